@@ -1,0 +1,30 @@
+// The shapes that dataset rows take on their way to a batch: row -> Conversation | Completion | ... -> EncodedExample.
+// Made by core/data/formats, read by the tokenizing code and by the dataset preview.
+
+/** Where a row stands, for every message about it. `line` counts from 1; in CSV it is the record's first line. */
+export interface RowSource {
+  file: string;
+  line: number;
+}
+
+export interface ChatMessage {
+  role: string;
+  content: string;
+  [extra: string]: unknown;
+}
+
+/** A row as its format understands it, before any tokenizer. */
+export type Example =
+  | { kind: 'chat'; messages: ChatMessage[]; tools?: unknown[] }
+  | { kind: 'completion'; prompt: string; completion: string }
+  | { kind: 'text'; text: string }
+  | { kind: 'tokenized'; inputIds: number[]; labels?: number[] };
+
+/** Label of a token on which no loss is taken (PyTorch's `ignore_index`). */
+export const IGNORE_LABEL = -100;
+
+/** Token ids of one example and, position by position, the same ids where loss is taken, else IGNORE_LABEL (not shifted). */
+export interface EncodedExample {
+  inputIds: Int32Array;
+  labels: Int32Array;
+}

@@ -1,0 +1,34 @@
+// A stored tensor that is not read yet. safetensors and GGUF readers make them, models load them one at a time, so that
+// at no time more than one tensor stands in JavaScript memory beside the loaded ones.
+
+export interface StoredTensor {
+  /** Name in the file. */
+  readonly name: string;
+  /** Row-major shape as Hugging Face has it (GGUF's reversed dims already turned round). */
+  readonly shape: readonly number[];
+  /** Stored type: F32, F16, BF16, I64, ..., Q8_0, Q4_K, ... */
+  readonly dtype: string;
+  /** Bytes in the file. */
+  readonly byteLength: number;
+  /** `file: tensor`, for messages. */
+  readonly where: string;
+  /** Reads and converts (dequantizes) the whole tensor. Throws InputError where the file is too short. */
+  readFloat32(): Float32Array;
+}
+
+/** Everything of a pretrained model on disk, whatever its file format, under Hugging Face's names. */
+export interface ModelFiles {
+  /** As the user wrote it in the run file. */
+  readonly reference: string;
+  /** Folder or file it was found at. */
+  readonly path: string;
+  readonly format: 'huggingface' | 'gguf';
+  /** config.json, or what GGUF metadata says in its words. */
+  readonly config: Record<string, unknown>;
+  readonly generationConfig: Record<string, unknown> | null;
+  readonly tokenizer: import('../../core/text/textTokenizer.js').TokenizerFiles | null;
+  /** By Hugging Face parameter name, such as `model.layers.0.self_attn.q_proj.weight`. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Closes the open files. */
+  close(): void;
+}

@@ -1,0 +1,123 @@
+// What a run tells, one JSON object a line: in `events.ndjson` of the run folder and, with --json, on standard output.
+// `seq` rises by one an event and never starts again, also over a resume; `time` is ISO 8601.
+import { z } from 'zod';
+
+const stamp = { seq: z.int().nonnegative(), time: z.iso.datetime() };
+const bytes = z.number().nonnegative();
+
+/** Memory of a run by part, in bytes. */
+export const memoryPartsSchema = z.object({
+  weights: bytes,
+  gradients: bytes,
+  optimizer: bytes,
+  activations: bytes,
+  temporary: bytes,
+  total: bytes,
+});
+
+export const startedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('started'),
+  name: z.string(),
+  engine: z.object({
+    version: z.string(),
+    backend: z.enum(['tensorflow', 'wasm']),
+    library: z.string().describe('TensorFlow’s version, or that of the wasm backend'),
+    device: z.string(),
+    threads: z.int(),
+  }),
+  model: z.string(),
+  peft_type: z.string(),
+  trainable_parameters: z.int(),
+  total_parameters: z.int(),
+  train_rows: z.int(),
+  validation_rows: z.int(),
+  total_steps: z.int(),
+  resumed_from_step: z.int(),
+  memory_estimate: memoryPartsSchema,
+});
+
+export const stepEventSchema = z.object({
+  ...stamp,
+  type: z.literal('step'),
+  step: z.int(),
+  epoch: z.number(),
+  loss: z.number(),
+  grad_norm: z.number(),
+  learning_rate: z.number().describe('The rate that this step used'),
+  num_tokens: z.int().describe('Tokens seen since the run began, padding not counted'),
+  tokens_per_second: z.number(),
+  step_ms: z.number(),
+  rss_bytes: bytes,
+});
+
+export const evaluatedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('evaluated'),
+  step: z.int(),
+  loss: z.number(),
+  perplexity: z.number(),
+  token_accuracy: z.number(),
+  num_label_tokens: z.int(),
+  best: z.boolean(),
+  eval_ms: z.number(),
+});
+
+export const sampleEventSchema = z.object({
+  ...stamp,
+  type: z.literal('sample'),
+  step: z.int().describe('0: before training'),
+  prompt: z.string(),
+  text: z.string(),
+});
+
+export const checkpointSavedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('checkpoint_saved'),
+  step: z.int(),
+  path: z.string().describe('Relative to the run folder'),
+  best: z.boolean(),
+});
+
+export const warnedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('warned'),
+  code: z.string().describe('Stable name, such as rows_truncated'),
+  message: z.string(),
+});
+
+export const completedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('completed'),
+  reason: z.enum(['finished', 'early_stopping', 'stopped']),
+  step: z.int(),
+  train_seconds: z.number(),
+  best_step: z.int().nullable(),
+  best_loss: z.number().nullable(),
+  adapter: z.string().describe('Relative to the run folder'),
+  peak_rss_bytes: bytes,
+});
+
+export const failedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('failed'),
+  step: z.int(),
+  message: z.string(),
+  last_checkpoint: z.string().nullable(),
+});
+
+export const engineEventSchema = z.discriminatedUnion('type', [
+  startedEventSchema,
+  stepEventSchema,
+  evaluatedEventSchema,
+  sampleEventSchema,
+  checkpointSavedEventSchema,
+  warnedEventSchema,
+  completedEventSchema,
+  failedEventSchema,
+]);
+
+export type EngineEvent = z.infer<typeof engineEventSchema>;
+export type MemoryParts = z.infer<typeof memoryPartsSchema>;
+/** An event before the writer has stamped it with `seq` and `time`. */
+export type EngineEventBody = EngineEvent extends infer E ? (E extends EngineEvent ? Omit<E, 'seq' | 'time'> : never) : never;

@@ -1,0 +1,106 @@
+// The run file: what a user writes to describe one fine-tune. Zod schemas only; names and defaults are Transformers' and
+// PEFT's own. The `method` block is checked further by the schema of the method that `peft_type` names
+// (engine/peft/registry.ts), so that a new method touches nothing here.
+import { z } from 'zod';
+
+const path = z.string().min(1);
+const count = z.int().positive();
+const steps = z.int().positive().nullable();
+
+export const datasetConfigSchema = z.strictObject({
+  train: path.describe('Training rows: a .jsonl, .json, .csv or .parquet file, relative to the run file'),
+  validation: z
+    .union([path, z.number().positive().lt(1)])
+    .nullable()
+    .default(null)
+    .describe('Held-out rows: a file, or the share of the training rows to hold out (0.1 = 10%)'),
+  format: z
+    .string()
+    .default('auto')
+    .describe('alpaca, sharegpt, messages, prompt_completion, text or tokenized; auto looks at the first rows'),
+  columns: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Where the format’s fields stand in your rows: {"instruction": "question", "output": "answer"}'),
+  max_length: count.default(512).describe('Longest sequence in tokens'),
+  packing: z.boolean().default(true).describe('Put several short rows into one sequence; rows never see each other'),
+  train_on: z
+    .enum(['completions', 'all'])
+    .default('completions')
+    .describe('Take the loss on the answers only, or on every token'),
+  truncation: z
+    .enum(['drop', 'end', 'error'])
+    .default('end')
+    .describe('A row longer than max_length is dropped, cut at its end, or stops the run'),
+  chat_template: path
+    .nullable()
+    .default(null)
+    .describe('A Jinja file to use in place of the model’s own chat template'),
+});
+
+export const trainingConfigSchema = z.strictObject({
+  num_train_epochs: z.number().positive().default(3).describe('Passes over the training rows'),
+  max_steps: z.int().default(-1).describe('Stop after so many optimizer steps; -1 follows num_train_epochs'),
+  per_device_train_batch_size: count.default(4).describe('Sequences in one forward pass'),
+  per_device_eval_batch_size: count.nullable().default(null).describe('null: as in training'),
+  gradient_accumulation_steps: count.default(1).describe('Forward passes in one optimizer step'),
+  learning_rate: z.number().positive().default(2e-4).describe('Peak learning rate'),
+  lr_scheduler_type: z
+    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt', 'cosine_with_restarts'])
+    .default('cosine')
+    .describe('How the learning rate moves over the run, as Transformers’ get_scheduler'),
+  warmup_steps: z.int().nonnegative().default(0).describe('Steps over which the learning rate rises from 0'),
+  warmup_ratio: z.number().min(0).lt(1).default(0).describe('The same as a share of all steps; warmup_steps wins'),
+  weight_decay: z.number().nonnegative().default(0).describe('Decoupled weight decay of AdamW'),
+  adam_beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment'),
+  adam_beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment'),
+  adam_epsilon: z.number().positive().default(1e-8).describe('Added to the denominator of the update'),
+  max_grad_norm: z.number().nonnegative().default(1).describe('Gradients are scaled down to this norm; 0 leaves them'),
+  seed: z.int().nonnegative().default(42).describe('Split, order, initial values and dropout follow from it alone'),
+  shuffle: z.boolean().default(true).describe('A new order each epoch; otherwise the rows in file order'),
+  logging_steps: count.default(1).describe('A step event every so many steps'),
+  eval_steps: steps.default(null).describe('Evaluate every so many steps; null: at the end of each epoch'),
+  save_steps: steps.default(null).describe('Save a checkpoint every so many steps; null: at the end of each epoch'),
+  save_total_limit: count.nullable().default(3).describe('Keep so many checkpoints, the best one always'),
+  load_best_model_at_end: z.boolean().default(true).describe('Write the adapter of the lowest validation loss'),
+  early_stopping_patience: count
+    .nullable()
+    .default(null)
+    .describe('Stop after so many evaluations without a lower validation loss'),
+  early_stopping_threshold: z.number().nonnegative().default(0).describe('How much lower counts as lower'),
+});
+
+export const samplesConfigSchema = z.strictObject({
+  prompts: z.array(z.string().min(1)).default([]).describe('Prompts answered before, during and after the training'),
+  steps: steps.default(null).describe('Answer them every so many steps; null: at each evaluation'),
+  max_new_tokens: count.default(48).describe('Longest answer in tokens'),
+});
+
+export const engineConfigSchema = z.strictObject({
+  backend: z.enum(['auto', 'tensorflow', 'wasm']).default('auto').describe('auto: tensorflow where it is installed'),
+  compile: z
+    .union([z.literal('auto'), z.boolean()])
+    .default('auto')
+    .describe('Capture the training step as one TensorFlow graph'),
+  threads: count.nullable().default(null).describe('CPU threads; null: every core'),
+  base_weights: z.enum(['float32']).default('float32').describe('How the frozen weights are held in memory'),
+});
+
+export const runConfigSchema = z.strictObject({
+  $schema: z.string().optional(),
+  name: z.string().min(1).default('run').describe('What the run is called'),
+  model: z.string().min(1).describe('A folder, a .gguf file, a hub id, or embedded:tiny'),
+  dataset: datasetConfigSchema,
+  method: z.looseObject({
+    peft_type: z.string().describe('LORA, PROMPT_TUNING, PREFIX_TUNING, P_TUNING, IA3, SELECTIVE, BOTTLENECK_ADAPTER, FULL'),
+    init_from: path.nullable().default(null).describe('A PEFT adapter folder to start from; its own config applies'),
+  }),
+  training: trainingConfigSchema.prefault({}),
+  samples: samplesConfigSchema.prefault({}),
+  engine: engineConfigSchema.prefault({}),
+});
+
+export type RunConfig = z.infer<typeof runConfigSchema>;
+export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
+export type EngineConfig = z.infer<typeof engineConfigSchema>;
