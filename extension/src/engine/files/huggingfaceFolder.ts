@@ -1,0 +1,106 @@
+// Opens a Hugging Face model folder: config.json, tokenizer files, one or sharded safetensors, all headers checked.
+// Called by the model resolver. It must never read a weight file outside the folder, and no weights before they're asked for.
+import { existsSync, readdirSync } from 'node:fs';
+import { isAbsolute, join, normalize, sep } from 'node:path';
+import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
+import { InputError } from '../../core/inputError.js';
+import { readJsonObject, readTextFile } from './jsonFile.js';
+import { openSafetensors, type SafetensorsFile } from './safetensors.js';
+import type { ModelFiles, StoredTensor } from './tensorSource.js';
+
+/**
+ * @param path the folder
+ * @param reference what the user wrote for it
+ * @throws InputError where a file is missing, broken, or names what isn't there
+ */
+export function openHuggingFaceFolder(path: string, reference: string): ModelFiles {
+  const config = readJsonObject(join(path, 'config.json'));
+  if (!config) {
+    throw new InputError('this folder has no config.json', {
+      where: path,
+      hint: 'A Hugging Face model folder holds config.json, tokenizer.json and model.safetensors.',
+    });
+  }
+  const generationConfig = readJsonObject(join(path, 'generation_config.json'));
+  const tokenizer = readTokenizer(path);
+  const { tensors, close } = openWeights(path);
+  return { reference, path, format: 'huggingface', config, generationConfig, tokenizer, tensors, close };
+}
+
+/** @returns null where the folder has no tokenizer.json. */
+export function readTokenizer(folder: string): TokenizerFiles | null {
+  const tokenizer = readJsonObject(join(folder, 'tokenizer.json'));
+  if (!tokenizer) return null;
+  const config = readJsonObject(join(folder, 'tokenizer_config.json')) ?? {};
+  const template = readChatTemplate(folder) ?? defaultTemplate(config.chat_template);
+  return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } };
+}
+
+/** A template in a file of its own, which Transformers prefers to the one in tokenizer_config.json. */
+function readChatTemplate(folder: string): string | undefined {
+  const jinja = readTextFile(join(folder, 'chat_template.jinja'));
+  if (jinja !== null) return jinja;
+  return defaultTemplate(readJsonObject(join(folder, 'chat_template.json'))?.chat_template);
+}
+
+/** Some models list several templates as `{name, template}`; the one named default is for chats. */
+function defaultTemplate(template: unknown): string | undefined {
+  if (typeof template === 'string') return template;
+  if (!Array.isArray(template)) return undefined;
+  const named: unknown = template.find(item => item?.name === 'default') ?? template[0];
+  return defaultTemplate((named as { template?: unknown } | undefined)?.template);
+}
+
+function openWeights(folder: string): { tensors: Map<string, StoredTensor>; close(): void } {
+  if (existsSync(join(folder, 'model.safetensors'))) return openSafetensors(join(folder, 'model.safetensors'));
+  const indexPath = join(folder, 'model.safetensors.index.json');
+  const index = readJsonObject(indexPath);
+  if (index) return openShards(folder, indexPath, index);
+  if (readdirSync(folder).some(name => /^pytorch_model.*\.bin$/.test(name))) {
+    throw new InputError('this folder has its weights as pytorch_model.bin only, which is a Python program', {
+      where: folder,
+      hint: 'Convert it to safetensors: load it in Transformers and call save_pretrained().',
+    });
+  }
+  throw new InputError('this folder has neither model.safetensors nor model.safetensors.index.json', { where: folder });
+}
+
+function openShards(folder: string, indexPath: string, index: Record<string, unknown>) {
+  const weightMap = index.weight_map;
+  if (typeof weightMap !== 'object' || weightMap === null)
+    throw new InputError('it has no weight_map', { where: indexPath });
+  const shards = new Map<string, SafetensorsFile>();
+  const tensors = new Map<string, StoredTensor>();
+  const close = () => shards.forEach(shard => shard.close());
+  try {
+    for (const [name, shardName] of Object.entries(weightMap)) {
+      let shard = shards.get(shardName);
+      if (!shard) {
+        shard = openSafetensors(shardPath(folder, indexPath, shardName));
+        shards.set(shardName, shard);
+      }
+      const tensor = shard.tensors.get(name);
+      if (!tensor) throw new InputError(`${name} is listed in ${shardName}, but is not there`, { where: indexPath });
+      tensors.set(name, tensor);
+    }
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { tensors, close };
+}
+
+function shardPath(folder: string, indexPath: string, shardName: unknown): string {
+  const outside =
+    typeof shardName !== 'string' || isAbsolute(shardName) || normalize(shardName).split(/[\\/]/)[0] === '..';
+  if (outside) {
+    throw new InputError(`the shard ${JSON.stringify(shardName)} is outside of the model's folder`, {
+      where: indexPath,
+    });
+  }
+  const path = join(folder, ...shardName.split(sep));
+  if (!existsSync(path)) {
+    throw new InputError(`the shard ${shardName} is missing`, { where: indexPath, hint: 'Download or copy it again.' });
+  }
+  return path;
+}

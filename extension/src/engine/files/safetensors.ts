@@ -1,0 +1,257 @@
+// Reads and writes .safetensors, the format of Hugging Face weights and PEFT adapters: an 8-byte little-endian header
+// length, a JSON header (name -> dtype, shape, data_offsets), then the data without gaps.
+// Called by the model folder reader, adapters and checkpoints. It must never allocate from a size it has not checked.
+// Format: https://github.com/huggingface/safetensors#format
+import { InputError } from '../../core/inputError.js';
+import { writeFileAtomically } from './atomicFile.js';
+import { bfloat16ToFloat32, float32ToBfloat16, float32ToHalf, halfToFloat32 } from './halfFloat.js';
+import { RandomAccessFile } from './randomAccessFile.js';
+import type { StoredTensor } from './tensorSource.js';
+
+export interface SafetensorsFile {
+  /** By name, in the file's order. */
+  tensors: Map<string, StoredTensor>;
+  metadata: Record<string, string>;
+  close(): void;
+}
+
+export type FloatDtype = 'F32' | 'F16' | 'BF16';
+
+export interface TensorEntry {
+  name: string;
+  shape: readonly number[];
+  dtype: FloatDtype;
+  /** Row-major values, or a function that makes them when their turn has come. */
+  data: Float32Array | (() => Float32Array);
+}
+
+/** The reference implementation refuses longer headers too. */
+const maxHeaderBytes = 100_000_000;
+
+interface DtypeReader {
+  bytes: number;
+  read(file: RandomAccessFile, position: number, length: number, where: string): Float32Array;
+}
+
+const dtypeReaders: Record<string, DtypeReader> = {
+  F32: {
+    bytes: 4,
+    read: (file, position, length, where) => {
+      const values = new Float32Array(length);
+      file.readInto(values, position, where);
+      return values;
+    },
+  },
+  F16: { bytes: 2, read: converted(Uint16Array, halfToFloat32) },
+  BF16: { bytes: 2, read: converted(Uint16Array, bfloat16ToFloat32) },
+  F64: { bytes: 8, read: converted(Float64Array, (source, target) => target.set(source)) },
+  I64: {
+    bytes: 8,
+    read: converted(BigInt64Array, (source, target) => {
+      for (let i = 0; i < source.length; i++) target[i] = Number(source[i]);
+    }),
+  },
+  I32: { bytes: 4, read: converted(Int32Array, (source, target) => target.set(source)) },
+  U8: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
+  BOOL: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
+};
+
+function converted<T extends NodeJS.ArrayBufferView>(
+  Stored: new (length: number) => T,
+  convert: (source: T, target: Float32Array) => void,
+): DtypeReader['read'] {
+  return (file, position, length, where) => {
+    const stored = new Stored(length);
+    file.readInto(stored, position, where);
+    const values = new Float32Array(length);
+    convert(stored, values);
+    return values;
+  };
+}
+
+/**
+ * Opens the file and checks its whole header; data is read tensor by tensor later.
+ * @throws InputError naming the file, and the tensor where one is at fault.
+ */
+export function openSafetensors(path: string): SafetensorsFile {
+  const file = new RandomAccessFile(path);
+  try {
+    const { header, dataStart } = readHeader(file);
+    const metadata = readMetadata(header, path);
+    const tensors = new Map<string, StoredTensor>();
+    const ranges: { name: string; begin: number; end: number }[] = [];
+    for (const [name, entry] of Object.entries(header)) {
+      if (name === '__metadata__') continue;
+      const checked = checkEntry(entry, `${path}: ${name}`, file.size - dataStart);
+      ranges.push({ name, ...checked });
+      tensors.set(name, storedTensor(file, name, checked, dataStart));
+    }
+    checkCoverage(ranges, path, file.size - dataStart);
+    return { tensors, metadata, close: () => file.close() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; dataStart: number } {
+  const where = file.path;
+  const hint = 'It is truncated or not a safetensors file: copy or download it again.';
+  if (file.size < 8)
+    throw new InputError(`a safetensors file has at least 8 bytes, this one ${file.size}`, { where, hint });
+  const prefix = new DataView(new ArrayBuffer(8));
+  file.readInto(prefix, 0);
+  const length = prefix.getBigUint64(0, true);
+  if (length > BigInt(Math.min(maxHeaderBytes, file.size - 8))) {
+    throw new InputError(`its header claims ${length} bytes, the file has ${file.size}`, { where, hint });
+  }
+  const bytes = new Uint8Array(Number(length));
+  file.readInto(bytes, 8);
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new InputError('its header is not JSON', { where, hint });
+  }
+  if (!isRecord(header)) throw new InputError('its header is not a JSON object', { where, hint });
+  return { header, dataStart: 8 + bytes.length };
+}
+
+function readMetadata(header: Record<string, unknown>, where: string): Record<string, string> {
+  const metadata = header.__metadata__ ?? {};
+  if (!isRecord(metadata) || !Object.values(metadata).every(value => typeof value === 'string')) {
+    throw new InputError('__metadata__ of its header is not a table of strings', { where });
+  }
+  return metadata as Record<string, string>;
+}
+
+interface CheckedEntry {
+  dtype: string;
+  shape: number[];
+  length: number;
+  begin: number;
+  end: number;
+}
+
+function checkEntry(entry: unknown, where: string, dataBytes: number): CheckedEntry {
+  if (!isRecord(entry)) throw new InputError('its header entry is not an object', { where });
+  const { dtype, shape, data_offsets: offsets } = entry;
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeReaders, dtype)) {
+    throw new InputError(`unknown dtype ${JSON.stringify(dtype)}`, {
+      where,
+      hint: `Convert it to one of ${Object.keys(dtypeReaders).join(', ')}.`,
+    });
+  }
+  if (!isCounts(shape)) throw new InputError(`its shape is ${JSON.stringify(shape)}, not a list of sizes`, { where });
+  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
+    throw new InputError(`its data_offsets are ${JSON.stringify(offsets)}, not [begin, end]`, { where });
+  }
+  const [begin, end] = offsets;
+  if (end > dataBytes) {
+    throw new InputError(`its data ends at byte ${end}, the file has ${dataBytes} bytes of data`, {
+      where,
+      hint: 'The file is truncated: copy or download it again.',
+    });
+  }
+  const length = shape.reduce((product, size) => product * size, 1);
+  const bytes = length * dtypeReaders[dtype].bytes;
+  if (bytes !== end - begin) {
+    throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, its data_offsets give it ${end - begin}`, {
+      where,
+    });
+  }
+  return { dtype, shape, length, begin, end };
+}
+
+/** The data must be covered exactly: no overlap, no gap, nothing behind. */
+function checkCoverage(ranges: { name: string; begin: number; end: number }[], path: string, dataBytes: number): void {
+  ranges.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let end = 0;
+  for (const range of ranges) {
+    if (range.begin !== end) {
+      const fault = range.begin < end ? 'overlaps the tensor before it' : 'leaves a gap before it';
+      throw new InputError(`its data begins at byte ${range.begin} and ${fault}, which ends at ${end}`, {
+        where: `${path}: ${range.name}`,
+      });
+    }
+    end = range.end;
+  }
+  if (end !== dataBytes) {
+    throw new InputError(`its tensors take ${end} bytes, the file has ${dataBytes} bytes of data`, { where: path });
+  }
+}
+
+function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry, dataStart: number): StoredTensor {
+  const { dtype, shape, length, begin, end } = entry;
+  const where = `${file.path}: ${name}`;
+  return {
+    name,
+    shape,
+    dtype,
+    byteLength: end - begin,
+    where,
+    readFloat32: () => dtypeReaders[dtype].read(file, dataStart + begin, length, where),
+  };
+}
+
+const dtypeWriters: Record<FloatDtype, { bytes: number; encode(values: Float32Array): NodeJS.ArrayBufferView }> = {
+  F32: { bytes: 4, encode: values => values },
+  F16: { bytes: 2, encode: float32ToHalf },
+  BF16: { bytes: 2, encode: float32ToBfloat16 },
+};
+
+/** As the reference writer orders tensors, by falling alignment. */
+const dtypeOrder: FloatDtype[] = ['F32', 'BF16', 'F16'];
+
+/**
+ * Writes the file atomically. Tensors stand as the reference writer orders them, by dtype and then by name. Only one tensor's data is asked for at a time.
+ * @throws InputError where the disk is full; a file that was there before is then unchanged.
+ */
+export function writeSafetensors(
+  path: string,
+  entries: Iterable<TensorEntry>,
+  metadata: Record<string, string> = { format: 'pt' },
+): void {
+  const sorted = [...entries].sort(
+    (a, b) => dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype) || compareBytes(a.name, b.name),
+  );
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let end = 0;
+  for (const { name, shape, dtype } of sorted) {
+    if (Object.hasOwn(header, name)) throw new Error(`tensor ${name} is written twice to ${path}`);
+    const begin = end;
+    end += sizeOf(shape) * dtypeWriters[dtype].bytes;
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
+  }
+  const json = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  prefix.writeBigUInt64LE(BigInt(prefix.length - 8));
+  json.copy(prefix, 8);
+
+  writeFileAtomically(path, append => {
+    append(prefix);
+    for (const { name, shape, dtype, data } of sorted) {
+      const values = typeof data === 'function' ? data() : data;
+      if (values.length !== sizeOf(shape)) {
+        throw new Error(`tensor ${name} has ${values.length} values, its shape [${shape}] needs ${sizeOf(shape)}`);
+      }
+      append(dtypeWriters[dtype].encode(values));
+    }
+  });
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCounts(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(item => Number.isSafeInteger(item) && item >= 0);
+}
