@@ -1,7 +1,8 @@
 // The shapes that dataset rows take on their way to a batch: row -> Conversation | Completion | ... -> EncodedExample.
 // Made by core/data/formats, read by the tokenizing code and by the dataset preview.
 
-/** Where a row stands, for every message about it. `line` counts from 1; in CSV it is the record's first line. */
+/** Where a row stands, for every message about it. `line` counts from 1; in CSV it is the record's first line, in
+ *  Parquet the number of the row. */
 export interface RowSource {
   file: string;
   line: number;
@@ -15,7 +16,15 @@ export interface ChatMessage {
 
 /** A row as its format understands it, before any tokenizer. */
 export type Example =
-  | { kind: 'chat'; messages: ChatMessage[]; tools?: unknown[] }
+  | {
+      kind: 'chat';
+      messages: ChatMessage[];
+      tools?: unknown[];
+      /** Assistant turns before this message are given, not learnt (default 0). */
+      trainFrom?: number;
+      /** The same as plain text, for a model without a chat template; formats that are chats by nature have none. */
+      plain?: { prompt: string; completion: string };
+    }
   | { kind: 'completion'; prompt: string; completion: string }
   | { kind: 'text'; text: string }
   | { kind: 'tokenized'; inputIds: number[]; labels?: number[] };

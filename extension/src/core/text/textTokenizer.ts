@@ -14,6 +14,8 @@ export interface TextTokenizer {
   readonly bosTokenId: number | null;
   readonly eosTokenId: number | null;
   readonly padTokenId: number | null;
+  /** Token by its name in tokenizer_config.json (`bos_token`, `eos_token`, `unk_token`, ...), those that are set. */
+  readonly specialTokens: Readonly<Record<string, string>>;
   /** Jinja source, or null where the model has none. */
   readonly chatTemplate: string | null;
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
