@@ -1,0 +1,57 @@
+// Opens what the engine computes on: TensorFlow's C library where it is installed, else WebAssembly. Called once by every
+// command that runs a model, before any tensor is made. Never installs anything.
+import * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../../core/inputError.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import { findInstallation } from '../install/installation.js';
+import { loadTensorflowBackend } from './tensorflowBackend.js';
+import { loadWasmBackend } from './wasmBackend.js';
+
+export interface Backend {
+  name: 'tensorflow' | 'wasm';
+  /** TensorFlow's version, or that of tfjs-backend-wasm. */
+  libraryVersion: string;
+  /** What computes, such as `CPU (AMD EPYC)` or `GPU (CUDA)`. */
+  device: string;
+  threads: number;
+}
+
+export interface OpenBackendOptions extends Pick<EngineConfig, 'backend' | 'threads'> {
+  /** `code` is one for `warned` events. */
+  onWarning: (code: string, message: string) => void;
+}
+
+const INSTALL = 'Run: tunewright engine install';
+const COST = 'the wasm backend is used, which trains about 8 times slower';
+
+const opened = new Map<Backend['name'], Backend>();
+
+/**
+ * Makes a backend tfjs's current one. A process loads each backend once: its number of threads stays that of the first call.
+ * @throws InputError when `tensorflow` is asked for and can't be had.
+ */
+export async function openBackend({ backend, threads, onWarning }: OpenBackendOptions): Promise<Backend> {
+  if (backend === 'wasm') return open('wasm', loadWasmBackend);
+  const installation = await findInstallation();
+  if (installation === null) {
+    if (backend === 'tensorflow')
+      throw new InputError('TensorFlow is not installed', { where: 'engine.backend', hint: INSTALL });
+    onWarning('tensorflow_not_installed', `TensorFlow is not installed: ${COST}. ${INSTALL}`);
+    return open('wasm', loadWasmBackend);
+  }
+  try {
+    return await open('tensorflow', () => loadTensorflowBackend(installation, threads));
+  } catch (error) {
+    const reason = `TensorFlow could not be loaded from ${installation.folder} (${(error as Error).message})`;
+    if (backend === 'tensorflow') throw new InputError(reason, { where: 'engine.backend', hint: `${INSTALL} --force` });
+    onWarning('tensorflow_not_loaded', `${reason}: ${COST}. ${INSTALL} --force`);
+    return open('wasm', loadWasmBackend);
+  }
+}
+
+async function open(name: Backend['name'], load: () => Promise<Backend>): Promise<Backend> {
+  const backend = opened.get(name) ?? (await load());
+  opened.set(name, backend);
+  await tf.setBackend(name);
+  return backend;
+}

@@ -1,0 +1,52 @@
+// Loads TensorFlow's C library through tfjs-node's addon and registers it as the tfjs backend `tensorflow`. Called by
+// openBackend alone, once a process. Never goes through tfjs-node's own entry, which looks for an addon in node_modules.
+import * as tf from '@tensorflow/tfjs-core';
+import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import type { EngineInstallation } from '../install/installation.js';
+import { cpuModel } from '../install/machine.js';
+import { requirePackage } from '../install/tfjsNodePackage.js';
+import type { Backend } from './openBackend.js';
+
+/**
+ * @param threads null: every core. TensorFlow reads it once, while its library loads.
+ * @throws Error of the dynamic loader when the library can't be loaded.
+ */
+export async function loadTensorflowBackend(
+  installation: EngineInstallation,
+  threads: number | null,
+): Promise<Backend> {
+  const quiet = process.env.TF_CPP_MIN_LOG_LEVEL === undefined;
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+  if (threads !== null) {
+    process.env.TF_NUM_INTRAOP_THREADS = String(threads);
+    process.env.TF_NUM_INTEROP_THREADS = String(threads);
+  }
+  // tfjs-node 4.22 calls it, and Node 23 removed it
+  const util = requirePackage('node:util');
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+
+  const binding = loadBinding(installation, quiet);
+  const { NodeJSKernelBackend } = requirePackage('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
+  requirePackage('@tensorflow/tfjs-node/dist/register_all_kernels.js');
+  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node'));
+  await tf.setBackend('tensorflow');
+  const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice: boolean };
+  return {
+    name: 'tensorflow',
+    libraryVersion: binding.TF_Version,
+    device: isUsingGpuDevice ? 'GPU (CUDA)' : `CPU (${cpuModel()})`,
+    threads: threads ?? availableParallelism(),
+  };
+}
+
+/** The addon's exports; loading it loads the library, whose first messages no setting silences. */
+function loadBinding({ folder, addon, muteStderr }: EngineInstallation, quiet: boolean) {
+  const stderr = quiet && muteStderr !== null ? requirePackage(join(folder, muteStderr)) : null;
+  stderr?.mute();
+  try {
+    return requirePackage(join(folder, addon));
+  } finally {
+    stderr?.restore();
+  }
+}

@@ -1,0 +1,127 @@
+// `tunewright engine install|status`: options, progress and text of the engine's native side. Registered by main.ts; what it
+// prints is all it adds to install/.
+import { Presets, SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import { engineStatus, type EngineStatus } from '../install/engineStatus.js';
+import type { EngineInstallation } from '../install/installation.js';
+import { installEngine } from '../install/installEngine.js';
+import { findNvidiaGpus } from '../install/machine.js';
+import type { InstallProgress } from '../install/progress.js';
+
+interface InstallArguments {
+  gpu?: boolean;
+  library?: string;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function registerEngineCommand(program: Command): void {
+  const engine = program.command('engine').description('the TensorFlow library that the engine computes with');
+  engine
+    .command('install')
+    .description('download TensorFlow (274 MB) into your cache folder and build its addon')
+    .option('--gpu', 'the library for NVIDIA GPUs, with its CUDA packages')
+    .option('--library <path>', 'a TensorFlow library, its folder, or a wheel that you have')
+    .option('--force', 'install again, and with --gpu also where no GPU is seen')
+    .option('--json', 'progress and result as one JSON object a line')
+    .action(install);
+  engine
+    .command('status')
+    .description('library, version, device, CPU features and threads in use')
+    .option('--json', 'as one JSON object')
+    .action(async ({ json }: { json?: boolean }) => {
+      const status = await engineStatus();
+      print(json ? JSON.stringify(status) : describeStatus(status));
+    });
+}
+
+async function install({ json, ...options }: InstallArguments): Promise<void> {
+  if (options.gpu && !options.force && (await findNvidiaGpus()).length === 0) {
+    const message = 'No NVIDIA GPU is seen on this machine, so nothing was installed. --force installs all the same.';
+    return print(json ? JSON.stringify({ type: 'no_gpu', message }) : message);
+  }
+  const stop = new AbortController();
+  const onInterrupt = () => stop.abort(new Error('stopped; nothing was left behind'));
+  process.once('SIGINT', onInterrupt);
+  const started = Date.now();
+  const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
+  try {
+    const installation = await installEngine({
+      ...options,
+      prebuiltAddons: process.env.TUNEWRIGHT_PREBUILT_ADDONS,
+      signal: stop.signal,
+      onProgress: progress.report,
+    });
+    progress.end();
+    print(
+      json
+        ? JSON.stringify({ type: 'installed', ...installation })
+        : `${describeInstallation(installation)} (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+    );
+  } finally {
+    progress.end();
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+interface ProgressView {
+  report: (progress: InstallProgress) => void;
+  end: () => void;
+}
+
+function jsonProgress(): ProgressView {
+  return { report: progress => print(JSON.stringify({ type: 'progress', ...progress })), end: () => {} };
+}
+
+function barProgress(): ProgressView {
+  const bar = new SingleBar({ format: '{phase} {bar} {size}  {message}', hideCursor: true }, Presets.shades_classic);
+  bar.start(1, 0, { phase: 'start   ', size: '', message: '' });
+  return {
+    report: ({ phase, done, total, message }) => {
+      bar.setTotal(total ?? 1);
+      bar.update(total === null ? 0 : done, { phase: phase.padEnd(8), size: describeSize(done, total), message });
+    },
+    end: () => bar.stop(),
+  };
+}
+
+/** A line when a phase begins and at each fifth of it. */
+function lineProgress(): ProgressView {
+  let last = '';
+  return {
+    report: ({ phase, done, total, message }) => {
+      const key = `${phase} ${message} ${total ? Math.floor((5 * done) / total) : 0}`;
+      if (key === last) return;
+      last = key;
+      process.stderr.write(`${phase.padEnd(8)} ${message} ${describeSize(done, total)}`.trimEnd() + '\n');
+    },
+    end: () => {},
+  };
+}
+
+function describeSize(done: number, total: number | null): string {
+  if (done === 0 && total === null) return '';
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  return total === null ? `${megabytes(done)} MB` : `${megabytes(done)}/${megabytes(total)} MB`;
+}
+
+function describeInstallation({ libraryVersion, gpu, source, origin, folder }: EngineInstallation): string {
+  return `TensorFlow ${libraryVersion}${gpu ? ' for GPUs' : ''} from ${source} (${origin}) in ${folder}`;
+}
+
+export function describeStatus({ installation, backend, tfjsNodeVersion, machine, advice }: EngineStatus): string {
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  const rows = [
+    ['Installed', installation === null ? 'no' : describeInstallation(installation)],
+    ['Backend', `${backend.name} ${backend.libraryVersion}, tfjs-node ${tfjsNodeVersion}`],
+    ['Device', `${backend.device}, ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`],
+    ['CPU', [machine.platform, machine.cpu, `${machine.cores} cores`, machine.cpuFeatures.join(' ')].join(', ')],
+    ['Memory', `${gigabytes(machine.memoryBytes)}, ${gigabytes(machine.availableMemoryBytes)} available`],
+    ['GPU', machine.gpus.join('; ') || 'no NVIDIA GPU seen'],
+  ];
+  return [...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`), ...advice.map(line => `\n${line}`)].join('\n');
+}
+
+function print(line: string): void {
+  process.stdout.write(line + '\n');
+}

@@ -1,0 +1,15 @@
+// Refuses an installation that the disk can't hold, before anything is downloaded.
+import { statfs } from 'node:fs/promises';
+import { InputError } from '../../core/inputError.js';
+
+/** @throws InputError when the file system of `folder` has less than `bytes` free. */
+export async function checkFreeSpace(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
+  throw new InputError(`installing TensorFlow takes ${inGb(bytes)}, and ${inGb(free)} are free`, {
+    where: folder,
+    hint: 'Free some space, or name another folder in the environment variable TUNEWRIGHT_CACHE.',
+  });
+}

@@ -1,0 +1,55 @@
+// What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would get, so
+// that it reports what is in use and not what ought to be. Never installs anything.
+import { openBackend, type Backend } from '../backend/openBackend.js';
+import { findCppCompiler } from './cppCompiler.js';
+import { findInstallation, type EngineInstallation } from './installation.js';
+import { inspectMachine, type Machine } from './machine.js';
+import { describeMissingPieces, type MissingPiece } from './missingPiece.js';
+import { findPythonWithPip, findUv } from './pythonTools.js';
+import { tfjsNodeVersion } from './tfjsNodePackage.js';
+
+export interface EngineStatus {
+  installation: EngineInstallation | null;
+  /** What a run with `"backend": "auto"` computes on. */
+  backend: Backend;
+  tfjsNodeVersion: string;
+  machine: Machine;
+  /** What to do about what is missing; empty when all is well. */
+  advice: string[];
+}
+
+export async function engineStatus(): Promise<EngineStatus> {
+  const advice: string[] = [];
+  const installation = await findInstallation();
+  const backend = await openBackend({
+    backend: 'auto',
+    threads: null,
+    onWarning: (_code, message) => advice.push(message),
+  });
+  const machine = await inspectMachine();
+  if (installation === null) {
+    const missing: MissingPiece[] = [];
+    if (findUv() === null && (await findPythonWithPip()) === null) missing.push('pip');
+    if ((await findCppCompiler()) === null) missing.push('compiler');
+    if (missing.length > 0) advice.push(describeMissingPieces(missing));
+  }
+  advice.push(...adviseOnGpu(installation, backend, machine));
+  return { installation, backend, tfjsNodeVersion, machine, advice };
+}
+
+/** What stands between the machine's GPU and the engine. */
+export function adviseOnGpu(
+  installation: Pick<EngineInstallation, 'gpu'> | null,
+  { device }: Pick<Backend, 'device'>,
+  { gpus }: Pick<Machine, 'gpus'>,
+): string[] {
+  if (gpus.length > 0 && !installation?.gpu)
+    return ['An NVIDIA GPU is there and not in use. Run: tunewright engine install --gpu'];
+  if (installation?.gpu && !device.startsWith('GPU'))
+    return [
+      gpus.length > 0
+        ? 'TensorFlow does not see the GPU: TF_CPP_MIN_LOG_LEVEL=0 tunewright engine status shows why (often an old driver).'
+        : 'The GPU library is installed, and no NVIDIA GPU is seen: computing on the CPU.',
+    ];
+  return [];
+}

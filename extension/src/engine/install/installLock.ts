@@ -1,0 +1,51 @@
+// One installation at a time in a cache folder: a second one waits until the first is through. A lock whose process is gone
+// is taken over. Two takers in the same instant only do the work twice, since an installation is put in place by one rename.
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Runs `work` while this process alone holds `file`; `onWait` hears once which process is waited for. */
+export async function withInstallLock<T>(
+  file: string,
+  onWait: (pid: number) => void,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  let waiting = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      await writeFile(file, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = await readHolder(file);
+    if (holder !== null && !isAlive(holder)) {
+      await rm(file, { force: true });
+      continue;
+    }
+    if (!waiting && holder !== null) onWait(holder);
+    waiting ||= holder !== null;
+    await sleep(200, undefined, { signal });
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+/** Pid in the lock file, or null while it is being written or just gone. */
+async function readHolder(file: string): Promise<number | null> {
+  const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
+  return Number.isNaN(pid) ? null : pid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,64 @@
+// What the machine offers the engine: CPU and its vector instructions, cores, memory, NVIDIA GPUs. Called by
+// `engine status` and `engine install --gpu`. Only looks; says nothing about what TensorFlow makes of it.
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableMemoryBytes } from '../backend/processMemory.js';
+import { findExecutable, runCommand } from './runCommand.js';
+
+export interface Machine {
+  /** process.platform and process.arch, as linux-x64. */
+  platform: string;
+  cpu: string;
+  /** Cores that this process may use. */
+  cores: number;
+  /** Those vector instructions that matter to matrix products; empty where the system doesn't tell. */
+  cpuFeatures: string[];
+  memoryBytes: number;
+  availableMemoryBytes: number;
+  /** A line for each NVIDIA GPU. */
+  gpus: string[];
+}
+
+/** Linux's names for them, and the ones that people know. */
+const CPU_FEATURES: Record<string, string> = {
+  avx2: 'AVX2',
+  fma: 'FMA',
+  avx512f: 'AVX512F',
+  avx512_vnni: 'AVX512_VNNI',
+  avx512_bf16: 'AVX512_BF16',
+  amx_tile: 'AMX',
+  asimd: 'NEON',
+  sve: 'SVE',
+};
+
+export async function inspectMachine(): Promise<Machine> {
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    cpu: cpuModel(),
+    cores: availableParallelism(),
+    cpuFeatures: existsSync('/proc/cpuinfo') ? parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8')) : [],
+    memoryBytes: totalmem(),
+    availableMemoryBytes: availableMemoryBytes(),
+    gpus: await findNvidiaGpus(),
+  };
+}
+
+export function cpuModel(): string {
+  return cpus()[0]?.model.trim() || 'unknown CPU';
+}
+
+/** Known features of the first core, in the order of CPU_FEATURES. */
+export function parseCpuFeatures(cpuinfo: string): string[] {
+  const flags = new Set(/^(?:flags|Features)\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.split(' '));
+  return Object.keys(CPU_FEATURES)
+    .filter(flag => flags.has(flag))
+    .map(flag => CPU_FEATURES[flag]);
+}
+
+/** By nvidia-smi, else by the driver's device files. */
+export async function findNvidiaGpus(): Promise<string[]> {
+  const nvidiaSmi = findExecutable('nvidia-smi');
+  const listed = nvidiaSmi && (await runCommand(nvidiaSmi, ['-L']).catch(() => ''));
+  if (listed) return listed.split('\n').filter(line => line.startsWith('GPU '));
+  return existsSync('/dev/nvidia0') ? ['NVIDIA GPU (/dev/nvidia0)'] : [];
+}

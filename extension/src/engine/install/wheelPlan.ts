@@ -1,0 +1,54 @@
+// Which wheels of the Python package index hold TensorFlow for a machine, and which of their files are kept. Pure facts and
+// parsing, no I/O; called by the wheel source.
+
+/** Release of TensorFlow that the wheel source installs. */
+export const WHEEL_VERSION = '2.21.0';
+
+export interface WheelPlan {
+  /** pip requirement, such as `tensorflow-cpu==2.21.0`. */
+  requirement: string;
+  /** pip's platform tags, and uv's name of the same platform. */
+  pipPlatforms: string[];
+  uvPlatform: string;
+  /** Free bytes that the installation takes at its highest. */
+  diskBytes: number;
+}
+
+/** NVIDIA's own wheels carry older tags than TensorFlow's. */
+const LINUX_X64_TAGS = ['manylinux_2_27_x86_64', 'manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'];
+
+/** The plan for a platform, or null where the index has no wheel with a C library for it. */
+export function planWheel(platform: string, arch: string, gpu: boolean): WheelPlan | null {
+  if (platform === 'linux' && arch === 'x64')
+    return {
+      requirement: `${gpu ? 'tensorflow' : 'tensorflow-cpu'}==${WHEEL_VERSION}`,
+      pipPlatforms: LINUX_X64_TAGS,
+      uvPlatform: 'x86_64-manylinux_2_28',
+      diskBytes: gpu ? 8e9 : 2e9,
+    };
+  if (platform === 'darwin' && arch === 'arm64' && !gpu)
+    return {
+      requirement: `tensorflow==${WHEEL_VERSION}`,
+      pipPlatforms: ['macosx_12_0_arm64'],
+      uvPlatform: 'aarch64-apple-darwin',
+      diskBytes: 2e9,
+    };
+  return null;
+}
+
+/** Files of a TensorFlow wheel that are kept, as a regular expression that Python and JavaScript read alike: the two
+ *  libraries and the headers that the addon's sources include, directly or through others. */
+export const TENSORFLOW_FILES =
+  '^tensorflow/(libtensorflow_(cc|framework)\\.(so\\.2|2\\.dylib)$|include/(tensorflow/c/|tensorflow/core/platform/ctstring|' +
+  'tsl/platform/ctstring|xla/tsl/c/).*\\.h$)|\\.dist-info/METADATA$';
+
+/** Files of NVIDIA's wheels that TensorFlow loads or runs. */
+export const CUDA_FILES = '^nvidia/.*(/lib/.*\\.so[^/]*$|/nvvm/libdevice/|/bin/(ptxas|nvlink|fatbinary)$)';
+
+/** The CUDA requirements that a TensorFlow wheel's METADATA names under its extra `and-cuda`. */
+export function cudaRequirements(metadata: string): string[] {
+  return metadata
+    .split('\n')
+    .map(line => /^Requires-Dist:\s*([^;]+?)\s*;.*extra\s*==\s*["']and-cuda["']/.exec(line)?.[1])
+    .filter(requirement => requirement !== undefined);
+}
