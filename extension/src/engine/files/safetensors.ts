@@ -4,8 +4,9 @@
 // Format: https://github.com/huggingface/safetensors#format
 import { InputError } from '../../core/inputError.js';
 import { writeFileAtomically } from './atomicFile.js';
-import { bfloat16ToFloat32, float32ToBfloat16, float32ToHalf, halfToFloat32 } from './halfFloat.js';
+import { plainDtypes } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
+import { encodeEntry, entryBytes, valueCount, type FloatDtype, type TensorEntry } from './tensorEntry.js';
 import type { StoredTensor } from './tensorSource.js';
 
 export interface SafetensorsFile {
@@ -15,59 +16,8 @@ export interface SafetensorsFile {
   close(): void;
 }
 
-export type FloatDtype = 'F32' | 'F16' | 'BF16';
-
-export interface TensorEntry {
-  name: string;
-  shape: readonly number[];
-  dtype: FloatDtype;
-  /** Row-major values, or a function that makes them when their turn has come. */
-  data: Float32Array | (() => Float32Array);
-}
-
 /** The reference implementation refuses longer headers too. */
 const maxHeaderBytes = 100_000_000;
-
-interface DtypeReader {
-  bytes: number;
-  read(file: RandomAccessFile, position: number, length: number, where: string): Float32Array;
-}
-
-const dtypeReaders: Record<string, DtypeReader> = {
-  F32: {
-    bytes: 4,
-    read: (file, position, length, where) => {
-      const values = new Float32Array(length);
-      file.readInto(values, position, where);
-      return values;
-    },
-  },
-  F16: { bytes: 2, read: converted(Uint16Array, halfToFloat32) },
-  BF16: { bytes: 2, read: converted(Uint16Array, bfloat16ToFloat32) },
-  F64: { bytes: 8, read: converted(Float64Array, (source, target) => target.set(source)) },
-  I64: {
-    bytes: 8,
-    read: converted(BigInt64Array, (source, target) => {
-      for (let i = 0; i < source.length; i++) target[i] = Number(source[i]);
-    }),
-  },
-  I32: { bytes: 4, read: converted(Int32Array, (source, target) => target.set(source)) },
-  U8: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
-  BOOL: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
-};
-
-function converted<T extends NodeJS.ArrayBufferView>(
-  Stored: new (length: number) => T,
-  convert: (source: T, target: Float32Array) => void,
-): DtypeReader['read'] {
-  return (file, position, length, where) => {
-    const stored = new Stored(length);
-    file.readInto(stored, position, where);
-    const values = new Float32Array(length);
-    convert(stored, values);
-    return values;
-  };
-}
 
 /**
  * Opens the file and checks its whole header; data is read tensor by tensor later.
@@ -136,10 +86,10 @@ interface CheckedEntry {
 function checkEntry(entry: unknown, where: string, dataBytes: number): CheckedEntry {
   if (!isRecord(entry)) throw new InputError('its header entry is not an object', { where });
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeReaders, dtype)) {
+  if (typeof dtype !== 'string' || !Object.hasOwn(plainDtypes, dtype)) {
     throw new InputError(`unknown dtype ${JSON.stringify(dtype)}`, {
       where,
-      hint: `Convert it to one of ${Object.keys(dtypeReaders).join(', ')}.`,
+      hint: `Convert it to one of ${Object.keys(plainDtypes).join(', ')}.`,
     });
   }
   if (!isCounts(shape)) throw new InputError(`its shape is ${JSON.stringify(shape)}, not a list of sizes`, { where });
@@ -153,8 +103,8 @@ function checkEntry(entry: unknown, where: string, dataBytes: number): CheckedEn
       hint: 'The file is truncated: copy or download it again.',
     });
   }
-  const length = shape.reduce((product, size) => product * size, 1);
-  const bytes = length * dtypeReaders[dtype].bytes;
+  const length = valueCount(shape);
+  const bytes = length * plainDtypes[dtype].bytes;
   if (bytes !== end - begin) {
     throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, its data_offsets give it ${end - begin}`, {
       where,
@@ -190,15 +140,9 @@ function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry,
     dtype,
     byteLength: end - begin,
     where,
-    readFloat32: () => dtypeReaders[dtype].read(file, dataStart + begin, length, where),
+    readFloat32: () => plainDtypes[dtype].read(file, dataStart + begin, length, where),
   };
 }
-
-const dtypeWriters: Record<FloatDtype, { bytes: number; encode(values: Float32Array): NodeJS.ArrayBufferView }> = {
-  F32: { bytes: 4, encode: values => values },
-  F16: { bytes: 2, encode: float32ToHalf },
-  BF16: { bytes: 2, encode: float32ToBfloat16 },
-};
 
 /** As the reference writer orders tensors, by falling alignment. */
 const dtypeOrder: FloatDtype[] = ['F32', 'BF16', 'F16'];
@@ -217,10 +161,11 @@ export function writeSafetensors(
   );
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
-  for (const { name, shape, dtype } of sorted) {
+  for (const entry of sorted) {
+    const { name, shape, dtype } = entry;
     if (Object.hasOwn(header, name)) throw new Error(`tensor ${name} is written twice to ${path}`);
     const begin = end;
-    end += sizeOf(shape) * dtypeWriters[dtype].bytes;
+    end += entryBytes(entry);
     header[name] = { dtype, shape, data_offsets: [begin, end] };
   }
   const json = Buffer.from(JSON.stringify(header));
@@ -230,18 +175,8 @@ export function writeSafetensors(
 
   writeFileAtomically(path, append => {
     append(prefix);
-    for (const { name, shape, dtype, data } of sorted) {
-      const values = typeof data === 'function' ? data() : data;
-      if (values.length !== sizeOf(shape)) {
-        throw new Error(`tensor ${name} has ${values.length} values, its shape [${shape}] needs ${sizeOf(shape)}`);
-      }
-      append(dtypeWriters[dtype].encode(values));
-    }
+    for (const entry of sorted) append(encodeEntry(entry));
   });
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function compareBytes(a: string, b: string): number {

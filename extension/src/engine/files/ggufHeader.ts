@@ -1,0 +1,221 @@
+// Reads the header of a GGUF file: metadata and tensor infos, synchronously and within fixed bounds.
+// Called by the GGUF reader and the list of local models. It must never allocate from a count or length in the file that
+// the rest of the file can't hold: @huggingface/gguf is asynchronous and doesn't check against the file's size.
+import { InputError } from '../../core/inputError.js';
+import {
+  ggmlTypes,
+  ggufAlignment,
+  ggufMagic,
+  ggufValueTypes,
+  type GgufValue,
+  type GgufValueType,
+} from './ggufFormat.js';
+import type { RandomAccessFile } from './randomAccessFile.js';
+
+export interface GgufTensorInfo {
+  name: string;
+  /** Row-major, GGUF's reversed dims already turned round. */
+  shape: number[];
+  /** Such as Q4_1; `type 99` where the number is unknown. */
+  dtype: string;
+  /** Bytes from the start of the data. */
+  offset: number;
+}
+
+export interface GgufHeader {
+  metadata: Map<string, GgufValue>;
+  tensors: GgufTensorInfo[];
+  /** Position in the file where the tensors' data starts. */
+  dataStart: number;
+}
+
+/** The largest real headers (vocabularies of 260,000 tokens with merges) have about 20 MB. */
+const maxHeaderBytes = 256 * 1024 * 1024;
+const maxStringBytes = 16 * 1024 * 1024;
+const maxArrayLength = 1 << 24;
+const maxArrayDepth = 4;
+const maxDims = 4;
+const windowBytes = 1 << 20;
+
+const hint = 'The file is truncated or damaged: copy or download it again.';
+
+/** @throws InputError where the file is not GGUF, of a version we don't know, or lies about its sizes. */
+export function readGgufHeader(file: RandomAccessFile): GgufHeader {
+  const cursor = new HeaderCursor(file);
+  if (file.size < 24 || cursor.text(4, 'magic') !== ggufMagic) {
+    throw new InputError('this is not a GGUF file', { where: file.path });
+  }
+  const version = cursor.uint32('version');
+  if (version !== 2 && version !== 3) {
+    throw new InputError(`GGUF version ${version} can't be read`, {
+      where: file.path,
+      hint: 'Versions 2 and 3 (little-endian) can: convert the model again with a current llama.cpp.',
+    });
+  }
+  const tensorCount = cursor.count('tensor count', 24);
+  const metadataCount = cursor.count('metadata count', 13);
+
+  const metadata = new Map<string, GgufValue>();
+  for (let i = 0; i < metadataCount; i++) {
+    const key = cursor.string('metadata key');
+    if (metadata.has(key))
+      throw new InputError('this metadata key stands there twice', { where: `${file.path}: ${key}` });
+    metadata.set(key, readValue(cursor, readType(cursor, key), key, 0));
+  }
+  const tensors: GgufTensorInfo[] = [];
+  for (let i = 0; i < tensorCount; i++) tensors.push(readTensorInfo(cursor));
+
+  const alignment = metadata.get('general.alignment') ?? ggufAlignment;
+  if (
+    typeof alignment !== 'number' ||
+    !(alignment >= 8 && alignment <= 65536) ||
+    !Number.isInteger(Math.log2(alignment))
+  ) {
+    throw new InputError(`an alignment of ${alignment} can't be`, { where: `${file.path}: general.alignment`, hint });
+  }
+  return { metadata, tensors, dataStart: Math.ceil(cursor.position / alignment) * alignment };
+}
+
+function readType(cursor: HeaderCursor, key: string): GgufValueType {
+  const code = cursor.uint32(key);
+  const type = ggufValueTypes[code];
+  if (!type) throw new InputError(`there is no metadata type ${code}`, { where: `${cursor.path}: ${key}`, hint });
+  return type;
+}
+
+const smallestBytes: Record<GgufValueType, number> = {
+  uint8: 1,
+  int8: 1,
+  bool: 1,
+  uint16: 2,
+  int16: 2,
+  uint32: 4,
+  int32: 4,
+  float32: 4,
+  uint64: 8,
+  int64: 8,
+  float64: 8,
+  string: 8,
+  array: 12,
+};
+
+function readValue(cursor: HeaderCursor, type: GgufValueType, key: string, depth: number): GgufValue {
+  if (type === 'string') return cursor.string(key);
+  if (type !== 'array') return cursor.scalar(type, key);
+  if (depth === maxArrayDepth)
+    throw new InputError('its arrays are nested too deep', { where: `${cursor.path}: ${key}`, hint });
+  const itemType = readType(cursor, key);
+  const length = cursor.count(key, smallestBytes[itemType]);
+  if (length > maxArrayLength) {
+    throw new InputError(`an array of ${length} items is too long`, { where: `${cursor.path}: ${key}`, hint });
+  }
+  const items: GgufValue[] = [];
+  for (let i = 0; i < length; i++) items.push(readValue(cursor, itemType, key, depth + 1));
+  return items;
+}
+
+function readTensorInfo(cursor: HeaderCursor): GgufTensorInfo {
+  const name = cursor.string('tensor name');
+  const dims = cursor.uint32(name);
+  if (dims > maxDims) {
+    throw new InputError(`it claims ${dims} dimensions, ${maxDims} is the most`, {
+      where: `${cursor.path}: ${name}`,
+      hint,
+    });
+  }
+  const shape: number[] = [];
+  for (let i = 0; i < dims; i++) shape.unshift(cursor.uint64(name));
+  const type = cursor.uint32(name);
+  return { name, shape, dtype: ggmlTypes[type] ?? `type ${type}`, offset: cursor.uint64(name) };
+}
+
+/** Reads on from the start of the file through a window of 1 MB, or as large as the string at hand. */
+class HeaderCursor {
+  position = 0;
+  readonly path: string;
+  private readonly end: number;
+  private window = Buffer.alloc(0);
+  private windowStart = 0;
+
+  constructor(private readonly file: RandomAccessFile) {
+    this.path = file.path;
+    this.end = Math.min(file.size, maxHeaderBytes);
+  }
+
+  uint32(what: string): number {
+    return this.scalar('uint32', what) as number;
+  }
+
+  /** A 64-bit size; one that JavaScript can't hold exactly can't be true either. */
+  uint64(what: string): number {
+    const value = this.take(8, what).readBigUInt64LE();
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.lies(value, what);
+    return Number(value);
+  }
+
+  /** A count of items that take at least `itemBytes` each in the rest of the header. */
+  count(what: string, itemBytes: number): number {
+    const value = this.uint64(what);
+    if (value * itemBytes > this.end - this.position) this.lies(value, what);
+    return value;
+  }
+
+  string(what: string): string {
+    const length = this.count(what, 1);
+    if (length > maxStringBytes) this.lies(length, what);
+    return this.text(length, what);
+  }
+
+  text(length: number, what: string): string {
+    return this.take(length, what).toString('utf8');
+  }
+
+  scalar(type: Exclude<GgufValueType, 'string' | 'array'>, what: string): number | boolean {
+    const bytes = this.take(smallestBytes[type], what);
+    switch (type) {
+      case 'uint8':
+        return bytes.readUInt8();
+      case 'int8':
+        return bytes.readInt8();
+      case 'bool':
+        return bytes.readUInt8() !== 0;
+      case 'uint16':
+        return bytes.readUInt16LE();
+      case 'int16':
+        return bytes.readInt16LE();
+      case 'uint32':
+        return bytes.readUInt32LE();
+      case 'int32':
+        return bytes.readInt32LE();
+      case 'float32':
+        return bytes.readFloatLE();
+      case 'float64':
+        return bytes.readDoubleLE();
+      case 'uint64':
+        return Number(bytes.readBigUInt64LE());
+      case 'int64':
+        return Number(bytes.readBigInt64LE());
+    }
+  }
+
+  private take(count: number, what: string): Buffer {
+    if (count > this.end - this.position) {
+      throw new InputError('the file ends within its header', { where: `${this.path}: ${what}`, hint });
+    }
+    if (this.position + count > this.windowStart + this.window.length) {
+      this.window = Buffer.alloc(Math.min(Math.max(count, windowBytes), this.end - this.position));
+      this.windowStart = this.position;
+      this.file.readInto(this.window, this.windowStart, `${this.path}: ${what}`);
+    }
+    const from = this.position - this.windowStart;
+    this.position += count;
+    return this.window.subarray(from, from + count);
+  }
+
+  private lies(value: number | bigint, what: string): never {
+    throw new InputError(`it claims a size of ${value}, the file has ${this.file.size} bytes`, {
+      where: `${this.path}: ${what}`,
+      hint,
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// Opens a GGUF file as a model: config, tokenizer and chat template from its metadata, tensors under Hugging Face's names
+// and in its layout. Called by the model resolver. A tensor it has no name for is an error: leaving one out would change
+// what the model computes.
+import { InputError } from '../../core/inputError.js';
+import { openGgufFile } from './gguf.js';
+import { ggufConfig, ggufGenerationConfig } from './ggufConfig.js';
+import { GgufMetadata } from './ggufMetadata.js';
+import { ggufArchitectures, huggingFaceModuleName, type GgufTransform } from './ggufNames.js';
+import { ggufTokenizer } from './ggufTokenizer.js';
+import { rotaryRowsFromGguf, transpose } from './ggufTransforms.js';
+import type { ModelFiles, StoredTensor } from './tensorSource.js';
+
+/** Computed tables that a model makes itself, and factors that stand in the config. */
+const notParameters = /^rope_freqs\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
+
+/**
+ * @param reference what the user wrote for it
+ * @throws InputError where the file is broken, or of an architecture or quantization that can't be read
+ */
+export function openGguf(path: string, reference: string): ModelFiles {
+  const file = openGgufFile(path);
+  try {
+    const metadata = new GgufMetadata(file.metadata, path);
+    const architecture = readArchitecture(metadata);
+    const config = ggufConfig(architecture, metadata, file.tensors);
+    const heads = {
+      rotary_q: (config.num_attention_heads ?? 0) as number,
+      rotary_k: (config.num_key_value_heads ?? 0) as number,
+    };
+    const tensors = new Map<string, StoredTensor>();
+    for (const tensor of file.tensors.values()) {
+      if (notParameters.test(tensor.name)) continue;
+      const renamed = inHuggingFaceLayout(tensor, architecture, heads);
+      tensors.set(renamed.name, renamed);
+    }
+    return {
+      reference,
+      path,
+      format: 'gguf',
+      config,
+      generationConfig: ggufGenerationConfig(metadata),
+      tokenizer: ggufTokenizer(architecture, metadata),
+      tensors,
+      close: file.close,
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function readArchitecture(metadata: GgufMetadata): string {
+  const architecture = metadata.optionalString('general.architecture') ?? 'unknown';
+  if ((metadata.optionalNumber('split.count') ?? 1) > 1) {
+    metadata.fail(
+      'split.count',
+      'this is one part of several',
+      'Join them: llama-gguf-split --merge FIRST.gguf OUT.gguf',
+    );
+  }
+  if (!ggufArchitectures.includes(architecture)) {
+    const known = `Known are ${ggufArchitectures.join(', ')} (mistral is of architecture llama).`;
+    metadata.fail('general.architecture', `the architecture ${architecture} isn’t known`, known);
+  }
+  return architecture;
+}
+
+function inHuggingFaceLayout(
+  tensor: StoredTensor,
+  architecture: string,
+  heads: { rotary_q: number; rotary_k: number },
+): StoredTensor {
+  const [, module, suffix] = /^(.*)\.(weight|bias)$/.exec(tensor.name) ?? [];
+  const found = module === undefined ? null : huggingFaceModuleName(architecture, module);
+  if (!found) {
+    throw new InputError(`a ${architecture} model has no such tensor`, {
+      where: tensor.where,
+      hint: 'This is a variant that can’t be trained here: use a plain model of this architecture.',
+    });
+  }
+  const name = `${found.name}.${suffix}`;
+  const transform: GgufTransform = found.transform === 'transpose' && suffix === 'bias' ? 'none' : found.transform;
+  switch (transform) {
+    case 'none':
+      return { ...tensor, name };
+    case 'transpose': {
+      const [rows, columns] = matrixShape(tensor);
+      return {
+        ...tensor,
+        name,
+        shape: [columns, rows],
+        readFloat32: () => transpose(tensor.readFloat32(), rows, columns),
+      };
+    }
+    case 'rotary_q':
+    case 'rotary_k': {
+      const columns = suffix === 'bias' ? 1 : matrixShape(tensor)[1];
+      if (tensor.shape[0] % (2 * heads[transform]) !== 0) {
+        throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, { where: tensor.where });
+      }
+      return {
+        ...tensor,
+        name,
+        readFloat32: () => rotaryRowsFromGguf(tensor.readFloat32(), heads[transform], columns),
+      };
+    }
+  }
+}
+
+function matrixShape({ shape, where }: StoredTensor): [rows: number, columns: number] {
+  if (shape.length !== 2) throw new InputError(`its shape is [${shape}], not that of a matrix`, { where });
+  return [shape[0], shape[1]];
+}

@@ -1,0 +1,43 @@
+// The rearrangements between Hugging Face's and GGUF's values that ggufNames.ts names.
+// Called by the GGUF model reader and the export of adapters. Pure: new arrays out, the given ones untouched.
+
+/**
+ * Hugging Face's row order to llama.cpp's: in each head, row `half * d/2 + i` becomes row `2i + half`.
+ * @param values [rows, columns], or [rows] with `columns` 1
+ */
+export function rotaryRowsToGguf(values: Float32Array, heads: number, columns: number): Float32Array {
+  return permuteRows(values, heads, columns, (source, target) => [source, target]);
+}
+
+/** The other direction of {@link rotaryRowsToGguf}. */
+export function rotaryRowsFromGguf(values: Float32Array, heads: number, columns: number): Float32Array {
+  return permuteRows(values, heads, columns, (source, target) => [target, source]);
+}
+
+function permuteRows(
+  values: Float32Array,
+  heads: number,
+  columns: number,
+  order: (huggingFace: number, gguf: number) => [from: number, to: number],
+): Float32Array {
+  const headRows = values.length / columns / heads;
+  const result = new Float32Array(values.length);
+  for (let head = 0; head < heads; head++) {
+    for (let row = 0; row < headRows; row++) {
+      const half = row < headRows / 2 ? 0 : 1;
+      const paired = 2 * (row - (half * headRows) / 2) + half;
+      const [from, to] = order(head * headRows + row, head * headRows + paired);
+      result.set(values.subarray(from * columns, (from + 1) * columns), to * columns);
+    }
+  }
+  return result;
+}
+
+/** [rows, columns] to [columns, rows]. */
+export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column];
+  }
+  return result;
+}

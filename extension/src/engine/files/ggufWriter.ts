@@ -1,0 +1,93 @@
+// Writes a GGUF file, version 3: metadata with explicit types, then F32, F16 or BF16 tensors at aligned offsets.
+// Called by the export of adapters. The file is wholly there or not at all.
+import { writeFileAtomically } from './atomicFile.js';
+import { ggmlTypes, ggufAlignment, ggufMagic, ggufValueTypes, ggufVersion } from './ggufFormat.js';
+import { encodeEntry, entryBytes, type FloatDtype, type TensorEntry } from './tensorEntry.js';
+
+export type GgufTypedValue =
+  | { type: 'uint32' | 'int32' | 'float32'; value: number }
+  | { type: 'bool'; value: boolean }
+  | { type: 'string'; value: string }
+  | { type: 'array'; items: Exclude<GgufTypedValue, { type: 'array' }>[] };
+
+/**
+ * @param tensors with shapes as Hugging Face has them; they are turned round on writing
+ * @throws InputError where the disk is full; a file that was there before is then unchanged
+ */
+export function writeGguf(
+  path: string,
+  metadata: Record<string, GgufTypedValue>,
+  tensors: readonly TensorEntry[],
+): void {
+  const header = Buffer.concat([
+    Buffer.from(ggufMagic),
+    uint32(ggufVersion),
+    uint64(tensors.length),
+    uint64(Object.keys(metadata).length),
+    ...Object.entries(metadata).flatMap(([key, value]) => [string(key), typed(value)]),
+    ...tensorInfos(tensors),
+  ]);
+  writeFileAtomically(path, append => {
+    append(header);
+    append(padding(header.length));
+    for (const tensor of tensors) {
+      append(encodeEntry(tensor));
+      append(padding(entryBytes(tensor)));
+    }
+  });
+}
+
+function tensorInfos(tensors: readonly TensorEntry[]): Buffer[] {
+  let offset = 0;
+  return tensors.map(tensor => {
+    const { name, shape, dtype } = tensor;
+    const dims = [...shape].reverse().map(uint64);
+    const info = Buffer.concat([string(name), uint32(shape.length), ...dims, uint32(ggmlType(dtype)), uint64(offset)]);
+    offset += entryBytes(tensor) + padding(entryBytes(tensor)).length;
+    return info;
+  });
+}
+
+function ggmlType(dtype: FloatDtype): number {
+  return Number(Object.keys(ggmlTypes).find(type => ggmlTypes[Number(type)] === dtype));
+}
+
+function typed(value: GgufTypedValue): Buffer {
+  const type = uint32(ggufValueTypes.indexOf(value.type));
+  if (value.type !== 'array') return Buffer.concat([type, payload(value)]);
+  const itemType = value.items[0]?.type ?? 'string';
+  if (value.items.some(item => item.type !== itemType)) throw new Error('the items of a GGUF array have one type');
+  const head = [type, uint32(ggufValueTypes.indexOf(itemType)), uint64(value.items.length)];
+  return Buffer.concat([...head, ...value.items.map(payload)]);
+}
+
+function payload(value: Exclude<GgufTypedValue, { type: 'array' }>): Buffer {
+  if (value.type === 'string') return string(value.value);
+  if (value.type === 'bool') return Buffer.of(value.value ? 1 : 0);
+  if (value.type === 'uint32') return uint32(value.value);
+  const bytes = Buffer.alloc(4);
+  if (value.type === 'int32') bytes.writeInt32LE(value.value);
+  else bytes.writeFloatLE(value.value);
+  return bytes;
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function uint64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+}
+
+function string(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([uint64(bytes.length), bytes]);
+}
+
+function padding(length: number): Buffer {
+  return Buffer.alloc((ggufAlignment - (length % ggufAlignment)) % ggufAlignment);
+}
