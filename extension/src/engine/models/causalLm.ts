@@ -1,0 +1,234 @@
+// A decoder-only language model with its weights in memory: hidden states and logits, with a PEFT method's hooks in
+// place. Training, evaluation and decoding all come through here, so that they cannot disagree. The model owns its
+// weight tensors and rotary tables; results belong to the caller's tidy.
+import * as tf from '@tensorflow/tfjs-core';
+import type { ForwardHooks } from '../peft/hooks.js';
+import type { Architecture, ForwardPass, KeyValues, LinearModule, ModelInput } from './architecture.js';
+import { attention, gatherRows, linear } from './ops.js';
+
+/** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
+const HIDDEN_SCORE = -1e9;
+
+/** Keys and values of the tokens that a decoder has already seen. Owned by whoever made it. */
+export class KeyValueCache {
+  readonly layers: KeyValues[] = [];
+
+  /** Tokens held, prefix included. */
+  get length(): number {
+    return this.layers[0]?.keys.shape[2] ?? 0;
+  }
+
+  /** Takes over `entry`, freeing what stood there before. */
+  store(layer: number, entry: KeyValues): void {
+    const old = this.layers[layer];
+    this.layers[layer] = { keys: tf.keep(entry.keys), values: tf.keep(entry.values) };
+    if (old) tf.dispose([old.keys, old.values]);
+  }
+
+  dispose(): void {
+    for (const { keys, values } of this.layers) tf.dispose([keys, values]);
+    this.layers.length = 0;
+  }
+}
+
+export interface ForwardOptions {
+  hooks?: ForwardHooks;
+  /** Trainable tensors that stand in for parameters, by the parameter's name. */
+  replaced?: ReadonlyMap<string, tf.Tensor>;
+  /** Given while training; scales what it keeps by 1 / (1 - rate). */
+  dropout?: (x: tf.Tensor2D, rate: number) => tf.Tensor2D;
+  /** Given while decoding; the input's tokens follow those in it. */
+  cache?: KeyValueCache;
+}
+
+export class CausalLm {
+  private readonly modules: ReadonlyMap<string, LinearModule>;
+  private rotaryTables: { length: number; cos: tf.Tensor2D; sin: tf.Tensor2D } | null = null;
+
+  /** @param weights every parameter of the architecture by name; the model takes them over */
+  constructor(
+    readonly architecture: Architecture,
+    private readonly weights: Map<string, tf.Tensor>,
+  ) {
+    this.modules = new Map(architecture.linears.map(module => [module.name, module]));
+  }
+
+  /**
+   * A base parameter. The head's weight is the token embedding where the two are tied.
+   * @throws Error where the parameter was released to a trainable stand-in
+   */
+  weight(name: string): tf.Tensor {
+    const weight = this.weights.get(this.ownerOf(name));
+    if (!weight) throw new Error(`no weight ${name}`);
+    return weight;
+  }
+
+  private ownerOf(name: string): string {
+    const { head, embedding, tieWordEmbeddings } = this.architecture;
+    return tieWordEmbeddings && name === `${head}.weight` ? `${embedding}.weight` : name;
+  }
+
+  /** Forgets a parameter that a trainable one replaces for good, so that it isn't held twice. */
+  release(name: string): void {
+    this.weights.get(name)?.dispose();
+    this.weights.delete(name);
+  }
+
+  /** Hidden states after the final norm, [batch * seq, hidden]. */
+  forward(input: ModelInput, options: ForwardOptions = {}): tf.Tensor2D {
+    const { hooks = {}, cache } = options;
+    const [batch, seq] = input.inputIds.shape;
+    const rows = batch * seq;
+    const prefix = hooks.keyValuePrefix;
+    const past = cache && cache.length > 0 ? cache.length : (prefix?.count ?? 0);
+    const flatPositions = tf.reshape(input.positionIds, [rows]) as tf.Tensor1D;
+    const positions = prefix ? tf.add(flatPositions, tf.scalar(prefix.count, 'int32')) : flatPositions;
+    const bias = this.attentionBias(input.segmentIds, past);
+
+    const prefixLayers = cache?.layers.length ? undefined : prefix?.layers();
+    const pastOf = (layer: number): KeyValues | null => {
+      const cached = cache?.layers[layer];
+      if (cached) return cached;
+      if (!prefixLayers) return null;
+      const { keys, values } = prefixLayers[layer]!;
+      const everyRow = (x: tf.Tensor3D) => tf.tile(tf.expandDims(x, 0), [batch, 1, 1, 1]) as tf.Tensor4D;
+      return { keys: everyRow(keys), values: everyRow(values) };
+    };
+
+    const pass: ForwardPass = {
+      input,
+      positions: positions as tf.Tensor1D,
+      parameter: name => this.parameter(name, options),
+      linear: (name, x) => this.applyLinear(name, x, options),
+      embedTokens: name => this.embedTokens(name, input, options),
+      sublayer: (layer, kind, output) => hooks.sublayer?.(layer, kind, output) ?? output,
+      rotary: () => {
+        const { cos, sin } = this.rotaryTable();
+        const shape: [number, number, number, number] = [batch, seq, 1, this.architecture.headDim];
+        return {
+          cos: tf.reshape(tf.gather(cos, positions), shape),
+          sin: tf.reshape(tf.gather(sin, positions), shape),
+        };
+      },
+      attend: (layer, q, k, v) => {
+        const heads = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]) as tf.Tensor4D;
+        const before = pastOf(layer);
+        let keys = heads(k);
+        let values = heads(v);
+        if (before) {
+          keys = tf.concat([before.keys, keys], 2);
+          values = tf.concat([before.values, values], 2);
+        }
+        cache?.store(layer, { keys, values });
+        const out = heads(attention(heads(q), keys, values, bias));
+        return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
+      },
+    };
+    return this.architecture.forward(pass);
+  }
+
+  /** Logits [rows, vocab] of hidden states [rows, hidden]. */
+  logits(hidden: tf.Tensor2D, options: ForwardOptions = {}): tf.Tensor2D {
+    return this.applyLinear(this.architecture.head, hidden, options);
+  }
+
+  private parameter(name: string, { replaced }: ForwardOptions): tf.Tensor {
+    return replaced?.get(name) ?? this.weight(name);
+  }
+
+  private applyLinear(name: string, x: tf.Tensor2D, options: ForwardOptions): tf.Tensor2D {
+    const module = this.modules.get(name);
+    if (!module) throw new Error(`no linear module ${name}`);
+    const weight = () => this.parameter(`${name}.weight`, options) as tf.Tensor2D;
+    const bias = () => (module.hasBias ? (this.parameter(`${name}.bias`, options) as tf.Tensor1D) : null);
+    const base = (x: tf.Tensor2D): tf.Tensor2D => {
+      const y = linear(x, weight(), module.conv1d);
+      const b = bias();
+      return b ? tf.add(y, b) : y;
+    };
+    const hook = options.hooks?.linear?.get(name);
+    if (!hook) return base(x);
+    const dropout = (x: tf.Tensor2D, rate: number) => (rate > 0 && options.dropout ? options.dropout(x, rate) : x);
+    return hook({ module, x, base, weight, bias, dropout });
+  }
+
+  private embedTokens(name: string, input: ModelInput, options: ForwardOptions): tf.Tensor2D {
+    const table = this.parameter(`${name}.weight`, options) as tf.Tensor2D;
+    const ids = tf.reshape(input.inputIds, [-1]) as tf.Tensor1D;
+    const virtual = options.hooks?.virtualTokens;
+    if (!virtual) return gatherRows(table, ids);
+    const first = this.architecture.vocabSize;
+    const real = gatherRows(table, tf.minimum(ids, tf.scalar(first - 1, 'int32')));
+    const index = tf.maximum(tf.sub(ids, tf.scalar(first, 'int32')), tf.scalar(0, 'int32')) as tf.Tensor1D;
+    const isVirtual = tf.expandDims(tf.cast(tf.greaterEqual(ids, tf.scalar(first, 'int32')), 'float32'), 1);
+    return tf.add(
+      tf.mul(real, tf.sub(1, isVirtual)),
+      tf.mul(gatherRows(virtual.embeddings(), index), isVirtual),
+    ) as tf.Tensor2D;
+  }
+
+  /**
+   * 0 where a query sees a key, HIDDEN_SCORE elsewhere: keys before the sequence are seen by all, keys within it by later
+   * tokens of the same segment, as far as the sliding window reaches.
+   * @returns [batch, 1, 1, seq, past + seq]
+   */
+  private attentionBias(segmentIds: tf.Tensor2D, past: number): tf.Tensor {
+    const [batch, seq] = segmentIds.shape;
+    const { slidingWindow } = this.architecture;
+    const query = tf.reshape(tf.range(0, seq, 1, 'int32'), [seq, 1]);
+    const key = tf.reshape(tf.range(0, seq, 1, 'int32'), [1, seq]);
+    let seen = tf.lessEqual(key, query);
+    if (slidingWindow !== null && slidingWindow < past + seq)
+      seen = tf.logicalAnd(seen, tf.less(tf.sub(query, key), tf.scalar(slidingWindow, 'int32')));
+    const sameSegment = tf.equal(tf.reshape(segmentIds, [batch, seq, 1]), tf.reshape(segmentIds, [batch, 1, seq]));
+    const within = tf.cast(tf.logicalAnd(tf.expandDims(seen, 0), sameSegment), 'float32');
+    let all: tf.Tensor = within;
+    if (past > 0) {
+      let before: tf.Tensor = tf.ones([batch, seq, past]);
+      if (slidingWindow !== null && slidingWindow < past + seq) {
+        const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, past]);
+        const distance = tf.sub(tf.add(query, tf.scalar(past, 'int32')), earlier);
+        const near = tf.cast(tf.less(distance, tf.scalar(slidingWindow, 'int32')), 'float32');
+        before = tf.mul(before, tf.expandDims(near, 0));
+      }
+      all = tf.concat([before, within], 2);
+    }
+    return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
+  }
+
+  /** cos and sin of every position, [length, headDim]; made at first use. */
+  private rotaryTable(): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
+    if (this.rotaryTables) return this.rotaryTables;
+    const { rotary, headDim, maxPositions } = this.architecture;
+    if (!rotary) throw new Error('this architecture has no rotary embedding');
+    const half = headDim / 2;
+    // Virtual tokens and prefixes may reach beyond the model's own positions.
+    const length = Math.min(maxPositions, ROTARY_TABLE_LIMIT);
+    const cos = new Float32Array(length * headDim);
+    const sin = new Float32Array(length * headDim);
+    for (let position = 0; position < length; position++) {
+      for (let i = 0; i < half; i++) {
+        const angle = position * rotary.inverseFrequencies[i]!;
+        const at = position * headDim + i;
+        cos[at] = cos[at + half] = Math.cos(angle);
+        sin[at] = sin[at + half] = Math.sin(angle);
+      }
+    }
+    this.rotaryTables = {
+      length,
+      cos: tf.keep(tf.tensor2d(cos, [length, headDim])),
+      sin: tf.keep(tf.tensor2d(sin, [length, headDim])),
+    };
+    return this.rotaryTables;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.weights.values()]);
+    this.weights.clear();
+    if (this.rotaryTables) tf.dispose([this.rotaryTables.cos, this.rotaryTables.sin]);
+    this.rotaryTables = null;
+  }
+}
+
+/** Positions that the rotary tables hold at most: 16 MB at headDim 128. */
+const ROTARY_TABLE_LIMIT = 32768;

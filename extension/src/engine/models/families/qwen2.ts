@@ -1,0 +1,12 @@
+// Qwen2 (Qwen2 and Qwen2.5: biases on q, k and v only).
+import { rotaryDecoder } from './rotaryDecoder.js';
+
+export const qwen2 = rotaryDecoder({
+  modelType: 'qwen2',
+  qkvBias: () => true,
+  outputBias: () => false,
+  qkNorm: false,
+  defaultHeadDim: config => config.hidden_size / config.num_attention_heads,
+  slidingWindow: () => null,
+  ia3Attention: 'q_proj',
+});

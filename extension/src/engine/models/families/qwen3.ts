@@ -1,0 +1,12 @@
+// Qwen3 (Qwen3: RMSNorm on each query and key head, head_dim independent of the width).
+import { rotaryDecoder } from './rotaryDecoder.js';
+
+export const qwen3 = rotaryDecoder({
+  modelType: 'qwen3',
+  qkvBias: config => config.attention_bias ?? false,
+  outputBias: config => config.attention_bias ?? false,
+  qkNorm: true,
+  defaultHeadDim: () => 128,
+  slidingWindow: () => null,
+  ia3Attention: 'q_proj',
+});

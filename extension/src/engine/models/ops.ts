@@ -1,0 +1,191 @@
+// The few operations that a decoder needs beyond TensorFlow.js's own, each with a hand-written gradient where that saves
+// memory: inside tf.customGrad only what is `save`d outlives the operation, while a chain of plain ops keeps every
+// intermediate until the step ends. For the same reason a gradient may use only what was saved, never a tensor that it
+// closes over. Pure functions; the caller's tidy owns the results.
+import * as tf from '@tensorflow/tfjs-core';
+
+/** tf.customGrad with the types of inputs and output kept. */
+function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
+  inputs: [...Inputs],
+  f: (
+    save: tf.GradSaveFunc,
+    ...inputs: Inputs
+  ) => { value: Output; gradFunc: (dy: Output, saved: tf.Tensor[]) => tf.Tensor | tf.Tensor[] },
+): Output {
+  const wrapped = (...args: unknown[]) => f(args.at(-1) as tf.GradSaveFunc, ...(args.slice(0, -1) as Inputs));
+  return tf.customGrad(wrapped as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as Output;
+}
+
+/** Computes `f` without recording it for differentiation: what PyTorch's `.detach()` does. */
+export function stopGradient<T extends tf.Tensor>(f: () => T): T {
+  return withGradient<[tf.Scalar], T>([tf.scalar(0)], () => ({ value: f(), gradFunc: () => tf.scalar(0) }));
+}
+
+/**
+ * The WebAssembly backend multiplies 17 times slower when an operand is to be transposed, so it is transposed in memory
+ * first; TensorFlow takes it as it is.
+ */
+function product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
+  if (tf.getBackend() !== 'wasm' || !(transposeA || transposeB)) return tf.matMul(a, b, transposeA, transposeB);
+  const swapped = (x: tf.Tensor) => tf.transpose(x, [...x.shape.keys()].with(-2, x.rank - 1).with(-1, x.rank - 2));
+  return tf.matMul(transposeA ? swapped(a) : a, transposeB ? swapped(b) : b);
+}
+
+/** a bᵀ over the last two dimensions. */
+export function matMulTransposed<T extends tf.Tensor>(a: T, b: tf.Tensor): T {
+  return product(a, b, false, true) as T;
+}
+
+/**
+ * x W for a weight as Hugging Face stores it.
+ * @param x [rows, in]
+ * @param weight [out, in], or [in, out] with `conv1d`
+ * @returns [rows, out]
+ */
+export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d = false): tf.Tensor2D {
+  return product(x, weight, false, !conv1d) as tf.Tensor2D;
+}
+
+/** x / sqrt(mean(x²) + eps) * weight over the last dimension (RMSNorm, arXiv:1910.07467). */
+export function rmsNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, epsilon: number): T {
+  const normalized = withGradient([x], (save, x) => {
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon));
+    save([x, inverse]);
+    return {
+      value: tf.mul(x, inverse) as T,
+      gradFunc: (dy, [x, inverse]) => {
+        const unit = tf.mul(x, inverse);
+        return tf.mul(tf.sub(dy, tf.mul(unit, tf.mean(tf.mul(dy, unit), -1, true))), inverse);
+      },
+    };
+  });
+  return tf.mul(normalized, weight);
+}
+
+/** (x - mean) / sqrt(var + eps) * weight + bias over the last dimension (LayerNorm, arXiv:1607.06450). */
+export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf.Tensor, epsilon: number): T {
+  const normalized = withGradient([x], (save, x) => {
+    const centered = tf.sub(x, tf.mean(x, -1, true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centered), -1, true), epsilon));
+    const unit = tf.mul(centered, inverse) as T;
+    save([unit, inverse]);
+    return {
+      value: unit,
+      gradFunc: (dy, [unit, inverse]) => {
+        const inner = tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), tf.mul(unit, tf.mean(tf.mul(dy, unit), -1, true)));
+        return tf.mul(inner, inverse);
+      },
+    };
+  });
+  return tf.add(tf.mul(normalized, weight), bias);
+}
+
+/** silu(gate) * up, the activation of a gated feed-forward block (arXiv:2002.05202). */
+export function swiglu<T extends tf.Tensor>(gate: T, up: T): T {
+  return withGradient([gate, up], (save, gate, up) => {
+    save([gate, up]);
+    return {
+      value: tf.mul(tf.mul(gate, tf.sigmoid(gate)), up) as T,
+      gradFunc: (dy, [gate, up]) => {
+        const sigmoid = tf.sigmoid(gate);
+        const silu = tf.mul(gate, sigmoid);
+        // d silu = s (1 + g (1 - s)) = s + silu (1 - s)
+        const slope = tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)));
+        return [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, silu)];
+      },
+    };
+  });
+}
+
+const GELU_SCALE = Math.sqrt(2 / Math.PI);
+const GELU_CUBIC = 0.044715;
+
+/** GELU in its tanh form, Transformers' `gelu_new` (arXiv:1606.08415). */
+export function geluNew<T extends tf.Tensor>(x: T): T {
+  return withGradient([x], (save, x) => {
+    save([x]);
+    const tanh = (x: tf.Tensor) => tf.tanh(tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), GELU_CUBIC)), GELU_SCALE));
+    return {
+      value: tf.mul(tf.mul(x, 0.5), tf.add(tanh(x), 1)) as T,
+      gradFunc: (dy, [x]) => {
+        const t = tanh(x);
+        const inner = tf.mul(tf.add(tf.mul(tf.square(x), 3 * GELU_CUBIC), 1), GELU_SCALE);
+        const slope = tf.add(tf.mul(tf.add(t, 1), 0.5), tf.mul(tf.mul(tf.mul(x, 0.5), tf.sub(1, tf.square(t))), inner));
+        return tf.mul(dy, slope);
+      },
+    };
+  });
+}
+
+/** Turns the two halves of the last dimension: [a, b] -> [-b, a]. */
+function rotateHalf(x: tf.Tensor4D, sign: 1 | -1): tf.Tensor4D {
+  const half = x.shape[3] / 2;
+  const first = tf.slice(x, [0, 0, 0, 0], [-1, -1, -1, half]);
+  const second = tf.slice(x, [0, 0, 0, half], [-1, -1, -1, half]);
+  return tf.concat(sign > 0 ? [tf.neg(second), first] : [second, tf.neg(first)], 3);
+}
+
+/**
+ * Rotary position embedding (arXiv:2104.09864) in Hugging Face's half-split layout.
+ * @param x [batch, seq, heads, headDim]
+ * @param cos [batch, seq, 1, headDim], as is `sin`
+ */
+export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf.Tensor4D }): tf.Tensor4D {
+  return withGradient([x], (save, x) => {
+    save([cos, sin]);
+    return {
+      value: tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x, 1), sin)) as tf.Tensor4D,
+      // The rotation is orthogonal: its gradient turns back. sin is equal in both halves, so it may be applied first.
+      gradFunc: (dy, [cos, sin]) => tf.add(tf.mul(dy, cos), rotateHalf(tf.mul(dy, sin), -1)),
+    };
+  });
+}
+
+/**
+ * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads; only the probabilities are kept for the gradient.
+ * @param q [batch, heads, seq, headDim]
+ * @param k [batch, kvHeads, keys, headDim], as is `v`
+ * @param bias [batch, 1, 1, seq, keys], 0 where a key is seen and a large negative number where it isn't
+ * @returns [batch, heads, seq, headDim]
+ */
+export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: tf.Tensor): tf.Tensor4D {
+  const [batch, heads, seq, headDim] = q.shape;
+  const [, kvHeads, keys] = k.shape;
+  const groups = heads / kvHeads;
+  const scale = 1 / Math.sqrt(headDim);
+  const grouped = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [batch, kvHeads, groups * seq, x.shape[3]!]);
+  return withGradient([q, k, v], (save, q, k, v) => {
+    const scores = product(tf.mul(grouped(q), scale), k, false, true);
+    const biased = tf.add(tf.reshape(scores, [batch, kvHeads, groups, seq, keys]), bias);
+    const p = tf.reshape(tf.softmax(biased), [batch, kvHeads, groups * seq, keys]) as tf.Tensor4D;
+    save([q, k, v, p]);
+    return {
+      value: tf.reshape(tf.matMul(p, v), [batch, heads, seq, headDim]) as tf.Tensor4D,
+      gradFunc: (dy, [q, k, v, p]) => {
+        const dOutput = grouped(dy);
+        const dP = product(dOutput, v, false, true);
+        const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));
+        const dQ = tf.reshape(tf.mul(tf.matMul(dScores, k), scale), q.shape);
+        const dK = tf.mul(product(dScores, grouped(q), true, false), scale);
+        return [dQ, dK, product(p, dOutput, true, false)];
+      },
+    };
+  });
+}
+
+/**
+ * Rows of a table. Unlike tf.gather its gradient is a scatter, which every backend has.
+ * @param table [count, width]
+ * @param indices int32 [rows]
+ * @returns [rows, width]
+ */
+export function gatherRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
+  const shape = table.shape;
+  return withGradient([table], (save, table) => {
+    save([indices]);
+    return {
+      value: tf.gather(table, indices) as tf.Tensor2D,
+      gradFunc: (dy, [indices]) => tf.scatterND(tf.reshape(indices, [-1, 1]), dy, shape),
+    };
+  });
+}

@@ -1,0 +1,25 @@
+// The model families, by Hugging Face's `model_type`. A new family is one file in families/ and one line here.
+import { InputError } from '../../core/inputError.js';
+import type { Architecture, ModelFamily } from './architecture.js';
+import { gpt2 } from './families/gpt2.js';
+import { llama } from './families/llama.js';
+import { mistral } from './families/mistral.js';
+import { qwen2 } from './families/qwen2.js';
+import { qwen3 } from './families/qwen3.js';
+
+export const modelFamilies: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gpt2];
+
+/**
+ * The architecture that a config.json describes.
+ * @throws InputError on an unknown `model_type`, listing the known ones
+ */
+export function architectureOf(config: Record<string, unknown>, where: string): Architecture {
+  const family = modelFamilies.find(candidate => candidate.modelType === config['model_type']);
+  if (!family) {
+    throw new InputError(`model_type ${JSON.stringify(config['model_type'] ?? null)} is not supported`, {
+      where,
+      hint: `Supported: ${modelFamilies.map(candidate => candidate.modelType).join(', ')}.`,
+    });
+  }
+  return family.architecture(config, where);
+}

@@ -1,0 +1,44 @@
+// Writes a whole model as a Hugging Face folder that Transformers loads: what FULL and `merge` give.
+import { join } from 'node:path';
+import type * as tf from '@tensorflow/tfjs-core';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { writeSafetensors } from '../files/safetensors.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import type { CausalLm } from './causalLm.js';
+
+/**
+ * @param changed parameters that differ from the model's own, by name. A head of its own unties embedding and head.
+ */
+export function writeModelFolder(
+  folder: string,
+  model: CausalLm,
+  files: ModelFiles,
+  changed: ReadonlyMap<string, tf.Tensor>,
+): void {
+  const { architecture } = model;
+  const head = `${architecture.head}.weight`;
+  const embedding = changed.get(`${architecture.embedding}.weight`);
+  const untied =
+    architecture.tieWordEmbeddings &&
+    (changed.has(head) ? changed.get(head)!.dataId !== embedding?.dataId : embedding !== undefined);
+  const names = architecture.parameters.map(parameter => parameter.name);
+  const tensorOf = (name: string) => changed.get(name) ?? model.weight(name);
+  const entries = [...names, ...(untied ? [head] : [])].map((name): TensorEntry => {
+    const tensor = tensorOf(name);
+    return { name, shape: tensor.shape, dtype: 'F32', data: () => tensor.dataSync() as Float32Array };
+  });
+  writeSafetensors(join(folder, 'model.safetensors'), entries);
+
+  const json = (name: string, value: Record<string, unknown> | null) => {
+    if (!value) return;
+    const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+    writeFileAtomically(join(folder, name), append => append(text));
+  };
+  // Quantized or half-precision bases are written out in float32.
+  const { torch_dtype: _dtype, dtype: _newDtype, quantization_config: _quantization, ...config } = files.config;
+  json('config.json', { ...config, torch_dtype: 'float32', ...(untied && { tie_word_embeddings: false }) });
+  json('generation_config.json', files.generationConfig);
+  json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
+  json('tokenizer_config.json', files.tokenizer?.config ?? null);
+}

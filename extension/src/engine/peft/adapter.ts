@@ -1,0 +1,118 @@
+// A PEFT method attached to a model: its trainable tensors, allocated and initialised by its plan, and what a forward
+// pass needs of it. The adapter owns its tensors.
+import * as tf from '@tensorflow/tfjs-core';
+import type { Rng } from '../data/rng.js';
+import { sizeOf } from '../models/architecture.js';
+import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import type { Initializer, PeftMethod, Purpose, TrainableSpec } from './method.js';
+
+export interface AttachOptions {
+  purpose: Purpose;
+  rng: Rng;
+  /** Needed by prompts that start from a text. */
+  tokenize?: (text: string) => number[];
+  /** Saved values by key, in place of the method's own start. */
+  values?: (spec: TrainableSpec) => Float32Array | undefined;
+}
+
+export class Adapter {
+  readonly variables = new Map<string, tf.Variable>();
+  readonly forwardOptions: Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
+  readonly numParameters: number;
+
+  private constructor(
+    readonly method: PeftMethod,
+    readonly config: unknown,
+    readonly purpose: Purpose,
+    private readonly model: CausalLm,
+    options: AttachOptions,
+  ) {
+    const { architecture } = model;
+    const plan = method.plan(config, architecture, purpose);
+    const replaced = new Map<string, tf.Tensor>();
+    for (const spec of plan) {
+      const variable = this.allocate(spec, options);
+      this.variables.set(spec.key, variable);
+      for (const name of spec.replaces ?? []) replaced.set(name, variable);
+    }
+    this.numParameters = plan.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+    this.forwardOptions = { hooks: method.hooks(config, architecture, this.tensorOf, purpose), replaced };
+  }
+
+  static attach(method: PeftMethod, config: unknown, model: CausalLm, options: AttachOptions): Adapter {
+    return new Adapter(method, config, options.purpose, model, options);
+  }
+
+  readonly tensorOf = (key: string): tf.Tensor => {
+    const variable = this.variables.get(key);
+    if (!variable) throw new Error(`${this.method.peftType} has no tensor ${key}`);
+    return variable;
+  };
+
+  /** Lets the model forget the parameters that this adapter's own stand in for. The adapter can't be taken off then. */
+  takeOver(): void {
+    const { replaced } = this.forwardOptions;
+    const { tieWordEmbeddings, embedding, head } = this.model.architecture;
+    for (const name of replaced.keys()) {
+      const headStillReads = tieWordEmbeddings && name === `${embedding}.weight` && !replaced.has(`${head}.weight`);
+      if (!headStillReads) this.model.release(name);
+    }
+  }
+
+  /** What an adapter file holds, by key; the result belongs to the caller. */
+  exportTensors(): Map<string, tf.Tensor> {
+    const { method, config, model, purpose } = this;
+    if (purpose === 'training' && method.toAdapterTensors)
+      return method.toAdapterTensors(config, model.architecture, this.tensorOf);
+    return new Map([...this.variables].map(([key, variable]) => [key, tf.clone(variable)]));
+  }
+
+  /** Base parameters with the adapter folded in, by name (the changed ones only); `null` where that is impossible. */
+  merge(): Map<string, tf.Tensor> | null {
+    const { method, config, model } = this;
+    if (!method.merge) return null;
+    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? model.weight(name);
+    const merged = method.merge(config, model.architecture, this.tensorOf, base);
+    for (const [name, tensor] of this.forwardOptions.replaced)
+      if (!merged.has(name)) merged.set(name, tf.clone(tensor));
+    return merged;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.variables.values()]);
+    this.variables.clear();
+  }
+
+  private allocate(spec: TrainableSpec, options: AttachOptions): tf.Variable {
+    const shape = [...spec.shape];
+    const saved = options.values?.(spec);
+    return tf.tidy(() =>
+      tf.variable(saved ? tf.tensor(saved, shape) : this.initial(spec.init, shape, spec.key, options)),
+    );
+  }
+
+  private initial(init: Initializer, shape: number[], key: string, options: AttachOptions): tf.Tensor {
+    // Each tensor draws from a stream of its own, so that a start doesn't depend on what else is trained.
+    const rng = options.rng.fork(key);
+    const drawn = (draw: () => number) => tf.tensor(Float32Array.from({ length: sizeOf(shape) }, draw), shape);
+    switch (init.kind) {
+      case 'zeros':
+        return tf.zeros(shape);
+      case 'ones':
+        return tf.ones(shape);
+      case 'normal':
+        return drawn(() => rng.normal() * init.std);
+      case 'uniform':
+        return drawn(() => (2 * rng.next() - 1) * init.bound);
+      case 'base':
+        return this.model.weight(init.name);
+      case 'computed':
+        return init.compute({
+          base: name => this.model.weight(name),
+          own: this.tensorOf,
+          rng,
+          tokenize: options.tokenize ?? (() => []),
+        });
+    }
+  }
+}

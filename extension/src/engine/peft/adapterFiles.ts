@@ -1,0 +1,151 @@
+// Adapters on disk: PEFT's adapter_config.json + adapter_model.safetensors, SELECTIVE's own pair, or a whole model for
+// FULL. Reading checks every name and shape before anything is allocated.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import { createRng } from '../data/rng.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { readJsonObject } from '../files/jsonFile.js';
+import { openSafetensors, writeSafetensors } from '../files/safetensors.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
+import type { StoredTensor } from '../files/tensorSource.js';
+import type { CausalLm } from '../models/causalLm.js';
+import type { Architecture } from '../models/architecture.js';
+import { Adapter } from './adapter.js';
+import type { PeftMethod, TrainableSpec } from './method.js';
+import { peftMethod, peftMethods } from './registry.js';
+
+/** The PEFT version whose files these are. */
+const PEFT_VERSION = '0.21.2';
+
+const FILES = {
+  adapter: { config: 'adapter_config.json', tensors: 'adapter_model.safetensors' },
+  selective: { config: 'selective_config.json', tensors: 'selected_model.safetensors' },
+} as const;
+
+export interface SavedAdapter {
+  folder: string;
+  method: PeftMethod;
+  /** The method's own config, as a run file would have it. */
+  config: any;
+  /** base_model_name_or_path: what it was trained on, as far as the file says. */
+  baseModel: string | null;
+  tensors: ReadonlyMap<string, StoredTensor>;
+  close(): void;
+}
+
+/** JSON as Python writes it: sorted keys, indented by two. */
+function sortedJson(value: Record<string, unknown>): string {
+  return `${JSON.stringify(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))), null, 2)}\n`;
+}
+
+/** Tensors as file entries, read from the device when their turn comes. */
+export function tensorEntries(tensors: ReadonlyMap<string, tf.Tensor>): TensorEntry[] {
+  return [...tensors].map(([name, tensor]) => ({
+    name,
+    shape: tensor.shape,
+    dtype: 'F32',
+    data: () => tensor.dataSync() as Float32Array,
+  }));
+}
+
+/**
+ * Writes an adapter folder. Methods whose `storage` is 'model' are written by writeModelFolder instead.
+ * @param baseModel what PEFT finds the base under: a hub id or a path
+ */
+export function saveAdapter(folder: string, adapter: Adapter, architecture: Architecture, baseModel: string): void {
+  const { method, config } = adapter;
+  if (method.storage === 'model') throw new Error('a whole model is no adapter');
+  const files = FILES[method.storage];
+  const tensors = adapter.exportTensors();
+  try {
+    writeSafetensors(join(folder, files.tensors), tensorEntries(tensors));
+  } finally {
+    tf.dispose([...tensors.values()]);
+  }
+  const json = sortedJson({
+    peft_type: method.peftType,
+    task_type: 'CAUSAL_LM',
+    auto_mapping: null,
+    base_model_name_or_path: baseModel,
+    inference_mode: true,
+    peft_version: PEFT_VERSION,
+    revision: null,
+    ...method.toAdapterConfig(config, architecture),
+  });
+  writeFileAtomically(join(folder, files.config), append => append(Buffer.from(json)));
+}
+
+/**
+ * Opens an adapter folder, PEFT's or ours.
+ * @throws InputError where the folder holds no adapter, of an unknown method, or with a config that is not supported
+ */
+export function openAdapter(folder: string, architecture: Architecture): SavedAdapter {
+  const files = Object.values(FILES).find(({ config }) => existsSync(join(folder, config)));
+  if (!files)
+    throw new InputError('there is no adapter in this folder', {
+      where: folder,
+      hint: `An adapter folder holds ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
+    });
+  const where = join(folder, files.config);
+  const json = readJsonObject(where)!;
+  const method = peftMethod(String(json['peft_type']));
+  if (!method)
+    throw new InputError(`peft_type ${JSON.stringify(json['peft_type'] ?? null)} is not supported`, {
+      where,
+      hint: `Supported: ${peftMethods.map(known => known.peftType).join(', ')}.`,
+    });
+  let config: unknown;
+  try {
+    config = method.fromAdapterConfig(json, architecture, where);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
+    throw new InputError(`the adapter’s configuration can't be used: ${faults.join('; ')}`, { where });
+  }
+  if (!existsSync(join(folder, files.tensors)))
+    throw new InputError(`${files.tensors} is missing`, {
+      where: folder,
+      hint: 'Adapters saved as adapter_model.bin can be saved anew by PEFT with safe_serialization.',
+    });
+  const { tensors, close } = openSafetensors(join(folder, files.tensors));
+  const base = json['base_model_name_or_path'];
+  return { folder, method, config, baseModel: typeof base === 'string' ? base : null, tensors, close };
+}
+
+/** PEFT saves the untouched weight of an adapted head beside the adapter; the base has it already. */
+const BASE_COPY = /\.base_layer\.weight$/;
+
+/** @throws InputError naming a tensor that is missing, unexpected or of another shape */
+export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TrainableSpec[]): void {
+  const trainedOn = saved.baseModel ? `It was trained on ${saved.baseModel}.` : 'It was trained on another base model.';
+  const expected = new Set(plan.map(spec => spec.key));
+  for (const { key, shape } of plan) {
+    const tensor = saved.tensors.get(key);
+    if (!tensor) throw new InputError(`tensor ${key} is missing`, { where: saved.folder, hint: trainedOn });
+    if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
+      throw new InputError(`has shape [${tensor.shape.join(', ')}], this base model needs [${shape.join(', ')}]`, {
+        where: tensor.where,
+        hint: trainedOn,
+      });
+  }
+  for (const [key, { where }] of saved.tensors)
+    if (!expected.has(key) && !BASE_COPY.test(key))
+      throw new InputError('this tensor is not part of the adapter that the configuration describes', {
+        where,
+        hint: `${trainedOn} Expected are names such as ${plan[0]?.key}.`,
+      });
+}
+
+/** Attaches a saved adapter for inference. The caller disposes it. */
+export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
+  const { method, config } = saved;
+  checkAdapterTensors(saved, method.plan(config, model.architecture, 'inference'));
+  return Adapter.attach(method, config, model, {
+    purpose: 'inference',
+    rng: createRng(0),
+    values: spec => saved.tensors.get(spec.key)!.readFloat32(),
+  });
+}

@@ -1,0 +1,76 @@
+// Bottleneck adapters: h + scale · U f(D h) on what a sublayer adds to the residual stream. Houlsby (arXiv:1902.00751)
+// puts one behind attention and feed-forward, Pfeiffer (arXiv:2005.00247) behind feed-forward only. PEFT has no such
+// method; its file conventions are kept.
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import type { Architecture, SublayerKind } from '../models/architecture.js';
+import { geluNew, matMulTransposed } from '../models/ops.js';
+import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import { PEFT_PREFIX } from './replacedParameters.js';
+
+const schema = z.strictObject({
+  placement: z
+    .enum(['houlsby', 'pfeiffer'])
+    .default('pfeiffer')
+    .describe('houlsby: behind attention and feed-forward; pfeiffer: behind feed-forward only'),
+  bottleneck_size: z.int().positive().max(65536).default(16).describe('Width of the bottleneck'),
+  non_linearity: z.enum(['relu', 'gelu_new', 'silu']).default('relu').describe('Function in the bottleneck'),
+  scaling: z.number().positive().default(1).describe('Factor on what the adapter adds'),
+});
+type Config = z.infer<typeof schema>;
+
+const ACTIVATIONS: Record<Config['non_linearity'], (x: tf.Tensor2D) => tf.Tensor2D> = {
+  relu: x => tf.relu(x),
+  gelu_new: geluNew,
+  silu: x => tf.mul(x, tf.sigmoid(x)),
+};
+
+function kinds(config: Config): SublayerKind[] {
+  return config.placement === 'houlsby' ? ['attention', 'feed_forward'] : ['feed_forward'];
+}
+
+function prefixOf(architecture: Architecture, layer: number, kind: SublayerKind): string {
+  const block = architecture.linears.find(module => module.layer === layer)!.name;
+  return `${PEFT_PREFIX}${block.slice(0, block.indexOf(`.${layer}.`) + `.${layer}`.length)}.${kind}_adapter`;
+}
+
+function apply(config: Config, prefix: string, h: tf.Tensor2D, tensorOf: TensorOf): tf.Tensor2D {
+  const down = tf.add(matMulTransposed(h, tensorOf(`${prefix}.down.weight`)), tensorOf(`${prefix}.down.bias`));
+  const narrow = ACTIVATIONS[config.non_linearity](down as tf.Tensor2D);
+  const up = tf.add(matMulTransposed(narrow, tensorOf(`${prefix}.up.weight`)), tensorOf(`${prefix}.up.bias`));
+  return tf.add(h, tf.mul(up, config.scaling)) as tf.Tensor2D;
+}
+
+export const bottleneckAdapter: PeftMethod<Config> = {
+  peftType: 'BOTTLENECK_ADAPTER',
+  title: 'Bottleneck adapter',
+  summary: 'Trains small two-layer networks put behind the sublayers of each block.',
+  family: 'additive',
+  schema,
+  identityAtStart: true,
+  storage: 'adapter',
+  plan: (config, architecture) =>
+    Array.from({ length: architecture.numLayers }, (_, layer) => layer).flatMap(layer =>
+      kinds(config).flatMap((kind): TrainableSpec[] => {
+        const prefix = prefixOf(architecture, layer, kind);
+        const { hiddenSize } = architecture;
+        const width = config.bottleneck_size;
+        return [
+          { key: `${prefix}.down.weight`, shape: [width, hiddenSize], init: { kind: 'normal', std: 0.02 } },
+          { key: `${prefix}.down.bias`, shape: [width], init: { kind: 'zeros' } },
+          { key: `${prefix}.up.weight`, shape: [hiddenSize, width], init: { kind: 'zeros' } },
+          { key: `${prefix}.up.bias`, shape: [hiddenSize], init: { kind: 'zeros' } },
+        ];
+      }),
+    ),
+  hooks: (config, architecture, tensorOf) => {
+    const placed = new Set(kinds(config));
+    return {
+      sublayer: (layer, kind, output) =>
+        placed.has(kind) ? apply(config, prefixOf(architecture, layer, kind), output, tensorOf) : output,
+    };
+  },
+  toAdapterConfig: config => ({ ...config }),
+  fromAdapterConfig: json => schema.parse(Object.fromEntries(Object.keys(schema.shape).map(key => [key, json[key]]))),
+  merge: null,
+};

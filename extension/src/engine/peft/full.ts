@@ -1,0 +1,21 @@
+// Full fine-tuning: every parameter of the model is trained, and a whole model is written.
+import { z } from 'zod';
+import type { PeftMethod } from './method.js';
+import { trainedParameter } from './replacedParameters.js';
+
+const schema = z.strictObject({});
+
+export const full: PeftMethod<z.infer<typeof schema>> = {
+  peftType: 'FULL',
+  title: 'Full fine-tuning',
+  summary: 'Trains every parameter; takes the most memory and writes a whole model.',
+  family: 'full',
+  schema,
+  identityAtStart: true,
+  storage: 'model',
+  plan: (_config, architecture) => architecture.parameters.map(parameter => trainedParameter(parameter, architecture)),
+  hooks: () => ({}),
+  toAdapterConfig: () => ({}),
+  fromAdapterConfig: () => ({}),
+  merge: () => new Map(),
+};

@@ -1,0 +1,111 @@
+// (IA)³ (arXiv:2205.05638): a trained vector scales the output of attention projections and the input of feed-forward
+// ones; a few thousand parameters in all. Names, defaults and files are PEFT's.
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import type { Architecture, LinearModule } from '../models/architecture.js';
+import type { LinearCall } from './hooks.js';
+import type { PeftMethod } from './method.js';
+import { modulesToSave, PEFT_PREFIX } from './replacedParameters.js';
+import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
+import { matchesTarget, targetedLinears } from './targets.js';
+
+const schema = z.strictObject({
+  target_modules: targetModules,
+  exclude_modules: excludeModules,
+  feedforward_modules: z
+    .union([z.array(z.string().min(1)), z.string().min(1)])
+    .nullable()
+    .default(null)
+    .describe('Which of the targets are scaled at their input; null takes the family’s usual ones'),
+  modules_to_save: modulesToSaveKey,
+});
+type Config = z.infer<typeof schema>;
+
+interface Scaled {
+  module: LinearModule;
+  feedForward: boolean;
+  key: string;
+}
+
+function scaledModules(config: Config, architecture: Architecture): Scaled[] {
+  const { ia3, ia3FeedForward } = architecture.defaultTargets;
+  const feedForward = config.feedforward_modules ?? ia3FeedForward;
+  const modules = targetedLinears(config, architecture, ia3);
+  for (const entry of Array.isArray(config.feedforward_modules) ? config.feedforward_modules : [])
+    if (!modules.some(module => matchesTarget(module.name, [entry])))
+      throw new InputError(`"${entry}" is none of the target modules`, {
+        where: 'method.feedforward_modules',
+        hint: 'Name it in target_modules too.',
+      });
+  return modules.map(module => ({
+    module,
+    feedForward: matchesTarget(module.name, feedForward),
+    key: `${PEFT_PREFIX}${module.name}.ia3_l`,
+  }));
+}
+
+export const ia3: PeftMethod<Config> = {
+  peftType: 'IA3',
+  title: '(IA)³',
+  summary: 'Trains one scaling vector per projection; the fewest parameters of all.',
+  family: 'additive',
+  schema,
+  identityAtStart: true,
+  storage: 'adapter',
+  plan: (config, architecture) => [
+    ...scaledModules(config, architecture).map(({ module, feedForward, key }) => ({
+      key,
+      shape: feedForward ? [1, module.inFeatures] : [module.outFeatures, 1],
+      init: { kind: 'ones' } as const,
+    })),
+    ...modulesToSave(config.modules_to_save, architecture),
+  ],
+  hooks: (config, architecture, tensorOf) => {
+    const entries = scaledModules(config, architecture).map(({ module, feedForward, key }) => {
+      const scale = () => tf.reshape(tensorOf(key), [1, -1]);
+      const apply = ({ x, base }: LinearCall) =>
+        feedForward ? base(tf.mul(x, scale()) as tf.Tensor2D) : (tf.mul(base(x), scale()) as tf.Tensor2D);
+      return [module.name, apply] as const;
+    });
+    return { linear: new Map(entries) };
+  },
+  toAdapterConfig: (config, architecture) => ({
+    target_modules: config.target_modules ?? [...architecture.defaultTargets.ia3],
+    exclude_modules: config.exclude_modules,
+    feedforward_modules:
+      config.feedforward_modules ??
+      architecture.defaultTargets.ia3FeedForward.filter(name =>
+        scaledModules(config, architecture).some(({ module }) => matchesTarget(module.name, [name])),
+      ),
+    fan_in_fan_out: architecture.linears.some(module => module.conv1d),
+    modules_to_save: config.modules_to_save,
+    init_ia3_weights: true,
+  }),
+  fromAdapterConfig: json =>
+    schema.parse({
+      target_modules: json['target_modules'] ?? null,
+      exclude_modules: json['exclude_modules'] ?? null,
+      feedforward_modules: json['feedforward_modules'] ?? null,
+      modules_to_save: json['modules_to_save'] ?? null,
+    }),
+  merge: (config, architecture, tensorOf, base) => {
+    const merged = new Map<string, tf.Tensor>();
+    for (const { module, feedForward, key } of scaledModules(config, architecture)) {
+      const scale = tensorOf(key);
+      // Inputs lie along the rows of a Conv1D weight and along the columns of a linear one.
+      const alongRows = feedForward === module.conv1d;
+      const name = `${module.name}.weight`;
+      merged.set(
+        name,
+        tf.tidy(() => tf.mul(base(name), tf.reshape(scale, alongRows ? [-1, 1] : [1, -1]))),
+      );
+      if (module.hasBias && !feedForward)
+        merged.set(
+          `${module.name}.bias`,
+          tf.tidy(() => tf.mul(base(`${module.name}.bias`), tf.reshape(scale, [-1]))),
+        );
+    }
+    return merged;
+  },
+};

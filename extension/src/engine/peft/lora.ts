@@ -1,0 +1,216 @@
+// LoRA (arXiv:2106.09685): y = W x + (alpha / r) B A x with A [r, in] and B [out, r] trained, W frozen. With
+// use_rslora the scale is alpha / sqrt(r) (arXiv:2312.03732); with use_dora the sum is normalised column by column and
+// scaled by a trained magnitude (arXiv:2402.09353). Names, defaults and files are PEFT's.
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import type { Architecture, LinearModule } from '../models/architecture.js';
+import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
+import type { ForwardHooks, LinearCall } from './hooks.js';
+import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
+import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
+import { patternValue, targetedLinears } from './targets.js';
+
+const schema = z.strictObject({
+  r: z.int().positive().max(65536).default(8).describe('Rank: width of the two small matrices'),
+  lora_alpha: z.number().positive().default(8).describe('The update is scaled by lora_alpha / r'),
+  lora_dropout: z.number().min(0).lt(1).default(0).describe('Dropout on the adapter’s input while training'),
+  target_modules: targetModules,
+  exclude_modules: excludeModules,
+  layers_to_transform: z
+    .union([z.array(z.int().nonnegative()), z.int().nonnegative()])
+    .nullable()
+    .default(null)
+    .describe('Adapt these layers only'),
+  rank_pattern: z
+    .record(z.string(), z.int().positive())
+    .default({})
+    .describe('Another r for some modules: {"down_proj": 16}'),
+  alpha_pattern: z
+    .record(z.string(), z.number().positive())
+    .default({})
+    .describe('Another lora_alpha for some modules'),
+  use_rslora: z.boolean().default(false).describe('Scale by lora_alpha / sqrt(r): steadier at high ranks'),
+  use_dora: z
+    .boolean()
+    .default(false)
+    .describe('Train magnitude and direction apart: closer to full fine-tuning, slower'),
+  bias: z.enum(['none', 'all', 'lora_only']).default('none').describe('Train biases too: all, or the adapted modules’'),
+  modules_to_save: modulesToSaveKey,
+  init_lora_weights: z
+    .union([z.boolean(), z.literal('gaussian')])
+    .default(true)
+    .describe(
+      'How A starts: true is Kaiming-uniform, "gaussian" normal; B starts at 0. false: B random too, for tests',
+    ),
+});
+type Config = z.infer<typeof schema>;
+
+/** One adapted module with everything its config gives it. */
+interface Adapted {
+  module: LinearModule;
+  rank: number;
+  scale: number;
+  a: string;
+  b: string;
+  magnitude: string | null;
+}
+
+/** The modules that a config adapts, with their ranks and scales. */
+export function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
+  return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
+    const rank = patternValue(config.rank_pattern, module.name, config.r);
+    const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha);
+    const prefix = PEFT_PREFIX + module.name;
+    return {
+      module,
+      rank,
+      scale: alpha / (config.use_rslora ? Math.sqrt(rank) : rank),
+      a: `${prefix}.lora_A.weight`,
+      b: `${prefix}.lora_B.weight`,
+      magnitude: config.use_dora ? `${prefix}.lora_magnitude_vector` : null,
+    };
+  });
+}
+
+/** scale · B A in the weight's own orientation. */
+function delta({ module, scale, a, b }: Adapted, tensorOf: TensorOf): tf.Tensor2D {
+  const product = tf.mul(tf.matMul(tensorOf(b) as tf.Tensor2D, tensorOf(a) as tf.Tensor2D), scale) as tf.Tensor2D;
+  return module.conv1d ? tf.transpose(product) : product;
+}
+
+/** Euclidean norm of each output's weights, [out]. */
+function outputNorms(weight: tf.Tensor2D, conv1d: boolean): tf.Tensor1D {
+  return tf.sqrt(tf.sum(tf.square(weight), conv1d ? 0 : 1)) as tf.Tensor1D;
+}
+
+function plan(config: Config, architecture: Architecture): TrainableSpec[] {
+  const adapted = adaptedModules(config, architecture);
+  const specs = adapted.flatMap((entry): TrainableSpec[] => {
+    const { module, rank } = entry;
+    const bound = 1 / Math.sqrt(module.inFeatures);
+    const pair: TrainableSpec[] = [
+      {
+        key: entry.a,
+        shape: [rank, module.inFeatures],
+        init: config.init_lora_weights === 'gaussian' ? { kind: 'normal', std: 1 / rank } : { kind: 'uniform', bound },
+      },
+      {
+        key: entry.b,
+        shape: [module.outFeatures, rank],
+        init: config.init_lora_weights === false ? { kind: 'uniform', bound: 1 / Math.sqrt(rank) } : { kind: 'zeros' },
+      },
+    ];
+    if (!entry.magnitude) return pair;
+    const compute = ({ base, own }: { base(name: string): tf.Tensor; own: TensorOf }) =>
+      outputNorms(tf.add(base(`${module.name}.weight`), delta(entry, own)) as tf.Tensor2D, module.conv1d);
+    return [...pair, { key: entry.magnitude, shape: [module.outFeatures], init: { kind: 'computed', compute } }];
+  });
+  const names = new Set(adapted.map(entry => entry.module.name));
+  return [
+    ...specs,
+    ...trainedBiases(config.bias, names, architecture),
+    ...modulesToSave(config.modules_to_save, architecture),
+  ];
+}
+
+function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): ForwardHooks {
+  const entries = adaptedModules(config, architecture).map(entry => {
+    const apply = (call: LinearCall): tf.Tensor2D => {
+      const x = call.dropout(call.x, config.lora_dropout);
+      const narrow = matMulTransposed(x, tensorOf(entry.a));
+      const update = tf.mul(matMulTransposed(narrow, tensorOf(entry.b)), entry.scale);
+      if (!entry.magnitude) return tf.add(call.base(call.x), update) as tf.Tensor2D;
+      // The norm counts as a constant in the gradient (section 4.3 of the paper).
+      const norms = stopGradient(() =>
+        outputNorms(tf.add(call.weight(), delta(entry, tensorOf)) as tf.Tensor2D, entry.module.conv1d),
+      );
+      const ratio = tf.div(tensorOf(entry.magnitude), norms);
+      const bias = call.bias();
+      const y = tf.mul(tf.add(linear(x, call.weight(), entry.module.conv1d), update), ratio) as tf.Tensor2D;
+      if (x === call.x) return bias ? tf.add(y, bias) : y;
+      // With dropout only the difference to the base goes through it: y = W x + b + (ratio - 1) W d(x) + ratio update.
+      const dropped = linear(x, call.weight(), entry.module.conv1d);
+      return tf.add(call.base(call.x), tf.sub(y, dropped));
+    };
+    return [entry.module.name, apply] as const;
+  });
+  return { linear: new Map(entries) };
+}
+
+/** PEFT writes the full names of the modules that "all-linear" stood for. */
+function savedTargets(config: Config, architecture: Architecture): string | string[] {
+  if (config.target_modules === 'all-linear')
+    return targetedLinears({ target_modules: 'all-linear' }, architecture, []).map(module => module.name);
+  const targets = config.target_modules ?? architecture.defaultTargets.lora;
+  return typeof targets === 'string' ? targets : [...targets];
+}
+
+/** Keys of PEFT's LoraConfig whose use changes what the adapter computes and that this engine doesn't have. */
+const UNSUPPORTED = [
+  'layer_replication',
+  'trainable_token_indices',
+  'target_parameters',
+  'lora_bias',
+  'alora_invocation_tokens',
+  'use_qalora',
+  'use_bdlora',
+  'arrow_config',
+  'layers_pattern',
+];
+
+export const lora: PeftMethod<Config> = {
+  peftType: 'LORA',
+  title: 'LoRA',
+  summary: 'Trains a low-rank update beside frozen weights; small, mergeable, the usual choice.',
+  family: 'reparameterization',
+  schema,
+  identityAtStart: true,
+  storage: 'adapter',
+  plan,
+  hooks,
+  toAdapterConfig: (config, architecture) => ({
+    r: config.r,
+    lora_alpha: config.lora_alpha,
+    lora_dropout: config.lora_dropout,
+    target_modules: savedTargets(config, architecture),
+    exclude_modules: config.exclude_modules,
+    fan_in_fan_out: architecture.linears.some(module => module.conv1d),
+    bias: config.bias,
+    use_rslora: config.use_rslora,
+    use_dora: config.use_dora,
+    modules_to_save: config.modules_to_save,
+    init_lora_weights: config.init_lora_weights,
+    layers_to_transform: config.layers_to_transform,
+    layers_pattern: null,
+    rank_pattern: config.rank_pattern,
+    alpha_pattern: config.alpha_pattern,
+  }),
+  fromAdapterConfig: (json, _architecture, where) => {
+    for (const key of UNSUPPORTED) {
+      const value = json[key];
+      const unused =
+        value === null || value === undefined || value === false || Object.keys(Object(value)).length === 0;
+      if (!unused || value === true) throw new InputError(`${key} is not supported`, { where });
+    }
+    // PEFT has more ways to start (PiSSA, OLoRA, ...), all of which are over once an adapter is saved.
+    const start = json['init_lora_weights'];
+    const known = Object.keys(schema.shape).filter(key => json[key] !== undefined && json[key] !== null);
+    const picked = Object.fromEntries(known.map(key => [key, json[key]]));
+    return schema.parse({ ...picked, init_lora_weights: start === 'gaussian' ? start : true });
+  },
+  merge: (config, architecture, tensorOf, base) =>
+    new Map(
+      adaptedModules(config, architecture).map(entry => {
+        const name = `${entry.module.name}.weight`;
+        const merged = tf.tidy(() => {
+          const sum = tf.add(base(name), delta(entry, tensorOf)) as tf.Tensor2D;
+          if (!entry.magnitude) return sum;
+          const ratio = tf.div(tensorOf(entry.magnitude), outputNorms(sum, entry.module.conv1d));
+          return tf.mul(sum, entry.module.conv1d ? tf.expandDims(ratio, 0) : tf.expandDims(ratio, 1));
+        });
+        return [name, merged];
+      }),
+    ),
+};

@@ -1,0 +1,83 @@
+// What a PEFT method is. A method only declares: which tensors it trains (`plan`), where they act (`hooks`), and how its
+// config and tensors are named in PEFT's files. Allocation, saving, loading, counting and merging are done once, for all
+// methods, in adapter.ts and adapterFiles.ts. A new method is one file beside this one and one line in registry.ts.
+import type * as tf from '@tensorflow/tfjs-core';
+import type { z } from 'zod';
+import type { Rng } from '../data/rng.js';
+import type { Architecture } from '../models/architecture.js';
+import type { ForwardHooks } from './hooks.js';
+
+/** How a trainable tensor starts. */
+export type Initializer =
+  | { kind: 'zeros' }
+  | { kind: 'ones' }
+  | { kind: 'normal'; std: number }
+  /** Uniform in [-bound, bound]. */
+  | { kind: 'uniform'; bound: number }
+  /** A copy of a base parameter. */
+  | { kind: 'base'; name: string }
+  /** Computed from base parameters and from the method's tensors that come before it. */
+  | { kind: 'computed'; compute(context: InitializerContext): tf.Tensor };
+
+export interface InitializerContext {
+  base(name: string): tf.Tensor;
+  own(key: string): tf.Tensor;
+  rng: Rng;
+  /** Ids of a text, for prompts that start from one. */
+  tokenize(text: string): number[];
+}
+
+export interface TrainableSpec {
+  /** Name in the adapter file. */
+  key: string;
+  shape: readonly number[];
+  init: Initializer;
+  /** The base parameters that it stands in for; two where embedding and head are one parameter. */
+  replaces?: readonly string[];
+}
+
+/** The method's tensors by key while it is attached. */
+export type TensorOf = (key: string) => tf.Tensor;
+
+/** Training needs every trainable tensor; inference only what an adapter file holds (a prompt encoder's output, say). */
+export type Purpose = 'training' | 'inference';
+
+export interface PeftMethod<Config = any> {
+  /** PEFT's `peft_type`. */
+  peftType: string;
+  title: string;
+  /** One sentence for the form and for `describe`. */
+  summary: string;
+  /** Family in PEFT's sense; how the methods are grouped on screen. */
+  family: 'selective' | 'reparameterization' | 'additive' | 'full';
+  /** Keys of the run file's `method` block, with defaults and descriptions; `peft_type` and `init_from` left out. */
+  schema: z.ZodType<Config>;
+  /** Whether an untrained adapter leaves the model's output as it is. */
+  identityAtStart: boolean;
+  /** Where the tensors go: PEFT's adapter files, the selective pair, or a whole model. */
+  storage: 'adapter' | 'selective' | 'model';
+
+  /** @throws InputError where the config doesn't fit the architecture (a target that matches nothing, say) */
+  plan(config: Config, architecture: Architecture, purpose: Purpose): TrainableSpec[];
+  hooks(config: Config, architecture: Architecture, tensorOf: TensorOf, purpose: Purpose): ForwardHooks;
+
+  /** The method's part of adapter_config.json; `undefined` for storage 'model'. */
+  toAdapterConfig(config: Config, architecture: Architecture): Record<string, unknown>;
+  /** The config that an adapter_config.json stands for. @throws InputError on what is not supported */
+  fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, where: string): Config;
+  /** What an adapter file holds, where that differs from the trained tensors. The result belongs to the caller. */
+  toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
+
+  /**
+   * Base parameters with the adapter folded in, by name; the result belongs to the caller. `null`: this method is no
+   * change of weights and cannot be merged.
+   */
+  merge:
+    | ((
+        config: Config,
+        architecture: Architecture,
+        tensorOf: TensorOf,
+        base: (name: string) => tf.Tensor,
+      ) => Map<string, tf.Tensor>)
+    | null;
+}

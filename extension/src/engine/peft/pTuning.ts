@@ -1,0 +1,79 @@
+// P-tuning (arXiv:2103.10385): virtual tokens whose embeddings come out of a small trained network. As in PEFT, the
+// adapter file holds the network's output only; training again from it starts with a new network.
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import type { PeftMethod, TensorOf } from './method.js';
+import { numVirtualTokens } from './schemas.js';
+import { applyEncoderLayer, encoderLayer, PROMPT_KEY, promptSizes } from './virtualTokens.js';
+
+const schema = z.strictObject({
+  num_virtual_tokens: numVirtualTokens,
+  encoder_reparameterization_type: z.literal('MLP').default('MLP').describe('The network: two hidden ReLU layers'),
+  encoder_hidden_size: z
+    .int()
+    .positive()
+    .max(65536)
+    .nullable()
+    .default(null)
+    .describe('Width of its hidden layers; null: the model’s own'),
+});
+type Config = z.infer<typeof schema>;
+
+const EMBEDDING = 'embedding.weight';
+/** Places of the linear layers in PEFT's torch.nn.Sequential. */
+const LAYERS = ['mlp_head.0', 'mlp_head.2', 'mlp_head.4'] as const;
+
+function encode(tensorOf: TensorOf): tf.Tensor2D {
+  const hidden = LAYERS.slice(0, 2).reduce(
+    (x, layer) => tf.relu(applyEncoderLayer(layer, x, tensorOf)),
+    tensorOf(EMBEDDING) as tf.Tensor2D,
+  );
+  return applyEncoderLayer(LAYERS[2], hidden, tensorOf);
+}
+
+export const pTuning: PeftMethod<Config> = {
+  peftType: 'P_TUNING',
+  title: 'P-tuning',
+  summary: 'Virtual tokens made by a small trained network, which makes them easier to train.',
+  family: 'additive',
+  schema,
+  identityAtStart: false,
+  storage: 'adapter',
+  plan: (config, { hiddenSize }, purpose) => {
+    const shape = [config.num_virtual_tokens, hiddenSize];
+    if (purpose === 'inference') return [{ key: PROMPT_KEY, shape, init: { kind: 'zeros' } }];
+    const width = config.encoder_hidden_size ?? hiddenSize;
+    return [
+      { key: EMBEDDING, shape, init: { kind: 'normal', std: 1 } },
+      ...encoderLayer(LAYERS[0], hiddenSize, width),
+      ...encoderLayer(LAYERS[1], width, width),
+      ...encoderLayer(LAYERS[2], width, hiddenSize),
+    ];
+  },
+  hooks: (config, _architecture, tensorOf, purpose) => ({
+    virtualTokens: {
+      count: config.num_virtual_tokens,
+      embeddings: () => (purpose === 'inference' ? (tensorOf(PROMPT_KEY) as tf.Tensor2D) : encode(tensorOf)),
+    },
+  }),
+  toAdapterConfig: (config, architecture) => ({
+    num_virtual_tokens: config.num_virtual_tokens,
+    encoder_reparameterization_type: config.encoder_reparameterization_type,
+    encoder_hidden_size: config.encoder_hidden_size ?? architecture.hiddenSize,
+    encoder_num_layers: 2,
+    encoder_dropout: 0,
+    ...promptSizes(architecture, 'tokens'),
+  }),
+  fromAdapterConfig: (json, _architecture, where) => {
+    // Loading needs the output alone, so an adapter that an LSTM made is as good as any other; training one is not.
+    if (json['encoder_reparameterization_type'] === 'LSTM' && json['inference_mode'] === false)
+      throw new InputError('an LSTM prompt encoder is not supported', { where });
+    return schema.parse({
+      num_virtual_tokens: json['num_virtual_tokens'],
+      encoder_hidden_size: json['encoder_hidden_size'] ?? null,
+    });
+  },
+  toAdapterTensors: (_config, _architecture, tensorOf) => new Map([[PROMPT_KEY, tf.tidy(() => encode(tensorOf))]]),
+  merge: null,
+};

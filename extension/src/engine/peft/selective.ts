@@ -1,0 +1,65 @@
+// Selective fine-tuning: a chosen subset of the model's own parameters is trained (BitFit, arXiv:2106.10199, is
+// `select: "bias"`). Saved under the base model's tensor names, beside a config of its own.
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import type { Architecture, ParameterSpec } from '../models/architecture.js';
+import type { PeftMethod } from './method.js';
+import { trainedParameter } from './replacedParameters.js';
+import { fullMatch } from './targets.js';
+
+const schema = z.strictObject({
+  select: z
+    .enum(['bias', 'norm', 'last_layers', 'first_layers', 'pattern'])
+    .default('last_layers')
+    .describe('Which parameters: biases, normalisations, whole blocks from either end, or a pattern'),
+  num_layers: z.int().positive().default(2).describe('How many blocks; for last_layers and first_layers'),
+  pattern: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Regular expression over whole parameter names; for pattern'),
+});
+type Config = z.infer<typeof schema>;
+
+function selected(config: Config, architecture: Architecture): ParameterSpec[] {
+  const { numLayers, parameters } = architecture;
+  if (config.select.endsWith('_layers') && config.num_layers > numLayers)
+    throw new InputError(`the model has only ${numLayers} layers`, { where: 'method.num_layers' });
+  if (config.select === 'pattern' && config.pattern === null)
+    throw new InputError('select "pattern" needs a pattern', { where: 'method.pattern' });
+  const rules: Record<Config['select'], (parameter: ParameterSpec) => boolean> = {
+    bias: ({ name }) => name.endsWith('.bias'),
+    norm: ({ kind }) => kind === 'norm',
+    last_layers: ({ layer }) => layer !== null && layer >= numLayers - config.num_layers,
+    first_layers: ({ layer }) => layer !== null && layer < config.num_layers,
+    pattern: ({ name }) => fullMatch(config.pattern!, name),
+  };
+  const found = parameters.filter(rules[config.select]);
+  if (found.length === 0)
+    throw new InputError(
+      config.select === 'bias' ? 'this model has no biases' : `"${config.pattern}" matches no parameter of this model`,
+      {
+        where: `method.${config.select === 'pattern' ? 'pattern' : 'select'}`,
+        hint: `Parameters are named as in ${parameters[0]!.name}, ${parameters[1]!.name}, ${parameters.at(-1)!.name}.`,
+      },
+    );
+  return found;
+}
+
+export const selective: PeftMethod<Config> = {
+  peftType: 'SELECTIVE',
+  title: 'Selective',
+  summary: 'Trains a chosen part of the model’s own parameters and freezes the rest.',
+  family: 'selective',
+  schema,
+  identityAtStart: true,
+  storage: 'selective',
+  plan: (config, architecture) =>
+    selected(config, architecture).map(parameter => trainedParameter(parameter, architecture)),
+  hooks: () => ({}),
+  toAdapterConfig: config => ({ ...config }),
+  fromAdapterConfig: json =>
+    schema.parse({ select: json['select'], num_layers: json['num_layers'], pattern: json['pattern'] }),
+  merge: () => new Map(),
+};

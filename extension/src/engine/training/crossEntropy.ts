@@ -1,0 +1,128 @@
+// Next-token loss over the label positions of a batch. Logits are only made where a label is, a chunk of rows at a time:
+// with a vocabulary of 49,152 they are the largest tensors of a step.
+import * as tf from '@tensorflow/tfjs-core';
+import { IGNORE_LABEL } from '../../core/data/example.js';
+import type { Batch } from '../data/batch.js';
+import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { gatherRows, linear } from '../models/ops.js';
+
+/** Rows whose logits stand in memory at once. */
+const CHUNK_ROWS = 256;
+
+/** Which hidden states predict a label, and which: row b * seq + t predicts the label at t + 1. */
+export interface LabelRows {
+  rows: Int32Array;
+  targets: Int32Array;
+}
+
+export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRows {
+  const rows: number[] = [];
+  const targets: number[] = [];
+  for (let b = 0; b < batchSize; b++)
+    for (let t = 0; t + 1 < sequenceLength; t++) {
+      const label = labels[b * sequenceLength + t + 1]!;
+      if (label === IGNORE_LABEL) continue;
+      rows.push(b * sequenceLength + t);
+      targets.push(label);
+    }
+  return { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
+}
+
+/** Cross-entropy of each row and its gradient. logits [rows, vocab], targets int32 [rows]. */
+function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
+  const shifted = tf.sub(logits, tf.max(logits, 1, true));
+  const exponentials = tf.exp(shifted);
+  const sums = tf.sum(exponentials, 1, true);
+  const hot = tf.oneHot(targets, logits.shape[1], 1, 0, 'float32') as tf.Tensor2D;
+  const losses = tf.sub(tf.log(tf.squeeze(sums, [1])), tf.sum(tf.mul(shifted, hot), 1)) as tf.Tensor1D;
+  return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
+}
+
+function chunks(rows: number): { start: number; size: number }[] {
+  return Array.from({ length: Math.ceil(rows / CHUNK_ROWS) }, (_, i) => ({
+    start: i * CHUNK_ROWS,
+    size: Math.min(CHUNK_ROWS, rows - i * CHUNK_ROWS),
+  }));
+}
+
+/**
+ * Sum of the losses of the label positions, differentiable.
+ * @param hidden [batch * seq, hidden]
+ */
+export function summedLoss(
+  model: CausalLm,
+  hidden: tf.Tensor2D,
+  { rows, targets }: LabelRows,
+  options: ForwardOptions,
+): tf.Scalar {
+  const states = gatherRows(hidden, tf.tensor1d(rows, 'int32'));
+  const { head } = model.architecture;
+  const labels = tf.tensor1d(targets, 'int32');
+  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels);
+  const trained = options.replaced?.get(`${head}.weight`);
+  const weight = (trained ?? model.weight(`${head}.weight`)) as tf.Tensor2D;
+  return lossOfHead(states, weight, labels, trained !== undefined);
+}
+
+/** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
+function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scalar {
+  const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
+    const { losses, dLogits } = rowLosses(logits as tf.Tensor2D, targets);
+    save([dLogits]);
+    return { value: tf.sum(losses), gradFunc: (dy: tf.Tensor, [d]: tf.Tensor[]) => tf.mul(d!, dy) };
+  };
+  return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(logits) as tf.Scalar;
+}
+
+/** Through a plain head: the gradient is made chunk by chunk beside the loss, so no logits outlive their chunk. */
+function lossOfHead(states: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D, weightTrains: boolean): tf.Scalar {
+  const f = (...args: unknown[]) => {
+    const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
+    let total: tf.Tensor = tf.scalar(0);
+    let dWeight: tf.Tensor | null = null;
+    const dStates: tf.Tensor2D[] = [];
+    for (const { start, size } of chunks(states.shape[0])) {
+      const [loss, dState, dW] = tf.tidy(() => {
+        const part = tf.slice(states, [start, 0], [size, -1]);
+        const { losses, dLogits } = rowLosses(linear(part, weight), tf.slice(targets, [start], [size]));
+        const partOfWeight = weightTrains ? tf.matMul(tf.transpose(dLogits), part) : tf.scalar(0);
+        return [tf.sum(losses), tf.matMul(dLogits, weight), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
+      });
+      total = tf.add(total, loss);
+      dStates.push(dState);
+      dWeight = dWeight ? tf.add(dWeight, dW) : dW;
+    }
+    save([tf.concat(dStates, 0), dWeight!]);
+    const gradFunc = (dy: tf.Tensor, [dStates, dWeight]: tf.Tensor[]) => {
+      const first = tf.mul(dStates!, dy);
+      return weightTrains ? [first, tf.mul(dWeight!, dy)] : first;
+    };
+    return { value: total, gradFunc };
+  };
+  const inputs = weightTrains ? [states, weight] : [states];
+  return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as tf.Scalar;
+}
+
+/** Summed loss and number of right first guesses at the label positions, without a gradient. */
+export function scoreRows(
+  model: CausalLm,
+  hidden: tf.Tensor2D,
+  { rows, targets }: LabelRows,
+  options: ForwardOptions,
+): { loss: number; correct: number } {
+  let loss = 0;
+  let correct = 0;
+  for (const { start, size } of chunks(rows.length)) {
+    const [losses, guesses] = tf.tidy(() => {
+      const states = tf.gather(hidden, tf.tensor1d(rows.subarray(start, start + size), 'int32'));
+      const logits = model.logits(states, options);
+      const labels = tf.tensor1d(targets.subarray(start, start + size), 'int32');
+      return [rowLosses(logits, labels).losses, tf.argMax(logits, 1)];
+    });
+    for (const value of losses!.dataSync()) loss += value;
+    const guessed = guesses!.dataSync();
+    for (let i = 0; i < size; i++) if (guessed[i] === targets[start + i]) correct++;
+    tf.dispose([losses!, guesses!]);
+  }
+  return { loss, correct };
+}
