@@ -8,6 +8,19 @@ export interface RowSource {
   line: number;
 }
 
+/** `file:line` */
+export function describeSource({ file, line }: RowSource): string {
+  return `${file}:${line}`;
+}
+
+/** A row as it stands in its file: columns or keys by name. */
+export type Row = Record<string, unknown>;
+
+export interface SourcedRow {
+  row: Row;
+  source: RowSource;
+}
+
 export interface ChatMessage {
   role: string;
   content: string;

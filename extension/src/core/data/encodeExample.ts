@@ -1,0 +1,90 @@
+// Any example as token ids and labels. Called once a row by loadDataset, and by the dataset preview; pure.
+// bos is put where the tokenizer's post-processor puts it, never twice; completions and texts end with eos, once; chats
+// end as their template says.
+import { encodeChat } from '../text/encodeChat.js';
+import type { TextTokenizer } from '../text/textTokenizer.js';
+import { IGNORE_LABEL, type EncodedExample, type Example } from './example.js';
+import { InputError } from '../inputError.js';
+
+export interface EncodeOptions {
+  trainOn: 'completions' | 'all';
+  /** Jinja source in place of the model's chat template. */
+  chatTemplate?: string | null;
+}
+
+export interface EncodedRow extends EncodedExample {
+  /** Numbers of assistant messages that could not be found in the rendered chat, on which no loss is taken. */
+  unlocatedTurns: number[];
+}
+
+/** @throws InputError for what the tokenizer or the chat template can't take; the caller adds file and line */
+export function encodeExample(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
+  switch (example.kind) {
+    case 'chat': {
+      const template = options.chatTemplate ?? tokenizer.chatTemplate;
+      if (template === null && example.plain) return encodeCompletion(example.plain, tokenizer, options);
+      const { tools, trainFrom } = example;
+      return encodeChat(tokenizer, example.messages, { tools, trainFrom, template, trainOn: options.trainOn });
+    }
+    case 'completion':
+      return encodeCompletion(example, tokenizer, options);
+    case 'text':
+      return allTrained(withEos(encodeOnce(example.text, tokenizer), tokenizer));
+    case 'tokenized':
+      return encodeTokenized(example, tokenizer);
+  }
+}
+
+/**
+ * The ids are those of prompt and completion as one text. Loss begins where they leave the ids of the prompt alone, so a
+ * token across the border, which the prompt alone does not determine, is learnt.
+ */
+function encodeCompletion(
+  { prompt, completion }: { prompt: string; completion: string },
+  tokenizer: TextTokenizer,
+  { trainOn }: EncodeOptions,
+): EncodedRow {
+  const row = allTrained(withEos(encodeOnce(prompt + completion, tokenizer), tokenizer));
+  if (trainOn === 'all') return row;
+  const promptIds = encodeOnce(prompt, tokenizer);
+  let given = 0;
+  while (given < promptIds.length && promptIds[given] === row.inputIds[given]) given++;
+  row.labels.fill(IGNORE_LABEL, 0, given);
+  return row;
+}
+
+function encodeTokenized(
+  { inputIds, labels }: { inputIds: number[]; labels?: number[] },
+  tokenizer: TextTokenizer,
+): EncodedRow {
+  const wrong = inputIds.findIndex(id => id < 0 || id >= tokenizer.vocabSize);
+  if (wrong >= 0) {
+    throw new InputError(
+      `input_ids[${wrong}] is ${inputIds[wrong]}, but the vocabulary has ${tokenizer.vocabSize} tokens`,
+      {
+        hint: 'Tokenize the rows with the tokenizer of this model.',
+      },
+    );
+  }
+  const row = allTrained(inputIds);
+  if (labels) row.labels.set(labels);
+  return row;
+}
+
+/** Encodes as the post-processor wants it; a bos written in the text itself is not doubled. */
+function encodeOnce(text: string, tokenizer: TextTokenizer): number[] {
+  const ids = tokenizer.encode(text);
+  const bos = tokenizer.bosTokenId;
+  if (bos === null || ids[0] !== bos || ids[1] !== bos) return ids;
+  const plain = tokenizer.encode(text, { addSpecialTokens: false });
+  return plain.length < ids.length ? ids.slice(1) : ids;
+}
+
+function withEos(ids: number[], { eosTokenId }: TextTokenizer): number[] {
+  return eosTokenId === null || ids[ids.length - 1] === eosTokenId ? ids : [...ids, eosTokenId];
+}
+
+function allTrained(ids: number[]): EncodedRow {
+  const inputIds = Int32Array.from(ids);
+  return { inputIds, labels: inputIds.slice(), unlocatedTurns: [] };
+}

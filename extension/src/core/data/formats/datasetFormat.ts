@@ -1,0 +1,20 @@
+// What a dataset format is: one file in this folder implements it, one line in registry.ts lists it. Docs, the preview
+// and error messages are made from these fields.
+import type { Example, Row, RowSource } from '../example.js';
+
+export interface FormatField {
+  name: string;
+  required: boolean;
+  description: string;
+}
+
+export interface DatasetFormat {
+  /** As in the run file's dataset.format. */
+  readonly name: string;
+  readonly title: string;
+  readonly fields: readonly FormatField[];
+  /** Whether the row looks like this format, by the names of its fields and the coarse kind of their values. */
+  detect(row: Row): boolean;
+  /** @throws InputError naming file and line where the row is not of this format after all */
+  parse(row: Row, source: RowSource): Example;
+}

@@ -1,0 +1,113 @@
+// Reads the fields of a row for the formats in this folder, with errors that name file, line and field. A field that is
+// absent, null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as CSV has to write them.
+import { InputError } from '../../inputError.js';
+import { describeSource, type ChatMessage, type Row, type RowSource } from '../example.js';
+
+export function has(row: Row, field: string): boolean {
+  return row[field] !== undefined && row[field] !== null;
+}
+
+export function rowError(source: RowSource, message: string, hint?: string): InputError {
+  return new InputError(message, { where: describeSource(source), hint });
+}
+
+/** The text of a required field; it may be empty. */
+export function readText(row: Row, field: string, source: RowSource): string {
+  const value = row[field];
+  if (typeof value === 'string') return value;
+  if (value === undefined || value === null) {
+    const names = Object.keys(row).join(', ') || 'nothing';
+    throw rowError(
+      source,
+      `"${field}" is missing; the row has ${names}`,
+      'Fill it in, or map it with dataset.columns.',
+    );
+  }
+  throw rowError(source, `"${field}" must be a text, but is ${kindOf(value)}`);
+}
+
+/** The text of an optional field, `undefined` where it is missing or empty. */
+export function readOptionalText(row: Row, field: string, source: RowSource): string | undefined {
+  return has(row, field) && row[field] !== '' ? readText(row, field, source) : undefined;
+}
+
+export function readList(row: Row, field: string, source: RowSource): unknown[] {
+  const list = asList(row[field]);
+  if (list) return list;
+  if (!has(row, field)) readText(row, field, source);
+  throw rowError(source, `"${field}" must be a list, but is ${kindOf(row[field])}`);
+}
+
+/** An optional list, `undefined` where it is missing or empty. */
+export function readOptionalList(row: Row, field: string, source: RowSource): unknown[] | undefined {
+  if (!has(row, field) || row[field] === '') return undefined;
+  const list = readList(row, field, source);
+  return list.length > 0 ? list : undefined;
+}
+
+/** A list, typed array or a JSON list in a string; else `undefined`. */
+export function asList(value: unknown): unknown[] | undefined {
+  if (Array.isArray(value)) return value;
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as Int32Array);
+  if (typeof value !== 'string' || !value.trimStart().startsWith('[')) return undefined;
+  const parsed = parseJson(value);
+  return Array.isArray(parsed) ? parsed : undefined;
+}
+
+/** Messages as OpenAI writes them. `field` is named in errors. */
+export function readMessages(list: unknown[], field: string, source: RowSource): ChatMessage[] {
+  if (list.length === 0) throw rowError(source, `"${field}" is empty`);
+  return list.map((item, index) => readMessage(item, `${field}[${index}]`, source));
+}
+
+function readMessage(item: unknown, where: string, source: RowSource): ChatMessage {
+  if (!isObject(item)) throw rowError(source, `${where} must be {"role", "content"}, but is ${kindOf(item)}`);
+  // Parquet gives every message the keys of all of them, null where unset; templates ask whether a key is there.
+  const message = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null && value !== undefined));
+  if (typeof message.role !== 'string' || message.role === '') throw rowError(source, `${where} has no "role"`);
+  const calls = asList(message.tool_calls);
+  if (calls) message.tool_calls = calls.map(readToolCall);
+  if (message.content === undefined && !calls) throw rowError(source, `${where} has no "content"`);
+  return { ...message, role: message.role, content: readContent(message.content ?? '', where, source) };
+}
+
+function readContent(content: unknown, where: string, source: RowSource): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) {
+    throw rowError(source, `${where}.content must be a text or a list of parts, but is ${kindOf(content)}`);
+  }
+  return content
+    .map(part => {
+      if (typeof part === 'string') return part;
+      if (isObject(part) && part.type === 'text' && typeof part.text === 'string') return part.text;
+      const type = isObject(part) ? JSON.stringify(part.type) : kindOf(part);
+      throw rowError(source, `${where}.content has a part that is no text (${type})`, 'Only text can be trained on.');
+    })
+    .join('');
+}
+
+/** OpenAI writes a call's arguments as JSON in a string; chat templates want the object. */
+function readToolCall(call: unknown): unknown {
+  if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
+  const parsed = parseJson(call.function.arguments);
+  return parsed === undefined ? call : { ...call, function: { ...call.function, arguments: parsed } };
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** `undefined` where the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value === 'string' ? 'text' : typeof value}`;
+}

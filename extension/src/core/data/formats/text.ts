@@ -1,0 +1,11 @@
+// Plain text, learnt as a whole.
+import type { DatasetFormat } from './datasetFormat.js';
+import { readText } from './rowFields.js';
+
+export const text: DatasetFormat = {
+  name: 'text',
+  title: 'Plain text',
+  fields: [{ name: 'text', required: true, description: 'The text to learn, every token of it' }],
+  detect: row => typeof row.text === 'string',
+  parse: (row, source) => ({ kind: 'text', text: readText(row, 'text', source) }),
+};

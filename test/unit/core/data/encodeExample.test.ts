@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest';
+import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
+import type { Example } from '../../../../extension/src/core/data/example.js';
+import { fixtureTokenizer } from '../text/tokenizerFixtures.js';
+
+const gpt2 = fixtureTokenizer('gpt2');
+const llama3 = fixtureTokenizer('llama3');
+const smollm = fixtureTokenizer('smollm');
+const completions = { trainOn: 'completions' } as const;
+
+/** The ids that take a loss, decoded, and the number of those that don't. */
+function split(example: Example, tokenizer = gpt2, options: { trainOn: 'completions' | 'all' } = completions) {
+  const { inputIds, labels } = encodeExample(example, tokenizer, options);
+  const given = labels.findIndex(label => label >= 0);
+  expect([...labels.subarray(given)]).toEqual([...inputIds.subarray(given)]);
+  return { given: tokenizer.decode(inputIds.subarray(0, given)), learnt: tokenizer.decode(inputIds.subarray(given)) };
+}
+
+describe('completion', () => {
+  const example: Example = { kind: 'completion', prompt: 'The weather', completion: ' is counting' };
+
+  test('the loss begins with the completion, which ends with eos', () => {
+    expect(split(example)).toEqual({ given: 'The weather', learnt: ' is counting<|endoftext|>' });
+    expect(split(example, gpt2, { trainOn: 'all' })).toEqual({
+      given: '',
+      learnt: 'The weather is counting<|endoftext|>',
+    });
+  });
+
+  test('ids are those of the whole text; a token across the border is learnt', () => {
+    const across: Example = { kind: 'completion', prompt: 'The wea', completion: 'ther' };
+    const whole = [...gpt2.encode('The weather'), gpt2.eosTokenId];
+    expect([...encodeExample(across, gpt2, completions).inputIds]).toEqual(whole);
+    expect(split(across)).toEqual({ given: 'The', learnt: ' weather<|endoftext|>' });
+  });
+
+  test('eos that is there already is not doubled', () => {
+    const ended: Example = { kind: 'completion', prompt: 'a', completion: ' b<|endoftext|>' };
+    expect(split(ended).learnt).toBe(' b<|endoftext|>');
+  });
+
+  test('bos as the post-processor puts it, once', () => {
+    expect(split(example, llama3)).toEqual({ given: '<|begin|>The weather', learnt: ' is counting<|end|>' });
+    const text = { kind: 'text', text: '<|begin|>Hi' } as const;
+    expect(llama3.decode(encodeExample(text, llama3, completions).inputIds)).toBe('<|begin|>Hi<|end|>');
+    expect(smollm.decode(encodeExample({ kind: 'text', text: 'Hi' }, smollm, completions).inputIds)).toBe(
+      'Hi<|im_end|>',
+    );
+    const twice = { kind: 'text', text: '<|endoftext|><|endoftext|>a' } as const;
+    expect(encodeExample(twice, gpt2, completions).inputIds).toHaveLength(4);
+  });
+});
+
+describe('chat', () => {
+  const messages = [
+    { role: 'user', content: 'a' },
+    { role: 'assistant', content: 'b' },
+  ];
+
+  test('uses the template where there is one, else the plain text, else is an error', () => {
+    const example: Example = { kind: 'chat', messages, plain: { prompt: 'Q: a\nA:', completion: ' b' } };
+    expect(split(example)).toEqual({ given: 'Q: a\nA:', learnt: ' b<|endoftext|>' });
+    const inputIds = encodeExample(example, smollm, completions).inputIds;
+    expect(smollm.decode(inputIds)).toContain('<|im_start|>assistant\nb<|im_end|>\n');
+    const chatTemplate = '{% for m in messages %}<{{ m.content }}>{% endfor %}';
+    expect(gpt2.decode(encodeExample(example, gpt2, { trainOn: 'all', chatTemplate }).inputIds)).toBe('<a><b>');
+    expect(() => encodeExample({ kind: 'chat', messages }, gpt2, completions)).toThrow(/no chat template/);
+  });
+});
+
+describe('tokenized', () => {
+  test('is taken as it is', () => {
+    const example: Example = { kind: 'tokenized', inputIds: [5, 6, 7], labels: [-100, 6, -100] };
+    const encoded = encodeExample(example, gpt2, { trainOn: 'all' });
+    expect([...encoded.inputIds]).toEqual([5, 6, 7]);
+    expect([...encoded.labels]).toEqual([-100, 6, -100]);
+  });
+
+  test('ids beyond the vocabulary are an error', () => {
+    expect(() => encodeExample({ kind: 'tokenized', inputIds: [5, 9999] }, gpt2, completions)).toThrow(
+      /input_ids\[1\] is 9999/,
+    );
+  });
+});

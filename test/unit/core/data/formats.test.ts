@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import type { Row } from '../../../../extension/src/core/data/example.js';
+import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
+
+const source = { file: 'rows.jsonl', line: 7 };
+const parse = (format: string, row: Row) => formatByName(format).parse(row, source);
+const failsWith = (format: string, row: Row, message: RegExp) =>
+  expect(() => parse(format, row)).toThrow(
+    expect.objectContaining({ name: 'InputError', where: 'rows.jsonl:7', message: expect.stringMatching(message) }),
+  );
+
+describe('alpaca', () => {
+  test('is a chat, with its plain text for models without a template', () => {
+    const row = { instruction: 'Add', input: '2 3', output: '5', system: 'Calculate.', history: [['Hi', 'Hello']] };
+    expect(parse('alpaca', row)).toEqual({
+      kind: 'chat',
+      messages: [
+        { role: 'system', content: 'Calculate.' },
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: 'Hello' },
+        { role: 'user', content: 'Add\n\n2 3' },
+        { role: 'assistant', content: '5' },
+      ],
+      plain: {
+        prompt:
+          'Calculate.\n\n### Instruction:\nHi\n\n### Response:\nHello\n\n' +
+          '### Instruction:\nAdd\n\n### Input:\n2 3\n\n### Response:\n',
+        completion: '5',
+      },
+    });
+  });
+
+  test('empty and null optional fields are missing ones; history may be JSON, as in CSV', () => {
+    const row = { instruction: 'Add', input: '', output: '5', system: null, history: '[["a","b"]]' };
+    expect(parse('alpaca', row)).toMatchObject({
+      messages: [{ content: 'a' }, { content: 'b' }, { content: 'Add' }, {}],
+    });
+  });
+
+  test('errors', () => {
+    failsWith('alpaca', { instruction: 'Add' }, /"output" is missing; the row has instruction/);
+    failsWith('alpaca', { instruction: 'Add', output: 5 }, /"output" must be a text, but is a number/);
+    failsWith('alpaca', { instruction: 'Add', output: '5', history: [['a']] }, /history\[0\] must be a pair/);
+  });
+});
+
+describe('sharegpt', () => {
+  const turn = (from: string, value = from) => ({ from, value });
+
+  test('roles, calls and observations', () => {
+    const call = '{"name": "f", "arguments": {"x": 1}}';
+    const conversations = [turn('human'), turn('function_call', call), turn('observation'), turn('gpt')];
+    expect(parse('sharegpt', { conversations, system: 'S', tools: '[{"name": "f"}]' })).toEqual({
+      kind: 'chat',
+      messages: [
+        { role: 'system', content: 'S' },
+        { role: 'user', content: 'human' },
+        {
+          role: 'assistant',
+          content: '',
+          tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
+        },
+        { role: 'tool', content: 'observation' },
+        { role: 'assistant', content: 'gpt' },
+      ],
+      tools: [{ name: 'f' }],
+    });
+  });
+
+  test('a system turn of the conversation wins over the column', () => {
+    const row = { conversations: [turn('system', 'own'), turn('human'), turn('gpt')], system: 'column' };
+    expect(parse('sharegpt', row)).toMatchObject({ messages: [{ content: 'own' }, {}, {}] });
+  });
+
+  test('a wrong order of roles names the turn', () => {
+    failsWith(
+      'sharegpt',
+      { conversations: [turn('gpt'), turn('human')] },
+      /conversations\[0\] is from "gpt" where human/,
+    );
+    const twice = [turn('system'), turn('human'), turn('human')];
+    failsWith('sharegpt', { conversations: twice }, /conversations\[2\] is from "human" where gpt/);
+    failsWith('sharegpt', { conversations: [turn('human'), turn('system')] }, /conversations\[1\] is from "system"/);
+  });
+
+  test('errors', () => {
+    failsWith('sharegpt', { conversations: [turn('bot')] }, /is from "bot"/);
+    failsWith('sharegpt', { conversations: [{ from: 'human' }] }, /conversations\[0\] must be/);
+    failsWith('sharegpt', { conversations: [] }, /is empty/);
+    failsWith('sharegpt', { conversations: 'human: hi' }, /must be a list, but is a text/);
+  });
+});
+
+describe('messages', () => {
+  test('parts are joined, nulls of Parquet go, arguments in a string become an object', () => {
+    const messages = [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+        tool_calls: null,
+      },
+      { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{"x":1}' } }] },
+    ];
+    expect(parse('messages', { messages, tools: [] })).toEqual({
+      kind: 'chat',
+      messages: [
+        { role: 'user', content: 'ab' },
+        { role: 'assistant', content: '', tool_calls: [{ function: { name: 'f', arguments: { x: 1 } } }] },
+      ],
+      tools: undefined,
+    });
+  });
+
+  test('errors', () => {
+    failsWith('messages', { messages: [] }, /"messages" is empty/);
+    failsWith('messages', { messages: ['hi'] }, /messages\[0\] must be .* but is a text/);
+    failsWith('messages', { messages: [{ content: 'x' }] }, /messages\[0\] has no "role"/);
+    failsWith('messages', { messages: [{ role: 'user' }] }, /messages\[0\] has no "content"/);
+    const image = [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }];
+    failsWith('messages', { messages: image }, /a part that is no text \("image_url"\)/);
+  });
+});
+
+describe('prompt_completion', () => {
+  test('texts, also ones that begin with a bracket', () => {
+    const row = { prompt: '[1, 2] has length', completion: '[2]' };
+    expect(parse('prompt_completion', row)).toEqual({ kind: 'completion', ...row });
+  });
+
+  test('message lists: only the completion is learnt', () => {
+    const prompt = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+      { role: 'user', content: 'c' },
+    ];
+    const completion = [{ role: 'assistant', content: 'd' }];
+    expect(parse('prompt_completion', { prompt, completion })).toMatchObject({ kind: 'chat', trainFrom: 3 });
+    failsWith('prompt_completion', { prompt, completion: 'd' }, /must both be texts or both/);
+  });
+});
+
+describe('text and tokenized', () => {
+  test('text', () => {
+    expect(parse('text', { text: 'a' })).toEqual({ kind: 'text', text: 'a' });
+    failsWith('text', { txt: 'a' }, /"text" is missing/);
+  });
+
+  test('ids may be bigint, typed arrays or JSON; labels are the same ids or -100', () => {
+    const expected = { kind: 'tokenized', inputIds: [1, 2], labels: [-100, 2] };
+    expect(parse('tokenized', { input_ids: [1n, 2n], labels: [-100n, 2n] })).toEqual(expected);
+    expect(parse('tokenized', { input_ids: '[1, 2]', labels: Int32Array.of(-100, 2) })).toEqual(expected);
+    failsWith('tokenized', { input_ids: [1, 2], labels: [2, 2] }, /labels\[0\] is 2, but input_ids\[0\] is 1/);
+    failsWith('tokenized', { input_ids: [1, 2], labels: [1] }, /"labels" has 1 entries, "input_ids" 2/);
+    failsWith('tokenized', { input_ids: [1, 1.5] }, /input_ids\[1\] must be an integer/);
+  });
+});
