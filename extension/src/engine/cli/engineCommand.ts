@@ -41,7 +41,7 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
     return print(json ? JSON.stringify({ type: 'no_gpu', message }) : message);
   }
   const stop = new AbortController();
-  const onInterrupt = () => stop.abort(new Error('stopped; nothing was left behind'));
+  const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
   const started = Date.now();
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
@@ -51,15 +51,18 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
       prebuiltAddons: process.env.TUNEWRIGHT_PREBUILT_ADDONS,
       signal: stop.signal,
       onProgress: progress.report,
-    });
-    progress.end();
+    }).finally(progress.end);
+    const seconds = ((Date.now() - started) / 1000).toFixed(1);
     print(
       json
         ? JSON.stringify({ type: 'installed', ...installation })
-        : `${describeInstallation(installation)} (${((Date.now() - started) / 1000).toFixed(1)} s)`,
+        : `${describeInstallation(installation)} (${seconds} s)`,
     );
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write('Stopped; nothing was installed.\n');
+    process.exitCode = 1;
   } finally {
-    progress.end();
     process.off('SIGINT', onInterrupt);
   }
 }

@@ -60,29 +60,22 @@ export async function installEngine(options: InstallOptions): Promise<EngineInst
     await removeLeftovers();
     const work = join(enginesFolder(), `partial-${process.pid}`);
     try {
-      const provided = await provide(work, gpu, options);
-      return await putInPlace(work, await check(work, gpu, provided, options));
+      return await putInPlace(work, await provide(work, gpu, options));
     } finally {
       await rm(work, { recursive: true, force: true });
     }
   });
 }
 
-async function provide(work: string, gpu: boolean, options: InstallOptions): Promise<Provided> {
-  const { library } = options;
-  if (library !== undefined) {
-    await mkdir(work);
-    await provideNamedLibrary(library, work, options);
-    await provideAddon(join(work, 'tensorflow'), options);
-    return { source: 'library', origin: library, addonFolder: 'tensorflow' };
-  }
+/** Fills `work` from the first source whose library loads. */
+async function provide(work: string, gpu: boolean, options: InstallOptions): Promise<InstallationRecord> {
   const failures: string[] = [];
   const missing: MissingPiece[] = [];
-  for (const provideFrom of [provideWheel, provideTfjsNode]) {
+  for (const provideFrom of options.library === undefined ? [provideWheel, provideTfjsNode] : [provideNamed]) {
     await rm(work, { recursive: true, force: true });
     await mkdir(work);
     try {
-      return await provideFrom(work, gpu, options);
+      return await check(work, gpu, await provideFrom(work, gpu, options), options);
     } catch (error) {
       if (options.signal?.aborted || error instanceof InputError) throw error;
       if (error instanceof MissingPieceError) missing.push(...error.pieces);
@@ -95,6 +88,12 @@ async function provide(work: string, gpu: boolean, options: InstallOptions): Pro
         ? describeMissingPieces(missing)
         : 'Check the network, or name a library or a wheel that you have: tunewright engine install --library PATH',
   });
+}
+
+async function provideNamed(work: string, _gpu: boolean, options: InstallOptions): Promise<Provided> {
+  await provideNamedLibrary(options.library!, work, options);
+  await provideAddon(join(work, 'tensorflow'), options);
+  return { source: 'library', origin: options.library!, addonFolder: 'tensorflow' };
 }
 
 async function provideWheel(work: string, gpu: boolean, options: InstallOptions): Promise<Provided> {
@@ -132,7 +131,8 @@ async function check(
 ): Promise<InstallationRecord> {
   const addon = `${addonFolder}/${ADDON}`;
   onProgress({ phase: 'check', done: 0, total: null, message: 'loading the library' });
-  const load = 'process.stdout.write("\\n" + require(process.argv[1]).TF_Version)';
+  const load =
+    'try { console.log(require(process.argv[1]).TF_Version) } catch (e) { console.error(e.message); process.exit(1) }';
   const printed = await runCommand(process.execPath, ['-e', load, join(work, addon)], { signal });
   const muteStderr = `${addonFolder}/${MUTE_STDERR}`;
   const libraries = [addonFolder, 'deps/lib'].flatMap(folder => findLibraries(join(work, folder)));
@@ -142,7 +142,7 @@ async function check(
   return {
     source,
     origin,
-    libraryVersion: printed.split('\n').at(-1)!,
+    libraryVersion: printed.trim(),
     tfjsNodeVersion,
     gpu,
     platform: `${process.platform}-${process.arch}`,

@@ -9,14 +9,17 @@ import { findPythonWithPip, findUv } from './pythonTools.js';
 import { runCommand } from './runCommand.js';
 import { CUDA_FILES, cudaRequirements, TENSORFLOW_FILES, type WheelPlan } from './wheelPlan.js';
 
-/** Argument 1: the wheel, 2: where to, 3: which files. Prints the bytes that it is going to write. */
+/** Argument 1: the wheel, 2: where to, 3: which files. Prints the bytes that it is going to write. Python's zipfile drops the
+ *  mode, and TensorFlow runs NVIDIA's ptxas. */
 const UNPACK = `
-import re, sys, zipfile
+import os, re, sys, zipfile
 wheel, target, pattern = sys.argv[1:]
 with zipfile.ZipFile(wheel) as archive:
     members = [m for m in archive.infolist() if re.search(pattern, m.filename) and not m.filename.endswith('/')]
     print(sum(m.file_size for m in members), flush=True)
-    archive.extractall(target, members)
+    for m in members:
+        path = archive.extract(m, target)
+        if m.external_attr >> 16 & 0o100: os.chmod(path, 0o755)
 `;
 
 type FetchWheel = (requirement: string, files: string) => Promise<void>;

@@ -14,15 +14,17 @@ export interface WheelPlan {
   diskBytes: number;
 }
 
-/** NVIDIA's own wheels carry older tags than TensorFlow's. */
-const LINUX_X64_TAGS = ['manylinux_2_27_x86_64', 'manylinux_2_17_x86_64', 'manylinux2014_x86_64', 'manylinux1_x86_64'];
+const LINUX_X64_TAG = 'manylinux_2_27_x86_64';
+
+/** NVIDIA's own wheels carry older tags than TensorFlow's; pip before 20.3 sees the last tag alone. */
+const CUDA_TAGS = ['manylinux1_x86_64', 'manylinux2014_x86_64', 'manylinux_2_17_x86_64', LINUX_X64_TAG];
 
 /** The plan for a platform, or null where the index has no wheel with a C library for it. */
 export function planWheel(platform: string, arch: string, gpu: boolean): WheelPlan | null {
   if (platform === 'linux' && arch === 'x64')
     return {
       requirement: `${gpu ? 'tensorflow' : 'tensorflow-cpu'}==${WHEEL_VERSION}`,
-      pipPlatforms: LINUX_X64_TAGS,
+      pipPlatforms: gpu ? CUDA_TAGS : [LINUX_X64_TAG],
       uvPlatform: 'x86_64-manylinux_2_28',
       diskBytes: gpu ? 8e9 : 2e9,
     };
@@ -43,7 +45,7 @@ export const TENSORFLOW_FILES =
   'tsl/platform/ctstring|xla/tsl/c/).*\\.h$)|\\.dist-info/METADATA$';
 
 /** Files of NVIDIA's wheels that TensorFlow loads or runs. */
-export const CUDA_FILES = '^nvidia/.*(/lib/.*\\.so[^/]*$|/nvvm/libdevice/|/bin/(ptxas|nvlink|fatbinary)$)';
+export const CUDA_FILES = '^nvidia/.*(/lib/.*\\.so[^/]*$|/nvvm/libdevice/|/bin/ptxas$)';
 
 /** The CUDA requirements that a TensorFlow wheel's METADATA names under its extra `and-cuda`. */
 export function cudaRequirements(metadata: string): string[] {

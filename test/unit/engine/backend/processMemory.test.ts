@@ -1,0 +1,24 @@
+import { totalmem } from 'node:os';
+import { expect, it } from 'vitest';
+import {
+  availableMemoryBytes,
+  peakRssBytes,
+  rssBytes,
+} from '../../../../extension/src/engine/backend/processMemory.js';
+
+it('counts in bytes, and the peak remembers what is gone', () => {
+  const before = rssBytes();
+  expect(before).toBeGreaterThan(10e6);
+  expect(before).toBeLessThan(totalmem());
+  let block: Buffer | null = Buffer.alloc(64e6, 1);
+  const high = rssBytes();
+  expect(high - before).toBeGreaterThan(32e6);
+  block = null;
+  expect(block).toBeNull();
+  expect(peakRssBytes()).toBeGreaterThanOrEqual(high * 0.99);
+});
+
+it('has memory left, and not more than there is', () => {
+  expect(availableMemoryBytes()).toBeGreaterThan(0);
+  expect(availableMemoryBytes()).toBeLessThanOrEqual(totalmem());
+});

@@ -1,0 +1,65 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { withInstallLock } from '../../../../extension/src/engine/install/installLock.js';
+
+let folder: string;
+beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'tunewright-lock-'))));
+afterEach(() => rmSync(folder, { recursive: true }));
+
+describe('withInstallLock', () => {
+  it('lets one work after the other and tells who is waited for', async () => {
+    const file = join(folder, 'lock');
+    const log: string[] = [];
+    const work = (name: string) => async () => {
+      log.push(`${name} begins`);
+      await new Promise(resolve => setTimeout(resolve, 20));
+      log.push(`${name} ends`);
+    };
+    await Promise.all([
+      withInstallLock(file, () => {}, undefined, work('first')),
+      withInstallLock(file, pid => log.push(`waits for ${pid === process.pid}`), undefined, work('second')),
+    ]);
+    expect(log).toEqual(['first begins', 'waits for true', 'first ends', 'second begins', 'second ends']);
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('takes over from a process that is gone', async () => {
+    const file = join(folder, 'lock');
+    writeFileSync(file, '999999999');
+    expect(
+      await withInstallLock(
+        file,
+        () => {},
+        undefined,
+        async () => 'done',
+      ),
+    ).toBe('done');
+  });
+
+  it('frees the lock when the work fails', async () => {
+    const file = join(folder, 'lock');
+    const failing = withInstallLock(
+      file,
+      () => {},
+      undefined,
+      () => Promise.reject(new Error('full disk')),
+    );
+    await expect(failing).rejects.toThrow('full disk');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  it('stops waiting when it is told to', async () => {
+    const file = join(folder, 'lock');
+    writeFileSync(file, String(process.pid));
+    const stop = new AbortController();
+    const waiting = withInstallLock(
+      file,
+      () => stop.abort(),
+      stop.signal,
+      async () => 'done',
+    );
+    await expect(waiting).rejects.toThrow(/abort/i);
+  });
+});
