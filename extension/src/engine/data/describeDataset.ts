@@ -1,0 +1,38 @@
+// A loaded dataset in numbers, for `inspect` and for the dataset preview. Reads lengths only, never the tokens.
+import type { Dataset } from './loadDataset.js';
+
+export interface DatasetDescription {
+  file: string;
+  format: string;
+  rows: number;
+  tokens: number;
+  /** Share of the tokens that a loss is taken on, 0 to 1. */
+  labelShare: number;
+  /** Row lengths in tokens. */
+  length: { min: number; mean: number; p50: number; p90: number; p99: number; max: number };
+  /** Rows that lost something, by what happened to them. */
+  problems: { truncated: number; dropped: number; allMasked: number };
+}
+
+/** Percentiles by the nearest-rank method. */
+export function describeDataset(dataset: Dataset): DatasetDescription {
+  const { rows, tokens, labelTokens, truncated, dropped, allMasked } = dataset.stats;
+  const lengths = Int32Array.from({ length: dataset.length }, (_, i) => dataset.lengthOf(i)).sort();
+  const percentile = (share: number) => lengths[Math.max(0, Math.ceil(share * lengths.length) - 1)];
+  return {
+    file: dataset.file,
+    format: dataset.format,
+    rows,
+    tokens,
+    labelShare: labelTokens / tokens,
+    length: {
+      min: lengths[0],
+      mean: tokens / rows,
+      p50: percentile(0.5),
+      p90: percentile(0.9),
+      p99: percentile(0.99),
+      max: lengths[lengths.length - 1],
+    },
+    problems: { truncated, dropped, allMasked },
+  };
+}

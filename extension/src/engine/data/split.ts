@@ -1,0 +1,21 @@
+// Which rows are held out when the run file gives a share instead of a validation file. Follows from the seed alone.
+import { InputError } from '../../core/inputError.js';
+import { createRng } from './rng.js';
+
+/**
+ * Holds out `share` of `length` rows, at least one and never all. Both lists are in file order.
+ * @throws InputError where there are fewer than two rows
+ */
+export function splitRows(length: number, share: number, seed: number): { train: Int32Array; validation: Int32Array } {
+  if (length < 2) {
+    throw new InputError(`${length} row can't be split into training and validation`, {
+      where: 'dataset.validation',
+      hint: 'Use more rows, or set dataset.validation to null or to a file of its own.',
+    });
+  }
+  const heldOut = Math.min(length - 1, Math.max(1, Math.round(length * share)));
+  const order = createRng(seed)
+    .fork('split')
+    .shuffle(Int32Array.from({ length }, (_, i) => i));
+  return { validation: order.slice(0, heldOut).sort(), train: order.slice(heldOut).sort() };
+}

@@ -1,0 +1,140 @@
+// The token ids of a whole dataset, row after row: in memory up to a limit, beyond it in a temporary file, so that the size
+// of a dataset is bounded by the disk. Filled once by loadDataset, then read at any row by the batches.
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
+import { InputError } from '../../core/inputError.js';
+
+const chunkTokens = 1 << 20;
+const tokenBytes = Int32Array.BYTES_PER_ELEMENT;
+
+export class TokenStore {
+  /** Chunks of `chunkTokens` ids; those beyond the memory limit stand in `spill`. */
+  private readonly chunks: Int32Array[] = [];
+  private readonly memoryChunks: number;
+  private spill: SpillFile | null = null;
+  private tail = new Int32Array(chunkTokens);
+  private tokens = 0;
+  /** Row i has the tokens from starts[i] to starts[i + 1]. */
+  private readonly starts: number[] = [0];
+  /** Trained stretches, from and to within their row; those of row i from runStarts[i] to runStarts[i + 1]. */
+  private readonly runs: number[] = [];
+  private readonly runStarts: number[] = [0];
+
+  constructor({ memoryBytes = 256 << 20 }: { memoryBytes?: number } = {}) {
+    this.memoryChunks = Math.floor(memoryBytes / tokenBytes / chunkTokens);
+  }
+
+  /** Rows stored. */
+  get length(): number {
+    return this.starts.length - 1;
+  }
+
+  /** @throws InputError where the disk is full */
+  append({ inputIds, labels }: EncodedExample): void {
+    for (let done = 0; done < inputIds.length;) {
+      const used = this.tokens % chunkTokens;
+      const part = inputIds.subarray(done, done + chunkTokens - used);
+      this.tail.set(part, used);
+      done += part.length;
+      this.tokens += part.length;
+      if (this.tokens % chunkTokens === 0) this.keepTail();
+    }
+    this.starts.push(this.tokens);
+    for (let i = 0; i < labels.length; i++) {
+      const isTrained = labels[i] !== IGNORE_LABEL;
+      const wasTrained = i > 0 && labels[i - 1] !== IGNORE_LABEL;
+      if (isTrained !== wasTrained) this.runs.push(i);
+    }
+    if (labels.length > 0 && labels[labels.length - 1] !== IGNORE_LABEL) this.runs.push(labels.length);
+    this.runStarts.push(this.runs.length);
+  }
+
+  /** Tokens of row `i`. */
+  lengthOf(i: number): number {
+    return this.starts[i + 1] - this.starts[i];
+  }
+
+  get(i: number): EncodedExample {
+    const inputIds = new Int32Array(this.lengthOf(i));
+    for (let done = 0; done < inputIds.length;) {
+      const position = this.starts[i] + done;
+      const chunk = this.chunkAt(Math.floor(position / chunkTokens));
+      const offset = position % chunkTokens;
+      const part = chunk.subarray(offset, offset + inputIds.length - done);
+      inputIds.set(part, done);
+      done += part.length;
+    }
+    const labels = new Int32Array(inputIds.length).fill(IGNORE_LABEL);
+    for (let r = this.runStarts[i]; r < this.runStarts[i + 1]; r += 2) {
+      labels.set(inputIds.subarray(this.runs[r], this.runs[r + 1]), this.runs[r]);
+    }
+    return { inputIds, labels };
+  }
+
+  /** Frees memory and removes the temporary file. */
+  close(): void {
+    this.spill?.close();
+    this.spill = null;
+    this.chunks.length = 0;
+  }
+
+  private keepTail(): void {
+    if (this.chunks.length < this.memoryChunks) {
+      this.chunks.push(this.tail);
+      this.tail = new Int32Array(chunkTokens);
+    } else {
+      this.spill ??= new SpillFile();
+      this.spill.append(this.tail);
+    }
+  }
+
+  private chunkAt(index: number): Int32Array {
+    if (index < this.chunks.length) return this.chunks[index];
+    if (index === Math.floor(this.tokens / chunkTokens)) return this.tail;
+    return (this.spill as SpillFile).read(index - this.chunks.length);
+  }
+}
+
+/** Whole chunks in a file that nobody else sees. Keeps the chunk read last, since rows of one are often read together. */
+class SpillFile {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'tunewright-tokens-'));
+  private readonly descriptor = openSync(join(this.folder, 'tokens.bin'), 'w+');
+  private chunkCount = 0;
+  private readonly chunk = new Int32Array(chunkTokens);
+  private chunkIndex = -1;
+
+  append(chunk: Int32Array): void {
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.descriptor, bytes, done);
+    } catch (error) {
+      this.close();
+      throw new InputError(`the tokens of the dataset can't be written (${(error as NodeJS.ErrnoException).code})`, {
+        where: this.folder,
+        hint: 'Free some space there, or set TMPDIR to a folder on another disk.',
+      });
+    }
+    this.chunkCount++;
+  }
+
+  read(index: number): Int32Array {
+    if (index >= this.chunkCount) throw new Error(`chunk ${index} of ${this.chunkCount} was asked for`);
+    if (index !== this.chunkIndex) {
+      const bytes = new Uint8Array(this.chunk.buffer);
+      for (let done = 0; done < bytes.length;) {
+        const got = readSync(this.descriptor, bytes, done, bytes.length - done, index * bytes.length + done);
+        if (got === 0) throw new Error(`${this.folder} was changed by someone else`);
+        done += got;
+      }
+      this.chunkIndex = index;
+    }
+    return this.chunk;
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,170 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describeDataset } from '../../../../extension/src/engine/data/describeDataset.js';
+import { loadDataset, type LoadDatasetOptions } from '../../../../extension/src/engine/data/loadDataset.js';
+import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
+
+const gpt2 = fixtureTokenizer('gpt2');
+const smollm = fixtureTokenizer('smollm');
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tunewright-dataset-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function jsonl(name: string, rows: unknown[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, rows.map(row => JSON.stringify(row) + '\n').join(''));
+  return path;
+}
+
+type Overrides = Partial<LoadDatasetOptions['config']> & Partial<Omit<LoadDatasetOptions, 'config'>>;
+
+async function load(file: string, overrides: Overrides = {}) {
+  const warnings: string[] = [];
+  const { format = 'auto', columns = {}, max_length = 64, train_on = 'completions', truncation = 'end' } = overrides;
+  const dataset = await loadDataset({
+    file,
+    tokenizer: gpt2,
+    role: 'train',
+    onWarning: (code, message) => warnings.push(`${code}: ${message.replaceAll(folder + '/', '')}`),
+    ...overrides,
+    config: { format, columns, max_length, train_on, truncation },
+  });
+  return { dataset, warnings };
+}
+
+const pair = (completion: string) => ({ prompt: 'The weather', completion });
+
+describe('loadDataset', () => {
+  test('rows in file order with their lines, statistics, hash and progress', async () => {
+    const file = jsonl('a.jsonl', [pair(' is red.'), pair(' paints.')]);
+    writeFileSync(file, '\n' + readFileSync(file, 'utf8'));
+    const progress: number[] = [];
+    const { dataset, warnings } = await load(file, { onProgress: ({ rows }) => progress.push(rows) });
+    expect(warnings).toEqual([]);
+    expect([dataset.length, dataset.format]).toEqual([2, 'prompt_completion']);
+    expect(gpt2.decode(dataset.get(1).inputIds)).toBe('The weather paints.<|endoftext|>');
+    expect(dataset.sourceOf(1)).toEqual({ file, line: 3 });
+    const labels = [0, 1].flatMap(i => [...dataset.get(i).labels].filter(label => label >= 0));
+    expect(dataset.stats).toEqual({
+      rows: 2,
+      tokens: dataset.lengthOf(0) + dataset.lengthOf(1),
+      labelTokens: labels.length,
+      truncated: 0,
+      dropped: 0,
+      allMasked: 0,
+      longest: Math.max(dataset.lengthOf(0), dataset.lengthOf(1)),
+      contentHash: createHash('sha256').update(readFileSync(file)).digest('hex'),
+    });
+    expect(progress).toEqual([2]);
+    dataset.close();
+  });
+
+  test('truncation: cut, left out or an error, each told with file and line', async () => {
+    const long = pair(' is counting'.repeat(40));
+    const file = jsonl('b.jsonl', [pair(' is red.'), long, pair(' paints.'), long]);
+    const cut = await load(file);
+    expect(cut.dataset.stats).toMatchObject({ rows: 4, truncated: 2, dropped: 0, longest: 64 });
+    expect(cut.warnings).toEqual([
+      'rows_truncated: 2 rows of the training set longer than max_length (64): cut at the end (b.jsonl:2, b.jsonl:4)',
+    ]);
+    const dropped = await load(file, { truncation: 'drop', role: 'validation' });
+    expect(dropped.dataset.stats).toMatchObject({ rows: 2, truncated: 0, dropped: 2 });
+    expect(dropped.dataset.sourceOf(1).line).toBe(3);
+    expect(dropped.warnings[0]).toMatch(
+      /^rows_dropped: 2 rows of the validation set .* left out \(b.jsonl:2, b.jsonl:4\)/,
+    );
+    await expect(load(file, { truncation: 'error' })).rejects.toMatchObject({
+      where: `${file}:2`,
+      message: expect.stringMatching(/the row has \d+ tokens, but dataset.max_length is 64/),
+    });
+  });
+
+  test('rows without a token to learn are left out and told', async () => {
+    const question = { messages: [{ role: 'user', content: 'Hi' }] };
+    const answered = { messages: [...question.messages, { role: 'assistant', content: 'Hello' }] };
+    const file = jsonl('c.jsonl', [answered, ...Array(7).fill(question)]);
+    const { dataset, warnings } = await load(file, { tokenizer: smollm });
+    expect(dataset.stats).toMatchObject({ rows: 1, allMasked: 7 });
+    expect(warnings).toEqual([
+      'rows_all_masked: 7 rows of the training set with no token to learn: left out ' +
+        '(c.jsonl:2, c.jsonl:3, c.jsonl:4, c.jsonl:5, c.jsonl:6, ...)',
+    ]);
+    await expect(load(jsonl('d.jsonl', [question]), { tokenizer: smollm })).rejects.toThrow(/no row .* can be trained/);
+  });
+
+  test('truncation that leaves only masked tokens', async () => {
+    const file = jsonl('e.jsonl', [{ prompt: 'The weather '.repeat(40), completion: 'x' }, pair(' y')]);
+    const { dataset } = await load(file);
+    expect(dataset.stats).toMatchObject({ rows: 1, truncated: 1, allMasked: 1 });
+  });
+
+  test('columns are mapped before the format is detected', async () => {
+    const file = jsonl('f.jsonl', [{ question: 'Hi', answer: 'Hello' }]);
+    const columns = { instruction: 'question', output: 'answer' };
+    expect((await load(file, { columns })).dataset.format).toBe('alpaca');
+    await expect(load(file, { columns: { ...columns, input: 'contxt' } })).rejects.toMatchObject({
+      where: 'dataset.columns.input',
+    });
+  });
+
+  test('errors of a row name its file and line, wherever they come from', async () => {
+    const many = Array.from({ length: 25 }, () => pair(' x'));
+    await expect(load(jsonl('g.jsonl', [...many, { prompt: 'a' }]))).rejects.toMatchObject({
+      where: expect.stringMatching(/g\.jsonl:26$/),
+      message: expect.stringContaining('"completion" is missing'),
+    });
+    const messages = [{ role: 'user', content: 'a' }];
+    await expect(load(jsonl('h.jsonl', [{ messages }]))).rejects.toMatchObject({
+      where: expect.stringMatching(/h\.jsonl:1$/),
+      message: expect.stringContaining('no chat template'),
+    });
+    await expect(load(jsonl('i.jsonl', [{ input_ids: [1, 700] }]))).rejects.toMatchObject({
+      where: expect.stringMatching(/i\.jsonl:1$/),
+    });
+  });
+
+  test('turns that the template rewrites beyond recognition are told', async () => {
+    const turns = [
+      { role: 'user', content: 'a' },
+      { role: 'assistant', content: 'b' },
+    ];
+    const chatTemplate =
+      '{% for m in messages %}{{ m.role }}{% if m.role == "assistant" and not loop.last %}gone' +
+      '{% else %}{{ m.content }}{% endif %}|{% endfor %}';
+    const file = jsonl('j.jsonl', [{ messages: [...turns, ...turns] }]);
+    const { warnings } = await load(file, { chatTemplate });
+    expect(warnings).toEqual([expect.stringMatching(/^turns_not_found: 1 row of the training set .*\(j.jsonl:1\)/)]);
+  });
+
+  test('equal whether the tokens stand in memory or on disk', async () => {
+    const file = jsonl(
+      'k.jsonl',
+      Array.from({ length: 300 }, (_, i) => pair(` is counting ${i}`.repeat(i % 5))),
+    );
+    const memory = (await load(file)).dataset;
+    const disk = (await load(file, { memoryBytes: 0 })).dataset;
+    expect(disk.stats).toEqual(memory.stats);
+    for (let i = 0; i < memory.length; i++) expect(disk.get(i)).toEqual(memory.get(i));
+    disk.close();
+  });
+});
+
+test('describeDataset', async () => {
+  const rows = Array.from({ length: 100 }, (_, i) => ({ input_ids: Array(i + 2).fill(3) }));
+  const { dataset } = await load(jsonl('l.jsonl', rows), { max_length: 91 });
+  expect(describeDataset(dataset)).toEqual({
+    file: dataset.file,
+    format: 'tokenized',
+    rows: 100,
+    tokens: dataset.stats.tokens,
+    labelShare: (dataset.stats.tokens - 100) / dataset.stats.tokens,
+    length: { min: 2, mean: dataset.stats.tokens / 100, p50: 51, p90: 91, p99: 91, max: 91 },
+    problems: { truncated: 10, dropped: 0, allMasked: 0 },
+  });
+});
