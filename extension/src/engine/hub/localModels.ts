@@ -1,0 +1,140 @@
+// Lists the models that are on this machine already, in the stores of Hugging Face, Ollama, LM Studio and our own.
+// Called by `models list` and by the resolver for names close to a misspelt one. Reads headers only, never weights; a
+// broken model is listed with its reason, it never ends the list.
+import { existsSync, readdirSync, statSync, type Dirent } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { readGgufHeader } from '../files/ggufHeader.js';
+import { ggufArchitectures } from '../files/ggufNames.js';
+import { quantizations } from '../files/ggufQuantization.js';
+import { readJsonObject } from '../files/jsonFile.js';
+import { plainDtypes } from '../files/plainDtype.js';
+import { RandomAccessFile } from '../files/randomAccessFile.js';
+import { modelFamilies } from '../models/registry.js';
+import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
+import { listOllamaModels } from './ollamaStore.js';
+import { modelAliases, pulledModelsFolder } from './pypiModel.js';
+
+export interface LocalModel {
+  /** What to write as `model` in a run file. */
+  id: string;
+  store: 'huggingface' | 'ollama' | 'lmstudio' | 'tunewright';
+  path: string;
+  format: 'huggingface' | 'gguf';
+  sizeBytes: number;
+  /** Hugging Face's `model_type`, or GGUF's architecture; null where it can't be read. */
+  modelType: string | null;
+  /** Why it can't be trained, or null where it can. */
+  reason: string | null;
+}
+
+export function listLocalModels(): LocalModel[] {
+  return [...pulledModels(), ...huggingFaceModels(), ...ollamaModels(), ...lmStudioModels()];
+}
+
+function pulledModels(): LocalModel[] {
+  return Object.keys(modelAliases).flatMap(alias => {
+    const folder = join(pulledModelsFolder(), alias);
+    return ggufFiles(folder).map(name => describeGguf(alias, 'tunewright', join(folder, name)));
+  });
+}
+
+function huggingFaceModels(): LocalModel[] {
+  return entries(hubCacheFolder()).flatMap(({ name }) => {
+    if (!name.startsWith('models--')) return [];
+    const id = name.slice('models--'.length).replaceAll('--', '/');
+    const snapshot = cachedSnapshot(id, 'main');
+    if (snapshot === null) return [];
+    const files = ggufFiles(snapshot).map(file => describeGguf(`${id}:${file}`, 'huggingface', join(snapshot, file)));
+    const isFolder = existsSync(join(snapshot, 'config.json'));
+    return isFolder ? [describeFolder(id, 'huggingface', snapshot), ...files] : files;
+  });
+}
+
+function ollamaModels(): LocalModel[] {
+  return listOllamaModels().map(({ id, path }) => describeGguf(id, 'ollama', path));
+}
+
+/** LM Studio keeps publisher/repository/files; the place of its store has changed over time. */
+function lmStudioModels(): LocalModel[] {
+  const stores = [join(homedir(), '.lmstudio', 'models'), join(homedir(), '.cache', 'lm-studio', 'models')];
+  const repositories = stores.flatMap(folders).flatMap(folders);
+  return repositories.flatMap(folder => {
+    const files = ggufFiles(folder).map(name => describeGguf(join(folder, name), 'lmstudio', join(folder, name)));
+    const isFolder = existsSync(join(folder, 'config.json'));
+    return isFolder ? [describeFolder(folder, 'lmstudio', folder), ...files] : files;
+  });
+}
+
+function describeGguf(id: string, store: LocalModel['store'], path: string): LocalModel {
+  const { modelType, reason } = inspected(() => ggufModelType(path));
+  return { id, store, path, format: 'gguf', sizeBytes: statSync(path).size, modelType, reason };
+}
+
+function describeFolder(id: string, store: LocalModel['store'], path: string): LocalModel {
+  const { modelType, reason } = inspected(() => folderModelType(path));
+  return { id, store, path, format: 'huggingface', sizeBytes: folderBytes(path), modelType, reason };
+}
+
+interface Inspected {
+  modelType: string | null;
+  reason: string | null;
+}
+
+function inspected(inspect: () => Inspected): Inspected {
+  try {
+    return inspect();
+  } catch (error) {
+    if (error instanceof InputError) return { modelType: null, reason: error.message };
+    throw error;
+  }
+}
+
+function ggufModelType(path: string): Inspected {
+  const file = new RandomAccessFile(path);
+  try {
+    const { metadata, tensors } = readGgufHeader(file);
+    const architecture = metadata.get('general.architecture');
+    const modelType = typeof architecture === 'string' ? architecture : null;
+    if (modelType === null || !ggufArchitectures.includes(modelType)) {
+      return { modelType, reason: `the architecture ${modelType} isn’t known` };
+    }
+    const unread = tensors.find(({ dtype }) => !(dtype in plainDtypes) && !(dtype in quantizations));
+    return { modelType, reason: unread ? `its ${unread.dtype} weights can’t be read` : null };
+  } finally {
+    file.close();
+  }
+}
+
+function folderModelType(path: string): Inspected {
+  const config = readJsonObject(join(path, 'config.json')) ?? {};
+  const modelType = typeof config.model_type === 'string' ? config.model_type : null;
+  if (!modelFamilies.some(family => family.modelType === modelType)) {
+    return { modelType, reason: `the model_type ${modelType} isn’t known` };
+  }
+  if (config.quantization || config.quantization_config) return { modelType, reason: 'its weights are quantized' };
+  return { modelType, reason: completeModel(path, null) === null ? 'it has no complete safetensors weights' : null };
+}
+
+function ggufFiles(folder: string): string[] {
+  // Projectors of vision models are no models.
+  return entries(folder)
+    .map(({ name }) => name)
+    .filter(name => name.endsWith('.gguf') && !name.startsWith('mmproj') && existsSync(join(folder, name)));
+}
+
+function folders(folder: string): string[] {
+  return entries(folder)
+    .filter(entry => entry.isDirectory())
+    .map(({ name }) => join(folder, name));
+}
+
+function entries(folder: string): Dirent[] {
+  return existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : [];
+}
+
+function folderBytes(folder: string): number {
+  const files = entries(folder).map(({ name }) => statSync(join(folder, name), { throwIfNoEntry: false }));
+  return files.reduce((total, stat) => total + (stat?.isFile() ? stat.size : 0), 0);
+}

@@ -1,0 +1,154 @@
+// Brings a model from the Hugging Face hub into the shared cache: only the files that training reads, each resumable and
+// checked against its hash. Called by `models pull` and the resolver. The revision is noted last, so that a half-pulled
+// model never passes for a whole one.
+import { listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { downloadBlob } from './downloadBlob.js';
+import { hubEndpoint, hubFetch, hubToken, HubUnreachableError } from './hubAccess.js';
+import { cachedSnapshot, completeModel, modelCacheFolder, pickGguf } from './hubCache.js';
+import { parseHubReference, type HubReference } from './hubReference.js';
+
+export interface PullProgress {
+  /** File that is coming in. */
+  file: string;
+  /** Bytes of all files so far. */
+  bytes: number;
+  totalBytes: number;
+}
+
+export interface PullOptions {
+  /** Branch, tag or commit. */
+  revision?: string;
+  onProgress?: (progress: PullProgress) => void;
+  signal?: AbortSignal;
+}
+
+const modelFile =
+  /^(config|generation_config|tokenizer|tokenizer_config|chat_template|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^model(-\d+-of-\d+)?\.safetensors$/;
+
+/**
+ * @param text `org/name`, `org/name:file.gguf` or `hf.co/org/name:Q4_K_M`
+ * @returns the snapshot folder, or the GGUF file in it
+ * @throws HubUnreachableError where the hub doesn't answer and the model isn't cached, else InputError
+ */
+export async function pullModel(text: string, options: PullOptions = {}): Promise<string> {
+  const reference = parseHubReference(text);
+  if (!reference) {
+    throw new InputError('this is no id of a model on the hub', {
+      where: text,
+      hint: 'Write org/name or org/name:file.gguf.',
+    });
+  }
+  const revision = options.revision ?? 'main';
+  // It becomes a path in the cache.
+  if (!/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.includes('..')) {
+    throw new InputError('this is no name of a revision', {
+      where: revision,
+      hint: 'Write a branch, a tag or a commit.',
+    });
+  }
+  try {
+    return await pullFromHub(reference, revision, options);
+  } catch (error) {
+    const cached = error instanceof HubUnreachableError ? cachedModel(reference, revision) : null;
+    if (cached !== null) return cached;
+    throw error;
+  }
+}
+
+/** The model in the cache, or null where it isn't there whole. Never touches the network. */
+export function cachedModel({ id, gguf }: HubReference, revision = 'main'): string | null {
+  const snapshot = cachedSnapshot(id, revision);
+  return snapshot === null ? null : completeModel(snapshot, gguf);
+}
+
+async function pullFromHub({ id, gguf }: HubReference, revision: string, options: PullOptions): Promise<string> {
+  const access = { hubUrl: hubEndpoint(), accessToken: hubToken(), fetch: hubFetch(id, options.signal) };
+  const { sha } = await modelInfo({ name: id, revision, additionalFields: ['sha'], ...access });
+  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub names no commit for it', { where: id });
+  const entries: ListFileEntry[] = [];
+  for await (const entry of listFiles({ repo: id, revision: sha, ...access })) {
+    // Paths become paths in the cache: nothing but plain names of this folder.
+    if (entry.type === 'file' && /^[\w-][\w. +-]*$/.test(entry.path)) entries.push(entry);
+  }
+  const wanted = wantedFiles(entries, id, gguf);
+
+  const folder = modelCacheFolder(id);
+  const snapshot = join(folder, 'snapshots', sha);
+  const totalBytes = wanted.reduce((total, { size }) => total + size, 0);
+  let earlierBytes = 0;
+  for (const entry of wanted) {
+    const report = (bytes: number) =>
+      options.onProgress?.({ file: entry.path, bytes: earlierBytes + bytes, totalBytes });
+    const blob = join(folder, 'blobs', hashOf(entry, id).hex);
+    if (!existsSync(blob)) {
+      await downloadBlob({
+        url: `${access.hubUrl}/${id}/resolve/${sha}/${encodeURIComponent(entry.path)}`,
+        headers: access.accessToken ? { authorization: `Bearer ${access.accessToken}` } : {},
+        fetch: access.fetch,
+        path: blob,
+        size: entry.size,
+        hash: hashOf(entry, id),
+        name: `${id}/${entry.path}`,
+        onBytes: report,
+        signal: options.signal,
+      });
+    }
+    report(entry.size);
+    earlierBytes += entry.size;
+    link(blob, join(snapshot, entry.path));
+  }
+  if (revision !== sha) {
+    const ref = join(folder, 'refs', revision);
+    mkdirSync(dirname(ref), { recursive: true });
+    writeFileSync(ref, sha);
+  }
+  const model = completeModel(snapshot, gguf);
+  if (model === null) throw new InputError('its index names shards that it doesn’t have', { where: id });
+  return model;
+}
+
+function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null): ListFileEntry[] {
+  const names = entries.map(({ path }) => path);
+  const ggufFiles = names.filter(name => name.endsWith('.gguf'));
+  const listed = ggufFiles.length > 0 ? `It has ${ggufFiles.map(name => `${id}:${name}`).join(', ')}.` : undefined;
+  if (gguf !== null) {
+    const name = pickGguf(names, gguf);
+    if (name === null) throw new InputError(`the model has no GGUF file ${gguf}`, { where: id, hint: listed });
+    return entries.filter(({ path }) => path === name);
+  }
+  if (!names.includes('config.json') || !names.some(name => /^model.*\.safetensors$/.test(name))) {
+    const bin = names.some(name => /^pytorch_model.*\.bin$/.test(name));
+    throw new InputError(
+      bin ? 'its weights are in pytorch_model.bin only' : 'it has no config.json with model.safetensors',
+      {
+        where: id,
+        hint: listed ?? 'Take a model whose weights are safetensors.',
+      },
+    );
+  }
+  // One file of weights and shards of the same side by side: the one file is enough.
+  const single = names.includes('model.safetensors');
+  return entries.filter(({ path }) => modelFile.test(path) && !(single && /-of-|index/.test(path)));
+}
+
+function hashOf({ path, oid, lfs }: ListFileEntry, id: string): { kind: 'sha256' | 'git-sha1'; hex: string } {
+  const hex = lfs?.oid ?? oid;
+  // It becomes a file name in the cache.
+  if (hex === undefined || !/^[0-9a-f]{40,64}$/.test(hex))
+    throw new InputError('the hub names no hash for it', { where: `${id}/${path}` });
+  return { kind: lfs ? 'sha256' : 'git-sha1', hex };
+}
+
+function link(blob: string, path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  rmSync(path, { force: true });
+  try {
+    symlinkSync(relative(dirname(path), blob), path);
+  } catch {
+    // Windows allows links to few.
+    copyFileSync(blob, path);
+  }
+}

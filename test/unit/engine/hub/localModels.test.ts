@@ -1,0 +1,129 @@
+// What is on the machine: a made-up home with the stores of Ollama, LM Studio and our own, listed and resolved by name.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { describeModels } from '../../../../extension/src/engine/cli/modelsCommand.js';
+import { writeGguf } from '../../../../extension/src/engine/files/ggufWriter.js';
+import { parseHubReference } from '../../../../extension/src/engine/hub/hubReference.js';
+import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
+import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
+
+let home: string;
+const options = () => ({ baseDir: home, allowDownload: false });
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'home-'));
+  vi.stubEnv('HOME', home);
+  vi.stubEnv('HF_HUB_CACHE', join(home, 'hub'));
+  vi.stubEnv('OLLAMA_MODELS', '');
+  vi.stubEnv('TUNEWRIGHT_CACHE', join(home, 'tunewright'));
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true });
+});
+
+function gguf(path: string, architecture: string): string {
+  const size = (value: number) => ({ type: 'uint32' as const, value });
+  const keys = ['block_count', 'context_length', 'embedding_length', 'feed_forward_length', 'attention.head_count'];
+  const sizes = Object.fromEntries(keys.map(key => [`${architecture}.${key}`, size(4)]));
+  const embedding = { name: 'token_embd.weight', shape: [4, 4], dtype: 'F32' as const, data: new Float32Array(16) };
+  writeGguf(path, { 'general.architecture': { type: 'string', value: architecture }, ...sizes }, [embedding]);
+  return path;
+}
+
+function write(path: string, content: unknown): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+}
+
+function fillStores() {
+  const digest = 'a'.repeat(64);
+  const ollama = join(home, '.ollama', 'models');
+  gguf(join(ollama, 'blobs', `sha256-${digest}`), 'llama');
+  const manifest = { layers: [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}` }] };
+  write(join(ollama, 'manifests', 'registry.ollama.ai', 'library', 'smollm', 'latest'), manifest);
+  write(join(ollama, 'manifests', 'hf.co', 'org', 'name', 'Q8_0'), manifest);
+  write(join(ollama, 'manifests', 'registry.ollama.ai', 'library', 'gone', 'latest'), { layers: [] });
+  write(join(ollama, 'manifests', '.DS_Store'), 'no JSON');
+  gguf(join(home, '.lmstudio', 'models', 'org', 'repo', 'model.gguf'), 'mamba');
+  write(join(home, '.cache', 'lm-studio', 'models', 'org', 'mlx', 'config.json'), {
+    model_type: 'llama',
+    quantization: { bits: 4 },
+  });
+  write(join(home, '.cache', 'lm-studio', 'models', 'org', 'broken', 'x.gguf'), 'broken');
+  gguf(join(home, 'tunewright', 'models', 'smollm2-135m-instruct', 'SmolLM2-135M-Instruct.Q4_1.gguf'), 'llama');
+  const cached = join(home, 'hub', 'models--org--half');
+  write(join(cached, 'refs', 'main'), 'c0');
+  write(join(cached, 'snapshots', 'c0', 'config.json'), { model_type: 'qwen2' });
+}
+
+test('an empty machine', () => {
+  expect(listLocalModels()).toEqual([]);
+  expect(describeModels([])).toMatch(/models pull smollm2-135m-instruct/);
+});
+
+test('every store, with reasons where a model can’t be trained', () => {
+  fillStores();
+  const models = listLocalModels();
+  expect(models.map(({ id, store, modelType, reason }) => [id.replace(home, '~'), store, modelType, reason])).toEqual([
+    ['smollm2-135m-instruct', 'tunewright', 'llama', null],
+    ['org/half', 'huggingface', 'qwen2', 'it has no complete safetensors weights'],
+    ['ollama:hf.co/org/name:Q8_0', 'ollama', 'llama', null],
+    ['ollama:smollm:latest', 'ollama', 'llama', null],
+    ['~/.lmstudio/models/org/repo/model.gguf', 'lmstudio', 'mamba', 'the architecture mamba isn’t known'],
+    ['~/.cache/lm-studio/models/org/broken/x.gguf', 'lmstudio', null, 'this is not a GGUF file'],
+    ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'its weights are quantized'],
+  ]);
+  expect(describeModels(models)).toMatch(/ollama:smollm:latest +llama +gguf +ollama +0 MB +yes/);
+});
+
+test('each of them resolves by its id', async () => {
+  fillStores();
+  const usable = listLocalModels().filter(({ reason }) => reason === null);
+  for (const { id, path } of [...usable, { ...usable.at(-1)!, id: 'ollama:smollm' }]) {
+    const model = await resolveModel(id, options());
+    expect(model).toMatchObject({ reference: id, path, format: 'gguf' });
+    model.close();
+  }
+});
+
+test('a path, relative to the run file', async () => {
+  gguf(join(home, 'sub', 'm.gguf'), 'llama');
+  const model = await resolveModel('sub/m.gguf', options());
+  expect(model.path).toBe(join(home, 'sub', 'm.gguf'));
+  model.close();
+});
+
+test.each([
+  ['smollm2-135-instruct', /no such model on this machine/, /Did you mean smollm2-135m-instruct/],
+  ['ollama:smolm', /no such model in the Ollama store/, /Did you mean ollama:smollm:latest|models list/],
+  ['embedded:huge', /no such embedded model/, /embedded:tiny/],
+  ['embedded:../../x', /no such embedded model/, /embedded:tiny/],
+  ['./missing', /no such model on this machine .*missing/, /models list/],
+  ['notes.txt', /this file is no model/, /\.gguf/],
+])('%s', async (reference, message, hint) => {
+  fillStores();
+  write(join(home, 'notes.txt'), 'x');
+  const error = await resolveModel(reference, options()).then(
+    () => null,
+    caught => caught,
+  );
+  expect(error).toMatchObject({
+    name: 'InputError',
+    message: expect.stringMatching(message),
+    hint: expect.stringMatching(hint),
+  });
+});
+
+test.each([
+  ['org/name', { id: 'org/name', gguf: null }],
+  ['org/name.v2:Q4_K_M', { id: 'org/name.v2', gguf: 'Q4_K_M' }],
+  ['hf.co/org/name:a.gguf', { id: 'org/name', gguf: 'a.gguf' }],
+  ['https://huggingface.co/org/name', { id: 'org/name', gguf: null }],
+  ['../name', null],
+  ['org/../x', null],
+  ['name', null],
+  ['a/b/c', null],
+])('reference %s', (text, expected) => expect(parseHubReference(text)).toEqual(expected));

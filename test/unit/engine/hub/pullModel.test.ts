@@ -1,0 +1,201 @@
+// Pulling from a hub on loopback into a cache folder of the test's own: the layout of Python's huggingface_hub, resumption
+// after a broken connection, tokens, clear refusals, and no request at all for a model that is there.
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { InputError } from '../../../../extension/src/core/inputError.js';
+import { writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
+import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAccess.js';
+import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
+import { cachedModel, pullModel, type PullProgress } from '../../../../extension/src/engine/hub/pullModel.js';
+import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
+import { commit, startHubServer, type HubServer } from './hubServer.js';
+
+let folder: string;
+let hub: HubServer;
+let files: Record<string, Buffer>;
+const modelFolder = () => join(folder, 'hub', 'models--org--model');
+const snapshot = () => join(modelFolder(), 'snapshots', commit);
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'hub-'));
+  const weights = join(folder, 'weights');
+  writeSafetensors(weights, [{ name: 'w', shape: [100_000], dtype: 'F32', data: new Float32Array(100_000).fill(3) }]);
+  files = {
+    'config.json': Buffer.from('{"model_type":"llama"}'),
+    'tokenizer.json': Buffer.from('{}'),
+    'model.safetensors': readFileSync(weights),
+    'pytorch_model.bin': Buffer.from('never'),
+    'README.md': Buffer.from('never'),
+    'small.Q8_0.gguf': Buffer.from('gguf'),
+    '../../../outside.gguf': Buffer.from('never'),
+  };
+  hub = await startHubServer(files);
+  vi.stubEnv('HF_HOME', folder);
+  vi.stubEnv('HF_HUB_CACHE', join(folder, 'hub'));
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  vi.stubEnv('HF_TOKEN', '');
+  vi.stubEnv('HF_HUB_OFFLINE', '');
+  vi.stubEnv('OLLAMA_MODELS', join(folder, 'ollama'));
+  vi.stubEnv('TUNEWRIGHT_CACHE', join(folder, 'tunewright'));
+  vi.stubEnv('HOME', folder);
+});
+afterEach(async () => {
+  await hub.close();
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
+});
+
+async function failure(action: Promise<unknown>): Promise<InputError> {
+  const error = await action.then(
+    () => null,
+    caught => caught,
+  );
+  expect(error).toBeInstanceOf(InputError);
+  return error;
+}
+const transfers = (name: string) => hub.requests.filter(request => request.includes(`/resolve/${commit}/${name}`));
+
+describe('pull', () => {
+  test('takes the needed files into the shared layout', async () => {
+    const seen: PullProgress[] = [];
+    expect(await pullModel('org/model', { onProgress: progress => seen.push(progress) })).toBe(snapshot());
+    expect(readdirSync(snapshot()).sort()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
+    expect(readFileSync(join(modelFolder(), 'refs', 'main'), 'utf8')).toBe(commit);
+    expect(lstatSync(join(snapshot(), 'config.json')).isSymbolicLink()).toBe(true);
+    expect(readlinkSync(join(snapshot(), 'model.safetensors'))).toMatch(/^\.\.[\\/]\.\.[\\/]blobs[\\/][0-9a-f]{64}$/);
+    expect(readFileSync(join(snapshot(), 'model.safetensors'))).toEqual(files['model.safetensors']);
+    const total = ['config.json', 'model.safetensors', 'tokenizer.json'].reduce(
+      (sum, name) => sum + files[name].length,
+      0,
+    );
+    expect(seen.at(-1)).toMatchObject({ bytes: total, totalBytes: total });
+    expect(hub.requests.every(request => request.endsWith(' -'))).toBe(true);
+  });
+
+  test('goes on where a connection broke', async () => {
+    hub.breakAt.set('model.safetensors', 150_000);
+    await pullModel('org/model');
+    const [first, second] = transfers('model.safetensors');
+    expect(first).toContain(' - ');
+    expect(Number(/bytes=(\d+)-/.exec(second)![1])).toBeGreaterThan(0);
+    expect(readFileSync(join(snapshot(), 'model.safetensors'))).toEqual(files['model.safetensors']);
+  });
+
+  test('goes on where an earlier run was stopped; what was there whole is not fetched again', async () => {
+    const stop = new AbortController();
+    const stopped = pullModel('org/model', {
+      signal: stop.signal,
+      onProgress: ({ file, bytes }) => {
+        if (file === 'model.safetensors' && bytes > 100_000) stop.abort();
+      },
+    });
+    await expect(stopped).rejects.toThrow(/abort/i);
+    expect(cachedModel({ id: 'org/model', gguf: null })).toBeNull();
+    hub.requests.length = 0;
+    await pullModel('org/model');
+    expect(transfers('config.json')).toEqual([]);
+    expect(transfers('model.safetensors')[0]).toMatch(/bytes=\d+-/);
+    expect(readFileSync(join(snapshot(), 'model.safetensors'))).toEqual(files['model.safetensors']);
+  });
+
+  test('a file that differs from its hash is deleted', async () => {
+    const blobs = join(modelFolder(), 'blobs');
+    hub.breakAt.set('model.safetensors', 150_000);
+    await pullModel('org/model');
+    const blob = readdirSync(blobs).find(name => name.length === 64)!;
+    rmSync(join(blobs, blob));
+    writeFileSync(join(blobs, `${blob}.incomplete`), 'something else');
+    expect((await failure(pullModel('org/model'))).message).toMatch(/differs from what the hub says/);
+    expect(existsSync(join(blobs, `${blob}.incomplete`))).toBe(false);
+    await pullModel('org/model');
+  });
+
+  test('one GGUF file, by name or by a part of it', async () => {
+    expect(await pullModel('org/model:small.Q8_0.gguf')).toBe(join(snapshot(), 'small.Q8_0.gguf'));
+    expect(await pullModel('hf.co/org/model:q8_0')).toBe(join(snapshot(), 'small.Q8_0.gguf'));
+    expect(readdirSync(snapshot())).toEqual(['small.Q8_0.gguf']);
+    const error = await failure(pullModel('org/model:Q2_K'));
+    expect(error.hint).toBe('It has org/model:small.Q8_0.gguf.');
+    await failure(pullModel('org/model:outside'));
+    expect(existsSync(join(folder, 'hub', 'outside.gguf'))).toBe(false);
+  });
+
+  test('the token, from the environment or the file', async () => {
+    vi.stubEnv('HF_TOKEN', 'hf_one');
+    await pullModel('org/model');
+    expect(hub.requests.every(request => request.endsWith(' Bearer hf_one'))).toBe(true);
+    vi.stubEnv('HF_TOKEN', '');
+    writeFileSync(join(folder, 'token'), 'hf_two\n');
+    hub.requests.length = 0;
+    await pullModel('org/model');
+    expect(hub.requests[0]).toMatch(/ Bearer hf_two$/);
+  });
+
+  test.each([
+    ['org/gated', /gated/, /HF_TOKEN/],
+    ['org/missing', /no such model/, /spelling/],
+    ['org/filtered', /status 403/, /HF_ENDPOINT/],
+    ['not an id', /no id of a model/, /org\/name/],
+  ])('%s', async (id, message, hint) => {
+    const error = await failure(pullModel(id));
+    expect(error.message).toMatch(message);
+    expect(error.hint).toMatch(hint);
+    expect(error.describe()).toContain(id);
+  });
+
+  test('a revision that would leave the cache', async () => {
+    expect((await failure(pullModel('org/model', { revision: '../../x' }))).message).toMatch(/no name of a revision/);
+    expect(hub.requests).toEqual([]);
+  });
+
+  test('without network the cached model, else a clear error', async () => {
+    await hub.close();
+    const error = await failure(pullModel('org/model'));
+    expect(error).toBeInstanceOf(HubUnreachableError);
+    expect(error.message).toMatch(/can't be reached \(ECONNREFUSED\)/);
+  });
+
+  test('HF_HUB_OFFLINE', async () => {
+    await pullModel('org/model');
+    hub.requests.length = 0;
+    vi.stubEnv('HF_HUB_OFFLINE', '1');
+    expect(await pullModel('org/model')).toBe(snapshot());
+    expect((await failure(pullModel('org/other'))).message).toMatch(/HF_HUB_OFFLINE/);
+    expect(hub.requests).toEqual([]);
+  });
+});
+
+describe('resolve', () => {
+  const options = { baseDir: '/', allowDownload: true };
+
+  test('downloads, and then loads with no request at all', async () => {
+    const first = await resolveModel('org/model', options);
+    expect(first).toMatchObject({ reference: 'org/model', path: snapshot(), format: 'huggingface' });
+    first.close();
+    hub.requests.length = 0;
+    const second = await resolveModel('org/model', options);
+    expect(second.tensors.get('w')!.readFloat32()[99_999]).toBe(3);
+    second.close();
+    expect(hub.requests).toEqual([]);
+    expect(listLocalModels()).toEqual([
+      expect.objectContaining({ id: 'org/model', store: 'huggingface', modelType: 'llama', reason: null }),
+    ]);
+  });
+
+  test('without leave to download, nothing is asked', async () => {
+    const error = await failure(resolveModel('org/model', { ...options, allowDownload: false }));
+    expect(error.message).toMatch(/no such model on this machine .*the Hugging Face cache for org\/model/);
+    expect(hub.requests).toEqual([]);
+  });
+});
