@@ -1,0 +1,180 @@
+// The parity tests, once for every backend: parity.test.ts and parityWasm.test.ts call this with the backend and its
+// tolerances, in processes of their own. Each failure names model, case, step and figure.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
+import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingfaceFolder.js';
+import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
+import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { loadModel } from '../../extension/src/engine/models/loadModel.js';
+import { writeModelFolder } from '../../extension/src/engine/models/writeModelFolder.js';
+import type { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { loadAdapter, openAdapter, saveAdapter } from '../../extension/src/engine/peft/adapterFiles.js';
+import { asRows, attachForTraining, logitsOf, openParityModel, openStart, trainCase } from './engineRun.js';
+import { casesOf, padded, parityModels, probe, readTensors, type ParityCase } from './fixtures.js';
+
+export interface Tolerances {
+  /** Largest absolute difference. */
+  logits: number;
+  /** Relative, of each step. */
+  loss: number;
+  gradNorm: number;
+  /** Mean absolute difference of a tensor, relative to its mean absolute size. */
+  tensors: number;
+}
+
+/** Learning rates are computed in double precision on both sides. */
+const RATE_TOLERANCE = 1e-12;
+
+export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Tolerances): void {
+  // peft_loads_ours.py gives a folder of its own and reads there what was saved.
+  let output = process.env.PARITY_OUT ?? '';
+  const worst: Tolerances = { logits: 0, loss: 0, gradNorm: 0, tensors: 0 };
+  const check = (kind: keyof Tolerances, difference: number, where: string) => {
+    if (!(difference <= worst[kind])) worst[kind] = difference;
+    const message = `${where}: ${kind} differ by ${difference.toExponential(2)}, more than ${tolerances[kind]}`;
+    expect(difference <= tolerances[kind], message).toBe(true);
+  };
+
+  describe(`parity with PyTorch + PEFT on ${backend}`, () => {
+    beforeAll(async () => {
+      await openBackend({ backend, threads: null, onWarning: () => {} });
+      if (!process.env.PARITY_OUT) output = mkdtempSync(join(tmpdir(), 'parity-'));
+    });
+    afterAll(() => {
+      if (!process.env.PARITY_OUT) rmSync(output, { recursive: true });
+      const figures = Object.entries(worst).map(([kind, value]) => `${kind} ${value.toExponential(1)}`);
+      console.log(`parity on ${backend}, largest differences: ${figures.join(', ')}`);
+    });
+
+    describe.each(parityModels)('%s', modelName => {
+      let files: ModelFiles;
+      let model: CausalLm;
+      beforeAll(() => {
+        ({ files, model } = openParityModel(modelName));
+      });
+      afterAll(() => {
+        files.close();
+        model.dispose();
+      });
+
+      it('base logits: padded, alone and packed', () => {
+        const expected = readTensors(modelName, 'base.safetensors');
+        const checkLogits = (sequences: number[][], theirs: Float32Array, what: string) =>
+          check('logits', largest(logitsOf(model, sequences), theirs), `${modelName}, ${what}`);
+        checkLogits(asRows(padded), expected.get('padded')!, 'padded batch');
+        for (const row of padded) checkLogits([[row]], expected.get(`alone.${row}`)!, `row ${row} alone`);
+        const alone = padded.flatMap(row => [...expected.get(`alone.${row}`)!]);
+        checkLogits(packedUnevenly(padded), Float32Array.from(alone), 'packed');
+      });
+
+      it.each(casesOf(modelName).map(parityCase => [parityCase.name, parityCase] as const))('%s', (_, parityCase) => {
+        const before = tf.memory().numTensors;
+        runCase(parityCase, model, files);
+        expect(tf.memory().numTensors, `${modelName}, ${parityCase.name}: tensors leaked`).toBe(before);
+      });
+    });
+  });
+
+  function runCase(parityCase: ParityCase, model: CausalLm, files: ModelFiles): void {
+    const where = `${parityCase.model}, ${parityCase.name}`;
+    const expected = readTensors(parityCase.model, parityCase.name, 'expected.safetensors');
+    const checkLogits = (ours: Float32Array, theirs: string, what: string) =>
+      check('logits', largest(ours, expected.get(theirs)!), `${where}, ${what}`);
+
+    const start = openStart(parityCase, model);
+    if (start) {
+      const loaded = loadAdapter(start, model);
+      checkLogits(logitsOf(model, asRows(probe), loaded), 'start_logits', 'as PEFT wrote it');
+      loaded.dispose();
+      start.close();
+    }
+    if (!parityCase.steps) return;
+
+    const adapter = attachForTraining(parityCase, model);
+    expect(adapter.numParameters, `${where}: trainable parameters`).toBe(parityCase.trainable_parameters);
+    trainCase(parityCase, model, adapter, (step, ours) => {
+      const theirs = parityCase.steps![step]!;
+      const at = `${where}, step ${step + 1}`;
+      const rate = Math.abs(ours.learning_rate - theirs.learning_rate);
+      expect(rate <= RATE_TOLERANCE, `${at}: learning rate differs by ${rate}`).toBe(true);
+      check('loss', relative(ours.loss, theirs.loss), at);
+      check('gradNorm', relative(ours.grad_norm, theirs.grad_norm), at);
+    });
+    checkTensors(adapter, expected, where);
+    checkLogits(logitsOf(model, asRows(probe), adapter), 'final_logits', 'trained');
+    checkLogits(logitsOf(model, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
+
+    const written = writeOurs(parityCase, model, files, adapter);
+    if (adapter.method.storage !== 'model') {
+      const saved = openAdapter(written.folder, model.architecture);
+      const reloaded = loadAdapter(saved, model);
+      checkLogits(logitsOf(model, asRows(probe), reloaded), 'final_logits', 'saved and loaded');
+      reloaded.dispose();
+      saved.close();
+    }
+    expect(written.merged !== null, `${where}: can be merged`).toBe(parityCase.mergeable);
+    if (written.merged) {
+      const mergedFiles = openHuggingFaceFolder(written.merged, written.merged);
+      const merged = loadModel(mergedFiles);
+      checkLogits(logitsOf(merged, asRows(probe)), 'final_logits', 'merged, saved and loaded');
+      merged.dispose();
+      mergedFiles.close();
+    }
+    adapter.dispose();
+  }
+
+  function checkTensors(adapter: Adapter, expected: ReadonlyMap<string, Float32Array>, where: string): void {
+    const ours = adapter.exportTensors();
+    // PEFT keeps the untouched weight of an adapted head in the file.
+    const theirs = [...expected].filter(([name]) => name.startsWith('final.') && !name.endsWith('.base_layer.weight'));
+    expect([...ours.keys()].sort(), `${where}: names of the tensors`).toEqual(
+      theirs.map(([name]) => name.slice('final.'.length)).sort(),
+    );
+    for (const [name, values] of theirs) {
+      const key = name.slice('final.'.length);
+      check('tensors', meanDifference(ours.get(key)!.dataSync() as Float32Array, values), `${where}, ${key}`);
+    }
+    tf.dispose([...ours.values()]);
+  }
+
+  /** Saves the trained adapter and, where that is possible, the merged model. */
+  function writeOurs(parityCase: ParityCase, model: CausalLm, files: ModelFiles, adapter: Adapter) {
+    const folder = join(output, parityCase.model, parityCase.name);
+    mkdirSync(folder, { recursive: true });
+    if (adapter.method.storage !== 'model') saveAdapter(folder, adapter, model.architecture, files.reference);
+    const changed = adapter.merge();
+    if (!changed) return { folder, merged: null };
+    const merged = join(folder, 'merged');
+    mkdirSync(merged);
+    writeModelFolder(merged, model, files, changed);
+    tf.dispose([...changed.values()]);
+    return { folder, merged };
+  }
+}
+
+/** The rows in two sequences: all but the last together, the last alone. */
+function packedUnevenly(rows: readonly number[]): number[][] {
+  return [rows.slice(0, -1), rows.slice(-1)];
+}
+
+function largest(ours: Float32Array, theirs: Float32Array): number {
+  if (ours.length !== theirs.length) return Number.NaN;
+  return ours.reduce((most, value, i) => {
+    const difference = Math.abs(value - theirs[i]!);
+    return difference <= most ? most : difference;
+  }, 0);
+}
+
+function meanDifference(ours: Float32Array, theirs: Float32Array): number {
+  if (ours.length !== theirs.length) return Number.NaN;
+  const mean = (values: Float32Array) => values.reduce((sum, value) => sum + Math.abs(value), 0);
+  return mean(ours.map((value, i) => value - theirs[i]!)) / mean(theirs);
+}
+
+function relative(ours: number, theirs: number): number {
+  return Math.abs(ours / theirs - 1);
+}
