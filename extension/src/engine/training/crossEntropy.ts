@@ -33,7 +33,8 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   const shifted = tf.sub(logits, tf.max(logits, 1, true));
   const exponentials = tf.exp(shifted);
   const sums = tf.sum(exponentials, 1, true);
-  const hot = tf.oneHot(targets, logits.shape[1], 1, 0, 'float32') as tf.Tensor2D;
+  // Cast, since the wasm backend's oneHot makes integers whatever type it is asked for.
+  const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
   const losses = tf.sub(tf.log(tf.squeeze(sums, [1])), tf.sum(tf.mul(shifted, hot), 1)) as tf.Tensor1D;
   return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
 }

@@ -1,0 +1,32 @@
+// Options of the commands that compute without a run file.
+import { InvalidArgumentError, type Command } from 'commander';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+
+export interface EngineFlags {
+  backend: EngineConfig['backend'];
+  threads?: number;
+}
+
+export function withEngineOptions(command: Command): Command {
+  return command
+    .option('--backend <name>', 'auto, tensorflow or wasm', 'auto')
+    .option('--threads <count>', 'CPU threads (default: every core)', wholeNumber);
+}
+
+export function engineOf({ backend, threads }: EngineFlags): Pick<EngineConfig, 'backend' | 'threads'> {
+  if (!['auto', 'tensorflow', 'wasm'].includes(backend))
+    throw new InvalidArgumentError(`"${backend}" is no backend: auto, tensorflow or wasm`);
+  return { backend, threads: threads ?? null };
+}
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed');
+  return value;
+}
+
+export function finiteNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');
+  return value;
+}

@@ -1,0 +1,98 @@
+// `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { batchesOf, planEpoch } from '../data/batches.js';
+import { loadDataset } from '../data/loadDataset.js';
+import { createRng } from '../data/rng.js';
+import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
+import { openModel, openModelFiles } from '../run/openModel.js';
+import { evaluate } from '../training/evaluate.js';
+import { engineOf, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { progressDisplay } from './progressDisplay.js';
+import { count, percent } from './units.js';
+
+interface EvaluateFlags extends EngineFlags {
+  model: string;
+  adapter?: string;
+  dataset: string;
+  format: string;
+  maxLength: number;
+  batchSize: number;
+  trainOn: string;
+  json?: boolean;
+}
+
+export function registerEvaluateCommand(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('loss, perplexity and token accuracy on a dataset')
+    .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
+    .option('--adapter <folder>', 'adapter to evaluate with')
+    .requiredOption('--dataset <file>', '.jsonl, .json, .csv or .parquet')
+    .option('--format <name>', 'format of the rows', 'auto')
+    .option('--max-length <tokens>', 'longest sequence', wholeNumber, 512)
+    .option('--batch-size <count>', 'sequences in one forward pass', wholeNumber, 4)
+    .option('--train-on <what>', 'completions or all: which tokens count', 'completions')
+    .option('--json', 'print one JSON object');
+  withEngineOptions(command).action(run);
+}
+
+async function run(flags: EvaluateFlags): Promise<void> {
+  const progress = progressDisplay();
+  const config = datasetConfigSchema.parse({
+    train: flags.dataset,
+    format: flags.format,
+    max_length: flags.maxLength,
+    train_on: flags.trainOn,
+  });
+  const onDisk = await openModelFiles(flags.model, '.', progress);
+  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture);
+  const dataset = await loadDataset({
+    file: resolve(flags.dataset),
+    config,
+    tokenizer: onDisk.tokenizer,
+    role: 'validation',
+    onWarning: progress.warn,
+    onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+  });
+  const { model, architecture } = await openModel(onDisk, engineOf(flags), progress);
+  const adapter = saved && loadAdapter(saved, model);
+  saved?.close();
+  const virtualTokens = adapter?.forwardOptions.hooks.virtualTokens?.count ?? 0;
+  const plans = planEpoch({
+    dataset,
+    indices: Array.from({ length: dataset.length }, (_, i) => i),
+    batchSize: flags.batchSize,
+    maxLength: flags.maxLength,
+    packing: true,
+    shuffle: false,
+    rng: createRng(0),
+  });
+  const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
+  let done = 0;
+  const result = await evaluate(model, adapter?.forwardOptions ?? {}, batches, () =>
+    progress.progress('evaluate', ++done, plans.length),
+  );
+  progress.finish();
+  if (flags.json)
+    console.log(
+      JSON.stringify({
+        loss: result.loss,
+        perplexity: result.perplexity,
+        token_accuracy: result.tokenAccuracy,
+        num_label_tokens: result.numLabelTokens,
+        rows: dataset.length,
+      }),
+    );
+  else
+    console.log(
+      `loss ${result.loss.toFixed(4)}  perplexity ${result.perplexity.toFixed(2)}  ` +
+        `token accuracy ${percent(result.tokenAccuracy)}  (${count(dataset.length)} rows, ` +
+        `${count(result.numLabelTokens)} label tokens)`,
+    );
+  adapter?.dispose();
+  model.dispose();
+  dataset.close();
+  onDisk.files.close();
+}

@@ -1,0 +1,86 @@
+// `tunewright generate`: one base model, and any number of adapters answering the same prompt in turn.
+import type { Command } from 'commander';
+import { createRng } from '../data/rng.js';
+import { generate } from '../generation/generate.js';
+import type { ForwardOptions } from '../models/causalLm.js';
+import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
+import { openModel, openModelFiles, promptIds, stopTokenIds } from '../run/openModel.js';
+import { engineOf, finiteNumber, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { progressDisplay } from './progressDisplay.js';
+
+interface GenerateFlags extends EngineFlags {
+  model: string;
+  adapter?: string[];
+  prompt: string;
+  system?: string;
+  maxNewTokens: number;
+  temperature: number;
+  topP: number;
+  seed: number;
+  json?: boolean;
+}
+
+export function registerGenerateCommand(program: Command): void {
+  const command = program
+    .command('generate')
+    .description('answer a prompt, with or without adapters')
+    .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
+    .option('--adapter <folder...>', 'adapter; several answer in turn, on one base')
+    .requiredOption('--prompt <text>', 'a chat turn where the model knows chats, else text to go on from')
+    .option('--system <text>', 'system message')
+    .option('--max-new-tokens <count>', 'longest answer', wholeNumber, 128)
+    .option('--temperature <t>', '0 always takes the likeliest token', finiteNumber, 0)
+    .option('--top-p <p>', 'sample from the likeliest tokens of this probability', finiteNumber, 1)
+    .option('--seed <n>', 'seed of the sampling', wholeNumber, 42)
+    .option('--json', 'print one JSON object');
+  withEngineOptions(command).action(run);
+}
+
+async function run(flags: GenerateFlags): Promise<void> {
+  const progress = progressDisplay();
+  const opened = await openModel(await openModelFiles(flags.model, '.', progress), engineOf(flags), progress);
+  progress.finish();
+  const { model, tokenizer, architecture } = opened;
+  const ids = promptIds(tokenizer, flags.prompt, flags.system);
+  const streams = !flags.json && process.stdout.isTTY;
+
+  const answer = (forward: ForwardOptions) => {
+    const tokens: number[] = [];
+    let shown = '';
+    const onToken = (id: number) => {
+      tokens.push(id);
+      const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
+      // A character may take several tokens; its first ones decode to a replacement character.
+      if (text.endsWith('\uFFFD')) return;
+      process.stdout.write(text.slice(shown.length));
+      shown = text;
+    };
+    const began = performance.now();
+    const out = generate(model, ids, forward, {
+      maxNewTokens: flags.maxNewTokens,
+      stopTokenIds: stopTokenIds(opened),
+      temperature: flags.temperature,
+      topP: flags.topP,
+      rng: createRng(flags.seed),
+      onToken: streams ? onToken : undefined,
+    });
+    const text = tokenizer.decode(out, { skipSpecialTokens: true }).trim();
+    const seconds = (performance.now() - began) / 1000;
+    return { text, num_tokens: out.length, tokens_per_second: out.length / seconds };
+  };
+
+  const adapters = flags.adapter ?? [];
+  const results = (adapters.length === 0 ? [null] : adapters).map(folder => {
+    if (adapters.length > 1 && !flags.json) console.log(`\n[${folder}]`);
+    const saved = folder === null ? null : openAdapter(folder, architecture);
+    const adapter = saved && loadAdapter(saved, model);
+    saved?.close();
+    const result = { adapter: folder, ...answer(adapter?.forwardOptions ?? {}) };
+    adapter?.dispose();
+    if (!flags.json) console.log(streams ? '' : result.text);
+    return result;
+  });
+  if (flags.json) console.log(JSON.stringify({ model: flags.model, prompt: flags.prompt, answers: results }, null, 2));
+  model.dispose();
+  opened.files.close();
+}

@@ -1,0 +1,77 @@
+// Opens a pretrained model for use: files, backend, tokenizer, weights. Every command that computes comes through here.
+import { InputError } from '../../core/inputError.js';
+import type { ChatMessage } from '../../core/data/example.js';
+import { renderChat } from '../../core/text/chatTemplate.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import { openBackend, type Backend } from '../backend/openBackend.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import type { Architecture } from '../models/architecture.js';
+import type { CausalLm } from '../models/causalLm.js';
+import { architectureOfFiles, loadModel } from '../models/loadModel.js';
+import { resolveModel } from '../hub/resolveModel.js';
+import type { Reporter } from './reporter.js';
+
+/** A model whose files are open and checked, with no weight read yet. */
+export interface ModelOnDisk {
+  files: ModelFiles;
+  architecture: Architecture;
+  tokenizer: TextTokenizer;
+}
+
+/** @throws InputError where the model isn't found or can't be used */
+export async function openModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelOnDisk> {
+  const files = await resolveModel(reference, {
+    baseDir,
+    allowDownload: true,
+    onProgress: ({ file, bytes, totalBytes }) => reporter.progress('download', bytes, totalBytes, file),
+  });
+  const architecture = architectureOfFiles(files);
+  if (!files.tokenizer)
+    throw new InputError('the model has no tokenizer.json', {
+      where: files.path,
+      hint: 'Copy the tokenizer.json and tokenizer_config.json of the model beside its weights.',
+    });
+  const tokenizer = createTokenizer(files.tokenizer);
+  if (tokenizer.vocabSize > architecture.vocabSize)
+    throw new InputError(
+      `the tokenizer has ${tokenizer.vocabSize} tokens, the model embeds only ${architecture.vocabSize}`,
+      { where: files.path, hint: 'Tokenizer and weights belong to different models.' },
+    );
+  return { files, architecture, tokenizer };
+}
+
+export interface OpenedModel extends ModelOnDisk {
+  backend: Backend;
+  model: CausalLm;
+}
+
+export async function openModel(
+  onDisk: ModelOnDisk,
+  engine: Pick<EngineConfig, 'backend' | 'threads'>,
+  reporter: Reporter,
+): Promise<OpenedModel> {
+  const backend = await openBackend({ ...engine, onWarning: reporter.warn });
+  const model = loadModel(onDisk.files, {
+    onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
+    onWarning: reporter.warn,
+  });
+  return { ...onDisk, backend, model };
+}
+
+/** Ids of a user's prompt: one turn of a chat where the model knows chats, else the plain text. */
+export function promptIds(tokenizer: TextTokenizer, prompt: string, system?: string): number[] {
+  if (tokenizer.chatTemplate === null) return tokenizer.encode(system ? `${system}\n\n${prompt}` : prompt);
+  const messages: ChatMessage[] = [{ role: 'user', content: prompt }];
+  if (system) messages.unshift({ role: 'system', content: system });
+  const text = renderChat(tokenizer, messages, { addGenerationPrompt: true });
+  return tokenizer.encode(text, { addSpecialTokens: false });
+}
+
+/** Ids behind which an answer ends: the tokenizer's eos and those of generation_config.json. */
+export function stopTokenIds({ tokenizer, files }: ModelOnDisk): number[] {
+  const configured = files.generationConfig?.['eos_token_id'] ?? files.config['eos_token_id'] ?? [];
+  const ids = [tokenizer.eosTokenId, ...(Array.isArray(configured) ? configured : [configured])];
+  return [...new Set(ids.filter((id): id is number => typeof id === 'number'))];
+}

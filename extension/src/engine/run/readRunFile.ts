@@ -1,0 +1,91 @@
+// Reads a run file: JSON, the schemas of protocol/runConfig.ts and of the method it names, clear words for what is wrong.
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { closest } from 'fastest-levenshtein';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import { runConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
+import { readJsonObject } from '../files/jsonFile.js';
+import type { PeftMethod } from '../peft/method.js';
+import { peftMethod, peftMethods } from '../peft/registry.js';
+
+export interface RunFile {
+  path: string;
+  /** Every default filled in; paths as written. */
+  config: RunConfig;
+  method: PeftMethod;
+  /** The method block by the method's own schema; null where `init_from` brings it. */
+  methodConfig: any;
+  initFrom: string | null;
+  /** A path of the run file from where the run file stands. */
+  resolvePath(path: string): string;
+}
+
+/** @throws InputError naming the file, the key, what is wrong and, for a misspelt key, the one that was meant */
+export function readRunFile(path: string): RunFile {
+  const raw = readJsonObject(path);
+  if (!raw)
+    throw new InputError('there is no such run file', {
+      where: path,
+      hint: 'A run file is JSON with at least "model", "dataset" and "method"; media/examples has some.',
+    });
+  return parseRun(raw, path);
+}
+
+/** The same for what is read already; `path` is for messages and relative paths. */
+export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
+  const config = check(runConfigSchema, raw, path, []);
+  const { peft_type: peftType, init_from: initFrom, ...methodKeys } = config.method;
+  const method = peftMethod(peftType);
+  if (!method) {
+    const known = peftMethods.map(candidate => candidate.peftType);
+    throw new InputError(`"${peftType}" is no method; ${suggestion(peftType, known)}`, {
+      where: `${path}: method.peft_type`,
+      hint: `Methods: ${known.join(', ')}.`,
+    });
+  }
+  const methodConfig = initFrom === null ? check(method.schema, methodKeys, path, ['method']) : null;
+  const base = dirname(resolve(path));
+  const resolved = { ...config, method: { peft_type: peftType, ...(methodConfig ?? {}), init_from: initFrom } };
+  return {
+    path,
+    config: resolved as RunConfig,
+    method,
+    methodConfig,
+    initFrom,
+    resolvePath: relative => (isAbsolute(relative) ? relative : resolve(base, relative)),
+  };
+}
+
+function check<S extends z.ZodType>(schema: S, value: unknown, path: string, prefix: string[]): z.infer<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(issue => describeIssue(issue, schema, prefix));
+  throw new InputError(faults.map(({ key, message }) => (key ? `${key}: ${message}` : message)).join('\n  '), {
+    where: path,
+  });
+}
+
+function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, prefix: string[]): { key: string; message: string } {
+  const path = issue.path.map(String);
+  const key = [...prefix, ...path].join('.');
+  if (issue.code !== 'unrecognized_keys') return { key, message: issue.message };
+  const known = keysAt(schema, path);
+  const named = issue.keys.map(unknown => `unknown key "${unknown}"; ${suggestion(unknown, known)}`);
+  return { key, message: named.join('; ') };
+}
+
+function suggestion(word: string, known: readonly string[]): string {
+  return known.length > 0 ? `did you mean "${closest(word, known)}"?` : 'there are no keys here';
+}
+
+/** Keys of the object schema that stands at a path. */
+function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
+  let current: unknown = schema;
+  for (const part of path) current = shapeOf(current)?.[part];
+  return Object.keys(shapeOf(current) ?? {});
+}
+
+function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+  const { shape, def } = (schema ?? {}) as { shape?: Record<string, unknown>; def?: { innerType?: unknown } };
+  return shape ?? (def?.innerType ? shapeOf(def.innerType) : undefined);
+}

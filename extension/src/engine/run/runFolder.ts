@@ -1,0 +1,143 @@
+// A run's folder: run.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Only names, makes and lists; what the
+// files hold is their writers' affair.
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { engineEventSchema, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
+
+export class RunFolder {
+  private constructor(readonly path: string) {}
+
+  /** @throws InputError where the folder holds something already */
+  static create(path: string): RunFolder {
+    mkdirSync(path, { recursive: true });
+    if (readdirSync(path).length > 0)
+      throw new InputError('the run folder is not empty', {
+        where: path,
+        hint: 'Name another one with --out, or go on with the run in it by --resume.',
+      });
+    return new RunFolder(path);
+  }
+
+  /** @throws InputError where no run stands in the folder */
+  static open(path: string): RunFolder {
+    const folder = new RunFolder(path);
+    if (!existsSync(folder.runFile)) throw new InputError('there is no run in this folder', { where: path });
+    return folder;
+  }
+
+  get runFile(): string {
+    return join(this.path, 'run.json');
+  }
+  get eventsFile(): string {
+    return join(this.path, 'events.ndjson');
+  }
+  get tensorBoard(): string {
+    return join(this.path, 'tensorboard');
+  }
+  /** Where the result goes: `adapter`, or `model` for FULL; relative to the folder. */
+  resultName(storage: 'adapter' | 'selective' | 'model'): string {
+    return storage === 'model' ? 'model' : 'adapter';
+  }
+
+  checkpoint(step: number): string {
+    return join(this.path, 'checkpoints', `step-${step}`);
+  }
+
+  /** Steps that a complete checkpoint stands for, rising. */
+  checkpointSteps(): number[] {
+    const folder = join(this.path, 'checkpoints');
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter(name => /^step-\d+$/.test(name) && existsSync(join(folder, name, 'state.json')))
+      .map(name => Number(name.slice('step-'.length)))
+      .sort((a, b) => a - b);
+  }
+
+  /** Deletes the oldest checkpoints beyond `limit`, never `keep`. */
+  prune(limit: number | null, keep: number | null): void {
+    if (limit === null) return;
+    const removable = this.checkpointSteps().filter(step => step !== keep);
+    const kept = this.checkpointSteps().length - removable.length;
+    for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept))))
+      rmSync(this.checkpoint(step), { recursive: true, force: true });
+  }
+}
+
+/** Events as written, one a line; a last line that a crash cut short is left out. */
+export function readEvents(path: string): EngineEvent[] {
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  lines.pop();
+  return lines.map((line, i) => {
+    try {
+      return engineEventSchema.parse(JSON.parse(line));
+    } catch {
+      throw new InputError('this is no event of a run', { where: `${path}:${i + 1}` });
+    }
+  });
+}
+
+/** Stamps events with `seq` and `time` and appends them to events.ndjson. */
+export class EventWriter {
+  private readonly descriptor: number;
+  private seq: number;
+
+  constructor(
+    path: string,
+    private readonly listen: (event: EngineEvent) => void,
+  ) {
+    const before = readEvents(path);
+    this.seq = (before.at(-1)?.seq ?? -1) + 1;
+    if (existsSync(path)) truncateSync(path, lengthOfWholeLines(path));
+    this.descriptor = openSync(path, 'a');
+  }
+
+  readonly write = (body: EngineEventBody): void => {
+    const event = { seq: this.seq++, time: new Date().toISOString(), ...body } as EngineEvent;
+    writeSync(this.descriptor, `${JSON.stringify(event)}\n`);
+    this.listen(event);
+  };
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+}
+
+function lengthOfWholeLines(path: string): number {
+  return readFileSync(path).lastIndexOf(0x0a) + 1;
+}
+
+/** `runs/NAME-20260131-142500` beside the run file. */
+export function defaultRunFolder(directory: string, name: string, now = new Date()): string {
+  const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
+  return join(directory, 'runs', `${folderName(name)}-${stamp.slice(0, 8)}-${stamp.slice(8)}`);
+}
+
+/** The youngest run of that name. @throws InputError where there is none */
+export function latestRunFolder(directory: string, name: string): string {
+  const runs = join(directory, 'runs');
+  const prefix = `${folderName(name)}-`;
+  const found = existsSync(runs) ? readdirSync(runs).filter(entry => entry.startsWith(prefix)) : [];
+  const latest = found.sort().at(-1);
+  if (!latest)
+    throw new InputError(`there is no run of "${name}" to resume`, {
+      where: runs,
+      hint: 'Name its folder with --out, or start it without --resume.',
+    });
+  return join(runs, latest);
+}
+
+function folderName(name: string): string {
+  return basename(name).replace(/[^\w.-]+/g, '-');
+}

@@ -1,0 +1,33 @@
+// A run's figures as TensorBoard event files, written by tfjs-node; so on the tensorflow backend only.
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
+
+interface SummaryFileWriter {
+  scalar(name: string, value: number, step: number): void;
+  flush(): void;
+}
+
+/** Writes what `step` and `evaluated` events say, under the names that Transformers' Trainer uses. */
+export function tensorBoardWriter(folder: string): { write(event: EngineEvent): void; close(): void } {
+  const { summaryFileWriter } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/tensorboard.js') as {
+    summaryFileWriter(folder: string): SummaryFileWriter;
+  };
+  const writer = summaryFileWriter(folder);
+  const scalars = (step: number, values: Record<string, number>) => {
+    for (const [name, value] of Object.entries(values)) writer.scalar(name, value, step);
+  };
+  return {
+    write: event => {
+      if (event.type === 'step')
+        scalars(event.step, {
+          'train/loss': event.loss,
+          'train/grad_norm': event.grad_norm,
+          'train/learning_rate': event.learning_rate,
+          'train/tokens_per_second': event.tokens_per_second,
+        });
+      if (event.type === 'evaluated')
+        scalars(event.step, { 'eval/loss': event.loss, 'eval/token_accuracy': event.token_accuracy });
+    },
+    close: () => writer.flush(),
+  };
+}

@@ -1,0 +1,318 @@
+// One fine-tune from run file to adapter: opens model and rows, attaches the method, trains, writes the result and the run
+// folder. Called by the `train` command; draws nothing.
+import { existsSync, readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { peakRssBytes } from '../backend/processMemory.js';
+import { loadDataset, type Dataset } from '../data/loadDataset.js';
+import { createRng } from '../data/rng.js';
+import { splitRows } from '../data/split.js';
+import { estimateRun } from '../estimate/estimateRun.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { generate } from '../generation/generate.js';
+import type { Architecture } from '../models/architecture.js';
+import { writeModelFolder } from '../models/writeModelFolder.js';
+import { Adapter } from '../peft/adapter.js';
+import { checkAdapterTensors, openAdapter, saveAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import type { PeftMethod } from '../peft/method.js';
+import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
+import type { BatchShape, RowSet } from '../training/stepPlan.js';
+import { engineVersion } from './engineVersion.js';
+import { openModel, openModelFiles, promptIds, stopTokenIds, type ModelOnDisk, type OpenedModel } from './openModel.js';
+import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
+import type { Reporter } from './reporter.js';
+import { EventWriter, RunFolder } from './runFolder.js';
+import { tensorBoardWriter } from './tensorBoard.js';
+
+export interface TrainRunOptions {
+  runFile: string;
+  out: string;
+  resume: boolean;
+  reporter: Reporter;
+  onEvent(event: EngineEvent): void;
+  /** Aborted: save and end after the current step. */
+  signal: AbortSignal;
+}
+
+export interface TrainRunResult {
+  outcome: TrainerOutcome;
+  /** Folder of the adapter, or of the model. */
+  result: string;
+}
+
+/**
+ * @throws InputError on anything wrong with the input, before training starts
+ * @throws DivergedError where the loss became NaN; the last checkpoint is kept
+ */
+export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult> {
+  const { reporter, out, resume } = options;
+  const run = resume ? resumedRun(options.runFile, out) : readRunFile(options.runFile);
+  const { config } = run;
+  const onDisk = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  const saved = run.initFrom === null ? null : openAdapter(run.resolvePath(run.initFrom), onDisk.architecture);
+  if (saved) checkInitFrom(saved, run, onDisk);
+  const method = run.method;
+  const methodConfig = saved?.config ?? run.methodConfig;
+  const plan = method.plan(methodConfig, onDisk.architecture, 'training');
+  if (saved) checkAdapterTensors(saved, plan);
+
+  // Warnings before the run folder exists are written down once it does.
+  const early: { code: string; message: string }[] = [];
+  let warn = (code: string, message: string): void => void early.push({ code, message });
+  const reporting: Reporter = { ...reporter, warn: (code, message) => warn(code, message) };
+
+  const tokensBefore = tokensBeforeInput(method, methodConfig, onDisk.architecture);
+  const maxLength = fittingLength(run, onDisk.architecture.maxPositions - tokensBefore, reporting);
+  const rows = await loadRows(run, onDisk, maxLength, reporting, options.signal);
+  const opened = await openModel(onDisk, config.engine, reporting);
+  const { model, architecture, tokenizer, backend } = opened;
+  const rng = createRng(config.training.seed);
+  const adapter = Adapter.attach(method, methodConfig, model, {
+    purpose: 'training',
+    rng: rng.fork('adapter'),
+    tokenize: text => tokenizer.encode(text),
+    values: saved ? spec => saved.tensors.get(spec.key)!.readFloat32() : undefined,
+  });
+  saved?.close();
+  const shape: BatchShape = {
+    batchSize: config.training.per_device_train_batch_size,
+    maxLength,
+    packing: config.dataset.packing,
+    virtualTokens: adapter.forwardOptions.hooks.virtualTokens?.count ?? 0,
+    firstVirtualId: architecture.vocabSize,
+  };
+  adapter.takeOver();
+
+  const folder = resume ? RunFolder.open(out) : RunFolder.create(out);
+  const board = backend.name === 'tensorflow' ? tensorBoardWriter(folder.tensorBoard) : null;
+  const events = new EventWriter(folder.eventsFile, event => {
+    board?.write(event);
+    options.onEvent(event);
+  });
+  writeJson(folder.runFile, absolutePaths(run));
+  const trainer = new Trainer({
+    model,
+    adapter,
+    config,
+    rows,
+    shape,
+    folder,
+    rng,
+    emit: events.write,
+    answer: prompt => answer(opened, adapter, prompt, config.samples.max_new_tokens),
+    signal: options.signal,
+  });
+  warn = (code, message) => events.write({ type: 'warned', code, message });
+  try {
+    const resumedFrom = resume ? trainer.resume() : 0;
+    const estimate = estimateRun({
+      architecture,
+      method,
+      methodConfig,
+      batchSize: shape.batchSize,
+      sequenceLength: maxLength,
+      gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+    });
+    events.write({
+      type: 'started',
+      name: config.name,
+      engine: {
+        version: engineVersion,
+        backend: backend.name,
+        library: backend.libraryVersion,
+        device: backend.device,
+        threads: backend.threads,
+      },
+      model: config.model,
+      peft_type: method.peftType,
+      trainable_parameters: adapter.numParameters,
+      total_parameters: estimate.totalParameters,
+      train_rows: rows.train.indices.length,
+      validation_rows: rows.validation?.indices.length ?? 0,
+      total_steps: trainer.plan.totalSteps,
+      resumed_from_step: resumedFrom,
+      memory_estimate: estimate.memory,
+    });
+    for (const { code, message } of early) warn(code, message);
+
+    const outcome = await trainer.run();
+    const name = folder.resultName(method.storage);
+    const result = join(folder.path, name);
+    if (method.storage === 'model') writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
+    else saveAdapter(result, adapter, architecture, baseModelName(onDisk));
+    const { state, reason } = outcome;
+    events.write({
+      type: 'completed',
+      reason,
+      step: state.step,
+      train_seconds: state.train_seconds,
+      best_step: state.best_step,
+      best_loss: state.best_loss,
+      adapter: name,
+      peak_rss_bytes: peakRssBytes(),
+    });
+    return { outcome, result };
+  } catch (error) {
+    const last = folder.checkpointSteps().at(-1);
+    events.write({
+      type: 'failed',
+      step: error instanceof DivergedError ? error.step : (last ?? 0),
+      message: (error as Error).message,
+      last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
+    });
+    throw error;
+  } finally {
+    board?.close();
+    events.close();
+    trainer.dispose();
+    adapter.dispose();
+    model.dispose();
+    onDisk.files.close();
+    rows.train.dataset.close();
+    if (rows.validation && rows.validation.dataset !== rows.train.dataset) rows.validation.dataset.close();
+  }
+}
+
+/** A resumed run goes by its own run.json; the run file may have been changed since. */
+function resumedRun(runFile: string, out: string): RunFile {
+  const folder = RunFolder.open(out);
+  const saved = readRunFile(folder.runFile);
+  const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
+  // More epochs or steps are a reason to resume; everything else has to stay.
+  const { num_train_epochs, max_steps } = given.config.training;
+  return { ...saved, config: { ...saved.config, training: { ...saved.config.training, num_train_epochs, max_steps } } };
+}
+
+/** The resolved run with paths that mean the same from anywhere. */
+function absolutePaths(run: RunFile): Record<string, unknown> {
+  const { config } = run;
+  const path = (value: string | null) => (value === null ? null : run.resolvePath(value));
+  const { validation, train, chat_template: template } = config.dataset;
+  return {
+    ...config,
+    model: modelReference(run),
+    dataset: {
+      ...config.dataset,
+      train: path(train),
+      validation: typeof validation === 'string' ? path(validation) : validation,
+      chat_template: path(template),
+    },
+    method: { ...config.method, init_from: path(run.initFrom) },
+  };
+}
+
+/** A folder or file stays one from anywhere; ids and `embedded:` names are left alone. */
+function modelReference({ config, resolvePath }: RunFile): string {
+  const path = resolvePath(config.model);
+  return existsSync(path) ? path : config.model;
+}
+
+/** What adapter_config.json names as the base: where the model stands, or the id it was asked for by. */
+function baseModelName({ files }: ModelOnDisk): string {
+  return isAbsolute(files.reference) ? files.path : files.reference;
+}
+
+function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
+  if (saved.method !== run.method)
+    throw new InputError(
+      `the adapter was trained with ${saved.method.peftType}, the run file says ${run.method.peftType}`,
+      {
+        where: `${run.path}: method.init_from`,
+        hint: `Set method.peft_type to "${saved.method.peftType}".`,
+      },
+    );
+  if (
+    saved.method.toAdapterTensors &&
+    saved.method.plan(saved.config, architecture, 'training').length !== saved.tensors.size
+  )
+    throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
+      where: `${run.path}: method.init_from`,
+      hint: 'Resume its run with --resume, or start anew without init_from.',
+    });
+}
+
+async function loadRows(
+  run: RunFile,
+  { tokenizer }: ModelOnDisk,
+  maxLength: number,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<{ train: RowSet; validation: RowSet | null }> {
+  const { dataset: config, training } = run.config;
+  const chatTemplate = config.chat_template === null ? null : readTemplate(run.resolvePath(config.chat_template));
+  const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
+    loadDataset({
+      file: run.resolvePath(path),
+      config: { ...config, max_length: maxLength },
+      tokenizer,
+      chatTemplate,
+      role,
+      signal,
+      onWarning: reporter.warn,
+      onProgress: ({ share, rows }) => reporter.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+    });
+  const every = (dataset: Dataset): RowSet => ({
+    dataset,
+    indices: Array.from({ length: dataset.length }, (_, i) => i),
+  });
+
+  const train = await load(config.train, 'train');
+  if (config.validation === null) return { train: every(train), validation: null };
+  if (typeof config.validation === 'string')
+    return { train: every(train), validation: every(await load(config.validation, 'validation')) };
+  const split = splitRows(train.length, config.validation, training.seed);
+  return {
+    train: { dataset: train, indices: split.train },
+    validation: { dataset: train, indices: split.validation },
+  };
+}
+
+function readTemplate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
+  }
+}
+
+/** Virtual tokens or prefix that take up positions before each example. */
+function tokensBeforeInput(method: PeftMethod, config: unknown, architecture: Architecture): number {
+  const unread = () => {
+    throw new Error('hooks must not read tensors before the forward pass');
+  };
+  const { virtualTokens, keyValuePrefix } = method.hooks(config, architecture, unread, 'training');
+  return (virtualTokens?.count ?? 0) + (keyValuePrefix?.count ?? 0);
+}
+
+/** max_length, or less where the model has fewer positions. */
+function fittingLength({ config, path }: RunFile, room: number, reporter: Reporter): number {
+  const wanted = config.dataset.max_length;
+  if (room < 1)
+    throw new InputError('the virtual tokens alone fill the model’s positions', {
+      where: `${path}: method.num_virtual_tokens`,
+    });
+  if (wanted <= room) return wanted;
+  reporter.warn(
+    'max_length_reduced',
+    `max_length ${wanted} is more than the model has room for; sequences end at ${room} tokens`,
+  );
+  return room;
+}
+
+/** The model's greedy answer as it stands. */
+function answer(opened: OpenedModel, adapter: Adapter, prompt: string, maxNewTokens: number): string {
+  const ids = generate(opened.model, promptIds(opened.tokenizer, prompt), adapter.forwardOptions, {
+    maxNewTokens,
+    stopTokenIds: stopTokenIds(opened),
+    temperature: 0,
+    topP: 1,
+    rng: createRng(0),
+  });
+  return opened.tokenizer.decode(ids, { skipSpecialTokens: true }).trim();
+}
+
+function writeJson(path: string, value: unknown): void {
+  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomically(path, append => append(text));
+}

@@ -1,0 +1,83 @@
+// Checkpoints: everything that an exact resume needs. Batches, dropout and schedules follow from the seed and the step, so
+// beside the trained tensors and the optimizer's moments only counters are kept.
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { InputError } from '../../core/inputError.js';
+import { readJsonObject } from '../files/jsonFile.js';
+import { openSafetensors, writeSafetensors } from '../files/safetensors.js';
+import { tensorEntries } from '../peft/adapterFiles.js';
+import type { AdamW } from './adamW.js';
+
+export const trainerStateSchema = z.object({
+  /** Optimizer updates made. */
+  step: z.int(),
+  num_tokens: z.int(),
+  best_step: z.int().nullable(),
+  best_loss: z.number().nullable(),
+  /** Evaluations since the best one. */
+  evaluations_without_improvement: z.int(),
+  train_seconds: z.number(),
+  /** sha256 of the training file, to tell a resume on changed rows. */
+  dataset_hash: z.string(),
+});
+export type TrainerState = z.infer<typeof trainerStateSchema>;
+
+const TRAINABLE = 'trainable.safetensors';
+const OPTIMIZER = 'optimizer.safetensors';
+const STATE = 'state.json';
+
+/** Writes the folder as a whole or not at all. */
+export function saveCheckpoint(
+  folder: string,
+  variables: ReadonlyMap<string, tf.Variable>,
+  optimizer: AdamW,
+  state: TrainerState,
+): void {
+  const partial = `${folder}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  writeSafetensors(join(partial, TRAINABLE), tensorEntries(variables));
+  writeSafetensors(join(partial, OPTIMIZER), tensorEntries(optimizer.tensors()));
+  writeFileSync(join(partial, STATE), `${JSON.stringify(state, null, 2)}\n`);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(partial, folder);
+}
+
+/** @throws InputError where it is no checkpoint */
+export function readCheckpointState(folder: string): TrainerState {
+  const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE)));
+  if (!state.success) throw new InputError('this is no checkpoint', { where: join(folder, STATE) });
+  return state.data;
+}
+
+/** Puts the saved values into `variables` and, where given, `optimizer`. */
+export function restoreCheckpoint(
+  folder: string,
+  variables: ReadonlyMap<string, tf.Variable>,
+  optimizer: AdamW | null,
+): void {
+  restore(join(folder, TRAINABLE), variables);
+  if (!optimizer) return;
+  restore(join(folder, OPTIMIZER), optimizer.tensors());
+  optimizer.step = readCheckpointState(folder).step;
+}
+
+function restore(path: string, variables: ReadonlyMap<string, tf.Variable>): void {
+  if (!existsSync(path)) throw new InputError('this file of the checkpoint is missing', { where: path });
+  const file = openSafetensors(path);
+  try {
+    for (const [key, variable] of variables) {
+      const stored = file.tensors.get(key);
+      if (!stored || stored.shape.join() !== variable.shape.join())
+        throw new InputError(`the checkpoint doesn't fit the run: tensor ${key}`, {
+          where: path,
+          hint: 'The method’s settings were changed since; start a new run.',
+        });
+      tf.tidy(() => variable.assign(tf.tensor(stored.readFloat32(), variable.shape)));
+    }
+  } finally {
+    file.close();
+  }
+}

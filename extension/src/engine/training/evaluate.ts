@@ -1,0 +1,35 @@
+// Loss, perplexity and token accuracy on held-out rows, each the mean over all their label tokens.
+import { setImmediate } from 'node:timers/promises';
+import type { Batch } from '../data/batch.js';
+import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { scoreBatch } from './trainingStep.js';
+
+export interface Evaluation {
+  loss: number;
+  perplexity: number;
+  /** Share of the label tokens that the model would have chosen itself. */
+  tokenAccuracy: number;
+  numLabelTokens: number;
+}
+
+/** Gives way to the event loop between batches, so that signals and progress get through. */
+export async function evaluate(
+  model: CausalLm,
+  forward: ForwardOptions,
+  batches: Iterable<Batch>,
+  onBatch?: () => void,
+): Promise<Evaluation> {
+  let loss = 0;
+  let correct = 0;
+  let numLabelTokens = 0;
+  for (const batch of batches) {
+    const score = scoreBatch(model, forward, batch);
+    loss += score.loss;
+    correct += score.correct;
+    numLabelTokens += batch.numLabelTokens;
+    onBatch?.();
+    await setImmediate();
+  }
+  const mean = loss / numLabelTokens;
+  return { loss: mean, perplexity: Math.exp(mean), tokenAccuracy: correct / numLabelTokens, numLabelTokens };
+}

@@ -1,0 +1,86 @@
+// Which micro-batches each optimizer step takes, for the whole run. Pure: seed, rows and settings decide it, so that a
+// resumed run meets the very batches that it would have met.
+import type { TrainingConfig } from '../../protocol/runConfig.js';
+import { planEpoch, type MicroBatchPlan } from '../data/batches.js';
+import type { Dataset } from '../data/loadDataset.js';
+import type { Rng } from '../data/rng.js';
+
+/** Rows of a dataset that one purpose uses. */
+export interface RowSet {
+  dataset: Dataset;
+  indices: ArrayLike<number>;
+}
+
+export interface BatchShape {
+  batchSize: number;
+  maxLength: number;
+  packing: boolean;
+  /** Virtual tokens that the method puts before each example. */
+  virtualTokens: number;
+  /** Id of the first of them. */
+  firstVirtualId: number;
+}
+
+export class StepPlan {
+  readonly totalSteps: number;
+  private readonly stepsPerEpoch: number[] = [];
+  private current: { epoch: number; steps: MicroBatchPlan[][] } | null = null;
+
+  constructor(
+    private readonly rows: RowSet,
+    private readonly shape: BatchShape,
+    private readonly config: TrainingConfig,
+    private readonly rng: Rng,
+  ) {
+    const { num_train_epochs: epochs, max_steps: maxSteps } = config;
+    let total = 0;
+    for (let epoch = 0; maxSteps > 0 ? total < maxSteps : epoch < epochs; epoch++) {
+      const steps = this.stepsOf(epoch).length;
+      // A share of an epoch at the end takes that share of its steps.
+      const taken = maxSteps > 0 ? steps : Math.ceil(steps * Math.min(1, epochs - epoch));
+      this.stepsPerEpoch.push(taken);
+      total += taken;
+    }
+    this.totalSteps = maxSteps > 0 ? maxSteps : total;
+  }
+
+  /** The micro-batches of update `step`, counted from 0. */
+  microBatches(step: number): MicroBatchPlan[] {
+    let before = 0;
+    let epoch = 0;
+    while (step >= before + this.stepsPerEpoch[epoch]!) before += this.stepsPerEpoch[epoch++]!;
+    return this.stepsOf(epoch)[step - before]!;
+  }
+
+  /** Passes over the rows that `steps` updates are. */
+  epochsAfter(steps: number): number {
+    let before = 0;
+    for (const [epoch, count] of this.stepsPerEpoch.entries()) {
+      if (steps <= before + count) return epoch + (steps - before) / this.stepsOf(epoch).length;
+      before += count;
+    }
+    return this.stepsPerEpoch.length;
+  }
+
+  /** Whether an epoch, or the run, ends with the update that makes `steps` of them. */
+  endsEpoch(steps: number): boolean {
+    let before = 0;
+    return steps === this.totalSteps || this.stepsPerEpoch.some(count => (before += count) === steps);
+  }
+
+  private stepsOf(epoch: number): MicroBatchPlan[][] {
+    if (this.current?.epoch === epoch) return this.current.steps;
+    const plans = planEpoch({
+      ...this.rows,
+      ...this.shape,
+      shuffle: this.config.shuffle,
+      rng: this.rng.fork(`epoch ${epoch}`),
+    });
+    const size = this.config.gradient_accumulation_steps;
+    const steps = Array.from({ length: Math.ceil(plans.length / size) }, (_, i) =>
+      plans.slice(i * size, (i + 1) * size),
+    );
+    this.current = { epoch, steps };
+    return steps;
+  }
+}

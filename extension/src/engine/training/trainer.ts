@@ -1,0 +1,227 @@
+// The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
+// events and knows no terminal, no signals and no run file; run/trainRun.ts sets it up.
+import { setImmediate } from 'node:timers/promises';
+import type { EngineEventBody } from '../../protocol/engineEvent.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
+import { rssBytes } from '../backend/processMemory.js';
+import { batchesOf, makeBatch, planEpoch } from '../data/batches.js';
+import type { Rng } from '../data/rng.js';
+import type { CausalLm } from '../models/causalLm.js';
+import type { Adapter } from '../peft/adapter.js';
+import type { RunFolder } from '../run/runFolder.js';
+import { AdamW } from './adamW.js';
+import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
+import { evaluate } from './evaluate.js';
+import { learningRateAt } from './schedules.js';
+import { StepPlan, type BatchShape, type RowSet } from './stepPlan.js';
+import { trainingStep } from './trainingStep.js';
+
+export interface TrainerOptions {
+  model: CausalLm;
+  adapter: Adapter;
+  config: RunConfig;
+  rows: { train: RowSet; validation: RowSet | null };
+  shape: BatchShape;
+  folder: RunFolder;
+  rng: Rng;
+  emit(event: EngineEventBody): void;
+  /** Answers a prompt with the model as it is now. */
+  answer(prompt: string): string;
+  /** Aborted: save and end after the current step. */
+  signal: AbortSignal;
+}
+
+export interface TrainerOutcome {
+  reason: 'finished' | 'early_stopping' | 'stopped';
+  state: TrainerState;
+}
+
+/** A loss or gradient that is not a finite number. */
+export class DivergedError extends Error {
+  constructor(
+    readonly step: number,
+    readonly lastCheckpoint: string | null,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'DivergedError';
+  }
+}
+
+export class Trainer {
+  readonly plan: StepPlan;
+  private readonly optimizer: AdamW;
+  private state: TrainerState;
+
+  constructor(private readonly options: TrainerOptions) {
+    const { config, rows, shape, rng, adapter } = options;
+    const { training } = config;
+    this.plan = new StepPlan(rows.train, shape, training, rng.fork('order'));
+    this.optimizer = new AdamW(adapter.variables, {
+      beta1: training.adam_beta1,
+      beta2: training.adam_beta2,
+      epsilon: training.adam_epsilon,
+      weightDecay: training.weight_decay,
+    });
+    this.state = {
+      step: 0,
+      num_tokens: 0,
+      best_step: null,
+      best_loss: null,
+      evaluations_without_improvement: 0,
+      train_seconds: 0,
+      dataset_hash: rows.train.dataset.stats.contentHash,
+    };
+  }
+
+  /** Goes on from the youngest checkpoint of the run folder. Returns its step. */
+  resume(): number {
+    const { folder, adapter, emit } = this.options;
+    const step = folder.checkpointSteps().at(-1);
+    if (step === undefined) return 0;
+    const saved = readCheckpointState(folder.checkpoint(step));
+    if (saved.dataset_hash !== this.state.dataset_hash)
+      emit({
+        type: 'warned',
+        code: 'dataset_changed',
+        message:
+          'The training rows were changed since the checkpoint; from here on the run differs from an unbroken one.',
+      });
+    restoreCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer);
+    this.state = saved;
+    return step;
+  }
+
+  /** @throws DivergedError where the loss or its gradient is no finite number any more */
+  async run(): Promise<TrainerOutcome> {
+    const { config, signal } = this.options;
+    const { training } = config;
+    if (this.state.step === 0) {
+      this.sample();
+      if (this.options.rows.validation) await this.evaluate();
+    }
+    let reason: TrainerOutcome['reason'] = 'finished';
+    while (this.state.step < this.plan.totalSteps) {
+      if (signal.aborted) {
+        reason = 'stopped';
+        break;
+      }
+      this.step();
+      const { step } = this.state;
+      const due = (every: number | null) => (every === null ? this.plan.endsEpoch(step) : step % every === 0);
+      let best = false;
+      if (this.options.rows.validation && due(training.eval_steps)) {
+        best = await this.evaluate();
+        if (config.samples.steps === null) this.sample();
+      }
+      if (config.samples.steps !== null && step % config.samples.steps === 0) this.sample();
+      if (best || due(training.save_steps)) this.save();
+      const patience = training.early_stopping_patience;
+      if (patience !== null && this.state.evaluations_without_improvement >= patience) {
+        reason = 'early_stopping';
+        break;
+      }
+      await setImmediate();
+    }
+    if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) this.save();
+    if (reason !== 'stopped') this.restoreBest();
+    return { reason, state: this.state };
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+
+  private step(): void {
+    const { model, adapter, config, rows, shape, rng, emit, folder } = this.options;
+    const { training } = config;
+    const began = performance.now();
+    const index = this.state.step;
+    const learningRate = learningRateAt(index, training, this.plan.totalSteps);
+    const batches = this.plan.microBatches(index).map(plan => makeBatch(plan, rows.train.dataset, shape));
+    const { loss, gradNorm } = trainingStep(model, adapter, this.optimizer, batches, {
+      learningRate,
+      maxGradNorm: training.max_grad_norm,
+      rng: rng.fork(`dropout ${index}`),
+    });
+    const step = index + 1;
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
+      const last = folder.checkpointSteps().at(-1);
+      throw new DivergedError(
+        step,
+        last === undefined ? null : `checkpoints/step-${last}`,
+        `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is no finite number; a lower learning_rate ` +
+          `(now ${training.learning_rate}), a warm-up or max_grad_norm usually helps`,
+      );
+    }
+    const stepMs = performance.now() - began;
+    const tokens = batches.reduce((sum, batch) => sum + batch.numTokens, 0);
+    this.state = {
+      ...this.state,
+      step,
+      num_tokens: this.state.num_tokens + tokens,
+      train_seconds: this.state.train_seconds + stepMs / 1000,
+    };
+    if (step % training.logging_steps === 0 || step === this.plan.totalSteps)
+      emit({
+        type: 'step',
+        step,
+        epoch: this.plan.epochsAfter(step),
+        loss,
+        grad_norm: gradNorm,
+        learning_rate: learningRate,
+        num_tokens: this.state.num_tokens,
+        tokens_per_second: (tokens / stepMs) * 1000,
+        step_ms: stepMs,
+        rss_bytes: rssBytes(),
+      });
+  }
+
+  /** Evaluates and says whether that was the best so far. The untrained model (step 0) never is. */
+  private async evaluate(): Promise<boolean> {
+    const { model, adapter, config, rows, shape, rng, emit } = this.options;
+    const { training } = config;
+    const began = performance.now();
+    const validation = rows.validation!;
+    const batchSize = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
+    const plans = planEpoch({ ...validation, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
+    const result = await evaluate(model, adapter.forwardOptions, batchesOf(plans, validation.dataset, shape));
+    const { step, best_loss: bestLoss } = this.state;
+    const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
+    if (best)
+      this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };
+    else if (step > 0) this.state.evaluations_without_improvement++;
+    emit({
+      type: 'evaluated',
+      step,
+      loss: result.loss,
+      perplexity: result.perplexity,
+      token_accuracy: result.tokenAccuracy,
+      num_label_tokens: result.numLabelTokens,
+      best,
+      eval_ms: performance.now() - began,
+    });
+    return best;
+  }
+
+  private sample(): void {
+    const { config, emit, answer } = this.options;
+    for (const prompt of config.samples.prompts)
+      emit({ type: 'sample', step: this.state.step, prompt, text: answer(prompt) });
+  }
+
+  private save(): void {
+    const { folder, adapter, config, emit } = this.options;
+    const { step, best_step: bestStep } = this.state;
+    saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
+    folder.prune(config.training.save_total_limit, bestStep);
+    emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
+  }
+
+  private restoreBest(): void {
+    const { folder, adapter, config } = this.options;
+    const { best_step: bestStep, step } = this.state;
+    if (!config.training.load_best_model_at_end || bestStep === null || bestStep === step) return;
+    restoreCheckpoint(folder.checkpoint(bestStep), adapter.variables, null);
+  }
+}
