@@ -74,9 +74,11 @@ function barProgress(): ProgressView {
 }
 
 function lineProgress(): ProgressView {
-  const write = ({ file, bytes, totalBytes }: PullProgress) =>
-    process.stderr.write(`${file}  ${describeProgress(bytes, totalBytes)}\n`);
-  return { report: atEachPercent(write, 20), end: () => {} };
+  return { report: atEachPercent(printLine, 20), end: () => {} };
+}
+
+function printLine({ file, bytes, totalBytes }: PullProgress): void {
+  process.stderr.write(`${file}  ${describeProgress(bytes, totalBytes)}\n`);
 }
 
 /** Passes on the first report of a file and each time another `percent` of the whole is there. */

@@ -276,7 +276,7 @@ function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: number[]):
       const lengths: [number, number] = [i + 1, characters.length - i - 1];
       return isPiece(left) && isPiece(right) ? [{ left, right, score: scores[id], lengths }] : [];
     });
-    merges.push(...splits.sort((a, b) => a.left - b.left || a.right - b.right));
+    merges.push(...splits.toSorted((a, b) => a.left - b.left || a.right - b.right));
   });
   merges.sort((a, b) => b.score - a.score || b.lengths[0] - a.lengths[0] || b.lengths[1] - a.lengths[1]);
   return merges.map(({ left, right }) => [tokens[left], tokens[right]]);

@@ -41,7 +41,7 @@ function tensorInfos(tensors: readonly TensorEntry[]): Buffer[] {
   let offset = 0;
   return tensors.map(tensor => {
     const { name, shape, dtype } = tensor;
-    const dims = [...shape].reverse().map(uint64);
+    const dims = shape.toReversed().map(uint64);
     const info = Buffer.concat([string(name), uint32(shape.length), ...dims, uint32(ggmlType(dtype)), uint64(offset)]);
     offset += entryBytes(tensor) + padding(entryBytes(tensor)).length;
     return info;

@@ -16,6 +16,7 @@ export interface SafetensorsFile {
   close(): void;
 }
 
+const metadataKey = '__metadata__';
 /** The reference implementation refuses longer headers too. */
 const maxHeaderBytes = 100_000_000;
 
@@ -31,7 +32,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     const tensors = new Map<string, StoredTensor>();
     const ranges: { name: string; begin: number; end: number }[] = [];
     for (const [name, entry] of Object.entries(header)) {
-      if (name === '__metadata__') continue;
+      if (name === metadataKey) continue;
       const checked = checkEntry(entry, `${path}: ${name}`, file.size - dataStart);
       ranges.push({ name, ...checked });
       tensors.set(name, storedTensor(file, name, checked, dataStart));
@@ -68,7 +69,7 @@ function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; 
 }
 
 function readMetadata(header: Record<string, unknown>, where: string): Record<string, string> {
-  const metadata = header.__metadata__ ?? {};
+  const metadata = header[metadataKey] ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every(value => typeof value === 'string')) {
     throw new InputError('__metadata__ of its header is not a table of strings', { where });
   }
@@ -156,10 +157,10 @@ export function writeSafetensors(
   entries: Iterable<TensorEntry>,
   metadata: Record<string, string> = { format: 'pt' },
 ): void {
-  const sorted = [...entries].sort(
+  const sorted = [...entries].toSorted(
     (a, b) => dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype) || compareBytes(a.name, b.name),
   );
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  const header: Record<string, unknown> = { [metadataKey]: metadata };
   let end = 0;
   for (const entry of sorted) {
     const { name, shape, dtype } = entry;

@@ -6,6 +6,7 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { InputError } from '../../core/inputError.js';
+import { HubUnreachableError } from './hubAccess.js';
 
 export interface BlobDownload {
   url: string;
@@ -23,7 +24,7 @@ export interface BlobDownload {
 }
 
 /** Broken connections in a row, without a byte between them, before giving up. */
-const maxFailures = 4;
+const maxFailures = 6;
 
 /** @throws InputError where the disk is full, the file differs from its hash, or the connection breaks again and again */
 export async function downloadBlob(download: BlobDownload): Promise<void> {
@@ -37,10 +38,10 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
       break;
     } catch (error) {
       download.signal?.throwIfAborted();
-      if (error instanceof InputError) throw error;
+      if (error instanceof InputError && !(error instanceof HubUnreachableError)) throw error;
       failures = (await sizeOf(incomplete)) > before ? 1 : failures + 1;
       if (failures === maxFailures) throw brokenOff(download, error);
-      await pause(250 * 2 ** failures, undefined, { signal: download.signal });
+      await pause(200 * 2 ** failures, undefined, { signal: download.signal });
     }
   }
   if ((await hashOf(incomplete, download)) !== download.hash.hex) {
@@ -56,7 +57,9 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
 /** Fetches what is missing and appends it. Throws where the connection breaks off; what has come is kept. */
 async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload, incomplete: string): Promise<void> {
   const from = await sizeOf(incomplete);
-  const response = await fetch(url, { headers: from > 0 ? { ...headers, range: `bytes=${from}-` } : headers });
+  const range = from > 0 ? { range: `bytes=${from}-` } : undefined;
+  // Not compressed on the way: sizes and ranges count the file's own bytes.
+  const response = await fetch(url, { headers: { ...headers, ...range, 'accept-encoding': 'identity' } });
   // A server that ignores the range sends the whole file: start anew.
   const resumed = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${from}-`);
   const file = await open(incomplete, resumed ? 'a' : 'w');
@@ -66,10 +69,9 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
     for await (const chunk of response.body ?? []) {
       done += chunk.length;
       if (done > size) throw new InputError(`the hub sends more than the ${size} bytes it names`, { where: name });
-      await file.write(chunk);
+      await file.appendFile(chunk);
       onBytes?.(done);
     }
-    await file.sync();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
       throw new InputError('the disk is full', {
@@ -84,9 +86,9 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
   if (done < size) throw new Error(`the connection ended at byte ${done} of ${size}`);
 }
 
-function brokenOff({ name, size }: BlobDownload, error: unknown): InputError {
+function brokenOff({ name, size }: BlobDownload, error: unknown): HubUnreachableError {
   const { message, cause } = error as Error & { cause?: { code?: string } };
-  return new InputError(`the download of ${size} bytes broke off (${cause?.code ?? message})`, {
+  return new HubUnreachableError(`the download of ${size} bytes broke off (${cause?.code ?? message})`, {
     where: name,
     hint: 'Start it again: it goes on where it stopped.',
   });

@@ -50,7 +50,7 @@ export function completeModel(snapshot: string, gguf: string | null): string | n
 
 /** The GGUF file of this name, or the first whose name holds it, as in `hf.co/org/name:Q4_K_M`. */
 export function pickGguf(names: string[], wanted: string): string | null {
-  const files = names.filter(name => name.toLowerCase().endsWith('.gguf')).sort();
+  const files = names.filter(name => name.toLowerCase().endsWith('.gguf')).toSorted();
   const part = wanted.toLowerCase();
   return files.find(name => name === wanted) ?? files.find(name => name.toLowerCase().includes(part)) ?? null;
 }

@@ -89,7 +89,7 @@ function notFound(reference: string, message: string, tried: string[], hint?: st
   const farness = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
   const near = known
     .filter(id => farness(id) <= Math.max(3, reference.length / 4))
-    .sort((a, b) => farness(a) - farness(b));
+    .toSorted((a, b) => farness(a) - farness(b));
   const hints = [
     near.length > 0 ? `Did you mean ${near.slice(0, 3).join(' or ')}?` : null,
     hint,

@@ -179,11 +179,13 @@ describe('a model', () => {
   });
 });
 
+const uint32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
+
+const uint64 = (value: number | bigint) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
+
 describe('a lying header', () => {
   const huge = 1n << 60n;
   const string = (value: string) => Buffer.concat([uint64(value.length), Buffer.from(value)]);
-  const uint32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
-  const uint64 = (value: number | bigint) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
   const head = (tensors: number | bigint, pairs: number | bigint, version = 3) =>
     Buffer.concat([Buffer.from('GGUF'), uint32(version), uint64(tensors), uint64(pairs)]);
   const info = (dims: (number | bigint)[], type: number, offset: number | bigint) =>

@@ -6,7 +6,7 @@ import cases from '../../../fixtures/gguf/dequantized.json' with { type: 'json' 
 const quantized = Object.entries(cases).filter(([dtype]) => !['F32', 'F16', 'BF16'].includes(dtype));
 
 test('there is a case for every type', () => {
-  expect(quantized.map(([dtype]) => dtype).sort()).toEqual(Object.keys(quantizations).sort());
+  expect(quantized.map(([dtype]) => dtype).toSorted()).toEqual(Object.keys(quantizations).toSorted());
 });
 
 test.each(quantized)('%s', (dtype, { bytes, float32 }) => {

@@ -99,13 +99,12 @@ describe('round trip', () => {
   });
 });
 
+const f32 = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
+  dtype: 'F32',
+  shape,
+  data_offsets: [begin, end],
+});
 describe('a bad file is an InputError', () => {
-  const f32 = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
-    dtype: 'F32',
-    shape,
-    data_offsets: [begin, end],
-  });
-
   test.each([
     ['a header length beyond the file', () => writeRaw('{}', 0, 1n << 60n), /claims 1152921504606846976 bytes/],
     ['no JSON', () => writeRaw('{nope', 0), /not JSON/],
@@ -152,14 +151,15 @@ describe('a bad file is an InputError', () => {
   });
 });
 
+const full = () => {
+  throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+};
+
 describe('writing is atomic', () => {
   test('a failure half way leaves the old file and nothing beside it', () => {
     const path = join(folder, 'a.safetensors');
     writeSafetensors(path, [{ name: 'w', shape: [1], dtype: 'F32', data: Float32Array.of(1) }]);
     const before = readFileSync(path);
-    const full = () => {
-      throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
-    };
     const error = failure(() => writeSafetensors(path, [{ name: 'w', shape: [1], dtype: 'F32', data: full }]));
     expect(error.message).toBe('the disk is full');
     expect(readFileSync(path)).toEqual(before);

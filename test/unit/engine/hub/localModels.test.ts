@@ -24,8 +24,9 @@ afterEach(() => {
   rmSync(home, { recursive: true });
 });
 
+const size = (value: number) => ({ type: 'uint32' as const, value });
+
 function gguf(path: string, architecture: string): string {
-  const size = (value: number) => ({ type: 'uint32' as const, value });
   const keys = ['block_count', 'context_length', 'embedding_length', 'feed_forward_length', 'attention.head_count'];
   const sizes = Object.fromEntries(keys.map(key => [`${architecture}.${key}`, size(4)]));
   const embedding = { name: 'token_embd.weight', shape: [4, 4], dtype: 'F32' as const, data: new Float32Array(16) };
