@@ -60,10 +60,9 @@ export class TokenStore {
     const inputIds = new Int32Array(this.lengthOf(i));
     for (let done = 0; done < inputIds.length;) {
       const position = this.starts[i] + done;
-      const chunk = this.chunkAt(Math.floor(position / chunkTokens));
       const offset = position % chunkTokens;
-      const part = chunk.subarray(offset, offset + inputIds.length - done);
-      inputIds.set(part, done);
+      const part = inputIds.subarray(done, done + chunkTokens - offset);
+      this.readChunk(Math.floor(position / chunkTokens), offset, part);
       done += part.length;
     }
     const labels = new Int32Array(inputIds.length).fill(IGNORE_LABEL);
@@ -90,23 +89,22 @@ export class TokenStore {
     }
   }
 
-  private chunkAt(index: number): Int32Array {
-    if (index < this.chunks.length) return this.chunks[index];
-    if (index === Math.floor(this.tokens / chunkTokens)) return this.tail;
-    return (this.spill as SpillFile).read(index - this.chunks.length);
+  /** Fills `target` from `offset` of a chunk on. */
+  private readChunk(index: number, offset: number, target: Int32Array): void {
+    const isTail = index === Math.floor(this.tokens / chunkTokens);
+    const chunk = isTail ? this.tail : this.chunks[index];
+    if (chunk) target.set(chunk.subarray(offset, offset + target.length));
+    else this.spill?.read((index - this.chunks.length) * chunkTokens + offset, target);
   }
 }
 
-/** Whole chunks in a file that nobody else sees. Keeps the chunk read last, since rows of one are often read together. */
+/** Token ids in a file of this process's own. */
 class SpillFile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'tunewright-tokens-'));
   private readonly descriptor = openSync(join(this.folder, 'tokens.bin'), 'w+');
-  private chunkCount = 0;
-  private readonly chunk = new Int32Array(chunkTokens);
-  private chunkIndex = -1;
 
-  append(chunk: Int32Array): void {
-    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  append(ids: Int32Array): void {
+    const bytes = bytesOf(ids);
     try {
       for (let done = 0; done < bytes.length;) done += writeSync(this.descriptor, bytes, done);
     } catch (error) {
@@ -116,25 +114,24 @@ class SpillFile {
         hint: 'Free some space there, or set TMPDIR to a folder on another disk.',
       });
     }
-    this.chunkCount++;
   }
 
-  read(index: number): Int32Array {
-    if (index >= this.chunkCount) throw new Error(`chunk ${index} of ${this.chunkCount} was asked for`);
-    if (index !== this.chunkIndex) {
-      const bytes = new Uint8Array(this.chunk.buffer);
-      for (let done = 0; done < bytes.length;) {
-        const got = readSync(this.descriptor, bytes, done, bytes.length - done, index * bytes.length + done);
-        if (got === 0) throw new Error(`${this.folder} was changed by someone else`);
-        done += got;
-      }
-      this.chunkIndex = index;
+  /** Fills `target` from token `start` of the file on. */
+  read(start: number, target: Int32Array): void {
+    const bytes = bytesOf(target);
+    for (let done = 0; done < bytes.length;) {
+      const got = readSync(this.descriptor, bytes, done, bytes.length - done, start * tokenBytes + done);
+      if (got === 0) throw new Error(`${this.folder} was changed by someone else`);
+      done += got;
     }
-    return this.chunk;
   }
 
   close(): void {
     closeSync(this.descriptor);
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+function bytesOf(ids: Int32Array): Uint8Array {
+  return new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength);
 }

@@ -27,7 +27,8 @@ export function stopGradient<T extends tf.Tensor>(f: () => T): T {
  */
 function product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
   if (tf.getBackend() !== 'wasm' || !(transposeA || transposeB)) return tf.matMul(a, b, transposeA, transposeB);
-  const swapped = (x: tf.Tensor) => tf.transpose(x, [...x.shape.keys()].with(-2, x.rank - 1).with(-1, x.rank - 2));
+  const swapped = (x: tf.Tensor) =>
+    tf.transpose(x, [...x.shape.keys()].with(x.rank - 2, x.rank - 1).with(x.rank - 1, x.rank - 2));
   return tf.matMul(transposeA ? swapped(a) : a, transposeB ? swapped(b) : b);
 }
 

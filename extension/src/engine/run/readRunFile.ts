@@ -45,7 +45,7 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
   }
   const methodConfig = initFrom === null ? check(method.schema, methodKeys, path, ['method']) : null;
   const base = dirname(resolve(path));
-  const resolved = { ...config, method: { peft_type: peftType, ...(methodConfig ?? {}), init_from: initFrom } };
+  const resolved = { ...config, method: { peft_type: peftType, ...methodConfig, init_from: initFrom } };
   return {
     path,
     config: resolved as RunConfig,

@@ -1,0 +1,39 @@
+// What `npm start` and `npm test` need before anything else runs: packages, then the engine. Uses Node alone, since on
+// a fresh clone there is nothing else.
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs a program in the repository and ends this one where it fails. */
+export function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) console.error(`${command}: ${error.message}`);
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+export function tunewright(...args) {
+  run(process.execPath, [join(root, 'extension/bin/tunewright.mjs'), ...args]);
+}
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`Tunewright needs Node 20.19 or newer; this is ${process.versions.node}.`);
+  process.exit(2);
+}
+
+/** npm writes node_modules/.package-lock.json last, so a younger package-lock.json means that something is missing. */
+function packagesAreCurrent() {
+  const installed = join(root, 'node_modules/.package-lock.json');
+  return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
+}
+
+export function setUp() {
+  if (!packagesAreCurrent()) {
+    console.log('Installing packages');
+    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+  }
+  tunewright('engine', 'install');
+}
