@@ -1,7 +1,8 @@
 // What is on the machine: a made-up home with the stores of Ollama, LM Studio and our own, listed and resolved by name.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { describeModels } from '../../../../extension/src/engine/cli/modelsCommand.js';
 import { writeGguf } from '../../../../extension/src/engine/files/ggufWriter.js';
@@ -88,6 +89,13 @@ test('each of them resolves by its id', async () => {
     expect(model).toMatchObject({ reference: id, path, format: 'gguf' });
     model.close();
   }
+});
+
+const embedded = fileURLToPath(new URL('../../../../media/models/tiny', import.meta.url));
+test.runIf(existsSync(join(embedded, 'model.safetensors')))('the embedded model', async () => {
+  const model = await resolveModel('embedded:tiny', options());
+  expect(model).toMatchObject({ path: embedded, format: 'huggingface' });
+  model.close();
 });
 
 test('a path, relative to the run file', async () => {
