@@ -56,6 +56,7 @@ from transformers import (
     Qwen3Config,
     get_scheduler,
 )
+from transformers.activations import ACT2FN
 from transformers.utils.logging import disable_progress_bar
 
 disable_progress_bar()
@@ -226,6 +227,13 @@ CASES = {
     "p-tuning-lstm": {"models": ["llama-untied"], "peft_type": "P_TUNING", "load_only": True,
                       "config": {"num_virtual_tokens": 4, "encoder_hidden_size": 10,
                                  "encoder_reparameterization_type": "LSTM", "encoder_num_layers": 1}},
+    # No method of PEFT's: the reference is `Bottleneck` below, the adapter folder is written here in PEFT's manner.
+    "bottleneck-houlsby": {"models": ["llama-untied", "gpt2"], "peft_type": "BOTTLENECK_ADAPTER",
+                           "config": {"placement": "houlsby", "bottleneck_size": 5, "non_linearity": "gelu_new",
+                                      "scaling": 0.5}},
+    "bottleneck-pfeiffer": {"models": ["qwen2"], "peft_type": "BOTTLENECK_ADAPTER",
+                            "config": {"placement": "pfeiffer", "bottleneck_size": 6, "non_linearity": "relu",
+                                       "scaling": 1.0}},
     "selective-bias": {"models": ["qwen2", "gpt2"], "peft_type": "SELECTIVE", "config": {"select": "bias"}},
     "selective-norm": {"models": ALL, "peft_type": "SELECTIVE", "config": {"select": "norm"}},
     "selective-last": {"models": ALL, "peft_type": "SELECTIVE", "config": {"select": "last_layers", "num_layers": 1}},
@@ -247,6 +255,7 @@ CONFIGS = {
 }
 
 LEARNING_RATES = {"LORA": 5e-3, "IA3": 1e-2, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
+                  "BOTTLENECK_ADAPTER": 5e-3,
                   "SELECTIVE": 3e-3, "FULL": 1e-3}
 
 
@@ -277,6 +286,8 @@ def attach(case, model_name, model):
             parameter.requires_grad = peft_type == "FULL" or is_selected(case["config"], name)
         return model
     config = dict(case["config"])
+    if peft_type == "BOTTLENECK_ADAPTER":
+        return attach_bottlenecks(config, model)
     if peft_type in ("LORA", "IA3") and model_name == "gpt2":
         config["fan_in_fan_out"] = True
     torch.manual_seed(7)
@@ -297,6 +308,42 @@ def attach(case, model_name, model):
             elif peft_type == "PROMPT_TUNING":
                 parameter.mul_(0.3)
     return model
+
+
+class Bottleneck(torch.nn.Module):
+    """h + scaling * up(f(down(h))), behind the projection that ends a sublayer."""
+
+    def __init__(self, width, bottleneck_size, non_linearity, scaling):
+        super().__init__()
+        self.down = torch.nn.Linear(width, bottleneck_size)
+        self.up = torch.nn.Linear(bottleneck_size, width)
+        self.activation = ACT2FN[non_linearity]
+        self.scaling = scaling
+
+    def forward(self, h):
+        return h + self.scaling * self.up(self.activation(self.down(h)))
+
+
+SUBLAYERS = {r"\.(self_attn\.o_proj|attn\.c_proj)": "attention", r"\.mlp\.(down_proj|c_proj)": "feed_forward"}
+
+
+def attach_bottlenecks(config, model):
+    torch.manual_seed(7)
+    model.requires_grad_(False)
+    placement = config.pop("placement")
+    for name, module in list(model.named_modules()):
+        for pattern, kind in SUBLAYERS.items():
+            if re.search(pattern + "$", name) and (placement == "houlsby" or kind == "feed_forward"):
+                adapter = Bottleneck(model.config.hidden_size, **config)
+                model.set_submodule(name, torch.nn.Sequential(module, adapter))
+    return model
+
+
+def bottleneck_key(name):
+    """`...mlp.down_proj.1.up.weight` as the engine names it: `base_model.model....feed_forward_adapter.up.weight`."""
+    for pattern, kind in SUBLAYERS.items():
+        name = re.sub(pattern + r"\.1\.", f".{kind}_adapter.", name)
+    return f"base_model.model.{name}"
 
 
 def is_selected(config, name):
@@ -369,6 +416,8 @@ def final_tensors(model, case):
     """The trained tensors under the names of the file they are saved to."""
     if case["peft_type"] in ("SELECTIVE", "FULL"):
         tensors = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    elif case["peft_type"] == "BOTTLENECK_ADAPTER":
+        tensors = {bottleneck_key(name): parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     else:
         tensors = get_peft_model_state_dict(model)
     return {name: tensor.detach().float().clone().contiguous() for name, tensor in tensors.items()}
@@ -382,7 +431,11 @@ def run_case(model_name, case_name, case, check):
     mergeable = peft_type in ("LORA", "IA3", "SELECTIVE", "FULL")
     model = attach(case, model_name, load_model(model_name))
     expected = {}
-    if peft_type not in ("SELECTIVE", "FULL"):
+    if peft_type == "BOTTLENECK_ADAPTER":
+        save_file(final_tensors(model, case), f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})
+        write_json(f"{folder}/adapter_config.json", {"peft_type": peft_type, **case["config"]})
+        expected["start_logits"] = real_logits(model, PROBE)
+    elif peft_type not in ("SELECTIVE", "FULL"):
         save_adapter(model, folder)
         expected["start_logits"] = real_logits(model, PROBE)
         reloaded = PeftModel.from_pretrained(load_model(model_name), folder)

@@ -73,13 +73,13 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
 
       it.each(casesOf(modelName).map(parityCase => [parityCase.name, parityCase] as const))('%s', (_, parityCase) => {
         const before = tf.memory().numTensors;
-        runCase(parityCase, model, files);
+        runCase(parityCase, model);
         expect(tf.memory().numTensors, `${modelName}, ${parityCase.name}: tensors leaked`).toBe(before);
       });
     });
   });
 
-  function runCase(parityCase: ParityCase, model: CausalLm, files: ModelFiles): void {
+  function runCase(parityCase: ParityCase, model: CausalLm): void {
     const where = `${parityCase.model}, ${parityCase.name}`;
     const expected = readTensors(parityCase.model, parityCase.name, 'expected.safetensors');
     const checkLogits = (ours: Float32Array, theirs: string, what: string) =>
@@ -94,9 +94,12 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     }
     if (!parityCase.steps) return;
 
-    const adapter = attachForTraining(parityCase, model);
+    // A model of its own, since an attached adapter takes over parameters of it for good, as in a run.
+    const { model: trained, files } = openParityModel(parityCase.model);
+    const adapter = attachForTraining(parityCase, trained);
+    adapter.takeOver();
     expect(adapter.numParameters, `${where}: trainable parameters`).toBe(parityCase.trainable_parameters);
-    trainCase(parityCase, model, adapter, (step, ours) => {
+    trainCase(parityCase, trained, adapter, (step, ours) => {
       const theirs = parityCase.steps![step]!;
       const at = `${where}, step ${step + 1}`;
       const rate = Math.abs(ours.learning_rate - theirs.learning_rate);
@@ -105,10 +108,10 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
       check('gradNorm', relative(ours.grad_norm, theirs.grad_norm), at);
     });
     checkTensors(adapter, expected, where);
-    checkLogits(logitsOf(model, asRows(probe), adapter), 'final_logits', 'trained');
-    checkLogits(logitsOf(model, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
+    checkLogits(logitsOf(trained, asRows(probe), adapter), 'final_logits', 'trained');
+    checkLogits(logitsOf(trained, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
 
-    const written = writeOurs(parityCase, model, files, adapter);
+    const written = writeOurs(parityCase, trained, files, adapter);
     if (adapter.method.storage !== 'model') {
       const saved = openAdapter(written.folder, model.architecture);
       const reloaded = loadAdapter(saved, model);
@@ -125,6 +128,8 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
       mergedFiles.close();
     }
     adapter.dispose();
+    trained.dispose();
+    files.close();
   }
 
   function checkTensors(adapter: Adapter, expected: ReadonlyMap<string, Float32Array>, where: string): void {
