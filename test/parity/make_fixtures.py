@@ -1,10 +1,10 @@
 """Writes test/fixtures/parity: small random models, starting adapters as PEFT saves them, rows, and the numbers that
 PyTorch + Transformers + PEFT compute from them. Run by hand, never by CI; test/parity/parity.test.ts reads what it wrote.
 
-    python3 -m venv /tmp/parity && /tmp/parity/bin/pip install torch transformers==5.23.0 peft==0.21.2 safetensors
-    /tmp/parity/bin/python test/parity/make_fixtures.py            # all of it, 20 seconds
-    /tmp/parity/bin/python test/parity/make_fixtures.py qwen3      # one model only
-    /tmp/parity/bin/python test/parity/make_fixtures.py --check    # also trains in float64 and prints how far float32 drifts
+    python3 -m venv .venv && .venv/bin/pip install torch==2.15.0 transformers==5.23.0 peft==0.21.2 safetensors
+    .venv/bin/python test/parity/make_fixtures.py            # all of it, 20 seconds
+    .venv/bin/python test/parity/make_fixtures.py qwen3      # one model only
+    .venv/bin/python test/parity/make_fixtures.py --check    # also trains in float64 and prints how far float32 drifts
 
 Everything follows from fixed seeds and one CPU thread: a second run on the same versions writes the same bytes.
 

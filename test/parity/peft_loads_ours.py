@@ -1,7 +1,7 @@
 """What the engine writes, PEFT and Transformers load: without a missing or unexpected key, with the same logits.
 
-    <venv>/bin/python test/parity/peft_loads_ours.py            # trains and saves every parity case first (npx vitest)
-    <venv>/bin/python test/parity/peft_loads_ours.py FOLDER     # what `PARITY_OUT=FOLDER npx vitest run ...` saved before
+    .venv/bin/python test/parity/peft_loads_ours.py            # trains and saves every parity case first (npx vitest)
+    .venv/bin/python test/parity/peft_loads_ours.py FOLDER     # what `PARITY_OUT=FOLDER npx vitest run ...` saved before
 
 Run by hand (`npm run parity:peft`), in the venv of make_fixtures.py. For every case of test/fixtures/parity it loads the
 saved adapter with PeftModel.from_pretrained (SELECTIVE: its tensors onto the base; FULL: the model) and the merged model
@@ -16,6 +16,7 @@ import tempfile
 import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+sys.dont_write_bytecode = True
 
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
