@@ -1,0 +1,19 @@
+// Loads one TypeScript module of the engine into a script of this folder, bundled in memory. For modules without packages
+// of their own (the file formats); the whole engine is started through extension/bin/tunewright.mjs instead.
+import { build } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * @param {string} module relative to extension/src: "engine/files/safetensors.ts"
+ * @returns {Promise<any>} its exports
+ */
+export async function importEngineModule(module) {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`../../src/${module}`, import.meta.url))],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+}

@@ -1,0 +1,83 @@
+// Writes the bundled example data sets of media/datasets, one a format. Run by hand after a change here or in corpus/;
+// its outputs are committed, and a test holds that it still writes the same bytes.
+// Usage: node writeDatasets.mjs [FOLDER]
+import { Tokenizer } from '@huggingface/tokenizers';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { renderChat, turnEnd, turnStart } from './chatTemplate.mjs';
+import { factGroups } from './corpus/facts.mjs';
+import { tellStory } from './corpus/stories.mjs';
+import { haikuRows } from './datasets/haiku.mjs';
+import { instructionRows } from './datasets/instructions.mjs';
+import { pirateRows } from './datasets/pirate.mjs';
+import { supportToneRows } from './datasets/supportTone.mjs';
+import { createRandom } from './random.mjs';
+
+const seed = 7;
+const storyCount = 40;
+const factCount = 48;
+const tokenizedCount = 32;
+
+const inRepository = relative => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
+
+/** @param {object[]} rows */
+const jsonLines = rows => rows.map(row => `${JSON.stringify(row)}\n`).join('');
+
+/** @param {string} cell */
+const csvCell = cell => (/[",\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+
+/** @param {object[]} rows */
+const csv = rows =>
+  [Object.keys(rows[0]), ...rows.map(row => Object.values(row))]
+    .map(cells => `${cells.map(csvCell).join(',')}\n`)
+    .join('');
+
+/** Plain question and answer, where the loss falls on the answer alone. @param {import('./random.mjs').Random} random */
+const factRows = random =>
+  random.sample(Object.values(factGroups).flat(), factCount).map(({ questions, answers }) => ({
+    prompt: `Question: ${questions[0]}\nAnswer:`,
+    completion: ` ${answers[0]}`,
+  }));
+
+/** Chats as token ids of the embedded model; -100 where no loss is taken. @param {import('./random.mjs').Random} random */
+function tokenizedRows(random) {
+  const read = name => JSON.parse(readFileSync(inRepository(`media/models/tiny/${name}`), 'utf8'));
+  const tokenizer = new Tokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
+  return random.sample(factGroups.general, tokenizedCount).map(({ questions, answers }) => {
+    const prompt = tokenizer.encode(
+      `${renderChat([{ role: 'user', content: questions[0] }])}${turnStart}assistant\n`,
+    ).ids;
+    const answer = tokenizer.encode(`${answers[0]}${turnEnd}`).ids;
+    return { input_ids: [...prompt, ...answer], labels: [...prompt.map(() => -100), ...answer] };
+  });
+}
+
+/** @returns {Record<string, string>} file name to content */
+export function datasetFiles() {
+  // a generator of its own for each, so that a change in one moves nothing in the others
+  const randomFor = number => createRandom(seed * 1000 + number);
+  const pirate = pirateRows(randomFor(1));
+  const instructions = instructionRows(randomFor(2));
+  const stories = Array.from(
+    { length: storyCount },
+    (random => () => ({ text: tellStory(random).sentences.join(' ') }))(randomFor(3)),
+  );
+  return {
+    'pirate.messages.jsonl': jsonLines(pirate.train),
+    'pirate.validation.jsonl': jsonLines(pirate.validation),
+    'instructions.messages.jsonl': jsonLines(instructions.train),
+    'instructions.validation.jsonl': jsonLines(instructions.validation),
+    'support-tone.alpaca.jsonl': jsonLines(supportToneRows()),
+    'haiku.sharegpt.json': `${JSON.stringify(haikuRows(), null, 2)}\n`,
+    'stories.text.jsonl': jsonLines(stories),
+    'facts.csv': csv(factRows(randomFor(4))),
+    'questions.tokenized.jsonl': jsonLines(tokenizedRows(randomFor(5))),
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = process.argv[2] ?? inRepository('media/datasets');
+  mkdirSync(folder, { recursive: true });
+  for (const [name, content] of Object.entries(datasetFiles())) writeFileSync(path.join(folder, name), content);
+}
