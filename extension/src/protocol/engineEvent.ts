@@ -86,6 +86,10 @@ export const warnedEventSchema = z.object({
   message: z.string(),
 });
 
+export const pausedEventSchema = z.object({ ...stamp, type: z.literal('paused'), step: z.int() });
+
+export const resumedEventSchema = z.object({ ...stamp, type: z.literal('resumed'), step: z.int() });
+
 export const completedEventSchema = z.object({
   ...stamp,
   type: z.literal('completed'),
@@ -113,6 +117,8 @@ export const engineEventSchema = z.discriminatedUnion('type', [
   sampleEventSchema,
   checkpointSavedEventSchema,
   warnedEventSchema,
+  pausedEventSchema,
+  resumedEventSchema,
   completedEventSchema,
   failedEventSchema,
 ]);
@@ -120,4 +126,8 @@ export const engineEventSchema = z.discriminatedUnion('type', [
 export type EngineEvent = z.infer<typeof engineEventSchema>;
 export type MemoryParts = z.infer<typeof memoryPartsSchema>;
 /** An event before the writer has stamped it with `seq` and `time`. */
-export type EngineEventBody = EngineEvent extends infer E ? (E extends EngineEvent ? Omit<E, 'seq' | 'time'> : never) : never;
+export type EngineEventBody = EngineEvent extends infer E
+  ? E extends EngineEvent
+    ? Omit<E, 'seq' | 'time'>
+    : never
+  : never;

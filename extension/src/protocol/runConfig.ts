@@ -46,7 +46,15 @@ export const trainingConfigSchema = z.strictObject({
   gradient_accumulation_steps: count.default(1).describe('Forward passes in one optimizer step'),
   learning_rate: z.number().positive().default(2e-4).describe('Peak learning rate'),
   lr_scheduler_type: z
-    .enum(['linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial', 'inverse_sqrt', 'cosine_with_restarts'])
+    .enum([
+      'linear',
+      'cosine',
+      'constant',
+      'constant_with_warmup',
+      'polynomial',
+      'inverse_sqrt',
+      'cosine_with_restarts',
+    ])
     .default('cosine')
     .describe('How the learning rate moves over the run, as Transformers’ get_scheduler'),
   warmup_steps: z.int().nonnegative().default(0).describe('Steps over which the learning rate rises from 0'),
@@ -92,7 +100,9 @@ export const runConfigSchema = z.strictObject({
   model: z.string().min(1).describe('A folder, a .gguf file, a hub id, or embedded:tiny'),
   dataset: datasetConfigSchema,
   method: z.looseObject({
-    peft_type: z.string().describe('LORA, PROMPT_TUNING, PREFIX_TUNING, P_TUNING, IA3, SELECTIVE, BOTTLENECK_ADAPTER, FULL'),
+    peft_type: z
+      .string()
+      .describe('LORA, PROMPT_TUNING, PREFIX_TUNING, P_TUNING, IA3, SELECTIVE, BOTTLENECK_ADAPTER, FULL'),
     init_from: path.nullable().default(null).describe('A PEFT adapter folder to start from; its own config applies'),
   }),
   training: trainingConfigSchema.prefault({}),

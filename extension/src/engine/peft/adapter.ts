@@ -30,10 +30,15 @@ export class Adapter {
     const { architecture } = model;
     const plan = method.plan(config, architecture, purpose);
     const replaced = new Map<string, tf.Tensor>();
-    for (const spec of plan) {
-      const variable = this.allocate(spec, options);
-      this.variables.set(spec.key, variable);
-      for (const name of spec.replaces ?? []) replaced.set(name, variable);
+    try {
+      for (const spec of plan) {
+        const variable = this.allocate(spec, options);
+        this.variables.set(spec.key, variable);
+        for (const name of spec.replaces ?? []) replaced.set(name, variable);
+      }
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
     this.numParameters = plan.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
     this.forwardOptions = { hooks: method.hooks(config, architecture, this.tensorOf, purpose), replaced };

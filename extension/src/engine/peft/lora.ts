@@ -158,7 +158,13 @@ const UNSUPPORTED = [
   'use_bdlora',
   'arrow_config',
   'layers_pattern',
+  'kasa_config',
+  'monteclora_config',
+  'velora_config',
 ];
+
+/** Values of init_lora_weights that leave the base weight as it is; PiSSA, OLoRA, CorDA and others change it on loading. */
+const PLAIN_STARTS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal'];
 
 export const lora: PeftMethod<Config> = {
   peftType: 'LORA',
@@ -187,18 +193,27 @@ export const lora: PeftMethod<Config> = {
     rank_pattern: config.rank_pattern,
     alpha_pattern: config.alpha_pattern,
   }),
-  fromAdapterConfig: (json, _architecture, where) => {
+  fromAdapterConfig: (json, architecture, where) => {
     for (const key of UNSUPPORTED) {
       const value = json[key];
       const unused =
         value === null || value === undefined || value === false || Object.keys(Object(value)).length === 0;
       if (!unused || value === true) throw new InputError(`${key} is not supported`, { where });
     }
-    // PEFT has more ways to start (PiSSA, OLoRA, ...), all of which are over once an adapter is saved.
     const start = json['init_lora_weights'];
+    if (!PLAIN_STARTS.includes(start))
+      throw new InputError(`init_lora_weights ${JSON.stringify(start)} is not supported: it changes the base model`, {
+        where,
+        hint: 'PEFT converts such an adapter with save_pretrained(..., path_initial_model_for_weight_conversion=...).',
+      });
     const known = Object.keys(schema.shape).filter(key => json[key] !== undefined && json[key] !== null);
     const picked = Object.fromEntries(known.map(key => [key, json[key]]));
-    return schema.parse({ ...picked, init_lora_weights: start === 'gaussian' ? start : true });
+    // Tied modules were trained as one and saved as two equal copies.
+    const saved = json['modules_to_save'];
+    const tied = json['ensure_weight_tying'] === true && Array.isArray(saved);
+    const ends = [architecture.embedding, architecture.head];
+    const whole = tied && { modules_to_save: [...new Set([...saved, ...ends])] };
+    return schema.parse({ ...picked, ...whole, init_lora_weights: start === 'gaussian' ? start : true });
   },
   merge: (config, architecture, tensorOf, base) =>
     new Map(

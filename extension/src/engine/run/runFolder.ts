@@ -42,6 +42,12 @@ export class RunFolder {
   get eventsFile(): string {
     return join(this.path, 'events.ndjson');
   }
+  get commandsFile(): string {
+    return join(this.path, 'commands.ndjson');
+  }
+  get processFile(): string {
+    return join(this.path, 'process.json');
+  }
   get tensorBoard(): string {
     return join(this.path, 'tensorboard');
   }

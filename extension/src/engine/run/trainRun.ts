@@ -22,6 +22,7 @@ import { engineVersion } from './engineVersion.js';
 import { openModel, openModelFiles, promptIds, stopTokenIds, type ModelOnDisk, type OpenedModel } from './openModel.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
+import { claimRun, commandReader } from './runProcess.js';
 import { EventWriter, RunFolder } from './runFolder.js';
 import { tensorBoardWriter } from './tensorBoard.js';
 
@@ -85,6 +86,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   adapter.takeOver();
 
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out);
+  const release = claimRun(folder);
   const board = backend.name === 'tensorflow' ? tensorBoardWriter(folder.tensorBoard) : null;
   const events = new EventWriter(folder.eventsFile, event => {
     board?.write(event);
@@ -101,6 +103,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     rng,
     emit: events.write,
     answer: prompt => answer(opened, adapter, prompt, config.samples.max_new_tokens),
+    commands: commandReader(folder.commandsFile),
     signal: options.signal,
   });
   warn = (code, message) => events.write({ type: 'warned', code, message });
@@ -163,6 +166,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     });
     throw error;
   } finally {
+    release();
     board?.close();
     events.close();
     trainer.dispose();

@@ -1,6 +1,7 @@
 // The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
 // events and knows no terminal, no signals and no run file; run/trainRun.ts sets it up.
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../backend/processMemory.js';
@@ -27,6 +28,8 @@ export interface TrainerOptions {
   emit(event: EngineEventBody): void;
   /** Answers a prompt with the model as it is now. */
   answer(prompt: string): string;
+  /** Commands that have come in since it was asked last. */
+  commands(): EngineCommand[];
   /** Aborted: save and end after the current step. */
   signal: AbortSignal;
 }
@@ -35,6 +38,9 @@ export interface TrainerOutcome {
   reason: 'finished' | 'early_stopping' | 'stopped';
   state: TrainerState;
 }
+
+/** How often a paused run looks for commands. */
+const PAUSE_POLL_MS = 200;
 
 /** A loss or gradient that is not a finite number. */
 export class DivergedError extends Error {
@@ -52,6 +58,7 @@ export class Trainer {
   readonly plan: StepPlan;
   private readonly optimizer: AdamW;
   private state: TrainerState;
+  private sampledStep: number | null = null;
 
   constructor(private readonly options: TrainerOptions) {
     const { config, rows, shape, rng, adapter } = options;
@@ -102,7 +109,7 @@ export class Trainer {
     }
     let reason: TrainerOutcome['reason'] = 'finished';
     while (this.state.step < this.plan.totalSteps) {
-      if (signal.aborted) {
+      if (signal.aborted || (await this.obey()) === 'stop') {
         reason = 'stopped';
         break;
       }
@@ -124,12 +131,33 @@ export class Trainer {
       await setImmediate();
     }
     if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) this.save();
-    if (reason !== 'stopped') this.restoreBest();
+    const kept = reason === 'stopped' ? this.state.step : this.restoreBest();
+    // The last answers are those of the model that is kept.
+    if (this.sampledStep !== kept) this.sample(kept);
     return { reason, state: this.state };
   }
 
   dispose(): void {
     this.optimizer.dispose();
+  }
+
+  /** Carries out what the user asked for; stays here while paused. */
+  private async obey(): Promise<'go on' | 'stop'> {
+    const { commands, emit, signal } = this.options;
+    const { step } = this.state;
+    let paused = false;
+    do {
+      for (const { type } of commands()) {
+        if (type === 'stop') return 'stop';
+        if (type === 'save') this.save();
+        const pausing: boolean = type === 'save' ? paused : type === 'pause';
+        if (pausing !== paused) emit({ type: pausing ? 'paused' : 'resumed', step });
+        paused = pausing;
+      }
+      if (signal.aborted) return 'stop';
+      if (paused) await setTimeout(PAUSE_POLL_MS);
+    } while (paused);
+    return 'go on';
   }
 
   private step(): void {
@@ -204,10 +232,11 @@ export class Trainer {
     return best;
   }
 
-  private sample(): void {
+  /** Answers the prompts with the weights as they are after `step`. */
+  private sample(step = this.state.step): void {
     const { config, emit, answer } = this.options;
-    for (const prompt of config.samples.prompts)
-      emit({ type: 'sample', step: this.state.step, prompt, text: answer(prompt) });
+    for (const prompt of config.samples.prompts) emit({ type: 'sample', step, prompt, text: answer(prompt) });
+    this.sampledStep = step;
   }
 
   private save(): void {
@@ -218,10 +247,12 @@ export class Trainer {
     emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
   }
 
-  private restoreBest(): void {
+  /** Goes back to the best weights where the run wants them. Returns the step whose weights are in place then. */
+  private restoreBest(): number {
     const { folder, adapter, config } = this.options;
     const { best_step: bestStep, step } = this.state;
-    if (!config.training.load_best_model_at_end || bestStep === null || bestStep === step) return;
+    if (!config.training.load_best_model_at_end || bestStep === null || bestStep === step) return step;
     restoreCheckpoint(folder.checkpoint(bestStep), adapter.variables, null);
+    return bestStep;
   }
 }

@@ -41,24 +41,29 @@ export function computeGradients(
   const variables = [...adapter.variables.values()];
   const sums = new Map<string, tf.Tensor>();
   let loss = 0;
-  batches.forEach((batch, i) => {
-    const { value, grads } = tf.tidy(() =>
-      tf.variableGrads(() => {
-        const options = { ...adapter.forwardOptions, dropout: seededDropout(rng) };
-        const hidden = model.forward(modelInput(batch), options);
-        return tf.div(summedLoss(model, hidden, rows[i]!, options), labelTokens) as tf.Scalar;
-      }, variables),
-    );
-    loss += value.dataSync()[0]!;
-    value.dispose();
-    for (const [key, variable] of adapter.variables) {
-      const gradient = grads[variable.name];
-      if (!gradient) continue;
-      const before = sums.get(key);
-      sums.set(key, before ? tf.add(before, gradient) : gradient);
-      if (before) tf.dispose([before, gradient]);
-    }
-  });
+  try {
+    batches.forEach((batch, i) => {
+      const { value, grads } = tf.tidy(() =>
+        tf.variableGrads(() => {
+          const options = { ...adapter.forwardOptions, dropout: seededDropout(rng) };
+          const hidden = model.forward(modelInput(batch), options);
+          return tf.div(summedLoss(model, hidden, rows[i]!, options), labelTokens) as tf.Scalar;
+        }, variables),
+      );
+      loss += value.dataSync()[0]!;
+      value.dispose();
+      for (const [key, variable] of adapter.variables) {
+        const gradient = grads[variable.name];
+        if (!gradient) continue;
+        const before = sums.get(key);
+        sums.set(key, before ? tf.add(before, gradient) : gradient);
+        if (before) tf.dispose([before, gradient]);
+      }
+    });
+  } catch (error) {
+    tf.dispose([...sums.values()]);
+    throw error;
+  }
   return { loss, gradients: sums };
 }
 

@@ -1,0 +1,68 @@
+// What connects a training process with those who watch its run folder: process.json says that it lives, commands.ndjson
+// brings what they ask for.
+import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { InputError } from '../../core/inputError.js';
+import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '../../protocol/engineCommand.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { readJsonObject } from '../files/jsonFile.js';
+import type { RunFolder } from './runFolder.js';
+
+/**
+ * Marks the folder as being trained in by this process.
+ * @returns a function that takes the mark away
+ * @throws InputError where another process trains in it
+ */
+export function claimRun(folder: RunFolder): () => void {
+  const owner = engineProcessSchema.safeParse(readJsonObject(folder.processFile));
+  if (owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid))
+    throw new InputError(`process ${owner.data.pid} is training in this run folder`, {
+      where: folder.path,
+      hint: 'Stop it first, or name another folder with --out.',
+    });
+  const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
+  writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
+  return () => rmSync(folder.processFile, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Reads the commands appended since the last call; those from before it was made are not for this process. */
+export function commandReader(path: string): () => EngineCommand[] {
+  let offset = fileSize(path);
+  return () => {
+    const size = fileSize(path);
+    if (size <= offset) return [];
+    const text = readRange(path, offset, size);
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+    offset += Buffer.byteLength(whole);
+    return whole.split('\n').flatMap(line => {
+      try {
+        return [engineCommandSchema.parse(JSON.parse(line))];
+      } catch {
+        // An empty line, or one that means nothing to this version.
+        return [];
+      }
+    });
+  };
+}
+
+function fileSize(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function readRange(path: string, from: number, to: number): string {
+  const descriptor = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(to - from);
+    return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, bytes.length, from));
+  } finally {
+    closeSync(descriptor);
+  }
+}
