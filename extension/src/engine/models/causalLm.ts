@@ -83,7 +83,7 @@ export class CausalLm {
     const past = cache && cache.length > 0 ? cache.length : (prefix?.count ?? 0);
     const flatPositions = tf.reshape(input.positionIds, [rows]) as tf.Tensor1D;
     const positions = prefix ? tf.add(flatPositions, tf.scalar(prefix.count, 'int32')) : flatPositions;
-    const bias = this.attentionBias(input.segmentIds, past);
+    const bias = this.attentionBias(input.segmentIds, tf.reshape(positions, [batch, seq, 1]), past);
 
     const prefixLayers = cache?.layers.length ? undefined : prefix?.layers();
     const pastOf = (layer: number): KeyValues | null => {
@@ -170,9 +170,11 @@ export class CausalLm {
   /**
    * 0 where a query sees a key, HIDDEN_SCORE elsewhere: keys before the sequence are seen by all, keys within it by later
    * tokens of the same segment, as far as the sliding window reaches.
+   * @param positions of each token, counted from the first of the keys before the sequence; [batch, seq, 1]
+   * @param past keys before the sequence
    * @returns [batch, 1, 1, seq, past + seq]
    */
-  private attentionBias(segmentIds: tf.Tensor2D, past: number): tf.Tensor {
+  private attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: number): tf.Tensor {
     const [batch, seq] = segmentIds.shape;
     const { slidingWindow } = this.architecture;
     const query = tf.reshape(tf.range(0, seq, 1, 'int32'), [seq, 1]);
@@ -186,10 +188,9 @@ export class CausalLm {
     if (past > 0) {
       let before: tf.Tensor = tf.ones([batch, seq, past]);
       if (slidingWindow !== null && slidingWindow < past + seq) {
-        const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, past]);
-        const distance = tf.sub(tf.add(query, tf.scalar(past, 'int32')), earlier);
-        const near = tf.cast(tf.less(distance, tf.scalar(slidingWindow, 'int32')), 'float32');
-        before = tf.mul(before, tf.expandDims(near, 0));
+        const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, 1, past]);
+        const distance = tf.sub(positions, earlier);
+        before = tf.cast(tf.less(distance, tf.scalar(slidingWindow, 'int32')), 'float32');
       }
       all = tf.concat([before, within], 2);
     }
