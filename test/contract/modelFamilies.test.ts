@@ -1,0 +1,212 @@
+// What every model family keeps, over the registry: a forward pass that decoding and packing agree with, whatever method
+// is attached. No family is named here: a new one is tested by its line in engine/models/registry.ts.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
+import { makeBatch } from '../../extension/src/engine/data/batches.js';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import { generate } from '../../extension/src/engine/generation/generate.js';
+import { countParameters, sizeOf } from '../../extension/src/engine/models/architecture.js';
+import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { modelInput } from '../../extension/src/engine/training/trainingStep.js';
+import { inputErrorOf } from '../support/inputErrors.js';
+import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
+
+const PROMPT = [5, 9, 30, 2];
+const NEW_TOKENS = 8;
+
+/** Logits of each of the rows' own tokens. The rows are packed into one sequence, or padded side by side. */
+function logitsOf(model: CausalLm, rows: number[][], packed: boolean, adapter?: Adapter): number[][] {
+  const encoded = rows.map(ids => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) }));
+  const numbers = [...rows.keys()];
+  const { vocabSize } = model.architecture;
+  const batch = makeBatch(
+    { sequences: packed ? [numbers] : numbers.map(row => [row]) },
+    { get: i => encoded[i]!, lengthOf: i => rows[i]!.length },
+    { virtualTokens: adapter?.forwardOptions.hooks.virtualTokens?.count ?? 0, firstVirtualId: vocabSize },
+  );
+  const options = adapter?.forwardOptions ?? {};
+  const logits = tf.tidy(() => model.logits(model.forward(modelInput(batch), options), options).arraySync());
+  return logits.filter((_, at) => batch.segmentIds[at] !== 0 && batch.inputIds[at]! < vocabSize);
+}
+
+function greedy(logits: number[]): number {
+  return logits.indexOf(Math.max(...logits));
+}
+
+function largestDifference(a: number[][], b: number[][]): number {
+  expect(a.length).toBe(b.length);
+  return Math.max(...a.map((row, i) => Math.max(...row.map((value, j) => Math.abs(value - b[i]![j]!)))));
+}
+
+/** Every method with values that change what the model says, so that a hook left out of decoding shows. */
+function attachAltered(model: CausalLm, method: (typeof peftMethods)[number]): Adapter {
+  const rng = createRng(8);
+  return Adapter.attach(method, method.schema.parse({}), model, {
+    purpose: 'inference',
+    rng,
+    values: ({ key, shape }) => {
+      const draw = rng.fork(key);
+      return Float32Array.from({ length: sizeOf(shape) }, () => 0.5 * draw.normal());
+    },
+  });
+}
+
+function expectDecodingAgrees(model: CausalLm, adapter?: Adapter): void {
+  const decoded = generate(model, PROMPT, adapter?.forwardOptions ?? {}, {
+    maxNewTokens: NEW_TOKENS,
+    stopTokenIds: [],
+    temperature: 0,
+    topP: 1,
+    rng: createRng(0),
+  });
+  const whole = [...PROMPT];
+  for (let i = 0; i < NEW_TOKENS; i++) whole.push(greedy(logitsOf(model, [whole], false, adapter).at(-1)!));
+  expect(decoded).toEqual(whole.slice(PROMPT.length));
+}
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+
+describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => {
+  it('has one linear module for each linear weight, and a head', () => {
+    const tied = tinyArchitecture(modelType);
+    const untied = tinyArchitecture(modelType, { tie_word_embeddings: false });
+    expect(countParameters(untied) - countParameters(tied)).toBe(tied.vocabSize * tied.hiddenSize);
+    for (const { linears, parameters, head, embedding, numLayers } of [tied, untied]) {
+      const names = new Set(parameters.map(({ name }) => name));
+      expect(names.size).toBe(parameters.length);
+      expect(names).toContain(`${embedding}.weight`);
+      expect(linears.at(-1)!.name).toBe(head);
+      for (const { name, hasBias, conv1d, inFeatures, outFeatures } of linears.slice(0, -1)) {
+        const weight = parameters.find(parameter => parameter.name === `${name}.weight`);
+        expect(weight?.shape, name).toEqual(conv1d ? [inFeatures, outFeatures] : [outFeatures, inFeatures]);
+        expect(names.has(`${name}.bias`), name).toBe(hasBias);
+      }
+      const layers = new Set(parameters.map(({ layer }) => layer));
+      expect([...layers].toSorted()).toEqual([...Array.from({ length: numLayers }, (_, i) => i), null].toSorted());
+    }
+  });
+
+  it.each([
+    ['tied', {}],
+    ['untied', { tie_word_embeddings: false }],
+    ['a narrow window', { sliding_window: 3 }],
+  ])('decodes with a cache as without: %s', (_, changes) => {
+    const before = tf.memory().numTensors;
+    const model = tinyModel(modelType, changes);
+    expectDecodingAgrees(model);
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it.each(peftMethods.map(method => method.peftType))('decodes with a cache as without: %s', peftType => {
+    const method = peftMethods.find(candidate => candidate.peftType === peftType)!;
+    for (const changes of [{}, { sliding_window: 24 }]) {
+      const model = tinyModel(modelType, changes);
+      const adapter = attachAltered(model, method);
+      expectDecodingAgrees(model, adapter);
+      adapter.dispose();
+      model.dispose();
+    }
+  });
+
+  it.each([null, ...peftMethods.map(method => method.peftType)])('packed rows see only themselves: %s', peftType => {
+    const rows = [
+      [5, 9, 30, 2, 17],
+      [7, 7],
+      [22, 3, 40, 8],
+    ];
+    for (const changes of [{}, { sliding_window: 3 }]) {
+      const model = tinyModel(modelType, changes);
+      const method = peftMethods.find(candidate => candidate.peftType === peftType);
+      const adapter = method && attachAltered(model, method);
+      const alone = rows.flatMap(row => logitsOf(model, [row], false, adapter));
+      const scale = Math.max(...alone.flat().map(Math.abs));
+      expect(largestDifference(logitsOf(model, rows, true, adapter), alone) / scale).toBeLessThan(1e-5);
+      expect(largestDifference(logitsOf(model, rows, false, adapter), alone) / scale).toBeLessThan(1e-5);
+      adapter?.dispose();
+      model.dispose();
+    }
+  });
+
+  it('looks back as far as its window says', () => {
+    // One layer, since each further one looks through the layer below it.
+    const model = tinyModel(modelType, { sliding_window: 3, num_hidden_layers: 1, n_layer: 1 });
+    const ids = [5, 9, 30, 2, 17, 41];
+    const [first, other] = [ids, [6, ...ids.slice(1)]].map(row => logitsOf(model, [row], false));
+    const sees = first!.map((row, i) => row.some((value, j) => value !== other![i]![j]));
+    const window = model.architecture.slidingWindow ?? ids.length;
+    expect(sees).toEqual(ids.map((_, i) => i < window));
+    model.dispose();
+  });
+
+  it('draws the same from the same seed, and stops behind a stop token', () => {
+    const model = tinyModel(modelType);
+    const draw = (seed: number, stopTokenIds: number[] = []) =>
+      generate(model, PROMPT, {}, { maxNewTokens: 12, stopTokenIds, temperature: 2, topP: 0.9, rng: createRng(seed) });
+    const drawn = draw(1);
+    expect(draw(1)).toEqual(drawn);
+    expect(draw(2)).not.toEqual(drawn);
+    const stop = drawn[5]!;
+    expect(draw(1, [stop])).toEqual(drawn.slice(0, drawn.indexOf(stop)));
+    model.dispose();
+  });
+
+  it('ends at its last position', async () => {
+    const model = tinyModel(modelType, { max_position_embeddings: 10, n_positions: 10 });
+    const options = { maxNewTokens: 50, stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
+    expect(generate(model, PROMPT, {}, options)).toHaveLength(6);
+    const error = await inputErrorOfPrompt(() =>
+      generate(
+        model,
+        Array.from({ length: 10 }, () => 1),
+        {},
+        options,
+      ),
+    );
+    expect(error).toMatch(/10 tokens/);
+    model.dispose();
+  });
+
+  it('names each key of config.json that is missing or wrong', async () => {
+    const config = tinyConfig(modelType);
+    const needed = Object.keys(config).filter(key => {
+      const { [key]: _left, ...rest } = config;
+      try {
+        architectureOf(rest, 'config.json');
+        return false;
+      } catch {
+        return key !== 'model_type';
+      }
+    });
+    expect(needed.length).toBeGreaterThan(3);
+    for (const key of needed)
+      for (const value of [undefined, 'many', -1, 0.5, 1e12]) {
+        const error = await inputErrorOf(() => architectureOf({ ...config, [key]: value }, 'folder/config.json'));
+        expect(error.where).toBe('folder/config.json');
+        expect(error.message).toContain(key);
+      }
+  });
+});
+
+/** A prompt has no file that it stands in, so its errors have no place. */
+async function inputErrorOfPrompt(f: () => unknown): Promise<string> {
+  try {
+    f();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('nothing was thrown');
+}
+
+it('refuses an unknown model_type and lists the known ones', async () => {
+  for (const modelType of ['bert', undefined, 7]) {
+    const error = await inputErrorOf(() => architectureOf({ model_type: modelType }, 'folder/config.json'));
+    for (const family of modelFamilies) expect(error.hint).toContain(family.modelType);
+  }
+});

@@ -1,0 +1,86 @@
+// Small models with random weights, of any family of the registry: in memory, or as a Hugging Face folder with one of the
+// stored tokenizers. Used by contract, unit and integration tests; equal seeds give equal weights.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import { writeSafetensors } from '../../extension/src/engine/files/safetensors.js';
+import { sizeOf, type Architecture, type ParameterSpec } from '../../extension/src/engine/models/architecture.js';
+import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { architectureOf } from '../../extension/src/engine/models/registry.js';
+
+/** A config.json that every family understands: each takes its own keys. */
+export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    model_type: modelType,
+    vocab_size: 48,
+    tie_word_embeddings: true,
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 4,
+    max_position_embeddings: 64,
+    attention_bias: true,
+    n_embd: 16,
+    n_layer: 2,
+    n_head: 4,
+    n_positions: 64,
+    ...changes,
+  };
+}
+
+export function tinyArchitecture(modelType: string, changes: Record<string, unknown> = {}): Architecture {
+  return architectureOf(tinyConfig(modelType, changes), 'config.json');
+}
+
+/** Weights large enough that every part of the model matters. */
+function randomWeights({ name, shape, kind }: ParameterSpec, seed: number): Float32Array {
+  const rng = createRng(seed).fork(name);
+  const scale = kind === 'embedding' ? 1 : kind === 'norm' || shape.length === 1 ? 0.2 : 1.5 / Math.sqrt(shape[0]!);
+  const middle = kind === 'norm' && name.endsWith('.weight') ? 1 : 0;
+  return Float32Array.from({ length: sizeOf(shape) }, () => middle + scale * rng.normal());
+}
+
+/** The caller disposes it. */
+export function tinyModel(modelType: string, changes: Record<string, unknown> = {}, seed = 1): CausalLm {
+  const architecture = tinyArchitecture(modelType, changes);
+  const weights = architecture.parameters.map(
+    parameter => [parameter.name, tf.tensor(randomWeights(parameter, seed), [...parameter.shape])] as const,
+  );
+  return new CausalLm(architecture, new Map(weights));
+}
+
+const tokenizers = new URL('../fixtures/tokenizers/', import.meta.url);
+
+export interface TinyFolderOptions {
+  modelType?: string;
+  changes?: Record<string, unknown>;
+  /** One of test/fixtures/tokenizers; smollm has a chat template, gpt2 has none. */
+  tokenizer?: string;
+  seed?: number;
+}
+
+/** Writes a model folder with a tokenizer of 522 tokens at most. */
+export function writeTinyModel(
+  folder: string,
+  { modelType = 'llama', changes = {}, tokenizer = 'smollm', seed = 1 }: TinyFolderOptions = {},
+): string {
+  mkdirSync(folder, { recursive: true });
+  const config = tinyConfig(modelType, { vocab_size: 522, max_position_embeddings: 256, n_positions: 256, ...changes });
+  const { parameters } = architectureOf(config, folder);
+  writeSafetensors(
+    join(folder, 'model.safetensors'),
+    parameters.map(parameter => ({
+      name: parameter.name,
+      shape: parameter.shape,
+      dtype: 'F32',
+      data: () => randomWeights(parameter, seed),
+    })),
+  );
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(config, null, 2));
+  for (const file of ['tokenizer.json', 'tokenizer_config.json'])
+    writeFileSync(join(folder, file), readFileSync(new URL(`${tokenizer}/${file}`, tokenizers)));
+  return folder;
+}
