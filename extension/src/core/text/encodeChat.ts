@@ -66,8 +66,8 @@ function locateTurns(
   let closing = '';
   messages.forEach((message, index) => {
     if (message.role !== 'assistant' || index < (options.trainFrom ?? 0)) return;
-    const start = findStart(text, render(index, true), render(index, false));
-    const through = render(index + 1, false);
+    const start = findStart(text, render(index, true), () => render(index, false));
+    const through = index + 1 === messages.length ? text : render(index + 1, false);
     closing = (through && afterContent(through, message.content)) || closing;
     const end = start === null ? null : findEnd(text, start, through, closing, message.content);
     if (start === null || end === null) unlocatedTurns.push(index);
@@ -77,8 +77,9 @@ function locateTurns(
 }
 
 /** Where the turn begins: after everything before it, and after as much of the generation header as the text has. */
-function findStart(text: string, withHeader: string | null, withoutHeader: string | null): number | null {
+function findStart(text: string, withHeader: string | null, renderWithout: () => string | null): number | null {
   if (withHeader !== null && text.startsWith(withHeader)) return withHeader.length;
+  const withoutHeader = renderWithout();
   if (withoutHeader === null || !text.startsWith(withoutHeader)) return null;
   return withHeader === null ? withoutHeader.length : commonPrefix(text, withHeader);
 }
