@@ -1,0 +1,85 @@
+// What the parts of the extension host share: the engine's command line, the runs and the log. extension.ts builds it
+// once and hands it to every part; a part never builds a service itself. Interfaces only.
+import type * as vscode from 'vscode';
+import type { RunState } from '../core/runs/runState.js';
+import type { EngineCommand } from '../protocol/engineCommand.js';
+import type { EngineEvent } from '../protocol/engineEvent.js';
+
+export interface HostServices {
+  readonly engine: EngineService;
+  readonly runs: RunService;
+  readonly output: vscode.LogOutputChannel;
+  readonly context: vscode.ExtensionContext;
+}
+
+export interface EngineCallOptions {
+  token?: vscode.CancellationToken;
+  /** Where relative paths in `args` begin; default: the first workspace folder. */
+  cwd?: string;
+}
+
+/** The engine is another process, always: its command line with `--json`. */
+export interface EngineService {
+  /**
+   * Runs `tunewright ...args --json` to its end and returns what it printed.
+   * @throws EngineInputError where it ends with exit code 2 (bad input), EngineFailure otherwise,
+   *   vscode.CancellationError where `token` fired, UntrustedWorkspaceError in Restricted Mode
+   */
+  json<T>(args: readonly string[], options?: EngineCallOptions): Promise<T>;
+  /** `describe --json`, asked once: methods with their JSON schemas, families, formats. */
+  capabilities(): Promise<EngineCapabilities>;
+  /** True when the engine can train; installs it under a progress notification first. False: the user cancelled. */
+  ensureInstalled(): Promise<boolean>;
+}
+
+/** What `describe --json` prints; the JSON schemas are as zod writes them. */
+export type EngineCapabilities = Record<string, unknown>;
+
+/** The user's input is wrong; `message` says what and where, and stands in a form beside its field as it is. */
+export class EngineInputError extends Error {
+  override readonly name = 'EngineInputError';
+}
+
+/** The engine ended otherwise than well; `message` is the last of what it wrote to standard error. */
+export class EngineFailure extends Error {
+  override readonly name = 'EngineFailure';
+}
+
+/** Nothing is executed in a workspace that the user doesn't trust. */
+export class UntrustedWorkspaceError extends Error {
+  override readonly name = 'UntrustedWorkspaceError';
+}
+
+export interface RunService {
+  /** Every run of the runs folders of this workspace, youngest first. */
+  runs(): readonly Run[];
+  /** The list changed, not what a run tells: that is `Run.onDidChange`. */
+  readonly onDidChange: vscode.Event<void>;
+  get(folder: string): Run | undefined;
+  /**
+   * Starts a run in a new folder of `folder`'s runs folder, as a process that outlives this window.
+   * @param config run file JSON; paths absolute
+   * @throws EngineInputError, UntrustedWorkspaceError, vscode.CancellationError where the user doesn't install the engine
+   */
+  start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run>;
+  /** Goes on from the last checkpoint. */
+  resume(run: Run): Promise<void>;
+  /** Deletes the run folder, without asking; a living process is stopped first. */
+  delete(run: Run): Promise<void>;
+}
+
+/** A run is its folder: all of this is read from there, so another window sees the same. */
+export interface Run {
+  /** Absolute path. */
+  readonly folder: string;
+  readonly name: string;
+  /** run.json, as written (paths absolute). */
+  readonly config: object;
+  /** A process trains in the folder. */
+  readonly alive: boolean;
+  readonly onDidChange: vscode.Event<void>;
+  state(): RunState;
+  send(command: EngineCommand): void;
+  /** Events as they stand in the folder, from `fromSeq` on, then ends. */
+  events(fromSeq: number): AsyncIterable<EngineEvent>;
+}
