@@ -25,6 +25,9 @@ const FILES = {
   selective: { config: 'selective_config.json', tensors: 'selected_model.safetensors' },
 } as const;
 
+/** The pairs of files that an adapter may consist of. */
+export const adapterFileNames: readonly { config: string; tensors: string }[] = Object.values(FILES);
+
 export interface SavedAdapter {
   folder: string;
   method: PeftMethod;
@@ -83,7 +86,7 @@ export function saveAdapter(folder: string, adapter: Adapter, architecture: Arch
  * @throws InputError where the folder holds no adapter, of an unknown method, or with a config that is not supported
  */
 export function openAdapter(folder: string, architecture: Architecture): SavedAdapter {
-  const files = Object.values(FILES).find(({ config }) => existsSync(join(folder, config)));
+  const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
   if (!files)
     throw new InputError('there is no adapter in this folder', {
       where: folder,

@@ -1,0 +1,16 @@
+// Writes media/schemas/run.schema.json, which editors check run files by, from the engine's own schemas. Run by hand after
+// a change of an option (npm run schemas); a unit test fails while the file is stale.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const program = fileURLToPath(new URL('../bin/tunewright.mjs', import.meta.url));
+const folder = new URL('../../media/schemas/', import.meta.url);
+
+const { stdout, status } = spawnSync(process.execPath, [program, 'describe', 'schemas'], {
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+if (status !== 0) process.exit(status ?? 1);
+mkdirSync(folder, { recursive: true });
+writeFileSync(new URL('run.schema.json', folder), stdout);

@@ -1,0 +1,181 @@
+// `tunewright estimate RUN.json`: parameters and memory of a run and of every other method on the same model, before
+// anything is loaded. What it prints is all it adds to estimate/.
+import type { Command } from 'commander';
+import type { MemoryParts } from '../../protocol/engineEvent.js';
+import { availableMemoryBytes } from '../backend/processMemory.js';
+import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
+import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
+import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
+import { resolveModel } from '../hub/resolveModel.js';
+import { countParameters, type Architecture } from '../models/architecture.js';
+import { architectureOfFiles } from '../models/loadModel.js';
+import { openAdapter } from '../peft/adapterFiles.js';
+import { targetedLinears } from '../peft/targets.js';
+import { readRunFile, type RunFile } from '../run/readRunFile.js';
+import { wholeNumber } from './engineOptions.js';
+import { progressDisplay } from './progressDisplay.js';
+import { table } from './table.js';
+import { bytes, count, percent } from './units.js';
+
+interface EstimateFlags {
+  matrix?: string;
+  rank?: number;
+  json?: boolean;
+}
+
+export function registerEstimateCommand(program: Command): void {
+  program
+    .command('estimate')
+    .description('trainable parameters and memory of a run, and of every other method on the same model')
+    .argument('<run.json>', 'run file')
+    .option('--matrix <name>', 'the worked example for this matrix of the model, or for sizes such as 512x64')
+    .option('--rank <r>', 'its rank (default: the run’s, else 8)', wholeNumber)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+Memory is that of one training step at its peak, in float32, beside what Node and TensorFlow take themselves (about
+0.4 GB). It comes from running the step without its numbers: no weight is read, and nothing is trained.`,
+    )
+    .action(run);
+}
+
+async function run(runFile: string, flags: EstimateFlags): Promise<void> {
+  const progress = progressDisplay();
+  const parsed = readRunFile(runFile);
+  const files = await resolveModel(parsed.config.model, {
+    baseDir: parsed.resolvePath('.'),
+    allowDownload: true,
+    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
+  });
+  progress.finish();
+  const architecture = architectureOfFiles(files);
+  files.close();
+
+  const { method, config } = parsed;
+  const methodConfig = configOf(parsed, architecture);
+  const shape = {
+    batchSize: config.training.per_device_train_batch_size,
+    sequenceLength: Math.min(config.dataset.max_length, architecture.maxPositions),
+    gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+  };
+  const own = estimateRun({ architecture, method, methodConfig, ...shape });
+  const others = compareMethods(architecture, shape).filter(other => other.method !== method);
+  const rank = flags.rank ?? methodConfig.r ?? 8;
+  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
+  const inference = inferenceBytes(architecture, shape.sequenceLength);
+
+  if (flags.json) {
+    const { batchSize, sequenceLength } = shape;
+    console.log(
+      JSON.stringify({
+        model: {
+          reference: config.model,
+          model_type: architecture.modelType,
+          parameters: countParameters(architecture),
+        },
+        batch_size: batchSize,
+        max_length: sequenceLength,
+        run: { peft_type: method.peftType, ...estimateJson(own) },
+        methods: others.map(({ method, estimate, reason }) =>
+          estimate ? { peft_type: method.peftType, ...estimateJson(estimate) } : { peft_type: method.peftType, reason },
+        ),
+        inference_bytes: inference,
+        available_bytes: availableMemoryBytes(),
+        matrix: matrixJson(matrix),
+      }),
+    );
+    return;
+  }
+  console.log(
+    [
+      `${config.name}: ${config.model}, ${architecture.modelType}, ${count(countParameters(architecture))} parameters; ` +
+        `batches of ${shape.batchSize} x ${count(shape.sequenceLength)} tokens`,
+      '',
+      comparison(method.peftType, own, others, inference),
+      '',
+      verdict(own),
+      '',
+      drawMatrixExample(matrix),
+    ].join('\n'),
+  );
+}
+
+/** The method's config: the run file's, or that of the adapter that the run starts from. */
+function configOf({ methodConfig, initFrom, resolvePath }: RunFile, architecture: Architecture): any {
+  if (initFrom === null) return methodConfig;
+  const saved = openAdapter(resolvePath(initFrom), architecture);
+  saved.close();
+  return saved.config;
+}
+
+/** The first matrix that LoRA adapts with this config. */
+function firstTarget(methodConfig: any, architecture: Architecture): string {
+  const config = { target_modules: methodConfig.target_modules ?? null };
+  return targetedLinears(config, architecture, architecture.defaultTargets.lora)[0]!.name;
+}
+
+const PARTS: readonly (keyof MemoryParts)[] = [
+  'weights',
+  'gradients',
+  'optimizer',
+  'activations',
+  'temporary',
+  'total',
+];
+
+function comparison(peftType: string, own: Estimate, others: readonly MethodEstimate[], inference: number): string {
+  const row = (name: string, { trainableParameters, share, memory, ratioToInference }: Estimate) => [
+    name,
+    count(trainableParameters),
+    percent(share),
+    ...PARTS.map(part => bytes(memory[part])),
+    ratioToInference.toFixed(1),
+  ];
+  const heading = ['method', 'trainable', 'share', ...PARTS, 'x inference'];
+  const fitting = others.flatMap(({ method, estimate }) => (estimate ? [row(`  ${method.peftType}`, estimate)] : []));
+  const rows = [
+    row(`> ${peftType} (this run)`, own),
+    ...fitting.sort((a, b) => Number(a[1]!.replaceAll(',', '')) - Number(b[1]!.replaceAll(',', ''))),
+    ['  inference', '', '', ...PARTS.slice(0, -1).map(() => ''), bytes(inference), '1.0'],
+  ];
+  const left = others.flatMap(({ method, reason }) => (reason === null ? [] : [`  ${method.peftType}: ${reason}`]));
+  const right = heading.map((_, i) => i).slice(1);
+  return [table([heading, ...rows], right), ...left].join('\n');
+}
+
+function verdict({ trainableParameters, totalParameters, share, memory }: Estimate): string {
+  const available = availableMemoryBytes();
+  const fits =
+    memory.total < available
+      ? `${bytes(available)} are free here.`
+      : `That is more than the ${bytes(available)} that are free here: lower max_length or per_device_train_batch_size.`;
+  return (
+    `This run trains ${count(trainableParameters)} of ${count(totalParameters)} parameters (${percent(share)}) ` +
+    `and takes about ${bytes(memory.total)}. ${fits}`
+  );
+}
+
+function estimateJson(estimate: Estimate): Record<string, unknown> {
+  return {
+    trainable_parameters: estimate.trainableParameters,
+    total_parameters: estimate.totalParameters,
+    share: estimate.share,
+    memory: Object.fromEntries(PARTS.map(part => [part, Math.round(estimate.memory[part])])),
+    ratio_to_inference: estimate.ratioToInference,
+  };
+}
+
+function matrixJson(example: MatrixExample): Record<string, unknown> {
+  return {
+    module: example.module,
+    out_features: example.outFeatures,
+    in_features: example.inFeatures,
+    r: example.rank,
+    parameters: example.parameters,
+    lora_a_parameters: example.aParameters,
+    lora_b_parameters: example.bParameters,
+    lora_parameters: example.loraParameters,
+    reduction: example.reduction,
+  };
+}

@@ -1,0 +1,75 @@
+// `tunewright export`: a LoRA adapter in the format of llama.cpp or mlx-lm.
+import { existsSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { InputError } from '../../core/inputError.js';
+import { writeGgufAdapter } from '../export/ggufAdapter.js';
+import { writeMlxAdapter } from '../export/mlxAdapter.js';
+import { resolveModel } from '../hub/resolveModel.js';
+import { architectureOfFiles } from '../models/loadModel.js';
+import { openAdapter } from '../peft/adapterFiles.js';
+import { readAdapterFolder } from '../inspect/inspectAdapter.js';
+import { progressDisplay } from './progressDisplay.js';
+
+interface ExportFlags {
+  adapter: string;
+  to: 'gguf' | 'mlx';
+  out: string;
+  model?: string;
+  json?: boolean;
+}
+
+export function registerExportCommand(program: Command): void {
+  program
+    .command('export')
+    .description('write a LoRA adapter for llama.cpp or mlx-lm')
+    .requiredOption('--adapter <folder>', 'PEFT adapter')
+    .addOption(
+      new Option('--to <format>', 'gguf: one file for llama.cpp; mlx: a folder for mlx-lm')
+        .choices(['gguf', 'mlx'])
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--out <path>', 'file (gguf) or new folder (mlx)')
+    .option('--model <model>', 'its base model (default: the one that the adapter names)')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      `
+llama.cpp:  llama-cli -m BASE.gguf --lora F.gguf
+mlx-lm:     mlx_lm.generate --model BASE --adapter-path F
+
+DoRA, modules_to_save, biases and other methods have no words in these formats: merge them instead.`,
+    )
+    .action(run);
+}
+
+async function run(flags: ExportFlags): Promise<void> {
+  const out = resolve(flags.out);
+  if (flags.to === 'gguf' && existsSync(out) && statSync(out).isDirectory())
+    throw new InputError('this is a folder', { where: out, hint: 'Name a file, such as adapter.gguf.' });
+  const progress = progressDisplay();
+  const files = await resolveModel(flags.model ?? baseOf(flags.adapter), {
+    baseDir: '.',
+    allowDownload: true,
+    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
+  });
+  progress.finish();
+  const architecture = architectureOfFiles(files);
+  const saved = openAdapter(flags.adapter, architecture);
+  try {
+    if (flags.to === 'gguf') writeGgufAdapter(out, saved, architecture);
+    else writeMlxAdapter(out, saved, architecture);
+  } finally {
+    saved.close();
+    files.close();
+  }
+  console.log(flags.json ? JSON.stringify({ format: flags.to, path: out }) : out);
+}
+
+/** The base that the adapter was trained on, by its own file. */
+function baseOf(folder: string): string {
+  const { baseModel } = readAdapterFolder(folder);
+  if (baseModel === null)
+    throw new InputError('the adapter does not say which model it is for', { where: folder, hint: 'Give --model.' });
+  return baseModel;
+}

@@ -1,0 +1,156 @@
+// `tunewright inspect`: what a model, an adapter or a dataset is, before anything is done with it. Which of them it is
+// shows in the path; what it prints is all it adds to inspect/.
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { rowFileExtensions } from '../data/readRows.js';
+import { resolveModel } from '../hub/resolveModel.js';
+import type { TensorGroup } from '../inspect/collapse.js';
+import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../inspect/inspectAdapter.js';
+import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
+import { inspectModel, type ModelDescription } from '../inspect/inspectModel.js';
+import { openModelFiles } from '../run/openModel.js';
+import { wholeNumber } from './engineOptions.js';
+import { progressDisplay } from './progressDisplay.js';
+import { facts, table } from './table.js';
+import { bytes, count, percent } from './units.js';
+
+interface InspectFlags {
+  model: string;
+  format: string;
+  maxLength?: number;
+  trainOn: string;
+  json?: boolean;
+}
+
+export function registerInspectCommand(program: Command): void {
+  program
+    .command('inspect')
+    .description('what a model, an adapter or a dataset is')
+    .argument('<what>', `model (folder, .gguf, hub id), adapter folder, or dataset (${rowFileExtensions.join(', ')})`)
+    .option('--model <model>', 'dataset: the model whose tokens are counted', 'embedded:tiny')
+    .option('--format <name>', 'dataset: format of the rows', 'auto')
+    .option('--max-length <tokens>', 'dataset: tell the rows that are longer', wholeNumber)
+    .option('--train-on <what>', 'dataset: completions or all', 'completions')
+    .option('--json', 'print one JSON object')
+    .action(inspect);
+}
+
+async function inspect(what: string, flags: InspectFlags): Promise<void> {
+  const print = <T>(description: T, text: (description: T) => string) =>
+    console.log(flags.json ? JSON.stringify(description) : text(description));
+  if (rowFileExtensions.some(extension => what.toLowerCase().endsWith(extension)))
+    return print(await dataset(what, flags), describeDatasetText);
+  if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);
+  const progress = progressDisplay();
+  const files = await resolveModel(what, {
+    baseDir: '.',
+    allowDownload: true,
+    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
+  });
+  progress.finish();
+  try {
+    print(inspectModel(files), describeModelText);
+  } finally {
+    files.close();
+  }
+}
+
+async function dataset(file: string, flags: InspectFlags): Promise<DatasetInspection> {
+  const progress = progressDisplay();
+  const { tokenizer, files } = await openModelFiles(flags.model, '.', progress);
+  files.close();
+  const found = await inspectDataset({
+    file: resolve(file),
+    config: datasetConfigSchema.parse({
+      train: file,
+      format: flags.format,
+      max_length: flags.maxLength ?? Number.MAX_SAFE_INTEGER,
+      train_on: flags.trainOn,
+    }),
+    tokenizer,
+    onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+  });
+  progress.finish();
+  return found;
+}
+
+function describeModelText(model: ModelDescription): string {
+  const { rope, tokenizer, defaultTargets } = model;
+  const special = Object.entries(tokenizer?.specialTokens ?? {}).map(([name, token]) => `${name} ${token}`);
+  const dtypes = Object.entries(model.dtypes).map(([dtype, size]) => `${dtype} ${bytes(size)}`);
+  const scaling = rope?.scaling ? `, ${JSON.stringify(rope.scaling)}` : '';
+  const rows: [string, string][] = [
+    ['found at', `${model.path} (${model.format})`],
+    ['family', model.modelType],
+    ['parameters', count(model.parameters)],
+    ['on disk', `${bytes(model.diskBytes)}: ${dtypes.join(', ')}`],
+    ['in memory', `${bytes(4 * model.parameters)} as float32`],
+    ['blocks', `${model.numLayers}, ${model.hiddenSize} wide, ${model.intermediateSize} in the feed-forward part`],
+    ['attention', `${model.numHeads} heads of ${model.headDim}, ${model.numKeyValueHeads} for keys and values`],
+    [
+      'context',
+      `${count(model.contextLength)} tokens${model.slidingWindow ? `, looking back ${model.slidingWindow}` : ''}`,
+    ],
+    ['positions', rope ? `rotary, theta ${rope.theta ?? 'default'}${scaling}` : 'learned'],
+    [
+      'vocabulary',
+      `${count(model.vocabSize)}, head ${model.tieWordEmbeddings ? 'tied to the embedding' : 'of its own'}`,
+    ],
+    ['tokenizer', tokenizer ? `${count(tokenizer.vocabSize)} tokens; ${special.join(', ')}` : 'none'],
+    ['chat template', model.hasChatTemplate ? 'yes' : 'no'],
+    ['LoRA targets', `${defaultTargets.lora.join(', ')} (default)`],
+    ['IA3 targets', `${defaultTargets.ia3.join(', ')} (default)`],
+  ];
+  return [model.reference, facts(rows), '', tensorTable(model.tensors)].join('\n');
+}
+
+function describeAdapterText(adapter: AdapterDescription): string {
+  const rows: [string, string][] = [
+    ['method', adapter.peftType],
+    ['base model', adapter.baseModel ?? 'not said'],
+    ['parameters', count(adapter.parameters)],
+    ['size', bytes(adapter.diskBytes)],
+  ];
+  const hidden = new Set(['peft_type', 'base_model_name_or_path']);
+  const config = Object.entries(adapter.config)
+    .filter(([key]) => !hidden.has(key))
+    .map(([key, value]): [string, string] => [key, JSON.stringify(value)]);
+  return [adapter.folder, facts(rows), '', facts(config), '', tensorTable(adapter.tensors)].join('\n');
+}
+
+function tensorTable(groups: readonly TensorGroup[]): string {
+  const rows = groups.map(({ name, shape, dtype, parameters }) => [
+    `  ${name}`,
+    shape.join(' x '),
+    dtype,
+    count(parameters),
+  ]);
+  return table([['  tensor', 'shape', 'type', 'parameters'], ...rows], [3]);
+}
+
+function describeDatasetText(data: DatasetInspection): string {
+  const { length } = data;
+  const rows: [string, string][] = [
+    ['format', data.format],
+    ['rows', count(data.rows)],
+    ['tokens', `${count(data.tokens)}, ${percent(data.labelShare)} of them learnt`],
+    [
+      'row length',
+      `${length.min} to ${length.max}, mean ${Math.round(length.mean)}, half below ${length.p50}, ` +
+        `90% below ${length.p90}, 99% below ${length.p99}`,
+    ],
+    ...data.warnings.map((warning): [string, string] => ['warning', warning]),
+  ];
+  const mark = (text: string) => (process.stdout.isTTY ? `\u001b[7m${text}\u001b[0m` : `[[${text}]]`);
+  const text = data.firstRow.parts.map(({ text, trained }) => (trained ? mark(text) : text)).join('');
+  const marked = process.stdout.isTTY ? 'reversed' : 'in [[ ]]';
+  return [
+    data.file,
+    facts(rows),
+    '',
+    `First row (line ${data.firstRow.line}, ${data.firstRow.tokens} tokens) as the model sees it; learnt is what stands ${marked}:`,
+    '',
+    text,
+  ].join('\n');
+}

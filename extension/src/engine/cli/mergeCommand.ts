@@ -1,0 +1,66 @@
+// `tunewright merge`: a model with an adapter folded in, as a Hugging Face folder that needs no adapter any more.
+import { existsSync, readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Command } from 'commander';
+import { InputError } from '../../core/inputError.js';
+import { writeModelFolder } from '../models/writeModelFolder.js';
+import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { openModel, openModelFiles } from '../run/openModel.js';
+import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { progressDisplay } from './progressDisplay.js';
+
+interface MergeFlags extends EngineFlags {
+  model: string;
+  adapter: string;
+  out: string;
+  json?: boolean;
+}
+
+export function registerMergeCommand(program: Command): void {
+  const command = program
+    .command('merge')
+    .description('write a model with an adapter folded in, as a Hugging Face folder')
+    .requiredOption('--model <model>', 'the base: folder, .gguf file, hub id or embedded:tiny')
+    .requiredOption('--adapter <folder>', 'PEFT adapter, or that of SELECTIVE')
+    .requiredOption('--out <folder>', 'new folder for the model')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nThe merged model is written in float32, whatever the base was stored in.');
+  withEngineOptions(command).action(merge);
+}
+
+async function merge(flags: MergeFlags): Promise<void> {
+  const out = resolve(flags.out);
+  if (existsSync(out) && readdirSync(out).length > 0)
+    throw new InputError('the folder is not empty', { where: out, hint: 'Name a new folder with --out.' });
+  const progress = progressDisplay();
+  const onDisk = await openModelFiles(flags.model, '.', progress);
+  const saved = openAdapter(flags.adapter, onDisk.architecture);
+  checkMergeable(saved);
+
+  const { model, files } = await openModel(onDisk, engineOf(flags), progress);
+  const adapter = loadAdapter(saved, model);
+  const merged = adapter.merge()!;
+  progress.finish();
+  writeModelFolder(out, model, files, merged);
+  if (flags.json)
+    console.log(JSON.stringify({ folder: out, peft_type: saved.method.peftType, changed_parameters: merged.size }));
+  else console.log(out);
+
+  tf.dispose([...merged.values()]);
+  adapter.dispose();
+  model.dispose();
+  saved.close();
+  files.close();
+}
+
+function checkMergeable({ method, folder }: SavedAdapter): void {
+  if (method.merge) return;
+  throw new InputError(
+    `${method.peftType} adds parts that no weight of the model can stand for, so it can't be merged`,
+    {
+      where: folder,
+      hint: 'Use the adapter beside its base: tunewright generate --model M --adapter A.',
+    },
+  );
+}

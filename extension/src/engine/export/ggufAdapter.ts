@@ -1,0 +1,58 @@
+// A LoRA adapter as llama.cpp reads it (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
+// convert_lora_to_gguf.py and llama-adapter.cpp.
+import { InputError } from '../../core/inputError.js';
+import { ggufArchitecture, ggufTensorName } from '../files/ggufNames.js';
+import { rotaryRowsToGguf } from '../files/ggufTransforms.js';
+import { writeGguf } from '../files/ggufWriter.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
+import type { Architecture } from '../models/architecture.js';
+import type { SavedAdapter } from '../peft/adapterFiles.js';
+import { commonValue, loraFactors, scaled, type LoraFactors } from './loraFactors.js';
+
+/**
+ * Writes the adapter in F32. llama.cpp scales B A by adapter.lora.alpha / rank with the rank of each tensor; what
+ * another scale asks for (rsLoRA, alpha_pattern) is multiplied into B.
+ * @throws InputError where the adapter can't be expressed
+ */
+export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture: Architecture): void {
+  const target = ggufArchitecture(architecture.modelType);
+  if (!target)
+    throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { where: saved.folder });
+  const factors = loraFactors(saved, architecture);
+  const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? (saved.config.lora_alpha as number);
+  writeGguf(
+    path,
+    {
+      'general.architecture': { type: 'string', value: target },
+      'general.type': { type: 'string', value: 'adapter' },
+      'adapter.type': { type: 'string', value: 'lora' },
+      'adapter.lora.alpha': { type: 'float32', value: alpha },
+    },
+    factors.flatMap(factor => tensorPair(factor, alpha, target, architecture)),
+  );
+}
+
+function tensorPair(
+  { module, rank, scale, readA, readB }: LoraFactors,
+  alpha: number,
+  target: string,
+  { numHeads, numKeyValueHeads }: Architecture,
+): TensorEntry[] {
+  const found = ggufTensorName(target, module.name);
+  if (!found) throw new InputError(`llama.cpp has no tensor for ${module.name}`, { where: module.name });
+  const heads = { rotary_q: numHeads, rotary_k: numKeyValueHeads };
+  // Conv1D needs nothing: A and B have a linear layer's orientation already, as GGUF's weights do.
+  const inOrder = (b: Float32Array) =>
+    found.transform === 'rotary_q' || found.transform === 'rotary_k'
+      ? rotaryRowsToGguf(b, heads[found.transform], rank)
+      : b;
+  return [
+    { name: `${found.name}.weight.lora_a`, shape: [rank, module.inFeatures], dtype: 'F32', data: readA },
+    {
+      name: `${found.name}.weight.lora_b`,
+      shape: [module.outFeatures, rank],
+      dtype: 'F32',
+      data: () => inOrder(scaled(readB(), (scale * rank) / alpha)),
+    },
+  ];
+}

@@ -1,0 +1,58 @@
+// A LoRA adapter as mlx-lm reads it (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
+// tuner/utils.py and tuner/lora.py.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { transpose } from '../files/ggufTransforms.js';
+import { writeSafetensors } from '../files/safetensors.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
+import type { Architecture } from '../models/architecture.js';
+import type { SavedAdapter } from '../peft/adapterFiles.js';
+import { commonValue, loraFactors, scaled } from './loraFactors.js';
+
+/**
+ * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one scale for all
+ * modules; where they differ it is 1 and each module's own is multiplied into lora_b.
+ * @throws InputError where the adapter can't be expressed, or the folder holds something already
+ */
+export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
+  const factors = loraFactors(saved, architecture);
+  if (existsSync(folder) && readdirSync(folder).length > 0)
+    throw new InputError('the folder is not empty', { where: folder, hint: 'Name a new folder with --out.' });
+  const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
+  const tensors = factors.flatMap(({ module, rank, scale: own, readA, readB }): TensorEntry[] => {
+    const { inFeatures, outFeatures } = module;
+    const name = mlxName(module.name);
+    const b = () => scaled(transpose(readB(), outFeatures, rank), own / scale);
+    return [
+      {
+        name: `${name}.lora_a`,
+        shape: [inFeatures, rank],
+        dtype: 'F32',
+        data: () => transpose(readA(), rank, inFeatures),
+      },
+      { name: `${name}.lora_b`, shape: [rank, outFeatures], dtype: 'F32', data: b },
+    ];
+  });
+  writeSafetensors(join(folder, 'adapters.safetensors'), tensors, { format: 'mlx' });
+  const config = {
+    fine_tune_type: 'lora',
+    model: saved.baseModel,
+    num_layers: architecture.numLayers,
+    lora_parameters: {
+      // Names within a block; mlx-lm makes a LoRA layer of each in every block, without effect where no tensor is given.
+      keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],
+      rank: saved.config.r,
+      scale,
+      dropout: saved.config.lora_dropout,
+    },
+  };
+  const json = Buffer.from(`${JSON.stringify(config, null, 2)}\n`);
+  writeFileAtomically(join(folder, 'adapter_config.json'), append => append(json));
+}
+
+/** mlx-lm keeps GPT-2's blocks under `model` as those of all other families. */
+function mlxName(module: string): string {
+  return module.replace(/^transformer\./, 'model.');
+}

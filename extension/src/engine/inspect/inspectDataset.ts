@@ -1,0 +1,65 @@
+// A dataset file as a model would see it: counts, lengths, what is wrong with rows, and the first row with the trained
+// parts told apart. Called by the `inspect` command.
+import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import type { DatasetConfig } from '../../protocol/runConfig.js';
+import { describeDataset, type DatasetDescription } from '../data/describeDataset.js';
+import { loadDataset, type LoadDatasetOptions } from '../data/loadDataset.js';
+
+/** A stretch of a row's text, all of it learnt or none. */
+export interface RowPart {
+  text: string;
+  trained: boolean;
+}
+
+export interface DatasetInspection extends DatasetDescription {
+  kind: 'dataset';
+  /** What is wrong with rows, with file and line. */
+  warnings: string[];
+  firstRow: { line: number; tokens: number; parts: RowPart[] };
+}
+
+export interface InspectDatasetOptions extends Pick<LoadDatasetOptions, 'onProgress'> {
+  file: string;
+  config: DatasetConfig;
+  tokenizer: TextTokenizer;
+}
+
+/** @throws InputError naming file and line of a row that can't be read */
+export async function inspectDataset({ tokenizer, ...options }: InspectDatasetOptions): Promise<DatasetInspection> {
+  const warnings: string[] = [];
+  const dataset = await loadDataset({
+    ...options,
+    tokenizer,
+    role: 'train',
+    onWarning: (_code, message) => warnings.push(message),
+  });
+  try {
+    const first = dataset.get(0);
+    return {
+      kind: 'dataset',
+      ...describeDataset(dataset),
+      warnings,
+      firstRow: {
+        line: dataset.sourceOf(0).line,
+        tokens: first.inputIds.length,
+        parts: rowParts(first, tokenizer),
+      },
+    };
+  } finally {
+    dataset.close();
+  }
+}
+
+/** The row's text, cut where training begins or ends. */
+export function rowParts({ inputIds, labels }: EncodedExample, tokenizer: TextTokenizer): RowPart[] {
+  const parts: RowPart[] = [];
+  let start = 0;
+  for (let i = 1; i <= inputIds.length; i++) {
+    const trained = labels[start] !== IGNORE_LABEL;
+    if (i < inputIds.length && (labels[i] !== IGNORE_LABEL) === trained) continue;
+    parts.push({ text: tokenizer.decode(inputIds.subarray(start, i)), trained });
+    start = i;
+  }
+  return parts;
+}

@@ -1,0 +1,77 @@
+// A pretrained model on disk in figures and names, without reading a weight. Called by the `inspect` command.
+import { InputError } from '../../core/inputError.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import { countParameters, type DefaultTargets } from '../models/architecture.js';
+import { architectureOfFiles } from '../models/loadModel.js';
+import { collapseLayers, type TensorGroup } from './collapse.js';
+
+export interface ModelDescription {
+  kind: 'model';
+  reference: string;
+  path: string;
+  format: ModelFiles['format'];
+  modelType: string;
+  parameters: number;
+  /** Bytes of the stored weights. */
+  diskBytes: number;
+  /** Bytes by stored type. */
+  dtypes: Record<string, number>;
+  numLayers: number;
+  hiddenSize: number;
+  intermediateSize: number;
+  numHeads: number;
+  numKeyValueHeads: number;
+  headDim: number;
+  vocabSize: number;
+  contextLength: number;
+  slidingWindow: number | null;
+  /** rope_theta and scaling as the configuration has them; null with learned positions. */
+  rope: { theta: number | null; scaling: unknown } | null;
+  tieWordEmbeddings: boolean;
+  tokenizer: { vocabSize: number; specialTokens: Readonly<Record<string, string>> } | null;
+  hasChatTemplate: boolean;
+  defaultTargets: DefaultTargets;
+  tensors: TensorGroup[];
+}
+
+/** @throws InputError where the model can't be used, naming what is wrong */
+export function inspectModel(files: ModelFiles): ModelDescription {
+  const architecture = architectureOfFiles(files);
+  const stored = [...files.tensors.values()];
+  if (stored.length === 0) throw new InputError('there are no weights', { where: files.path });
+  const dtypes: Record<string, number> = {};
+  for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
+  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
+  const { config } = files;
+  const scaling = (config['rope_parameters'] ?? config['rope_scaling'] ?? null) as { rope_theta?: number } | null;
+  const rope = {
+    theta: scaling?.rope_theta ?? (config['rope_theta'] as number | undefined) ?? null,
+    scaling,
+  };
+  return {
+    kind: 'model',
+    reference: files.reference,
+    path: files.path,
+    format: files.format,
+    modelType: architecture.modelType,
+    parameters: countParameters(architecture),
+    diskBytes: stored.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    dtypes,
+    numLayers: architecture.numLayers,
+    hiddenSize: architecture.hiddenSize,
+    intermediateSize: architecture.intermediateSize,
+    numHeads: architecture.numHeads,
+    numKeyValueHeads: architecture.numKeyValueHeads,
+    headDim: architecture.headDim,
+    vocabSize: architecture.vocabSize,
+    contextLength: architecture.maxPositions,
+    slidingWindow: architecture.slidingWindow,
+    rope: architecture.rotary ? rope : null,
+    tieWordEmbeddings: architecture.tieWordEmbeddings,
+    tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, specialTokens: tokenizer.specialTokens },
+    hasChatTemplate: tokenizer !== null && tokenizer.chatTemplate !== null,
+    defaultTargets: architecture.defaultTargets,
+    tensors: collapseLayers(stored),
+  };
+}

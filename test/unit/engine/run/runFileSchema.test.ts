@@ -1,0 +1,22 @@
+// The committed JSON schema of the run file is the one that the schemas and the registry give.
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { peftMethods } from '../../../../extension/src/engine/peft/registry.js';
+import { runFileJsonSchema } from '../../../../extension/src/engine/run/runFileSchema.js';
+
+test('media/schemas/run.schema.json is up to date', () => {
+  const committed = JSON.parse(readFileSync('media/schemas/run.schema.json', 'utf8'));
+  expect(committed, 'stale: run node extension/scripts/writeSchemas.mjs').toEqual(
+    JSON.parse(JSON.stringify(runFileJsonSchema())),
+  );
+});
+
+test('each method has a strict block of its own, with init_from', () => {
+  const { oneOf } = runFileJsonSchema().properties!['method']!;
+  expect(oneOf!.map(block => block.properties!['peft_type']!.const)).toEqual(peftMethods.map(m => m.peftType));
+  for (const block of oneOf!) {
+    expect(block.additionalProperties).toBe(false);
+    expect(block.required).toEqual(['peft_type']);
+    expect(block.properties).toHaveProperty('init_from');
+  }
+});
