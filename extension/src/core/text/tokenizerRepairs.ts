@@ -4,6 +4,8 @@
 // - Digits uses \d, which knows ASCII digits only; Rust's is_numeric is \p{N}.
 // - Metaspace never splits, so that whole texts are merged at once; `add_prefix_space: false` of old files is not read.
 // - The ByteFallback decoder swallows a byte order mark, and writes one U+FFFD for a broken run where Rust writes one a byte.
+// - Characters that a vocabulary without an unknown token lacks (bytes, in SmolLM2's) are dropped after the merges; Rust
+//   drops them before, so that their neighbours merge.
 // - Slow: each word is mapped to bytes and looked up in a cache that re-orders itself on every hit. Here the tokens of a
 //   word are kept under the word itself, which is several times faster.
 import type { Tokenizer } from '@huggingface/tokenizers';
@@ -97,6 +99,10 @@ interface LibraryPreTokenizer {
 }
 
 interface LibraryModel {
+  tokens_to_ids: Map<string, number>;
+  unk_token?: string | null;
+  byte_fallback?: boolean;
+  end_of_word_suffix?: string | null;
   encode(words: string[]): string[];
 }
 
@@ -117,13 +123,16 @@ function speedUp({
   const last = steps[steps.length - 1]?.config;
   const byteLevel = last?.type === 'ByteLevel' && last.use_regex === false ? steps.pop() : undefined;
   const encode = model.encode.bind(model);
+  const dropsUnknown = !model.unk_token && !model.byte_fallback && !model.end_of_word_suffix;
+  const withoutUnknown = (word: string) =>
+    dropsUnknown ? Array.from(word, char => (model.tokens_to_ids.has(char) ? char : '')).join('') : word;
   const kept = new Map<string, string[]>();
   model.encode = words => {
     const tokens: string[] = [];
     for (const word of words) {
       let ofWord = kept.get(word);
       if (!ofWord) {
-        ofWord = encode(byteLevel ? byteLevel.pre_tokenize_text(word) : [word]);
+        ofWord = encode((byteLevel ? byteLevel.pre_tokenize_text(word) : [word]).map(withoutUnknown));
         if (kept.size >= maxKeptWords) kept.clear();
         if (word.length <= maxKeptLength) kept.set(word, ofWord);
       }
