@@ -31,5 +31,7 @@ export async function evaluate(
     await setImmediate();
   }
   const mean = loss / numLabelTokens;
-  return { loss: mean, perplexity: Math.exp(mean), tokenAccuracy: correct / numLabelTokens, numLabelTokens };
+  // Beyond e^709 there is only Infinity, which JSON doesn't have.
+  const perplexity = Math.min(Math.exp(mean), Number.MAX_VALUE);
+  return { loss: mean, perplexity, tokenAccuracy: correct / numLabelTokens, numLabelTokens };
 }

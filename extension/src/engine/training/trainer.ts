@@ -1,6 +1,7 @@
 // The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
 // events and knows no terminal, no signals and no run file; run/trainRun.ts sets it up.
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs-core';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
@@ -161,7 +162,7 @@ export class Trainer {
   }
 
   private step(): void {
-    const { model, adapter, config, rows, shape, rng, emit, folder } = this.options;
+    const { model, adapter, config, rows, shape, rng, emit } = this.options;
     const { training } = config;
     const began = performance.now();
     const index = this.state.step;
@@ -173,15 +174,11 @@ export class Trainer {
       rng: rng.fork(`dropout ${index}`),
     });
     const step = index + 1;
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      const last = folder.checkpointSteps().at(-1);
-      throw new DivergedError(
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
+      throw this.diverged(
         step,
-        last === undefined ? null : `checkpoints/step-${last}`,
-        `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is no finite number; a lower learning_rate ` +
-          `(now ${training.learning_rate}), a warm-up or max_grad_norm usually helps`,
+        `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is no finite number`,
       );
-    }
     const stepMs = performance.now() - began;
     const tokens = batches.reduce((sum, batch) => sum + batch.numTokens, 0);
     this.state = {
@@ -205,6 +202,16 @@ export class Trainer {
       });
   }
 
+  private diverged(step: number, what: string): DivergedError {
+    const last = this.options.folder.checkpointSteps().at(-1);
+    const { learning_rate: rate } = this.options.config.training;
+    return new DivergedError(
+      step,
+      last === undefined ? null : `checkpoints/step-${last}`,
+      `${what}; a lower learning_rate (now ${rate}), a warm-up or max_grad_norm usually helps`,
+    );
+  }
+
   /** Evaluates and says whether that was the best so far. The untrained model (step 0) never is. */
   private async evaluate(): Promise<boolean> {
     const { model, adapter, config, rows, shape, rng, emit } = this.options;
@@ -215,6 +222,8 @@ export class Trainer {
     const plans = planEpoch({ ...validation, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
     const result = await evaluate(model, adapter.forwardOptions, batchesOf(plans, validation.dataset, shape));
     const { step, best_loss: bestLoss } = this.state;
+    if (!Number.isFinite(result.loss))
+      throw this.diverged(step, `the held-out loss after step ${step} is no finite number`);
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
     if (best)
       this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };
@@ -242,6 +251,8 @@ export class Trainer {
   private save(): void {
     const { folder, adapter, config, emit } = this.options;
     const { step, best_step: bestStep } = this.state;
+    if (!allFinite(adapter.variables.values()))
+      throw this.diverged(step, `step ${step} left weights that are no finite numbers`);
     saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
     folder.prune(config.training.save_total_limit, bestStep);
     emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
@@ -255,4 +266,12 @@ export class Trainer {
     restoreCheckpoint(folder.checkpoint(bestStep), adapter.variables, null);
     return bestStep;
   }
+}
+
+/** Times 0, a finite value is 0 and any other is NaN. */
+function allFinite(variables: Iterable<tf.Variable>): boolean {
+  const sum = tf.tidy(() => tf.addN([...variables].map(variable => tf.sum(tf.mul(variable, 0)))));
+  const [value] = sum.dataSync();
+  sum.dispose();
+  return value === 0;
 }
