@@ -1,0 +1,139 @@
+// A training run on a tiny model in this process, without files for model and rows: for tests of the training loop.
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import type { Dataset } from '../../extension/src/engine/data/loadDataset.js';
+import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { peftMethod } from '../../extension/src/engine/peft/registry.js';
+import { RunFolder } from '../../extension/src/engine/run/runFolder.js';
+import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
+import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
+import { runConfigSchema } from '../../extension/src/protocol/runConfig.js';
+import { tinyModel } from './tinyModels.js';
+
+/** Rows of token ids as a dataset; every token takes a loss. */
+export function datasetOf(rows: number[][]): Dataset {
+  return {
+    file: 'rows.jsonl',
+    format: 'tokenized',
+    length: rows.length,
+    lengthOf: i => rows[i]!.length,
+    get: i => ({ inputIds: Int32Array.from(rows[i]!), labels: Int32Array.from(rows[i]!) }),
+    sourceOf: i => ({ file: 'rows.jsonl', line: i + 1 }),
+    stats: {
+      rows: rows.length,
+      tokens: rows.flat().length,
+      labelTokens: rows.flat().length - rows.length,
+      truncated: 0,
+      dropped: 0,
+      allMasked: 0,
+      longest: Math.max(...rows.map(row => row.length)),
+      contentHash: JSON.stringify(rows),
+    },
+    close: () => {},
+  };
+}
+
+export function rowSet(rows: number[][]) {
+  return { dataset: datasetOf(rows), indices: [...rows.keys()] };
+}
+
+/** Rows of 3 to 9 tokens of a vocabulary of 48. */
+export function randomRows(count: number, seed = 1): number[][] {
+  const rng = createRng(seed);
+  return Array.from({ length: count }, () => Array.from({ length: 3 + rng.int(7) }, () => rng.int(48)));
+}
+
+export interface TinyRunOptions {
+  method?: { peft_type: string } & Record<string, unknown>;
+  training?: Record<string, unknown>;
+  samples?: Record<string, unknown>;
+  train?: number[][];
+  validation?: number[][];
+  packing?: boolean;
+  folder?: RunFolder;
+  resume?: boolean;
+  /** Changes the model before training. */
+  prepare?(model: CausalLm): void;
+  onEvent?(event: EngineEventBody): void;
+  commands?: TrainerOptions['commands'];
+  signal?: AbortSignal;
+}
+
+export interface TinyRunResult {
+  outcome: TrainerOutcome | null;
+  error: unknown;
+  events: EngineEventBody[];
+  folder: RunFolder;
+  /** What was trained, as it stands at the end. */
+  trained: Map<string, Float32Array>;
+  resumedFrom: number;
+}
+
+export function eventsOf<T extends EngineEventBody['type']>(
+  events: readonly EngineEventBody[],
+  type: T,
+): Extract<EngineEventBody, { type: T }>[] {
+  return events.filter((event): event is Extract<EngineEventBody, { type: T }> => event.type === type);
+}
+
+export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
+  const { peft_type: peftType, ...block } = options.method ?? { peft_type: 'LORA' };
+  const folder = options.folder ?? RunFolder.create(mkdtempSync(join(tmpdir(), 'tunewright-run-')));
+  const config = runConfigSchema.parse({
+    model: 'tiny',
+    dataset: { train: 'rows.jsonl', packing: options.packing ?? true },
+    method: { peft_type: peftType },
+    training: options.training,
+    samples: options.samples,
+  });
+  const model = tinyModel('llama');
+  const method = peftMethod(peftType)!;
+  const rng = createRng(config.training.seed);
+  const methodConfig = method.schema.parse(block);
+  const adapter = Adapter.attach(method, methodConfig, model, { purpose: 'training', rng: rng.fork('adapter') });
+  options.prepare?.(model);
+  const events: EngineEventBody[] = [];
+  const trainer = new Trainer({
+    model,
+    adapter,
+    config,
+    rows: {
+      train: rowSet(options.train ?? randomRows(12)),
+      validation: options.validation ? rowSet(options.validation) : null,
+    },
+    shape: {
+      batchSize: config.training.per_device_train_batch_size,
+      maxLength: 16,
+      packing: config.dataset.packing,
+      virtualTokens: adapter.forwardOptions.hooks.virtualTokens?.count ?? 0,
+      firstVirtualId: model.architecture.vocabSize,
+    },
+    folder,
+    rng,
+    emit: event => {
+      events.push(event);
+      options.onEvent?.(event);
+    },
+    answer: prompt => `answer to ${prompt}`,
+    commands: options.commands ?? (() => []),
+    signal: options.signal ?? new AbortController().signal,
+  });
+  let outcome: TrainerOutcome | null = null;
+  let error: unknown = null;
+  const resumedFrom = options.resume ? trainer.resume() : 0;
+  try {
+    outcome = await trainer.run();
+  } catch (thrown) {
+    error = thrown;
+  }
+  const trained = new Map(
+    [...adapter.variables].map(([key, variable]) => [key, variable.dataSync<'float32'>().slice()]),
+  );
+  trainer.dispose();
+  adapter.dispose();
+  model.dispose();
+  return { outcome, error, events, folder, trained, resumedFrom };
+}

@@ -1,0 +1,77 @@
+// Which rows each optimizer step takes: seed and settings alone decide.
+import { describe, expect, it } from 'vitest';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
+import { trainingConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
+import { randomRows, rowSet } from '../../../support/tinyRun.js';
+
+function planOf(rows: number, training: Record<string, unknown>, { seed = 1, packing = false } = {}): StepPlan {
+  const config = trainingConfigSchema.parse({ per_device_train_batch_size: 2, ...training });
+  const shape = { batchSize: 2, maxLength: 16, packing, virtualTokens: 0, firstVirtualId: 48 };
+  return new StepPlan(rowSet(randomRows(rows)), shape, config, createRng(seed));
+}
+
+const stepsOf = (plan: StepPlan) => Array.from({ length: plan.totalSteps }, (_, step) => plan.microBatches(step));
+const rowsIn = (steps: ReturnType<typeof stepsOf>) =>
+  steps.flatMap(batches => batches.flatMap(b => b.sequences.flat()));
+const epochEnds = (plan: StepPlan) =>
+  Array.from({ length: plan.totalSteps }, (_, i) => i + 1).filter(steps => plan.endsEpoch(steps));
+
+describe('StepPlan', () => {
+  it.each([false, true])('gives the same batches whatever was asked before; packing %s', packing => {
+    const settings = { num_train_epochs: 3, gradient_accumulation_steps: 2 };
+    const inOrder = stepsOf(planOf(11, settings, { packing }));
+    const other = planOf(11, settings, { packing });
+    for (const step of [...inOrder.keys()].toReversed()) expect(other.microBatches(step)).toEqual(inOrder[step]);
+    expect(other.microBatches(0)).toEqual(inOrder[0]);
+    expect(stepsOf(planOf(11, settings, { packing, seed: 2 }))).not.toEqual(inOrder);
+  });
+
+  it.each([false, true])('takes each row once an epoch, in another order each time; packing %s', packing => {
+    const plan = planOf(11, { num_train_epochs: 2 }, { packing });
+    const [end] = epochEnds(plan) as [number];
+    const epochs = [stepsOf(plan).slice(0, end), stepsOf(plan).slice(end)].map(rowsIn);
+    for (const rows of epochs) expect(rows.toSorted((a, b) => a - b)).toEqual([...Array(11).keys()]);
+    expect(epochs[0]).not.toEqual(epochs[1]);
+  });
+
+  it('keeps the file’s order without shuffling', () => {
+    const plan = planOf(5, { num_train_epochs: 2, shuffle: false });
+    expect(rowsIn(stepsOf(plan))).toEqual([0, 1, 2, 3, 4, 0, 1, 2, 3, 4]);
+  });
+
+  it.each([
+    // 10 rows in batches of 2: 5 steps an epoch
+    [{ num_train_epochs: 3 }, 15, [5, 10, 15]],
+    [{ num_train_epochs: 0.5 }, 3, [3]],
+    [{ num_train_epochs: 1.2 }, 6, [5, 6]],
+    [{ num_train_epochs: 0.01 }, 1, [1]],
+    // the last step of an epoch takes what is left
+    [{ num_train_epochs: 2, gradient_accumulation_steps: 2 }, 6, [3, 6]],
+    [{ num_train_epochs: 1, gradient_accumulation_steps: 99 }, 1, [1]],
+    // max_steps overrules the epochs, either way
+    [{ num_train_epochs: 9, max_steps: 3 }, 3, [3]],
+    [{ num_train_epochs: 1, max_steps: 12 }, 12, [5, 10, 12]],
+    [{ num_train_epochs: 2, max_steps: -1 }, 10, [5, 10]],
+  ])('%j: %i steps, epochs end at %j', (training, total, ends) => {
+    const plan = planOf(10, training);
+    expect(plan.totalSteps).toBe(total);
+    expect(epochEnds(plan)).toEqual(ends);
+  });
+
+  it('counts passes over the rows', () => {
+    const plan = planOf(10, { num_train_epochs: 1.2 });
+    expect([0, 1, 5, 6].map(steps => plan.epochsAfter(steps))).toEqual([0, 0.2, 1, 1.2]);
+  });
+
+  it('leaves the last step of an epoch what is left', () => {
+    const plan = planOf(5, { num_train_epochs: 1, gradient_accumulation_steps: 2, shuffle: false });
+    expect(stepsOf(plan).map(batches => batches.map(batch => batch.sequences.flat()))).toEqual([
+      [
+        [0, 1],
+        [2, 3],
+      ],
+      [[4]],
+    ]);
+  });
+});

@@ -1,0 +1,304 @@
+// The training loop: what it stops for, what it keeps, and that a resumed run is the unbroken one, bit for bit.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { openSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
+import { readCheckpointState } from '../../../../extension/src/engine/training/checkpoint.js';
+import { DivergedError } from '../../../../extension/src/engine/training/trainer.js';
+import type { EngineCommand } from '../../../../extension/src/protocol/engineCommand.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
+import { eventsOf, randomRows, tinyRun as runTiny, type TinyRunOptions } from '../../../support/tinyRun.js';
+
+const folders: string[] = [];
+async function tinyRun(options: TinyRunOptions) {
+  const result = await runTiny(options);
+  folders.push(result.folder.path);
+  return result;
+}
+
+/** What is learnt makes these rows likelier first, then unlikelier: their ends are not those of the training rows. */
+const CONTRARY = { train: [[1, 2, 3, 4, 5, 6]], validation: [[1, 2, 3, 40, 41, 42]] };
+
+function savedTensors(path: string): Map<string, Float32Array> {
+  const file = openSafetensors(path);
+  const tensors = new Map([...file.tensors].map(([name, tensor]) => [name, tensor.readFloat32()]));
+  file.close();
+  return tensors;
+}
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+afterEach(() => folders.splice(0).forEach(folder => rmSync(folder, { recursive: true, force: true })));
+
+describe('a run', () => {
+  it('learns its rows, with a step event as often as asked and after the last step', async () => {
+    const before = tf.memory().numTensors;
+    const training = { num_train_epochs: 10, learning_rate: 0.02, logging_steps: 4, per_device_train_batch_size: 2 };
+    const { outcome, events } = await tinyRun({ train: randomRows(6), training });
+    const steps = eventsOf(events, 'step');
+    expect(outcome).toMatchObject({ reason: 'finished', state: { step: steps.at(-1)!.step } });
+    expect(steps.slice(0, -1).map(({ step }) => step % 4)).toEqual(steps.slice(0, -1).map(() => 0));
+    expect(steps.at(-1)!.loss).toBeLessThan(0.8 * steps[0]!.loss);
+    expect(steps.at(-1)!.num_tokens).toBe(10 * randomRows(6).flat().length);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('evaluates, samples and saves at the end of each epoch unless told otherwise', async () => {
+    const result = await tinyRun({
+      train: randomRows(4),
+      validation: randomRows(2, 9),
+      packing: false,
+      training: { num_train_epochs: 2, per_device_train_batch_size: 2 },
+      samples: { prompts: ['a', 'b'] },
+    });
+    expect(eventsOf(result.events, 'evaluated').map(({ step }) => step)).toEqual([0, 2, 4]);
+    expect(eventsOf(result.events, 'checkpoint_saved').map(({ step }) => step)).toEqual([2, 4]);
+    const samples = eventsOf(result.events, 'sample').map(({ step, prompt }) => `${step}${prompt}`);
+    expect(samples.slice(0, 6)).toEqual(['0a', '0b', '2a', '2b', '4a', '4b']);
+  });
+
+  it('drops out from its seed alone, and never while it evaluates', async () => {
+    const run = (seed: number, dropout: number) =>
+      tinyRun({
+        method: { peft_type: 'LORA', lora_dropout: dropout, init_lora_weights: false },
+        // Without shuffling only the dropout and the adapter's start depend on the seed.
+        training: { max_steps: 3, seed, shuffle: false },
+        validation: randomRows(2, 9),
+      });
+    const [a, again, other, without] = [await run(1, 0.5), await run(1, 0.5), await run(2, 0.5), await run(1, 0)];
+    const losses = ({ events }: typeof a) => eventsOf(events, 'step').map(({ loss }) => loss);
+    expect(losses(again)).toEqual(losses(a));
+    expect(again.trained).toEqual(a.trained);
+    expect(losses(other)).not.toEqual(losses(a));
+    expect(losses(without)[0]).not.toBe(losses(a)[0]);
+    const untrained = ({ events }: typeof a) => eventsOf(events, 'evaluated')[0]!.loss;
+    expect(untrained(a)).toBe(untrained(without));
+  });
+
+  it('n micro-batches of b rows are one batch of n * b', async () => {
+    const run = (batch: number, accumulation: number) =>
+      tinyRun({
+        packing: false,
+        training: {
+          max_steps: 4,
+          shuffle: false,
+          per_device_train_batch_size: batch,
+          gradient_accumulation_steps: accumulation,
+          learning_rate: 0.01,
+        },
+      });
+    const [split, whole] = [await run(2, 3), await run(6, 1)];
+    eventsOf(split.events, 'step').forEach(({ loss, grad_norm: norm }, i) => {
+      const other = eventsOf(whole.events, 'step')[i]!;
+      expect(loss / other.loss).toBeCloseTo(1, 5);
+      expect(norm / other.grad_norm).toBeCloseTo(1, 4);
+    });
+  });
+});
+
+describe('early stopping and the best checkpoint', () => {
+  const training = { max_steps: 30, learning_rate: 0.3, lr_scheduler_type: 'constant', eval_steps: 2 };
+
+  it('stops after so many evaluations without a better one and goes back to the best', async () => {
+    const { outcome, events, folder, trained } = await tinyRun({
+      ...CONTRARY,
+      training: { ...training, early_stopping_patience: 3 },
+    });
+    const evaluations = eventsOf(events, 'evaluated').filter(({ step }) => step > 0);
+    const best = evaluations.findLast(event => event.best)!;
+    expect(best.loss).toBe(Math.min(...evaluations.map(({ loss }) => loss)));
+    expect(outcome).toMatchObject({ reason: 'early_stopping', state: { best_step: best.step, best_loss: best.loss } });
+    expect(outcome!.state.step).toBe(best.step + 6);
+    expect(trained).toEqual(savedTensors(join(folder.checkpoint(best.step), 'trainable.safetensors')));
+  });
+
+  it('counts only what is lower by the threshold', async () => {
+    const { outcome, events } = await tinyRun({
+      ...CONTRARY,
+      training: { ...training, early_stopping_patience: 2, early_stopping_threshold: 100 },
+    });
+    expect(eventsOf(events, 'evaluated').map(({ best }) => best)).toEqual([false, true, false, false]);
+    expect(outcome!.state.step).toBe(6);
+  });
+
+  it('keeps the last weights where the best are not wanted', async () => {
+    const { outcome, folder, trained } = await tinyRun({
+      ...CONTRARY,
+      training: { ...training, max_steps: 10, load_best_model_at_end: false },
+    });
+    expect(outcome!.state.best_step).toBeLessThan(10);
+    expect(trained).toEqual(savedTensors(join(folder.checkpoint(10), 'trainable.safetensors')));
+  });
+
+  it.each([
+    [1, 2],
+    [2, 2],
+    [3, 3],
+    [null, 12],
+  ])('with save_total_limit %j it keeps %i checkpoints: the youngest, and the best one always', async (limit, kept) => {
+    const { outcome, folder } = await tinyRun({
+      ...CONTRARY,
+      training: { ...training, max_steps: 12, save_steps: 1, save_total_limit: limit },
+    });
+    const best = outcome!.state.best_step!;
+    const steps = folder.checkpointSteps();
+    expect(best).toBeLessThan(9);
+    expect(steps).toHaveLength(kept);
+    expect(steps).toContain(best);
+    expect(steps.at(-1)).toBe(12);
+    expect(readdirSync(join(folder.path, 'checkpoints')).toSorted()).toEqual(
+      steps.map(step => `step-${step}`).toSorted(),
+    );
+  });
+});
+
+describe('a run that comes to no number', () => {
+  const isFinite = (tensors: Map<string, Float32Array>) => [...tensors.values()].every(t => t.every(Number.isFinite));
+
+  it('stops on a poisoned weight before it changes anything', async () => {
+    const { error, events, trained } = await tinyRun({
+      training: { max_steps: 5 },
+      prepare: model =>
+        tf.tidy(() => {
+          const weight = model.weight('model.norm.weight');
+          (weight as tf.Variable).dataSync();
+          model.release('model.norm.weight');
+          (model as unknown as { weights: Map<string, tf.Tensor> }).weights.set(
+            'model.norm.weight',
+            tf.keep(tf.fill([16], NaN)),
+          );
+        }),
+    });
+    expect(error).toBeInstanceOf(DivergedError);
+    expect(error).toMatchObject({ step: 1, lastCheckpoint: null });
+    expect((error as Error).message).toMatch(/learning_rate/);
+    expect(eventsOf(events, 'step')).toEqual([]);
+    expect(isFinite(trained)).toBe(true);
+  });
+
+  it.each([1e38, 1e300])('with a learning rate of %f it keeps only checkpoints of numbers', async rate => {
+    const { error, folder, events } = await tinyRun({
+      train: randomRows(8),
+      validation: randomRows(2, 9),
+      training: {
+        max_steps: 8,
+        learning_rate: rate,
+        lr_scheduler_type: 'constant_with_warmup',
+        // The first step has a rate of 0, so that there is something good to keep.
+        warmup_steps: 1,
+        save_steps: 1,
+        eval_steps: 1,
+        save_total_limit: 1,
+      },
+    });
+    expect(error).toBeInstanceOf(DivergedError);
+    const { lastCheckpoint, step } = error as DivergedError;
+    expect(step).toBeLessThanOrEqual(3);
+    expect(existsSync(join(folder.path, lastCheckpoint!, 'state.json'))).toBe(true);
+    for (const saved of folder.checkpointSteps())
+      expect(isFinite(savedTensors(join(folder.checkpoint(saved), 'trainable.safetensors')))).toBe(true);
+    expect(folder.checkpointSteps()).toContain(1);
+    // JSON has no Infinity and no NaN: such an event would be read back as null.
+    for (const event of events)
+      for (const value of Object.values(event)) if (typeof value === 'number') expect(value).toSatisfy(Number.isFinite);
+  });
+});
+
+describe('resuming', () => {
+  let whole: Awaited<ReturnType<typeof tinyRun>> | undefined;
+  const options = {
+    method: { peft_type: 'LORA', lora_dropout: 0.3, target_modules: 'all-linear' },
+    train: randomRows(40),
+    validation: randomRows(3, 9),
+    training: {
+      max_steps: 10,
+      learning_rate: 0.01,
+      warmup_steps: 2,
+      weight_decay: 0.1,
+      per_device_train_batch_size: 2,
+      gradient_accumulation_steps: 2,
+      eval_steps: 3,
+      save_steps: 5,
+    },
+  } satisfies TinyRunOptions;
+  const figures = (events: Parameters<typeof eventsOf>[0]) => [
+    ...eventsOf(events, 'step').map(({ step, loss, grad_norm, learning_rate, num_tokens, epoch }) => ({
+      step,
+      loss,
+      grad_norm,
+      learning_rate,
+      num_tokens,
+      epoch,
+    })),
+    ...eventsOf(events, 'evaluated').map(({ step, loss, token_accuracy, best }) => ({
+      step,
+      loss,
+      token_accuracy,
+      best,
+    })),
+  ];
+
+  it.each([4, 5])('after a stop behind step %i gives the unbroken run, bit for bit', async stopStep => {
+    whole ??= await tinyRun(options);
+    const stop = new AbortController();
+    const first = await tinyRun({
+      ...options,
+      signal: stop.signal,
+      onEvent: event => event.type === 'step' && event.step === stopStep && stop.abort(),
+    });
+    expect(first.outcome).toMatchObject({ reason: 'stopped', state: { step: stopStep } });
+    const rest = await tinyRun({ ...options, folder: first.folder, resume: true });
+    expect(rest.resumedFrom).toBe(stopStep);
+    expect(figures([...first.events, ...rest.events])).toEqual(figures(whole.events));
+    expect(rest.trained).toEqual(whole.trained);
+    expect(rest.outcome!.state).toEqual({ ...whole.outcome!.state, train_seconds: expect.any(Number) });
+  });
+
+  it('warns where the rows were changed', async () => {
+    const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 2 } });
+    const { events } = await tinyRun({ ...options, train: randomRows(41), folder: first.folder, resume: true });
+    expect(eventsOf(events, 'warned').map(({ code }) => code)).toEqual(['dataset_changed']);
+  });
+
+  it('passes over a checkpoint that a crash left unfinished', async () => {
+    const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 5 } });
+    mkdirSync(first.folder.checkpoint(7), { recursive: true });
+    mkdirSync(`${first.folder.checkpoint(8)}.partial`, { recursive: true });
+    const rest = await tinyRun({ ...options, folder: first.folder, resume: true });
+    expect(rest.resumedFrom).toBe(5);
+  });
+
+  it('refuses a checkpoint of another method, naming the file', async () => {
+    const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 2 } });
+    const error = await inputErrorOf(() =>
+      tinyRun({ ...options, method: { peft_type: 'IA3' }, folder: first.folder, resume: true }),
+    );
+    expect(error.where).toContain('trainable.safetensors');
+    expect(readCheckpointState(first.folder.checkpoint(2)).step).toBe(2);
+    expect(readFileSync(join(first.folder.checkpoint(2), 'state.json'), 'utf8')).toContain('"step": 2');
+  });
+});
+
+describe('commands', () => {
+  it('save, pause, go on and stop', async () => {
+    const queue: EngineCommand['type'][][] = [[], ['save'], ['pause'], [], ['resume'], ['stop']];
+    const { outcome, events, folder } = await tinyRun({
+      training: { max_steps: 50, save_steps: 50 },
+      commands: () => (queue.shift() ?? []).map(type => ({ type }) as EngineCommand),
+    });
+    expect(outcome).toMatchObject({ reason: 'stopped', state: { step: 3 } });
+    expect(events.map(event => `${event.type} ${'step' in event ? event.step : ''}`)).toEqual([
+      'step 1',
+      'checkpoint_saved 1',
+      'step 2',
+      'paused 2',
+      'resumed 2',
+      'step 3',
+      'checkpoint_saved 3',
+    ]);
+    expect(folder.checkpointSteps()).toEqual([1, 3]);
+  });
+});
