@@ -38,11 +38,6 @@ export function planEpoch(options: PlanOptions): MicroBatchPlan[] {
   return plans;
 }
 
-/** Optimizer steps of an epoch: micro-batches by `accumulation`, the last step with what is left. */
-export function stepsOf(plans: readonly MicroBatchPlan[], accumulation: number): number {
-  return Math.ceil(plans.length / accumulation);
-}
-
 function pack(order: number[], { dataset, maxLength, shuffle, rng }: PlanOptions): number[][] {
   const lengthOf = (row: number) => dataset.lengthOf(row);
   if (!shuffle) return packInOrder(order, maxLength, lengthOf);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { EncodedExample } from '../../../../extension/src/core/data/example.js';
-import { makeBatch, planEpoch, stepsOf, type PlanOptions } from '../../../../extension/src/engine/data/batches.js';
+import { makeBatch, planEpoch, type PlanOptions } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 
 /** Row i has `lengths[i]` tokens, 100 * i + position each; loss on all but the first of every row. */
@@ -66,19 +66,6 @@ describe('planEpoch', () => {
     const sequences = plan(lengths, { packing: true, shuffle: true, maxLength: 512 }).flat();
     const longInFirstHalf = sequences.slice(0, sequences.length / 2).filter(rows => rows.some(row => row % 10 === 0));
     expect(longInFirstHalf.length).toBeLessThan(80);
-  });
-
-  test('stepsOf counts the last, smaller group too', () => {
-    const plans = planEpoch({
-      dataset: datasetOf([1]),
-      indices: Array(9).fill(0),
-      batchSize: 2,
-      maxLength: 8,
-      packing: false,
-      shuffle: false,
-      rng: createRng(1),
-    });
-    expect([1, 2, 5, 6].map(accumulation => stepsOf(plans, accumulation))).toEqual([5, 3, 1, 1]);
   });
 });
 
