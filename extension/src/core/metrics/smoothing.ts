@@ -1,0 +1,24 @@
+// Smoothing of curves for display, over every value that there is: decimate afterwards, never before.
+
+/**
+ * Exponential moving average as TensorBoard has it, with the bias of the start divided out (Adam's correction,
+ * arXiv:1412.6980, section 3). Values that are no finite number pass through and leave the average alone.
+ * @param weight of what came before, in [0, 1); 0 returns `values` itself
+ */
+export function exponentialMovingAverage(values: Float64Array, weight: number): Float64Array {
+  if (weight === 0) return values;
+  const smoothed = new Float64Array(values.length);
+  let average = 0;
+  let correction = 1;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (!Number.isFinite(value)) {
+      smoothed[i] = value;
+      continue;
+    }
+    average = weight * average + (1 - weight) * value;
+    correction *= weight;
+    smoothed[i] = average / (1 - correction);
+  }
+  return smoothed;
+}

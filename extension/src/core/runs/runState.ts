@@ -1,0 +1,189 @@
+// What is known of a run from its events alone: a reducer (RunState, EngineEvent) -> RunState. Run by the host on events.ndjson
+// and by tests on recorded streams; never reads a file or a clock, so that replaying a run folder gives the same state.
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { MetricColumns } from './metricColumns.js';
+
+type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
+
+/** `stopped`: ended by the user, its adapter saved. */
+export type RunStatus = 'starting' | 'running' | 'paused' | 'completed' | 'stopped' | 'failed';
+
+export const stepKeys = [
+  'step',
+  'epoch',
+  'loss',
+  'grad_norm',
+  'learning_rate',
+  'num_tokens',
+  'tokens_per_second',
+  'step_ms',
+  'rss_bytes',
+  /** Milliseconds since 1970. */
+  'time',
+] as const;
+export type StepKey = (typeof stepKeys)[number];
+
+export const evaluationKeys = ['step', 'loss', 'perplexity', 'token_accuracy', 'best', 'time'] as const;
+export type EvaluationKey = (typeof evaluationKeys)[number];
+
+export interface Sample {
+  step: number;
+  prompt: string;
+  text: string;
+}
+
+export interface LogEntry {
+  seq: number;
+  time: string;
+  level: 'info' | 'warning' | 'error';
+  text: string;
+}
+
+export interface RunState {
+  status: RunStatus;
+  /** Rises whenever steps that were told before are taken back (a resume from a checkpoint): readers start over. */
+  generation: number;
+  lastSeq: number;
+  /** The newest `started`; a resumed run has several. */
+  started: EventOf<'started'> | null;
+  /** Times of the first and of the last event, ISO 8601. */
+  firstTime: string | null;
+  lastTime: string | null;
+  steps: MetricColumns<StepKey>;
+  evaluations: MetricColumns<EvaluationKey>;
+  /** Of each prompt the first answer and the last KEPT_SAMPLES. */
+  samples: readonly Sample[];
+  checkpoints: readonly { step: number; path: string; best: boolean }[];
+  /** The last KEPT_LOG entries. */
+  log: readonly LogEntry[];
+  completed: EventOf<'completed'> | null;
+  failed: EventOf<'failed'> | null;
+}
+
+const KEPT_SAMPLES = 40;
+const KEPT_LOG = 500;
+
+export const initialRunState: RunState = {
+  status: 'starting',
+  generation: 0,
+  lastSeq: -1,
+  started: null,
+  firstTime: null,
+  lastTime: null,
+  steps: MetricColumns.empty(stepKeys),
+  evaluations: MetricColumns.empty(evaluationKeys),
+  samples: [],
+  checkpoints: [],
+  log: [],
+  completed: null,
+  failed: null,
+};
+
+/** An event that was taken in before (`seq` not above the last) changes nothing. */
+export function reduceRun(state: RunState, event: EngineEvent): RunState {
+  if (event.seq <= state.lastSeq) return state;
+  const stamped: RunState = {
+    ...state,
+    lastSeq: event.seq,
+    firstTime: state.firstTime ?? event.time,
+    lastTime: event.time,
+  };
+  return takeIn(stamped, event);
+}
+
+function takeIn(state: RunState, event: EngineEvent): RunState {
+  switch (event.type) {
+    case 'started':
+      return started(state, event);
+    case 'step':
+      return { ...state, status: 'running', steps: state.steps.append({ ...event, time: Date.parse(event.time) }) };
+    case 'evaluated':
+      return {
+        ...state,
+        evaluations: state.evaluations.append({ ...event, best: event.best ? 1 : 0, time: Date.parse(event.time) }),
+      };
+    case 'sample': {
+      const { step, prompt, text } = event;
+      return { ...state, samples: withSample(state.samples, { step, prompt, text }) };
+    }
+    case 'checkpoint_saved': {
+      const { step, path, best } = event;
+      const others = state.checkpoints.filter(checkpoint => checkpoint.step !== step);
+      return logged({ ...state, checkpoints: [...others, { step, path, best }] }, event, 'info', `Saved ${path}`);
+    }
+    case 'warned':
+      return logged(state, event, 'warning', event.message);
+    case 'paused':
+      return logged({ ...state, status: 'paused' }, event, 'info', `Paused after step ${event.step}`);
+    case 'resumed':
+      return logged({ ...state, status: 'running' }, event, 'info', `Going on after step ${event.step}`);
+    case 'completed': {
+      const { reason, step } = event;
+      const status = reason === 'stopped' ? 'stopped' : 'completed';
+      return logged({ ...state, status, completed: event }, event, 'info', `${ENDINGS[reason]} after step ${step}`);
+    }
+    case 'failed':
+      return logged({ ...state, status: 'failed', failed: event }, event, 'error', event.message);
+  }
+}
+
+const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
+  finished: 'Finished',
+  early_stopping: 'Ended early, the validation loss no longer falls,',
+  stopped: 'Stopped',
+};
+
+function started(state: RunState, event: EventOf<'started'>): RunState {
+  const from = event.resumed_from_step;
+  const steps = upTo(state.steps, from);
+  const evaluations = upTo(state.evaluations, from);
+  const takenBack = steps !== state.steps || evaluations !== state.evaluations;
+  const next: RunState = {
+    ...state,
+    status: 'running',
+    generation: state.generation + (takenBack ? 1 : 0),
+    started: event,
+    steps,
+    evaluations,
+    samples: state.started ? state.samples.filter(sample => sample.step <= from) : state.samples,
+    completed: null,
+    failed: null,
+  };
+  const { backend, library, threads } = event.engine;
+  const engine = `${backend} ${library}, ${threads} threads`;
+  return logged(next, event, 'info', from > 0 ? `Resumed from step ${from} (${engine})` : `Started (${engine})`);
+}
+
+/** Rows of the steps that the checkpoint at `step` had behind it. */
+function upTo<Keys extends string>(columns: MetricColumns<Keys | 'step'>, step: number): MetricColumns<Keys | 'step'> {
+  const told = columns.column('step');
+  let length = told.length;
+  while (length > 0 && told[length - 1]! > step) length--;
+  return columns.truncate(length);
+}
+
+function withSample(samples: readonly Sample[], sample: Sample): readonly Sample[] {
+  const next = [...samples, sample];
+  const same = next.filter(each => each.prompt === sample.prompt);
+  if (same.length <= KEPT_SAMPLES + 1) return next;
+  const dropped = same[1];
+  return next.filter(each => each !== dropped);
+}
+
+function logged(state: RunState, { seq, time }: EngineEvent, level: LogEntry['level'], text: string): RunState {
+  return { ...state, log: [...state.log.slice(-(KEPT_LOG - 1)), { seq, time, level, text }] };
+}
+
+/** Steps done so far; 0 before the first. */
+export function currentStep({ steps, started }: RunState): number {
+  return steps.row(steps.length - 1)?.step ?? started?.resumed_from_step ?? 0;
+}
+
+/** Seconds that the steps still to come take at the pace of the last ones; null before the first. */
+export function secondsLeft(state: RunState): number | null {
+  const { steps, started, status } = state;
+  if (!started || steps.length === 0 || (status !== 'running' && status !== 'paused')) return null;
+  const recent = steps.column('step_ms', Math.max(0, steps.length - 50)).toSorted();
+  const left = Math.max(0, started.total_steps - currentStep(state));
+  return (left * recent[recent.length >> 1]!) / 1000;
+}

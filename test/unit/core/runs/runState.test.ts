@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import {
+  currentStep,
+  initialRunState,
+  reduceRun,
+  secondsLeft,
+  type RunState,
+} from '../../../../extension/src/core/runs/runState.js';
+import type { EngineEvent, EngineEventBody } from '../../../../extension/src/protocol/engineEvent.js';
+
+const memory = { weights: 1, gradients: 1, optimizer: 1, activations: 1, temporary: 1, total: 5 };
+const started = (resumed_from_step = 0): EngineEventBody => ({
+  type: 'started',
+  name: 'n',
+  engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
+  model: 'm',
+  peft_type: 'LORA',
+  trainable_parameters: 10,
+  total_parameters: 100,
+  train_rows: 1,
+  validation_rows: 1,
+  total_steps: 100,
+  resumed_from_step,
+  memory_estimate: memory,
+});
+const step = (step: number, loss = 1 / step): EngineEventBody => ({
+  type: 'step',
+  step,
+  epoch: 0,
+  loss,
+  grad_norm: 1,
+  learning_rate: 1e-3,
+  num_tokens: step,
+  tokens_per_second: 100,
+  step_ms: 500,
+  rss_bytes: 1,
+});
+const evaluated = (step: number): EngineEventBody => ({
+  type: 'evaluated',
+  step,
+  loss: 2,
+  perplexity: Math.exp(2),
+  token_accuracy: 0.5,
+  num_label_tokens: 9,
+  best: step > 0,
+  eval_ms: 1,
+});
+
+/** Stamps and reduces. */
+function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunState {
+  return bodies.reduce(
+    (state, body) =>
+      reduceRun(state, { ...body, seq: state.lastSeq + 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent),
+    from,
+  );
+}
+
+describe('reduceRun', () => {
+  it('goes from starting over running and paused to completed', () => {
+    expect(initialRunState.status).toBe('starting');
+    const running = run([started(), step(1)]);
+    expect(running.status).toBe('running');
+    const paused = run([{ type: 'paused', step: 1 }], running);
+    expect(paused.status).toBe('paused');
+    const done = run(
+      [
+        { type: 'resumed', step: 1 },
+        step(2),
+        {
+          type: 'completed',
+          reason: 'finished',
+          step: 2,
+          train_seconds: 1,
+          best_step: null,
+          best_loss: null,
+          adapter: 'adapter',
+          peak_rss_bytes: 1,
+        },
+      ],
+      paused,
+    );
+    expect(done.status).toBe('completed');
+    expect(currentStep(done)).toBe(2);
+    expect(done.log.map(({ text }) => text)).toEqual([
+      'Started (tensorflow 2.21.0, 2 threads)',
+      'Paused after step 1',
+      'Going on after step 1',
+      'Finished after step 2',
+    ]);
+  });
+
+  it('takes an event in once', () => {
+    const state = run([started(), step(1)]);
+    const again = reduceRun(state, { ...step(1), seq: 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent);
+    expect(again).toBe(state);
+  });
+
+  it('takes back what came after the checkpoint that a resume starts from', () => {
+    const before = run([started(), evaluated(0), ...[1, 2, 3, 4, 5].map(n => step(n)), evaluated(4)]);
+    const after = run([started(3), step(4, 9)], before);
+    expect([...after.steps.column('step')]).toEqual([1, 2, 3, 4]);
+    expect(after.steps.row(3)!.loss).toBe(9);
+    expect([...after.evaluations.column('step')]).toEqual([0]);
+    expect(after.generation).toBe(before.generation + 1);
+    // The older state still reads as it was.
+    expect([...before.steps.column('loss')]).toEqual([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]);
+  });
+
+  it('keeps the generation where a resume takes nothing back', () => {
+    const state = run([started(), step(1), started(1), step(2)]);
+    expect(state.generation).toBe(0);
+    expect(state.steps.length).toBe(2);
+  });
+
+  it('keeps of each prompt the first answer and the last ones', () => {
+    const answers = Array.from({ length: 100 }, (_, i) => i);
+    const state = run([
+      started(),
+      ...answers.flatMap(i => ['a', 'b'].map(prompt => ({ type: 'sample' as const, step: i, prompt, text: `${i}` }))),
+    ]);
+    const steps = state.samples.filter(({ prompt }) => prompt === 'b').map(sample => sample.step);
+    expect(steps).toHaveLength(41);
+    expect(steps[0]).toBe(0);
+    expect(steps.at(-1)).toBe(99);
+  });
+
+  it('tells how long the rest takes at the pace of the last steps', () => {
+    expect(secondsLeft(run([started()]))).toBeNull();
+    expect(secondsLeft(run([started(), step(1), step(2)]))).toBeCloseTo(49, 9);
+  });
+
+  it('reduces 100,000 steps at a cost that does not grow, each state readable afterwards', () => {
+    let state = run([started()]);
+    const began = performance.now();
+    let middle = state;
+    for (let i = 1; i <= 100_000; i++) {
+      state = run([step(i)], state);
+      if (i === 50_000) middle = state;
+    }
+    expect(performance.now() - began).toBeLessThan(10_000);
+    expect(state.steps.length).toBe(100_000);
+    expect(middle.steps.length).toBe(50_000);
+    expect(middle.steps.row(49_999)!.step).toBe(50_000);
+  });
+});
