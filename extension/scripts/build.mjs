@@ -1,24 +1,181 @@
-// Bundles the command-line engine to dist/tunewright.mjs. Called by extension/bin/tunewright.mjs when sources are newer.
-// Packages stay external: a checkout runs them from node_modules.
+// Bundles what runs into dist/: the command-line engine (tunewright.mjs with the packages that it can't take in under
+// dist/node_modules), the extension host (extension.cjs) and each webview. `npm run build` makes all of it;
+// extension/bin/tunewright.mjs asks for the engine alone when a source is newer.
 import { build } from 'esbuild';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
+const require = createRequire(import.meta.url);
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+/** Left out of the engine's bundle: tfjs must be there once for all who use it, and the addon's sources are files. */
+const enginePackages = ['@tensorflow/*', 'node-api-headers'];
+
+/** What the engine takes from tfjs-node; never its entry, which looks for an addon of its own. */
+const tfjsNodeModules = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
 
 export async function buildEngine() {
-  await build({
-    absWorkingDir: root,
+  await Promise.all([buildEngineProgram(), buildEnginePackages()]);
+}
+
+function buildEngineProgram() {
+  return build({
+    ...common,
     entryPoints: { tunewright: 'extension/src/engine/cli/main.ts' },
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    packages: 'external',
+    external: enginePackages,
     platform: 'node',
     target: 'node20',
     format: 'esm',
     sourcemap: true,
-    logLevel: 'warning',
+    sourcesContent: false,
+    // CommonJS packages inside an ES module ask for `require`.
+    banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildEngine();
+/**
+ * Everything from its modern form: tfjs's ES5 classes can't extend tfjs-core's ES6 ones, and gradients come in no other.
+ * dist/node_modules: tfjs-core with its gradients as one file, the union package as another name of it (of which tfjs-node
+ * needs no more), tfjs-node's kernels and its addon's sources, the wasm backend. 2 MB in place of 290.
+ */
+async function buildEnginePackages() {
+  const folder = join(root, 'dist/node_modules');
+  const stamp = join(folder, '.built');
+  const lock = join(root, 'package-lock.json');
+  const newest = Math.max(statSync(lock).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return;
+  // Built beside and renamed into place would need two names; a program that is running has read all of this already.
+  const core = '@tensorflow/tfjs-core';
+  const bundled = {
+    ...common,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    logOverride: { 'empty-import-meta': 'silent' },
+  };
+  const bundle = (name, file, contents, external) =>
+    build({
+      ...bundled,
+      stdin: { contents, resolveDir: root },
+      outfile: join(folder, name, file),
+      external,
+      mainFields: ['module', 'main'],
+    });
+  const manifest = (name, main) => {
+    const { version, license } = require(`${name}/package.json`);
+    mkdirSync(join(folder, name), { recursive: true });
+    writeFileSync(join(folder, name, 'package.json'), `${JSON.stringify({ name, version, license, main })}\n`);
+  };
+  const put = (name, file, text) => {
+    mkdirSync(dirname(join(folder, name, file)), { recursive: true });
+    writeFileSync(join(folder, name, file), text);
+  };
+
+  manifest(core, 'index.js');
+  manifest('@tensorflow/tfjs', 'index.js');
+  put('@tensorflow/tfjs', 'index.js', `module.exports=require('${core}');\n`);
+  manifest('@tensorflow/tfjs-node', 'dist/all.js');
+  for (const entry of tfjsNodeModules) {
+    const all = entry.includes('/') ? '../all.js' : './all.js';
+    put('@tensorflow/tfjs-node', `dist/${entry}.js`, `module.exports=require('${all}')['${entry}']();\n`);
+  }
+  const addonSources = dirname(require.resolve('@tensorflow/tfjs-node/package.json'));
+  cpSync(join(addonSources, 'binding'), join(folder, '@tensorflow/tfjs-node/binding'), { recursive: true });
+  const wasm = '@tensorflow/tfjs-backend-wasm';
+  manifest(wasm, 'dist/index.js');
+  const wasmFolder = dirname(require.resolve(wasm));
+  manifest('node-api-headers', 'index.js');
+  const headers = dirname(require.resolve('node-api-headers/package.json'));
+  cpSync(join(headers, 'include'), join(folder, 'node-api-headers/include'), { recursive: true });
+  put('node-api-headers', 'index.js', "exports.include_dir=require('node:path').join(__dirname,'include');\n");
+
+  await Promise.all([
+    bundle(
+      core,
+      'index.js',
+      `export * from '${core}';
+       import '${core}/dist/register_all_gradients';
+       import '${core}/dist/public/chained_ops/register_all_chained_ops';`,
+      [],
+    ),
+    bundle(
+      '@tensorflow/tfjs-node',
+      'dist/all.js',
+      tfjsNodeModules
+        .map(entry => `exports['${entry}'] = () => require('@tensorflow/tfjs-node/src/${entry}');`)
+        .join('\n'),
+      ['@tensorflow/tfjs', core],
+    ),
+    bundle(wasm, 'dist/index.js', `export * from '${wasm}';`, [core]),
+  ]);
+  for (const file of ['tfjs-backend-wasm.wasm', 'tfjs-backend-wasm-simd.wasm'])
+    copyFileSync(join(wasmFolder, file), join(folder, wasm, 'dist', file));
+  writeFileSync(stamp, '');
+}
+
+/** `vscode` is external here only, so an import of it anywhere else breaks the other bundles. */
+export async function buildHost() {
+  const workers = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('Worker.ts'))
+    .map(path => `extension/src/host/${path.replaceAll('\\', '/')}`);
+  const node = { ...common, platform: 'node', target: 'node20', format: 'cjs', sourcemap: true, sourcesContent: false };
+  const outExtension = { '.js': '.cjs' };
+  await build({
+    ...node,
+    entryPoints: { extension: 'extension/src/host/extension.ts' },
+    outdir: 'dist',
+    outExtension,
+    external: ['vscode'],
+    // Resolves the ES module form of packages, of which only what is used is taken in.
+    mainFields: ['module', 'main'],
+  });
+  if (workers.length > 0)
+    await build({
+      ...node,
+      entryPoints: Object.fromEntries(workers.map(path => [path.replace(/^.*\/|\.ts$/g, ''), path])),
+      outdir: 'dist',
+      outExtension,
+      mainFields: ['module', 'main'],
+    });
+}
+
+export async function buildWebviews() {
+  const sources = join(root, 'webview/src');
+  const names = existsSync(sources)
+    ? readdirSync(sources).filter(name => existsSync(join(sources, name, 'main.ts')))
+    : [];
+  await build({
+    ...common,
+    entryPoints: Object.fromEntries(names.map(name => [name, `webview/src/${name}/main.ts`])),
+    outdir: 'dist/webview',
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    loader: { '.ttf': 'file', '.svg': 'file' },
+  });
+  const codicons = dirname(require.resolve('@vscode/codicons/dist/codicon.css'));
+  mkdirSync(join(root, 'dist/webview'), { recursive: true });
+  for (const file of ['codicon.css', 'codicon.ttf'])
+    copyFileSync(join(codicons, file), join(root, 'dist/webview', file));
+}
+
+export async function buildAll() {
+  await Promise.all([buildEngine(), buildHost(), buildWebviews()]);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--clean')) rmSync(join(root, 'dist'), { recursive: true, force: true });
+  await buildAll();
+}

@@ -1,6 +1,6 @@
 // What a running fine-tune can be told, one JSON object a line appended to `commands.ndjson` of its run folder. A file
 // rather than a pipe, so that a window that is opened later, or a second one, can steer the run as well.
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const engineCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pause').describe('Wait before the next step') }),

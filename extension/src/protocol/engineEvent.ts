@@ -1,6 +1,6 @@
 // What a run tells, one JSON object a line: in `events.ndjson` of the run folder and, with --json, on standard output.
 // `seq` rises by one an event and never starts again, also over a resume; `time` is ISO 8601.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const stamp = { seq: z.int().nonnegative(), time: z.iso.datetime() };
 const bytes = z.number().nonnegative();

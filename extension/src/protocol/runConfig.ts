@@ -1,7 +1,7 @@
 // The run file: what a user writes to describe one fine-tune. Zod schemas only; names and defaults are Transformers' and
 // PEFT's own. The `method` block is checked further by the schema of the method that `peft_type` names
 // (engine/peft/registry.ts), so that a new method touches nothing here.
-import { z } from 'zod';
+import * as z from 'zod';
 
 const path = z.string().min(1);
 const count = z.int().positive();
