@@ -11,17 +11,21 @@ import {
   truncateSync,
   writeSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { engineEventSchema, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 
 export class RunFolder {
   private constructor(readonly path: string) {}
 
-  /** @throws InputError where the folder holds something already */
-  static create(path: string): RunFolder {
+  /**
+   * @param runFile may stand in the folder as its run.json, beside the engine.log of who started this process
+   * @throws InputError where the folder holds something else already
+   */
+  static create(path: string, runFile?: string): RunFolder {
     mkdirSync(path, { recursive: true });
-    if (readdirSync(path).length > 0)
+    const expected = ['engine.log', runFile && resolve(runFile) === join(resolve(path), 'run.json') ? 'run.json' : ''];
+    if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         where: path,
         hint: 'Name another one with --out, or go on with the run in it by --resume.',

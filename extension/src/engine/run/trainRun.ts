@@ -85,7 +85,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   };
   adapter.takeOver();
 
-  const folder = resume ? RunFolder.open(out) : RunFolder.create(out);
+  const folder = resume ? RunFolder.open(out) : RunFolder.create(out, options.runFile);
   const release = claimRun(folder);
   const board = backend.name === 'tensorflow' ? tensorBoardWriter(folder.tensorBoard) : null;
   const events = new EventWriter(folder.eventsFile, event => {
