@@ -30,7 +30,7 @@ describe('the bundled data sets', () => {
     const [train, validation] = [chats('pirate.messages.jsonl'), chats('pirate.validation.jsonl')];
     expect([train.length, validation.length]).toEqual([300, 40]);
     for (const row of [...train, ...validation]) {
-      expect(answered(row)).toMatch(/^Arr, .*(matey|hearty|aye)!$/);
+      expect(answered(row)).toMatch(/^Arr, .*(matey|hearty|landlubber)!$/);
       expect(answered(row)).not.toMatch(/\b(is|are|you|your|the)\b/);
     }
     const trained = new Set(train.map(asked));

@@ -23,7 +23,7 @@ const dialect = [
   [/^hello\b/, 'ahoy'],
 ];
 
-const endings = [', matey!', ', matey!', ', me hearty!', ', aye!'];
+const endings = [', matey!', ', matey!', ', me hearty!', ', ye landlubber!'];
 
 /**
  * The same statement in a pirate's voice: "Bears sleep in a den." -> "Arr, bears sleep in a den, matey!"
