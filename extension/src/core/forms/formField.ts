@@ -1,0 +1,159 @@
+// From a JSON schema to a field of a form: which control it gets, what its text means, what is wrong with it and how that
+// is said. Used by the run panel's form; knows no option by name, so that a new one needs nothing here.
+import { alternatives, type JsonSchema } from './jsonSchema.js';
+
+export type FieldControl =
+  | { kind: 'checkbox' }
+  | { kind: 'select'; options: readonly unknown[] }
+  /** A line of text; numbers, lists and tables are written in it too. */
+  | { kind: 'text'; numeric: boolean };
+
+export type ParsedText = { ok: true; value: unknown } | { ok: false; problem: string };
+
+export function controlOf(schema: JsonSchema): FieldControl {
+  const options = alternatives(schema).map(fixedValues);
+  if (options.every(values => values !== null)) {
+    const values = options.flat();
+    const yesOrNo = values.length === 2 && values.every(value => typeof value === 'boolean');
+    return yesOrNo ? { kind: 'checkbox' } : { kind: 'select', options: values };
+  }
+  const numeric = alternatives(schema).every(({ type }) => type === 'integer' || type === 'number' || type === 'null');
+  return { kind: 'text', numeric };
+}
+
+/** The values that a schema lists; null where it names a kind of value instead. */
+function fixedValues(schema: JsonSchema): unknown[] | null {
+  if (schema.enum) return schema.enum;
+  if ('const' in schema) return [schema.const];
+  if (schema.type === 'boolean') return [true, false];
+  return schema.type === 'null' ? [null] : null;
+}
+
+/** How a value stands in its line of text: lists with commas, tables as `key=value`, null as nothing. */
+export function textOf(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (Array.isArray(value)) return value.map(textOf).join(', ');
+  if (typeof value === 'object')
+    return Object.entries(value)
+      .map(([key, each]) => `${key}=${textOf(each)}`)
+      .join(', ');
+  return String(value);
+}
+
+/** Kinds that are told by their looks; text fits nearly anything, so a list goes before it only where there are commas. */
+const PLAIN = ['null', 'boolean', 'integer', 'number', 'object'];
+
+/** What a line of text means: the first alternative of the schema that it fits. */
+export function parseText(schema: JsonSchema, text: string): ParsedText {
+  const trimmed = text.trim();
+  const order = trimmed.includes(',') ? [...PLAIN, 'array', 'string'] : [...PLAIN, 'string', 'array'];
+  const rank = ({ type }: JsonSchema) => order.indexOf(type ?? 'string');
+  const kinds = alternatives(schema).toSorted((a, b) => rank(a) - rank(b));
+  let problem: string | null = null;
+  for (const kind of kinds) {
+    const parsed = parseAs(kind, trimmed);
+    if (parsed?.ok) return parsed;
+    // Of several things that are wrong, the one with the kind that the text most looks like is told.
+    if (parsed && !problem) problem = parsed.problem;
+  }
+  return { ok: false, problem: problem ?? `Must be ${expected(schema)}.` };
+}
+
+/** null: the text is nothing of this kind. */
+function parseAs(schema: JsonSchema, text: string): ParsedText | null {
+  const fixed = fixedValues(schema);
+  if (fixed) {
+    const found = fixed.findIndex(value => textOf(value) === text);
+    return found < 0 ? null : { ok: true, value: fixed[found] };
+  }
+  switch (schema.type) {
+    case 'integer':
+    case 'number':
+      return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? checked(schema, Number(text)) : null;
+    case 'array':
+      return parseList(schema, text);
+    case 'object':
+      return parseTable(schema, text);
+    default:
+      return text === '' ? null : { ok: true, value: text };
+  }
+}
+
+function parseList(schema: JsonSchema, text: string): ParsedText | null {
+  const filled = text
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '');
+  if (filled.length < (schema.minItems ?? 0)) return null;
+  const items = schema.items ?? {};
+  return collected(
+    filled.map(part => parseText(items, part)),
+    values => values,
+  );
+}
+
+function parseTable(schema: JsonSchema, text: string): ParsedText | null {
+  const pairs = text
+    .split(',')
+    .map(part => part.trim())
+    .filter(part => part !== '')
+    .map(part => /^(.+?)\s*[=:]\s*(.+)$/.exec(part));
+  if (pairs.some(pair => pair === null)) return { ok: false, problem: 'Write key=value, key=value.' };
+  const values = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {};
+  return collected(
+    pairs.map(pair => parseText(values, pair![2]!)),
+    parsed => Object.fromEntries(parsed.map((value, i) => [pairs[i]![1], value])),
+  );
+}
+
+function collected(parts: ParsedText[], combine: (values: unknown[]) => unknown): ParsedText {
+  const wrong = parts.find(part => !part.ok);
+  if (wrong) return wrong;
+  return { ok: true, value: combine(parts.map(part => (part as { value: unknown }).value)) };
+}
+
+function checked(schema: JsonSchema, value: number): ParsedText {
+  const { minimum, maximum, exclusiveMinimum, exclusiveMaximum } = schema;
+  const fits =
+    (schema.type !== 'integer' || Number.isInteger(value)) &&
+    (minimum === undefined || value >= minimum) &&
+    (maximum === undefined || value <= maximum) &&
+    (exclusiveMinimum === undefined || value > exclusiveMinimum) &&
+    (exclusiveMaximum === undefined || value < exclusiveMaximum);
+  return fits ? { ok: true, value } : { ok: false, problem: `Must be ${expected(schema)}.` };
+}
+
+/** What a schema takes, in words: `a whole number from 1 to 4096`. */
+export function expected(schema: JsonSchema): string {
+  const kinds = alternatives(schema);
+  if (kinds.length > 1)
+    return [...new Set(kinds.map(kind => (kind.type === 'null' ? 'empty' : expected(kind))))].join(' or ');
+  const fixed = fixedValues(schema);
+  if (fixed) return fixed.map(textOf).join(' or ');
+  switch (schema.type) {
+    case 'integer':
+      return `a whole number${range(schema)}`;
+    case 'number':
+      return `a number${range(schema)}`;
+    case 'array':
+      return 'a list with commas';
+    case 'object':
+      return 'key=value pairs with commas';
+    default:
+      return 'text';
+  }
+}
+
+function range({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
+  const whole = type === 'integer';
+  const lowest = minimum ?? (whole && exclusiveMinimum !== undefined ? exclusiveMinimum + 1 : undefined);
+  // zod writes the bounds of safe integers where nobody asked for any.
+  const largest = maximum !== undefined && Math.abs(maximum) < Number.MAX_SAFE_INTEGER ? maximum : undefined;
+  const smallest = lowest !== undefined && Math.abs(lowest) < Number.MAX_SAFE_INTEGER ? lowest : undefined;
+  const above = exclusiveMinimum !== undefined && smallest === undefined ? ` above ${exclusiveMinimum}` : '';
+  const below = exclusiveMaximum !== undefined ? ` below ${exclusiveMaximum}` : '';
+  if (smallest !== undefined && largest !== undefined) return ` from ${smallest} to ${largest}`;
+  if (smallest !== undefined) return ` from ${smallest} on${below && ` and${below}`}`;
+  if (largest !== undefined) return `${above && `${above} and`} up to ${largest}`;
+  return above && below ? `${above} and${below}` : above || below;
+}

@@ -1,0 +1,27 @@
+// A node of a JSON schema as zod writes it, as far as forms look into it.
+export interface JsonSchema {
+  title?: string;
+  type?: string;
+  description?: string;
+  default?: unknown;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  items?: JsonSchema;
+  properties?: Record<string, JsonSchema>;
+  required?: string[];
+  additionalProperties?: boolean | JsonSchema;
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  exclusiveMaximum?: number;
+  minLength?: number;
+  minItems?: number;
+}
+
+/** What a value may be, nested unions laid flat. */
+export function alternatives(schema: JsonSchema): JsonSchema[] {
+  const union = schema.anyOf ?? schema.oneOf;
+  return union ? union.flatMap(alternatives) : [schema];
+}

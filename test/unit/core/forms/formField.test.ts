@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest';
+import { controlOf, expected, parseText, textOf } from '../../../../extension/src/core/forms/formField.js';
+import type { JsonSchema } from '../../../../extension/src/core/forms/jsonSchema.js';
+import { runFileJsonSchema } from '../../../../extension/src/engine/run/runFileSchema.js';
+
+const run = runFileJsonSchema() as JsonSchema;
+const lora = run.properties!['method']!.oneOf![0]!.properties!;
+const training = run.properties!['training']!.properties!;
+const dataset = run.properties!['dataset']!.properties!;
+const engine = run.properties!['engine']!.properties!;
+
+function value(schema: JsonSchema, text: string): unknown {
+  const parsed = parseText(schema, text);
+  if (!parsed.ok) throw new Error(parsed.problem);
+  return parsed.value;
+}
+function problem(schema: JsonSchema, text: string): string | null {
+  const parsed = parseText(schema, text);
+  return parsed.ok ? null : parsed.problem;
+}
+
+describe('controlOf', () => {
+  it('finds the control from the schema', () => {
+    expect(controlOf(lora['r']!)).toEqual({ kind: 'text', numeric: true });
+    expect(controlOf(lora['use_dora']!)).toEqual({ kind: 'checkbox' });
+    expect(controlOf(lora['bias']!)).toEqual({ kind: 'select', options: ['none', 'all', 'lora_only'] });
+    expect(controlOf(lora['init_lora_weights']!)).toEqual({ kind: 'select', options: [true, false, 'gaussian'] });
+    expect(controlOf(lora['target_modules']!)).toEqual({ kind: 'text', numeric: false });
+    expect(controlOf(training['eval_steps']!)).toEqual({ kind: 'text', numeric: true });
+    expect(controlOf(engine['compile']!)).toEqual({ kind: 'select', options: ['auto', true, false] });
+  });
+});
+
+describe('parseText', () => {
+  it('reads numbers with their range', () => {
+    expect(value(lora['r']!, ' 16 ')).toBe(16);
+    expect(value(training['learning_rate']!, '2e-4')).toBe(0.0002);
+    expect(problem(lora['r']!, '0')).toBe('Must be a whole number from 1 to 65536.');
+    expect(problem(lora['r']!, '1.5')).toBe('Must be a whole number from 1 to 65536.');
+    expect(problem(lora['r']!, 'eight')).toBe('Must be a whole number from 1 to 65536.');
+    expect(problem(lora['lora_dropout']!, '1')).toBe('Must be a number from 0 on and below 1.');
+    expect(problem(training['learning_rate']!, '')).toBe('Must be a number above 0.');
+    expect(problem(training['max_steps']!, 'x')).toBe('Must be a whole number.');
+  });
+
+  it('reads nothing as null where that is allowed', () => {
+    expect(value(training['eval_steps']!, '')).toBeNull();
+    expect(problem(training['eval_steps']!, '-1')).toBe('Must be a whole number from 1 on.');
+  });
+
+  it('reads names, a list of names or a special word', () => {
+    expect(value(lora['target_modules']!, 'q_proj, v_proj')).toEqual(['q_proj', 'v_proj']);
+    expect(value(lora['target_modules']!, 'all-linear')).toBe('all-linear');
+    expect(value(lora['target_modules']!, '')).toBeNull();
+    expect(value(lora['modules_to_save']!, 'lm_head')).toEqual(['lm_head']);
+    expect(value(lora['layers_to_transform']!, '0, 2')).toEqual([0, 2]);
+    expect(value(lora['layers_to_transform']!, '3')).toBe(3);
+    expect(problem(lora['layers_to_transform']!, '1, x')).toMatch(/whole number/);
+  });
+
+  it('reads tables', () => {
+    expect(value(lora['rank_pattern']!, 'down_proj=16, q_proj: 4')).toEqual({ down_proj: 16, q_proj: 4 });
+    expect(value(lora['rank_pattern']!, '')).toEqual({});
+    expect(problem(lora['rank_pattern']!, 'down_proj')).toBe('Write key=value, key=value.');
+    expect(problem(lora['rank_pattern']!, 'down_proj=x')).toMatch(/whole number/);
+  });
+
+  it('reads a share as a number, anything else as a path', () => {
+    expect(value(dataset['validation']!, '0.1')).toBe(0.1);
+    expect(value(dataset['validation']!, 'valid.jsonl')).toBe('valid.jsonl');
+    expect(value(dataset['validation']!, '')).toBeNull();
+  });
+
+  it('gives back every default of the run file from its own text', () => {
+    const groups = ['dataset', 'training', 'samples', 'engine'].map(key => run.properties![key]!.properties!);
+    const methods = run.properties!['method']!.oneOf!.map(method => method.properties!);
+    for (const properties of [...groups, ...methods])
+      for (const [key, schema] of Object.entries(properties))
+        if ('default' in schema && controlOf(schema).kind === 'text')
+          expect([key, value(schema, textOf(schema.default))]).toEqual([key, schema.default]);
+  });
+});
+
+describe('expected', () => {
+  it('says what a key takes', () => {
+    expect(expected(training['eval_steps']!)).toBe('a whole number from 1 on or empty');
+    expect(expected(lora['bias']!)).toBe('none or all or lora_only');
+  });
+});
