@@ -3,11 +3,11 @@
 // run goes on from its last checkpoint. Delete runs/embedded to begin again.
 // Usage: node extension/scripts/embedded/make.mjs
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { importEngineModule } from './engineModule.mjs';
-import { initModel } from './initModel.mjs';
+import { initModel, llamaTensors } from './initModel.mjs';
 import { trainTokenizer } from './trainTokenizer.mjs';
 import { writeCorpus } from './writeCorpus.mjs';
 
@@ -58,11 +58,14 @@ function pretrain() {
 async function publish() {
   const { openSafetensors, writeSafetensors } = await importEngineModule('engine/files/safetensors.ts');
   const trained = openSafetensors(`${folders.train}/model/model.safetensors`);
-  const entries = [...trained.tensors.values()].map(tensor => ({
-    name: tensor.name,
-    shape: tensor.shape,
+  const expected = llamaTensors(JSON.parse(readFileSync(path.join(product, 'config.json'), 'utf8')));
+  if (trained.tensors.size !== expected.length)
+    throw new Error(`${trained.tensors.size} tensors, not ${expected.length}`);
+  const entries = expected.map(([name, shape]) => ({
+    name,
+    shape,
     dtype: 'F16',
-    data: () => tensor.readFloat32(),
+    data: () => trained.tensors.get(name).readFloat32(),
   }));
   writeSafetensors(path.join(product, 'model.safetensors'), entries);
   trained.close();
