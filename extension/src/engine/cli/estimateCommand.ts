@@ -15,7 +15,7 @@ import { readRunFile, type RunFile } from '../run/readRunFile.js';
 import { wholeNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
-import { bytes, count, percent } from './units.js';
+import { bytes, count, percent } from '../../core/units.js';
 
 interface EstimateFlags {
   matrix?: string;

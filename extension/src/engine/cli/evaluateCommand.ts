@@ -10,7 +10,7 @@ import { openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
 import { engineOf, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
-import { count, percent } from './units.js';
+import { count, percent } from '../../core/units.js';
 
 interface EvaluateFlags extends EngineFlags {
   model: string;

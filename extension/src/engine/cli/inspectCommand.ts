@@ -13,7 +13,7 @@ import { openModelFiles } from '../run/openModel.js';
 import { wholeNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { facts, table } from './table.js';
-import { bytes, count, percent } from './units.js';
+import { bytes, count, percent } from '../../core/units.js';
 
 interface InspectFlags {
   model: string;

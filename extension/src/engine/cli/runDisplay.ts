@@ -2,17 +2,21 @@
 // the run's events only.
 import { Presets, SingleBar } from 'cli-progress';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { bytes, count, duration, percent } from './units.js';
+import { bytes, count, duration, percent } from '../../core/units.js';
 
 type Started = Extract<EngineEvent, { type: 'started' }>;
 type Step = Extract<EngineEvent, { type: 'step' }>;
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
 
 /** Lines that a run prints at most where there is no terminal. */
 const MOST_LINES = 50;
 
 export function runDisplay(): { show(event: EngineEvent): void; finish(): void } {
   const terminal = process.stderr.isTTY;
-  const samples = new Map<string, string>();
+  const samples = new Map<string, { before: string; after: string }>();
   let started: Started | null = null;
   let bar: SingleBar | null = null;
   let stepMs = 0;
@@ -76,9 +80,8 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         );
         break;
       case 'sample': {
-        const before = samples.get(event.prompt);
-        if (before === undefined) samples.set(event.prompt, event.text);
-        else print(`step ${event.step}  ${event.prompt}\n  before: ${before}\n  now:    ${event.text}`);
+        const before = samples.get(event.prompt)?.before ?? event.text;
+        samples.set(event.prompt, { before, after: event.text });
         break;
       }
       case 'warned':
@@ -94,8 +97,14 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
           `${why[event.reason]} after ${event.step} steps and ${duration(event.train_seconds)} of training${best}, ` +
             `${bytes(event.peak_rss_bytes)} at most`,
         );
+        for (const [prompt, { before, after }] of samples)
+          print(`\n${prompt}\n  before  ${oneLine(before)}\n  after   ${oneLine(after)}`);
         break;
       }
+      case 'paused':
+        print(`Paused after step ${event.step}`);
+        break;
+      case 'resumed':
       case 'checkpoint_saved':
       case 'failed':
         break;

@@ -1,4 +1,4 @@
-// Figures as people read them.
+// Figures as people read them, the same on the command line, in trees and in webviews.
 
 export function bytes(value: number): string {
   if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
