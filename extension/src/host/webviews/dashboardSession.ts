@@ -1,0 +1,167 @@
+// What the dashboard's webview is told, from the runs' states: snapshots, columns, steering. One session for one webview
+// that is alive; the panel around it is dashboardPanel.ts. Knows runs and a channel, no vscode, so that tests can drive it.
+import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
+import {
+  dashboardChanged,
+  exportFile,
+  fetchSeries,
+  openDashboard,
+  revealRun,
+  showRuns,
+  steerRun,
+  type DashboardSnapshot,
+  type RunSnapshot,
+  type Savings,
+  type Series,
+  type ShownStatus,
+} from '../../protocol/dashboardMessages.js';
+import type { WebviewChannel } from '../../protocol/webviewChannel.js';
+import type { MetricColumns } from '../../core/runs/metricColumns.js';
+import type { Run, RunService } from '../services.js';
+import { LatestWins } from './latestWins.js';
+
+export interface DashboardSessionOptions {
+  channel: WebviewChannel;
+  runs: Pick<RunService, 'runs' | 'get' | 'onDidChange' | 'resume'>;
+  /** Run folders on screen, the first in full. */
+  folders: readonly string[];
+  onFoldersChanged(folders: readonly string[]): void;
+  /** Memory against full fine-tuning; null where it can't be told. */
+  savings(run: Run): Promise<Savings | null>;
+  /** Asks where to and writes; null: the user changed their mind. */
+  exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
+  reveal(folder: string): void;
+}
+
+const SNAPSHOT_INTERVAL_MS = 250;
+
+interface Disposable {
+  dispose(): unknown;
+}
+
+export class DashboardSession {
+  private folders: readonly string[];
+  private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
+  private readonly savings = new Map<string, Savings | null>();
+  private readonly listening: Disposable;
+  private watched: Disposable[] = [];
+
+  constructor(private readonly options: DashboardSessionOptions) {
+    const { channel, runs } = options;
+    this.folders = options.folders;
+    channel.onRequest(openDashboard, () => this.snapshot());
+    channel.onRequest(fetchSeries, ({ folder, generation, fromStep, fromEvaluation }) =>
+      seriesOf(this.run(folder).state(), generation, fromStep, fromEvaluation),
+    );
+    channel.onRequest(steerRun, async ({ folder, command }) => {
+      const run = this.run(folder);
+      if (command === 'continue') await runs.resume(run);
+      else run.send({ type: command });
+    });
+    channel.onRequest(showRuns, folders => this.show(folders));
+    channel.onRequest(exportFile, ({ name, content }) => options.exportFile(name, content));
+    channel.onNotification(revealRun, folder => options.reveal(folder));
+    this.listening = runs.onDidChange(() => this.watch());
+    this.watch();
+  }
+
+  /** Lays these runs over each other. */
+  show(folders: readonly string[]): void {
+    this.folders = [...new Set(folders)];
+    this.options.onFoldersChanged(this.folders);
+    this.watch();
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+    this.listening.dispose();
+    for (const each of this.watched) each.dispose();
+    this.options.channel.dispose();
+  }
+
+  private run(folder: string): Run {
+    const run = this.options.runs.get(folder);
+    if (!run) throw new Error('This run is gone: its folder was deleted or moved.');
+    return run;
+  }
+
+  private shown(): Run[] {
+    return this.folders.map(folder => this.options.runs.get(folder)).filter(run => run !== undefined);
+  }
+
+  private watch(): void {
+    for (const each of this.watched) each.dispose();
+    const shown = this.shown();
+    this.watched = shown.map(run => run.onDidChange(() => this.changes.request()));
+    if (shown[0]) void this.learnSavings(shown[0]);
+    this.changes.request();
+  }
+
+  private async learnSavings(run: Run): Promise<void> {
+    if (this.savings.has(run.folder)) return;
+    this.savings.set(run.folder, null);
+    this.savings.set(run.folder, await this.options.savings(run));
+    this.changes.request();
+  }
+
+  private sendSnapshot(): void {
+    this.options.channel.notify(dashboardChanged, this.snapshot());
+  }
+
+  private snapshot(): DashboardSnapshot {
+    const { runs } = this.options;
+    return {
+      runs: this.shown().map(run => snapshotOf(run, this.savings.get(run.folder) ?? null)),
+      others: runs
+        .runs()
+        .filter(({ folder }) => !this.folders.includes(folder))
+        .map(({ folder, name }) => ({ folder, name })),
+    };
+  }
+}
+
+/** The status to show: a run without a process that did not end by itself was interrupted. */
+export function shownStatus({ status }: Pick<RunState, 'status'>, alive: boolean): ShownStatus {
+  const ended = status === 'completed' || status === 'stopped' || status === 'failed';
+  return alive || ended ? status : 'interrupted';
+}
+
+function snapshotOf(run: Run, savings: Savings | null): RunSnapshot {
+  const state = run.state();
+  const { generation, steps, evaluations, firstTime, lastTime, started, completed, failed } = state;
+  const config = run.config as { dataset?: { train?: unknown } };
+  return {
+    folder: run.folder,
+    name: run.name,
+    status: shownStatus(state, run.alive),
+    generation,
+    numSteps: steps.length,
+    numEvaluations: evaluations.length,
+    currentStep: currentStep(state),
+    secondsLeft: run.alive ? secondsLeft(state) : null,
+    firstTime,
+    lastTime,
+    dataset: String(config.dataset?.train ?? ''),
+    started,
+    completed,
+    failed,
+    samples: [...state.samples],
+    checkpoints: [...state.checkpoints],
+    log: [...state.log],
+    savings,
+  };
+}
+
+function seriesOf(state: RunState, generation: number, fromStep: number, fromEvaluation: number): Series {
+  const same = generation === state.generation;
+  return {
+    generation: state.generation,
+    steps: columnsFrom(state.steps, same ? fromStep : 0),
+    evaluations: columnsFrom(state.evaluations, same ? fromEvaluation : 0),
+  };
+}
+
+/** Copies: what a webview is sent must not take the run's whole buffer with it. */
+function columnsFrom<Keys extends string>(columns: MetricColumns<Keys>, from: number): Series['steps'] {
+  return Object.fromEntries(columns.keys.map(key => [key, columns.column(key, from).slice()]));
+}

@@ -1,0 +1,46 @@
+// The page of every webview: a strict content security policy, one script, its styles, an empty body. Whatever is shown is
+// made by the script from validated messages. Pure, so that the browser tests load the very same page.
+
+export interface WebviewPage {
+  title: string;
+  /** `webview.cspSource` */
+  cspSource: string;
+  nonce: string;
+  /** Addresses as the webview sees them. */
+  script: string;
+  styles: readonly string[];
+  /** Further CSP directives, such as `worker-src blob:`. */
+  extraPolicy?: string;
+}
+
+export function webviewHtml({ title, cspSource, nonce, script, styles, extraPolicy }: WebviewPage): string {
+  // No 'unsafe-inline' for styles either: what components and the chart set by script is not covered by the policy.
+  const policy = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${cspSource} 'nonce-${nonce}'`,
+    `font-src ${cspSource}`,
+    `img-src ${cspSource} data: blob:`,
+    ...(extraPolicy ? [extraPolicy] : []),
+  ].join('; ');
+  const links = styles.map(href => `<link rel="stylesheet" href="${escape(href)}">`).join('\n    ');
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta http-equiv="Content-Security-Policy" content="${escape(policy)}">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>${escape(title)}</title>
+    ${links}
+  </head>
+  <body>
+    <main id="app"></main>
+    <script nonce="${escape(nonce)}" src="${escape(script)}"></script>
+  </body>
+</html>
+`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,122 @@
+// Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is a run file as
+// far as it is written: keys at their default are left out. Paths in it are absolute.
+import { z } from 'zod';
+import { memoryPartsSchema } from './engineEvent.js';
+import { nothing, notificationType, requestType } from './webviewChannel.js';
+
+/** A run file in the making; checked by the engine, not here. */
+export const draftSchema = z.record(z.string(), z.unknown());
+export type Draft = z.infer<typeof draftSchema>;
+
+export const modelChoiceSchema = z.object({
+  /** What stands in the run file. */
+  id: z.string(),
+  /** Where it comes from, as a heading: Embedded, Pulled, Ollama ... */
+  group: z.string(),
+  detail: z.string(),
+});
+export type ModelChoice = z.infer<typeof modelChoiceSchema>;
+
+export const datasetChoiceSchema = z.object({ path: z.string(), label: z.string(), group: z.string() });
+export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;
+
+export const choicesSchema = z.object({
+  models: z.array(modelChoiceSchema),
+  datasets: z.array(datasetChoiceSchema),
+});
+export type Choices = z.infer<typeof choicesSchema>;
+
+/** Something wrong with the draft; `field` is its key with dots, null where it is about none. */
+export const problemSchema = z.object({ field: z.string().nullable(), message: z.string() });
+export type Problem = z.infer<typeof problemSchema>;
+
+const shownDraftSchema = z.object({
+  draft: draftSchema,
+  /** Run file that it was read from or written to last. */
+  runFile: z.string().nullable(),
+});
+
+export const panelStateSchema = z.object({
+  /** JSON schema of the run file. */
+  schema: z.record(z.string(), z.unknown()),
+  /** False in Restricted Mode: nothing is executed, so nothing is estimated or started. */
+  trusted: z.boolean(),
+  choices: choicesSchema,
+  shown: shownDraftSchema,
+});
+export type PanelState = z.infer<typeof panelStateSchema>;
+
+export const modelFactsSchema = z.object({
+  reference: z.string(),
+  modelType: z.string(),
+  parameters: z.int(),
+  contextLength: z.int(),
+  /** Kinds of linear modules that LoRA can adapt, each with the shape of its weight and how often it occurs. */
+  matrices: z.array(z.object({ name: z.string(), outFeatures: z.int(), inFeatures: z.int(), count: z.int() })),
+  /** What `target_modules` null stands for. */
+  loraTargets: z.array(z.string()),
+});
+export type ModelFacts = z.infer<typeof modelFactsSchema>;
+
+export const methodEstimateSchema = z.object({
+  peft_type: z.string(),
+  trainable_parameters: z.int(),
+  total_parameters: z.int(),
+  share: z.number(),
+  memory: memoryPartsSchema,
+});
+export type MethodEstimate = z.infer<typeof methodEstimateSchema>;
+
+export const estimateSchema = z.object({
+  run: methodEstimateSchema,
+  /** The other methods with their defaults; `reason`: why one doesn't fit the model. */
+  methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
+  inference_bytes: z.number(),
+  available_bytes: z.number(),
+  /** Seconds that the whole run takes, where the engine can tell. */
+  train_seconds: z.number().nullable().optional(),
+});
+export type EstimateAnswer = z.infer<typeof estimateSchema>;
+
+/** Either what was asked for or what is wrong with the draft. */
+const orProblem = <T extends z.ZodType>(schema: T) =>
+  z.union([
+    z.object({ ok: z.literal(true), value: schema }),
+    z.object({ ok: z.literal(false), problem: problemSchema }),
+  ]);
+export type OrProblem<T> = { ok: true; value: T } | { ok: false; problem: Problem };
+
+/** Webview to host: everything that the panel starts with. */
+export const openPanel = requestType('runPanel/open', nothing, panelStateSchema);
+
+/** Host to webview: models or datasets came or went. */
+export const choicesChanged = notificationType('runPanel/choices', choicesSchema);
+
+/** Host to webview: show this draft (a run file was opened, a dataset was chosen elsewhere). */
+export const draftShown = notificationType('runPanel/show', shownDraftSchema);
+
+/** Host to webview: the workspace is trusted now. */
+export const trustGranted = notificationType('runPanel/trusted', nothing);
+
+/** Webview to host: the draft as it is now, for commands that act on it and for the next time the panel opens. */
+export const draftChanged = notificationType('runPanel/draft', draftSchema);
+
+/** Webview to host: let the user choose; null: they changed their mind. */
+export const pick = requestType(
+  'runPanel/pick',
+  z.enum(['model_folder', 'model_file', 'model_id', 'dataset', 'validation', 'adapter']),
+  z.string().nullable(),
+);
+
+export const inspectModel = requestType('runPanel/inspectModel', z.string(), orProblem(modelFactsSchema));
+
+export const estimateDraft = requestType('runPanel/estimate', draftSchema, orProblem(estimateSchema));
+
+/** Webview to host: start the run; the value is its folder, null where the user changed their mind. */
+export const startDraft = requestType('runPanel/start', draftSchema, orProblem(z.string().nullable()));
+
+/** Webview to host: save as a run file; the answer is its path, null where the user changed their mind. */
+export const saveDraft = requestType('runPanel/save', draftSchema, z.string().nullable());
+
+/** Webview to host: open a run file in the form. */
+export const openRunFile = notificationType('runPanel/openRunFile', nothing);
