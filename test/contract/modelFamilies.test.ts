@@ -11,7 +11,8 @@ import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { modelInput } from '../../extension/src/engine/training/trainingStep.js';
+import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+
 import { inputErrorOf } from '../support/inputErrors.js';
 import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
 

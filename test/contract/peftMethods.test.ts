@@ -24,7 +24,8 @@ import { loadAdapter, openAdapter, saveAdapter, tensorEntries } from '../../exte
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
-import { computeGradients, modelInput, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
+import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { computeGradients, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
 

@@ -15,7 +15,8 @@ import { checkAdapterTensors, openAdapter, type SavedAdapter } from '../../exten
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { learningRateAt } from '../../extension/src/engine/training/schedules.js';
-import { modelInput, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
+import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { trainingConfigSchema } from '../../extension/src/protocol/runConfig.js';
 import { parityDataset, parityFolder, readTensors, type ParityCase, type ParityStep } from './fixtures.js';
 

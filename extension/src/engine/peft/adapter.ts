@@ -15,10 +15,14 @@ export interface AttachOptions {
   values?: (spec: TrainableSpec) => Float32Array | undefined;
 }
 
+type AdapterForward = Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
+
 export class Adapter {
   readonly variables = new Map<string, tf.Variable>();
-  readonly forwardOptions: Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
+  /** What a forward pass needs to use this adapter's own tensors. */
+  readonly forwardOptions: AdapterForward;
   readonly numParameters: number;
+  private readonly plan: readonly TrainableSpec[];
 
   private constructor(
     readonly method: PeftMethod,
@@ -28,20 +32,24 @@ export class Adapter {
     options: AttachOptions,
   ) {
     const { architecture } = model;
-    const plan = method.plan(config, architecture, purpose);
-    const replaced = new Map<string, tf.Tensor>();
+    this.plan = method.plan(config, architecture, purpose);
     try {
-      for (const spec of plan) {
-        const variable = this.allocate(spec, options);
-        this.variables.set(spec.key, variable);
-        for (const name of spec.replaces ?? []) replaced.set(name, variable);
-      }
+      for (const spec of this.plan) this.variables.set(spec.key, this.allocate(spec, options));
     } catch (error) {
       this.dispose();
       throw error;
     }
-    this.numParameters = plan.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
-    this.forwardOptions = { hooks: method.hooks(config, architecture, this.tensorOf, purpose), replaced };
+    this.numParameters = this.plan.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+    this.forwardOptions = this.forwardWith(this.variables);
+  }
+
+  /** The same with other tensors in place of the adapter's own, such as those of a traced step. */
+  forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
+    const { method, config, model, purpose, plan } = this;
+    const replaced = new Map(
+      plan.flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensors.get(key)!] as const)),
+    );
+    return { hooks: method.hooks(config, model.architecture, key => tensors.get(key)!, purpose), replaced };
   }
 
   static attach(method: PeftMethod, config: unknown, model: CausalLm, options: AttachOptions): Adapter {

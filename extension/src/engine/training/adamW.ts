@@ -1,19 +1,13 @@
-// AdamW as torch.optim.AdamW defines it (arXiv:1711.05101), weight decay on every trained parameter.
+// AdamW with its state: two moments a parameter and the count of updates. The arithmetic is stepMath.ts's.
 import * as tf from '@tensorflow/tfjs-core';
-
-export interface AdamWConfig {
-  beta1: number;
-  beta2: number;
-  epsilon: number;
-  weightDecay: number;
-}
+import { adamWScalars, adamWUpdate, type AdamWConfig, type AdamWScalars, type Tensors } from './stepMath.js';
 
 interface Moments {
   first: tf.Variable;
   second: tf.Variable;
 }
 
-/** Owns two moments a parameter. */
+/** Owns the moments. */
 export class AdamW {
   private readonly moments: Map<string, Moments>;
   /** Updates made so far. */
@@ -21,7 +15,7 @@ export class AdamW {
 
   constructor(
     private readonly parameters: ReadonlyMap<string, tf.Variable>,
-    private readonly config: AdamWConfig,
+    readonly config: AdamWConfig,
   ) {
     const zeros = (shape: number[]) => tf.tidy(() => tf.variable(tf.zeros(shape), false));
     this.moments = new Map(
@@ -30,23 +24,31 @@ export class AdamW {
   }
 
   /** One update. A parameter without a gradient stays as it is, as in PyTorch. */
-  update(gradients: ReadonlyMap<string, tf.Tensor>, learningRate: number): void {
-    this.step++;
-    const { beta1, beta2, epsilon, weightDecay } = this.config;
-    const correction1 = 1 - beta1 ** this.step;
-    const correction2 = Math.sqrt(1 - beta2 ** this.step);
-    for (const [key, parameter] of this.parameters) {
-      const gradient = gradients.get(key);
-      if (!gradient) continue;
-      const { first, second } = this.moments.get(key)!;
-      tf.tidy(() => {
-        first.assign(tf.add(tf.mul(first, beta1), tf.mul(gradient, 1 - beta1)));
-        second.assign(tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), 1 - beta2)));
-        const denominator = tf.add(tf.div(tf.sqrt(second), correction2), epsilon);
-        const decayed = weightDecay > 0 ? tf.mul(parameter, 1 - learningRate * weightDecay) : parameter;
-        parameter.assign(tf.sub(decayed, tf.mul(tf.div(first, denominator), learningRate / correction1)));
-      });
-    }
+  update(gradients: Tensors, learningRate: number): void {
+    const values = this.nextScalars(learningRate);
+    tf.tidy(() => {
+      const [stepSize, correction, decay] = values.map(value => tf.scalar(value));
+      const scalars: AdamWScalars = { stepSize: stepSize!, correction: correction!, decay: decay! };
+      for (const [key, gradient] of gradients) {
+        const parameter = this.parameters.get(key)!;
+        const { first, second } = this.moments.get(key)!;
+        const updated = adamWUpdate({ parameter, gradient, first, second }, scalars, this.config);
+        this.assign(key, updated.parameter, updated.first, updated.second);
+      }
+    });
+  }
+
+  /** Counts an update and gives its scalars: those of `adamWScalars`. */
+  nextScalars(learningRate: number): number[] {
+    return adamWScalars(++this.step, learningRate, this.config);
+  }
+
+  /** Puts an update in place that was computed elsewhere. */
+  assign(key: string, parameter: tf.Tensor, first: tf.Tensor, second: tf.Tensor): void {
+    const moments = this.moments.get(key)!;
+    this.parameters.get(key)!.assign(parameter);
+    moments.first.assign(first);
+    moments.second.assign(second);
   }
 
   /** The moments by `${key}.exp_avg` and `${key}.exp_avg_sq`, PyTorch's names; they stay the optimizer's. */

@@ -15,6 +15,13 @@ export interface LabelRows {
   targets: Int32Array;
 }
 
+/** The same as tensors, all [labels]. A weight of 0 marks a row that only fills up. */
+export interface LabelTensors {
+  rows: tf.Tensor1D;
+  targets: tf.Tensor1D;
+  weights: tf.Tensor1D;
+}
+
 export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRows {
   const rows: number[] = [];
   const targets: number[] = [];
@@ -53,30 +60,36 @@ function chunks(rows: number): { start: number; size: number }[] {
 export function summedLoss(
   model: CausalLm,
   hidden: tf.Tensor2D,
-  { rows, targets }: LabelRows,
+  { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
 ): tf.Scalar {
-  const states = gatherRows(hidden, tf.tensor1d(rows, 'int32'));
+  const states = gatherRows(hidden, rows);
   const { head } = model.architecture;
-  const labels = tf.tensor1d(targets, 'int32');
-  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels);
+  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), targets, weights);
   const trained = options.replaced?.get(`${head}.weight`);
   const weight = (trained ?? model.weight(`${head}.weight`)) as tf.Tensor2D;
-  return lossOfHead(states, weight, labels, trained !== undefined);
+  return lossOfHead(states, weight, targets, weights, trained !== undefined);
 }
 
 /** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
-function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D): tf.Scalar {
+function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
   const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
     const { losses, dLogits } = rowLosses(logits as tf.Tensor2D, targets);
-    save([dLogits]);
-    return { value: tf.sum(losses), gradFunc: (dy: tf.Tensor, [d]: tf.Tensor[]) => tf.mul(d!, dy) };
+    save([tf.mul(dLogits, tf.expandDims(weights, 1))]);
+    const value = tf.sum(tf.mul(losses, weights));
+    return { value, gradFunc: (dy: tf.Tensor, [d]: tf.Tensor[]) => tf.mul(d!, dy) };
   };
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(logits) as tf.Scalar;
 }
 
 /** Through a plain head: the gradient is made chunk by chunk beside the loss, so no logits outlive their chunk. */
-function lossOfHead(states: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor1D, weightTrains: boolean): tf.Scalar {
+function lossOfHead(
+  states: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  weights: tf.Tensor1D,
+  weightTrains: boolean,
+): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
     let total: tf.Tensor = tf.scalar(0);
@@ -85,9 +98,12 @@ function lossOfHead(states: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor
     for (const { start, size } of chunks(states.shape[0])) {
       const [loss, dState, dW] = tf.tidy(() => {
         const part = tf.slice(states, [start, 0], [size, -1]);
+        const counted = tf.slice(weights, [start], [size]);
         const { losses, dLogits } = rowLosses(linear(part, weight), tf.slice(targets, [start], [size]));
-        const partOfWeight = weightTrains ? tf.matMul(tf.transpose(dLogits), part) : tf.scalar(0);
-        return [tf.sum(losses), tf.matMul(dLogits, weight), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
+        const weighted = tf.mul(dLogits, tf.expandDims(counted, 1)) as tf.Tensor2D;
+        const partOfWeight = weightTrains ? tf.matMul(tf.transpose(weighted), part) : tf.scalar(0);
+        const sum = tf.sum(tf.mul(losses, counted));
+        return [sum, tf.matMul(weighted, weight), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
       });
       total = tf.add(total, loss);
       dStates.push(dState);
@@ -105,25 +121,25 @@ function lossOfHead(states: tf.Tensor2D, weight: tf.Tensor2D, targets: tf.Tensor
 }
 
 /** Summed loss and number of right first guesses at the label positions, without a gradient. */
-export function scoreRows(
+export function score(
   model: CausalLm,
   hidden: tf.Tensor2D,
-  { rows, targets }: LabelRows,
+  { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
-): { loss: number; correct: number } {
-  let loss = 0;
-  let correct = 0;
-  for (const { start, size } of chunks(rows.length)) {
-    const [losses, guesses] = tf.tidy(() => {
-      const states = tf.gather(hidden, tf.tensor1d(rows.subarray(start, start + size), 'int32'));
-      const logits = model.logits(states, options);
-      const labels = tf.tensor1d(targets.subarray(start, start + size), 'int32');
-      return [rowLosses(logits, labels).losses, tf.argMax(logits, 1)];
+): { loss: tf.Scalar; correct: tf.Scalar } {
+  let loss: tf.Tensor = tf.scalar(0);
+  let correct: tf.Tensor = tf.scalar(0);
+  for (const { start, size } of chunks(rows.shape[0])) {
+    const [lossOfChunk, correctOfChunk] = tf.tidy(() => {
+      const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
+      const labels = part(targets);
+      const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, options);
+      const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
+      const { losses } = rowLosses(logits, labels);
+      return [tf.sum(tf.mul(losses, part(weights))), tf.sum(tf.mul(hits, part(weights)))];
     });
-    for (const value of losses!.dataSync()) loss += value;
-    const guessed = guesses!.dataSync();
-    for (let i = 0; i < size; i++) if (guessed[i] === targets[start + i]) correct++;
-    tf.dispose([losses!, guesses!]);
+    loss = tf.add(loss, lossOfChunk!);
+    correct = tf.add(correct, correctOfChunk!);
   }
-  return { loss, correct };
+  return { loss: loss as tf.Scalar, correct: correct as tf.Scalar };
 }
