@@ -1,0 +1,49 @@
+// One CSV record as its fields, by the rules that the engine's reader (csv-parse) goes by: the preview reads single records
+// of files that the engine would stop at. test/unit/core/data/csvRecord.test.ts holds the two equal.
+import { InputError } from '../inputError.js';
+import type { Row } from './example.js';
+
+const hint = 'A field with a comma, a quote or a line break must stand in double quotes, a quote in it doubled.';
+
+/** @throws InputError (without where) for wrong quotes */
+export function splitCsvRecord(record: string): string[] {
+  const text = record.replaceAll('\r\n', '\n');
+  const fields: string[] = [];
+  for (let at = 0; ;) {
+    let end: number;
+    if (text[at] === '"') {
+      const close = closingQuote(text, at);
+      if (close < 0) throw new InputError('a quote that is opened in this record is never closed', { hint });
+      end = close + 1;
+      if (end < text.length && text[end] !== ',') {
+        throw new InputError(`field ${fields.length + 1} goes on behind its closing quote`, { hint });
+      }
+      fields.push(text.slice(at + 1, close).replaceAll('""', '"'));
+    } else {
+      const comma = text.indexOf(',', at);
+      end = comma < 0 ? text.length : comma;
+      const field = text.slice(at, end);
+      if (field.includes('"')) throw new InputError(`field ${fields.length + 1} has a quote in its middle`, { hint });
+      fields.push(field);
+    }
+    if (end >= text.length) return fields;
+    at = end + 1;
+  }
+}
+
+/** @throws InputError (without where) for another number of fields than the header has */
+export function csvRow(record: string, header: readonly string[]): Row {
+  const fields = splitCsvRecord(record);
+  if (fields.length !== header.length) {
+    throw new InputError(`the record has ${fields.length} fields, the header ${header.length}`, { hint });
+  }
+  return Object.fromEntries(header.map((name, i) => [name, fields[i]]));
+}
+
+function closingQuote(text: string, open: number): number {
+  for (let at = text.indexOf('"', open + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    if (text[at + 1] !== '"') return at;
+    at++;
+  }
+  return -1;
+}

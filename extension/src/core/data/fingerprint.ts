@@ -1,0 +1,52 @@
+// A number that stands for a text, to find equal rows among millions without keeping them. Called by the dataset preview's
+// worker only; never for security, and never where a collision would lose data.
+
+/** 53 bits from two FNV-1a-like lanes over the UTF-16 units: among 2 million texts two collide once in 4,000 files. */
+export function fingerprint(text: string): number {
+  let a = 0x811c9dc5;
+  let b = 0x9747b28c;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x01000193);
+    b = Math.imul(b ^ unit, 0x5bd1e995);
+    b ^= b >>> 15;
+  }
+  a = Math.imul(a ^ (a >>> 16) ^ text.length, 0x85ebca6b);
+  b = Math.imul(b ^ (b >>> 13) ^ a, 0xc2b2ae35);
+  return ((a ^ (a >>> 13)) & 0x1fffff) * 0x100000000 + ((b ^ (b >>> 16)) >>> 0);
+}
+
+/** Fingerprint -> number of the row that has it first. The fingerprints themselves stay with the caller. */
+export class FingerprintSet {
+  private slots = new Int32Array(1024).fill(-1);
+  private count = 0;
+
+  constructor(private readonly fingerprintOf: (row: number) => number) {}
+
+  /** The first row with this fingerprint, or -1. */
+  find(value: number): number {
+    return this.slots[this.slotOf(value)];
+  }
+
+  /** Takes `row` in, unless one with its fingerprint is there already: then that one comes back, else -1. */
+  add(row: number): number {
+    const slot = this.slotOf(this.fingerprintOf(row));
+    if (this.slots[slot] >= 0) return this.slots[slot];
+    this.slots[slot] = row;
+    if (++this.count * 2 > this.slots.length) this.grow();
+    return -1;
+  }
+
+  private slotOf(value: number): number {
+    const mask = this.slots.length - 1;
+    let slot = (value % this.slots.length) & mask;
+    while (this.slots[slot] >= 0 && this.fingerprintOf(this.slots[slot]) !== value) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  private grow(): void {
+    const rows = this.slots;
+    this.slots = new Int32Array(rows.length * 2).fill(-1);
+    for (const row of rows) if (row >= 0) this.slots[this.slotOf(this.fingerprintOf(row))] = row;
+  }
+}

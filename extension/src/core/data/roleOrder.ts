@@ -1,0 +1,96 @@
+// Whether the turns of a conversation take turns, for the dataset preview: what a chat template would refuse, or what trains
+// on the wrong side. Pure; the format's own parser stays the judge of what can be trained at all.
+import type { Row } from './example.js';
+import { asList, isObject } from './formats/rowFields.js';
+
+export interface RoleFault {
+  /** JSON path of the turn within the row, such as ["messages", 2]. */
+  path: [string, number];
+  /** Key of the turn that says who speaks: role or from. */
+  key: 'role' | 'from';
+  found: string;
+  /** Who should speak there, in the row's own words; null: nobody, the turn is one too many. */
+  expected: string | null;
+  message: string;
+}
+
+type Speaker = 'system' | 'question' | 'answer';
+
+const speakers: Record<string, Speaker> = {
+  system: 'system',
+  developer: 'system',
+  user: 'question',
+  human: 'question',
+  tool: 'question',
+  function: 'question',
+  observation: 'question',
+  assistant: 'answer',
+  gpt: 'answer',
+  function_call: 'answer',
+};
+
+/** Words that stand in many datasets for the ones that templates know. */
+const synonyms: Record<string, Speaker> = { bot: 'answer', model: 'answer', ai: 'answer', prompter: 'question' };
+
+/** The first turn that is out of order, or null; also null for rows that are no conversation. */
+export function findRoleFault(row: Row): RoleFault | null {
+  for (const [field, key] of [
+    ['messages', 'role'],
+    ['conversations', 'from'],
+  ] as const) {
+    const turns = asList(row[field]);
+    if (!turns || turns.length === 0 || !turns.every(turn => isObject(turn) && typeof turn[key] === 'string')) continue;
+    return faultOf(
+      turns.map(turn => (turn as Record<string, string>)[key]),
+      field,
+      key,
+      turns as Record<string, unknown>[],
+    );
+  }
+  return null;
+}
+
+function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Record<string, unknown>[]) {
+  const words: Record<Speaker, string> =
+    key === 'role'
+      ? { system: 'system', question: 'user', answer: 'assistant' }
+      : { system: 'system', question: 'human', answer: 'gpt' };
+  const known = key === 'role' ? (role: string) => role !== 'human' && role !== 'gpt' : () => true;
+  const fault = (index: number, expected: string | null, message: string): RoleFault => ({
+    path: [field, index],
+    key,
+    found: roles[index],
+    expected,
+    message,
+  });
+  let previous: Speaker = 'answer';
+  for (const [index, role] of roles.entries()) {
+    const where = `${field}[${index}]`;
+    const speaker = Object.hasOwn(speakers, role) && known(role) ? speakers[role] : undefined;
+    if (!speaker) {
+      const meant = speakers[role.toLowerCase()] ?? synonyms[role.toLowerCase()];
+      const expected = words[meant ?? (previous === 'answer' ? 'question' : 'answer')];
+      return fault(index, expected, `${where} has the role "${role}", which chat templates don't know`);
+    }
+    if (speaker === 'system') {
+      if (index > 0) return fault(index, null, `${where} is a system message, which may only come first`);
+      continue;
+    }
+    if (speaker === 'question' && previous === 'question' && role !== 'tool' && role !== 'observation') {
+      return fault(index, words.answer, `${where} is from "${role}", but the message before it has no answer yet`);
+    }
+    if (speaker === 'answer' && previous === 'answer' && !turns[index - 1]?.tool_calls) {
+      const first = index === 0 || (index === 1 && speakers[roles[0]] === 'system');
+      const message = first
+        ? `${where} is an answer, but there is no question before it`
+        : `${where} is the second answer in a row`;
+      return fault(index, words.question, message);
+    }
+    previous = speaker;
+  }
+  const last = roles.length - 1;
+  if (previous === 'question') {
+    return fault(last, null, `${field}[${last}] is a question without an answer: nothing is learnt from it`);
+  }
+  return null;
+}

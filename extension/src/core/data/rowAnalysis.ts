@@ -1,0 +1,136 @@
+// What the dataset preview says of one row: its length in tokens, how many of them are learnt, and what is wrong with it.
+// Called for each row by the preview's worker. Lengths and labels come from the engine's own encodeExample.
+import { InputError } from '../inputError.js';
+import type { TextTokenizer } from '../text/textTokenizer.js';
+import { encodeExample, type EncodedRow } from './encodeExample.js';
+import { IGNORE_LABEL, type Example, type Row } from './example.js';
+import type { DatasetFormat } from './formats/datasetFormat.js';
+import { mapColumns, type ColumnMapping } from './resolveFormat.js';
+import { findRoleFault } from './roleOrder.js';
+
+/** Every kind of problem, worst first: the order of the preview's list, and the bits of the worker's table. */
+export const problemCodes = [
+  'invalid_json',
+  'invalid_row',
+  'wrong_role_order',
+  'all_masked',
+  'truncated_answer',
+  'in_validation',
+  'duplicate',
+  'unlocated_turn',
+] as const;
+export type ProblemCode = (typeof problemCodes)[number];
+
+export interface RowProblem {
+  code: ProblemCode;
+  /** A sentence without a full stop, as it stands in the Problems panel. */
+  message: string;
+  hint?: string;
+}
+
+/** How the rows would be read by a run: a run file's dataset block, or the preview's settings. */
+export interface ReadingOptions {
+  format: DatasetFormat;
+  columns: ColumnMapping;
+  maxLength: number;
+  trainOn: 'completions' | 'all';
+  truncation: 'drop' | 'end' | 'error';
+  /** Jinja source in place of the model's template. */
+  chatTemplate: string | null;
+}
+
+/** The row as an example, or what keeps it from being one. */
+export function readExample(row: Row, options: ReadingOptions): { example: Example | null; problems: RowProblem[] } {
+  const mapped = mapColumns(row, options.columns);
+  const fault = findRoleFault(mapped);
+  try {
+    const example = options.format.parse(mapped, { file: '', line: 0 });
+    const problems: RowProblem[] = fault ? [{ code: 'wrong_role_order', message: fault.message }] : [];
+    return { example, problems };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const code = fault ? 'wrong_role_order' : 'invalid_row';
+    return { example: null, problems: [{ code, message: fault?.message ?? error.message, hint: error.hint }] };
+  }
+}
+
+export interface MeasuredExample {
+  /** Before any cut; null where the tokenizer or the chat template refuses the row. */
+  encoded: EncodedRow | null;
+  tokens: number;
+  /** Tokens that a loss is taken on, after the cut at maxLength. */
+  labelTokens: number;
+  problems: RowProblem[];
+}
+
+export function measureExample(example: Example, tokenizer: TextTokenizer, options: ReadingOptions): MeasuredExample {
+  let encoded: EncodedRow;
+  try {
+    encoded = encodeExample(example, tokenizer, options);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { message, hint } = error;
+    return { encoded: null, tokens: 0, labelTokens: 0, problems: [{ code: 'invalid_row', message, hint }] };
+  }
+  const { labels, unlocatedTurns } = encoded;
+  const { maxLength } = options;
+  const tokens = labels.length;
+  const labelTokens = countLabels(labels, 1, maxLength);
+  const lost = countLabels(labels, Math.max(1, maxLength), tokens);
+  const problems: RowProblem[] = [];
+  if (lost > 0 && (labelTokens > 0 || options.truncation !== 'end')) {
+    const consequence = {
+      end: `the last ${count(lost, 'token')} of the answer are cut off`,
+      drop: 'the row is left out',
+      error: 'the run would stop here',
+    }[options.truncation];
+    const message = `${count(tokens, 'token')} are more than max_length (${maxLength}): ${consequence}`;
+    problems.push({ code: 'truncated_answer', message });
+  } else if (labelTokens === 0) {
+    const message =
+      lost > 0
+        ? `the answer begins behind max_length (${maxLength} of ${count(tokens, 'token')}): nothing is learnt`
+        : 'no token of this row is learnt: the row is left out';
+    problems.push({ code: 'all_masked', message });
+  }
+  if (unlocatedTurns.length > 0) {
+    const message = `the chat template rewrites message ${unlocatedTurns.join(', ')} beyond recognition: no loss on it`;
+    problems.push({ code: 'unlocated_turn', message });
+  }
+  return { encoded, tokens, labelTokens, problems };
+}
+
+function countLabels(labels: Int32Array, from: number, to: number): number {
+  let found = 0;
+  for (let i = from; i < Math.min(to, labels.length); i++) if (labels[i] !== IGNORE_LABEL) found++;
+  return found;
+}
+
+function count(number: number, noun: string): string {
+  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+/** A stretch of a row's text that is learnt, given, or cut off. */
+export interface LabelledRun {
+  text: string;
+  kind: 'trained' | 'masked' | 'cut';
+  tokens: number;
+}
+
+/** The row's text as the model reads it, in stretches by what happens to their tokens. */
+export function labelledRuns({ inputIds, labels }: EncodedRow, tokenizer: TextTokenizer, maxLength: number) {
+  const kindOf = (i: number): LabelledRun['kind'] =>
+    i >= maxLength ? 'cut' : i > 0 && labels[i] !== IGNORE_LABEL ? 'trained' : 'masked';
+  const runs: LabelledRun[] = [];
+  let before = '';
+  for (let start = 0; start < inputIds.length;) {
+    let end = start + 1;
+    while (end < inputIds.length && kindOf(end) === kindOf(start)) end++;
+    // Decoded from the start each time: a stretch alone would lose its leading space with some tokenizers.
+    const through = tokenizer.decode(inputIds.subarray(0, end));
+    runs.push({ text: through.slice(before.length), kind: kindOf(start), tokens: end - start });
+    before = through;
+    start = end;
+  }
+  return runs;
+}

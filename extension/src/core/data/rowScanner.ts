@@ -1,0 +1,211 @@
+// Where the rows of a JSONL, JSON or CSV text begin and end, without parsing them: fed piece by piece, so that a file of any
+// size is indexed in one pass. Called by the dataset preview's worker with UTF-8 bytes (files) or UTF-16 units (editors).
+// Structure is ASCII in both, so one scanner serves both. It never fails: what a row holds is for the row's parser to judge.
+
+/** UTF-8 bytes or UTF-16 code units. */
+export type Units = Uint8Array | Uint16Array;
+
+/** `start` and `end` (exclusive, without line break) in units from the beginning of the text; `line` from 1. */
+export type OnRow = (start: number, end: number, line: number) => void;
+
+export interface RowScanner {
+  push(units: Units): void;
+  /** Ends the text: a last row without a line break comes out here. */
+  finish(): void;
+}
+
+export type ScannedFileType = 'jsonl' | 'json' | 'csv';
+
+/** For CSV the header comes out as the first row. */
+export function rowScanner(fileType: ScannedFileType, onRow: OnRow): RowScanner {
+  if (fileType === 'jsonl') return new LineScanner(onRow);
+  return fileType === 'json' ? new JsonScanner(onRow) : new CsvScanner(onRow);
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+function isSpace(unit: number): boolean {
+  return unit === 0x20 || unit === LF || unit === CR || unit === 0x09;
+}
+
+/** Units of a byte order mark: one in UTF-16, three in UTF-8. */
+function markLength(units: Units): number {
+  if (units[0] === 0xfeff) return 1;
+  return units[0] === 0xef && units[1] === 0xbb && units[2] === 0xbf ? 3 : 0;
+}
+
+/** One row a line; lines of white space are none. */
+class LineScanner implements RowScanner {
+  private offset = 0;
+  private line = 1;
+  /** First and last unit of the open line that is not white space. */
+  private first = -1;
+  private last = -1;
+
+  constructor(private readonly onRow: OnRow) {}
+
+  push(units: Units): void {
+    for (let at = this.offset === 0 ? markLength(units) : 0; at < units.length;) {
+      const newline = units.indexOf(LF, at);
+      const end = newline < 0 ? units.length : newline;
+      this.extend(units, at, end);
+      if (newline < 0) break;
+      this.endLine();
+      at = newline + 1;
+    }
+    this.offset += units.length;
+  }
+
+  finish(): void {
+    this.endLine();
+  }
+
+  private extend(units: Units, from: number, to: number): void {
+    let first = from;
+    while (first < to && isSpace(units[first])) first++;
+    if (first === to) return;
+    let last = to - 1;
+    while (isSpace(units[last])) last--;
+    if (this.first < 0) this.first = this.offset + first;
+    this.last = this.offset + last;
+  }
+
+  private endLine(): void {
+    if (this.first >= 0) this.onRow(this.first, this.last + 1, this.line);
+    this.first = -1;
+    this.line++;
+  }
+}
+
+/** The elements of a list, or of the list under "data" of an object. */
+class JsonScanner implements RowScanner {
+  private offset = 0;
+  private line = 1;
+  private depth = 0;
+  private rowDepth = 0;
+  private inString = false;
+  private escaped = false;
+  /** Key of the outer object that was read last. */
+  private key = '';
+  private inRows = false;
+  private start = -1;
+  private startLine = 1;
+  private last = -1;
+
+  constructor(private readonly onRow: OnRow) {}
+
+  push(units: Units): void {
+    for (let i = this.offset === 0 ? markLength(units) : 0; i < units.length; i++) {
+      const unit = units[i];
+      if (unit === LF) this.line++;
+      if (this.inString) {
+        this.readString(unit);
+        this.last = this.offset + i;
+        continue;
+      }
+      if (isSpace(unit)) continue;
+      this.readStructure(unit, this.offset + i);
+    }
+    this.offset += units.length;
+  }
+
+  finish(): void {
+    this.endRow();
+  }
+
+  private readString(unit: number): void {
+    if (this.escaped) this.escaped = false;
+    else if (unit === BACKSLASH) this.escaped = true;
+    else if (unit === QUOTE) this.inString = false;
+    if (this.inString && this.depth === 1 && this.rowDepth === 2) this.key += String.fromCharCode(unit);
+  }
+
+  private readStructure(unit: number, at: number): void {
+    const atRows = this.inRows && this.depth === this.rowDepth;
+    if (atRows && unit === COMMA) return this.endRow();
+    if (atRows && unit === CLOSE_LIST) {
+      this.endRow();
+      this.inRows = false;
+      this.depth--;
+      return;
+    }
+    if (atRows && this.start < 0) {
+      this.start = at;
+      this.startLine = this.line;
+    }
+    this.last = at;
+    if (unit === QUOTE) {
+      this.inString = true;
+      if (this.depth === 1) this.key = '';
+    } else if (unit === OPEN_LIST || unit === OPEN_OBJECT) {
+      if (this.depth === 0) this.rowDepth = unit === OPEN_LIST ? 1 : 2;
+      this.depth++;
+      if (unit === OPEN_LIST && this.depth === this.rowDepth && (this.rowDepth === 1 || this.key === 'data')) {
+        this.inRows = true;
+      }
+    } else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) {
+      this.depth--;
+    }
+  }
+
+  private endRow(): void {
+    if (this.start >= 0) this.onRow(this.start, this.last + 1, this.startLine);
+    this.start = -1;
+  }
+}
+
+/** Records by RFC 4180: a quoted field may hold line breaks. Empty lines are none. */
+class CsvScanner implements RowScanner {
+  private offset = 0;
+  private line = 1;
+  private start = -1;
+  private startLine = 1;
+  private quoted = false;
+  private fieldBegins = true;
+  private last = -1;
+
+  constructor(private readonly onRow: OnRow) {}
+
+  push(units: Units): void {
+    for (let i = this.offset === 0 ? markLength(units) : 0; i < units.length; i++) {
+      const unit = units[i];
+      if (unit === LF) this.line++;
+      if (unit === LF && !this.quoted) {
+        this.endRecord();
+        continue;
+      }
+      if (unit === CR && !this.quoted) continue;
+      if (this.start < 0) {
+        this.start = this.offset + i;
+        this.startLine = this.line;
+      }
+      this.last = this.offset + i;
+      // A doubled quote closes and opens again, which comes to the same. Within plain text a quote means nothing.
+      if (this.quoted) this.quoted = unit !== QUOTE;
+      else if (unit === QUOTE && (this.fieldBegins || this.closedAt === this.offset + i - 1)) this.quoted = true;
+      if (unit === QUOTE && !this.quoted) this.closedAt = this.offset + i;
+      this.fieldBegins = !this.quoted && unit === COMMA;
+    }
+    this.offset += units.length;
+  }
+
+  finish(): void {
+    this.endRecord();
+  }
+
+  /** Where a quoted field was closed last. */
+  private closedAt = -2;
+
+  private endRecord(): void {
+    if (this.start >= 0) this.onRow(this.start, this.last + 1, this.startLine);
+    this.start = -1;
+    this.quoted = false;
+    this.fieldBegins = true;
+    this.closedAt = -2;
+  }
+}

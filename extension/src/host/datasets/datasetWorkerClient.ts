@@ -1,0 +1,120 @@
+// The host's end of the dataset worker: starts the thread when a dataset is opened, ends it when the last one is closed, and
+// starts another should it die. Used by datasetService.ts and previewEditor.ts. Imports no vscode, so unit tests run it.
+import { Worker } from 'node:worker_threads';
+import type {
+  DatasetSummary,
+  FromWorker,
+  ReadingSettings,
+  RequestName,
+  SourceDescription,
+  WorkerRequests,
+} from './worker/workerMessages.js';
+
+/** An unused thread goes after this. */
+const idleMs = 20_000;
+
+export class WorkerStoppedError extends Error {
+  override readonly name = 'WorkerStoppedError';
+}
+
+interface Pending {
+  resolve(result: never): void;
+  reject(error: Error): void;
+}
+
+export class DatasetWorkerClient {
+  private worker: Worker | null = null;
+  private readonly pending = new Map<number, Pending>();
+  private readonly listeners = new Map<number, (summary: DatasetSummary) => void>();
+  private lastId = 0;
+  private idle: NodeJS.Timeout | undefined;
+
+  /** @param script path of the bundled worker */
+  constructor(
+    private readonly script: string,
+    private readonly onFault: (error: Error) => void,
+  ) {}
+
+  open(
+    source: SourceDescription,
+    settings: ReadingSettings,
+    onSummary: (summary: DatasetSummary) => void,
+  ): OpenDataset {
+    clearTimeout(this.idle);
+    const dataset = ++this.lastId;
+    this.listeners.set(dataset, onSummary);
+    this.request('open', { dataset, source, settings }).catch(this.onFault);
+    return new OpenDataset(this, dataset);
+  }
+
+  /** @throws WorkerStoppedError where the thread ended before it answered */
+  request<N extends RequestName>(name: N, params: WorkerRequests[N]['params']): Promise<WorkerRequests[N]['result']> {
+    const worker = (this.worker ??= this.start());
+    const id = ++this.lastId;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      worker.postMessage({ id, name, params });
+    });
+  }
+
+  async release(dataset: number): Promise<void> {
+    if (!this.listeners.delete(dataset) || !this.worker) return;
+    await this.request('close', { dataset }).catch(() => {});
+    clearTimeout(this.idle);
+    if (this.listeners.size === 0) this.idle = setTimeout(() => this.dispose(), idleMs).unref();
+  }
+
+  dispose(): void {
+    clearTimeout(this.idle);
+    void this.worker?.terminate();
+    this.worker = null;
+    this.rejectAll();
+  }
+
+  private start(): Worker {
+    const worker = new Worker(this.script);
+    worker.unref();
+    worker.on('message', (message: FromWorker) => this.receive(message));
+    const end = (error: Error) => {
+      if (this.worker !== worker) return;
+      this.worker = null;
+      this.rejectAll();
+      this.onFault(error);
+    };
+    worker.on('error', end);
+    worker.on('exit', code => end(new WorkerStoppedError(`the dataset worker ended (${code})`)));
+    return worker;
+  }
+
+  private receive(message: FromWorker): void {
+    if (message.type === 'summary') return this.listeners.get(message.dataset)?.(message.summary);
+    const pending = this.pending.get(message.id);
+    this.pending.delete(message.id);
+    if (message.type === 'answer') pending?.resolve(message.result as never);
+    else pending?.reject(new Error(message.message));
+  }
+
+  private rejectAll(): void {
+    for (const { reject } of this.pending.values()) reject(new WorkerStoppedError('the dataset worker has ended'));
+    this.pending.clear();
+  }
+}
+
+/** Parameters of a request less the dataset's number. */
+type Rest<N extends RequestName> = Omit<WorkerRequests[N]['params'], 'dataset'>;
+
+/** One dataset that the worker holds until it is disposed. */
+export class OpenDataset {
+  constructor(
+    private readonly client: DatasetWorkerClient,
+    private readonly dataset: number,
+  ) {}
+
+  ask<N extends RequestName>(name: N, rest: Rest<N>): Promise<WorkerRequests[N]['result']> {
+    return this.client.request(name, { dataset: this.dataset, ...rest } as WorkerRequests[N]['params']);
+  }
+
+  dispose(): void {
+    void this.client.release(this.dataset);
+  }
+}

@@ -1,0 +1,403 @@
+// One dataset as the worker knows it: indexes its rows, recognises the format, counts tokens, finds problems, and answers what
+// the preview asks meanwhile. Made by datasetWorker.ts. A large file is sampled first: its tokens are estimates until
+// someone asks for all of them.
+import { chooseFormat } from '../../../core/data/chooseFormat.js';
+import type { Example, Row } from '../../../core/data/example.js';
+import { fingerprint, FingerprintSet } from '../../../core/data/fingerprint.js';
+import type { DatasetFormat } from '../../../core/data/formats/datasetFormat.js';
+import {
+  labelledRuns,
+  measureExample,
+  readExample,
+  type MeasuredExample,
+  type ReadingOptions,
+  type RowProblem,
+} from '../../../core/data/rowAnalysis.js';
+import { InputError } from '../../../core/inputError.js';
+import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
+import { lengthStatistics, problemCounts, sampledRows } from './rowStatistics.js';
+import { openRowSource, type RowSource } from './rowSource.js';
+import { RowTable } from './rowTable.js';
+import { tokenizerOfFolder } from './tokenizerFolder.js';
+import { turn } from './turns.js';
+import { viewOfRows } from './rowView.js';
+import type {
+  DatasetSummary,
+  ListedRow,
+  ReadingSettings,
+  RowDetail,
+  RowSummary,
+  RowView,
+  SourceDescription,
+} from './workerMessages.js';
+
+/** Larger texts are sampled. */
+const exactUnits = 32 << 20;
+/** Rows that decide the format. */
+const formatRows = 50;
+const batchRows = 256;
+const batchUnits = 1 << 20;
+const excerptLength = 300;
+
+export class AnalysedDataset {
+  private table = new RowTable();
+  private source: RowSource | null = null;
+  private settings: ReadingSettings | null = null;
+  private options: ReadingOptions | null = null;
+  private tokenizer: TextTokenizer | null = null;
+  private duplicates = new FingerprintSet(() => 0);
+  private other: { table: RowTable; set: FingerprintSet; path: string } | null = null;
+  private order: Uint32Array | null = null;
+  private phase: DatasetSummary['phase'] = 'indexing';
+  private share = 0;
+  private error: string | null = null;
+  private contentHash: string | null = null;
+  private reusedRows = 0;
+  private exact = true;
+  private abort = new AbortController();
+  private viewAbort = new AbortController();
+  /** Ends with the analysis, however it ends. */
+  private work: Promise<void> = Promise.resolve();
+  private reported = 0;
+
+  constructor(
+    private readonly report: (summary: DatasetSummary) => void,
+    private readonly fingerprintsOf: (path: string, settings: ReadingSettings) => Promise<AnalysedDataset['other']>,
+  ) {}
+
+  /** Starts over with this source; rows whose text stood there before keep what was found. */
+  start(source: SourceDescription, settings: ReadingSettings): void {
+    this.abort.abort();
+    this.viewAbort.abort();
+    this.abort = new AbortController();
+    const { signal } = this.abort;
+    const before = this.work;
+    const run = async () => {
+      await before;
+      if (!signal.aborted) await this.run(source, settings, signal);
+    };
+    this.work = run().catch(error => {
+      if (signal.aborted) return;
+      this.phase = 'failed';
+      this.error = error instanceof InputError ? error.describe() : String((error as Error).stack ?? error);
+      this.tell(true);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort();
+    await this.work;
+    if (this.phase !== 'ready' && this.phase !== 'failed') this.phase = 'stopped';
+    this.tell(true);
+  }
+
+  async close(): Promise<void> {
+    this.abort.abort();
+    this.viewAbort.abort();
+    await this.work;
+    await this.source?.close();
+    this.source = null;
+  }
+
+  /** Counts the rows that sampling left out. */
+  countAll(): void {
+    if (this.abort.signal.aborted) this.abort = new AbortController();
+    const { signal } = this.abort;
+    this.phase = 'analysing';
+    this.work = this.work
+      .then(async () => {
+        this.exact = true;
+        await this.analyse(null, signal);
+        this.phase = 'ready';
+        this.tell(true);
+      })
+      .catch(error => {
+        if (!signal.aborted) throw error;
+      });
+  }
+
+  private async run(source: SourceDescription, settings: ReadingSettings, signal: AbortSignal): Promise<void> {
+    const sameReading = this.settings !== null && readingKey(this.settings) === readingKey(settings);
+    const before = sameReading && this.options ? { table: this.table, format: this.options.format } : null;
+    await this.source?.close();
+    this.source = null;
+    Object.assign(this, { table: new RowTable(), settings, options: null, order: null, error: null, other: null });
+    Object.assign(this, { contentHash: null, reusedRows: 0, phase: 'indexing', share: 0 });
+    this.source = await openRowSource(source);
+    this.exact = this.source.size <= exactUnits;
+    this.tokenizer = tokenizerOfFolder(settings.tokenizerFolder);
+    this.contentHash = await this.source.index(this.table, {
+      signal,
+      onProgress: async share => {
+        this.share = share;
+        if (!this.options && this.table.length >= formatRows) await this.recognise();
+        this.tell();
+        await turn();
+      },
+    });
+    if (!this.options) await this.recognise();
+    if (this.options) {
+      this.phase = 'analysing';
+      this.tell(true);
+      await this.analyse(before && before.format === this.chosenFormat ? before.table : null, signal);
+      await this.compare(settings, signal);
+    }
+    this.phase = 'ready';
+    this.share = 1;
+    this.tell(true);
+  }
+
+  /** What `run` opened first. */
+  private opened(): { source: RowSource; settings: ReadingSettings; tokenizer: TextTokenizer } {
+    const { source, settings, tokenizer } = this;
+    if (!source || !settings || !tokenizer) throw new Error('the dataset is not open');
+    return { source, settings, tokenizer };
+  }
+
+  private get chosenFormat(): DatasetFormat | null {
+    return this.options?.format ?? null;
+  }
+
+  private async recognise(): Promise<void> {
+    const { table } = this;
+    const { source, settings } = this.opened();
+    const texts = await source.texts(table, 0, Math.min(formatRows, table.length));
+    const rows = texts.map(text => parsed(source, text)).filter(row => row !== null);
+    const format = chooseFormat(rows, settings.format, settings.columns);
+    const { columns, maxLength, trainOn, truncation, chatTemplate } = settings;
+    this.options = format && { format, columns, maxLength, trainOn, truncation, chatTemplate };
+  }
+
+  private async analyse(before: RowTable | null, signal: AbortSignal): Promise<void> {
+    const { table } = this;
+    const earlier = before && new FingerprintSet(row => before.text.get(row));
+    for (let row = 0; earlier && row < before.length; row++) if (before.isParsed(row)) earlier.add(row);
+    this.duplicates = new FingerprintSet(row => table.example.get(row));
+    if (!this.exact) {
+      for (const [from, to] of sampledRows(table.length)) {
+        await this.eachRow(from, to, signal, (row, text) => this.analyseRow(row, text, true));
+      }
+    }
+    await this.eachRow(0, table.length, signal, (row, text) => {
+      if (this.exact && !table.isCounted(row)) {
+        const hash = fingerprint(text);
+        table.text.set(row, hash);
+        const same = earlier?.find(hash) ?? -1;
+        if (same >= 0 && before) {
+          table.copy(row, before, same);
+          this.reusedRows++;
+        } else this.analyseRow(row, text, true);
+      } else if (!table.isParsed(row)) this.analyseRow(row, text, false);
+      if (table.example.get(row) !== 0 && this.duplicates.add(row) >= 0) table.addProblem(row, 'duplicate');
+    });
+  }
+
+  private async eachRow(from: number, to: number, signal: AbortSignal, visit: (row: number, text: string) => void) {
+    const { table } = this;
+    const { source } = this.opened();
+    for (let row = from; row < to;) {
+      let end = row + 1;
+      while (end < to && end - row < batchRows && table.end(end) - table.start(row) < batchUnits) end++;
+      const texts = await source.texts(table, row, end);
+      for (const text of texts) {
+        signal.throwIfAborted();
+        visit(row++, text);
+        await turn();
+      }
+      this.share = row / Math.max(1, table.length);
+      this.tell();
+    }
+  }
+
+  /** Notes what single rows can tell; the answer is for whoever wants to see it. */
+  private analyseRow(row: number, text: string, countTokens: boolean): ExaminedRow {
+    const { table } = this;
+    const examined = this.examine(text, countTokens);
+    table.markParsed(row);
+    if (examined.example) table.example.set(row, fingerprint(JSON.stringify(examined.example)) || 1);
+    if (countTokens) table.setCounts(row, examined.measured?.tokens ?? 0, examined.measured?.labelTokens ?? 0);
+    for (const { code } of examined.problems) table.addProblem(row, code);
+    return examined;
+  }
+
+  private examine(text: string, countTokens: boolean): ExaminedRow {
+    const { source, tokenizer } = this.opened();
+    const options = this.options as ReadingOptions;
+    let row: Row;
+    try {
+      row = source.parse(text);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const { message, hint } = error;
+      return { row: null, example: null, measured: null, problems: [{ code: 'invalid_json', message, hint }] };
+    }
+    const { example, problems } = readExample(row, options);
+    if (!example || !countTokens) return { row, example, measured: null, problems };
+    const measured = measureExample(example, tokenizer, options);
+    return { row, example, measured, problems: [...problems, ...measured.problems] };
+  }
+
+  private async compare({ compareWith }: ReadingSettings, signal: AbortSignal): Promise<void> {
+    if (!compareWith) return;
+    this.phase = 'comparing';
+    this.other = await this.fingerprintsOf(compareWith.path, this.opened().settings);
+    const { table, other } = this;
+    for (let row = 0; other && row < table.length; row++) {
+      signal.throwIfAborted();
+      const value = table.example.get(row);
+      if (value !== 0 && other.set.find(value) >= 0) table.addProblem(row, 'in_validation');
+      await turn();
+    }
+  }
+
+  /** What another dataset is compared with: the rows of this one, once they are parsed. */
+  async fingerprints(path: string): Promise<NonNullable<AnalysedDataset['other']>> {
+    await this.work;
+    return { table: this.table, set: this.duplicates, path };
+  }
+
+  /** Rows in file order, when the analysis has ended. */
+  async rows(onlyProblems: boolean, limit: number): Promise<RowSummary[]> {
+    let work: Promise<void>;
+    do {
+      work = this.work;
+      await work;
+    } while (work !== this.work);
+    const { table } = this;
+    const rows: RowSummary[] = [];
+    for (let row = 0; row < table.length && rows.length < limit; row++) {
+      if (!onlyProblems || table.hasProblem(row)) rows.push(this.summaryOf(row));
+    }
+    return rows;
+  }
+
+  private summaryOf(row: number): RowSummary {
+    const { table } = this;
+    const counted = table.isCounted(row);
+    return {
+      row,
+      line: table.line(row),
+      start: table.start(row),
+      end: table.end(row),
+      tokens: counted ? table.tokens.get(row) : null,
+      labelTokens: counted ? table.labelTokens.get(row) : null,
+      problems: table.problems(row),
+    };
+  }
+
+  async detail(row: number): Promise<RowDetail | null> {
+    const { table, source, options, tokenizer, other } = this;
+    if (!source || row < 0 || row >= table.length) return null;
+    const [text] = await source.texts(table, row, row + 1);
+    if (!options || !tokenizer) {
+      return { ...this.summaryOf(row), text, findings: [], turns: [], runs: [] };
+    }
+    const examined = table.isCounted(row) ? this.examine(text, true) : this.analyseRow(row, text, true);
+    const findings: RowDetail['findings'] = [...examined.problems];
+    const value = table.example.get(row);
+    if (table.hasProblem(row, 'duplicate')) {
+      const line = table.line(this.duplicates.find(value));
+      findings.push({ code: 'duplicate', message: `the same as line ${line}`, related: { line } });
+    }
+    if (table.hasProblem(row, 'in_validation') && other) {
+      const line = other.table.line(other.set.find(value));
+      const message = `also in the other data set of the run: what is validated on must not be learnt`;
+      findings.push({ code: 'in_validation', message, related: { line, path: other.path } });
+    }
+    const encoded = examined.measured?.encoded;
+    return {
+      ...this.summaryOf(row),
+      text,
+      findings,
+      turns: examined.example ? turnsOf(examined.example, options.trainOn) : [],
+      runs: encoded ? labelledRuns(encoded, tokenizer, options.maxLength) : [],
+    };
+  }
+
+  /** Makes `view` the current one; a later one ends the work on it. */
+  async setView(view: RowView): Promise<{ rows: number }> {
+    this.viewAbort.abort();
+    this.viewAbort = new AbortController();
+    const { table, source } = this;
+    if (source) this.order = await viewOfRows(table, source, view, this.viewAbort.signal);
+    return { rows: this.order?.length ?? table.length };
+  }
+
+  async list(from: number, to: number): Promise<ListedRow[]> {
+    const { table, source, order, options } = this;
+    if (!source) return [];
+    const rows: ListedRow[] = [];
+    const end = Math.min(to, order?.length ?? table.length);
+    for (let position = Math.max(0, from); position < end; position++) {
+      const row = order ? order[position] : position;
+      const [text] = await source.texts(table, row, row + 1);
+      if (options && this.tokenizer && !table.isCounted(row)) this.analyseRow(row, text, true);
+      rows.push({ ...this.summaryOf(row), excerpt: text.slice(0, excerptLength) });
+    }
+    return rows;
+  }
+
+  private tell(now = false): void {
+    // Summaries look at every row, so they become rarer as rows become more.
+    const pauseMs = 150 + this.table.length / 4000;
+    if (!now && performance.now() - this.reported < pauseMs) return;
+    this.reported = performance.now();
+    this.report(this.summary());
+  }
+
+  summary(): DatasetSummary {
+    const { table, options, exact } = this;
+    const { phase, share, error, contentHash, reusedRows } = this;
+    const maxLength = this.settings?.maxLength ?? 0;
+    const format = options && { name: options.format.name, title: options.format.title };
+    return {
+      ...{ phase, share, error, format, contentHash, reusedRows, maxLength },
+      rows: table.length,
+      exact: exact && (phase === 'ready' || phase === 'comparing'),
+      problems: problemCounts(table),
+      ...lengthStatistics(table, maxLength),
+    };
+  }
+}
+
+interface ExaminedRow {
+  row: Row | null;
+  example: Example | null;
+  measured: MeasuredExample | null;
+  problems: RowProblem[];
+}
+
+/** Everything that what was found of a row depends on. */
+function readingKey({ compareWith: _, ...reading }: ReadingSettings): string {
+  return JSON.stringify(reading);
+}
+
+function parsed(source: RowSource, text: string): Row | null {
+  try {
+    return source.parse(text);
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
+}
+
+function turnsOf(example: Example, trainOn: ReadingOptions['trainOn']): RowDetail['turns'] {
+  const all = trainOn === 'all';
+  switch (example.kind) {
+    case 'chat':
+      return example.messages.map(({ role, content, tool_calls: calls }, index) => ({
+        role,
+        content: calls ? [content, JSON.stringify(calls, null, 2)].filter(Boolean).join('\n') : content,
+        trained: all || (role === 'assistant' && index >= (example.trainFrom ?? 0)),
+      }));
+    case 'completion':
+      return [
+        { role: 'prompt', content: example.prompt, trained: all },
+        { role: 'completion', content: example.completion, trained: true },
+      ];
+    case 'text':
+      return [{ role: 'text', content: example.text, trained: true }];
+    case 'tokenized':
+      return [];
+  }
+}

@@ -1,0 +1,70 @@
+// The dataset worker: a thread beside the extension host that reads and counts rows, so that no file, however large, makes
+// the editor wait. Bundled to dist/datasetWorker.mjs, started by ../datasetWorkerClient.ts. Knows no vscode, executes nothing.
+import { stat } from 'node:fs/promises';
+import { parentPort } from 'node:worker_threads';
+import { InputError } from '../../../core/inputError.js';
+import { AnalysedDataset } from './analysedDataset.js';
+import { fileTypeOf } from './fileTypes.js';
+import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
+
+const port = parentPort;
+if (!port) throw new Error('this is a worker thread of the extension host');
+const send = (message: FromWorker) => port.postMessage(message);
+
+const datasets = new Map<number, AnalysedDataset>();
+
+function datasetOf(id: number): AnalysedDataset {
+  const dataset = datasets.get(id);
+  if (!dataset) throw new Error(`there is no dataset ${id}`);
+  return dataset;
+}
+
+const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => unknown } = {
+  open({ dataset: id, source, settings }) {
+    const dataset = new AnalysedDataset(summary => send({ type: 'summary', dataset: id, summary }), fingerprintsOf);
+    datasets.set(id, dataset);
+    dataset.start(source, settings);
+  },
+  update: ({ dataset, source, settings }) => datasetOf(dataset).start(source, settings),
+  rows: ({ dataset, onlyProblems, limit }) => datasetOf(dataset).rows(onlyProblems, limit),
+  row: ({ dataset, row }) => datasetOf(dataset).detail(row),
+  view: ({ dataset, view }) => datasetOf(dataset).setView(view),
+  list: ({ dataset, from, to }) => datasetOf(dataset).list(from, to),
+  countAll: ({ dataset }) => datasetOf(dataset).countAll(),
+  stop: ({ dataset }) => datasetOf(dataset).stop(),
+  async close({ dataset: id }) {
+    const dataset = datasets.get(id);
+    datasets.delete(id);
+    await dataset?.close();
+  },
+};
+
+port.on('message', async ({ id, name, params }: ToWorker) => {
+  try {
+    const result = await (handlers[name] as (params: unknown) => unknown)(params);
+    send({ type: 'answer', id, result });
+  } catch (error) {
+    send({ type: 'error', id, message: error instanceof InputError ? error.describe() : String(error) });
+  }
+});
+
+/** Larger files are not compared with: both would have to be parsed whole for every edit. */
+const comparedBytes = 64 << 20;
+const compared = new Map<string, { key: string; dataset: AnalysedDataset }>();
+
+/** The rows of a run's other file, kept until it changes. */
+async function fingerprintsOf(path: string, settings: ReadingSettings) {
+  const fileType = fileTypeOf(path);
+  const found = await stat(path).catch(() => null);
+  if (!found || !fileType || found.size > comparedBytes) return null;
+  const key = JSON.stringify([found.size, found.mtimeMs, settings]);
+  let entry = compared.get(path);
+  if (entry?.key !== key) {
+    await entry?.dataset.close();
+    const dataset = new AnalysedDataset(() => {}, fingerprintsOf);
+    dataset.start({ kind: 'file', path, fileType }, { ...settings, compareWith: null });
+    entry = { key, dataset };
+    compared.set(path, entry);
+  }
+  return entry.dataset.fingerprints(path);
+}

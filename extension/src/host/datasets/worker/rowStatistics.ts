@@ -1,0 +1,78 @@
+// A row table in numbers: lengths, shares, problems, and which rows of a large file to sample. Called by analysedDataset.ts.
+import { problemCodes } from '../../../core/data/rowAnalysis.js';
+import type { RowTable } from './rowTable.js';
+import type { DatasetSummary, LengthBin } from './workerMessages.js';
+
+const stretches = 128;
+const stretchRows = 64;
+const bins = 48;
+
+/** Stretches `[from, to)` spread evenly over the rows; all of them where they are few. */
+export function sampledRows(rows: number): [number, number][] {
+  if (rows <= stretches * stretchRows) return [[0, rows]];
+  return Array.from({ length: stretches }, (_, i) => {
+    const from = Math.floor((i * (rows - stretchRows)) / (stretches - 1));
+    return [from, from + stretchRows];
+  });
+}
+
+export function problemCounts(table: RowTable): DatasetSummary['problems'] {
+  const counts: DatasetSummary['problems'] = {};
+  for (let row = 0; row < table.length; row++) {
+    if (!table.hasProblem(row)) continue;
+    for (const code of table.problems(row)) counts[code] = (counts[code] ?? 0) + 1;
+  }
+  return Object.fromEntries(problemCodes.flatMap(code => (counts[code] ? [[code, counts[code]]] : [])));
+}
+
+/** Tokens of rows that were not counted are reckoned from their size. */
+export function lengthStatistics(
+  table: RowTable,
+  maxLength: number,
+): Pick<DatasetSummary, 'countedRows' | 'tokens' | 'labelShare' | 'longest' | 'median' | 'histogram'> {
+  let countedRows = 0;
+  let tokens = 0;
+  let labelTokens = 0;
+  let countedUnits = 0;
+  let units = 0;
+  let longest = 0;
+  for (let row = 0; row < table.length; row++) {
+    units += table.size(row);
+    if (!table.isCounted(row)) continue;
+    const length = table.tokens.get(row);
+    countedRows++;
+    countedUnits += table.size(row);
+    tokens += length;
+    labelTokens += table.labelTokens.get(row);
+    if (length > longest) longest = length;
+  }
+  const all = countedUnits > 0 ? Math.round((tokens * units) / countedUnits) : 0;
+  return {
+    countedRows,
+    tokens: countedRows === table.length ? tokens : all,
+    labelShare: tokens > 0 ? labelTokens / tokens : 0,
+    longest,
+    ...histogram(table, Math.max(longest, maxLength), countedRows),
+  };
+}
+
+/** Bins of one width up to the longest row or max_length, whichever is more. */
+function histogram(table: RowTable, upTo: number, countedRows: number): { histogram: LengthBin[]; median: number } {
+  const counts = new Uint32Array(upTo + 1);
+  for (let row = 0; row < table.length; row++) if (table.isCounted(row)) counts[table.tokens.get(row)]++;
+  let median = 0;
+  for (let seen = 0; median < upTo && (seen += counts[median]) * 2 < countedRows;) median++;
+  const width = niceWidth((upTo + 1) / bins);
+  const found: LengthBin[] = [];
+  for (let from = 0; from <= upTo; from += width) {
+    const to = from + width;
+    found.push({ from, to, rows: counts.subarray(from, Math.min(to, upTo + 1)).reduce((sum, rows) => sum + rows, 0) });
+  }
+  return { histogram: found, median };
+}
+
+/** 1, 2, 5, 10, 20, 50, ...: the next one up. */
+function niceWidth(width: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, width)));
+  return Math.max(1, [1, 2, 5, 10].map(step => step * power).find(step => step >= width) as number);
+}

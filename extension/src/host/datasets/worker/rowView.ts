@@ -1,0 +1,51 @@
+// The rows that the preview's table shows, in its order: searched, filtered, sorted. Called by analysedDataset.ts.
+import type { RowSource } from './rowSource.js';
+import type { RowTable } from './rowTable.js';
+import { turn } from './turns.js';
+import type { RowView } from './workerMessages.js';
+
+const searchedAtOnce = 256;
+
+/** Row numbers in the order of the view; null: all of them as they stand in the file. */
+export async function viewOfRows(
+  table: RowTable,
+  source: RowSource,
+  { sort, descending, search, problem }: RowView,
+  signal: AbortSignal,
+): Promise<Uint32Array | null> {
+  if (search === '' && problem === null && sort === 'position' && !descending) return null;
+  const kept: number[] = [];
+  const wanted = search.toLowerCase();
+  for (let from = 0; from < table.length; from += searchedAtOnce) {
+    const to = Math.min(from + searchedAtOnce, table.length);
+    const texts = wanted === '' ? null : await source.texts(table, from, to);
+    for (let row = from; row < to; row++) {
+      if (problem !== null && !table.hasProblem(row, problem === 'any' ? undefined : problem)) continue;
+      if (texts && !texts[row - from].toLowerCase().includes(wanted)) continue;
+      kept.push(row);
+    }
+    await turn();
+    signal.throwIfAborted();
+  }
+  const order = Uint32Array.from(kept);
+  if (sort !== 'position') {
+    const keys = new Float64Array(table.length);
+    const key = sort === 'length' ? lengthOf(table) : (row: number) => -table.problemRank(row);
+    for (const row of order) keys[row] = key(row);
+    order.sort((a, b) => keys[a] - keys[b] || (descending ? b - a : a - b));
+  }
+  return descending ? order.reverse() : order;
+}
+
+/** Tokens; for rows that are not counted, what rows of their size have. */
+function lengthOf(table: RowTable): (row: number) => number {
+  let units = 0;
+  let tokens = 0;
+  for (let row = 0; row < table.length; row++) {
+    if (!table.isCounted(row)) continue;
+    units += table.size(row);
+    tokens += table.tokens.get(row);
+  }
+  const tokensPerUnit = units > 0 ? tokens / units : 1;
+  return row => (table.isCounted(row) ? table.tokens.get(row) : table.size(row) * tokensPerUnit);
+}

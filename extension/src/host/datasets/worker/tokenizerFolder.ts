@@ -1,0 +1,41 @@
+// The tokenizer of a model folder from its plain JSON files, as the engine reads them. Called by the dataset worker; kept for
+// as long as the worker lives, since a tokenizer takes longer to build than most datasets to count.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InputError } from '../../../core/inputError.js';
+import { createTokenizer } from '../../../core/text/huggingFaceTokenizer.js';
+import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
+
+const opened = new Map<string, TextTokenizer>();
+
+/** @throws InputError where the folder has no tokenizer that can be used */
+export function tokenizerOfFolder(folder: string): TextTokenizer {
+  let tokenizer = opened.get(folder);
+  if (!tokenizer) {
+    const json = readJson(join(folder, 'tokenizer.json'));
+    if (!json) throw new InputError('there is no tokenizer.json', { where: folder });
+    const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
+    const template = templateFile(folder);
+    tokenizer = createTokenizer({
+      tokenizer: json,
+      config: template === undefined ? config : { ...config, chat_template: template },
+    });
+    opened.set(folder, tokenizer);
+  }
+  return tokenizer;
+}
+
+/** A template in a file of its own goes before the one in tokenizer_config.json. */
+function templateFile(folder: string): unknown {
+  const jinja = join(folder, 'chat_template.jinja');
+  return existsSync(jinja) ? readFileSync(jinja, 'utf8') : readJson(join(folder, 'chat_template.json'))?.chat_template;
+}
+
+function readJson(path: string): Record<string, unknown> | null {
+  if (!existsSync(path)) return null;
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError(`invalid JSON: ${(error as Error).message}`, { where: path });
+  }
+}
