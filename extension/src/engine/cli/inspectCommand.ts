@@ -115,8 +115,14 @@ function describeAdapterText(adapter: AdapterDescription): string {
   const hidden = new Set(['peft_type', 'base_model_name_or_path']);
   const config = Object.entries(adapter.config)
     .filter(([key]) => !hidden.has(key))
-    .map(([key, value]): [string, string] => [key, JSON.stringify(value)]);
+    .map(([key, value]): [string, string] => [key, shortJson(value)]);
   return [adapter.folder, facts(rows), '', facts(config), '', tensorTable(adapter.tensors)].join('\n');
+}
+
+/** "all-linear" is saved as the name of every module. */
+function shortJson(value: unknown): string {
+  if (!Array.isArray(value) || value.length <= 8) return JSON.stringify(value);
+  return `${JSON.stringify(value.slice(0, 2)).slice(0, -1)}, ... ${value.length} in all]`;
 }
 
 function tensorTable(groups: readonly TensorGroup[]): string {

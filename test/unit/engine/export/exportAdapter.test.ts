@@ -1,0 +1,164 @@
+// Exported adapters mean the same as the saved ones: scale · B A of every module, in the other program's arrangement and
+// by its own rule for the scale. (What llama.cpp and mlx-lm do with the files is quoted where it is computed.)
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { InputError } from '../../../../extension/src/core/inputError.js';
+import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
+import { loraFactors } from '../../../../extension/src/engine/export/loraFactors.js';
+import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
+import { openGgufFile } from '../../../../extension/src/engine/files/gguf.js';
+import { ggufTensorName } from '../../../../extension/src/engine/files/ggufNames.js';
+import { rotaryRowsToGguf } from '../../../../extension/src/engine/files/ggufTransforms.js';
+import { openSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
+import type { Architecture } from '../../../../extension/src/engine/models/architecture.js';
+import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
+import { openAdapter, type SavedAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
+
+const fixtures = 'test/fixtures/parity';
+let folder: string;
+let saved: SavedAdapter;
+let architecture: Architecture;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'export-'));
+});
+afterEach(() => {
+  saved.close();
+  rmSync(folder, { recursive: true });
+});
+
+function open(model: string, adapter: string): void {
+  const config = JSON.parse(readFileSync(join(fixtures, model, 'config.json'), 'utf8'));
+  architecture = architectureOf(config, model);
+  saved = openAdapter(join(fixtures, model, adapter), architecture);
+}
+
+/** left [rows, inner] · right [inner, columns] · factor */
+function product(left: Float32Array, right: Float32Array, inner: number, factor: number): Float32Array {
+  const [rows, columns] = [left.length / inner, right.length / inner];
+  const result = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (let i = 0; i < inner; i++) sum += left[row * inner + i]! * right[i * columns + column]!;
+      result[row * columns + column] = sum * factor;
+    }
+  return result;
+}
+
+function expectClose(actual: Float32Array, expected: Float32Array, what: string): void {
+  expect(actual.length, what).toBe(expected.length);
+  const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  expect(largest, what).toBeGreaterThan(0);
+  expected.forEach((value, i) => {
+    if (Math.abs(value - actual[i]!) > 1e-5 * largest) expect.fail(`${what}[${i}]: ${actual[i]} is not ${value}`);
+  });
+}
+
+const adapters: [model: string, adapter: string][] = [
+  ['llama-tied', 'lora-all-linear'],
+  ['llama-untied', 'lora-rslora-patterns'],
+  ['llama-untied', 'lora-lm-head'],
+  ['qwen3', 'lora-rslora-patterns'],
+  ['gpt2', 'lora-default'],
+  ['gpt2', 'lora-rslora-patterns-conv1d'],
+];
+
+describe.each(adapters)('%s, %s', (model, adapter) => {
+  test('gguf: W + alpha / rank · lora_b lora_a, rows as llama.cpp has them', () => {
+    open(model, adapter);
+    const path = join(folder, 'adapter.gguf');
+    writeGgufAdapter(path, saved, architecture);
+    const file = openGgufFile(path);
+    expect(Object.fromEntries(file.metadata)).toMatchObject({
+      'general.architecture': model.split('-')[0],
+      'general.type': 'adapter',
+      'adapter.type': 'lora',
+    });
+    const alpha = file.metadata.get('adapter.lora.alpha') as number;
+    const factors = loraFactors(saved, architecture);
+    expect(file.tensors.size).toBe(2 * factors.length);
+    for (const { module, rank, scale, readA, readB } of factors) {
+      const { name, transform } = ggufTensorName(model.split('-')[0]!, module.name)!;
+      const a = file.tensors.get(`${name}.weight.lora_a`)!;
+      const b = file.tensors.get(`${name}.weight.lora_b`)!;
+      expect([a.shape, b.shape]).toEqual([
+        [rank, module.inFeatures],
+        [module.outFeatures, rank],
+      ]);
+      const delta = product(readB(), readA(), rank, scale);
+      const heads = { rotary_q: architecture.numHeads, rotary_k: architecture.numKeyValueHeads };
+      const expected =
+        transform === 'rotary_q' || transform === 'rotary_k'
+          ? rotaryRowsToGguf(delta, heads[transform], module.inFeatures)
+          : delta;
+      expectClose(product(b.readFloat32(), a.readFloat32(), rank, alpha / rank), expected, name);
+    }
+    file.close();
+  });
+
+  test('mlx: W x + scale · (x lora_a) lora_b', () => {
+    open(model, adapter);
+    const out = join(folder, 'mlx');
+    writeMlxAdapter(out, saved, architecture);
+    const config = JSON.parse(readFileSync(join(out, 'adapter_config.json'), 'utf8'));
+    expect(config).toMatchObject({ fine_tune_type: 'lora', num_layers: architecture.numLayers });
+    const { tensors, close } = openSafetensors(join(out, 'adapters.safetensors'));
+    for (const { module, rank, scale, readA, readB } of loraFactors(saved, architecture)) {
+      const name = module.name.replace('transformer.', 'model.');
+      const a = tensors.get(`${name}.lora_a`)!;
+      const b = tensors.get(`${name}.lora_b`)!;
+      expect([a.shape, b.shape]).toEqual([
+        [module.inFeatures, rank],
+        [rank, module.outFeatures],
+      ]);
+      const turned = product(a.readFloat32(), b.readFloat32(), rank, config.lora_parameters.scale);
+      const delta = product(readB(), readA(), rank, scale);
+      const { inFeatures, outFeatures } = module;
+      const expected = delta.map((_, i) => delta[(i % outFeatures) * inFeatures + Math.floor(i / outFeatures)]!);
+      expectClose(turned, expected, name);
+      expect(config.lora_parameters.keys).toContain(name.replace(/^.*?\.\d+\./, ''));
+    }
+    close();
+  });
+});
+
+test('one alpha / r for all modules stays a plain number in both files', () => {
+  open('llama-tied', 'lora-qv');
+  writeGgufAdapter(join(folder, 'a.gguf'), saved, architecture);
+  const file = openGgufFile(join(folder, 'a.gguf'));
+  expect(file.metadata.get('adapter.lora.alpha')).toBe(saved.config.lora_alpha);
+  file.close();
+  writeMlxAdapter(join(folder, 'mlx'), saved, architecture);
+  const { lora_parameters: parameters } = JSON.parse(readFileSync(join(folder, 'mlx', 'adapter_config.json'), 'utf8'));
+  expect(parameters).toMatchObject({ rank: saved.config.r, scale: saved.config.lora_alpha / saved.config.r });
+});
+
+test.each([
+  ['llama-tied', 'lora-dora', /DoRA/, /tunewright merge/],
+  ['llama-untied', 'lora-save-lm-head', /modules_to_save: lm_head/, /tunewright merge/],
+  ['gpt2', 'lora-bias-all-conv1d', /trained biases/, /tunewright merge/],
+  ['llama-tied', 'lora-lm-head', /tied to the embedding/, /tunewright merge/],
+  ['llama-tied', 'ia3', /IA3 adapter/, /tunewright merge/],
+  ['llama-tied', 'prompt', /PROMPT_TUNING adapter/, /can’t be merged either/],
+])('%s, %s is refused, and why', (model, adapter, message, hint) => {
+  open(model, adapter);
+  for (const write of [writeGgufAdapter, writeMlxAdapter]) {
+    const attempt = () => write(join(folder, 'out'), saved, architecture);
+    expect(attempt).toThrow(InputError);
+    expect(attempt).toThrow(message);
+    try {
+      attempt();
+    } catch (error) {
+      expect((error as InputError).hint).toMatch(hint);
+    }
+  }
+});
+
+test('mlx: a folder that holds something is left alone', () => {
+  open('llama-tied', 'lora-qv');
+  writeFileSync(join(folder, 'mine.txt'), 'x');
+  expect(() => writeMlxAdapter(folder, saved, architecture)).toThrow(/not empty/);
+});
