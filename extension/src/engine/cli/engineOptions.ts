@@ -25,6 +25,12 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
+export function positiveNumber(text: string): number {
+  const value = wholeNumber(text);
+  if (value === 0) throw new InvalidArgumentError('1 or more is needed');
+  return value;
+}
+
 export function finiteNumber(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');

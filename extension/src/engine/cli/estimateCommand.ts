@@ -6,13 +6,13 @@ import { availableMemoryBytes } from '../backend/processMemory.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
-import { resolveModel } from '../hub/resolveModel.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { targetedLinears } from '../peft/targets.js';
+import { findModelFiles } from '../run/openModel.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
-import { wholeNumber } from './engineOptions.js';
+import { positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
 import { bytes, count, percent } from '../../core/units.js';
@@ -29,7 +29,7 @@ export function registerEstimateCommand(program: Command): void {
     .description('trainable parameters and memory of a run, and of every other method on the same model')
     .argument('<run.json>', 'run file')
     .option('--matrix <name>', 'the worked example for this matrix of the model, or for sizes such as 512x64')
-    .option('--rank <r>', 'its rank (default: the run’s, else 8)', wholeNumber)
+    .option('--rank <r>', 'its rank (default: the run’s, else 8)', positiveNumber)
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -43,11 +43,7 @@ Memory is that of one training step at its peak, in float32, beside what Node an
 async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const progress = progressDisplay();
   const parsed = readRunFile(runFile);
-  const files = await resolveModel(parsed.config.model, {
-    baseDir: parsed.resolvePath('.'),
-    allowDownload: true,
-    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
-  });
+  const files = await findModelFiles(parsed.config.model, parsed.resolvePath('.'), progress);
   progress.finish();
   const architecture = architectureOfFiles(files);
   files.close();

@@ -5,10 +5,10 @@ import { Option, type Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { writeGgufAdapter } from '../export/ggufAdapter.js';
 import { writeMlxAdapter } from '../export/mlxAdapter.js';
-import { resolveModel } from '../hub/resolveModel.js';
+import { readAdapterFolder } from '../inspect/inspectAdapter.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter } from '../peft/adapterFiles.js';
-import { readAdapterFolder } from '../inspect/inspectAdapter.js';
+import { findModelFiles } from '../run/openModel.js';
 import { progressDisplay } from './progressDisplay.js';
 
 interface ExportFlags {
@@ -48,11 +48,7 @@ async function run(flags: ExportFlags): Promise<void> {
   if (flags.to === 'gguf' && existsSync(out) && statSync(out).isDirectory())
     throw new InputError('this is a folder', { where: out, hint: 'Name a file, such as adapter.gguf.' });
   const progress = progressDisplay();
-  const files = await resolveModel(flags.model ?? baseOf(flags.adapter), {
-    baseDir: '.',
-    allowDownload: true,
-    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
-  });
+  const files = await findModelFiles(flags.model ?? baseOf(flags.adapter), '.', progress);
   progress.finish();
   const architecture = architectureOfFiles(files);
   const saved = openAdapter(flags.adapter, architecture);

@@ -1,16 +1,15 @@
 // `tunewright inspect`: what a model, an adapter or a dataset is, before anything is done with it. Which of them it is
 // shows in the path; what it prints is all it adds to inspect/.
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 import { rowFileExtensions } from '../data/readRows.js';
-import { resolveModel } from '../hub/resolveModel.js';
 import type { TensorGroup } from '../inspect/collapse.js';
 import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../inspect/inspectAdapter.js';
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
 import { inspectModel, type ModelDescription } from '../inspect/inspectModel.js';
-import { openModelFiles } from '../run/openModel.js';
-import { wholeNumber } from './engineOptions.js';
+import { findModelFiles, openModelFiles } from '../run/openModel.js';
+import { positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { facts, table } from './table.js';
 import { bytes, count, percent } from '../../core/units.js';
@@ -30,8 +29,12 @@ export function registerInspectCommand(program: Command): void {
     .argument('<what>', `model (folder, .gguf, hub id), adapter folder, or dataset (${rowFileExtensions.join(', ')})`)
     .option('--model <model>', 'dataset: the model whose tokens are counted', 'embedded:tiny')
     .option('--format <name>', 'dataset: format of the rows', 'auto')
-    .option('--max-length <tokens>', 'dataset: tell the rows that are longer', wholeNumber)
-    .option('--train-on <what>', 'dataset: completions or all', 'completions')
+    .option('--max-length <tokens>', 'dataset: tell the rows that are longer', positiveNumber)
+    .addOption(
+      new Option('--train-on <what>', 'dataset: which tokens are learnt')
+        .choices(['completions', 'all'])
+        .default('completions'),
+    )
     .option('--json', 'print one JSON object')
     .action(inspect);
 }
@@ -43,11 +46,7 @@ async function inspect(what: string, flags: InspectFlags): Promise<void> {
     return print(await dataset(what, flags), describeDatasetText);
   if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);
   const progress = progressDisplay();
-  const files = await resolveModel(what, {
-    baseDir: '.',
-    allowDownload: true,
-    onProgress: ({ file, bytes, totalBytes }) => progress.progress('download', bytes, totalBytes, file),
-  });
+  const files = await findModelFiles(what, '.', progress);
   progress.finish();
   try {
     print(inspectModel(files), describeModelText);

@@ -4,9 +4,11 @@ import { resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
+import { openBackend } from '../backend/openBackend.js';
+import { architectureOfFiles, loadModel } from '../models/loadModel.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
-import { openModel, openModelFiles } from '../run/openModel.js';
+import { findModelFiles } from '../run/openModel.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 
@@ -34,11 +36,15 @@ async function merge(flags: MergeFlags): Promise<void> {
   if (existsSync(out) && readdirSync(out).length > 0)
     throw new InputError('the folder is not empty', { where: out, hint: 'Name a new folder with --out.' });
   const progress = progressDisplay();
-  const onDisk = await openModelFiles(flags.model, '.', progress);
-  const saved = openAdapter(flags.adapter, onDisk.architecture);
+  const files = await findModelFiles(flags.model, '.', progress);
+  const saved = openAdapter(flags.adapter, architectureOfFiles(files));
   checkMergeable(saved);
 
-  const { model, files } = await openModel(onDisk, engineOf(flags), progress);
+  await openBackend({ ...engineOf(flags), onWarning: progress.warn });
+  const model = loadModel(files, {
+    onProgress: (done, total) => progress.progress('load', done, total, files.reference),
+    onWarning: progress.warn,
+  });
   const adapter = loadAdapter(saved, model);
   const merged = adapter.merge()!;
   progress.finish();

@@ -11,7 +11,7 @@ import { trainingStep } from '../training/trainingStep.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 
 export interface StepTrace {
-  /** Bytes of base and added parameters; what training replaces counts once. */
+  /** Bytes of base and added parameters and what the model holds beside them; what training replaces counts once. */
   weights: number;
   /** Bytes that the forward pass leaves for the backward pass. */
   activations: number;

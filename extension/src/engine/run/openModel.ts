@@ -20,13 +20,18 @@ export interface ModelOnDisk {
   tokenizer: TextTokenizer;
 }
 
-/** @throws InputError where the model isn't found or can't be used */
-export async function openModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelOnDisk> {
-  const files = await resolveModel(reference, {
+/** The model's files alone, downloaded where they aren't on the machine. @throws InputError where there is none */
+export function findModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelFiles> {
+  return resolveModel(reference, {
     baseDir,
     allowDownload: true,
     onProgress: ({ file, bytes, totalBytes }) => reporter.progress('download', bytes, totalBytes, file),
   });
+}
+
+/** @throws InputError where the model isn't found or can't be used */
+export async function openModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelOnDisk> {
+  const files = await findModelFiles(reference, baseDir, reporter);
   const architecture = architectureOfFiles(files);
   if (!files.tokenizer)
     throw new InputError('the model has no tokenizer.json', {
