@@ -24,6 +24,7 @@ import { viewOfRows } from './rowView.js';
 import type {
   DatasetSummary,
   ListedRow,
+  ProblemRow,
   ReadingSettings,
   RowDetail,
   RowSummary,
@@ -257,18 +258,31 @@ export class AnalysedDataset {
   }
 
   /** Rows in file order, when the analysis has ended. */
-  async rows(onlyProblems: boolean, limit: number): Promise<RowSummary[]> {
+  async rows(limit: number): Promise<RowSummary[]> {
+    await this.settled();
+    return Array.from({ length: Math.min(limit, this.table.length) }, (_, row) => this.summaryOf(row));
+  }
+
+  async problems(limit: number): Promise<ProblemRow[]> {
+    await this.settled();
+    const { table } = this;
+    const found: ProblemRow[] = [];
+    for (let row = 0; row < table.length && found.length < limit; row++) {
+      if (!table.hasProblem(row)) continue;
+      const detail = await this.detail(row);
+      if (detail) found.push({ ...this.summaryOf(row), findings: detail.findings });
+      await turn();
+    }
+    return found;
+  }
+
+  /** The analysis has ended, and none was begun meanwhile. */
+  private async settled(): Promise<void> {
     let work: Promise<void>;
     do {
       work = this.work;
       await work;
     } while (work !== this.work);
-    const { table } = this;
-    const rows: RowSummary[] = [];
-    for (let row = 0; row < table.length && rows.length < limit; row++) {
-      if (!onlyProblems || table.hasProblem(row)) rows.push(this.summaryOf(row));
-    }
-    return rows;
   }
 
   private summaryOf(row: number): RowSummary {

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { parentPort } from 'node:worker_threads';
 import { InputError } from '../../../core/inputError.js';
 import { AnalysedDataset } from './analysedDataset.js';
+import { hashOf } from './fileHash.js';
 import { fileTypeOf } from './fileTypes.js';
 import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
 
@@ -26,7 +27,8 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
     dataset.start(source, settings);
   },
   update: ({ dataset, source, settings }) => datasetOf(dataset).start(source, settings),
-  rows: ({ dataset, onlyProblems, limit }) => datasetOf(dataset).rows(onlyProblems, limit),
+  rows: ({ dataset, limit }) => datasetOf(dataset).rows(limit),
+  problems: ({ dataset, limit }) => datasetOf(dataset).problems(limit),
   row: ({ dataset, row }) => datasetOf(dataset).detail(row),
   view: ({ dataset, view }) => datasetOf(dataset).setView(view),
   list: ({ dataset, from, to }) => datasetOf(dataset).list(from, to),
@@ -37,6 +39,7 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
     datasets.delete(id);
     await dataset?.close();
   },
+  hash: ({ path }) => hashOf(path),
 };
 
 port.on('message', async ({ id, name, params }: ToWorker) => {

@@ -85,11 +85,16 @@ export interface ListedRow extends RowSummary {
   excerpt: string;
 }
 
-export interface RowDetail extends RowSummary {
+/** A problem in words; where another row is meant, `related` is its line (and its file, if it is another one). */
+export type Finding = RowProblem & { related?: { line: number; path?: string } };
+
+export interface ProblemRow extends RowSummary {
+  findings: Finding[];
+}
+
+export interface RowDetail extends ProblemRow {
   /** The row as it stands in the file. */
   text: string;
-  /** With their words; where another row is meant, its number is `related`. */
-  findings: (RowProblem & { related?: { line: number; path?: string } })[];
   /** Who says what, for the rendered view; empty where the row is no conversation. */
   turns: { role: string; content: string; trained: boolean }[];
   runs: LabelledRun[];
@@ -101,7 +106,9 @@ export interface WorkerRequests {
   /** The same dataset again, after an edit: what has not changed is not looked at again. */
   update: { params: { dataset: number; source: SourceDescription; settings: ReadingSettings }; result: void };
   /** Waits until the analysis is at its end; rows in file order. */
-  rows: { params: { dataset: number; onlyProblems: boolean; limit: number }; result: RowSummary[] };
+  rows: { params: { dataset: number; limit: number }; result: RowSummary[] };
+  /** The same for rows with problems, told in words. */
+  problems: { params: { dataset: number; limit: number }; result: ProblemRow[] };
   row: { params: { dataset: number; row: number }; result: RowDetail | null };
   /** Makes the view the current one. */
   view: { params: { dataset: number; view: RowView }; result: { rows: number } };
@@ -112,6 +119,8 @@ export interface WorkerRequests {
   /** Stops indexing and counting; what is known stays. */
   stop: { params: { dataset: number }; result: void };
   close: { params: { dataset: number }; result: void };
+  /** SHA-256 of a file, as the engine writes it into `started` and checkpoints; null where it can't be read. */
+  hash: { params: { path: string }; result: string | null };
 }
 
 export type RequestName = keyof WorkerRequests;

@@ -1,0 +1,83 @@
+// Edits that mend a dataset, as text edits: rows taken out, broken JSON written anew, a role set right. Pure; called by the
+// host's quick fixes with the rows' places from the dataset worker.
+import { modify, parse, parseTree, findNodeAtLocation, type JSONPath } from 'jsonc-parser';
+import { findRoleFault, type RoleFault } from './roleOrder.js';
+import { isObject } from './formats/rowFields.js';
+
+export interface TextEdit {
+  start: number;
+  end: number;
+  text: string;
+}
+
+interface Place {
+  start: number;
+  end: number;
+}
+
+/**
+ * Takes rows out together with what stands between them and the next: the line break, the comma of a JSON list.
+ * @param rows every row of the text, in order
+ * @param removed numbers of the rows to take out
+ */
+export function removeRows(rows: readonly Place[], removed: ReadonlySet<number>): TextEdit[] {
+  const edits: TextEdit[] = [];
+  for (let first = 0; first < rows.length; first++) {
+    if (!removed.has(first)) continue;
+    let last = first;
+    while (removed.has(last + 1)) last++;
+    const next = rows[last + 1];
+    const before = rows[first - 1];
+    if (next) edits.push({ start: rows[first].start, end: next.start, text: '' });
+    else edits.push({ start: before?.end ?? rows[first].start, end: rows[last].end, text: '' });
+    first = last;
+  }
+  return edits;
+}
+
+export interface RowRepair {
+  title: string;
+  /** Within the row's text. */
+  edits: TextEdit[];
+}
+
+/** JSON that a lenient reader understands (a trailing comma, a comment, a brace that is missing), as strict JSON. */
+export function repairJson(text: string): RowRepair | null {
+  const value: unknown = parse(text, [], { allowTrailingComma: true });
+  if (!isObject(value) || Object.keys(value).length === 0) return null;
+  return { title: 'Repair the JSON of this row', edits: [{ start: 0, end: text.length, text: JSON.stringify(value) }] };
+}
+
+/** What can be done about the turn that is out of order. */
+export function repairRoles(text: string): RowRepair[] {
+  const fault = roleFaultOf(text);
+  if (!fault) return [];
+  const { path, key, found, expected } = fault;
+  const repairs: RowRepair[] = [];
+  if (expected !== null && expected !== found) {
+    repairs.push({ title: `Change ${key} to "${expected}"`, edits: edit(text, [...path, key], expected) });
+  }
+  repairs.push({ title: `Remove message ${path[1] + 1}`, edits: edit(text, path, undefined) });
+  return repairs;
+}
+
+/** Where the role stands that is out of order, in the row's text. */
+export function placeOfRoleFault(text: string): Place | null {
+  const fault = roleFaultOf(text);
+  const tree = fault && parseTree(text);
+  const node = tree && findNodeAtLocation(tree, [...fault.path, fault.key]);
+  return node ? { start: node.offset, end: node.offset + node.length } : null;
+}
+
+function roleFaultOf(text: string): RoleFault | null {
+  const row: unknown = parse(text);
+  return isObject(row) ? findRoleFault(row) : null;
+}
+
+function edit(text: string, path: JSONPath, value: unknown): TextEdit[] {
+  return modify(text, path, value, {}).map(({ offset, length, content }) => ({
+    start: offset,
+    end: offset + length,
+    text: content,
+  }));
+}

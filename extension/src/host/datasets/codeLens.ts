@@ -1,0 +1,57 @@
+// The line above a dataset's first row: what it is, how much of it is learnt, what is wrong with it, what can be done with it.
+import * as vscode from 'vscode';
+import { count, percent } from '../../core/units.js';
+import { datasetSelector, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
+import type { OutdatedRuns } from './outdatedRuns.js';
+
+export function registerCodeLens(datasets: DocumentDatasets, outdated: OutdatedRuns): vscode.Disposable {
+  const changed = new vscode.EventEmitter<void>();
+  const provider: vscode.CodeLensProvider = {
+    onDidChangeCodeLenses: changed.event,
+    provideCodeLenses({ uri }) {
+      const wanted = vscode.workspace.getConfiguration('tunewright', uri).get('preview.codeLens', true);
+      const dataset = datasets.get(uri);
+      return wanted && dataset ? lenses(dataset, outdated.trainedOnOlder(uri.fsPath).length) : [];
+    },
+  };
+  return vscode.Disposable.from(
+    changed,
+    datasets.onDidChange(() => changed.fire()),
+    outdated.onDidChange(() => changed.fire()),
+    vscode.languages.registerCodeLensProvider(datasetSelector, provider),
+  );
+}
+
+function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number): vscode.CodeLens[] {
+  const lens = (title: string, command: string, tooltip: string, args: unknown[] = [uri]) =>
+    new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, tooltip, arguments: args });
+  const { format, rows, tokens, labelShare, phase, share, exact } = summary;
+  const busy = phase !== 'ready' && phase !== 'failed' && phase !== 'stopped';
+  const about = exact || busy ? '' : '≈';
+  const facts = [format?.title, plural(rows, 'row')];
+  if (!busy) facts.push(`${about}${plural(tokens, 'token')}`, `${percent(labelShare)} learnt`);
+  const { runFile, model, missingModel } = reading;
+  const source = runFile ? `as ${runFile.name} reads it` : `max_length ${summary.maxLength}`;
+  const counted = missingModel ? `${model} (the tokenizer of ${missingModel} is not on this machine)` : model;
+  const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
+  const shown = [
+    lens(`$(database) ${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokens of ${counted}`),
+  ];
+  if (busy) shown.push(lens(`$(loading~spin) ${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
+  else if (found > 0)
+    shown.push(lens(`$(warning) ${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show them', []));
+  else shown.push(lens('$(check) No problems', '', 'Every row can be trained on', []));
+  if (outdatedRuns > 0) {
+    const title = `$(history) ${plural(outdatedRuns, 'run')} trained on older rows`;
+    shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since; show the runs', []));
+  }
+  shown.push(lens('$(play) Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
+  shown.push(
+    lens('$(open-preview) Open Preview', 'tunewright.previewDataset', 'Table, search, lengths, rendered rows'),
+  );
+  return shown;
+}
+
+function plural(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+}

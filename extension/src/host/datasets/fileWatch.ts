@@ -1,0 +1,72 @@
+// Watches single files by chokidar, wherever they stand: one watcher for all, told apart by path. Editors that write a new file
+// and rename it over the old one count as a change; a deleted file that comes back, too. Used by the preview and by the marks
+// of outdated runs.
+import { watch, type FSWatcher } from 'chokidar';
+import { resolve } from 'node:path';
+
+export type FileEvent = 'changed' | 'deleted';
+
+/** A delete that a new file follows within this time was a rename over it. */
+const replaceMs = 250;
+
+export class FileWatch {
+  private watcher: FSWatcher | null = null;
+  private readonly listeners = new Map<string, Set<(event: FileEvent) => void>>();
+  private readonly gone = new Map<string, NodeJS.Timeout>();
+
+  /** @returns stops watching */
+  add(file: string, listener: (event: FileEvent) => void): () => void {
+    const path = resolve(file);
+    const listeners = this.listeners.get(path) ?? new Set();
+    this.listeners.set(path, listeners);
+    listeners.add(listener);
+    if (listeners.size === 1) this.open().add(path);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size > 0 || this.listeners.get(path) !== listeners) return;
+      this.listeners.delete(path);
+      this.watcher?.unwatch(path);
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const timer of this.gone.values()) clearTimeout(timer);
+    this.listeners.clear();
+    await this.watcher?.close();
+    this.watcher = null;
+  }
+
+  private open(): FSWatcher {
+    this.watcher ??= watch([], {
+      ignoreInitial: true,
+      // A file that is still being written is told about once it rests.
+      awaitWriteFinish: { stabilityThreshold: 150, pollInterval: 50 },
+    })
+      .on('change', path => this.changed(path))
+      .on('add', path => this.changed(path))
+      .on('unlink', path => this.unlinked(path));
+    return this.watcher;
+  }
+
+  private changed(path: string): void {
+    clearTimeout(this.gone.get(path));
+    this.gone.delete(path);
+    this.tell(path, 'changed');
+  }
+
+  private unlinked(path: string): void {
+    clearTimeout(this.gone.get(path));
+    const timer = setTimeout(() => {
+      this.gone.delete(path);
+      this.tell(path, 'deleted');
+      // chokidar lets go of a path that is gone; this one may come back.
+      if (this.listeners.has(path)) this.watcher?.add(path);
+    }, replaceMs);
+    this.gone.set(path, timer);
+    this.watcher?.add(path);
+  }
+
+  private tell(path: string, event: FileEvent): void {
+    for (const listener of this.listeners.get(path) ?? []) listener(event);
+  }
+}

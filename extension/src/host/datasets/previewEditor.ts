@@ -1,0 +1,102 @@
+// The custom editor "Dataset Preview": gives each file that is opened with it a session and a page. Parquet files, which no text
+// editor shows, open in it by themselves.
+import { randomBytes } from 'node:crypto';
+import * as vscode from 'vscode';
+import { WebviewChannel } from '../../protocol/webviewChannel.js';
+import type { HostServices } from '../services.js';
+import { webviewHtml } from '../webviews/webviewHtml.js';
+import type { DatasetWorkerClient } from './datasetWorkerClient.js';
+import type { FileWatch } from './fileWatch.js';
+import type { OutdatedRuns } from './outdatedRuns.js';
+import { PreviewSession } from './previewSession.js';
+import type { Reading, ReadingSettingsSource } from './readingSettings.js';
+import { fileTypeOf } from './worker/fileTypes.js';
+
+export const previewViewType = 'tunewright.datasetPreview';
+/** The same editor under another name: one name has one priority for all its patterns. */
+const parquetViewType = 'tunewright.parquetPreview';
+
+export interface PreviewParts {
+  services: HostServices;
+  worker: DatasetWorkerClient;
+  settings: ReadingSettingsSource;
+  files: FileWatch;
+  outdated: OutdatedRuns;
+  /** Something that the reading of rows goes by has changed. */
+  onDidChangeReading: vscode.Event<void>;
+}
+
+export function registerPreviewEditor(parts: PreviewParts): vscode.Disposable {
+  const provider: vscode.CustomReadonlyEditorProvider = {
+    openCustomDocument: uri => ({ uri, dispose: () => {} }),
+    resolveCustomEditor: ({ uri }, panel) => open(uri, panel, parts),
+  };
+  return vscode.Disposable.from(
+    ...[previewViewType, parquetViewType].map(viewType =>
+      vscode.window.registerCustomEditorProvider(viewType, provider, { supportsMultipleEditorsPerDocument: true }),
+    ),
+  );
+}
+
+function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, parts: PreviewParts): void {
+  const { services, worker, settings, files, outdated } = parts;
+  const folder = vscode.Uri.joinPath(services.context.extensionUri, 'dist', 'webview');
+  const address = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
+  const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
+  const fileType = fileTypeOf(uri.fsPath);
+  if (!fileType) throw new Error(`${uri.fsPath} is no dataset file`);
+  webview.options = { enableScripts: true, localResourceRoots: [folder] };
+  const channel = new WebviewChannel(
+    {
+      post: message => void webview.postMessage(message),
+      listen: listener => {
+        const subscription = webview.onDidReceiveMessage(listener);
+        return () => subscription.dispose();
+      },
+    },
+    fault,
+  );
+  const session = new PreviewSession({
+    path: uri.fsPath,
+    fileType,
+    channel,
+    worker,
+    reading: async () => {
+      const reading = await settings.of(uri);
+      return { settings: reading.settings, readBy: describeReading(reading) };
+    },
+    watch: listener => files.add(uri.fsPath, listener),
+    outdatedRuns: () => outdated.trainedOnOlder(uri.fsPath).length,
+    fineTune: () => void vscode.commands.executeCommand('tunewright.fineTuneWithDataset', uri),
+    reveal: line => void revealLine(uri, line),
+    onFault: error => fault(error.message),
+  });
+  const subscriptions = [
+    parts.onDidChangeReading(() => session.reload()),
+    outdated.onDidChange(() => session.refresh()),
+    onDidDispose(() => {
+      session.dispose();
+      vscode.Disposable.from(...subscriptions).dispose();
+    }),
+  ];
+  webview.html = webviewHtml({
+    title: 'Dataset Preview',
+    cspSource: webview.cspSource,
+    nonce: randomBytes(16).toString('hex'),
+    script: address('datasetPreview.js'),
+    styles: [address('codicon.css'), address('datasetPreview.css')],
+  });
+}
+
+function describeReading({ runFile, model, missingModel, settings }: Reading): string {
+  const by = runFile ? `as ${runFile.name} reads it` : `max_length ${settings.maxLength} (settings)`;
+  return missingModel
+    ? `${by}; counted with ${model}: the tokenizer of ${missingModel} is not here`
+    : `${by}; ${model}`;
+}
+
+async function revealLine(uri: vscode.Uri, line: number): Promise<void> {
+  const position = new vscode.Position(line - 1, 0);
+  const selection = new vscode.Range(position, position);
+  await vscode.commands.executeCommand('vscode.openWith', uri, 'default', { selection, preview: true });
+}

@@ -1,0 +1,88 @@
+// Builds the dataset part of the extension: the worker and what reads from it. Called once by extension.ts.
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { HostServices } from '../services.js';
+import { registerCodeLens } from './codeLens.js';
+import { DatasetWorkerClient } from './datasetWorkerClient.js';
+import { registerDiagnostics } from './diagnostics.js';
+import { DocumentDatasets } from './documentDatasets.js';
+import { FileWatch } from './fileWatch.js';
+import { registerHover } from './hover.js';
+import { registerLengthDecorations } from './lengthDecorations.js';
+import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
+import { previewViewType, registerPreviewEditor } from './previewEditor.js';
+import { registerQuickFixes } from './quickFixes.js';
+import { ReadingSettingsSource } from './readingSettings.js';
+import { RunFileReferences } from './runFileReferences.js';
+import { fileTypeOf } from './worker/fileTypes.js';
+
+export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
+  const { context, output, runs } = services;
+  const script = join(context.extensionPath, 'dist', 'datasetWorker.cjs');
+  const worker = new DatasetWorkerClient(script, error => output.error(error));
+  const files = new FileWatch();
+  const references = new RunFileReferences();
+  const settings = new ReadingSettingsSource(references, context.extensionPath);
+  const datasets = new DocumentDatasets(worker, settings, output);
+  const outdated = new OutdatedRunMarks(runs, worker, files);
+  const readingChanged = new vscode.EventEmitter<void>();
+
+  const parts = vscode.Disposable.from(
+    references.onDidChange(() => {
+      datasets.refreshAll();
+      readingChanged.fire();
+    }),
+    vscode.workspace.onDidChangeConfiguration(event => {
+      if (event.affectsConfiguration('tunewright.previewModel') || event.affectsConfiguration('tunewright.preview'))
+        readingChanged.fire();
+    }),
+    registerCodeLens(datasets, outdated),
+    registerHover(datasets),
+    registerLengthDecorations(datasets),
+    registerDiagnostics(datasets),
+    registerQuickFixes(datasets),
+    registerPreviewEditor({ services, worker, settings, files, outdated, onDidChangeReading: readingChanged.event }),
+    registerCommands(),
+    registerContextKey(datasets),
+    { dispose: () => void files.close() },
+    ...[readingChanged, outdated, datasets, references, worker],
+  );
+  return { outdated, dispose: () => parts.dispose() };
+}
+
+function registerCommands(): vscode.Disposable {
+  const { registerCommand } = vscode.commands;
+  return vscode.Disposable.from(
+    registerCommand('tunewright.previewDataset', async (target?: vscode.Uri) => {
+      const uri = target ?? activeDataset() ?? (await askForDataset());
+      if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, previewViewType);
+    }),
+    // Behind a quick fix only, so it is not in the palette.
+    registerCommand('tunewright.raisePreviewMaxLength', (uri: vscode.Uri, tokens: number) =>
+      vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens),
+    ),
+  );
+}
+
+function activeDataset(): vscode.Uri | null {
+  const uri = vscode.window.activeTextEditor?.document.uri;
+  return uri?.scheme === 'file' && fileTypeOf(uri.fsPath) ? uri : null;
+}
+
+async function askForDataset(): Promise<vscode.Uri | null> {
+  const filters = { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'parquet'] };
+  const chosen = await vscode.window.showOpenDialog({ title: 'Preview Dataset', openLabel: 'Preview', filters });
+  return chosen?.[0] ?? null;
+}
+
+/** `tunewright.isDataset`: the active editor holds rows that can be trained on. */
+function registerContextKey(datasets: DocumentDatasets): vscode.Disposable {
+  let last: boolean | undefined;
+  const set = () => {
+    const uri = vscode.window.activeTextEditor?.document.uri;
+    const isDataset = uri !== undefined && datasets.get(uri) !== null;
+    if (isDataset !== last) void vscode.commands.executeCommand('setContext', 'tunewright.isDataset', isDataset);
+    last = isDataset;
+  };
+  return vscode.Disposable.from(datasets.onDidChange(set), vscode.window.onDidChangeActiveTextEditor(set));
+}

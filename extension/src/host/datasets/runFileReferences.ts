@@ -1,0 +1,76 @@
+// Which run files of the workspace train on a dataset, so that the preview reads its rows as the run would. Called by
+// readingSettings.ts and the quick fixes; reads *.tune.json only and tells when they change.
+import { dirname, resolve } from 'node:path';
+import * as vscode from 'vscode';
+import { z } from 'zod';
+import { datasetConfigSchema } from '../../protocol/runConfig.js';
+
+/** As much of a run file as the preview needs: one with a fault elsewhere still says how it reads its rows. */
+const referringSchema = z.looseObject({ name: z.string().optional(), model: z.string(), dataset: datasetConfigSchema });
+
+export interface RunFileReference {
+  uri: vscode.Uri;
+  /** What the run is called. */
+  name: string;
+  model: string;
+  dataset: z.infer<typeof datasetConfigSchema>;
+  /** Absolute paths. */
+  train: string;
+  validation: string | null;
+}
+
+export class RunFileReferences implements vscode.Disposable {
+  private references: RunFileReference[] = [];
+  private readonly changed = new vscode.EventEmitter<void>();
+  private readonly watcher = vscode.workspace.createFileSystemWatcher('**/*.tune.json');
+  private readonly ready: Promise<void>;
+  private scanning: Promise<void> = Promise.resolve();
+  readonly onDidChange = this.changed.event;
+
+  constructor() {
+    this.ready = this.scan();
+    const again = () => (this.scanning = this.scanning.then(() => this.scan()));
+    this.watcher.onDidChange(again);
+    this.watcher.onDidCreate(again);
+    this.watcher.onDidDelete(again);
+  }
+
+  /** The run file that reads this file, one that trains on it before one that validates with it. */
+  async referringTo(path: string): Promise<RunFileReference | null> {
+    await this.ready;
+    const { references } = this;
+    return references.find(({ train }) => train === path) ?? references.find(r => r.validation === path) ?? null;
+  }
+
+  dispose(): void {
+    this.watcher.dispose();
+    this.changed.dispose();
+  }
+
+  private async scan(): Promise<void> {
+    const found = await vscode.workspace.findFiles('**/*.tune.json', '**/node_modules/**', 500);
+    const read = await Promise.all(found.sort((a, b) => (a.fsPath < b.fsPath ? -1 : 1)).map(readReference));
+    this.references = read.filter(reference => reference !== null);
+    this.changed.fire();
+  }
+}
+
+async function readReference(uri: vscode.Uri): Promise<RunFileReference | null> {
+  try {
+    const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+    const { name, model, dataset } = referringSchema.parse(JSON.parse(text));
+    const folder = dirname(uri.fsPath);
+    const { train, validation } = dataset;
+    return {
+      uri,
+      name: name ?? 'run',
+      model,
+      dataset,
+      train: resolve(folder, train),
+      validation: typeof validation === 'string' ? resolve(folder, validation) : null,
+    };
+  } catch {
+    // The run file's own diagnostics tell what is wrong with it.
+    return null;
+  }
+}

@@ -1,0 +1,26 @@
+// Where the tokenizer of a model stands, by what a user writes as `model`: the embedded one, a folder, a model in the Hugging
+// Face cache. Called by readingSettings.ts. Downloads nothing; the engine has the whole of these rules.
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** The folder that holds tokenizer.json, or null where it isn't on this machine as a plain file (such as within GGUF). */
+export function tokenizerFolder(model: string, baseFolder: string, extensionFolder: string): string | null {
+  const folder = model.startsWith('embedded:')
+    ? join(extensionFolder, 'media', 'models', model.slice('embedded:'.length))
+    : resolve(baseFolder, model.replace(/^~(?=[\\/])/, homedir()));
+  if (existsSync(join(folder, 'tokenizer.json'))) return folder;
+  return /^[\w.-]+\/[\w.-]+$/.test(model) ? cachedSnapshot(model) : null;
+}
+
+function cachedSnapshot(id: string): string | null {
+  const home = process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
+  const store = join(process.env.HF_HUB_CACHE ?? join(home, 'hub'), `models--${id.replace('/', '--')}`);
+  try {
+    const revision = readFileSync(join(store, 'refs', 'main'), 'utf8').trim();
+    const folder = join(store, 'snapshots', revision);
+    return existsSync(join(folder, 'tokenizer.json')) ? folder : null;
+  } catch {
+    return null;
+  }
+}

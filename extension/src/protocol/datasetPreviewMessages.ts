@@ -1,0 +1,86 @@
+// Messages between the Dataset Preview (webview/src/datasetPreview) and its provider (host/datasets/previewEditor.ts). The
+// summary is "latest wins" and always whole; rows are fetched as they scroll into view.
+import { z } from 'zod';
+import { nothing, notificationType, requestType } from './webviewChannel.js';
+
+const row = z.int().nonnegative();
+
+export const previewSummarySchema = z.object({
+  file: z.string().describe('Name of the file, for the heading'),
+  /** Rises when the file was read anew: what was fetched before is another content. */
+  generation: z.int(),
+  phase: z.enum(['indexing', 'analysing', 'comparing', 'ready', 'stopped', 'failed', 'deleted']),
+  share: z.number(),
+  error: z.string().nullable(),
+  format: z.object({ name: z.string(), title: z.string() }).nullable(),
+  rows: z.int(),
+  countedRows: z.int(),
+  exact: z.boolean().describe('Every row is counted; else tokens and labelShare are estimates'),
+  tokens: z.number(),
+  labelShare: z.number(),
+  longest: z.int(),
+  median: z.int(),
+  maxLength: z.int(),
+  problems: z.record(z.string(), z.int()).describe('Rows by code of the problem, worst first'),
+  histogram: z.array(z.object({ from: z.int(), to: z.int(), rows: z.int() })),
+  /** What the reading goes by: a run file or the settings, and whose tokenizer counts. */
+  readBy: z.string(),
+  outdatedRuns: z.int(),
+});
+export type PreviewSummary = z.infer<typeof previewSummarySchema>;
+
+export const previewRowSchema = z.object({
+  row,
+  line: z.int(),
+  tokens: z.int().nullable(),
+  labelTokens: z.int().nullable(),
+  problems: z.array(z.string()),
+  excerpt: z.string(),
+});
+export type PreviewRow = z.infer<typeof previewRowSchema>;
+
+export const previewDetailSchema = z.object({
+  row,
+  line: z.int(),
+  tokens: z.int().nullable(),
+  labelTokens: z.int().nullable(),
+  text: z.string(),
+  findings: z.array(z.object({ code: z.string(), message: z.string(), hint: z.string().optional() })),
+  turns: z.array(z.object({ role: z.string(), content: z.string(), trained: z.boolean() })),
+  runs: z.array(z.object({ text: z.string(), kind: z.enum(['trained', 'masked', 'cut']), tokens: z.int() })),
+});
+export type PreviewDetail = z.infer<typeof previewDetailSchema>;
+
+export const previewViewSchema = z.object({
+  sort: z.enum(['position', 'length', 'problem']),
+  descending: z.boolean(),
+  search: z.string(),
+  problem: z.string().nullable().describe('Code of a problem, or "any"'),
+});
+export type PreviewView = z.infer<typeof previewViewSchema>;
+
+/** Webview to host: what is known; asked once when the view opens. */
+export const openPreview = requestType('datasetPreview/open', nothing, previewSummarySchema);
+
+/** Host to webview: something changed. */
+export const previewChanged = notificationType('datasetPreview/changed', previewSummarySchema);
+
+/** Webview to host: which rows the table shows, in which order. The answer is how many. */
+export const setPreviewView = requestType('datasetPreview/view', previewViewSchema, z.object({ rows: z.int() }));
+
+/** Webview to host: rows of the current view. */
+export const listPreviewRows = requestType(
+  'datasetPreview/list',
+  z.object({ from: row, to: row }),
+  z.array(previewRowSchema),
+);
+
+/** Webview to host: everything about one row; null where it is gone. */
+export const readPreviewRow = requestType('datasetPreview/row', row, previewDetailSchema.nullable());
+
+/** Webview to host: `countAll` counts the rows that sampling left out, `stop` ends the reading. */
+export const steerPreview = notificationType('datasetPreview/steer', z.enum(['countAll', 'stop', 'reload']));
+
+/** Webview to host: fine-tune with this file, or show the row in a text editor. */
+export const fineTuneFromPreview = notificationType('datasetPreview/fineTune', nothing);
+export const revealRow = notificationType('datasetPreview/reveal', z.object({ line: z.int().positive() }));
