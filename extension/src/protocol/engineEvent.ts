@@ -32,6 +32,7 @@ export const startedEventSchema = z.object({
   total_parameters: z.int(),
   train_rows: z.int(),
   validation_rows: z.int(),
+  dataset_hash: z.string().optional().describe('SHA-256 of the training file'),
   total_steps: z.int(),
   resumed_from_step: z.int(),
   memory_estimate: memoryPartsSchema,
@@ -86,6 +87,14 @@ export const warnedEventSchema = z.object({
   message: z.string(),
 });
 
+export const compiledEventSchema = z.object({
+  ...stamp,
+  type: z.literal('compiled'),
+  graphs: z.int().describe('Graphs made so far, one a shape of batch'),
+  nodes: z.int(),
+  compile_ms: z.number(),
+});
+
 export const pausedEventSchema = z.object({ ...stamp, type: z.literal('paused'), step: z.int() });
 
 export const resumedEventSchema = z.object({ ...stamp, type: z.literal('resumed'), step: z.int() });
@@ -117,6 +126,7 @@ export const engineEventSchema = z.discriminatedUnion('type', [
   sampleEventSchema,
   checkpointSavedEventSchema,
   warnedEventSchema,
+  compiledEventSchema,
   pausedEventSchema,
   resumedEventSchema,
   completedEventSchema,

@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { Backend } from '../backend/openBackend.js';
 import { peakRssBytes } from '../backend/processMemory.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
@@ -103,6 +105,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     rng,
     emit: events.write,
     answer: prompt => answer(opened, adapter, prompt, config.samples.max_new_tokens),
+    compile: compiles(config.engine.compile, backend),
     commands: commandReader(folder.commandsFile),
     signal: options.signal,
   });
@@ -133,6 +136,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
       total_parameters: estimate.totalParameters,
       train_rows: rows.train.indices.length,
       validation_rows: rows.validation?.indices.length ?? 0,
+      dataset_hash: rows.train.dataset.stats.contentHash,
       total_steps: trainer.plan.totalSteps,
       resumed_from_step: resumedFrom,
       memory_estimate: estimate.memory,
@@ -278,6 +282,16 @@ function readTemplate(path: string): string {
   } catch {
     throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
   }
+}
+
+/** Only TensorFlow can capture a step. @throws InputError where the run insists and it can't be */
+function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
+  if (compile === true && backend.name !== 'tensorflow')
+    throw new InputError(`the ${backend.name} backend can't capture a step`, {
+      where: 'engine.compile',
+      hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
+    });
+  return compile !== false && backend.name === 'tensorflow';
 }
 
 /** Virtual tokens or prefix that take up positions before each example. */
