@@ -55,6 +55,8 @@ export interface TinyRunOptions {
   packing?: boolean;
   folder?: RunFolder;
   resume?: boolean;
+  /** Capture the step as a graph; only on tensorflow. */
+  compile?: boolean;
   /** Changes the model before training. */
   prepare?(model: CausalLm): void;
   onEvent?(event: EngineEventBody): void;
@@ -118,6 +120,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
       options.onEvent?.(event);
     },
     answer: prompt => `answer to ${prompt}`,
+    compile: options.compile ?? false,
     commands: options.commands ?? (() => []),
     signal: options.signal ?? new AbortController().signal,
   });

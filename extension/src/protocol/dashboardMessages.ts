@@ -1,6 +1,6 @@
 // Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). What is "latest wins" comes as
 // a complete snapshot; the long columns of numbers are fetched from a row on, so that 100,000 steps are sent once.
-import { z } from 'zod';
+import * as z from 'zod';
 import { completedEventSchema, failedEventSchema, memoryPartsSchema, startedEventSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './webviewChannel.js';
 

@@ -1,6 +1,6 @@
 // Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is a run file as
 // far as it is written: keys at their default are left out. Paths in it are absolute.
-import { z } from 'zod';
+import * as z from 'zod';
 import { memoryPartsSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './webviewChannel.js';
 

@@ -113,6 +113,13 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
     }
     case 'warned':
       return logged(state, event, 'warning', event.message);
+    case 'compiled':
+      return logged(
+        state,
+        event,
+        'info',
+        `${event.graphs} graphs of ${event.nodes} nodes, compiled in ${Math.round(event.compile_ms)} ms`,
+      );
     case 'paused':
       return logged({ ...state, status: 'paused' }, event, 'info', `Paused after step ${event.step}`);
     case 'resumed':

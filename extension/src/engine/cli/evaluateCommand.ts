@@ -8,6 +8,7 @@ import { createRng } from '../data/rng.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
+import { scoreBatch } from '../training/trainingStep.js';
 import { engineOf, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { count, percent } from '../../core/units.js';
@@ -71,8 +72,11 @@ async function run(flags: EvaluateFlags): Promise<void> {
   });
   const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
   let done = 0;
-  const result = await evaluate(model, adapter?.forwardOptions ?? {}, batches, () =>
-    progress.progress('evaluate', ++done, plans.length),
+  const forward = adapter?.forwardOptions ?? {};
+  const result = await evaluate(
+    async batch => scoreBatch(model, forward, batch),
+    batches,
+    () => progress.progress('evaluate', ++done, plans.length),
   );
   progress.finish();
   if (flags.json)

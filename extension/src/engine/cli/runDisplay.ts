@@ -104,6 +104,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       case 'paused':
         print(`Paused after step ${event.step}`);
         break;
+      case 'compiled':
       case 'resumed':
       case 'checkpoint_saved':
       case 'failed':

@@ -43,7 +43,7 @@ export interface ForwardOptions {
 
 export class CausalLm {
   private readonly modules: ReadonlyMap<string, LinearModule>;
-  private rotaryTables: { length: number; cos: tf.Tensor2D; sin: tf.Tensor2D } | null = null;
+  private readonly rotaryTables: RotaryTables | null;
 
   /** @param weights every parameter of the architecture by name; the model takes them over */
   constructor(
@@ -51,6 +51,7 @@ export class CausalLm {
     private readonly weights: Map<string, tf.Tensor>,
   ) {
     this.modules = new Map(architecture.linears.map(module => [module.name, module]));
+    this.rotaryTables = architecture.rotary && rotaryTables(architecture);
   }
 
   /**
@@ -103,7 +104,7 @@ export class CausalLm {
       embedTokens: name => this.embedTokens(name, input, options),
       sublayer: (layer, kind, output) => hooks.sublayer?.(layer, kind, output) ?? output,
       rotary: () => {
-        const { cos, sin } = this.rotaryTable();
+        const { cos, sin } = this.rotaryTables!;
         const shape: [number, number, number, number] = [batch, seq, 1, this.architecture.headDim];
         return {
           cos: tf.reshape(tf.gather(cos, positions), shape),
@@ -197,39 +198,35 @@ export class CausalLm {
     return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
   }
 
-  /** cos and sin of every position, [length, headDim]; made at first use. */
-  private rotaryTable(): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
-    if (this.rotaryTables) return this.rotaryTables;
-    const { rotary, headDim, maxPositions } = this.architecture;
-    if (!rotary) throw new Error('this architecture has no rotary embedding');
-    const half = headDim / 2;
-    // Virtual tokens and prefixes may reach beyond the model's own positions.
-    const length = Math.min(maxPositions, ROTARY_TABLE_LIMIT);
-    const cos = new Float32Array(length * headDim);
-    const sin = new Float32Array(length * headDim);
-    for (let position = 0; position < length; position++) {
-      for (let i = 0; i < half; i++) {
-        const angle = position * rotary.inverseFrequencies[i]!;
-        const at = position * headDim + i;
-        cos[at] = cos[at + half] = Math.cos(angle);
-        sin[at] = sin[at + half] = Math.sin(angle);
-      }
-    }
-    this.rotaryTables = {
-      length,
-      cos: tf.keep(tf.tensor2d(cos, [length, headDim])),
-      sin: tf.keep(tf.tensor2d(sin, [length, headDim])),
-    };
-    return this.rotaryTables;
-  }
-
   dispose(): void {
     tf.dispose([...this.weights.values()]);
     this.weights.clear();
     if (this.rotaryTables) tf.dispose([this.rotaryTables.cos, this.rotaryTables.sin]);
-    this.rotaryTables = null;
   }
 }
 
 /** Positions that the rotary tables hold at most: 16 MB at headDim 128. */
 const ROTARY_TABLE_LIMIT = 32768;
+
+interface RotaryTables {
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+}
+
+/** cos and sin of every position, [positions, headDim], equal in both halves of the last dimension. */
+function rotaryTables({ rotary, headDim, maxPositions }: Architecture): RotaryTables {
+  const half = headDim / 2;
+  const length = Math.min(maxPositions, ROTARY_TABLE_LIMIT);
+  const cos = new Float32Array(length * headDim);
+  const sin = new Float32Array(length * headDim);
+  for (let position = 0; position < length; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = position * rotary!.inverseFrequencies[i]!;
+      const at = position * headDim + i;
+      cos[at] = cos[at + half] = Math.cos(angle);
+      sin[at] = sin[at + half] = Math.sin(angle);
+    }
+  }
+  const table = (values: Float32Array) => tf.keep(tf.tensor2d(values, [length, headDim]));
+  return { cos: table(cos), sin: table(sin) };
+}

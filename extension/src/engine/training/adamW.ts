@@ -36,11 +36,12 @@ export class AdamW {
         this.assign(key, updated.parameter, updated.first, updated.second);
       }
     });
+    this.step++;
   }
 
-  /** Counts an update and gives its scalars: those of `adamWScalars`. */
+  /** The scalars of the next update, those of `adamWScalars`. */
   nextScalars(learningRate: number): number[] {
-    return adamWScalars(++this.step, learningRate, this.config);
+    return adamWScalars(this.step + 1, learningRate, this.config);
   }
 
   /** Puts an update in place that was computed elsewhere. */

@@ -1,8 +1,6 @@
 // Loss, perplexity and token accuracy on held-out rows, each the mean over all their label tokens.
 import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../data/batch.js';
-import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
-import { scoreBatch } from './trainingStep.js';
 
 export interface Evaluation {
   loss: number;
@@ -12,10 +10,15 @@ export interface Evaluation {
   numLabelTokens: number;
 }
 
+/** Of one batch: summed loss, and label tokens that the model would have chosen. */
+export interface BatchScore {
+  loss: number;
+  correct: number;
+}
+
 /** Gives way to the event loop between batches, so that signals and progress get through. */
 export async function evaluate(
-  model: CausalLm,
-  forward: ForwardOptions,
+  score: (batch: Batch) => Promise<BatchScore>,
   batches: Iterable<Batch>,
   onBatch?: () => void,
 ): Promise<Evaluation> {
@@ -23,9 +26,9 @@ export async function evaluate(
   let correct = 0;
   let numLabelTokens = 0;
   for (const batch of batches) {
-    const score = scoreBatch(model, forward, batch);
-    loss += score.loss;
-    correct += score.correct;
+    const scored = await score(batch);
+    loss += scored.loss;
+    correct += scored.correct;
     numLabelTokens += batch.numLabelTokens;
     onBatch?.();
     await setImmediate();

@@ -6,17 +6,20 @@ import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../backend/processMemory.js';
+import type { Batch } from '../data/batch.js';
 import { batchesOf, makeBatch, planEpoch } from '../data/batches.js';
 import type { Rng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { RunFolder } from '../run/runFolder.js';
+import { UntraceableError } from '../capture/tracingBackend.js';
 import { AdamW } from './adamW.js';
+import { CapturedStep } from './capturedStep.js';
 import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, type BatchScore } from './evaluate.js';
 import { learningRateAt } from './schedules.js';
 import { StepPlan, type BatchShape, type RowSet } from './stepPlan.js';
-import { trainingStep } from './trainingStep.js';
+import { scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
 
 export interface TrainerOptions {
   model: CausalLm;
@@ -29,6 +32,8 @@ export interface TrainerOptions {
   emit(event: EngineEventBody): void;
   /** Answers a prompt with the model as it is now. */
   answer(prompt: string): string;
+  /** Whether the step is captured as a graph. */
+  compile: boolean;
   /** Commands that have come in since it was asked last. */
   commands(): EngineCommand[];
   /** Aborted: save and end after the current step. */
@@ -60,6 +65,7 @@ export class Trainer {
   private readonly optimizer: AdamW;
   private state: TrainerState;
   private sampledStep: number | null = null;
+  private captured: CapturedStep | null = null;
 
   constructor(private readonly options: TrainerOptions) {
     const { config, rows, shape, rng, adapter } = options;
@@ -71,6 +77,11 @@ export class Trainer {
       epsilon: training.adam_epsilon,
       weightDecay: training.weight_decay,
     });
+    if (options.compile)
+      this.captured = new CapturedStep(options.model, adapter, this.optimizer, {
+        batchSize: shape.batchSize,
+        maxLength: shape.maxLength,
+      });
     this.state = {
       step: 0,
       num_tokens: 0,
@@ -114,7 +125,7 @@ export class Trainer {
         reason = 'stopped';
         break;
       }
-      this.step();
+      await this.step();
       const { step } = this.state;
       const due = (every: number | null) => (every === null ? this.plan.endsEpoch(step) : step % every === 0);
       let best = false;
@@ -139,7 +150,49 @@ export class Trainer {
   }
 
   dispose(): void {
+    this.captured?.dispose();
     this.optimizer.dispose();
+  }
+
+  /** One update, captured where that is possible. */
+  private async update(batches: readonly Batch[], settings: StepSettings): Promise<StepResult> {
+    const { model, adapter } = this.options;
+    const eagerly = () => trainingStep(model, adapter, this.optimizer, batches, settings);
+    return this.capturedOr(captured => captured.step(batches, settings), eagerly);
+  }
+
+  private async score(batch: Batch): Promise<BatchScore> {
+    const { model, adapter } = this.options;
+    const eagerly = () => scoreBatch(model, adapter.forwardOptions, batch);
+    return this.capturedOr(captured => captured.score(batch), eagerly);
+  }
+
+  /** Runs the captured step; where an op can't be captured, warns once and goes on eagerly for good. */
+  private async capturedOr<T>(run: (captured: CapturedStep) => Promise<T>, eagerly: () => T): Promise<T> {
+    if (!this.captured) return eagerly();
+    try {
+      const { graphs } = this.captured.report;
+      const result = await run(this.captured);
+      const report = this.captured.report;
+      if (report.graphs > graphs)
+        this.options.emit({
+          type: 'compiled',
+          graphs: report.graphs,
+          nodes: report.nodes,
+          compile_ms: report.compileMs,
+        });
+      return result;
+    } catch (error) {
+      if (!(error instanceof UntraceableError) || this.options.config.engine.compile === true) throw error;
+      this.options.emit({
+        type: 'warned',
+        code: 'not_captured',
+        message: `${error.message}; it runs eagerly, which is slower and takes more memory`,
+      });
+      this.captured.dispose();
+      this.captured = null;
+      return eagerly();
+    }
   }
 
   /** Carries out what the user asked for; stays here while paused. */
@@ -161,14 +214,14 @@ export class Trainer {
     return 'go on';
   }
 
-  private step(): void {
-    const { model, adapter, config, rows, shape, rng, emit } = this.options;
+  private async step(): Promise<void> {
+    const { config, rows, shape, rng, emit } = this.options;
     const { training } = config;
     const began = performance.now();
     const index = this.state.step;
     const learningRate = learningRateAt(index, training, this.plan.totalSteps);
     const batches = this.plan.microBatches(index).map(plan => makeBatch(plan, rows.train.dataset, shape));
-    const { loss, gradNorm } = trainingStep(model, adapter, this.optimizer, batches, {
+    const { loss, gradNorm } = await this.update(batches, {
       learningRate,
       maxGradNorm: training.max_grad_norm,
       rng: rng.fork(`dropout ${index}`),
@@ -214,13 +267,13 @@ export class Trainer {
 
   /** Evaluates and says whether that was the best so far. The untrained model (step 0) never is. */
   private async evaluate(): Promise<boolean> {
-    const { model, adapter, config, rows, shape, rng, emit } = this.options;
+    const { config, rows, shape, rng, emit } = this.options;
     const { training } = config;
     const began = performance.now();
     const validation = rows.validation!;
     const batchSize = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
     const plans = planEpoch({ ...validation, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
-    const result = await evaluate(model, adapter.forwardOptions, batchesOf(plans, validation.dataset, shape));
+    const result = await evaluate(batch => this.score(batch), batchesOf(plans, validation.dataset, shape));
     const { step, best_loss: bestLoss } = this.state;
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the held-out loss after step ${step} is no finite number`);

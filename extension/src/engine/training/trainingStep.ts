@@ -7,6 +7,7 @@ import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { AdamW } from './adamW.js';
 import { seededDropout } from './dropout.js';
+import type { BatchScore } from './evaluate.js';
 import { batchTensors, clipByGlobalNorm, lossAndGradients, microBatch, scoreOf } from './stepMath.js';
 
 export interface StepResult {
@@ -83,7 +84,7 @@ export function trainingStep(
 }
 
 /** Summed loss and right first guesses of a batch, without training. */
-export function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): { loss: number; correct: number } {
+export function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): BatchScore {
   const { loss, correct } = tf.tidy(() => scoreOf(model, options, batchTensors(microBatch(batch))));
   const result = { loss: loss.dataSync()[0]!, correct: correct.dataSync()[0]! };
   tf.dispose([loss, correct]);

@@ -1,0 +1,114 @@
+// A TensorFlow graph under construction, and its bytes as a SavedModel. Nodes are plain objects until then; the protobuf
+// classes are those that tfjs-node generated from TensorFlow's published schema. Knows nothing of tfjs tensors.
+import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
+
+/** TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). */
+export const DataType = { float32: 1, int32: 3, uint8: 4, string: 7, int64: 9, bool: 10 } as const;
+
+export interface ConstantValue {
+  dtype: number;
+  shape: readonly number[];
+  /** Row-major, little-endian. */
+  content: Uint8Array;
+}
+
+export type Attribute =
+  | { type: number }
+  | { bool: boolean }
+  | { int: number }
+  | { ints: readonly number[] }
+  | { float: number }
+  | { string: string }
+  | { shape: readonly number[] }
+  | { tensor: ConstantValue };
+
+export interface GraphNode {
+  name: string;
+  op: string;
+  /** `node:output`, or `^node` for a control dependency. */
+  inputs: string[];
+  attributes: Record<string, Attribute>;
+}
+
+/** The graph version of TensorFlow 2.9, which every later one reads. */
+const PRODUCER = 1087;
+const TAG = 'serve';
+
+export class Graph {
+  readonly nodes: GraphNode[] = [];
+
+  /** Adds a node under a name of its own and returns the name. */
+  add(
+    op: string,
+    inputs: string[],
+    attributes: Record<string, Attribute> = {},
+    name = `${op}_${this.nodes.length}`,
+  ): string {
+    this.nodes.push({ name, op, inputs, attributes });
+    return name;
+  }
+
+  constant(value: ConstantValue): string {
+    return this.add('Const', [], { dtype: { type: value.dtype }, value: { tensor: value } });
+  }
+
+  /** The graph as the content of saved_model.pb, to be loaded under the tag `serve`. */
+  toSavedModel(): Uint8Array {
+    const messages = requireFromTfjsNode('@tensorflow/tfjs-node/dist/proto/api_pb.js');
+    const graph = new messages.GraphDef();
+    const versions = new messages.VersionDef();
+    versions.setProducer(PRODUCER);
+    graph.setVersions(versions);
+    for (const { name, op, inputs, attributes } of this.nodes) {
+      const node = new messages.NodeDef();
+      node.setName(name);
+      node.setOp(op);
+      node.setInputList(inputs);
+      const map = node.getAttrMap();
+      for (const [key, value] of Object.entries(attributes)) map.set(key, attributeMessage(messages, value));
+      graph.addNode(node);
+    }
+    const info = new messages.MetaGraphDef.MetaInfoDef();
+    info.addTags(TAG);
+    const metaGraph = new messages.MetaGraphDef();
+    metaGraph.setMetaInfoDef(info);
+    metaGraph.setGraphDef(graph);
+    const saved = new messages.SavedModel();
+    saved.setSavedModelSchemaVersion(1);
+    saved.addMetaGraphs(metaGraph);
+    return saved.serializeBinary();
+  }
+}
+
+function attributeMessage(messages: any, attribute: Attribute): unknown {
+  const message = new messages.AttrValue();
+  if ('type' in attribute) message.setType(attribute.type);
+  else if ('bool' in attribute) message.setB(attribute.bool);
+  else if ('int' in attribute) message.setI(attribute.int);
+  else if ('float' in attribute) message.setF(attribute.float);
+  else if ('string' in attribute) message.setS(Buffer.from(attribute.string));
+  else if ('shape' in attribute) message.setShape(shapeMessage(messages, attribute.shape));
+  else if ('ints' in attribute) {
+    const list = new messages.AttrValue.ListValue();
+    list.setIList([...attribute.ints]);
+    message.setList(list);
+  } else {
+    const { dtype, shape, content } = attribute.tensor;
+    const tensor = new messages.Tensor();
+    tensor.setDtype(dtype);
+    tensor.setTensorShape(shapeMessage(messages, shape));
+    tensor.setTensorContent(content);
+    message.setTensor(tensor);
+  }
+  return message;
+}
+
+function shapeMessage(messages: any, shape: readonly number[]): unknown {
+  const message = new messages.TensorShape();
+  for (const size of shape) {
+    const dim = new messages.TensorShape.Dim();
+    dim.setSize(size);
+    message.addDim(dim);
+  }
+  return message;
+}

@@ -1,0 +1,288 @@
+// A second tfjs-node backend whose binding records instead of computing. tfjs's kernels and its autodiff run on it as they
+// are; every op that they send to TensorFlow becomes a node of a graph, with shapes worked out by shapeRules.ts. Tensors
+// of the real backend that the traced code reads become variables of the graph.
+import * as tf from '@tensorflow/tfjs-core';
+import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
+import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
+import { shapeRules, type AbstractTensor } from './shapeRules.js';
+
+const TRACING = 'tensorflow-tracing';
+const REAL = 'tensorflow';
+
+/** An op that can't be traced; the caller then runs eagerly. */
+export class UntraceableError extends Error {
+  constructor(readonly op: string) {
+    super(`the op ${op} has no shape rule, so the step can't be captured`);
+    this.name = 'UntraceableError';
+  }
+}
+
+/** What tfjs-node's NodeJSKernelBackend keeps of a tensor. */
+interface TensorData {
+  shape: number[];
+  dtype: number;
+  values: tf.BackendValues | null;
+  id: number;
+  refCount: number;
+}
+
+interface OpAttribute {
+  name: string;
+  type: number;
+  value: any;
+}
+
+/** The part of tfjs-node's native binding that kernels use, and the attribute numbers that it exports. */
+interface Binding {
+  [constant: string]: any;
+  createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): ArrayLike<number>;
+  executeOp(
+    op: string,
+    attributes: OpAttribute[],
+    inputIds: number[],
+    numOutputs: number,
+  ): { id: number; shape: number[]; dtype: number }[];
+}
+
+/** The part of NodeJSKernelBackend that is used here. */
+export interface NodeBackend extends tf.KernelBackend {
+  binding: Binding & {
+    loadSavedModel(folder: string, tags: string): number;
+    deleteSavedModel(id: number): void;
+    runSavedModel(
+      id: number,
+      inputIds: number[],
+      inputNames: string,
+      outputNames: string,
+    ): { id: number; shape: number[]; dtype: number }[];
+  };
+  tensorMap: tf.DataStorage<TensorData>;
+  getInputTensorIds(tensors: tf.TensorInfo[]): number[];
+  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tf.Tensor;
+}
+
+export function realBackend(): NodeBackend {
+  return tf.findBackend(REAL) as NodeBackend;
+}
+
+/** A traced tensor: what is known of it, and the node output that gives it. */
+interface TracedTensor extends AbstractTensor {
+  output: string;
+}
+
+/** A tensor of the real backend that the graph reads. */
+export interface CapturedTensor {
+  variable: string;
+  tensor: tf.TensorInfo;
+}
+
+/** Constants up to this size are written once, however often they are made. */
+const SHARED_CONSTANT_BYTES = 64;
+
+/** Attributes that tfjs-node leaves to TensorFlow's eager runtime to work out, and a graph must have. */
+const impliedAttributes: Record<string, (inputs: AbstractTensor[]) => Record<string, Attribute>> = {
+  ExpandDims: ([x, axis]) => ({ T: { type: x!.dtype }, Tdim: { type: axis!.dtype } }),
+};
+
+class Trace {
+  readonly graph = new Graph();
+  readonly captured: CapturedTensor[] = [];
+  private readonly symbols = new Map<number, TracedTensor>();
+  private readonly constants = new Map<string, string>();
+  private nextId = 1;
+
+  define(output: string, tensor: AbstractTensor): number {
+    const id = this.nextId++;
+    this.symbols.set(id, { ...tensor, output });
+    return id;
+  }
+
+  symbol(id: number): TracedTensor {
+    const symbol = this.symbols.get(id);
+    if (!symbol) throw new Error(`tensor ${id} is not part of the trace`);
+    return symbol;
+  }
+
+  constant(value: ConstantValue): string {
+    if (value.content.byteLength > SHARED_CONSTANT_BYTES) return this.graph.constant(value);
+    const key = `${value.dtype}|${value.shape}|${Buffer.from(value.content).toString('base64')}`;
+    const known = this.constants.get(key);
+    if (known) return known;
+    const name = this.graph.constant(value);
+    this.constants.set(key, name);
+    return name;
+  }
+
+  /** A variable that is filled from the real tensor when the graph is loaded. */
+  capture(tensor: tf.TensorInfo, dtype: number): number {
+    const { graph } = this;
+    const variable = `captured_${this.captured.length}`;
+    const attributes: Record<string, Attribute> = { dtype: { type: dtype }, shape: { shape: tensor.shape } };
+    graph.add('VarHandleOp', [], { ...attributes, shared_name: { string: variable } }, variable);
+    graph.add('ReadVariableOp', [variable], { dtype: { type: dtype } }, `${variable}/read`);
+    this.captured.push({ variable, tensor });
+    return this.define(`${variable}/read:0`, { shape: tensor.shape, dtype });
+  }
+}
+
+function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
+  const makers: Record<number, () => Float32Array | Int32Array | BigInt64Array | Uint8Array> = {
+    [DataType.float32]: () => Float32Array.from(values),
+    [DataType.int32]: () => Int32Array.from(values),
+    // tfjs-node hands over a scalar as two 32-bit halves.
+    [DataType.int64]: () => BigInt64Array.of(BigInt(values[0]!)),
+    [DataType.bool]: () => Uint8Array.from(values),
+  };
+  const typed = makers[dtype]?.();
+  if (!typed) throw new Error(`constants of DataType ${dtype} can't be traced`);
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
+}
+
+/** Stands in for the native binding while tracing. */
+function recordingBinding(real: Binding, trace: () => Trace): Binding {
+  const attributeOf = ({ type, value }: OpAttribute): Attribute => {
+    if (type === real['TF_ATTR_TYPE']) return { type: value };
+    if (type === real['TF_ATTR_BOOL']) return { bool: value };
+    if (type === real['TF_ATTR_INT']) return Array.isArray(value) ? { ints: value } : { int: value };
+    if (type === real['TF_ATTR_FLOAT']) return { float: value };
+    if (type === real['TF_ATTR_STRING']) return { string: value };
+    if (type === real['TF_ATTR_SHAPE']) return { shape: value };
+    throw new Error(`attribute type ${type} can't be traced`);
+  };
+  // The addon's properties are not enumerable.
+  const names = Object.getOwnPropertyNames(real).filter(name => typeof real[name] === 'number');
+  const constants = Object.fromEntries(names.map(name => [name, real[name]]));
+  return {
+    ...constants,
+    isUsingGpuDevice: () => real['isUsingGpuDevice'](),
+    createTensor(shape, dtype, values) {
+      const name = trace().constant({ dtype, shape, content: contentOf(values, dtype) });
+      return trace().define(`${name}:0`, { shape, dtype, values });
+    },
+    deleteTensor() {},
+    tensorDataSync(id) {
+      const { values, dtype, shape } = trace().symbol(id);
+      if (values) return values;
+      // tfjs looks at the indices of a gather to check their range; any that are in it will do.
+      if (dtype === DataType.int32) return new Int32Array(tf.util.sizeFromShape(shape));
+      throw new Error('traced code must not read values');
+    },
+    executeOp(op, attributes, inputIds) {
+      const { graph } = trace();
+      const rule = shapeRules.get(op);
+      if (!rule) throw new UntraceableError(op);
+      const inputs = inputIds.map(id => trace().symbol(id));
+      const results = rule(inputs, Object.fromEntries(attributes.map(({ name, value }) => [name, value])));
+      const node = graph.add(
+        op,
+        inputs.map(({ output }) => output),
+        {
+          ...impliedAttributes[op]?.(inputs),
+          ...Object.fromEntries(attributes.map(attribute => [attribute.name, attributeOf(attribute)])),
+        },
+      );
+      return results.map((result, i) => ({ ...result, id: trace().define(`${node}:${i}`, result) }));
+    },
+  };
+}
+
+let current: Trace | null = null;
+const active = (): Trace => {
+  if (!current) throw new Error('nothing is being traced');
+  return current;
+};
+
+/** Makes the tracing backend known to tfjs, once. */
+async function register(): Promise<void> {
+  if (tf.findBackend(TRACING)) return;
+  const { NodeJSKernelBackend } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
+  const real = realBackend();
+  const backend: NodeBackend = new NodeJSKernelBackend(recordingBinding(real.binding, active), 'tunewright');
+  const own = backend.tensorMap;
+  const incRef = backend.incRef.bind(backend);
+
+  /** Tensors of the real backend are captured when they are first read. */
+  const get = own.get.bind(own);
+  own.get = dataId => {
+    if (own.has(dataId)) return get(dataId);
+    const { shape, dtype } = real.tensorMap.get(dataId);
+    const tensor = { dataId, shape, dtype: dtypeName(dtype) };
+    const data: TensorData = { shape, dtype, values: null, id: active().capture(tensor, dtype), refCount: 1 };
+    captured.add(dataId);
+    own.set(dataId, data);
+    return data;
+  };
+  // A clone shares its dataId and is disposed by the backend that it belongs to.
+  backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : real.incRef(dataId));
+
+  tf.copyRegisteredKernels(REAL, TRACING);
+  tf.registerBackend(TRACING, () => backend);
+  await tf.setBackend(TRACING);
+  await tf.setBackend(REAL);
+}
+
+/** Data of the real backend that the trace in hand has captured. */
+let captured = new Set<tf.DataId>();
+
+function dtypeName(dtype: number): tf.DataType {
+  const names: Record<number, tf.DataType> = {
+    [DataType.float32]: 'float32',
+    [DataType.int32]: 'int32',
+    [DataType.bool]: 'bool',
+  };
+  const name = names[dtype];
+  if (!name) throw new Error(`tensors of DataType ${dtype} can't be captured`);
+  return name;
+}
+
+export interface InputSpec {
+  shape: readonly number[];
+  dtype: 'float32' | 'int32';
+}
+
+export interface TracedFunction {
+  graph: Graph;
+  captured: CapturedTensor[];
+  /** `name:0` of each input. */
+  inputs: string[];
+  /** `name:i` of each result. */
+  outputs: string[];
+}
+
+/**
+ * Runs `f` on symbolic tensors and records what it does; nothing is computed and no memory of the results is taken.
+ * @throws UntraceableError on an op without a shape rule
+ */
+export async function trace(
+  specs: readonly InputSpec[],
+  f: (...inputs: tf.Tensor[]) => tf.Tensor[],
+): Promise<TracedFunction> {
+  await register();
+  const backend = tf.findBackend(TRACING) as NodeBackend;
+  const recording = new Trace();
+  current = recording;
+  captured = new Set();
+  // From here to the end nothing may await: the backend is switched for the whole process.
+  void tf.setBackend(TRACING);
+  try {
+    let outputs: string[] = [];
+    const inputs: string[] = [];
+    tf.tidy(() => {
+      const tensors = specs.map(({ shape, dtype }, i) => {
+        const described = { shape: [...shape], dtype: DataType[dtype] };
+        const attributes = { dtype: { type: described.dtype }, shape: { shape } };
+        const output = `${recording.graph.add('Placeholder', [], attributes, `input_${i}`)}:0`;
+        inputs.push(output);
+        return backend.createOutputTensor({ ...described, id: recording.define(output, described) });
+      });
+      outputs = backend.getInputTensorIds(f(...tensors)).map(id => recording.symbol(id).output);
+    });
+    return { graph: recording.graph, captured: recording.captured, inputs, outputs };
+  } finally {
+    void tf.setBackend(REAL);
+    for (const dataId of captured) backend.tensorMap.delete(dataId);
+    current = null;
+  }
+}

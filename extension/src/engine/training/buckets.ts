@@ -1,0 +1,52 @@
+// Shapes of micro-batches rounded up to a few sizes, since each shape is a graph of its own. What is added is padding:
+// tokens of segment 0, and label rows of weight 0.
+import type { MicroBatch } from './stepMath.js';
+
+export interface BucketSizes {
+  /** Sequences that every micro-batch is filled up to. */
+  batchSize: number;
+  /** Longest sequence to expect, in tokens. */
+  maxLength: number;
+}
+
+/** Steps of the sequence length: an eighth of the longest, in multiples of 16. */
+function lengthStep(maxLength: number): number {
+  return Math.max(16, Math.ceil(maxLength / 8 / 16) * 16);
+}
+
+/** Label rows go in quarters of the tokens. */
+const ROW_SHARE = 4;
+
+export function roundUpToBucket(batch: MicroBatch, sizes: BucketSizes): MicroBatch {
+  const batchSize = Math.max(batch.batchSize, sizes.batchSize);
+  const step = lengthStep(sizes.maxLength);
+  const sequenceLength = Math.ceil(batch.sequenceLength / step) * step;
+  const rowStep = Math.max(16, Math.ceil((batchSize * sequenceLength) / ROW_SHARE));
+  const rowCount = Math.max(1, Math.ceil(batch.rows.length / rowStep)) * rowStep;
+  const grid = (values: Int32Array) => {
+    const padded = new Int32Array(batchSize * sequenceLength);
+    for (let b = 0; b < batch.batchSize; b++)
+      padded.set(values.subarray(b * batch.sequenceLength, (b + 1) * batch.sequenceLength), b * sequenceLength);
+    return padded;
+  };
+  const rows = new Int32Array(rowCount);
+  batch.rows.forEach((row, i) => {
+    const sequence = Math.floor(row / batch.sequenceLength);
+    rows[i] = sequence * sequenceLength + (row % batch.sequenceLength);
+  });
+  const targets = new Int32Array(rowCount);
+  targets.set(batch.targets);
+  const weights = new Float32Array(rowCount);
+  weights.set(batch.weights);
+  return {
+    ...batch,
+    batchSize,
+    sequenceLength,
+    inputIds: grid(batch.inputIds),
+    positionIds: grid(batch.positionIds),
+    segmentIds: grid(batch.segmentIds),
+    rows,
+    targets,
+    weights,
+  };
+}

@@ -1,0 +1,123 @@
+// The real command line as a user runs it, in a process of its own; and a folder with a tiny model and rows to run it on.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { engineEventSchema, type EngineEvent } from '../../extension/src/protocol/engineEvent.js';
+import { writeTinyModel, type TinyFolderOptions } from './tinyModels.js';
+
+const bin = fileURLToPath(new URL('../../extension/bin/tunewright.mjs', import.meta.url));
+
+export interface CliResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface CliOptions {
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Hears each line of standard output as it comes. */
+  onLine?(line: string, child: ChildProcess): void;
+}
+
+export function tunewright(args: readonly string[], { cwd, env, onLine }: CliOptions = {}): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env } });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', chunk => (stdout += chunk));
+    child.stderr.on('data', chunk => (stderr += chunk));
+    if (onLine) createInterface(child.stdout).on('line', line => onLine(line, child));
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+/** The same where it has to succeed. */
+export async function succeed(args: readonly string[], options?: CliOptions): Promise<CliResult> {
+  const result = await tunewright(args, options);
+  expect(result.code, `${args.join(' ')}\n${result.stderr}`).toBe(0);
+  return result;
+}
+
+/** What a refusal looks like: exit 2, words that say where and what to change, no stack trace. */
+export function expectRefusal(result: CliResult, ...parts: (string | RegExp)[]): void {
+  expect(result.stderr).toMatch(/^error: \S/m);
+  expect(result.code, result.stderr).toBe(2);
+  expect(result.stderr).not.toMatch(/^\s*at .*[:(]\d+/m);
+  expect(result.stderr).not.toMatch(/\b(undefined|\[object Object\]|NaN is not|TypeError|ZodError)\b/);
+  for (const part of parts)
+    if (typeof part === 'string') expect(result.stderr).toContain(part);
+    else expect(result.stderr).toMatch(part);
+}
+
+export interface Workplace {
+  path: string;
+  file(...parts: string[]): string;
+  /** Writes JSON, JSONL (an array of rows under a name that ends so) or text. */
+  write(name: string, content: unknown): string;
+  model(name: string, options?: TinyFolderOptions): string;
+  /** A run file on the folder's own model and rows, with blocks changed. */
+  run(name: string, changes?: RunChanges): string;
+  events(run: string): EngineEvent[];
+  remove(): void;
+}
+
+export interface RunChanges {
+  model?: unknown;
+  dataset?: Record<string, unknown>;
+  method?: Record<string, unknown>;
+  training?: Record<string, unknown>;
+  [block: string]: unknown;
+}
+
+export const ROWS = Array.from({ length: 24 }, (_, i) => ({
+  prompt: `Say ${'ab'.repeat(1 + (i % 5))} ${i}`,
+  completion: ` ${'cd'.repeat(1 + (i % 7))}.`,
+}));
+
+/** A temporary folder with `base` (a tiny Llama) and `rows.jsonl`. */
+export function workplace(): Workplace {
+  const path = mkdtempSync(join(tmpdir(), 'tunewright-cli-'));
+  const file = (...parts: string[]) => join(path, ...parts);
+  const write = (name: string, content: unknown) => {
+    const isRows = name.endsWith('.jsonl') && Array.isArray(content);
+    const text = isRows
+      ? content.map(row => `${JSON.stringify(row)}\n`).join('')
+      : typeof content === 'string'
+        ? content
+        : JSON.stringify(content);
+    mkdirSync(join(file(name), '..'), { recursive: true });
+    writeFileSync(file(name), text);
+    return file(name);
+  };
+  const place: Workplace = {
+    path,
+    file,
+    write,
+    model: (name, options) => writeTinyModel(file(name), options),
+    run: (name, { model = 'base', dataset, method, training, ...rest } = {}) =>
+      write(`${name}.json`, {
+        name,
+        model,
+        dataset: { train: 'rows.jsonl', max_length: 48, ...dataset },
+        method: { peft_type: 'LORA', ...method },
+        training: { max_steps: 6, per_device_train_batch_size: 2, learning_rate: 5e-3, ...training },
+        ...rest,
+      }),
+    events: run =>
+      readFileSync(file(run, 'events.ndjson'), 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map(line => engineEventSchema.parse(JSON.parse(line))),
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+  place.model('base');
+  write('rows.jsonl', ROWS);
+  return place;
+}
