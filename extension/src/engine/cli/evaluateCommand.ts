@@ -1,6 +1,6 @@
 // `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 import { batchesOf, planEpoch } from '../data/batches.js';
 import { loadDataset } from '../data/loadDataset.js';
@@ -9,7 +9,7 @@ import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
 import { scoreBatch } from '../training/trainingStep.js';
-import { engineOf, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { engineOf, positiveNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { count, percent } from '../../core/units.js';
 
@@ -32,9 +32,11 @@ export function registerEvaluateCommand(program: Command): void {
     .option('--adapter <folder>', 'adapter to evaluate with')
     .requiredOption('--dataset <file>', '.jsonl, .json, .csv or .parquet')
     .option('--format <name>', 'format of the rows', 'auto')
-    .option('--max-length <tokens>', 'longest sequence', wholeNumber, 512)
-    .option('--batch-size <count>', 'sequences in one forward pass', wholeNumber, 4)
-    .option('--train-on <what>', 'completions or all: which tokens count', 'completions')
+    .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
+    .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
+    .addOption(
+      new Option('--train-on <what>', 'which tokens count').choices(['completions', 'all']).default('completions'),
+    )
     .option('--json', 'print one JSON object');
   withEngineOptions(command).action(run);
 }

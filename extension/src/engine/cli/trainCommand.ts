@@ -57,7 +57,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
     });
     if (!flags.json) {
       display.finish();
-      console.log(result);
+      console.log(process.stdout.isTTY ? `\nSaved in ${result}` : result);
     }
   } catch (error) {
     display.finish();

@@ -26,10 +26,15 @@ export function loadModel(files: ModelFiles, { onProgress, onWarning }: LoadOpti
   warnOfUnused(files, architecture, stored, onWarning);
   const weights = new Map<string, tf.Tensor>();
   architecture.parameters.forEach((parameter, i) => {
-    weights.set(parameter.name, tf.tensor(stored[i]!.readFloat32(), [...parameter.shape], 'float32'));
+    weights.set(parameter.name, upload(stored[i]!.readFloat32(), [...parameter.shape]));
     onProgress?.(i + 1, stored.length);
   });
   return new CausalLm(architecture, weights);
+}
+
+/** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */
+function upload(values: Float32Array, shape: number[]): tf.Tensor {
+  return tf.tidy(() => tf.reshape(tf.tensor(values, shape, 'float32'), shape));
 }
 
 /** A model saved without its head lacks the first part of each name. */

@@ -25,17 +25,17 @@ export class AdamW {
 
   /** One update. A parameter without a gradient stays as it is, as in PyTorch. */
   update(gradients: Tensors, learningRate: number): void {
-    const values = this.nextScalars(learningRate);
-    tf.tidy(() => {
-      const [stepSize, correction, decay] = values.map(value => tf.scalar(value));
-      const scalars: AdamWScalars = { stepSize: stepSize!, correction: correction!, decay: decay! };
-      for (const [key, gradient] of gradients) {
+    const [stepSize, correction, decay] = this.nextScalars(learningRate).map(value => tf.scalar(value));
+    const scalars: AdamWScalars = { stepSize: stepSize!, correction: correction!, decay: decay! };
+    for (const [key, gradient] of gradients)
+      // One by one, so that the old values of one are gone before the new ones of the next are made.
+      tf.tidy(() => {
         const parameter = this.parameters.get(key)!;
         const { first, second } = this.moments.get(key)!;
         const updated = adamWUpdate({ parameter, gradient, first, second }, scalars, this.config);
         this.assign(key, updated.parameter, updated.first, updated.second);
-      }
-    });
+      });
+    tf.dispose([stepSize!, correction!, decay!]);
     this.step++;
   }
 
