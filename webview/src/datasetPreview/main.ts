@@ -1,0 +1,14 @@
+// The Dataset Preview's page: asks the host what is known of the file, then shows it and whatever changes. Loaded by the page of
+// webviewHtml.ts.
+import './datasetPreview.css';
+import { openPreview, previewChanged } from '../../../extension/src/protocol/datasetPreviewMessages.js';
+import { host, keepState, keptState } from '../shared/host.js';
+import { PreviewPage } from './previewPage.js';
+
+const page = new PreviewPage(host, keptState(), keepState);
+document.getElementById('app')!.replaceChildren(page.element);
+host.onNotification(previewChanged, summary => page.show(summary));
+host.request(openPreview, undefined).then(
+  summary => page.show(summary),
+  (error: Error) => page.fail(error.message),
+);

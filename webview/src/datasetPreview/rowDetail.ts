@@ -1,0 +1,140 @@
+// One row in full, beside the table: what is wrong with it, and its content rendered as a conversation, as the model reads it,
+// and as it stands in the file.
+import { count, percent } from '../../../extension/src/core/units.js';
+import type { PreviewDetail } from '../../../extension/src/protocol/datasetPreviewMessages.js';
+import { h, icon, setAttribute, uniqueId } from '../shared/dom.js';
+import { button } from '../shared/toolkit.js';
+import { isError, problemName } from './problemNames.js';
+
+const tabs = [
+  { name: 'rendered', label: 'Rendered' },
+  { name: 'tokens', label: 'As the Model Reads It' },
+  { name: 'source', label: 'Source' },
+] as const;
+type Tab = (typeof tabs)[number]['name'];
+
+export class RowDetailView {
+  readonly element = h('section', { class: 'detail', 'aria-label': 'Selected row' });
+  private tab: Tab = 'rendered';
+
+  constructor(private readonly onReveal: (line: number) => void) {
+    this.clear();
+  }
+
+  clear(): void {
+    this.element.replaceChildren(
+      h('p', { class: 'empty muted' }, 'Select a row to see what the model learns from it.'),
+    );
+  }
+
+  show(detail: PreviewDetail, maxLength: number): void {
+    const { row, line, tokens, labelTokens, findings } = detail;
+    const facts =
+      tokens === null
+        ? ''
+        : `${count(tokens)} of ${count(maxLength)} tokens, ${percent(tokens ? (labelTokens ?? 0) / tokens : 0)} learnt`;
+    const reveal = button({
+      label: 'Show in Text Editor',
+      icon: 'go-to-file',
+      iconOnly: true,
+      onClick: () => this.onReveal(line),
+    });
+    this.element.replaceChildren(
+      h('header', {}, h('h2', {}, `Row ${count(row + 1)}`), h('span', { class: 'muted number' }, facts), reveal),
+      ...findings.map(({ code, message, hint }) =>
+        h(
+          'p',
+          { class: `finding${isError(code) ? ' is-error' : ''}` },
+          icon(isError(code) ? 'error' : 'warning'),
+          h('span', {}, h('strong', {}, `${problemName(code)}: `), hint ? `${message}. ${hint}` : message),
+        ),
+      ),
+      this.tabs(detail),
+    );
+  }
+
+  private tabs(detail: PreviewDetail): HTMLElement {
+    const panel = h('div', { class: 'tabpanel', role: 'tabpanel', id: uniqueId('panel'), tabindex: 0 });
+    const select = (tab: Tab, focus: boolean) => {
+      this.tab = tab;
+      for (const [index, { name }] of tabs.entries()) {
+        setAttribute(heads[index], 'aria-selected', String(name === tab));
+        heads[index].tabIndex = name === tab ? 0 : -1;
+        if (name === tab && focus) heads[index].focus();
+        if (name === tab) setAttribute(panel, 'aria-labelledby', heads[index].id);
+      }
+      panel.replaceChildren(contents[tab](detail));
+      panel.scrollTop = 0;
+    };
+    const move = (event: KeyboardEvent, index: number) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      select(tabs[(index + step + tabs.length) % tabs.length].name, true);
+    };
+    const heads = tabs.map(({ name, label }, index) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          role: 'tab',
+          id: uniqueId('tab'),
+          'aria-controls': panel.id,
+          onclick: () => select(name, false),
+          onkeydown: event => move(event as KeyboardEvent, index),
+        },
+        label,
+      ),
+    );
+    select(this.tab, false);
+    return h('div', { class: 'tabs' }, h('div', { class: 'tablist', role: 'tablist' }, ...heads), panel);
+  }
+}
+
+const contents: Record<Tab, (detail: PreviewDetail) => HTMLElement> = { rendered, tokens: asTokens, source };
+
+function rendered(detail: PreviewDetail): HTMLElement {
+  if (detail.turns.length === 0) return detail.runs.length > 0 ? asTokens(detail) : source(detail);
+  return h(
+    'ol',
+    { class: 'turns' },
+    ...detail.turns.map(({ role, content, trained }) =>
+      h(
+        'li',
+        { class: trained ? 'turn trained' : 'turn' },
+        h('div', { class: 'role' }, role, trained && h('span', { class: 'badge' }, 'learnt')),
+        h('div', { class: 'content' }, content || '(empty)'),
+      ),
+    ),
+  );
+}
+
+function asTokens({ runs }: PreviewDetail): HTMLElement {
+  if (runs.length === 0) return h('p', { class: 'muted' }, 'The row can’t be read as tokens.');
+  const legend = h(
+    'p',
+    { class: 'legend muted' },
+    h('span', { class: 'run trained' }, 'learnt'),
+    ' ',
+    h('span', { class: 'run masked' }, 'given'),
+  );
+  if (runs.some(({ kind }) => kind === 'cut')) legend.append(' ', h('span', { class: 'run cut' }, 'cut off'));
+  const text = h('pre', { class: 'tokens' });
+  for (const run of runs) {
+    const words = { trained: 'learnt', masked: 'given', cut: 'cut off' }[run.kind];
+    text.append(h('span', { class: `run ${run.kind}`, title: `${count(run.tokens)} tokens, ${words}` }, run.text));
+  }
+  return h('div', {}, legend, text);
+}
+
+function source({ text }: PreviewDetail): HTMLElement {
+  return h('pre', { class: 'source' }, pretty(text));
+}
+
+function pretty(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}

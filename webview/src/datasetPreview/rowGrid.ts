@@ -1,0 +1,269 @@
+// The table of rows: millions of them, of which only those in view are in the page, fetched by hundreds as they scroll in. A grid
+// for keyboard and screen readers: one row is active, arrows move it.
+import { count, percent } from '../../../extension/src/core/units.js';
+import type { PreviewRow, PreviewView } from '../../../extension/src/protocol/datasetPreviewMessages.js';
+import { h, icon, setAttribute } from '../shared/dom.js';
+import { isError, problemName } from './problemNames.js';
+
+const rowHeight = 24;
+/** Browsers make no element taller than some 33 million pixels; beyond this a pixel stands for more than itself. */
+const tallestPixels = 8_000_000;
+const pageRows = 100;
+const spareRows = 4;
+
+type Sort = PreviewView['sort'];
+
+export interface RowGridOptions {
+  fetch(from: number, to: number): Promise<PreviewRow[]>;
+  onSort(sort: Sort): void;
+  /** The row that is active now; `open` where it was asked for by Enter or a double click. */
+  onActive(row: PreviewRow, open: boolean): void;
+}
+
+const columns: { name: string; label: string; sort: Sort | null; title: string }[] = [
+  { name: 'line', label: 'Row', sort: 'position', title: 'Number of the row in the file' },
+  { name: 'tokens', label: 'Tokens', sort: 'length', title: 'Length in tokens, against max_length' },
+  { name: 'learnt', label: 'Learnt', sort: null, title: 'Share of the tokens that a loss is taken on' },
+  { name: 'problems', label: 'Problems', sort: 'problem', title: 'What is wrong with the row' },
+  { name: 'excerpt', label: 'Content', sort: null, title: 'The row as it stands in the file' },
+];
+
+export class RowGrid {
+  readonly element: HTMLElement;
+  private readonly scroller: HTMLElement;
+  private readonly sizer = h('div', { class: 'sizer', role: 'presentation' });
+  private readonly layer = h('div', { class: 'layer', role: 'rowgroup' });
+  private readonly headers = new Map<Sort, HTMLElement>();
+  private readonly empty = h('p', { class: 'empty muted', hidden: true });
+  private pages = new Map<number, PreviewRow[] | Promise<void>>();
+  private total = 0;
+  private maxLength = 1;
+  /** Position of the active row within the view. */
+  private active = 0;
+  private drawing = false;
+
+  constructor(private readonly options: RowGridOptions) {
+    this.scroller = h(
+      'div',
+      { class: 'scroller', role: 'presentation', onscroll: () => this.draw() },
+      this.sizer,
+      this.empty,
+    );
+    this.sizer.append(this.layer);
+    this.element = h(
+      'div',
+      {
+        class: 'grid',
+        role: 'grid',
+        tabindex: 0,
+        'aria-label': 'Rows of the dataset',
+        'aria-colcount': columns.length,
+        onkeydown: event => this.onKey(event as KeyboardEvent),
+      },
+      this.header(),
+      this.scroller,
+    );
+    new ResizeObserver(() => this.draw()).observe(this.scroller);
+  }
+
+  /** @param anew the rows themselves may be others: all are fetched again */
+  show(total: number, maxLength: number, anew: boolean): void {
+    if (anew) this.pages = new Map();
+    const grew = total !== this.total;
+    this.total = total;
+    this.maxLength = Math.max(1, maxLength);
+    if (grew || anew) {
+      setAttribute(this.element, 'aria-rowcount', total + 1);
+      this.sizer.style.height = `${Math.min(total * rowHeight, tallestPixels)}px`;
+      // A page that was cut short by the end of the rows has more now.
+      if (grew) this.pages.delete(Math.floor(Math.max(0, this.total - 1) / pageRows));
+      for (const [page, rows] of this.pages)
+        if (!(rows instanceof Promise) && rows.length < pageRows) this.pages.delete(page);
+      this.active = Math.min(this.active, Math.max(0, total - 1));
+    }
+    this.draw();
+  }
+
+  /** What is said in place of rows. */
+  showEmpty(text: string | null): void {
+    this.empty.hidden = text === null;
+    this.empty.textContent = text ?? '';
+  }
+
+  showSort(sort: Sort, descending: boolean): void {
+    for (const [key, header] of this.headers) {
+      const isSorted = key === sort;
+      setAttribute(header, 'aria-sort', isSorted ? (descending ? 'descending' : 'ascending') : 'none');
+      header.querySelector('.codicon')?.remove();
+      if (isSorted) header.querySelector('button')!.append(icon(descending ? 'arrow-down' : 'arrow-up'));
+    }
+  }
+
+  /** Back to the first row; where `announce`, it becomes the active one. */
+  toTop(): void {
+    this.active = 0;
+    this.scroller.scrollTop = 0;
+    this.draw();
+  }
+
+  focus(): void {
+    this.element.focus();
+  }
+
+  private header(): HTMLElement {
+    const cells = columns.map(({ name, label, sort, title }) => {
+      const content = sort
+        ? h(
+            'button',
+            { type: 'button', title: `${title}; sort by it`, onclick: () => this.options.onSort(sort) },
+            label,
+          )
+        : label;
+      const cell = h('div', { class: `cell ${name}`, role: 'columnheader', title: sort ? null : title }, content);
+      if (sort) this.headers.set(sort, cell);
+      return cell;
+    });
+    const row = h('div', { class: 'row head', role: 'row', 'aria-rowindex': 1 }, ...cells);
+    return h('div', { role: 'rowgroup' }, row);
+  }
+
+  private get visibleRows(): number {
+    return Math.max(1, Math.floor(this.scroller.clientHeight / rowHeight));
+  }
+
+  /** Position at the upper border of what is in view, with its fraction. */
+  private get firstVisible(): number {
+    const { scrollTop, clientHeight } = this.scroller;
+    if (this.total * rowHeight <= tallestPixels) return scrollTop / rowHeight;
+    const share = scrollTop / Math.max(1, tallestPixels - clientHeight);
+    return Math.min(1, share) * (this.total - clientHeight / rowHeight);
+  }
+
+  private scrollTo(position: number): void {
+    const { clientHeight } = this.scroller;
+    const isPlain = this.total * rowHeight <= tallestPixels;
+    const share = position / Math.max(1, this.total - clientHeight / rowHeight);
+    this.scroller.scrollTop = isPlain ? position * rowHeight : share * (tallestPixels - clientHeight);
+  }
+
+  private reveal(position: number): void {
+    const first = this.firstVisible;
+    const visible = this.scroller.clientHeight / rowHeight;
+    if (position < first) this.scrollTo(position);
+    else if (position + 1 > first + visible) this.scrollTo(position + 1 - visible);
+  }
+
+  private draw(): void {
+    if (this.drawing) return;
+    this.drawing = true;
+    requestAnimationFrame(() => {
+      this.drawing = false;
+      this.drawNow();
+    });
+  }
+
+  private drawNow(): void {
+    const first = this.firstVisible;
+    const from = Math.max(0, Math.floor(first) - spareRows);
+    const to = Math.min(this.total, Math.ceil(first + this.scroller.clientHeight / rowHeight) + spareRows);
+    const drawn: HTMLElement[] = [];
+    for (let position = from; position < to; position++) drawn.push(this.rowElement(position));
+    this.layer.replaceChildren(...drawn);
+    this.layer.style.transform = `translateY(${this.scroller.scrollTop - (first - from) * rowHeight}px)`;
+    const activeRow = this.active >= from && this.active < to ? rowId(this.active) : null;
+    setAttribute(this.element, 'aria-activedescendant', this.total > 0 ? activeRow : null);
+  }
+
+  private rowElement(position: number): HTMLElement {
+    const row = this.rowAt(position);
+    const isActive = position === this.active;
+    const attributes = {
+      id: rowId(position),
+      class: `row${isActive ? ' active' : ''}${row ? '' : ' loading'}`,
+      role: 'row',
+      'aria-rowindex': position + 2,
+      'aria-selected': String(isActive),
+      onclick: () => this.activate(position, false),
+      ondblclick: () => this.activate(position, true),
+    };
+    return h('div', attributes, ...(row ? this.cells(row) : [h('div', { class: 'cell', role: 'gridcell' }, '…')]));
+  }
+
+  private cells({ row, tokens, labelTokens, problems, excerpt }: PreviewRow): HTMLElement[] {
+    const share = (tokens ?? 0) / this.maxLength;
+    const meter = h('span', { class: share > 1 ? 'meter over' : 'meter', 'aria-hidden': 'true' }, h('span', {}));
+    (meter.firstElementChild as HTMLElement).style.width = `${Math.min(1, share) * 100}%`;
+    const learnt = tokens ? percent((labelTokens ?? 0) / tokens) : '';
+    const cell = (name: string, ...content: (Node | string)[]) =>
+      h('div', { class: `cell ${name}`, role: 'gridcell' }, ...content);
+    const names = problems.map(problemName).join(', ');
+    const mark = problems.length === 0 ? [] : [icon(problems.some(isError) ? 'error' : 'warning'), names];
+    const problemCell = cell('problems', ...mark);
+    problemCell.classList.toggle('is-error', problems.some(isError));
+    problemCell.title = names;
+    return [
+      cell('line number', count(row + 1)),
+      cell('tokens number', meter, tokens === null ? '' : count(tokens)),
+      cell('learnt number', learnt),
+      problemCell,
+      cell('excerpt', excerpt.replace(/\s+/g, ' ')),
+    ];
+  }
+
+  private rowAt(position: number): PreviewRow | null {
+    const page = Math.floor(position / pageRows);
+    const rows = this.pages.get(page);
+    if (rows === undefined) this.fetch(page);
+    return Array.isArray(rows) ? (rows[position - page * pageRows] ?? null) : null;
+  }
+
+  private fetch(page: number): void {
+    const { pages } = this;
+    const arrived = this.options.fetch(page * pageRows, (page + 1) * pageRows).then(
+      rows => {
+        pages.set(page, rows);
+        if (this.pages === pages) this.draw();
+      },
+      () => void pages.delete(page),
+    );
+    pages.set(page, arrived);
+  }
+
+  private activate(position: number, open: boolean): void {
+    if (this.total === 0) return;
+    this.active = Math.min(Math.max(0, position), this.total - 1);
+    this.reveal(this.active);
+    this.draw();
+    const wanted = this.active;
+    const tell = () => {
+      const row = this.rowAt(wanted);
+      if (row) this.options.onActive(row, open);
+      else {
+        const pending = this.pages.get(Math.floor(wanted / pageRows));
+        if (pending instanceof Promise) void pending.then(() => this.active === wanted && tell());
+      }
+    };
+    tell();
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    if ((event.target as HTMLElement).tagName === 'BUTTON' || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = {
+      ArrowDown: this.active + 1,
+      ArrowUp: this.active - 1,
+      PageDown: this.active + this.visibleRows,
+      PageUp: this.active - this.visibleRows,
+      Home: 0,
+      End: this.total - 1,
+      Enter: this.active,
+      ' ': this.active,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    this.activate(target, event.key === 'Enter');
+  }
+}
+
+function rowId(position: number): string {
+  return `row-${position}`;
+}
