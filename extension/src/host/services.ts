@@ -26,6 +26,8 @@ export interface EngineService {
    *   vscode.CancellationError where `token` fired, UntrustedWorkspaceError in Restricted Mode
    */
   json<T>(args: readonly string[], options?: EngineCallOptions): Promise<T>;
+  /** The same for commands that tell their progress: every line of JSON as it comes. */
+  jsonLines<T>(args: readonly string[], onLine: (value: T) => void, options?: EngineCallOptions): Promise<void>;
   /** `describe --json`, asked once: methods with their JSON schemas, families, formats. */
   capabilities(): Promise<EngineCapabilities>;
   /** True when the engine can train; installs it under a progress notification first. False: the user cancelled. */

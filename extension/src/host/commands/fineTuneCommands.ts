@@ -1,0 +1,170 @@
+// Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
+import { dirname, isAbsolute, join } from 'node:path';
+import * as vscode from 'vscode';
+import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { bytes, count, percent } from '../../core/units.js';
+import type { FolderRunService } from '../runs/runService.js';
+import { EngineInputError, type EngineService } from '../services.js';
+import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
+import { registerGuarded } from './guarded.js';
+import { saveRunFile } from './runCommands.js';
+import { RunDrafter, type RunDraft } from './runDraft.js';
+
+/** What `estimate --json` says, as far as it is shown here. */
+interface Estimate {
+  run: { peft_type: string; trainable_parameters: number; total_parameters: number; memory: { total: number } };
+  methods: { peft_type: string; memory?: { total: number } }[];
+  available_bytes: number;
+}
+
+export function registerFineTuneCommands(
+  engine: EngineService,
+  runs: FolderRunService,
+  output: vscode.LogOutputChannel,
+  extensionPath: string,
+): vscode.Disposable {
+  const drafter = new RunDrafter(engine, extensionPath);
+  const fineTune = async (given: { model?: string; dataset?: string }) => {
+    // Asks before the first question, not after the last, whether anything may be executed here.
+    await engine.capabilities();
+    const draft = await drafter.draft(given);
+    return draft && decide(draft, runs);
+  };
+  return vscode.Disposable.from(
+    registerGuarded(output, 'tunewright.fineTune', () => fineTune({})),
+    registerGuarded(output, 'tunewright.fineTuneWithDataset', uri => fineTune({ dataset: fileOf(uri) })),
+    registerGuarded(output, 'tunewright.fineTuneModel', element => fineTune({ model: (element as ModelElement)?.id })),
+    registerGuarded(output, 'tunewright.continueFromAdapter', element =>
+      continueFrom(element as AdapterElement, drafter, runs),
+    ),
+    registerGuarded(output, 'tunewright.startRunFile', async uri => {
+      const file = await pickRunFile(uri);
+      return file && start(await readRunFile(file), runs, vscode.workspace.getWorkspaceFolder(file));
+    }),
+    registerGuarded(output, 'tunewright.estimate', async uri => {
+      const file = await pickRunFile(uri);
+      return file && showEstimate(engine, file);
+    }),
+  );
+}
+
+async function decide(draft: RunDraft, runs: FolderRunService): Promise<unknown> {
+  const begin = { label: '$(play) Start', detail: 'Trains at once; the dashboard opens' };
+  const change = { label: '$(settings) Change in Run Panel', detail: 'Every option of the run, as a form' };
+  const save = { label: '$(save) Save as Run File...', detail: 'A .tune.json to edit, to share or to keep' };
+  const answer = await vscode.window.showQuickPick([begin, change, save], {
+    title: `Fine-Tune a Model (4/4): ${draft.name}, ${draft.method.peft_type} on ${draft.model}`,
+  });
+  if (answer === begin) return start(draft, runs);
+  if (answer === change)
+    return vscode.commands.executeCommand('tunewright.fineTuneInPanel', {
+      model: draft.model,
+      dataset: draft.dataset.train,
+      method: draft.method.peft_type,
+    });
+  return answer === save ? saveRunFile(draft, draft.name) : undefined;
+}
+
+/** @returns the run's folder */
+async function start(config: object, runs: FolderRunService, folder?: vscode.WorkspaceFolder): Promise<string> {
+  const run = await runs.start(config, folder);
+  await vscode.commands.executeCommand('tunewright.openDashboard', run);
+  return run.folder;
+}
+
+async function continueFrom(
+  { run, path }: AdapterElement,
+  drafter: RunDrafter,
+  runs: FolderRunService,
+): Promise<string | undefined> {
+  const { model, method } = run.config as { model: string; method: { peft_type: string } };
+  const train = await drafter.pickDataset();
+  if (!train) return undefined;
+  const { peft_type } = method;
+  return start(
+    { name: `${run.name}-continued`, model, dataset: { train }, method: { peft_type, init_from: path } },
+    runs,
+  );
+}
+
+function fileOf(uri: unknown): string | undefined {
+  const target = uri instanceof vscode.Uri ? uri : vscode.window.activeTextEditor?.document.uri;
+  return target?.scheme === 'file' ? target.fsPath : undefined;
+}
+
+/** The one it was called on, the one in the editor, or a choice among those of the workspace. */
+async function pickRunFile(uri: unknown): Promise<vscode.Uri | undefined> {
+  if (uri instanceof vscode.Uri) return uri;
+  const active = vscode.window.activeTextEditor?.document.uri;
+  if (active?.path.endsWith('.tune.json')) return active;
+  const found = await vscode.workspace.findFiles('**/*.tune.json', '**/node_modules/**', 100);
+  if (found.length === 0) {
+    void vscode.window.showInformationMessage(
+      'There is no run file (*.tune.json) in this workspace. “Fine-Tune a Model...” can save one.',
+    );
+    return undefined;
+  }
+  if (found.length === 1) return found[0];
+  const picked = await vscode.window.showQuickPick(
+    found
+      .map(file => ({ label: vscode.workspace.asRelativePath(file), file }))
+      .sort((a, b) => (a.label < b.label ? -1 : 1)),
+    { title: 'Start Run from File', placeHolder: 'Which run file?' },
+  );
+  return picked?.file;
+}
+
+/**
+ * A run file as it stands in the editor (saved first), with paths that mean the same from the run's own folder.
+ * @throws EngineInputError where it is no JSON
+ */
+export async function readRunFile(file: vscode.Uri): Promise<object> {
+  const document = await vscode.workspace.openTextDocument(file);
+  if (document.isDirty) await document.save();
+  const faults: ParseError[] = [];
+  const config = parse(document.getText(), faults, { disallowComments: true });
+  const [fault] = faults;
+  if (fault || typeof config !== 'object' || config === null) {
+    const line = fault ? document.positionAt(fault.offset).line + 1 : 1;
+    throw new EngineInputError(
+      `${vscode.workspace.asRelativePath(file)}:${line}: this is no JSON (${fault ? printParseErrorCode(fault.error) : 'an object is needed'})`,
+    );
+  }
+  return withAbsolutePaths(config, dirname(file.fsPath));
+}
+
+/** Paths of a run file are relative to where it stands; a model may be an id as well, which only the engine can tell. */
+function withAbsolutePaths(config: any, base: string): object {
+  const path = (value: unknown) => (typeof value === 'string' && !isAbsolute(value) ? join(base, value) : value);
+  const at = (holder: any, key: string) => (holder && key in holder ? { ...holder, [key]: path(holder[key]) } : holder);
+  const isPath = typeof config.model === 'string' && /^\.{1,2}[/\\]|\.gguf$/.test(config.model);
+  return {
+    ...config,
+    ...(isPath ? { model: path(config.model) } : {}),
+    ...(config.dataset ? { dataset: ['train', 'validation', 'chat_template'].reduce(at, config.dataset) } : {}),
+    ...(config.method ? { method: at(config.method, 'init_from') } : {}),
+  };
+}
+
+async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<void> {
+  const document = await vscode.workspace.openTextDocument(file);
+  if (document.isDirty) await document.save();
+  const estimate = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' },
+    () => engine.json<Estimate>(['estimate', file.fsPath], { cwd: dirname(file.fsPath) }),
+  );
+  const { run, methods, available_bytes: available } = estimate;
+  const full = methods.find(method => method.peft_type === 'FULL')?.memory?.total;
+  const details = [
+    `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
+    `A step takes about ${bytes(run.memory.total)}; ${bytes(available)} are free on this machine.`,
+    ...(full ? [`Full fine-tuning would take ${bytes(full)}.`] : []),
+  ];
+  const begin = 'Start Run';
+  const answer = await vscode.window.showInformationMessage(
+    `${run.peft_type} for ${vscode.workspace.asRelativePath(file)}`,
+    { modal: true, detail: details.join('\n') },
+    begin,
+  );
+  if (answer === begin) await vscode.commands.executeCommand('tunewright.startRunFile', file);
+}

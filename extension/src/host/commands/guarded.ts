@@ -1,0 +1,36 @@
+// Registers a command whose errors a user can do something with: what is wrong as a message, the rest in the output.
+import * as vscode from 'vscode';
+import { EngineInputError, UntrustedWorkspaceError } from '../services.js';
+
+export function registerGuarded(
+  output: vscode.LogOutputChannel,
+  id: string,
+  run: (...args: unknown[]) => unknown,
+): vscode.Disposable {
+  return vscode.commands.registerCommand(id, async (...args: unknown[]) => {
+    try {
+      return await run(...args);
+    } catch (error) {
+      await tell(output, id, error);
+      return undefined;
+    }
+  });
+}
+
+async function tell(output: vscode.LogOutputChannel, id: string, error: unknown): Promise<void> {
+  if (error instanceof vscode.CancellationError) return;
+  if (error instanceof UntrustedWorkspaceError) {
+    const manage = 'Manage Workspace Trust';
+    const answer = await vscode.window.showWarningMessage(error.message, manage);
+    if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
+    return;
+  }
+  output.error(`${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const show = 'Show Output';
+  const message = error instanceof Error ? error.message : String(error);
+  const buttons = error instanceof EngineInputError ? [] : [show];
+  // Not awaited by the command: it has ended, the message may stay.
+  void vscode.window.showErrorMessage(message, ...buttons).then(answer => {
+    if (answer === show) output.show();
+  });
+}

@@ -1,0 +1,39 @@
+// Which run a command is for: the one it was called with (a tree element, a folder), the only one there is, or a choice.
+import * as vscode from 'vscode';
+import type { FolderRun } from '../runs/folderRun.js';
+import type { FolderRunService } from '../runs/runService.js';
+import { PHASES } from '../views/runsTree.js';
+
+/** @returns undefined where the user chose none, or there is none to choose */
+export async function pickRun(
+  runs: FolderRunService,
+  argument: unknown,
+  title: string,
+  fits: (run: FolderRun) => boolean,
+): Promise<FolderRun | undefined> {
+  const named = runOf(runs, argument);
+  if (named) return named;
+  const candidates = runs.runs().filter(fits);
+  if (candidates.length === 0) {
+    void vscode.window.showInformationMessage(`${title}: there is no such run in this workspace.`);
+    return undefined;
+  }
+  if (candidates.length === 1) return candidates[0];
+  const picked = await vscode.window.showQuickPick(
+    candidates.map(run => ({
+      label: `$(${PHASES[run.phase].icon}) ${run.name}`,
+      description: PHASES[run.phase].label,
+      detail: run.folder,
+      run,
+    })),
+    { title, placeHolder: 'Which run?', matchOnDetail: true },
+  );
+  return picked?.run;
+}
+
+export function runOf(runs: FolderRunService, argument: unknown): FolderRun | undefined {
+  if (typeof argument === 'string') return runs.get(argument);
+  const { folder, run } = (argument ?? {}) as { folder?: unknown; run?: { folder?: unknown } };
+  const named = folder ?? run?.folder;
+  return typeof named === 'string' ? runs.get(named) : undefined;
+}

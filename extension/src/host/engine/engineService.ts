@@ -1,0 +1,86 @@
+// The engine as the rest of the host sees it: questions answered in JSON, installed when somebody is about to train.
+// Built once by extension.ts. Nothing is executed in Restricted Mode.
+import * as vscode from 'vscode';
+import {
+  UntrustedWorkspaceError,
+  type EngineCallOptions,
+  type EngineCapabilities,
+  type EngineService,
+} from '../services.js';
+import { callEngine } from './engineProcess.js';
+import { findEngineProgram, type EngineProgram } from './engineProgram.js';
+import { installWithProgress } from './installEngine.js';
+
+interface EngineStatus {
+  installation: object | null;
+}
+
+export class CommandLineEngine implements EngineService {
+  private found: Promise<EngineProgram> | null = null;
+  private described: Promise<EngineCapabilities> | null = null;
+  private ready = false;
+
+  constructor(
+    private readonly extensionPath: string,
+    private readonly output: vscode.LogOutputChannel,
+  ) {}
+
+  /** @throws UntrustedWorkspaceError */
+  program(): Promise<EngineProgram> {
+    if (!vscode.workspace.isTrusted)
+      return Promise.reject(
+        new UntrustedWorkspaceError('Nothing is trained or executed in Restricted Mode. Trust this workspace first.'),
+      );
+    return (this.found ??= findEngineProgram(this.extensionPath));
+  }
+
+  /** After a change of the settings that say where it is. */
+  forget(): void {
+    this.found = null;
+    this.described = null;
+  }
+
+  async json<T>(args: readonly string[], options: EngineCallOptions = {}): Promise<T> {
+    const lines: string[] = [];
+    await this.call([...args, '--json'], line => lines.push(line), options);
+    return JSON.parse(lines.join('\n')) as T;
+  }
+
+  async jsonLines<T>(
+    args: readonly string[],
+    onLine: (value: T) => void,
+    options: EngineCallOptions = {},
+  ): Promise<void> {
+    await this.call([...args, '--json'], line => onLine(JSON.parse(line) as T), options);
+  }
+
+  capabilities(): Promise<EngineCapabilities> {
+    this.described ??= this.json<EngineCapabilities>(['describe']).catch(error => {
+      this.described = null;
+      throw error;
+    });
+    return this.described;
+  }
+
+  async ensureInstalled(): Promise<boolean> {
+    if (this.ready) return true;
+    const { installation } = await this.json<EngineStatus>(['engine', 'status']);
+    this.ready = installation !== null || (await installWithProgress(this, this.output));
+    return this.ready;
+  }
+
+  private async call(args: string[], onLine: (line: string) => void, options: EngineCallOptions): Promise<void> {
+    const program = await this.program();
+    const cwd = options.cwd ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+    const started = performance.now();
+    this.output.debug(`tunewright ${args.join(' ')}`);
+    try {
+      await callEngine(program, args, cwd, onLine, options.token);
+      this.output.debug(`tunewright ${args[0]} ended after ${Math.round(performance.now() - started)} ms`);
+    } catch (error) {
+      if (!(error instanceof vscode.CancellationError))
+        this.output.error(`tunewright ${args.join(' ')}: ${(error as Error).message}`);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,35 @@
+// Where the extension begins and ends: builds the services once and registers every part. Nothing else happens here, so that
+// activation takes no time of its own.
+import * as vscode from 'vscode';
+import { registerEngineCommands } from './commands/engineCommands.js';
+import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
+import { registerRunCommands } from './commands/runCommands.js';
+import { CommandLineEngine } from './engine/engineService.js';
+import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
+import { FolderRunService } from './runs/runService.js';
+import { registerRunStatusBar } from './runs/runStatusBar.js';
+import type { HostServices } from './services.js';
+import { registerModelsTree } from './views/modelsTree.js';
+import { registerRunsTree } from './views/runsTree.js';
+
+export function activate(context: vscode.ExtensionContext): HostServices & { activationMs: number } {
+  const began = performance.now();
+  const output = vscode.window.createOutputChannel('Tunewright', { log: true });
+  const engine = new CommandLineEngine(context.extensionPath, output);
+  const runs = new FolderRunService(context, engine, output);
+  const services: HostServices = { engine, runs, output, context };
+  context.subscriptions.push(
+    output,
+    runs,
+    registerRunsTree(runs, context.workspaceState),
+    registerModelsTree(engine, runs),
+    registerRunStatusBar(runs),
+    registerRunFileCodeLens(),
+    registerFineTuneCommands(engine, runs, output, context.extensionPath),
+    registerRunCommands(runs, output),
+    registerEngineCommands(engine, output, context),
+  );
+  const activationMs = performance.now() - began;
+  output.info(`Activated in ${activationMs.toFixed(1)} ms`);
+  return { ...services, activationMs };
+}

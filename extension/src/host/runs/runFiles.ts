@@ -1,0 +1,109 @@
+// The files of a run's folder as the host knows them: names, and reading events without holding them all. Called by
+// folderRun.ts; writes nothing but commands.
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { join } from 'node:path';
+import { engineProcessSchema } from '../../protocol/engineCommand.js';
+import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
+
+export const runFiles = (folder: string) => ({
+  run: join(folder, 'run.json'),
+  events: join(folder, 'events.ndjson'),
+  commands: join(folder, 'commands.ndjson'),
+  process: join(folder, 'process.json'),
+  /** Standard output and error of the engine; written by whoever starts it. */
+  log: join(folder, 'engine.log'),
+});
+
+const NEWLINE = 0x0a;
+const CHUNK_BYTES = 1 << 20;
+
+/** What no event of this version's engine is (another version's) is passed over. */
+function parseLine(line: string): EngineEvent | null {
+  try {
+    return engineEventSchema.parse(JSON.parse(line));
+  } catch {
+    return null;
+  }
+}
+
+function parseLines(text: string): EngineEvent[] {
+  return text.split('\n').flatMap(line => {
+    const event = line === '' ? null : parseLine(line);
+    return event === null ? [] : [event];
+  });
+}
+
+function withFile<T>(path: string, absent: T, read: (descriptor: number, size: number) => T): T {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch {
+    return absent;
+  }
+  try {
+    return read(descriptor, fstatSync(descriptor).size);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function readBytes(descriptor: number, from: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length);
+  return bytes.subarray(0, readSync(descriptor, bytes, 0, length, from));
+}
+
+/** Whole lines of one chunk from `offset` on, and where the next one begins; null at the end of the file. */
+export function readEventChunk(path: string, offset: number): { events: EngineEvent[]; next: number } | null {
+  return withFile(path, null, (descriptor, size) => {
+    for (let length = CHUNK_BYTES; offset < size; length *= 2) {
+      const bytes = readBytes(descriptor, offset, Math.min(length, size - offset));
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      if (end > 0) return { events: parseLines(bytes.toString('utf8', 0, end)), next: offset + end };
+      if (offset + bytes.length >= size) return null;
+    }
+    return null;
+  });
+}
+
+export function fileSize(path: string): number {
+  return withFile(path, 0, (_descriptor, size) => size);
+}
+
+/** First and last events of a file, enough to tell what became of a run without reading 100,000 steps. */
+export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
+  return withFile(path, [], (descriptor, size) => {
+    if (size <= 2 * endBytes) {
+      const bytes = readBytes(descriptor, 0, size);
+      return parseLines(bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
+    }
+    const head = readBytes(descriptor, 0, endBytes);
+    const tail = readBytes(descriptor, size - endBytes, endBytes);
+    return [
+      ...parseLines(head.toString('utf8', 0, head.lastIndexOf(NEWLINE) + 1)),
+      ...parseLines(tail.toString('utf8', tail.indexOf(NEWLINE) + 1, tail.lastIndexOf(NEWLINE) + 1)),
+    ];
+  });
+}
+
+/** The process that trains in the folder, or null; a mark left from before this machine started is nobody's. */
+export function livingProcess(path: string): number | null {
+  const owner = engineProcessSchema.safeParse(readJson(path));
+  if (!owner.success) return null;
+  const booted = Date.now() - uptime() * 1000;
+  if (Date.parse(owner.data.started) < booted) return null;
+  try {
+    process.kill(owner.data.pid, 0);
+    return owner.data.pid;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM' ? owner.data.pid : null;
+  }
+}
+
+export function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return null;
+  }
+}

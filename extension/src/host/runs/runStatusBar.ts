@@ -1,0 +1,51 @@
+// Step, loss and time left of what is training, in the status bar; there is nothing while nothing trains.
+import * as vscode from 'vscode';
+import { currentStep, secondsLeft } from '../../core/runs/runState.js';
+import { lastLoss, roughDuration } from '../../core/runs/runStatus.js';
+import { count } from '../../core/units.js';
+import type { FolderRun } from './folderRun.js';
+import type { FolderRunService } from './runService.js';
+
+export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable {
+  const item = vscode.window.createStatusBarItem('tunewright.run', vscode.StatusBarAlignment.Left, 50);
+  item.name = 'Tunewright Run';
+  const show = () => {
+    const alive = runs.alive();
+    void vscode.commands.executeCommand('setContext', 'tunewright.aliveRuns', alive.length);
+    void vscode.commands.executeCommand(
+      'setContext',
+      'tunewright.pausedRuns',
+      alive.filter(run => run.phase === 'paused').length,
+    );
+    void vscode.commands.executeCommand('setContext', 'tunewright.runs', runs.runs().length);
+    const [run] = alive;
+    if (!run) return item.hide();
+    item.text = textOf(run) + (alive.length > 1 ? ` (+${alive.length - 1})` : '');
+    item.tooltip = `Tunewright: ${run.name}. Opens its dashboard.`;
+    item.accessibilityInformation = { label: `Tunewright run ${run.name}, ${wordsOf(run)}` };
+    item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
+    item.show();
+  };
+  show();
+  return vscode.Disposable.from(item, runs.onDidChange(show), runs.onDidChangeRun(show));
+}
+
+function textOf(run: FolderRun): string {
+  const icon = { starting: '$(loading~spin)', paused: '$(debug-pause)' }[run.phase as string] ?? '$(sync~spin)';
+  return `${icon} ${run.name}: ${wordsOf(run)}`;
+}
+
+function wordsOf(run: FolderRun): string {
+  const state = run.state();
+  if (run.phase === 'starting' || !state.started) return 'starting';
+  const loss = lastLoss(state);
+  const left = run.phase === 'paused' ? null : secondsLeft(state);
+  return [
+    `step ${count(currentStep(state))} of ${count(state.started.total_steps)}`,
+    loss === null ? '' : `loss ${loss.toFixed(3)}`,
+    left === null ? '' : `${roughDuration(left)} left`,
+    run.phase === 'paused' ? 'paused' : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

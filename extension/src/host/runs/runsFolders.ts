@@ -1,0 +1,24 @@
+// Where runs are kept: the setting `tunewright.runsFolder` of each workspace folder, or the extension's own storage where
+// no folder is open.
+import { isAbsolute, join } from 'node:path';
+import * as vscode from 'vscode';
+
+export function runsFolderOf(folder: vscode.WorkspaceFolder | undefined, context: vscode.ExtensionContext): string {
+  if (!folder) return join(context.globalStorageUri.fsPath, 'runs');
+  const named = vscode.workspace.getConfiguration('tunewright', folder).get<string>('runsFolder', '').trim() || 'runs';
+  return isAbsolute(named) ? named : join(folder.uri.fsPath, named);
+}
+
+export function runsFolders(context: vscode.ExtensionContext): string[] {
+  const folders = vscode.workspace.workspaceFolders ?? [undefined];
+  return [...new Set(folders.map(folder => runsFolderOf(folder, context)))];
+}
+
+/** `NAME-20260131-142500`, with a number where that is taken. */
+export function runFolderName(name: string, now: Date, isTaken: (name: string) => boolean): string {
+  const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
+  const wanted = `${name.replace(/[^\w.-]+/g, '-')}-${stamp.slice(0, 8)}-${stamp.slice(8)}`;
+  let free = wanted;
+  for (let i = 2; isTaken(free); i++) free = `${wanted}-${i}`;
+  return free;
+}

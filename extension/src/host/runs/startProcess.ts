@@ -1,0 +1,42 @@
+// Starts the engine on a run folder as a process of its own: detached, at low priority, its words in engine.log. It outlives
+// this window; from here on it is watched and steered through the folder only.
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import type { EngineProgram } from '../engine/engineProgram.js';
+import { EngineFailure } from '../services.js';
+import { runFiles } from './runFiles.js';
+
+/**
+ * Returns once the process is there; `onExit` is called if it ends while this window still lives.
+ * @throws EngineFailure where it can't be started
+ */
+export async function startTraining(
+  { command, args, env }: EngineProgram,
+  folder: string,
+  resume: boolean,
+  onExit: (code: number | null) => void,
+): Promise<void> {
+  const files = runFiles(folder);
+  const log = openSync(files.log, 'a');
+  const train = ['train', files.run, '--out', folder, ...(resume ? ['--resume'] : [])];
+  const child = spawn(command, [...args, ...train], { cwd: folder, env, detached: true, stdio: ['ignore', log, log] });
+  closeSync(log);
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', error => reject(new EngineFailure(`${command} could not be started: ${error.message}`)));
+  });
+  const pid = child.pid!;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It trains all the same.
+  }
+  // The engine writes the same as soon as it gets there; until then it is this that shows it alive, in any window.
+  writeFileSync(files.process, `${JSON.stringify({ pid, started: new Date().toISOString() })}\n`);
+  child.once('exit', code => {
+    rmSync(files.process, { force: true });
+    onExit(code);
+  });
+  child.unref();
+}

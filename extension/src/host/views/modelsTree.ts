@@ -1,0 +1,140 @@
+// The Models and Adapters view: the embedded model, what `models list` finds on this machine, and what the runs of this
+// workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { bytes } from '../../core/units.js';
+import type { FolderRun } from '../runs/folderRun.js';
+import type { FolderRunService } from '../runs/runService.js';
+import type { EngineService } from '../services.js';
+
+/** An entry of `models list --json`. */
+interface LocalModel {
+  id: string;
+  store: string;
+  path: string;
+  sizeBytes: number;
+  modelType: string | null;
+  reason: string | null;
+}
+
+export interface ModelElement {
+  kind: 'model';
+  /** What to write as `model` in a run file. */
+  id: string;
+  description: string;
+  /** Why it can't be trained, or null where it can. */
+  reason: string | null;
+  path: string | null;
+}
+
+export interface AdapterElement {
+  kind: 'adapter';
+  path: string;
+  run: FolderRun;
+}
+
+type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
+
+export const embeddedModel: ModelElement = {
+  kind: 'model',
+  id: 'embedded:tiny',
+  description: 'comes with Tunewright',
+  reason: null,
+  path: null,
+};
+
+export async function localModels(engine: EngineService): Promise<ModelElement[]> {
+  const found = await engine.json<LocalModel[]>(['models', 'list']);
+  return found.map(({ id, store, path, sizeBytes, modelType, reason }) => ({
+    kind: 'model',
+    id,
+    description: [modelType ?? 'unknown type', bytes(sizeBytes), store].join(' · '),
+    reason,
+    path,
+  }));
+}
+
+/** Where a run's result stands, or null where it has none. */
+export function adapterOf(run: FolderRun): AdapterElement | null {
+  const { completed } = run.glance();
+  const path = completed && join(run.folder, completed.adapter);
+  return path && existsSync(path) ? { kind: 'adapter', path, run } : null;
+}
+
+export function registerModelsTree(engine: EngineService, runs: FolderRunService): vscode.Disposable {
+  const tree = new ModelsTree(engine, runs);
+  return vscode.Disposable.from(
+    vscode.window.createTreeView('tunewright.models', { treeDataProvider: tree, showCollapseAll: true }),
+    tree,
+    runs.onDidChange(() => tree.refresh()),
+    runs.onDidChangeRun(run => {
+      if (!run.alive) tree.refresh();
+    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => tree.refresh()),
+    vscode.commands.registerCommand('tunewright.refreshModels', () => tree.refresh()),
+  );
+}
+
+class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(
+    private readonly engine: EngineService,
+    private readonly runs: FolderRunService,
+  ) {}
+
+  refresh(): void {
+    this.changed.fire();
+  }
+
+  async getChildren(element?: Element): Promise<Element[]> {
+    if (!vscode.workspace.isTrusted) return [];
+    if (!element)
+      return [
+        { kind: 'section', id: 'models', title: 'Models' },
+        { kind: 'section', id: 'adapters', title: 'Adapters' },
+      ];
+    if (element.kind !== 'section') return [];
+    if (element.id === 'adapters') return this.runs.runs().flatMap(run => adapterOf(run) ?? []);
+    return [embeddedModel, ...(await localModels(this.engine))];
+  }
+
+  getTreeItem(element: Element): vscode.TreeItem {
+    if (element.kind === 'section') {
+      const item = new vscode.TreeItem(element.title, vscode.TreeItemCollapsibleState.Expanded);
+      item.id = element.id;
+      item.contextValue = `section ${element.id}`;
+      return item;
+    }
+    return element.kind === 'model' ? modelItem(element) : adapterItem(element);
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+}
+
+function modelItem({ id, description, reason, path }: ModelElement): vscode.TreeItem {
+  const item = new vscode.TreeItem(id, vscode.TreeItemCollapsibleState.None);
+  item.id = `model:${path ?? id}`;
+  item.iconPath = new vscode.ThemeIcon(reason === null ? 'symbol-method' : 'circle-slash');
+  item.description = reason === null ? description : `can’t be trained: ${reason}`;
+  item.tooltip = [id, description, reason ?? '', path ?? ''].filter(Boolean).join('\n');
+  item.contextValue = ['model', reason === null ? 'trainable' : '', path ? 'onDisk' : ''].filter(Boolean).join(' ');
+  return item;
+}
+
+function adapterItem({ path, run }: AdapterElement): vscode.TreeItem {
+  const { started, completed } = run.glance();
+  const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
+  item.id = `adapter:${path}`;
+  item.iconPath = new vscode.ThemeIcon('extensions');
+  const loss = completed?.best_loss == null ? '' : `loss ${completed.best_loss.toFixed(3)}`;
+  item.description = [started?.peft_type ?? '', started?.model ?? '', loss].filter(Boolean).join(' · ');
+  item.tooltip = path;
+  item.contextValue = 'adapter';
+  item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
+  return item;
+}

@@ -1,0 +1,187 @@
+// The Runs view: every run of the workspace with status, loss and duration, on its own or under its dataset, model or
+// status. Elements are the runs themselves, so commands of the view get a Run.
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { currentStep } from '../../core/runs/runState.js';
+import { lastLoss, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
+import { count, duration } from '../../core/units.js';
+import { FolderRun } from '../runs/folderRun.js';
+import type { FolderRunService } from '../runs/runService.js';
+
+export type RunGrouping = 'none' | 'dataset' | 'model' | 'status';
+
+interface RunGroup {
+  title: string;
+  runs: readonly FolderRun[];
+}
+
+type Element = FolderRun | RunGroup;
+
+const GROUPING = 'tunewright.runs.grouping';
+
+export function registerRunsTree(runs: FolderRunService, memory: vscode.Memento): vscode.Disposable {
+  const tree = new RunsTree(runs, memory.get<RunGrouping>(GROUPING, 'none'));
+  const view = vscode.window.createTreeView('tunewright.runs', {
+    treeDataProvider: tree,
+    canSelectMany: true,
+    showCollapseAll: true,
+  });
+  const showBadge = () => {
+    const alive = runs.alive().length;
+    view.badge =
+      alive > 0 ? { value: alive, tooltip: alive === 1 ? '1 run is training' : `${alive} runs train` } : undefined;
+  };
+  const group = (grouping: RunGrouping) =>
+    vscode.commands.registerCommand(`tunewright.groupRuns.${grouping}`, () => {
+      tree.groupBy(grouping);
+      void memory.update(GROUPING, grouping);
+    });
+  showBadge();
+  return vscode.Disposable.from(
+    view,
+    tree,
+    runs.onDidChange(() => {
+      tree.refresh();
+      showBadge();
+    }),
+    runs.onDidChangeRun(run => {
+      tree.refresh(run);
+      showBadge();
+    }),
+    group('none'),
+    group('dataset'),
+    group('model'),
+    group('status'),
+  );
+}
+
+class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<Element | undefined>();
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(
+    private readonly runs: FolderRunService,
+    private grouping: RunGrouping,
+  ) {
+    this.tellGrouping();
+  }
+
+  groupBy(grouping: RunGrouping): void {
+    this.grouping = grouping;
+    this.tellGrouping();
+    this.refresh();
+  }
+
+  /** Under groups a run may move to another one, so all is read again. */
+  refresh(run?: FolderRun): void {
+    this.changed.fire(this.grouping === 'none' ? run : undefined);
+  }
+
+  getChildren(element?: Element): Element[] {
+    if (element instanceof FolderRun) return [];
+    if (element) return [...element.runs];
+    const runs = this.runs.runs();
+    return this.grouping === 'none' ? [...runs] : groups(runs, this.grouping);
+  }
+
+  getTreeItem(element: Element): vscode.TreeItem {
+    return element instanceof FolderRun ? runItem(element) : groupItem(element);
+  }
+
+  dispose(): void {
+    this.changed.dispose();
+  }
+
+  private tellGrouping(): void {
+    void vscode.commands.executeCommand('setContext', 'tunewright.runs.grouping', this.grouping);
+  }
+}
+
+function groups(runs: readonly FolderRun[], grouping: Exclude<RunGrouping, 'none'>): RunGroup[] {
+  const byTitle = new Map<string, FolderRun[]>();
+  for (const run of runs) {
+    const title = titleOf(run, grouping);
+    byTitle.set(title, [...(byTitle.get(title) ?? []), run]);
+  }
+  return [...byTitle].map(([title, members]) => ({ title, runs: members }));
+}
+
+function titleOf(run: FolderRun, grouping: Exclude<RunGrouping, 'none'>): string {
+  if (grouping === 'status') return PHASES[run.phase].label;
+  const { model, dataset } = run.config as { model?: string; dataset?: { train?: string } };
+  return basename((grouping === 'model' ? model : dataset?.train) ?? '') || 'unknown';
+}
+
+export const PHASES: Record<RunPhase, { label: string; icon: string; color?: string }> = {
+  starting: { label: 'Starting', icon: 'loading~spin' },
+  running: { label: 'Training', icon: 'sync~spin', color: 'charts.blue' },
+  paused: { label: 'Paused', icon: 'debug-pause', color: 'charts.yellow' },
+  completed: { label: 'Completed', icon: 'pass', color: 'charts.green' },
+  stopped: { label: 'Stopped', icon: 'debug-stop' },
+  failed: { label: 'Failed', icon: 'error', color: 'charts.red' },
+  interrupted: { label: 'Interrupted', icon: 'warning', color: 'charts.yellow' },
+};
+
+function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
+  const item = new vscode.TreeItem(title, vscode.TreeItemCollapsibleState.Expanded);
+  item.id = `group:${title}`;
+  item.description = String(runs.length);
+  item.contextValue = 'group';
+  return item;
+}
+
+function runItem(run: FolderRun): vscode.TreeItem {
+  const { label, icon, color } = PHASES[run.phase];
+  const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
+  item.id = run.folder;
+  item.resourceUri = vscode.Uri.file(run.folder);
+  item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
+  item.description = describe(run);
+  item.tooltip = tooltip(run);
+  item.contextValue = contextOf(run);
+  item.accessibilityInformation = { label: `${run.name}, ${label}, ${item.description}` };
+  item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
+  return item;
+}
+
+function describe(run: FolderRun): string {
+  const state = run.glance();
+  const loss = lastLoss(state);
+  const figures = [
+    run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
+    loss === null ? '' : `loss ${loss.toFixed(3)}`,
+    state.firstTime ? duration(runSeconds(state)) : '',
+  ].filter(Boolean);
+  return figures.join(' · ') || PHASES[run.phase].label;
+}
+
+/** Words that `when` clauses of the menus look for. */
+function contextOf(run: FolderRun): string {
+  const state = run.glance();
+  const resumable = !run.alive && state.started !== null && run.phase !== 'completed';
+  const ended = run.alive ? '' : 'ended';
+  return ['run', run.alive ? 'alive' : ended, run.phase, resumable ? 'resumable' : '', state.completed ? 'result' : '']
+    .filter(Boolean)
+    .join(' ');
+}
+
+function tooltip(run: FolderRun): vscode.MarkdownString {
+  const state = run.glance();
+  const { started, completed, failed } = state;
+  const text = new vscode.MarkdownString();
+  text.appendText(`${run.name}: ${PHASES[run.phase].label}`);
+  const line = (words: string) => {
+    text.appendMarkdown('\n\n');
+    text.appendText(words);
+  };
+  if (started) {
+    line(`${started.model}, ${started.peft_type}, ${started.engine.backend}`);
+    line(`${count(started.trainable_parameters)} of ${count(started.total_parameters)} parameters trained`);
+  }
+  if (completed?.best_loss != null)
+    line(`Best validation loss ${completed.best_loss.toFixed(4)} at ${completed.best_step}`);
+  const problem = failed?.message ?? run.startFailure();
+  if (problem) line(problem);
+  line(run.folder);
+  return text;
+}

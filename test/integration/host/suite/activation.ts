@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { activated } from './support.js';
+
+describe('activation', () => {
+  it('takes less than 100 ms of its own', async () => {
+    const { activationMs } = await activated();
+    assert.ok(activationMs < 100, `${activationMs.toFixed(1)} ms`);
+    console.log(`activation ${activationMs.toFixed(1)} ms`);
+  });
+
+  it('registers every command that package.json contributes', async () => {
+    await activated();
+    const { packageJSON } = vscode.extensions.getExtension('tunewright.tunewright')!;
+    const registered = new Set(await vscode.commands.getCommands(true));
+    const contributed: string[] = packageJSON.contributes.commands.map(({ command }: { command: string }) => command);
+    assert.deepEqual(
+      contributed.filter(command => !registered.has(command)),
+      [],
+    );
+  });
+
+  it('answers what the engine can do', async () => {
+    const { engine } = await activated();
+    const { methods } = (await engine.capabilities()) as { methods: { peft_type: string }[] };
+    assert.ok(methods.some(method => method.peft_type === 'LORA'));
+  });
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { activated, waitFor, workspacePath } from './support.js';
+
+const pirate = () => vscode.Uri.file(workspacePath('examples', 'pirate.tune.json'));
+
+describe('run files', () => {
+  it('have a line that starts them', async () => {
+    await activated();
+    await vscode.window.showTextDocument(pirate());
+    const lenses = await waitFor('code lenses', async () => {
+      const found = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+        'vscode.executeCodeLensProvider',
+        pirate(),
+        10,
+      );
+      return found.some(lens => lens.command?.command === 'tunewright.startRunFile') && found;
+    });
+    assert.match(lenses.map(lens => lens.command?.title).join(), /Start Run/);
+  });
+
+  it('are checked by the schema: a misspelt key is marked', async () => {
+    const uri = vscode.Uri.file(workspacePath('examples', 'wrong.tune.json'));
+    const text = JSON.stringify({
+      model: 'embedded:tiny',
+      dataset: { train: 'a.jsonl' },
+      method: { peft_type: 'LORA', rnk: 3 },
+    });
+    await vscode.workspace.fs.writeFile(uri, Buffer.from(text));
+    await vscode.window.showTextDocument(uri);
+    const [problem] = await waitFor('a diagnostic', () => {
+      const found = vscode.languages.getDiagnostics(uri);
+      return found.length > 0 && found;
+    });
+    assert.match(problem!.message, /rnk/);
+    await vscode.workspace.fs.delete(uri);
+  });
+
+  it('explain their keys', async () => {
+    const document = await vscode.workspace.openTextDocument(pirate());
+    const at = document.positionAt(document.getText().indexOf('max_length') + 2);
+    const hovers = await waitFor('a hover', async () => {
+      const found = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', pirate(), at);
+      return found.length > 0 && found;
+    });
+    const words = hovers.flatMap(hover =>
+      hover.contents.map(content => (typeof content === 'string' ? content : content.value)),
+    );
+    assert.match(words.join('\n'), /tokens/);
+  });
+});

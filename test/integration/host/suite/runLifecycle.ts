@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { currentStep } from '../../../../extension/src/core/runs/runState.js';
+import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
+import type { Run } from '../../../../extension/src/host/services.js';
+import { activated, sleep, waitFor, workspacePath } from './support.js';
+
+const phase = (run: Run) => runPhase(run.state(), run.alive);
+
+function config(name: string, training: object): object {
+  return {
+    name,
+    model: process.env['TUNEWRIGHT_TEST_MODEL'] ?? 'embedded:tiny',
+    dataset: { train: workspacePath('datasets', 'pirate.messages.jsonl'), validation: 0.1, max_length: 64 },
+    method: { peft_type: 'LORA', r: 4 },
+    training: { per_device_train_batch_size: 2, learning_rate: 1e-3, ...training },
+  };
+}
+
+describe('a run', () => {
+  it('trains to its end and leaves an adapter', async () => {
+    const { runs } = await activated();
+    const run = await runs.start(config('to-the-end', { max_steps: 6 }));
+    assert.ok(run.alive, 'alive as soon as it was started');
+    assert.equal(runs.get(run.folder), run);
+    await waitFor('the run to complete', () => phase(run) === 'completed');
+    const state = run.state();
+    assert.equal(currentStep(state), 6);
+    assert.equal(state.steps.length, 6);
+    assert.ok(existsSync(join(run.folder, 'adapter', 'adapter_model.safetensors')));
+    const seen = [];
+    for await (const event of run.events(0)) seen.push(event.seq);
+    assert.deepEqual(seen, [...seen.keys()]);
+  });
+
+  it('is started by its run file', async () => {
+    const { runs } = await activated();
+    const uri = vscode.Uri.file(workspacePath('from-file.tune.json'));
+    const { dataset, ...rest } = config('from-file', { max_steps: 2 }) as { dataset: object };
+    const text = JSON.stringify({ ...rest, dataset: { ...dataset, train: 'datasets/pirate.messages.jsonl' } });
+    await vscode.workspace.fs.writeFile(uri, Buffer.from(text));
+    const folder = await vscode.commands.executeCommand<string>('tunewright.startRunFile', uri);
+    const run = runs.get(folder)!;
+    await waitFor('the run to complete', () => phase(run) === 'completed');
+  });
+
+  it('pauses, goes on, stops and is resumed', async () => {
+    const { runs } = await activated();
+    const run = await runs.start(config('steered', { max_steps: 400, save_steps: 200 }));
+    await waitFor('steps', () => currentStep(run.state()) > 1);
+    run.send({ type: 'pause' });
+    await waitFor('the pause', () => phase(run) === 'paused');
+    const at = currentStep(run.state());
+    await sleep(600);
+    assert.equal(currentStep(run.state()), at, 'no step while it pauses');
+    run.send({ type: 'resume' });
+    await waitFor('a step after the pause', () => currentStep(run.state()) > at);
+    run.send({ type: 'stop' });
+    await waitFor('the end', () => phase(run) === 'stopped' && !run.alive);
+    const stopped = currentStep(run.state());
+    await runs.resume(run);
+    await waitFor('a step after the resume', () => currentStep(run.state()) > stopped);
+    run.send({ type: 'stop' });
+    await waitFor('the end', () => phase(run) === 'stopped' && !run.alive);
+  });
+
+  it('that was killed is interrupted, and deleted with its folder', async () => {
+    const { runs } = await activated();
+    const run = await runs.start(config('killed', { max_steps: 400 }));
+    await waitFor('steps', () => currentStep(run.state()) > 1);
+    const { pid } = JSON.parse(readFileSync(join(run.folder, 'process.json'), 'utf8'));
+    process.kill(pid, 'SIGKILL');
+    await waitFor('its death to be noticed', () => phase(run) === 'interrupted', 10_000);
+    await runs.delete(run);
+    assert.ok(!existsSync(run.folder));
+    assert.equal(runs.get(run.folder), undefined);
+  });
+
+  it('with a wrong config fails before it begins and says why', async () => {
+    const { runs } = await activated();
+    const run = await runs.start({ ...config('wrong', {}), dataset: { train: workspacePath('no-such.jsonl') } });
+    await waitFor('the failure', () => phase(run) === 'failed');
+    const { logFile } = run as Run & { logFile: string };
+    assert.match(readFileSync(logFile, 'utf8'), /no-such\.jsonl/);
+  });
+});

@@ -1,0 +1,30 @@
+// What the tests inside the extension host share: the extension's services, the workspace, waiting.
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { HostServices } from '../../../../extension/src/host/services.js';
+
+export function workspacePath(...parts: string[]): string {
+  return join(vscode.workspace.workspaceFolders![0]!.uri.fsPath, ...parts);
+}
+
+export async function activated(): Promise<HostServices & { activationMs: number }> {
+  const extension = vscode.extensions.getExtension<HostServices & { activationMs: number }>('tunewright.tunewright')!;
+  return extension.activate();
+}
+
+/** Asks until the answer isn't falsy. @throws Error that names what was waited for */
+export async function waitFor<T>(
+  what: string,
+  ask: () => T | Promise<T>,
+  timeoutMs = 60_000,
+): Promise<Exclude<NonNullable<T>, false>> {
+  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
+    const answer = await ask();
+    if (answer) return answer as Exclude<NonNullable<T>, false>;
+  }
+  throw new Error(`waited ${timeoutMs / 1000} s in vain for: ${what}`);
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
+}
