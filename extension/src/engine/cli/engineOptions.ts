@@ -1,5 +1,5 @@
 // Options of the commands that compute without a run file.
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 
 export interface EngineFlags {
@@ -9,13 +9,11 @@ export interface EngineFlags {
 
 export function withEngineOptions(command: Command): Command {
   return command
-    .option('--backend <name>', 'auto, tensorflow or wasm', 'auto')
-    .option('--threads <count>', 'CPU threads (default: every core)', wholeNumber);
+    .addOption(new Option('--backend <name>', 'what computes').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
+    .option('--threads <count>', 'CPU threads (default: every core)', positiveNumber);
 }
 
 export function engineOf({ backend, threads }: EngineFlags): Pick<EngineConfig, 'backend' | 'threads'> {
-  if (!['auto', 'tensorflow', 'wasm'].includes(backend))
-    throw new InvalidArgumentError(`"${backend}" is no backend: auto, tensorflow or wasm`);
   return { backend, threads: threads ?? null };
 }
 

@@ -7,6 +7,7 @@ import { loadDataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
+import { sequenceRoom } from '../run/sequenceRoom.js';
 import { evaluate } from '../training/evaluate.js';
 import { scoreBatch } from '../training/trainingStep.js';
 import { engineOf, positiveNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
@@ -43,14 +44,14 @@ export function registerEvaluateCommand(program: Command): void {
 
 async function run(flags: EvaluateFlags): Promise<void> {
   const progress = progressDisplay();
+  const onDisk = await openModelFiles(flags.model, '.', progress);
+  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture);
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
     format: flags.format,
-    max_length: flags.maxLength,
+    max_length: Math.min(flags.maxLength, sequenceRoom(onDisk.architecture, saved)),
     train_on: flags.trainOn,
   });
-  const onDisk = await openModelFiles(flags.model, '.', progress);
-  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture);
   const dataset = await loadDataset({
     file: resolve(flags.dataset),
     config,
@@ -67,7 +68,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
     dataset,
     indices: Array.from({ length: dataset.length }, (_, i) => i),
     batchSize: flags.batchSize,
-    maxLength: flags.maxLength,
+    maxLength: config.max_length,
     packing: true,
     shuffle: false,
     rng: createRng(0),

@@ -43,6 +43,7 @@ function appendAll(descriptor: number, bytes: NodeJS.ArrayBufferView): void {
 const reasons: Record<string, string> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'your disk quota is used up',
+  EFBIG: 'the file would be larger than this disk or a limit of yours allows',
   EACCES: 'no permission to write here',
   EPERM: 'no permission to write here',
   EROFS: 'the disk is read-only',
@@ -50,11 +51,12 @@ const reasons: Record<string, string> = {
   EISDIR: 'this is a folder, not a file',
 };
 
-function asInputError(error: unknown, path: string): unknown {
+/** A disk that is full, read-only or forbidden in the user's words; any other error as it is. */
+export function asInputError(error: unknown, path: string): unknown {
   const reason = reasons[(error as NodeJS.ErrnoException | null)?.code ?? ''];
   if (!reason) return error;
   return new InputError(reason, {
     where: path,
-    hint: 'Nothing was changed. Free some space or choose another folder.',
+    hint: 'Nothing that was there was changed. Free some space or choose another folder.',
   });
 }

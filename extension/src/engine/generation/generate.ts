@@ -34,6 +34,7 @@ export function generate(
   const prompt = [...Array.from({ length: virtual }, (_, i) => vocabSize + i), ...promptIds];
   if (prompt.length + before >= maxPositions)
     throw new InputError(`the prompt has ${prompt.length + before} tokens, the model reads ${maxPositions}`, {
+      where: 'prompt',
       hint: 'Shorten the prompt.',
     });
   const cache = new KeyValueCache();

@@ -14,7 +14,7 @@ import type { StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
-import type { PeftMethod, TrainableSpec } from './method.js';
+import type { PeftMethod, Purpose, TrainableSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
 
 /** The PEFT version whose files these are. */
@@ -30,6 +30,8 @@ export const adapterFileNames: readonly { config: string; tensors: string }[] = 
 
 export interface SavedAdapter {
   folder: string;
+  /** Path of its adapter_config.json, for messages. */
+  configFile: string;
   method: PeftMethod;
   /** The method's own config, as a run file would have it. */
   config: any;
@@ -115,15 +117,43 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
     });
   const { tensors, close } = openSafetensors(join(folder, files.tensors));
   const base = json['base_model_name_or_path'];
-  return { folder, method, config, baseModel: typeof base === 'string' ? base : null, tensors, close };
+  return {
+    folder,
+    configFile: where,
+    method,
+    config,
+    baseModel: typeof base === 'string' ? base : null,
+    tensors,
+    close,
+  };
 }
 
 /** PEFT saves the untouched weight of an adapted head beside the adapter; the base has it already. */
 const BASE_COPY = /\.base_layer\.weight$/;
 
+function trainedOnHint({ baseModel }: SavedAdapter): string {
+  return baseModel ? `It was trained on ${baseModel}.` : 'It was trained on another base model.';
+}
+
+/**
+ * The tensors that a saved adapter has to hold for this base model; nothing is read.
+ * @throws InputError where the base lacks what the adapter changes
+ */
+export function planOfSaved(saved: SavedAdapter, architecture: Architecture, purpose: Purpose): TrainableSpec[] {
+  try {
+    return saved.method.plan(saved.config, architecture, purpose);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`the adapter doesn't fit this base model: ${error.message}`, {
+      where: saved.configFile,
+      hint: [trainedOnHint(saved), error.hint].filter(Boolean).join(' '),
+    });
+  }
+}
+
 /** @throws InputError naming a tensor that is missing, unexpected or of another shape */
 export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TrainableSpec[]): void {
-  const trainedOn = saved.baseModel ? `It was trained on ${saved.baseModel}.` : 'It was trained on another base model.';
+  const trainedOn = trainedOnHint(saved);
   const expected = new Set(plan.map(spec => spec.key));
   for (const { key, shape } of plan) {
     const tensor = saved.tensors.get(key);
@@ -145,7 +175,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly Trainabl
 /** Attaches a saved adapter for inference. The caller disposes it. */
 export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
   const { method, config } = saved;
-  checkAdapterTensors(saved, method.plan(config, model.architecture, 'inference'));
+  checkAdapterTensors(saved, planOfSaved(saved, model.architecture, 'inference'));
   return Adapter.attach(method, config, model, {
     purpose: 'inference',
     rng: createRng(0),

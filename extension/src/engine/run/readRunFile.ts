@@ -1,6 +1,6 @@
 // Reads a run file: JSON, the schemas of protocol/runConfig.ts and of the method it names, clear words for what is wrong.
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { closest } from 'fastest-levenshtein';
+import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import { runConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
@@ -43,7 +43,8 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
       hint: `Methods: ${known.join(', ')}.`,
     });
   }
-  const methodConfig = initFrom === null ? check(method.schema, methodKeys, path, ['method']) : null;
+  const ownConfig = check(method.schema, methodKeys, path, ['method']);
+  const methodConfig = initFrom === null ? ownConfig : null;
   const base = dirname(resolve(path));
   const resolved = { ...config, method: { peft_type: peftType, ...methodConfig, init_from: initFrom } };
   return {
@@ -75,7 +76,9 @@ function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, prefix: strin
 }
 
 function suggestion(word: string, known: readonly string[]): string {
-  return known.length > 0 ? `did you mean "${closest(word, known)}"?` : 'there are no keys here';
+  const farness = (name: string) => distance(word.toLowerCase(), name.toLowerCase());
+  const [nearest] = known.toSorted((a, b) => farness(a) - farness(b));
+  return nearest === undefined ? 'there are no keys here' : `did you mean "${nearest}"?`;
 }
 
 /** Keys of the object schema that stands at a path. */

@@ -3,16 +3,18 @@
 import {
   closeSync,
   existsSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   rmSync,
-  truncateSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { asInputError } from '../files/atomicFile.js';
 import { engineEventSchema, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 
 export class RunFolder {
@@ -23,20 +25,35 @@ export class RunFolder {
    * @throws InputError where the folder holds something else already
    */
   static create(path: string, runFile?: string): RunFolder {
-    mkdirSync(path, { recursive: true });
+    RunFolder.checkFree(path, runFile);
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (error) {
+      throw asInputError(error, path);
+    }
+    return new RunFolder(path);
+  }
+
+  /** The same check before the work that comes before the folder. @throws InputError as `create` */
+  static checkFree(path: string, runFile?: string): void {
+    if (!existsSync(path)) return;
+    if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { where: path });
     const expected = ['engine.log', runFile && resolve(runFile) === join(resolve(path), 'run.json') ? 'run.json' : ''];
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         where: path,
         hint: 'Name another one with --out, or go on with the run in it by --resume.',
       });
-    return new RunFolder(path);
   }
 
   /** @throws InputError where no run stands in the folder */
   static open(path: string): RunFolder {
     const folder = new RunFolder(path);
-    if (!existsSync(folder.runFile)) throw new InputError('there is no run in this folder', { where: path });
+    if (!existsSync(folder.runFile))
+      throw new InputError('there is no run in this folder', {
+        where: path,
+        hint: 'Name its folder with --out, or start it without --resume.',
+      });
     return folder;
   }
 
@@ -102,20 +119,36 @@ export function readEvents(path: string): EngineEvent[] {
 export class EventWriter {
   private readonly descriptor: number;
   private seq: number;
+  /** Bytes of whole lines. */
+  private size: number;
 
   constructor(
-    path: string,
+    private readonly path: string,
     private readonly listen: (event: EngineEvent) => void,
   ) {
     const before = readEvents(path);
     this.seq = (before.at(-1)?.seq ?? -1) + 1;
-    if (existsSync(path)) truncateSync(path, lengthOfWholeLines(path));
-    this.descriptor = openSync(path, 'a');
+    this.size = existsSync(path) ? lengthOfWholeLines(path) : 0;
+    try {
+      this.descriptor = openSync(path, 'a');
+    } catch (error) {
+      throw asInputError(error, path);
+    }
+    ftruncateSync(this.descriptor, this.size);
   }
 
+  /** @throws InputError where the disk is full; the line is then left out as a whole */
   readonly write = (body: EngineEventBody): void => {
-    const event = { seq: this.seq++, time: new Date().toISOString(), ...body } as EngineEvent;
-    writeSync(this.descriptor, `${JSON.stringify(event)}\n`);
+    const event = { seq: this.seq, time: new Date().toISOString(), ...body } as EngineEvent;
+    const line = Buffer.from(`${JSON.stringify(event)}\n`);
+    try {
+      for (let done = 0; done < line.length;) done += writeSync(this.descriptor, line, done);
+    } catch (error) {
+      ftruncateSync(this.descriptor, this.size);
+      throw asInputError(error, this.path);
+    }
+    this.size += line.length;
+    this.seq++;
     this.listen(event);
   };
 
@@ -138,7 +171,9 @@ export function defaultRunFolder(directory: string, name: string, now = new Date
 export function latestRunFolder(directory: string, name: string): string {
   const runs = join(directory, 'runs');
   const prefix = `${folderName(name)}-`;
-  const found = existsSync(runs) ? readdirSync(runs).filter(entry => entry.startsWith(prefix)) : [];
+  // The runs of "tone" are not those of "tone-long".
+  const isOfName = (entry: string) => entry.startsWith(prefix) && /^\d{8}-\d{6}$/.test(entry.slice(prefix.length));
+  const found = existsSync(runs) ? readdirSync(runs).filter(isOfName) : [];
   const latest = found.sort().at(-1);
   if (!latest)
     throw new InputError(`there is no run of "${name}" to resume`, {

@@ -7,15 +7,33 @@ interface SummaryFileWriter {
   flush(): void;
 }
 
-/** Writes what `step` and `evaluated` events say, under the names that Transformers' Trainer uses. */
-export function tensorBoardWriter(folder: string): { write(event: EngineEvent): void; close(): void } {
-  const { summaryFileWriter } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/tensorboard.js') as {
-    summaryFileWriter(folder: string): SummaryFileWriter;
+/**
+ * Writes what `step` and `evaluated` events say, under the names that Transformers' Trainer uses. No run fails for it:
+ * what can't be written is told to `onFailure` once and left out from then on.
+ */
+export function tensorBoardWriter(
+  folder: string,
+  onFailure: (reason: string) => void,
+): { write(event: EngineEvent): void; close(): void } {
+  let writer: SummaryFileWriter | null = null;
+  const attempt = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      writer = null;
+      onFailure((error as Error).message.split('\n')[0]!);
+    }
   };
-  const writer = summaryFileWriter(folder);
-  const scalars = (step: number, values: Record<string, number>) => {
-    for (const [name, value] of Object.entries(values)) writer.scalar(name, value, step);
-  };
+  const scalars = (step: number, values: Record<string, number>) =>
+    attempt(() => {
+      for (const [name, value] of Object.entries(values)) writer?.scalar(name, value, step);
+    });
+  attempt(() => {
+    const { summaryFileWriter } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/tensorboard.js') as {
+      summaryFileWriter(folder: string): SummaryFileWriter;
+    };
+    writer = summaryFileWriter(folder);
+  });
   return {
     write: event => {
       if (event.type === 'step')
@@ -28,6 +46,6 @@ export function tensorBoardWriter(folder: string): { write(event: EngineEvent): 
       if (event.type === 'evaluated')
         scalars(event.step, { 'eval/loss': event.loss, 'eval/token_accuracy': event.token_accuracy });
     },
-    close: () => writer.flush(),
+    close: () => attempt(() => writer?.flush()),
   };
 }

@@ -13,11 +13,9 @@ import { splitRows } from '../data/split.js';
 import { estimateRun } from '../estimate/estimateRun.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { generate } from '../generation/generate.js';
-import type { Architecture } from '../models/architecture.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
-import { checkAdapterTensors, openAdapter, saveAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
-import type { PeftMethod } from '../peft/method.js';
+import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
 import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
 import type { BatchShape, RowSet } from '../training/stepPlan.js';
 import { engineVersion } from './engineVersion.js';
@@ -26,6 +24,7 @@ import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { claimRun, commandReader } from './runProcess.js';
 import { EventWriter, RunFolder } from './runFolder.js';
+import { sequenceRoom } from './sequenceRoom.js';
 import { tensorBoardWriter } from './tensorBoard.js';
 
 export interface TrainRunOptions {
@@ -52,21 +51,23 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const { reporter, out, resume } = options;
   const run = resume ? resumedRun(options.runFile, out) : readRunFile(options.runFile);
   const { config } = run;
+  if (!resume) RunFolder.checkFree(out, options.runFile);
   const onDisk = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
   const saved = run.initFrom === null ? null : openAdapter(run.resolvePath(run.initFrom), onDisk.architecture);
   if (saved) checkInitFrom(saved, run, onDisk);
   const method = run.method;
   const methodConfig = saved?.config ?? run.methodConfig;
-  const plan = method.plan(methodConfig, onDisk.architecture, 'training');
-  if (saved) checkAdapterTensors(saved, plan);
+  if (saved) checkAdapterTensors(saved, planOfSaved(saved, onDisk.architecture, 'training'));
+  else method.plan(methodConfig, onDisk.architecture, 'training');
 
   // Warnings before the run folder exists are written down once it does.
   const early: { code: string; message: string }[] = [];
   let warn = (code: string, message: string): void => void early.push({ code, message });
   const reporting: Reporter = { ...reporter, warn: (code, message) => warn(code, message) };
 
-  const tokensBefore = tokensBeforeInput(method, methodConfig, onDisk.architecture);
-  const maxLength = fittingLength(run, onDisk.architecture.maxPositions - tokensBefore, reporting);
+  const room = sequenceRoom(onDisk.architecture, { method, config: methodConfig });
+  const maxLength = fittingLength(run, room, reporting);
+  checkPrompts(run, onDisk, room);
   const rows = await loadRows(run, onDisk, maxLength, reporting, options.signal);
   const opened = await openModel(onDisk, config.engine, reporting);
   const { model, architecture, tokenizer, backend } = opened;
@@ -89,7 +90,10 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
 
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, options.runFile);
   const release = claimRun(folder);
-  const board = backend.name === 'tensorflow' ? tensorBoardWriter(folder.tensorBoard) : null;
+  const board =
+    backend.name === 'tensorflow'
+      ? tensorBoardWriter(folder.tensorBoard, reason => warn('tensorboard_failed', `no TensorBoard files: ${reason}`))
+      : null;
   const events = new EventWriter(folder.eventsFile, event => {
     board?.write(event);
     options.onEvent(event);
@@ -162,12 +166,16 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     return { outcome, result };
   } catch (error) {
     const last = folder.checkpointSteps().at(-1);
-    events.write({
-      type: 'failed',
-      step: error instanceof DivergedError ? error.step : (last ?? 0),
-      message: (error as Error).message,
-      last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
-    });
+    try {
+      events.write({
+        type: 'failed',
+        step: error instanceof DivergedError ? error.step : (last ?? 0),
+        message: (error as Error).message,
+        last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
+      });
+    } catch {
+      // A full disk has no room for this either; why the run failed is told by the error itself.
+    }
     throw error;
   } finally {
     release();
@@ -230,10 +238,7 @@ function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: Mode
         hint: `Set method.peft_type to "${saved.method.peftType}".`,
       },
     );
-  if (
-    saved.method.toAdapterTensors &&
-    saved.method.plan(saved.config, architecture, 'training').length !== saved.tensors.size
-  )
+  if (saved.method.toAdapterTensors && planOfSaved(saved, architecture, 'training').length !== saved.tensors.size)
     throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
       where: `${run.path}: method.init_from`,
       hint: 'Resume its run with --resume, or start anew without init_from.',
@@ -294,15 +299,6 @@ function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
   return compile !== false && backend.name === 'tensorflow';
 }
 
-/** Virtual tokens or prefix that take up positions before each example. */
-function tokensBeforeInput(method: PeftMethod, config: unknown, architecture: Architecture): number {
-  const unread = () => {
-    throw new Error('hooks must not read tensors before the forward pass');
-  };
-  const { virtualTokens, keyValuePrefix } = method.hooks(config, architecture, unread, 'training');
-  return (virtualTokens?.count ?? 0) + (keyValuePrefix?.count ?? 0);
-}
-
 /** max_length, or less where the model has fewer positions. */
 function fittingLength({ config, path }: RunFile, room: number, reporter: Reporter): number {
   const wanted = config.dataset.max_length;
@@ -316,6 +312,18 @@ function fittingLength({ config, path }: RunFile, room: number, reporter: Report
     `max_length ${wanted} is more than the model has room for; sequences end at ${room} tokens`,
   );
   return room;
+}
+
+/** @throws InputError on a prompt that leaves no room for an answer, before the run begins */
+function checkPrompts({ config, path }: RunFile, { tokenizer }: ModelOnDisk, room: number): void {
+  for (const [i, prompt] of config.samples.prompts.entries()) {
+    const { length } = promptIds(tokenizer, prompt);
+    if (length >= room)
+      throw new InputError(`the prompt has ${length} tokens, the model has room for ${room}`, {
+        where: `${path}: samples.prompts[${i}]`,
+        hint: 'Shorten the prompt.',
+      });
+  }
 }
 
 /** The model's greedy answer as it stands. */

@@ -1,10 +1,11 @@
 // Checkpoints: everything that an exact resume needs. Batches, dropout and schedules follow from the seed and the step, so
 // beside the trained tensors and the optimizer's moments only counters are kept.
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
+import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeSafetensors } from '../files/safetensors.js';
 import { tensorEntries } from '../peft/adapterFiles.js';
@@ -28,7 +29,7 @@ const TRAINABLE = 'trainable.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const STATE = 'state.json';
 
-/** Writes the folder as a whole or not at all. */
+/** Writes the folder as a whole or not at all. @throws InputError where the disk is full */
 export function saveCheckpoint(
   folder: string,
   variables: ReadonlyMap<string, tf.Variable>,
@@ -37,12 +38,18 @@ export function saveCheckpoint(
 ): void {
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
-  mkdirSync(partial, { recursive: true });
-  writeSafetensors(join(partial, TRAINABLE), tensorEntries(variables));
-  writeSafetensors(join(partial, OPTIMIZER), tensorEntries(optimizer.tensors()));
-  writeFileSync(join(partial, STATE), `${JSON.stringify(state, null, 2)}\n`);
-  rmSync(folder, { recursive: true, force: true });
-  renameSync(partial, folder);
+  try {
+    mkdirSync(partial, { recursive: true });
+    writeSafetensors(join(partial, TRAINABLE), tensorEntries(variables));
+    writeSafetensors(join(partial, OPTIMIZER), tensorEntries(optimizer.tensors()));
+    const text = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+    writeFileAtomically(join(partial, STATE), append => append(text));
+    rmSync(folder, { recursive: true, force: true });
+    renameSync(partial, folder);
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    throw asInputError(error, folder);
+  }
 }
 
 /** @throws InputError where it is no checkpoint */
