@@ -21,7 +21,7 @@ export class RunFolder {
   private constructor(readonly path: string) {}
 
   /**
-   * @param runFile may stand in the folder as its run.json, beside the engine.log of who started this process
+   * @param runFile may stand in the folder as its run.json, beside engine.log and process.json of who started this process
    * @throws InputError where the folder holds something else already
    */
   static create(path: string, runFile?: string): RunFolder {
@@ -38,7 +38,8 @@ export class RunFolder {
   static checkFree(path: string, runFile?: string): void {
     if (!existsSync(path)) return;
     if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { where: path });
-    const expected = ['engine.log', runFile && resolve(runFile) === join(resolve(path), 'run.json') ? 'run.json' : ''];
+    const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
+    const expected = isOwn ? ['run.json', 'engine.log', 'process.json'] : [];
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         where: path,
