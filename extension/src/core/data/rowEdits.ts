@@ -1,6 +1,6 @@
 // Edits that mend a dataset, as text edits: rows taken out, broken JSON written anew, a role set right. Pure; called by the
 // host's quick fixes with the rows' places from the dataset worker.
-import { modify, parse, parseTree, findNodeAtLocation, type JSONPath } from 'jsonc-parser';
+import { modify, parse, parseTree, findNodeAtLocation } from 'jsonc-parser';
 import { findRoleFault, type RoleFault } from './roleOrder.js';
 import { isObject } from './formats/rowFields.js';
 
@@ -55,9 +55,18 @@ export function repairRoles(text: string): RowRepair[] {
   const { path, key, found, expected } = fault;
   const repairs: RowRepair[] = [];
   if (expected !== null && expected !== found) {
-    repairs.push({ title: `Change ${key} to "${expected}"`, edits: edit(text, [...path, key], expected) });
+    const edits = modify(text, [...path, key], expected, {});
+    repairs.push({
+      title: `Change ${key} to "${expected}"`,
+      edits: edits.map(({ offset, length, content }) => ({ start: offset, end: offset + length, text: content })),
+    });
   }
-  repairs.push({ title: `Remove message ${path[1] + 1}`, edits: edit(text, path, undefined) });
+  const tree = parseTree(text);
+  const turns = (tree && findNodeAtLocation(tree, [path[0]])?.children) ?? [];
+  const places = turns.map(({ offset, length }) => ({ start: offset, end: offset + length }));
+  if (places.length > 1) {
+    repairs.push({ title: `Remove message ${path[1] + 1}`, edits: removeRows(places, new Set([path[1]])) });
+  }
   return repairs;
 }
 
@@ -72,12 +81,4 @@ export function placeOfRoleFault(text: string): Place | null {
 function roleFaultOf(text: string): RoleFault | null {
   const row: unknown = parse(text);
   return isObject(row) ? findRoleFault(row) : null;
-}
-
-function edit(text: string, path: JSONPath, value: unknown): TextEdit[] {
-  return modify(text, path, value, {}).map(({ offset, length, content }) => ({
-    start: offset,
-    end: offset + length,
-    text: content,
-  }));
 }

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import {
+  placeOfRoleFault,
+  removeRows,
+  repairJson,
+  repairRoles,
+  type TextEdit,
+} from '../../../../extension/src/core/data/rowEdits.js';
+import { rowScanner, type ScannedFileType } from '../../../../extension/src/core/data/rowScanner.js';
+
+function apply(text: string, edits: readonly TextEdit[]): string {
+  return [...edits]
+    .reverse()
+    .reduce((result, { start, end, text }) => result.slice(0, start) + text + result.slice(end), text);
+}
+
+function without(text: string, fileType: ScannedFileType, ...removed: number[]): string {
+  const rows: { start: number; end: number }[] = [];
+  const scanner = rowScanner(fileType, (start, end) => rows.push({ start, end }));
+  scanner.push(Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)));
+  scanner.finish();
+  if (fileType === 'csv') rows.shift();
+  return apply(text, removeRows(rows, new Set(removed)));
+}
+
+describe('rows are taken out with what separates them', () => {
+  test('JSONL', () => {
+    const text = '{"a":0}\n{"a":1}\n\n{"a":2}\n{"a":3}\n';
+    expect(without(text, 'jsonl', 1)).toBe('{"a":0}\n{"a":2}\n{"a":3}\n');
+    expect(without(text, 'jsonl', 0, 1)).toBe('{"a":2}\n{"a":3}\n');
+    expect(without(text, 'jsonl', 3)).toBe('{"a":0}\n{"a":1}\n\n{"a":2}\n');
+    expect(without(text, 'jsonl', 2, 3)).toBe('{"a":0}\n{"a":1}\n');
+    expect(without(text, 'jsonl', 0, 1, 2, 3)).toBe('\n');
+  });
+
+  test('a JSON list stays one', () => {
+    const text = '[\n  {"a": 0},\n  {"a": 1},\n  {"a": 2}\n]\n';
+    for (const removed of [[0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]]) {
+      const kept = [0, 1, 2].filter(row => !removed.includes(row)).map(a => ({ a }));
+      expect(JSON.parse(without(text, 'json', ...removed)), String(removed)).toEqual(kept);
+    }
+  });
+
+  test('CSV keeps its header', () => {
+    expect(without('a,b\n"x\ny",1\nz,2\n', 'csv', 0)).toBe('a,b\nz,2\n');
+    expect(without('a,b\n"x\ny",1\nz,2\n', 'csv', 0, 1)).toBe('a,b\n\n');
+  });
+});
+
+describe('repairs', () => {
+  test('JSON with a trailing comma, a comment, a brace that is missing', () => {
+    for (const text of ['{"a": 1,}', '{"a": 1 /* one */}', '{"a": 1']) {
+      expect(JSON.parse(apply(text, repairJson(text)!.edits))).toEqual({ a: 1 });
+    }
+    expect(repairJson('what is this')).toBeNull();
+  });
+
+  test('a role set right, a message taken out; the rest as it was', () => {
+    const text = '{"id": 7,  "messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]}';
+    const [change, remove] = repairRoles(text);
+    expect(change.title).toBe('Change role to "assistant"');
+    expect(apply(text, change.edits)).toBe(text.replace('"bot"', '"assistant"'));
+    expect(JSON.parse(apply(text, remove.edits)).messages).toHaveLength(1);
+    const place = placeOfRoleFault(text)!;
+    expect(text.slice(place.start, place.end)).toBe('"bot"');
+  });
+
+  test('a question at the end can only go', () => {
+    const text =
+      '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}';
+    expect(repairRoles(text).map(({ title }) => title)).toEqual(['Remove message 3']);
+    expect(repairRoles('{"text": "x"}')).toEqual([]);
+  });
+});

@@ -1,0 +1,95 @@
+import { describe, expect, test } from 'vitest';
+import { rowScanner, type ScannedFileType, type Units } from '../../../../extension/src/core/data/rowScanner.js';
+
+const utf8 = (text: string): Units => new TextEncoder().encode(text);
+const utf16 = (text: string): Units => Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+
+/** Rows with their lines; pushed in pieces of every size, which must make no difference. */
+function scan(text: string, fileType: ScannedFileType, encode: (text: string) => Units = utf8): [string, number][] {
+  const units = encode(text);
+  const whole = scanInPieces(units, fileType, units.length || 1);
+  for (const piece of [1, 2, 3, 7]) expect(scanInPieces(units, fileType, piece)).toEqual(whole);
+  const textOf = (start: number, end: number) =>
+    units instanceof Uint8Array
+      ? new TextDecoder().decode(units.subarray(start, end))
+      : String.fromCharCode(...units.subarray(start, end));
+  return whole.map(([start, end, line]) => [textOf(start, end), line]);
+}
+
+function scanInPieces(units: Units, fileType: ScannedFileType, size: number): [number, number, number][] {
+  const rows: [number, number, number][] = [];
+  const scanner = rowScanner(fileType, (start, end, line) => rows.push([start, end, line]));
+  for (let at = 0; at < units.length; at += size) scanner.push(units.subarray(at, at + size) as Units);
+  scanner.finish();
+  return rows;
+}
+
+describe('JSONL', () => {
+  test('one row a line, blank lines left out, line ends of every kind', () => {
+    expect(scan('{"a":1}\r\n\n  {"b":2} \n{"c":3}', 'jsonl')).toEqual([
+      ['{"a":1}', 1],
+      ['{"b":2}', 3],
+      ['{"c":3}', 4],
+    ]);
+    expect(scan('', 'jsonl')).toEqual([]);
+    expect(scan('\n\n', 'jsonl')).toEqual([]);
+  });
+
+  test('a byte order mark is no part of the first row, in both encodings', () => {
+    expect(scanInPieces(utf8('\ufeff{"a":1}\n'), 'jsonl', 100)).toEqual([[3, 10, 1]]);
+    expect(scanInPieces(utf16('\ufeff{"a":1}\n'), 'jsonl', 100)).toEqual([[1, 8, 1]]);
+  });
+
+  test('offsets of editors are UTF-16', () => {
+    const text = '{"a":"ä🙂"}\n{"b":2}';
+    expect(scan(text, 'jsonl', utf16)).toEqual([
+      ['{"a":"ä🙂"}', 1],
+      ['{"b":2}', 2],
+    ]);
+    expect(scanInPieces(utf16(text), 'jsonl', 4)[1][0]).toBe(text.indexOf('{"b"'));
+  });
+});
+
+describe('JSON', () => {
+  test('the elements of a list, whatever stands in their strings', () => {
+    expect(scan('[\n  {"a": "],}\\"["},\n  {"b": [1, 2]}\n]\n', 'json')).toEqual([
+      ['{"a": "],}\\"["}', 2],
+      ['{"b": [1, 2]}', 3],
+    ]);
+    expect(scan('[{"a":1},{"b":2}]', 'json').map(([row]) => row)).toEqual(['{"a":1}', '{"b":2}']);
+    expect(scan('[]', 'json')).toEqual([]);
+  });
+
+  test('the list under "data", not others', () => {
+    const text = '{"version": ["x"], "data": [{"a": 1}, {"a": 2}], "more": [3]}';
+    expect(scan(text, 'json').map(([row]) => row)).toEqual(['{"a": 1}', '{"a": 2}']);
+    expect(scan('{"name": "data", "rows": [1, 2]}', 'json')).toEqual([]);
+  });
+
+  test('rows that are broken are still rows, and those after them too', () => {
+    expect(scan('[{"a":1}\n {"b":2},\n {"c":3}]', 'json').map(([row]) => row)).toEqual([
+      '{"a":1}\n {"b":2}',
+      '{"c":3}',
+    ]);
+    expect(scan('[{"a":1}, {"b":', 'json').map(([row]) => row)).toEqual(['{"a":1}', '{"b":']);
+  });
+});
+
+describe('CSV', () => {
+  test('records over several lines, quotes within, empty lines', () => {
+    expect(scan('a,b\r\n"x\ny",1\r\n\r\n"say ""no"", please",2\nlast,"', 'csv')).toEqual([
+      ['a,b', 1],
+      ['"x\ny",1', 2],
+      ['"say ""no"", please",2', 5],
+      ['last,"', 6],
+    ]);
+  });
+
+  test('a quote in the middle of a field opens nothing', () => {
+    expect(scan('a\n5" disk\nb', 'csv').map(([row]) => row)).toEqual(['a', '5" disk', 'b']);
+  });
+
+  test('a quote that is never closed takes the rest', () => {
+    expect(scan('a\n"b\nc\nd', 'csv').map(([row]) => row)).toEqual(['a', '"b\nc\nd']);
+  });
+});
