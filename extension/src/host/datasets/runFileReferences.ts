@@ -2,7 +2,7 @@
 // readingSettings.ts and the quick fixes; reads *.tune.json only and tells when they change.
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
-import { z } from 'zod';
+import * as z from 'zod';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 
 /** As much of a run file as the preview needs: one with a fault elsewhere still says how it reads its rows. */
