@@ -4,6 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
+import { setOrderRecorder } from './ordering.js';
 import { shapeRules, type AbstractTensor } from './shapeRules.js';
 
 const TRACING = 'tensorflow-tracing';
@@ -86,12 +87,39 @@ const impliedAttributes: Record<string, (inputs: AbstractTensor[]) => Record<str
   ExpandDims: ([x, axis]) => ({ T: { type: x!.dtype }, Tdim: { type: axis!.dtype } }),
 };
 
+/** `node` of `node:output`. */
+function nodeOf(output: string): string {
+  return output.slice(0, output.lastIndexOf(':'));
+}
+
 class Trace {
   readonly graph = new Graph();
   readonly captured: CapturedTensor[] = [];
   private readonly symbols = new Map<number, TracedTensor>();
   private readonly constants = new Map<string, string>();
   private nextId = 1;
+  /** Node that those of the current scope wait for, and those that were made in the scope. */
+  private order: { barrier: string; made: Set<string> } | null = null;
+
+  /** Records what `f` does so that it starts when `barrier` is done. */
+  after<T>(barrier: string, f: () => T): T {
+    const outer = this.order;
+    this.order = { barrier, made: new Set() };
+    try {
+      return f();
+    } finally {
+      this.order = outer;
+    }
+  }
+
+  /** Adds an op. Within a scope it waits if nothing that it reads does already. */
+  operation(op: string, inputs: string[], attributes: Record<string, Attribute>): string {
+    const { order, graph } = this;
+    const waits = order && !inputs.some(input => order.made.has(nodeOf(input)));
+    const name = graph.add(op, waits ? [...inputs, `^${order.barrier}`] : inputs, attributes);
+    order?.made.add(name);
+    return name;
+  }
 
   define(output: string, tensor: AbstractTensor): number {
     const id = this.nextId++;
@@ -170,12 +198,11 @@ function recordingBinding(real: Binding, trace: () => Trace): Binding {
       throw new Error('traced code must not read values');
     },
     executeOp(op, attributes, inputIds) {
-      const { graph } = trace();
       const rule = shapeRules.get(op);
       if (!rule) throw new UntraceableError(op);
       const inputs = inputIds.map(id => trace().symbol(id));
       const results = rule(inputs, Object.fromEntries(attributes.map(({ name, value }) => [name, value])));
-      const node = graph.add(
+      const node = trace().operation(
         op,
         inputs.map(({ output }) => output),
         {
@@ -264,6 +291,13 @@ export async function trace(
   const recording = new Trace();
   current = recording;
   captured = new Set();
+  setOrderRecorder({
+    after: (tensor, f) => {
+      const [id] = backend.getInputTensorIds([tensor]);
+      const { output } = recording.symbol(id!);
+      return recording.after(nodeOf(output), f);
+    },
+  });
   // From here to the end nothing may await: the backend is switched for the whole process.
   void tf.setBackend(TRACING);
   try {
@@ -282,6 +316,7 @@ export async function trace(
     return { graph: recording.graph, captured: recording.captured, inputs, outputs };
   } finally {
     void tf.setBackend(REAL);
+    setOrderRecorder(null);
     for (const dataId of captured) backend.tensorMap.delete(dataId);
     current = null;
   }

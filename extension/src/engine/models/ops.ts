@@ -3,6 +3,7 @@
 // intermediate until the step ends. For the same reason a gradient may use only what was saved, never a tensor that it
 // closes over. Pure functions; the caller's tidy owns the results.
 import * as tf from '@tensorflow/tfjs-core';
+import { after } from '../capture/ordering.js';
 
 /** tf.customGrad with the types of inputs and output kept. */
 function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
@@ -146,11 +147,17 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf
   });
 }
 
+/** Queries of one block of attention. */
+const QUERY_BLOCK = 128;
+
 /**
- * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads; only the probabilities are kept for the gradient.
+ * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, by blocks of queries that only meet the keys before
+ * them. Probabilities are computed anew for the gradient (as FlashAttention does, arXiv:2205.14135), so that no
+ * [seq, keys] matrix outlives its block.
  * @param q [batch, heads, seq, headDim]
- * @param k [batch, kvHeads, keys, headDim], as is `v`
- * @param bias [batch, 1, 1, seq, keys], 0 where a key is seen and a large negative number where it isn't
+ * @param k [batch, kvHeads, keys, headDim], as is `v`; the last `seq` of the keys are the queries' own
+ * @param bias [batch, 1, 1, seq, keys], 0 where a key is seen and a large negative number where it isn't; later keys never
+ *   are
  * @returns [batch, heads, seq, headDim]
  */
 export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: tf.Tensor): tf.Tensor4D {
@@ -158,21 +165,65 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: 
   const [, kvHeads, keys] = k.shape;
   const groups = heads / kvHeads;
   const scale = 1 / Math.sqrt(headDim);
-  const grouped = (x: tf.Tensor): tf.Tensor4D => tf.reshape(x, [batch, kvHeads, groups * seq, x.shape[3]!]);
+  const blocks = Array.from({ length: Math.ceil(seq / QUERY_BLOCK) }, (_, i) => {
+    const start = i * QUERY_BLOCK;
+    const size = Math.min(QUERY_BLOCK, seq - start);
+    return { start, size, seen: keys - seq + start + size };
+  });
+  type Block = (typeof blocks)[number];
+  const whole = blocks.length === 1;
+
+  /** Queries of a block, the heads of a group side by side: [batch, kvHeads, groups * size, headDim]. */
+  const queries = (x: tf.Tensor, { start, size }: Block): tf.Tensor4D => {
+    const part = whole ? x : tf.slice(x, [0, 0, start, 0], [-1, -1, size, -1]);
+    return tf.reshape(part, [batch, kvHeads, groups * size, headDim]);
+  };
+  const seenKeys = (x: tf.Tensor, { seen }: Block): tf.Tensor4D =>
+    (seen === keys ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, seen, -1])) as tf.Tensor4D;
+  const probabilities = (query: tf.Tensor4D, key: tf.Tensor4D, bias: tf.Tensor, block: Block): tf.Tensor4D => {
+    const { start, size, seen } = block;
+    const scores = tf.reshape(product(tf.mul(query, scale), key, false, true), [batch, kvHeads, groups, size, seen]);
+    const partOfBias = whole ? bias : tf.slice(bias, [0, 0, 0, start, 0], [-1, -1, -1, size, seen]);
+    return tf.reshape(tf.softmax(tf.add(scores, partOfBias)), [batch, kvHeads, groups * size, seen]);
+  };
+  const joined = (parts: tf.Tensor4D[]): tf.Tensor4D => (whole ? parts[0]! : tf.concat(parts, 2));
+  const ungrouped = (x: tf.Tensor, { size }: Block): tf.Tensor4D => tf.reshape(x, [batch, heads, size, headDim]);
+  /** Gradients of the keys that a block sees, with zeros for those that it doesn't. */
+  const padded = (x: tf.Tensor4D, { seen }: Block): tf.Tensor4D =>
+    seen === keys ? x : tf.concat([x, tf.zeros([batch, kvHeads, keys - seen, headDim])], 2);
+
   return withGradient([q, k, v], (save, q, k, v) => {
-    const scores = product(tf.mul(grouped(q), scale), k, false, true);
-    const biased = tf.add(tf.reshape(scores, [batch, kvHeads, groups, seq, keys]), bias);
-    const p = tf.reshape(tf.softmax(biased), [batch, kvHeads, groups * seq, keys]) as tf.Tensor4D;
-    save([q, k, v, p]);
+    save([q, k, v, bias]);
+    const outputs = blocks.map(block => {
+      const p = probabilities(queries(q, block), seenKeys(k, block), bias, block);
+      return ungrouped(tf.matMul(p, seenKeys(v, block)), block);
+    });
     return {
-      value: tf.reshape(tf.matMul(p, v), [batch, heads, seq, headDim]) as tf.Tensor4D,
-      gradFunc: (dy, [q, k, v, p]) => {
-        const dOutput = grouped(dy);
-        const dP = product(dOutput, v, false, true);
-        const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));
-        const dQ = tf.reshape(tf.mul(tf.matMul(dScores, k), scale), q.shape);
-        const dK = tf.mul(product(dScores, grouped(q), true, false), scale);
-        return [dQ, dK, product(p, dOutput, true, false)];
+      value: joined(outputs),
+      gradFunc: (dy, [q, k, v, bias]) => {
+        const dQ: tf.Tensor4D[] = [];
+        let dK: tf.Tensor4D | null = null;
+        let dV: tf.Tensor4D | null = null;
+        for (const block of blocks) {
+          const [dQuery, dKey, dValue] = after(dQ.at(-1) ?? dy, () =>
+            tf.tidy(() => {
+              const [query, key, value] = [queries(q!, block), seenKeys(k!, block), seenKeys(v!, block)];
+              const p = probabilities(query, key, bias!, block);
+              const dOutput = queries(dy, block);
+              const dP = product(dOutput, value, false, true);
+              const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));
+              return [
+                ungrouped(tf.mul(tf.matMul(dScores, key), scale), block),
+                padded(tf.mul(product(dScores, query, true, false), scale) as tf.Tensor4D, block),
+                padded(product(p, dOutput, true, false) as tf.Tensor4D, block),
+              ];
+            }),
+          ) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+          dQ.push(dQuery);
+          dK = dK ? tf.add(dK, dKey) : dKey;
+          dV = dV ? tf.add(dV, dValue) : dValue;
+        }
+        return [joined(dQ), dK!, dV!];
       },
     };
   });
