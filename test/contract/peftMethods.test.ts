@@ -64,6 +64,8 @@ function withoutWrappers(schema: z.ZodType): z.ZodType {
 function choices(schema: z.ZodType): unknown[] {
   if (schema instanceof z.ZodEnum) return schema.options;
   if (schema instanceof z.ZodBoolean) return [true, false];
+  // A share that is 0 unless told otherwise, such as a dropout.
+  if (schema instanceof z.ZodNumber && schema.safeParse(0.25).success && !schema.safeParse(1).success) return [0.25];
   if (schema instanceof z.ZodLiteral) return [...schema.values];
   if (schema instanceof z.ZodUnion)
     return schema.options.flatMap(option => (option instanceof z.ZodLiteral ? choices(option) : []));

@@ -7,11 +7,17 @@ import type { Dropout } from './stepMath.js';
 
 /** @param seed int32 scalar, another one each micro-batch */
 export function seededDropout(seed: tf.Scalar): Dropout {
-  const uniform = hasTensorflowOps() ? statelessUniform(seed) : streamOf(seed);
+  const uniform = uniformOf(seed);
   return (x, rate) => {
     const kept = tf.cast(tf.greaterEqual(uniform(x.shape), rate), 'float32');
     return tf.mul(x, tf.mul(kept, 1 / (1 - rate))) as tf.Tensor2D;
   };
+}
+
+/** A backend that computes nothing (the estimate's) has nothing to draw. */
+function uniformOf(seed: tf.Scalar): (shape: number[]) => tf.Tensor {
+  if (hasTensorflowOps()) return statelessUniform(seed);
+  return tf.getBackend() === 'wasm' ? streamOf(seed) : shape => tf.fill(shape, 1);
 }
 
 /** Each call is another site of the forward pass, and draws from a stream of its own. */
