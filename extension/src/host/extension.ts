@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerRunCommands } from './commands/runCommands.js';
+import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engine/engineService.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { FolderRunService } from './runs/runService.js';
@@ -18,10 +19,12 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const engine = new CommandLineEngine(context.extensionPath, output);
   const runs = new FolderRunService(context, engine, output);
   const services: HostServices = { engine, runs, output, context };
+  const datasets = registerDatasets(services);
   context.subscriptions.push(
     output,
     runs,
-    registerRunsTree(runs, context.workspaceState),
+    datasets,
+    registerRunsTree(runs, datasets.outdated, context.workspaceState),
     registerModelsTree(engine, runs),
     registerRunStatusBar(runs),
     registerRunFileCodeLens(),
@@ -31,5 +34,13 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   );
   const activationMs = performance.now() - began;
   output.info(`Activated in ${activationMs.toFixed(1)} ms`);
+  endWithWindow = () => runs.endWithWindow();
   return { ...services, activationMs };
+}
+
+let endWithWindow = () => {};
+
+/** The window closes, or reloads: which of them can't be told, so what it started goes on unless the setting says otherwise. */
+export function deactivate(): void {
+  endWithWindow();
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { startCodeServer } from '../support/codeServer.js';
 import { launchBrowser, openWorkbench } from '../support/workbenchPage.js';
-import type { HostTestResult } from './suite/index.js';
+import type { HostTestReport } from './suite/index.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-host-'));
@@ -28,7 +28,8 @@ await build({
   external: ['vscode', 'mocha'],
 });
 const workspace = makeWorkspace();
-const results = await runSuite();
+const { results, figures } = await runSuite();
+console.log('In the extension host:', figures);
 
 test('the suite ran', () => expect(results.length).toBeGreaterThan(0));
 for (const { title, durationMs, failure } of results)
@@ -44,7 +45,7 @@ function makeWorkspace(): string {
   return path;
 }
 
-async function runSuite(): Promise<HostTestResult[]> {
+async function runSuite(): Promise<HostTestReport> {
   const server = await startCodeServer({ folder: join(folder, 'server'), testDriver: true });
   const browser = await launchBrowser();
   try {
@@ -68,7 +69,7 @@ async function runSuite(): Promise<HostTestResult[]> {
     const file = join(workspace, 'host-results.json');
     if (!existsSync(file))
       throw new Error(`the extension host ended with ${code} and no results:\n${said.slice(-20).join('\n')}`);
-    return JSON.parse(readFileSync(file, 'utf8')) as HostTestResult[];
+    return JSON.parse(readFileSync(file, 'utf8')) as HostTestReport;
   } finally {
     await browser.close();
     await server.stop();

@@ -19,16 +19,27 @@ export async function pickRun(
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
-  const picked = await vscode.window.showQuickPick(
-    candidates.map(run => ({
-      label: `$(${PHASES[run.phase].icon}) ${run.name}`,
-      description: PHASES[run.phase].label,
-      detail: run.folder,
-      run,
-    })),
-    { title, placeHolder: 'Which run?', matchOnDetail: true },
-  );
+  const picked = await vscode.window.showQuickPick(candidates.map(runChoice), {
+    title,
+    placeHolder: 'Which run?',
+    matchOnDetail: true,
+  });
   return picked?.run;
+}
+
+export async function pickRuns(runs: FolderRunService, title: string): Promise<FolderRun[] | undefined> {
+  const picked = await vscode.window.showQuickPick(runs.runs().map(runChoice), {
+    title,
+    placeHolder: 'Which runs?',
+    matchOnDetail: true,
+    canPickMany: true,
+  });
+  return picked?.map(({ run }) => run);
+}
+
+function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
+  const { icon, label } = PHASES[run.phase];
+  return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
 }
 
 export function runOf(runs: FolderRunService, argument: unknown): FolderRun | undefined {

@@ -7,7 +7,7 @@ import type { FolderRun } from '../runs/folderRun.js';
 import { runFiles } from '../runs/runFiles.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { registerGuarded } from './guarded.js';
-import { pickRun, runOf } from './pickRun.js';
+import { pickRun, pickRuns, runOf } from './pickRun.js';
 
 export function registerRunCommands(runs: FolderRunService, output: vscode.LogOutputChannel): vscode.Disposable {
   const command = (
@@ -31,6 +31,13 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
     command('tunewright.resumeRun', 'Resume Run', isResumable, run =>
       run.phase === 'paused' ? run.send({ type: 'resume' }) : runs.resume(run),
     ),
+    command(
+      'tunewright.openDashboard',
+      'Open Dashboard',
+      () => true,
+      run => openDashboard([run]),
+    ),
+    registerGuarded(output, 'tunewright.compareRuns', (_clicked, selected) => compare(runs, selected)),
     command(
       'tunewright.duplicateRun',
       'Duplicate Run',
@@ -64,6 +71,20 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
     ),
     runs.onDidFail(run => void tellFailure(run)),
   );
+}
+
+function openDashboard(chosen: readonly FolderRun[]): Thenable<unknown> {
+  return vscode.commands.executeCommand(
+    'tunewright.dashboard.open',
+    chosen.map(run => run.folder),
+  );
+}
+
+/** The runs selected in the tree, else a choice. */
+async function compare(runs: FolderRunService, selected: unknown): Promise<unknown> {
+  const named = Array.isArray(selected) ? selected.flatMap(each => runOf(runs, each) ?? []) : [];
+  const chosen = named.length > 1 ? named : await pickRuns(runs, 'Compare Runs');
+  return chosen && chosen.length > 0 ? openDashboard(chosen) : undefined;
 }
 
 /** Paused, or ended before its time with something to go on from. */

@@ -1,6 +1,6 @@
 // A run as its folder tells it. Built by the run service for every run folder that it finds; reads on when told to, sends
 // commands by appending a line. Holds the steps only of runs that live or that someone looks at.
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
@@ -14,6 +14,8 @@ import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFi
 export class FolderRun implements Run {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
+  /** Of the folder; milliseconds since 1970. */
+  readonly createdMs: number;
   private readonly files: ReturnType<typeof runFiles>;
   private written: object | null = null;
   private pid: number | null;
@@ -23,6 +25,7 @@ export class FolderRun implements Run {
 
   constructor(readonly folder: string) {
     this.files = runFiles(folder);
+    this.createdMs = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
     this.pid = livingProcess(this.files.process);
   }
 

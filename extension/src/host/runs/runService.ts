@@ -2,9 +2,9 @@
 // extension.ts. A run belongs to its folder, not to this window: what another window starts appears here as well.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { watch, type FSWatcher } from 'chokidar';
+import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { EngineProgram } from '../engine/engineProgram.js';
 import type { CommandLineEngine } from '../engine/engineService.js';
 import { EngineFailure, type Run, type RunService } from '../services.js';
 import { FolderRun } from './folderRun.js';
@@ -12,16 +12,17 @@ import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { livingProcess, runFiles } from './runFiles.js';
 import { startTraining } from './startProcess.js';
 
-/** Events of one run come together at most this often. */
-const FOLLOW_MS = 250;
+/** How often a living run is read on; one that was killed says nothing, so it has to be asked anyway. */
+const FOLLOW_MS = 400;
 
-/** A process that was killed says nothing, so living ones are asked. */
-const HEARTBEAT_MS = 2_000;
+/** What happens in the runs folders within this time is looked at together. */
+const GATHER_MS = 100;
 
 /** What a process gets to save and end before it is killed. */
 const STOP_MS = 5_000;
 
-const WATCHED = new Set(['run.json', 'events.ndjson', 'process.json']);
+/** What appears or goes where runs are kept: their folders, and the files that say that one is there or lives. */
+const WATCHED = '{*,*/run.json,*/process.json}';
 
 export class FolderRunService implements RunService, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -33,9 +34,11 @@ export class FolderRunService implements RunService, vscode.Disposable {
   /** A process that this window started ended badly. */
   readonly onDidFail = this.failedEarly.event;
 
-  private byFolder = new Map<string, FolderRun>();
-  private watcher: FSWatcher | null = null;
-  private readonly due = new Map<string, NodeJS.Timeout>();
+  private readonly byFolder = new Map<string, FolderRun>();
+  private watchers: vscode.FileSystemWatcher[] = [];
+  private readonly startedHere = new Set<string>();
+  private readonly touchedFolders = new Set<string>();
+  private gathering: NodeJS.Timeout | null = null;
   private readonly heartbeat: NodeJS.Timeout;
   private readonly subscriptions: vscode.Disposable[] = [];
 
@@ -44,7 +47,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     private readonly engine: CommandLineEngine,
     private readonly output: vscode.LogOutputChannel,
   ) {
-    this.heartbeat = setInterval(() => this.alive().forEach(run => run.refresh()), HEARTBEAT_MS);
+    this.heartbeat = setInterval(() => this.alive().forEach(run => run.refresh()), FOLLOW_MS);
     this.subscriptions.push(
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.open()),
       vscode.workspace.onDidChangeConfiguration(event => {
@@ -55,7 +58,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
   }
 
   runs(): readonly FolderRun[] {
-    return [...this.byFolder.values()].sort((a, b) => startOf(b).localeCompare(startOf(a)));
+    return [...this.byFolder.values()].sort((a, b) => b.createdMs - a.createdMs);
   }
 
   alive(): readonly FolderRun[] {
@@ -77,7 +80,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     );
     mkdirSync(path, { recursive: true });
     writeFileSync(runFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
-    await startTraining(program, path, false, code => this.onExit(path, code));
+    await this.train(program, path, false);
     this.output.info(`Started ${path}`);
     return this.add(path);
   }
@@ -85,7 +88,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
   async resume(run: Run): Promise<void> {
     const program = await this.engine.program();
     await this.requireEngine(run.config);
-    await startTraining(program, run.folder, true, code => this.onExit(run.folder, code));
+    await this.train(program, run.folder, true);
     this.output.info(`Resumed ${run.folder}`);
     this.get(run.folder)?.refresh();
   }
@@ -94,46 +97,55 @@ export class FolderRunService implements RunService, vscode.Disposable {
     await endProcess(run.folder);
     await rm(run.folder, { recursive: true, force: true });
     this.output.info(`Deleted ${run.folder}`);
-    this.remove(run.folder);
+    this.scan();
+  }
+
+  /** Where the setting says so, stops what this window started; they save and end by themselves. */
+  endWithWindow(): void {
+    if (vscode.workspace.getConfiguration('tunewright').get('onWindowClose') !== 'stop') return;
+    for (const run of this.alive()) if (this.startedHere.has(run.folder)) run.send({ type: 'stop' });
   }
 
   dispose(): void {
     clearInterval(this.heartbeat);
-    for (const timer of this.due.values()) clearTimeout(timer);
-    void this.watcher?.close();
-    this.subscriptions.forEach(subscription => subscription.dispose());
+    if (this.gathering) clearTimeout(this.gathering);
+    [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
     this.byFolder.forEach(run => run.dispose());
     [this.changed, this.touched, this.failedEarly].forEach(emitter => emitter.dispose());
   }
 
-  /** Looks for runs where they are kept now, and watches there. */
+  /** Looks where runs are kept now, and watches there. */
   private open(): void {
-    const homes = runsFolders(this.context);
-    const folders = homes.flatMap(runFoldersIn);
-    for (const [folder, run] of this.byFolder) if (!folders.includes(folder)) run.dispose();
-    this.byFolder = new Map(folders.map(folder => [folder, this.byFolder.get(folder) ?? this.follow(folder)]));
-    void this.watcher?.close();
-    this.watcher = watch(homes, {
-      depth: 1,
-      ignoreInitial: true,
-      ignored: (path, stats) => stats?.isFile() === true && !WATCHED.has(basename(path)),
-    })
-      .on('all', (_event, path) => this.onFile(path))
-      .on('error', error => this.output.warn(`Watching ${homes.join(', ')}: ${String(error)}`));
-    this.changed.fire();
+    this.watchers.forEach(watcher => watcher.dispose());
+    this.watchers = runsFolders(this.context).map(home => {
+      const watcher = vscode.workspace.createFileSystemWatcher(
+        new vscode.RelativePattern(vscode.Uri.file(home), WATCHED),
+      );
+      watcher.onDidCreate(uri => this.touch(uri.fsPath));
+      watcher.onDidChange(uri => this.touch(uri.fsPath));
+      watcher.onDidDelete(uri => this.touch(uri.fsPath));
+      return watcher;
+    });
+    this.scan();
   }
 
-  private onFile(path: string): void {
-    const folder = dirname(path);
-    if (!WATCHED.has(basename(path)) || this.due.has(folder)) return;
-    const look = () => {
-      this.due.delete(folder);
-      const isRun = existsSync(runFiles(folder).run);
-      if (!isRun) this.remove(folder);
-      else if (this.byFolder.has(folder)) this.byFolder.get(folder)!.refresh();
-      else this.add(folder);
-    };
-    this.due.set(folder, setTimeout(look, FOLLOW_MS));
+  private touch(path: string): void {
+    this.touchedFolders.add(path.endsWith('.json') ? dirname(path) : path);
+    this.gathering ??= setTimeout(() => {
+      this.gathering = null;
+      this.scan();
+      for (const folder of this.touchedFolders) this.byFolder.get(folder)?.refresh();
+      this.touchedFolders.clear();
+    }, GATHER_MS);
+  }
+
+  private scan(): void {
+    const folders = new Set(runsFolders(this.context).flatMap(runFoldersIn));
+    const gone = [...this.byFolder.keys()].filter(folder => !folders.has(folder));
+    const found = [...folders].filter(folder => !this.byFolder.has(folder));
+    for (const folder of gone) this.forgetRun(folder);
+    for (const folder of found) this.byFolder.set(folder, this.follow(folder));
+    if (gone.length + found.length > 0) this.changed.fire();
   }
 
   private add(folder: string): FolderRun {
@@ -145,15 +157,20 @@ export class FolderRunService implements RunService, vscode.Disposable {
     return run;
   }
 
-  private remove(folder: string): void {
+  private forgetRun(folder: string): void {
     this.byFolder.get(folder)?.dispose();
-    if (this.byFolder.delete(folder)) this.changed.fire();
+    this.byFolder.delete(folder);
   }
 
   private follow(folder: string): FolderRun {
     const run = new FolderRun(folder);
     run.onDidChange(() => this.touched.fire(run));
     return run;
+  }
+
+  private async train(program: EngineProgram, folder: string, resume: boolean): Promise<void> {
+    await startTraining(program, folder, resume, code => this.onExit(folder, code));
+    this.startedHere.add(folder);
   }
 
   /** @throws vscode.CancellationError where the user doesn't want it installed */
@@ -170,10 +187,6 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.output.info(`${folder} ended with code ${code}`);
     if (code !== 0 && run.phase === 'failed') this.failedEarly.fire(run);
   }
-}
-
-function startOf(run: FolderRun): string {
-  return run.glance().firstTime ?? new Date().toISOString();
 }
 
 function runFoldersIn(home: string): string[] {

@@ -28,7 +28,7 @@ export async function startTraining(
   });
   const pid = child.pid!;
   try {
-    setPriority(pid, constants.priority.PRIORITY_LOW);
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
     // It trains all the same.
   }

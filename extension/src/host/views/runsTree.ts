@@ -5,6 +5,7 @@ import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
+import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 
@@ -19,8 +20,12 @@ type Element = FolderRun | RunGroup;
 
 const GROUPING = 'tunewright.runs.grouping';
 
-export function registerRunsTree(runs: FolderRunService, memory: vscode.Memento): vscode.Disposable {
-  const tree = new RunsTree(runs, memory.get<RunGrouping>(GROUPING, 'none'));
+export function registerRunsTree(
+  runs: FolderRunService,
+  outdated: OutdatedRuns,
+  memory: vscode.Memento,
+): vscode.Disposable {
+  const tree = new RunsTree(runs, outdated, memory.get<RunGrouping>(GROUPING, 'none'));
   const view = vscode.window.createTreeView('tunewright.runs', {
     treeDataProvider: tree,
     canSelectMany: true,
@@ -48,6 +53,7 @@ export function registerRunsTree(runs: FolderRunService, memory: vscode.Memento)
       tree.refresh(run);
       showBadge();
     }),
+    outdated.onDidChange(() => tree.refresh()),
     group('none'),
     group('dataset'),
     group('model'),
@@ -61,6 +67,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   constructor(
     private readonly runs: FolderRunService,
+    private readonly outdated: OutdatedRuns,
     private grouping: RunGrouping,
   ) {
     this.tellGrouping();
@@ -85,7 +92,9 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
-    return element instanceof FolderRun ? runItem(element) : groupItem(element);
+    return element instanceof FolderRun
+      ? runItem(element, this.outdated.isOutdated(element.folder))
+      : groupItem(element);
   }
 
   dispose(): void {
@@ -130,14 +139,14 @@ function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
   return item;
 }
 
-function runItem(run: FolderRun): vscode.TreeItem {
+function runItem(run: FolderRun, isOutdated: boolean): vscode.TreeItem {
   const { label, icon, color } = PHASES[run.phase];
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = run.folder;
   item.resourceUri = vscode.Uri.file(run.folder);
   item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
-  item.description = describe(run);
-  item.tooltip = tooltip(run);
+  item.description = describe(run) + (isOutdated ? ' · outdated' : '');
+  item.tooltip = tooltip(run, isOutdated);
   item.contextValue = contextOf(run);
   item.accessibilityInformation = { label: `${run.name}, ${label}, ${item.description}` };
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
@@ -165,7 +174,7 @@ function contextOf(run: FolderRun): string {
     .join(' ');
 }
 
-function tooltip(run: FolderRun): vscode.MarkdownString {
+function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
   const state = run.glance();
   const { started, completed, failed } = state;
   const text = new vscode.MarkdownString();
@@ -182,6 +191,7 @@ function tooltip(run: FolderRun): vscode.MarkdownString {
     line(`Best validation loss ${completed.best_loss.toFixed(4)} at ${completed.best_step}`);
   const problem = failed?.message ?? run.startFailure();
   if (problem) line(problem);
+  if (isOutdated) line('The dataset has changed since this run read it.');
   line(run.folder);
   return text;
 }

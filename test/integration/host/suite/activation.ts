@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { activated } from './support.js';
+import { activated, figures } from './support.js';
 
 describe('activation', () => {
   it('takes less than 100 ms of its own', async () => {
     const { activationMs } = await activated();
     assert.ok(activationMs < 100, `${activationMs.toFixed(1)} ms`);
-    console.log(`activation ${activationMs.toFixed(1)} ms`);
+    figures['activationMs'] = Math.round(activationMs * 10) / 10;
   });
 
   it('registers every command that package.json contributes', async () => {

@@ -2,7 +2,7 @@
 import Mocha from 'mocha';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { workspacePath } from './support.js';
+import { figures, workspacePath } from './support.js';
 
 export interface HostTestResult {
   title: string;
@@ -10,14 +10,21 @@ export interface HostTestResult {
   failure: string | null;
 }
 
+export interface HostTestReport {
+  results: HostTestResult[];
+  /** What was measured. */
+  figures: Record<string, number>;
+}
+
 export async function run(): Promise<void> {
   const mocha = new Mocha({ ui: 'bdd', timeout: 90_000, reporter: 'min', color: false });
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   await import('./activation.js');
   await import('./runFiles.js');
+  await import('./datasets.js');
   await import('./runLifecycle.js');
   const results: HostTestResult[] = [];
-  const write = () => writeFileSync(join(workspacePath(), 'host-results.json'), JSON.stringify(results));
+  const write = () => writeFileSync(join(workspacePath(), 'host-results.json'), JSON.stringify({ results, figures }));
   await new Promise<void>((resolve, reject) => {
     mocha
       .run(failures => (failures > 0 ? reject(new Error(`${failures} tests failed`)) : resolve()))

@@ -9,6 +9,21 @@ import { activated, sleep, waitFor, workspacePath } from './support.js';
 
 const phase = (run: Run) => runPhase(run.state(), run.alive);
 
+/** What to say of a run that keeps a test waiting. */
+function describeRun(run: Run): string {
+  const log = join(run.folder, 'engine.log');
+  return `${phase(run)} at step ${currentStep(run.state())}; ${existsSync(log) ? readFileSync(log, 'utf8') : 'no log'}`;
+}
+
+/** A run that failed keeps nobody waiting, unless that is what is waited for. */
+const waitForRun = (run: Run, what: string, ask: () => boolean, timeoutMs?: number) =>
+  waitFor(
+    `${run.name}: ${what}`,
+    () => ask() || (phase(run) === 'failed' && assert.fail(describeRun(run))),
+    timeoutMs,
+    () => describeRun(run),
+  );
+
 function config(name: string, training: object): object {
   return {
     name,
@@ -25,7 +40,7 @@ describe('a run', () => {
     const run = await runs.start(config('to-the-end', { max_steps: 6 }));
     assert.ok(run.alive, 'alive as soon as it was started');
     assert.equal(runs.get(run.folder), run);
-    await waitFor('the run to complete', () => phase(run) === 'completed');
+    await waitForRun(run, 'the run to complete', () => phase(run) === 'completed');
     const state = run.state();
     assert.equal(currentStep(state), 6);
     assert.equal(state.steps.length, 6);
@@ -43,36 +58,36 @@ describe('a run', () => {
     await vscode.workspace.fs.writeFile(uri, Buffer.from(text));
     const folder = await vscode.commands.executeCommand<string>('tunewright.startRunFile', uri);
     const run = runs.get(folder)!;
-    await waitFor('the run to complete', () => phase(run) === 'completed');
+    await waitForRun(run, 'the run to complete', () => phase(run) === 'completed');
   });
 
   it('pauses, goes on, stops and is resumed', async () => {
     const { runs } = await activated();
     const run = await runs.start(config('steered', { max_steps: 400, save_steps: 200 }));
-    await waitFor('steps', () => currentStep(run.state()) > 1);
+    await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
     run.send({ type: 'pause' });
-    await waitFor('the pause', () => phase(run) === 'paused');
+    await waitForRun(run, 'the pause', () => phase(run) === 'paused');
     const at = currentStep(run.state());
     await sleep(600);
     assert.equal(currentStep(run.state()), at, 'no step while it pauses');
     run.send({ type: 'resume' });
-    await waitFor('a step after the pause', () => currentStep(run.state()) > at);
+    await waitForRun(run, 'a step after the pause', () => currentStep(run.state()) > at);
     run.send({ type: 'stop' });
-    await waitFor('the end', () => phase(run) === 'stopped' && !run.alive);
+    await waitForRun(run, 'the end', () => phase(run) === 'stopped' && !run.alive);
     const stopped = currentStep(run.state());
     await runs.resume(run);
-    await waitFor('a step after the resume', () => currentStep(run.state()) > stopped);
+    await waitForRun(run, 'a step after the resume', () => currentStep(run.state()) > stopped);
     run.send({ type: 'stop' });
-    await waitFor('the end', () => phase(run) === 'stopped' && !run.alive);
+    await waitForRun(run, 'the end', () => phase(run) === 'stopped' && !run.alive);
   });
 
   it('that was killed is interrupted, and deleted with its folder', async () => {
     const { runs } = await activated();
     const run = await runs.start(config('killed', { max_steps: 400 }));
-    await waitFor('steps', () => currentStep(run.state()) > 1);
+    await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
     const { pid } = JSON.parse(readFileSync(join(run.folder, 'process.json'), 'utf8'));
     process.kill(pid, 'SIGKILL');
-    await waitFor('its death to be noticed', () => phase(run) === 'interrupted', 10_000);
+    await waitForRun(run, 'its death to be noticed', () => phase(run) === 'interrupted', 10_000);
     await runs.delete(run);
     assert.ok(!existsSync(run.folder));
     assert.equal(runs.get(run.folder), undefined);
@@ -81,7 +96,7 @@ describe('a run', () => {
   it('with a wrong config fails before it begins and says why', async () => {
     const { runs } = await activated();
     const run = await runs.start({ ...config('wrong', {}), dataset: { train: workspacePath('no-such.jsonl') } });
-    await waitFor('the failure', () => phase(run) === 'failed');
+    await waitForRun(run, 'the failure', () => phase(run) === 'failed');
     const { logFile } = run as Run & { logFile: string };
     assert.match(readFileSync(logFile, 'utf8'), /no-such\.jsonl/);
   });

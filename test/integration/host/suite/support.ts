@@ -17,14 +17,18 @@ export async function waitFor<T>(
   what: string,
   ask: () => T | Promise<T>,
   timeoutMs = 60_000,
+  describe: () => string = () => '',
 ): Promise<Exclude<NonNullable<T>, false>> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
     const answer = await ask();
     if (answer) return answer as Exclude<NonNullable<T>, false>;
   }
-  throw new Error(`waited ${timeoutMs / 1000} s in vain for: ${what}`);
+  throw new Error(`waited ${timeoutMs / 1000} s in vain for: ${what}. ${describe()}`);
 }
 
 export function sleep(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
+
+/** What was measured; told with the results. */
+export const figures: Record<string, number> = {};

@@ -1,0 +1,66 @@
+// `npm run package`: builds everything and packs tunewright-<platform>-<version>.vsix with what runs and nothing else. Carries
+// the addon built for this platform where the engine is installed here; elsewhere it is compiled on the user's machine.
+import { createVSIX } from '@vscode/vsce';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { spawnSync } from 'node:child_process';
+import { buildAll, root } from './build.mjs';
+
+/** What the .vsix may weigh beside the embedded model. */
+const MOST_BYTES = 5_000_000;
+
+export async function packageExtension({ out } = {}) {
+  rmSync(join(root, 'dist/webview'), { recursive: true, force: true });
+  await buildAll();
+  const carriesAddon = copyAddon();
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const target = `${process.platform}-${process.arch}`;
+  const file = out ?? join(root, `tunewright-${target}-${version}.vsix`);
+  await createVSIX({
+    cwd: root,
+    packagePath: file,
+    target: carriesAddon ? target : undefined,
+    dependencies: false,
+    allowMissingRepository: true,
+    skipLicense: true,
+  });
+  return file;
+}
+
+/** dist/addons/<platform>: from this machine's installation of the engine. */
+function copyAddon() {
+  const folder = join(root, 'dist/addons');
+  rmSync(folder, { recursive: true, force: true });
+  const { stdout } = spawnSync(process.execPath, [join(root, 'dist/tunewright.mjs'), 'engine', 'status', '--json'], {
+    encoding: 'utf8',
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+  });
+  const { installation } = JSON.parse(stdout || '{"installation":null}');
+  if (!installation || installation.source !== 'wheel' || installation.gpu) {
+    console.warn('The engine is not installed here from its wheel: the .vsix compiles its addon where it is installed.');
+    return false;
+  }
+  const target = join(folder, `${process.platform}-${process.arch}`);
+  mkdirSync(target, { recursive: true });
+  for (const addon of [installation.addon, installation.muteStderr].filter(Boolean)) {
+    const from = join(installation.folder, addon);
+    copyFileSync(from, join(target, addon.slice(dirname(addon).length + 1)));
+  }
+  return true;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const file = await packageExtension();
+  const bytes = statSync(file).size;
+  const model = join(root, 'media/models/tiny');
+  const weights = existsSync(model)
+    ? readdirSync(model).reduce((sum, name) => sum + statSync(join(model, name)).size, 0)
+    : 0;
+  const megabytes = value => `${(value / 1e6).toFixed(1)} MB`;
+  console.log(`${file}: ${megabytes(bytes)}, of which the embedded model at most ${megabytes(weights)}`);
+  if (bytes - weights > MOST_BYTES) {
+    console.error(`That is more than ${megabytes(MOST_BYTES)} beside the model.`);
+    process.exitCode = 1;
+  }
+}
