@@ -1,0 +1,282 @@
+// Fine-tunes through the real command line: events, files, exact resume, and the adapters in use.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openSafetensors } from '../../../extension/src/engine/files/safetensors.js';
+import { engineEventSchema, type EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
+import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
+
+const place = workplace();
+afterAll(() => place.remove());
+
+function stepsOf(events: readonly EngineEvent[]) {
+  return events.filter((event): event is Extract<EngineEvent, { type: 'step' }> => event.type === 'step');
+}
+
+function tensorNames(path: string): string[] {
+  const file = openSafetensors(path);
+  file.close();
+  return [...file.tensors.keys()];
+}
+
+/** Trains into a folder of the run's name. */
+async function train(name: string, changes: Parameters<typeof place.run>[1] = {}, ...flags: string[]) {
+  return succeed(['train', place.run(name, changes), '--out', place.file(`${name}-run`), ...flags]);
+}
+
+const evaluation = async (...flags: string[]) => {
+  const { stdout } = await succeed(['evaluate', '--dataset', place.file('rows.jsonl'), '--json', ...flags]);
+  return JSON.parse(stdout) as { loss: number; perplexity: number; token_accuracy: number; rows: number };
+};
+const generation = async (...flags: string[]) => {
+  const { stdout } = await succeed(['generate', '--prompt', 'Say ab', '--max-new-tokens', '6', '--json', ...flags]);
+  return JSON.parse(stdout) as { answers: { adapter: string | null; text: string; num_tokens: number }[] };
+};
+
+describe('a run', () => {
+  it('writes its folder, and with --json prints the very events of events.ndjson', async () => {
+    const { stdout, stderr } = await train(
+      'events',
+      { dataset: { validation: 0.2 }, samples: { prompts: ['Say ab'], max_new_tokens: 4 } },
+      '--json',
+    );
+    const folder = place.file('events-run');
+    expect(stdout).toBe(readFileSync(join(folder, 'events.ndjson'), 'utf8'));
+    expect(stderr).toBe('');
+    const events = place.events('events-run');
+    expect(events.map(({ seq }) => seq)).toEqual([...events.keys()]);
+    expect(events.map(({ time }) => time)).toEqual(events.map(({ time }) => time).toSorted());
+    expect(events[0]).toMatchObject({ type: 'started', train_rows: 19, validation_rows: 5, total_steps: 6 });
+    expect(events.at(-1)).toMatchObject({ type: 'completed', reason: 'finished', step: 6, adapter: 'adapter' });
+    expect(new Set(events.map(({ type }) => type))).toEqual(
+      new Set(['started', 'sample', 'evaluated', 'step', 'compiled', 'checkpoint_saved', 'completed']),
+    );
+    expect(stepsOf(events).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+
+    expect(readdirSync(folder).toSorted()).toEqual([
+      'adapter',
+      'checkpoints',
+      'events.ndjson',
+      'run.json',
+      'tensorboard',
+    ]);
+    expect(readdirSync(join(folder, 'adapter')).toSorted()).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+    ]);
+    expect(readdirSync(join(folder, 'tensorboard'))).toEqual([expect.stringMatching(/^events\.out\.tfevents\./)]);
+    const run = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8'));
+    expect(run).toMatchObject({ model: place.file('base'), dataset: { train: place.file('rows.jsonl') } });
+    expect(run.method).toMatchObject({ peft_type: 'LORA', r: 8 });
+    expect(events.find(event => event.type === 'checkpoint_saved')!.path).toMatch(/^checkpoints\/step-\d+$/);
+  });
+
+  it('prints plain lines where there is no terminal, and the adapter’s folder at the end', async () => {
+    const { stdout, stderr } = await train('plain', { dataset: { validation: 0.2 } });
+    expect(stdout).toBe(`${place.file('plain-run', 'adapter')}\n`);
+    // oxlint-disable-next-line no-control-regex
+    expect(stderr).not.toMatch(/[\u001b\r]/);
+    expect(stderr).toMatch(/^plain: base, LORA$/m);
+    expect(stderr).toMatch(/^step 6\/6 +loss \d+\.\d{3} +[\d,]+ tokens\/s/m);
+    expect(stderr).toMatch(/^Done after 6 steps/m);
+  });
+
+  it('goes into runs/NAME-TIME beside the run file unless told otherwise, and --resume finds the youngest', async () => {
+    const file = place.run('default', { training: { max_steps: 1 } });
+    place.write('runs/default-longer-20990101-000000/run.json', {});
+    await succeed(['train', file]);
+    const [folder] = readdirSync(place.file('runs')).filter(name => /^default-\d{8}-\d{6}$/.test(name));
+    expect(folder).toBeDefined();
+    const { stdout } = await succeed(['train', file, '--resume']);
+    expect(stdout.trim()).toBe(place.file('runs', folder!, 'adapter'));
+  });
+});
+
+describe('resuming', () => {
+  const changes = {
+    dataset: { validation: 0.2, packing: true },
+    method: { lora_dropout: 0.2, target_modules: 'all-linear' },
+    training: {
+      max_steps: 16,
+      gradient_accumulation_steps: 2,
+      warmup_steps: 3,
+      weight_decay: 0.01,
+      eval_steps: 7,
+      save_steps: 4,
+      save_total_limit: 2,
+    },
+    // Answering after each step takes long enough for a signal to come in between.
+    samples: { prompts: ['Say ab'], steps: 1, max_new_tokens: 6 },
+  };
+  const figures = (run: string) => {
+    const events = place.events(run);
+    expect(events.map(({ seq }) => seq)).toEqual([...events.keys()]);
+    // What a crash undid comes twice; the last time counts.
+    const last = new Map(stepsOf(events).map(event => [event.step, event]));
+    return [...last.values()]
+      .toSorted((a, b) => a.step - b.step)
+      .map(({ step, loss, grad_norm, learning_rate, num_tokens }) => ({
+        step,
+        loss,
+        grad_norm,
+        learning_rate,
+        num_tokens,
+      }));
+  };
+  const results = [
+    'adapter/adapter_model.safetensors',
+    'checkpoints/step-16/trainable.safetensors',
+    'checkpoints/step-16/optimizer.safetensors',
+  ];
+  const expectSame = (run: string) => {
+    expect(figures(run)).toEqual(figures('whole-run'));
+    for (const file of results)
+      expect(readFileSync(place.file(run, file)).equals(readFileSync(place.file('whole-run', file))), file).toBe(true);
+  };
+  let whole: Promise<unknown> | undefined;
+  const trainWhole = () => (whole ??= train('whole', changes));
+
+  it('after Ctrl-C gives the unbroken run, bit for bit; the adapter is there at the stop', async () => {
+    const file = place.run('stopped', changes);
+    const out = ['--out', place.file('stopped-run'), '--json'];
+    const stopped = await succeed(['train', file, ...out], {
+      onLine: (line, child) => {
+        const event = engineEventSchema.parse(JSON.parse(line));
+        if (event.type === 'step' && event.step === 5) child.kill('SIGINT');
+      },
+    });
+    expect(stopped.stderr).toBe('Stopping after this step; once more to quit at once.\n');
+    const events = place.events('stopped-run');
+    const end = events.at(-1)!;
+    expect(end).toMatchObject({ type: 'completed', reason: 'stopped' });
+    const { step } = end as Extract<EngineEvent, { type: 'completed' }>;
+    expect(step).toBeGreaterThanOrEqual(5);
+    expect(step).toBeLessThan(16);
+    expect(existsSync(place.file('stopped-run', `checkpoints/step-${step}/state.json`))).toBe(true);
+    expect(tensorNames(place.file('stopped-run', 'adapter/adapter_model.safetensors'))).toHaveLength(28);
+
+    await succeed(['train', file, '--resume', ...out]);
+    expect(place.events('stopped-run').filter(({ type }) => type === 'started')).toMatchObject([
+      { resumed_from_step: 0 },
+      { resumed_from_step: step },
+    ]);
+    await trainWhole();
+    expectSame('stopped-run');
+  });
+
+  it('after kill -9 behind a checkpoint gives the unbroken run, bit for bit', async () => {
+    const file = place.run('killed', changes);
+    const out = ['--out', place.file('killed-run'), '--json'];
+    const killed = await tunewright(['train', file, ...out], {
+      onLine: (line, child) => {
+        const event = engineEventSchema.parse(JSON.parse(line));
+        if (event.type === 'step' && event.step === 6) child.kill('SIGKILL');
+      },
+    });
+    expect(killed.signal).toBe('SIGKILL');
+    expect(existsSync(place.file('killed-run', 'adapter'))).toBe(false);
+    await succeed(['train', file, '--resume', ...out]);
+    await trainWhole();
+    expectSame('killed-run');
+  });
+
+  it('is refused where no run stands, or where one is not asked to go on', async () => {
+    const [none, taken] = await Promise.all([
+      tunewright(['train', place.run('none'), '--resume', '--out', place.file('nowhere')]),
+      tunewright(['train', place.run('taken'), '--out', place.path]),
+    ]);
+    expectRefusal(none, place.file('nowhere'));
+    expectRefusal(taken, place.path, '--resume', '--out');
+  });
+});
+
+describe('what was trained', () => {
+  it('is used by evaluate and generate, several adapters on one base', async () => {
+    await Promise.all([
+      train('first', { training: { max_steps: 25, learning_rate: 0.02 } }),
+      train('second', { method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 4 } }),
+    ]);
+    const base = ['--model', place.file('base')];
+    const adapters = ['first', 'second'].map(name => place.file(`${name}-run`, 'adapter'));
+    const [untrained, trained, answers] = await Promise.all([
+      evaluation(...base),
+      evaluation(...base, '--adapter', adapters[0]!),
+      generation(...base, '--adapter', ...adapters),
+    ]);
+    expect(untrained.rows).toBe(24);
+    expect(trained.loss).toBeLessThan(0.8 * untrained.loss);
+    expect(trained.perplexity).toBeCloseTo(Math.exp(trained.loss), 5);
+    expect(answers.answers.map(({ adapter }) => adapter)).toEqual(adapters);
+    expect(answers.answers[0]!.text).not.toBe(answers.answers[1]!.text);
+  });
+
+  it('goes on by init_from with the adapter’s own config, and only with its own method', async () => {
+    await train('start', { method: { r: 3, target_modules: ['q_proj'] } });
+    const init_from = 'start-run/adapter';
+    const [, other] = await Promise.all([
+      train('further', { method: { init_from }, training: { learning_rate: 1e-12 } }),
+      tunewright(['train', place.run('other', { method: { peft_type: 'IA3', init_from } }), '--out', place.file('o')]),
+    ]);
+    expectRefusal(other, 'method.init_from', 'LORA', 'IA3', 'Set method.peft_type');
+    expect(existsSync(place.file('o'))).toBe(false);
+    const config = JSON.parse(readFileSync(place.file('further-run/adapter/adapter_config.json'), 'utf8'));
+    expect(config).toMatchObject({ r: 3, target_modules: ['q_proj'] });
+    const names = tensorNames(place.file('further-run/adapter/adapter_model.safetensors'));
+    expect(names).toHaveLength(4);
+    const [a, b] = ['start', 'further'].map(run => {
+      const file = openSafetensors(place.file(`${run}-run/adapter/adapter_model.safetensors`));
+      const values = names.flatMap(name => [...file.tensors.get(name)!.readFloat32()]);
+      file.close();
+      return values;
+    });
+    expect(Math.max(...a!.map((value, i) => Math.abs(value - b![i]!)))).toBeLessThan(1e-6);
+  });
+
+  it('is a model folder after FULL and the base’s own tensors after SELECTIVE', async () => {
+    await Promise.all([
+      train('full', { method: { peft_type: 'FULL' } }),
+      train('selective', { method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 1 } }),
+    ]);
+    expect(readdirSync(place.file('full-run', 'model')).toSorted()).toEqual([
+      'config.json',
+      'model.safetensors',
+      'tokenizer.json',
+      'tokenizer_config.json',
+    ]);
+    expect(readdirSync(place.file('selective-run', 'adapter')).toSorted()).toEqual([
+      'selected_model.safetensors',
+      'selective_config.json',
+    ]);
+    const base = openSafetensors(place.file('base', 'model.safetensors'));
+    base.close();
+    const selected = tensorNames(place.file('selective-run', 'adapter', 'selected_model.safetensors'));
+    expect(selected.toSorted()).toEqual(
+      [...base.tensors.keys()].filter(name => name.includes('.layers.1.')).toSorted(),
+    );
+    const [untrained, full, selective, answer] = await Promise.all([
+      evaluation('--model', place.file('base')),
+      evaluation('--model', place.file('full-run', 'model')),
+      evaluation('--model', place.file('base'), '--adapter', place.file('selective-run', 'adapter')),
+      generation('--model', place.file('full-run', 'model')),
+    ]);
+    expect(full.loss).toBeLessThan(untrained.loss);
+    expect(selective.loss).toBeLessThan(untrained.loss);
+    expect(answer.answers).toHaveLength(1);
+  });
+
+  it('a run that comes to no number ends with exit 1 and names its last good checkpoint', async () => {
+    const file = place.run('diverged', {
+      training: { learning_rate: 1e38, lr_scheduler_type: 'constant_with_warmup', warmup_steps: 1, save_steps: 1 },
+    });
+    const result = await tunewright(['train', file, '--out', place.file('diverged-run')]);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/no finite number/);
+    expect(result.stderr).toContain(place.file('diverged-run', 'checkpoints/step-1'));
+    expect(result.stderr).not.toMatch(/^\s*at /m);
+    expect(place.events('diverged-run').at(-1)).toMatchObject({
+      type: 'failed',
+      last_checkpoint: 'checkpoints/step-1',
+    });
+    expect(existsSync(place.file('diverged-run', 'checkpoints/step-1/trainable.safetensors'))).toBe(true);
+  });
+});
