@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { testToolsFolder } from './testToolsFolder.mjs';
+import { testToolsFolder } from './testTools.mjs';
 
 const NODE = 'node@24';
 const CODE_SERVER = 'code-server@4.139.1';

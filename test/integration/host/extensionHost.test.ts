@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
-import { startCodeServer } from '../support/codeServer.js';
+import { startCodeServer } from '../../../extension/scripts/codeServer.mjs';
 import { launchBrowser, openWorkbench } from '../support/workbenchPage.js';
 import type { HostTestReport } from './suite/index.js';
 

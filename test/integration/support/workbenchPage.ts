@@ -1,8 +1,8 @@
 // The workbench in a real browser, driven as a person would: palette, quick picks, editors, webviews. Nothing may leave
 // the machine; what tries to is aborted and told.
 import { chromium, type Browser, type BrowserContext, type Frame, type Locator, type Page } from 'playwright-core';
-import { pause, type CodeServer } from './codeServer.js';
-import { testTools } from './testTools.js';
+import type { CodeServer } from '../../../extension/scripts/codeServer.mjs';
+import { chromiumPath } from '../../../extension/scripts/testTools.mjs';
 
 const READY_MS = 60_000;
 
@@ -15,7 +15,7 @@ export interface BrowserSession {
 
 export async function launchBrowser(size = { width: 1280, height: 800 }): Promise<BrowserSession> {
   const browser: Browser = await chromium.launch({
-    executablePath: testTools().chromium,
+    executablePath: chromiumPath(),
     headless: true,
     args: [
       ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
@@ -99,4 +99,8 @@ export async function mouseClick(page: Page, target: Locator): Promise<void> {
   const box = await target.boundingBox();
   if (!box) throw new Error('what is to be clicked is not on the screen');
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
 }

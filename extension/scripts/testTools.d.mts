@@ -1,0 +1,3 @@
+export function testToolsFolder(): string;
+export function codeServerProgram(): { node: string; entry: string };
+export function chromiumPath(): string;

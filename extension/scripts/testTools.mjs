@@ -1,0 +1,31 @@
+// Where the editor and the browser of the tests are: code-server with a Node of its own in test-tools of the user's cache
+// folder (or TUNEWRIGHT_TEST_TOOLS), Chromium from the system (or TUNEWRIGHT_CHROMIUM). setUpTestTools.mjs provides them.
+import envPaths from 'env-paths';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+export function testToolsFolder() {
+  const { TUNEWRIGHT_TEST_TOOLS: named, TUNEWRIGHT_CACHE: cache } = process.env;
+  if (named) return resolve(named);
+  return join(cache ? resolve(cache) : envPaths('tunewright', { suffix: '' }).cache, 'test-tools');
+}
+
+/** Node 24, which code-server needs, and code-server's program. @throws Error that says what to run */
+export function codeServerProgram() {
+  const folder = join(testToolsFolder(), 'node_modules');
+  return present({ node: join(folder, 'node/bin/node'), entry: join(folder, 'code-server/out/node/entry.js') });
+}
+
+/** @throws Error that says what to run */
+export function chromiumPath() {
+  return present({ chromium: process.env.TUNEWRIGHT_CHROMIUM ?? '/usr/bin/chromium' }).chromium;
+}
+
+function present(paths) {
+  const missing = Object.values(paths).filter(path => !existsSync(path));
+  if (missing.length === 0) return paths;
+  throw new Error(
+    `The extension is tested in a real VS Code in a browser; missing: ${missing.join(', ')}.\n` +
+      'Run: node extension/scripts/setUpTestTools.mjs',
+  );
+}

@@ -1,0 +1,199 @@
+// Datasets in real editors: the line above the rows, hover, lengths, problems and their fixes, the preview, outdated runs.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import { activated, sleep, waitFor, workspacePath } from './support.js';
+
+const chat = (...contents: string[]) =>
+  JSON.stringify({ messages: contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content })) });
+
+function dataset(name: string, ...lines: string[]): vscode.Uri {
+  const path = workspacePath('datasets', name);
+  writeFileSync(path, lines.map(line => `${line}\n`).join(''));
+  return vscode.Uri.file(path);
+}
+
+async function show(uri: vscode.Uri): Promise<vscode.TextEditor> {
+  await activated();
+  return vscode.window.showTextDocument(uri, { preview: false });
+}
+
+/** Titles of the line above the rows, once the rows are counted. */
+function titles(uri: vscode.Uri, match: RegExp): Promise<string[]> {
+  let last: string[] = [];
+  return waitFor(
+    `a line like ${String(match)}`,
+    async () => {
+      const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri, 20);
+      last = lenses.map(lens => lens.command?.title ?? '');
+      return last.some(title => match.test(title)) && last;
+    },
+    20_000,
+    () => last.join(' | '),
+  );
+}
+
+function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> {
+  const found = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
+  return waitFor(
+    `${count} problems`,
+    () => found().length === count && found(),
+    20_000,
+    () =>
+      found()
+        .map(({ message }) => message)
+        .join(' | '),
+  );
+}
+
+function fixes(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Thenable<vscode.CodeAction[]> {
+  return vscode.commands.executeCommand<vscode.CodeAction[]>(
+    'vscode.executeCodeActionProvider',
+    uri,
+    diagnostic.range,
+    vscode.CodeActionKind.QuickFix.value,
+  );
+}
+
+async function apply(actions: readonly vscode.CodeAction[], title: string): Promise<void> {
+  const action = actions.find(each => each.title === title);
+  assert.ok(action?.edit, `${title} is none of: ${actions.map(each => each.title).join(' | ')}`);
+  assert.ok(await vscode.workspace.applyEdit(action.edit));
+}
+
+describe('datasets in editors', () => {
+  after(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+
+  for (const [name, match] of [
+    ['pirate.messages.jsonl', /Conversations \(OpenAI messages\) · 300 rows · [\d,]+ tokens · \d+% learnt/],
+    ['haiku.sharegpt.json', /ShareGPT.* · 32 rows/],
+    ['facts.csv', /Prompt and completion · 48 rows/],
+  ] as const) {
+    it(`${name} has a line that says what it is`, async () => {
+      const uri = vscode.Uri.file(workspacePath('datasets', name));
+      await show(uri);
+      const found = await titles(uri, match);
+      assert.ok(found.some(title => title.includes('Fine-Tune')));
+      assert.ok(found.some(title => title.includes('Open Preview')));
+    });
+  }
+
+  it('a file that is no dataset has none', async () => {
+    const uri = dataset('server.jsonl', '{"level":"info","message":"a"}', '{"level":"warn","message":"b"}');
+    await show(uri);
+    await sleep(1500);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri, 20);
+    assert.deepEqual(lenses, []);
+  });
+
+  it('a row tells what is learnt, and its length against the run file’s max_length', async () => {
+    const uri = vscode.Uri.file(workspacePath('datasets', 'pirate.messages.jsonl'));
+    await show(uri);
+    await titles(uri, /tokens/);
+    const at = new vscode.Position(0, 20);
+    const hover = await waitFor('a hover', async () => {
+      const found = await vscode.commands.executeCommand<vscode.Hover[]>('vscode.executeHoverProvider', uri, at);
+      return found.map(each => (each.contents[0] as vscode.MarkdownString).value).find(text => text.includes('Row 1'));
+    });
+    assert.match(hover, /of 128 tokens/);
+    assert.match(hover, /<b><span style="color:var\(--vscode-charts-green\);">/);
+  });
+
+  it('problems are marked where they are, and mended', async () => {
+    const uri = dataset(
+      'wrong.jsonl',
+      chat('Hi', 'Hello.'),
+      '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},]}',
+      chat('Hi', 'Hello.'),
+      '{"messages":[{"role":"user","content":"Who?"},{"role":"bot","content":"Me."}]}',
+      chat('Tell me more', 'and more and more '.repeat(150)),
+      chat('What?', 'That.'),
+    );
+    const editor = await show(uri);
+    const line = (diagnostics: vscode.Diagnostic[], code: string) => {
+      const found = diagnostics.find(each => each.code === code);
+      assert.ok(found, `no ${code} in ${diagnostics.map(each => String(each.code)).join()}`);
+      return found;
+    };
+    // The role that templates don't know also leaves nothing to learn.
+    let found = await problems(uri, 5);
+    assert.deepEqual(found.map(each => each.range.start.line).sort(), [1, 2, 3, 3, 4]);
+    const role = line(found, 'wrong_role_order');
+    assert.equal(editor.document.getText(role.range), '"bot"');
+    await apply(await fixes(uri, role), 'Change role to "assistant"');
+    found = await problems(uri, 3);
+    await apply(await fixes(uri, line(found, 'invalid_json')), 'Repair the JSON of this row');
+    found = await problems(uri, 2);
+    await apply(await fixes(uri, line(found, 'duplicate')), 'Remove this duplicate');
+    found = await problems(uri, 1);
+    const cut = await fixes(uri, line(found, 'truncated_answer'));
+    assert.ok(cut.some(action => /^Raise tunewright\.preview\.maxLength to \d+$/.test(action.title)));
+    await apply(cut, 'Delete this row');
+    await problems(uri, 0);
+    const rows = editor.document.getText().trimEnd().split('\n');
+    assert.equal(rows.length, 4);
+    for (const row of rows) assert.doesNotThrow(() => JSON.parse(row) as unknown);
+    await titles(uri, /4 rows/);
+  });
+
+  it('rows that stand in both files of a run are found, and all taken out at once', async () => {
+    const train = dataset('both.train.jsonl', chat('a?', 'b'), chat('c?', 'd'), chat('e?', 'f'));
+    dataset('both.valid.jsonl', chat('c?', 'd'), chat('e?', 'f'), chat('g?', 'h'));
+    const runFile = workspacePath('both.tune.json');
+    const run = { model: 'embedded:tiny', method: { peft_type: 'LORA' } };
+    const files = { train: 'datasets/both.train.jsonl', validation: 'datasets/both.valid.jsonl', max_length: 77 };
+    writeFileSync(runFile, JSON.stringify({ ...run, dataset: files }));
+    await show(train);
+    const [first] = await problems(train, 2);
+    assert.match(first!.message, /validated on must not be learnt/);
+    await apply(await fixes(train, first!), 'Remove all 2 rows that stand in the other file too');
+    await problems(train, 0);
+    rmSync(runFile);
+  });
+
+  it('the preview opens from the command, and Parquet by itself', async () => {
+    const activeInput = () => vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+    const shows = (viewType: string) =>
+      waitFor(`an editor of ${viewType}`, () => {
+        const input = activeInput();
+        return input instanceof vscode.TabInputCustom && input.viewType === viewType;
+      });
+    const csv = vscode.Uri.file(workspacePath('datasets', 'facts.csv'));
+    await vscode.commands.executeCommand('tunewright.previewDataset', csv);
+    await shows('tunewright.datasetPreview');
+    const parquet = vscode.Uri.file(workspacePath('datasets', 'facts.parquet'));
+    await vscode.commands.executeCommand('vscode.open', parquet);
+    await shows('tunewright.parquetPreview');
+  });
+
+  it('a run that was trained on older rows is told, through an atomic save', async () => {
+    const uri = dataset('outdated.jsonl', chat('a?', 'b'), chat('c?', 'd'));
+    const hash = createHash('sha256').update(readFileSync(uri.fsPath)).digest('hex');
+    const folder = workspacePath('old-runs', 'outdated-20260101-000000');
+    mkdirSync(join(folder, 'checkpoints', 'step-3'), { recursive: true });
+    const config = {
+      name: 'outdated',
+      model: 'embedded:tiny',
+      dataset: { train: uri.fsPath },
+      method: { peft_type: 'LORA' },
+    };
+    writeFileSync(join(folder, 'checkpoints', 'step-3', 'state.json'), JSON.stringify({ step: 3, dataset_hash: hash }));
+    writeFileSync(join(folder, 'events.ndjson'), '');
+    writeFileSync(join(folder, 'run.json'), JSON.stringify(config));
+    const { runs } = await activated();
+    const settings = vscode.workspace.getConfiguration('tunewright');
+    await settings.update('runsFolder', 'old-runs', vscode.ConfigurationTarget.Workspace);
+    await waitFor('the run', () => runs.get(folder) !== undefined);
+    await show(uri);
+    const before = await titles(uri, /2 rows/);
+    assert.ok(!before.some(title => title.includes('older')));
+    writeFileSync(`${uri.fsPath}.new`, `${chat('a?', 'b')}\n`);
+    renameSync(`${uri.fsPath}.new`, uri.fsPath);
+    await titles(uri, /1 run trained on older rows/);
+    await titles(uri, /· 1 row ·/);
+    await settings.update('runsFolder', undefined, vscode.ConfigurationTarget.Workspace);
+    rmSync(folder, { recursive: true });
+  });
+});
