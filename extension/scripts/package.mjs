@@ -38,7 +38,9 @@ function copyAddon() {
   });
   const { installation } = JSON.parse(stdout || '{"installation":null}');
   if (!installation || installation.source !== 'wheel' || installation.gpu) {
-    console.warn('The engine is not installed here from its wheel: the .vsix compiles its addon where it is installed.');
+    console.warn(
+      'The engine is not installed here from its wheel: the .vsix compiles its addon where it is installed.',
+    );
     return false;
   }
   const target = join(folder, `${process.platform}-${process.arch}`);
