@@ -86,7 +86,8 @@ function choose(logits: Float32Array, { temperature, topP, rng }: GenerateOption
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let kept = 0;
   let mass = 0;
-  while (kept < ids.length && mass < topP * total) mass += weights[kept++]!;
+  do mass += weights[kept++]!;
+  while (kept < ids.length && mass < topP * total);
   let draw = rng.next() * mass;
   for (let i = 0; i < kept; i++) {
     draw -= weights[i]!;
