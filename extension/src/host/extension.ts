@@ -9,6 +9,7 @@ import { CommandLineEngine } from './engine/engineService.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
+import { endWithWindow, registerWindowClose } from './runs/windowClose.js';
 import type { HostServices } from './services.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
@@ -27,6 +28,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerRunsTree(runs, datasets.outdated, context.workspaceState),
     registerModelsTree(engine, runs),
     registerRunStatusBar(runs),
+    registerWindowClose(runs),
     registerRunFileCodeLens(),
     registerFineTuneCommands(engine, runs, output, context.extensionPath),
     registerRunCommands(runs, output),
@@ -34,13 +36,12 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   );
   const activationMs = performance.now() - began;
   output.info(`Activated in ${activationMs.toFixed(1)} ms`);
-  endWithWindow = () => runs.endWithWindow();
+  closing = () => endWithWindow(runs);
   return { ...services, activationMs };
 }
 
-let endWithWindow = () => {};
+let closing = () => {};
 
-/** The window closes, or reloads: which of them can't be told, so what it started goes on unless the setting says otherwise. */
 export function deactivate(): void {
-  endWithWindow();
+  closing();
 }

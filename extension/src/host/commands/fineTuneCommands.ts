@@ -158,7 +158,7 @@ async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<vo
   const details = [
     `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
     `A step takes about ${bytes(run.memory.total)}; ${bytes(available)} are free on this machine.`,
-    ...(full ? [`Full fine-tuning would take ${bytes(full)}.`] : []),
+    ...(full && full > run.memory.total ? [`Full fine-tuning would take ${bytes(full)}.`] : []),
   ];
   const begin = 'Start Run';
   const answer = await vscode.window.showInformationMessage(

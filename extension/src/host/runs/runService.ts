@@ -34,9 +34,13 @@ export class FolderRunService implements RunService, vscode.Disposable {
   /** A process that this window started ended badly. */
   readonly onDidFail = this.failedEarly.event;
 
+  private readonly started = new vscode.EventEmitter<void>();
+  /** This window started or resumed a run. */
+  readonly onDidStart = this.started.event;
+
   private readonly byFolder = new Map<string, FolderRun>();
   private watchers: vscode.FileSystemWatcher[] = [];
-  private readonly startedHere = new Set<string>();
+  private readonly ownFolders = new Set<string>();
   private readonly touchedFolders = new Set<string>();
   private gathering: NodeJS.Timeout | null = null;
   private readonly heartbeat: NodeJS.Timeout;
@@ -100,10 +104,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.scan();
   }
 
-  /** Where the setting says so, stops what this window started; they save and end by themselves. */
-  endWithWindow(): void {
-    if (vscode.workspace.getConfiguration('tunewright').get('onWindowClose') !== 'stop') return;
-    for (const run of this.alive()) if (this.startedHere.has(run.folder)) run.send({ type: 'stop' });
+  /** Living runs that this window started or resumed. */
+  startedHere(): readonly FolderRun[] {
+    return this.alive().filter(run => this.ownFolders.has(run.folder));
   }
 
   dispose(): void {
@@ -111,7 +114,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (this.gathering) clearTimeout(this.gathering);
     [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
     this.byFolder.forEach(run => run.dispose());
-    [this.changed, this.touched, this.failedEarly].forEach(emitter => emitter.dispose());
+    [this.changed, this.touched, this.failedEarly, this.started].forEach(emitter => emitter.dispose());
   }
 
   /** Looks where runs are kept now, and watches there. */
@@ -170,7 +173,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   private async train(program: EngineProgram, folder: string, resume: boolean): Promise<void> {
     await startTraining(program, folder, resume, code => this.onExit(folder, code));
-    this.startedHere.add(folder);
+    this.ownFolders.add(folder);
+    this.started.fire();
   }
 
   /** @throws vscode.CancellationError where the user doesn't want it installed */

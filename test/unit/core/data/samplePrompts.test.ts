@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { samplePrompts } from '../../../../extension/src/core/data/samplePrompts.js';
+
+const chat = (text: string) => ({
+  messages: [
+    { role: 'user', content: text },
+    { role: 'assistant', content: 'Yes.' },
+  ],
+});
+
+test('of chats the first words of the user, each once, the longest left out', () => {
+  const rows = [
+    chat('Are bears big?'),
+    chat('Are bears big?'),
+    chat('x'.repeat(301)),
+    chat('Do they swim?'),
+    chat('Why?'),
+  ];
+  expect(samplePrompts(rows, 2)).toEqual(['Are bears big?', 'Do they swim?']);
+});
+
+test('of completions the prompt, of plain text nothing', () => {
+  expect(samplePrompts([{ prompt: 'One and one', completion: 'two' }], 3)).toEqual(['One and one']);
+  expect(samplePrompts([{ text: 'Once upon a time' }], 3)).toEqual([]);
+  expect(samplePrompts([], 3)).toEqual([]);
+});
