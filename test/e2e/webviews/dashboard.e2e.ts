@@ -1,0 +1,211 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Fake } from './page/fakeHost.js';
+import { expectAccessible } from './accessibility.js';
+import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
+import { recordedAnswer, recordedRun } from './recordings.js';
+
+declare global {
+  interface Window {
+    fake: Fake;
+  }
+}
+
+const lora = recordedRun('pirate-lora');
+const others = { '/runs/prompt': recordedRun('pirate-prompt'), '/runs/full': recordedRun('pirate-full') };
+const estimate = recordedAnswer('estimate-tiny');
+
+let browser: WebviewBrowser;
+beforeAll(async () => {
+  browser = await WebviewBrowser.start();
+});
+afterAll(() => browser?.stop());
+
+/** A dashboard on the LoRA run's first events. */
+async function open(numEvents: number, options: Partial<OpenOptions> = {}): Promise<Page> {
+  return browser.open({
+    webview: 'dashboard',
+    theme: 'dark',
+    width: 1200,
+    ...options,
+    prepare: page =>
+      page.evaluate(
+        ([events, others, estimate]) => {
+          window.fake.addRun('/runs/lora', 'pirate-lora', events);
+          for (const [folder, recorded] of Object.entries(others)) {
+            window.fake.addRun(folder, `pirate-${folder.split('/').at(-1)}`, recorded);
+            window.fake.setAlive(folder, false);
+          }
+          window.fake.serveDashboard(['/runs/lora'], estimate);
+        },
+        [lora.slice(0, numEvents), others, estimate] as const,
+      ),
+  });
+}
+const charted = (page: Page) => page.waitForSelector('.chart canvas');
+/** A chart by its heading. */
+const chart = (page: Page, title: string) =>
+  page.locator('.chart', { has: page.getByRole('heading', { name: title, exact: true }) });
+
+describe('dashboard', () => {
+  it('shows a run as it goes', async () => {
+    const page = await open(60);
+    await charted(page);
+    expect(await page.locator('h1').textContent()).toBe('pirate-lora');
+    expect(await page.locator('.status').textContent()).toMatch(/Running/);
+    const before = await chart(page, 'Loss').locator('.readout').textContent();
+    await page.evaluate(events => window.fake.feed('/runs/lora', events), lora.slice(60, 120));
+    await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).not.toBe(before);
+    await page.evaluate(events => window.fake.feed('/runs/lora', events), lora.slice(120));
+    await page.evaluate(() => window.fake.setAlive('/runs/lora', false));
+    await expect.poll(() => page.locator('.status').textContent()).toMatch(/Completed/);
+    expect(await page.locator('.figures').textContent()).toMatch(/115,840 of 1,866,080/);
+    expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
+  });
+
+  it('lays several runs over each other', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    await page.getByRole('combobox', { name: 'Compare with' }).click();
+    await page.getByRole('option', { name: 'pirate-prompt' }).click();
+    await expect.poll(() => page.locator('.overlays li').count()).toBe(2);
+    await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).toMatch(/pirate-prompt validation/);
+    await page.screenshot({ path: screenshotPath('dashboard-compare-dark'), fullPage: true });
+    await page.getByRole('button', { name: 'Take pirate-lora away' }).click();
+    await expect.poll(() => page.locator('h1').textContent()).toBe('pirate-prompt');
+  });
+
+  it('steers the run, and shows only what can be done', async () => {
+    const page = await open(60);
+    await charted(page);
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await expect.poll(() => page.evaluate(() => window.fake.sent('/runs/lora'))).toEqual(['pause']);
+    expect(await page.getByRole('button', { name: 'Resume' }).isVisible()).toBe(false);
+    await page.evaluate(() => window.fake.setAlive('/runs/lora', false));
+    await page.getByRole('button', { name: 'Continue from the last checkpoint' }).click();
+    await expect.poll(() => page.evaluate(() => window.fake.log)).toContainEqual({ resumed: '/runs/lora' });
+  });
+
+  it('reads values and zooms by keyboard, and exports', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    const loss = chart(page, 'Loss');
+    await loss.getByRole('img').focus();
+    await page.keyboard.press('Home');
+    await expect.poll(() => loss.locator('.readout').textContent()).toMatch(/0$/);
+    await page.keyboard.press('+');
+    await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(true);
+    await page.keyboard.press('0');
+    await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(false);
+    await loss.getByRole('button', { name: 'logarithmic scale' }).click();
+    await loss.getByRole('button', { name: 'save as CSV' }).click();
+    await loss.getByRole('button', { name: 'save as picture' }).click();
+    await expect.poll(() => page.evaluate(() => window.fake.log.length)).toBe(2);
+    const [csv, png] = (await page.evaluate(() => window.fake.log)) as {
+      exported: string;
+      size: number;
+      text: string;
+    }[];
+    expect(csv!.exported).toBe('pirate-lora-loss.csv');
+    expect(csv!.text.split('\n').slice(0, 2)).toEqual([
+      'series,step,value',
+      expect.stringMatching(/^training,1,[\d.]+$/),
+    ]);
+    expect(png!.exported).toBe('pirate-lora-loss.png');
+    expect(png!.size).toBeGreaterThan(5000);
+  });
+
+  it('shows everything again after it was hidden and lost what it was sent', async () => {
+    const page = await open(60);
+    await charted(page);
+    await page.evaluate(
+      events => {
+        window.fake.setVisible(false);
+        window.fake.feed('/runs/lora', events);
+      },
+      lora.slice(60, 160),
+    );
+    await page.waitForTimeout(400);
+    await page.evaluate(events => {
+      window.fake.setVisible(true);
+      window.fake.feed('/runs/lora', events);
+    }, lora.slice(160));
+    await expect.poll(() => page.locator('.head').textContent()).toMatch(/Step 120 of 120/);
+    await expect
+      .poll(() => chart(page, 'Loss').getByRole('img').getAttribute('aria-label'))
+      .toMatch(/training: 120 values/);
+  });
+
+  it('says why a run failed, and that a run is gone', async () => {
+    const failed = {
+      ...lora.at(-1)!,
+      type: 'failed',
+      step: 60,
+      message: 'the loss of step 61 is no finite number',
+      last_checkpoint: 'checkpoints/step-60',
+    };
+    const page = await open(80);
+    await page.evaluate(event => window.fake.feed('/runs/lora', [event as never]), failed);
+    await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/no finite number/);
+    const gone = await browser.open({
+      webview: 'dashboard',
+      theme: 'dark',
+      width: 700,
+      prepare: page => page.evaluate(() => window.fake.serveDashboard(['/runs/none'], null)),
+    });
+    expect(await gone.locator('.empty').textContent()).toMatch(/This run is gone/);
+    await gone.screenshot({ path: screenshotPath('dashboard-gone-dark') });
+  });
+
+  it('keeps up with 100,000 steps', async () => {
+    const started = { ...lora[0]!, total_steps: 110_000 } as (typeof lora)[number];
+    const page = await browser.open({
+      webview: 'dashboard',
+      theme: 'dark',
+      width: 1400,
+      prepare: page =>
+        page.evaluate(started => {
+          window.fake.addLongRun('/runs/long', 100_000, started);
+          window.fake.serveDashboard(['/runs/long'], null);
+        }, started),
+    });
+    await charted(page);
+    const measured = await page.evaluate(async () => {
+      const frame = () => new Promise<number>(resolve => requestAnimationFrame(resolve));
+      const slider = document.querySelector<HTMLInputElement>('.smoothing input')!;
+      const frames: number[] = [];
+      let last = await frame();
+      // The hardest there is: smoothing dragged while steps come in.
+      for (let i = 0; i < 60; i++) {
+        slider.value = String(0.5 + i / 150);
+        slider.dispatchEvent(new Event('input'));
+        window.fake.feedMadeUp('/runs/long', 100_001 + i * 10, 100_010 + i * 10);
+        const now = await frame();
+        frames.push(now - last);
+        last = now;
+      }
+      frames.sort((a, b) => a - b);
+      return { median: frames[30]!, worst: frames[59]! };
+    });
+    console.log(
+      `100,000 steps, six charts: median frame ${measured.median.toFixed(0)} ms, worst ${measured.worst.toFixed(0)} ms`,
+    );
+    await page.screenshot({ path: screenshotPath('dashboard-100000-dark') });
+    expect(measured.median).toBeLessThan(250);
+  });
+
+  for (const theme of themes)
+    it(`is accessible and looks right: ${theme}`, async () => {
+      const page = await open(lora.length, { theme, reducedMotion: true });
+      await charted(page);
+      await page.locator('.chart').first().hover();
+      await page.screenshot({ path: screenshotPath(`dashboard-${theme}`), fullPage: true });
+      await expectAccessible(page);
+      await page.setViewportSize({ width: 420, height: 900 });
+      await page.waitForTimeout(300);
+      if (theme === 'dark')
+        await page.screenshot({ path: screenshotPath(`dashboard-narrow-${theme}`), fullPage: true });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
+      await expectAccessible(page);
+    });
+});

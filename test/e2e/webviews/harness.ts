@@ -1,0 +1,160 @@
+// A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and fakeHost.ts in
+// place of VS Code. Used by the tests of this folder; needs no workbench.
+import { build } from 'esbuild';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { webviewHtml } from '../../../extension/src/host/webviews/webviewHtml.js';
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url));
+const NONCE = 'bm9uY2U';
+
+export const themes = ['dark', 'light', 'highContrast', 'highContrastLight'] as const;
+export type Theme = (typeof themes)[number];
+const bodyClass: Record<Theme, string> = {
+  dark: 'vscode-dark',
+  light: 'vscode-light',
+  highContrast: 'vscode-high-contrast',
+  highContrastLight: 'vscode-high-contrast vscode-high-contrast-light',
+};
+/** Theme variables as a webview of VS Code has them, with the default themes. */
+const variables = JSON.parse(readFileSync(join(root, 'test/fixtures/webviews/themes.json'), 'utf8')) as Record<
+  Theme,
+  Record<string, string>
+>;
+
+/** What the webview, which is transparent, stands on. */
+const backgrounds: Record<OpenOptions['webview'], string> = {
+  runPanel: '--vscode-sideBar-background',
+  dashboard: '--vscode-editor-background',
+  datasetPreview: '--vscode-editor-background',
+};
+
+const contentTypes: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.ttf': 'font/ttf',
+};
+
+export interface OpenOptions {
+  webview: 'runPanel' | 'dashboard' | 'datasetPreview';
+  theme: Theme;
+  width: number;
+  height?: number;
+  reducedMotion?: boolean;
+  /** Sets up `window.fake`, which keeps what the webview asks until then. */
+  prepare?: (page: Page) => Promise<void>;
+}
+
+export class WebviewBrowser {
+  private constructor(
+    private readonly browser: Browser,
+    private readonly server: Server,
+    private readonly files: Map<string, Uint8Array>,
+  ) {}
+
+  static async start(): Promise<WebviewBrowser> {
+    const files = await bundles();
+    const server = createServer((request, response) => {
+      const path = new URL(request.url!, 'http://localhost').pathname;
+      const body = path.startsWith('/page/') ? page(path.slice('/page/'.length)) : files.get(path.slice(1));
+      response.writeHead(body ? 200 : 404, { 'Content-Type': contentTypes[extname(path)] ?? 'text/html' });
+      response.end(body);
+    });
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+    const browser = await chromium.launch({
+      executablePath: chromiumPath(),
+      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
+    });
+    return new WebviewBrowser(browser, server, files);
+  }
+
+  get bundleSizes(): Record<string, number> {
+    return Object.fromEntries([...this.files].map(([name, content]) => [name, content.length]));
+  }
+
+  async open({ webview, theme, width, height = 900, reducedMotion, prepare }: OpenOptions): Promise<Page> {
+    const context = await this.browser.newContext({
+      viewport: { width, height },
+      reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
+      forcedColors: 'none',
+    });
+    const opened = await context.newPage();
+    const { port } = this.server.address() as AddressInfo;
+    await opened.addInitScript({ content: new TextDecoder().decode(this.files.get('fakeHost.js')) });
+    await opened.addInitScript(
+      ([style, name, background]) => {
+        document.addEventListener('DOMContentLoaded', () => {
+          for (const [key, value] of Object.entries(style)) document.documentElement.style.setProperty(key, value);
+          document.body.className = name;
+          document.body.style.background = `var(${background})`;
+        });
+      },
+      [variables[theme], bodyClass[theme], backgrounds[webview]] as const,
+    );
+    await opened.goto(`http://127.0.0.1:${port}/page/${webview}`);
+    await prepare?.(opened);
+    return opened;
+  }
+
+  async stop(): Promise<void> {
+    await this.browser.close();
+    this.server.close();
+  }
+}
+
+function page(webview: string): string {
+  return webviewHtml({
+    title: webview,
+    cspSource: "'self'",
+    nonce: NONCE,
+    script: `/${webview}.js`,
+    styles: ['/codicon.css', `/${webview}.css`],
+  });
+}
+
+async function bundles(): Promise<Map<string, Uint8Array>> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: {
+      runPanel: 'webview/src/runPanel/main.ts',
+      dashboard: 'webview/src/dashboard/main.ts',
+      datasetPreview: 'webview/src/datasetPreview/main.ts',
+      fakeHost: 'test/e2e/webviews/page/fakeHost.ts',
+    },
+    outdir: '/',
+    write: false,
+    bundle: true,
+    minify: true,
+    legalComments: 'none',
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    logLevel: 'warning',
+  });
+  const files = new Map(result.outputFiles.map(({ path, contents }) => [path.slice(1), contents]));
+  for (const name of ['codicon.css', 'codicon.ttf'])
+    files.set(name, readFileSync(join(root, 'node_modules/@vscode/codicons/dist', name)));
+  return files;
+}
+
+/** The browser that TUNEWRIGHT_CHROMIUM names, else the one of the system. */
+function chromiumPath(): string {
+  const named = process.env['TUNEWRIGHT_CHROMIUM'];
+  const found = [named, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+    path => path && existsSync(path),
+  );
+  if (!found)
+    throw new Error('no Chromium found: install one (apt-get install chromium) or name it in TUNEWRIGHT_CHROMIUM');
+  return found;
+}
+
+/** Where screenshots go that people look at. */
+export function screenshotPath(name: string): string {
+  const folder = join(root, 'dist/screenshots');
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${name}.png`);
+}

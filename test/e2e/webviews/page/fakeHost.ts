@@ -1,0 +1,246 @@
+// Stands in for VS Code on the plain page of the webview tests: acquireVsCodeApi() and, behind it, the product's own sessions
+// on runs that are fed from recorded events. Bundled for the browser by harness.ts; tests drive it as `window.fake`.
+import * as z from 'zod';
+import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
+import {
+  estimateOf,
+  modelFactsOf,
+  problemOf,
+  savingsOf,
+} from '../../../../extension/src/host/webviews/engineAnswers.js';
+import type { Run } from '../../../../extension/src/host/services.js';
+import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+import {
+  draftChanged,
+  draftShown,
+  estimateDraft,
+  inspectModel,
+  openPanel,
+  pick,
+  startDraft,
+  trustGranted,
+  type Choices,
+  type Draft,
+} from '../../../../extension/src/protocol/runPanelMessages.js';
+import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+
+// The page's policy forbids eval, but not while the debugger evaluates: zod would take that for leave.
+z.config({ jitless: true });
+
+type Listener = () => unknown;
+const emitter = () => {
+  const listeners = new Set<Listener>();
+  return {
+    event: (listener: Listener) => {
+      listeners.add(listener);
+      return { dispose: () => listeners.delete(listener) };
+    },
+    fire: () => listeners.forEach(listener => listener()),
+  };
+};
+
+class FakeRun {
+  alive = true;
+  readonly config = { dataset: { train: '/data/pirate.messages.jsonl' } };
+  readonly sent: string[] = [];
+  private readonly changed = emitter();
+  private current: RunState = initialRunState;
+  readonly onDidChange = this.changed.event;
+
+  constructor(
+    readonly folder: string,
+    readonly name: string,
+  ) {}
+
+  state(): RunState {
+    return this.current;
+  }
+
+  take(events: readonly EngineEvent[]): void {
+    for (const event of events) this.current = reduceRun(this.current, event);
+    this.changed.fire();
+  }
+
+  set(alive: boolean): void {
+    this.alive = alive;
+    this.changed.fire();
+  }
+
+  send({ type }: { type: string }): void {
+    this.sent.push(type);
+  }
+}
+
+const listeners: ((message: unknown) => void)[] = [];
+/** What the webview said before the test had set up its host. */
+let unheard: unknown[] = [];
+let visible = true;
+let kept: unknown;
+Object.assign(globalThis, {
+  acquireVsCodeApi: () => ({
+    // Both ways copy, as VS Code does.
+    postMessage: (message: unknown) => {
+      const copy = structuredClone(message);
+      if (listeners.length === 0) unheard.push(copy);
+      else queueMicrotask(() => listeners.forEach(listener => listener(copy)));
+    },
+    setState: (state: unknown) => (kept = structuredClone(state)),
+    getState: () => kept,
+  }),
+});
+
+const faults: string[] = [];
+const port = {
+  post: (message: unknown) => {
+    // A hidden webview loses what it is sent.
+    if (visible) window.postMessage(message, '*');
+  },
+  listen: (listener: (message: unknown) => void) => {
+    listeners.push(listener);
+    const early = unheard;
+    unheard = [];
+    // Once whoever listens has registered what it answers.
+    setTimeout(() => early.forEach(listener));
+    return () => void listeners.splice(listeners.indexOf(listener), 1);
+  },
+};
+
+const runs = new Map<string, FakeRun>();
+const runsChanged = emitter();
+const log: unknown[] = [];
+let session: DashboardSession | null = null;
+let channel: WebviewChannel | null = null;
+
+const fake = {
+  faults,
+  log,
+  /** Makes a run and takes in its events. */
+  addRun(folder: string, name: string, events: readonly EngineEvent[]): void {
+    const run = new FakeRun(folder, name);
+    run.take(events);
+    runs.set(folder, run);
+    runsChanged.fire();
+  },
+  feed: (folder: string, events: readonly EngineEvent[]) => runs.get(folder)!.take(events),
+  /** A run of so many made-up steps, for measuring. */
+  addLongRun(folder: string, numSteps: number, started: EngineEvent): void {
+    const run = new FakeRun(folder, folder);
+    run.take([started, ...madeUpSteps(1, numSteps)]);
+    runs.set(folder, run);
+    runsChanged.fire();
+  },
+  feedMadeUp: (folder: string, from: number, to: number) => runs.get(folder)!.take(madeUpSteps(from, to)),
+  setAlive: (folder: string, alive: boolean) => runs.get(folder)!.set(alive),
+  sent: (folder: string) => runs.get(folder)!.sent,
+  setVisible: (value: boolean) => (visible = value),
+
+  serveDashboard(folders: string[], estimate: unknown): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    session = new DashboardSession({
+      channel,
+      folders,
+      runs: {
+        runs: () => [...runs.values()] as unknown as Run[],
+        get: folder => runs.get(folder) as unknown as Run,
+        onDidChange: runsChanged.event as never,
+        resume: async run => void log.push({ resumed: run.folder }),
+      },
+      onFoldersChanged: folders => log.push({ folders }),
+      savings: async () => (estimate ? savingsOf(estimate) : null),
+      exportFile: async (name, content) => {
+        log.push({
+          exported: name,
+          size: content.length,
+          text: typeof content === 'string' ? content.slice(0, 400) : null,
+        });
+        return `/exports/${name}`;
+      },
+      reveal: folder => log.push({ revealed: folder }),
+    });
+  },
+  /** As after a reload: a new session on the same runs. */
+  endSession: () => session?.dispose(),
+
+  servePanel(options: {
+    schema: Record<string, unknown>;
+    choices: Choices;
+    draft: Draft;
+    trusted: boolean;
+    /** What `inspect` and `estimate` print, by model. */
+    models: Record<string, { inspection: unknown; estimate: unknown }>;
+    /** Messages of the engine, by a text of JSON that the draft has to contain. */
+    problems: Record<string, string>;
+    picks: Record<string, string | null>;
+  }): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    const wrong = (draft: Draft) =>
+      Object.entries(options.problems).find(([part]) => JSON.stringify(draft).includes(part))?.[1];
+    const refused = (message: string) => ({ ok: false as const, problem: problemOf(message, '/tmp/draft.json') });
+    channel.onRequest(openPanel, () => ({
+      schema: options.schema,
+      trusted: options.trusted,
+      choices: options.choices,
+      shown: { draft: options.draft, runFile: null },
+    }));
+    channel.onRequest(pick, what => options.picks[what] ?? null);
+    channel.onRequest(inspectModel, async model => {
+      const known = options.models[model];
+      return known
+        ? { ok: true, value: modelFactsOf(known.inspection) }
+        : refused(`${model}: this folder has neither model.safetensors nor a .gguf file`);
+    });
+    channel.onRequest(estimateDraft, async draft => {
+      log.push({ estimated: draft });
+      const message = wrong(draft);
+      return message ? refused(message) : { ok: true, value: estimateFor(options.models, draft) };
+    });
+    channel.onRequest(startDraft, draft => {
+      log.push({ started: draft });
+      const message = wrong(draft);
+      return message ? refused(message) : { ok: true as const, value: '/runs/new' };
+    });
+    channel.onNotification(draftChanged, draft => void log.push({ draft }));
+  },
+  showDraft: (draft: Draft, runFile: string | null) => channel!.notify(draftShown, { draft, runFile }),
+  grantTrust: () => channel!.notify(trustGranted, undefined),
+};
+export type Fake = typeof fake;
+
+/** The recorded estimate with the drafted method as the run's. */
+function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft): ReturnType<typeof estimateOf> {
+  const { peft_type: peftType } = draft['method'] as { peft_type: string };
+  const recorded = estimateOf(models[String(draft['model'])]!.estimate);
+  const all = [recorded.run, ...recorded.methods];
+  const run = all.find(each => each.peft_type === peftType)!;
+  if (!('memory' in run)) throw new Error('this method does not fit the model');
+  return { ...recorded, run, methods: all.filter(each => each !== run) };
+}
+
+function madeUpSteps(from: number, to: number): EngineEvent[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => {
+    const step = from + i;
+    const noise = ((step * 7919) % 101) / 101 - 0.5;
+    return {
+      seq: step,
+      time: new Date(1.8e12 + step * 250).toISOString(),
+      type: 'step',
+      step,
+      epoch: step / 1000,
+      loss: 0.8 + 2.5 * Math.exp(-step / 20_000) + 0.4 * noise + (step % 9973 === 0 ? 3 : 0),
+      grad_norm: 1 + 0.5 * noise,
+      learning_rate: 2e-4 * (0.5 + 0.5 * Math.cos((Math.PI * step) / 110_000)),
+      num_tokens: step * 512,
+      tokens_per_second: 2048 + 200 * noise,
+      step_ms: 250 + 20 * noise,
+      rss_bytes: 1.1e9 + 5e7 * noise,
+    };
+  });
+}
+
+declare global {
+  interface Window {
+    fake: Fake;
+  }
+}
+window.fake = fake;

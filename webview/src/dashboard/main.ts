@@ -1,0 +1,12 @@
+// The dashboard's editor tab: asks the host for the runs on screen, then shows every snapshot. Loaded by the page of
+// webviewHtml.ts.
+import './dashboard.css';
+import { dashboardChanged, openDashboard } from '../../../extension/src/protocol/dashboardMessages.js';
+import { host, keepState, keptState } from '../shared/host.js';
+import { DashboardView, type KeptView } from './view.js';
+
+const kept = keptState() as KeptView | undefined;
+const view = new DashboardView(host, { folders: [], smoothing: kept?.smoothing ?? 0 }, keepState);
+document.getElementById('app')!.replaceChildren(view.element);
+host.onNotification(dashboardChanged, snapshot => view.show(snapshot));
+void host.request(openDashboard, undefined).then(snapshot => view.show(snapshot));

@@ -1,0 +1,97 @@
+// The columns of the runs on screen, fetched from the host as they grow. Asks for what is missing only, and for all of it
+// again where the host took rows back.
+import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
+import {
+  ChannelClosedError,
+  RemoteError,
+  type WebviewChannel,
+} from '../../../extension/src/protocol/webviewChannel.js';
+
+type Columns = Readonly<Record<string, Float64Array>>;
+
+export interface RunColumns {
+  generation: number;
+  steps: Columns;
+  evaluations: Columns;
+}
+
+const NONE: RunColumns = { generation: -1, steps: {}, evaluations: {} };
+
+export class RunData {
+  private readonly columns = new Map<string, RunColumns>();
+  private readonly fetching = new Set<string>();
+  private wanted: readonly RunSnapshot[] = [];
+
+  constructor(
+    private readonly channel: WebviewChannel,
+    private readonly onChange: () => void,
+  ) {}
+
+  of(folder: string): RunColumns {
+    return this.columns.get(folder) ?? NONE;
+  }
+
+  /** Fetches until what is here is what the snapshots tell of. */
+  follow(runs: readonly RunSnapshot[]): void {
+    this.wanted = runs;
+    for (const folder of this.columns.keys()) if (!runs.some(run => run.folder === folder)) this.columns.delete(folder);
+    for (const run of runs) void this.fetch(run.folder);
+  }
+
+  private async fetch(folder: string): Promise<void> {
+    if (this.fetching.has(folder)) return;
+    this.fetching.add(folder);
+    try {
+      while (this.isBehind(folder)) {
+        const known = this.of(folder);
+        const fromStep = lengthOf(known.steps);
+        const fromEvaluation = lengthOf(known.evaluations);
+        const { generation } = known;
+        const answer = await this.channel.request(fetchSeries, { folder, generation, fromStep, fromEvaluation });
+        const base = answer.generation === generation ? known : NONE;
+        this.columns.set(folder, appended(base, answer));
+        this.onChange();
+        // No further rows although more were told of: the next snapshot asks again.
+        if (lengthOf(answer.steps) + lengthOf(answer.evaluations) === 0) break;
+      }
+    } catch (error) {
+      // The run is gone: the next snapshot shows it.
+      if (!(error instanceof ChannelClosedError)) console.error((error as Error).message);
+    } finally {
+      this.fetching.delete(folder);
+    }
+  }
+
+  private isBehind(folder: string): boolean {
+    const run = this.wanted.find(each => each.folder === folder);
+    if (!run) return false;
+    const { generation, steps, evaluations } = this.of(folder);
+    return (
+      run.generation !== generation || lengthOf(steps) < run.numSteps || lengthOf(evaluations) < run.numEvaluations
+    );
+  }
+}
+
+export function column(columns: Columns, key: string): Float64Array {
+  return columns[key] ?? new Float64Array(0);
+}
+
+function lengthOf(columns: Columns): number {
+  return columns['step']?.length ?? 0;
+}
+
+function appended(base: RunColumns, { generation, steps, evaluations }: Series): RunColumns {
+  return { generation, steps: joined(base.steps, steps), evaluations: joined(base.evaluations, evaluations) };
+}
+
+function joined(before: Columns, after: Columns): Columns {
+  return Object.fromEntries(
+    Object.entries(after).map(([key, values]) => {
+      const known = before[key] ?? new Float64Array(0);
+      const all = new Float64Array(known.length + values.length);
+      all.set(known);
+      all.set(values, known.length);
+      return [key, all];
+    }),
+  );
+}

@@ -1,0 +1,94 @@
+// Answers to the sample prompts side by side: before training, at a step of one's choice, and the last.
+import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import { h } from '../shared/dom.js';
+import { dropdown } from '../shared/toolkit.js';
+
+type Sample = RunSnapshot['samples'][number];
+
+export class SamplesView {
+  readonly element = h('section', { class: 'block', 'aria-label': 'Sample answers' });
+  private readonly table = h('div', { class: 'samples' });
+  private readonly between = dropdown({ label: 'Answers of step', onChange: () => this.draw() });
+  private readonly choice = h(
+    'div',
+    { class: 'choice' },
+    h('span', { class: 'muted' }, 'In between: step'),
+    this.between.element,
+  );
+  private samples: readonly Sample[] = [];
+  private shownFor = '';
+
+  constructor() {
+    this.element.append(h('h2', {}, 'Sample answers'), this.choice, this.table);
+  }
+
+  show({ folder, samples }: RunSnapshot): void {
+    const key = `${folder} ${samples.length} ${samples.at(-1)?.step}`;
+    if (key === this.shownFor) return;
+    this.shownFor = key;
+    this.samples = samples;
+    const steps = [...new Set(samples.map(({ step }) => step))].slice(1, -1);
+    this.choice.hidden = steps.length === 0;
+    const chosen = this.between.value;
+    this.between.choices = steps.map(step => ({ value: String(step), label: String(step) }));
+    this.between.value = steps.some(step => String(step) === chosen) ? chosen : String(steps[steps.length >> 1] ?? '');
+    this.draw();
+  }
+
+  private draw(): void {
+    if (this.samples.length === 0)
+      return this.table.replaceChildren(
+        h(
+          'p',
+          { class: 'muted' },
+          'No sample prompts. Put some under samples.prompts of the run file to see what training changes.',
+        ),
+      );
+    const prompts = [...new Set(this.samples.map(({ prompt }) => prompt))];
+    const between = this.between.value === '' ? null : Number(this.between.value);
+    const columns = [
+      { title: 'Before', find: (own: Sample[]) => own.find(({ step }) => step === 0) },
+      ...(between === null
+        ? []
+        : [{ title: `Step ${between}`, find: (own: Sample[]) => own.find(({ step }) => step === between) }]),
+      { title: this.lastTitle(), find: (own: Sample[]) => own.findLast(({ step }) => step > 0) },
+    ];
+    this.table.replaceChildren(
+      h(
+        'table',
+        {},
+        h(
+          'thead',
+          {},
+          h(
+            'tr',
+            {},
+            h('th', { scope: 'col' }, 'Prompt'),
+            ...columns.map(({ title }) => h('th', { scope: 'col' }, title)),
+          ),
+        ),
+        h(
+          'tbody',
+          {},
+          ...prompts.map(prompt => {
+            const own = this.samples.filter(sample => sample.prompt === prompt);
+            const cells = columns.map(({ title, find }) => {
+              const found = find(own);
+              return h(
+                'td',
+                { 'data-label': title, class: found ? '' : 'muted' },
+                found ? found.text || '(no words)' : 'not yet',
+              );
+            });
+            return h('tr', {}, h('th', { scope: 'row' }, prompt), ...cells);
+          }),
+        ),
+      ),
+    );
+  }
+
+  private lastTitle(): string {
+    const last = this.samples.at(-1)!.step;
+    return last === 0 ? 'After' : `After step ${last}`;
+  }
+}

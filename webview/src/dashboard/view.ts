@@ -1,0 +1,297 @@
+// The dashboard: one run in full, further ones laid over its charts. Shows whole snapshots and whole columns; keeps which
+// charts are smoothed, zoomed and how in the webview's own state. Wired up by main.ts.
+import { bytes, count, figure } from '../../../extension/src/core/metrics/units.js';
+import {
+  exportFile,
+  revealRun,
+  showRuns,
+  steerRun,
+  type DashboardSnapshot,
+  type RunSnapshot,
+} from '../../../extension/src/protocol/dashboardMessages.js';
+import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { Chart, type ChartSeries, type Range } from '../shared/chart.js';
+import { h, icon, setText } from '../shared/dom.js';
+import { memoryBars } from '../shared/memoryBars.js';
+import { ProblemBanner } from '../shared/schemaForm.js';
+import { button, dropdown } from '../shared/toolkit.js';
+import { DashboardHeader, type Steering } from './header.js';
+import { column, RunData } from './runData.js';
+import { SamplesView } from './samples.js';
+
+/** What is kept over hiding and reloading. */
+export interface KeptView {
+  folders: readonly string[];
+  smoothing: number;
+}
+
+const RUN_COLORS = ['blue', 'yellow', 'green', 'purple', 'red'].map(name => `--vscode-charts-${name}`);
+
+/** A chart's curves out of the columns of a run. */
+interface ChartKind {
+  title: string;
+  format: (value: number) => string;
+  curves: { table: 'steps' | 'evaluations'; key: string; label: string; color: string }[];
+}
+
+const kinds: readonly ChartKind[] = [
+  {
+    title: 'Loss',
+    format: figure,
+    curves: [
+      { table: 'steps', key: 'loss', label: 'training', color: '--vscode-charts-blue' },
+      { table: 'evaluations', key: 'loss', label: 'validation', color: '--vscode-charts-yellow' },
+    ],
+  },
+  {
+    title: 'Token accuracy',
+    format: value => `${(100 * value).toFixed(1)}%`,
+    curves: [{ table: 'evaluations', key: 'token_accuracy', label: 'validation', color: '--vscode-charts-yellow' }],
+  },
+  {
+    title: 'Learning rate',
+    format: figure,
+    curves: [{ table: 'steps', key: 'learning_rate', label: 'rate', color: '--vscode-charts-blue' }],
+  },
+  {
+    title: 'Gradient norm',
+    format: figure,
+    curves: [{ table: 'steps', key: 'grad_norm', label: 'norm', color: '--vscode-charts-blue' }],
+  },
+  {
+    title: 'Tokens per second',
+    format: count,
+    curves: [{ table: 'steps', key: 'tokens_per_second', label: 'tokens/s', color: '--vscode-charts-blue' }],
+  },
+  {
+    title: 'Memory',
+    format: bytes,
+    curves: [{ table: 'steps', key: 'rss_bytes', label: 'resident', color: '--vscode-charts-blue' }],
+  },
+];
+
+export class DashboardView {
+  readonly element: HTMLElement;
+  private readonly header = new DashboardHeader(
+    command => void this.steer(command),
+    () => this.main && this.channel.notify(revealRun, this.main.folder),
+  );
+  private readonly problem = new ProblemBanner();
+  private readonly charts: readonly Chart[];
+  private readonly data: RunData;
+  private readonly samples = new SamplesView();
+  private readonly overlays = h('ul', { class: 'overlays', 'aria-label': 'Runs shown' });
+  private readonly compare = dropdown({ label: 'Compare with', onChange: folder => this.add(folder) });
+  private readonly smoothing = h('input', { type: 'range', min: 0, max: 0.99, step: 0.01, 'aria-label': 'Smoothing' });
+  private readonly smoothingText = h('output', { class: 'number' });
+  private readonly memory = h('section', { class: 'block', 'aria-label': 'Memory against full fine-tuning' });
+  private readonly log = h('ol', { class: 'log number', tabindex: 0, 'aria-label': 'Log' });
+  private readonly content: HTMLElement;
+  private readonly empty: HTMLElement;
+  private snapshot: DashboardSnapshot = { runs: [], others: [] };
+  private shownLog = '';
+  private shownMemory = '';
+
+  constructor(
+    private readonly channel: WebviewChannel,
+    private readonly kept: KeptView,
+    private readonly keep: (view: KeptView) => void,
+  ) {
+    this.data = new RunData(channel, () => this.draw());
+    this.charts = kinds.map(
+      ({ title, format }) =>
+        new Chart({
+          title,
+          format,
+          syncGroup: 'steps',
+          onExport: (name, content) => void this.export(name, content),
+          onZoom: range => this.zoom(range),
+        }),
+    );
+    this.smoothing.value = String(kept.smoothing);
+    this.smoothing.addEventListener('input', () => {
+      this.kept.smoothing = Number(this.smoothing.value);
+      this.keep(this.kept);
+      this.draw();
+    });
+    this.content = h(
+      'div',
+      { class: 'content' },
+      h(
+        'div',
+        { class: 'controls' },
+        this.overlays,
+        h('div', { class: 'choice' }, this.compare.element),
+        h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
+      ),
+      h('div', { class: 'charts' }, ...this.charts.map(({ element }) => element)),
+      this.samples.element,
+      this.memory,
+      h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log),
+    );
+    this.empty = h(
+      'div',
+      { class: 'empty', hidden: true },
+      icon('graph-line'),
+      h('p', {}, 'This run is gone: its folder was deleted or moved.'),
+      h('p', { class: 'muted' }, 'Choose another one in the Runs view of the Tunewright side bar.'),
+    );
+    this.element = h(
+      'div',
+      { class: 'dashboard' },
+      this.header.element,
+      this.problem.element,
+      this.content,
+      this.empty,
+    );
+    // A change of theme shows in the class of the body and in the style of the document.
+    const observer = new MutationObserver(() => this.charts.forEach(chart => chart.retheme()));
+    observer.observe(document.documentElement, { attributeFilter: ['style', 'class'] });
+    observer.observe(document.body, { attributeFilter: ['class', 'data-vscode-theme-id'] });
+  }
+
+  show(snapshot: DashboardSnapshot): void {
+    this.snapshot = snapshot;
+    this.kept.folders = snapshot.runs.map(({ folder }) => folder);
+    if (snapshot.runs.length > 0) this.keep(this.kept);
+    this.empty.hidden = snapshot.runs.length > 0;
+    this.content.hidden = this.header.element.hidden = snapshot.runs.length === 0;
+    this.data.follow(snapshot.runs);
+    this.showOverlays();
+    this.draw();
+  }
+
+  private get main(): RunSnapshot | undefined {
+    return this.snapshot.runs[0];
+  }
+
+  private draw(): void {
+    const { main } = this;
+    if (!main) return;
+    this.header.show(main, this.data.of(main.folder));
+    setText(this.smoothingText, this.kept.smoothing.toFixed(2));
+    this.charts.forEach((chart, i) => chart.show(this.seriesOf(kinds[i]!), this.kept.smoothing));
+    this.samples.show(main);
+    this.showMemory(main);
+    this.showLog(main);
+  }
+
+  private seriesOf({ curves }: ChartKind): ChartSeries[] {
+    const { runs } = this.snapshot;
+    return runs.flatMap((run, i) =>
+      curves.map(({ table, key, label, color }): ChartSeries => {
+        const columns = this.data.of(run.folder)[table];
+        return {
+          label: runs.length > 1 ? (curves.length > 1 ? `${run.name} ${label}` : run.name) : label,
+          color: runs.length > 1 ? runColor(i) : color,
+          x: column(columns, 'step'),
+          y: column(columns, key),
+          kind: table === 'steps' ? 'line' : 'points',
+        };
+      }),
+    );
+  }
+
+  private zoom(range: Range | null): void {
+    for (const chart of this.charts) chart.zoom(range);
+  }
+
+  private showOverlays(): void {
+    const { runs, others } = this.snapshot;
+    this.overlays.hidden = runs.length < 2;
+    this.overlays.replaceChildren(
+      ...runs.map((run, i) => {
+        const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
+        swatch.style.background = `var(${runColor(i)})`;
+        const remove = button({
+          label: `Take ${run.name} away`,
+          icon: 'close',
+          iconOnly: true,
+          onClick: () => this.remove(run.folder),
+        });
+        return h('li', {}, swatch, run.name, remove);
+      }),
+    );
+    this.compare.element.hidden = others.length === 0;
+    const choices = [
+      { value: '', label: 'Compare with...' },
+      ...others.map(({ folder, name }) => ({ value: folder, label: name })),
+    ];
+    if (JSON.stringify(choices) !== JSON.stringify(this.compare.choices)) this.compare.choices = choices;
+    this.compare.value = '';
+  }
+
+  private add(folder: string): void {
+    if (folder !== '') void this.ask(this.channel.request(showRuns, [...this.kept.folders, folder]));
+  }
+
+  private remove(folder: string): void {
+    void this.ask(
+      this.channel.request(
+        showRuns,
+        this.kept.folders.filter(each => each !== folder),
+      ),
+    );
+  }
+
+  private async steer(command: Steering): Promise<void> {
+    if (this.main) await this.ask(this.channel.request(steerRun, { folder: this.main.folder, command }));
+  }
+
+  private async export(name: string, content: string | Uint8Array): Promise<void> {
+    await this.ask(this.channel.request(exportFile, { name: `${this.main?.name ?? 'run'}-${name}`, content }));
+  }
+
+  /** Shows what the host says no to. */
+  private async ask(answer: Promise<unknown>): Promise<void> {
+    try {
+      await answer;
+      this.problem.show(null);
+    } catch (error) {
+      if (!(error instanceof ChannelClosedError)) this.problem.show((error as Error).message);
+    }
+  }
+
+  private showMemory({ started, savings }: RunSnapshot): void {
+    const key = JSON.stringify([started?.memory_estimate, savings]);
+    if (key === this.shownMemory) return;
+    this.shownMemory = key;
+    this.memory.hidden = !started;
+    if (!started) return;
+    const bars = [
+      { label: started.peft_type, memory: started.memory_estimate },
+      ...(savings?.full ? [{ label: 'Full fine-tuning', memory: savings.full }] : []),
+      ...(savings ? [{ label: 'Answering only', memory: savings.inference_bytes }] : []),
+    ];
+    const saved = savings?.full ? savings.full.total - started.memory_estimate.total : 0;
+    this.memory.replaceChildren(
+      h('h2', {}, 'Memory of a step, by estimate'),
+      saved > 0 ? h('p', {}, `${bytes(saved)} less than full fine-tuning`) : '',
+      memoryBars({ bars, availableBytes: null }),
+    );
+  }
+
+  private showLog({ folder, log }: RunSnapshot): void {
+    const key = `${folder} ${log.at(-1)?.seq}`;
+    if (key === this.shownLog) return;
+    this.shownLog = key;
+    const atEnd = this.log.scrollTop + this.log.clientHeight >= this.log.scrollHeight - 4;
+    this.log.replaceChildren(
+      ...log.map(({ time, level, text }) =>
+        h(
+          'li',
+          { class: `log-${level}` },
+          h('time', { class: 'muted', datetime: time }, new Date(time).toLocaleTimeString('en-GB')),
+          level === 'info' ? icon('info') : icon(level),
+          level === 'info' ? '' : h('span', { class: 'visually-hidden' }, level),
+          h('span', {}, text),
+        ),
+      ),
+    );
+    if (atEnd) this.log.scrollTop = this.log.scrollHeight;
+  }
+}
+
+function runColor(index: number): string {
+  return RUN_COLORS[index % RUN_COLORS.length]!;
+}

@@ -1,0 +1,70 @@
+// The run file in the making, as the panel holds it: plain functions over JSON, no DOM. Keys at their default are left out.
+import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import type { Draft, ModelFacts } from '../../../extension/src/protocol/runPanelMessages.js';
+import { loraParameters } from '../../../extension/src/core/metrics/loraParameters.js';
+
+export type Block = Readonly<Record<string, unknown>>;
+
+/** An object inside the draft; empty where it isn't written. */
+export function block(draft: Draft, key: string): Block {
+  const value = draft[key];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Block) : {};
+}
+
+export function withBlock(draft: Draft, key: string, value: Block): Draft {
+  const { [key]: _, ...others } = draft;
+  return Object.keys(value).length > 0 ? { ...others, [key]: value } : others;
+}
+
+export function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export interface MethodChoice {
+  peftType: string;
+  title: string;
+  summary: string;
+  /** Its options, peft_type left out. */
+  schema: JsonSchema;
+}
+
+/** The methods that the run file's schema spells out, in its order. */
+export function methodsOf(runFile: JsonSchema): MethodChoice[] {
+  return (runFile.properties?.['method']?.oneOf ?? []).map(method => {
+    const { peft_type: peftType, ...properties } = method.properties ?? {};
+    return {
+      peftType: text(peftType?.const),
+      title: method.title ?? text(peftType?.const),
+      summary: method.description ?? '',
+      schema: { ...method, properties },
+    };
+  });
+}
+
+/** A name to start with: the dataset's and the method's. */
+export function suggestedName(dataset: string, peftType: string): string {
+  const file = dataset.split(/[\\/]/).at(-1) ?? '';
+  const stem = file.split('.')[0] || 'run';
+  return `${stem}-${peftType.toLowerCase().replaceAll('_', '-')}`;
+}
+
+/**
+ * Parameters that LoRA trains at this rank, from the model's shapes alone; null where the draft asks for more than shapes
+ * tell (patterns, biases, some layers only). The engine's estimate comes later and has the last word.
+ */
+export function quickLoraCount(method: Block, rank: number, facts: ModelFacts): number | null {
+  const plain = [
+    'rank_pattern',
+    'layers_to_transform',
+    'bias',
+    'modules_to_save',
+    'exclude_modules',
+    'use_dora',
+    'init_from',
+  ];
+  if (plain.some(key => method[key] !== undefined && method[key] !== null)) return null;
+  const targets = method['target_modules'] ?? facts.loraTargets;
+  if (typeof targets === 'string' && targets !== 'all-linear') return null;
+  const adapted = Array.isArray(targets) ? facts.matrices.filter(({ name }) => targets.includes(name)) : facts.matrices;
+  return adapted.reduce((sum, matrix) => sum + matrix.count * loraParameters(matrix, rank).trained, 0);
+}

@@ -1,0 +1,84 @@
+// The methods as cards of one radio group: arrow keys move, the chosen one's summary stands below.
+import { roughCount } from '../../../extension/src/core/metrics/units.js';
+import type { EstimateAnswer } from '../../../extension/src/protocol/runPanelMessages.js';
+import { h, setText } from '../shared/dom.js';
+import type { MethodChoice } from './draft.js';
+
+export class MethodCards {
+  readonly element: HTMLElement;
+  private readonly cards = new Map<string, { card: HTMLElement; figure: HTMLElement }>();
+  private readonly summary = h('p', { class: 'help', id: 'method-summary' });
+  private chosen = '';
+
+  constructor(
+    private readonly methods: readonly MethodChoice[],
+    private readonly onChoose: (peftType: string) => void,
+  ) {
+    for (const method of methods) this.cards.set(method.peftType, this.card(method));
+    const group = h(
+      'div',
+      {
+        class: 'cards',
+        role: 'radiogroup',
+        'aria-label': 'Method',
+        onkeydown: event => this.move(event as KeyboardEvent),
+      },
+      ...[...this.cards.values()].map(({ card }) => card),
+    );
+    this.element = h('div', { class: 'fields' }, group, this.summary);
+  }
+
+  set value(peftType: string) {
+    this.chosen = peftType;
+    for (const [key, { card }] of this.cards) {
+      card.setAttribute('aria-checked', String(key === peftType));
+      card.tabIndex = key === peftType ? 0 : -1;
+    }
+    // Nothing chosen: the group is still reached by the Tab key.
+    if (!this.cards.has(peftType)) [...this.cards.values()][0]!.card.tabIndex = 0;
+    setText(this.summary, this.methods.find(method => method.peftType === peftType)?.summary ?? '');
+  }
+
+  /** Trained parameters on each card; null takes them away. */
+  showEstimate(estimate: EstimateAnswer | null): void {
+    const all = estimate ? [estimate.run, ...estimate.methods] : [];
+    for (const [peftType, { card, figure }] of this.cards) {
+      const own = all.find(each => each.peft_type === peftType);
+      const reason = own && 'reason' in own ? own.reason : null;
+      setText(
+        figure,
+        !own ? '' : 'reason' in own ? 'not for this model' : `${roughCount(own.trainable_parameters)} trained`,
+      );
+      card.title = reason ?? '';
+    }
+  }
+
+  private card({ peftType, title }: MethodChoice): { card: HTMLElement; figure: HTMLElement } {
+    const figure = h('span', { class: 'card-figure muted number' });
+    const card = h(
+      'div',
+      { class: 'card', role: 'radio', 'aria-checked': 'false', tabindex: -1, 'data-method': peftType },
+      h('span', { class: 'card-title' }, title),
+      figure,
+    );
+    card.addEventListener('click', () => this.choose(peftType));
+    return { card, figure };
+  }
+
+  private choose(peftType: string): void {
+    this.cards.get(peftType)!.card.focus();
+    if (peftType === this.chosen) return;
+    this.value = peftType;
+    this.onChoose(peftType);
+  }
+
+  private move(event: KeyboardEvent): void {
+    const keys = [...this.cards.keys()];
+    const at = Math.max(0, keys.indexOf(this.chosen));
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    const to = step ? (at + step + keys.length) % keys.length : { Home: 0, End: keys.length - 1, ' ': at }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    this.choose(keys[to]!);
+  }
+}

@@ -1,0 +1,166 @@
+// What LoRA saves, drawn: one matrix W and its A and B to scale, with their counts, moving with the rank; below it the
+// trained parameters of the whole model against all of them.
+import { loraParameters, type MatrixShape } from '../../../extension/src/core/metrics/loraParameters.js';
+import { count, percent } from '../../../extension/src/core/metrics/units.js';
+import { h, icon, setText, svg } from '../shared/dom.js';
+import { dropdown } from '../shared/toolkit.js';
+
+export interface NamedMatrix extends MatrixShape {
+  name: string;
+}
+
+/** The example that everybody can reckon along: 32,768 become 4,608. */
+const EXAMPLE: NamedMatrix = { name: 'example', outFeatures: 512, inFeatures: 64 };
+/** Ranks of the slider; a finer one is typed into the field. */
+const RANKS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
+
+const WIDTH = 236;
+const HEIGHT = 116;
+const LABEL = 14;
+
+export class SavingsPicture {
+  readonly element: HTMLElement;
+  private readonly lora: HTMLElement;
+  private readonly drawing = svg('svg', { class: 'matrices', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img' });
+  private readonly w = svg('rect', { class: 'matrix-w' });
+  private readonly a = svg('rect', { class: 'matrix-a' });
+  private readonly b = svg('rect', { class: 'matrix-b' });
+  private readonly labels = { w: label(), a: label(), b: label() };
+  private readonly figures = {
+    w: h('dd', { class: 'number' }),
+    a: h('dd', { class: 'number' }),
+    b: h('dd', { class: 'number' }),
+  };
+  private readonly verdict = h('p', { class: 'verdict', 'aria-live': 'polite' });
+  private readonly slider = h('input', {
+    type: 'range',
+    min: 0,
+    max: RANKS.length - 1,
+    step: 1,
+    'aria-label': 'Rank r',
+  });
+  private readonly rankText = h('output', { class: 'number' });
+  private readonly matrixPicker = dropdown({ label: 'Matrix', onChange: () => this.draw() });
+  private readonly share = h('span', { class: 'share-bar-trained' });
+  private readonly totals = h('p', { class: 'number' });
+  private matrices: readonly NamedMatrix[] = [EXAMPLE];
+  private rank = 8;
+
+  constructor(onRank: (rank: number) => void) {
+    this.drawing.append(this.w, this.b, this.a, this.labels.w, this.labels.b, this.labels.a);
+    this.slider.addEventListener('input', () => onRank(RANKS[Number(this.slider.value)]!));
+    const figure = (name: string, what: string, value: HTMLElement) =>
+      h('div', {}, h('dt', {}, h('span', { class: `swatch matrix-${name}`, 'aria-hidden': 'true' }), what), value);
+    this.lora = h(
+      'div',
+      { class: 'lora-picture' },
+      h('div', { class: 'rank' }, h('span', {}, 'Rank r'), this.slider, this.rankText),
+      this.drawing,
+      this.verdict,
+      h(
+        'dl',
+        { class: 'memory-legend' },
+        figure('w', 'W, frozen', this.figures.w),
+        figure('b', 'B, trained', this.figures.b),
+        figure('a', 'A, trained', this.figures.a),
+      ),
+      h('div', { class: 'field' }, h('div', { class: 'field-label muted' }, 'Matrix shown'), this.matrixPicker.element),
+    );
+    this.element = h(
+      'div',
+      { class: 'fields' },
+      this.lora,
+      h('div', { class: 'share' }, this.totals, h('div', { class: 'share-bar', 'aria-hidden': 'true' }, this.share)),
+    );
+    this.showMatrices([], null);
+  }
+
+  /** The model's matrices; `first` is shown until another is chosen. */
+  showMatrices(matrices: readonly NamedMatrix[], first: string | null): void {
+    this.matrices = [...matrices, EXAMPLE];
+    this.matrixPicker.choices = this.matrices.map(matrix => ({
+      value: matrix.name,
+      label: `${matrix === EXAMPLE ? 'worked example' : matrix.name} ${matrix.outFeatures} x ${matrix.inFeatures}`,
+    }));
+    this.matrixPicker.value = this.matrices.some(({ name }) => name === first) ? first! : this.matrices[0]!.name;
+    this.draw();
+  }
+
+  /** null: the method has no rank. */
+  showRank(rank: number | null): void {
+    this.lora.hidden = rank === null;
+    if (rank === null) return;
+    this.rank = rank;
+    const nearest = RANKS.reduce(
+      (best, each, i) => (Math.abs(each - rank) < Math.abs(RANKS[best]! - rank) ? i : best),
+      0,
+    );
+    this.slider.value = String(nearest);
+    this.slider.setAttribute('aria-valuetext', String(rank));
+    setText(this.rankText, String(rank));
+    this.draw();
+  }
+
+  /** Parameters of the whole model; null where they aren't known (yet). */
+  showTotals(trained: number | null, total: number | null): void {
+    if (trained === null || total === null) {
+      this.share.style.width = '0';
+      return setText(this.totals, 'Trained parameters: choose a model first');
+    }
+    const share = trained / total;
+    setText(this.totals, `${count(trained)} of ${count(total)} parameters trained (${percent(share)})`);
+    // Even a thousandth of a percent is something: never less than a pixel.
+    this.share.style.width = `max(1px, ${(100 * Math.min(1, share)).toFixed(3)}%)`;
+  }
+
+  private draw(): void {
+    const matrix = this.matrices.find(({ name }) => name === this.matrixPicker.value) ?? EXAMPLE;
+    const { outFeatures, inFeatures } = matrix;
+    const { w, a, b, trained, saved } = loraParameters(matrix, this.rank);
+    // W beside B with A to its right, all to one scale: what they need together must fit.
+    const gap = 30;
+    const scale = Math.min(
+      (HEIGHT - LABEL - 2) / Math.max(outFeatures, this.rank),
+      (WIDTH - 2 * gap - 8) / (2 * inFeatures + this.rank),
+    );
+    const size = (value: number) => Math.max(1, value * scale);
+    const top = LABEL;
+    const bLeft = size(inFeatures) + gap;
+    const aLeft = bLeft + size(this.rank) + gap;
+    place(this.w, 0.5, top, size(inFeatures), size(outFeatures));
+    place(this.b, bLeft, top, size(this.rank), size(outFeatures));
+    place(this.a, aLeft, top, size(inFeatures), size(this.rank));
+    write(this.labels.w, 0, 'W');
+    write(this.labels.b, bLeft, 'B');
+    write(this.labels.a, aLeft, 'A');
+    setText(this.figures.w, `${outFeatures} x ${inFeatures} = ${count(w)}`);
+    setText(this.figures.b, `${outFeatures} x ${this.rank} = ${count(b)}`);
+    setText(this.figures.a, `${this.rank} x ${inFeatures} = ${count(a)}`);
+    const verdict =
+      saved > 0
+        ? `${count(w)} become ${count(trained)}: ${percentFewer(saved)} fewer`
+        : `${count(trained)} in place of ${count(w)}: no fewer at this rank`;
+    this.verdict.replaceChildren(icon(saved > 0 ? 'arrow-down' : 'warning'), ` ${verdict}`);
+    this.drawing.setAttribute(
+      'aria-label',
+      `W ${outFeatures} x ${inFeatures} beside B and A of rank ${this.rank}: ${verdict}`,
+    );
+  }
+}
+
+function percentFewer(saved: number): string {
+  return `${(100 * saved).toFixed(saved > 0.99 ? 1 : 0)}%`;
+}
+
+function label(): SVGTextElement {
+  return svg('text', { class: 'matrix-label', y: LABEL - 4 });
+}
+
+function place(rect: SVGRectElement, x: number, y: number, width: number, height: number): void {
+  for (const [name, value] of Object.entries({ x, y, width, height })) rect.setAttribute(name, value.toFixed(2));
+}
+
+function write(element: SVGTextElement, x: number, content: string): void {
+  element.setAttribute('x', x.toFixed(2));
+  setText(element, content);
+}

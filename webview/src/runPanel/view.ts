@@ -1,0 +1,411 @@
+// The run panel: model, data, method, what it saves and takes, training, Start. Holds the draft, tells the host of every
+// change, and shows what the host's engine finds. Wired up by main.ts.
+import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { duration, roughCount } from '../../../extension/src/core/metrics/units.js';
+import {
+  draftChanged,
+  estimateDraft,
+  inspectModel,
+  pick,
+  startDraft,
+  type Choices,
+  type Draft,
+  type EstimateAnswer,
+  type ModelFacts,
+  type PanelState,
+  type Problem,
+} from '../../../extension/src/protocol/runPanelMessages.js';
+import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { h, icon, setText } from '../shared/dom.js';
+import { memoryBars } from '../shared/memoryBars.js';
+import { ProblemBanner, SchemaForm, type FieldAction, type Values } from '../shared/schemaForm.js';
+import { button, dropdown, fold } from '../shared/toolkit.js';
+import { block, methodsOf, quickLoraCount, suggestedName, text, withBlock, type MethodChoice } from './draft.js';
+import { MethodCards } from './methodCards.js';
+import { SavingsPicture } from './savingsPicture.js';
+
+/** Between the last change and the estimate, which starts a process. */
+const ESTIMATE_DELAY_MS = 400;
+
+const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
+/** Keys of the schema that have a control of their own. */
+const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
+
+export class RunPanelView {
+  readonly element: HTMLElement;
+  private draft: Draft = {};
+  private facts: ModelFacts | null = null;
+  private estimate: EstimateAnswer | null = null;
+  private estimateTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Answers to questions that were asked before the last one are out of date. */
+  private asked = 0;
+  private starting = false;
+
+  private readonly methods: readonly MethodChoice[];
+  /** Options of methods that were left, for when one comes back. */
+  private readonly optionsOf = new Map<string, Values>();
+  private methodForm: SchemaForm;
+  private readonly forms = new Map<string, SchemaForm>();
+  private readonly cards: MethodCards;
+  private readonly picture: SavingsPicture;
+  private readonly models = dropdown({ label: 'Model', onChange: value => void this.chooseModel(value) });
+  private readonly datasets = dropdown({ label: 'Training data', onChange: value => void this.chooseDataset(value) });
+  private readonly modelFacts = h('p', { class: 'help number' });
+  private readonly modelProblem = new ProblemBanner();
+  private readonly problem = new ProblemBanner();
+  private readonly methodHolder = h('div');
+  private readonly memory = h('div');
+  private readonly memoryBusy = h(
+    'span',
+    { class: 'busy', hidden: true },
+    icon('loading', 'codicon-modifier-spin'),
+    'estimating',
+  );
+  private readonly time = h('p', { class: 'muted number', hidden: true });
+  private readonly runFileLine = h('p', { class: 'muted run-file', hidden: true });
+  private readonly restricted = h(
+    'p',
+    { class: 'muted', hidden: true },
+    'Restricted Mode: trust this workspace to estimate and to train. A run file can be written all the same.',
+  );
+  private readonly start = button({ label: 'Start Fine-Tuning', icon: 'play', onClick: () => void this.startRun() });
+
+  constructor(
+    private readonly channel: WebviewChannel,
+    private readonly state: PanelState,
+  ) {
+    const schema = state.schema as JsonSchema;
+    this.methods = methodsOf(schema);
+    this.cards = new MethodCards(this.methods, peftType => this.chooseMethod(peftType));
+    this.picture = new SavingsPicture(rank => this.methodForm.change('r', rank));
+    this.methodForm = this.makeMethodForm(this.methods[0]!);
+    const properties = schema.properties ?? {};
+    const form = (
+      key: (typeof BLOCKS)[number],
+      important: readonly string[] | number,
+      moreTitle: string,
+      omit?: string[],
+    ) => {
+      const made = new SchemaForm({
+        schema: properties[key] ?? {},
+        important,
+        omit,
+        moreTitle,
+        actions: key === 'dataset' ? { validation: this.browse('validation', 'Choose a file') } : undefined,
+        onChange: values => this.changeBlock(key, values),
+      });
+      this.forms.set(key, made);
+      return made.element;
+    };
+    const dataset = form('dataset', ['validation', 'max_length'], 'More data options', ['train']);
+    const training = form(
+      'training',
+      ['num_train_epochs', 'learning_rate', 'per_device_train_batch_size'],
+      'More training options',
+    );
+    const general = new SchemaForm({
+      schema: { properties: { name: properties['name'] ?? {} } },
+      important: ['name'],
+      moreTitle: '',
+      onChange: ({ name }) => this.change(name === undefined ? without(this.draft, 'name') : { ...this.draft, name }),
+    });
+    this.forms.set('', general);
+
+    this.element = h(
+      'div',
+      { class: 'panel' },
+      h(
+        'div',
+        { class: 'sections' },
+        h('h1', { class: 'visually-hidden' }, 'Fine-tune a model'),
+        this.restricted,
+        this.runFileLine,
+        section('Model', this.models.element, this.modelFacts, this.modelProblem.element),
+        section('Training data', this.datasets.element, dataset),
+        section('Method', this.cards.element, this.methodHolder),
+        section('What is trained', this.picture.element),
+        section(['Memory', this.memoryBusy], this.memory, this.time),
+        section('Training', training),
+        section(
+          'Further',
+          fold('Name of the run', general.element),
+          fold('Sample answers', form('samples', 9, '')),
+          fold('Engine', form('engine', 9, '')),
+        ),
+      ),
+      h('div', { class: 'footer' }, this.problem.element, this.start),
+    );
+    this.showChoices(state.choices);
+    this.trust(state.trusted);
+    this.show(state.shown.draft, state.shown.runFile);
+  }
+
+  /** Shows a draft that comes from elsewhere. */
+  show(draft: Draft, runFile: string | null): void {
+    this.draft = draft;
+    this.optionsOf.clear();
+    const { peft_type: peftType, ...options } = block(draft, 'method');
+    const method = this.methods.find(each => each.peftType === peftType) ?? this.methods[0]!;
+    this.useMethod(method, options);
+    for (const key of BLOCKS) this.forms.get(key)!.values = without(block(draft, key), 'train');
+    this.forms.get('')!.values = 'name' in draft ? { name: draft['name'] } : {};
+    this.showChoices(this.state.choices);
+    setText(this.runFileLine, runFile ?? '');
+    this.runFileLine.hidden = runFile === null;
+    this.runFileLine.title = runFile ?? '';
+    void this.learnModel();
+    this.refresh();
+  }
+
+  showChoices(choices: Choices): void {
+    this.state.choices = choices;
+    const model = text(this.draft['model']);
+    const train = text(block(this.draft, 'dataset')['train']);
+    const known = choices.models.map(({ id, group, detail }) => ({
+      value: id,
+      label: [id, group, detail].filter(Boolean).join(' · '),
+    }));
+    const files = choices.datasets.map(({ path, label, group }) => ({ value: path, label: `${label} · ${group}` }));
+    this.models.choices = [
+      ...withCurrent(known, model),
+      { value: PICK.id, label: 'Hugging Face id...' },
+      { value: PICK.folder, label: 'Model folder...' },
+      { value: PICK.file, label: 'GGUF file...' },
+    ];
+    this.models.value = model;
+    this.datasets.choices = [...withCurrent(files, train), { value: PICK.dataset, label: 'Choose a file...' }];
+    this.datasets.value = train;
+  }
+
+  trust(trusted: boolean): void {
+    this.state.trusted = trusted;
+    this.restricted.hidden = trusted;
+    this.start.disabled = !trusted;
+    if (trusted && this.element.isConnected) void this.learnModel();
+  }
+
+  /** Every change ends here. */
+  private change(draft: Draft): void {
+    this.draft = draft;
+    this.channel.notify(draftChanged, draft);
+    this.refresh();
+  }
+
+  private changeBlock(key: string, values: Values): void {
+    // `train` has a control of its own beside the form.
+    const { train } = block(this.draft, key);
+    this.change(withBlock(this.draft, key, train === undefined ? values : { train, ...values }));
+  }
+
+  private async chooseModel(value: string): Promise<void> {
+    const kinds: Record<string, 'model_folder' | 'model_file' | 'model_id'> = {
+      [PICK.folder]: 'model_folder',
+      [PICK.file]: 'model_file',
+      [PICK.id]: 'model_id',
+    };
+    const kind = kinds[value];
+    const model = kind ? await this.channel.request(pick, kind) : value;
+    if (model !== null) this.change({ ...this.draft, model });
+    this.showChoices(this.state.choices);
+    if (model !== null) await this.learnModel();
+  }
+
+  private async chooseDataset(value: string): Promise<void> {
+    const train = value === PICK.dataset ? await this.channel.request(pick, 'dataset') : value;
+    // Another file may be of another format, with other columns.
+    const { format: _, columns: __, ...others } = block(this.draft, 'dataset');
+    if (train !== null) {
+      this.change(withBlock(this.draft, 'dataset', { ...others, train }));
+      this.forms.get('dataset')!.values = without(block(this.draft, 'dataset'), 'train');
+    }
+    this.showChoices(this.state.choices);
+  }
+
+  private chooseMethod(peftType: string): void {
+    const { peft_type: before, ...options } = block(this.draft, 'method');
+    this.optionsOf.set(text(before), options);
+    const method = this.methods.find(each => each.peftType === peftType)!;
+    this.useMethod(method, this.optionsOf.get(peftType) ?? {});
+    this.change({ ...this.draft, method: { peft_type: peftType, ...this.methodForm.values } });
+  }
+
+  private useMethod(method: MethodChoice, options: Values): void {
+    this.methodForm = this.makeMethodForm(method);
+    this.methodForm.values = options;
+    this.cards.value = method.peftType;
+    this.methodHolder.replaceChildren(this.methodForm.element);
+    this.draft = { ...this.draft, method: { peft_type: method.peftType, ...options } };
+  }
+
+  private makeMethodForm(method: MethodChoice): SchemaForm {
+    return new SchemaForm({
+      schema: method.schema,
+      important: 4,
+      moreTitle: `More ${method.title} options`,
+      actions: { init_from: this.browse('adapter', 'Choose an adapter folder') },
+      onChange: values => this.change({ ...this.draft, method: { peft_type: method.peftType, ...values } }),
+    });
+  }
+
+  private browse(what: 'validation' | 'adapter', label: string): FieldAction {
+    return { icon: 'folder-opened', label, run: () => this.channel.request(pick, what) };
+  }
+
+  private async learnModel(): Promise<void> {
+    const model = text(this.draft['model']);
+    this.facts = null;
+    this.modelProblem.show(null);
+    if (model === '' || !this.state.trusted) return this.showFacts();
+    setText(this.modelFacts, 'Looking at the model...');
+    try {
+      const answer = await this.channel.request(inspectModel, model);
+      if (model !== this.draft['model']) return;
+      if (answer.ok) this.facts = answer.value;
+      else this.modelProblem.show(answer.problem.message);
+    } catch (error) {
+      if (!(error instanceof ChannelClosedError)) this.modelProblem.show((error as Error).message);
+    }
+    this.showFacts();
+  }
+
+  private showFacts(): void {
+    const { facts } = this;
+    setText(
+      this.modelFacts,
+      facts
+        ? `${roughCount(facts.parameters)} parameters · ${facts.modelType} · ${facts.contextLength.toLocaleString('en-US')} tokens`
+        : text(this.draft['model']) === ''
+          ? 'Choose what to fine-tune. The embedded model needs no download.'
+          : '',
+    );
+    this.picture.showMatrices(facts?.matrices ?? [], facts?.loraTargets[0] ?? null);
+    this.showSavings();
+  }
+
+  /** What follows from the draft at once, and the estimate, which takes a moment. */
+  private refresh(): void {
+    this.showSavings();
+    this.problem.show(null);
+    clearTimeout(this.estimateTimer);
+    this.asked++;
+    const complete = text(this.draft['model']) !== '' && this.state.trusted && !this.hasOwnProblems();
+    this.memoryBusy.hidden = !complete;
+    if (!complete) return this.showEstimate(null);
+    this.estimateTimer = setTimeout(() => void this.askEstimate(), ESTIMATE_DELAY_MS);
+  }
+
+  private async askEstimate(): Promise<void> {
+    const asked = ++this.asked;
+    try {
+      const answer = await this.channel.request(estimateDraft, this.draft);
+      if (asked !== this.asked) return;
+      this.showEstimate(answer.ok ? answer.value : null);
+      if (!answer.ok) this.showProblem(answer.problem);
+    } catch (error) {
+      if (asked !== this.asked || error instanceof ChannelClosedError) return;
+      this.showEstimate(null);
+      this.problem.show((error as Error).message);
+    }
+    this.memoryBusy.hidden = true;
+  }
+
+  private showEstimate(estimate: EstimateAnswer | null): void {
+    this.estimate = estimate;
+    this.cards.showEstimate(estimate);
+    this.showSavings();
+    this.time.hidden = !estimate?.train_seconds;
+    if (estimate?.train_seconds) setText(this.time, `About ${duration(estimate.train_seconds)} of training`);
+    if (!estimate) {
+      const empty = !this.state.trusted
+        ? ''
+        : 'Shown once a model is chosen: what a training step takes, part by part.';
+      return this.memory.replaceChildren(h('p', { class: 'help' }, empty));
+    }
+    const full = estimate.methods.find(each => each.peft_type === 'FULL');
+    const title = this.methods.find(({ peftType }) => peftType === estimate.run.peft_type)?.title ?? 'This run';
+    this.memory.replaceChildren(
+      memoryBars({
+        bars: [
+          { label: title, memory: estimate.run.memory },
+          ...(full && 'memory' in full ? [{ label: 'Full fine-tuning', memory: full.memory }] : []),
+          { label: 'Answering only', memory: estimate.inference_bytes },
+        ],
+        availableBytes: estimate.available_bytes,
+      }),
+    );
+  }
+
+  private showSavings(): void {
+    const method = block(this.draft, 'method');
+    const rank = this.methodForm.value('r');
+    this.picture.showRank(typeof rank === 'number' ? rank : null);
+    const { facts, estimate } = this;
+    const current = estimate && estimate.run.peft_type === method['peft_type'] ? estimate.run : null;
+    const quick = facts && typeof rank === 'number' ? quickLoraCount(method, rank, facts) : null;
+    if (quick !== null) this.picture.showTotals(quick, facts!.parameters + quick);
+    else this.picture.showTotals(current?.trainable_parameters ?? null, current?.total_parameters ?? null);
+  }
+
+  private hasOwnProblems(): boolean {
+    return [this.methodForm, ...this.forms.values()].some(form => form.ownProblems.size > 0);
+  }
+
+  /** At its field where it names one, else above Start. */
+  private showProblem({ field, message }: Problem): void {
+    const [head = '', ...rest] = field?.split('.') ?? [];
+    const form = head === 'method' ? this.methodForm : this.forms.get(rest.length > 0 ? head : '');
+    if (field === 'model') this.modelProblem.show(message);
+    else if (!form?.showProblem(rest[0] ?? head, message)) this.problem.show(field ? `${field}: ${message}` : message);
+  }
+
+  private async startRun(): Promise<void> {
+    if (this.starting) return;
+    const missing =
+      text(this.draft['model']) === ''
+        ? this.models
+        : text(block(this.draft, 'dataset')['train']) === ''
+          ? this.datasets
+          : null;
+    if (missing) {
+      this.problem.show(missing === this.models ? 'Choose a model first.' : 'Choose the training data first.');
+      return missing.element.focus();
+    }
+    if (this.hasOwnProblems()) {
+      this.problem.show('Mend the marked fields first.');
+      this.element.querySelector<HTMLElement>('.has-problem vscode-text-field')?.focus();
+      return;
+    }
+    this.starting = true;
+    this.start.disabled = true;
+    this.problem.show(null);
+    try {
+      const name = suggestedName(
+        text(block(this.draft, 'dataset')['train']),
+        text(block(this.draft, 'method')['peft_type']),
+      );
+      const answer = await this.channel.request(startDraft, { name, ...this.draft });
+      if (!answer.ok) this.showProblem(answer.problem);
+    } catch (error) {
+      if (!(error instanceof ChannelClosedError)) this.problem.show((error as Error).message);
+    } finally {
+      this.starting = false;
+      this.start.disabled = !this.state.trusted;
+    }
+  }
+}
+
+function section(title: string | [string, HTMLElement], ...content: HTMLElement[]): HTMLElement {
+  const [name, note] = Array.isArray(title) ? title : [title, null];
+  return h('section', { class: 'section', 'aria-label': name }, h('h2', {}, name, note && ' ', note), ...content);
+}
+
+function without(values: Values, key: string): Record<string, unknown> {
+  const { [key]: _, ...others } = values;
+  return others;
+}
+
+/** A value that is none of the known ones stands among them, so that the picker can show it. */
+function withCurrent(choices: { value: string; label: string }[], current: string): { value: string; label: string }[] {
+  const known = current === '' || choices.some(({ value }) => value === current);
+  return known ? choices : [{ value: current, label: current.split(/[\\/]/).at(-1)! }, ...choices];
+}

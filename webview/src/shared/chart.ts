@@ -1,0 +1,409 @@
+// A line chart over uPlot: theme colours, values under the pointer and under the arrow keys, zoom by dragging, log scale,
+// smoothing, PNG and CSV. It is given whole columns; what it draws is smoothed first, then thinned to the pixels there are,
+// so that 100,000 steps cost no more to draw than there are pixels.
+import 'uplot/dist/uPlot.min.css';
+import uPlot from 'uplot';
+import { decimate, lowerBound } from '../../../extension/src/core/metrics/decimation.js';
+import { exponentialMovingAverage } from '../../../extension/src/core/metrics/smoothing.js';
+import { h } from './dom.js';
+import { button } from './toolkit.js';
+
+export interface ChartSeries {
+  /** Also its heading in the CSV. */
+  label: string;
+  /** Theme variable, such as `--vscode-charts-blue`. */
+  color: string;
+  /** Ascending. */
+  x: Float64Array;
+  y: Float64Array;
+  /** `points` are joined by a line, never smoothed. */
+  kind: 'line' | 'points';
+}
+
+export interface ChartOptions {
+  title: string;
+  /** A value as people read it. */
+  format(value: number): string;
+  /** Charts of one group share the pointer. */
+  syncGroup: string;
+  logarithmic?: boolean;
+  /** Called with the file's name and content. */
+  onExport(name: string, content: string | Uint8Array): void;
+  /** The user zoomed; null: everything. */
+  onZoom(range: Range | null): void;
+}
+
+export interface Range {
+  min: number;
+  max: number;
+}
+
+const HEIGHT = 180;
+const RAW_ALPHA = 0.3;
+
+/** A series as it is drawn. */
+interface Drawn {
+  series: ChartSeries;
+  y: Float64Array;
+  faint: boolean;
+}
+
+export class Chart {
+  readonly element: HTMLElement;
+  private readonly plot: HTMLElement;
+  private readonly readout = h('ul', { class: 'readout number' });
+  private readonly empty = h('p', { class: 'muted chart-empty' }, 'No values yet');
+  private readonly logButton;
+  private readonly resetButton;
+  private series: readonly ChartSeries[] = [];
+  private smoothing = 0;
+  private range: Range | null = null;
+  private logarithmic: boolean;
+  private uplot: uPlot | null = null;
+  private drawn: Drawn[] = [];
+  /** What uplot was made for; another shape needs another uplot. */
+  private madeFor = '';
+  private frame = 0;
+  private readonly resizing: ResizeObserver;
+
+  constructor(private readonly options: ChartOptions) {
+    const { title } = options;
+    this.logarithmic = options.logarithmic ?? false;
+    this.logButton = button({
+      label: `${title}: logarithmic scale`,
+      icon: 'graph-line',
+      iconOnly: true,
+      onClick: () => this.toggleLog(),
+    });
+    this.resetButton = button({
+      label: `${title}: show everything`,
+      icon: 'screen-full',
+      iconOnly: true,
+      onClick: () => options.onZoom(null),
+    });
+    this.resetButton.hidden = true;
+    this.plot = h('div', {
+      class: 'plot',
+      role: 'img',
+      tabindex: 0,
+      'aria-label': title,
+      onkeydown: event => this.key(event as KeyboardEvent),
+      onblur: () => this.uplot?.setCursor({ left: -10, top: -10 }),
+    });
+    this.element = h(
+      'figure',
+      { class: 'chart' },
+      h(
+        'figcaption',
+        {},
+        h('h3', {}, title),
+        h(
+          'div',
+          { class: 'chart-actions' },
+          this.resetButton,
+          this.logButton,
+          button({
+            label: `${title}: save as picture`,
+            icon: 'file-media',
+            iconOnly: true,
+            onClick: () => void this.exportPng(),
+          }),
+          button({ label: `${title}: save as CSV`, icon: 'export', iconOnly: true, onClick: () => this.exportCsv() }),
+        ),
+      ),
+      this.readout,
+      this.plot,
+      this.empty,
+    );
+    this.resizing = new ResizeObserver(() => this.draw());
+    this.resizing.observe(this.plot);
+    this.showLog();
+  }
+
+  show(series: readonly ChartSeries[], smoothing: number): void {
+    this.series = series.filter(({ x }) => x.length > 0);
+    this.smoothing = smoothing;
+    this.draw();
+  }
+
+  /** null: everything. */
+  zoom(range: Range | null): void {
+    this.range = range;
+    this.resetButton.hidden = range === null;
+    this.draw();
+  }
+
+  /** Colours come from the theme, which has changed. */
+  retheme(): void {
+    this.madeFor = '';
+    this.draw();
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this.frame);
+    this.resizing.disconnect();
+    this.uplot?.destroy();
+  }
+
+  private draw(): void {
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.redraw();
+    });
+  }
+
+  private redraw(): void {
+    this.empty.hidden = this.series.length > 0;
+    this.plot.hidden = this.series.length === 0;
+    const width = Math.floor(this.plot.clientWidth);
+    if (width === 0 || this.series.length === 0) return this.showReadout(null);
+    this.drawn = this.series.flatMap(series => {
+      if (series.kind === 'points' || this.smoothing === 0) return [{ series, y: series.y, faint: false }];
+      const smooth = { series, y: exponentialMovingAverage(series.y, this.smoothing), faint: false };
+      // The raw curve stays visible behind the smoothed one where there is but one run.
+      return this.series.filter(({ kind }) => kind === 'line').length > 1
+        ? [smooth]
+        : [{ series, y: series.y, faint: true }, smooth];
+    });
+    const data = this.thinned(width);
+    const shape = JSON.stringify([
+      this.drawn.map(({ series, faint }) => [series.label, series.color, series.kind, faint]),
+      this.logarithmic,
+    ]);
+    if (!this.uplot || shape !== this.madeFor) {
+      this.uplot?.destroy();
+      this.uplot = new uPlot(this.uplotOptions(width), data, this.plot);
+      this.madeFor = shape;
+    } else {
+      if (this.uplot.width !== width) this.uplot.setSize({ width, height: HEIGHT });
+      this.uplot.setData(data);
+    }
+    this.describe();
+    this.showReadout(this.uplot.cursor.idx ?? null);
+  }
+
+  /** The columns thinned to two points a pixel and joined on one x. */
+  private thinned(width: number): uPlot.AlignedData {
+    const tables = this.drawn.map(({ series: { x }, y }): uPlot.AlignedData => {
+      const from = this.range ? Math.max(0, lowerBound(x, this.range.min) - 1) : 0;
+      const to = this.range ? Math.min(x.length, lowerBound(x, this.range.max) + 1) : x.length;
+      const kept = decimate(y, from, to, width);
+      // A logarithm has no place for what isn't positive.
+      const value = (index: number) =>
+        Number.isFinite(y[index]) && !(this.logarithmic && y[index]! <= 0) ? y[index]! : null;
+      return [Array.from(kept, index => x[index]!), Array.from(kept, value)];
+    });
+    return uPlot.join(
+      tables,
+      tables.map(() => [1]),
+    ) as uPlot.AlignedData;
+  }
+
+  private uplotOptions(width: number): uPlot.Options {
+    const foreground = themeColor('--vscode-descriptionForeground');
+    const grid = themeColor('--vscode-editorWidget-border', '--vscode-contrastBorder', '--vscode-panel-border');
+    const font = `11px ${themeColor('--vscode-font-family')}`;
+    const axis: uPlot.Axis = {
+      stroke: foreground,
+      font,
+      grid: { stroke: translucent(grid, 0.5), width: 1 },
+      ticks: { show: false },
+    };
+    return {
+      width,
+      height: HEIGHT,
+      padding: [8, 12, 0, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        points: { size: 6 },
+        drag: { x: true, y: false, setScale: false },
+        sync: { key: this.options.syncGroup, setSeries: false },
+      },
+      scales: {
+        x: {
+          time: false,
+          range: (_u, min, max) => (this.range ? [this.range.min, this.range.max] : widened(min, max)),
+        },
+        y: this.logarithmic ? { distr: 3, log: 10 } : { range: (_u, min, max) => padded(min, max) },
+      },
+      axes: [
+        { ...axis, size: 26, values: (_u, splits) => splits.map(shortNumber) },
+        {
+          ...axis,
+          size: 62,
+          values: (_u, splits) => splits.map(value => (value === null ? '' : this.options.format(value))),
+        },
+      ],
+      series: [
+        {},
+        ...this.drawn.map(({ series, faint }): uPlot.Series => {
+          const color = themeColor(series.color);
+          return {
+            label: series.label,
+            stroke: faint ? translucent(color, RAW_ALPHA) : color,
+            width: faint ? 1 : 1.5,
+            spanGaps: true,
+            points: { show: series.kind === 'points', size: 6, fill: color },
+          };
+        }),
+      ],
+      hooks: {
+        setCursor: [({ cursor }) => this.showReadout(cursor.idx ?? null)],
+        setSelect: [
+          u => {
+            if (u.select.width < 4) return;
+            const [min, max] = [u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')];
+            u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            this.options.onZoom({ min, max });
+          },
+        ],
+        ready: [u => u.over.addEventListener('dblclick', () => this.options.onZoom(null))],
+      },
+    };
+  }
+
+  /** Values at a point of the joined x; null: the last ones. */
+  private showReadout(index: number | null): void {
+    const at = index === null ? null : this.uplot?.data[0][index];
+    const items = this.drawn
+      .filter(({ faint }) => !faint)
+      .map(({ series, y }) => {
+        const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
+        const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
+        swatch.style.background = `var(${series.color})`;
+        const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
+        return h(
+          'li',
+          { title: `step ${series.x[nearest]}` },
+          swatch,
+          h('span', { class: 'muted' }, series.label),
+          h('b', {}, value),
+        );
+      });
+    const where = at === null || at === undefined ? null : h('li', { class: 'muted' }, shortNumber(at));
+    this.readout.replaceChildren(...items, ...(where ? [where] : []));
+  }
+
+  /** For those who don't see it. */
+  private describe(): void {
+    const parts = this.drawn
+      .filter(({ faint }) => !faint)
+      .map(({ series: { label, x }, y }) => {
+        const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), 0);
+        const { format } = this.options;
+        return `${label}: ${x.length} values from ${format(y[0]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
+      });
+    this.plot.setAttribute(
+      'aria-label',
+      `${this.options.title}. ${parts.join('. ')}. Arrow keys read values, plus and minus zoom.`,
+    );
+  }
+
+  private key(event: KeyboardEvent): void {
+    const { uplot } = this;
+    if (!uplot) return;
+    const points = uplot.data[0].length;
+    const at = uplot.cursor.idx ?? points - 1;
+    const jump = event.shiftKey ? Math.ceil(points / 20) : 1;
+    const moves: Record<string, number> = { ArrowLeft: at - jump, ArrowRight: at + jump, Home: 0, End: points - 1 };
+    const to = moves[event.key];
+    if (to !== undefined) {
+      const x = uplot.data[0][Math.min(points - 1, Math.max(0, to))]!;
+      uplot.setCursor({ left: uplot.valToPos(x, 'x'), top: 1 });
+    } else if (event.key === '+' || event.key === '-') this.zoomBy(event.key === '+' ? 0.5 : 2);
+    else if (event.key === 'Escape' || event.key === '0') this.options.onZoom(null);
+    else return;
+    event.preventDefault();
+  }
+
+  /** Around the pointer, within what there is. */
+  private zoomBy(factor: number): void {
+    const { min, max } = this.uplot!.scales['x']!;
+    const first = Math.min(...this.series.map(({ x }) => x[0]!));
+    const last = Math.max(...this.series.map(({ x }) => x.at(-1)!));
+    const center = this.uplot!.data[0][this.uplot!.cursor.idx ?? -1] ?? (min! + max!) / 2;
+    const half = ((max! - min!) * factor) / 2;
+    const range = { min: Math.max(first, center - half), max: Math.min(last, center + half) };
+    this.options.onZoom(range.min <= first && range.max >= last ? null : range);
+  }
+
+  private toggleLog(): void {
+    this.logarithmic = !this.logarithmic;
+    this.showLog();
+    this.draw();
+  }
+
+  private showLog(): void {
+    this.logButton.ariaPressed = String(this.logarithmic);
+    this.logButton.classList.toggle('pressed', this.logarithmic);
+  }
+
+  private async exportPng(): Promise<void> {
+    if (!this.uplot) return;
+    const source = this.uplot.ctx.canvas;
+    const scale = source.width / this.uplot.width;
+    const head = 24 * scale;
+    const canvas = h('canvas', { width: source.width, height: source.height + head });
+    const context = canvas.getContext('2d')!;
+    context.fillStyle = themeColor('--vscode-editor-background');
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.font = `${12 * scale}px ${themeColor('--vscode-font-family')}`;
+    context.textBaseline = 'middle';
+    let left = 10 * scale;
+    const write = (text: string, color: string) => {
+      context.fillStyle = color;
+      context.fillText(text, left, head / 2);
+      left += context.measureText(text).width + 14 * scale;
+    };
+    write(this.options.title, themeColor('--vscode-foreground'));
+    for (const { series, faint } of this.drawn) if (!faint) write(series.label, themeColor(series.color));
+    context.drawImage(source, 0, head);
+    const blob = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/png'));
+    if (blob) this.options.onExport(`${fileName(this.options.title)}.png`, new Uint8Array(await blob.arrayBuffer()));
+  }
+
+  /** Every value, as it was told: neither smoothed nor thinned. */
+  private exportCsv(): void {
+    const lines = this.series.flatMap(({ label, x, y }) => Array.from(x, (at, i) => `${quoted(label)},${at},${y[i]}`));
+    this.options.onExport(`${fileName(this.options.title)}.csv`, ['series,step,value', ...lines, ''].join('\n'));
+  }
+}
+
+/** The first of these theme variables that is set. */
+export function themeColor(...names: string[]): string {
+  const style = getComputedStyle(document.documentElement);
+  return names.map(name => style.getPropertyValue(name).trim()).find(value => value !== '') ?? 'gray';
+}
+
+function translucent(color: string, share: number): string {
+  return `color-mix(in srgb, ${color} ${share * 100}%, transparent)`;
+}
+
+function nearestIndex(x: Float64Array, at: number): number {
+  const right = Math.min(x.length - 1, lowerBound(x, at));
+  const left = Math.max(0, right - 1);
+  return at - x[left]! < x[right]! - at ? left : right;
+}
+
+function widened(min: number, max: number): uPlot.Range.MinMax {
+  return min === max ? [min - 1, max + 1] : [min, max];
+}
+
+function padded(min: number | null, max: number | null): uPlot.Range.MinMax {
+  if (min === null || max === null) return [0, 1];
+  const room = (max - min || Math.abs(max) || 1) * 0.06;
+  return [min >= 0 && min - room < 0 ? 0 : min - room, max + room];
+}
+
+function shortNumber(value: number): string {
+  return Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(4)}k` : String(+value.toPrecision(6));
+}
+
+function fileName(title: string): string {
+  return title.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+}
+
+function quoted(text: string): string {
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,29 @@
+// The webview's end of the line to the extension host. The only module that calls acquireVsCodeApi(), which may be done once.
+import * as z from 'zod';
+import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+
+// zod would compile its checks with eval, which the page's policy forbids and reports.
+z.config({ jitless: true });
+
+const vscode = acquireVsCodeApi();
+
+export const host = new WebviewChannel(
+  {
+    post: message => vscode.postMessage(message),
+    listen: listener => {
+      const onMessage = (event: MessageEvent) => listener(event.data);
+      window.addEventListener('message', onMessage);
+      return () => window.removeEventListener('message', onMessage);
+    },
+  },
+  fault => console.error(fault),
+);
+
+/** What the webview shows again after it was hidden or the window was reloaded. */
+export function keepState(state: unknown): void {
+  vscode.setState(state);
+}
+
+export function keptState(): unknown {
+  return vscode.getState();
+}

@@ -1,0 +1,2 @@
+// Styles are imported for esbuild to collect; they export nothing.
+declare module '*.css';

@@ -1,0 +1,201 @@
+// Form controls with the look of VS Code. The only module that knows @vscode/webview-ui-toolkit, which its authors no
+// longer develop: to move to a successor (@vscode-elements/elements), rewrite this file (docs/decisions/0007).
+import {
+  provideVSCodeDesignSystem,
+  vsCodeButton,
+  vsCodeCheckbox,
+  vsCodeDropdown,
+  vsCodeOption,
+  vsCodeTextField,
+  type Button,
+  type Checkbox,
+  type Dropdown,
+  type TextField,
+} from '@vscode/webview-ui-toolkit';
+import { h, icon } from './dom.js';
+
+provideVSCodeDesignSystem().register(
+  vsCodeButton(),
+  vsCodeCheckbox(),
+  vsCodeDropdown(),
+  vsCodeOption(),
+  vsCodeTextField(),
+);
+
+export interface Control<T> {
+  readonly element: HTMLElement;
+  value: T;
+  disabled: boolean;
+}
+
+export interface ButtonOptions {
+  label: string;
+  /** Codicon; alone with `iconOnly`, where the label is for screen readers and the tooltip. */
+  icon?: string;
+  iconOnly?: boolean;
+  secondary?: boolean;
+  onClick(): void;
+}
+
+export function button(options: ButtonOptions): Button {
+  const { label, iconOnly, onClick } = options;
+  const element = document.createElement('vscode-button') as Button;
+  element.appearance = iconOnly ? 'icon' : options.secondary ? 'secondary' : 'primary';
+  if (options.icon) {
+    const glyph = icon(options.icon);
+    if (!iconOnly) glyph.slot = 'start';
+    element.append(glyph);
+  }
+  if (iconOnly) {
+    element.ariaLabel = label;
+    element.title = label;
+  } else element.append(label);
+  element.addEventListener('click', () => onClick());
+  return element;
+}
+
+export interface FieldOptions<T> {
+  /** For screen readers; what is read beside the control is the caller's. */
+  label: string;
+  /** Id of the element that describes it. */
+  describedBy?: string;
+  onChange(value: T): void;
+}
+
+/** A line of text. `onChange` at every keystroke. */
+export function textField({
+  label,
+  describedBy,
+  onChange,
+  placeholder = '',
+  size,
+}: FieldOptions<string> & { placeholder?: string; size?: 'short' }): Control<string> & { invalid: boolean } {
+  const element = document.createElement('vscode-text-field') as TextField;
+  element.placeholder = placeholder;
+  if (size) element.classList.add(size);
+  element.addEventListener('input', () => onChange(element.value));
+  // The element names itself "Text field" when it is attached; its inner input is what has focus and is read.
+  const input = () => element.shadowRoot!.querySelector('input')!;
+  whenAttached(element, () => {
+    element.removeAttribute('aria-label');
+    input().setAttribute('aria-label', label);
+    const description = describedBy && document.getElementById(describedBy);
+    if (description) input().setAttribute('aria-description', description.textContent ?? '');
+  });
+  return {
+    element,
+    get value() {
+      return element.value;
+    },
+    set value(value) {
+      if (element.value !== value) element.value = value;
+    },
+    get disabled() {
+      return element.disabled;
+    },
+    set disabled(value) {
+      element.disabled = value;
+    },
+    get invalid() {
+      return element.classList.contains('invalid');
+    },
+    set invalid(value) {
+      element.classList.toggle('invalid', value);
+      if (element.isConnected) input().setAttribute('aria-invalid', String(value));
+    },
+  };
+}
+
+export function checkbox({ label, onChange }: FieldOptions<boolean>): Control<boolean> {
+  const element = document.createElement('vscode-checkbox') as Checkbox;
+  element.append(label);
+  element.addEventListener('change', () => onChange(element.checked));
+  return {
+    element,
+    get value() {
+      return element.checked;
+    },
+    set value(value) {
+      // The element tells of changes by script as it does of the user's.
+      if (element.checked !== value) element.checked = value;
+    },
+    get disabled() {
+      return element.disabled;
+    },
+    set disabled(value) {
+      element.disabled = value;
+    },
+  };
+}
+
+export interface DropdownChoice {
+  value: string;
+  label: string;
+}
+
+export interface DropdownControl extends Control<string> {
+  choices: readonly DropdownChoice[];
+}
+
+export function dropdown({ label, onChange }: FieldOptions<string>): DropdownControl {
+  const element = document.createElement('vscode-dropdown') as Dropdown;
+  element.ariaLabel = label;
+  let choices: readonly DropdownChoice[] = [];
+  let value = '';
+  const show = () => {
+    // Not there yet, or there in another order: the index is what the element goes by.
+    const index = choices.findIndex(choice => choice.value === value);
+    if (element.isConnected) element.selectedIndex = index;
+  };
+  element.addEventListener('change', () => {
+    const chosen = choices[element.selectedIndex];
+    if (!chosen || chosen.value === value) return;
+    value = chosen.value;
+    onChange(value);
+  });
+  whenAttached(element, show);
+  return {
+    element,
+    get value() {
+      return value;
+    },
+    set value(next) {
+      value = next;
+      show();
+    },
+    get choices() {
+      return choices;
+    },
+    set choices(next) {
+      choices = next;
+      element.replaceChildren(
+        ...next.map(choice => {
+          const option = document.createElement('vscode-option');
+          option.setAttribute('value', choice.value);
+          option.title = choice.label;
+          option.textContent = choice.label;
+          return option;
+        }),
+      );
+      // The element takes in its options a frame later.
+      requestAnimationFrame(show);
+    },
+    get disabled() {
+      return element.disabled;
+    },
+    set disabled(disabled) {
+      element.disabled = disabled;
+    },
+  };
+}
+
+/** Calls `f` once the element stands in the document and has drawn itself. */
+function whenAttached(element: HTMLElement, f: () => void): void {
+  const wait = () => (element.isConnected ? requestAnimationFrame(f) : requestAnimationFrame(wait));
+  wait();
+}
+
+/** A heading that folds what is below it; native, so that keyboard and screen readers know it. */
+export function fold(title: string, ...content: HTMLElement[]): HTMLDetailsElement {
+  return h('details', { class: 'fold' }, h('summary', {}, icon('chevron-right', 'twistie'), title), ...content);
+}
