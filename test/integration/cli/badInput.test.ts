@@ -3,11 +3,14 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { trainRun } from '../../../extension/src/engine/run/trainRun.js';
 import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 import { expectRefusal, succeed, tunewright, workplace, type RunChanges } from '../../support/cli.js';
 import { inputErrorOf } from '../../support/inputErrors.js';
+
+// Processes on a machine that does other things as well.
+vi.setConfig({ testTimeout: 240_000 });
 
 const place = workplace();
 afterAll(() => place.remove());

@@ -1,10 +1,13 @@
 // Fine-tunes through the real command line: events, files, exact resume, and the adapters in use.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { openSafetensors } from '../../../extension/src/engine/files/safetensors.js';
 import { engineEventSchema, type EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
+
+// Processes on a machine that does other things as well.
+vi.setConfig({ testTimeout: 240_000 });
 
 const place = workplace();
 afterAll(() => place.remove());

@@ -1,0 +1,65 @@
+// A run on a plain stream: what a person reads in a log file.
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { runDisplay } from '../../../../extension/src/engine/cli/runDisplay.js';
+import type { EngineEvent, EngineEventBody } from '../../../../extension/src/protocol/engineEvent.js';
+
+let lines: string[];
+beforeEach(() => {
+  lines = [];
+  vi.spyOn(console, 'error').mockImplementation(text => void lines.push(...String(text).split('\n')));
+});
+afterEach(() => vi.restoreAllMocks());
+
+const started: EngineEventBody = {
+  type: 'started',
+  name: 'tone',
+  engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
+  model: 'm',
+  peft_type: 'LORA',
+  trainable_parameters: 460800,
+  total_parameters: 134975808,
+  train_rows: 200,
+  validation_rows: 20,
+  dataset_hash: 'x',
+  total_steps: 200,
+  resumed_from_step: 0,
+  memory_estimate: { weights: 5e8, gradients: 0, optimizer: 0, activations: 0, temporary: 0, total: 1.5e9 },
+};
+const step = (number: number): EngineEventBody => ({
+  type: 'step',
+  step: number,
+  epoch: 0,
+  loss: 2,
+  grad_norm: 1,
+  learning_rate: 1e-4,
+  num_tokens: 1,
+  tokens_per_second: 1234,
+  step_ms: 500,
+  rss_bytes: 1e9,
+});
+
+function show(...events: EngineEventBody[]): void {
+  const display = runDisplay();
+  for (const [seq, event] of events.entries())
+    display.show({ seq, time: '2026-01-31T14:25:00Z', ...event } as EngineEvent);
+  display.finish();
+}
+
+it('says what is trained, in figures', () => {
+  show(started);
+  expect(lines.join('\n')).toMatch(/460,800 of 134,975,808 parameters \(0\.34%\)/);
+  expect(lines.join('\n')).toContain('1.5 GB');
+});
+
+it('prints at most 50 step lines, the last one always', () => {
+  show(started, ...Array.from({ length: 199 }, (_, i) => step(i + 1)), step(200));
+  const steps = lines.filter(line => /^step \d+\/200/.test(line));
+  expect(steps).toHaveLength(50);
+  expect(steps.at(-1)).toMatch(/^step 200\/200 +loss 2\.000 +1,234 tokens\/s +0:00 left/);
+  expect(steps[0]).toMatch(/^step 4\/200 .* 1:38 left/);
+});
+
+it('shows a warning at once', () => {
+  show(started, { type: 'warned', code: 'x', message: 'rows were cut' });
+  expect(lines).toContain('warning: rows were cut');
+});

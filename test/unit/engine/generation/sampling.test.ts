@@ -1,0 +1,72 @@
+// How the next token is drawn. That decoding agrees with the forward pass is tested in test/contract/modelFamilies.test.ts.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { generate, type GenerateOptions } from '../../../../extension/src/engine/generation/generate.js';
+import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
+import { tinyModel } from '../../../support/tinyModels.js';
+
+let model: CausalLm;
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+  model = tinyModel('llama');
+});
+
+const draw = (options: Partial<GenerateOptions>) =>
+  generate(
+    model,
+    [5, 9],
+    {},
+    { maxNewTokens: 1, stopTokenIds: [], temperature: 1, topP: 1, rng: createRng(0), ...options },
+  );
+
+/** How often each token comes first, over many seeds. */
+function frequencies(options: Partial<GenerateOptions>, draws = 300): number[] {
+  const counts = Array.from({ length: 48 }, () => 0);
+  for (let seed = 0; seed < draws; seed++) counts[draw({ ...options, rng: createRng(seed) })[0]!]!++;
+  return counts.map(count => count / draws);
+}
+
+function probabilities(temperature: number): number[] {
+  return tf.tidy(() => {
+    const row = (values: number[]) => tf.tensor2d([values], [1, 2], 'int32');
+    const hidden = model.forward({ inputIds: row([5, 9]), positionIds: row([0, 1]), segmentIds: row([1, 1]) });
+    return [...tf.softmax(tf.div(model.logits(tf.slice(hidden, [1, 0], [1, -1])), temperature)).dataSync()];
+  });
+}
+
+describe('sampling', () => {
+  it.each([0.5, 2, 10])('follows the probabilities at temperature %d', temperature => {
+    const expected = probabilities(temperature);
+    frequencies({ temperature }).forEach((share, id) =>
+      expect(Math.abs(share - expected[id]!), `token ${id}`).toBeLessThan(0.1),
+    );
+  });
+
+  it('top_p leaves the likeliest tokens alone, at least one', () => {
+    const ranked = probabilities(5)
+      .map((probability, id) => ({ probability, id }))
+      .toSorted((a, b) => b.probability - a.probability);
+    let mass = 0;
+    const kept = ranked.filter(({ probability }) => (mass += probability) - probability < 0.4).map(({ id }) => id);
+    const drawn = frequencies({ temperature: 5, topP: 0.4 });
+    drawn.forEach((share, id) => expect(share > 0 && !kept.includes(id), `token ${id}`).toBe(false));
+    expect(frequencies({ temperature: 5, topP: 0 }, 20)[ranked[0]!.id]).toBe(1);
+  });
+
+  it('temperature 0 takes the likeliest, whatever the seed', () => {
+    const expected = probabilities(1);
+    const likeliest = expected.indexOf(Math.max(...expected));
+    expect(draw({ temperature: 0 })).toEqual([likeliest]);
+    expect(draw({ temperature: 0, rng: createRng(9) })).toEqual([likeliest]);
+  });
+
+  it('tells each token and ends where it is told to', () => {
+    const heard: number[] = [];
+    const onToken = (id: number) => heard.push(id) < 3;
+    expect(draw({ maxNewTokens: 10, onToken })).toEqual(heard);
+    expect(heard).toHaveLength(3);
+    expect(draw({ maxNewTokens: 0 })).toEqual([]);
+  });
+});

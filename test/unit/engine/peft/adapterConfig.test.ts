@@ -1,0 +1,47 @@
+// Adapter configs that PEFT writes: what is read, what is passed over, what is refused.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
+import { openAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
+import { tinyArchitecture } from '../../../support/tinyModels.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-adapter-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function open(config: Record<string, unknown>) {
+  writeSafetensors(join(folder, 'adapter_model.safetensors'), []);
+  writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify(config));
+  const saved = openAdapter(folder, tinyArchitecture('llama'));
+  saved.close();
+  return saved;
+}
+
+it('needs peft_type alone, as PEFT does', () => {
+  expect(open({ peft_type: 'LORA' })).toMatchObject({ baseModel: null, config: { r: 8, lora_alpha: 8, bias: 'none' } });
+});
+
+it('passes over keys that change nothing', () => {
+  const unused = { megatron_config: null, loftq_config: {}, eva_config: null, corda_config: null, lora_bias: false };
+  expect(
+    open({ peft_type: 'LORA', r: 4, some_new_key: null, trainable_token_indices: null, ...unused }).config,
+  ).toMatchObject({ r: 4 });
+});
+
+it.each([
+  ['layer_replication', [[0, 2]]],
+  ['trainable_token_indices', [1, 2]],
+  ['target_parameters', ['x']],
+  ['lora_bias', true],
+  ['init_lora_weights', 'pissa'],
+])('refuses LoRA with %s, which changes what it computes', async (key, value) => {
+  const error = await inputErrorOf(() => open({ peft_type: 'LORA', [key]: value }));
+  expect(error.message).toContain(key);
+  expect(error.where).toContain('adapter_config.json');
+});
+
+it.each([undefined, null, 7, 'LOHA'])('refuses a peft_type of %j', async peftType => {
+  expect((await inputErrorOf(() => open({ peft_type: peftType }))).hint).toContain('LORA');
+});

@@ -1,0 +1,114 @@
+// The run folder: what events.ndjson survives, which checkpoints count, which folder a name means.
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claimRun, commandReader } from '../../../../extension/src/engine/run/runProcess.js';
+import {
+  defaultRunFolder,
+  EventWriter,
+  latestRunFolder,
+  readEvents,
+  RunFolder,
+} from '../../../../extension/src/engine/run/runFolder.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
+
+let path: string;
+beforeEach(() => (path = mkdtempSync(join(tmpdir(), 'tunewright-folder-'))));
+afterEach(() => rmSync(path, { recursive: true }));
+
+const warning = (message: string) => ({ type: 'warned', code: 'test', message }) as const;
+
+describe('EventWriter', () => {
+  const write = (file: string, ...messages: string[]) => {
+    const heard: number[] = [];
+    const writer = new EventWriter(file, ({ seq }) => heard.push(seq));
+    for (const message of messages) writer.write(warning(message));
+    writer.close();
+    return heard;
+  };
+
+  it('goes on with seq where the last process left off, past a line that a crash cut short', () => {
+    const file = join(path, 'events.ndjson');
+    expect(write(file, 'a', 'b')).toEqual([0, 1]);
+    appendFileSync(file, '{"seq":2,"time":"2026-01-');
+    expect(readEvents(file).map(({ seq }) => seq)).toEqual([0, 1]);
+    expect(write(file, 'ü')).toEqual([2]);
+    expect(readEvents(file)).toMatchObject([{ message: 'a' }, { message: 'b' }, { seq: 2, message: 'ü' }]);
+    expect(readFileSync(file, 'utf8').endsWith('\n')).toBe(true);
+  });
+
+  it('names the line of a file that is none of events', async () => {
+    const file = join(path, 'events.ndjson');
+    write(file, 'a');
+    appendFileSync(file, '{"type":"step"}\n');
+    expect((await inputErrorOf(() => readEvents(file))).where).toBe(`${file}:2`);
+    expect(readEvents(join(path, 'none'))).toEqual([]);
+  });
+});
+
+describe('RunFolder', () => {
+  it('is made where there is nothing, and where the host has put run.json and its log', async () => {
+    const folder = join(path, 'a', 'b');
+    expect(RunFolder.create(folder).path).toBe(folder);
+    RunFolder.create(folder);
+    for (const name of ['run.json', 'engine.log']) writeFileSync(join(folder, name), '{}');
+    RunFolder.create(folder, join(folder, 'run.json'));
+    expect((await inputErrorOf(() => RunFolder.create(folder))).hint).toContain('--resume');
+    writeFileSync(join(path, 'file'), '');
+    expect((await inputErrorOf(() => RunFolder.create(join(path, 'file')))).message).toContain('file');
+  });
+
+  it('counts whole checkpoints only, in the order of their steps', () => {
+    const folder = RunFolder.create(path);
+    for (const step of [10, 9, 100]) {
+      mkdirSync(folder.checkpoint(step), { recursive: true });
+      writeFileSync(join(folder.checkpoint(step), 'state.json'), '{}');
+    }
+    mkdirSync(folder.checkpoint(200));
+    mkdirSync(`${folder.checkpoint(300)}.partial`);
+    expect(folder.checkpointSteps()).toEqual([9, 10, 100]);
+    folder.prune(1, 9);
+    expect(folder.checkpointSteps()).toEqual([9, 100]);
+    folder.prune(null, null);
+    expect(folder.checkpointSteps()).toEqual([9, 100]);
+  });
+
+  it('is named after the run and the time, and found again by the name alone', async () => {
+    const at = (time: string) => defaultRunFolder(path, 'my tone/1', new Date(time));
+    expect(at('2026-01-31T14:25:00Z')).toBe(join(path, 'runs', '1-20260131-142500'));
+    for (const name of ['tone-20260131-142500', 'tone-20260201-000000', 'tone-long-20270101-000000', 'tone-x'])
+      mkdirSync(join(path, 'runs', name), { recursive: true });
+    expect(latestRunFolder(path, 'tone')).toBe(join(path, 'runs', 'tone-20260201-000000'));
+    expect(latestRunFolder(path, 'tone-long')).toBe(join(path, 'runs', 'tone-long-20270101-000000'));
+    expect((await inputErrorOf(() => latestRunFolder(path, 'ton'))).message).toContain('"ton"');
+  });
+});
+
+describe('a training process', () => {
+  it('claims its folder until it ends, and takes over from one that died', async () => {
+    const folder = RunFolder.create(path);
+    const release = claimRun(folder);
+    expect(JSON.parse(readFileSync(folder.processFile, 'utf8')).pid).toBe(process.pid);
+    release();
+    expect(existsSync(folder.processFile)).toBe(false);
+    const claimedBy = (pid: number) =>
+      writeFileSync(folder.processFile, JSON.stringify({ pid, started: new Date().toISOString() }));
+    claimedBy(process.ppid);
+    expect((await inputErrorOf(() => claimRun(folder))).message).toContain(String(process.ppid));
+    claimedBy(2 ** 22 + 1);
+    claimRun(folder)();
+  });
+
+  it('hears the commands that come after it, whole lines only, and passes over nonsense', () => {
+    const file = join(path, 'commands.ndjson');
+    appendFileSync(file, '{"type":"stop"}\n');
+    const read = commandReader(file);
+    expect(read()).toEqual([]);
+    appendFileSync(file, '{"type":"pause"}\nnonsense\n{"type":"dance"}\n{"type":"sa');
+    expect(read()).toEqual([{ type: 'pause' }]);
+    expect(read()).toEqual([]);
+    appendFileSync(file, 've"}\n{"type":"resume"}\n');
+    expect(read()).toEqual([{ type: 'save' }, { type: 'resume' }]);
+  });
+});

@@ -1,0 +1,58 @@
+// TensorBoard's event files: what a run says is in them, and no run fails for them.
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { tensorBoardWriter } from '../../../../extension/src/engine/run/tensorBoard.js';
+import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+
+const path = mkdtempSync(join(tmpdir(), 'tunewright-board-'));
+const step: EngineEvent = {
+  seq: 1,
+  time: '2026-01-31T14:25:00Z',
+  type: 'step',
+  step: 3,
+  epoch: 1,
+  loss: 2.5,
+  grad_norm: 0.5,
+  learning_rate: 1e-3,
+  num_tokens: 10,
+  tokens_per_second: 100,
+  step_ms: 5,
+  rss_bytes: 1,
+};
+
+describe('tensorBoardWriter', () => {
+  beforeAll(async () => {
+    await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+  });
+  afterAll(() => rmSync(path, { recursive: true }));
+
+  it('writes the figures under the names of Transformers’ Trainer', () => {
+    const failures: string[] = [];
+    const board = tensorBoardWriter(join(path, 'good'), reason => failures.push(reason));
+    board.write(step);
+    board.close();
+    const [file] = readdirSync(join(path, 'good'));
+    const bytes = readFileSync(join(path, 'good', file!));
+    for (const tag of ['train/loss', 'train/grad_norm', 'train/learning_rate', 'train/tokens_per_second'])
+      expect(bytes.includes(tag), tag).toBe(true);
+    const loss = Buffer.alloc(4);
+    loss.writeFloatLE(2.5);
+    expect(bytes.includes(loss)).toBe(true);
+    expect(failures).toEqual([]);
+  });
+
+  it('tells once that it can’t write, and then is quiet', () => {
+    mkdirSync(path, { recursive: true });
+    writeFileSync(join(path, 'in-the-way'), '');
+    const failures: string[] = [];
+    const board = tensorBoardWriter(join(path, 'in-the-way', 'board'), reason => failures.push(reason));
+    board.write(step);
+    board.write(step);
+    board.close();
+    expect(failures).toHaveLength(1);
+    expect(failures[0]).not.toContain('\n');
+  });
+});
