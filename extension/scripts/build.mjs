@@ -10,7 +10,18 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 
+/** Paths of every source that was taken into a bundle: whose licences have to go along. */
+export const bundledSources = new Set();
+
 const common = {
+  metafile: true,
+  plugins: [
+    {
+      name: 'bundled-sources',
+      setup: ({ onEnd }) =>
+        onEnd(({ metafile }) => Object.keys(metafile?.inputs ?? {}).forEach(path => bundledSources.add(path))),
+    },
+  ],
   absWorkingDir: root,
   bundle: true,
   minify: true,

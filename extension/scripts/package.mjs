@@ -1,18 +1,33 @@
 // `npm run package`: builds everything and packs tunewright-<platform>-<version>.vsix with what runs and nothing else. Carries
 // the addon built for this platform where the engine is installed here; elsewhere it is compiled on the user's machine.
 import { createVSIX } from '@vscode/vsce';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
-import { buildAll, root } from './build.mjs';
+import { buildAll, bundledSources, root } from './build.mjs';
 
 /** What the .vsix may weigh beside the embedded model. */
 const MOST_BYTES = 5_000_000;
 
+/** Packages that are carried as files. */
+const ALSO_CARRIED = ['@vscode/codicons', 'node-api-headers'];
+
 export async function packageExtension({ out } = {}) {
   rmSync(join(root, 'dist/webview'), { recursive: true, force: true });
+  // So that everything is bundled in this process and its sources are known.
+  rmSync(join(root, 'dist/node_modules/.built'), { force: true });
   await buildAll();
+  writeNotices();
   const carriesAddon = copyAddon();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const target = `${process.platform}-${process.arch}`;
@@ -24,8 +39,26 @@ export async function packageExtension({ out } = {}) {
     dependencies: false,
     allowMissingRepository: true,
     skipLicense: true,
+    rewriteRelativeLinks: false,
   });
   return file;
+}
+
+/** dist/ThirdPartyNotices.txt: name, version and licence text of every package that a bundle has something of. */
+function writeNotices() {
+  const packages = new Set(
+    [...bundledSources].flatMap(
+      path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path.replaceAll('\\', '/'))?.[0] ?? [],
+    ),
+  );
+  for (const name of ALSO_CARRIED) packages.add(`node_modules/${name}`);
+  const notices = [...packages].sort().map(folder => {
+    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(join(root, folder)).find(entry => /^licen[cs]e/i.test(entry));
+    const text = file ? readFileSync(join(root, folder, file), 'utf8') : `Licensed under ${license}.`;
+    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+  });
+  writeFileSync(join(root, 'dist/ThirdPartyNotices.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
 /** dist/addons/<platform>: from this machine's installation of the engine. */

@@ -1,0 +1,2 @@
+/** Builds and packs; returns the path of the .vsix. */
+export function packageExtension(options?: { out?: string }): Promise<string>;

@@ -1,0 +1,85 @@
+// The packaged extension: what is in the .vsix and what it weighs, and that its engine trains from there alone, with no
+// node_modules in reach.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import { packageExtension } from '../../../extension/scripts/package.mjs';
+import { requireFromTfjsNode } from '../../../extension/src/engine/install/tfjsNodePackage.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-vsix-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const vsix = await packageExtension({ out: join(folder, 'tunewright.vsix') });
+const unpacked = join(folder, 'unpacked');
+mkdirSync(unpacked);
+// The reader of archives that comes with tfjs-node.
+const AdmZip = requireFromTfjsNode('adm-zip');
+new AdmZip(vsix).extractAllTo(unpacked);
+const extension = join(unpacked, 'extension');
+const files = readdirSync(extension, { recursive: true, encoding: 'utf8' }).filter(name =>
+  statSync(join(extension, name)).isFile(),
+);
+const size = (name: string) => statSync(join(extension, name)).size;
+
+test('the .vsix weighs less than 5 MB beside the embedded model', () => {
+  const model = files.filter(name => name.startsWith('media/models/')).reduce((sum, name) => sum + size(name), 0);
+  console.log(`.vsix ${statSync(vsix).size} bytes, embedded model ${model} bytes unpacked`);
+  expect(statSync(vsix).size - model).toBeLessThan(5_000_000);
+});
+
+test('host, worker and each webview are less than 400 kB (import * as z from "zod", not { z })', () => {
+  const bundles = files.filter(name => /^dist\/([^/]+\.cjs|webview\/[^/]+\.js)$/.test(name));
+  console.log(Object.fromEntries(bundles.map(name => [name, size(name)])));
+  expect(bundles).toContain('dist/extension.cjs');
+  expect(bundles.filter(name => size(name) >= 400_000)).toEqual([]);
+});
+
+test('only what runs is packed', () => {
+  const folders = new Set(files.map(name => name.split('/').slice(0, 2).join('/')));
+  expect([...folders].filter(name => /^(extension|webview|test|node_modules)\b/.test(name))).toEqual([]);
+  expect(files.filter(name => /\.(map|ts|vsix|log)$/.test(name))).toEqual([]);
+});
+
+test('the licences of what is bundled are in it', () => {
+  const notices = readFileSync(join(extension, 'dist/ThirdPartyNotices.txt'), 'utf8');
+  for (const name of ['@tensorflow/tfjs-core', 'zod', 'uplot', '@vscode/codicons'])
+    expect(notices).toContain(`${name} `);
+});
+
+test('package.json names only files that are packed', () => {
+  const manifest = JSON.parse(readFileSync(join(extension, 'package.json'), 'utf8'));
+  const named = JSON.stringify({ main: manifest.main, icon: manifest.icon, contributes: manifest.contributes });
+  const paths = [...named.matchAll(/"(?:\.\/)?((?:dist|media)\/[^"]+)"/g)].map(([, path]) => path!);
+  expect(paths.length).toBeGreaterThan(5);
+  expect(paths.filter(path => !files.includes(path))).toEqual([]);
+});
+
+test.each(['tensorflow', 'wasm'])('its engine trains on %s with no node_modules in reach', backend => {
+  const runFile = join(folder, `${backend}.tune.json`);
+  const config = {
+    name: backend,
+    model: 'embedded:tiny',
+    dataset: { train: join(extension, 'media/datasets/pirate.messages.jsonl'), max_length: 32 },
+    method: { peft_type: 'LORA', r: 2 },
+    training: { max_steps: 2, per_device_train_batch_size: 1 },
+    engine: { backend },
+  };
+  writeFileSync(runFile, JSON.stringify(config));
+  const program = join(extension, 'dist/tunewright.mjs');
+  const printed = execFileSync(
+    process.execPath,
+    [program, 'train', runFile, '--out', join(folder, backend), '--json'],
+    {
+      encoding: 'utf8',
+      cwd: folder,
+    },
+  );
+  const events = printed
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  expect(events.filter(event => event.type === 'step')).toHaveLength(2);
+  expect(events.at(-1)).toMatchObject({ type: 'completed', reason: 'finished' });
+});
