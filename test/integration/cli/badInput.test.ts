@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { trainRun } from '../../../extension/src/engine/run/trainRun.js';
 import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 import { expectRefusal, succeed, tunewright, workplace, type RunChanges } from '../../support/cli.js';
@@ -476,12 +476,16 @@ function smallDisk(path: string, kilobytes: number): boolean {
 
 describe('a full disk', () => {
   const disk = place.file('disk');
-  const mounted = smallDisk(disk, 400);
+  let mounted = false;
+  beforeAll(() => {
+    mounted = smallDisk(disk, 400);
+  });
   afterAll(() => {
     if (mounted) execFileSync('umount', [disk]);
   });
 
-  it.skipIf(!mounted)('stops the run with words and keeps what was saved', async () => {
+  it('stops the run with words and keeps what was saved', async context => {
+    context.skip(!mounted, 'no file system can be mounted here');
     const run = place.run('full-disk', {
       method: { peft_type: 'LORA', target_modules: 'all-linear', r: 16 },
       training: { max_steps: 40, save_steps: 2, save_total_limit: null },
@@ -507,7 +511,8 @@ describe('a full disk', () => {
     expect(existsSync(join(out, 'adapter', 'adapter_model.safetensors'))).toBe(true);
   });
 
-  it.skipIf(!mounted)('is told of before training where not even the run folder has room', async () => {
+  it('is told of before training where not even the run folder has room', async context => {
+    context.skip(!mounted, 'no file system can be mounted here');
     rmSync(join(disk, 'run'), { recursive: true, force: true });
     execFileSync('mount', ['-o', 'remount,size=64k', disk]);
     writeFileSync(join(disk, 'filler'), Buffer.alloc(60 * 1024));
