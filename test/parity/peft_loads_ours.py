@@ -3,7 +3,7 @@
     .venv/bin/python test/parity/peft_loads_ours.py            # trains and saves every parity case first (npx vitest)
     .venv/bin/python test/parity/peft_loads_ours.py FOLDER     # what `PARITY_OUT=FOLDER npx vitest run ...` saved before
 
-Run by hand (`npm run parity:peft`), in the venv of make_fixtures.py. For every case of test/fixtures/parity it loads the
+Run by hand, in the venv of make_fixtures.py. For every case of test/fixtures/parity it loads the
 saved adapter with PeftModel.from_pretrained (SELECTIVE: its tensors onto the base; FULL: the model) and the merged model
 with AutoModelForCausalLM, and compares logits with PyTorch's own after the same training. Exit code 1 if any differ.
 """
