@@ -1,0 +1,61 @@
+// A workbench with the packaged extension and a copy of the examples, for one test file. The .vsix is built once a run of the
+// tests, or named by TUNEWRIGHT_TEST_VSIX.
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+import { startCodeServer, type CodeServer } from '../../../extension/scripts/codeServer.mjs';
+import { packageExtension } from '../../../extension/scripts/package.mjs';
+import { launchBrowser, openWorkbench, type BrowserSession } from '../../integration/support/workbenchPage.js';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** Screenshots, for looking at and for the README. */
+const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
+
+export interface WorkbenchSession {
+  workspace: string;
+  browser: BrowserSession;
+  open(): Promise<Page>;
+  /** Kept where TUNEWRIGHT_SCREENSHOTS names a folder. */
+  shot(page: Page, name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startWorkbench(
+  options: { workspaceTrust?: boolean; settings?: Record<string, unknown> } = {},
+): Promise<WorkbenchSession> {
+  const folder = mkdtempSync(join(tmpdir(), 'tunewright-e2e-'));
+  const workspace = join(folder, 'workspace');
+  cpSync(join(root, 'media/datasets'), join(workspace, 'datasets'), { recursive: true });
+  mkdirSync(join(workspace, 'examples'));
+  cpSync(join(root, 'media/examples/pirate.tune.json'), join(workspace, 'examples/pirate.tune.json'));
+  const vsix =
+    process.env['TUNEWRIGHT_TEST_VSIX'] ?? (await packageExtension({ out: join(folder, 'tunewright.vsix') }));
+  const server: CodeServer = await startCodeServer({
+    folder: join(folder, 'server'),
+    vsix,
+    workspaceTrust: options.workspaceTrust,
+    settings: {
+      'security.workspace.trust.startupPrompt': 'always',
+      'tunewright.onWindowClose': 'keepRunning',
+      ...options.settings,
+    },
+  });
+  const browser = await launchBrowser();
+  return {
+    workspace,
+    browser,
+    open: () => openWorkbench(browser, server, workspace),
+    shot: async (page, name) => {
+      if (!SHOTS) return;
+      mkdirSync(SHOTS, { recursive: true });
+      await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+    },
+    close: async () => {
+      await browser.close();
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
