@@ -47,6 +47,8 @@ export interface OpenOptions {
   reducedMotion?: boolean;
   /** Sets up `window.fake`, which keeps what the webview asks until then. */
   prepare?: (page: Page) => Promise<void>;
+  /** Runs before the page is loaded: for a host of the test's own in place of fakeHost.ts. */
+  beforeLoad?: (page: Page) => Promise<void>;
 }
 
 export class WebviewBrowser {
@@ -76,13 +78,18 @@ export class WebviewBrowser {
     return Object.fromEntries([...this.files].map(([name, content]) => [name, content.length]));
   }
 
-  async open({ webview, theme, width, height = 900, reducedMotion, prepare }: OpenOptions): Promise<Page> {
+  async open({ webview, theme, width, height = 900, reducedMotion, prepare, beforeLoad }: OpenOptions): Promise<Page> {
     const context = await this.browser.newContext({
       viewport: { width, height },
       reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
       forcedColors: 'none',
     });
     const opened = await context.newPage();
+    opened.setDefaultTimeout(10_000);
+    opened.on('pageerror', error => console.error(`in the page: ${error.message}`));
+    opened.on('console', message => {
+      if (message.type() === 'error') console.error(`in the page: ${message.text()}`);
+    });
     const { port } = this.server.address() as AddressInfo;
     await opened.addInitScript({ content: new TextDecoder().decode(this.files.get('fakeHost.js')) });
     await opened.addInitScript(
@@ -95,6 +102,7 @@ export class WebviewBrowser {
       },
       [variables[theme], bodyClass[theme], backgrounds[webview]] as const,
     );
+    await beforeLoad?.(opened);
     await opened.goto(`http://127.0.0.1:${port}/page/${webview}`);
     await prepare?.(opened);
     return opened;

@@ -1,6 +1,6 @@
 // One row in full, beside the table: what is wrong with it, and its content rendered as a conversation, as the model reads it,
 // and as it stands in the file.
-import { count, percent } from '../../../extension/src/core/units.js';
+import { count } from '../../../extension/src/core/units.js';
 import type { PreviewDetail } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, icon, setAttribute, uniqueId } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
@@ -29,10 +29,8 @@ export class RowDetailView {
 
   show(detail: PreviewDetail, maxLength: number): void {
     const { row, line, tokens, labelTokens, findings } = detail;
-    const facts =
-      tokens === null
-        ? ''
-        : `${count(tokens)} of ${count(maxLength)} tokens, ${percent(tokens ? (labelTokens ?? 0) / tokens : 0)} learnt`;
+    const over = tokens !== null && tokens > maxLength ? ` (max_length ${count(maxLength)})` : '';
+    const facts = tokens ? `${count(tokens)} tokens${over}, ${count(labelTokens ?? 0)} learnt` : '';
     const reveal = button({
       label: 'Show in Text Editor',
       icon: 'go-to-file',

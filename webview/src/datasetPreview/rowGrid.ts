@@ -25,11 +25,12 @@ const columns: { name: string; label: string; sort: Sort | null; title: string }
   { name: 'tokens', label: 'Tokens', sort: 'length', title: 'Length in tokens, against max_length' },
   { name: 'learnt', label: 'Learnt', sort: null, title: 'Share of the tokens that a loss is taken on' },
   { name: 'problems', label: 'Problems', sort: 'problem', title: 'What is wrong with the row' },
-  { name: 'excerpt', label: 'Content', sort: null, title: 'The row as it stands in the file' },
+  { name: 'excerpt', label: 'Content', sort: null, title: 'What the row says' },
 ];
 
 export class RowGrid {
   readonly element: HTMLElement;
+  /** The grid itself scrolls, under its heading. */
   private readonly scroller: HTMLElement;
   private readonly sizer = h('div', { class: 'sizer', role: 'presentation' });
   private readonly layer = h('div', { class: 'layer', role: 'rowgroup' });
@@ -43,14 +44,8 @@ export class RowGrid {
   private drawing = false;
 
   constructor(private readonly options: RowGridOptions) {
-    this.scroller = h(
-      'div',
-      { class: 'scroller', role: 'presentation', onscroll: () => this.draw() },
-      this.sizer,
-      this.empty,
-    );
     this.sizer.append(this.layer);
-    this.element = h(
+    this.scroller = h(
       'div',
       {
         class: 'grid',
@@ -59,10 +54,12 @@ export class RowGrid {
         'aria-label': 'Rows of the dataset',
         'aria-colcount': columns.length,
         onkeydown: event => this.onKey(event as KeyboardEvent),
+        onscroll: () => this.draw(),
       },
       this.header(),
-      this.scroller,
+      this.sizer,
     );
+    this.element = h('div', { class: 'table' }, this.scroller, this.empty);
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
@@ -73,7 +70,7 @@ export class RowGrid {
     this.total = total;
     this.maxLength = Math.max(1, maxLength);
     if (grew || anew) {
-      setAttribute(this.element, 'aria-rowcount', total + 1);
+      setAttribute(this.scroller, 'aria-rowcount', total + 1);
       this.sizer.style.height = `${Math.min(total * rowHeight, tallestPixels)}px`;
       // A page that was cut short by the end of the rows has more now.
       if (grew) this.pages.delete(Math.floor(Math.max(0, this.total - 1) / pageRows));
@@ -107,7 +104,7 @@ export class RowGrid {
   }
 
   focus(): void {
-    this.element.focus();
+    this.scroller.focus();
   }
 
   private header(): HTMLElement {
@@ -123,32 +120,34 @@ export class RowGrid {
       if (sort) this.headers.set(sort, cell);
       return cell;
     });
-    const row = h('div', { class: 'row head', role: 'row', 'aria-rowindex': 1 }, ...cells);
-    return h('div', { role: 'rowgroup' }, row);
+    const row = h('div', { class: 'row heading', role: 'row', 'aria-rowindex': 1 }, ...cells);
+    return h('div', { class: 'headings', role: 'rowgroup' }, row);
   }
 
-  private get visibleRows(): number {
-    return Math.max(1, Math.floor(this.scroller.clientHeight / rowHeight));
+  /** Pixels for rows: what the heading leaves. */
+  private get height(): number {
+    return Math.max(0, this.scroller.clientHeight - rowHeight);
   }
 
   /** Position at the upper border of what is in view, with its fraction. */
   private get firstVisible(): number {
-    const { scrollTop, clientHeight } = this.scroller;
+    const { height } = this;
+    const { scrollTop } = this.scroller;
     if (this.total * rowHeight <= tallestPixels) return scrollTop / rowHeight;
-    const share = scrollTop / Math.max(1, tallestPixels - clientHeight);
-    return Math.min(1, share) * (this.total - clientHeight / rowHeight);
+    const share = scrollTop / Math.max(1, tallestPixels - height);
+    return Math.min(1, share) * (this.total - height / rowHeight);
   }
 
   private scrollTo(position: number): void {
-    const { clientHeight } = this.scroller;
+    const { height } = this;
     const isPlain = this.total * rowHeight <= tallestPixels;
-    const share = position / Math.max(1, this.total - clientHeight / rowHeight);
-    this.scroller.scrollTop = isPlain ? position * rowHeight : share * (tallestPixels - clientHeight);
+    const share = position / Math.max(1, this.total - height / rowHeight);
+    this.scroller.scrollTop = isPlain ? position * rowHeight : share * (tallestPixels - height);
   }
 
   private reveal(position: number): void {
     const first = this.firstVisible;
-    const visible = this.scroller.clientHeight / rowHeight;
+    const visible = this.height / rowHeight;
     if (position < first) this.scrollTo(position);
     else if (position + 1 > first + visible) this.scrollTo(position + 1 - visible);
   }
@@ -165,13 +164,13 @@ export class RowGrid {
   private drawNow(): void {
     const first = this.firstVisible;
     const from = Math.max(0, Math.floor(first) - spareRows);
-    const to = Math.min(this.total, Math.ceil(first + this.scroller.clientHeight / rowHeight) + spareRows);
+    const to = Math.min(this.total, Math.ceil(first + this.height / rowHeight) + spareRows);
     const drawn: HTMLElement[] = [];
     for (let position = from; position < to; position++) drawn.push(this.rowElement(position));
     this.layer.replaceChildren(...drawn);
     this.layer.style.transform = `translateY(${this.scroller.scrollTop - (first - from) * rowHeight}px)`;
     const activeRow = this.active >= from && this.active < to ? rowId(this.active) : null;
-    setAttribute(this.element, 'aria-activedescendant', this.total > 0 ? activeRow : null);
+    setAttribute(this.scroller, 'aria-activedescendant', this.total > 0 ? activeRow : null);
   }
 
   private rowElement(position: number): HTMLElement {
@@ -193,7 +192,7 @@ export class RowGrid {
     const share = (tokens ?? 0) / this.maxLength;
     const meter = h('span', { class: share > 1 ? 'meter over' : 'meter', 'aria-hidden': 'true' }, h('span', {}));
     (meter.firstElementChild as HTMLElement).style.width = `${Math.min(1, share) * 100}%`;
-    const learnt = tokens ? percent((labelTokens ?? 0) / tokens) : '';
+    const learnt = !tokens ? '' : labelTokens ? percent(labelTokens / tokens) : '0%';
     const cell = (name: string, ...content: (Node | string)[]) =>
       h('div', { class: `cell ${name}`, role: 'gridcell' }, ...content);
     const names = problems.map(problemName).join(', ');
@@ -203,7 +202,7 @@ export class RowGrid {
     problemCell.title = names;
     return [
       cell('line number', count(row + 1)),
-      cell('tokens number', meter, tokens === null ? '' : count(tokens)),
+      cell('tokens number', ...(tokens ? [meter, count(tokens)] : [])),
       cell('learnt number', learnt),
       problemCell,
       cell('excerpt', excerpt.replace(/\s+/g, ' ')),
@@ -251,8 +250,8 @@ export class RowGrid {
     const target = {
       ArrowDown: this.active + 1,
       ArrowUp: this.active - 1,
-      PageDown: this.active + this.visibleRows,
-      PageUp: this.active - this.visibleRows,
+      PageDown: this.active + Math.max(1, Math.floor(this.height / rowHeight)),
+      PageUp: this.active - Math.max(1, Math.floor(this.height / rowHeight)),
       Home: 0,
       End: this.total - 1,
       Enter: this.active,

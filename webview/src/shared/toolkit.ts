@@ -40,16 +40,16 @@ export interface ButtonOptions {
 export function button(options: ButtonOptions): Button {
   const { label, iconOnly, onClick } = options;
   const element = document.createElement('vscode-button') as Button;
-  element.appearance = iconOnly ? 'icon' : options.secondary ? 'secondary' : 'primary';
+  // As an attribute, before the appearance: an icon button without one names itself "Icon Button".
+  if (iconOnly) element.setAttribute('aria-label', label);
+  element.setAttribute('appearance', iconOnly ? 'icon' : options.secondary ? 'secondary' : 'primary');
   if (options.icon) {
     const glyph = icon(options.icon);
     if (!iconOnly) glyph.slot = 'start';
     element.append(glyph);
   }
-  if (iconOnly) {
-    element.ariaLabel = label;
-    element.title = label;
-  } else element.append(label);
+  if (iconOnly) element.title = label;
+  else element.append(label);
   element.addEventListener('click', () => onClick());
   return element;
 }
@@ -78,9 +78,12 @@ export function textField({
   const input = () => element.shadowRoot!.querySelector('input')!;
   whenAttached(element, () => {
     element.removeAttribute('aria-label');
-    input().setAttribute('aria-label', label);
-    const description = describedBy && document.getElementById(describedBy);
-    if (description) input().setAttribute('aria-description', description.textContent ?? '');
+    // The element hands the removal down a frame later, and would take our name away with its own.
+    requestAnimationFrame(() => {
+      input().setAttribute('aria-label', label);
+      const description = describedBy && document.getElementById(describedBy);
+      if (description) input().setAttribute('aria-description', description.textContent ?? '');
+    });
   });
   return {
     element,
@@ -139,7 +142,7 @@ export interface DropdownControl extends Control<string> {
 
 export function dropdown({ label, onChange }: FieldOptions<string>): DropdownControl {
   const element = document.createElement('vscode-dropdown') as Dropdown;
-  element.ariaLabel = label;
+  element.setAttribute('aria-label', label);
   let choices: readonly DropdownChoice[] = [];
   let value = '';
   const show = () => {

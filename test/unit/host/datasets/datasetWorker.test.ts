@@ -129,6 +129,25 @@ describe('counts are the engine’s', () => {
   });
 });
 
+test.each(['end', 'drop'] as const)(
+  'what max_length cuts or drops is not counted, as in the engine: %s',
+  async truncation => {
+    const path = join(datasets, 'pirate.messages.jsonl');
+    const loaded = await loadDataset({
+      file: path,
+      config: { format: 'auto', columns: {}, max_length: 30, train_on: 'completions', truncation },
+      tokenizer: createTokenizer(readTokenizer(tiny)!),
+      role: 'train',
+      onWarning: () => {},
+    });
+    const { tokens, labelShare } = describeDataset(loaded);
+    loaded.close();
+    await withFile(path, settings({ maxLength: 30, truncation }), async opened => {
+      expect(await opened.ended()).toMatchObject({ tokens, labelShare });
+    });
+  },
+);
+
 describe('problems', () => {
   test('each kind is found and told with its line', async () => {
     const path = write(

@@ -345,8 +345,10 @@ export class AnalysedDataset {
     for (let position = Math.max(0, from); position < end; position++) {
       const row = order ? order[position] : position;
       const [text] = await source.texts(table, row, row + 1);
-      if (options && this.tokenizer && !table.isCounted(row)) this.analyseRow(row, text, true);
-      rows.push({ ...this.summaryOf(row), excerpt: text.slice(0, excerptLength) });
+      const count = options !== null && !table.isCounted(row);
+      const examined = options && (count ? this.analyseRow(row, text, true) : this.examine(text, false));
+      const excerpt = examined?.example ? excerptOf(examined.example) : null;
+      rows.push({ ...this.summaryOf(row), excerpt: (excerpt ?? text).slice(0, excerptLength) });
     }
     return rows;
   }
@@ -362,14 +364,14 @@ export class AnalysedDataset {
   summary(): DatasetSummary {
     const { table, options, exact } = this;
     const { phase, share, error, contentHash, reusedRows } = this;
-    const maxLength = this.settings?.maxLength ?? 0;
+    const { maxLength, truncation } = this.settings ?? { maxLength: 0, truncation: 'end' as const };
     const format = options && { name: options.format.name, title: options.format.title };
     return {
       ...{ phase, share, error, format, contentHash, reusedRows, maxLength },
       rows: table.length,
       exact: exact && (phase === 'ready' || phase === 'comparing'),
       problems: problemCounts(table),
-      ...lengthStatistics(table, maxLength),
+      ...lengthStatistics(table, { maxLength, truncation }),
     };
   }
 }
@@ -392,6 +394,23 @@ function parsed(source: RowSource, text: string): Row | null {
   } catch (error) {
     if (error instanceof InputError) return null;
     throw error;
+  }
+}
+
+/** What tells one row from another at a glance; null: its text as it stands. */
+function excerptOf(example: Example): string | null {
+  switch (example.kind) {
+    case 'chat':
+      return example.messages
+        .filter(({ role }) => role !== 'system')
+        .map(({ content }) => content.slice(0, excerptLength / 2))
+        .join(' → ');
+    case 'completion':
+      return `${example.prompt.slice(0, excerptLength / 2)} → ${example.completion}`;
+    case 'text':
+      return example.text;
+    case 'tokenized':
+      return null;
   }
 }
 

@@ -1,7 +1,7 @@
 // A row table in numbers: lengths, shares, problems, and which rows of a large file to sample. Called by analysedDataset.ts.
 import { problemCodes } from '../../../core/data/rowAnalysis.js';
 import type { RowTable } from './rowTable.js';
-import type { DatasetSummary, LengthBin } from './workerMessages.js';
+import type { DatasetSummary, LengthBin, ReadingSettings } from './workerMessages.js';
 
 const stretches = 128;
 const stretchRows = 64;
@@ -25,10 +25,13 @@ export function problemCounts(table: RowTable): DatasetSummary['problems'] {
   return Object.fromEntries(problemCodes.flatMap(code => (counts[code] ? [[code, counts[code]]] : [])));
 }
 
-/** Tokens of rows that were not counted are reckoned from their size. */
+/**
+ * `tokens` and `labelShare` are of what a run trains on: rows cut at max_length, those it leaves out not counted. Tokens of rows
+ * that were not counted are reckoned from their size.
+ */
 export function lengthStatistics(
   table: RowTable,
-  maxLength: number,
+  { maxLength, truncation }: Pick<ReadingSettings, 'maxLength' | 'truncation'>,
 ): Pick<DatasetSummary, 'countedRows' | 'tokens' | 'labelShare' | 'longest' | 'median' | 'histogram'> {
   let countedRows = 0;
   let tokens = 0;
@@ -40,11 +43,13 @@ export function lengthStatistics(
     units += table.size(row);
     if (!table.isCounted(row)) continue;
     const length = table.tokens.get(row);
+    const learnt = table.labelTokens.get(row);
     countedRows++;
     countedUnits += table.size(row);
-    tokens += length;
-    labelTokens += table.labelTokens.get(row);
     if (length > longest) longest = length;
+    if (learnt === 0 || (truncation === 'drop' && length > maxLength)) continue;
+    tokens += Math.min(length, maxLength);
+    labelTokens += learnt;
   }
   const all = countedUnits > 0 ? Math.round((tokens * units) / countedUnits) : 0;
   return {
@@ -52,16 +57,19 @@ export function lengthStatistics(
     tokens: countedRows === table.length ? tokens : all,
     labelShare: tokens > 0 ? labelTokens / tokens : 0,
     longest,
-    ...histogram(table, Math.max(longest, maxLength), countedRows),
+    ...histogram(table, Math.max(longest, maxLength)),
   };
 }
 
 /** Bins of one width up to the longest row or max_length, whichever is more. */
-function histogram(table: RowTable, upTo: number, countedRows: number): { histogram: LengthBin[]; median: number } {
+function histogram(table: RowTable, upTo: number): { histogram: LengthBin[]; median: number } {
   const counts = new Uint32Array(upTo + 1);
   for (let row = 0; row < table.length; row++) if (table.isCounted(row)) counts[table.tokens.get(row)]++;
+  // Rows that can't be read as tokens have no length.
+  counts[0] = 0;
+  const measured = counts.reduce((sum, rows) => sum + rows, 0);
   let median = 0;
-  for (let seen = 0; median < upTo && (seen += counts[median]) * 2 < countedRows;) median++;
+  for (let seen = 0; median < upTo && (seen += counts[median]) * 2 < measured;) median++;
   const width = niceWidth((upTo + 1) / bins);
   const found: LengthBin[] = [];
   for (let from = 0; from <= upTo; from += width) {

@@ -81,7 +81,7 @@ export interface RowSummary {
 }
 
 export interface ListedRow extends RowSummary {
-  /** Beginning of the row's text, for the table. */
+  /** Beginning of the row's content, for the table. */
   excerpt: string;
 }
 
