@@ -1,5 +1,5 @@
 // Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
-import { dirname, isAbsolute, join } from 'node:path';
+import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { bytes, count, percent } from '../../core/units.js';
@@ -7,6 +7,7 @@ import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';
+import { withAbsolutePaths } from '../runFiles/absolutePaths.js';
 import { saveRunFile } from './runCommands.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
 
@@ -131,19 +132,6 @@ export async function readRunFile(file: vscode.Uri): Promise<object> {
     );
   }
   return withAbsolutePaths(config, dirname(file.fsPath));
-}
-
-/** Paths of a run file are relative to where it stands; a model may be an id as well, which only the engine can tell. */
-function withAbsolutePaths(config: any, base: string): object {
-  const path = (value: unknown) => (typeof value === 'string' && !isAbsolute(value) ? join(base, value) : value);
-  const at = (holder: any, key: string) => (holder && key in holder ? { ...holder, [key]: path(holder[key]) } : holder);
-  const isPath = typeof config.model === 'string' && /^\.{1,2}[/\\]|\.gguf$/.test(config.model);
-  return {
-    ...config,
-    ...(isPath ? { model: path(config.model) } : {}),
-    ...(config.dataset ? { dataset: ['train', 'validation', 'chat_template'].reduce(at, config.dataset) } : {}),
-    ...(config.method ? { method: at(config.method, 'init_from') } : {}),
-  };
 }
 
 async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<void> {

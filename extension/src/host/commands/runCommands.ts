@@ -130,7 +130,7 @@ export async function saveRunFile(config: object, name: string): Promise<void> {
 
 /** A run that this window started ended badly: there is something to mend. */
 async function tellFailure(run: FolderRun): Promise<void> {
-  const message = run.glance().failed?.message ?? run.startFailure() ?? 'The engine ended without saying why.';
+  const message = run.failure() ?? run.lastWords();
   const edit = 'Change in Run Panel';
   const log = 'Open Log';
   const answer = await vscode.window.showErrorMessage(`${run.name}: ${message}`, edit, log);

@@ -40,6 +40,17 @@ const TINY_TRAINING = { num_train_epochs: 8, per_device_train_batch_size: 8, lea
 /** Rows held out, so that every run shows whether it learns or repeats. */
 const VALIDATION_SHARE = 0.1;
 
+/** Dataset files of the workspace, and the examples that come with the extension. */
+export async function findDatasets(extensionPath: string): Promise<{ own: vscode.Uri[]; bundled: string[] }> {
+  const examples = join(extensionPath, 'media', 'datasets');
+  return {
+    own: await vscode.workspace.findFiles(DATASET_FILES, `{${NO_DATASETS}}`, MOST_DATASETS),
+    bundled: ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv']
+      .map(name => join(examples, name))
+      .filter(existsSync),
+  };
+}
+
 export class RunDrafter {
   constructor(
     private readonly engine: EngineService,
@@ -90,11 +101,7 @@ export class RunDrafter {
 
   async pickDataset(): Promise<string | undefined> {
     type Item = vscode.QuickPickItem & { path?: string };
-    const found = await vscode.workspace.findFiles(DATASET_FILES, `{${NO_DATASETS}}`, MOST_DATASETS);
-    const examples = join(this.extensionPath, 'media', 'datasets');
-    const bundled = ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv']
-      .map(name => join(examples, name))
-      .filter(existsSync);
+    const { own: found, bundled } = await findDatasets(this.extensionPath);
     const items: Item[] = [
       ...found
         .map(uri => ({ label: `$(database) ${vscode.workspace.asRelativePath(uri)}`, path: uri.fsPath }))

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';
 import { EngineFailure, EngineInputError } from '../services.js';
+import { errorMessage } from './errorMessage.js';
 import type { EngineProgram } from './engineProgram.js';
 
 /** Exit code of the engine for bad usage or input. */
@@ -45,12 +46,4 @@ export function callEngine(
       reject(code === INPUT_ERROR ? new EngineInputError(message) : new EngineFailure(message));
     });
   });
-}
-
-/** From `error:` on, what comes before it being progress; the whole where there is none. */
-export function errorMessage(stderr: string): string {
-  const text = stderr.trimEnd();
-  const start = text.search(/^error: /m);
-  if (start < 0) return text.split('\n').slice(-3).join('\n') || 'The engine ended without saying why.';
-  return text.slice(start + 'error: '.length).replace(/\n\s*TUNEWRIGHT_DEBUG=1 .*$/, '');
 }

@@ -7,7 +7,7 @@ import { initialRunState, reduceRun, type RunState } from '../../core/runs/runSt
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { errorMessage } from '../engine/engineProcess.js';
+import { errorMessage } from '../engine/errorMessage.js';
 import type { Run } from '../services.js';
 import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFiles } from './runFiles.js';
 
@@ -67,13 +67,19 @@ export class FolderRun implements Run {
     return this.ends.state;
   }
 
-  /** Why it never began, from the engine's log; null where events tell. */
-  startFailure(): string | null {
-    if (this.alive || this.glance().started) return null;
+  /** Why it failed, by its events or, where it never got so far, by the engine's log; null where it didn't. */
+  failure(): string | null {
+    const { failed } = this.glance();
+    if (failed) return failed.message;
+    return this.phase === 'failed' ? this.lastWords() : null;
+  }
+
+  /** What the engine's log ends with. */
+  lastWords(): string {
     try {
       return errorMessage(readFileSync(this.files.log, 'utf8'));
     } catch {
-      return null;
+      return errorMessage('');
     }
   }
 

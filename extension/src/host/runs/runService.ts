@@ -30,9 +30,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
   private readonly touched = new vscode.EventEmitter<FolderRun>();
   /** Any run of the list told something. */
   readonly onDidChangeRun = this.touched.event;
-  private readonly failedEarly = new vscode.EventEmitter<FolderRun>();
+  private readonly failing = new vscode.EventEmitter<FolderRun>();
   /** A process that this window started ended badly. */
-  readonly onDidFail = this.failedEarly.event;
+  readonly onDidFail = this.failing.event;
 
   private readonly started = new vscode.EventEmitter<void>();
   /** This window started or resumed a run. */
@@ -114,7 +114,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (this.gathering) clearTimeout(this.gathering);
     [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
     this.byFolder.forEach(run => run.dispose());
-    [this.changed, this.touched, this.failedEarly, this.started].forEach(emitter => emitter.dispose());
+    [this.changed, this.touched, this.failing, this.started].forEach(emitter => emitter.dispose());
   }
 
   /** Looks where runs are kept now, and watches there. */
@@ -189,7 +189,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (!run) return;
     run.refresh();
     this.output.info(`${folder} ended with code ${code}`);
-    if (code !== 0 && run.phase === 'failed') this.failedEarly.fire(run);
+    // No code: it was killed, which somebody wanted.
+    if (code !== 0 && code !== null) this.failing.fire(run);
   }
 }
 

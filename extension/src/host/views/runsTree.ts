@@ -176,7 +176,7 @@ function contextOf(run: FolderRun): string {
 
 function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
   const state = run.glance();
-  const { started, completed, failed } = state;
+  const { started, completed } = state;
   const text = new vscode.MarkdownString();
   text.appendText(`${run.name}: ${PHASES[run.phase].label}`);
   const line = (words: string) => {
@@ -189,7 +189,7 @@ function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
   }
   if (completed?.best_loss != null)
     line(`Best validation loss ${completed.best_loss.toFixed(4)} at ${completed.best_step}`);
-  const problem = failed?.message ?? run.startFailure();
+  const problem = run.failure();
   if (problem) line(problem);
   if (isOutdated) line('The dataset has changed since this run read it.');
   line(run.folder);

@@ -1,0 +1,70 @@
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { initialRunState, reduceRun } from '../../../../extension/src/core/runs/runState.js';
+import { livingProcess, readEventChunk, readEventEnds } from '../../../../extension/src/host/runs/runFiles.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-run-files-'));
+const time = '2026-01-01T00:00:00.000Z';
+const paused = (seq: number) => `${JSON.stringify({ seq, time, type: 'paused', step: seq })}\n`;
+const step = (seq: number) =>
+  `${JSON.stringify({
+    ...{ seq, time, type: 'step', step: seq, epoch: 0.5, loss: 1 / seq, grad_norm: 1, learning_rate: 1e-4 },
+    ...{ num_tokens: seq, tokens_per_second: 9, step_ms: 10, rss_bytes: 5e8 },
+  })}\n`;
+
+test('a file is read on by whole lines; a line that is half written waits', () => {
+  const file = join(folder, 'growing.ndjson');
+  writeFileSync(file, paused(0) + paused(1).slice(0, 10));
+  const first = readEventChunk(file, 0)!;
+  expect(first.events.map(event => event.seq)).toEqual([0]);
+  expect(readEventChunk(file, first.next)).toBeNull();
+  appendFileSync(file, paused(1).slice(10));
+  expect(readEventChunk(file, first.next)!.events.map(event => event.seq)).toEqual([1]);
+});
+
+test('what is no event of this version is passed over', () => {
+  const file = join(folder, 'strange.ndjson');
+  writeFileSync(file, `{"type":"danced"}\nnonsense\n${paused(2)}`);
+  expect(readEventChunk(file, 0)!.events.map(event => event.seq)).toEqual([2]);
+});
+
+test('there is nothing to read where there is no file', () => {
+  expect(readEventChunk(join(folder, 'none'), 0)).toBeNull();
+  expect(readEventEnds(join(folder, 'none'))).toEqual([]);
+});
+
+test('the ends of a long file are its first and last whole lines', () => {
+  const file = join(folder, 'long.ndjson');
+  writeFileSync(file, Array.from({ length: 1000 }, (_, seq) => paused(seq)).join(''));
+  const seqs = readEventEnds(file, 1000).map(event => event.seq);
+  expect(seqs[0]).toBe(0);
+  expect(seqs.at(-1)).toBe(999);
+  expect(seqs.length).toBeLessThan(40);
+});
+
+test('100,000 steps are read and reduced in a few seconds at most', () => {
+  const file = join(folder, 'steps.ndjson');
+  writeFileSync(file, Array.from({ length: 100_000 }, (_, i) => step(i + 1)).join(''));
+  const began = performance.now();
+  let state = initialRunState;
+  for (let chunk, offset = 0; (chunk = readEventChunk(file, offset)); offset = chunk.next)
+    state = chunk.events.reduce(reduceRun, state);
+  console.log(`100,000 steps: ${Math.round(performance.now() - began)} ms`);
+  expect(state.steps.length).toBe(100_000);
+  expect(performance.now() - began).toBeLessThan(8_000);
+});
+
+test('a process lives or not; one from before the machine started does not', () => {
+  const file = join(folder, 'process.json');
+  const write = (pid: number, started = new Date().toISOString()) =>
+    writeFileSync(file, JSON.stringify({ pid, started }));
+  expect(livingProcess(file)).toBeNull();
+  write(process.pid);
+  expect(livingProcess(file)).toBe(process.pid);
+  write(process.pid, '2000-01-01T00:00:00.000Z');
+  expect(livingProcess(file)).toBeNull();
+  write(2 ** 22 + 1);
+  expect(livingProcess(file)).toBeNull();
+});
