@@ -94,8 +94,8 @@ describe('captured step', () => {
       expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-4);
     }
     for (const [key, variable] of eager.adapter.variables) {
-      const expected = variable.dataSync();
-      const actual = traced.adapter.variables.get(key)!.dataSync();
+      const expected = variable.dataSync() as Float32Array;
+      const actual = traced.adapter.variables.get(key)!.dataSync() as Float32Array;
       const size = expected.reduce((sum, value) => sum + Math.abs(value), 0);
       const off = expected.reduce((sum, value, i) => sum + Math.abs(value - actual[i]!), 0);
       worst.tensors = Math.max(worst.tensors, size > 0 ? off / size : off);

@@ -114,6 +114,13 @@ const rulesByOp: [string, ShapeRule][] = [
       return [{ shape: x!.shape.toSpliced(at < 0 ? x!.shape.length + at + 1 : at, 0, 1), dtype: x!.dtype }];
     },
   ],
+  [
+    'PadV2',
+    ([x, padding]) => {
+      const around = valuesOf(padding!);
+      return [{ shape: x!.shape.map((size, i) => size + around[2 * i]! + around[2 * i + 1]!), dtype: x!.dtype }];
+    },
+  ],
   ['Tile', ([x, multiples]) => [{ shape: valuesOf(multiples!).map((n, i) => n * x!.shape[i]!), dtype: x!.dtype }]],
   ['Fill', ([dims, value]) => [{ shape: valuesOf(dims!), dtype: value!.dtype }]],
   [

@@ -23,6 +23,8 @@ class ShapeBackend extends tf.KernelBackend {
   private readonly entries = new Map<tf.DataId, Entry>();
   liveBytes = 0;
   peakBytes = 0;
+  /** Floating point operations of the matrix products so far. */
+  flops = 0;
 
   /** A tensor of this shape, with memory of its own or looking at that of `view`. */
   make(shape: readonly number[], dtype: tf.DataType, view?: tf.TensorInfo): tf.TensorInfo {
@@ -109,6 +111,11 @@ const matMul: Inference = ([a, b], { transposeA, transposeB }) => {
   return { shape: [...batch, rows, columns] };
 };
 
+/** 2 m n k over the batch. */
+function productFlops({ shape }: Result, a: tf.TensorInfo, { transposeA }: Attributes): number {
+  return 2 * tf.util.sizeFromShape([...shape]) * a.shape.at(transposeA ? -2 : -1)!;
+}
+
 const without = (shape: readonly number[], axis: number) => shape.filter((_, i) => i !== axis);
 const group = (names: readonly string[], inference: Inference) => names.map(name => [name, inference] as const);
 
@@ -145,6 +152,10 @@ const inferences: ReadonlyMap<string, Inference> = new Map<string, Inference>([
       ),
     }),
   ],
+  [
+    tf.PadV2,
+    ([x], { paddings }) => ({ shape: x!.shape.map((size, i) => size + paddings[i][0] + paddings[i][1]) }),
+  ],
   [tf.Pack, (parts, { axis }) => ({ shape: parts[0]!.shape.toSpliced(axis, 0, parts.length) })],
   [tf.Unpack, ([x], { axis }) => Array.from({ length: x!.shape[axis]! }, () => ({ shape: without(x!.shape, axis) }))],
   [
@@ -174,6 +185,7 @@ function register(): ShapeBackend {
     const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => {
       const given = Object.values(inputs) as tf.TensorInfo[];
       const result = infer(given, attrs ?? {});
+      if (kernelName === tf.BatchMatMul) made.flops += productFlops(result as Result, given[0]!, attrs!);
       const make = ({ shape, dtype, view }: Result) =>
         made.make(shape, dtype ?? given[0]!.dtype, view ? given[0] : undefined);
       return Array.isArray(result) ? result.map(make) : make(result);
@@ -183,10 +195,11 @@ function register(): ShapeBackend {
   return made;
 }
 
-/** Bytes of the tensors there are, as far as they were made inside `countBytes`. */
+/** Bytes of the tensors there are, as far as they were made inside `countBytes`, and what they took to compute. */
 export interface ByteCounter {
   readonly liveBytes: number;
   readonly peakBytes: number;
+  readonly flops: number;
 }
 
 /** Runs `f` on the backend of shapes and goes back to the one that was in use. */

@@ -147,8 +147,9 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf
   });
 }
 
-/** Queries of one block of attention. */
+/** Queries of one block of attention at least, and blocks at most: each is a few dozen nodes of a captured step. */
 const QUERY_BLOCK = 128;
+const MOST_BLOCKS = 4;
 
 /**
  * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, by blocks of queries that only meet the keys before
@@ -165,9 +166,10 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: 
   const [, kvHeads, keys] = k.shape;
   const groups = heads / kvHeads;
   const scale = 1 / Math.sqrt(headDim);
-  const blocks = Array.from({ length: Math.ceil(seq / QUERY_BLOCK) }, (_, i) => {
-    const start = i * QUERY_BLOCK;
-    const size = Math.min(QUERY_BLOCK, seq - start);
+  const blockSize = Math.max(QUERY_BLOCK, Math.ceil(seq / MOST_BLOCKS));
+  const blocks = Array.from({ length: Math.ceil(seq / blockSize) }, (_, i) => {
+    const start = i * blockSize;
+    const size = Math.min(blockSize, seq - start);
     return { start, size, seen: keys - seq + start + size };
   });
   type Block = (typeof blocks)[number];
@@ -190,7 +192,14 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: 
   const ungrouped = (x: tf.Tensor, { size }: Block): tf.Tensor4D => tf.reshape(x, [batch, heads, size, headDim]);
   /** Gradients of the keys that a block sees, with zeros for those that it doesn't. */
   const padded = (x: tf.Tensor4D, { seen }: Block): tf.Tensor4D =>
-    seen === keys ? x : tf.concat([x, tf.zeros([batch, kvHeads, keys - seen, headDim])], 2);
+    seen === keys
+      ? x
+      : tf.pad(x, [
+          [0, 0],
+          [0, 0],
+          [0, keys - seen],
+          [0, 0],
+        ]);
 
   return withGradient([q, k, v], (save, q, k, v) => {
     save([q, k, v, bias]);
