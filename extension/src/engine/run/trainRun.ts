@@ -13,6 +13,7 @@ import { splitRows } from '../data/split.js';
 import { estimateRun } from '../estimate/estimateRun.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { generate } from '../generation/generate.js';
+import { modelAliases } from '../hub/pypiModel.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
@@ -226,7 +227,9 @@ function modelReference({ config, resolvePath }: RunFile): string {
 
 /** What adapter_config.json names as the base: where the model stands, or the id it was asked for by. */
 function baseModelName({ files }: ModelOnDisk): string {
-  return isAbsolute(files.reference) ? files.path : files.reference;
+  if (isAbsolute(files.reference)) return files.path;
+  // Python knows no short names of ours.
+  return modelAliases[files.reference]?.hubId ?? files.reference;
 }
 
 function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
