@@ -20,6 +20,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
   let started: Started | null = null;
   let bar: SingleBar | null = null;
   let stepMs = 0;
+  let compiled = false;
 
   const finish = () => {
     bar?.stop();
@@ -33,8 +34,10 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
 
   const showStep = (event: Step, { total_steps: total }: Started) => {
     // Recent steps count more, so that the time left follows the machine's mood.
-    stepMs = stepMs === 0 ? event.step_ms : 0.9 * stepMs + 0.1 * event.step_ms;
-    const left = ((total - event.step) * stepMs) / 1000;
+    // A step that made a graph first says nothing of the others.
+    if (!compiled) stepMs = stepMs === 0 ? event.step_ms : 0.9 * stepMs + 0.1 * event.step_ms;
+    compiled = false;
+    const left = ((total - event.step) * (stepMs || event.step_ms)) / 1000;
     const figures =
       `loss ${event.loss.toFixed(3)}  ${count(event.tokens_per_second)} tokens/s  ` +
       `${duration(left)} left  ${bytes(event.rss_bytes)}`;
@@ -105,6 +108,8 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         print(`Paused after step ${event.step}`);
         break;
       case 'compiled':
+        compiled = true;
+        break;
       case 'resumed':
       case 'checkpoint_saved':
       case 'failed':
