@@ -22,3 +22,19 @@ export function percent(share: number): string {
   const value = share * 100;
   return `${value >= 10 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(2)}%`;
 }
+
+/** 135M, 1.8M, 42k */
+export function roughCount(value: number): string {
+  if (value < 1e4) return count(value);
+  const [scaled, unit] = value < 1e6 ? [value / 1e3, 'k'] : value < 1e9 ? [value / 1e6, 'M'] : [value / 1e9, 'B'];
+  return `${scaled < 10 ? scaled.toFixed(1) : Math.round(scaled)}${unit}`;
+}
+
+/** Four digits that matter: 1.084, 0.0002000 as 2.00e-4. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size === 0) return '0';
+  if (size < 1e-3 || size >= 1e7) return value.toExponential(2);
+  return size >= 1000 ? count(value) : value.toPrecision(4);
+}

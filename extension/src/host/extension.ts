@@ -13,9 +13,19 @@ import { endWithWindow, registerWindowClose } from './runs/windowClose.js';
 import type { HostServices } from './services.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
+import { registerDashboard } from './webviews/dashboard.js';
+import { registerRunPanel } from './webviews/runPanel.js';
 
-export function activate(context: vscode.ExtensionContext): HostServices & { activationMs: number } {
-  const began = performance.now();
+/** The clock at the first line of the bundle (scripts/build.mjs). */
+declare const loadingBegan: { ms: number; cpu: NodeJS.CpuUsage };
+
+/** What activation took, loading included: by the clock, and of processor time, which other programs don't lengthen. */
+export interface ActivationTime {
+  ms: number;
+  cpuMs: number;
+}
+
+export function activate(context: vscode.ExtensionContext): HostServices & { activation: ActivationTime } {
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
   const runs = new FolderRunService(context, engine, output);
@@ -27,6 +37,8 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     datasets,
     registerRunsTree(runs, datasets.outdated, context.workspaceState),
     registerModelsTree(engine, runs),
+    registerRunPanel(services),
+    registerDashboard(services),
     registerRunStatusBar(runs),
     registerWindowClose(runs),
     registerRunFileCodeLens(),
@@ -34,10 +46,11 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerRunCommands(runs, output),
     registerEngineCommands(engine, output, context),
   );
-  const activationMs = performance.now() - began;
-  output.info(`Activated in ${activationMs.toFixed(1)} ms`);
   closing = () => endWithWindow(runs);
-  return { ...services, activationMs };
+  const { user, system } = process.cpuUsage(loadingBegan.cpu);
+  const activation = { ms: performance.now() - loadingBegan.ms, cpuMs: (user + system) / 1000 };
+  output.info(`Activated in ${activation.ms.toFixed(0)} ms (${activation.cpuMs.toFixed(0)} ms of processor time)`);
+  return { ...services, activation };
 }
 
 let closing = () => {};

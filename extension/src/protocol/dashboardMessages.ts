@@ -7,8 +7,8 @@ import { nothing, notificationType, requestType } from './webviewChannel.js';
 const folder = z.string().describe('Run folder; names the run in every message');
 const column = z.instanceof(Float64Array);
 
-/** `interrupted`: no process trains and the run did not end by itself; it can be continued. */
-export const shownStatusSchema = z.enum([
+/** As core/runs/runStatus.ts tells it. */
+export const runPhaseSchema = z.enum([
   'starting',
   'running',
   'paused',
@@ -17,7 +17,6 @@ export const shownStatusSchema = z.enum([
   'failed',
   'interrupted',
 ]);
-export type ShownStatus = z.infer<typeof shownStatusSchema>;
 
 /** Memory of the run's method and of full fine-tuning on the same model, as `estimate --json` tells. */
 export const savingsSchema = z.object({
@@ -30,7 +29,7 @@ export type Savings = z.infer<typeof savingsSchema>;
 export const runSnapshotSchema = z.object({
   folder,
   name: z.string(),
-  status: shownStatusSchema,
+  status: runPhaseSchema,
   /** Rises when rows that were sent before are taken back; the columns are then fetched anew. */
   generation: z.int(),
   numSteps: z.int(),

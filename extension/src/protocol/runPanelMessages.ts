@@ -101,12 +101,11 @@ export const trustGranted = notificationType('runPanel/trusted', nothing);
 /** Webview to host: the draft as it is now, for commands that act on it and for the next time the panel opens. */
 export const draftChanged = notificationType('runPanel/draft', draftSchema);
 
+export const pickableSchema = z.enum(['model_folder', 'model_file', 'model_id', 'dataset', 'validation', 'adapter']);
+export type Pickable = z.infer<typeof pickableSchema>;
+
 /** Webview to host: let the user choose; null: they changed their mind. */
-export const pick = requestType(
-  'runPanel/pick',
-  z.enum(['model_folder', 'model_file', 'model_id', 'dataset', 'validation', 'adapter']),
-  z.string().nullable(),
-);
+export const pick = requestType('runPanel/pick', pickableSchema, z.string().nullable());
 
 export const inspectModel = requestType('runPanel/inspectModel', z.string(), orProblem(modelFactsSchema));
 
@@ -114,9 +113,3 @@ export const estimateDraft = requestType('runPanel/estimate', draftSchema, orPro
 
 /** Webview to host: start the run; the value is its folder, null where the user changed their mind. */
 export const startDraft = requestType('runPanel/start', draftSchema, orProblem(z.string().nullable()));
-
-/** Webview to host: save as a run file; the answer is its path, null where the user changed their mind. */
-export const saveDraft = requestType('runPanel/save', draftSchema, z.string().nullable());
-
-/** Webview to host: open a run file in the form. */
-export const openRunFile = notificationType('runPanel/openRunFile', nothing);

@@ -32,6 +32,7 @@ async function open(numEvents: number, options: Partial<OpenOptions> = {}): Prom
       page.evaluate(
         ([events, others, estimate]) => {
           window.fake.addRun('/runs/lora', 'pirate-lora', events);
+          if (events.at(-1)!.type === 'completed') window.fake.setAlive('/runs/lora', false);
           for (const [folder, recorded] of Object.entries(others)) {
             window.fake.addRun(folder, `pirate-${folder.split('/').at(-1)}`, recorded);
             window.fake.setAlive(folder, false);
@@ -145,7 +146,10 @@ describe('dashboard', () => {
       last_checkpoint: 'checkpoints/step-60',
     };
     const page = await open(80);
-    await page.evaluate(event => window.fake.feed('/runs/lora', [event as never]), failed);
+    await page.evaluate(event => {
+      window.fake.setAlive('/runs/lora', false);
+      window.fake.feed('/runs/lora', [event as never]);
+    }, failed);
     await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/no finite number/);
     const gone = await browser.open({
       webview: 'dashboard',

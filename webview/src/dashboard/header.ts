@@ -1,13 +1,14 @@
 // The head of the dashboard: which run, how it stands, how far it is, what can be done with it, and its figures.
-import { bytes, count, duration, figure, percent } from '../../../extension/src/core/metrics/units.js';
-import type { RunSnapshot, ShownStatus } from '../../../extension/src/protocol/dashboardMessages.js';
+import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
+import type { RunPhase } from '../../../extension/src/core/runs/runStatus.js';
+import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 import { column, type RunColumns } from './runData.js';
 
 export type Steering = 'pause' | 'resume' | 'save' | 'stop' | 'continue';
 
-const statusIcon: Record<ShownStatus, string> = {
+const statusIcon: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
   running: 'sync codicon-modifier-spin',
   paused: 'debug-pause',
@@ -17,7 +18,7 @@ const statusIcon: Record<ShownStatus, string> = {
   interrupted: 'debug-disconnect',
 };
 
-const statusText: Record<ShownStatus, string> = {
+const statusText: Record<RunPhase, string> = {
   starting: 'Starting',
   running: 'Running',
   paused: 'Paused',
@@ -28,7 +29,7 @@ const statusText: Record<ShownStatus, string> = {
 };
 
 /** What can be done in which state. */
-const possible: Record<Steering, readonly ShownStatus[]> = {
+const possible: Record<Steering, readonly RunPhase[]> = {
   pause: ['running'],
   resume: ['paused'],
   save: ['running', 'paused'],
@@ -117,7 +118,7 @@ export class DashboardHeader {
     const active = run.status === 'running' || run.status === 'paused';
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
-      time !== null && `${duration(time)} so far`,
+      time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
       active && run.secondsLeft !== null && `${duration(run.secondsLeft)} left`,
       active && speed !== undefined && `${count(speed)} tokens/s`,
     ];

@@ -1,5 +1,6 @@
 // The dashboard's editor tab: asks the host for the runs on screen, then shows every snapshot. Loaded by the page of
 // webviewHtml.ts.
+import '../shared/zodWithoutEval.js';
 import './dashboard.css';
 import { dashboardChanged, openDashboard } from '../../../extension/src/protocol/dashboardMessages.js';
 import { host, keepState, keptState } from '../shared/host.js';

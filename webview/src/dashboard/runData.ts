@@ -1,11 +1,7 @@
 // The columns of the runs on screen, fetched from the host as they grow. Asks for what is missing only, and for all of it
 // again where the host took rows back.
 import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
-import {
-  ChannelClosedError,
-  RemoteError,
-  type WebviewChannel,
-} from '../../../extension/src/protocol/webviewChannel.js';
+import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 
 type Columns = Readonly<Record<string, Float64Array>>;
 

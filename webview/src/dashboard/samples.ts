@@ -27,7 +27,8 @@ export class SamplesView {
     if (key === this.shownFor) return;
     this.shownFor = key;
     this.samples = samples;
-    const steps = [...new Set(samples.map(({ step }) => step))].slice(1, -1);
+    const last = samples.at(-1)?.step;
+    const steps = [...new Set(samples.map(({ step }) => step))].filter(step => step !== 0 && step !== last);
     this.choice.hidden = steps.length === 0;
     const chosen = this.between.value;
     this.between.choices = steps.map(step => ({ value: String(step), label: String(step) }));

@@ -1,6 +1,6 @@
 // The dashboard: one run in full, further ones laid over its charts. Shows whole snapshots and whole columns; keeps which
 // charts are smoothed, zoomed and how in the webview's own state. Wired up by main.ts.
-import { bytes, count, figure } from '../../../extension/src/core/metrics/units.js';
+import { bytes, count, figure } from '../../../extension/src/core/units.js';
 import {
   exportFile,
   revealRun,
@@ -31,6 +31,7 @@ const RUN_COLORS = ['blue', 'yellow', 'green', 'purple', 'red'].map(name => `--v
 interface ChartKind {
   title: string;
   format: (value: number) => string;
+  formatTick?: (value: number) => string;
   curves: { table: 'steps' | 'evaluations'; key: string; label: string; color: string }[];
 }
 
@@ -46,6 +47,7 @@ const kinds: readonly ChartKind[] = [
   {
     title: 'Token accuracy',
     format: value => `${(100 * value).toFixed(1)}%`,
+    formatTick: value => `${+(100 * value).toPrecision(3)}%`,
     curves: [{ table: 'evaluations', key: 'token_accuracy', label: 'validation', color: '--vscode-charts-yellow' }],
   },
   {
@@ -66,6 +68,7 @@ const kinds: readonly ChartKind[] = [
   {
     title: 'Memory',
     format: bytes,
+    formatTick: value => (value < 1e9 ? bytes(value) : `${(value / 1e9).toFixed(2)} GB`),
     curves: [{ table: 'steps', key: 'rss_bytes', label: 'resident', color: '--vscode-charts-blue' }],
   },
 ];
@@ -82,6 +85,7 @@ export class DashboardView {
   private readonly samples = new SamplesView();
   private readonly overlays = h('ul', { class: 'overlays', 'aria-label': 'Runs shown' });
   private readonly compare = dropdown({ label: 'Compare with', onChange: folder => this.add(folder) });
+  private readonly compareChoice = h('div', { class: 'choice' }, this.compare.element);
   private readonly smoothing = h('input', { type: 'range', min: 0, max: 0.99, step: 0.01, 'aria-label': 'Smoothing' });
   private readonly smoothingText = h('output', { class: 'number' });
   private readonly memory = h('section', { class: 'block', 'aria-label': 'Memory against full fine-tuning' });
@@ -99,10 +103,11 @@ export class DashboardView {
   ) {
     this.data = new RunData(channel, () => this.draw());
     this.charts = kinds.map(
-      ({ title, format }) =>
+      ({ title, format, formatTick }) =>
         new Chart({
           title,
           format,
+          formatTick,
           syncGroup: 'steps',
           onExport: (name, content) => void this.export(name, content),
           onZoom: range => this.zoom(range),
@@ -121,7 +126,7 @@ export class DashboardView {
         'div',
         { class: 'controls' },
         this.overlays,
-        h('div', { class: 'choice' }, this.compare.element),
+        this.compareChoice,
         h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
       ),
       h('div', { class: 'charts' }, ...this.charts.map(({ element }) => element)),
@@ -170,7 +175,12 @@ export class DashboardView {
     if (!main) return;
     this.header.show(main, this.data.of(main.folder));
     setText(this.smoothingText, this.kept.smoothing.toFixed(2));
-    this.charts.forEach((chart, i) => chart.show(this.seriesOf(kinds[i]!), this.kept.smoothing));
+    this.charts.forEach((chart, i) => {
+      const kind = kinds[i]!;
+      chart.show(this.seriesOf(kind), this.kept.smoothing);
+      // Without validation rows there is nothing to wait for.
+      chart.element.hidden = this.isOfEvaluations(kind) && this.snapshot.runs.every(hasNoValidation);
+    });
     this.samples.show(main);
     this.showMemory(main);
     this.showLog(main);
@@ -190,6 +200,10 @@ export class DashboardView {
         };
       }),
     );
+  }
+
+  private isOfEvaluations({ curves }: ChartKind): boolean {
+    return curves.every(({ table }) => table === 'evaluations');
   }
 
   private zoom(range: Range | null): void {
@@ -212,7 +226,7 @@ export class DashboardView {
         return h('li', {}, swatch, run.name, remove);
       }),
     );
-    this.compare.element.hidden = others.length === 0;
+    this.compareChoice.hidden = others.length === 0;
     const choices = [
       { value: '', label: 'Compare with...' },
       ...others.map(({ folder, name }) => ({ value: folder, label: name })),
@@ -265,8 +279,13 @@ export class DashboardView {
     ];
     const saved = savings?.full ? savings.full.total - started.memory_estimate.total : 0;
     this.memory.replaceChildren(
-      h('h2', {}, 'Memory of a step, by estimate'),
-      saved > 0 ? h('p', {}, `${bytes(saved)} less than full fine-tuning`) : '',
+      h('h2', {}, 'What is saved'),
+      h(
+        'p',
+        {},
+        `${count(started.trainable_parameters)} parameters in place of ${count(started.total_parameters)} are trained` +
+          (saved > 0 ? `, which takes ${bytes(saved)} less than full fine-tuning.` : '.'),
+      ),
       memoryBars({ bars, availableBytes: null }),
     );
   }
@@ -290,6 +309,10 @@ export class DashboardView {
     );
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
+}
+
+function hasNoValidation({ started }: RunSnapshot): boolean {
+  return started?.validation_rows === 0;
 }
 
 function runColor(index: number): string {

@@ -1,4 +1,5 @@
 // The sidebar's run panel: asks the host for what it starts with, then shows it. Loaded by the page of webviewHtml.ts.
+import '../shared/zodWithoutEval.js';
 import './runPanel.css';
 import {
   choicesChanged,

@@ -1,5 +1,5 @@
 // The methods as cards of one radio group: arrow keys move, the chosen one's summary stands below.
-import { roughCount } from '../../../extension/src/core/metrics/units.js';
+import { roughCount } from '../../../extension/src/core/units.js';
 import type { EstimateAnswer } from '../../../extension/src/protocol/runPanelMessages.js';
 import { h, setText } from '../shared/dom.js';
 import type { MethodChoice } from './draft.js';

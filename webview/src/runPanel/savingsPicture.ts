@@ -1,7 +1,7 @@
 // What LoRA saves, drawn: one matrix W and its A and B to scale, with their counts, moving with the rank; below it the
 // trained parameters of the whole model against all of them.
 import { loraParameters, type MatrixShape } from '../../../extension/src/core/metrics/loraParameters.js';
-import { count, percent } from '../../../extension/src/core/metrics/units.js';
+import { count, percent } from '../../../extension/src/core/units.js';
 import { h, icon, setText, svg } from '../shared/dom.js';
 import { dropdown } from '../shared/toolkit.js';
 

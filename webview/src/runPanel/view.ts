@@ -1,7 +1,7 @@
 // The run panel: model, data, method, what it saves and takes, training, Start. Holds the draft, tells the host of every
 // change, and shows what the host's engine finds. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
-import { duration, roughCount } from '../../../extension/src/core/metrics/units.js';
+import { duration, roughCount } from '../../../extension/src/core/units.js';
 import {
   draftChanged,
   estimateDraft,
@@ -181,7 +181,9 @@ export class RunPanelView {
     this.state.trusted = trusted;
     this.restricted.hidden = trusted;
     this.start.disabled = !trusted;
-    if (trusted && this.element.isConnected) void this.learnModel();
+    if (!trusted || !this.element.isConnected) return;
+    void this.learnModel();
+    this.refresh();
   }
 
   /** Every change ends here. */

@@ -24,6 +24,8 @@ export interface ChartOptions {
   title: string;
   /** A value as people read it. */
   format(value: number): string;
+  /** The same beside a grid line, as short as can be; default: a plain number. */
+  formatTick?(value: number): string;
   /** Charts of one group share the pointer. */
   syncGroup: string;
   logarithmic?: boolean;
@@ -231,8 +233,9 @@ export class Chart {
         { ...axis, size: 26, values: (_u, splits) => splits.map(shortNumber) },
         {
           ...axis,
-          size: 62,
-          values: (_u, splits) => splits.map(value => (value === null ? '' : this.options.format(value))),
+          size: 56,
+          values: (_u, splits) =>
+            splits.map(value => (value === null ? '' : (this.options.formatTick ?? shortNumber)(value))),
         },
       ],
       series: [

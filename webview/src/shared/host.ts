@@ -1,9 +1,5 @@
 // The webview's end of the line to the extension host. The only module that calls acquireVsCodeApi(), which may be done once.
-import * as z from 'zod';
 import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
-
-// zod would compile its checks with eval, which the page's policy forbids and reports.
-z.config({ jitless: true });
 
 const vscode = acquireVsCodeApi();
 

@@ -1,7 +1,7 @@
 // Memory by part as bars, one below the other and to one scale, with a line at what the machine has free. Used by the run
 // panel (before a run) and by the dashboard (beside what it took).
 import type { MemoryParts } from '../../../extension/src/protocol/engineEvent.js';
-import { bytes } from '../../../extension/src/core/metrics/units.js';
+import { bytes } from '../../../extension/src/core/units.js';
 import { h, type Child } from './dom.js';
 
 export const memoryParts = ['weights', 'gradients', 'optimizer', 'activations', 'temporary'] as const;

@@ -90,7 +90,7 @@ export class SchemaForm {
   }
 
   private defaultOf(key: string): unknown {
-    return this.options.schema.properties![key]!.default;
+    return this.options.schema.properties?.[key]?.default;
   }
 
   private take(key: string, value: unknown): void {
@@ -146,7 +146,7 @@ export class SchemaForm {
     const text = textField({
       label: key,
       describedBy: helpId,
-      placeholder: schema.default === null ? 'default' : textOf(schema.default),
+      placeholder: schema.default === null ? 'not set' : textOf(schema.default),
       size: control.numeric ? 'short' : undefined,
       onChange: take,
     });

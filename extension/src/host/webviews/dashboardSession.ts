@@ -1,6 +1,7 @@
 // What the dashboard's webview is told, from the runs' states: snapshots, columns, steering. One session for one webview
 // that is alive; the panel around it is dashboardPanel.ts. Knows runs and a channel, no vscode, so that tests can drive it.
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
+import { runPhase } from '../../core/runs/runStatus.js';
 import {
   dashboardChanged,
   exportFile,
@@ -13,7 +14,6 @@ import {
   type RunSnapshot,
   type Savings,
   type Series,
-  type ShownStatus,
 } from '../../protocol/dashboardMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import type { MetricColumns } from '../../core/runs/metricColumns.js';
@@ -120,12 +120,6 @@ export class DashboardSession {
   }
 }
 
-/** The status to show: a run without a process that did not end by itself was interrupted. */
-export function shownStatus({ status }: Pick<RunState, 'status'>, alive: boolean): ShownStatus {
-  const ended = status === 'completed' || status === 'stopped' || status === 'failed';
-  return alive || ended ? status : 'interrupted';
-}
-
 function snapshotOf(run: Run, savings: Savings | null): RunSnapshot {
   const state = run.state();
   const { generation, steps, evaluations, firstTime, lastTime, started, completed, failed } = state;
@@ -133,7 +127,7 @@ function snapshotOf(run: Run, savings: Savings | null): RunSnapshot {
   return {
     folder: run.folder,
     name: run.name,
-    status: shownStatus(state, run.alive),
+    status: runPhase(state, run.alive),
     generation,
     numSteps: steps.length,
     numEvaluations: evaluations.length,

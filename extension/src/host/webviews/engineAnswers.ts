@@ -38,12 +38,10 @@ export function savingsOf(estimate: unknown): Savings {
   return { run: run.memory, full: full && 'memory' in full ? full.memory : null, inference_bytes };
 }
 
-/**
- * The engine's `file: method.r: message` as a problem at the field `method.r`.
- * @param runFile the file that the engine was given; nobody should read its name
- */
-export function problemOf(message: string, runFile: string): Problem {
-  const told = message.replaceAll(`${runFile}: `, '').trim();
+/** The engine's `/tmp/draft.json: method.r: message` as a problem at the field `method.r`. */
+export function problemOf(message: string): Problem {
+  // Which file the draft was written to is nobody's affair.
+  const told = message.replace(/^(?:error: )?(?:\S[^:\n]*\.json: )?/, '').trim();
   const at = /^((?:model|name|dataset|method|training|samples|engine)(?:\.\w+)*): (.+)$/s.exec(told);
   return at ? { field: at[1]!, message: at[2]!.trim() } : { field: null, message: told };
 }

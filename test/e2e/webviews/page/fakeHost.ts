@@ -1,6 +1,7 @@
 // Stands in for VS Code on the plain page of the webview tests: acquireVsCodeApi() and, behind it, the product's own sessions
 // on runs that are fed from recorded events. Bundled for the browser by harness.ts; tests drive it as `window.fake`.
-import * as z from 'zod';
+// The page's policy forbids eval, but not while the debugger evaluates: zod would take that for leave.
+import '../../../../webview/src/shared/zodWithoutEval.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import {
@@ -24,9 +25,6 @@ import {
   type Draft,
 } from '../../../../extension/src/protocol/runPanelMessages.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
-
-// The page's policy forbids eval, but not while the debugger evaluates: zod would take that for leave.
-z.config({ jitless: true });
 
 type Listener = () => unknown;
 const emitter = () => {
@@ -176,7 +174,7 @@ const fake = {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     const wrong = (draft: Draft) =>
       Object.entries(options.problems).find(([part]) => JSON.stringify(draft).includes(part))?.[1];
-    const refused = (message: string) => ({ ok: false as const, problem: problemOf(message, '/tmp/draft.json') });
+    const refused = (message: string) => ({ ok: false as const, problem: problemOf(message) });
     channel.onRequest(openPanel, () => ({
       schema: options.schema,
       trusted: options.trusted,

@@ -1,0 +1,95 @@
+// The dashboard's editor tabs: opens one for a run or for several to compare, and brings it back after a reload of the window.
+// What is shown is dashboardSession.ts's affair; a hidden tab keeps nothing, its page asks anew when it is shown.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as vscode from 'vscode';
+import type { Savings } from '../../protocol/dashboardMessages.js';
+import type { HostServices, Run } from '../services.js';
+import { DashboardSession } from './dashboardSession.js';
+import { savingsOf } from './engineAnswers.js';
+import { webviewChannelOf } from './webviewChannelOf.js';
+
+const viewType = 'tunewright.dashboard';
+
+export function registerDashboard(services: HostServices): vscode.Disposable {
+  const dashboards = new Dashboards(services);
+  return vscode.Disposable.from(
+    dashboards,
+    // Arguments: a run folder or several; the first is told about in full, the others are laid over its charts.
+    vscode.commands.registerCommand('tunewright.dashboard.open', (folders: string | readonly string[]) =>
+      dashboards.open(typeof folders === 'string' ? [folders] : folders),
+    ),
+    vscode.window.registerWebviewPanelSerializer(viewType, {
+      deserializeWebviewPanel: async (panel, kept: { folders?: readonly string[] } | undefined) =>
+        dashboards.adopt(panel, kept?.folders ?? []),
+    }),
+  );
+}
+
+class Dashboards implements vscode.Disposable {
+  private readonly shown = new Map<vscode.WebviewPanel, readonly string[]>();
+
+  constructor(private readonly services: HostServices) {}
+
+  open(folders: readonly string[]): void {
+    const same = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n'));
+    if (same) return same[0].reveal();
+    const panel = vscode.window.createWebviewPanel(viewType, 'Run', vscode.ViewColumn.Active, {});
+    this.adopt(panel, folders);
+  }
+
+  adopt(panel: vscode.WebviewPanel, folders: readonly string[]): void {
+    const { runs, output } = this.services;
+    const show = (now: readonly string[]) => {
+      this.shown.set(panel, now);
+      panel.title = this.titleOf(now);
+    };
+    show(folders);
+    const session = new DashboardSession({
+      channel: webviewChannelOf(panel.webview, { name: 'dashboard', title: 'Dashboard' }, this.services),
+      runs,
+      folders,
+      onFoldersChanged: show,
+      savings: run => this.savings(run),
+      exportFile,
+      reveal: folder => void vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder)),
+    });
+    const titles = runs.onDidChange(() => show(this.shown.get(panel)!));
+    panel.onDidDispose(() => {
+      this.shown.delete(panel);
+      titles.dispose();
+      session.dispose();
+    });
+    output.debug(`Dashboard on ${folders.join(', ')}`);
+  }
+
+  dispose(): void {
+    for (const panel of this.shown.keys()) panel.dispose();
+  }
+
+  private titleOf(folders: readonly string[]): string {
+    const name = this.services.runs.get(folders[0] ?? '')?.name ?? 'Run';
+    return folders.length > 1 ? `${name} and ${folders.length - 1} more` : name;
+  }
+
+  /** null where the engine can't tell: in Restricted Mode, or where the model is gone. */
+  private async savings(run: Run): Promise<Savings | null> {
+    try {
+      return savingsOf(await this.services.engine.json(['estimate', join(run.folder, 'run.json')]));
+    } catch (error) {
+      this.services.output.debug(`No estimate for ${run.name}: ${(error as Error).message}`);
+      return null;
+    }
+  }
+}
+
+async function exportFile(name: string, content: string | Uint8Array): Promise<string | null> {
+  const home = vscode.workspace.workspaceFolders?.[0]?.uri;
+  const target = await vscode.window.showSaveDialog({
+    defaultUri: home && vscode.Uri.joinPath(home, name),
+    filters: name.endsWith('.png') ? { Picture: ['png'] } : { CSV: ['csv'] },
+  });
+  if (!target) return null;
+  await writeFile(target.fsPath, content);
+  return target.fsPath;
+}

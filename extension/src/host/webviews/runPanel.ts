@@ -1,0 +1,285 @@
+// The sidebar's run panel: what the form can choose from, what the engine says of the draft, and its start. The draft outlives
+// the view: it is kept with the workspace, and commands act on it whether the view is open or not.
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import * as vscode from 'vscode';
+import {
+  choicesChanged,
+  draftChanged,
+  draftShown,
+  estimateDraft,
+  inspectModel,
+  openPanel,
+  pick,
+  startDraft,
+  trustGranted,
+  type Choices,
+  type Draft,
+  type EstimateAnswer,
+  type ModelFacts,
+  type OrProblem,
+  type Pickable,
+} from '../../protocol/runPanelMessages.js';
+import type { WebviewChannel } from '../../protocol/webviewChannel.js';
+import { readRunFile } from '../commands/fineTuneCommands.js';
+import { registerGuarded } from '../commands/guarded.js';
+import { saveRunFile } from '../commands/runCommands.js';
+import { askModelId, findDatasets } from '../commands/runDraft.js';
+import { EngineInputError, type HostServices } from '../services.js';
+import { embeddedModel, localModels, type ModelElement } from '../views/modelsTree.js';
+import { estimateOf, modelFactsOf, problemOf } from './engineAnswers.js';
+import { webviewChannelOf } from './webviewChannelOf.js';
+
+const viewId = 'tunewright.runPanel';
+const DRAFT = 'runPanel.draft';
+/** Small changes of the workspace's files come in crowds. */
+const CHOICES_DELAY_MS = 500;
+
+export function registerRunPanel(services: HostServices): vscode.Disposable {
+  const panel = new RunPanel(services);
+  const { output } = services;
+  return vscode.Disposable.from(
+    panel,
+    vscode.window.registerWebviewViewProvider(viewId, panel),
+    registerGuarded(output, 'tunewright.runPanel.openFile', () => panel.openFile()),
+    registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
+    registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
+    registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
+    registerGuarded(output, 'tunewright.fineTuneInPanel', given => panel.begin(given as Given)),
+  );
+}
+
+/** What was chosen before the form opens. */
+interface Given {
+  model?: string;
+  dataset?: string;
+  method?: string;
+}
+
+class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
+  private channel: WebviewChannel | null = null;
+  private draft: Draft;
+  private runFile: string | null = null;
+  private models: readonly ModelElement[] = [embeddedModel];
+  private estimating: vscode.CancellationTokenSource | null = null;
+  private choicesTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly subscriptions: vscode.Disposable[];
+
+  constructor(private readonly services: HostServices) {
+    this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
+    const files = vscode.workspace.createFileSystemWatcher('**/*.{jsonl,csv,parquet,json}', false, true, false);
+    const changed = () => this.sendChoicesSoon();
+    this.subscriptions = [
+      files,
+      files.onDidCreate(changed),
+      files.onDidDelete(changed),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => {
+        this.channel?.notify(trustGranted, undefined);
+        changed();
+      }),
+    ];
+  }
+
+  resolveWebviewView(view: vscode.WebviewView): void {
+    const channel = webviewChannelOf(view.webview, { name: 'runPanel', title: 'Run panel' }, this.services);
+    this.channel = channel;
+    channel.onRequest(openPanel, async () => {
+      this.sendChoicesSoon();
+      return {
+        schema: await this.schema(),
+        trusted: vscode.workspace.isTrusted,
+        choices: await this.choices(),
+        shown: { draft: this.draft, runFile: this.runFile },
+      };
+    });
+    channel.onNotification(draftChanged, draft => this.keep(draft));
+    channel.onRequest(pick, what => pickPath(what));
+    channel.onRequest(inspectModel, model => this.inspect(model));
+    channel.onRequest(estimateDraft, draft => this.estimate(draft));
+    channel.onRequest(startDraft, draft => this.start(draft));
+    view.onDidChangeVisibility(() => view.visible && this.sendChoicesSoon());
+    view.onDidDispose(() => {
+      channel.dispose();
+      this.channel = null;
+    });
+  }
+
+  /** Shows a draft in the form, and the form. */
+  async show(draft: Draft, runFile: string | null): Promise<void> {
+    this.keep(draft);
+    this.runFile = runFile;
+    this.channel?.notify(draftShown, { draft, runFile });
+    await vscode.commands.executeCommand(`${viewId}.focus`);
+  }
+
+  begin({ model, dataset, method }: Given = {}): Promise<void> {
+    const { model: _, dataset: __, method: ___, ...others } = this.draft;
+    const train = { ...(this.draft['dataset'] as object), ...(dataset ? { train: dataset } : {}) };
+    const chosen = method ? { peft_type: method } : this.draft['method'];
+    return this.show(
+      {
+        ...others,
+        ...((model ?? this.draft['model']) ? { model: model ?? this.draft['model'] } : {}),
+        ...(Object.keys(train).length > 0 ? { dataset: train } : {}),
+        ...(chosen ? { method: chosen } : {}),
+      },
+      null,
+    );
+  }
+
+  async openFile(uri?: unknown): Promise<void> {
+    const picked =
+      uri instanceof vscode.Uri
+        ? uri
+        : (
+            await vscode.window.showOpenDialog({
+              title: 'Open Run File',
+              filters: { 'Run files': ['json'] },
+              openLabel: 'Open in Run Panel',
+            })
+          )?.[0];
+    if (picked) await this.show((await readRunFile(picked)) as Draft, picked.fsPath);
+  }
+
+  async save(): Promise<void> {
+    const { name } = this.draft;
+    await saveRunFile(this.draft, typeof name === 'string' ? name : 'run');
+  }
+
+  dispose(): void {
+    clearTimeout(this.choicesTimer);
+    this.estimating?.dispose();
+    this.channel?.dispose();
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private keep(draft: Draft): void {
+    this.draft = draft;
+    void this.services.context.workspaceState.update(DRAFT, draft);
+  }
+
+  /** Generated from the engine's own schemas when the extension is built. */
+  private async schema(): Promise<Record<string, unknown>> {
+    const file = join(this.services.context.extensionPath, 'media', 'schemas', 'run.schema.json');
+    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  }
+
+  private sendChoicesSoon(): void {
+    if (!this.channel) return;
+    clearTimeout(this.choicesTimer);
+    this.choicesTimer = setTimeout(() => void this.sendChoices(), CHOICES_DELAY_MS);
+  }
+
+  private async sendChoices(): Promise<void> {
+    const { engine, output } = this.services;
+    if (vscode.workspace.isTrusted)
+      try {
+        this.models = [embeddedModel, ...(await localModels(engine)).filter(({ reason }) => reason === null)];
+      } catch (error) {
+        output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
+      }
+    this.channel?.notify(choicesChanged, await this.choices());
+  }
+
+  private async choices(): Promise<Choices> {
+    const { own, bundled } = await findDatasets(this.services.context.extensionPath);
+    const datasets = own.map(uri => ({
+      path: uri.fsPath,
+      label: basename(uri.fsPath),
+      group: dirname(vscode.workspace.asRelativePath(uri)).replace(/^\.$/, 'workspace'),
+    }));
+    return {
+      models: this.models.map(({ id, description }) => ({ id, group: '', detail: description })),
+      datasets: [
+        ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
+        ...bundled.map(path => ({ path, label: basename(path), group: 'example' })),
+      ],
+    };
+  }
+
+  /** The engine would download what it doesn't find; that is for the user to ask for. */
+  private isHere(model: string): boolean {
+    return isAbsolute(model) ? existsSync(model) : this.models.some(({ id }) => id === model);
+  }
+
+  private async inspect(model: string): Promise<OrProblem<ModelFacts>> {
+    if (!this.isHere(model)) return notHere(model);
+    return orProblem(async () => modelFactsOf(await this.services.engine.json(['inspect', model])));
+  }
+
+  /** The last draft asked about wins: an estimate that still runs is ended. */
+  private async estimate(draft: Draft): Promise<OrProblem<EstimateAnswer>> {
+    const model = String(draft['model'] ?? '');
+    if (!this.isHere(model)) return notHere(model);
+    this.estimating?.cancel();
+    const own = new vscode.CancellationTokenSource();
+    this.estimating = own;
+    // Memory doesn't depend on the rows, so that a draft without any can be estimated too.
+    const dataset = { train: 'rows.jsonl', ...(draft['dataset'] as object | undefined) };
+    try {
+      return await orProblem(async () => {
+        const { context, engine } = this.services;
+        const folder = (context.storageUri ?? context.globalStorageUri).fsPath;
+        const file = join(folder, 'draft.json');
+        await mkdir(folder, { recursive: true });
+        await writeFile(file, JSON.stringify({ ...draft, dataset }));
+        return estimateOf(await engine.json(['estimate', file], { token: own.token }));
+      });
+    } finally {
+      own.dispose();
+    }
+  }
+
+  private async start(draft: Draft): Promise<OrProblem<string | null>> {
+    try {
+      return await orProblem(async () => {
+        const run = await this.services.runs.start(draft);
+        await vscode.commands.executeCommand('tunewright.dashboard.open', run.folder);
+        return run.folder;
+      });
+    } catch (error) {
+      if (error instanceof vscode.CancellationError) return { ok: true, value: null };
+      throw error;
+    }
+  }
+}
+
+function notHere(model: string): { ok: false; problem: { field: string; message: string } } {
+  const message = isAbsolute(model)
+    ? 'There is no such file or folder.'
+    : 'Not on this machine yet. Pull it in the Models and Adapters view to see what it takes; starting the run pulls it too.';
+  return { ok: false, problem: { field: 'model', message } };
+}
+
+/** What is wrong with the draft is an answer; everything else is an error. */
+async function orProblem<T>(ask: () => Promise<T>): Promise<OrProblem<T>> {
+  try {
+    return { ok: true, value: await ask() };
+  } catch (error) {
+    if (error instanceof EngineInputError) return { ok: false, problem: problemOf(error.message) };
+    throw error;
+  }
+}
+
+async function pickPath(what: Pickable): Promise<string | null> {
+  if (what === 'model_id') return (await askModelId())?.trim() || null;
+  const folders = what === 'model_folder' || what === 'adapter';
+  const titles: Record<Exclude<Pickable, 'model_id'>, string> = {
+    model_folder: 'Model Folder',
+    model_file: 'GGUF File',
+    dataset: 'Training Data',
+    validation: 'Validation Data',
+    adapter: 'Adapter Folder',
+  };
+  const filters: Record<string, string[]> =
+    what === 'model_file' ? { GGUF: ['gguf'] } : { Datasets: ['jsonl', 'json', 'csv', 'parquet'] };
+  const picked = await vscode.window.showOpenDialog({
+    title: titles[what],
+    canSelectFolders: folders,
+    canSelectFiles: !folders,
+    openLabel: 'Choose',
+    ...(folders ? {} : { filters }),
+  });
+  return picked?.[0]?.fsPath ?? null;
+}

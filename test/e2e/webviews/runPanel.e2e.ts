@@ -1,0 +1,206 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
+import { expectAccessible } from './accessibility.js';
+import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
+import { recordedAnswer } from './recordings.js';
+
+const models = {
+  'embedded:tiny': { inspection: recordedAnswer('inspect-tiny'), estimate: recordedAnswer('estimate-tiny') },
+  'smollm2-135m-instruct': {
+    inspection: recordedAnswer('inspect-smollm2'),
+    estimate: recordedAnswer('estimate-smollm2'),
+  },
+};
+const choices = {
+  models: [
+    { id: 'embedded:tiny', group: 'embedded', detail: '' },
+    { id: 'smollm2-135m-instruct', group: 'pulled', detail: '98 MB' },
+  ],
+  datasets: [
+    { path: '/ws/data/pirate.messages.jsonl', label: 'pirate.messages.jsonl', group: 'data' },
+    { path: '/ws/data/support.alpaca.json', label: 'support.alpaca.json', group: 'data' },
+  ],
+};
+const ready: Draft = {
+  model: 'embedded:tiny',
+  dataset: { train: '/ws/data/pirate.messages.jsonl', max_length: 128 },
+  method: { peft_type: 'LORA', r: 8, target_modules: 'all-linear' },
+};
+
+let browser: WebviewBrowser;
+beforeAll(async () => {
+  browser = await WebviewBrowser.start();
+});
+afterAll(() => browser?.stop());
+
+interface PanelOptions extends Partial<OpenOptions> {
+  draft?: Draft;
+  trusted?: boolean;
+  problems?: Record<string, string>;
+}
+
+async function open({ draft = ready, trusted = true, problems = {}, ...options }: PanelOptions = {}): Promise<Page> {
+  return browser.open({
+    webview: 'runPanel',
+    theme: 'dark',
+    width: 260,
+    ...options,
+    prepare: page =>
+      page.evaluate(given => window.fake.servePanel(given), {
+        schema: runFileJsonSchema() as Record<string, unknown>,
+        choices,
+        draft,
+        trusted,
+        models,
+        problems,
+        picks: { model_folder: '/models/mine', dataset: '/elsewhere/rows.csv' },
+      }),
+  });
+}
+
+/** The last thing of this kind that the panel told the host. */
+const last = (page: Page, kind: 'draft' | 'started' | 'estimated') =>
+  page.evaluate(
+    kind =>
+      window.fake.log
+        .map(entry => (entry as Record<string, any>)[kind])
+        .filter(Boolean)
+        .at(-1),
+    kind,
+  );
+const field = (page: Page, key: string) => page.locator(`.field[data-key="${key}"]`);
+const input = (page: Page, key: string) => field(page, key).locator('input');
+const estimated = (page: Page) => expect.poll(() => page.locator('.memory-row').count()).toBe(3);
+
+describe('run panel', () => {
+  it('shows the draft, what the model is and what the run takes', async () => {
+    const page = await open();
+    await expect.poll(() => page.locator('.panel').textContent()).toMatch(/1\.8M parameters · llama · 512 tokens/);
+    await estimated(page);
+    expect(await input(page, 'r').inputValue()).toBe('8');
+    expect(await input(page, 'target_modules').inputValue()).toBe('all-linear');
+    expect(await page.locator('.share').textContent()).toMatch(/115,840 of 1,866,080 parameters trained \(6\.21%\)/);
+    expect(await page.locator('.memory').first().textContent()).toMatch(/Full fine-tuning/);
+    expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
+  });
+
+  it('moves the picture with the rank: 512 x 64 at r = 8 is 86% fewer', async () => {
+    const page = await open();
+    await estimated(page);
+    await page.getByRole('combobox', { name: 'Matrix' }).click();
+    await page.getByRole('option', { name: /worked example/ }).click();
+    await expect.poll(() => page.locator('.verdict').textContent()).toMatch(/32,768 become 4,608: 86% fewer/);
+    const width = () => page.locator('rect.matrix-b').evaluate(rect => Number(rect.getAttribute('width')));
+    const before = await width();
+    await page.getByRole('slider', { name: 'Rank r' }).focus();
+    for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
+    await expect.poll(() => input(page, 'r').inputValue()).toBe('32');
+    expect(await page.locator('.verdict').textContent()).toMatch(/18,432: 44% fewer/);
+    expect(await width()).toBeGreaterThan(before);
+    // At once, from the shapes alone: four times the rank, four times the parameters.
+    expect(await page.locator('.share').textContent()).toMatch(/^463,360 of/);
+    expect(await last(page, 'draft')).toMatchObject({ method: { peft_type: 'LORA', r: 32 } });
+  });
+
+  it('leaves out what stands at its default', async () => {
+    const page = await open();
+    await input(page, 'r').fill('4');
+    await input(page, 'r').fill('8');
+    await expect
+      .poll(() => last(page, 'draft'))
+      .toEqual({ ...ready, method: { peft_type: 'LORA', target_modules: 'all-linear' } });
+  });
+
+  it('says at the field what is wrong, and does not start', async () => {
+    const page = await open();
+    await input(page, 'r').fill('0');
+    await expect
+      .poll(() => field(page, 'r').getByRole('alert').textContent())
+      .toBe('Must be a whole number from 1 to 65536.');
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => page.locator('.footer').textContent()).toMatch(/Mend the marked fields first/);
+    expect(await last(page, 'started')).toBeUndefined();
+    await page.screenshot({ path: screenshotPath('panel-problem-dark') });
+    await input(page, 'r').fill('8');
+    await expect.poll(() => field(page, 'r').getByRole('alert').isVisible()).toBe(false);
+  });
+
+  it('shows what the engine finds at its field, also a folded one', async () => {
+    const page = await open({
+      problems: { '"rank_pattern"': '/tmp/draft.json: method.rank_pattern: "up" matches no module' },
+    });
+    await page.getByText('More LoRA options').click();
+    await input(page, 'rank_pattern').fill('up=4');
+    await expect
+      .poll(() => field(page, 'rank_pattern').getByRole('alert').textContent())
+      .toBe('"up" matches no module');
+  });
+
+  it('chooses a method by keyboard and remembers the options of the others', async () => {
+    const page = await open();
+    await page.getByRole('radio', { name: /LoRA/ }).focus();
+    await page.keyboard.press('ArrowRight');
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ method: { peft_type: 'PROMPT_TUNING' } });
+    await expect.poll(() => input(page, 'num_virtual_tokens').inputValue()).toBe('20');
+    expect(await page.locator('.lora-picture').isVisible()).toBe(false);
+    await page.keyboard.press('ArrowLeft');
+    await expect.poll(() => input(page, 'target_modules').inputValue()).toBe('all-linear');
+  });
+
+  it('starts the run with a name of its own', async () => {
+    const page = await open();
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toEqual({ name: 'pirate-lora', ...ready });
+  });
+
+  it('says what is missing first', async () => {
+    const page = await open({ draft: {} });
+    expect(await page.locator('.panel').textContent()).toMatch(/Choose what to fine-tune/);
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => page.locator('.footer').textContent()).toMatch(/Choose a model first/);
+    await page.screenshot({ path: screenshotPath('panel-empty-dark') });
+  });
+
+  it('lets a model and a file be picked elsewhere', async () => {
+    const page = await open({ draft: {}, height: 1400 });
+    await page.getByRole('combobox', { name: 'Model' }).click();
+    await page.getByRole('option', { name: 'Model folder...' }).click();
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ model: '/models/mine' });
+    await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/neither model\.safetensors/);
+    await page.getByRole('combobox', { name: 'Training data' }).click();
+    await page.getByRole('option', { name: 'Choose a file...' }).click();
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ dataset: { train: '/elsewhere/rows.csv' } });
+  });
+
+  it('opens a run file and takes trust that comes later', async () => {
+    const page = await open({ draft: {}, trusted: false });
+    await expect.poll(() => page.locator('.panel').textContent()).toMatch(/Restricted Mode/);
+    expect(await page.getByRole('button', { name: 'Start Fine-Tuning' }).isDisabled()).toBe(true);
+    await page.evaluate(draft => window.fake.showDraft(draft, '/ws/pirate.tune.json'), {
+      ...ready,
+      method: { peft_type: 'SELECTIVE', num_layers: 3 },
+    });
+    await expect.poll(() => input(page, 'num_layers').inputValue()).toBe('3');
+    expect(await last(page, 'estimated')).toBeUndefined();
+    await page.evaluate(() => window.fake.grantTrust());
+    await estimated(page);
+    expect(await page.locator('.run-file').textContent()).toBe('/ws/pirate.tune.json');
+  });
+
+  for (const theme of themes)
+    it(`is accessible and looks right: ${theme}`, async () => {
+      const page = await open({ theme, reducedMotion: true, draft: { ...ready, model: 'smollm2-135m-instruct' } });
+      await estimated(page);
+      await page.screenshot({ path: screenshotPath(`panel-${theme}`), fullPage: true });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(260);
+      for (const summary of await page.locator('summary').all()) await summary.click();
+      await page.waitForTimeout(200);
+      await expectAccessible(page);
+      if (theme !== 'dark' && theme !== 'highContrast') return;
+      await page.screenshot({ path: screenshotPath(`panel-unfolded-${theme}`), fullPage: true });
+      await page.setViewportSize({ width: 700, height: 900 });
+      await page.screenshot({ path: screenshotPath(`panel-wide-${theme}`), fullPage: true });
+    });
+});

@@ -1,0 +1,137 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
+import type { Run } from '../../../../extension/src/host/services.js';
+import {
+  dashboardChanged,
+  fetchSeries,
+  openDashboard,
+  showRuns,
+  steerRun,
+  type DashboardSnapshot,
+} from '../../../../extension/src/protocol/dashboardMessages.js';
+import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+import { WebviewChannel, type ChannelPort } from '../../../../extension/src/protocol/webviewChannel.js';
+
+const events = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map(line => engineEventSchema.parse(JSON.parse(line)));
+
+class RecordedRun {
+  alive = true;
+  config = { dataset: { train: '/data/pirate.jsonl' } };
+  sent: string[] = [];
+  private listeners = new Set<() => void>();
+  private current: RunState = initialRunState;
+
+  constructor(
+    readonly folder: string,
+    readonly name: string,
+  ) {}
+  state = () => this.current;
+  send = ({ type }: { type: string }) => void this.sent.push(type);
+  onDidChange = (listener: () => void) => {
+    this.listeners.add(listener);
+    return { dispose: () => this.listeners.delete(listener) };
+  };
+  take(...taken: EngineEvent[]) {
+    for (const event of taken) this.current = reduceRun(this.current, event);
+    for (const listener of this.listeners) listener();
+  }
+  get listening() {
+    return this.listeners.size;
+  }
+}
+
+function ports(): [ChannelPort, ChannelPort] {
+  const listeners: ((message: unknown) => void)[][] = [[], []];
+  const port = (own: 0 | 1): ChannelPort => ({
+    post: message => queueMicrotask(() => listeners[1 - own]!.forEach(listener => listener(structuredClone(message)))),
+    listen: listener => {
+      listeners[own]!.push(listener);
+      return () => void listeners[own]!.splice(listeners[own]!.indexOf(listener), 1);
+    },
+  });
+  return [port(0), port(1)];
+}
+
+function started(runs: RecordedRun[], folders: string[]) {
+  const [hostPort, viewPort] = ports();
+  const fail = (fault: string) => {
+    throw new Error(fault);
+  };
+  const resumed: string[] = [];
+  const session = new DashboardSession({
+    channel: new WebviewChannel(hostPort, fail),
+    folders,
+    runs: {
+      runs: () => runs as unknown as Run[],
+      get: folder => runs.find(run => run.folder === folder) as unknown as Run,
+      onDidChange: (() => ({ dispose: () => {} })) as never,
+      resume: async run => void resumed.push(run.folder),
+    },
+    onFoldersChanged: () => {},
+    savings: async () => null,
+    exportFile: async () => null,
+    reveal: () => {},
+  });
+  const view = new WebviewChannel(viewPort, fail);
+  const snapshots: DashboardSnapshot[] = [];
+  view.onNotification(dashboardChanged, snapshot => void snapshots.push(snapshot));
+  return { session, view, snapshots, resumed };
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('DashboardSession', () => {
+  it('sends whole snapshots, few of them, the newest always in the end', async () => {
+    const run = new RecordedRun('/a', 'a');
+    const { snapshots } = started([run], ['/a']);
+    run.alive = false;
+    for (const event of events) run.take(event);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(snapshots.length).toBeLessThan(5);
+    expect(snapshots.at(-1)!.runs[0]).toMatchObject({
+      currentStep: 120,
+      numSteps: 120,
+      numEvaluations: 7,
+      status: 'completed',
+    });
+  });
+
+  it('sends columns from a row on, and all of them to who knows another generation', async () => {
+    const run = new RecordedRun('/a', 'a');
+    run.take(...events);
+    const { view } = started([run], ['/a']);
+    const rest = await view.request(fetchSeries, { folder: '/a', generation: 0, fromStep: 118, fromEvaluation: 7 });
+    expect([...rest.steps['step']!]).toEqual([119, 120]);
+    expect(rest.evaluations['step']).toHaveLength(0);
+    const all = await view.request(fetchSeries, { folder: '/a', generation: 5, fromStep: 118, fromEvaluation: 7 });
+    expect(all.generation).toBe(0);
+    expect(all.steps['loss']).toHaveLength(120);
+  });
+
+  it('steers: commands to the process, a continued run through the service', async () => {
+    const run = new RecordedRun('/a', 'a');
+    const { view, resumed } = started([run], ['/a']);
+    await view.request(steerRun, { folder: '/a', command: 'pause' });
+    await view.request(steerRun, { folder: '/a', command: 'continue' });
+    expect(run.sent).toEqual(['pause']);
+    expect(resumed).toEqual(['/a']);
+    await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(/This run is gone/);
+  });
+
+  it('shows other runs on demand, and listens to nobody once it is disposed', async () => {
+    const runs = [new RecordedRun('/a', 'a'), new RecordedRun('/b', 'b')];
+    const { session, view } = started(runs, ['/a']);
+    expect((await view.request(openDashboard, undefined)).others).toEqual([{ folder: '/b', name: 'b' }]);
+    await view.request(showRuns, ['/a', '/b', '/b']);
+    expect((await view.request(openDashboard, undefined)).runs.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(runs.map(run => run.listening)).toEqual([1, 1]);
+    session.dispose();
+    expect(runs.map(run => run.listening)).toEqual([0, 0]);
+  });
+});

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import { modelFactsOf } from '../../../extension/src/host/webviews/engineAnswers.js';
+import { methodsOf, quickLoraCount, suggestedName } from '../../../webview/src/runPanel/draft.js';
+
+const recorded = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
+
+describe('quickLoraCount', () => {
+  const facts = modelFactsOf(recorded('inspect-smollm2'));
+
+  it('counts as the engine does, from the shapes alone', () => {
+    // The recorded estimate is of r = 8 on the default targets.
+    expect(quickLoraCount({}, 8, facts)).toBe(recorded('estimate-smollm2').run.trainable_parameters);
+    expect(quickLoraCount({ target_modules: ['q_proj', 'v_proj'] }, 16, facts)).toBe(921_600);
+  });
+
+  it('counts all-linear as the engine does', () => {
+    const tiny = modelFactsOf(recorded('inspect-tiny'));
+    expect(quickLoraCount({ target_modules: 'all-linear' }, 8, tiny)).toBe(115_840);
+  });
+
+  it('leaves to the engine what shapes don’t tell', () => {
+    expect(quickLoraCount({ rank_pattern: { q_proj: 4 } }, 8, facts)).toBeNull();
+    expect(quickLoraCount({ target_modules: '.*q_proj' }, 8, facts)).toBeNull();
+  });
+});
+
+describe('methodsOf', () => {
+  it('finds every method of the run file’s schema with its options', () => {
+    const methods = methodsOf(runFileJsonSchema() as JsonSchema);
+    expect(methods.map(({ peftType }) => peftType)).toContain('IA3');
+    const lora = methods.find(({ peftType }) => peftType === 'LORA')!;
+    expect(lora.title).toBe('LoRA');
+    expect(Object.keys(lora.schema.properties!)).toEqual(expect.arrayContaining(['r', 'init_from']));
+    expect(lora.schema.properties).not.toHaveProperty('peft_type');
+  });
+});
+
+describe('suggestedName', () => {
+  it('names a run after its rows and its method', () => {
+    expect(suggestedName('C:\\data\\pirate.messages.jsonl', 'PROMPT_TUNING')).toBe('pirate-prompt-tuning');
+    expect(suggestedName('', 'LORA')).toBe('run-lora');
+  });
+});
