@@ -50,10 +50,12 @@ export class ChannelClosedError extends Error {
   }
 }
 
+/** What a message carries; as JSON, which VS Code makes of it on the way, `undefined` is left out altogether. */
+const carried = z.unknown().optional();
 const envelopeSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('notification'), name: z.string(), params: z.unknown() }),
-  z.object({ kind: z.literal('request'), id: z.int(), name: z.string(), params: z.unknown() }),
-  z.object({ kind: z.literal('result'), id: z.int(), result: z.unknown() }),
+  z.object({ kind: z.literal('notification'), name: z.string(), params: carried }),
+  z.object({ kind: z.literal('request'), id: z.int(), name: z.string(), params: carried }),
+  z.object({ kind: z.literal('result'), id: z.int(), result: carried }),
   z.object({ kind: z.literal('error'), id: z.int(), message: z.string() }),
 ]);
 type Envelope = z.infer<typeof envelopeSchema>;
