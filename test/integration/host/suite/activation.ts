@@ -3,10 +3,10 @@ import * as vscode from 'vscode';
 import { activated, figures } from './support.js';
 
 describe('activation', () => {
-  it('takes less than 100 ms of its own', async () => {
-    const { activationMs } = await activated();
-    assert.ok(activationMs < 100, `${activationMs.toFixed(1)} ms`);
-    figures['activationMs'] = Math.round(activationMs * 10) / 10;
+  it('takes less than 100 ms, loading included', async () => {
+    const { loadingMs, activationMs } = (await activated()).activation;
+    Object.assign(figures, { loadingMs: Math.round(loadingMs), activationMs: Math.round(activationMs) });
+    assert.ok(loadingMs + activationMs < 100, `${loadingMs.toFixed(0)} + ${activationMs.toFixed(0)} ms`);
   });
 
   it('registers every command that package.json contributes', async () => {

@@ -1,14 +1,14 @@
 // What the tests inside the extension host share: the extension's services, the workspace, waiting.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { HostServices } from '../../../../extension/src/host/services.js';
+import type { activate } from '../../../../extension/src/host/extension.js';
 
 export function workspacePath(...parts: string[]): string {
   return join(vscode.workspace.workspaceFolders![0]!.uri.fsPath, ...parts);
 }
 
-export async function activated(): Promise<HostServices & { activationMs: number }> {
-  const extension = vscode.extensions.getExtension<HostServices & { activationMs: number }>('tunewright.tunewright')!;
+export async function activated(): Promise<ReturnType<typeof activate>> {
+  const extension = vscode.extensions.getExtension<ReturnType<typeof activate>>('tunewright.tunewright')!;
   return extension.activate();
 }
 
