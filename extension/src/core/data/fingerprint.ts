@@ -33,20 +33,22 @@ export class FingerprintSet {
     const slot = this.slotOf(this.fingerprintOf(row));
     if (this.slots[slot] >= 0) return this.slots[slot];
     this.slots[slot] = row;
-    if (++this.count * 2 > this.slots.length) this.grow();
+    if (++this.count > this.slots.length * 0.75) this.grow();
     return -1;
   }
 
   private slotOf(value: number): number {
-    const mask = this.slots.length - 1;
-    let slot = (value % this.slots.length) & mask;
-    while (this.slots[slot] >= 0 && this.fingerprintOf(this.slots[slot]) !== value) slot = (slot + 1) & mask;
+    const { slots } = this;
+    let slot = value % slots.length;
+    while (slots[slot] >= 0 && this.fingerprintOf(slots[slot]) !== value)
+      slot = slot + 1 === slots.length ? 0 : slot + 1;
     return slot;
   }
 
+  /** By less than twice, and odd: among millions the room that is not used counts. */
   private grow(): void {
     const rows = this.slots;
-    this.slots = new Int32Array(rows.length * 2).fill(-1);
+    this.slots = new Int32Array(Math.floor(rows.length * 0.8) * 2 + 1).fill(-1);
     for (const row of rows) if (row >= 0) this.slots[this.slotOf(this.fingerprintOf(row))] = row;
   }
 }

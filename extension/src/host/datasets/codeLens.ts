@@ -35,19 +35,19 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const counted = missingModel ? `${model} (the tokenizer of ${missingModel} is not on this machine)` : model;
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
   const shown = [
-    lens(`$(database) ${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokens of ${counted}`),
+    lens(`$(database)\u00a0${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokens of ${counted}`),
   ];
-  if (busy) shown.push(lens(`$(loading~spin) ${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
+  if (busy) shown.push(lens(`$(loading~spin)\u00a0${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
   else if (found > 0)
-    shown.push(lens(`$(warning) ${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show them', []));
-  else shown.push(lens('$(check) No problems', '', 'Every row can be trained on', []));
+    shown.push(lens(`$(warning)\u00a0${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show them', []));
+  else shown.push(lens('$(check)\u00a0No problems', '', 'Every row can be trained on', []));
   if (outdatedRuns > 0) {
-    const title = `$(history) ${plural(outdatedRuns, 'run')} trained on older rows`;
+    const title = `$(history)\u00a0${plural(outdatedRuns, 'run')} trained on older rows`;
     shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since; show the runs', []));
   }
-  shown.push(lens('$(play) Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
+  shown.push(lens('$(play)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
-    lens('$(open-preview) Open Preview', 'tunewright.previewDataset', 'Table, search, lengths, rendered rows'),
+    lens('$(open-preview)\u00a0Open Preview', 'tunewright.previewDataset', 'Table, search, lengths, rendered rows'),
   );
   return shown;
 }

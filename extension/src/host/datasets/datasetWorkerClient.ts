@@ -13,6 +13,9 @@ import type {
 /** An unused thread goes after this. */
 const idleMs = 20_000;
 
+/** The thread's memory is the extension host's: rows are short-lived, so that a small nursery costs no time. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+
 export class WorkerStoppedError extends Error {
   override readonly name = 'WorkerStoppedError';
 }
@@ -72,7 +75,7 @@ export class DatasetWorkerClient {
   }
 
   private start(): Worker {
-    const worker = new Worker(this.script);
+    const worker = new Worker(this.script, { resourceLimits });
     worker.unref();
     worker.on('message', (message: FromWorker) => this.receive(message));
     const end = (error: Error) => {

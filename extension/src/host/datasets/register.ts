@@ -9,6 +9,7 @@ import { DocumentDatasets } from './documentDatasets.js';
 import { FileWatch } from './fileWatch.js';
 import { registerHover } from './hover.js';
 import { registerLengthDecorations } from './lengthDecorations.js';
+import { registerLargeFileOffer } from './largeFileOffer.js';
 import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
 import { previewViewType, registerPreviewEditor } from './previewEditor.js';
 import { registerQuickFixes } from './quickFixes.js';
@@ -42,6 +43,7 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
     registerDiagnostics(datasets),
     registerQuickFixes(datasets),
     registerPreviewEditor({ services, worker, settings, files, outdated, onDidChangeReading: readingChanged.event }),
+    registerLargeFileOffer(),
     registerCommands(),
     registerContextKey(datasets),
     { dispose: () => void files.close() },

@@ -324,6 +324,11 @@ describe('a large file', () => {
       expect(sampled.countedRows).toBeLessThan(rows / 4);
       const detail = await opened.dataset.ask('row', { row: 5 });
       expect(Math.abs(sampled.tokens / rows / detail!.tokens! - 1)).toBeLessThan(0.05);
+      opened.summaries = [];
+      await opened.dataset.ask('countAll', {});
+      await opened.until(({ countedRows }) => countedRows > sampled.countedRows + 100);
+      await opened.dataset.ask('stop', {});
+      expect(opened.last.phase).toBe('stopped');
     });
   });
 

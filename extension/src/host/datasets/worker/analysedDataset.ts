@@ -15,6 +15,7 @@ import {
 } from '../../../core/data/rowAnalysis.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
+import { excerptLength, excerptOf, turnsOf } from './exampleText.js';
 import { lengthStatistics, problemCounts, sampledRows } from './rowStatistics.js';
 import { openRowSource, type RowSource } from './rowSource.js';
 import { RowTable } from './rowTable.js';
@@ -38,7 +39,6 @@ const exactUnits = 32 << 20;
 const formatRows = 50;
 const batchRows = 256;
 const batchUnits = 1 << 20;
-const excerptLength = 300;
 
 export class AnalysedDataset {
   private table = new RowTable();
@@ -171,8 +171,7 @@ export class AnalysedDataset {
 
   private async analyse(before: RowTable | null, signal: AbortSignal): Promise<void> {
     const { table } = this;
-    const earlier = before && new FingerprintSet(row => before.text.get(row));
-    for (let row = 0; earlier && row < before.length; row++) if (before.isParsed(row)) earlier.add(row);
+    const earlier = before && fingerprintsOfTexts(before);
     this.duplicates = new FingerprintSet(row => table.example.get(row));
     if (!this.exact) {
       for (const [from, to] of sampledRows(table.length)) {
@@ -243,7 +242,8 @@ export class AnalysedDataset {
     this.phase = 'comparing';
     this.other = await this.fingerprintsOf(compareWith.path, this.opened().settings);
     const { table, other } = this;
-    for (let row = 0; other && row < table.length; row++) {
+    if (!other) return;
+    for (let row = 0; row < table.length; row++) {
       signal.throwIfAborted();
       const value = table.example.get(row);
       if (value !== 0 && other.set.find(value) >= 0) table.addProblem(row, 'in_validation');
@@ -348,7 +348,7 @@ export class AnalysedDataset {
       const count = options !== null && !table.isCounted(row);
       const examined = options && (count ? this.analyseRow(row, text, true) : this.examine(text, false));
       const excerpt = examined?.example ? excerptOf(examined.example) : null;
-      rows.push({ ...this.summaryOf(row), excerpt: (excerpt ?? text).slice(0, excerptLength) });
+      rows.push({ ...this.summaryOf(row), excerpt: excerpt ?? text.slice(0, excerptLength) });
     }
     return rows;
   }
@@ -384,8 +384,8 @@ interface ExaminedRow {
 }
 
 /** Everything that what was found of a row depends on. */
-function readingKey({ compareWith: _, ...reading }: ReadingSettings): string {
-  return JSON.stringify(reading);
+function readingKey(settings: ReadingSettings): string {
+  return JSON.stringify({ ...settings, compareWith: null });
 }
 
 function parsed(source: RowSource, text: string): Row | null {
@@ -397,40 +397,9 @@ function parsed(source: RowSource, text: string): Row | null {
   }
 }
 
-/** What tells one row from another at a glance; null: its text as it stands. */
-function excerptOf(example: Example): string | null {
-  switch (example.kind) {
-    case 'chat':
-      return example.messages
-        .filter(({ role }) => role !== 'system')
-        .map(({ content }) => content.slice(0, excerptLength / 2))
-        .join(' → ');
-    case 'completion':
-      return `${example.prompt.slice(0, excerptLength / 2)} → ${example.completion}`;
-    case 'text':
-      return example.text;
-    case 'tokenized':
-      return null;
-  }
-}
-
-function turnsOf(example: Example, trainOn: ReadingOptions['trainOn']): RowDetail['turns'] {
-  const all = trainOn === 'all';
-  switch (example.kind) {
-    case 'chat':
-      return example.messages.map(({ role, content, tool_calls: calls }, index) => ({
-        role,
-        content: calls ? [content, JSON.stringify(calls, null, 2)].filter(Boolean).join('\n') : content,
-        trained: all || (role === 'assistant' && index >= (example.trainFrom ?? 0)),
-      }));
-    case 'completion':
-      return [
-        { role: 'prompt', content: example.prompt, trained: all },
-        { role: 'completion', content: example.completion, trained: true },
-      ];
-    case 'text':
-      return [{ role: 'text', content: example.text, trained: true }];
-    case 'tokenized':
-      return [];
-  }
+/** Of the rows that were looked at. */
+function fingerprintsOfTexts(table: RowTable): FingerprintSet {
+  const set = new FingerprintSet(row => table.text.get(row));
+  for (let row = 0; row < table.length; row++) if (table.isParsed(row)) set.add(row);
+  return set;
 }

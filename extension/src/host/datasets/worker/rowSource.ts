@@ -127,6 +127,9 @@ class TextSource extends ScannedSource implements RowSource {
 }
 
 class FileSource extends ScannedSource implements RowSource {
+  /** The buffer that the next read may use; whoever reads takes it, and gives it back when the texts are decoded. */
+  private spare: Buffer = Buffer.allocUnsafe(blockBytes);
+
   constructor(
     private readonly file: FileHandle,
     readonly size: number,
@@ -168,17 +171,28 @@ class FileSource extends ScannedSource implements RowSource {
       while (last + 1 < to && table.end(last + 1) - start <= blockBytes) last++;
       const bytes = await this.readBytes(start, table.end(last));
       for (; row <= last; row++) texts.push(decode(bytes.subarray(table.start(row) - start, table.end(row) - start)));
+      this.giveBack(bytes);
     }
     return texts;
   }
 
   private async readText(start: number, end: number): Promise<string> {
-    return decode(await this.readBytes(start, end));
+    const bytes = await this.readBytes(start, end);
+    const text = decode(bytes);
+    this.giveBack(bytes);
+    return text;
+  }
+
+  private giveBack({ buffer }: Buffer): void {
+    if (buffer.byteLength === blockBytes) this.spare = Buffer.from(buffer);
   }
 
   private async readBytes(start: number, end: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafe(Math.min(end - start, maxRowBytes));
-    const { bytesRead } = await this.file.read(bytes, 0, bytes.length, start);
+    const length = Math.min(end - start, maxRowBytes);
+    // Buffers that go with each read would pile up outside the heap before anything collects them.
+    const bytes = this.spare.length >= length ? this.spare : Buffer.allocUnsafe(length);
+    this.spare = Buffer.alloc(0);
+    const { bytesRead } = await this.file.read(bytes, 0, length, start);
     return bytes.subarray(0, bytesRead);
   }
 

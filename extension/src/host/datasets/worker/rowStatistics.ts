@@ -69,7 +69,7 @@ function histogram(table: RowTable, upTo: number): { histogram: LengthBin[]; med
   counts[0] = 0;
   const measured = counts.reduce((sum, rows) => sum + rows, 0);
   let median = 0;
-  for (let seen = 0; median < upTo && (seen += counts[median]) * 2 < measured;) median++;
+  for (let shorter = counts[0]; median < upTo && shorter * 2 < measured; shorter += counts[median]) median++;
   const width = niceWidth((upTo + 1) / bins);
   const found: LengthBin[] = [];
   for (let from = 0; from <= upTo; from += width) {

@@ -1,8 +1,8 @@
-// What the worker remembers of each row: where it stands and what was found, in typed columns of 65,536 rows, so that millions
-// of rows cost some 40 bytes each and growing never copies. Used by analysedDataset.ts only.
+// What the worker remembers of each row: where it stands and what was found, in typed columns of 4,096 rows, so that millions
+// of rows cost some 20 bytes each, growing never copies, and what only a sample of the rows has takes no room for the rest. Used by analysedDataset.ts only.
 import { problemCodes, type ProblemCode } from '../../../core/data/rowAnalysis.js';
 
-const chunkBits = 16;
+const chunkBits = 12;
 const chunkRows = 1 << chunkBits;
 const chunkMask = chunkRows - 1;
 
@@ -17,8 +17,9 @@ class Column<A extends Numbers> {
     return this.chunks[row >>> chunkBits]?.[row & chunkMask] ?? 0;
   }
 
-  /** Chunks that were never written to are not there, and read as 0. */
+  /** Chunks that hold zeros alone are not there. */
   set(row: number, value: number): void {
+    if (value === 0 && !this.chunks[row >>> chunkBits]) return;
     (this.chunks[row >>> chunkBits] ??= this.make(chunkRows))[row & chunkMask] = value;
   }
 }
@@ -26,15 +27,40 @@ class Column<A extends Numbers> {
 const float64 = () => new Column(length => new Float64Array(length));
 const uint32 = () => new Column(length => new Uint32Array(length));
 
+/** Rising places in a text of any size, 4 bytes each: they count from the first of their chunk. */
+class Places {
+  private readonly bases: number[] = [];
+  private readonly chunks: (Uint32Array | Float64Array)[] = [];
+
+  get(row: number): number {
+    const chunk = row >>> chunkBits;
+    return this.bases[chunk] + this.chunks[chunk][row & chunkMask];
+  }
+
+  /** Rows one after the other. */
+  set(row: number, place: number): void {
+    const chunk = row >>> chunkBits;
+    this.bases[chunk] ??= place;
+    this.chunks[chunk] ??= new Uint32Array(chunkRows);
+    const offset = place - this.bases[chunk];
+    // Where the rows of a chunk are more than 4 GB.
+    if (offset > 0xffffffff) this.chunks[chunk] = Float64Array.from(this.chunks[chunk]);
+    this.chunks[chunk][row & chunkMask] = offset;
+  }
+}
+
 /** Beside the problems' bits: the row was parsed, and its tokens were counted. */
 const PARSED = 1 << 14;
 const COUNTED = 1 << 15;
 
 export class RowTable {
   length = 0;
-  private readonly starts = float64();
-  private readonly sizes = uint32();
-  private readonly lines = uint32();
+  private readonly starts = new Places();
+  /** Units between this row and the next beyond one, such as for CR LF: zeros in most files. */
+  private readonly extraGaps = uint32();
+  private lastEnd = 0;
+  /** Lines beyond one a row, up to and with this row: zeros in most files. */
+  private readonly extraLines = uint32();
   /** Fingerprint of the row's text. */
   readonly text = float64();
   /** Fingerprint of the row as an example; 0 where it is none. */
@@ -45,23 +71,24 @@ export class RowTable {
 
   add(start: number, end: number, line: number): void {
     const row = this.length++;
+    if (row > 0) this.extraGaps.set(row - 1, start - this.lastEnd - 1);
     this.starts.set(row, start);
-    this.sizes.set(row, Math.min(end - start, 0xffffffff));
-    this.lines.set(row, line);
+    this.lastEnd = end;
+    this.extraLines.set(row, line - row - 1);
   }
 
   start(row: number): number {
     return this.starts.get(row);
   }
   end(row: number): number {
-    return this.starts.get(row) + this.sizes.get(row);
+    return row + 1 < this.length ? this.starts.get(row + 1) - this.extraGaps.get(row) - 1 : this.lastEnd;
   }
   /** Units of the row's text. */
   size(row: number): number {
-    return this.sizes.get(row);
+    return this.end(row) - this.starts.get(row);
   }
   line(row: number): number {
-    return this.lines.get(row);
+    return row + 1 + this.extraLines.get(row);
   }
 
   isParsed(row: number): boolean {

@@ -1,0 +1,45 @@
+// An example in words for people: an excerpt for the preview's table, turns for its rendered view. Called by analysedDataset.ts.
+import type { Example } from '../../../core/data/example.js';
+import type { RowDetail } from './workerMessages.js';
+
+export const excerptLength = 300;
+
+/** What tells one row from another at a glance; null: its text as it stands. */
+export function excerptOf(example: Example): string | null {
+  switch (example.kind) {
+    case 'chat':
+      return example.messages
+        .filter(({ role }) => role !== 'system')
+        .map(({ content }) => content.slice(0, excerptLength / 2))
+        .join(' → ')
+        .slice(0, excerptLength);
+    case 'completion':
+      return `${example.prompt.slice(0, excerptLength / 2)} → ${example.completion.slice(0, excerptLength / 2)}`;
+    case 'text':
+      return example.text.slice(0, excerptLength);
+    case 'tokenized':
+      return null;
+  }
+}
+
+/** Who says what, and whether it is learnt; empty where the row is no text. */
+export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDetail['turns'] {
+  const all = trainOn === 'all';
+  switch (example.kind) {
+    case 'chat':
+      return example.messages.map(({ role, content, tool_calls: calls }, index) => ({
+        role,
+        content: calls ? [content, JSON.stringify(calls, null, 2)].filter(Boolean).join('\n') : content,
+        trained: all || (role === 'assistant' && index >= (example.trainFrom ?? 0)),
+      }));
+    case 'completion':
+      return [
+        { role: 'prompt', content: example.prompt, trained: all },
+        { role: 'completion', content: example.completion, trained: true },
+      ];
+    case 'text':
+      return [{ role: 'text', content: example.text, trained: true }];
+    case 'tokenized':
+      return [];
+  }
+}
