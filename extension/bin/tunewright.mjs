@@ -9,7 +9,10 @@ const sources = fileURLToPath(new URL('../src', import.meta.url));
 if (existsSync(sources)) {
   const newest = readdirSync(sources, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
-    .reduce((latest, entry) => Math.max(latest, statSync(`${entry.parentPath ?? entry.path}/${entry.name}`).mtimeMs), 0);
+    .reduce(
+      (latest, entry) => Math.max(latest, statSync(`${entry.parentPath ?? entry.path}/${entry.name}`).mtimeMs),
+      0,
+    );
   if (!existsSync(bundle) || statSync(bundle).mtimeMs < newest) {
     const { buildEngine } = await import('../scripts/build.mjs');
     await buildEngine();

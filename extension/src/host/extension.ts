@@ -5,7 +5,7 @@ import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerRunCommands } from './commands/runCommands.js';
 import { registerDatasets } from './datasets/register.js';
-import { CommandLineEngine } from './engine/engineService.js';
+import { CommandLineEngine } from './engineProcess/engineService.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';

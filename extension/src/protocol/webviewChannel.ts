@@ -52,6 +52,7 @@ export class ChannelClosedError extends Error {
 
 /** What a message carries; as JSON, which VS Code makes of it on the way, `undefined` is left out altogether. */
 const carried = z.unknown().optional();
+
 const envelopeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('notification'), name: z.string(), params: carried }),
   z.object({ kind: z.literal('request'), id: z.int(), name: z.string(), params: carried }),

@@ -1,8 +1,8 @@
 // Commands around the engine: install it, say what it is, pull a model, open the walkthrough and the settings.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
-import type { CommandLineEngine } from '../engine/engineService.js';
-import { installWithProgress } from '../engine/installEngine.js';
+import type { CommandLineEngine } from '../engineProcess/engineService.js';
+import { installWithProgress } from '../engineProcess/installEngine.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';

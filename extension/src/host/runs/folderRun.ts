@@ -7,7 +7,7 @@ import { initialRunState, reduceRun, type RunState } from '../../core/runs/runSt
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { errorMessage } from '../engine/errorMessage.js';
+import { errorMessage } from '../engineProcess/errorMessage.js';
 import type { Run } from '../services.js';
 import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFiles } from './runFiles.js';
 

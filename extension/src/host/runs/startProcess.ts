@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import type { EngineProgram } from '../engine/engineProgram.js';
+import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import { EngineFailure } from '../services.js';
 import { runFiles } from './runFiles.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { errorMessage } from '../../../../extension/src/host/engine/errorMessage.js';
+import { errorMessage } from '../../../../extension/src/host/engineProcess/errorMessage.js';
 
 test('the last error with its hint, without what comes before it and the advice for developers', () => {
   const log = [
