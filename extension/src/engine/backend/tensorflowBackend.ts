@@ -22,9 +22,6 @@ export async function loadTensorflowBackend(
     process.env.TF_NUM_INTRAOP_THREADS = String(threads);
     process.env.TF_NUM_INTEROP_THREADS = String(threads);
   }
-  // tfjs-node 4.22 calls it, and Node 23 removed it
-  const util = requirePackage('node:util');
-  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
 
   const binding = loadBinding(installation, quiet);
   const { NodeJSKernelBackend } = requirePackage('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');

@@ -6,6 +6,10 @@ import { dirname, join } from 'node:path';
 /** Resolves this program's npm packages. */
 export const requirePackage = createRequire(import.meta.url);
 
+// Kernels of tfjs-node 4.22 call it, and Node 23 removed it. Here, since whoever loads them comes by: the backend, and what
+// traces a step for an estimate.
+requirePackage('node:util').isNullOrUndefined ??= (value: unknown) => value === null || value === undefined;
+
 const manifest = requirePackage.resolve('@tensorflow/tfjs-node/package.json');
 
 /** Resolves what tfjs-node itself depends on, such as the union package `@tensorflow/tfjs`. */
