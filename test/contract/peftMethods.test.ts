@@ -264,6 +264,8 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
       methodConfig: config,
       batchSize: 1,
       sequenceLength: 8,
+      maxLength: 8,
+      captured: false,
       gradientAccumulationSteps: 1,
     });
     const held = [...adapter.variables.values()].reduce((sum, variable) => sum + variable.size, 0);

@@ -28,6 +28,7 @@ async function refused(runFile: string, parts: Parts): Promise<void> {
       runFile,
       out,
       resume: false,
+      force: false,
       reporter: silentReporter,
       onEvent: () => {},
       signal: new AbortController().signal,
@@ -92,6 +93,11 @@ describe('a run file', () => {
       'virtual tokens that fill the model',
       { method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 256 } },
       ['num_virtual_tokens'],
+    ],
+    [
+      'a batch that no memory holds',
+      { training: { per_device_train_batch_size: 2e5 } },
+      ['of memory', 'per_device_train_batch_size', 'max_length', '--force'],
     ],
     ['a prompt longer than the model reads', { samples: { prompts: ['x '.repeat(600)] } }, ['samples.prompts', '256']],
   ];

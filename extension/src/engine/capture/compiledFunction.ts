@@ -31,7 +31,7 @@ export class CompiledFunction {
     f: (...inputs: tf.Tensor[]) => tf.Tensor[],
   ): Promise<CompiledFunction> {
     const began = performance.now();
-    const traced = await trace(inputs, f);
+    const traced = trace(inputs, f);
     const filled = addInitialization(traced);
     const { binding } = realBackend();
     const folder = mkdtempSync(join(tmpdir(), 'tunewright-graph-'));

@@ -1,6 +1,7 @@
 // A second tfjs-node backend whose binding records instead of computing. tfjs's kernels and its autodiff run on it as they
 // are; every op that they send to TensorFlow becomes a node of a graph, with shapes worked out by shapeRules.ts. Tensors
-// of the real backend that the traced code reads become variables of the graph.
+// of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
+// an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
@@ -33,9 +34,27 @@ interface OpAttribute {
   value: any;
 }
 
-/** The part of tfjs-node's native binding that kernels use, and the attribute numbers that it exports. */
+/** Numbers of tensorflow/c that tfjs-node's addon exports and its kernels read. */
+const CONSTANTS = {
+  TF_ATTR_STRING: 0,
+  TF_ATTR_INT: 1,
+  TF_ATTR_FLOAT: 2,
+  TF_ATTR_BOOL: 3,
+  TF_ATTR_TYPE: 4,
+  TF_ATTR_SHAPE: 5,
+  TF_FLOAT: DataType.float32,
+  TF_INT32: DataType.int32,
+  TF_UINT8: DataType.uint8,
+  TF_STRING: DataType.string,
+  TF_COMPLEX64: 8,
+  TF_INT64: DataType.int64,
+  TF_BOOL: DataType.bool,
+  TF_RESOURCE: 20,
+} as const;
+
+/** The part of tfjs-node's native binding that kernels use. */
 interface Binding {
-  [constant: string]: any;
+  isUsingGpuDevice(): boolean;
   createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
   deleteTensor(id: number): void;
   tensorDataSync(id: number): ArrayLike<number>;
@@ -64,8 +83,14 @@ export interface NodeBackend extends tf.KernelBackend {
   createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tf.Tensor;
 }
 
+function findRealBackend(): NodeBackend | null {
+  return tf.findBackend(REAL) as NodeBackend | null;
+}
+
 export function realBackend(): NodeBackend {
-  return tf.findBackend(REAL) as NodeBackend;
+  const backend = findRealBackend();
+  if (!backend || backend === tf.findBackend(TRACING)) throw new Error('the TensorFlow library is not loaded');
+  return backend;
 }
 
 /** A traced tensor: what is known of it, and the node output that gives it. */
@@ -133,6 +158,11 @@ class Trace {
     return symbol;
   }
 
+  /** What is known of each node output. */
+  get tensors(): Map<string, AbstractTensor> {
+    return new Map([...this.symbols.values()].map(symbol => [symbol.output, symbol]));
+  }
+
   constant(value: ConstantValue): string {
     if (value.content.byteLength > SHARED_CONSTANT_BYTES) return this.graph.constant(value);
     const key = `${value.dtype}|${value.shape}|${Buffer.from(value.content).toString('base64')}`;
@@ -169,22 +199,19 @@ function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
 }
 
 /** Stands in for the native binding while tracing. */
-function recordingBinding(real: Binding, trace: () => Trace): Binding {
+function recordingBinding(trace: () => Trace): Binding & typeof CONSTANTS {
   const attributeOf = ({ type, value }: OpAttribute): Attribute => {
-    if (type === real['TF_ATTR_TYPE']) return { type: value };
-    if (type === real['TF_ATTR_BOOL']) return { bool: value };
-    if (type === real['TF_ATTR_INT']) return Array.isArray(value) ? { ints: value } : { int: value };
-    if (type === real['TF_ATTR_FLOAT']) return { float: value };
-    if (type === real['TF_ATTR_STRING']) return { string: value };
-    if (type === real['TF_ATTR_SHAPE']) return { shape: value };
+    if (type === CONSTANTS.TF_ATTR_TYPE) return { type: value };
+    if (type === CONSTANTS.TF_ATTR_BOOL) return { bool: value };
+    if (type === CONSTANTS.TF_ATTR_INT) return Array.isArray(value) ? { ints: value } : { int: value };
+    if (type === CONSTANTS.TF_ATTR_FLOAT) return { float: value };
+    if (type === CONSTANTS.TF_ATTR_STRING) return { string: value };
+    if (type === CONSTANTS.TF_ATTR_SHAPE) return { shape: value };
     throw new Error(`attribute type ${type} can't be traced`);
   };
-  // The addon's properties are not enumerable.
-  const names = Object.getOwnPropertyNames(real).filter(name => typeof real[name] === 'number');
-  const constants = Object.fromEntries(names.map(name => [name, real[name]]));
   return {
-    ...constants,
-    isUsingGpuDevice: () => real['isUsingGpuDevice'](),
+    ...CONSTANTS,
+    isUsingGpuDevice: () => findRealBackend()?.binding.isUsingGpuDevice() ?? false,
     createTensor(shape, dtype, values) {
       const name = trace().constant({ dtype, shape, content: contentOf(values, dtype) });
       return trace().define(`${name}:0`, { shape, dtype, values });
@@ -222,11 +249,11 @@ const active = (): Trace => {
 };
 
 /** Makes the tracing backend known to tfjs, once. */
-async function register(): Promise<void> {
+function register(): void {
   if (tf.findBackend(TRACING)) return;
   const { NodeJSKernelBackend } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
-  const real = realBackend();
-  const backend: NodeBackend = new NodeJSKernelBackend(recordingBinding(real.binding, active), 'tunewright');
+  requireFromTfjsNode('@tensorflow/tfjs-node/dist/register_all_kernels.js');
+  const backend: NodeBackend = new NodeJSKernelBackend(recordingBinding(active), 'tunewright');
   const own = backend.tensorMap;
   const incRef = backend.incRef.bind(backend);
 
@@ -234,7 +261,7 @@ async function register(): Promise<void> {
   const get = own.get.bind(own);
   own.get = dataId => {
     if (own.has(dataId)) return get(dataId);
-    const { shape, dtype } = real.tensorMap.get(dataId);
+    const { shape, dtype } = realBackend().tensorMap.get(dataId);
     const tensor = { dataId, shape, dtype: dtypeName(dtype) };
     const data: TensorData = { shape, dtype, values: null, id: active().capture(tensor, dtype), refCount: 1 };
     captured.add(dataId);
@@ -242,12 +269,22 @@ async function register(): Promise<void> {
     return data;
   };
   // A clone shares its dataId and is disposed by the backend that it belongs to.
-  backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : real.incRef(dataId));
+  backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : realBackend().incRef(dataId));
 
+  backend.dispose = () => {};
   tf.copyRegisteredKernels(REAL, TRACING);
   tf.registerBackend(TRACING, () => backend);
-  await tf.setBackend(TRACING);
-  await tf.setBackend(REAL);
+}
+
+/** tfjs-node's kernels look for numbers in the backend called `tensorflow`, so there has to be one. */
+function withRealName<T>(backend: NodeBackend, f: () => T): T {
+  if (findRealBackend()) return f();
+  tf.registerBackend(REAL, () => backend);
+  try {
+    return f();
+  } finally {
+    tf.removeBackend(REAL);
+  }
 }
 
 /** Data of the real backend that the trace in hand has captured. */
@@ -276,17 +313,19 @@ export interface TracedFunction {
   inputs: string[];
   /** `name:i` of each result. */
   outputs: string[];
+  /** Shape and type of every node output, by `name:i`. */
+  tensors: ReadonlyMap<string, AbstractTensor>;
 }
 
 /**
  * Runs `f` on symbolic tensors and records what it does; nothing is computed and no memory of the results is taken.
  * @throws UntraceableError on an op without a shape rule
  */
-export async function trace(
-  specs: readonly InputSpec[],
-  f: (...inputs: tf.Tensor[]) => tf.Tensor[],
-): Promise<TracedFunction> {
-  await register();
+export function trace(specs: readonly InputSpec[], f: (...inputs: tf.Tensor[]) => tf.Tensor[]): TracedFunction {
+  register();
+  const previous = tf.getBackend();
+  // With a backend that is made synchronously this is done when it returns.
+  void tf.setBackend(TRACING);
   const backend = tf.findBackend(TRACING) as NodeBackend;
   const recording = new Trace();
   current = recording;
@@ -298,12 +337,10 @@ export async function trace(
       return recording.after(nodeOf(output), f);
     },
   });
-  // From here to the end nothing may await: the backend is switched for the whole process.
-  void tf.setBackend(TRACING);
   try {
     let outputs: string[] = [];
     const inputs: string[] = [];
-    tf.tidy(() => {
+    const record = () => {
       const tensors = specs.map(({ shape, dtype }, i) => {
         const described = { shape: [...shape], dtype: DataType[dtype] };
         const attributes = { dtype: { type: described.dtype }, shape: { shape } };
@@ -312,10 +349,12 @@ export async function trace(
         return backend.createOutputTensor({ ...described, id: recording.define(output, described) });
       });
       outputs = backend.getInputTensorIds(f(...tensors)).map(id => recording.symbol(id).output);
-    });
-    return { graph: recording.graph, captured: recording.captured, inputs, outputs };
+    };
+    withRealName(backend, () => tf.tidy(record));
+    const { graph, captured, tensors } = recording;
+    return { graph, captured, inputs, outputs, tensors };
   } finally {
-    void tf.setBackend(REAL);
+    if (previous) void tf.setBackend(previous);
     setOrderRecorder(null);
     for (const dataId of captured) backend.tensorMap.delete(dataId);
     current = null;

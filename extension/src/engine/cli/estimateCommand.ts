@@ -2,9 +2,11 @@
 // anything is loaded. What it prints is all it adds to estimate/.
 import type { Command } from 'commander';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
 import { availableMemoryBytes } from '../backend/processMemory.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
-import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
+import { estimateRun, inferenceBytes, PROGRAM_BYTES, type Estimate } from '../estimate/estimateRun.js';
+import { findInstallation } from '../install/installation.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles } from '../models/loadModel.js';
@@ -35,7 +37,7 @@ export function registerEstimateCommand(program: Command): void {
       'after',
       `
 Memory is that of one training step at its peak, in float32, beside what Node and TensorFlow take themselves (about
-0.4 GB). It comes from running the step without its numbers: no weight is read, and nothing is trained.`,
+${bytes(PROGRAM_BYTES)}). It comes from running the step without its numbers: no weight is read, and nothing is trained.`,
     )
     .action(run);
 }
@@ -50,13 +52,16 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
 
   const { method, config } = parsed;
   const methodConfig = configOf(parsed, architecture);
+  const maxLength = Math.min(config.dataset.max_length, architecture.maxPositions);
+  const captured = await willCapture(config.engine);
   const shape = {
     batchSize: config.training.per_device_train_batch_size,
-    sequenceLength: Math.min(config.dataset.max_length, architecture.maxPositions),
+    sequenceLength: maxLength,
+    maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
   };
-  const own = estimateRun({ architecture, method, methodConfig, ...shape });
-  const others = compareMethods(architecture, shape).filter(other => other.method !== method);
+  const own = estimateRun({ architecture, method, methodConfig, captured, ...shape });
+  const others = compareMethods(architecture, captured, shape).filter(other => other.method !== method);
   const rank = flags.rank ?? methodConfig.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
   const inference = inferenceBytes(architecture, shape.sequenceLength);
@@ -95,6 +100,11 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
       drawMatrixExample(matrix),
     ].join('\n'),
   );
+}
+
+/** What a run with these settings will do here. */
+async function willCapture({ backend, compile }: EngineConfig): Promise<boolean> {
+  return compile !== false && backend !== 'wasm' && (await findInstallation()) !== null;
 }
 
 /** The method's config: the run file's, or that of the adapter that the run starts from. */

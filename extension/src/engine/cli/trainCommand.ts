@@ -12,6 +12,7 @@ import { runDisplay } from './runDisplay.js';
 interface TrainFlags {
   out?: string;
   resume?: boolean;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -22,6 +23,7 @@ export function registerTrainCommand(program: Command): void {
     .argument('<run.json>', 'run file; `tunewright describe schemas` prints its JSON schema')
     .option('--out <folder>', 'run folder (default: runs/NAME-TIME beside the run file)')
     .option('--resume', 'go on from the last checkpoint of --out, or of the youngest run of that name')
+    .option('--force', 'start even where the estimate is more than the free memory')
     .option('--json', 'print the run’s events, one JSON object a line')
     .addHelpText('after', '\nCtrl-C saves a checkpoint and the adapter; a second one quits at once.')
     .action(train);
@@ -47,6 +49,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       runFile,
       out: resolve(out),
       resume: flags.resume ?? false,
+      force: flags.force ?? false,
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
       onEvent: (event: EngineEvent) => {
         progress.finish();

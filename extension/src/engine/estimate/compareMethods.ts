@@ -4,7 +4,7 @@ import type { Architecture } from '../models/architecture.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { estimateRun, type Estimate } from './estimateRun.js';
-import type { StepShape } from './traceStep.js';
+import type { StepShape } from './stepTrace.js';
 
 export type MethodEstimate = { method: PeftMethod } & (
   | { estimate: Estimate; reason: null }
@@ -12,11 +12,15 @@ export type MethodEstimate = { method: PeftMethod } & (
   | { estimate: null; reason: string }
 );
 
-export function compareMethods(architecture: Architecture, shape: StepShape): MethodEstimate[] {
+export function compareMethods(architecture: Architecture, captured: boolean, shape: StepShape): MethodEstimate[] {
   return peftMethods.map(method => {
     try {
       const methodConfig = method.schema.parse({});
-      return { method, estimate: estimateRun({ architecture, method, methodConfig, ...shape }), reason: null };
+      return {
+        method,
+        estimate: estimateRun({ architecture, method, methodConfig, captured, ...shape }),
+        reason: null,
+      };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       return { method, estimate: null, reason: error.message };

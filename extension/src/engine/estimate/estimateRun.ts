@@ -3,12 +3,17 @@
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf, type Architecture } from '../models/architecture.js';
 import type { PeftMethod, TrainableSpec } from '../peft/method.js';
-import { traceStep, type StepShape } from './traceStep.js';
+import { UntraceableError } from '../capture/tracingBackend.js';
+import type { StepShape, StepTrace } from './stepTrace.js';
+import { traceGraph } from './traceGraph.js';
+import { traceStep } from './traceStep.js';
 
 export interface EstimateInput extends StepShape {
   architecture: Architecture;
   method: PeftMethod;
   methodConfig: unknown;
+  /** Whether the step runs as a graph; eagerly it keeps far more. */
+  captured: boolean;
 }
 
 export interface Estimate {
@@ -17,37 +22,48 @@ export interface Estimate {
   totalParameters: number;
   /** trainable / total */
   share: number;
-  /** Bytes at the peak of a step, beside what the program itself and TensorFlow take. */
+  /** Bytes at the peak of a step, beside PROGRAM_BYTES. */
   memory: MemoryParts;
   /** Bytes that answering takes with one sequence of the same length. */
   inferenceBytes: number;
   /** memory.total / inferenceBytes */
   ratioToInference: number;
+  /** Floating point operations of a step's matrix products, which is where its time goes. */
+  flopsPerStep: number;
 }
 
 const FLOAT_BYTES = 4;
 /** AdamW's two moments. */
 const MOMENT_BYTES = 2 * FLOAT_BYTES;
 
+/** What Node and TensorFlow take themselves. */
+export const PROGRAM_BYTES = 0.48e9;
+
 /**
- * What TensorFlow's allocator holds beyond the tensors themselves: it splits blocks rather than moving them. Measured
- * with TensorFlow 2.21 over eleven eager runs (LORA, PREFIX_TUNING, BOTTLENECK_ADAPTER, SELECTIVE, FULL; 4M to 135M
- * parameters): with these two figures the total is within 10% of the peak resident memory of each.
+ * What TensorFlow's allocator holds beyond the tensors themselves: it splits blocks rather than moving them. With these
+ * figures the total and PROGRAM_BYTES are within 5% of the peak resident memory (VmHWM) of seven captured runs and three
+ * eager ones on TensorFlow 2.21: LORA, SELECTIVE and FULL, 1.8M to 135M parameters, 0.65 to 6.2 GB. `npm run bench`
+ * measures it anew.
  */
 const ALLOCATOR_SHARE = 0.1;
-const ALLOCATOR_BYTES_PER_TRAINABLE = 12;
+/** The same for parameters that an eager step trains. */
+const ALLOCATOR_BYTES_PER_TRAINABLE = 6;
+/** A node of a captured graph, in the graph's several forms. */
+const NODE_BYTES = 15_000;
 
 /** @throws InputError where the method's config doesn't fit the architecture */
-export function estimateRun({ architecture, method, methodConfig, ...shape }: EstimateInput): Estimate {
+export function estimateRun({ architecture, method, methodConfig, captured, ...shape }: EstimateInput): Estimate {
   const plan = method.plan(methodConfig, architecture, 'training');
   const trainableParameters = countSpecs(plan);
   const added = countSpecs(plan.filter(spec => !trainsInPlace(spec, method)));
   const totalParameters = countParameters(architecture) + added;
 
-  const { weights, activations, peak } = traceStep(architecture, method, methodConfig, shape);
+  const trace = traceOf(architecture, method, methodConfig, captured, shape);
+  const { weights, activations, peak, nodes } = trace;
   const gradients = FLOAT_BYTES * trainableParameters;
   const optimizer = MOMENT_BYTES * trainableParameters;
-  const allocator = ALLOCATOR_SHARE * (peak - weights) + ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
+  const beside = nodes > 0 ? NODE_BYTES * nodes : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
+  const allocator = ALLOCATOR_SHARE * (peak - weights) + beside;
   const temporary = Math.max(0, peak - weights - gradients - optimizer - activations) + allocator;
   const memory = {
     weights,
@@ -65,7 +81,40 @@ export function estimateRun({ architecture, method, methodConfig, ...shape }: Es
     memory,
     inferenceBytes: inference,
     ratioToInference: memory.total / inference,
+    flopsPerStep: trace.flops,
   };
+}
+
+/** Tokens of the largest batch that is traced; what a larger one takes follows in proportion. */
+const TRACED_TOKENS = 32768;
+
+function traceOf(
+  architecture: Architecture,
+  method: PeftMethod,
+  config: unknown,
+  captured: boolean,
+  shape: StepShape,
+): StepTrace {
+  const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(TRACED_TOKENS / shape.sequenceLength)));
+  if (batchSize < shape.batchSize) {
+    const trace = traceOf(architecture, method, config, captured, { ...shape, batchSize });
+    const times = shape.batchSize / batchSize;
+    const ofBatch = trace.peak - trace.weights;
+    return {
+      ...trace,
+      activations: trace.activations * times,
+      peak: trace.weights + ofBatch * times,
+      flops: trace.flops * times,
+    };
+  }
+  if (captured)
+    try {
+      return traceGraph(architecture, method, config, shape);
+    } catch (error) {
+      // Such a step runs eagerly.
+      if (!(error instanceof UntraceableError)) throw error;
+    }
+  return traceStep(architecture, method, config, shape);
 }
 
 function countSpecs(specs: readonly TrainableSpec[]): number {

@@ -152,10 +152,7 @@ const inferences: ReadonlyMap<string, Inference> = new Map<string, Inference>([
       ),
     }),
   ],
-  [
-    tf.PadV2,
-    ([x], { paddings }) => ({ shape: x!.shape.map((size, i) => size + paddings[i][0] + paddings[i][1]) }),
-  ],
+  [tf.PadV2, ([x], { paddings }) => ({ shape: x!.shape.map((size, i) => size + paddings[i][0] + paddings[i][1]) })],
   [tf.Pack, (parts, { axis }) => ({ shape: parts[0]!.shape.toSpliced(axis, 0, parts.length) })],
   [tf.Unpack, ([x], { axis }) => Array.from({ length: x!.shape[axis]! }, () => ({ shape: without(x!.shape, axis) }))],
   [

@@ -57,7 +57,11 @@ export async function openModel(
   engine: Pick<EngineConfig, 'backend' | 'threads'>,
   reporter: Reporter,
 ): Promise<OpenedModel> {
-  const backend = await openBackend({ ...engine, onWarning: reporter.warn });
+  return loadOnto(await openBackend({ ...engine, onWarning: reporter.warn }), onDisk, reporter);
+}
+
+/** Reads the weights into a backend that is open already. */
+export function loadOnto(backend: Backend, onDisk: ModelOnDisk, reporter: Reporter): OpenedModel {
   const model = loadModel(onDisk.files, {
     onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
     onWarning: reporter.warn,

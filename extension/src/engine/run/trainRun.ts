@@ -5,12 +5,13 @@ import { isAbsolute, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
-import type { Backend } from '../backend/openBackend.js';
-import { peakRssBytes } from '../backend/processMemory.js';
+import { openBackend, type Backend } from '../backend/openBackend.js';
+import { availableMemoryBytes, peakRssBytes } from '../backend/processMemory.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { splitRows } from '../data/split.js';
 import { estimateRun } from '../estimate/estimateRun.js';
+import { checkMemory } from '../estimate/memoryCheck.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { generate } from '../generation/generate.js';
 import { modelAliases } from '../hub/pypiModel.js';
@@ -20,7 +21,7 @@ import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter, type SavedA
 import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
 import type { BatchShape, RowSet } from '../training/stepPlan.js';
 import { engineVersion } from './engineVersion.js';
-import { openModel, openModelFiles, promptIds, stopTokenIds, type ModelOnDisk, type OpenedModel } from './openModel.js';
+import { loadOnto, openModelFiles, promptIds, stopTokenIds, type ModelOnDisk, type OpenedModel } from './openModel.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { claimRun, commandReader } from './runProcess.js';
@@ -32,6 +33,8 @@ export interface TrainRunOptions {
   runFile: string;
   out: string;
   resume: boolean;
+  /** Starts it even where the estimate says that it won't fit into memory. */
+  force: boolean;
   reporter: Reporter;
   onEvent(event: EngineEvent): void;
   /** Aborted: save and end after the current step. */
@@ -70,8 +73,21 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const maxLength = fittingLength(run, room, reporting);
   checkPrompts(run, onDisk, room);
   const rows = await loadRows(run, onDisk, maxLength, reporting, options.signal);
-  const opened = await openModel(onDisk, config.engine, reporting);
-  const { model, architecture, tokenizer, backend } = opened;
+  const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
+  const compile = compiles(config.engine.compile, backend);
+  const estimate = estimateRun({
+    architecture: onDisk.architecture,
+    method,
+    methodConfig,
+    captured: compile,
+    batchSize: config.training.per_device_train_batch_size,
+    sequenceLength: longestSequence(rows.train, config.dataset.packing, maxLength),
+    maxLength,
+    gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+  });
+  if (!options.force) checkMemory(estimate, availableMemoryBytes(), run.path);
+  const opened = loadOnto(backend, onDisk, reporting);
+  const { model, architecture, tokenizer } = opened;
   const rng = createRng(config.training.seed);
   const adapter = Adapter.attach(method, methodConfig, model, {
     purpose: 'training',
@@ -110,21 +126,13 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     rng,
     emit: events.write,
     answer: prompt => answer(opened, adapter, prompt, config.samples.max_new_tokens),
-    compile: compiles(config.engine.compile, backend),
+    compile,
     commands: commandReader(folder.commandsFile),
     signal: options.signal,
   });
   warn = (code, message) => events.write({ type: 'warned', code, message });
   try {
     const resumedFrom = resume ? trainer.resume() : 0;
-    const estimate = estimateRun({
-      architecture,
-      method,
-      methodConfig,
-      batchSize: shape.batchSize,
-      sequenceLength: maxLength,
-      gradientAccumulationSteps: config.training.gradient_accumulation_steps,
-    });
     events.write({
       type: 'started',
       name: config.name,
@@ -300,6 +308,11 @@ function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
       hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
     });
   return compile !== false && backend.name === 'tensorflow';
+}
+
+/** Tokens of the longest sequence that the rows make. */
+function longestSequence({ dataset: { stats } }: RowSet, packing: boolean, maxLength: number): number {
+  return packing ? Math.min(maxLength, stats.tokens) : stats.longest;
 }
 
 /** max_length, or less where the model has fewer positions. */

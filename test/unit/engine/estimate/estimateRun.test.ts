@@ -8,7 +8,7 @@ import { architectureOf } from '../../../../extension/src/engine/models/registry
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
 import { smolLm2Config, tinyConfigs } from './configs.js';
 
-const shape = { batchSize: 2, sequenceLength: 16, gradientAccumulationSteps: 1 };
+const shape = { batchSize: 2, sequenceLength: 16, maxLength: 16, gradientAccumulationSteps: 1, captured: true };
 
 function estimate(config: Record<string, unknown>, peftType: string, methodKeys: object = {}, changed = {}) {
   const method = peftMethod(peftType)!;
@@ -35,18 +35,48 @@ describe('counts', () => {
 });
 
 describe('memory', () => {
-  const cases = tinyConfigs.flatMap(config => peftMethods.map(({ peftType }) => [config.model_type, peftType, config]));
+  const cases = tinyConfigs.flatMap(config =>
+    peftMethods.flatMap(({ peftType }) => [true, false].map(captured => ({ config, peftType, captured }))),
+  );
 
-  test.each(cases)('%s, %s: parts add up and no tensor stays', (_modelType, peftType, config) => {
-    const before = tf.memory().numTensors;
-    const { memory, trainableParameters, share } = estimate(config as Record<string, unknown>, peftType as string);
-    expect(tf.memory().numTensors).toBe(before);
-    const { total, ...parts } = memory;
-    for (const [part, bytes] of Object.entries(parts)) expect(bytes, part).toBeGreaterThan(0);
-    expect(Object.values(parts).reduce((sum, bytes) => sum + bytes)).toBeCloseTo(total, 3);
-    expect(memory.gradients).toBe(4 * trainableParameters);
-    expect(memory.optimizer).toBe(8 * trainableParameters);
-    expect(share).toBeLessThanOrEqual(1);
+  test.each(cases)(
+    '$config.model_type, $peftType, captured $captured: parts add up and no tensor stays',
+    ({ config, peftType, captured }) => {
+      const before = tf.memory().numTensors;
+      const { memory, trainableParameters, share, flopsPerStep } = estimate(config, peftType, {}, { captured });
+      expect(flopsPerStep).toBeGreaterThan(0);
+      expect(tf.memory().numTensors).toBe(before);
+      const { total, ...parts } = memory;
+      for (const [part, bytes] of Object.entries(parts)) expect(bytes, part).toBeGreaterThan(0);
+      expect(Object.values(parts).reduce((sum, bytes) => sum + bytes)).toBeCloseTo(total, 3);
+      expect(memory.gradients).toBe(4 * trainableParameters);
+      expect(memory.optimizer).toBe(8 * trainableParameters);
+      expect(share).toBeLessThanOrEqual(1);
+    },
+  );
+
+  test('a captured step takes far less than an eager one, and computes the same', () => {
+    const larger = { batchSize: 4, sequenceLength: 256, maxLength: 256 };
+    const captured = estimate(smolLm2Config, 'LORA', { r: 8 }, larger);
+    const eager = estimate(smolLm2Config, 'LORA', { r: 8 }, { ...larger, captured: false });
+    expect(captured.memory.total).toBeLessThan(eager.memory.total / 2);
+    expect(captured.flopsPerStep / eager.flopsPerStep).toBeCloseTo(1, 2);
+  });
+
+  test('FLOPs of a step: six a parameter and token where all is trained, four where the base is frozen', () => {
+    const parameters = 106_204_608; // matrices of the blocks
+    const head = 49152 * 576;
+    const tokens = 4 * 256;
+    const attention = 30 * 4 * 9 * 64 * 2 * 256 * 256; // scores and sums, a product a head
+    const { flopsPerStep } = estimate(
+      smolLm2Config,
+      'LORA',
+      { r: 8 },
+      { batchSize: 4, sequenceLength: 256, maxLength: 256 },
+    );
+    const least = 4 * tokens * (parameters + head) + attention;
+    expect(flopsPerStep).toBeGreaterThan(least);
+    expect(flopsPerStep).toBeLessThan(1.15 * least);
   });
 
   test('a parameter that is taken over is held once', () => {
@@ -66,7 +96,7 @@ describe('memory', () => {
 
 test('methods are compared on one model, those that do not fit with the reason', () => {
   const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
-  const compared = compareMethods(architectureOf(oneLayer, 'test'), shape);
+  const compared = compareMethods(architectureOf(oneLayer, 'test'), true, shape);
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const left = compared.filter(({ estimate }) => estimate === null);
   expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([

@@ -1,0 +1,137 @@
+// What a captured training step costs: the functions of stepMath.ts traced as capturedStep.ts traces them, with weights that
+// are only described. Bytes come from liveness, FLOPs from the shapes of the matrix products. Called by estimateRun.ts;
+// needs no TensorFlow library.
+import * as tf from '@tensorflow/tfjs-core';
+import { DataType, type GraphNode } from '../capture/graph.js';
+import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
+import { createRng } from '../data/rng.js';
+import { sizeOf, type Architecture, type ModelInput } from '../models/architecture.js';
+import { CausalLm, type ForwardOptions } from '../models/causalLm.js';
+import { Adapter } from '../peft/adapter.js';
+import type { PeftMethod } from '../peft/method.js';
+import { roundUpToBucket } from '../training/buckets.js';
+import { seededDropout } from '../training/dropout.js';
+import {
+  adamWUpdate,
+  clipByGlobalNorm,
+  lossAndGradients,
+  microBatch,
+  type AdamWScalars,
+  type MicroBatch,
+} from '../training/stepMath.js';
+import { liveness, nodeOf, nodesThatRun } from './liveness.js';
+import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
+
+const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
+const floatBytes = (specs: readonly { shape: readonly number[] }[]) =>
+  4 * specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+/** Whatever AdamW is set to, it takes the same memory. */
+const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
+
+/** A model that hands its hidden states to the caller. */
+class ProbedLm extends CausalLm {
+  hidden: tf.Tensor2D | null = null;
+
+  override forward(input: ModelInput, options?: ForwardOptions): tf.Tensor2D {
+    this.hidden = tf.keep(super.forward(input, options));
+    return this.hidden;
+  }
+}
+
+/** @throws InputError where the method's config doesn't fit the architecture */
+export function traceGraph(
+  architecture: Architecture,
+  method: PeftMethod,
+  config: unknown,
+  shape: StepShape,
+): StepTrace {
+  const plan = method.plan(config, architecture, 'training');
+  const { traced, hidden, weights } = traceGradients(architecture, method, config, shape);
+  const running = nodesThatRun(traced);
+  const gradients = liveness(running, traced.tensors);
+  const update = traceUpdate(plan.map(float32));
+  const { peak: ofUpdate } = liveness(nodesThatRun(update), update.tensors);
+
+  const trained = floatBytes(plan);
+  const sums = shape.gradientAccumulationSteps > 1 ? trained : 0;
+  return {
+    weights,
+    activations: gradients.standing.get(hidden)!,
+    peak: weights + 2 * trained + Math.max(sums + gradients.peak, trained + ofUpdate),
+    nodes: traced.graph.nodes.length,
+    flops: shape.gradientAccumulationSteps * running.nodes.reduce((sum, node) => sum + productFlops(node, traced), 0),
+  };
+}
+
+/** Loss and gradients of a micro-batch; the node that gives the hidden states; bytes that model and adapter hold. */
+function traceGradients(
+  architecture: Architecture,
+  method: PeftMethod,
+  config: unknown,
+  shape: StepShape,
+): { traced: TracedFunction; hidden: string; weights: number } {
+  const { parameters } = architecture;
+  const plan = method.plan(config, architecture, 'training');
+  const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
+  const micro = roundUpToBucket(microBatch(batch), shape);
+  let held = 0;
+  let states: tf.Tensor | null = null;
+  const traced = trace([...parameters.map(float32), ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
+    const model = new ProbedLm(architecture, new Map(parameters.map(({ name }, i) => [name, inputs[i]!])));
+    // Values that nobody reads: what is trained is an input of the graph.
+    const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
+    const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
+    adapter.takeOver();
+    held = floatBytes(inputs.slice(0, parameters.length).filter(({ isDisposed }) => !isDisposed));
+    const own = new Map(plan.map(({ key }, i) => [key, inputs[parameters.length + i]!]));
+    const dropout = seededDropout(tf.scalar(0, 'int32'));
+    const tensors = inputs.slice(parameters.length + plan.length);
+    const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, tf.scalar(1), dropout);
+    adapter.dispose();
+    model.dispose();
+    states = model.hidden;
+    return [states!, loss, ...gradients.values()];
+  });
+  tf.dispose(states!);
+  const [hidden, ...outputs] = traced.outputs;
+  // The model's tables are the only vectors that it makes of numbers.
+  const tables = traced.graph.nodes
+    .filter(({ op }) => op === 'Const')
+    .map(({ name }) => traced.tensors.get(`${name}:0`)!)
+    .filter(({ dtype, shape }) => dtype === DataType.float32 && shape.length > 0);
+  const weights = held + floatBytes(plan) + floatBytes(tables);
+  return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
+}
+
+/** Shapes of the tensors of `batchTensors`. */
+function batchSpecs({ batchSize, sequenceLength, rows }: MicroBatch): InputSpec[] {
+  const grid: InputSpec = { shape: [batchSize, sequenceLength], dtype: 'int32' };
+  const column: InputSpec = { shape: [rows.length], dtype: 'int32' };
+  return [grid, grid, grid, column, column, { ...column, dtype: 'float32' }];
+}
+
+/** Clipping and AdamW: parameters, gradients and two moments are fed, all but the gradients fetched. */
+function traceUpdate(parameters: readonly InputSpec[]): TracedFunction {
+  const count = parameters.length;
+  return trace([...parameters, ...parameters, ...parameters, ...parameters], (...inputs) => {
+    const part = (i: number) => inputs.slice(i * count, (i + 1) * count);
+    const [own, first, second] = [part(0), part(1), part(2)];
+    const { norm, clipped } = clipByGlobalNorm(new Map(part(3).map((gradient, i) => [String(i), gradient])), 1);
+    const one = tf.scalar(1);
+    const scalars: AdamWScalars = { stepSize: one, correction: one, decay: one };
+    const updates = own.map((parameter, i) => {
+      const tensors = { parameter, gradient: clipped.get(String(i))!, first: first[i]!, second: second[i]! };
+      return adamWUpdate(tensors, scalars, ADAMW);
+    });
+    return [norm, ...updates.flatMap(({ parameter, first, second }) => [parameter, first, second])];
+  });
+}
+
+/** 2 m n k of a matrix product, over its batch; 0 of other nodes. */
+function productFlops({ name, op, inputs, attributes }: GraphNode, { tensors }: TracedFunction): number {
+  if (op !== 'MatMul' && op !== 'BatchMatMulV2') return 0;
+  const turned = attributes[op === 'MatMul' ? 'transpose_a' : 'adj_x'] as { bool: boolean };
+  const inner = tensors.get(inputs[0]!)!.shape.at(turned.bool ? -2 : -1)!;
+  return 2 * inner * sizeOf(tensors.get(`${name}:0`)!.shape);
+}

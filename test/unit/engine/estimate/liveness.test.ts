@@ -1,0 +1,100 @@
+// Peak memory of small graphs that can be counted by hand: buffers die after their last reader, views and elementwise
+// nodes take none of their own, twins are merged, and what nothing needs doesn't run.
+import { expect, test } from 'vitest';
+import { Graph, type Attribute } from '../../../../extension/src/engine/capture/graph.js';
+import { liveness, nodesThatRun } from '../../../../extension/src/engine/estimate/liveness.js';
+
+const KB = 1024;
+
+/** Every node gives one float32 vector of so many kilobytes. */
+function graphOf(nodes: [name: string, op: string, inputs: string[], kilobytes: number][], outputs: string[]) {
+  const graph = new Graph();
+  const attributes: Record<string, Attribute> = {};
+  for (const [name, op, inputs] of nodes)
+    graph.add(
+      op,
+      inputs.map(input => (input.startsWith('^') ? input : `${input}:0`)),
+      attributes,
+      name,
+    );
+  const tensors = new Map(nodes.map(([name, , , size]) => [`${name}:0`, { shape: [(size * KB) / 4], dtype: 1 }]));
+  return { graph, captured: [], inputs: [], outputs: outputs.map(name => `${name}:0`), tensors };
+}
+
+function peakOf(...given: Parameters<typeof graphOf>): number {
+  const traced = graphOf(...given);
+  return liveness(nodesThatRun(traced), traced.tensors).peak / KB;
+}
+
+test('a chain holds two links at a time', () => {
+  const peak = peakOf(
+    [
+      ['x', 'Placeholder', [], 100],
+      ['a', 'Transpose', ['x'], 10],
+      ['b', 'Transpose', ['a'], 20],
+      ['c', 'Transpose', ['b'], 5],
+      ['d', 'Transpose', ['c'], 5],
+    ],
+    ['d'],
+  );
+  expect(peak).toBe(30);
+});
+
+test('an elementwise node writes over what it reads last, but not over what is fed', () => {
+  const chain = (op: string) =>
+    peakOf(
+      [
+        ['x', 'Placeholder', [], 10],
+        ['a', op, ['x'], 10],
+        ['b', op, ['a'], 10],
+        ['c', op, ['b'], 10],
+      ],
+      ['c'],
+    );
+  expect(chain('Neg')).toBe(10);
+  expect(chain('Transpose')).toBe(20);
+});
+
+test('a view keeps the buffer that it looks at', () => {
+  const peak = peakOf(
+    [
+      ['x', 'Placeholder', [], 10],
+      ['a', 'Transpose', ['x'], 10],
+      ['v', 'Reshape', ['a'], 10],
+      ['b', 'Transpose', ['a'], 10],
+      ['c', 'AddV2', ['v', 'b'], 10],
+    ],
+    ['c'],
+  );
+  expect(peak).toBe(20);
+});
+
+test('what is computed twice alike is computed once and kept, unless it waits for something', () => {
+  const twice = (waits: string[]) =>
+    peakOf(
+      [
+        ['x', 'Placeholder', [], 10],
+        ['s', 'Transpose', ['x'], 10],
+        ['f', 'Sum', ['s'], 1],
+        ['big', 'Tile', ['f'], 50],
+        ['g', 'Sum', ['big'], 1],
+        ['s2', 'Transpose', ['x', ...waits], 10],
+        ['out', 'Mul', ['s2', 'g'], 10],
+      ],
+      ['out'],
+    );
+  expect(twice([])).toBe(61);
+  expect(twice(['^g'])).toBe(51);
+});
+
+test('nodes without a reader do not run', () => {
+  const traced = graphOf(
+    [
+      ['x', 'Placeholder', [], 10],
+      ['unused', 'Tile', ['x'], 1000],
+      ['a', 'Transpose', ['x'], 10],
+    ],
+    ['a'],
+  );
+  expect(nodesThatRun(traced).nodes.map(({ name }) => name)).toEqual(['x', 'a']);
+});
