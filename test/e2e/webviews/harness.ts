@@ -1,12 +1,13 @@
 // A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and fakeHost.ts in
 // place of VS Code. Used by the tests of this folder; needs no workbench.
 import { build } from 'esbuild';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromiumPath } from '../../../extension/scripts/testTools.mjs';
 import { webviewHtml } from '../../../extension/src/host/webviews/webviewHtml.js';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -147,17 +148,6 @@ async function bundles(): Promise<Map<string, Uint8Array>> {
   for (const name of ['codicon.css', 'codicon.ttf'])
     files.set(name, readFileSync(join(root, 'node_modules/@vscode/codicons/dist', name)));
   return files;
-}
-
-/** The browser that TUNEWRIGHT_CHROMIUM names, else the one of the system. */
-function chromiumPath(): string {
-  const named = process.env['TUNEWRIGHT_CHROMIUM'];
-  const found = [named, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-    path => path && existsSync(path),
-  );
-  if (!found)
-    throw new Error('no Chromium found: install one (apt-get install chromium) or name it in TUNEWRIGHT_CHROMIUM');
-  return found;
 }
 
 /** Where screenshots go that people look at. */

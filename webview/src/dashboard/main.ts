@@ -10,4 +10,7 @@ const kept = keptState() as KeptView | undefined;
 const view = new DashboardView(host, { folders: [], smoothing: kept?.smoothing ?? 0 }, keepState);
 document.getElementById('app')!.replaceChildren(view.element);
 host.onNotification(dashboardChanged, snapshot => view.show(snapshot));
-void host.request(openDashboard, undefined).then(snapshot => view.show(snapshot));
+host
+  .request(openDashboard, undefined)
+  .then(snapshot => view.show(snapshot))
+  .catch((error: Error) => view.showProblem(error.message));

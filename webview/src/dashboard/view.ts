@@ -166,6 +166,10 @@ export class DashboardView {
     this.draw();
   }
 
+  showProblem(message: string): void {
+    this.problem.show(message);
+  }
+
   private get main(): RunSnapshot | undefined {
     return this.snapshot.runs[0];
   }

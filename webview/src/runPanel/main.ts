@@ -8,12 +8,22 @@ import {
   trustGranted,
 } from '../../../extension/src/protocol/runPanelMessages.js';
 import { host } from '../shared/host.js';
+import { ProblemBanner } from '../shared/schemaForm.js';
 import { RunPanelView } from './view.js';
 
-void host.request(openPanel, undefined).then(state => {
+const app = document.getElementById('app')!;
+
+async function open(): Promise<void> {
+  const state = await host.request(openPanel, undefined);
   const view = new RunPanelView(host, state);
-  document.getElementById('app')!.replaceChildren(view.element);
+  app.replaceChildren(view.element);
   host.onNotification(choicesChanged, choices => view.showChoices(choices));
   host.onNotification(draftShown, ({ draft, runFile }) => view.show(draft, runFile));
   host.onNotification(trustGranted, () => view.trust(true));
+}
+
+open().catch((error: Error) => {
+  const problem = new ProblemBanner();
+  problem.show(error.message);
+  app.replaceChildren(problem.element);
 });
