@@ -2,12 +2,13 @@
 // anything is loaded. What it prints is all it adds to estimate/.
 import type { Command } from 'commander';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
 import { availableMemoryBytes } from '../backend/processMemory.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
-import { estimateRun, inferenceBytes, PROGRAM_BYTES, type Estimate } from '../estimate/estimateRun.js';
+import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
 import { findInstallation } from '../install/installation.js';
+import { machineSpeed, secondsPerStep } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
+import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter } from '../peft/adapterFiles.js';
@@ -17,7 +18,7 @@ import { readRunFile, type RunFile } from '../run/readRunFile.js';
 import { positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
-import { bytes, count, percent } from '../../core/units.js';
+import { bytes, count, figure, percent } from '../../core/units.js';
 
 interface EstimateFlags {
   matrix?: string;
@@ -53,7 +54,8 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const { method, config } = parsed;
   const methodConfig = configOf(parsed, architecture);
   const maxLength = Math.min(config.dataset.max_length, architecture.maxPositions);
-  const captured = await willCapture(config.engine);
+  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
+  const captured = tensorflow && config.engine.compile !== false;
   const shape = {
     batchSize: config.training.per_device_train_batch_size,
     sequenceLength: maxLength,
@@ -62,6 +64,9 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   };
   const own = estimateRun({ architecture, method, methodConfig, captured, ...shape });
   const others = compareMethods(architecture, captured, shape).filter(other => other.method !== method);
+  // Only TensorFlow's rates are known.
+  const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
+  const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
   const rank = flags.rank ?? methodConfig.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
   const inference = inferenceBytes(architecture, shape.sequenceLength);
@@ -77,10 +82,14 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
         },
         batch_size: batchSize,
         max_length: sequenceLength,
-        run: { peft_type: method.peftType, ...estimateJson(own) },
+        run: { peft_type: method.peftType, ...estimateJson(own, seconds(own)) },
         methods: others.map(({ method, estimate, reason }) =>
-          estimate ? { peft_type: method.peftType, ...estimateJson(estimate) } : { peft_type: method.peftType, reason },
+          estimate
+            ? { peft_type: method.peftType, ...estimateJson(estimate, seconds(estimate)) }
+            : { peft_type: method.peftType, reason },
         ),
+        captured,
+        program_bytes: PROGRAM_BYTES,
         inference_bytes: inference,
         available_bytes: availableMemoryBytes(),
         matrix: matrixJson(matrix),
@@ -95,16 +104,11 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
       '',
       comparison(method.peftType, own, others, inference),
       '',
-      verdict(own),
+      verdict(own, seconds(own)),
       '',
       drawMatrixExample(matrix),
     ].join('\n'),
   );
-}
-
-/** What a run with these settings will do here. */
-async function willCapture({ backend, compile }: EngineConfig): Promise<boolean> {
-  return compile !== false && backend !== 'wasm' && (await findInstallation()) !== null;
 }
 
 /** The method's config: the run file's, or that of the adapter that the run starts from. */
@@ -150,7 +154,8 @@ function comparison(peftType: string, own: Estimate, others: readonly MethodEsti
   return [table([heading, ...rows], right), ...left].join('\n');
 }
 
-function verdict({ trainableParameters, totalParameters, share, memory }: Estimate): string {
+function verdict(estimate: Estimate, seconds: number | null): string {
+  const { trainableParameters, totalParameters, share, memory } = estimate;
   const available = availableMemoryBytes();
   const fits =
     memory.total < available
@@ -158,17 +163,26 @@ function verdict({ trainableParameters, totalParameters, share, memory }: Estima
       : `That is more than the ${bytes(available)} that are free here: lower max_length or per_device_train_batch_size.`;
   return (
     `This run trains ${count(trainableParameters)} of ${count(totalParameters)} parameters (${percent(share)}) ` +
-    `and takes about ${bytes(memory.total)}. ${fits}`
+    `and takes about ${bytes(memory.total)}. ${fits}` +
+    (seconds === null
+      ? ''
+      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(estimate.flopsPerStep / 1e9)} GFLOP).`)
   );
 }
 
-function estimateJson(estimate: Estimate): Record<string, unknown> {
+function shortTime(seconds: number): string {
+  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toPrecision(2)} s`;
+}
+
+function estimateJson(estimate: Estimate, seconds: number | null): Record<string, unknown> {
   return {
     trainable_parameters: estimate.trainableParameters,
     total_parameters: estimate.totalParameters,
     share: estimate.share,
     memory: Object.fromEntries(PARTS.map(part => [part, Math.round(estimate.memory[part])])),
     ratio_to_inference: estimate.ratioToInference,
+    flops_per_step: estimate.flopsPerStep,
+    seconds_per_step: seconds,
   };
 }
 

@@ -28,20 +28,19 @@ export interface Estimate {
   inferenceBytes: number;
   /** memory.total / inferenceBytes */
   ratioToInference: number;
-  /** Floating point operations of a step's matrix products, which is where its time goes. */
+  /** Floating point operations of a step's matrix products. */
   flopsPerStep: number;
+  /** Bytes that a step's other operations write. */
+  bytesPerStep: number;
 }
 
 const FLOAT_BYTES = 4;
 /** AdamW's two moments. */
 const MOMENT_BYTES = 2 * FLOAT_BYTES;
 
-/** What Node and TensorFlow take themselves. */
-export const PROGRAM_BYTES = 0.48e9;
-
 /**
  * What TensorFlow's allocator holds beyond the tensors themselves: it splits blocks rather than moving them. With these
- * figures the total and PROGRAM_BYTES are within 5% of the peak resident memory (VmHWM) of seven captured runs and three
+ * figures the total and PROGRAM_BYTES are within 6% of the peak resident memory (VmHWM) of seven captured runs and three
  * eager ones on TensorFlow 2.21: LORA, SELECTIVE and FULL, 1.8M to 135M parameters, 0.65 to 6.2 GB. `npm run bench`
  * measures it anew.
  */
@@ -82,6 +81,7 @@ export function estimateRun({ architecture, method, methodConfig, captured, ...s
     inferenceBytes: inference,
     ratioToInference: memory.total / inference,
     flopsPerStep: trace.flops,
+    bytesPerStep: trace.written,
   };
 }
 
@@ -105,6 +105,7 @@ function traceOf(
       activations: trace.activations * times,
       peak: trace.weights + ofBatch * times,
       flops: trace.flops * times,
+      written: trace.written * times,
     };
   }
   if (captured)

@@ -16,6 +16,11 @@ const IN_PLACE = new Set([
   ...['Softmax', 'LogSoftmax', 'SparseSoftmaxCrossEntropyWithLogits'],
 ]);
 
+/** Whether a node fills memory of its own. */
+export function makesBuffer({ op }: GraphNode): boolean {
+  return !VIEWS.has(op) && !SOURCES.has(op);
+}
+
 interface Buffer {
   bytes: number;
   /** Nodes that have yet to read it; a result of the graph is never let go. */

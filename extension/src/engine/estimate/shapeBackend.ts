@@ -25,6 +25,8 @@ class ShapeBackend extends tf.KernelBackend {
   peakBytes = 0;
   /** Floating point operations of the matrix products so far. */
   flops = 0;
+  /** Bytes that the other kernels have made so far. */
+  written = 0;
 
   /** A tensor of this shape, with memory of its own or looking at that of `view`. */
   make(shape: readonly number[], dtype: tf.DataType, view?: tf.TensorInfo): tf.TensorInfo {
@@ -183,6 +185,7 @@ function register(): ShapeBackend {
       const given = Object.values(inputs) as tf.TensorInfo[];
       const result = infer(given, attrs ?? {});
       if (kernelName === tf.BatchMatMul) made.flops += productFlops(result as Result, given[0]!, attrs!);
+      else for (const one of [result].flat()) if (!one.view) made.written += 4 * tf.util.sizeFromShape([...one.shape]);
       const make = ({ shape, dtype, view }: Result) =>
         made.make(shape, dtype ?? given[0]!.dtype, view ? given[0] : undefined);
       return Array.isArray(result) ? result.map(make) : make(result);
@@ -197,6 +200,7 @@ export interface ByteCounter {
   readonly liveBytes: number;
   readonly peakBytes: number;
   readonly flops: number;
+  readonly written: number;
 }
 
 /** Runs `f` on the backend of shapes and goes back to the one that was in use. */

@@ -23,6 +23,8 @@ export interface StepTrace {
   nodes: number;
   /** Floating point operations of the step's matrix products. */
   flops: number;
+  /** Bytes that its other operations write. */
+  written: number;
 }
 
 /** Virtual tokens that a method puts before each example. */

@@ -19,12 +19,14 @@ import {
   type AdamWScalars,
   type MicroBatch,
 } from '../training/stepMath.js';
-import { liveness, nodeOf, nodesThatRun } from './liveness.js';
+import { bytesOf, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
 import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
 
 const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
 const floatBytes = (specs: readonly { shape: readonly number[] }[]) =>
   4 * specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+
+const PRODUCTS = new Set(['MatMul', 'BatchMatMulV2']);
 
 /** Whatever AdamW is set to, it takes the same memory. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
@@ -55,12 +57,14 @@ export function traceGraph(
 
   const trained = floatBytes(plan);
   const sums = shape.gradientAccumulationSteps > 1 ? trained : 0;
+  const times = shape.gradientAccumulationSteps;
   return {
     weights,
     activations: gradients.standing.get(hidden)!,
     peak: weights + 2 * trained + Math.max(sums + gradients.peak, trained + ofUpdate),
     nodes: traced.graph.nodes.length,
-    flops: shape.gradientAccumulationSteps * running.nodes.reduce((sum, node) => sum + productFlops(node, traced), 0),
+    flops: times * sum(running.nodes, node => productFlops(node, traced)),
+    written: times * sum(running.nodes, node => writtenBytes(node, traced)) + 6 * trained,
   };
 }
 
@@ -128,9 +132,20 @@ function traceUpdate(parameters: readonly InputSpec[]): TracedFunction {
   });
 }
 
+function sum(nodes: readonly GraphNode[], of: (node: GraphNode) => number): number {
+  return nodes.reduce((total, node) => total + of(node), 0);
+}
+
+/** What a node that isn't a matrix product fills. */
+function writtenBytes(node: GraphNode, { tensors }: TracedFunction): number {
+  if (PRODUCTS.has(node.op) || !makesBuffer(node)) return 0;
+  const tensor = tensors.get(`${node.name}:0`);
+  return tensor ? bytesOf(tensor) : 0;
+}
+
 /** 2 m n k of a matrix product, over its batch; 0 of other nodes. */
 function productFlops({ name, op, inputs, attributes }: GraphNode, { tensors }: TracedFunction): number {
-  if (op !== 'MatMul' && op !== 'BatchMatMulV2') return 0;
+  if (!PRODUCTS.has(op)) return 0;
   const turned = attributes[op === 'MatMul' ? 'transpose_a' : 'adj_x'] as { bool: boolean };
   const inner = tensors.get(inputs[0]!)!.shape.at(turned.bool ? -2 : -1)!;
   return 2 * inner * sizeOf(tensors.get(`${name}:0`)!.shape);

@@ -43,7 +43,7 @@ export function traceStep(
   shape: StepShape,
 ): StepTrace {
   return countBytes(counter => {
-    const { liveBytes: before, flops: flopsBefore } = counter;
+    const { liveBytes: before, flops, written } = counter;
     const weights = new Map(architecture.parameters.map(({ name, shape }) => [name, tf.fill([...shape], 0)]));
     const model = new ProbedLm(architecture, weights, counter);
     // Values that nobody reads: drawing them would take longer than the step.
@@ -58,12 +58,14 @@ export function traceStep(
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
       trainingStep(model, adapter, optimizer, batches, { learningRate: 1e-3, maxGradNorm: 0.5, rng: createRng(0) });
       const optimizerBytes = 8 * adapter.numParameters;
+      const times = shape.gradientAccumulationSteps / batches.length;
       return {
         weights: standing,
         activations: model.afterForward - before - standing - optimizerBytes,
         peak: counter.peakBytes - before,
         nodes: 0,
-        flops: ((counter.flops - flopsBefore) / batches.length) * shape.gradientAccumulationSteps,
+        flops: (counter.flops - flops) * times,
+        written: (counter.written - written) * times,
       };
     } finally {
       optimizer.dispose();

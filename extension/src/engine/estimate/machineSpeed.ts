@@ -1,0 +1,90 @@
+// How fast this machine computes: matrix products and memory, measured once on the TensorFlow backend and kept in the cache
+// folder. Called by `estimate`; a step's time is its work at these rates.
+import { mkdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { openBackend } from '../backend/openBackend.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { cpuModel } from '../install/machine.js';
+import { cacheFolder } from '../install/paths.js';
+import type { Estimate } from './estimateRun.js';
+
+const speedSchema = z.object({
+  machine: z.string(),
+  flopsPerSecond: z.number().positive(),
+  bytesPerSecond: z.number().positive(),
+});
+
+export type MachineSpeed = z.infer<typeof speedSchema>;
+
+/** Elements of the elementwise operation. */
+const WIDE = 2 ** 24;
+
+/** Time for each of the two measurements. */
+const MEASURE_MS = 150;
+
+/** The rates of an earlier call on this machine, else measured now, which loads TensorFlow (about a second in all). */
+export async function machineSpeed(threads: number | null): Promise<MachineSpeed> {
+  const machine = `${cpuModel()}, ${threads ?? availableParallelism()} threads`;
+  const file = join(cacheFolder(), 'machine-speed.json');
+  const known = readSpeed(file);
+  if (known?.machine === machine) return known;
+  await openBackend({ backend: 'tensorflow', threads, onWarning: () => {} });
+  const speed = { machine, ...measure() };
+  mkdirSync(dirname(file), { recursive: true });
+  const text = Buffer.from(`${JSON.stringify(speed, null, 2)}\n`);
+  writeFileAtomically(file, append => append(text));
+  return speed;
+}
+
+function readSpeed(file: string): MachineSpeed | null {
+  try {
+    return speedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+  } catch {
+    return null;
+  }
+}
+
+/** A product as in a small model's feed-forward block; an elementwise operation on more than a cache holds. */
+function measure(): Omit<MachineSpeed, 'machine'> {
+  const [rows, inner, columns] = [1024, 576, 1536];
+  return tf.tidy(() => {
+    const x = tf.fill([rows, inner], 0.5);
+    const weight = tf.fill([columns, inner], 0.5);
+    const wide = tf.fill([WIDE], 0.5);
+    return {
+      flopsPerSecond: (2 * rows * inner * columns) / secondsOf(() => tf.matMul(x, weight, false, true)),
+      bytesPerSecond: (4 * WIDE) / secondsOf(() => tf.mul(wide, wide)),
+    };
+  });
+}
+
+/** Median time of one call. */
+function secondsOf(f: () => tf.Tensor): number {
+  const times: number[] = [];
+  f().dispose();
+  for (const end = performance.now() + MEASURE_MS; performance.now() < end;) {
+    const began = performance.now();
+    f().dispose();
+    times.push(performance.now() - began);
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1]! / 1000;
+}
+
+/**
+ * What a step takes beyond its work at the machine's full rates: smaller products, scheduling, and eagerly an op at a time
+ * into fresh memory. Measured over steps of 0.15 to 2.1 s (SmolLM2-135M's shape, a small GPT-2, the embedded model).
+ */
+const OVERHEAD = { captured: 1.15, eager: 2 };
+
+/** Seconds of a step: its products and its other operations, one after the other. */
+export function secondsPerStep(
+  { flopsPerStep, bytesPerStep }: Pick<Estimate, 'flopsPerStep' | 'bytesPerStep'>,
+  { flopsPerSecond, bytesPerSecond }: MachineSpeed,
+  captured: boolean,
+): number {
+  const overhead = captured ? OVERHEAD.captured : OVERHEAD.eager;
+  return overhead * (flopsPerStep / flopsPerSecond + bytesPerStep / bytesPerSecond);
+}
