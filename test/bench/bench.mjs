@@ -1,0 +1,66 @@
+// `npm run bench [-- ROW...] [--rounds N]`: trains the rows of work.mjs with Tunewright and with PyTorch in turn, each in a
+// process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON names a Python that has the peer's
+// packages already.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
+import { root, setUp } from '../../extension/scripts/setUp.mjs';
+import { modelFolder, rowsFile } from './materials.mjs';
+import { trainOurs } from './ours.mjs';
+import { installPeer, peerVersions, trainPeer } from './peer.mjs';
+import { report, speedOf } from './report.mjs';
+import { works } from './work.mjs';
+
+const { values, positionals } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, out: { type: 'string' } },
+  allowPositionals: true,
+});
+const chosen = positionals.length === 0 ? works : works.filter(({ id }) => positionals.includes(id));
+if (chosen.length === 0) {
+  console.error(`Rows: ${works.map(({ id }) => id).join(', ')}`);
+  process.exit(2);
+}
+
+setUp();
+const { cacheFolder } = await importEngineModule('engine/install/paths.ts');
+const materials = join(cacheFolder(), 'bench');
+const python = process.env.TUNEWRIGHT_BENCH_PYTHON ?? installPeer(join(materials, 'peer'));
+
+const results = [];
+for (const work of chosen) {
+  const rows = await rowsFile(work.rows, materials);
+  const job = { ...work, model: await modelFolder(work.model, materials), rows };
+  const rowsOfEpoch = readFileSync(rows, 'utf8').trim().split('\n').length;
+  const rounds = [];
+  for (let i = 0; i < Number(values.rounds); i++) {
+    const round = { ours: await trainOurs(job), peer: await trainPeer(python, job) };
+    if (work.fasterThanEager !== undefined) round.eager = await trainOurs({ ...job, compile: false });
+    for (const side of Object.values(round)) side.rowsOfEpoch = rowsOfEpoch;
+    rounds.push(round);
+    const shown = Object.entries(round).map(
+      ([side, run]) => `${side} ${speedOf(work, run).toFixed(1)} ${work.unit}/s ${(run.peakBytes / 1e9).toFixed(2)} GB`,
+    );
+    console.log(
+      `${work.id} round ${i + 1}: ${shown.join(', ')}; loss ${round.ours.steps[0].loss} / ${round.peer.steps[0].loss}`,
+    );
+  }
+  results.push({ work, rounds });
+}
+
+const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).stdout.trim();
+const machine = [
+  `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
+  `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${results[0].rounds[0].ours.library}`,
+  peerVersions(python),
+  `${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()
+    .map(value => value.toFixed(1))
+    .join(', ')}`,
+  'Models have random weights of the shape named (speed does not depend on them), rows of 256 and 1,024 are random tokens.',
+];
+const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
+writeFileSync(out, report(results, machine));
+console.log(`\nWritten to ${out}`);

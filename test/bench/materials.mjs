@@ -1,0 +1,112 @@
+// What the bench trains on, in a folder of its own: models of a known shape with random weights, and rows of token ids
+// that both sides read. Made once and kept; the same seed writes the same bytes.
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
+import { llamaTensors, modelJsonFiles } from '../../extension/scripts/embedded/initModel.mjs';
+import { createRandom } from '../../extension/scripts/embedded/random.mjs';
+import { root } from '../../extension/scripts/setUp.mjs';
+
+const embedded = join(root, 'media/models/tiny');
+
+/** As its config.json says; the tokenizer is the embedded model's, whose ids are all within this vocabulary. */
+const smolLm2 = {
+  architectures: ['LlamaForCausalLM'],
+  model_type: 'llama',
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  head_dim: 64,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+  rope_theta: 100000,
+  rms_norm_eps: 1e-5,
+  tie_word_embeddings: true,
+  hidden_act: 'silu',
+  attention_bias: false,
+  mlp_bias: false,
+  bos_token_id: 1,
+  eos_token_id: 2,
+  torch_dtype: 'float32',
+};
+
+/** Makes `path` by `make(partial)` unless it is there; a broken-off attempt leaves no `path`. */
+async function once(path, make) {
+  if (existsSync(path)) return path;
+  rmSync(`${path}.partial`, { recursive: true, force: true });
+  await make(`${path}.partial`);
+  renameSync(`${path}.partial`, path);
+  return path;
+}
+
+/** Values of standard deviation 0.02, drawn uniformly since there are 134 million of them. */
+function* randomTensors(config) {
+  const random = createRandom(1);
+  for (const [name, shape] of llamaTensors(config)) {
+    const data = () => {
+      const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      if (name.endsWith('norm.weight')) return values.fill(1);
+      const width = 0.02 * Math.sqrt(12);
+      for (let i = 0; i < values.length; i++) values[i] = (random.next() - 0.5) * width;
+      return values;
+    };
+    yield { name, shape, dtype: 'F32', data };
+  }
+}
+
+/** The folder of a model by the name that the work table uses: the embedded one, or SmolLM2-135M's shape. */
+export async function modelFolder(name, folder) {
+  if (name === 'embedded') return embedded;
+  return once(join(folder, name), async partial => {
+    const { writeSafetensors } = await importEngineModule('engine/files/safetensors.ts');
+    mkdirSync(partial, { recursive: true });
+    writeFileSync(join(partial, 'config.json'), JSON.stringify(smolLm2, null, 2));
+    for (const file of modelJsonFiles)
+      if (file !== 'config.json') writeFileSync(join(partial, file), readFileSync(join(embedded, file)));
+    writeSafetensors(join(partial, 'model.safetensors'), randomTensors(smolLm2));
+  });
+}
+
+/**
+ * A JSONL file of tokenized rows.
+ * @param {{ count: number, length: number, labels?: number }} spec random rows; the loss is on the last `labels` tokens
+ */
+async function randomRows({ count, length, labels = length }, folder) {
+  return once(join(folder, `random-${count}x${length}-${labels}.jsonl`), partial => {
+    const random = createRandom(count * length);
+    const rows = Array.from({ length: count }, () => {
+      const input_ids = Array.from({ length }, () => 3 + random.int(2000));
+      return { input_ids, labels: input_ids.map((id, i) => (i < length - labels ? -100 : id)) };
+    });
+    writeFileSync(partial, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+  });
+}
+
+/** media/datasets/instructions.messages.jsonl as token ids of the embedded tokenizer, the loss on the answers. */
+async function instructionRows(folder) {
+  return once(join(folder, 'instructions.jsonl'), async partial => {
+    const { Tokenizer } = await import('@huggingface/tokenizers');
+    const { renderChat } = await import('../../extension/scripts/embedded/chatTemplate.mjs');
+    const json = file => JSON.parse(readFileSync(join(embedded, file), 'utf8'));
+    const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
+    const encode = text => tokenizer.encode(text, { add_special_tokens: false }).ids;
+    const source = readFileSync(join(root, 'media/datasets/instructions.messages.jsonl'), 'utf8');
+    const rows = source
+      .trim()
+      .split('\n')
+      .map(line => {
+        const { messages } = JSON.parse(line);
+        const prompt = encode(`${renderChat(messages.slice(0, -1))}<|im_start|>assistant\n`);
+        const answer = encode(`${messages.at(-1).content}<|im_end|>`);
+        return { input_ids: [...prompt, ...answer], labels: [...prompt.map(() => -100), ...answer] };
+      });
+    writeFileSync(partial, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+  });
+}
+
+export async function rowsFile(rows, folder) {
+  mkdirSync(folder, { recursive: true });
+  return rows === 'instructions' ? instructionRows(folder) : randomRows(rows, folder);
+}

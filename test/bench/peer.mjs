@@ -1,0 +1,52 @@
+// The bench's PyTorch peer: a virtual environment of its own with torch, transformers and peft from the package index, and
+// one row of the bench trained in it (peer.py).
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const script = fileURLToPath(new URL('peer.py', import.meta.url));
+const packages = ['torch', 'transformers', 'peft'];
+
+function must(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+}
+
+/**
+ * Full path of the peer's Python; installs it where it isn't yet.
+ * @param {string} folder
+ */
+export function installPeer(folder) {
+  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const done = join(folder, 'installed');
+  if (existsSync(done)) return python;
+  rmSync(folder, { recursive: true, force: true });
+  console.log(`Installing ${packages.join(', ')} into ${folder}`);
+  must(process.platform === 'win32' ? 'python' : 'python3', ['-m', 'venv', folder]);
+  must(python, ['-m', 'pip', 'install', '--quiet', ...packages]);
+  writeFileSync(done, `${packages.join('\n')}\n`);
+  return python;
+}
+
+/** @returns {Promise<{ steps: { epoch: number, ms: number, loss: number, tokens: number }[], peakBytes: number }>} */
+export async function trainPeer(python, { model, rows, method, peerBatchSize, batchSize, epochs, learningRate }) {
+  const job = { model, rows, method, epochs, batch_size: peerBatchSize ?? batchSize, learning_rate: learningRate };
+  const child = spawn(python, [script, JSON.stringify(job)], {
+    cwd: dirname(script),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((resolve, reject) => child.on('error', reject).on('close', resolve));
+  let output = '';
+  for await (const chunk of child.stdout) output += chunk;
+  if ((await ended) !== 0) throw new Error('the PyTorch peer failed');
+  const { steps, peak_bytes: peakBytes } = JSON.parse(output.trim().split('\n').at(-1));
+  return { steps, peakBytes };
+}
+
+/** Versions of what is compared with, as one line. */
+export function peerVersions(python) {
+  const code = 'import torch, transformers, peft; print(torch.__version__, transformers.__version__, peft.__version__)';
+  const [torch, transformers, peft] = spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout.trim().split(' ');
+  return `PyTorch ${torch}, Transformers ${transformers}, PEFT ${peft}`;
+}

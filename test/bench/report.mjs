@@ -1,0 +1,94 @@
+// Medians and spreads of the bench's rounds, and the tables of RESULTS.md. Pure: measures nothing itself.
+
+/** @param {number[]} values */
+export function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Tokens or rows a second over the steps that count. */
+export function speedOf({ unit, timed }, { steps, rowsOfEpoch }) {
+  const counted = timed(steps);
+  const seconds = counted.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+  const done = unit === 'rows' ? rowsOfEpoch : counted.reduce((sum, { tokens }) => sum + tokens, 0);
+  return done / seconds;
+}
+
+const figure = value => (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3));
+const spread = values => `${figure(median(values))} (${figure(Math.min(...values))}-${figure(Math.max(...values))})`;
+const gigabytes = values => (median(values) / 1e9).toFixed(2);
+const times = value => `${value.toFixed(2)} x`;
+const row = cells => `| ${cells.join(' | ')} |`;
+const table = (heading, rows) => [row(heading), row(heading.map(() => '---')), ...rows.map(row)].join('\n');
+
+/** A ratio beside what was wanted of it. */
+function against(ratio, wanted, atLeast) {
+  if (wanted === undefined) return times(ratio);
+  const reached = atLeast ? ratio >= wanted : ratio <= wanted;
+  return `${times(ratio)} (wanted ${atLeast ? '>=' : '<='} ${wanted}): ${reached ? 'reached' : '**not reached**'}`;
+}
+
+/** The round's own pairs are compared, since a machine's speed changes over minutes. */
+const pairedRatio = (ours, theirs) => median(ours.map((value, i) => value / theirs[i]));
+
+/**
+ * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} results
+ * @param {string[]} machine lines that describe it
+ */
+export function report(results, machine) {
+  const speeds = results.flatMap(({ work, rounds }) => {
+    const of = side => rounds.map(round => speedOf(work, round[side]));
+    const [ours, peer] = [of('ours'), of('peer')];
+    const shown = [
+      work.title,
+      `${work.unit}/s`,
+      spread(ours),
+      spread(peer),
+      against(pairedRatio(ours, peer), work.faster, true),
+    ];
+    if (work.fasterThanEager === undefined) return [shown];
+    const eager = of('eager');
+    const ratio = against(pairedRatio(ours, eager), work.fasterThanEager, true);
+    return [shown, [`the same against eager TensorFlow.js`, `${work.unit}/s`, spread(ours), spread(eager), ratio]];
+  });
+  const memory = results.map(({ work, rounds }) => {
+    const of = (side, key) => rounds.map(round => round[side][key]);
+    const [ours, peer, estimated] = [of('ours', 'peakBytes'), of('peer', 'peakBytes'), of('ours', 'estimatedBytes')];
+    const off = median(estimated) / median(ours) - 1;
+    return [
+      work.title,
+      gigabytes(ours),
+      gigabytes(peer),
+      against(median(ours) / median(peer), work.smaller, false),
+      gigabytes(estimated),
+      `${off > 0 ? '+' : ''}${(100 * off).toFixed(0)}% (wanted within 15%): ${Math.abs(off) <= 0.15 ? 'reached' : '**not reached**'}`,
+    ];
+  });
+  const compiled = results.map(({ work, rounds }) => {
+    const first = median(rounds.map(({ ours }) => ours.steps[0].ms)) / 1000;
+    const later = median(rounds.map(({ ours }) => median(work.timed(ours.steps).map(({ ms }) => ms)))) / 1000;
+    const compile = median(rounds.map(({ ours }) => ours.compileMs)) / 1000;
+    return [work.title, first.toFixed(1), later.toFixed(2), compile.toFixed(1)];
+  });
+  const rounds = Math.min(...results.map(result => result.rounds.length));
+  return `# Bench: Tunewright against PyTorch + PEFT
+
+Written by \`npm run bench\`; don't edit. ${rounds} rounds, the two sides in turn, float32 and every core for both; medians, the
+lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
+
+${machine.map(line => `- ${line}`).join('\n')}
+
+## Speed
+
+${table(['work', 'unit', 'Tunewright', 'PyTorch', 'ratio'], speeds)}
+
+## Peak memory (VmHWM of the process, GB)
+
+${table(['work', 'Tunewright', 'PyTorch', 'ratio', 'estimated', 'estimate off by'], memory)}
+
+## First step and later ones (seconds)
+
+${table(['work', 'first step', 'later steps', 'of the first: tracing and loading'], compiled)}
+`;
+}

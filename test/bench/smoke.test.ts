@@ -1,0 +1,64 @@
+// The bench in small: its materials and its runner on the embedded model, with the losses that PyTorch gives there. Says
+// nothing about speed. Renew the figures from peer.py (torch 2.15) when the embedded model's weights change.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { modelFolder, rowsFile } from './materials.mjs';
+import { trainOurs } from './ours.mjs';
+import { report } from './report.mjs';
+import { works } from './work.mjs';
+
+interface Step {
+  tokens: number;
+  loss: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-bench-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const job = { batchSize: 4, maxLength: 64, packing: false, epochs: 1, learningRate: 1e-3, compile: 'auto' };
+const cases = [
+  { method: { peft_type: 'FULL' }, losses: [14.464048, 12.645077, 11.540694] },
+  {
+    method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 2 },
+    losses: [14.464048, 14.000203, 12.53982],
+  },
+];
+
+test.each(cases)('$method.peft_type: the losses of PyTorch', { timeout: 240_000 }, async ({ method, losses }) => {
+  const rows = await rowsFile({ count: 12, length: 64 }, folder);
+  const run = await trainOurs({ ...job, model: await modelFolder('embedded', folder), rows, method });
+  expect(run.steps.map(({ tokens }: Step) => tokens)).toEqual([256, 256, 256]);
+  run.steps.forEach(({ loss }: Step, i: number) =>
+    expect(loss / losses[i]!, `loss of step ${i + 1}`).toBeCloseTo(1, 4),
+  );
+  expect(run.peakBytes / run.estimatedBytes).toBeGreaterThan(0.7);
+  expect(run.peakBytes / run.estimatedBytes).toBeLessThan(1.3);
+});
+
+describe('the report', () => {
+  const side = (ms: number, gigabytes: number) => ({
+    steps: Array.from({ length: 6 }, (_, epoch) => ({ epoch, ms, loss: 1, tokens: 1000 })),
+    peakBytes: gigabytes * 1e9,
+    estimatedBytes: 1.1 * gigabytes * 1e9,
+    compileMs: 100,
+    library: '2.21.0',
+    rowsOfEpoch: 40,
+  });
+  const work = works.find(({ id }: { id: string }) => id === 'lora-4x256')!;
+  const written = (ours: ReturnType<typeof side>, peer: ReturnType<typeof side>) =>
+    report([{ work, rounds: [{ ours, peer }] }], ['a machine']);
+
+  test('says what is reached', () => {
+    const text = written(side(1000, 2), side(1300, 4));
+    expect(text).toContain('| tokens/s | 1,000 (1,000-1,000) | 769 (769-769) | 1.30 x (wanted >= 1.2): reached |');
+    expect(text).toContain('0.50 x (wanted <= 0.6): reached | 2.20 | +10% (wanted within 15%): reached');
+  });
+
+  test('and what is not', () => {
+    const text = written(side(1300, 4), side(1000, 4));
+    expect(text).toContain('0.77 x (wanted >= 1.2): **not reached**');
+    expect(text).toContain('1.00 x (wanted <= 0.6): **not reached**');
+  });
+});

@@ -1,0 +1,91 @@
+// The rows of the bench: what is trained, what counts, and what issue 5 wants of it.
+
+const lora = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
+/** The first steps compile graphs and warm caches up, on either side. */
+const WARM_UP = 2;
+const warm = steps => steps.slice(WARM_UP);
+const secondEpoch = steps => steps.filter(({ epoch }) => epoch > 0);
+const base = { packing: false, epochs: 1, learningRate: 1e-4, compile: 'auto', timed: warm, unit: 'tokens' };
+
+/**
+ * @typedef {object} Work
+ * @property {string} id
+ * @property {string} title
+ * @property {'smollm2-135m' | 'embedded'} model
+ * @property {'instructions' | { count: number, length: number }} rows
+ * @property {'tokens' | 'rows'} unit what is counted a second
+ * @property {(steps: any[]) => any[]} timed the steps that count
+ * @property {number} faster wanted: times the peer's speed
+ * @property {number} [smaller] wanted: share of the peer's peak memory
+ * @property {number} [fasterThanEager] wanted: times the speed of the same step run eagerly
+ */
+
+/** @type {Work[]} */
+export const works = [
+  {
+    ...base,
+    id: 'lora-4x256',
+    title: 'SmolLM2-135M, LoRA r=8 q,v, 4 x 256, every token a label',
+    model: 'smollm2-135m',
+    rows: { count: 4 * 7, length: 256 },
+    method: lora,
+    batchSize: 4,
+    maxLength: 256,
+    faster: 1.2,
+    smaller: 0.6,
+  },
+  {
+    ...base,
+    id: 'lora-1x1024',
+    title: 'the same, 1 x 1024',
+    model: 'smollm2-135m',
+    rows: { count: 7, length: 1024 },
+    method: lora,
+    batchSize: 1,
+    maxLength: 1024,
+    faster: 1.2,
+    smaller: 0.6,
+  },
+  {
+    ...base,
+    id: 'ragged',
+    title: 'instruction rows of ragged length, loss on completions, defaults of both',
+    model: 'smollm2-135m',
+    rows: 'instructions',
+    method: lora,
+    // Defaults: ours packs 4 sequences of up to 512 tokens, Transformers pads 8 rows to the longest of them.
+    packing: true,
+    batchSize: 4,
+    maxLength: 512,
+    peerBatchSize: 8,
+    epochs: 2,
+    timed: secondEpoch,
+    unit: 'rows',
+    faster: 2,
+  },
+  {
+    ...base,
+    id: 'selective',
+    title: 'SELECTIVE last 2 layers of 30, 4 x 256, second epoch',
+    model: 'smollm2-135m',
+    rows: { count: 4 * 4, length: 256 },
+    method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 2 },
+    batchSize: 4,
+    maxLength: 256,
+    epochs: 2,
+    timed: secondEpoch,
+    faster: 4,
+  },
+  {
+    ...base,
+    id: 'full-embedded',
+    title: 'full fine-tuning of the embedded model, 8 x 256',
+    model: 'embedded',
+    rows: { count: 8 * 14, length: 256 },
+    method: { peft_type: 'FULL' },
+    batchSize: 8,
+    maxLength: 256,
+    faster: 1.5,
+    fasterThanEager: 3,
+  },
+];
