@@ -22,7 +22,7 @@ export function architectureOfFiles(files: ModelFiles): Architecture {
  */
 export function loadModel(files: ModelFiles, { onProgress, onWarning }: LoadOptions = {}): CausalLm {
   const architecture = architectureOfFiles(files);
-  const stored = architecture.parameters.map(parameter => findTensor(files, parameter));
+  const stored = findTensors(files, architecture);
   warnOfUnused(files, architecture, stored, onWarning);
   const weights = new Map<string, tf.Tensor>();
   architecture.parameters.forEach((parameter, i) => {
@@ -35,6 +35,14 @@ export function loadModel(files: ModelFiles, { onProgress, onWarning }: LoadOpti
 /** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */
 function upload(values: Float32Array, shape: number[]): tf.Tensor {
   return tf.tidy(() => tf.reshape(tf.tensor(values, shape, 'float32'), shape));
+}
+
+/**
+ * The stored tensor of each parameter, by their headers alone.
+ * @throws InputError naming a tensor that is missing or of another shape than the configuration says
+ */
+export function findTensors(files: ModelFiles, architecture: Architecture): StoredTensor[] {
+  return architecture.parameters.map(parameter => findTensor(files, parameter));
 }
 
 /** A model saved without its head lacks the first part of each name. */

@@ -9,7 +9,7 @@ import { openBackend, type Backend } from '../backend/openBackend.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from '../models/architecture.js';
 import type { CausalLm } from '../models/causalLm.js';
-import { architectureOfFiles, loadModel } from '../models/loadModel.js';
+import { architectureOfFiles, findTensors, loadModel } from '../models/loadModel.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
 
@@ -44,6 +44,8 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
       `the tokenizer has ${tokenizer.vocabSize} tokens, the model embeds only ${architecture.vocabSize}`,
       { where: files.path, hint: 'Tokenizer and weights belong to different models.' },
     );
+  // Before anything is worked out from a configuration that the weights belie.
+  findTensors(files, architecture);
   return { files, architecture, tokenizer };
 }
 
