@@ -7,12 +7,14 @@ export function median(values) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Tokens or rows a second over the steps that count. */
+/**
+ * Rows a second over all steps that count, or tokens a second of the median step: steps of one shape take one time, and
+ * whatever else the machine did for a moment is left out.
+ */
 export function speedOf({ unit, timed }, { steps, rowsOfEpoch }) {
   const counted = timed(steps);
-  const seconds = counted.reduce((sum, { ms }) => sum + ms, 0) / 1000;
-  const done = unit === 'rows' ? rowsOfEpoch : counted.reduce((sum, { tokens }) => sum + tokens, 0);
-  return done / seconds;
+  if (unit === 'tokens') return median(counted.map(({ tokens, ms }) => (1000 * tokens) / ms));
+  return (1000 * rowsOfEpoch) / counted.reduce((sum, { ms }) => sum + ms, 0);
 }
 
 const figure = value => (value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toPrecision(3));
@@ -74,8 +76,8 @@ export function report(results, machine) {
   const rounds = Math.min(...results.map(result => result.rounds.length));
   return `# Bench: Tunewright against PyTorch + PEFT
 
-Written by \`npm run bench\`; don't edit. ${rounds} rounds, the two sides in turn, float32 and every core for both; medians, the
-lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
+Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides in turn, float32 and every core for both; medians,
+the lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
 
 ${machine.map(line => `- ${line}`).join('\n')}
 
