@@ -2,16 +2,16 @@
 // process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON names a Python that has the peer's
 // packages already.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
-import { root, setUp } from '../../extension/scripts/setUp.mjs';
+import { root, setUp, tunewright } from '../../extension/scripts/setUp.mjs';
 import { modelFolder, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
-import { installPeer, peerVersions, trainPeer } from './peer.mjs';
+import { installPeer, peerFlopsPerSecond, peerVersions, trainPeer } from './peer.mjs';
 import { report, speedOf } from './report.mjs';
 import { works } from './work.mjs';
 
@@ -51,11 +51,19 @@ for (const work of chosen) {
   results.push({ work, rounds });
 }
 
+// How far each library's own products are apart on this machine says where a ratio comes from.
+const speedFile = join(cacheFolder(), 'machine-speed.json');
+rmSync(speedFile, { force: true });
+tunewright('estimate', join(root, 'media/examples/pirate.tune.json'));
+const { flopsPerSecond } = JSON.parse(readFileSync(speedFile, 'utf8'));
+const gflops = value => `${Math.round(value / 1e9)} GFLOPS`;
+
 const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).stdout.trim();
 const machine = [
   `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
   `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${results[0].rounds[0].ours.library}`,
   peerVersions(python),
+  `one float32 product, [1024, 576] x [576, 1536]: TensorFlow ${gflops(flopsPerSecond)}, PyTorch ${gflops(peerFlopsPerSecond(python))}`,
   `${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()
     .map(value => value.toFixed(1))
     .join(', ')}`,

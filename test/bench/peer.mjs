@@ -44,6 +44,20 @@ export async function trainPeer(python, { model, rows, method, peerBatchSize, ba
   return { steps, peakBytes };
 }
 
+/** The product that machineSpeed.ts times for Tunewright, in PyTorch: floating point operations a second. */
+export function peerFlopsPerSecond(python) {
+  const code = `
+import os, time, torch
+torch.set_num_threads(os.cpu_count())
+x, w = torch.rand(1024, 576), torch.rand(1536, 576)
+def once():
+    began = time.perf_counter()
+    x @ w.T
+    return time.perf_counter() - began
+print(2 * 1024 * 576 * 1536 / sorted(once() for _ in range(60))[30])`;
+  return Number(spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout);
+}
+
 /** Versions of what is compared with, as one line. */
 export function peerVersions(python) {
   const code = 'import torch, transformers, peft; print(torch.__version__, transformers.__version__, peft.__version__)';
