@@ -2,6 +2,7 @@
 // is taken over. Two takers in the same instant only do the work twice, since an installation is put in place by one rename.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isAlive } from './processAlive.js';
 
 /** Runs `work` while this process alone holds `file`; `onWait` hears once which process is waited for. */
 export async function withInstallLock<T>(
@@ -39,13 +40,4 @@ export async function withInstallLock<T>(
 async function readHolder(file: string): Promise<number | null> {
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
   return Number.isNaN(pid) ? null : pid;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -6,6 +6,7 @@ import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '..
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { RunFolder } from './runFolder.js';
+import { isAlive } from '../install/processAlive.js';
 
 /**
  * Marks the folder as being trained in by this process.
@@ -22,15 +23,6 @@ export function claimRun(folder: RunFolder): () => void {
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
   writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
   return () => rmSync(folder.processFile, { force: true });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Reads the commands appended since the last call; those from before it was made are not for this process. */

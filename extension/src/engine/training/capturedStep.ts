@@ -98,7 +98,8 @@ export class CapturedStep {
     const micro = roundUpToBucket(microBatch(batch), this.sizes);
     const { keys, model, adapter } = this;
     const tensors = batchTensors(micro);
-    const graph = await this.graph(`score ${shapeKey(micro)}`, [...tensors, ...adapter.variables.values()], inputs => {
+    const specs = specsOf([...tensors, ...adapter.variables.values()]);
+    const graph = await this.compiled(`score ${shapeKey(micro)}`, specs, inputs => {
       const parameters = byKey(keys, inputs.slice(tensors.length));
       const { loss, correct } = scoreOf(model, adapter.forwardWith(parameters), inputs.slice(0, tensors.length));
       return [loss, correct];
@@ -161,14 +162,6 @@ export class CapturedStep {
         ...updates.map(update => update.second),
       ];
     });
-  }
-
-  private graph(
-    key: string,
-    like: readonly tf.Tensor[],
-    f: (inputs: tf.Tensor[]) => tf.Tensor[],
-  ): Promise<CompiledFunction> {
-    return this.compiled(key, specsOf(like), f);
   }
 
   private async compiled(
