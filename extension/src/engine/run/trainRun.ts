@@ -1,31 +1,28 @@
 // One fine-tune from run file to adapter: opens model and rows, attaches the method, trains, writes the result and the run
 // folder. Called by the `train` command; draws nothing.
-import { existsSync, readFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import { InputError } from '../../core/inputError.js';
+import { join } from 'node:path';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
-import { openBackend, type Backend } from '../backend/openBackend.js';
+import { openBackend } from '../backend/openBackend.js';
 import { availableMemoryBytes, peakRssBytes } from '../backend/processMemory.js';
-import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
-import { splitRows } from '../data/split.js';
 import { estimateRun } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { generate } from '../generation/generate.js';
-import { modelAliases } from '../hub/pypiModel.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
-import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../peft/adapterFiles.js';
+import type { BatchShape } from '../training/stepPlan.js';
 import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
-import type { BatchShape, RowSet } from '../training/stepPlan.js';
 import { engineVersion } from './engineVersion.js';
-import { loadOnto, openModelFiles, promptIds, stopTokenIds, type ModelOnDisk, type OpenedModel } from './openModel.js';
-import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
+import { loadOnto, openModelFiles, promptIds, stopTokenIds, type OpenedModel } from './openModel.js';
+import { readRunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-import { claimRun, commandReader } from './runProcess.js';
+import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
+import { checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
+import { claimRun, commandReader } from './runProcess.js';
+import { loadRows, longestSequence } from './runRows.js';
 import { sequenceRoom } from './sequenceRoom.js';
 import { tensorBoardWriter } from './tensorBoard.js';
 
@@ -196,149 +193,6 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     onDisk.files.close();
     rows.train.dataset.close();
     if (rows.validation && rows.validation.dataset !== rows.train.dataset) rows.validation.dataset.close();
-  }
-}
-
-/** A resumed run goes by its own run.json; the run file may have been changed since. */
-function resumedRun(runFile: string, out: string): RunFile {
-  const folder = RunFolder.open(out);
-  const saved = readRunFile(folder.runFile);
-  const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
-  // More epochs or steps are a reason to resume; everything else has to stay.
-  const { num_train_epochs, max_steps } = given.config.training;
-  return { ...saved, config: { ...saved.config, training: { ...saved.config.training, num_train_epochs, max_steps } } };
-}
-
-/** The resolved run with paths that mean the same from anywhere. */
-function absolutePaths(run: RunFile): Record<string, unknown> {
-  const { config } = run;
-  const path = (value: string | null) => (value === null ? null : run.resolvePath(value));
-  const { validation, train, chat_template: template } = config.dataset;
-  return {
-    ...config,
-    model: modelReference(run),
-    dataset: {
-      ...config.dataset,
-      train: path(train),
-      validation: typeof validation === 'string' ? path(validation) : validation,
-      chat_template: path(template),
-    },
-    method: { ...config.method, init_from: path(run.initFrom) },
-  };
-}
-
-/** A folder or file stays one from anywhere; ids and `embedded:` names are left alone. */
-function modelReference({ config, resolvePath }: RunFile): string {
-  const path = resolvePath(config.model);
-  return existsSync(path) ? path : config.model;
-}
-
-/** What adapter_config.json names as the base: where the model stands, or the id it was asked for by. */
-function baseModelName({ files }: ModelOnDisk): string {
-  if (isAbsolute(files.reference)) return files.path;
-  // Python knows no short names of ours.
-  return modelAliases[files.reference]?.hubId ?? files.reference;
-}
-
-function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
-  if (saved.method !== run.method)
-    throw new InputError(
-      `the adapter was trained with ${saved.method.peftType}, the run file says ${run.method.peftType}`,
-      {
-        where: `${run.path}: method.init_from`,
-        hint: `Set method.peft_type to "${saved.method.peftType}".`,
-      },
-    );
-  if (saved.method.toAdapterTensors && planOfSaved(saved, architecture, 'training').length !== saved.tensors.size)
-    throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
-      where: `${run.path}: method.init_from`,
-      hint: 'Resume its run with --resume, or start anew without init_from.',
-    });
-}
-
-async function loadRows(
-  run: RunFile,
-  { tokenizer }: ModelOnDisk,
-  maxLength: number,
-  reporter: Reporter,
-  signal: AbortSignal,
-): Promise<{ train: RowSet; validation: RowSet | null }> {
-  const { dataset: config, training } = run.config;
-  const chatTemplate = config.chat_template === null ? null : readTemplate(run.resolvePath(config.chat_template));
-  const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
-    loadDataset({
-      file: run.resolvePath(path),
-      config: { ...config, max_length: maxLength },
-      tokenizer,
-      chatTemplate,
-      role,
-      signal,
-      onWarning: reporter.warn,
-      onProgress: ({ share, rows }) => reporter.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
-    });
-  const every = (dataset: Dataset): RowSet => ({
-    dataset,
-    indices: Array.from({ length: dataset.length }, (_, i) => i),
-  });
-
-  const train = await load(config.train, 'train');
-  if (config.validation === null) return { train: every(train), validation: null };
-  if (typeof config.validation === 'string')
-    return { train: every(train), validation: every(await load(config.validation, 'validation')) };
-  const split = splitRows(train.length, config.validation, training.seed);
-  return {
-    train: { dataset: train, indices: split.train },
-    validation: { dataset: train, indices: split.validation },
-  };
-}
-
-function readTemplate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
-  }
-}
-
-/** Only TensorFlow can capture a step. @throws InputError where the run insists and it can't be */
-function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
-  if (compile === true && backend.name !== 'tensorflow')
-    throw new InputError(`the ${backend.name} backend can't capture a step`, {
-      where: 'engine.compile',
-      hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
-    });
-  return compile !== false && backend.name === 'tensorflow';
-}
-
-/** Tokens of the longest sequence that the rows make. */
-function longestSequence({ dataset: { stats } }: RowSet, packing: boolean, maxLength: number): number {
-  return packing ? Math.min(maxLength, stats.tokens) : stats.longest;
-}
-
-/** max_length, or less where the model has fewer positions. */
-function fittingLength({ config, path }: RunFile, room: number, reporter: Reporter): number {
-  const wanted = config.dataset.max_length;
-  if (room < 1)
-    throw new InputError('the virtual tokens alone fill the model’s positions', {
-      where: `${path}: method.num_virtual_tokens`,
-    });
-  if (wanted <= room) return wanted;
-  reporter.warn(
-    'max_length_reduced',
-    `max_length ${wanted} is more than the model has room for; sequences end at ${room} tokens`,
-  );
-  return room;
-}
-
-/** @throws InputError on a prompt that leaves no room for an answer, before the run begins */
-function checkPrompts({ config, path }: RunFile, { tokenizer }: ModelOnDisk, room: number): void {
-  for (const [i, prompt] of config.samples.prompts.entries()) {
-    const { length } = promptIds(tokenizer, prompt);
-    if (length >= room)
-      throw new InputError(`the prompt has ${length} tokens, the model has room for ${room}`, {
-        where: `${path}: samples.prompts[${i}]`,
-        hint: 'Shorten the prompt.',
-      });
   }
 }
 

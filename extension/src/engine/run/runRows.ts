@@ -1,0 +1,59 @@
+// The rows that a run trains and evaluates on: its dataset files read and tokenized, or one file split in two. Used by
+// trainRun.ts.
+import { readFileSync } from 'node:fs';
+import { InputError } from '../../core/inputError.js';
+import { loadDataset, type Dataset } from '../data/loadDataset.js';
+import { splitRows } from '../data/split.js';
+import type { RowSet } from '../training/stepPlan.js';
+import type { ModelOnDisk } from './openModel.js';
+import type { RunFile } from './readRunFile.js';
+import type { Reporter } from './reporter.js';
+
+export async function loadRows(
+  run: RunFile,
+  { tokenizer }: ModelOnDisk,
+  maxLength: number,
+  reporter: Reporter,
+  signal: AbortSignal,
+): Promise<{ train: RowSet; validation: RowSet | null }> {
+  const { dataset: config, training } = run.config;
+  const chatTemplate = config.chat_template === null ? null : readTemplate(run.resolvePath(config.chat_template));
+  const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
+    loadDataset({
+      file: run.resolvePath(path),
+      config: { ...config, max_length: maxLength },
+      tokenizer,
+      chatTemplate,
+      role,
+      signal,
+      onWarning: reporter.warn,
+      onProgress: ({ share, rows }) => reporter.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+    });
+  const every = (dataset: Dataset): RowSet => ({
+    dataset,
+    indices: Array.from({ length: dataset.length }, (_, i) => i),
+  });
+
+  const train = await load(config.train, 'train');
+  if (config.validation === null) return { train: every(train), validation: null };
+  if (typeof config.validation === 'string')
+    return { train: every(train), validation: every(await load(config.validation, 'validation')) };
+  const split = splitRows(train.length, config.validation, training.seed);
+  return {
+    train: { dataset: train, indices: split.train },
+    validation: { dataset: train, indices: split.validation },
+  };
+}
+
+function readTemplate(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
+  }
+}
+
+/** Tokens of the longest sequence that the rows make. */
+export function longestSequence({ dataset: { stats } }: RowSet, packing: boolean, maxLength: number): number {
+  return packing ? Math.min(maxLength, stats.tokens) : stats.longest;
+}
