@@ -2,10 +2,11 @@
 // schemas have them. Nothing is written here that stands in one of them.
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
+import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { rowFileExtensions } from '../data/readRows.js';
 import { modelFamilies } from '../models/registry.js';
 import { peftMethods } from '../peft/registry.js';
-import { inputJsonSchema, runFileJsonSchema, type JsonSchema } from '../run/runFileSchema.js';
+import { inputJsonSchema, runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
 
 const topics = {

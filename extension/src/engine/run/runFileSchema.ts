@@ -1,25 +1,10 @@
 // The JSON schema of the run file, for editors and for `describe schemas`: protocol/runConfig.ts with the `method` block
 // spelt out for every method of the registry. media/schemas/run.schema.json is this, written by scripts/writeSchemas.mjs.
 import { z } from 'zod';
+import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
-
-/** A node of a JSON schema, as far as it is looked into here. */
-export interface JsonSchema {
-  type?: string;
-  description?: string;
-  default?: unknown;
-  enum?: unknown[];
-  const?: unknown;
-  anyOf?: JsonSchema[];
-  oneOf?: JsonSchema[];
-  items?: JsonSchema;
-  properties?: Record<string, JsonSchema>;
-  required?: string[];
-  additionalProperties?: boolean | JsonSchema;
-  [keyword: string]: unknown;
-}
 
 /** What a user may write for a zod schema: keys with a default are optional. Draft 7 is what editors know best. */
 export function inputJsonSchema(schema: z.ZodType): JsonSchema {

@@ -1,10 +1,8 @@
 // The custom editor "Dataset Preview": gives each file that is opened with it a session and a page. Parquet files, which no text
 // editor shows, open in it by themselves.
-import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { WebviewChannel } from '../../protocol/webviewChannel.js';
 import type { HostServices } from '../services.js';
-import { webviewHtml } from '../webviews/webviewHtml.js';
+import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
@@ -40,22 +38,10 @@ export function registerPreviewEditor(parts: PreviewParts): vscode.Disposable {
 
 function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, parts: PreviewParts): void {
   const { services, worker, settings, files, outdated } = parts;
-  const folder = vscode.Uri.joinPath(services.context.extensionUri, 'dist', 'webview');
-  const address = (name: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, name)).toString();
   const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
   const fileType = fileTypeOf(uri.fsPath);
   if (!fileType) throw new Error(`${uri.fsPath} is no dataset file`);
-  webview.options = { enableScripts: true, localResourceRoots: [folder] };
-  const channel = new WebviewChannel(
-    {
-      post: message => void webview.postMessage(message),
-      listen: listener => {
-        const subscription = webview.onDidReceiveMessage(listener);
-        return () => subscription.dispose();
-      },
-    },
-    fault,
-  );
+  const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview' }, services);
   const session = new PreviewSession({
     path: uri.fsPath,
     fileType,
@@ -79,13 +65,6 @@ function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, p
       vscode.Disposable.from(...subscriptions).dispose();
     }),
   ];
-  webview.html = webviewHtml({
-    title: 'Dataset Preview',
-    cspSource: webview.cspSource,
-    nonce: randomBytes(16).toString('hex'),
-    script: address('datasetPreview.js'),
-    styles: [address('codicon.css'), address('datasetPreview.css')],
-  });
 }
 
 function describeReading({ runFile, model, missingModel, settings }: Reading): string {

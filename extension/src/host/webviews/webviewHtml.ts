@@ -9,11 +9,9 @@ export interface WebviewPage {
   /** Addresses as the webview sees them. */
   script: string;
   styles: readonly string[];
-  /** Further CSP directives, such as `worker-src blob:`. */
-  extraPolicy?: string;
 }
 
-export function webviewHtml({ title, cspSource, nonce, script, styles, extraPolicy }: WebviewPage): string {
+export function webviewHtml({ title, cspSource, nonce, script, styles }: WebviewPage): string {
   // No 'unsafe-inline' for styles either: what components and the chart set by script is not covered by the policy.
   const policy = [
     "default-src 'none'",
@@ -21,7 +19,6 @@ export function webviewHtml({ title, cspSource, nonce, script, styles, extraPoli
     `style-src ${cspSource} 'nonce-${nonce}'`,
     `font-src ${cspSource}`,
     `img-src ${cspSource} data: blob:`,
-    ...(extraPolicy ? [extraPolicy] : []),
   ].join('; ');
   const links = styles.map(href => `<link rel="stylesheet" href="${escape(href)}">`).join('\n    ');
   return `<!doctype html>
