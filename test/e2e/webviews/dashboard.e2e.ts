@@ -138,19 +138,21 @@ describe('dashboard', () => {
   });
 
   it('says why a run failed, and that a run is gone', async () => {
-    const failed = {
-      ...lora.at(-1)!,
-      type: 'failed',
-      step: 60,
-      message: 'the loss of step 61 is no finite number',
-      last_checkpoint: 'checkpoints/step-60',
-    };
-    const page = await open(80);
-    await page.evaluate(event => {
-      window.fake.setAlive('/runs/lora', false);
-      window.fake.feed('/runs/lora', [event as never]);
-    }, failed);
-    await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/no finite number/);
+    const page = await browser.open({
+      webview: 'dashboard',
+      theme: 'dark',
+      width: 1200,
+      prepare: page =>
+        page.evaluate(events => {
+          window.fake.addRun('/runs/diverged', 'diverged', events);
+          window.fake.setAlive('/runs/diverged', false);
+          window.fake.serveDashboard(['/runs/diverged'], null);
+        }, recordedRun('diverged')),
+    });
+    await expect
+      .poll(() => page.getByRole('alert').first().textContent())
+      .toMatch(/no finite number.*checkpoints\/step-/s);
+    await page.screenshot({ path: screenshotPath('dashboard-failed-dark'), fullPage: true });
     const gone = await browser.open({
       webview: 'dashboard',
       theme: 'dark',
