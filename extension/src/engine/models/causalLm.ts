@@ -187,7 +187,8 @@ export class CausalLm {
     const within = tf.cast(tf.logicalAnd(tf.expandDims(seen, 0), sameSegment), 'float32');
     let all: tf.Tensor = within;
     if (past > 0) {
-      let before: tf.Tensor = tf.ones([batch, seq, past]);
+      // Filled by TensorFlow: what JavaScript fills would be a constant of the graph, in each of its forms.
+      let before: tf.Tensor = tf.fill([batch, seq, past], 1);
       if (slidingWindow !== null && slidingWindow < past + seq) {
         const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, 1, past]);
         const distance = tf.sub(positions, earlier);

@@ -15,8 +15,9 @@ function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
 ): Output {
   const wrapped = (...args: unknown[]) => {
     const { value, gradFunc } = f(args.at(-1) as tf.GradSaveFunc, ...(args.slice(0, -1) as Inputs));
-    // tfjs frees what a forward pass leaves behind by itself, but not what a gradient does.
-    return { value, gradFunc: (dy: Output, saved: tf.Tensor[]) => tf.tidy(() => gradFunc(dy, saved)) };
+    // tfjs frees what a forward pass leaves behind by itself, but not what a gradient does. What a gradient computes anew
+    // waits for `dy`: else TensorFlow's optimizer finds it equal to what the forward pass made, and keeps that instead.
+    return { value, gradFunc: (dy: Output, saved: tf.Tensor[]) => after(dy, () => tf.tidy(() => gradFunc(dy, saved))) };
   };
   return tf.customGrad(wrapped as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as Output;
 }
