@@ -58,6 +58,8 @@ export interface RunService {
   /** The list changed, not what a run tells: that is `Run.onDidChange`. */
   readonly onDidChange: vscode.Event<void>;
   get(folder: string): Run | undefined;
+  /** The process of a run of the list has ended, whoever started it. */
+  readonly onDidEnd: vscode.Event<Run>;
   /**
    * Starts a run in a new folder of `folder`'s runs folder, as a process that outlives this window.
    * @param config run file JSON; paths absolute
@@ -81,6 +83,8 @@ export interface Run {
   readonly alive: boolean;
   readonly onDidChange: vscode.Event<void>;
   state(): RunState;
+  /** The same from its first and last events alone where nobody asked for all of them: steps are missing. */
+  glance(): RunState;
   send(command: EngineCommand): void;
   /** Events as they stand in the folder, from `fromSeq` on, then ends. */
   events(fromSeq: number): AsyncIterable<EngineEvent>;

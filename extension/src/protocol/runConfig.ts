@@ -36,6 +36,12 @@ export const datasetConfigSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('A Jinja file to use in place of the model’s own chat template'),
+  on_change: z
+    .enum(['mark', 'continue'])
+    .default('mark')
+    .describe(
+      'What VS Code does when train is edited later: mark the run as outdated, or train its adapter further in a new run',
+    ),
 });
 
 export const trainingConfigSchema = z.strictObject({

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { bytes, count, percent } from '../../core/units.js';
+import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
@@ -78,14 +79,17 @@ async function continueFrom(
   drafter: RunDrafter,
   runs: FolderRunService,
 ): Promise<string | undefined> {
-  const { model, method } = run.config as { model: string; method: { peft_type: string } };
   const train = await drafter.pickDataset();
   if (!train) return undefined;
-  const { peft_type } = method;
-  return start(
-    { name: `${run.name}-continued`, model, dataset: { train }, method: { peft_type, init_from: path } },
-    runs,
+  const name = furtherName(
+    run.name,
+    runs.runs().map(each => each.name),
   );
+  const runFile = furtherRunFile(run, path, name);
+  // Other rows may be of another format; how long they get and what is learnt of them stays.
+  const { format: _, columns: __, validation, ...reading } = runFile.dataset;
+  const held = typeof validation === 'number' ? { validation } : {};
+  return start({ ...runFile, dataset: { ...reading, ...held, train } }, runs);
 }
 
 function fileOf(uri: unknown): string | undefined {

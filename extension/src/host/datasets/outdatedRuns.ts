@@ -1,11 +1,10 @@
 // Which runs were trained on rows that have changed since: the hash that the engine wrote into the run against that of the file
 // as it stands. Asked by the CodeLens, the preview and the Runs tree; watches the training files of all known runs.
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Run, RunService } from '../services.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
+import { trainedContent, trainingFile } from './trainedContent.js';
 
 export interface OutdatedRuns {
   isOutdated(folder: string): boolean;
@@ -18,7 +17,7 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
   private readonly outdated = new Map<string, { run: Run; path: string }>();
   private readonly watched = new Map<string, () => void>();
   private readonly changed = new vscode.EventEmitter<void>();
-  private readonly subscription: vscode.Disposable;
+  private readonly subscriptions: vscode.Disposable[];
   readonly onDidChange = this.changed.event;
 
   constructor(
@@ -26,7 +25,11 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
     private readonly worker: DatasetWorkerClient,
     private readonly files: FileWatch,
   ) {
-    this.subscription = runs.onDidChange(() => this.refresh());
+    this.subscriptions = [
+      runs.onDidChange(() => this.refresh()),
+      // What a run has read is told once it has started.
+      runs.onDidEnd(run => void this.compare(trainingFile(run))),
+    ];
     this.refresh();
   }
 
@@ -40,12 +43,13 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
 
   dispose(): void {
     for (const stop of this.watched.values()) stop();
-    this.subscription.dispose();
+    vscode.Disposable.from(...this.subscriptions).dispose();
     this.changed.dispose();
   }
 
   /** Watches what the runs were trained on, and compares. */
   private refresh(): void {
+    for (const folder of this.outdated.keys()) if (!this.runs.get(folder)) this.outdated.delete(folder);
     const paths = new Set(this.runs.runs().flatMap(run => trainingFile(run) ?? []));
     for (const [path, stop] of this.watched) {
       if (paths.has(path)) continue;
@@ -62,11 +66,12 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
     }
   }
 
-  private async compare(path: string): Promise<void> {
+  private async compare(path: string | null): Promise<void> {
+    if (path === null) return;
     const now = await this.worker.request('hash', { path }).catch(() => null);
     let changed = false;
     for (const run of this.runs.runs().filter(each => trainingFile(each) === path)) {
-      const then = await hashOf(run);
+      const then = await trainedContent(run);
       // A file that is gone is not another one: it may be on a disk that isn't there.
       const isOutdated = now !== null && then !== null && then !== now;
       changed ||= isOutdated !== this.outdated.has(run.folder);
@@ -74,29 +79,5 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
       else this.outdated.delete(run.folder);
     }
     if (changed) this.changed.fire();
-  }
-}
-
-function trainingFile(run: Run): string | null {
-  const { dataset } = run.config as { dataset?: { train?: unknown } };
-  return typeof dataset?.train === 'string' ? dataset.train : null;
-}
-
-/** In the `started` event, else in the newest checkpoint; null for a run that has not come so far. */
-async function hashOf(run: Run): Promise<string | null> {
-  const told = run.state().started?.dataset_hash;
-  if (told) return told;
-  const folder = join(run.folder, 'checkpoints');
-  const names = await readdir(folder).catch(() => []);
-  const steps = names.map(name => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN)).filter(step => !Number.isNaN(step));
-  if (steps.length === 0) return null;
-  try {
-    const state = JSON.parse(
-      await readFile(join(folder, `step-${Math.max(...steps)}`, 'state.json'), 'utf8'),
-    ) as unknown;
-    const { dataset_hash: hash } = state as { dataset_hash?: unknown };
-    return typeof hash === 'string' ? hash : null;
-  } catch {
-    return null;
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
+import { ContinuedRuns } from './continuedRuns.js';
 import { DatasetWorkerClient } from './datasetWorkerClient.js';
 import { registerDiagnostics } from './diagnostics.js';
 import { DocumentDatasets } from './documentDatasets.js';
@@ -26,6 +27,7 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
   const settings = new ReadingSettingsSource(references, context.extensionPath);
   const datasets = new DocumentDatasets(worker, settings, output);
   const outdated = new OutdatedRunMarks(runs, worker, files);
+  const continued = continueRuns(services, worker, files);
   const readingChanged = new vscode.EventEmitter<void>();
 
   const parts = vscode.Disposable.from(
@@ -47,9 +49,30 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
     registerCommands(),
     registerContextKey(datasets),
     { dispose: () => void files.close() },
-    ...[readingChanged, outdated, datasets, references, worker],
+    ...[readingChanged, continued, outdated, datasets, references, worker],
   );
   return { outdated, dispose: () => parts.dispose() };
+}
+
+function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClient, files: FileWatch): ContinuedRuns {
+  const { workspace } = vscode;
+  return new ContinuedRuns({
+    runs,
+    files,
+    hash: path => worker.request('hash', { path }),
+    isTrusted: () => workspace.isTrusted,
+    isDirty: path => workspace.textDocuments.some(({ isDirty, uri }) => isDirty && uri.fsPath === path),
+    start: (runFile, beside) => runs.start(runFile, workspace.getWorkspaceFolder(vscode.Uri.file(beside.folder))),
+    log: message => output.info(message),
+    onFault(path, error) {
+      if (error instanceof vscode.CancellationError) return;
+      output.error(`After a change of ${path}: ${error.stack ?? error.message}`);
+      const file = workspace.asRelativePath(path);
+      void vscode.window.showErrorMessage(
+        `${file} has changed, but the run that was to go on could not be started: ${error.message}`,
+      );
+    },
+  });
 }
 
 function registerCommands(): vscode.Disposable {

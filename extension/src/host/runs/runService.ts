@@ -38,6 +38,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
   /** This window started or resumed a run. */
   readonly onDidStart = this.started.event;
 
+  private readonly ended = new vscode.EventEmitter<FolderRun>();
+  readonly onDidEnd = this.ended.event;
+
   private readonly byFolder = new Map<string, FolderRun>();
   private watchers: vscode.FileSystemWatcher[] = [];
   private readonly ownFolders = new Set<string>();
@@ -114,7 +117,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (this.gathering) clearTimeout(this.gathering);
     [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
     this.byFolder.forEach(run => run.dispose());
-    [this.changed, this.touched, this.failing, this.started].forEach(emitter => emitter.dispose());
+    [this.changed, this.touched, this.failing, this.started, this.ended].forEach(emitter => emitter.dispose());
   }
 
   /** Looks where runs are kept now, and watches there. */
@@ -167,7 +170,12 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   private follow(folder: string): FolderRun {
     const run = new FolderRun(folder);
-    run.onDidChange(() => this.touched.fire(run));
+    let wasAlive = run.alive;
+    run.onDidChange(() => {
+      this.touched.fire(run);
+      if (wasAlive && !run.alive) this.ended.fire(run);
+      wasAlive = run.alive;
+    });
     return run;
   }
 

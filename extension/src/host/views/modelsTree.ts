@@ -1,10 +1,9 @@
 // The Models and Adapters view: the embedded model, what `models list` finds on this machine, and what the runs of this
 // workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { FolderRun } from '../runs/folderRun.js';
+import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import type { EngineService } from '../services.js';
 
@@ -57,9 +56,8 @@ export async function localModels(engine: EngineService): Promise<ModelElement[]
 
 /** Where a run's result stands, or null where it has none. */
 export function adapterOf(run: FolderRun): AdapterElement | null {
-  const { completed } = run.glance();
-  const path = completed && join(run.folder, completed.adapter);
-  return path && existsSync(path) ? { kind: 'adapter', path, run } : null;
+  const path = resultOf(run);
+  return path === null ? null : { kind: 'adapter', path, run };
 }
 
 export function registerModelsTree(engine: EngineService, runs: FolderRunService): vscode.Disposable {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../../../extension/src/core/runs/runState.js';
@@ -91,6 +92,26 @@ describe('a run', () => {
     await runs.delete(run);
     assert.ok(!existsSync(run.folder));
     assert.equal(runs.get(run.folder), undefined);
+  });
+
+  it('goes on from its adapter in a new run, once, after its dataset was edited', async () => {
+    const { runs } = await activated();
+    const train = workspacePath('datasets', 'watched.jsonl');
+    const rows = readFileSync(workspacePath('datasets', 'pirate.messages.jsonl'), 'utf8').split('\n').slice(0, 40);
+    writeFileSync(train, `${rows.slice(0, 30).join('\n')}\n`);
+    const dataset = { train, max_length: 64, on_change: 'continue' };
+    const run = await runs.start({ ...config('watched', { max_steps: 2 }), dataset });
+    await waitForRun(run, 'the run to complete', () => phase(run) === 'completed' && !run.alive);
+    writeFileSync(`${train}.new`, `${rows.join('\n')}\n`);
+    renameSync(`${train}.new`, train);
+    const chain = () => runs.runs().filter(({ name }) => name.startsWith('watched'));
+    const next = await waitFor('the next run', () => chain().find(({ name }) => name === 'watched v2'));
+    await waitForRun(next, 'the run to complete', () => phase(next) === 'completed' && !next.alive);
+    assert.equal((next.config as { method: { init_from: string } }).method.init_from, join(run.folder, 'adapter'));
+    assert.equal(next.state().started!.dataset_hash, createHash('sha256').update(readFileSync(train)).digest('hex'));
+    assert.ok(existsSync(join(next.folder, 'adapter', 'adapter_model.safetensors')));
+    await sleep(4_500);
+    assert.equal(chain().length, 2, 'no further run without an edit');
   });
 
   it('with a wrong config fails before it begins and says why', async () => {

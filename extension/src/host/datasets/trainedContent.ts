@@ -1,0 +1,32 @@
+// Which file a run was trained on, and what stood in it then. Asked by whoever compares that with the file as it stands.
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Run } from '../services.js';
+
+/** Absolute path. */
+export function trainingFile(run: Run): string | null {
+  const { dataset } = run.config as { dataset?: { train?: unknown } };
+  return typeof dataset?.train === 'string' ? dataset.train : null;
+}
+
+/**
+ * SHA-256 of the training file as the run read it: in the `started` event, else in the newest checkpoint; null for a run that
+ * has not come so far.
+ */
+export async function trainedContent(run: Run): Promise<string | null> {
+  const told = run.glance().started?.dataset_hash;
+  if (told) return told;
+  const folder = join(run.folder, 'checkpoints');
+  const names = await readdir(folder).catch(() => []);
+  const steps = names.map(name => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN)).filter(step => !Number.isNaN(step));
+  if (steps.length === 0) return null;
+  try {
+    const state = JSON.parse(
+      await readFile(join(folder, `step-${Math.max(...steps)}`, 'state.json'), 'utf8'),
+    ) as unknown;
+    const { dataset_hash: hash } = state as { dataset_hash?: unknown };
+    return typeof hash === 'string' ? hash : null;
+  } catch {
+    return null;
+  }
+}
