@@ -17,6 +17,11 @@ export function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
+/** Of a step: 45 ms, 1.3 s */
+export function shortTime(seconds: number): string {
+  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toPrecision(2)} s`;
+}
+
 /** A share as a percentage with as many digits as it takes to say something. */
 export function percent(share: number): string {
   const value = share * 100;

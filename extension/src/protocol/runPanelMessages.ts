@@ -64,6 +64,10 @@ export const methodEstimateSchema = z.object({
   total_parameters: z.int(),
   share: z.number(),
   memory: memoryPartsSchema,
+  /** On this machine; null where its speed isn't known. */
+  seconds_per_step: z.number().nullable(),
+  /** Of the whole run; null also where its rows can't be counted. */
+  train_seconds: z.number().nullable(),
 });
 export type MethodEstimate = z.infer<typeof methodEstimateSchema>;
 
@@ -73,8 +77,8 @@ export const estimateSchema = z.object({
   methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
   inference_bytes: z.number(),
   available_bytes: z.number(),
-  /** Seconds that the whole run takes, where the engine can tell. */
-  train_seconds: z.number().nullable().optional(),
+  /** Optimizer steps of the run; null where its rows can't be counted. */
+  total_steps: z.int().nullable(),
 });
 export type EstimateAnswer = z.infer<typeof estimateSchema>;
 

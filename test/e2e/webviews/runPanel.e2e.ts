@@ -83,6 +83,7 @@ describe('run panel', () => {
     expect(await input(page, 'target_modules').inputValue()).toBe('all-linear');
     expect(await page.locator('.share').textContent()).toMatch(/115,840 of 1,866,080 parameters trained \(6\.21%\)/);
     expect(await page.locator('.memory').first().textContent()).toMatch(/Full fine-tuning/);
+    expect(await page.locator('.panel').textContent()).toMatch(/About \d+ s on this machine: 88 steps of \d+ ms/);
     expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
   });
 

@@ -1,7 +1,8 @@
 // The run panel: model, data, method, what it saves and takes, training, Start. Holds the draft, tells the host of every
 // change, and shows what the host's engine finds. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
-import { duration, roughCount } from '../../../extension/src/core/units.js';
+import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
+import { roughCount } from '../../../extension/src/core/units.js';
 import {
   draftChanged,
   estimateDraft,
@@ -315,8 +316,9 @@ export class RunPanelView {
     this.estimate = estimate;
     this.cards.showEstimate(estimate);
     this.showSavings();
-    this.time.hidden = !estimate?.train_seconds;
-    if (estimate?.train_seconds) setText(this.time, `About ${duration(estimate.train_seconds)} of training`);
+    const time = estimate && estimatedTime(estimate);
+    this.time.hidden = !time;
+    setText(this.time, time ?? '');
     if (!estimate) {
       const empty = !this.state.trusted
         ? ''

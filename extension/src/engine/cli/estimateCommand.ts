@@ -15,10 +15,13 @@ import { openAdapter } from '../peft/adapterFiles.js';
 import { targetedLinears } from '../peft/targets.js';
 import { findModelFiles } from '../run/openModel.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
+import { countSteps } from '../run/stepCount.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
-import { bytes, count, figure, percent } from '../../core/units.js';
+import { roughDuration } from '../../core/runs/runStatus.js';
+import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
 
 interface EstimateFlags {
   matrix?: string;
@@ -67,6 +70,7 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   // Only TensorFlow's rates are known.
   const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
+  const steps = files.tokenizer && (await countSteps(parsed, createTokenizer(files.tokenizer), maxLength));
   const rank = flags.rank ?? methodConfig.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
   const inference = inferenceBytes(architecture, shape.sequenceLength);
@@ -82,12 +86,13 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
         },
         batch_size: batchSize,
         max_length: sequenceLength,
-        run: { peft_type: method.peftType, ...estimateJson(own, seconds(own)) },
+        run: { peft_type: method.peftType, ...estimateJson(own, seconds(own), steps) },
         methods: others.map(({ method, estimate, reason }) =>
           estimate
-            ? { peft_type: method.peftType, ...estimateJson(estimate, seconds(estimate)) }
+            ? { peft_type: method.peftType, ...estimateJson(estimate, seconds(estimate), steps) }
             : { peft_type: method.peftType, reason },
         ),
+        total_steps: steps,
         captured,
         program_bytes: PROGRAM_BYTES,
         inference_bytes: inference,
@@ -104,7 +109,7 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
       '',
       comparison(method.peftType, own, others, inference),
       '',
-      verdict(own, seconds(own)),
+      verdict(own, seconds(own), steps),
       '',
       drawMatrixExample(matrix),
     ].join('\n'),
@@ -154,7 +159,7 @@ function comparison(peftType: string, own: Estimate, others: readonly MethodEsti
   return [table([heading, ...rows], right), ...left].join('\n');
 }
 
-function verdict(estimate: Estimate, seconds: number | null): string {
+function verdict(estimate: Estimate, seconds: number | null, steps: number | null): string {
   const { trainableParameters, totalParameters, share, memory } = estimate;
   const available = availableMemoryBytes();
   const fits =
@@ -166,15 +171,12 @@ function verdict(estimate: Estimate, seconds: number | null): string {
     `and takes about ${bytes(memory.total)}. ${fits}` +
     (seconds === null
       ? ''
-      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(estimate.flopsPerStep / 1e9)} GFLOP).`)
+      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(estimate.flopsPerStep / 1e9)} GFLOP)` +
+        (steps === null ? '.' : `, ${count(steps)} steps about ${roughDuration(steps * seconds)}.`))
   );
 }
 
-function shortTime(seconds: number): string {
-  return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toPrecision(2)} s`;
-}
-
-function estimateJson(estimate: Estimate, seconds: number | null): Record<string, unknown> {
+function estimateJson(estimate: Estimate, seconds: number | null, steps: number | null): Record<string, unknown> {
   return {
     trainable_parameters: estimate.trainableParameters,
     total_parameters: estimate.totalParameters,
@@ -183,6 +185,7 @@ function estimateJson(estimate: Estimate, seconds: number | null): Record<string
     ratio_to_inference: estimate.ratioToInference,
     flops_per_step: estimate.flopsPerStep,
     seconds_per_step: seconds,
+    train_seconds: seconds === null || steps === null ? null : steps * seconds,
   };
 }
 

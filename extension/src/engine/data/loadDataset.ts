@@ -69,7 +69,7 @@ export interface LoadDatasetOptions {
 
 /** @throws InputError naming file and line for a row that can't be used, and for a dataset that leaves no rows */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
-  const { file, config, tokenizer, signal } = options;
+  const { file, config, signal } = options;
   const store = new TokenStore({ memoryBytes: options.memoryBytes });
   try {
     const counts = { tokens: 0, labelTokens: 0, longest: 0 };
@@ -81,17 +81,10 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       turns: new RowNotes(),
     };
     let share = 0;
-    const rows = readRows(file, { signal, onShare: value => (share = value) });
     let format: DatasetFormat | null = null;
 
-    for await (const { row, source, resolved } of withFormat(rows, config)) {
+    for await (const { encoded, source, resolved } of encodeRows({ ...options, onShare: value => (share = value) })) {
       format = resolved;
-      const encoded = atSource(source, () =>
-        encodeExample(resolved.parse(row, source), tokenizer, {
-          trainOn: config.train_on,
-          chatTemplate: options.chatTemplate,
-        }),
-      );
       if (encoded.unlocatedTurns.length > 0) notes.turns.add(source);
       const kept = fitLength(encoded, config, source, notes);
       if (!kept) continue;
@@ -131,6 +124,29 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   } catch (error) {
     store.close();
     throw error;
+  }
+}
+
+export interface EncodeRowsOptions extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate' | 'signal'> {
+  config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
+  onShare?: (share: number) => void;
+}
+
+/** The rows as token ids, whole. @throws InputError naming file and line for a row that can't be used */
+export async function* encodeRows({
+  file,
+  config,
+  tokenizer,
+  chatTemplate,
+  signal,
+  onShare,
+}: EncodeRowsOptions): AsyncGenerator<{ encoded: EncodedRow; source: RowSource; resolved: DatasetFormat }> {
+  const rows = readRows(file, { signal, onShare });
+  for await (const { row, source, resolved } of withFormat(rows, config)) {
+    const encoded = atSource(source, () =>
+      encodeExample(resolved.parse(row, source), tokenizer, { trainOn: config.train_on, chatTemplate }),
+    );
+    yield { encoded, source, resolved };
   }
 }
 

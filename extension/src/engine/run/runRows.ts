@@ -1,5 +1,5 @@
 // The rows that a run trains and evaluates on: its dataset files read and tokenized, or one file split in two. Used by
-// trainRun.ts.
+// trainRun.ts and stepCount.ts.
 import { readFileSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
@@ -45,7 +45,8 @@ export async function loadRows(
   };
 }
 
-function readTemplate(path: string): string {
+/** @throws InputError where there is no such file */
+export function readTemplate(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {

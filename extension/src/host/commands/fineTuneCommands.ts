@@ -2,22 +2,17 @@
 import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
+import { estimateOf } from '../webviews/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
 import { withAbsolutePaths } from '../runFiles/absolutePaths.js';
 import { saveRunFile } from './runCommands.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
-
-/** What `estimate --json` says, as far as it is shown here. */
-interface Estimate {
-  run: { peft_type: string; trainable_parameters: number; total_parameters: number; memory: { total: number } };
-  methods: { peft_type: string; memory?: { total: number } }[];
-  available_bytes: number;
-}
 
 export function registerFineTuneCommands(
   engine: EngineService,
@@ -143,14 +138,16 @@ async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<vo
   if (document.isDirty) await document.save();
   const estimate = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' },
-    () => engine.json<Estimate>(['estimate', file.fsPath], { cwd: dirname(file.fsPath) }),
+    async () => estimateOf(await engine.json(['estimate', file.fsPath], { cwd: dirname(file.fsPath) })),
   );
   const { run, methods, available_bytes: available } = estimate;
-  const full = methods.find(method => method.peft_type === 'FULL')?.memory?.total;
+  const full = methods.find(method => method.peft_type === 'FULL');
+  const time = estimatedTime(estimate);
   const details = [
     `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
     `A step takes about ${bytes(run.memory.total)}; ${bytes(available)} are free on this machine.`,
-    ...(full && full > run.memory.total ? [`Full fine-tuning would take ${bytes(full)}.`] : []),
+    ...(full && 'memory' in full ? [`Full fine-tuning would take ${bytes(full.memory.total)}.`] : []),
+    ...(time ? [`${time}.`] : []),
   ];
   const begin = 'Start Run';
   const answer = await vscode.window.showInformationMessage(

@@ -1,0 +1,74 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { openModelFiles } from '../../../../extension/src/engine/run/openModel.js';
+import { parseRun } from '../../../../extension/src/engine/run/readRunFile.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
+import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
+import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
+import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-steps-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const onDisk = await openModelFiles('embedded:tiny', folder, silentReporter);
+onDisk.files.close();
+const pirate = new URL('../../../../media/datasets/pirate.messages.jsonl', import.meta.url);
+
+function runOf(dataset: Record<string, unknown>, training: Record<string, unknown> = {}) {
+  return parseRun(
+    { model: 'embedded:tiny', dataset: { max_length: 128, ...dataset }, method: { peft_type: 'LORA' }, training },
+    join(folder, 'run.json'),
+  );
+}
+const count = (run: ReturnType<typeof runOf>) =>
+  countSteps(run, onDisk.tokenizer, Math.min(run.config.dataset.max_length, onDisk.architecture.maxPositions));
+
+/** As training counts, over every row and every epoch. */
+async function planned(run: ReturnType<typeof runOf>): Promise<number> {
+  const { config } = run;
+  const { train } = await loadRows(
+    run,
+    onDisk,
+    config.dataset.max_length,
+    silentReporter,
+    new AbortController().signal,
+  );
+  const shape = {
+    batchSize: config.training.per_device_train_batch_size,
+    maxLength: config.dataset.max_length,
+    packing: config.dataset.packing,
+    virtualTokens: 0,
+    firstVirtualId: 0,
+  };
+  const { totalSteps } = new StepPlan(train, shape, config.training, createRng(42));
+  train.dataset.close();
+  return totalSteps;
+}
+
+describe('countSteps', () => {
+  it.each([
+    ['packed', {}, {}],
+    ['a row a sequence', { packing: false }, { num_train_epochs: 1.5 }],
+    ['with rows held out and accumulation', { validation: 0.1 }, { gradient_accumulation_steps: 4 }],
+  ])('counts as training does: %s', async (_, dataset, training) => {
+    const run = runOf({ train: pirate.pathname, ...dataset }, training);
+    const steps = await planned(run);
+    expect(Math.abs((await count(run))! - steps)).toBeLessThanOrEqual(Math.ceil(0.02 * steps));
+  });
+
+  it('tells of a large file by its first rows', async () => {
+    const file = join(folder, 'large.jsonl');
+    writeFileSync(file, '');
+    for (let i = 0; i < 60; i++) appendFileSync(file, readFileSync(pirate));
+    const run = runOf({ train: file });
+    const steps = await planned(run);
+    expect((await count(run))! / steps).toBeCloseTo(1, 1);
+  }, 60_000);
+
+  it('takes max_steps at its word, and leaves to training what is wrong with the rows', async () => {
+    expect(await count(runOf({ train: 'none.jsonl' }, { max_steps: 70 }))).toBe(70);
+    expect(await count(runOf({ train: 'none.jsonl' }))).toBeNull();
+  });
+});
