@@ -63,8 +63,8 @@ export interface ForwardPass {
   attend(layer: number, q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D): tf.Tensor2D;
   /** What a sublayer adds to the residual stream, through the method's hooks; [rows, hidden]. */
   sublayer(layer: number, kind: SublayerKind, output: tf.Tensor2D): tf.Tensor2D;
-  /** Rotary tables for `positions`, [batch, seq, 1, headDim]. */
-  rotary(): { cos: tf.Tensor4D; sin: tf.Tensor4D };
+  /** Rotary tables for `positions`, [batch, seq, 1, headDim]; null where the architecture has none. */
+  readonly rotary: { cos: tf.Tensor4D; sin: tf.Tensor4D } | null;
 }
 
 export type SublayerKind = 'attention' | 'feed_forward';
@@ -97,8 +97,12 @@ export interface Architecture {
   head: string;
   tieWordEmbeddings: boolean;
   defaultTargets: DefaultTargets;
-  /** [rows, hidden] after the final norm, rows = batch * seq. */
-  forward(pass: ForwardPass): tf.Tensor2D;
+  /** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
+  embed(pass: ForwardPass): tf.Tensor2D;
+  /** One block. It may be run again for the backward pass, and has to give the same. */
+  layer(pass: ForwardPass, index: number, x: tf.Tensor2D): tf.Tensor2D;
+  /** The norm behind the last block. */
+  finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D;
 }
 
 /** One file a family, named after Hugging Face's `model_type`. */

@@ -35,10 +35,16 @@ export interface ForwardOptions {
   hooks?: ForwardHooks;
   /** Trainable tensors that stand in for parameters, by the parameter's name. */
   replaced?: ReadonlyMap<string, tf.Tensor>;
-  /** Given while training; scales what it keeps by 1 / (1 - rate). */
-  dropout?: (x: tf.Tensor2D, rate: number) => tf.Tensor2D;
+  /** Given while training; scales what it keeps by 1 / (1 - rate). Each `site` has a mask of its own, the same each time. */
+  dropout?: (x: tf.Tensor2D, rate: number, site: number) => tf.Tensor2D;
   /** Given while decoding; the input's tokens follow those in it. */
   cache?: KeyValueCache;
+}
+
+/** A forward pass under way. */
+export interface OpenPass extends ForwardPass {
+  /** Trained keys and values before the sequence, a pair a layer. */
+  readonly prefix: readonly { keys: tf.Tensor3D; values: tf.Tensor3D }[] | null;
 }
 
 export class CausalLm {
@@ -77,6 +83,15 @@ export class CausalLm {
 
   /** Hidden states after the final norm, [batch * seq, hidden]. */
   forward(input: ModelInput, options: ForwardOptions = {}): tf.Tensor2D {
+    const { architecture } = this;
+    const pass = this.open(input, options);
+    let x = architecture.embed(pass);
+    for (let i = 0; i < architecture.numLayers; i++) x = architecture.layer(pass, i, x);
+    return architecture.finalNorm(pass, x);
+  }
+
+  /** What a forward pass needs from layer to layer, for whoever takes it apart. Its tensors belong to the caller's tidy. */
+  open(input: ModelInput, options: ForwardOptions = {}): OpenPass {
     const { hooks = {}, cache } = options;
     const [batch, seq] = input.inputIds.shape;
     const rows = batch * seq;
@@ -86,7 +101,7 @@ export class CausalLm {
     const positions = prefix ? tf.add(flatPositions, tf.scalar(prefix.count, 'int32')) : flatPositions;
     const bias = this.attentionBias(input.segmentIds, tf.reshape(positions, [batch, seq, 1]), past);
 
-    const prefixLayers = cache?.layers.length ? undefined : prefix?.layers();
+    const prefixLayers = cache?.layers.length ? null : (prefix?.layers() ?? null);
     const pastOf = (layer: number): KeyValues | null => {
       const cached = cache?.layers[layer];
       if (cached) return cached;
@@ -96,21 +111,19 @@ export class CausalLm {
       return { keys: everyRow(keys), values: everyRow(values) };
     };
 
-    const pass: ForwardPass = {
+    const { rotaryTables } = this;
+    const gathered = (table: tf.Tensor2D): tf.Tensor4D =>
+      tf.reshape(tf.gather(table, positions), [batch, seq, 1, this.architecture.headDim]);
+
+    return {
       input,
+      prefix: prefixLayers,
       positions: positions as tf.Tensor1D,
       parameter: name => this.parameter(name, options),
       linear: (name, x) => this.applyLinear(name, x, options),
       embedTokens: name => this.embedTokens(name, input, options),
       sublayer: (layer, kind, output) => hooks.sublayer?.(layer, kind, output) ?? output,
-      rotary: () => {
-        const { cos, sin } = this.rotaryTables!;
-        const shape: [number, number, number, number] = [batch, seq, 1, this.architecture.headDim];
-        return {
-          cos: tf.reshape(tf.gather(cos, positions), shape),
-          sin: tf.reshape(tf.gather(sin, positions), shape),
-        };
-      },
+      rotary: rotaryTables && { cos: gathered(rotaryTables.cos), sin: gathered(rotaryTables.sin) },
       attend: (layer, q, k, v) => {
         const heads = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]) as tf.Tensor4D;
         const before = pastOf(layer);
@@ -125,7 +138,6 @@ export class CausalLm {
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
       },
     };
-    return this.architecture.forward(pass);
   }
 
   /** Logits [rows, vocab] of hidden states [rows, hidden]. */
@@ -149,7 +161,9 @@ export class CausalLm {
     };
     const hook = options.hooks?.linear?.get(name);
     if (!hook) return base(x);
-    const dropout = (x: tf.Tensor2D, rate: number) => (rate > 0 && options.dropout ? options.dropout(x, rate) : x);
+    const site = this.architecture.linears.indexOf(module);
+    const dropout = (x: tf.Tensor2D, rate: number) =>
+      rate > 0 && options.dropout ? options.dropout(x, rate, site) : x;
     return hook({ module, x, base, weight, bias, dropout });
   }
 

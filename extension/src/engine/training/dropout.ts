@@ -1,4 +1,5 @@
-// Inverted dropout whose every mask follows from one seed: drawn by TensorFlow inside the step where that computes (so a
+// Inverted dropout whose every mask follows from a seed and its site in the model, so that a layer computed again has the
+// same: drawn by TensorFlow inside the step where that computes (so a
 // captured step draws the same masks), from a seeded stream elsewhere.
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
@@ -8,33 +9,33 @@ import type { Dropout } from './stepMath.js';
 /** @param seed int32 scalar, another one each micro-batch */
 export function seededDropout(seed: tf.Scalar): Dropout {
   const uniform = uniformOf(seed);
-  return (x, rate) => {
-    const kept = tf.cast(tf.greaterEqual(uniform(x.shape), rate), 'float32');
+  return (x, rate, site) => {
+    const kept = tf.cast(tf.greaterEqual(uniform(x.shape, site), rate), 'float32');
     return tf.mul(x, tf.mul(kept, 1 / (1 - rate))) as tf.Tensor2D;
   };
 }
 
 /** A backend that computes nothing (the estimate's) has nothing to draw. */
-function uniformOf(seed: tf.Scalar): (shape: number[]) => tf.Tensor {
+function uniformOf(seed: tf.Scalar): (shape: number[], site: number) => tf.Tensor {
   if (hasTensorflowOps()) return statelessUniform(seed);
   return tf.getBackend() === 'wasm' ? streamOf(seed) : shape => tf.fill(shape, 1);
 }
 
-/** Each call is another site of the forward pass, and draws from a stream of its own. */
-function statelessUniform(seed: tf.Scalar): (shape: number[]) => tf.Tensor {
-  let site = 0;
-  return shape => {
-    const key = tf.stack([seed, tf.scalar(site++, 'int32')]);
+function statelessUniform(seed: tf.Scalar): (shape: number[], site: number) => tf.Tensor {
+  return (shape, site) => {
+    const key = tf.stack([seed, tf.scalar(site, 'int32')]);
     const attributes = { dtype: 'float32', T: 'int32', Tseed: 'int32' } as const;
     return tensorflowOp('StatelessRandomUniform', attributes, [tf.tensor1d(shape, 'int32'), key])[0]!;
   };
 }
 
-function streamOf(seed: tf.Scalar): (shape: number[]) => tf.Tensor {
-  const rng = createRng(seed.dataSync()[0]!);
-  return shape =>
-    tf.tensor(
+function streamOf(seed: tf.Scalar): (shape: number[], site: number) => tf.Tensor {
+  const seeded = createRng(seed.dataSync()[0]!);
+  return (shape, site) => {
+    const rng = seeded.fork(`site ${site}`);
+    return tf.tensor(
       Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => rng.next()),
       shape,
     );
+  };
 }

@@ -72,29 +72,27 @@ function build(raw: Record<string, unknown>, where: string): Architecture {
   if (!tied)
     parameters.push({ name: 'lm_head.weight', shape: [config.vocab_size, hidden], kind: 'linear', layer: null });
 
-  const forward = (pass: ForwardPass): tf.Tensor2D => {
-    const [batch, seq] = pass.input.inputIds.shape;
-    const normalize = (x: tf.Tensor2D, name: string) =>
-      layerNorm(x, pass.parameter(`${name}.weight`), pass.parameter(`${name}.bias`), epsilon);
+  const normalize = (pass: ForwardPass, x: tf.Tensor2D, name: string) =>
+    layerNorm(x, pass.parameter(`${name}.weight`), pass.parameter(`${name}.bias`), epsilon);
+  const embed = (pass: ForwardPass): tf.Tensor2D => {
     const positions = gatherRows(pass.parameter('transformer.wpe.weight') as tf.Tensor2D, pass.positions);
-
-    let x = tf.add(pass.embedTokens('transformer.wte'), positions) as tf.Tensor2D;
-    for (let i = 0; i < config.n_layer; i++) {
-      const block = `transformer.h.${i}`;
-      const qkv = pass.linear(`${block}.attn.c_attn`, normalize(x, `${block}.ln_1`));
-      const [q, k, v] = tf
-        .split(qkv, 3, 1)
-        .map(part => tf.reshape(part, [batch, seq, heads, headDim]) as tf.Tensor4D) as [
-        tf.Tensor4D,
-        tf.Tensor4D,
-        tf.Tensor4D,
-      ];
-      const attended = pass.attend(i, q, k, v);
-      x = tf.add(x, pass.sublayer(i, 'attention', pass.linear(`${block}.attn.c_proj`, attended)));
-      const activated = geluNew(pass.linear(`${block}.mlp.c_fc`, normalize(x, `${block}.ln_2`)));
-      x = tf.add(x, pass.sublayer(i, 'feed_forward', pass.linear(`${block}.mlp.c_proj`, activated)));
-    }
-    return normalize(x, 'transformer.ln_f');
+    return tf.add(pass.embedTokens('transformer.wte'), positions);
+  };
+  const layer = (pass: ForwardPass, i: number, x: tf.Tensor2D): tf.Tensor2D => {
+    const [batch, seq] = pass.input.inputIds.shape;
+    const block = `transformer.h.${i}`;
+    const qkv = pass.linear(`${block}.attn.c_attn`, normalize(pass, x, `${block}.ln_1`));
+    const [q, k, v] = tf
+      .split(qkv, 3, 1)
+      .map(part => tf.reshape(part, [batch, seq, heads, headDim]) as tf.Tensor4D) as [
+      tf.Tensor4D,
+      tf.Tensor4D,
+      tf.Tensor4D,
+    ];
+    const attended = pass.attend(i, q, k, v);
+    const h = tf.add(x, pass.sublayer(i, 'attention', pass.linear(`${block}.attn.c_proj`, attended))) as tf.Tensor2D;
+    const activated = geluNew(pass.linear(`${block}.mlp.c_fc`, normalize(pass, h, `${block}.ln_2`)));
+    return tf.add(h, pass.sublayer(i, 'feed_forward', pass.linear(`${block}.mlp.c_proj`, activated)));
   };
 
   return {
@@ -115,6 +113,8 @@ function build(raw: Record<string, unknown>, where: string): Architecture {
     head: 'lm_head',
     tieWordEmbeddings: tied,
     defaultTargets: { lora: ['c_attn'], ia3: ['c_attn', 'mlp.c_proj'], ia3FeedForward: ['mlp.c_proj'] },
-    forward,
+    embed,
+    layer,
+    finalNorm: (pass, x) => normalize(pass, x, 'transformer.ln_f'),
   };
 }

@@ -117,32 +117,26 @@ function build(variant: Variant, raw: Record<string, unknown>, where: string): A
   if (!tied)
     parameters.push({ name: 'lm_head.weight', shape: [config.vocab_size, hidden], kind: 'linear', layer: null });
 
-  const forward = (pass: ForwardPass): tf.Tensor2D => {
+  const normalize = <T extends tf.Tensor>(pass: ForwardPass, x: T, name: string): T =>
+    rmsNorm(x, pass.parameter(`${name}.weight`), epsilon);
+  const layer = (pass: ForwardPass, i: number, x: tf.Tensor2D): tf.Tensor2D => {
     const [batch, seq] = pass.input.inputIds.shape;
     const split = (x: tf.Tensor2D, count: number) => tf.reshape(x, [batch, seq, count, headDim]) as tf.Tensor4D;
-    const normalize = <T extends tf.Tensor>(x: T, name: string) =>
-      rmsNorm(x, pass.parameter(`${name}.weight`), epsilon);
-    const rotary = pass.rotary();
-
-    let x = pass.embedTokens('model.embed_tokens');
-    for (let i = 0; i < config.num_hidden_layers; i++) {
-      const block = `model.layers.${i}`;
-      const a = normalize(x, `${block}.input_layernorm`);
-      let q = split(pass.linear(`${block}.self_attn.q_proj`, a), heads);
-      let k = split(pass.linear(`${block}.self_attn.k_proj`, a), kvHeads);
-      const v = split(pass.linear(`${block}.self_attn.v_proj`, a), kvHeads);
-      if (variant.qkNorm) {
-        q = normalize(q, `${block}.self_attn.q_norm`);
-        k = normalize(k, `${block}.self_attn.k_norm`);
-      }
-      const attended = pass.attend(i, rotate(q, rotary), rotate(k, rotary), v);
-      x = tf.add(x, pass.sublayer(i, 'attention', pass.linear(`${block}.self_attn.o_proj`, attended)));
-
-      const m = normalize(x, `${block}.post_attention_layernorm`);
-      const gated = swiglu(pass.linear(`${block}.mlp.gate_proj`, m), pass.linear(`${block}.mlp.up_proj`, m));
-      x = tf.add(x, pass.sublayer(i, 'feed_forward', pass.linear(`${block}.mlp.down_proj`, gated)));
+    const block = `model.layers.${i}`;
+    const a = normalize(pass, x, `${block}.input_layernorm`);
+    let q = split(pass.linear(`${block}.self_attn.q_proj`, a), heads);
+    let k = split(pass.linear(`${block}.self_attn.k_proj`, a), kvHeads);
+    const v = split(pass.linear(`${block}.self_attn.v_proj`, a), kvHeads);
+    if (variant.qkNorm) {
+      q = normalize(pass, q, `${block}.self_attn.q_norm`);
+      k = normalize(pass, k, `${block}.self_attn.k_norm`);
     }
-    return normalize(x, 'model.norm');
+    const attended = pass.attend(i, rotate(q, pass.rotary!), rotate(k, pass.rotary!), v);
+    const h = tf.add(x, pass.sublayer(i, 'attention', pass.linear(`${block}.self_attn.o_proj`, attended)));
+
+    const m = normalize(pass, h, `${block}.post_attention_layernorm`) as tf.Tensor2D;
+    const gated = swiglu(pass.linear(`${block}.mlp.gate_proj`, m), pass.linear(`${block}.mlp.up_proj`, m));
+    return tf.add(h, pass.sublayer(i, 'feed_forward', pass.linear(`${block}.mlp.down_proj`, gated)));
   };
 
   return {
@@ -167,6 +161,8 @@ function build(variant: Variant, raw: Record<string, unknown>, where: string): A
       ia3: [variant.ia3Attention, 'v_proj', 'down_proj'],
       ia3FeedForward: ['down_proj'],
     },
-    forward,
+    embed: pass => pass.embedTokens('model.embed_tokens'),
+    layer,
+    finalNorm: (pass, x) => normalize(pass, x, 'model.norm'),
   };
 }
