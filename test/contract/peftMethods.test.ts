@@ -17,6 +17,7 @@ import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingf
 import { openSafetensors, writeSafetensors } from '../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
 import { CausalLm, type ForwardOptions } from '../../extension/src/engine/models/causalLm.js';
+import { denseOf } from '../../extension/src/engine/models/quantizedWeight.js';
 import { loadModel } from '../../extension/src/engine/models/loadModel.js';
 import { writeModelFolder } from '../../extension/src/engine/models/writeModelFolder.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
@@ -164,7 +165,7 @@ function valuesOf(tensors: Iterable<[string, tf.Tensor]>): Map<string, Float32Ar
 }
 
 function weightsOf(model: CausalLm): Map<string, Float32Array> {
-  return valuesOf(model.architecture.parameters.map(({ name }) => [name, model.weight(name)]));
+  return valuesOf(model.architecture.parameters.map(({ name }) => [name, denseOf(model.weight(name))]));
 }
 
 /** The model's files as writeModelFolder wants them. */

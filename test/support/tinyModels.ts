@@ -5,9 +5,13 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { writeSafetensors } from '../../extension/src/engine/files/safetensors.js';
+import { WeightBlocks } from '../../extension/src/engine/files/weightBlocks.js';
 import { sizeOf, type Architecture, type ParameterSpec } from '../../extension/src/engine/models/architecture.js';
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { architectureOf } from '../../extension/src/engine/models/registry.js';
+import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
+import type { BaseWeights } from '../../extension/src/protocol/runConfig.js';
 
 /** A config.json that every family understands: each takes its own keys. */
 export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
@@ -44,11 +48,33 @@ function randomWeights({ name, shape, kind }: ParameterSpec, seed: number): Floa
 }
 
 /** The caller disposes it. */
-export function tinyModel(modelType: string, changes: Record<string, unknown> = {}, seed = 1): CausalLm {
+export function tinyModel(
+  modelType: string,
+  changes: Record<string, unknown> = {},
+  seed = 1,
+  baseWeights: BaseWeights = 'float32',
+): CausalLm {
   const architecture = tinyArchitecture(modelType, changes);
-  const weights = architecture.parameters.map(
-    parameter => [parameter.name, tf.tensor(randomWeights(parameter, seed), [...parameter.shape])] as const,
-  );
+  const nothingStored = architecture.parameters.map(() => ({}));
+  const layouts = weightLayouts(architecture, nothingStored, baseWeights);
+  const weights = architecture.parameters.map((parameter): [string, Weight] => {
+    const values = randomWeights(parameter, seed);
+    const layout = layouts.get(parameter.name);
+    if (!layout) return [parameter.name, tf.tensor(values, [...parameter.shape])];
+    const blocks = new WeightBlocks(layout.format, layout.shape);
+    blocks.quantizeRows(0, values);
+    return [parameter.name, QuantizedWeight.of(blocks, layout.transposed)];
+  });
+  return new CausalLm(architecture, new Map(weights));
+}
+
+/** The same model with the values that its matrices stand for in float32; the caller disposes it. */
+export function dequantizedModel(model: CausalLm): CausalLm {
+  const { architecture } = model;
+  const weights = architecture.parameters.map(({ name }): [string, tf.Tensor] => [
+    name,
+    tf.tidy(() => tf.clone(denseOf(model.weight(name)))),
+  ]);
   return new CausalLm(architecture, new Map(weights));
 }
 

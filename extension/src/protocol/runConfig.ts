@@ -97,7 +97,12 @@ export const engineConfigSchema = z.strictObject({
     .default('auto')
     .describe('Capture the training step as one TensorFlow graph'),
   threads: count.nullable().default(null).describe('CPU threads; null: every core'),
-  base_weights: z.enum(['float32']).default('float32').describe('How the frozen weights are held in memory'),
+  base_weights: z
+    .enum(['float32', 'bfloat16', 'int8', 'int4'])
+    .default('float32')
+    .describe(
+      'How the frozen weights are held in memory: bfloat16 takes a half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept as they are',
+    ),
 });
 
 export const runConfigSchema = z.strictObject({
@@ -120,3 +125,4 @@ export type RunConfig = z.infer<typeof runConfigSchema>;
 export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
+export type BaseWeights = EngineConfig['base_weights'];

@@ -3,7 +3,33 @@
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 /** TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). */
-export const DataType = { float32: 1, int32: 3, uint8: 4, string: 7, int64: 9, bool: 10 } as const;
+export const DataType = {
+  float32: 1,
+  int32: 3,
+  uint8: 4,
+  int16: 5,
+  int8: 6,
+  string: 7,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+} as const;
+
+/** Bytes of a value where they aren't four. */
+const VALUE_BYTES: Readonly<Record<number, number>> = {
+  [DataType.uint8]: 1,
+  [DataType.int8]: 1,
+  [DataType.bool]: 1,
+  [DataType.bfloat16]: 2,
+  [DataType.int16]: 2,
+  [DataType.float16]: 2,
+  [DataType.int64]: 8,
+};
+
+export function bytesOfType(dtype: number): number {
+  return VALUE_BYTES[dtype] ?? 4;
+}
 
 export interface ConstantValue {
   dtype: number;

@@ -1,7 +1,7 @@
 // Shapes of what TensorFlow's ops give, for tracing without computing. One rule an op; values of constant inputs (axes,
 // sizes, permutations) are known. A new op needs a rule here, or a step that uses it runs eagerly.
 import * as tf from '@tensorflow/tfjs-core';
-import { DataType } from './graph.js';
+import { bytesOfType, DataType } from './graph.js';
 
 /** A tensor that is only described. */
 export interface AbstractTensor {
@@ -56,6 +56,13 @@ const rulesByOp: [string, ShapeRule][] = [
     ],
   ],
   ['Cast', ([x], { DstT }) => [{ shape: x!.shape, dtype: DstT }]],
+  [
+    'Bitcast',
+    ([x], { type }) => {
+      const parts = bytesOfType(x!.dtype) / bytesOfType(type);
+      return [{ shape: parts > 1 ? [...x!.shape, parts] : x!.shape, dtype: type }];
+    },
+  ],
   [
     'BatchMatMulV2',
     ([a, b], { adj_x: adjX, adj_y: adjY }) => {
@@ -165,6 +172,7 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map([
   ...alike(['Neg', 'Abs', 'Sign', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Relu'], same),
   ...alike(['Softmax', 'LogSoftmax', 'ZerosLike', 'OnesLike', 'Identity', 'AddN', 'LogicalNot', 'Reciprocal'], same),
   ...alike(['Add', 'AddV2', 'Sub', 'Mul', 'Div', 'RealDiv', 'FloorDiv', 'Pow', 'Maximum', 'Minimum'], broadcast),
+  ...alike(['BitwiseAnd', 'LeftShift', 'RightShift'], broadcast),
   ...alike(['Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'], predicate(broadcast)),
   ...alike(['LogicalAnd', 'LogicalOr'], predicate(broadcast)),
   ...alike(['IsNan', 'IsInf', 'IsFinite'], predicate(same)),

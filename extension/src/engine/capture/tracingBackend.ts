@@ -3,6 +3,7 @@
 // of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
 // an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
+import { registerDequantizeKernel } from '../backend/dequantizeKernel.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
 import { setOrderRecorder } from './ordering.js';
@@ -69,6 +70,8 @@ interface Binding {
 /** The part of NodeJSKernelBackend that is used here. */
 export interface NodeBackend extends tf.KernelBackend {
   binding: Binding & {
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_ATTR_INT: number;
     loadSavedModel(folder: string, tags: string): number;
     deleteSavedModel(id: number): void;
     runSavedModel(
@@ -192,6 +195,7 @@ function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
     // tfjs-node hands over a scalar as two 32-bit halves.
     [DataType.int64]: () => BigInt64Array.of(BigInt(values[0]!)),
     [DataType.bool]: () => Uint8Array.from(values),
+    [DataType.uint8]: () => Uint8Array.from(values),
   };
   const typed = makers[dtype]?.();
   if (!typed) throw new Error(`constants of DataType ${dtype} can't be traced`);
@@ -272,6 +276,7 @@ function register(): void {
   backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : realBackend().incRef(dataId));
 
   backend.dispose = () => {};
+  registerDequantizeKernel();
   tf.copyRegisteredKernels(REAL, TRACING);
   tf.registerBackend(TRACING, () => backend);
 }

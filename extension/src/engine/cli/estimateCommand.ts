@@ -10,7 +10,8 @@ import { machineSpeed, secondsPerStep } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
-import { architectureOfFiles } from '../models/loadModel.js';
+import { architectureOfFiles, findTensors } from '../models/loadModel.js';
+import { weightLayouts } from '../models/weightLayouts.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { targetedLinears } from '../peft/targets.js';
 import { findModelFiles } from '../run/openModel.js';
@@ -40,7 +41,7 @@ export function registerEstimateCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Memory is that of one training step at its peak, in float32, beside what Node and TensorFlow take themselves (about
+Memory is that of one training step at its peak, with the base as engine.base_weights has it, beside what Node and TensorFlow take themselves (about
 ${bytes(PROGRAM_BYTES)}). It comes from running the step without its numbers: no weight is read, and nothing is trained.`,
     )
     .action(run);
@@ -51,10 +52,11 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const parsed = readRunFile(runFile);
   const files = await findModelFiles(parsed.config.model, parsed.resolvePath('.'), progress);
   progress.finish();
+  const { method, config } = parsed;
   const architecture = architectureOfFiles(files);
+  const layouts = weightLayouts(architecture, findTensors(files, architecture), config.engine.base_weights);
   files.close();
 
-  const { method, config } = parsed;
   const methodConfig = configOf(parsed, architecture);
   const maxLength = Math.min(config.dataset.max_length, architecture.maxPositions);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
@@ -65,15 +67,15 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
     maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
   };
-  const own = estimateRun({ architecture, method, methodConfig, captured, ...shape });
-  const others = compareMethods(architecture, captured, shape).filter(other => other.method !== method);
+  const own = estimateRun({ architecture, layouts, method, methodConfig, captured, ...shape });
+  const others = compareMethods({ architecture, layouts }, captured, shape).filter(other => other.method !== method);
   // Only TensorFlow's rates are known.
   const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
   const steps = files.tokenizer && (await countSteps(parsed, createTokenizer(files.tokenizer), maxLength));
   const rank = flags.rank ?? methodConfig.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
-  const inference = inferenceBytes(architecture, shape.sequenceLength);
+  const inference = inferenceBytes({ architecture, layouts }, shape.sequenceLength);
 
   if (flags.json) {
     const { batchSize, sequenceLength } = shape;

@@ -1,8 +1,8 @@
 // One model, every method of the registry with its default config. Called by `estimate`.
 import { InputError } from '../../core/inputError.js';
-import type { Architecture } from '../models/architecture.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
+import type { DescribedBase } from './describedBase.js';
 import { estimateRun, type Estimate } from './estimateRun.js';
 import type { StepShape } from './stepTrace.js';
 
@@ -12,13 +12,13 @@ export type MethodEstimate = { method: PeftMethod } & (
   | { estimate: null; reason: string }
 );
 
-export function compareMethods(architecture: Architecture, captured: boolean, shape: StepShape): MethodEstimate[] {
+export function compareMethods(base: DescribedBase, captured: boolean, shape: StepShape): MethodEstimate[] {
   return peftMethods.map(method => {
     try {
       const methodConfig = method.schema.parse({});
       return {
         method,
-        estimate: estimateRun({ architecture, method, methodConfig, captured, ...shape }),
+        estimate: estimateRun({ ...base, method, methodConfig, captured, ...shape }),
         reason: null,
       };
     } catch (error) {

@@ -2,14 +2,18 @@
 // plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads a weight.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf, type Architecture } from '../models/architecture.js';
+import type { WeightLayouts } from '../models/weightLayouts.js';
 import type { PeftMethod, TrainableSpec } from '../peft/method.js';
 import { UntraceableError } from '../capture/tracingBackend.js';
+import { weightBytes, type DescribedBase } from './describedBase.js';
 import type { StepShape, StepTrace } from './stepTrace.js';
 import { traceGraph } from './traceGraph.js';
 import { traceStep } from './traceStep.js';
 
 export interface EstimateInput extends StepShape {
   architecture: Architecture;
+  /** How matrices are held that aren't float32. */
+  layouts?: WeightLayouts;
   method: PeftMethod;
   methodConfig: unknown;
   /** Whether the step runs as a graph; eagerly it keeps far more. */
@@ -51,13 +55,14 @@ const ALLOCATOR_BYTES_PER_TRAINABLE = 6;
 const NODE_BYTES = 15_000;
 
 /** @throws InputError where the method's config doesn't fit the architecture */
-export function estimateRun({ architecture, method, methodConfig, captured, ...shape }: EstimateInput): Estimate {
+export function estimateRun(input: EstimateInput): Estimate {
+  const { architecture, layouts = new Map(), method, methodConfig, captured, ...shape } = input;
   const plan = method.plan(methodConfig, architecture, 'training');
   const trainableParameters = countSpecs(plan);
   const added = countSpecs(plan.filter(spec => !trainsInPlace(spec, method)));
   const totalParameters = countParameters(architecture) + added;
 
-  const trace = traceOf(architecture, method, methodConfig, captured, shape);
+  const trace = traceOf({ architecture, layouts }, method, methodConfig, captured, shape);
   const { weights, activations, peak, nodes } = trace;
   const gradients = FLOAT_BYTES * trainableParameters;
   const optimizer = MOMENT_BYTES * trainableParameters;
@@ -72,7 +77,7 @@ export function estimateRun({ architecture, method, methodConfig, captured, ...s
     temporary,
     total: weights + gradients + optimizer + activations + temporary,
   };
-  const inference = inferenceBytes(architecture, shape.sequenceLength);
+  const inference = inferenceBytes({ architecture, layouts }, shape.sequenceLength);
   return {
     trainableParameters,
     totalParameters,
@@ -89,7 +94,7 @@ export function estimateRun({ architecture, method, methodConfig, captured, ...s
 const TRACED_TOKENS = 32768;
 
 function traceOf(
-  architecture: Architecture,
+  base: DescribedBase,
   method: PeftMethod,
   config: unknown,
   captured: boolean,
@@ -97,7 +102,7 @@ function traceOf(
 ): StepTrace {
   const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(TRACED_TOKENS / shape.sequenceLength)));
   if (batchSize < shape.batchSize) {
-    const trace = traceOf(architecture, method, config, captured, { ...shape, batchSize });
+    const trace = traceOf(base, method, config, captured, { ...shape, batchSize });
     const times = shape.batchSize / batchSize;
     const ofBatch = trace.peak - trace.weights;
     return {
@@ -110,12 +115,12 @@ function traceOf(
   }
   if (captured)
     try {
-      return traceGraph(architecture, method, config, shape);
+      return traceGraph(base, method, config, shape);
     } catch (error) {
       // Such a step runs eagerly.
       if (!(error instanceof UntraceableError)) throw error;
     }
-  return traceStep(architecture, method, config, shape);
+  return traceStep(base, method, config, shape);
 }
 
 function countSpecs(specs: readonly TrainableSpec[]): number {
@@ -128,11 +133,11 @@ function trainsInPlace({ key, replaces }: TrainableSpec, { storage }: PeftMethod
 }
 
 /** Weights, the key/value cache of one sequence and the activations of the widest layer. */
-export function inferenceBytes(architecture: Architecture, sequenceLength: number): number {
+export function inferenceBytes({ architecture, layouts }: DescribedBase, sequenceLength: number): number {
   const { numLayers, numHeads, numKeyValueHeads, headDim, hiddenSize, intermediateSize, vocabSize } = architecture;
   const cache = 2 * numLayers * numKeyValueHeads * headDim * sequenceLength;
   // residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities
   const perToken = 3 * hiddenSize + 2 * (numHeads + numKeyValueHeads) * headDim + 2 * intermediateSize;
   const layer = sequenceLength * (perToken + 2 * numHeads * sequenceLength);
-  return FLOAT_BYTES * (countParameters(architecture) + cache + layer + vocabSize);
+  return weightBytes({ architecture, layouts }) + FLOAT_BYTES * (cache + layer + vocabSize);
 }

@@ -1,12 +1,12 @@
 // How much memory a traced graph takes while it runs. TensorFlow's executor frees a buffer as soon as the last node that
 // reads it is done, and lets an elementwise node write over an input that nobody else needs. Pure; called by
 // graphCosts.ts.
-import { DataType, type GraphNode } from '../capture/graph.js';
+import { bytesOfType, type GraphNode } from '../capture/graph.js';
 import type { AbstractTensor } from '../capture/shapeRules.js';
 import type { TracedFunction } from '../capture/tracingBackend.js';
 
 /** Nodes whose result is their first input's buffer. */
-const VIEWS = new Set(['Reshape', 'ExpandDims', 'Identity', 'Squeeze']);
+const VIEWS = new Set(['Reshape', 'ExpandDims', 'Identity', 'Squeeze', 'Bitcast']);
 /** Nodes that make nothing: what is fed, held by variables or part of the graph is counted elsewhere. */
 const SOURCES = new Set(['Placeholder', 'VarHandleOp', 'ReadVariableOp', 'Const']);
 /** Kernels that ask for `forward_input_or_allocate_output`. */
@@ -33,8 +33,7 @@ export function nodeOf(input: string): string {
 }
 
 export function bytesOf({ shape, dtype }: AbstractTensor): number {
-  const each = dtype === DataType.bool || dtype === DataType.uint8 ? 1 : dtype === DataType.int64 ? 8 : 4;
-  return shape.reduce((product, size) => product * size, each);
+  return shape.reduce((product, size) => product * size, bytesOfType(dtype));
 }
 
 /** Nodes in the order in which they run, and the results. */

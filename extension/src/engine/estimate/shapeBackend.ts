@@ -2,6 +2,7 @@
 // take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
 // traceStep.ts; its tensors must never meet those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
+import { DEQUANTIZE_BLOCKS } from '../backend/dequantizeKernel.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 const NAME = 'shapes';
@@ -168,6 +169,7 @@ const inferences: ReadonlyMap<string, Inference> = new Map<string, Inference>([
   [tf.Tile, ([x], { reps }) => ({ shape: x!.shape.map((size, i) => size * reps[i]) })],
   [tf.GatherV2, ([x, indices], { axis }) => ({ shape: x!.shape.toSpliced(axis, 1, ...indices!.shape) })],
   [tf.ScatterNd, ([, updates], { shape }) => ({ shape, dtype: updates!.dtype })],
+  [DEQUANTIZE_BLOCKS, ([codes], { columns }) => ({ shape: [codes!.shape[0]!, columns], dtype: 'float32' })],
   [tf.OneHot, ([indices], { depth, dtype }) => ({ shape: [...indices!.shape, depth], dtype })],
   [tf.Range, (_inputs, { start, stop, step, dtype }) => ({ shape: [Math.ceil((stop - start) / step)], dtype })],
   [tf.Fill, (_inputs, { shape, dtype }) => ({ shape, dtype })],

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DataType, type GraphNode } from '../capture/graph.js';
 import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
-import { sizeOf, type Architecture, type ModelInput } from '../models/architecture.js';
+import { sizeOf, type ModelInput } from '../models/architecture.js';
 import { CausalLm, type ForwardOptions } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
 import type { PeftMethod } from '../peft/method.js';
@@ -19,6 +19,7 @@ import {
   type AdamWScalars,
   type MicroBatch,
 } from '../training/stepMath.js';
+import { describedTensors, describedWeights, type DescribedBase } from './describedBase.js';
 import { bytesOf, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
 import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
 
@@ -42,14 +43,9 @@ class ProbedLm extends CausalLm {
 }
 
 /** @throws InputError where the method's config doesn't fit the architecture */
-export function traceGraph(
-  architecture: Architecture,
-  method: PeftMethod,
-  config: unknown,
-  shape: StepShape,
-): StepTrace {
-  const plan = method.plan(config, architecture, 'training');
-  const { traced, hidden, weights } = traceGradients(architecture, method, config, shape);
+export function traceGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
+  const plan = method.plan(config, base.architecture, 'training');
+  const { traced, hidden, weights } = traceGradients(base, method, config, shape);
   const running = nodesThatRun(traced);
   const gradients = liveness(running, traced.tensors);
   const update = traceUpdate(plan.map(float32));
@@ -70,27 +66,29 @@ export function traceGraph(
 
 /** Loss and gradients of a micro-batch; the node that gives the hidden states; bytes that model and adapter hold. */
 function traceGradients(
-  architecture: Architecture,
+  base: DescribedBase,
   method: PeftMethod,
   config: unknown,
   shape: StepShape,
 ): { traced: TracedFunction; hidden: string; weights: number } {
-  const { parameters } = architecture;
+  const { architecture } = base;
+  const held = describedTensors(base);
   const plan = method.plan(config, architecture, 'training');
   const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
   const micro = roundUpToBucket(microBatch(batch), shape);
-  let held = 0;
+  let heldBytes = 0;
   let states: tf.Tensor | null = null;
-  const traced = trace([...parameters.map(float32), ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
-    const model = new ProbedLm(architecture, new Map(parameters.map(({ name }, i) => [name, inputs[i]!])));
+  const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
+    const ofBase = inputs.slice(0, held.length);
+    const model = new ProbedLm(architecture, describedWeights(base, ofBase));
     // Values that nobody reads: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
-    held = floatBytes(inputs.slice(0, parameters.length).filter(({ isDisposed }) => !isDisposed));
-    const own = new Map(plan.map(({ key }, i) => [key, inputs[parameters.length + i]!]));
+    heldBytes = floatBytes(ofBase.filter(({ isDisposed }) => !isDisposed));
+    const own = new Map(plan.map(({ key }, i) => [key, inputs[held.length + i]!]));
     const dropout = seededDropout(tf.scalar(0, 'int32'));
-    const tensors = inputs.slice(parameters.length + plan.length);
+    const tensors = inputs.slice(held.length + plan.length);
     const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, tf.scalar(1), dropout);
     adapter.dispose();
     model.dispose();
@@ -104,7 +102,7 @@ function traceGradients(
     .filter(({ op }) => op === 'Const')
     .map(({ name }) => traced.tensors.get(`${name}:0`)!)
     .filter(({ dtype, shape }) => dtype === DataType.float32 && shape.length > 0);
-  const weights = held + floatBytes(plan) + floatBytes(tables);
+  const weights = heldBytes + floatBytes(plan) + floatBytes(tables);
   return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
 }
 

@@ -4,10 +4,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../data/rng.js';
 import { sizeOf, type Architecture, type ModelInput } from '../models/architecture.js';
 import { CausalLm, type ForwardOptions } from '../models/causalLm.js';
+import type { Weight } from '../models/quantizedWeight.js';
 import { Adapter } from '../peft/adapter.js';
 import type { PeftMethod } from '../peft/method.js';
 import { AdamW } from '../training/adamW.js';
 import { trainingStep } from '../training/trainingStep.js';
+import { describedTensors, describedWeights, type DescribedBase } from './describedBase.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
 
@@ -17,7 +19,7 @@ class ProbedLm extends CausalLm {
 
   constructor(
     architecture: Architecture,
-    weights: Map<string, tf.Tensor>,
+    weights: Map<string, Weight>,
     private readonly counter: ByteCounter,
   ) {
     super(architecture, weights);
@@ -36,16 +38,12 @@ class ProbedLm extends CausalLm {
 }
 
 /** @throws InputError where the method's config doesn't fit the architecture */
-export function traceStep(
-  architecture: Architecture,
-  method: PeftMethod,
-  config: unknown,
-  shape: StepShape,
-): StepTrace {
+export function traceStep(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
   return countBytes(counter => {
     const { liveBytes: before, flops, written } = counter;
-    const weights = new Map(architecture.parameters.map(({ name, shape }) => [name, tf.fill([...shape], 0)]));
-    const model = new ProbedLm(architecture, weights, counter);
+    const { architecture } = base;
+    const tensors = describedTensors(base).map(({ shape, dtype }) => tf.fill([...shape], 0, dtype));
+    const model = new ProbedLm(architecture, describedWeights(base, tensors), counter);
     // Values that nobody reads: drawing them would take longer than the step.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });

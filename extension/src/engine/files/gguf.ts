@@ -4,10 +4,11 @@ import { InputError } from '../../core/inputError.js';
 import type { GgufValue } from './ggufFormat.js';
 import { readGgufHeader, type GgufTensorInfo } from './ggufHeader.js';
 import { quantizations } from './ggufQuantization.js';
-import { plainDtypes } from './plainDtype.js';
+import { plainDtypes, readPlainRows } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import { valueCount } from './tensorEntry.js';
-import type { StoredTensor } from './tensorSource.js';
+import { rowPieces, type StoredTensor } from './tensorSource.js';
+import { BLOCK_VALUES, WeightBlocks, type BlockFormatName } from './weightBlocks.js';
 
 export interface GgufFile {
   metadata: ReadonlyMap<string, GgufValue>;
@@ -15,6 +16,9 @@ export interface GgufFile {
   tensors: ReadonlyMap<string, StoredTensor>;
   close(): void;
 }
+
+/** Types whose blocks a model computes with as they are. */
+const keptFormats: Readonly<Record<string, BlockFormatName>> = { Q8_0: 'int8', Q4_0: 'int4', Q4_1: 'int4_minimum' };
 
 /** @throws InputError naming the file, and the metadata key or tensor where one is at fault. */
 export function openGgufFile(path: string): GgufFile {
@@ -49,15 +53,51 @@ function storedTensor(
       hint: 'The file is truncated or damaged: copy or download it again.',
     });
   }
-  const readFloat32 = () => {
-    if (Object.hasOwn(plainDtypes, dtype)) return plainDtypes[dtype].read(file, position, length, where);
-    const bytes = new Uint8Array(byteLength);
-    file.readInto(bytes, position, where);
-    const values = new Float32Array(length);
-    quantizations[dtype].dequantize(bytes, values);
+  const tensor = { name, shape, dtype, byteLength, where };
+  if (Object.hasOwn(plainDtypes, dtype))
+    return {
+      ...tensor,
+      readFloat32: () => plainDtypes[dtype].read(file, position, length, where),
+      readFloat32Rows: () => readPlainRows(file, dtype, shape, position, where),
+    };
+  const { blockValues, blockBytes, dequantize } = quantizations[dtype];
+  const columns = shape.at(-1) ?? 1;
+  const rowBytes = (columns / blockValues) * blockBytes;
+  const rows = (first: number, count: number) => {
+    const bytes = new Uint8Array(count * rowBytes);
+    file.readInto(bytes, position + first * rowBytes, where);
+    return bytes;
+  };
+  const dequantized = (first: number, count: number) => {
+    const values = new Float32Array(count * columns);
+    dequantize(rows(first, count), values);
     return values;
   };
-  return { name, shape, dtype, byteLength, where, readFloat32 };
+  const pieces = rowPieces(length / columns, columns);
+  const format = keptFormats[dtype];
+  const kept = format !== undefined && shape.length === 2 && columns % BLOCK_VALUES === 0;
+  return {
+    ...tensor,
+    readFloat32: () => dequantized(0, length / columns),
+    readFloat32Rows: function* () {
+      for (const { first, count } of pieces) yield dequantized(first, count);
+    },
+    ...(kept && {
+      blocks: {
+        format,
+        transposed: false,
+        read: (place = row => row) => {
+          const blocks = new WeightBlocks(format, [shape[0], columns]);
+          for (const { first, count } of pieces) {
+            const bytes = rows(first, count);
+            for (let row = 0; row < count; row++)
+              blocks.takeGgufRow(place(first + row), bytes.subarray(row * rowBytes, (row + 1) * rowBytes));
+          }
+          return blocks;
+        },
+      },
+    }),
+  };
 }
 
 function storedBytes(shape: number[], dtype: string, where: string): number {

@@ -7,7 +7,7 @@ import { ggufConfig, ggufGenerationConfig } from './ggufConfig.js';
 import { GgufMetadata } from './ggufMetadata.js';
 import { ggufArchitectures, huggingFaceModuleName, type GgufTransform } from './ggufNames.js';
 import { ggufTokenizer } from './ggufTokenizer.js';
-import { rotaryRowsFromGguf, transpose } from './ggufTransforms.js';
+import { rotaryRowFromGguf, rotaryRowsFromGguf, transpose } from './ggufTransforms.js';
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
 /** Computed tables that a model makes itself, and factors that stand in the config. */
@@ -89,7 +89,8 @@ function inHuggingFaceLayout(
         ...tensor,
         name,
         shape: [columns, rows],
-        readFloat32: () => transpose(tensor.readFloat32(), rows, columns),
+        ...readWhole(() => transpose(tensor.readFloat32(), rows, columns)),
+        ...(tensor.blocks && { blocks: { ...tensor.blocks, transposed: true } }),
       };
     }
     case 'rotary_q':
@@ -98,13 +99,21 @@ function inHuggingFaceLayout(
       if (tensor.shape[0] % (2 * heads[transform]) !== 0) {
         throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, { where: tensor.where });
       }
+      const { blocks } = tensor;
+      const place = (row: number) => rotaryRowFromGguf(row, tensor.shape[0] / heads[transform]);
       return {
         ...tensor,
         name,
-        readFloat32: () => rotaryRowsFromGguf(tensor.readFloat32(), heads[transform], columns),
+        ...readWhole(() => rotaryRowsFromGguf(tensor.readFloat32(), heads[transform], columns)),
+        ...(blocks && { blocks: { ...blocks, read: () => blocks.read(place) } }),
       };
     }
   }
+}
+
+/** Rearranged values come in one piece. */
+function readWhole(readFloat32: () => Float32Array): Pick<StoredTensor, 'readFloat32' | 'readFloat32Rows'> {
+  return { readFloat32, readFloat32Rows: () => [readFloat32()] };
 }
 
 function matrixShape({ shape, where }: StoredTensor): [rows: number, columns: number] {

@@ -14,6 +14,12 @@ export function rotaryRowsFromGguf(values: Float32Array, heads: number, columns:
   return permuteRows(values, heads, columns, (source, target) => [target, source]);
 }
 
+/** Where a row of llama.cpp's order stands in Hugging Face's. */
+export function rotaryRowFromGguf(row: number, headRows: number): number {
+  const inHead = row % headRows;
+  return row - inHead + (inHead % 2) * (headRows / 2) + Math.floor(inHead / 2);
+}
+
 function permuteRows(
   values: Float32Array,
   heads: number,

@@ -2,6 +2,8 @@
 // Called by the safetensors and GGUF readers after they have checked that the file is long enough.
 import { bfloat16ToFloat32, halfToFloat32 } from './halfFloat.js';
 import type { RandomAccessFile } from './randomAccessFile.js';
+import { valueCount } from './tensorEntry.js';
+import { rowPieces } from './tensorSource.js';
 
 export interface PlainDtype {
   /** Bytes of one value. */
@@ -36,6 +38,20 @@ export const plainDtypes: Readonly<Record<string, PlainDtype>> = {
   U8: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
   BOOL: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
 };
+
+/** Reads a tensor that begins at `position` in consecutive pieces of whole rows. */
+export function* readPlainRows(
+  file: RandomAccessFile,
+  dtype: string,
+  shape: readonly number[],
+  position: number,
+  where: string,
+): Iterable<Float32Array> {
+  const columns = shape.at(-1) ?? 1;
+  const { bytes, read } = plainDtypes[dtype];
+  for (const { first, count } of rowPieces(valueCount(shape) / columns, columns))
+    yield read(file, position + first * columns * bytes, count * columns, where);
+}
 
 function converted<T extends NodeJS.ArrayBufferView>(
   Stored: new (length: number) => T,

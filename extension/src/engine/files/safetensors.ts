@@ -4,7 +4,7 @@
 // Format: https://github.com/huggingface/safetensors#format
 import { InputError } from '../../core/inputError.js';
 import { writeFileAtomically } from './atomicFile.js';
-import { plainDtypes } from './plainDtype.js';
+import { plainDtypes, readPlainRows } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import { encodeEntry, entryBytes, valueCount, type FloatDtype, type TensorEntry } from './tensorEntry.js';
 import type { StoredTensor } from './tensorSource.js';
@@ -142,6 +142,7 @@ function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry,
     byteLength: end - begin,
     where,
     readFloat32: () => plainDtypes[dtype].read(file, dataStart + begin, length, where),
+    readFloat32Rows: () => readPlainRows(file, dtype, shape, dataStart + begin, where),
   };
 }
 

@@ -1,5 +1,6 @@
 // A stored tensor that is not read yet. safetensors and GGUF readers make them, models load them one at a time, so that
 // at no time more than one tensor stands in JavaScript memory beside the loaded ones.
+import type { BlockFormatName, WeightBlocks } from './weightBlocks.js';
 
 export interface StoredTensor {
   /** Name in the file. */
@@ -14,6 +15,31 @@ export interface StoredTensor {
   readonly where: string;
   /** Reads and converts (dequantizes) the whole tensor. Throws InputError where the file is too short. */
   readFloat32(): Float32Array;
+  /** The same in consecutive pieces of whole rows, a few MB each where the file's order allows it. */
+  readFloat32Rows(): Iterable<Float32Array>;
+  /** Where the file has it in blocks that a model can compute with as they are. */
+  readonly blocks?: StoredBlocks;
+}
+
+/** A matrix in blocks. */
+export interface StoredBlocks {
+  readonly format: BlockFormatName;
+  /** Whether the tensor is the stored matrix turned round: blocks lie along the rows of what is stored. */
+  readonly transposed: boolean;
+  /** @param place where a row of the file goes */
+  read(place?: (row: number) => number): WeightBlocks;
+}
+
+/** Values that a piece of `readFloat32Rows` holds at most, but for longer rows. */
+const PIECE_VALUES = 2 ** 21;
+
+/** Rows of `columns` values in pieces: first row and number of rows. */
+export function rowPieces(rows: number, columns: number): { first: number; count: number }[] {
+  const most = Math.max(1, Math.floor(PIECE_VALUES / columns));
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({
+    first: i * most,
+    count: Math.min(most, rows - i * most),
+  }));
 }
 
 /** Everything of a pretrained model on disk, whatever its file format, under Hugging Face's names. */

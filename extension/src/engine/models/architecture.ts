@@ -112,6 +112,11 @@ export interface ModelFamily {
   architecture(config: Record<string, unknown>, where: string): Architecture;
 }
 
+/** The parameter that holds a name's values: the token embedding for the head's, where the two are tied. */
+export function storedName({ head, embedding, tieWordEmbeddings }: Architecture, name: string): string {
+  return tieWordEmbeddings && name === `${head}.weight` ? `${embedding}.weight` : name;
+}
+
 export function sizeOf(shape: readonly number[]): number {
   return shape.reduce((product, dimension) => product * dimension, 1);
 }

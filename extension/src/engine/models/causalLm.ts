@@ -3,8 +3,16 @@
 // weight tensors and rotary tables; results belong to the caller's tidy.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ForwardHooks } from '../peft/hooks.js';
-import type { Architecture, ForwardPass, KeyValues, LinearModule, ModelInput } from './architecture.js';
+import {
+  storedName,
+  type Architecture,
+  type ForwardPass,
+  type KeyValues,
+  type LinearModule,
+  type ModelInput,
+} from './architecture.js';
 import { attention, gatherRows, linear } from './ops.js';
+import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js';
 
 /** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
 const HIDDEN_SCORE = -1e9;
@@ -54,7 +62,7 @@ export class CausalLm {
   /** @param weights every parameter of the architecture by name; the model takes them over */
   constructor(
     readonly architecture: Architecture,
-    private readonly weights: Map<string, tf.Tensor>,
+    private readonly weights: Map<string, Weight>,
   ) {
     this.modules = new Map(architecture.linears.map(module => [module.name, module]));
     this.rotaryTables = architecture.rotary && rotaryTables(architecture);
@@ -64,15 +72,10 @@ export class CausalLm {
    * A base parameter. The head's weight is the token embedding where the two are tied.
    * @throws Error where the parameter was released to a trainable stand-in
    */
-  weight(name: string): tf.Tensor {
-    const weight = this.weights.get(this.ownerOf(name));
+  weight(name: string): Weight {
+    const weight = this.weights.get(storedName(this.architecture, name));
     if (!weight) throw new Error(`no weight ${name}`);
     return weight;
-  }
-
-  private ownerOf(name: string): string {
-    const { head, embedding, tieWordEmbeddings } = this.architecture;
-    return tieWordEmbeddings && name === `${head}.weight` ? `${embedding}.weight` : name;
   }
 
   /** Forgets a parameter that a trainable one replaces for good, so that it isn't held twice. */
@@ -119,7 +122,7 @@ export class CausalLm {
       input,
       prefix: prefixLayers,
       positions: positions as tf.Tensor1D,
-      parameter: name => this.parameter(name, options),
+      parameter: name => denseOf(this.parameter(name, options)),
       linear: (name, x) => this.applyLinear(name, x, options),
       embedTokens: name => this.embedTokens(name, input, options),
       sublayer: (layer, kind, output) => hooks.sublayer?.(layer, kind, output) ?? output,
@@ -145,15 +148,15 @@ export class CausalLm {
     return this.applyLinear(this.architecture.head, hidden, options);
   }
 
-  private parameter(name: string, { replaced }: ForwardOptions): tf.Tensor {
+  private parameter(name: string, { replaced }: ForwardOptions): Weight {
     return replaced?.get(name) ?? this.weight(name);
   }
 
   private applyLinear(name: string, x: tf.Tensor2D, options: ForwardOptions): tf.Tensor2D {
     const module = this.modules.get(name);
     if (!module) throw new Error(`no linear module ${name}`);
-    const weight = () => this.parameter(`${name}.weight`, options) as tf.Tensor2D;
-    const bias = () => (module.hasBias ? (this.parameter(`${name}.bias`, options) as tf.Tensor1D) : null);
+    const weight = () => this.parameter(`${name}.weight`, options);
+    const bias = () => (module.hasBias ? denseOf<tf.Tensor1D>(this.parameter(`${name}.bias`, options)) : null);
     const base = (x: tf.Tensor2D): tf.Tensor2D => {
       const y = linear(x, weight(), module.conv1d);
       const b = bias();
@@ -168,7 +171,7 @@ export class CausalLm {
   }
 
   private embedTokens(name: string, input: ModelInput, options: ForwardOptions): tf.Tensor2D {
-    const table = this.parameter(`${name}.weight`, options) as tf.Tensor2D;
+    const table = this.parameter(`${name}.weight`, options) as tf.Tensor2D | QuantizedWeight;
     const ids = tf.reshape(input.inputIds, [-1]) as tf.Tensor1D;
     const virtual = options.hooks?.virtualTokens;
     if (!virtual) return gatherRows(table, ids);
@@ -214,7 +217,7 @@ export class CausalLm {
   }
 
   dispose(): void {
-    tf.dispose([...this.weights.values()]);
+    for (const weight of this.weights.values()) weight.dispose();
     this.weights.clear();
     if (this.rotaryTables) tf.dispose([this.rotaryTables.cos, this.rotaryTables.sin]);
   }

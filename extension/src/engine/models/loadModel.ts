@@ -1,12 +1,17 @@
 // Reads a pretrained model's weights into tensors, one at a time, after every name and size has been checked.
-import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
+import type { BaseWeights } from '../../protocol/runConfig.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
+import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
+import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
 import { architectureOf } from './registry.js';
+import { weightLayouts } from './weightLayouts.js';
 
 export interface LoadOptions {
+  /** How frozen matrices are held; float32 where nothing is said. */
+  baseWeights?: BaseWeights;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }
@@ -20,21 +25,35 @@ export function architectureOfFiles(files: ModelFiles): Architecture {
  * Loads a model. The result owns its tensors.
  * @throws InputError naming a tensor that is missing or of another shape than the configuration says
  */
-export function loadModel(files: ModelFiles, { onProgress, onWarning }: LoadOptions = {}): CausalLm {
+export function loadModel(
+  files: ModelFiles,
+  { baseWeights = 'float32', onProgress, onWarning }: LoadOptions = {},
+): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
   warnOfUnused(files, architecture, stored, onWarning);
-  const weights = new Map<string, tf.Tensor>();
-  architecture.parameters.forEach((parameter, i) => {
-    weights.set(parameter.name, upload(stored[i]!.readFloat32(), [...parameter.shape]));
+  const layouts = weightLayouts(architecture, stored, baseWeights);
+  const weights = new Map<string, Weight>();
+  architecture.parameters.forEach(({ name, shape }, i) => {
+    const layout = layouts.get(name);
+    const tensor = stored[i]!;
+    const read = () => uploaded(tensor.readFloat32(), [...shape], 'float32');
+    weights.set(name, layout ? QuantizedWeight.of(readBlocks(tensor, layout), layout.transposed) : read());
     onProgress?.(i + 1, stored.length);
   });
   return new CausalLm(architecture, weights);
 }
 
-/** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */
-function upload(values: Float32Array, shape: number[]): tf.Tensor {
-  return tf.tidy(() => tf.reshape(tf.tensor(values, shape, 'float32'), shape));
+/** Blocks as the file has them, or rounded piece by piece. */
+function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): WeightBlocks {
+  if (tensor.blocks?.format === format) return tensor.blocks.read();
+  const blocks = new WeightBlocks(format, shape);
+  let row = 0;
+  for (const values of tensor.readFloat32Rows()) {
+    blocks.quantizeRows(row, values);
+    row += values.length / shape[1];
+  }
+  return blocks;
 }
 
 /**
@@ -46,7 +65,7 @@ export function findTensors(files: ModelFiles, architecture: Architecture): Stor
 }
 
 /** A model saved without its head lacks the first part of each name. */
-function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): StoredTensor {
+export function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): StoredTensor {
   const tensor = files.tensors.get(name) ?? files.tensors.get(name.slice(name.indexOf('.') + 1));
   if (!tensor) throw new InputError(`tensor ${name} is missing`, { where: files.path });
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))

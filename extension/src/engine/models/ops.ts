@@ -4,6 +4,7 @@
 // closes over. Pure functions; the caller's tidy owns the results.
 import * as tf from '@tensorflow/tfjs-core';
 import { after } from '../capture/ordering.js';
+import { QuantizedWeight, type Weight } from './quantizedWeight.js';
 
 /** tf.customGrad with the types of inputs and output kept. */
 function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
@@ -46,11 +47,17 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: tf.Tensor): T {
 /**
  * x W for a weight as Hugging Face stores it.
  * @param x [rows, in]
- * @param weight [out, in], or [in, out] with `conv1d`
+ * @param weight [out, in], or [in, out] with `conv1d`; no gradient reaches a quantized one
  * @returns [rows, out]
  */
-export function linear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d = false): tf.Tensor2D {
-  return product(x, weight, false, !conv1d) as tf.Tensor2D;
+export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tensor2D {
+  if (!(weight instanceof QuantizedWeight)) return product(x, weight, false, !conv1d) as tf.Tensor2D;
+  // Dequantized when x is there and again when dy is: the dense matrix never outlives its product.
+  const turned = conv1d === weight.transposed;
+  return withGradient([x], (_save, x) => ({
+    value: after(x, () => product(x, weight.dequantize(), false, turned)) as tf.Tensor2D,
+    gradFunc: dy => after(dy, () => product(dy, weight.dequantize(), false, !turned)),
+  }));
 }
 
 /** x / sqrt(mean(x²) + eps) * weight over the last dimension (RMSNorm, arXiv:1910.07467). */
@@ -241,11 +248,12 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: 
 
 /**
  * Rows of a table. Unlike tf.gather its gradient is a scatter, which every backend has.
- * @param table [count, width]
+ * @param table [count, width]; no gradient reaches a quantized one
  * @param indices int32 [rows]
  * @returns [rows, width]
  */
-export function gatherRows(table: tf.Tensor2D, indices: tf.Tensor1D): tf.Tensor2D {
+export function gatherRows(table: tf.Tensor2D | QuantizedWeight, indices: tf.Tensor1D): tf.Tensor2D {
+  if (table instanceof QuantizedWeight) return table.dequantizeRows(indices);
   const shape = table.shape;
   return withGradient([table], (save, table) => {
     save([indices]);

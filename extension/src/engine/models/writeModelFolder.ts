@@ -6,6 +6,7 @@ import { writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
+import { denseOf } from './quantizedWeight.js';
 
 /**
  * @param changed parameters that differ from the model's own, by name. A head of its own unties embedding and head.
@@ -23,7 +24,7 @@ export function writeModelFolder(
     architecture.tieWordEmbeddings &&
     (changed.has(head) ? changed.get(head)!.dataId !== embedding?.dataId : embedding !== undefined);
   const names = architecture.parameters.map(parameter => parameter.name);
-  const tensorOf = (name: string) => changed.get(name) ?? model.weight(name);
+  const tensorOf = (name: string) => changed.get(name) ?? denseOf(model.weight(name));
   const entries = [...names, ...(untied ? [head] : [])].map((name): TensorEntry => {
     const tensor = tensorOf(name);
     return { name, shape: tensor.shape, dtype: 'F32', data: () => tensor.dataSync() as Float32Array };

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Rng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { denseOf } from '../models/quantizedWeight.js';
 import type { Initializer, PeftMethod, Purpose, TrainableSpec } from './method.js';
 
 export interface AttachOptions {
@@ -84,7 +85,7 @@ export class Adapter {
   merge(): Map<string, tf.Tensor> | null {
     const { method, config, model } = this;
     if (!method.merge) return null;
-    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? model.weight(name);
+    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? denseOf(model.weight(name));
     const merged = method.merge(config, model.architecture, this.tensorOf, base);
     for (const [name, tensor] of this.forwardOptions.replaced)
       if (!merged.has(name)) merged.set(name, tf.clone(tensor));
@@ -118,10 +119,10 @@ export class Adapter {
       case 'uniform':
         return drawn(() => (2 * rng.next() - 1) * init.bound);
       case 'base':
-        return this.model.weight(init.name);
+        return denseOf(this.model.weight(init.name));
       case 'computed':
         return init.compute({
-          base: name => this.model.weight(name),
+          base: name => denseOf(this.model.weight(name)),
           own: this.tensorOf,
           rng,
           tokenize: options.tokenize ?? (() => []),

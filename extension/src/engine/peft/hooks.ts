@@ -2,6 +2,7 @@
 // knows nothing else of any method (engine/models/causalLm.ts).
 import type * as tf from '@tensorflow/tfjs-core';
 import type { LinearModule, SublayerKind } from '../models/architecture.js';
+import type { Weight } from '../models/quantizedWeight.js';
 
 export interface LinearCall {
   module: LinearModule;
@@ -9,8 +10,8 @@ export interface LinearCall {
   x: tf.Tensor2D;
   /** The module's own output for an input, bias included; [rows, out]. */
   base(x: tf.Tensor2D): tf.Tensor2D;
-  /** The module's weight as stored. */
-  weight(): tf.Tensor2D;
+  /** The module's weight as the model holds it. */
+  weight(): Weight;
   /** The module's bias, or null. */
   bias(): tf.Tensor1D | null;
   /** Dropout that is active while training only. */

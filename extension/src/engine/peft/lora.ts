@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
+import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from './hooks.js';
 import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
@@ -124,7 +125,7 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
       if (!entry.magnitude) return tf.add(call.base(call.x), update) as tf.Tensor2D;
       // The norm counts as a constant in the gradient (section 4.3 of the paper).
       const norms = stopGradient(() =>
-        outputNorms(tf.add(call.weight(), delta(entry, tensorOf)) as tf.Tensor2D, entry.module.conv1d),
+        outputNorms(tf.add(denseOf(call.weight(), x), delta(entry, tensorOf)) as tf.Tensor2D, entry.module.conv1d),
       );
       const ratio = tf.div(tensorOf(entry.magnitude), norms);
       const bias = call.bias();

@@ -4,12 +4,14 @@ import type { ChatMessage } from '../../core/data/example.js';
 import { renderChat } from '../../core/text/chatTemplate.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { BaseWeights, EngineConfig } from '../../protocol/runConfig.js';
 import { openBackend, type Backend } from '../backend/openBackend.js';
 import type { ModelFiles } from '../files/tensorSource.js';
-import type { Architecture } from '../models/architecture.js';
+import { storedName, type Architecture } from '../models/architecture.js';
 import type { CausalLm } from '../models/causalLm.js';
-import { architectureOfFiles, findTensors, loadModel } from '../models/loadModel.js';
+import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
+import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
+import type { TrainableSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
 
@@ -49,6 +51,29 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
   return { files, architecture, tokenizer };
 }
 
+/** How the model's matrices will be held. */
+export function layoutsOf({ files, architecture }: ModelOnDisk, baseWeights: BaseWeights): WeightLayouts {
+  return weightLayouts(architecture, findTensors(files, architecture), baseWeights);
+}
+
+/**
+ * What a trained copy of a base parameter starts from where the frozen one is rounded: the file's own values. undefined for
+ * a start of another kind.
+ */
+export function startOnDisk(
+  { files, architecture }: ModelOnDisk,
+  layouts: WeightLayouts,
+  { init }: TrainableSpec,
+): Float32Array | undefined {
+  if (init.kind !== 'base') return undefined;
+  const name = storedName(architecture, init.name);
+  if (!layouts.has(name)) return undefined;
+  return findTensor(
+    files,
+    architecture.parameters.find(parameter => parameter.name === name)!,
+  ).readFloat32();
+}
+
 export interface OpenedModel extends ModelOnDisk {
   backend: Backend;
   model: CausalLm;
@@ -63,8 +88,14 @@ export async function openModel(
 }
 
 /** Reads the weights into a backend that is open already. */
-export function loadOnto(backend: Backend, onDisk: ModelOnDisk, reporter: Reporter): OpenedModel {
+export function loadOnto(
+  backend: Backend,
+  onDisk: ModelOnDisk,
+  reporter: Reporter,
+  baseWeights: BaseWeights = 'float32',
+): OpenedModel {
   const model = loadModel(onDisk.files, {
+    baseWeights,
     onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
     onWarning: reporter.warn,
   });

@@ -1,8 +1,9 @@
 // What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by trainRun.ts.
 import { InputError } from '../../core/inputError.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { BaseWeights, EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/openBackend.js';
 import { planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
+import type { PeftMethod } from '../peft/method.js';
 import { promptIds, type ModelOnDisk } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
@@ -32,6 +33,22 @@ export function compiles(compile: EngineConfig['compile'], backend: Backend): bo
       hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
     });
   return compile !== false && backend.name === 'tensorflow';
+}
+
+/** @throws InputError where there is nothing to hold in few bits, or nobody to compute with it */
+export function checkBaseWeights(baseWeights: BaseWeights, { peftType, storage }: PeftMethod, backend: Backend): void {
+  if (baseWeights === 'float32') return;
+  const where = 'engine.base_weights';
+  if (storage === 'model')
+    throw new InputError(`${peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`, {
+      where,
+      hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.',
+    });
+  if (backend.name !== 'tensorflow')
+    throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
+      where,
+      hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
+    });
 }
 
 /** max_length, or less where the model has fewer positions. */

@@ -15,11 +15,19 @@ import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../p
 import type { BatchShape } from '../training/stepPlan.js';
 import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { engineVersion } from './engineVersion.js';
-import { loadOnto, openModelFiles, promptIds, stopTokenIds, type OpenedModel } from './openModel.js';
+import {
+  layoutsOf,
+  loadOnto,
+  openModelFiles,
+  promptIds,
+  startOnDisk,
+  stopTokenIds,
+  type OpenedModel,
+} from './openModel.js';
 import { readRunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
-import { checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
+import { checkBaseWeights, checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
 import { claimRun, commandReader } from './runProcess.js';
 import { loadRows, longestSequence } from './runRows.js';
@@ -72,8 +80,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const rows = await loadRows(run, onDisk, maxLength, reporting, options.signal);
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
+  checkBaseWeights(config.engine.base_weights, method, backend);
+  const layouts = layoutsOf(onDisk, config.engine.base_weights);
   const estimate = estimateRun({
     architecture: onDisk.architecture,
+    layouts,
     method,
     methodConfig,
     captured: compile,
@@ -83,14 +94,14 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
   });
   if (!options.force) checkMemory(estimate, availableMemoryBytes(), run.path);
-  const opened = loadOnto(backend, onDisk, reporting);
+  const opened = loadOnto(backend, onDisk, reporting, config.engine.base_weights);
   const { model, architecture, tokenizer } = opened;
   const rng = createRng(config.training.seed);
   const adapter = Adapter.attach(method, methodConfig, model, {
     purpose: 'training',
     rng: rng.fork('adapter'),
     tokenize: text => tokenizer.encode(text),
-    values: saved ? spec => saved.tensors.get(spec.key)!.readFloat32() : undefined,
+    values: spec => (saved ? saved.tensors.get(spec.key)!.readFloat32() : startOnDisk(onDisk, layouts, spec)),
   });
   saved?.close();
   const shape: BatchShape = {

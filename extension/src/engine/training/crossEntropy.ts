@@ -7,6 +7,7 @@ import { after } from '../capture/ordering.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { gatherRows, linear } from '../models/ops.js';
+import { denseOf, type Weight } from '../models/quantizedWeight.js';
 
 /** Rows whose logits stand in memory at once. */
 const CHUNK_ROWS = 256;
@@ -82,8 +83,7 @@ export function summedLoss(
   const { head } = model.architecture;
   if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), targets, weights);
   const trained = options.replaced?.get(`${head}.weight`);
-  const weight = (trained ?? model.weight(`${head}.weight`)) as tf.Tensor2D;
-  return lossOfHead(states, weight, targets, weights, trained !== undefined);
+  return lossOfHead(states, trained ?? model.weight(`${head}.weight`), targets, weights, trained !== undefined);
 }
 
 /** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
@@ -100,13 +100,14 @@ function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Ten
 /** Through a plain head: the gradient is made chunk by chunk beside the loss, so no logits outlive their chunk. */
 function lossOfHead(
   states: tf.Tensor2D,
-  weight: tf.Tensor2D,
+  head: Weight,
   targets: tf.Tensor1D,
   weights: tf.Tensor1D,
   weightTrains: boolean,
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
+    const weight = denseOf<tf.Tensor2D>(head, states);
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
@@ -134,8 +135,15 @@ function lossOfHead(
     };
     return { value: total, gradFunc };
   };
-  const inputs = weightTrains ? [states, weight] : [states];
+  const inputs = weightTrains ? [states, head as tf.Tensor] : [states];
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as tf.Scalar;
+}
+
+/** Options by which a quantized head is dequantized once for all chunks. */
+function withDenseHead(model: CausalLm, hidden: tf.Tensor2D, options: ForwardOptions): ForwardOptions {
+  const name = `${model.architecture.head}.weight`;
+  if (options.replaced?.has(name)) return options;
+  return { ...options, replaced: new Map(options.replaced).set(name, denseOf(model.weight(name), hidden)) };
 }
 
 /** Summed loss and number of right first guesses at the label positions, without a gradient. */
@@ -145,17 +153,20 @@ export function score(
   { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
 ): { loss: tf.Scalar; correct: tf.Scalar } {
+  const denseHead = withDenseHead(model, hidden, options);
   let loss: tf.Tensor = tf.scalar(0);
   let correct: tf.Tensor = tf.scalar(0);
   for (const { start, size } of chunks(rows.shape[0])) {
-    const [lossOfChunk, correctOfChunk] = tf.tidy(() => {
-      const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
-      const labels = part(targets);
-      const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, options);
-      const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
-      const { losses } = rowLosses(logits, labels);
-      return [tf.sum(tf.mul(losses, part(weights))), tf.sum(tf.mul(hits, part(weights)))];
-    });
+    const [lossOfChunk, correctOfChunk] = after(start === 0 ? hidden : loss, () =>
+      tf.tidy(() => {
+        const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
+        const labels = part(targets);
+        const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, denseHead);
+        const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
+        const { losses } = rowLosses(logits, labels);
+        return [tf.sum(tf.mul(losses, part(weights))), tf.sum(tf.mul(hits, part(weights)))];
+      }),
+    );
     loss = tf.add(loss, lossOfChunk!);
     correct = tf.add(correct, correctOfChunk!);
   }

@@ -96,7 +96,7 @@ describe('memory', () => {
 
 test('methods are compared on one model, those that do not fit with the reason', () => {
   const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
-  const compared = compareMethods(architectureOf(oneLayer, 'test'), true, shape);
+  const compared = compareMethods({ architecture: architectureOf(oneLayer, 'test'), layouts: new Map() }, true, shape);
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const left = compared.filter(({ estimate }) => estimate === null);
   expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([

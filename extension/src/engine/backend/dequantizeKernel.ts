@@ -1,0 +1,150 @@
+// The kernel behind models/quantizedWeight.ts: words to float32 by TensorFlow's ops, so that it can be traced like any
+// other. Between the ops stand types that tfjs doesn't have (int8, float16, bfloat16), so they are chained by the ids of
+// the binding. The cheapest way of those measured (docs/decisions/0022): codes are unpacked as bytes, where the bits of
+// all are cheap, and only then become four bytes wide; a look-up in a table takes ten times as long.
+import * as tf from '@tensorflow/tfjs-core';
+import { DataType } from '../capture/graph.js';
+import type { NodeBackend } from '../capture/tracingBackend.js';
+import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
+
+export const DEQUANTIZE_BLOCKS = 'DequantizeBlocks';
+
+export interface DequantizeInputs {
+  /** int32, the shapes of `blockShapes` with as many rows as there are. */
+  codes: tf.Tensor3D;
+  scales?: tf.Tensor2D;
+  minima?: tf.Tensor2D;
+}
+
+export interface DequantizeAttributes {
+  format: BlockFormatName;
+  columns: number;
+}
+
+interface Result {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
+/** Ops one behind the other. What they make between is freed at the end. */
+class Chain {
+  private readonly made: number[] = [];
+
+  constructor(private readonly backend: NodeBackend) {}
+
+  input(tensor: tf.TensorInfo): Result {
+    const [id] = this.backend.getInputTensorIds([tensor]);
+    return { id: id!, shape: tensor.shape, dtype: DataType.int32 };
+  }
+
+  run(op: string, inputs: Result[], types: Record<string, number>, ints: Record<string, number> = {}): Result {
+    const { binding } = this.backend;
+    const attributes = [
+      ...Object.entries(types).map(([name, value]) => ({ name, type: binding.TF_ATTR_TYPE, value })),
+      ...Object.entries(ints).map(([name, value]) => ({ name, type: binding.TF_ATTR_INT, value })),
+    ];
+    const ids = inputs.map(({ id }) => id);
+    const [result] = binding.executeOp(op, attributes, ids, 1);
+    this.made.push(result!.id);
+    return result!;
+  }
+
+  constant(values: Int32Array | Uint8Array, shape: number[]): Result {
+    const dtype = values instanceof Int32Array ? DataType.int32 : DataType.uint8;
+    const id = this.backend.binding.createTensor(shape, dtype, values);
+    this.made.push(id);
+    return { id, shape, dtype };
+  }
+
+  bitcast(x: Result, type: number): Result {
+    return this.run('Bitcast', [x], { T: x.dtype, type });
+  }
+
+  cast(x: Result, DstT: number): Result {
+    return this.run('Cast', [x], { SrcT: x.dtype, DstT });
+  }
+
+  binary(op: string, a: Result, b: Result): Result {
+    return this.run(op, [a, b], { T: a.dtype });
+  }
+
+  reshape(x: Result, shape: number[]): Result {
+    const to = this.constant(Int32Array.from(shape), [shape.length]);
+    return this.run('Reshape', [x, to], { T: x.dtype, Tshape: DataType.int32 });
+  }
+
+  /** The first columns of the last dimension. */
+  cut(x: Result, columns: number): Result {
+    if (x.shape.at(-1) === columns) return x;
+    const zeros = x.shape.map(() => 0);
+    const begin = this.constant(Int32Array.from(zeros), [zeros.length]);
+    const size = this.constant(Int32Array.from(x.shape.with(-1, columns)), [zeros.length]);
+    return this.run('Slice', [x, begin, size], { T: x.dtype, Index: DataType.int32 });
+  }
+
+  concat(a: Result, b: Result, axis: number): Result {
+    const at = this.constant(Int32Array.of(axis), []);
+    return this.run('ConcatV2', [a, b, at], { T: a.dtype, Tidx: DataType.int32 }, { N: 2 });
+  }
+
+  /** The result as a tensor of tfjs. */
+  end(result: Result): tf.TensorInfo {
+    for (const id of this.made) if (id !== result.id) this.backend.binding.deleteTensor(id);
+    return this.backend.createOutputTensor(result);
+  }
+}
+
+/** Codes as float32, [rows, units, unit]. */
+function codeValues(chain: Chain, format: BlockFormatName, words: Result): Result {
+  const [rows, units] = words.shape as [number, number];
+  const whole = (x: Result) => chain.reshape(chain.cast(x, DataType.float32), [rows, units, blockFormats[format].unit]);
+  if (format === 'bfloat16') return whole(chain.bitcast(words, DataType.bfloat16));
+  if (format === 'int8') return whole(chain.bitcast(words, DataType.int8));
+  if (format === 'int4_minimum') {
+    const bytes = chain.bitcast(words, DataType.uint8);
+    const low = chain.binary('BitwiseAnd', bytes, chain.constant(Uint8Array.of(15), []));
+    return whole(chain.concat(low, chain.binary('RightShift', bytes, chain.constant(Uint8Array.of(4), [])), 2));
+  }
+  const bytes = chain.bitcast(words, DataType.int8);
+  const four = chain.cast(chain.constant(Uint8Array.of(4), []), DataType.int8);
+  // Shifting right keeps the sign.
+  const low = chain.binary('RightShift', chain.binary('LeftShift', bytes, four), four);
+  return whole(chain.concat(low, chain.binary('RightShift', bytes, four), 2));
+}
+
+/**
+ * float16 numbers as float32, [rows, units, 1]. They are put into shape as integers: TensorFlow moves a reshape of a cast's
+ * result before the cast, and then complains on stderr of float16 on CPUs that don't multiply it.
+ */
+function numberValues(chain: Chain, words: Result, units: number): Result {
+  const [rows, count] = words.shape as [number, number];
+  const bits = chain.reshape(chain.bitcast(words, DataType.int16), [rows, 2 * count]);
+  const column = chain.reshape(chain.cut(bits, units), [rows, units, 1]);
+  return chain.cast(chain.bitcast(column, DataType.float16), DataType.float32);
+}
+
+function dequantize(backend: NodeBackend, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes) {
+  const { codes, scales, minima } = inputs;
+  const [rows, units] = codes.shape;
+  const chain = new Chain(backend);
+  let values = codeValues(chain, format, chain.input(codes));
+  if (scales) values = chain.binary('Mul', values, numberValues(chain, chain.input(scales), units));
+  if (minima) values = chain.binary('AddV2', values, numberValues(chain, chain.input(minima), units));
+  return chain.end(chain.cut(chain.reshape(values, [rows, units * blockFormats[format].unit]), columns));
+}
+
+/** Makes the kernel known for TensorFlow, once. */
+export function registerDequantizeKernel(): void {
+  if (tf.getKernel(DEQUANTIZE_BLOCKS, 'tensorflow')) return;
+  tf.registerKernel({
+    kernelName: DEQUANTIZE_BLOCKS,
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs, attrs, backend }) =>
+      dequantize(
+        backend as NodeBackend,
+        inputs as unknown as DequantizeInputs,
+        attrs as unknown as DequantizeAttributes,
+      ),
+  });
+}

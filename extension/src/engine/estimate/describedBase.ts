@@ -1,0 +1,44 @@
+// A base model that is only described: its architecture and how each matrix would be held. The two tracers make a model
+// of it on their own backend; nothing is read.
+import * as tf from '@tensorflow/tfjs-core';
+import { sizeOf, type Architecture } from '../models/architecture.js';
+import { QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
+import type { WeightLayouts } from '../models/weightLayouts.js';
+
+export interface DescribedBase {
+  architecture: Architecture;
+  layouts: WeightLayouts;
+}
+
+export interface DescribedTensor {
+  shape: readonly number[];
+  dtype: 'float32' | 'int32';
+}
+
+/** The tensors that hold the parameters, one behind the other. */
+export function describedTensors({ architecture, layouts }: DescribedBase): DescribedTensor[] {
+  return architecture.parameters.flatMap(({ name, shape }): DescribedTensor[] => {
+    const layout = layouts.get(name);
+    if (!layout) return [{ shape, dtype: 'float32' }];
+    return QuantizedWeight.wordShapes(layout).map(shape => ({ shape, dtype: 'int32' }));
+  });
+}
+
+/** Parameters out of those tensors, by name. */
+export function describedWeights({ architecture, layouts }: DescribedBase, tensors: tf.Tensor[]): Map<string, Weight> {
+  let next = 0;
+  return new Map(
+    architecture.parameters.map(({ name }): [string, Weight] => {
+      const layout = layouts.get(name);
+      if (!layout) return [name, tensors[next++]!];
+      const { length } = QuantizedWeight.wordShapes(layout);
+      next += length;
+      return [name, new QuantizedWeight(layout, tensors.slice(next - length, next))];
+    }),
+  );
+}
+
+/** Bytes of all parameters; each value of those tensors takes four. */
+export function weightBytes(base: DescribedBase): number {
+  return 4 * describedTensors(base).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}

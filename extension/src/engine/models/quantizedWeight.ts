@@ -1,0 +1,78 @@
+// A frozen matrix that is held in few bits and made float32 where it is used: each use dequantizes it anew, inside of the
+// step, and lets it go. Held by CausalLm in place of a tensor; never trained, never written to a file.
+import * as tf from '@tensorflow/tfjs-core';
+import { DEQUANTIZE_BLOCKS, type DequantizeInputs } from '../backend/dequantizeKernel.js';
+import { after } from '../capture/ordering.js';
+import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
+
+/** A base parameter as the model holds it. */
+export type Weight = tf.Tensor | QuantizedWeight;
+
+export interface WeightLayout {
+  format: BlockFormatName;
+  /** Rows and columns as they are stored. */
+  shape: readonly [number, number];
+  /** Whether the parameter is the stored matrix turned round (GPT-2's Conv1D out of a GGUF file). */
+  transposed: boolean;
+}
+
+export class QuantizedWeight {
+  /** @param words codes, scales, minima in the shapes of `blockShapes`; taken over */
+  constructor(
+    private readonly layout: WeightLayout,
+    readonly words: readonly tf.Tensor[],
+  ) {}
+
+  /** Copies the blocks into memory of the backend. */
+  static of(blocks: WeightBlocks, transposed: boolean): QuantizedWeight {
+    const { format, shape, shapes } = blocks;
+    const arrays = [blocks.codes, ...blocks.parts];
+    const words = [shapes.codes, ...shapes.parts].map((size, i) => uploaded(arrays[i]!, size, 'int32'));
+    return new QuantizedWeight({ format, shape, transposed }, words);
+  }
+
+  /** Shapes of `words`, all int32, for a matrix that is only described. */
+  static wordShapes({ format, shape }: WeightLayout): number[][] {
+    const { codes, parts } = blockShapes(format, shape);
+    return [codes, ...parts];
+  }
+
+  get transposed(): boolean {
+    return this.layout.transposed;
+  }
+
+  /** The stored matrix in float32, [rows, columns]; belongs to the caller's tidy. */
+  dequantize(): tf.Tensor2D {
+    return this.dequantized(this.words);
+  }
+
+  /** Some rows of the stored matrix, [indices, columns]. */
+  dequantizeRows(indices: tf.Tensor1D): tf.Tensor2D {
+    return this.dequantized(this.words.map(words => tf.gather(words, indices)));
+  }
+
+  private dequantized([codes, scales, minima]: readonly tf.Tensor[]): tf.Tensor2D {
+    const { format, shape } = this.layout;
+    const inputs = { codes, ...(scales && { scales }), ...(minima && { minima }) } as DequantizeInputs;
+    return tf.engine().runKernel(DEQUANTIZE_BLOCKS, inputs as unknown as tf.NamedTensorMap, {
+      format,
+      columns: shape[1],
+    }) as tf.Tensor2D;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.words]);
+  }
+}
+
+/** The parameter as a tensor. In a captured step a quantized one is made when `before` is computed, not sooner. */
+export function denseOf<T extends tf.Tensor = tf.Tensor>(weight: Weight, before?: tf.Tensor): T {
+  if (weight instanceof tf.Tensor) return weight as T;
+  const make = () => (weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize());
+  return (before ? after(before, make) : make()) as tf.Tensor as T;
+}
+
+/** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */
+export function uploaded(values: Float32Array | Int32Array, shape: number[], dtype: 'float32' | 'int32'): tf.Tensor {
+  return tf.tidy(() => tf.reshape(tf.tensor(values, shape, dtype), shape));
+}

@@ -1,0 +1,45 @@
+// Which base parameters are held in few bits, and how: `engine.base_weights` and what the file has. Called by loadModel and
+// by the estimate, which reads no weight.
+import type { BaseWeights } from '../../protocol/runConfig.js';
+import type { StoredTensor } from '../files/tensorSource.js';
+import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
+import type { Architecture } from './architecture.js';
+import type { WeightLayout } from './quantizedWeight.js';
+
+/** By parameter name; what isn't listed is float32. */
+export type WeightLayouts = ReadonlyMap<string, WeightLayout>;
+
+/**
+ * The matrices of linear modules and the token embedding. Blocks that a file has already
+ * are kept where their codes take no more bits than what is asked for: rounding them again would only lose.
+ * @param stored the tensor of each parameter, in the architecture's order
+ */
+export function weightLayouts(
+  { parameters, linears, embedding }: Architecture,
+  stored: readonly Pick<StoredTensor, 'blocks'>[],
+  baseWeights: BaseWeights,
+): WeightLayouts {
+  if (baseWeights === 'float32') return new Map();
+  const matrices = new Set([...linears.map(({ name }) => name), embedding].map(module => `${module}.weight`));
+  const layouts = new Map<string, WeightLayout>();
+  parameters.forEach(({ name, shape }, i) => {
+    if (!matrices.has(name)) return;
+    const [rows, columns] = shape as [number, number];
+    const wanted: WeightLayout = { format: baseWeights, shape: [rows, columns], transposed: false };
+    layouts.set(name, keptLayout(stored[i]!, wanted) ?? wanted);
+  });
+  return layouts;
+}
+
+function codeBits(format: BlockFormatName): number {
+  const { codeBytes, unit } = blockFormats[format];
+  return (8 * codeBytes) / unit;
+}
+
+function keptLayout({ blocks }: Pick<StoredTensor, 'blocks'>, wanted: WeightLayout): WeightLayout | null {
+  if (!blocks) return null;
+  const [rows, columns] = wanted.shape;
+  const shape = blocks.transposed ? ([columns, rows] as const) : wanted.shape;
+  if (codeBits(blocks.format) > codeBits(wanted.format)) return null;
+  return { format: blocks.format, shape, transposed: blocks.transposed };
+}

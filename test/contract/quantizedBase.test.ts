@@ -1,0 +1,97 @@
+// A base held in few bits, for every method that leaves it frozen: the losses of captured steps are those of the eager
+// step, and those of the same run on a float32 base of the same values; only the method's own tensors change.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
+import { makeBatch } from '../../extension/src/engine/data/batches.js';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
+import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { AdamW } from '../../extension/src/engine/training/adamW.js';
+import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
+import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
+import type { BaseWeights } from '../../extension/src/protocol/runConfig.js';
+import { dequantizedModel, tinyModel } from '../support/tinyModels.js';
+
+const STEPS = 6;
+const rng = createRng('quantized base');
+const ROWS = [16, 16].map(length => {
+  const ids = Int32Array.from({ length }, () => rng.int(48));
+  return { inputIds: ids, labels: ids.slice() };
+});
+const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]!.inputIds.length };
+
+interface Case {
+  family: string;
+  baseWeights: BaseWeights;
+  method: PeftMethod;
+  config: unknown;
+  shown: string;
+}
+
+/** Every method on int8, and the ways through the forward pass that differ on the other formats. */
+const cases: Case[] = ['llama', 'gpt2'].flatMap(family => {
+  const withFrozenBase = peftMethods.filter(({ storage }) => storage !== 'model');
+  const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
+  const variants: [BaseWeights, PeftMethod, object][] = [
+    ...withFrozenBase.map((method): [BaseWeights, PeftMethod, object] => ['int8', method, {}]),
+    ['bfloat16', lora, {}],
+    ['int4', lora, {}],
+    ['int4', lora, { use_dora: true, lora_dropout: 0.1 }],
+    ['int8', lora, { modules_to_save: ['lm_head'] }],
+    ['int8', lora, { target_modules: ['lm_head'] }],
+  ];
+  return variants.map(([baseWeights, method, config]) => ({
+    family,
+    baseWeights,
+    method,
+    config: method.schema.parse(config) as unknown,
+    shown: JSON.stringify(config),
+  }));
+});
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+
+describe('a quantized base', () => {
+  test.each(cases)('$family $baseWeights $method.peftType $shown', async ({ family, baseWeights, method, config }) => {
+    const before = tf.memory().numTensors;
+    const attached = (model: CausalLm) => {
+      const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(3) });
+      const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
+      return { model, adapter, optimizer };
+    };
+    const quantized = () => tinyModel(family, { vocab_size: 48 }, 1, baseWeights);
+    const [eager, traced] = [attached(quantized()), attached(quantized())];
+    const dense = attached(dequantizedModel(eager.model));
+    const batch = makeBatch({ sequences: [[0], [1]] }, DATASET, {
+      virtualTokens: eager.adapter.forwardOptions.hooks.virtualTokens?.count ?? 0,
+      firstVirtualId: 48,
+    });
+    const captured = new CapturedStep(traced.model, traced.adapter, traced.optimizer, { batchSize: 2, maxLength: 16 });
+    for (let step = 0; step < STEPS; step++) {
+      const settings = { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(step) };
+      const expected = trainingStep(eager.model, eager.adapter, eager.optimizer, [batch], settings);
+      const ofDense = trainingStep(dense.model, dense.adapter, dense.optimizer, [batch], settings);
+      const actual = await captured.step([batch], settings);
+      expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
+      expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-4);
+      expect(Math.abs(expected.loss / ofDense.loss - 1), `loss on float32, step ${step}`).toBeLessThan(1e-5);
+    }
+    const expected = scoreBatch(eager.model, eager.adapter.forwardOptions, batch);
+    const actual = await captured.score(batch);
+    expect(Math.abs(actual.loss / expected.loss - 1)).toBeLessThan(1e-5);
+    expect(actual.correct).toBe(expected.correct);
+
+    captured.dispose();
+    for (const { model, adapter, optimizer } of [eager, traced, dense]) {
+      optimizer.dispose();
+      adapter.dispose();
+      model.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+});
