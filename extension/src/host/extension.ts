@@ -3,9 +3,11 @@
 import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
+import { registerResultCommands } from './commands/resultCommands.js';
 import { registerRunCommands } from './commands/runCommands.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
+import { MergeableMethods } from './engineProcess/mergeableMethods.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
@@ -34,12 +36,14 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const runs = new FolderRunService(context, engine, output);
   const services: HostServices = { engine, runs, output, context };
   const datasets = registerDatasets(services);
+  const mergeable = new MergeableMethods(engine);
   context.subscriptions.push(
     output,
     runs,
     datasets,
-    registerRunsTree(runs, datasets.outdated, context.workspaceState),
-    registerModelsTree(engine, runs),
+    mergeable,
+    registerRunsTree(runs, datasets.outdated, mergeable, context.workspaceState),
+    registerModelsTree(engine, runs, mergeable),
     registerRunPanel(services),
     registerDashboard(services),
     registerRunStatusBar(runs),
@@ -47,6 +51,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerRunFileCodeLens(),
     registerFineTuneCommands(engine, runs, output, context.extensionPath),
     registerRunCommands(runs, output),
+    registerResultCommands(engine, runs, output),
     registerEngineCommands(engine, output, context),
   );
   closing = () => endWithWindow(runs);

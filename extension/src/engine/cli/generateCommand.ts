@@ -11,6 +11,7 @@ import { progressDisplay } from './progressDisplay.js';
 interface GenerateFlags extends EngineFlags {
   model: string;
   adapter?: string[];
+  base?: boolean;
   prompt: string;
   system?: string;
   maxNewTokens: number;
@@ -26,6 +27,7 @@ export function registerGenerateCommand(program: Command): void {
     .description('answer a prompt, with or without adapters')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
     .option('--adapter <folder...>', 'adapter; several answer in turn, on one base')
+    .option('--base', 'the model without an adapter answers first')
     .requiredOption('--prompt <text>', 'a chat turn where the model knows chats, else text to go on from')
     .option('--system <text>', 'system message')
     .option('--max-new-tokens <count>', 'longest answer', wholeNumber, 128)
@@ -70,8 +72,9 @@ async function run(flags: GenerateFlags): Promise<void> {
   };
 
   const adapters = flags.adapter ?? [];
-  const results = (adapters.length === 0 ? [null] : adapters).map(folder => {
-    if (adapters.length > 1 && !flags.json) console.log(`\n[${folder}]`);
+  const answering = flags.base || adapters.length === 0 ? [null, ...adapters] : adapters;
+  const results = answering.map(folder => {
+    if (answering.length > 1 && !flags.json) console.log(`\n[${folder ?? 'base'}]`);
     const saved = folder === null ? null : openAdapter(folder, architecture);
     const adapter = saved && loadAdapter(saved, model);
     saved?.close();

@@ -33,14 +33,18 @@ export function resultOf(run: Run): string | null {
   return path && existsSync(path) ? path : null;
 }
 
+/** FULL makes a model that stands for itself, all other methods something to use beside their base. */
+export function isWholeModel(result: string): boolean {
+  return existsSync(join(result, 'config.json'));
+}
+
 /**
  * @param result adapter folder, whose own config applies from here on, or a whole model (FULL), which is the new base
  * @returns run file JSON; everything else is as it was
  */
 export function furtherRunFile(run: Run, result: string, name: string): RunFile {
   const config = run.config as RunFile;
-  const isModel = existsSync(join(result, 'config.json'));
-  return isModel
+  return isWholeModel(result)
     ? { ...config, name, model: result, method: { ...config.method, init_from: null } }
     : { ...config, name, method: { peft_type: config.method.peft_type, init_from: result } };
 }

@@ -4,6 +4,7 @@ import { currentStep, secondsLeft } from '../../core/runs/runState.js';
 import { lastLoss, roughDuration } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import type { FolderRun } from './folderRun.js';
+import { resultOf } from './furtherRun.js';
 import type { FolderRunService } from './runService.js';
 
 export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable {
@@ -26,8 +27,19 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     item.show();
   };
+  const countResults = () => {
+    const results = runs.runs().filter(run => resultOf(run) !== null).length;
+    void vscode.commands.executeCommand('setContext', 'tunewright.results', results);
+  };
   show();
-  return vscode.Disposable.from(item, runs.onDidChange(show), runs.onDidChangeRun(show));
+  countResults();
+  return vscode.Disposable.from(
+    item,
+    runs.onDidChange(show),
+    runs.onDidChangeRun(show),
+    runs.onDidChange(countResults),
+    runs.onDidEnd(countResults),
+  );
 }
 
 function textOf(run: FolderRun): string {

@@ -3,8 +3,9 @@
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { resultOf } from '../runs/furtherRun.js';
+import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
+import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
 import type { EngineService } from '../services.js';
 
 /** An entry of `models list --json`. */
@@ -60,12 +61,24 @@ export function adapterOf(run: FolderRun): AdapterElement | null {
   return path === null ? null : { kind: 'adapter', path, run };
 }
 
-export function registerModelsTree(engine: EngineService, runs: FolderRunService): vscode.Disposable {
-  const tree = new ModelsTree(engine, runs);
+/** Words that `when` clauses of menus look for, of a run's result: `adapter LORA mergeable`. */
+export function resultContext(run: FolderRun, path: string, mergeable: MergeableMethods): string {
+  const peftType = run.glance().started?.peft_type ?? '';
+  const canMerge = !isWholeModel(path) && mergeable.has(peftType);
+  return ['adapter', peftType, canMerge ? 'mergeable' : ''].filter(Boolean).join(' ');
+}
+
+export function registerModelsTree(
+  engine: EngineService,
+  runs: FolderRunService,
+  mergeable: MergeableMethods,
+): vscode.Disposable {
+  const tree = new ModelsTree(engine, runs, mergeable);
   return vscode.Disposable.from(
     vscode.window.createTreeView('tunewright.models', { treeDataProvider: tree, showCollapseAll: true }),
     tree,
     runs.onDidChange(() => tree.refresh()),
+    mergeable.onDidLearn(() => tree.refresh()),
     runs.onDidChangeRun(run => {
       if (!run.alive) tree.refresh();
     }),
@@ -81,6 +94,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
   constructor(
     private readonly engine: EngineService,
     private readonly runs: FolderRunService,
+    private readonly mergeable: MergeableMethods,
   ) {}
 
   refresh(): void {
@@ -106,7 +120,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       item.contextValue = `section ${element.id}`;
       return item;
     }
-    return element.kind === 'model' ? modelItem(element) : adapterItem(element);
+    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.mergeable);
   }
 
   dispose(): void {
@@ -124,7 +138,7 @@ function modelItem({ id, description, reason, path }: ModelElement): vscode.Tree
   return item;
 }
 
-function adapterItem({ path, run }: AdapterElement): vscode.TreeItem {
+function adapterItem({ path, run }: AdapterElement, mergeable: MergeableMethods): vscode.TreeItem {
   const { started, completed } = run.glance();
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = `adapter:${path}`;
@@ -132,7 +146,7 @@ function adapterItem({ path, run }: AdapterElement): vscode.TreeItem {
   const loss = completed?.best_loss == null ? '' : `loss ${completed.best_loss.toFixed(3)}`;
   item.description = [started?.peft_type ?? '', started?.model ?? '', loss].filter(Boolean).join(' · ');
   item.tooltip = path;
-  item.contextValue = 'adapter';
+  item.contextValue = resultContext(run, path, mergeable);
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;
 }

@@ -6,8 +6,11 @@ import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
+import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
 import { FolderRun } from '../runs/folderRun.js';
+import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
+import { resultContext } from './modelsTree.js';
 
 export type RunGrouping = 'none' | 'dataset' | 'model' | 'status';
 
@@ -23,9 +26,10 @@ const GROUPING = 'tunewright.runs.grouping';
 export function registerRunsTree(
   runs: FolderRunService,
   outdated: OutdatedRuns,
+  mergeable: MergeableMethods,
   memory: vscode.Memento,
 ): vscode.Disposable {
-  const tree = new RunsTree(runs, outdated, memory.get<RunGrouping>(GROUPING, 'none'));
+  const tree = new RunsTree(runs, outdated, mergeable, memory.get<RunGrouping>(GROUPING, 'none'));
   const view = vscode.window.createTreeView('tunewright.runs', {
     treeDataProvider: tree,
     canSelectMany: true,
@@ -54,6 +58,7 @@ export function registerRunsTree(
       showBadge();
     }),
     outdated.onDidChange(() => tree.refresh()),
+    mergeable.onDidLearn(() => tree.refresh()),
     group('none'),
     group('dataset'),
     group('model'),
@@ -68,6 +73,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   constructor(
     private readonly runs: FolderRunService,
     private readonly outdated: OutdatedRuns,
+    private readonly mergeable: MergeableMethods,
     private grouping: RunGrouping,
   ) {
     this.tellGrouping();
@@ -93,7 +99,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   getTreeItem(element: Element): vscode.TreeItem {
     return element instanceof FolderRun
-      ? runItem(element, this.outdated.isOutdated(element.folder))
+      ? runItem(element, this.outdated.isOutdated(element.folder), this.mergeable)
       : groupItem(element);
   }
 
@@ -139,7 +145,7 @@ function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
   return item;
 }
 
-function runItem(run: FolderRun, isOutdated: boolean): vscode.TreeItem {
+function runItem(run: FolderRun, isOutdated: boolean, mergeable: MergeableMethods): vscode.TreeItem {
   const { label, icon, color } = PHASES[run.phase];
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = run.folder;
@@ -147,7 +153,7 @@ function runItem(run: FolderRun, isOutdated: boolean): vscode.TreeItem {
   item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
   item.description = describe(run) + (isOutdated ? ' · outdated' : '');
   item.tooltip = tooltip(run, isOutdated);
-  item.contextValue = contextOf(run);
+  item.contextValue = contextOf(run, mergeable);
   item.accessibilityInformation = { label: `${run.name}, ${label}, ${item.description}` };
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;
@@ -165,11 +171,13 @@ function describe(run: FolderRun): string {
 }
 
 /** Words that `when` clauses of the menus look for. */
-function contextOf(run: FolderRun): string {
+function contextOf(run: FolderRun, mergeable: MergeableMethods): string {
   const state = run.glance();
   const resumable = !run.alive && state.started !== null && run.phase !== 'completed';
   const ended = run.alive ? '' : 'ended';
-  return ['run', run.alive ? 'alive' : ended, run.phase, resumable ? 'resumable' : '', state.completed ? 'result' : '']
+  const path = resultOf(run);
+  const result = path === null ? '' : `result ${resultContext(run, path, mergeable)}`;
+  return ['run', run.alive ? 'alive' : ended, run.phase, resumable ? 'resumable' : '', result]
     .filter(Boolean)
     .join(' ');
 }

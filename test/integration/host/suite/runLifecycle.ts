@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../../../extension/src/core/runs/runState.js';
@@ -49,6 +49,29 @@ describe('a run', () => {
     const seen = [];
     for await (const event of run.events(0)) seen.push(event.seq);
     assert.deepEqual(seen, [...seen.keys()]);
+  });
+
+  it('is merged, exported and tried beside its base', async () => {
+    const { runs } = await activated();
+    const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
+    const home = vscode.Uri.file(workspacePath());
+    const merged = await vscode.commands.executeCommand<string>('tunewright.mergeAdapter', run, home);
+    assert.equal(merged, workspacePath('to-the-end-merged'));
+    assert.ok(existsSync(join(merged, 'model.safetensors')) && existsSync(join(merged, 'config.json')));
+    const gguf = await vscode.commands.executeCommand<string>('tunewright.exportAdapter', run, home);
+    assert.equal(readFileSync(gguf).toString('latin1', 0, 4), 'GGUF');
+    await vscode.commands.executeCommand('tunewright.tryAdapter', run, 'What is a cloud?');
+    await vscode.commands.executeCommand('tunewright.tryAdapter', run, 'What is rain?');
+    const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+    assert.ok(input instanceof vscode.TabInputTextDiff);
+    for (const uri of [input.original, input.modified])
+      await waitFor('both answers', async () => {
+        const text = (await vscode.workspace.openTextDocument(uri)).getText();
+        return /^> What is a cloud\?\n\n.+\n\n> What is rain\?\n\n.+\n$/s.test(text);
+      });
+    const leftovers = readdirSync(workspacePath()).filter(name => /partial|\.old$/.test(name));
+    assert.deepEqual(leftovers, []);
+    await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
   });
 
   it('is started by its run file', async () => {

@@ -1,0 +1,49 @@
+// What a model answers before and after its fine-tune, side by side: two read-only documents in a diff editor, to which each
+// further prompt is added. Kept until the editor is closed; nothing is written to disk.
+import * as vscode from 'vscode';
+
+const scheme = 'tunewright-answers';
+
+export interface Answered {
+  prompt: string;
+  base: string;
+  tuned: string;
+}
+
+export class AnswerDocuments implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changed.event;
+  private readonly answers = new Map<string, Answered[]>();
+  private readonly subscriptions = [
+    this.changed,
+    vscode.workspace.registerTextDocumentContentProvider(scheme, this),
+    vscode.workspace.onDidCloseTextDocument(({ uri }) => uri.scheme === scheme && this.answers.delete(uri.query)),
+  ];
+
+  /** The run whose answers stand in a document of this kind. */
+  static runOf(uri: vscode.Uri | undefined): string | null {
+    return uri?.scheme === scheme ? uri.query : null;
+  }
+
+  provideTextDocumentContent({ path, query }: vscode.Uri): string {
+    const which = path.startsWith('/base/') ? 'base' : 'tuned';
+    const answers = this.answers.get(query) ?? [];
+    return answers.map(answer => `> ${answer.prompt.replaceAll('\n', '\n> ')}\n\n${answer[which]}\n`).join('\n');
+  }
+
+  /** @param folder of the run, which tells its documents from those of others */
+  async show(folder: string, name: string, answered: Answered): Promise<void> {
+    this.answers.set(folder, [...(this.answers.get(folder) ?? []), answered]);
+    // Markdown wraps its lines.
+    const [base, tuned] = ['base', 'tuned'].map(which =>
+      vscode.Uri.from({ scheme, path: `/${which}/${name}.md`, query: folder }),
+    ) as [vscode.Uri, vscode.Uri];
+    for (const uri of [base, tuned]) this.changed.fire(uri);
+    const options = { preview: false, selection: new vscode.Range(1e6, 0, 1e6, 0) };
+    await vscode.commands.executeCommand('vscode.diff', base, tuned, `${name}: before ↔ after`, options);
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+}

@@ -1,0 +1,204 @@
+// Commands on what a run has made: fold it into its model, write it for other programs, ask it something. The engine's `merge`,
+// `export` and `generate` do the work; here it is asked where to, told how far, and shown.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import type { FolderRun } from '../runs/folderRun.js';
+import { isWholeModel, resultOf } from '../runs/furtherRun.js';
+import type { FolderRunService } from '../runs/runService.js';
+import { EngineInputError, type EngineService } from '../services.js';
+import { AnswerDocuments } from './answers.js';
+import { registerGuarded } from './guarded.js';
+import { freeFolder, replaceFolder } from './newFolder.js';
+import { pickRun } from './pickRun.js';
+
+/** What `generate --json` prints. */
+interface Generated {
+  answers: { adapter: string | null; text: string }[];
+}
+
+/** Files of which one stands in every folder that merge and export write. */
+const OURS = ['config.json', 'adapter_config.json'];
+
+const MOST_TOKENS = 256;
+
+export function registerResultCommands(
+  engine: EngineService,
+  runs: FolderRunService,
+  output: vscode.LogOutputChannel,
+): vscode.Disposable {
+  const documents = new AnswerDocuments();
+  const command = (
+    id: string,
+    title: string,
+    fits: (run: FolderRun, result: string) => boolean,
+    act: (run: FolderRun, result: string, more: unknown) => unknown,
+  ) =>
+    registerGuarded(output, id, async (argument, more) => {
+      const fitting = (run: FolderRun) => {
+        const result = resultOf(run);
+        return result !== null && fits(run, result);
+      };
+      const run = await pickRun(runs, argument, title, fitting);
+      if (!run) return undefined;
+      const result = resultOf(run);
+      if (result === null)
+        throw new EngineInputError(`“${run.name}” has not come to its end: there is no adapter yet.`);
+      return act(run, result, more);
+    });
+  let lastPrompt = '';
+
+  return vscode.Disposable.from(
+    documents,
+    // The second argument of both: where to, for those who call them from elsewhere. Menus put the selection there.
+    command(
+      'tunewright.mergeAdapter',
+      'Merge Adapter into Model',
+      (_run, result) => !isWholeModel(result),
+      (run, result, home) =>
+        intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
+          withProgress(`Merging ${run.name} into ${basename(modelOf(run))}`, token =>
+            engine.json(['merge', '--model', modelOf(run), '--adapter', result, '--out', folder], { token }),
+          ),
+        ),
+    ),
+    command(
+      'tunewright.exportAdapter',
+      'Export Adapter',
+      run => peftTypeOf(run) === 'LORA',
+      (run, result, home) => exportAdapter(engine, run, result, home),
+    ),
+    command(
+      'tunewright.tryAdapter',
+      'Try Adapter',
+      () => true,
+      async (run, result, given) => {
+        const prompt = typeof given === 'string' ? given : await askPrompt(run, lastPrompt);
+        if (!prompt) return;
+        lastPrompt = prompt;
+        const [base, tuned] = await answers(engine, run, result, prompt);
+        await documents.show(run.folder, run.name, { prompt, base, tuned });
+      },
+    ),
+    registerGuarded(output, 'tunewright.tryAgain', () => {
+      const folder = AnswerDocuments.runOf(vscode.window.activeTextEditor?.document.uri);
+      return folder === null ? undefined : vscode.commands.executeCommand('tunewright.tryAdapter', folder);
+    }),
+  );
+}
+
+const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
+const peftTypeOf = (run: FolderRun) => (run.config as { method?: { peft_type?: string } }).method?.peft_type;
+
+function withProgress<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return vscode.window.withProgress(options, (_progress, token) => work(token));
+}
+
+async function exportAdapter(engine: EngineService, run: FolderRun, result: string, given: unknown): Promise<unknown> {
+  const gguf = {
+    label: 'GGUF',
+    description: 'llama.cpp, Ollama',
+    detail: 'One file, loaded beside the base by --lora',
+  };
+  const mlx = { label: 'MLX', description: 'mlx-lm', detail: 'A folder, loaded beside the base by --adapter-path' };
+  const home = given instanceof vscode.Uri ? given : undefined;
+  const format = home ? gguf : await vscode.window.showQuickPick([gguf, mlx], { title: `Export ${run.name}` });
+  const write = (to: string, out: string) =>
+    withProgress(`Exporting ${run.name}`, token =>
+      engine.json(['export', '--adapter', result, '--model', modelOf(run), '--to', to, '--out', out], { token }),
+    );
+  if (format === mlx) return intoFolder(`${run.name}-mlx`, home, 'Export Here', folder => write('mlx', folder));
+  if (format !== gguf) return undefined;
+  const name = `${run.name}.gguf`;
+  const beside = home ?? vscode.workspace.workspaceFolders?.[0]?.uri;
+  // It asks before a file is overwritten.
+  const ask = () =>
+    vscode.window.showSaveDialog({
+      title: 'Export Adapter to GGUF',
+      saveLabel: 'Export',
+      filters: { GGUF: ['gguf'] },
+      defaultUri: beside && vscode.Uri.joinPath(beside, name),
+    });
+  const target = home ? vscode.Uri.joinPath(home, name) : await ask();
+  if (!target) return undefined;
+  await write('gguf', target.fsPath);
+  void tellWhere(target);
+  return target.fsPath;
+}
+
+/** Asks for the folder that the new one is put into. @returns path of the new one, undefined where the user left */
+async function intoFolder(
+  name: string,
+  given: unknown,
+  openLabel: string,
+  fill: (folder: string) => Thenable<unknown>,
+): Promise<string | undefined> {
+  const defaultUri = vscode.workspace.workspaceFolders?.[0]?.uri;
+  const canSelect = { canSelectFiles: false, canSelectFolders: true };
+  const picked =
+    given instanceof vscode.Uri
+      ? given
+      : (
+          await vscode.window.showOpenDialog({ title: `${openLabel}: ${name}`, openLabel, defaultUri, ...canSelect })
+        )?.[0];
+  const folder = picked && (await placeFor(join(picked.fsPath, name)));
+  if (!folder) return undefined;
+  await replaceFolder(folder, async path => fill(path));
+  void tellWhere(vscode.Uri.file(folder));
+  return folder;
+}
+
+/** Nothing is replaced unasked, and nothing but a model or an adapter at all. */
+async function placeFor(folder: string): Promise<string | undefined> {
+  if (!existsSync(folder)) return folder;
+  const replace = 'Replace';
+  const keep = 'Keep Both';
+  const isOurs = OURS.some(name => existsSync(join(folder, name)));
+  const answer = await vscode.window.showWarningMessage(
+    `“${basename(folder)}” exists already.`,
+    { modal: true, detail: folder },
+    ...(isOurs ? [replace, keep] : [keep]),
+  );
+  if (answer === keep) return freeFolder(folder);
+  return answer === replace ? folder : undefined;
+}
+
+async function tellWhere(uri: vscode.Uri): Promise<void> {
+  const reveal = 'Reveal';
+  const answer = await vscode.window.showInformationMessage(`Written: ${vscode.workspace.asRelativePath(uri)}`, reveal);
+  if (answer !== reveal) return;
+  const inWorkspace = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
+  await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', uri);
+}
+
+function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {
+  return vscode.window.showInputBox({
+    title: `Try ${name}`,
+    prompt: 'What the model is asked, before and after the fine-tune',
+    placeHolder: 'My parcel is late.',
+    value,
+  });
+}
+
+/** The base's answer and that of the run's result, always the likeliest tokens. */
+async function answers(
+  engine: EngineService,
+  run: FolderRun,
+  result: string,
+  prompt: string,
+): Promise<[string, string]> {
+  const ask = (token: vscode.CancellationToken, model: string, ...more: string[]) =>
+    engine.json<Generated>(
+      ['generate', '--model', model, '--prompt', prompt, '--max-new-tokens', String(MOST_TOKENS), ...more],
+      { token },
+    );
+  return withProgress(`${run.name} is answering`, async token => {
+    if (!isWholeModel(result)) {
+      const [base, tuned] = (await ask(token, modelOf(run), '--base', '--adapter', result)).answers;
+      return [base!.text, tuned!.text];
+    }
+    const [base, tuned] = [await ask(token, modelOf(run)), await ask(token, result)];
+    return [base.answers[0]!.text, tuned.answers[0]!.text];
+  });
+}
