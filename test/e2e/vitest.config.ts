@@ -5,8 +5,10 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.e2e.ts'],
     fileParallelism: false,
-    testTimeout: 20_000,
-    hookTimeout: 120_000,
+    // Tests wait for conditions; this is what a busy machine may take.
+    testTimeout: 240_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 30_000 } },
     reporters: ['default', './test/setup/closingLine.ts'],
   },
 });

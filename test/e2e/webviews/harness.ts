@@ -86,7 +86,7 @@ export class WebviewBrowser {
       forcedColors: 'none',
     });
     const opened = await context.newPage();
-    opened.setDefaultTimeout(10_000);
+    opened.setDefaultTimeout(30_000);
     opened.on('pageerror', error => console.error(`in the page: ${error.message}`));
     opened.on('console', message => {
       if (message.type() === 'error') console.error(`in the page: ${message.text()}`);

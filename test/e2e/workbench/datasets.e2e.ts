@@ -15,57 +15,57 @@ beforeAll(async () => {
   session = await startWorkbench();
   if (large) symlinkSync(large, join(session.workspace, 'large.jsonl'));
   page = await session.open();
-}, 180_000);
+});
 afterAll(() => session?.close());
 
 const lens = (text: string | RegExp) => page.locator('.codelens-decoration').filter({ hasText: text }).first();
 
 test('above the rows: what the dataset is; before each: its length', async () => {
   await openFile(page, 'pirate.messages.jsonl');
-  await lens(/300 rows · [\d,]+ tokens · \d+% learnt/).waitFor({ timeout: 30_000 });
+  await lens(/300 rows · [\d,]+ tokens · \d+% learnt/).waitFor();
   await lens('Fine-Tune').waitFor();
   await session.shot(page, 'dataset-editor');
-}, 60_000);
+});
 
 test('over a row: what the model learns from it', async () => {
   const line = page.locator('.view-line').nth(2);
   const box = (await line.boundingBox())!;
   await page.mouse.move(box.x + 200, box.y + box.height / 2);
   const hover = page.locator('.monaco-hover').filter({ hasText: /Row \d+/ });
-  await hover.waitFor({ timeout: 15_000 });
+  await hover.waitFor();
   expect(await hover.textContent()).toMatch(/of 128 tokens/);
   expect(await hover.locator('b span').count()).toBeGreaterThan(0);
   await session.shot(page, 'dataset-hover');
   await page.keyboard.press('Escape');
-}, 60_000);
+});
 
 test('the preview, and an edit of the file while it is open', async () => {
   await runCommand(page, 'Tunewright: Preview Dataset');
   const frame = await webview(page, '.preview .facts');
-  await frame.getByText(/300 rows · [\d,]+ tokens/).waitFor({ timeout: 20_000 });
+  await frame.getByText(/300 rows · [\d,]+ tokens/).waitFor();
   await frame.getByRole('row').nth(3).click();
   await frame.getByRole('heading', { name: 'Row 3' }).waitFor();
   await session.shot(page, 'dataset-preview');
   appendFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), '{"messages": [oops\n');
-  await frame.getByText(/301 rows/).waitFor({ timeout: 15_000 });
+  await frame.getByText(/301 rows/).waitFor();
   await frame.getByRole('combobox', { name: 'Which rows to show' }).click();
   await frame.getByRole('option', { name: 'Not valid (1)' }).click();
   await frame.getByText('1 of 301 rows').waitFor();
-}, 90_000);
+});
 
 test.runIf(large)(
   'a large file is offered its preview, whose first rows come in no time',
   async () => {
     await openFile(page, 'large.jsonl');
     const offer = page.locator('.notification-toast').filter({ hasText: 'too large for hovers' });
-    await offer.waitFor({ timeout: 30_000 });
+    await offer.waitFor();
     const before = extensionHostMemory();
     const began = Date.now();
     await offer.getByRole('button', { name: 'Open Preview' }).click();
     const frame = await webview(page, '.preview .layer .row:not(.loading) .excerpt', 30_000);
     const firstRowsMs = Date.now() - began;
     await session.shot(page, 'dataset-large-first');
-    await frame.getByText(/≈ [\d,]+ tokens/).waitFor({ timeout: 60_000 });
+    await frame.getByText(/≈ [\d,]+ tokens/).waitFor();
     await frame.locator('.progress').waitFor({ state: 'hidden', timeout: 300_000 });
     const readMs = Date.now() - began;
     await session.shot(page, 'dataset-large');

@@ -1,7 +1,7 @@
 // From the form in the sidebar to a dashboard whose charts move, in a real workbench with the packaged extension.
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { webview } from '../../integration/support/workbenchPage.js';
+import { openSidebar, webview } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const TRAINING_MS = 120_000;
@@ -12,7 +12,7 @@ let panel: Frame;
 beforeAll(async () => {
   session = await startWorkbench();
   page = await session.open();
-}, 180_000);
+});
 afterAll(() => session?.close());
 
 /** A dropdown of the form, by its label. */
@@ -23,26 +23,23 @@ async function choose(frame: Frame, label: string, option: string | RegExp): Pro
 const field = (key: string) => panel.locator(`.field[data-key="${key}"]`);
 
 test('the form shows what a run would train and take', async () => {
-  const tab = page.locator('.activitybar [aria-label^="Tunewright"]').first();
-  await tab.waitFor({ timeout: 30_000 });
-  await tab.click();
-  panel = await webview(page, '.cards', 30_000);
+  panel = await openSidebar(page);
   await choose(panel, 'Model', /embedded:tiny/);
   await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
-  await panel.getByText(/parameters trained/).waitFor({ timeout: 60_000 });
-  await panel.locator('.memory-row').nth(2).waitFor({ timeout: 60_000 });
+  await panel.getByText(/parameters trained/).waitFor();
+  await panel.locator('.memory-row').nth(2).waitFor();
   await session.shot(page, 'run-panel');
-}, 120_000);
+});
 
 test('what is wrong stands at its field, also what only the engine knows', async () => {
   await field('r').locator('input').fill('0');
   await field('r').getByRole('alert').getByText('whole number from 1').waitFor();
   await field('r').locator('input').fill('8');
   await field('target_modules').locator('input').fill('no_such_module');
-  await field('target_modules').getByRole('alert').getByText('no_such_module').waitFor({ timeout: 60_000 });
+  await field('target_modules').getByRole('alert').getByText('no_such_module').waitFor();
   await session.shot(page, 'run-panel-problem');
   await field('target_modules').locator('input').fill('all-linear');
-}, 120_000);
+});
 
 test('Start opens a dashboard whose charts move', async () => {
   await field('num_train_epochs').locator('input').fill('2');
@@ -55,11 +52,11 @@ test('Start opens a dashboard whose charts move', async () => {
   await session.shot(page, 'dashboard-running');
   await dashboard.locator('.status[data-status="completed"]').waitFor({ timeout: TRAINING_MS });
   await session.shot(page, 'dashboard');
-}, 300_000);
+});
 
 test('a reload of the window brings the dashboard back', async () => {
   await page.reload();
-  const dashboard = await webview(page, '.dashboard .chart canvas', 60_000);
+  const dashboard = await webview(page, '.dashboard .chart canvas');
   await expect.poll(() => dashboard.locator('h1').textContent()).toBe('pirate-lora');
-  await dashboard.locator('.status[data-status="completed"]').waitFor({ timeout: 20_000 });
-}, 120_000);
+  await dashboard.locator('.status[data-status="completed"]').waitFor();
+});

@@ -4,7 +4,9 @@ import { chromium, type Browser, type BrowserContext, type Frame, type Locator, 
 import type { CodeServer } from '../../../extension/scripts/codeServer.mjs';
 import { chromiumPath } from '../../../extension/scripts/testTools.mjs';
 
-const READY_MS = 60_000;
+/** Generous: what a busy machine needs for what a quiet one does in a second. */
+const READY_MS = 90_000;
+const ATTEMPT_MS = 3_000;
 
 export interface BrowserSession {
   context: BrowserContext;
@@ -41,26 +43,37 @@ export async function openWorkbench(
   prepare?: (page: Page) => Promise<void>,
 ): Promise<Page> {
   const page = await context.newPage();
+  page.setDefaultTimeout(READY_MS);
   await prepare?.(page);
   const query = new URLSearchParams({ folder, ...(payload ? { payload: JSON.stringify(payload) } : {}) });
   await page.goto(`${server.url}/?${query}`);
-  await page.locator('.monaco-workbench').waitFor({ timeout: READY_MS });
-  await page.locator('.statusbar-item').first().waitFor({ timeout: READY_MS });
+  await page.locator('.monaco-workbench').waitFor();
+  await page.locator('.statusbar-item').first().waitFor();
   return page;
 }
 
-/** The palette's list is a snapshot, so it is opened again until the extension's command is in it. */
-export async function runCommand(page: Page, title: string, timeoutMs = 30_000): Promise<void> {
-  const widget = page.locator('.quick-input-widget');
-  const row = widget.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first();
-  for (const end = Date.now() + timeoutMs; ; await pause(300)) {
-    await page.keyboard.press('F1');
-    const input = widget.locator('input[type=text]');
-    await input.waitFor();
-    await input.fill(`>${title}`);
+/**
+ * Shows Tunewright's views, once a window, and waits for the run panel: VS Code gives a webview the focus when it has loaded, and
+ * a palette opened before that loses it and closes.
+ */
+export async function openSidebar(page: Page): Promise<Frame> {
+  await page.locator('.activitybar [aria-label^="Tunewright"]').first().click();
+  const panel = await webview(page, '.cards');
+  await until('the run panel has the focus', () => panel.evaluate<boolean>('document.hasFocus()'));
+  return panel;
+}
+
+/**
+ * Opens the palette or Quick Open and takes the row with this text. Their lists are snapshots and the focus may go elsewhere
+ * while a window starts, so they are opened again until the row is there.
+ */
+async function quickly(page: Page, key: string, text: string, row: Locator): Promise<void> {
+  for (const end = Date.now() + READY_MS; ; await pause(300)) {
     try {
-      await row.waitFor({ timeout: 1_500 });
-      return await row.click();
+      await page.keyboard.press(key);
+      await page.locator('.quick-input-widget input[type=text]').fill(text, { timeout: ATTEMPT_MS });
+      await row.waitFor({ timeout: ATTEMPT_MS });
+      return;
     } catch (error) {
       if (Date.now() > end) throw error;
       await page.keyboard.press('Escape');
@@ -68,21 +81,36 @@ export async function runCommand(page: Page, title: string, timeoutMs = 30_000):
   }
 }
 
-/** Takes the row with this text in the quick pick that is open, or about to be. */
-export async function pick(page: Page, text: string | RegExp, timeoutMs = 20_000): Promise<void> {
-  const row = page.locator('.quick-input-widget .quick-input-list .monaco-list-row').filter({ hasText: text }).first();
-  await row.waitFor({ timeout: timeoutMs });
+const quickRow = (page: Page, text: string | RegExp) =>
+  page.locator('.quick-input-widget .quick-input-list .monaco-list-row').filter({ hasText: text }).first();
+
+export async function runCommand(page: Page, title: string): Promise<void> {
+  const row = quickRow(page, title);
+  await quickly(page, 'F1', `>${title}`, row);
   await row.click();
 }
 
+/** What the palette offers for this text, once it offers `atLeast`. Closes it again. */
+export async function offeredCommands(page: Page, text: string, atLeast: string): Promise<string[]> {
+  await quickly(page, 'F1', `>${text}`, quickRow(page, atLeast));
+  const offered = await page.locator('.quick-input-widget .quick-input-list .monaco-list-row').allInnerTexts();
+  await page.keyboard.press('Escape');
+  return offered;
+}
+
+/** Takes the row with this text in the quick pick that is open, or about to be. */
+export async function pick(page: Page, text: string | RegExp): Promise<void> {
+  await quickRow(page, text).click();
+}
+
 export async function openFile(page: Page, name: string): Promise<void> {
-  await page.keyboard.press('Control+P');
-  await page.locator('.quick-input-widget input[type=text]').fill(name);
-  await pick(page, name);
+  const row = quickRow(page, name);
+  await quickly(page, 'Control+P', name, row);
+  await row.click();
 }
 
 /** A webview's own frame, found by what is in it: several exist at once, each nested in another. */
-export async function webview(page: Page, selector: string, timeoutMs = 20_000): Promise<Frame> {
+export async function webview(page: Page, selector: string, timeoutMs = READY_MS): Promise<Frame> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await pause(100))
     for (const frame of page.frames().filter(each => each.url().includes('fake.html'))) {
       const found = await frame
@@ -99,6 +127,12 @@ export async function mouseClick(page: Page, target: Locator): Promise<void> {
   const box = await target.boundingBox();
   if (!box) throw new Error('what is to be clicked is not on the screen');
   await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
+}
+
+/** Asks until the answer is yes. @throws Error that names what was waited for */
+export async function until(what: string, ask: () => Promise<boolean>, timeoutMs = READY_MS): Promise<void> {
+  for (const end = Date.now() + timeoutMs; !(await ask()); await pause(100))
+    if (Date.now() > end) throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
 }
 
 function pause(ms: number): Promise<void> {

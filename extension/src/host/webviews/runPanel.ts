@@ -85,20 +85,21 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     const channel = webviewChannelOf(view.webview, { name: 'runPanel', title: 'Run panel' }, this.services);
     this.channel = channel;
     channel.onRequest(openPanel, async () => {
-      this.sendChoicesSoon();
-      return {
+      const opened = {
         schema: await this.schema(),
         trusted: vscode.workspace.isTrusted,
         choices: await this.choices(),
         shown: { draft: this.draft, runFile: this.runFile },
       };
+      // Not before the answer: until the page has that, it takes nothing else.
+      this.sendChoicesSoon();
+      return opened;
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
     channel.onRequest(pick, what => pickPath(what));
     channel.onRequest(inspectModel, model => this.inspect(model));
     channel.onRequest(estimateDraft, draft => this.estimate(draft));
     channel.onRequest(startDraft, draft => this.start(draft));
-    view.onDidChangeVisibility(() => view.visible && this.sendChoicesSoon());
     view.onDidDispose(() => {
       channel.dispose();
       this.channel = null;
