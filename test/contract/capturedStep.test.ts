@@ -1,5 +1,6 @@
-// The captured step against the eager one, for every method of the registry on a model of each kind: the same losses,
-// gradient norms and tensors over 20 steps, with dropout, accumulation and ragged batches; nothing leaked.
+// The captured step, and steps with gradient checkpointing, against the plain eager one, for every method of the registry on
+// a model of each kind: the same losses, gradient norms and tensors over 20 steps, with dropout, accumulation and ragged
+// batches; nothing leaked.
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -67,9 +68,21 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 });
 
-describe('captured step', () => {
+interface Way {
+  way: string;
+  captures: boolean;
+  gradientCheckpointing: boolean;
+}
+
+const ways: Way[] = [
+  { way: 'captured', captures: true, gradientCheckpointing: false },
+  { way: 'captured with checkpointing', captures: true, gradientCheckpointing: true },
+  { way: 'with checkpointing', captures: false, gradientCheckpointing: true },
+];
+
+describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
   const worst = { loss: 0, norm: 0, tensors: 0 };
-  afterAll(() => console.log('captured against eager, largest relative differences:', worst));
+  afterAll(() => console.log(`${way} against eager, largest relative differences:`, worst));
 
   test.each(cases)('$family $method.peftType $shown equals the eager step', async ({ family, method, config }) => {
     const before = tf.memory().numTensors;
@@ -84,10 +97,13 @@ describe('captured step', () => {
     const [eager, traced] = sides as [(typeof sides)[0], (typeof sides)[0]];
     const captured = new CapturedStep(traced.model, traced.adapter, traced.optimizer, { batchSize: 2, maxLength: 16 });
     for (let step = 0; step < STEPS; step++) {
-      const settings = { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(step) };
+      const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
       const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
       const expected = trainingStep(eager.model, eager.adapter, eager.optimizer, batches, settings);
-      const actual = await captured.step(batches, settings);
+      const changed = { ...settings, gradientCheckpointing };
+      const actual = captures
+        ? await captured.step(batches, changed)
+        : trainingStep(traced.model, traced.adapter, traced.optimizer, batches, changed);
       worst.loss = Math.max(worst.loss, Math.abs(actual.loss / expected.loss - 1));
       worst.norm = Math.max(worst.norm, Math.abs(actual.gradNorm / expected.gradNorm - 1));
       expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);

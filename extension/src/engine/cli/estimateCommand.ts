@@ -66,6 +66,7 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
     sequenceLength: maxLength,
     maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+    gradientCheckpointing: config.training.gradient_checkpointing,
   };
   const own = estimateRun({ architecture, layouts, method, methodConfig, captured, ...shape });
   const others = compareMethods({ architecture, layouts }, captured, shape).filter(other => other.method !== method);

@@ -10,6 +10,7 @@ export interface StepShape {
   /** Longest sequence that the run allows, which the sizes of captured graphs follow. */
   maxLength: number;
   gradientAccumulationSteps: number;
+  gradientCheckpointing?: boolean;
 }
 
 export interface StepTrace {

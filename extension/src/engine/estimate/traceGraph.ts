@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DataType, type GraphNode } from '../capture/graph.js';
 import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
-import { sizeOf, type ModelInput } from '../models/architecture.js';
-import { CausalLm, type ForwardOptions } from '../models/causalLm.js';
+import { sizeOf, type Architecture } from '../models/architecture.js';
+import { CausalLm } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
 import type { PeftMethod } from '../peft/method.js';
 import { roundUpToBucket } from '../training/buckets.js';
@@ -31,16 +31,6 @@ const PRODUCTS = new Set(['MatMul', 'BatchMatMulV2']);
 
 /** Whatever AdamW is set to, it takes the same memory. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
-
-/** A model that hands its hidden states to the caller. */
-class ProbedLm extends CausalLm {
-  hidden: tf.Tensor2D | null = null;
-
-  override forward(input: ModelInput, options?: ForwardOptions): tf.Tensor2D {
-    this.hidden = tf.keep(super.forward(input, options));
-    return this.hidden;
-  }
-}
 
 /** @throws InputError where the method's config doesn't fit the architecture */
 export function traceGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
@@ -80,19 +70,22 @@ function traceGradients(
   let states: tf.Tensor | null = null;
   const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
     const ofBase = inputs.slice(0, held.length);
-    const model = new ProbedLm(architecture, describedWeights(base, ofBase));
+    const finalNorm: Architecture['finalNorm'] = (pass, x) => (states = tf.keep(architecture.finalNorm(pass, x)));
+    const model = new CausalLm({ ...architecture, finalNorm }, describedWeights(base, ofBase));
     // Values that nobody reads: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
     heldBytes = floatBytes(ofBase.filter(({ isDisposed }) => !isDisposed));
     const own = new Map(plan.map(({ key }, i) => [key, inputs[held.length + i]!]));
-    const dropout = seededDropout(tf.scalar(0, 'int32'));
     const tensors = inputs.slice(held.length + plan.length);
-    const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, tf.scalar(1), dropout);
+    const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, {
+      labelTokens: tf.scalar(1),
+      dropout: seededDropout(tf.scalar(0, 'int32')),
+      gradientCheckpointing: shape.gradientCheckpointing,
+    });
     adapter.dispose();
     model.dispose();
-    states = model.hidden;
     return [states!, loss, ...gradients.values()];
   });
   tf.dispose(states!);

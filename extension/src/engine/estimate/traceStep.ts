@@ -2,9 +2,8 @@
 // estimateRun.ts; traceGraph.ts does it for captured steps.
 import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../data/rng.js';
-import { sizeOf, type Architecture, type ModelInput } from '../models/architecture.js';
-import { CausalLm, type ForwardOptions } from '../models/causalLm.js';
-import type { Weight } from '../models/quantizedWeight.js';
+import { sizeOf, type Architecture } from '../models/architecture.js';
+import { CausalLm } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
 import type { PeftMethod } from '../peft/method.js';
 import { AdamW } from '../training/adamW.js';
@@ -13,28 +12,16 @@ import { describedTensors, describedWeights, type DescribedBase } from './descri
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
 
-/** A model that notes how much stands when the gradient comes back to its hidden states. */
-class ProbedLm extends CausalLm {
-  afterForward = 0;
-
-  constructor(
-    architecture: Architecture,
-    weights: Map<string, Weight>,
-    private readonly counter: ByteCounter,
-  ) {
-    super(architecture, weights);
-  }
-
-  override forward(input: ModelInput, options?: ForwardOptions): tf.Tensor2D {
-    const probe = tf.customGrad(x => ({
-      value: tf.clone(x as tf.Tensor),
-      gradFunc: dy => {
-        this.afterForward = this.counter.liveBytes;
-        return dy;
-      },
-    }));
-    return probe(super.forward(input, options)) as tf.Tensor2D;
-  }
+/** The architecture, telling how much stands when the gradient comes back to the hidden states. */
+function probed(architecture: Architecture, counter: ByteCounter, tell: (bytes: number) => void): Architecture {
+  const probe = tf.customGrad(x => ({
+    value: tf.clone(x as tf.Tensor),
+    gradFunc: dy => {
+      tell(counter.liveBytes);
+      return dy;
+    },
+  }));
+  return { ...architecture, finalNorm: (pass, x) => probe(architecture.finalNorm(pass, x)) as tf.Tensor2D };
 }
 
 /** @throws InputError where the method's config doesn't fit the architecture */
@@ -43,7 +30,11 @@ export function traceStep(base: DescribedBase, method: PeftMethod, config: unkno
     const { liveBytes: before, flops, written } = counter;
     const { architecture } = base;
     const tensors = describedTensors(base).map(({ shape, dtype }) => tf.fill([...shape], 0, dtype));
-    const model = new ProbedLm(architecture, describedWeights(base, tensors), counter);
+    let afterForward = 0;
+    const model = new CausalLm(
+      probed(architecture, counter, bytes => (afterForward = bytes)),
+      describedWeights(base, tensors),
+    );
     // Values that nobody reads: drawing them would take longer than the step.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
@@ -54,12 +45,14 @@ export function traceStep(base: DescribedBase, method: PeftMethod, config: unkno
       const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
       // More micro-batches than two take no more memory than two.
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
-      trainingStep(model, adapter, optimizer, batches, { learningRate: 1e-3, maxGradNorm: 0.5, rng: createRng(0) });
+      const { gradientCheckpointing } = shape;
+      const settings = { learningRate: 1e-3, maxGradNorm: 0.5, gradientCheckpointing, rng: createRng(0) };
+      trainingStep(model, adapter, optimizer, batches, settings);
       const optimizerBytes = 8 * adapter.numParameters;
       const times = shape.gradientAccumulationSteps / batches.length;
       return {
         weights: standing,
-        activations: model.afterForward - before - standing - optimizerBytes,
+        activations: afterForward - before - standing - optimizerBytes,
         peak: counter.peakBytes - before,
         nodes: 0,
         flops: (counter.flops - flops) * times,

@@ -92,6 +92,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     sequenceLength: longestSequence(rows.train, config.dataset.packing, maxLength),
     maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+    gradientCheckpointing: config.training.gradient_checkpointing,
   });
   if (!options.force) checkMemory(estimate, availableMemoryBytes(), run.path);
   const opened = loadOnto(backend, onDisk, reporting, config.engine.base_weights);

@@ -63,14 +63,15 @@ export class CapturedStep {
    * One update of the adapter. Where loss or gradient norm is not finite nothing is changed.
    * @throws UntraceableError on an op that can't be captured
    */
-  async step(batches: readonly Batch[], { learningRate, maxGradNorm, rng }: StepSettings): Promise<StepResult> {
+  async step(batches: readonly Batch[], settings: StepSettings): Promise<StepResult> {
+    const { learningRate, maxGradNorm, gradientCheckpointing, rng } = settings;
     const micro = batches.map(batch => roundUpToBucket(microBatch(batch), this.sizes));
     const labelTokens = micro.reduce((sum, { numLabelTokens }) => sum + numLabelTokens, 0);
     const { variables } = this.adapter;
     let gradients: tf.Tensor[] | null = null;
     let loss = 0;
     for (const [i, batch] of micro.entries()) {
-      const graph = await this.gradientGraph(batch, gradients !== null);
+      const graph = await this.gradientGraph(batch, gradients !== null, gradientCheckpointing);
       const own = [...batchTensors(batch), tf.scalar(labelTokens), tf.scalar(dropoutSeed(rng, i), 'int32')];
       const [value, ...sums] = graph.run([...own, ...variables.values(), ...(gradients ?? [])]);
       loss += value!.dataSync()[0]!;
@@ -116,7 +117,7 @@ export class CapturedStep {
   }
 
   /** Loss and gradients of a micro-batch, added to `sums` where there are some. */
-  private gradientGraph(batch: MicroBatch, adds: boolean): Promise<CompiledFunction> {
+  private gradientGraph(batch: MicroBatch, adds: boolean, gradientCheckpointing?: boolean): Promise<CompiledFunction> {
     const { keys, model, adapter } = this;
     const tensors = batchTensors(batch);
     const count = tensors.length;
@@ -129,8 +130,8 @@ export class CapturedStep {
       const rest = inputs.slice(count + 2);
       const own = byKey(keys, rest);
       const sums = adds ? rest.slice(keys.length) : null;
-      const dropout = seededDropout(seed);
-      const { loss, gradients } = lossAndGradients(model, adapter, own, inputs.slice(0, count), labelTokens, dropout);
+      const options = { labelTokens, dropout: seededDropout(seed), gradientCheckpointing };
+      const { loss, gradients } = lossAndGradients(model, adapter, own, inputs.slice(0, count), options);
       const added = keys.map((key, i) => {
         const gradient = gradients.get(key) ?? tf.zerosLike(own.get(key)!);
         return sums ? tf.add(sums[i]!, gradient) : gradient;

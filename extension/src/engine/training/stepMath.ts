@@ -5,6 +5,7 @@ import type { Batch } from '../data/batch.js';
 import type { ModelInput } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
+import { checkpointedGradients, wholeGradients } from './backpropagation.js';
 import { labelRows, score, summedLoss, type LabelTensors } from './crossEntropy.js';
 
 export type Tensors = ReadonlyMap<string, tf.Tensor>;
@@ -63,34 +64,38 @@ function named(tensors: readonly tf.Tensor[]): { input: ModelInput; labels: Labe
   };
 }
 
-/**
- * Summed loss of a micro-batch, divided by `labelTokens`, and its gradient by each parameter's key.
- * @param labelTokens label tokens of the whole step, so that micro-batches add up to its mean
- */
+export interface GradientOptions {
+  /** Label tokens of the whole step, so that micro-batches add up to its mean. */
+  labelTokens: tf.Scalar;
+  dropout: Dropout;
+  /** Layers are computed again for the backward pass in place of being kept. */
+  gradientCheckpointing?: boolean;
+}
+
+/** Summed loss of a micro-batch, divided by `labelTokens`, and its gradient by each parameter's key. */
 export function lossAndGradients(
   model: CausalLm,
   adapter: Adapter,
   parameters: Tensors,
   batch: readonly tf.Tensor[],
-  labelTokens: tf.Scalar,
-  dropout: Dropout,
+  { labelTokens, dropout, gradientCheckpointing }: GradientOptions,
 ): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
   const { input, labels } = named(batch);
   const options = { ...adapter.forwardWith(parameters), dropout };
-  const { value, grads } = tf
-    .engine()
-    .gradients(
-      () => tf.div(summedLoss(model, model.forward(input, options), labels, options), labelTokens) as tf.Scalar,
-      [...parameters.values()],
-      null as unknown as tf.Scalar,
-      true,
-    );
-  const gradients = new Map<string, tf.Tensor>();
+  const { loss, gradients } = (gradientCheckpointing ? checkpointedGradients : wholeGradients)({
+    model,
+    input,
+    options,
+    parameters: [...parameters.values()],
+    lossOf: hidden => tf.div(summedLoss(model, hidden, labels, options), labelTokens),
+    start: null,
+  });
+  const byKey = new Map<string, tf.Tensor>();
   [...parameters.keys()].forEach((key, i) => {
     // A parameter that the batch doesn't reach has none, as in PyTorch.
-    if (grads[i]) gradients.set(key, grads[i]!);
+    if (gradients[i]) byKey.set(key, gradients[i]!);
   });
-  return { loss: value as tf.Scalar, gradients };
+  return { loss, gradients: byKey };
 }
 
 /** Norm of all gradients together, and the gradients scaled down to `maxNorm` (0: as they are), as clip_grad_norm_. */

@@ -224,6 +224,7 @@ export class Trainer {
     const { loss, gradNorm } = await this.update(batches, {
       learningRate,
       maxGradNorm: training.max_grad_norm,
+      gradientCheckpointing: training.gradient_checkpointing,
       rng: rng.fork(`dropout ${index}`),
     });
     const step = index + 1;

@@ -19,6 +19,8 @@ export interface StepResult {
 export interface StepSettings {
   learningRate: number;
   maxGradNorm: number;
+  /** Layers are computed again for the backward pass in place of being kept. */
+  gradientCheckpointing?: boolean;
   /** Dropout of this step follows from it. */
   rng: Rng;
 }
@@ -34,6 +36,7 @@ export function computeGradients(
   adapter: Adapter,
   batches: readonly Batch[],
   rng: Rng,
+  gradientCheckpointing = false,
 ): { loss: number; gradients: Map<string, tf.Tensor> } {
   const micro = batches.map(microBatch);
   const labelTokens = micro.reduce((sum, { numLabelTokens }) => sum + numLabelTokens, 0);
@@ -44,8 +47,8 @@ export function computeGradients(
       const keys: string[] = [];
       const [value, ...gradients] = tf.tidy(() => {
         const dropout = seededDropout(tf.scalar(dropoutSeed(rng, i), 'int32'));
-        const tokens = tf.scalar(labelTokens);
-        const result = lossAndGradients(model, adapter, adapter.variables, batchTensors(batch), tokens, dropout);
+        const options = { labelTokens: tf.scalar(labelTokens), dropout, gradientCheckpointing };
+        const result = lossAndGradients(model, adapter, adapter.variables, batchTensors(batch), options);
         keys.push(...result.gradients.keys());
         return [result.loss, ...result.gradients.values()];
       });
@@ -70,9 +73,9 @@ export function trainingStep(
   adapter: Adapter,
   optimizer: AdamW,
   batches: readonly Batch[],
-  { learningRate, maxGradNorm, rng }: StepSettings,
+  { learningRate, maxGradNorm, gradientCheckpointing, rng }: StepSettings,
 ): StepResult {
-  const { loss, gradients } = computeGradients(model, adapter, batches, rng);
+  const { loss, gradients } = computeGradients(model, adapter, batches, rng, gradientCheckpointing);
   const gradNorm = tf.tidy(() => {
     const { norm, clipped } = clipByGlobalNorm(gradients, maxGradNorm);
     const value = norm.dataSync()[0]!;

@@ -18,7 +18,7 @@ test('a batch that is too large: batch size and length are named, with both figu
   const error = await inputErrorOf(() => checkMemory(memory(GB, 7 * GB), 4 * GB, 'run.json'));
   expect(error.describe()).toBe(
     'run.json: this run needs about 8.0 GB of memory, and 4.0 GB are free: 1.0 GB for parameters, gradients and ' +
-      'optimizer, 7.0 GB for a batch\n  Lower training.per_device_train_batch_size (gradient_accumulation_steps makes ' +
+      'optimizer, 7.0 GB for a batch\n  Set training.gradient_checkpointing, or lower training.per_device_train_batch_size (gradient_accumulation_steps makes ' +
       'up for it) or dataset.max_length; --force starts it anyway.',
   );
 });
