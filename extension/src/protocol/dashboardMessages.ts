@@ -22,6 +22,8 @@ export const runPhaseSchema = z.enum([
 export const savingsSchema = z.object({
   run: memoryPartsSchema,
   full: memoryPartsSchema.nullable(),
+  /** What full fine-tuning would train. */
+  full_parameters: z.int().nullable(),
   inference_bytes: z.number(),
 });
 export type Savings = z.infer<typeof savingsSchema>;
@@ -39,6 +41,8 @@ export const runSnapshotSchema = z.object({
   firstTime: z.string().nullable(),
   lastTime: z.string().nullable(),
   dataset: z.string(),
+  /** Title of its method. */
+  method: z.string(),
   started: startedEventSchema.nullable(),
   completed: completedEventSchema.nullable(),
   failed: failedEventSchema.nullable(),

@@ -14,6 +14,8 @@ export const modelChoiceSchema = z.object({
   /** Where it comes from, as a heading: Embedded, Pulled, Ollama ... */
   group: z.string(),
   detail: z.string(),
+  /** Values that a run of it had better begin with, as blocks of a draft. */
+  suggested: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
 export type ModelChoice = z.infer<typeof modelChoiceSchema>;
 

@@ -53,7 +53,7 @@ describe('dashboard', () => {
     const page = await open(60);
     await charted(page);
     expect(await page.locator('h1').textContent()).toBe('pirate-lora');
-    expect(await page.locator('.status').textContent()).toMatch(/Running/);
+    expect(await page.locator('.status').textContent()).toMatch(/Training/);
     const before = await chart(page, 'Loss').locator('.readout').textContent();
     await page.evaluate(events => window.fake.feed('/runs/lora', events), lora.slice(60, 120));
     await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).not.toBe(before);

@@ -171,7 +171,7 @@ describe('run panel', () => {
     await expect.poll(() => last(page, 'draft')).toMatchObject({ model: '/models/mine' });
     await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/neither model\.safetensors/);
     await page.getByRole('combobox', { name: 'Training data' }).click();
-    await page.getByRole('option', { name: 'Choose a file...' }).click();
+    await page.getByRole('option', { name: 'Another file...' }).click();
     await expect.poll(() => last(page, 'draft')).toMatchObject({ dataset: { train: '/elsewhere/rows.csv' } });
   });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import { modelFactsOf } from '../../../extension/src/host/webviews/engineAnswers.js';
-import { methodsOf, quickLoraCount, suggestedName } from '../../../webview/src/runPanel/draft.js';
+import { methodsOf, quickLoraCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
@@ -25,6 +25,25 @@ describe('quickLoraCount', () => {
   it('leaves to the engine what shapes don’t tell', () => {
     expect(quickLoraCount({ rank_pattern: { q_proj: 4 } }, 8, facts)).toBeNull();
     expect(quickLoraCount({ target_modules: '.*q_proj' }, 8, facts)).toBeNull();
+  });
+});
+
+describe('withModel', () => {
+  const choices = [
+    { id: 'tiny', group: '', detail: '', suggested: { training: { learning_rate: 5e-3, warmup_steps: 5 } } },
+    { id: 'large', group: '', detail: '' },
+  ];
+
+  it('brings what is suggested for the model where nothing is written, and takes it away with the model', () => {
+    const draft = { training: { warmup_steps: 9, seed: 1 }, name: 'mine' };
+    const tiny = withModel(draft, 'tiny', choices);
+    expect(tiny).toEqual({
+      name: 'mine',
+      model: 'tiny',
+      training: { learning_rate: 5e-3, warmup_steps: 9, seed: 1 },
+    });
+    expect(withModel(tiny, 'large', choices)).toEqual({ ...draft, model: 'large' });
+    expect(withModel(withModel({}, 'tiny', choices), 'large', choices)).toEqual({ model: 'large' });
   });
 });
 

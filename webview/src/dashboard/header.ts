@@ -1,6 +1,6 @@
 // The head of the dashboard: which run, how it stands, how far it is, what can be done with it, and its figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
-import type { RunPhase } from '../../../extension/src/core/runs/runStatus.js';
+import { phaseLabels, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
@@ -16,16 +16,6 @@ const statusIcon: Record<RunPhase, string> = {
   stopped: 'debug-stop',
   failed: 'error',
   interrupted: 'debug-disconnect',
-};
-
-const statusText: Record<RunPhase, string> = {
-  starting: 'Starting',
-  running: 'Running',
-  paused: 'Paused',
-  completed: 'Completed',
-  stopped: 'Stopped',
-  failed: 'Failed',
-  interrupted: 'Interrupted',
 };
 
 /** What can be done in which state. */
@@ -86,7 +76,7 @@ export class DashboardHeader {
     setText(this.name, run.name);
     if (this.status.dataset['status'] !== status) {
       this.status.dataset['status'] = status;
-      this.status.replaceChildren(icon(statusIcon[status]), ` ${statusText[status]}`);
+      this.status.replaceChildren(icon(statusIcon[status]), ` ${phaseLabels[status]}`);
     }
     for (const [command, element] of Object.entries(this.buttons))
       element.hidden = !possible[command as Steering].includes(status);
@@ -95,7 +85,7 @@ export class DashboardHeader {
       this.about,
       started
         ? [
-            `${started.peft_type} on ${started.model.split(/[\\/]/).at(-1)}`,
+            `${run.method} on ${started.model.split(/[\\/]/).at(-1)}`,
             `${dataset}: ${count(started.train_rows)} rows`,
             `${started.engine.backend} ${started.engine.library}, ${started.engine.device}, ${started.engine.threads} threads`,
           ].join(' · ')
@@ -152,10 +142,12 @@ export class DashboardHeader {
           ? 'no validation rows'
           : best !== null
             ? `best, at step ${completed!.best_step}; ${figure(evaluations[0]!)} before`
-            : `at step ${evaluated.at(-1)}; ${figure(evaluations[0]!)} before`,
+            : evaluations.length === 1 && evaluated[0] === 0
+              ? 'before training'
+              : `at step ${evaluated.at(-1)}; ${figure(evaluations[0]!)} before`,
       ),
       item('Trained parameters', percent(trained / total), `${count(trained)} of ${count(total)}`),
-      item('Memory', rss ? bytes(rss) : '-', `of which the step ${bytes(started.memory_estimate.total)} by estimate`),
+      item('Memory at most', rss ? bytes(rss) : '-', `the step by estimate ${bytes(started.memory_estimate.total)}`),
     );
   }
 }

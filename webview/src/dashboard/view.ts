@@ -1,6 +1,6 @@
 // The dashboard: one run in full, further ones laid over its charts. Shows whole snapshots and whole columns; keeps which
 // charts are smoothed, zoomed and how in the webview's own state. Wired up by main.ts.
-import { bytes, count, figure } from '../../../extension/src/core/units.js';
+import { bytes, count, figure, percent } from '../../../extension/src/core/units.js';
 import {
   exportFile,
   revealRun,
@@ -8,6 +8,7 @@ import {
   steerRun,
   type DashboardSnapshot,
   type RunSnapshot,
+  type Savings,
 } from '../../../extension/src/protocol/dashboardMessages.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { Chart, type ChartSeries, type Range } from '../shared/chart.js';
@@ -179,9 +180,10 @@ export class DashboardView {
     if (!main) return;
     this.header.show(main, this.data.of(main.folder));
     setText(this.smoothingText, this.kept.smoothing.toFixed(2));
+    const lastStep = Math.max(...this.snapshot.runs.map(({ currentStep }) => currentStep));
     this.charts.forEach((chart, i) => {
       const kind = kinds[i]!;
-      chart.show(this.seriesOf(kind), this.kept.smoothing);
+      chart.show(this.seriesOf(kind), this.kept.smoothing, lastStep);
       // Without validation rows there is nothing to wait for.
       chart.element.hidden = this.isOfEvaluations(kind) && this.snapshot.runs.every(hasNoValidation);
     });
@@ -270,26 +272,21 @@ export class DashboardView {
     }
   }
 
-  private showMemory({ started, savings }: RunSnapshot): void {
+  private showMemory({ started, savings, method }: RunSnapshot): void {
     const key = JSON.stringify([started?.memory_estimate, savings]);
     if (key === this.shownMemory) return;
     this.shownMemory = key;
     this.memory.hidden = !started;
     if (!started) return;
+    const { trainable_parameters: trained, memory_estimate: memory } = started;
     const bars = [
-      { label: started.peft_type, memory: started.memory_estimate },
+      { label: method, memory },
       ...(savings?.full ? [{ label: 'Full fine-tuning', memory: savings.full }] : []),
       ...(savings ? [{ label: 'Answering only', memory: savings.inference_bytes }] : []),
     ];
-    const saved = savings?.full ? savings.full.total - started.memory_estimate.total : 0;
     this.memory.replaceChildren(
-      h('h2', {}, 'What is saved'),
-      h(
-        'p',
-        {},
-        `${count(started.trainable_parameters)} parameters in place of ${count(started.total_parameters)} are trained` +
-          (saved > 0 ? `, which takes ${bytes(saved)} less than full fine-tuning.` : '.'),
-      ),
+      h('h2', {}, 'Against full fine-tuning'),
+      h('p', {}, savingsInWords(trained, memory.total, savings)),
       memoryBars({ bars, availableBytes: null }),
     );
   }
@@ -313,6 +310,18 @@ export class DashboardView {
     );
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
+}
+
+function savingsInWords(trained: number, memoryBytes: number, savings: Savings | null): string {
+  if (!savings?.full || savings.full_parameters === null) return `${count(trained)} parameters are trained.`;
+  const parameters =
+    trained < savings.full_parameters
+      ? `${count(trained)} parameters are trained in place of ${count(savings.full_parameters)}: ` +
+        `${percent(1 - trained / savings.full_parameters)} fewer.`
+      : `All ${count(trained)} parameters are trained.`;
+  const saved = savings.full.total - memoryBytes;
+  if (saved === 0) return parameters;
+  return `${parameters} A step takes ${bytes(Math.abs(saved))} ${saved > 0 ? 'less' : 'more'} memory by estimate.`;
 }
 
 function hasNoValidation({ started }: RunSnapshot): boolean {

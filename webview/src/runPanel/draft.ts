@@ -1,6 +1,6 @@
 // The run file in the making, as the panel holds it: plain functions over JSON, no DOM. Keys at their default are left out.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
-import type { Draft, ModelFacts } from '../../../extension/src/protocol/runPanelMessages.js';
+import type { Draft, ModelChoice, ModelFacts } from '../../../extension/src/protocol/runPanelMessages.js';
 import { loraParameters } from '../../../extension/src/core/metrics/loraParameters.js';
 
 export type Block = Readonly<Record<string, unknown>>;
@@ -18,6 +18,23 @@ export function withBlock(draft: Draft, key: string, value: Block): Draft {
 
 export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
+}
+
+/**
+ * The draft with another model: what was suggested for the one before goes with it, and what is suggested for this one comes
+ * where nothing is written.
+ */
+export function withModel(draft: Draft, model: string, choices: readonly ModelChoice[]): Draft {
+  const suggestedFor = (id: unknown) => choices.find(choice => choice.id === id)?.suggested ?? {};
+  const [before, next] = [suggestedFor(draft['model']), suggestedFor(model)];
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(next)])];
+  return keys.reduce<Draft>(
+    (changed, key) => {
+      const own = Object.entries(block(draft, key)).filter(([name, value]) => before[key]?.[name] !== value);
+      return withBlock(changed, key, { ...next[key], ...Object.fromEntries(own) });
+    },
+    { ...draft, model },
+  );
 }
 
 export interface MethodChoice {

@@ -15,17 +15,21 @@ const EXAMPLE: NamedMatrix = { name: 'example', outFeatures: 512, inFeatures: 64
 const RANKS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 const WIDTH = 236;
-const HEIGHT = 116;
+/** Of the tallest matrix; the drawing is as high as the matrix that it shows. */
+const HEIGHT = 100;
 const LABEL = 14;
+/** Between two matrices, with a sign in it. */
+const GAP = 26;
 
 export class SavingsPicture {
   readonly element: HTMLElement;
   private readonly lora: HTMLElement;
-  private readonly drawing = svg('svg', { class: 'matrices', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img' });
+  private readonly drawing = svg('svg', { class: 'matrices', role: 'img' });
   private readonly w = svg('rect', { class: 'matrix-w' });
   private readonly a = svg('rect', { class: 'matrix-a' });
   private readonly b = svg('rect', { class: 'matrix-b' });
   private readonly labels = { w: label(), a: label(), b: label() };
+  private readonly signs = { plus: label(), times: label() };
   private readonly figures = {
     w: h('dd', { class: 'number' }),
     a: h('dd', { class: 'number' }),
@@ -47,7 +51,7 @@ export class SavingsPicture {
   private rank = 8;
 
   constructor(onRank: (rank: number) => void) {
-    this.drawing.append(this.w, this.b, this.a, this.labels.w, this.labels.b, this.labels.a);
+    this.drawing.append(this.w, this.b, this.a, ...Object.values(this.labels), ...Object.values(this.signs));
     this.slider.addEventListener('input', () => onRank(RANKS[Number(this.slider.value)]!));
     const figure = (name: string, what: string, value: HTMLElement) =>
       h('div', {}, h('dt', {}, h('span', { class: `swatch matrix-${name}`, 'aria-hidden': 'true' }), what), value);
@@ -117,22 +121,23 @@ export class SavingsPicture {
     const matrix = this.matrices.find(({ name }) => name === this.matrixPicker.value) ?? EXAMPLE;
     const { outFeatures, inFeatures } = matrix;
     const { w, a, b, trained, saved } = loraParameters(matrix, this.rank);
-    // W beside B with A to its right, all to one scale: what they need together must fit.
-    const gap = 30;
-    const scale = Math.min(
-      (HEIGHT - LABEL - 2) / Math.max(outFeatures, this.rank),
-      (WIDTH - 2 * gap - 8) / (2 * inFeatures + this.rank),
-    );
+    // W, beside it B with A to its right, all to one scale.
+    const scale = Math.min(HEIGHT / Math.max(outFeatures, this.rank), (WIDTH - 2 * GAP) / (2 * inFeatures + this.rank));
     const size = (value: number) => Math.max(1, value * scale);
-    const top = LABEL;
-    const bLeft = size(inFeatures) + gap;
-    const aLeft = bLeft + size(this.rank) + gap;
-    place(this.w, 0.5, top, size(inFeatures), size(outFeatures));
-    place(this.b, bLeft, top, size(this.rank), size(outFeatures));
-    place(this.a, aLeft, top, size(inFeatures), size(this.rank));
-    write(this.labels.w, 0, 'W');
-    write(this.labels.b, bLeft, 'B');
-    write(this.labels.a, aLeft, 'A');
+    const bLeft = size(inFeatures) + GAP;
+    const aLeft = bLeft + size(this.rank) + GAP;
+    const height = Math.max(size(outFeatures), size(this.rank));
+    this.drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${(LABEL + height + 1).toFixed(2)}`);
+    place(this.w, 0.5, LABEL, size(inFeatures), size(outFeatures));
+    place(this.b, bLeft, LABEL, size(this.rank), size(outFeatures));
+    place(this.a, aLeft, LABEL, size(inFeatures), size(this.rank));
+    const top = LABEL - 4;
+    const middle = LABEL + height / 2 + 4;
+    write(this.labels.w, 0, top, 'W');
+    write(this.labels.b, bLeft, top, 'B');
+    write(this.labels.a, aLeft, top, 'A');
+    write(this.signs.plus, bLeft - GAP / 2 - 3, middle, '+');
+    write(this.signs.times, aLeft - GAP / 2 - 3, middle, '×');
     setText(this.figures.w, `${outFeatures} x ${inFeatures} = ${count(w)}`);
     setText(this.figures.b, `${outFeatures} x ${this.rank} = ${count(b)}`);
     setText(this.figures.a, `${this.rank} x ${inFeatures} = ${count(a)}`);
@@ -153,14 +158,15 @@ function percentFewer(saved: number): string {
 }
 
 function label(): SVGTextElement {
-  return svg('text', { class: 'matrix-label', y: LABEL - 4 });
+  return svg('text', { class: 'matrix-label' });
 }
 
 function place(rect: SVGRectElement, x: number, y: number, width: number, height: number): void {
   for (const [name, value] of Object.entries({ x, y, width, height })) rect.setAttribute(name, value.toFixed(2));
 }
 
-function write(element: SVGTextElement, x: number, content: string): void {
+function write(element: SVGTextElement, x: number, y: number, content: string): void {
   element.setAttribute('x', x.toFixed(2));
+  element.setAttribute('y', y.toFixed(2));
   setText(element, content);
 }

@@ -20,8 +20,17 @@ import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/
 import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner, SchemaForm, type FieldAction, type Values } from '../shared/schemaForm.js';
-import { button, dropdown, fold } from '../shared/toolkit.js';
-import { block, methodsOf, quickLoraCount, suggestedName, text, withBlock, type MethodChoice } from './draft.js';
+import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.js';
+import {
+  block,
+  methodsOf,
+  quickLoraCount,
+  suggestedName,
+  text,
+  withBlock,
+  withModel,
+  type MethodChoice,
+} from './draft.js';
 import { MethodCards } from './methodCards.js';
 import { SavingsPicture } from './savingsPicture.js';
 
@@ -128,7 +137,7 @@ export class RunPanelView {
         section(['Memory', this.memoryBusy], this.memory, this.time),
         section('Training', training),
         section(
-          'Further',
+          'More',
           fold('Name of the run', general.element),
           fold('Sample answers', form('samples', 9, '')),
           fold('Engine', form('engine', 9, '')),
@@ -148,7 +157,7 @@ export class RunPanelView {
     const { peft_type: peftType, ...options } = block(draft, 'method');
     const method = this.methods.find(each => each.peftType === peftType) ?? this.methods[0]!;
     this.useMethod(method, options);
-    for (const key of BLOCKS) this.forms.get(key)!.values = without(block(draft, key), 'train');
+    this.showBlocks();
     this.forms.get('')!.values = 'name' in draft ? { name: draft['name'] } : {};
     this.showChoices(this.state.choices);
     setText(this.runFileLine, runFile ?? '');
@@ -156,6 +165,10 @@ export class RunPanelView {
     this.runFileLine.title = runFile ?? '';
     void this.learnModel();
     this.refresh();
+  }
+
+  private showBlocks(): void {
+    for (const key of BLOCKS) this.forms.get(key)!.values = without(block(this.draft, key), 'train');
   }
 
   showChoices(choices: Choices): void {
@@ -168,13 +181,16 @@ export class RunPanelView {
     }));
     const files = choices.datasets.map(({ path, label, group }) => ({ value: path, label: `${label} · ${group}` }));
     this.models.choices = [
-      ...withCurrent(known, model),
+      ...withCurrent(known, model, 'Choose a model...'),
       { value: PICK.id, label: 'Hugging Face id...' },
       { value: PICK.folder, label: 'Model folder...' },
       { value: PICK.file, label: 'GGUF file...' },
     ];
     this.models.value = model;
-    this.datasets.choices = [...withCurrent(files, train), { value: PICK.dataset, label: 'Choose a file...' }];
+    this.datasets.choices = [
+      ...withCurrent(files, train, 'Choose a file...'),
+      { value: PICK.dataset, label: 'Another file...' },
+    ];
     this.datasets.value = train;
   }
 
@@ -208,7 +224,10 @@ export class RunPanelView {
     };
     const kind = kinds[value];
     const model = kind ? await this.channel.request(pick, kind) : value;
-    if (model !== null) this.change({ ...this.draft, model });
+    if (model !== null) {
+      this.change(withModel(this.draft, model, this.state.choices.models));
+      this.showBlocks();
+    }
     this.showChoices(this.state.choices);
     if (model !== null) await this.learnModel();
   }
@@ -409,7 +428,8 @@ function without(values: Values, key: string): Record<string, unknown> {
 }
 
 /** A value that is none of the known ones stands among them, so that the picker can show it. */
-function withCurrent(choices: { value: string; label: string }[], current: string): { value: string; label: string }[] {
-  const known = current === '' || choices.some(({ value }) => value === current);
+function withCurrent(choices: DropdownChoice[], current: string, invitation: string): DropdownChoice[] {
+  if (current === '') return [{ value: '', label: invitation }, ...choices];
+  const known = choices.some(({ value }) => value === current);
   return known ? choices : [{ value: current, label: current.split(/[\\/]/).at(-1)! }, ...choices];
 }

@@ -50,6 +50,8 @@ interface Drawn {
   faint: boolean;
 }
 
+const STEP_INCREMENTS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map(digit => digit * 10 ** power)).flat();
+
 export class Chart {
   readonly element: HTMLElement;
   private readonly plot: HTMLElement;
@@ -59,6 +61,7 @@ export class Chart {
   private readonly resetButton;
   private series: readonly ChartSeries[] = [];
   private smoothing = 0;
+  private lastStep = 0;
   private range: Range | null = null;
   private logarithmic: boolean;
   private uplot: uPlot | null = null;
@@ -122,7 +125,9 @@ export class Chart {
     this.showLog();
   }
 
-  show(series: readonly ChartSeries[], smoothing: number): void {
+  /** `lastStep`: where the axis of steps ends, the same for every chart of a page. */
+  show(series: readonly ChartSeries[], smoothing: number, lastStep: number): void {
+    this.lastStep = lastStep;
     this.series = series.filter(({ x }) => x.length > 0);
     this.smoothing = smoothing;
     this.draw();
@@ -225,12 +230,13 @@ export class Chart {
       scales: {
         x: {
           time: false,
-          range: (_u, min, max) => (this.range ? [this.range.min, this.range.max] : widened(min, max)),
+          range: () => (this.range ? [this.range.min, this.range.max] : [0, Math.max(1, this.lastStep)]),
         },
         y: this.logarithmic ? { distr: 3, log: 10 } : { range: (_u, min, max) => padded(min, max) },
       },
       axes: [
-        { ...axis, size: 26, values: (_u, splits) => splits.map(shortNumber) },
+        // Steps are whole numbers.
+        { ...axis, size: 26, incrs: STEP_INCREMENTS, values: (_u, splits) => splits.map(shortNumber) },
         {
           ...axis,
           size: 56,
@@ -323,12 +329,10 @@ export class Chart {
   /** Around the pointer, within what there is. */
   private zoomBy(factor: number): void {
     const { min, max } = this.uplot!.scales['x']!;
-    const first = Math.min(...this.series.map(({ x }) => x[0]!));
-    const last = Math.max(...this.series.map(({ x }) => x.at(-1)!));
     const center = this.uplot!.data[0][this.uplot!.cursor.idx ?? -1] ?? (min! + max!) / 2;
     const half = ((max! - min!) * factor) / 2;
-    const range = { min: Math.max(first, center - half), max: Math.min(last, center + half) };
-    this.options.onZoom(range.min <= first && range.max >= last ? null : range);
+    const range = { min: Math.max(0, center - half), max: Math.min(this.lastStep, center + half) };
+    this.options.onZoom(range.min <= 0 && range.max >= this.lastStep ? null : range);
   }
 
   private toggleLog(): void {
@@ -389,10 +393,6 @@ function nearestIndex(x: Float64Array, at: number): number {
   return at - x[left]! < x[right]! - at ? left : right;
 }
 
-function widened(min: number, max: number): uPlot.Range.MinMax {
-  return min === max ? [min - 1, max + 1] : [min, max];
-}
-
 function padded(min: number | null, max: number | null): uPlot.Range.MinMax {
   if (min === null || max === null) return [0, 1];
   const room = (max - min || Math.abs(max) || 1) * 0.06;
@@ -400,6 +400,7 @@ function padded(min: number | null, max: number | null): uPlot.Range.MinMax {
 }
 
 function shortNumber(value: number): string {
+  if (Math.abs(value) >= 1e10) return value.toExponential();
   return Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(4)}k` : String(+value.toPrecision(6));
 }
 

@@ -118,16 +118,19 @@ export class SchemaForm {
       message.replaceChildren(...(text === null ? [] : [icon('error'), h('span', {}, text)]));
       field.classList.toggle('has-problem', text !== null);
     };
-    const label = h('div', { class: 'field-label' }, key);
+    const name = schema.title ?? key;
+    const inFile = h('code', { class: 'field-key muted' }, key);
+    const label = h('div', { class: 'field-label', title: key }, name, ' ', inFile);
 
     if (control.kind === 'checkbox') {
-      const box = checkbox({ label: key, onChange: value => this.take(key, value) });
+      const box = checkbox({ label: name, onChange: value => this.take(key, value) });
+      box.element.title = key;
       fill(field, {}, [box.element, help, message]);
       return { element: field, problem, show: value => void (box.value = value === true) };
     }
     if (control.kind === 'select') {
       const select = dropdown({
-        label: key,
+        label: name,
         onChange: chosen =>
           this.take(
             key,
@@ -144,7 +147,7 @@ export class SchemaForm {
       else this.refuse(key, parsed.problem);
     };
     const text = textField({
-      label: key,
+      label: name,
       describedBy: helpId,
       placeholder: schema.default === null ? 'not set' : textOf(schema.default),
       size: control.numeric ? 'short' : undefined,

@@ -5,6 +5,9 @@ export interface JsonSchema {
   description?: string;
   default?: unknown;
   enum?: unknown[];
+  /** Of VS Code's: a line for each value. */
+  enumDescriptions?: string[];
+  defaultSnippets?: { label: string; description: string; body: unknown }[];
   const?: unknown;
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];

@@ -5,6 +5,16 @@ import type { RunState, RunStatus } from './runState.js';
 /** `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed where it saved something. */
 export type RunPhase = RunStatus | 'interrupted';
 
+export const phaseLabels: Record<RunPhase, string> = {
+  starting: 'Starting',
+  running: 'Training',
+  paused: 'Paused',
+  completed: 'Completed',
+  stopped: 'Stopped',
+  failed: 'Failed',
+  interrupted: 'Interrupted',
+};
+
 export function runPhase({ status, started }: RunState, alive: boolean): RunPhase {
   if (alive) return status === 'paused' || status === 'running' ? status : 'starting';
   if (status === 'completed' || status === 'stopped' || status === 'failed') return status;

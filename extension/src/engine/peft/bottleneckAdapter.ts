@@ -3,6 +3,7 @@
 // method; its file conventions are kept.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import type { Architecture, SublayerKind } from '../models/architecture.js';
 import { geluNew, matMulTransposed } from '../models/ops.js';
 import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
@@ -12,10 +13,13 @@ const schema = z.strictObject({
   placement: z
     .enum(['houlsby', 'pfeiffer'])
     .default('pfeiffer')
-    .describe('houlsby: behind attention and feed-forward; pfeiffer: behind feed-forward only'),
-  bottleneck_size: z.int().positive().max(65536).default(16).describe('Width of the bottleneck'),
-  non_linearity: z.enum(['relu', 'gelu_new', 'silu']).default('relu').describe('Function in the bottleneck'),
-  scaling: z.number().positive().default(1).describe('Factor on what the adapter adds'),
+    .meta(about('Placement', 'houlsby: behind attention and feed-forward; pfeiffer: behind feed-forward only')),
+  bottleneck_size: z.int().positive().max(65536).default(16).meta(about('Width', 'Width of the bottleneck')),
+  non_linearity: z
+    .enum(['relu', 'gelu_new', 'silu'])
+    .default('relu')
+    .meta(about('Non-linearity', 'Function in the bottleneck')),
+  scaling: z.number().positive().default(1).meta(about('Scaling', 'Factor on what the adapter adds')),
 });
 type Config = z.infer<typeof schema>;
 

@@ -2,6 +2,7 @@
 // ones; a few thousand parameters in all. Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from './hooks.js';
@@ -17,7 +18,12 @@ const schema = z.strictObject({
     .union([z.array(z.string().min(1)), z.string().min(1)])
     .nullable()
     .default(null)
-    .describe('Which of the targets are scaled at their input; null takes the family’s usual ones'),
+    .meta(
+      about(
+        'Feed-forward modules',
+        'Which of the targets are scaled at their input; null takes the family’s usual ones',
+      ),
+    ),
   modules_to_save: modulesToSaveKey,
 });
 type Config = z.infer<typeof schema>;

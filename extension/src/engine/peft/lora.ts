@@ -3,6 +3,7 @@
 // scaled by a trained magnitude (arXiv:2402.09353). Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
@@ -14,36 +15,47 @@ import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
 import { patternValue, targetedLinears } from './targets.js';
 
 const schema = z.strictObject({
-  r: z.int().positive().max(65536).default(8).describe('Rank: width of the two small matrices'),
-  lora_alpha: z.number().positive().default(8).describe('The update is scaled by lora_alpha / r'),
-  lora_dropout: z.number().min(0).lt(1).default(0).describe('Dropout on the adapter’s input while training'),
+  r: z.int().positive().max(65536).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
+  lora_alpha: z.number().positive().default(8).meta(about('Alpha', 'The update is scaled by lora_alpha / r')),
+  lora_dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .meta(about('Dropout', 'Dropout on the adapter’s input while training')),
   target_modules: targetModules,
   exclude_modules: excludeModules,
   layers_to_transform: z
     .union([z.array(z.int().nonnegative()), z.int().nonnegative()])
     .nullable()
     .default(null)
-    .describe('Adapt these layers only'),
+    .meta(about('Layers', 'Adapt these layers only')),
   rank_pattern: z
     .record(z.string(), z.int().positive())
     .default({})
-    .describe('Another r for some modules: {"down_proj": 16}'),
+    .meta(about('Rank of some modules', 'Another r for some modules: {"down_proj": 16}')),
   alpha_pattern: z
     .record(z.string(), z.number().positive())
     .default({})
-    .describe('Another lora_alpha for some modules'),
-  use_rslora: z.boolean().default(false).describe('Scale by lora_alpha / sqrt(r): steadier at high ranks'),
+    .meta(about('Alpha of some modules', 'Another lora_alpha for some modules')),
+  use_rslora: z.boolean().default(false).meta(about('rsLoRA', 'Scale by lora_alpha / sqrt(r): steadier at high ranks')),
   use_dora: z
     .boolean()
     .default(false)
-    .describe('Train magnitude and direction apart: closer to full fine-tuning, slower'),
-  bias: z.enum(['none', 'all', 'lora_only']).default('none').describe('Train biases too: all, or the adapted modules’'),
+    .meta(about('DoRA', 'Train magnitude and direction apart: closer to full fine-tuning, slower')),
+  bias: z
+    .enum(['none', 'all', 'lora_only'])
+    .default('none')
+    .meta(about('Biases', 'Train biases too: all, or the adapted modules’')),
   modules_to_save: modulesToSaveKey,
   init_lora_weights: z
     .union([z.boolean(), z.literal('gaussian')])
     .default(true)
-    .describe(
-      'How A starts: true is Kaiming-uniform, "gaussian" normal; B starts at 0. false: B random too, for tests',
+    .meta(
+      about(
+        'Start values',
+        'How A starts: true is Kaiming-uniform, "gaussian" normal; B starts at 0. false: B random too, for tests',
+      ),
     ),
 });
 type Config = z.infer<typeof schema>;

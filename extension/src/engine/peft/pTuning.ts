@@ -2,6 +2,7 @@
 // adapter file holds the network's output only; training again from it starts with a new network.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { PeftMethod, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';
@@ -9,14 +10,17 @@ import { applyEncoderLayer, encoderLayer, PROMPT_KEY, promptSizes } from './virt
 
 const schema = z.strictObject({
   num_virtual_tokens: numVirtualTokens,
-  encoder_reparameterization_type: z.literal('MLP').default('MLP').describe('The network: two hidden ReLU layers'),
+  encoder_reparameterization_type: z
+    .literal('MLP')
+    .default('MLP')
+    .meta(about('Network', 'The network: two hidden ReLU layers')),
   encoder_hidden_size: z
     .int()
     .positive()
     .max(65536)
     .nullable()
     .default(null)
-    .describe('Width of its hidden layers; null: the model’s own'),
+    .meta(about('Width of the network', 'Width of its hidden layers; null: the model’s own')),
 });
 type Config = z.infer<typeof schema>;
 

@@ -2,20 +2,24 @@
 // files: one tensor [tokens, layers * 2 * token_dim], per layer the keys, then the values.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import type { PeftMethod, Purpose, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';
 import { applyEncoderLayer, encoderLayer, PROMPT_KEY, promptSizes } from './virtualTokens.js';
 
 const schema = z.strictObject({
   num_virtual_tokens: numVirtualTokens,
-  prefix_projection: z.boolean().default(false).describe('Make the prefix by a small trained network'),
+  prefix_projection: z
+    .boolean()
+    .default(false)
+    .meta(about('Prefix network', 'Make the prefix by a small trained network')),
   encoder_hidden_size: z
     .int()
     .positive()
     .max(65536)
     .nullable()
     .default(null)
-    .describe('Width of that network; null: as wide as the keys'),
+    .meta(about('Width of the network', 'Width of that network; null: as wide as the keys')),
 });
 type Config = z.infer<typeof schema>;
 

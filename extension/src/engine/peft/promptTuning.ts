@@ -1,6 +1,7 @@
 // Prompt tuning (arXiv:2104.08691): trained embeddings of virtual tokens before each example. PEFT's names and files.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Initializer, PeftMethod } from './method.js';
 import { numVirtualTokens } from './schemas.js';
@@ -12,13 +13,18 @@ const schema = z
     prompt_tuning_init: z
       .enum(['RANDOM', 'TEXT', 'SAMPLE_VOCAB'])
       .default('RANDOM')
-      .describe('Start from random vectors, from the tokens of a text, or from random tokens of the vocabulary'),
+      .meta(
+        about(
+          'Start from',
+          'Start from random vectors, from the tokens of a text, or from random tokens of the vocabulary',
+        ),
+      ),
     prompt_tuning_init_text: z
       .string()
       .min(1)
       .nullable()
       .default(null)
-      .describe('The text to start from, repeated or cut to fit; for TEXT'),
+      .meta(about('Text to start from', 'The text to start from, repeated or cut to fit; for TEXT')),
   })
   .refine(config => config.prompt_tuning_init !== 'TEXT' || config.prompt_tuning_init_text !== null, {
     path: ['prompt_tuning_init_text'],

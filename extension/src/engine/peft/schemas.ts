@@ -1,5 +1,6 @@
 // Config keys that several methods share, so that their words, checks and defaults stand once.
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 
 const names = z.array(z.string().min(1)).min(1);
 
@@ -7,22 +8,27 @@ export const targetModules = z
   .union([names, z.string().min(1)])
   .nullable()
   .default(null)
-  .describe('Modules to adapt: names, a regular expression, or "all-linear"; null takes the family’s usual ones');
+  .meta(
+    about(
+      'Target modules',
+      'Modules to adapt: names, a regular expression, or "all-linear"; null takes the family’s usual ones',
+    ),
+  );
 
 export const excludeModules = z
   .union([names, z.string().min(1)])
   .nullable()
   .default(null)
-  .describe('Modules to leave out of those, as names or a regular expression');
+  .meta(about('Excluded modules', 'Modules to leave out of those, as names or a regular expression'));
 
 export const modulesToSaveKey = names
   .nullable()
   .default(null)
-  .describe('Further modules to train whole and save beside the adapter, such as "lm_head"');
+  .meta(about('Modules to save', 'Further modules to train whole and save beside the adapter, such as "lm_head"'));
 
 export const numVirtualTokens = z
   .int()
   .positive()
   .max(4096)
   .default(20)
-  .describe('Trainable virtual tokens before the input');
+  .meta(about('Virtual tokens', 'Trainable virtual tokens before the input'));

@@ -1,6 +1,7 @@
 // Selective fine-tuning: a chosen subset of the model's own parameters is trained (BitFit, arXiv:2106.10199, is
 // `select: "bias"`). Saved under the base model's tensor names, beside a config of its own.
 import { z } from 'zod';
+import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, ParameterSpec } from '../models/architecture.js';
 import type { PeftMethod } from './method.js';
@@ -11,14 +12,14 @@ const schema = z.strictObject({
   select: z
     .enum(['bias', 'norm', 'last_layers', 'first_layers', 'pattern'])
     .default('last_layers')
-    .describe('Which parameters: biases, normalisations, whole blocks from either end, or a pattern'),
-  num_layers: z.int().positive().default(2).describe('How many blocks; for last_layers and first_layers'),
+    .meta(about('Parameters', 'Which parameters: biases, normalisations, whole blocks from either end, or a pattern')),
+  num_layers: z.int().positive().default(2).meta(about('Blocks', 'How many blocks; for last_layers and first_layers')),
   pattern: z
     .string()
     .min(1)
     .nullable()
     .default(null)
-    .describe('Regular expression over whole parameter names; for pattern'),
+    .meta(about('Pattern', 'Regular expression over whole parameter names; for pattern')),
 });
 type Config = z.infer<typeof schema>;
 

@@ -1,6 +1,7 @@
 // The JSON schema of the run file, for editors and for `describe schemas`: protocol/runConfig.ts with the `method` block
 // spelt out for every method of the registry. media/schemas/run.schema.json is this, written by scripts/writeSchemas.mjs.
 import { z } from 'zod';
+import { datasetFormats } from '../../core/data/formats/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import type { PeftMethod } from '../peft/method.js';
@@ -16,11 +17,36 @@ export function runFileJsonSchema(): JsonSchema {
   const properties = run.properties!;
   const initFrom = properties['method']!.properties!['init_from']!;
   const method: JsonSchema = {
+    title: 'Method',
     description: 'What is trained, and how',
     oneOf: peftMethods.map(candidate => methodJsonSchema(candidate, initFrom)),
   };
-  return { ...run, title: 'Tunewright run file', properties: { ...properties, method } };
+  const dataset = properties['dataset']!;
+  const format = {
+    ...dataset.properties!['format'],
+    enum: ['auto', ...datasetFormats.map(({ name }) => name)],
+    enumDescriptions: ['Recognised from the first rows', ...datasetFormats.map(({ title }) => title)],
+  };
+  return {
+    ...run,
+    title: 'Tunewright run file',
+    defaultSnippets: [newRun],
+    properties: { ...properties, dataset: { ...dataset, properties: { ...dataset.properties, format } }, method },
+  };
 }
+
+/** What editors offer in an empty run file. */
+const newRun = {
+  label: 'Fine-tune with LoRA',
+  description: 'A run file to start from',
+  body: {
+    name: '${1:run}',
+    model: '${2:embedded:tiny}',
+    dataset: { train: '${3:train.jsonl}', validation: 0.1 },
+    method: { peft_type: 'LORA', r: 8 },
+    training: { num_train_epochs: 3, learning_rate: 2e-4 },
+  },
+};
 
 function methodJsonSchema({ peftType, title, summary, schema }: PeftMethod, initFrom: JsonSchema): JsonSchema {
   const { properties = {}, required = [] } = inputJsonSchema(schema);
@@ -28,7 +54,7 @@ function methodJsonSchema({ peftType, title, summary, schema }: PeftMethod, init
     title,
     description: summary,
     type: 'object',
-    properties: { peft_type: { const: peftType, description: summary }, ...properties, init_from: initFrom },
+    properties: { peft_type: { const: peftType, title, description: summary }, ...properties, init_from: initFrom },
     required: ['peft_type', ...required],
     additionalProperties: false,
   };

@@ -2,7 +2,8 @@
 import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { PHASES } from '../views/runsTree.js';
+import { phaseLabels } from '../../core/runs/runStatus.js';
+import { phaseIcons } from '../views/runsTree.js';
 
 /** @returns undefined where the user chose none, or there is none to choose */
 export async function pickRun(
@@ -38,7 +39,8 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
 }
 
 function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
-  const { icon, label } = PHASES[run.phase];
+  const { icon } = phaseIcons[run.phase];
+  const label = phaseLabels[run.phase];
   return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
 }
 

@@ -35,7 +35,17 @@ const SAMPLES = 3;
 const HEAD_BYTES = 65_536;
 
 /** A model of two million parameters wants a higher rate than the defaults, which are for models 100 times as large. */
-const TINY_TRAINING = { num_train_epochs: 8, per_device_train_batch_size: 8, learning_rate: 5e-3, warmup_steps: 5 };
+const TINY = {
+  dataset: { max_length: 128 },
+  training: { num_train_epochs: 8, per_device_train_batch_size: 8, learning_rate: 5e-3, warmup_steps: 5 },
+};
+
+/** What a run of this model had better begin with in place of the engine's defaults. */
+export function suggestedFor(
+  model: string,
+): Partial<Pick<RunDraft, 'training'>> & { dataset?: { max_length: number } } {
+  return model === embeddedModel.id ? TINY : {};
+}
 
 /** Rows held out, so that every run shows whether it learns or repeats. */
 const VALIDATION_SHARE = 0.1;
@@ -66,13 +76,13 @@ export class RunDrafter {
     const method = await this.pickMethod();
     if (!method) return undefined;
     const prompts = samplePrompts(firstRows(train), SAMPLES);
-    const isTiny = model === embeddedModel.id;
+    const suggested = suggestedFor(model);
     return {
       name: basename(train, extname(train)).replace(/\..*$/, ''),
       model,
-      dataset: { train, validation: VALIDATION_SHARE, ...(isTiny ? { max_length: 128 } : {}) },
+      dataset: { train, validation: VALIDATION_SHARE, ...suggested.dataset },
       method: { peft_type: method },
-      ...(isTiny ? { training: TINY_TRAINING } : {}),
+      ...(suggested.training ? { training: suggested.training } : {}),
       ...(prompts.length > 0 ? { samples: { prompts } } : {}),
     };
   }

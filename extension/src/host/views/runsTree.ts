@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
-import { lastLoss, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
+import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
@@ -122,19 +122,19 @@ function groups(runs: readonly FolderRun[], grouping: Exclude<RunGrouping, 'none
 }
 
 function titleOf(run: FolderRun, grouping: Exclude<RunGrouping, 'none'>): string {
-  if (grouping === 'status') return PHASES[run.phase].label;
+  if (grouping === 'status') return phaseLabels[run.phase];
   const { model, dataset } = run.config as { model?: string; dataset?: { train?: string } };
   return basename((grouping === 'model' ? model : dataset?.train) ?? '') || 'unknown';
 }
 
-export const PHASES: Record<RunPhase, { label: string; icon: string; color?: string }> = {
-  starting: { label: 'Starting', icon: 'loading~spin' },
-  running: { label: 'Training', icon: 'sync~spin', color: 'charts.blue' },
-  paused: { label: 'Paused', icon: 'debug-pause', color: 'charts.yellow' },
-  completed: { label: 'Completed', icon: 'pass', color: 'charts.green' },
-  stopped: { label: 'Stopped', icon: 'debug-stop' },
-  failed: { label: 'Failed', icon: 'error', color: 'charts.red' },
-  interrupted: { label: 'Interrupted', icon: 'warning', color: 'charts.yellow' },
+export const phaseIcons: Record<RunPhase, { icon: string; color?: string }> = {
+  starting: { icon: 'loading~spin' },
+  running: { icon: 'sync~spin', color: 'charts.blue' },
+  paused: { icon: 'debug-pause', color: 'charts.yellow' },
+  completed: { icon: 'pass', color: 'charts.green' },
+  stopped: { icon: 'debug-stop' },
+  failed: { icon: 'error', color: 'charts.red' },
+  interrupted: { icon: 'debug-disconnect', color: 'charts.yellow' },
 };
 
 function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
@@ -146,7 +146,8 @@ function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
 }
 
 function runItem(run: FolderRun, isOutdated: boolean, mergeable: MergeableMethods): vscode.TreeItem {
-  const { label, icon, color } = PHASES[run.phase];
+  const { icon, color } = phaseIcons[run.phase];
+  const label = phaseLabels[run.phase];
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = run.folder;
   item.resourceUri = vscode.Uri.file(run.folder);
@@ -167,7 +168,7 @@ function describe(run: FolderRun): string {
     loss === null ? '' : `loss ${loss.toFixed(3)}`,
     state.firstTime ? duration(runSeconds(state)) : '',
   ].filter(Boolean);
-  return figures.join(' · ') || PHASES[run.phase].label;
+  return figures.join(' · ') || phaseLabels[run.phase];
 }
 
 /** Words that `when` clauses of the menus look for. */
@@ -186,7 +187,7 @@ function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
   const state = run.glance();
   const { started, completed } = state;
   const text = new vscode.MarkdownString();
-  text.appendText(`${run.name}: ${PHASES[run.phase].label}`);
+  text.appendText(`${run.name}: ${phaseLabels[run.phase]}`);
   const line = (words: string) => {
     text.appendMarkdown('\n\n');
     text.appendText(words);

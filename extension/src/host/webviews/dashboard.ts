@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { HostServices, Run } from '../services.js';
+import { methodTitles } from '../runFiles/methodTitles.js';
 import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from './engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
@@ -29,7 +30,11 @@ export function registerDashboard(services: HostServices): vscode.Disposable {
 class Dashboards implements vscode.Disposable {
   private readonly shown = new Map<vscode.WebviewPanel, readonly string[]>();
 
-  constructor(private readonly services: HostServices) {}
+  private readonly methodTitle: (peftType: string) => string;
+
+  constructor(private readonly services: HostServices) {
+    this.methodTitle = methodTitles(services.context.extensionPath);
+  }
 
   open(folders: readonly string[]): void {
     const same = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n'));
@@ -39,7 +44,10 @@ class Dashboards implements vscode.Disposable {
   }
 
   adopt(panel: vscode.WebviewPanel, folders: readonly string[]): void {
-    const { runs, output } = this.services;
+    const { runs, output, context } = this.services;
+    const icon = (theme: string) =>
+      vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
+    panel.iconPath = { light: icon('light'), dark: icon('dark') };
     const show = (now: readonly string[]) => {
       this.shown.set(panel, now);
       panel.title = this.titleOf(now);
@@ -50,6 +58,7 @@ class Dashboards implements vscode.Disposable {
       runs,
       folders,
       onFoldersChanged: show,
+      methodTitle: this.methodTitle,
       savings: run => this.savings(run),
       exportFile,
       reveal: folder => void vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder)),

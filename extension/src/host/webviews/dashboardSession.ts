@@ -26,6 +26,7 @@ export interface DashboardSessionOptions {
   /** Run folders on screen, the first in full. */
   folders: readonly string[];
   onFoldersChanged(folders: readonly string[]): void;
+  methodTitle(peftType: string): string;
   /** Memory against full fine-tuning; null where it can't be told. */
   savings(run: Run): Promise<Savings | null>;
   /** Asks where to and writes; null: the user changed their mind. */
@@ -111,39 +112,40 @@ export class DashboardSession {
   private snapshot(): DashboardSnapshot {
     const { runs } = this.options;
     return {
-      runs: this.shown().map(run => snapshotOf(run, this.savings.get(run.folder) ?? null)),
+      runs: this.shown().map(run => this.snapshotOf(run)),
       others: runs
         .runs()
         .filter(({ folder }) => !this.folders.includes(folder))
         .map(({ folder, name }) => ({ folder, name })),
     };
   }
-}
 
-function snapshotOf(run: Run, savings: Savings | null): RunSnapshot {
-  const state = run.state();
-  const { generation, steps, evaluations, firstTime, lastTime, started, completed, failed } = state;
-  const config = run.config as { dataset?: { train?: unknown } };
-  return {
-    folder: run.folder,
-    name: run.name,
-    status: runPhase(state, run.alive),
-    generation,
-    numSteps: steps.length,
-    numEvaluations: evaluations.length,
-    currentStep: currentStep(state),
-    secondsLeft: run.alive ? secondsLeft(state) : null,
-    firstTime,
-    lastTime,
-    dataset: String(config.dataset?.train ?? ''),
-    started,
-    completed,
-    failed,
-    samples: [...state.samples],
-    checkpoints: [...state.checkpoints],
-    log: [...state.log],
-    savings,
-  };
+  private snapshotOf(run: Run): RunSnapshot {
+    const state = run.state();
+    const { generation, steps, evaluations, firstTime, lastTime, started, completed, failed } = state;
+    const config = run.config as { dataset?: { train?: unknown } };
+    return {
+      folder: run.folder,
+      name: run.name,
+      status: runPhase(state, run.alive),
+      generation,
+      numSteps: steps.length,
+      numEvaluations: evaluations.length,
+      currentStep: currentStep(state),
+      secondsLeft: run.alive ? secondsLeft(state) : null,
+      firstTime,
+      lastTime,
+      dataset: String(config.dataset?.train ?? ''),
+      method: this.options.methodTitle(started?.peft_type ?? ''),
+      started,
+      completed,
+      failed,
+      samples: [...state.samples],
+      checkpoints: [...state.checkpoints],
+      log: [...state.log],
+      savings: this.savings.get(run.folder) ?? null,
+    };
+  }
 }
 
 function seriesOf(state: RunState, generation: number, fromStep: number, fromEvaluation: number): Series {

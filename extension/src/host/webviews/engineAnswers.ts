@@ -35,7 +35,13 @@ export function estimateOf(estimate: unknown): EstimateAnswer {
 export function savingsOf(estimate: unknown): Savings {
   const { run, methods, inference_bytes } = estimateOf(estimate);
   const full = run.peft_type === 'FULL' ? run : methods.find(method => method.peft_type === 'FULL');
-  return { run: run.memory, full: full && 'memory' in full ? full.memory : null, inference_bytes };
+  const known = full && 'memory' in full ? full : null;
+  return {
+    run: run.memory,
+    full: known?.memory ?? null,
+    full_parameters: known?.trainable_parameters ?? null,
+    inference_bytes,
+  };
 }
 
 /** The engine's `/tmp/draft.json: method.r: message` as a problem at the field `method.r`. */

@@ -25,7 +25,7 @@ import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readRunFile } from '../commands/fineTuneCommands.js';
 import { registerGuarded } from '../commands/guarded.js';
 import { saveRunFile } from '../commands/runCommands.js';
-import { askModelId, findDatasets } from '../commands/runDraft.js';
+import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
 import { EngineInputError, type HostServices } from '../services.js';
 import { embeddedModel, localModels, type ModelElement } from '../views/modelsTree.js';
 import { estimateOf, modelFactsOf, problemOf } from './engineAnswers.js';
@@ -191,7 +191,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
       group: dirname(vscode.workspace.asRelativePath(uri)).replace(/^\.$/, 'workspace'),
     }));
     return {
-      models: this.models.map(({ id, description }) => ({ id, group: '', detail: description })),
+      models: this.models.map(({ id, description }) => ({
+        id,
+        group: '',
+        detail: description,
+        suggested: suggestedFor(id),
+      })),
       datasets: [
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
         ...bundled.map(path => ({ path, label: basename(path), group: 'example' })),

@@ -145,6 +145,7 @@ const fake = {
         resume: async run => void log.push({ resumed: run.folder }),
       },
       onFoldersChanged: folders => log.push({ folders }),
+      methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
       savings: async () => (estimate ? savingsOf(estimate) : null),
       exportFile: async (name, content) => {
         log.push({

@@ -1,6 +1,7 @@
 // The committed JSON schema of the run file is the one that the schemas and the registry give.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { JsonSchema } from '../../../../extension/src/core/forms/jsonSchema.js';
 import { peftMethods } from '../../../../extension/src/engine/peft/registry.js';
 import { runFileJsonSchema } from '../../../../extension/src/engine/run/runFileSchema.js';
 
@@ -9,6 +10,19 @@ test('media/schemas/run.schema.json is up to date', () => {
   expect(committed, 'stale: run node extension/scripts/writeSchemas.mjs').toEqual(
     JSON.parse(JSON.stringify(runFileJsonSchema())),
   );
+});
+
+test('every key has a title and a description, for the form and for the editor', () => {
+  const check = (at: string, { properties = {} }: JsonSchema) => {
+    for (const [key, schema] of Object.entries(properties)) {
+      if (key === '$schema') continue;
+      expect(schema.title, `${at}${key}`).toMatch(/\w/);
+      expect(schema.description, `${at}${key}`).toMatch(/\w/);
+      check(`${at}${key}.`, schema);
+      for (const method of schema.oneOf ?? []) check(`${at}${method.title}.`, method);
+    }
+  };
+  check('', runFileJsonSchema());
 });
 
 test('each method has a strict block of its own, with init_from', () => {

@@ -73,6 +73,7 @@ function started(runs: RecordedRun[], folders: string[]) {
       resume: async run => void resumed.push(run.folder),
     },
     onFoldersChanged: () => {},
+    methodTitle: peftType => peftType,
     savings: async () => null,
     exportFile: async () => null,
     reveal: () => {},
