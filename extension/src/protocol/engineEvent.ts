@@ -95,6 +95,14 @@ export const compiledEventSchema = z.object({
   compile_ms: z.number(),
 });
 
+export const frozenLayersKeptEventSchema = z.object({
+  ...stamp,
+  type: z.literal('frozen_layers_kept'),
+  layers: z.int().describe('Lowest layers whose output is computed once a row and used again in later epochs'),
+  bytes,
+  on_disk: z.boolean(),
+});
+
 export const pausedEventSchema = z.object({ ...stamp, type: z.literal('paused'), step: z.int() });
 
 export const resumedEventSchema = z.object({ ...stamp, type: z.literal('resumed'), step: z.int() });
@@ -127,6 +135,7 @@ export const engineEventSchema = z.discriminatedUnion('type', [
   checkpointSavedEventSchema,
   warnedEventSchema,
   compiledEventSchema,
+  frozenLayersKeptEventSchema,
   pausedEventSchema,
   resumedEventSchema,
   completedEventSchema,

@@ -1,6 +1,7 @@
 // What is known of a run from its events alone: a reducer (RunState, EngineEvent) -> RunState. Run by the host on events.ndjson
 // and by tests on recorded streams; never reads a file or a clock, so that replaying a run folder gives the same state.
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { bytes } from '../units.js';
 import { MetricColumns } from './metricColumns.js';
 
 type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
@@ -120,6 +121,11 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
         'info',
         `${event.graphs} graphs of ${event.nodes} nodes, compiled in ${Math.round(event.compile_ms)} ms`,
       );
+    case 'frozen_layers_kept': {
+      const where = event.on_disk ? 'on disk' : 'in memory';
+      const text = `The ${event.layers} lowest layers are frozen: their output is kept ${where}, ${bytes(event.bytes)}`;
+      return logged(state, event, 'info', text);
+    }
     case 'paused':
       return logged({ ...state, status: 'paused' }, event, 'info', `Paused after step ${event.step}`);
     case 'resumed':

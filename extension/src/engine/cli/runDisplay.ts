@@ -110,6 +110,12 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       case 'compiled':
         compiled = true;
         break;
+      case 'frozen_layers_kept':
+        print(
+          `The ${event.layers} lowest layers are frozen: their output is computed once a row and kept ` +
+            `${event.on_disk ? 'on disk' : 'in memory'} (${bytes(event.bytes)})`,
+        );
+        break;
       case 'resumed':
       case 'checkpoint_saved':
       case 'failed':

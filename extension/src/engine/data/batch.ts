@@ -13,6 +13,8 @@ export interface Batch {
   positionIds: Int32Array;
   /** Number of the example within its sequence, from 1; 0 on padding. Tokens only see tokens of their own segment. */
   segmentIds: Int32Array;
+  /** What the lowest trained layer reads, [batchSize * sequenceLength, hidden], where that was kept. */
+  states?: Float32Array;
   /** Tokens that are not padding. */
   numTokens: number;
   /** Positions whose label is not IGNORE_LABEL. */

@@ -1,6 +1,6 @@
 // Shapes of micro-batches rounded up to a few sizes, since each shape is a graph of its own. What is added is padding:
 // tokens of segment 0, and label rows of weight 0.
-import type { MicroBatch } from './stepMath.js';
+import { statesWidth, type MicroBatch } from './stepMath.js';
 
 export interface BucketSizes {
   /** Sequences that every micro-batch is filled up to. */
@@ -23,12 +23,15 @@ export function roundUpToBucket(batch: MicroBatch, sizes: BucketSizes): MicroBat
   const sequenceLength = Math.ceil(batch.sequenceLength / step) * step;
   const rowStep = Math.max(16, Math.ceil((batchSize * sequenceLength) / ROW_SHARE));
   const rowCount = Math.max(1, Math.ceil(batch.rows.length / rowStep)) * rowStep;
-  const grid = (values: Int32Array) => {
-    const padded = new Int32Array(batchSize * sequenceLength);
+  /** @param width values of a token */
+  const widened = <T extends Int32Array | Float32Array>(values: T, padded: T, width = 1): T => {
+    const from = batch.sequenceLength * width;
     for (let b = 0; b < batch.batchSize; b++)
-      padded.set(values.subarray(b * batch.sequenceLength, (b + 1) * batch.sequenceLength), b * sequenceLength);
+      padded.set(values.subarray(b * from, (b + 1) * from), b * sequenceLength * width);
     return padded;
   };
+  const grid = (values: Int32Array) => widened(values, new Int32Array(batchSize * sequenceLength));
+  const width = statesWidth(batch);
   const rows = new Int32Array(rowCount);
   batch.rows.forEach((row, i) => {
     const sequence = Math.floor(row / batch.sequenceLength);
@@ -45,6 +48,7 @@ export function roundUpToBucket(batch: MicroBatch, sizes: BucketSizes): MicroBat
     inputIds: grid(batch.inputIds),
     positionIds: grid(batch.positionIds),
     segmentIds: grid(batch.segmentIds),
+    states: batch.states && widened(batch.states, new Float32Array(batchSize * sequenceLength * width), width),
     rows,
     targets,
     weights,

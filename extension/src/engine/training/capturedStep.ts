@@ -18,6 +18,7 @@ import {
   lossAndGradients,
   microBatch,
   scoreOf,
+  statesOf,
   type AdamWScalars,
   type MicroBatch,
 } from './stepMath.js';
@@ -111,6 +112,27 @@ export class CapturedStep {
     return { loss: loss!, correct: correct! };
   }
 
+  /** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
+  async frozenOutput(batch: Batch): Promise<Float32Array> {
+    const micro = roundUpToBucket(microBatch(batch), this.sizes);
+    const { model, adapter } = this;
+    const tensors = batchTensors(micro);
+    const graph = await this.compiled(`states ${shapeKey(micro)}`, specsOf(tensors), inputs => [
+      statesOf(model, adapter.forwardOptions, inputs),
+    ]);
+    const [states] = graph.run(tensors);
+    const values = states!.dataSync<'float32'>();
+    tf.dispose([...tensors, states!]);
+    const width = values.length / (micro.batchSize * micro.sequenceLength);
+    const rows = batch.sequenceLength * width;
+    const kept = new Float32Array(batch.batchSize * rows);
+    for (let b = 0; b < batch.batchSize; b++) {
+      const start = b * micro.sequenceLength * width;
+      kept.set(values.subarray(start, start + rows), b * rows);
+    }
+    return kept;
+  }
+
   dispose(): void {
     for (const graph of this.graphs.values()) graph.dispose();
     this.graphs.clear();
@@ -178,6 +200,6 @@ export class CapturedStep {
   }
 }
 
-function shapeKey({ batchSize, sequenceLength, rows }: MicroBatch): string {
-  return `${batchSize}x${sequenceLength} ${rows.length}`;
+function shapeKey({ batchSize, sequenceLength, rows, states }: MicroBatch): string {
+  return `${batchSize}x${sequenceLength} ${rows.length}${states ? ' from states' : ''}`;
 }

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch.js';
 import type { ModelInput } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { frozenLayers, outputOfLowest } from '../models/frozenLayers.js';
 import type { Adapter } from '../peft/adapter.js';
 import { checkpointedGradients, wholeGradients } from './backpropagation.js';
 import { labelRows, score, summedLoss, type LabelTensors } from './crossEntropy.js';
@@ -19,6 +20,8 @@ export interface MicroBatch {
   segmentIds: Int32Array;
   batchSize: number;
   sequenceLength: number;
+  /** [batch * seq, hidden], as in Batch. */
+  states?: Float32Array;
   /** [labels] each: rows of the hidden states, the labels they predict, 1 where the row counts. */
   rows: Int32Array;
   targets: Int32Array;
@@ -32,28 +35,42 @@ export function microBatch(batch: Batch): MicroBatch {
   return { ...batch, rows, targets, weights, numLabelTokens: rows.length };
 }
 
-/** The tensors of a micro-batch: ids, positions, segments, rows, targets, weights. They belong to the caller. */
+/** The tensors of a micro-batch: ids, positions, segments, rows, targets, weights, states if it has them; the caller's. */
 export function batchTensors(batch: MicroBatch): tf.Tensor[] {
-  const shape: [number, number] = [batch.batchSize, batch.sequenceLength];
-  const grid = (values: Int32Array) => tf.tensor2d(values, shape, 'int32');
-  return [
-    grid(batch.inputIds),
-    grid(batch.positionIds),
-    grid(batch.segmentIds),
+  const tensors: tf.Tensor[] = [
+    ...Object.values(modelInput(batch)),
     tf.tensor1d(batch.rows, 'int32'),
     tf.tensor1d(batch.targets, 'int32'),
     tf.tensor1d(batch.weights, 'float32'),
   ];
+  if (batch.states)
+    tensors.push(tf.tensor2d(batch.states, [batch.batchSize * batch.sequenceLength, statesWidth(batch)]));
+  return tensors;
+}
+
+/** Values of a token in the states of a micro-batch. */
+export function statesWidth({ states, batchSize, sequenceLength }: MicroBatch): number {
+  return states ? states.length / (batchSize * sequenceLength) : 0;
 }
 
 /** A batch as the model reads it; the tensors belong to the caller. */
-export function modelInput({ batchSize, sequenceLength, inputIds, positionIds, segmentIds }: Batch): ModelInput {
+export function modelInput({
+  batchSize,
+  sequenceLength,
+  inputIds,
+  positionIds,
+  segmentIds,
+}: Pick<Batch, 'batchSize' | 'sequenceLength' | 'inputIds' | 'positionIds' | 'segmentIds'>): ModelInput {
   const tensor = (values: Int32Array) => tf.tensor2d(values, [batchSize, sequenceLength], 'int32');
   return { inputIds: tensor(inputIds), positionIds: tensor(positionIds), segmentIds: tensor(segmentIds) };
 }
 
-function named(tensors: readonly tf.Tensor[]): { input: ModelInput; labels: LabelTensors } {
-  const [inputIds, positionIds, segmentIds, rows, targets, weights] = tensors;
+function named(tensors: readonly tf.Tensor[]): {
+  input: ModelInput;
+  labels: LabelTensors;
+  start: tf.Tensor2D | null;
+} {
+  const [inputIds, positionIds, segmentIds, rows, targets, weights, states] = tensors;
   return {
     input: {
       inputIds: inputIds as tf.Tensor2D,
@@ -61,6 +78,7 @@ function named(tensors: readonly tf.Tensor[]): { input: ModelInput; labels: Labe
       segmentIds: segmentIds as tf.Tensor2D,
     },
     labels: { rows: rows as tf.Tensor1D, targets: targets as tf.Tensor1D, weights: weights as tf.Tensor1D },
+    start: (states as tf.Tensor2D | undefined) ?? null,
   };
 }
 
@@ -80,7 +98,7 @@ export function lossAndGradients(
   batch: readonly tf.Tensor[],
   { labelTokens, dropout, gradientCheckpointing }: GradientOptions,
 ): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
-  const { input, labels } = named(batch);
+  const { input, labels, start } = named(batch);
   const options = { ...adapter.forwardWith(parameters), dropout };
   const { loss, gradients } = (gradientCheckpointing ? checkpointedGradients : wholeGradients)({
     model,
@@ -88,7 +106,7 @@ export function lossAndGradients(
     options,
     parameters: [...parameters.values()],
     lossOf: hidden => tf.div(summedLoss(model, hidden, labels, options), labelTokens),
-    start: null,
+    start,
   });
   const byKey = new Map<string, tf.Tensor>();
   [...parameters.keys()].forEach((key, i) => {
@@ -142,6 +160,11 @@ export function adamWUpdate(
   const decayed = weightDecay > 0 ? tf.mul(parameter, decay) : parameter;
   const update = tf.mul(tf.div(newFirst, denominator), stepSize);
   return { parameter: tf.sub(decayed, update), first: newFirst, second: newSecond };
+}
+
+/** What the frozen lower layers give for a micro-batch, [batch * seq, hidden]; some of them have to be frozen. */
+export function statesOf(model: CausalLm, options: ForwardOptions, batch: readonly tf.Tensor[]): tf.Tensor2D {
+  return outputOfLowest(model, frozenLayers(model.architecture, options)!, named(batch).input, options);
 }
 
 /** Summed loss and right first guesses of a micro-batch, without training. */

@@ -52,6 +52,11 @@ export class StepPlan {
     return this.stepsOf(epoch)[step - before]!;
   }
 
+  /** Passes over the rows, those that are broken off among them. */
+  get epochs(): number {
+    return this.stepsPerEpoch.length;
+  }
+
   /** Passes over the rows that `steps` updates are. */
   epochsAfter(steps: number): number {
     let before = 0;

@@ -1,5 +1,6 @@
 // The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
 // events and knows no terminal, no signals and no run file; run/trainRun.ts sets it up.
+import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
@@ -7,19 +8,22 @@ import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../backend/processMemory.js';
 import type { Batch } from '../data/batch.js';
-import { batchesOf, makeBatch, planEpoch } from '../data/batches.js';
+import { batchesOf, makeBatch, planEpoch, type MicroBatchPlan } from '../data/batches.js';
 import type { Rng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { RunFolder } from '../run/runFolder.js';
 import { UntraceableError } from '../capture/tracingBackend.js';
+import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';
 import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
 import { evaluate, type BatchScore } from './evaluate.js';
+import { FrozenStates } from './frozenStates.js';
+import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
 import { StepPlan, type BatchShape, type RowSet } from './stepPlan.js';
-import { scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
+import { frozenOutput, scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
 
 export interface TrainerOptions {
   model: CausalLm;
@@ -66,6 +70,7 @@ export class Trainer {
   private state: TrainerState;
   private sampledStep: number | null = null;
   private captured: CapturedStep | null = null;
+  private frozenStates: FrozenStates | null = null;
 
   constructor(private readonly options: TrainerOptions) {
     const { config, rows, shape, rng, adapter } = options;
@@ -115,6 +120,7 @@ export class Trainer {
   async run(): Promise<TrainerOutcome> {
     const { config, signal } = this.options;
     const { training } = config;
+    this.frozenStates = this.openFrozenStates();
     if (this.state.step === 0) {
       this.sample();
       if (this.options.rows.validation) await this.evaluate();
@@ -150,8 +156,50 @@ export class Trainer {
   }
 
   dispose(): void {
+    this.frozenStates?.close();
     this.captured?.dispose();
     this.optimizer.dispose();
+  }
+
+  /** Where the lowest layers are frozen and several epochs go over the rows, what those layers give is kept. */
+  private openFrozenStates(): FrozenStates | null {
+    const { model, adapter, rows, shape, rng, folder, emit } = this.options;
+    const { architecture } = model;
+    const layers = frozenLayers(architecture, adapter.forwardOptions);
+    if (layers === null || layers === 0 || this.plan.epochs < 2) return null;
+    const width = architecture.hiddenSize;
+    const { dataset, indices } = rows.train;
+    const file = join(folder.path, 'frozen-states.bin');
+    const store = HiddenStateStore.open({ rows: indices, lengthOf: row => dataset.lengthOf(row), width, file });
+    if (!store) return null;
+    emit({ type: 'frozen_layers_kept', layers, bytes: store.bytes, on_disk: store.onDisk });
+    const groups = planEpoch({ ...rows.train, ...shape, shuffle: false, rng: rng.fork('frozen states') });
+    const compute = (batch: Batch) => {
+      const eagerly = () => frozenOutput(model, adapter.forwardOptions, batch);
+      return this.capturedOr(captured => captured.frozenOutput(batch), eagerly);
+    };
+    return new FrozenStates({ rows: rows.train, shape, width, store, groups, compute });
+  }
+
+  /** The batch of a plan, with kept states where there are some. */
+  private async batchOf(plan: MicroBatchPlan): Promise<Batch> {
+    const { rows, shape, emit } = this.options;
+    const batch = makeBatch(plan, rows.train.dataset, shape);
+    if (!this.frozenStates) return batch;
+    try {
+      return await this.frozenStates.addTo(batch, plan);
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      const reason = (error as Error).message;
+      emit({
+        type: 'warned',
+        code: 'frozen_layers_not_kept',
+        message: `the output of frozen layers can't be kept (${reason}); it is computed in each step, which is slower`,
+      });
+      this.frozenStates.close();
+      this.frozenStates = null;
+      return batch;
+    }
   }
 
   /** One update, captured where that is possible. */
@@ -215,12 +263,13 @@ export class Trainer {
   }
 
   private async step(): Promise<void> {
-    const { config, rows, shape, rng, emit } = this.options;
+    const { config, rng, emit } = this.options;
     const { training } = config;
     const began = performance.now();
     const index = this.state.step;
     const learningRate = learningRateAt(index, training, this.plan.totalSteps);
-    const batches = this.plan.microBatches(index).map(plan => makeBatch(plan, rows.train.dataset, shape));
+    const batches: Batch[] = [];
+    for (const plan of this.plan.microBatches(index)) batches.push(await this.batchOf(plan));
     const { loss, gradNorm } = await this.update(batches, {
       learningRate,
       maxGradNorm: training.max_grad_norm,
@@ -320,6 +369,11 @@ export class Trainer {
     restoreCheckpoint(folder.checkpoint(bestStep), adapter.variables, null);
     return bestStep;
   }
+}
+
+/** Whether the system refused a file operation. */
+function isDiskError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Times 0, a finite value is 0 and any other is NaN. */

@@ -8,7 +8,7 @@ import type { Adapter } from '../peft/adapter.js';
 import type { AdamW } from './adamW.js';
 import { seededDropout } from './dropout.js';
 import type { BatchScore } from './evaluate.js';
-import { batchTensors, clipByGlobalNorm, lossAndGradients, microBatch, scoreOf } from './stepMath.js';
+import { batchTensors, clipByGlobalNorm, lossAndGradients, microBatch, scoreOf, statesOf } from './stepMath.js';
 
 export interface StepResult {
   loss: number;
@@ -84,6 +84,14 @@ export function trainingStep(
   });
   tf.dispose([...gradients.values()]);
   return { loss, gradNorm };
+}
+
+/** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
+export function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Batch): Float32Array {
+  const states = tf.tidy(() => statesOf(model, options, batchTensors(microBatch(batch))));
+  const values = states.dataSync<'float32'>();
+  states.dispose();
+  return values;
 }
 
 /** Summed loss and right first guesses of a batch, without training. */

@@ -1,0 +1,106 @@
+// What frozen layers give is computed once a row: the run is the one without it, resumed bit for bit, in memory and on disk.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { HiddenStateStore } from '../../../../extension/src/engine/training/hiddenStateStore.js';
+import { eventsOf, randomRows, tinyRun, type TinyRunOptions, type TinyRunResult } from '../../../support/tinyRun.js';
+
+const open = HiddenStateStore.open.bind(HiddenStateStore);
+const training = { num_train_epochs: 3, per_device_train_batch_size: 2, learning_rate: 1e-2, save_steps: 2 };
+const upperLayer: TinyRunOptions = {
+  method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 1 },
+  training,
+  train: randomRows(14),
+};
+const losses = ({ events }: TinyRunResult) => eventsOf(events, 'step').map(({ loss }) => loss);
+const kept = ({ events }: TinyRunResult) => eventsOf(events, 'frozen_layers_kept');
+
+function storesOn(changed: Partial<Parameters<typeof open>[0]>) {
+  return vi.spyOn(HiddenStateStore, 'open').mockImplementation(options => open({ ...options, ...changed }));
+}
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+afterEach(() => vi.restoreAllMocks());
+
+describe.each([
+  { name: 'captured', compile: true },
+  { name: 'eager', compile: false },
+])('$name', ({ compile }) => {
+  test.each([
+    ['the last layer', upperLayer.method!],
+    ['LoRA on the last layer, with dropout', { peft_type: 'LORA', layers_to_transform: [1], lora_dropout: 0.2 }],
+  ])('%s: the run without it', async (_name, method) => {
+    const options = { ...upperLayer, method, compile };
+    const used = await tinyRun(options);
+    expect(used.error).toBeNull();
+    expect(kept(used)).toMatchObject([{ layers: 1, on_disk: false }]);
+    vi.spyOn(HiddenStateStore, 'open').mockReturnValue(null);
+    const plain = await tinyRun(options);
+    expect(kept(plain)).toEqual([]);
+    losses(plain).forEach((loss, i) => expect(losses(used)[i]! / loss, `loss of step ${i + 1}`).toBeCloseTo(1, 5));
+  });
+
+  test('with checkpointing, accumulation and rows in order', async () => {
+    const changed = { ...training, shuffle: false, gradient_accumulation_steps: 2, gradient_checkpointing: true };
+    const used = await tinyRun({ ...upperLayer, compile, training: changed });
+    vi.spyOn(HiddenStateStore, 'open').mockReturnValue(null);
+    const plain = await tinyRun({ ...upperLayer, compile, training: { ...changed, gradient_checkpointing: false } });
+    losses(plain).forEach((loss, i) => expect(losses(used)[i]! / loss, `loss of step ${i + 1}`).toBeCloseTo(1, 5));
+  });
+
+  test('a stopped and resumed run gives the unbroken one, bit for bit', async () => {
+    const unbroken = await tinyRun({ ...upperLayer, compile });
+    const controller = new AbortController();
+    const onEvent = (event: { type: string; step?: number }) => event.step === 5 && controller.abort();
+    const { folder } = await tinyRun({ ...upperLayer, compile, onEvent, signal: controller.signal });
+    const resumed = await tinyRun({ ...upperLayer, compile, folder, resume: true });
+    expect(resumed.resumedFrom).toBe(5);
+    expect(losses(resumed)).toEqual(losses(unbroken).slice(5));
+    expect(resumed.trained).toEqual(unbroken.trained);
+  });
+});
+
+test('on disk it is the same, and nothing of it is left', async () => {
+  const before = tf.memory().numTensors;
+  const inMemory = await tinyRun(upperLayer);
+  storesOn({ memoryBytes: 0 });
+  const onDisk = await tinyRun(upperLayer);
+  expect(kept(onDisk)).toMatchObject([{ on_disk: true, bytes: kept(inMemory)[0]!.bytes }]);
+  expect(losses(onDisk)).toEqual(losses(inMemory));
+  expect(existsSync(join(onDisk.folder.path, 'frozen-states.bin'))).toBe(false);
+  expect(tf.memory().numTensors).toBe(before);
+});
+
+test('a disk that fills up ends it with a warning, and the run goes on', async () => {
+  const plain = await tinyRun(upperLayer);
+  storesOn({ memoryBytes: 0 });
+  let puts = 0;
+  const put = HiddenStateStore.prototype.put;
+  vi.spyOn(HiddenStateStore.prototype, 'put').mockImplementation(function (this: HiddenStateStore, row, states) {
+    if (++puts > 4) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
+    put.call(this, row, states);
+  });
+  const full = await tinyRun(upperLayer);
+  expect(eventsOf(full.events, 'warned')).toMatchObject([{ code: 'frozen_layers_not_kept' }]);
+  expect(eventsOf(full.events, 'warned')[0]!.message).toContain('no space left');
+  losses(plain).forEach((loss, i) => expect(losses(full)[i]! / loss).toBeCloseTo(1, 5));
+});
+
+test.each<[string, TinyRunOptions]>([
+  ['a single epoch', { ...upperLayer, training: { ...training, num_train_epochs: 1 } }],
+  ['LoRA on every layer', { ...upperLayer, method: { peft_type: 'LORA' } }],
+  ['virtual tokens', { ...upperLayer, method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 3 } }],
+  ['a prefix', { ...upperLayer, method: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 } }],
+])('is not used where it gives nothing: %s', async (_name, options) => {
+  expect(kept(await tinyRun(options))).toEqual([]);
+});
+
+test('a store is only opened where there is room', () => {
+  const options = { rows: [0, 1, 2], lengthOf: (row: number) => row + 1, width: 8, file: '/nowhere/states.bin' };
+  expect(open({ ...options, freeBytes: 0 })).toMatchObject({ bytes: 6 * 8 * 4, onDisk: false });
+  expect(open({ ...options, memoryBytes: 191, freeBytes: 383 })).toBeNull();
+});
