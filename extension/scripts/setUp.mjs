@@ -30,10 +30,17 @@ function packagesAreCurrent() {
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;
 }
 
-export function setUp() {
-  if (!packagesAreCurrent()) {
-    console.log('Installing packages');
-    run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
-  }
+export function setUpPackages() {
+  if (packagesAreCurrent()) return;
+  console.log('Installing packages');
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { shell: process.platform === 'win32' });
+}
+
+export function setUpEngine() {
   tunewright('engine', 'install');
+}
+
+export function setUp() {
+  setUpPackages();
+  setUpEngine();
 }

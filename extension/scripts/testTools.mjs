@@ -10,15 +10,24 @@ export function testToolsFolder() {
   return join(cache ? resolve(cache) : envPaths('tunewright', { suffix: '' }).cache, 'test-tools');
 }
 
+/** Its packages: there once they are all installed. */
+export function codeServerFolder() {
+  return join(testToolsFolder(), 'node_modules');
+}
+
+export function systemChromium() {
+  return process.env.TUNEWRIGHT_CHROMIUM ?? '/usr/bin/chromium';
+}
+
 /** Node 24, which code-server needs, and code-server's program. @throws Error that says what to run */
 export function codeServerProgram() {
-  const folder = join(testToolsFolder(), 'node_modules');
+  const folder = codeServerFolder();
   return present({ node: join(folder, 'node/bin/node'), entry: join(folder, 'code-server/out/node/entry.js') });
 }
 
 /** @throws Error that says what to run */
 export function chromiumPath() {
-  return present({ chromium: process.env.TUNEWRIGHT_CHROMIUM ?? '/usr/bin/chromium' }).chromium;
+  return present({ chromium: systemChromium() }).chromium;
 }
 
 function present(paths) {

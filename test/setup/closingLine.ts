@@ -12,8 +12,10 @@ export default class ClosingLine implements Reporter {
     // A file that doesn't even load has no test case to fail.
     const broken = modules.filter(module => module.errors().length > 0).length;
     const { passed, failed, skipped } = this.counts;
-    process.on('exit', () => {
-      console.log(`${passed} passed, ${failed + broken + unhandledErrors.length} failed, ${skipped} skipped`);
+    process.on('exit', code => {
+      const failures = failed + broken + unhandledErrors.length;
+      // A run that fails without a test that did (no file found, a set-up that threw) mustn't look like one that passed.
+      console.log(`${passed} passed, ${failures === 0 && code !== 0 ? 1 : failures} failed, ${skipped} skipped`);
     });
   }
 }

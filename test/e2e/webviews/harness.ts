@@ -6,9 +6,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
-import { chromiumPath } from '../../../extension/scripts/testTools.mjs';
+import type { Browser, Page } from 'playwright-core';
 import { webviewHtml } from '../../../extension/src/host/webviews/webviewHtml.js';
+import { launchChromium } from '../../support/chromium.js';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
 const NONCE = 'bm9uY2U';
@@ -68,10 +68,7 @@ export class WebviewBrowser {
       response.end(body);
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-    const browser = await chromium.launch({
-      executablePath: chromiumPath(),
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-    });
+    const browser = await launchChromium();
     return new WebviewBrowser(browser, server, files);
   }
 

@@ -1,12 +1,11 @@
-// A workbench with the packaged extension and a copy of the examples, for one test file. The .vsix is built once a run of the
-// tests, or named by TUNEWRIGHT_TEST_VSIX.
+// A workbench with the packaged extension and a copy of the examples, for one test file.
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
+import { inject } from 'vitest';
 import { startCodeServer, type CodeServer } from '../../../extension/scripts/codeServer.mjs';
-import { packageExtension } from '../../../extension/scripts/package.mjs';
 import { launchBrowser, openWorkbench, type BrowserSession } from '../../integration/support/workbenchPage.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -30,11 +29,9 @@ export async function startWorkbench(
   cpSync(join(root, 'media/datasets'), join(workspace, 'datasets'), { recursive: true });
   mkdirSync(join(workspace, 'examples'));
   cpSync(join(root, 'media/examples/pirate.tune.json'), join(workspace, 'examples/pirate.tune.json'));
-  const vsix =
-    process.env['TUNEWRIGHT_TEST_VSIX'] ?? (await packageExtension({ out: join(folder, 'tunewright.vsix') }));
   const server: CodeServer = await startCodeServer({
     folder: join(folder, 'server'),
-    vsix,
+    vsix: inject('vsix'),
     workspaceTrust: options.workspaceTrust,
     settings: {
       'security.workspace.trust.startupPrompt': 'always',

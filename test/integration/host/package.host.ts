@@ -4,14 +4,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
-import { packageExtension } from '../../../extension/scripts/package.mjs';
+import { afterAll, expect, inject, test } from 'vitest';
 import { requireFromTfjsNode } from '../../../extension/src/engine/install/tfjsNodePackage.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-vsix-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const vsix = await packageExtension({ out: join(folder, 'tunewright.vsix') });
+const vsix = inject('vsix');
 const unpacked = join(folder, 'unpacked');
 mkdirSync(unpacked);
 // The reader of archives that comes with tfjs-node.

@@ -1,8 +1,8 @@
 // The workbench in a real browser, driven as a person would: palette, quick picks, editors, webviews. Nothing may leave
 // the machine; what tries to is aborted and told.
-import { chromium, type Browser, type BrowserContext, type Frame, type Locator, type Page } from 'playwright-core';
+import type { BrowserContext, Frame, Locator, Page } from 'playwright-core';
 import type { CodeServer } from '../../../extension/scripts/codeServer.mjs';
-import { chromiumPath } from '../../../extension/scripts/testTools.mjs';
+import { launchChromium } from '../../support/chromium.js';
 
 /** Generous: what a busy machine needs for what a quiet one does in a second. */
 const READY_MS = 90_000;
@@ -16,14 +16,7 @@ export interface BrowserSession {
 }
 
 export async function launchBrowser(size = { width: 1280, height: 800 }): Promise<BrowserSession> {
-  const browser: Browser = await chromium.launch({
-    executablePath: chromiumPath(),
-    headless: true,
-    args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'],
-      ...['--disable-component-update', '--disable-sync'],
-    ],
-  });
+  const browser = await launchChromium();
   const context = await browser.newContext({ viewport: size, locale: 'en-US' });
   const outside: string[] = [];
   const isOutside = (url: URL) => /^https?:/.test(url.protocol) && !['127.0.0.1', 'localhost'].includes(url.hostname);

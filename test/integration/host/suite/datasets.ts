@@ -30,7 +30,6 @@ function titles(uri: vscode.Uri, match: RegExp): Promise<string[]> {
       last = lenses.map(lens => lens.command?.title ?? '');
       return last.some(title => match.test(title)) && last;
     },
-    20_000,
     () => last.join(' | '),
   );
 }
@@ -40,7 +39,6 @@ function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> 
   return waitFor(
     `${count} problems`,
     () => found().length === count && found(),
-    20_000,
     () =>
       found()
         .map(({ message }) => message)

@@ -17,7 +17,7 @@ export interface HostTestReport {
 }
 
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'bdd', timeout: 90_000, reporter: 'min', color: false });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, reporter: 'min', color: false });
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   await import('./activation.js');
   await import('./runFiles.js');

@@ -17,11 +17,10 @@ function describeRun(run: Run): string {
 }
 
 /** A run that failed keeps nobody waiting, unless that is what is waited for. */
-const waitForRun = (run: Run, what: string, ask: () => boolean, timeoutMs?: number) =>
+const waitForRun = (run: Run, what: string, ask: () => boolean) =>
   waitFor(
     `${run.name}: ${what}`,
     () => ask() || (phase(run) === 'failed' && assert.fail(describeRun(run))),
-    timeoutMs,
     () => describeRun(run),
   );
 
@@ -111,7 +110,7 @@ describe('a run', () => {
     await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
     const { pid } = JSON.parse(readFileSync(join(run.folder, 'process.json'), 'utf8'));
     process.kill(pid, 'SIGKILL');
-    await waitForRun(run, 'its death to be noticed', () => phase(run) === 'interrupted', 10_000);
+    await waitForRun(run, 'its death to be noticed', () => phase(run) === 'interrupted');
     await runs.delete(run);
     assert.ok(!existsSync(run.folder));
     assert.equal(runs.get(run.folder), undefined);

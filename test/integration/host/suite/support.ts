@@ -12,18 +12,20 @@ export async function activated(): Promise<ReturnType<typeof activate>> {
   return extension.activate();
 }
 
+/** What a busy machine may need for what a quiet one does at once. */
+const WAIT_MS = 90_000;
+
 /** Asks until the answer isn't falsy. @throws Error that names what was waited for */
 export async function waitFor<T>(
   what: string,
   ask: () => T | Promise<T>,
-  timeoutMs = 60_000,
   describe: () => string = () => '',
 ): Promise<Exclude<NonNullable<T>, false>> {
-  for (const end = Date.now() + timeoutMs; Date.now() < end; await sleep(100)) {
+  for (const end = Date.now() + WAIT_MS; Date.now() < end; await sleep(100)) {
     const answer = await ask();
     if (answer) return answer as Exclude<NonNullable<T>, false>;
   }
-  throw new Error(`waited ${timeoutMs / 1000} s in vain for: ${what}. ${describe()}`);
+  throw new Error(`waited ${WAIT_MS / 1000} s in vain for: ${what}. ${describe()}`);
 }
 
 export function sleep(ms: number): Promise<void> {
