@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
-import { generate } from '../../extension/src/engine/generation/generate.js';
+import { Decoder, type GenerateOptions } from '../../extension/src/engine/generation/generate.js';
 import { countParameters, sizeOf } from '../../extension/src/engine/models/architecture.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
@@ -56,17 +56,25 @@ function attachAltered(model: CausalLm, method: (typeof peftMethods)[number]): A
   });
 }
 
-function expectDecodingAgrees(model: CausalLm, adapter?: Adapter): void {
-  const decoded = generate(model, PROMPT, adapter?.forwardOptions ?? {}, {
-    maxNewTokens: NEW_TOKENS,
-    stopTokenIds: [],
-    temperature: 0,
-    topP: 1,
-    rng: createRng(0),
-  });
+const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
+
+async function decode(
+  model: CausalLm,
+  options: Partial<GenerateOptions>,
+  adapter: Adapter | null = null,
+  prompt = PROMPT,
+) {
+  const decoder = new Decoder({ model, adapter, compile: false });
+  const ids = await decoder.generate(prompt, { ...GREEDY, maxNewTokens: NEW_TOKENS, ...options });
+  decoder.dispose();
+  return ids;
+}
+
+async function expectDecodingAgrees(model: CausalLm, adapter?: Adapter): Promise<void> {
+  const ids = await decode(model, {}, adapter);
   const whole = [...PROMPT];
   for (let i = 0; i < NEW_TOKENS; i++) whole.push(greedy(logitsOf(model, [whole], false, adapter).at(-1)!));
-  expect(decoded).toEqual(whole.slice(PROMPT.length));
+  expect(ids).toEqual(whole.slice(PROMPT.length));
 }
 
 beforeAll(async () => {
@@ -97,20 +105,20 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     ['tied', {}],
     ['untied', { tie_word_embeddings: false }],
     ['a narrow window', { sliding_window: 3 }],
-  ])('decodes with a cache as without: %s', (_, changes) => {
+  ])('decodes with a cache as without: %s', async (_, changes) => {
     const before = tf.memory().numTensors;
     const model = tinyModel(modelType, changes);
-    expectDecodingAgrees(model);
+    await expectDecodingAgrees(model);
     model.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it.each(peftMethods.map(method => method.peftType))('decodes with a cache as without: %s', peftType => {
+  it.each(peftMethods.map(method => method.peftType))('decodes with a cache as without: %s', async peftType => {
     const method = peftMethods.find(candidate => candidate.peftType === peftType)!;
     for (const changes of [{}, { sliding_window: 24 }]) {
       const model = tinyModel(modelType, changes);
       const adapter = attachAltered(model, method);
-      expectDecodingAgrees(model, adapter);
+      await expectDecodingAgrees(model, adapter);
       adapter.dispose();
       model.dispose();
     }
@@ -146,30 +154,23 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     model.dispose();
   });
 
-  it('draws the same from the same seed, and stops behind a stop token', () => {
+  it('draws the same from the same seed, and stops behind a stop token', async () => {
     const model = tinyModel(modelType);
     const draw = (seed: number, stopTokenIds: number[] = []) =>
-      generate(model, PROMPT, {}, { maxNewTokens: 12, stopTokenIds, temperature: 2, topP: 0.9, rng: createRng(seed) });
-    const drawn = draw(1);
-    expect(draw(1)).toEqual(drawn);
-    expect(draw(2)).not.toEqual(drawn);
+      decode(model, { maxNewTokens: 12, stopTokenIds, temperature: 2, topP: 0.9, rng: createRng(seed) });
+    const drawn = await draw(1);
+    expect(await draw(1)).toEqual(drawn);
+    expect(await draw(2)).not.toEqual(drawn);
     const stop = drawn[5]!;
-    expect(draw(1, [stop])).toEqual(drawn.slice(0, drawn.indexOf(stop)));
+    expect(await draw(1, [stop])).toEqual(drawn.slice(0, drawn.indexOf(stop)));
     model.dispose();
   });
 
   it('ends at its last position', async () => {
     const model = tinyModel(modelType, { max_position_embeddings: 10, n_positions: 10 });
-    const options = { maxNewTokens: 50, stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
-    expect(generate(model, PROMPT, {}, options)).toHaveLength(6);
-    const error = await inputErrorOfPrompt(() =>
-      generate(
-        model,
-        Array.from({ length: 10 }, () => 1),
-        {},
-        options,
-      ),
-    );
+    expect(await decode(model, { maxNewTokens: 50 })).toHaveLength(6);
+    const prompt = Array.from({ length: 10 }, () => 1);
+    const error = await inputErrorOfPrompt(() => decode(model, { maxNewTokens: 50 }, null, prompt));
     expect(error).toMatch(/10 tokens/);
     model.dispose();
   });
@@ -198,7 +199,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
 /** A prompt has no file that it stands in, so its errors have no place. */
 async function inputErrorOfPrompt(f: () => unknown): Promise<string> {
   try {
-    f();
+    await f();
   } catch (error) {
     return (error as Error).message;
   }

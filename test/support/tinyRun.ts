@@ -119,7 +119,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
       events.push(event);
       options.onEvent?.(event);
     },
-    answer: prompt => `answer to ${prompt}`,
+    answer: async prompt => `answer to ${prompt}`,
     compile: options.compile ?? false,
     commands: options.commands ?? (() => []),
     signal: options.signal ?? new AbortController().signal,

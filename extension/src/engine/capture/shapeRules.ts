@@ -48,6 +48,11 @@ const argument: ShapeRule = ([x, axis], { output_type: type }) => {
   return [{ shape: x!.shape.filter((_, i) => i !== reduced), dtype: type ?? DataType.int64 }];
 };
 
+const batchMatMul: ShapeRule = ([a, b], { adj_x: adjX, adj_y: adjY }) => {
+  const batch = tf.backend_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+  return [{ shape: [...batch, a!.shape.at(adjX ? -1 : -2)!, b!.shape.at(adjY ? -2 : -1)!], dtype: a!.dtype }];
+};
+
 const rulesByOp: [string, ShapeRule][] = [
   [
     'Reshape',
@@ -63,13 +68,8 @@ const rulesByOp: [string, ShapeRule][] = [
       return [{ shape: parts > 1 ? [...x!.shape, parts] : x!.shape, dtype: type }];
     },
   ],
-  [
-    'BatchMatMulV2',
-    ([a, b], { adj_x: adjX, adj_y: adjY }) => {
-      const batch = tf.backend_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
-      return [{ shape: [...batch, a!.shape.at(adjX ? -1 : -2)!, b!.shape.at(adjY ? -2 : -1)!], dtype: a!.dtype }];
-    },
-  ],
+  ['BatchMatMulV2', batchMatMul],
+  ['BatchMatMulV3', batchMatMul],
   [
     'MatMul',
     ([a, b], { transpose_a: ta, transpose_b: tb }) => [
@@ -171,6 +171,7 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map([
   ...rulesByOp,
   ...alike(['Neg', 'Abs', 'Sign', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Relu'], same),
   ...alike(['Softmax', 'LogSoftmax', 'ZerosLike', 'OnesLike', 'Identity', 'AddN', 'LogicalNot', 'Reciprocal'], same),
+  ...alike(['InplaceUpdate'], same),
   ...alike(['Add', 'AddV2', 'Sub', 'Mul', 'Div', 'RealDiv', 'FloorDiv', 'Pow', 'Maximum', 'Minimum'], broadcast),
   ...alike(['BitwiseAnd', 'LeftShift', 'RightShift'], broadcast),
   ...alike(['Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'], predicate(broadcast)),

@@ -1,8 +1,8 @@
 // `tunewright generate`: one base model, and any number of adapters answering the same prompt in turn.
 import type { Command } from 'commander';
 import { createRng } from '../data/rng.js';
-import { generate } from '../generation/generate.js';
-import type { ForwardOptions } from '../models/causalLm.js';
+import { Decoder } from '../generation/generate.js';
+import type { Adapter } from '../peft/adapter.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles, promptIds, stopTokenIds } from '../run/openModel.js';
 import { engineOf, finiteNumber, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
@@ -42,11 +42,11 @@ async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
   const opened = await openModel(await openModelFiles(flags.model, '.', progress), engineOf(flags), progress);
   progress.finish();
-  const { model, tokenizer, architecture } = opened;
+  const { model, tokenizer, architecture, backend } = opened;
   const ids = promptIds(tokenizer, flags.prompt, flags.system);
   const streams = !flags.json && process.stdout.isTTY;
 
-  const answer = (forward: ForwardOptions) => {
+  const answer = async (adapter: Adapter | null) => {
     const tokens: number[] = [];
     let shown = '';
     const onToken = (id: number) => {
@@ -57,32 +57,45 @@ async function run(flags: GenerateFlags): Promise<void> {
       process.stdout.write(text.slice(shown.length));
       shown = text;
     };
+    const compile = backend.name === 'tensorflow';
+    const decoder = new Decoder({ model, adapter, compile, onWarning: progress.warn });
     const began = performance.now();
-    const out = generate(model, ids, forward, {
+    const times: number[] = [];
+    const out = await decoder.generate(ids, {
       maxNewTokens: flags.maxNewTokens,
       stopTokenIds: stopTokenIds(opened),
       temperature: flags.temperature,
       topP: flags.topP,
       rng: createRng(flags.seed),
-      onToken: streams ? onToken : undefined,
+      onToken: id => {
+        times.push(performance.now());
+        if (streams) onToken(id);
+      },
     });
+    decoder.dispose();
     const text = tokenizer.decode(out, { skipSpecialTokens: true }).trim();
     const seconds = (performance.now() - began) / 1000;
-    return { text, num_tokens: out.length, tokens_per_second: out.length / seconds };
+    return {
+      text,
+      num_tokens: out.length,
+      tokens_per_second: out.length / seconds,
+      first_token_ms: times[0] === undefined ? null : times[0] - began,
+    };
   };
 
   const adapters = flags.adapter ?? [];
   const answering = flags.base || adapters.length === 0 ? [null, ...adapters] : adapters;
-  const results = answering.map(folder => {
+  const results = [];
+  for (const folder of answering) {
     if (answering.length > 1 && !flags.json) console.log(`\n[${folder ?? 'base'}]`);
     const saved = folder === null ? null : openAdapter(folder, architecture);
     const adapter = saved && loadAdapter(saved, model);
     saved?.close();
-    const result = { adapter: folder, ...answer(adapter?.forwardOptions ?? {}) };
+    const result = { adapter: folder, ...(await answer(adapter)) };
     adapter?.dispose();
     if (!flags.json) console.log(streams ? '' : result.text);
-    return result;
-  });
+    results.push(result);
+  }
   if (flags.json) console.log(JSON.stringify({ model: flags.model, prompt: flags.prompt, answers: results }, null, 2));
   model.dispose();
   opened.files.close();

@@ -1,97 +1,114 @@
 // Decoding with a key/value cache: greedy, or sampled from a seed. One sequence at a time.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
-import type { Rng } from '../data/rng.js';
-import { KeyValueCache, type CausalLm, type ForwardOptions } from '../models/causalLm.js';
+import { UntraceableError } from '../capture/tracingBackend.js';
+import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import type { Adapter } from '../peft/adapter.js';
+import { CapturedReader, DecodingGraphs } from './capturedReader.js';
+import { drawToken, type SamplingOptions } from './sampling.js';
+import { EagerReader, type Prediction } from './tokenReader.js';
 
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingOptions {
   maxNewTokens: number;
   /** Decoding ends behind one of these. */
   stopTokenIds: readonly number[];
-  /** 0: always the likeliest token. */
-  temperature: number;
-  /** Sample from the likeliest tokens that together have this probability. */
-  topP: number;
-  rng: Rng;
   /** Called with each new token; return false to stop. */
   onToken?: (id: number) => boolean | void;
 }
 
-/**
- * Continues a prompt.
- * @returns the new token ids, without the stop token
- * @throws InputError where the prompt alone is longer than the model's positions
- */
-export function generate(
-  model: CausalLm,
-  promptIds: readonly number[],
-  forward: ForwardOptions,
-  options: GenerateOptions,
-): number[] {
-  const { vocabSize, maxPositions } = model.architecture;
-  const virtual = forward.hooks?.virtualTokens?.count ?? 0;
-  const before = forward.hooks?.keyValuePrefix?.count ?? 0;
-  const prompt = [...Array.from({ length: virtual }, (_, i) => vocabSize + i), ...promptIds];
-  if (prompt.length + before >= maxPositions)
-    throw new InputError(`the prompt has ${prompt.length + before} tokens, the model reads ${maxPositions}`, {
-      where: 'prompt',
-      hint: 'Shorten the prompt.',
-    });
-  const cache = new KeyValueCache();
-  const generated: number[] = [];
-  try {
-    let next = prompt;
-    let position = 0;
-    const room = maxPositions - prompt.length - before;
-    while (generated.length < Math.min(options.maxNewTokens, room)) {
-      const logits = lastLogits(model, next, position, { ...forward, cache });
-      position += next.length;
-      const id = choose(logits, options);
-      if (options.stopTokenIds.includes(id)) break;
-      generated.push(id);
-      if (options.onToken?.(id) === false) break;
-      next = [id];
+export interface DecoderOptions {
+  model: CausalLm;
+  /** What stands before it in the same decoder may be trained between answers. */
+  adapter: Adapter | null;
+  /** Whether tokens are read by captured graphs, once that pays. */
+  compile: boolean;
+  /** Told once where an op can't be captured; decoding then stays eager. Absent: that is an error. */
+  onWarning?: (code: string, message: string) => void;
+  /** Tokens that are read op by op before a graph is made: making one takes as long as what it saves on so many. */
+  eagerTokens?: number;
+}
+
+const EAGER_TOKENS = 24;
+
+/** Answers with one model and adapter; keeps its graphs from answer to answer. Owns nothing else. */
+export class Decoder {
+  private readonly graphs: DecodingGraphs;
+  private readonly forward: ForwardOptions;
+  private compile: boolean;
+  private eagerTokens: number;
+
+  constructor(private readonly options: DecoderOptions) {
+    const { model, adapter, compile, eagerTokens = EAGER_TOKENS } = options;
+    this.graphs = new DecodingGraphs(model, adapter);
+    this.forward = adapter?.forwardOptions ?? {};
+    this.compile = compile;
+    this.eagerTokens = eagerTokens;
+  }
+
+  /**
+   * Continues a prompt.
+   * @returns the new token ids, without the stop token
+   * @throws InputError where the prompt alone is longer than the model's positions
+   */
+  async generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
+    const { vocabSize, maxPositions } = this.options.model.architecture;
+    const { virtualTokens, keyValuePrefix } = this.forward.hooks ?? {};
+    const virtual = Array.from({ length: virtualTokens?.count ?? 0 }, (_, i) => vocabSize + i);
+    const prompt = [...virtual, ...promptIds];
+    const length = prompt.length + (keyValuePrefix?.count ?? 0);
+    if (length >= maxPositions)
+      throw new InputError(`the prompt has ${length} tokens, the model reads ${maxPositions}`, {
+        where: 'prompt',
+        hint: 'Shorten the prompt.',
+      });
+    const most = Math.min(options.maxNewTokens, maxPositions - length);
+    const generated: number[] = [];
+    if (most === 0) return generated;
+    let reader: EagerReader | CapturedReader = new EagerReader(this.options.model, this.forward);
+    try {
+      let prediction = reader.read(prompt);
+      for (;;) {
+        const id = choose(prediction, options);
+        if (options.stopTokenIds.includes(id)) break;
+        generated.push(id);
+        if (options.onToken?.(id) === false || generated.length === most) break;
+        if (reader instanceof EagerReader) {
+          const read = prompt.length + generated.length - 1;
+          reader = await this.captured(reader, read, most - generated.length);
+        }
+        prediction = await (reader instanceof EagerReader ? reader.read([id]) : reader.read(id));
+      }
+    } finally {
+      reader.dispose();
     }
-  } finally {
-    cache.dispose();
+    return generated;
   }
-  return generated;
+
+  /** The reader itself, or a captured one that goes on where it stands. */
+  private async captured(reader: EagerReader, read: number, toCome: number): Promise<EagerReader | CapturedReader> {
+    if (!this.compile || (this.graphs.count === 0 && this.eagerTokens-- > 0)) return reader;
+    try {
+      const next = await CapturedReader.following(this.graphs, reader.cache, { read, toCome });
+      reader.dispose();
+      return next;
+    } catch (error) {
+      const { onWarning } = this.options;
+      if (!(error instanceof UntraceableError) || !onWarning) throw error;
+      onWarning('not_captured', `${error.message}; answers are decoded eagerly, which is slower`);
+      this.compile = false;
+      return reader;
+    }
+  }
+
+  dispose(): void {
+    this.graphs.dispose();
+  }
 }
 
-function lastLogits(model: CausalLm, ids: readonly number[], position: number, forward: ForwardOptions): Float32Array {
-  const logits = tf.tidy(() => {
-    const shape: [number, number] = [1, ids.length];
-    const input = {
-      inputIds: tf.tensor2d(Int32Array.from(ids), shape, 'int32'),
-      positionIds: tf.tensor2d(
-        Int32Array.from(ids, (_, i) => position + i),
-        shape,
-        'int32',
-      ),
-      segmentIds: tf.ones(shape, 'int32') as tf.Tensor2D,
-    };
-    const hidden = model.forward(input, forward);
-    return model.logits(tf.slice(hidden, [ids.length - 1, 0], [1, -1]), forward);
-  });
-  const values = logits.dataSync() as Float32Array;
-  logits.dispose();
-  return values;
-}
-
-function choose(logits: Float32Array, { temperature, topP, rng }: GenerateOptions): number {
-  if (temperature <= 0) return logits.reduce((best, value, i) => (value > logits[best]! ? i : best), 0);
-  const ids = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]!);
-  const highest = logits[ids[0]!]!;
-  const weights = ids.map(id => Math.exp((logits[id]! - highest) / temperature));
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let kept = 0;
-  let mass = 0;
-  do mass += weights[kept++]!;
-  while (kept < ids.length && mass < topP * total);
-  let draw = rng.next() * mass;
-  for (let i = 0; i < kept; i++) {
-    draw -= weights[i]!;
-    if (draw <= 0) return ids[i]!;
-  }
-  return ids[kept - 1]!;
+/** The next token; disposes the prediction. */
+function choose({ likeliest, logits }: Prediction, options: GenerateOptions): number {
+  const greedy = options.temperature <= 0;
+  const values = (greedy ? likeliest : logits).dataSync();
+  tf.dispose([likeliest, logits]);
+  return greedy ? values[0]! : drawToken(values as Float32Array, options);
 }

@@ -17,26 +17,46 @@ import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js
 /** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
 const HIDDEN_SCORE = -1e9;
 
-/** Keys and values of the tokens that a decoder has already seen. Owned by whoever made it. */
-export class KeyValueCache {
+/** Where a decoder keeps the keys and values of the tokens that it has seen. */
+export interface DecodingCache {
+  /** Keys before the input's own, prefix included. null: each key stands at its token's position, and what stands behind
+   *  the input's own means nothing. */
+  readonly length: number | null;
+  /** Adds those of the input's tokens; gives all that attention goes over. */
+  extend(layer: number, own: KeyValues): KeyValues;
+}
+
+/** A cache that grows with each pass. Owned by whoever made it. */
+export class KeyValueCache implements DecodingCache {
   readonly layers: KeyValues[] = [];
 
-  /** Tokens held, prefix included. */
   get length(): number {
     return this.layers[0]?.keys.shape[2] ?? 0;
   }
 
-  /** Takes over `entry`, freeing what stood there before. */
-  store(layer: number, entry: KeyValues): void {
+  extend(layer: number, own: KeyValues): KeyValues {
     const old = this.layers[layer];
-    this.layers[layer] = { keys: tf.keep(entry.keys), values: tf.keep(entry.values) };
+    const all = old ? following(old, own) : own;
+    this.layers[layer] = { keys: tf.keep(all.keys), values: tf.keep(all.values) };
     if (old) tf.dispose([old.keys, old.values]);
+    return all;
   }
 
   dispose(): void {
     for (const { keys, values } of this.layers) tf.dispose([keys, values]);
     this.layers.length = 0;
   }
+}
+
+/** Keys and values [kvHeads, length, headDim] as they stand before each row of a batch. */
+function everyRow({ keys, values }: { keys: tf.Tensor3D; values: tf.Tensor3D }, batch: number): KeyValues {
+  const repeated = (x: tf.Tensor3D) => tf.tile(tf.expandDims(x, 0), [batch, 1, 1, 1]) as tf.Tensor4D;
+  return { keys: repeated(keys), values: repeated(values) };
+}
+
+/** The keys and values of one layer behind those of earlier tokens. */
+function following(before: KeyValues, own: KeyValues): KeyValues {
+  return { keys: tf.concat([before.keys, own.keys], 2), values: tf.concat([before.values, own.values], 2) };
 }
 
 export interface ForwardOptions {
@@ -46,7 +66,7 @@ export interface ForwardOptions {
   /** Given while training; scales what it keeps by 1 / (1 - rate). Each `site` has a mask of its own, the same each time. */
   dropout?: (x: tf.Tensor2D, rate: number, site: number) => tf.Tensor2D;
   /** Given while decoding; the input's tokens follow those in it. */
-  cache?: KeyValueCache;
+  cache?: DecodingCache;
 }
 
 /** A forward pass under way. */
@@ -99,20 +119,13 @@ export class CausalLm {
     const [batch, seq] = input.inputIds.shape;
     const rows = batch * seq;
     const prefix = hooks.keyValuePrefix;
-    const past = cache && cache.length > 0 ? cache.length : (prefix?.count ?? 0);
     const flatPositions = tf.reshape(input.positionIds, [rows]) as tf.Tensor1D;
     const positions = prefix ? tf.add(flatPositions, tf.scalar(prefix.count, 'int32')) : flatPositions;
-    const bias = this.attentionBias(input.segmentIds, tf.reshape(positions, [batch, seq, 1]), past);
-
-    const prefixLayers = cache?.layers.length ? null : (prefix?.layers() ?? null);
-    const pastOf = (layer: number): KeyValues | null => {
-      const cached = cache?.layers[layer];
-      if (cached) return cached;
-      if (!prefixLayers) return null;
-      const { keys, values } = prefixLayers[layer]!;
-      const everyRow = (x: tf.Tensor3D) => tf.tile(tf.expandDims(x, 0), [batch, 1, 1, 1]) as tf.Tensor4D;
-      return { keys: everyRow(keys), values: everyRow(values) };
-    };
+    const before = cache?.length === 0 ? undefined : cache;
+    const prefixLayers = before ? null : (prefix?.layers() ?? null);
+    const placed = tf.reshape(positions, [batch, seq, 1]);
+    const past = before ? before.length : (prefix?.count ?? 0);
+    let bias: tf.Tensor | null = past === null ? null : this.attentionBias(input.segmentIds, placed, past);
 
     const { rotaryTables } = this;
     const gathered = (table: tf.Tensor2D): tf.Tensor4D =>
@@ -129,15 +142,11 @@ export class CausalLm {
       rotary: rotaryTables && { cos: gathered(rotaryTables.cos), sin: gathered(rotaryTables.sin) },
       attend: (layer, q, k, v) => {
         const heads = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]) as tf.Tensor4D;
-        const before = pastOf(layer);
-        let keys = heads(k);
-        let values = heads(v);
-        if (before) {
-          keys = tf.concat([before.keys, keys], 2);
-          values = tf.concat([before.values, values], 2);
-        }
-        cache?.store(layer, { keys, values });
-        const out = heads(attention(heads(q), keys, values, bias));
+        let all: KeyValues = { keys: heads(k), values: heads(v) };
+        if (prefixLayers) all = following(everyRow(prefixLayers[layer]!, batch), all);
+        if (cache) all = cache.extend(layer, all);
+        bias ??= this.positionBias(placed, all.keys.shape[2]);
+        const out = heads(attention(heads(q), all.keys, all.values, bias));
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
       },
     };
@@ -214,6 +223,21 @@ export class CausalLm {
       all = tf.concat([before, within], 2);
     }
     return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
+  }
+
+  /**
+   * 0 where a query sees a key that stands at its own position or before, HIDDEN_SCORE elsewhere.
+   * @param positions [batch, seq, 1]
+   * @returns [batch, 1, 1, seq, keys]
+   */
+  private positionBias(positions: tf.Tensor, keys: number): tf.Tensor {
+    const [batch, seq] = positions.shape as [number, number];
+    const { slidingWindow } = this.architecture;
+    const distance = tf.sub(positions, tf.range(0, keys, 1, 'int32'));
+    let seen = tf.greaterEqual(distance, tf.scalar(0, 'int32'));
+    if (slidingWindow !== null && slidingWindow < keys)
+      seen = tf.logicalAnd(seen, tf.less(distance, tf.scalar(slidingWindow, 'int32')));
+    return tf.reshape(tf.mul(tf.sub(1, tf.cast(seen, 'float32')), HIDDEN_SCORE), [batch, 1, 1, seq, keys]);
   }
 
   dispose(): void {

@@ -8,7 +8,7 @@ import { createRng } from '../data/rng.js';
 import { estimateRun } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { generate } from '../generation/generate.js';
+import { Decoder } from '../generation/generate.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../peft/adapterFiles.js';
@@ -125,6 +125,12 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     options.onEvent(event);
   });
   writeJson(folder.runFile, absolutePaths(run));
+  const decoder = new Decoder({
+    model,
+    adapter,
+    compile,
+    onWarning: config.engine.compile === true ? undefined : (code, message) => warn(code, message),
+  });
   const trainer = new Trainer({
     model,
     adapter,
@@ -134,7 +140,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     folder,
     rng,
     emit: events.write,
-    answer: prompt => answer(opened, adapter, prompt, config.samples.max_new_tokens),
+    answer: prompt => answer(opened, decoder, prompt, config.samples.max_new_tokens),
     compile,
     commands: commandReader(folder.commandsFile),
     signal: options.signal,
@@ -200,6 +206,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     board?.close();
     events.close();
     trainer.dispose();
+    decoder.dispose();
     adapter.dispose();
     model.dispose();
     onDisk.files.close();
@@ -209,8 +216,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
 }
 
 /** The model's greedy answer as it stands. */
-function answer(opened: OpenedModel, adapter: Adapter, prompt: string, maxNewTokens: number): string {
-  const ids = generate(opened.model, promptIds(opened.tokenizer, prompt), adapter.forwardOptions, {
+async function answer(opened: OpenedModel, decoder: Decoder, prompt: string, maxNewTokens: number): Promise<string> {
+  const ids = await decoder.generate(promptIds(opened.tokenizer, prompt), {
     maxNewTokens,
     stopTokenIds: stopTokenIds(opened),
     temperature: 0,

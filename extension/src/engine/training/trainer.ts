@@ -35,7 +35,7 @@ export interface TrainerOptions {
   rng: Rng;
   emit(event: EngineEventBody): void;
   /** Answers a prompt with the model as it is now. */
-  answer(prompt: string): string;
+  answer(prompt: string): Promise<string>;
   /** Whether the step is captured as a graph. */
   compile: boolean;
   /** Commands that have come in since it was asked last. */
@@ -122,7 +122,7 @@ export class Trainer {
     const { training } = config;
     this.frozenStates = this.openFrozenStates();
     if (this.state.step === 0) {
-      this.sample();
+      await this.sample();
       if (this.options.rows.validation) await this.evaluate();
     }
     let reason: TrainerOutcome['reason'] = 'finished';
@@ -137,9 +137,9 @@ export class Trainer {
       let best = false;
       if (this.options.rows.validation && due(training.eval_steps)) {
         best = await this.evaluate();
-        if (config.samples.steps === null) this.sample();
+        if (config.samples.steps === null) await this.sample();
       }
-      if (config.samples.steps !== null && step % config.samples.steps === 0) this.sample();
+      if (config.samples.steps !== null && step % config.samples.steps === 0) await this.sample();
       if (best || due(training.save_steps)) this.save();
       const patience = training.early_stopping_patience;
       if (patience !== null && this.state.evaluations_without_improvement >= patience) {
@@ -151,7 +151,7 @@ export class Trainer {
     if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) this.save();
     const kept = reason === 'stopped' ? this.state.step : this.restoreBest();
     // The last answers are those of the model that is kept.
-    if (this.sampledStep !== kept) this.sample(kept);
+    if (this.sampledStep !== kept) await this.sample(kept);
     return { reason, state: this.state };
   }
 
@@ -345,9 +345,9 @@ export class Trainer {
   }
 
   /** Answers the prompts with the weights as they are after `step`. */
-  private sample(step = this.state.step): void {
+  private async sample(step = this.state.step): Promise<void> {
     const { config, emit, answer } = this.options;
-    for (const prompt of config.samples.prompts) emit({ type: 'sample', step, prompt, text: answer(prompt) });
+    for (const prompt of config.samples.prompts) emit({ type: 'sample', step, prompt, text: await answer(prompt) });
     this.sampledStep = step;
   }
 

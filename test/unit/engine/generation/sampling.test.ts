@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
-import { generate, type GenerateOptions } from '../../../../extension/src/engine/generation/generate.js';
+import { Decoder, type GenerateOptions } from '../../../../extension/src/engine/generation/generate.js';
 import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
 import { tinyModel } from '../../../support/tinyModels.js';
 
@@ -14,17 +14,19 @@ beforeAll(async () => {
 });
 
 const draw = (options: Partial<GenerateOptions>) =>
-  generate(
-    model,
-    [5, 9],
-    {},
-    { maxNewTokens: 1, stopTokenIds: [], temperature: 1, topP: 1, rng: createRng(0), ...options },
-  );
+  new Decoder({ model, adapter: null, compile: false }).generate([5, 9], {
+    maxNewTokens: 1,
+    stopTokenIds: [],
+    temperature: 1,
+    topP: 1,
+    rng: createRng(0),
+    ...options,
+  });
 
 /** How often each token comes first, over many seeds. */
-function frequencies(options: Partial<GenerateOptions>, draws = 300): number[] {
+async function frequencies(options: Partial<GenerateOptions>, draws = 300): Promise<number[]> {
   const counts = Array.from({ length: 48 }, () => 0);
-  for (let seed = 0; seed < draws; seed++) counts[draw({ ...options, rng: createRng(seed) })[0]!]!++;
+  for (let seed = 0; seed < draws; seed++) counts[(await draw({ ...options, rng: createRng(seed) }))[0]!]!++;
   return counts.map(count => count / draws);
 }
 
@@ -37,36 +39,36 @@ function probabilities(temperature: number): number[] {
 }
 
 describe('sampling', () => {
-  it.each([0.5, 2, 10])('follows the probabilities at temperature %d', temperature => {
+  it.each([0.5, 2, 10])('follows the probabilities at temperature %d', async temperature => {
     const expected = probabilities(temperature);
-    frequencies({ temperature }).forEach((share, id) =>
+    (await frequencies({ temperature })).forEach((share, id) =>
       expect(Math.abs(share - expected[id]!), `token ${id}`).toBeLessThan(0.1),
     );
   });
 
-  it('top_p leaves the likeliest tokens alone, at least one', () => {
+  it('top_p leaves the likeliest tokens alone, at least one', async () => {
     const ranked = probabilities(5)
       .map((probability, id) => ({ probability, id }))
       .toSorted((a, b) => b.probability - a.probability);
     let mass = 0;
     const kept = ranked.filter(({ probability }) => (mass += probability) - probability < 0.4).map(({ id }) => id);
-    const drawn = frequencies({ temperature: 5, topP: 0.4 });
+    const drawn = await frequencies({ temperature: 5, topP: 0.4 });
     drawn.forEach((share, id) => expect(share > 0 && !kept.includes(id), `token ${id}`).toBe(false));
-    expect(frequencies({ temperature: 5, topP: 0 }, 20)[ranked[0]!.id]).toBe(1);
+    expect((await frequencies({ temperature: 5, topP: 0 }, 20))[ranked[0]!.id]).toBe(1);
   });
 
-  it('temperature 0 takes the likeliest, whatever the seed', () => {
+  it('temperature 0 takes the likeliest, whatever the seed', async () => {
     const expected = probabilities(1);
     const likeliest = expected.indexOf(Math.max(...expected));
-    expect(draw({ temperature: 0 })).toEqual([likeliest]);
-    expect(draw({ temperature: 0, rng: createRng(9) })).toEqual([likeliest]);
+    expect(await draw({ temperature: 0 })).toEqual([likeliest]);
+    expect(await draw({ temperature: 0, rng: createRng(9) })).toEqual([likeliest]);
   });
 
-  it('tells each token and ends where it is told to', () => {
+  it('tells each token and ends where it is told to', async () => {
     const heard: number[] = [];
     const onToken = (id: number) => heard.push(id) < 3;
-    expect(draw({ maxNewTokens: 10, onToken })).toEqual(heard);
+    expect(await draw({ maxNewTokens: 10, onToken })).toEqual(heard);
     expect(heard).toHaveLength(3);
-    expect(draw({ maxNewTokens: 0 })).toEqual([]);
+    expect(await draw({ maxNewTokens: 0 })).toEqual([]);
   });
 });

@@ -1,0 +1,67 @@
+// The keys and values of all layers in one tensor of a fixed size, for decoding steps that are captured: a graph can't grow
+// what it holds. New rows are written into the tensor's own memory (on a CPU; elsewhere TensorFlow copies it), so a tensor
+// that was given to a step must not be used again. Owned by whoever made it.
+import * as tf from '@tensorflow/tfjs-core';
+import { tensorflowOp } from '../backend/tensorflowOps.js';
+import type { Architecture, KeyValues } from '../models/architecture.js';
+import type { DecodingCache, KeyValueCache } from '../models/causalLm.js';
+
+/** Rows [layer][keys, values][kvHeads][capacity] of headDim numbers. */
+export function cacheShape({ numLayers, numKeyValueHeads, headDim }: Architecture, capacity: number): [number, number] {
+  return [numLayers * 2 * numKeyValueHeads * capacity, headDim];
+}
+
+/** A cache's content with room up to `capacity`, zeros where there is nothing yet. */
+export function withCapacity({ layers, length }: KeyValueCache, capacity: number): tf.Tensor2D {
+  return tf.tidy(() => {
+    const heads = layers.flatMap(({ keys, values }) => [keys, values]).map(x => tf.squeeze(x, [0]) as tf.Tensor3D);
+    return rows(tf.concat(heads, 0), capacity - length);
+  });
+}
+
+/** The same with more room. */
+export function grown(cache: tf.Tensor2D, capacity: number, larger: number): tf.Tensor2D {
+  return tf.tidy(() => rows(tf.reshape(cache, [-1, capacity, cache.shape[1]]), larger - capacity));
+}
+
+/** [heads, length, headDim] with zeros behind each head, as rows. */
+function rows(heads: tf.Tensor3D, room: number): tf.Tensor2D {
+  const padded = tf.pad(heads, [
+    [0, 0],
+    [0, room],
+    [0, 0],
+  ]);
+  return tf.reshape(padded, [-1, heads.shape[2]]);
+}
+
+/** The cache of one traced step. */
+export class StepCache implements DecodingCache {
+  readonly length = null;
+
+  /**
+   * @param content as `cacheShape` says; after the pass, with the token's own keys and values in it
+   * @param position int32 [1]: where the token stands, prefix included
+   */
+  constructor(
+    private readonly architecture: Architecture,
+    private readonly capacity: number,
+    public content: tf.Tensor2D,
+    private readonly position: tf.Tensor1D,
+  ) {}
+
+  extend(layer: number, { keys, values }: KeyValues): KeyValues {
+    const { capacity } = this;
+    const { numKeyValueHeads: heads, headDim } = this.architecture;
+    const first = 2 * layer * heads;
+    const starts = Int32Array.from({ length: 2 * heads }, (_, i) => (first + i) * capacity);
+    const own = tf.reshape(tf.concat([keys, values], 1), [2 * heads, headDim]);
+    const indices = tf.add(tf.tensor1d(starts, 'int32'), this.position);
+    const written = tensorflowOp('InplaceUpdate', { T: 'float32' }, [this.content, indices, own]);
+    this.content = written[0] as tf.Tensor2D;
+    const part = (start: number): tf.Tensor4D => {
+      const slice = tf.slice(this.content, [start * capacity, 0], [heads * capacity, headDim]);
+      return tf.reshape(slice, [1, heads, capacity, headDim]);
+    };
+    return { keys: part(first), values: part(first + heads) };
+  }
+}

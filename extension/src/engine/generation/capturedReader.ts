@@ -1,0 +1,119 @@
+// Reading one token as one call of a TensorFlow graph. The cache of keys and values has a fixed size there, so there is a
+// graph for each size; it is fed and fetched like the tensors of a training step, so the graph keeps nothing.
+import * as tf from '@tensorflow/tfjs-core';
+import { CompiledFunction } from '../capture/compiledFunction.js';
+import type { InputSpec } from '../capture/tracingBackend.js';
+import type { CausalLm, KeyValueCache } from '../models/causalLm.js';
+import type { Adapter } from '../peft/adapter.js';
+import { cacheShape, grown, StepCache, withCapacity } from './cacheTensor.js';
+import { predict, type Prediction } from './tokenReader.js';
+
+/** Smallest cache; each next one is twice as large. */
+const SMALLEST_CAPACITY = 256;
+
+function capacityFor(tokens: number): number {
+  return SMALLEST_CAPACITY * 2 ** Math.max(0, Math.ceil(Math.log2(tokens / SMALLEST_CAPACITY)));
+}
+
+/** The graphs of a model with an adapter, by the size of the cache. Owns them; model and adapter stay the caller's. */
+export class DecodingGraphs {
+  private readonly graphs = new Map<number, CompiledFunction>();
+
+  constructor(
+    readonly model: CausalLm,
+    private readonly adapter: Adapter | null,
+  ) {}
+
+  get count(): number {
+    return this.graphs.size;
+  }
+
+  /** What is fed beside the token: the adapter's tensors, which training changes. */
+  get parameters(): tf.Tensor[] {
+    return this.adapter ? [...this.adapter.variables.values()] : [];
+  }
+
+  /** @throws UntraceableError on an op that can't be captured */
+  async ofCapacity(capacity: number): Promise<CompiledFunction> {
+    const known = this.graphs.get(capacity);
+    if (known) return known;
+    const { model, adapter } = this;
+    const { architecture } = model;
+    const token: InputSpec = { shape: [1, 1], dtype: 'int32' };
+    const floats = (shape: readonly number[]): InputSpec => ({ shape, dtype: 'float32' });
+    const specs = [token, token, floats(cacheShape(architecture, capacity))];
+    for (const { shape } of this.parameters) specs.push(floats(shape));
+    const graph = await CompiledFunction.compile(specs, (id, position, content, ...parameters) => {
+      const keys = adapter ? [...adapter.variables.keys()] : [];
+      const { hooks, replaced } = adapter?.forwardWith(new Map(keys.map((key, i) => [key, parameters[i]!]))) ?? {};
+      const place = tf.add(position!, tf.scalar(hooks?.keyValuePrefix?.count ?? 0, 'int32'));
+      const cache = new StepCache(architecture, capacity, content as tf.Tensor2D, tf.reshape(place, [1]));
+      // A decoder writes no virtual tokens.
+      const forward = { hooks: { ...hooks, virtualTokens: undefined }, replaced, cache };
+      const { likeliest, logits } = predict(model, id as tf.Tensor2D, position as tf.Tensor2D, forward);
+      return [likeliest, logits, cache.content];
+    });
+    this.graphs.set(capacity, graph);
+    return graph;
+  }
+
+  dispose(): void {
+    for (const graph of this.graphs.values()) graph.dispose();
+    this.graphs.clear();
+  }
+}
+
+/** Reads the tokens that follow those of an eager reader. */
+export class CapturedReader {
+  private content: tf.Tensor2D;
+
+  private constructor(
+    private readonly graphs: DecodingGraphs,
+    private graph: CompiledFunction,
+    private capacity: number,
+    cache: KeyValueCache,
+    /** Keys that stand before the sequence. */
+    private readonly prefix: number,
+    private position: number,
+  ) {
+    this.content = withCapacity(cache, capacity);
+  }
+
+  /**
+   * @param tokens that were read, and that are to come at most
+   * @throws UntraceableError on an op that can't be captured
+   */
+  static async following(
+    graphs: DecodingGraphs,
+    cache: KeyValueCache,
+    { read, toCome }: { read: number; toCome: number },
+  ): Promise<CapturedReader> {
+    const capacity = capacityFor(cache.length + Math.min(toCome, SMALLEST_CAPACITY));
+    const graph = await graphs.ofCapacity(capacity);
+    return new CapturedReader(graphs, graph, capacity, cache, cache.length - read, read);
+  }
+
+  async read(token: number): Promise<Prediction> {
+    if (this.prefix + this.position >= this.capacity) await this.grow();
+    const int = (value: number) => tf.tensor2d([value], [1, 1], 'int32');
+    const own = [int(token), int(this.position), this.content];
+    const [likeliest, logits, content] = this.graph.run([...own, ...this.graphs.parameters]);
+    tf.dispose(own);
+    this.content = content as tf.Tensor2D;
+    this.position++;
+    return { likeliest: likeliest!, logits: logits! };
+  }
+
+  private async grow(): Promise<void> {
+    const larger = 2 * this.capacity;
+    this.graph = await this.graphs.ofCapacity(larger);
+    const old = this.content;
+    this.content = grown(old, this.capacity, larger);
+    old.dispose();
+    this.capacity = larger;
+  }
+
+  dispose(): void {
+    this.content.dispose();
+  }
+}

@@ -1,0 +1,64 @@
+// What decoding does with each token: the model reads it and says what comes next. EagerReader is one way, op by op;
+// capturedReader.ts is the other. The arithmetic is in `predict`, for both.
+import * as tf from '@tensorflow/tfjs-core';
+import { KeyValueCache, type CausalLm, type ForwardOptions } from '../models/causalLm.js';
+
+/** What follows the tokens read so far. Whoever asked for it disposes its tensors. */
+export interface Prediction {
+  /** int32 [1] */
+  likeliest: tf.Tensor;
+  /** [1, vocab] */
+  logits: tf.Tensor;
+}
+
+/** @param ids int32 [1, tokens], as is `positions`: places in the sequence, without what stands before it */
+export function predict(
+  model: CausalLm,
+  ids: tf.Tensor2D,
+  positions: tf.Tensor2D,
+  forward: ForwardOptions,
+): Prediction {
+  const segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D;
+  const hidden = model.forward({ inputIds: ids, positionIds: positions, segmentIds }, forward);
+  const logits = model.logits(tf.slice(hidden, [ids.shape[1] - 1, 0], [1, -1]), forward);
+  return { likeliest: tf.argMax(logits, 1), logits };
+}
+
+/** Tokens of a prompt that are read at once, so that a long one takes no more memory than a short one. */
+const PROMPT_CHUNK = 256;
+
+/** Reads tokens op by op, with a cache that grows. */
+export class EagerReader {
+  readonly cache = new KeyValueCache();
+  private position = 0;
+
+  constructor(
+    private readonly model: CausalLm,
+    private readonly forward: ForwardOptions,
+  ) {}
+
+  /** Reads tokens that follow those read before. */
+  read(tokens: readonly number[]): Prediction {
+    let prediction: Prediction | null = null;
+    for (let start = 0; start < tokens.length; start += PROMPT_CHUNK) {
+      if (prediction) tf.dispose([prediction.likeliest, prediction.logits]);
+      prediction = this.readChunk(tokens.slice(start, start + PROMPT_CHUNK));
+    }
+    return prediction!;
+  }
+
+  private readChunk(tokens: readonly number[]): Prediction {
+    const first = this.position;
+    this.position += tokens.length;
+    const row = (values: readonly number[]) => tf.tensor2d([[...values]], [1, values.length], 'int32');
+    const { likeliest, logits } = tf.tidy(() => {
+      const positions = row(tokens.map((_, i) => first + i));
+      return { ...predict(this.model, row(tokens), positions, { ...this.forward, cache: this.cache }) };
+    });
+    return { likeliest, logits };
+  }
+
+  dispose(): void {
+    this.cache.dispose();
+  }
+}

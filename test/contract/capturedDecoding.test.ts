@@ -1,0 +1,150 @@
+// Captured decoding against eager decoding, for every method of the registry on every model family: the same tokens and the
+// same logits, through a cache that grows, while the adapter's tensors change; nothing leaked.
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import { CapturedReader, DecodingGraphs } from '../../extension/src/engine/generation/capturedReader.js';
+import { Decoder } from '../../extension/src/engine/generation/generate.js';
+import { EagerReader, type Prediction } from '../../extension/src/engine/generation/tokenReader.js';
+import { sizeOf } from '../../extension/src/engine/models/architecture.js';
+import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { tinyModel } from '../support/tinyModels.js';
+
+const PROMPT = [5, 9, 30, 2];
+const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
+/** More than the smallest cache holds. */
+const ROOM = { max_position_embeddings: 512, n_positions: 512 };
+
+/** Values that change what the model says, so that a hook left out of decoding shows. */
+function attachAltered(model: CausalLm, method: (typeof peftMethods)[number], config: unknown): Adapter {
+  const rng = createRng(8);
+  return Adapter.attach(method, config, model, {
+    purpose: 'inference',
+    rng,
+    values: ({ key, shape }) => {
+      const draw = rng.fork(key);
+      return Float32Array.from({ length: sizeOf(shape) }, () => 0.5 * draw.normal());
+    },
+  });
+}
+
+/** Every method as it is by default, and LoRA's variants that go another way through the forward pass. */
+const cases = modelFamilies.flatMap(({ modelType }) =>
+  [null, ...peftMethods].flatMap(method => {
+    const keys = Object.keys((method?.schema as { shape?: object } | undefined)?.shape ?? {});
+    const variants: Record<string, unknown>[] = [{}];
+    if (keys.includes('use_dora')) variants.push({ use_dora: true }, { modules_to_save: ['lm_head'] });
+    return variants.map(variant => ({
+      family: modelType,
+      method,
+      name: `${method?.peftType ?? 'no adapter'} ${JSON.stringify(variant)}`,
+      config: method?.schema.parse(variant),
+    }));
+  }),
+);
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+
+describe('captured decoding', () => {
+  let worst = 0;
+  afterAll(() => console.log('captured against eager, largest difference of a logit:', worst));
+
+  function compare(expected: Prediction, actual: Prediction, at: number): number {
+    const [logits, others] = [expected, actual].map(({ logits }) => logits.dataSync() as Float32Array);
+    const scale = Math.max(...logits!.map(Math.abs));
+    const off = Math.max(...logits!.map((value, i) => Math.abs(value - others![i]!))) / scale;
+    worst = Math.max(worst, off);
+    expect(off, `logits of token ${at}`).toBeLessThan(1e-4);
+    const [id] = expected.likeliest.dataSync();
+    tf.dispose([...Object.values(expected), ...Object.values(actual)]);
+    return id!;
+  }
+
+  test.each(cases)('$family with $name says what eager decoding says', async ({ family, method, config }) => {
+    const before = tf.memory().numTensors;
+    for (const window of [null, 24]) {
+      const model = tinyModel(family, window === null ? ROOM : { ...ROOM, sliding_window: window });
+      const adapter = method && attachAltered(model, method, config);
+      const { hooks } = adapter?.forwardOptions ?? {};
+      const virtual = hooks?.virtualTokens?.count ?? 0;
+      const prompt = [...Array.from({ length: virtual }, (_, i) => model.architecture.vocabSize + i), ...PROMPT];
+      const graphs = new DecodingGraphs(model, adapter);
+      const start = () => {
+        const reader = new EagerReader(model, adapter?.forwardOptions ?? {});
+        Object.values(reader.read(prompt)).forEach(tensor => (tensor as tf.Tensor).dispose());
+        return reader;
+      };
+      // Again with other values in the adapter's tensors: a graph must not keep them.
+      for (let round = 0; round < 2; round++) {
+        const eager = start();
+        const begun = start();
+        const captured = await CapturedReader.following(graphs, begun.cache, { read: prompt.length, toCome: 8 });
+        begun.dispose();
+        let id = 7;
+        for (let i = 0; i < 8; i++) id = compare(eager.read([id]), await captured.read(id), i);
+        eager.dispose();
+        captured.dispose();
+        for (const variable of adapter?.variables.values() ?? []) {
+          const changed = tf.tidy(() => tf.mul(variable, 0.8));
+          variable.assign(changed);
+          changed.dispose();
+        }
+      }
+      expect(graphs.count).toBe(1);
+      graphs.dispose();
+      adapter?.dispose();
+      model.dispose();
+    }
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  test.each(modelFamilies.map(family => family.modelType))('%s outgrows the smallest cache', async family => {
+    const model = tinyModel(family, ROOM);
+    const answers: number[][] = [];
+    for (const compile of [false, true]) {
+      const decoder = new Decoder({ model, adapter: null, compile, eagerTokens: 2 });
+      answers.push(await decoder.generate(PROMPT, { ...GREEDY, maxNewTokens: 300 }));
+      decoder.dispose();
+    }
+    expect(answers[1]).toEqual(answers[0]);
+    expect(answers[0]).toHaveLength(300);
+    model.dispose();
+  });
+
+  test('10,000 tokens take no more tensors and no more memory', async () => {
+    const model = tinyModel('llama', ROOM);
+    const decoder = new Decoder({ model, adapter: null, compile: true, eagerTokens: 0 });
+    const answer = () => decoder.generate(PROMPT, { ...GREEDY, maxNewTokens: 200 });
+    for (let i = 0; i < 10; i++) await answer();
+    const tensors = tf.memory().numTensors;
+    const rss = process.memoryUsage.rss();
+    for (let i = 0; i < 50; i++) await answer();
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(process.memoryUsage.rss() - rss).toBeLessThan(20e6);
+    decoder.dispose();
+    model.dispose();
+  });
+
+  test('an op that cannot be captured is named once, and decoding goes on', async () => {
+    const model = tinyModel('llama', ROOM);
+    const sublayer = (_layer: number, _kind: string, output: tf.Tensor2D) => tf.atan(output) as tf.Tensor2D;
+    const odd = { ...peftMethods[0]!, schema: peftMethods[0]!.schema, plan: () => [], hooks: () => ({ sublayer }) };
+    const adapter = Adapter.attach(odd, {}, model, { purpose: 'inference', rng: createRng(0) });
+    const told: string[] = [];
+    const onWarning = (code: string, message: string) => told.push(`${code}: ${message}`);
+    const decoder = new Decoder({ model, adapter, compile: true, eagerTokens: 1, onWarning });
+    for (let i = 0; i < 2; i++) expect(await decoder.generate(PROMPT, { ...GREEDY, maxNewTokens: 6 })).toHaveLength(6);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/^not_captured: the op Atan /);
+    decoder.dispose();
+    const strict = new Decoder({ model, adapter, compile: true, eagerTokens: 1 });
+    await expect(strict.generate(PROMPT, { ...GREEDY, maxNewTokens: 6 })).rejects.toThrow(/Atan/);
+    model.dispose();
+  });
+});
