@@ -9,6 +9,7 @@ import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { MergeableMethods } from './engineProcess/mergeableMethods.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
+import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
 import { endWithWindow, registerWindowClose } from './runs/windowClose.js';
@@ -47,6 +48,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerRunPanel(services),
     registerDashboard(services),
     registerRunStatusBar(runs),
+    registerRunContextKeys(runs),
     registerWindowClose(runs),
     registerRunFileCodeLens(),
     registerFineTuneCommands(engine, runs, output, context.extensionPath),

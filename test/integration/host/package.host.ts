@@ -35,6 +35,11 @@ test('host, worker and each webview are less than 400 kB (import * as z from "zo
   expect(bundles.filter(name => size(name) >= 400_000)).toEqual([]);
 });
 
+test('it carries the addon prebuilt for this platform', () => {
+  const addons = files.filter(name => name.startsWith(`dist/addons/${process.platform}-${process.arch}/`));
+  expect(addons.filter(name => name.endsWith('.node')).length).toBeGreaterThan(0);
+});
+
 test('only what runs is packed', () => {
   const folders = new Set(files.map(name => name.split('/').slice(0, 2).join('/')));
   expect([...folders].filter(name => /^(extension|webview|test|node_modules)\b/.test(name))).toEqual([]);

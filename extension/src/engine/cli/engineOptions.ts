@@ -34,3 +34,8 @@ export function finiteNumber(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');
   return value;
 }
+
+/** Of commands that only tell: whoever asks may not want gigabytes fetched for the answer. */
+export function offlineOption(): Option {
+  return new Option('--offline', 'fail where the model is not on this machine, rather than fetch it');
+}

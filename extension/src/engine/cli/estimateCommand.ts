@@ -18,7 +18,7 @@ import { findModelFiles } from '../run/openModel.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
 import { countSteps } from '../run/stepCount.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
-import { positiveNumber } from './engineOptions.js';
+import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
 import { roughDuration } from '../../core/runs/runStatus.js';
@@ -27,6 +27,7 @@ import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
 interface EstimateFlags {
   matrix?: string;
   rank?: number;
+  offline?: boolean;
   json?: boolean;
 }
 
@@ -37,6 +38,7 @@ export function registerEstimateCommand(program: Command): void {
     .argument('<run.json>', 'run file')
     .option('--matrix <name>', 'the worked example for this matrix of the model, or for sizes such as 512x64')
     .option('--rank <r>', 'its rank (default: the run’s, else 8)', positiveNumber)
+    .addOption(offlineOption())
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -50,7 +52,7 @@ ${bytes(PROGRAM_BYTES)}). It comes from running the step without its numbers: no
 async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const progress = progressDisplay();
   const parsed = readRunFile(runFile);
-  const files = await findModelFiles(parsed.config.model, parsed.resolvePath('.'), progress);
+  const files = await findModelFiles(parsed.config.model, parsed.resolvePath('.'), progress, !flags.offline);
   progress.finish();
   const { method, config } = parsed;
   const architecture = architectureOfFiles(files);

@@ -9,7 +9,7 @@ import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../ins
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
 import { inspectModel, type ModelDescription } from '../inspect/inspectModel.js';
 import { findModelFiles, openModelFiles } from '../run/openModel.js';
-import { positiveNumber } from './engineOptions.js';
+import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { facts, table } from './table.js';
 import { bytes, count, percent } from '../../core/units.js';
@@ -19,6 +19,7 @@ interface InspectFlags {
   format: string;
   maxLength?: number;
   trainOn: string;
+  offline?: boolean;
   json?: boolean;
 }
 
@@ -35,6 +36,7 @@ export function registerInspectCommand(program: Command): void {
         .choices(['completions', 'all'])
         .default('completions'),
     )
+    .addOption(offlineOption())
     .option('--json', 'print one JSON object')
     .action(inspect);
 }
@@ -46,7 +48,7 @@ async function inspect(what: string, flags: InspectFlags): Promise<void> {
     return print(await dataset(what, flags), describeDatasetText);
   if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);
   const progress = progressDisplay();
-  const files = await findModelFiles(what, '.', progress);
+  const files = await findModelFiles(what, '.', progress, !flags.offline);
   progress.finish();
   try {
     print(inspectModel(files), describeModelText);

@@ -22,11 +22,16 @@ export interface ModelOnDisk {
   tokenizer: TextTokenizer;
 }
 
-/** The model's files alone, downloaded where they aren't on the machine. @throws InputError where there is none */
-export function findModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelFiles> {
+/** The model's files alone, downloaded where they aren't on the machine and may be. @throws InputError where there is none */
+export function findModelFiles(
+  reference: string,
+  baseDir: string,
+  reporter: Reporter,
+  allowDownload = true,
+): Promise<ModelFiles> {
   return resolveModel(reference, {
     baseDir,
-    allowDownload: true,
+    allowDownload,
     onProgress: ({ file, bytes, totalBytes }) => reporter.progress('download', bytes, totalBytes, file),
   });
 }

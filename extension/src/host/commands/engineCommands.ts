@@ -6,6 +6,7 @@ import { installWithProgress } from '../engineProcess/installEngine.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';
+import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
 
 /** What `engine status --json` says, as far as it is shown here. */
@@ -35,9 +36,7 @@ export function registerEngineCommands(
     registerGuarded(output, 'tunewright.copyAdapterPath', element =>
       vscode.env.clipboard.writeText((element as { path: string }).path),
     ),
-    registerGuarded(output, 'tunewright.revealAdapter', element =>
-      vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file((element as { path: string }).path)),
-    ),
+    registerGuarded(output, 'tunewright.revealAdapter', element => reveal((element as { path: string }).path)),
     registerGuarded(output, 'tunewright.openSettings', () =>
       vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`),
     ),

@@ -6,12 +6,14 @@ import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
+import { missingModel } from '../engineProcess/errorMessage.js';
+import type { EstimateAnswer } from '../../protocol/runPanelMessages.js';
 import { EngineInputError, type EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
 import { estimateOf } from '../webviews/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
-import { withAbsolutePaths } from '../runFiles/absolutePaths.js';
-import { saveRunFile } from './runCommands.js';
+import { withAbsolutePaths } from '../runFiles/runFilePaths.js';
+import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
 
 export function registerFineTuneCommands(
@@ -59,7 +61,7 @@ async function decide(draft: RunDraft, runs: FolderRunService): Promise<unknown>
       dataset: draft.dataset.train,
       method: draft.method.peft_type,
     });
-  return answer === save ? saveRunFile(draft, draft.name) : undefined;
+  return answer === save ? saveRunFile(draft, draft) : undefined;
 }
 
 /** @returns the run's folder */
@@ -133,13 +135,29 @@ export async function readRunFile(file: vscode.Uri): Promise<object> {
   return withAbsolutePaths(config, dirname(file.fsPath));
 }
 
+/** Of a model that isn't on the machine nothing can be told; whether it is fetched is for the user to say. */
+async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise<EstimateAnswer | undefined> {
+  const options = { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' };
+  const ask = async () =>
+    estimateOf(await engine.json(['estimate', file.fsPath, '--offline'], { cwd: dirname(file.fsPath) }));
+  try {
+    return await vscode.window.withProgress(options, ask);
+  } catch (error) {
+    const model = error instanceof EngineInputError ? missingModel(error.message) : null;
+    if (model === null) throw error;
+    const pull = 'Pull Model';
+    const message = `${model} is not on this machine, so there is no estimate.`;
+    if ((await vscode.window.showWarningMessage(message, pull)) !== pull) return undefined;
+    const pulled = await vscode.commands.executeCommand('tunewright.pullModel', model);
+    return pulled === undefined ? undefined : vscode.window.withProgress(options, ask);
+  }
+}
+
 async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<void> {
   const document = await vscode.workspace.openTextDocument(file);
   if (document.isDirty) await document.save();
-  const estimate = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' },
-    async () => estimateOf(await engine.json(['estimate', file.fsPath], { cwd: dirname(file.fsPath) })),
-  );
+  const estimate = await estimateOffline(engine, file);
+  if (!estimate) return;
   const { run, methods, available_bytes: available } = estimate;
   const full = methods.find(method => method.peft_type === 'FULL');
   const time = estimatedTime(estimate);

@@ -11,6 +11,7 @@ import { AnswerDocuments } from './answers.js';
 import { registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
+import { reveal } from './reveal.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -123,7 +124,7 @@ async function exportAdapter(engine: EngineService, run: FolderRun, result: stri
   const target = home ? vscode.Uri.joinPath(home, name) : await ask();
   if (!target) return undefined;
   await write('gguf', target.fsPath);
-  void tellWhere(target);
+  void tellWhere(target.fsPath);
   return target.fsPath;
 }
 
@@ -145,7 +146,7 @@ async function intoFolder(
   const folder = picked && (await placeFor(join(picked.fsPath, name)));
   if (!folder) return undefined;
   await replaceFolder(folder, async path => fill(path));
-  void tellWhere(vscode.Uri.file(folder));
+  void tellWhere(folder);
   return folder;
 }
 
@@ -164,12 +165,10 @@ async function placeFor(folder: string): Promise<string | undefined> {
   return answer === replace ? folder : undefined;
 }
 
-async function tellWhere(uri: vscode.Uri): Promise<void> {
-  const reveal = 'Reveal';
-  const answer = await vscode.window.showInformationMessage(`Written: ${vscode.workspace.asRelativePath(uri)}`, reveal);
-  if (answer !== reveal) return;
-  const inWorkspace = vscode.workspace.getWorkspaceFolder(uri) !== undefined;
-  await vscode.commands.executeCommand(inWorkspace ? 'revealInExplorer' : 'revealFileInOS', uri);
+async function tellWhere(path: string): Promise<void> {
+  const show = 'Reveal';
+  const answer = await vscode.window.showInformationMessage(`Written: ${vscode.workspace.asRelativePath(path)}`, show);
+  if (answer === show) await reveal(path);
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {

@@ -1,13 +1,13 @@
 // Commands on runs that are there: steer, resume, repeat, look at, delete.
-import { writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
+import { saveRunFile } from '../runFiles/saveRunFile.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { runFiles } from '../runs/runFiles.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun, pickRuns, runOf } from './pickRun.js';
+import { reveal } from './reveal.js';
 
 export function registerRunCommands(runs: FolderRunService, output: vscode.LogOutputChannel): vscode.Disposable {
   const command = (
@@ -20,16 +20,24 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       const run = await pickRun(runs, argument, title, fits);
       return run && act(run, ...rest);
     });
+  /** All that are selected in the tree and fit. */
   const steer = (id: string, title: string, type: EngineCommand['type'], fits: (run: FolderRun) => boolean) =>
-    command(id, title, fits, run => run.send({ type }));
+    command(id, title, fits, (run, selected) => {
+      for (const each of [run, ...others(run, selected)]) if (each === run || fits(each)) each.send({ type });
+    });
+  const others = (run: FolderRun, selected: unknown) =>
+    Array.isArray(selected) ? selected.flatMap(each => runOf(runs, each) ?? []).filter(each => each !== run) : [];
 
   return vscode.Disposable.from(
     steer('tunewright.stopRun', 'Stop Run', 'stop', run => run.alive),
-    steer('tunewright.pauseRun', 'Pause Run', 'pause', run => run.alive && run.phase !== 'paused'),
+    steer('tunewright.pauseRun', 'Pause Run', 'pause', run => run.phase === 'running'),
     steer('tunewright.continueRun', 'Continue Run', 'resume', run => run.phase === 'paused'),
-    steer('tunewright.saveCheckpoint', 'Save Checkpoint Now', 'save', run => run.alive),
-    command('tunewright.resumeRun', 'Resume Run', isResumable, run =>
-      run.phase === 'paused' ? run.send({ type: 'resume' }) : runs.resume(run),
+    steer('tunewright.saveCheckpoint', 'Save Checkpoint Now', 'save', hearsCommands),
+    command(
+      'tunewright.resumeRun',
+      'Resume Run',
+      run => run.resumable || run.phase === 'paused',
+      run => (run.phase === 'paused' ? run.send({ type: 'resume' }) : runs.resume(run)),
     ),
     command(
       'tunewright.openDashboard',
@@ -48,7 +56,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       'tunewright.revealRun',
       'Reveal Run Folder',
       () => true,
-      run => vscode.commands.executeCommand('revealInExplorer', vscode.Uri.file(runFiles(run.folder).run)),
+      run => reveal(runFiles(run.folder).run),
     ),
     command(
       'tunewright.openRunLog',
@@ -66,8 +74,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       'tunewright.deleteRun',
       'Delete Run',
       () => true,
-      (run, selected) =>
-        confirmAndDelete(Array.isArray(selected) ? selected.flatMap(each => runOf(runs, each) ?? []) : [run], runs),
+      (run, selected) => confirmAndDelete([run, ...others(run, selected)], runs),
     ),
     runs.onDidFail(run => void tellFailure(run)),
   );
@@ -87,9 +94,9 @@ async function compare(runs: FolderRunService, selected: unknown): Promise<unkno
   return chosen && chosen.length > 0 ? openDashboard(chosen) : undefined;
 }
 
-/** Paused, or ended before its time with something to go on from. */
-export function isResumable(run: FolderRun): boolean {
-  return run.phase === 'paused' || (!run.alive && run.glance().started !== null && run.phase !== 'completed');
+/** From its first step on; what it is told before is for nobody. */
+function hearsCommands({ phase }: FolderRun): boolean {
+  return phase === 'running' || phase === 'paused';
 }
 
 async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunService): Promise<void> {
@@ -112,20 +119,7 @@ async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> 
   if (answer === again) await runs.start(run.config);
   else if (answer === change)
     await vscode.commands.executeCommand('tunewright.openRunFileInPanel', vscode.Uri.file(runFiles(run.folder).run));
-  else if (answer === save) await saveRunFile(run.config, run.name);
-}
-
-/** Asks where, writes it and opens it. */
-export async function saveRunFile(config: object, name: string): Promise<void> {
-  const home = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
-  const target = await vscode.window.showSaveDialog({
-    title: 'Save Run File',
-    filters: { 'Run files': ['tune.json'] },
-    defaultUri: vscode.Uri.file(join(home ?? dirname('.'), `${name}.tune.json`)),
-  });
-  if (!target) return;
-  writeFileSync(target.fsPath, `${JSON.stringify(config, null, 2)}\n`);
-  await vscode.window.showTextDocument(target);
+  else if (answer === save) await saveRunFile(run.config, run);
 }
 
 /** A run that this window started ended badly: there is something to mend. */

@@ -50,6 +50,11 @@ export class FolderRun implements Run {
     return runPhase(this.glance(), this.alive);
   }
 
+  /** It ended before its time, with something to go on from. */
+  get resumable(): boolean {
+    return !this.alive && this.glance().started !== null && this.phase !== 'completed';
+  }
+
   /** Reads all of events.ndjson the first time. */
   state(): RunState {
     this.full ??= initialRunState;

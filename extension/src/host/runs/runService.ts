@@ -2,11 +2,12 @@
 // extension.ts. A run belongs to its folder, not to this window: what another window starts appears here as well.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
-import { EngineFailure, type Run, type RunService } from '../services.js';
+import { missingModel } from '../engineProcess/errorMessage.js';
+import { EngineFailure, EngineInputError, type Run, type RunService } from '../services.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { livingProcess, runFiles } from './runFiles.js';
@@ -79,6 +80,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
   async start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run> {
     const program = await this.engine.program();
     await this.requireEngine(config);
+    await this.requireModel(config);
     const home = runsFolderOf(folder ?? vscode.workspace.workspaceFolders?.[0], this.context);
     const { name } = config as { name?: unknown };
     const path = join(
@@ -190,6 +192,19 @@ export class FolderRunService implements RunService, vscode.Disposable {
     const { engine } = config as { engine?: { backend?: unknown } };
     if (engine?.backend === 'wasm') return;
     if (!(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
+  }
+
+  /** The engine would fetch it too, but tells nobody how far it is. @throws vscode.CancellationError */
+  private async requireModel(config: object): Promise<void> {
+    const { model } = config as { model?: unknown };
+    if (typeof model !== 'string' || model.startsWith('embedded:') || isAbsolute(model)) return;
+    try {
+      await this.engine.json(['inspect', model, '--offline']);
+    } catch (error) {
+      if (!(error instanceof EngineInputError) || missingModel(error.message) === null) throw error;
+      const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
+      if (path === undefined) throw new vscode.CancellationError();
+    }
   }
 
   private onExit(folder: string, code: number | null): void {

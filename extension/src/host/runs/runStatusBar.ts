@@ -4,7 +4,6 @@ import { currentStep, secondsLeft } from '../../core/runs/runState.js';
 import { lastLoss, roughDuration } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import type { FolderRun } from './folderRun.js';
-import { resultOf } from './furtherRun.js';
 import type { FolderRunService } from './runService.js';
 
 export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable {
@@ -12,13 +11,6 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
   item.name = 'Tunewright Run';
   const show = () => {
     const alive = runs.alive();
-    void vscode.commands.executeCommand('setContext', 'tunewright.aliveRuns', alive.length);
-    void vscode.commands.executeCommand(
-      'setContext',
-      'tunewright.pausedRuns',
-      alive.filter(run => run.phase === 'paused').length,
-    );
-    void vscode.commands.executeCommand('setContext', 'tunewright.runs', runs.runs().length);
     const [run] = alive;
     if (!run) return item.hide();
     item.text = textOf(run) + (alive.length > 1 ? ` (+${alive.length - 1})` : '');
@@ -27,19 +19,8 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     item.show();
   };
-  const countResults = () => {
-    const results = runs.runs().filter(run => resultOf(run) !== null).length;
-    void vscode.commands.executeCommand('setContext', 'tunewright.results', results);
-  };
   show();
-  countResults();
-  return vscode.Disposable.from(
-    item,
-    runs.onDidChange(show),
-    runs.onDidChangeRun(show),
-    runs.onDidChange(countResults),
-    runs.onDidEnd(countResults),
-  );
+  return vscode.Disposable.from(item, runs.onDidChange(show), runs.onDidChangeRun(show));
 }
 
 function textOf(run: FolderRun): string {

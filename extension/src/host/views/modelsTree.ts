@@ -109,15 +109,22 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
         { kind: 'section', id: 'adapters', title: 'Adapters' },
       ];
     if (element.kind !== 'section') return [];
-    if (element.id === 'adapters') return this.runs.runs().flatMap(run => adapterOf(run) ?? []);
+    if (element.id === 'adapters') return this.adapters();
     return [embeddedModel, ...(await localModels(this.engine))];
+  }
+
+  private adapters(): AdapterElement[] {
+    return this.runs.runs().flatMap(run => adapterOf(run) ?? []);
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
     if (element.kind === 'section') {
-      const item = new vscode.TreeItem(element.title, vscode.TreeItemCollapsibleState.Expanded);
+      const isEmpty = element.id === 'adapters' && this.adapters().length === 0;
+      const { Expanded, None } = vscode.TreeItemCollapsibleState;
+      const item = new vscode.TreeItem(element.title, isEmpty ? None : Expanded);
       item.id = element.id;
       item.contextValue = `section ${element.id}`;
+      if (isEmpty) item.description = 'none yet: a run that ends leaves one here';
       return item;
     }
     return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.mergeable);

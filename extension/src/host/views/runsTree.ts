@@ -1,6 +1,5 @@
 // The Runs view: every run of the workspace with status, loss and duration, on its own or under its dataset, model or
 // status. Elements are the runs themselves, so commands of the view get a Run.
-import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
@@ -11,15 +10,9 @@ import { FolderRun } from '../runs/folderRun.js';
 import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { resultContext } from './modelsTree.js';
+import { groupRuns, type RunGroup, type RunGrouping } from './runGroups.js';
 
-export type RunGrouping = 'none' | 'dataset' | 'model' | 'status';
-
-interface RunGroup {
-  title: string;
-  runs: readonly FolderRun[];
-}
-
-type Element = FolderRun | RunGroup;
+type Element = FolderRun | RunGroup<FolderRun>;
 
 const GROUPING = 'tunewright.runs.grouping';
 
@@ -94,7 +87,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     if (element instanceof FolderRun) return [];
     if (element) return [...element.runs];
     const runs = this.runs.runs();
-    return this.grouping === 'none' ? [...runs] : groups(runs, this.grouping);
+    return this.grouping === 'none' ? [...runs] : groupRuns(runs, keyOf(this.grouping));
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
@@ -112,19 +105,12 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   }
 }
 
-function groups(runs: readonly FolderRun[], grouping: Exclude<RunGrouping, 'none'>): RunGroup[] {
-  const byTitle = new Map<string, FolderRun[]>();
-  for (const run of runs) {
-    const title = titleOf(run, grouping);
-    byTitle.set(title, [...(byTitle.get(title) ?? []), run]);
-  }
-  return [...byTitle].map(([title, members]) => ({ title, runs: members }));
-}
-
-function titleOf(run: FolderRun, grouping: Exclude<RunGrouping, 'none'>): string {
-  if (grouping === 'status') return phaseLabels[run.phase];
-  const { model, dataset } = run.config as { model?: string; dataset?: { train?: string } };
-  return basename((grouping === 'model' ? model : dataset?.train) ?? '') || 'unknown';
+function keyOf(grouping: Exclude<RunGrouping, 'none'>): (run: FolderRun) => string {
+  if (grouping === 'status') return run => phaseLabels[run.phase];
+  return run => {
+    const { model, dataset } = run.config as { model?: string; dataset?: { train?: string } };
+    return (grouping === 'model' ? model : dataset?.train) ?? '';
+  };
 }
 
 export const phaseIcons: Record<RunPhase, { icon: string; color?: string }> = {
@@ -137,10 +123,11 @@ export const phaseIcons: Record<RunPhase, { icon: string; color?: string }> = {
   interrupted: { icon: 'debug-disconnect', color: 'charts.yellow' },
 };
 
-function groupItem({ title, runs }: RunGroup): vscode.TreeItem {
+function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.TreeItem {
   const item = new vscode.TreeItem(title, vscode.TreeItemCollapsibleState.Expanded);
-  item.id = `group:${title}`;
-  item.description = String(runs.length);
+  item.id = `group:${key}`;
+  item.description = [String(runs.length), detail].filter(Boolean).join(' · ');
+  item.tooltip = key;
   item.contextValue = 'group';
   return item;
 }
@@ -173,12 +160,10 @@ function describe(run: FolderRun): string {
 
 /** Words that `when` clauses of the menus look for. */
 function contextOf(run: FolderRun, mergeable: MergeableMethods): string {
-  const state = run.glance();
-  const resumable = !run.alive && state.started !== null && run.phase !== 'completed';
   const ended = run.alive ? '' : 'ended';
   const path = resultOf(run);
   const result = path === null ? '' : `result ${resultContext(run, path, mergeable)}`;
-  return ['run', run.alive ? 'alive' : ended, run.phase, resumable ? 'resumable' : '', result]
+  return ['run', run.alive ? 'alive' : ended, run.phase, run.resumable ? 'resumable' : '', result]
     .filter(Boolean)
     .join(' ');
 }

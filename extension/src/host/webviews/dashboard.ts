@@ -84,7 +84,7 @@ class Dashboards implements vscode.Disposable {
   /** null where the engine can't tell: in Restricted Mode, or where the model is gone. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
-      return savingsOf(await this.services.engine.json(['estimate', join(run.folder, 'run.json')]));
+      return savingsOf(await this.services.engine.json(['estimate', join(run.folder, 'run.json'), '--offline']));
     } catch (error) {
       this.services.output.debug(`No estimate for ${run.name}: ${(error as Error).message}`);
       return null;

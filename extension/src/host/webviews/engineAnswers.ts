@@ -1,6 +1,7 @@
 // From what the engine's commands print to what the webviews are told: facts of a model, estimates, problems at their fields.
 // Pure; what the engine prints is checked here, where it enters.
 import * as z from 'zod';
+import { missingModel } from '../engineProcess/errorMessage.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import { estimateSchema, type EstimateAnswer, type ModelFacts, type Problem } from '../../protocol/runPanelMessages.js';
 
@@ -48,6 +49,15 @@ export function savingsOf(estimate: unknown): Savings {
 export function problemOf(message: string): Problem {
   // Which file the draft was written to is nobody's affair.
   const told = message.replace(/^(?:error: )?(?:\S[^:\n]*\.json: )?/, '').trim();
+  const missing = missingModel(told);
+  if (missing !== null) return notHere(missing);
   const at = /^((?:model|name|dataset|method|training|samples|engine)(?:\.\w+)*): (.+)$/s.exec(told);
   return at ? { field: at[1]!, message: at[2]!.trim() } : { field: null, message: told };
+}
+
+function notHere(model: string): Problem {
+  const message = /^([./~]|[A-Za-z]:)/.test(model)
+    ? 'There is no such file or folder.'
+    : 'Not on this machine yet, so there is no estimate. Pull it in the Models and Adapters view to see what it takes; starting the run pulls it too.';
+  return { field: 'model', message };
 }

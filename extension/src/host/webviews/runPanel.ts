@@ -1,8 +1,7 @@
 // The sidebar's run panel: what the form can choose from, what the engine says of the draft, and its start. The draft outlives
 // the view: it is kept with the workspace, and commands act on it whether the view is open or not.
-import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import {
   choicesChanged,
@@ -24,8 +23,8 @@ import {
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readRunFile } from '../commands/fineTuneCommands.js';
 import { registerGuarded } from '../commands/guarded.js';
-import { saveRunFile } from '../commands/runCommands.js';
 import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
+import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { EngineInputError, type HostServices } from '../services.js';
 import { embeddedModel, localModels, type ModelElement } from '../views/modelsTree.js';
 import { estimateOf, modelFactsOf, problemOf } from './engineAnswers.js';
@@ -145,7 +144,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   async save(): Promise<void> {
     const { name } = this.draft;
-    await saveRunFile(this.draft, typeof name === 'string' ? name : 'run');
+    // A run's own run.json is that run's for good.
+    const file = this.runFile?.endsWith('.tune.json') ? this.runFile : null;
+    const saved = await saveRunFile(this.draft, { name: typeof name === 'string' ? name : 'run', file });
+    if (!saved) return;
+    this.runFile = saved;
+    this.channel?.notify(draftShown, { draft: this.draft, runFile: saved });
   }
 
   dispose(): void {
@@ -204,20 +208,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     };
   }
 
-  /** The engine would download what it doesn't find; that is for the user to ask for. */
-  private isHere(model: string): boolean {
-    return isAbsolute(model) ? existsSync(model) : this.models.some(({ id }) => id === model);
-  }
-
-  private async inspect(model: string): Promise<OrProblem<ModelFacts>> {
-    if (!this.isHere(model)) return notHere(model);
-    return orProblem(async () => modelFactsOf(await this.services.engine.json(['inspect', model])));
+  private inspect(model: string): Promise<OrProblem<ModelFacts>> {
+    return orProblem(async () => modelFactsOf(await this.services.engine.json(['inspect', model, '--offline'])));
   }
 
   /** The last draft asked about wins: an estimate that still runs is ended. */
   private async estimate(draft: Draft): Promise<OrProblem<EstimateAnswer>> {
-    const model = String(draft['model'] ?? '');
-    if (!this.isHere(model)) return notHere(model);
     this.estimating?.cancel();
     const own = new vscode.CancellationTokenSource();
     this.estimating = own;
@@ -230,7 +226,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         const file = join(folder, 'draft.json');
         await mkdir(folder, { recursive: true });
         await writeFile(file, JSON.stringify({ ...draft, dataset }));
-        return estimateOf(await engine.json(['estimate', file], { token: own.token }));
+        return estimateOf(await engine.json(['estimate', file, '--offline'], { token: own.token }));
       });
     } finally {
       own.dispose();
@@ -249,13 +245,6 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
       throw error;
     }
   }
-}
-
-function notHere(model: string): { ok: false; problem: { field: string; message: string } } {
-  const message = isAbsolute(model)
-    ? 'There is no such file or folder.'
-    : 'Not on this machine yet. Pull it in the Models and Adapters view to see what it takes; starting the run pulls it too.';
-  return { ok: false, problem: { field: 'model', message } };
 }
 
 /** What is wrong with the draft is an answer; everything else is an error. */

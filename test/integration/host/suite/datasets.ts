@@ -136,6 +136,38 @@ describe('datasets in editors', () => {
     await titles(uri, /4 rows/);
   });
 
+  it('each kind of problem in one row has a fix', async () => {
+    const uri = dataset(
+      'kinds.jsonl',
+      chat('a?', 'b'),
+      '{"messages":"none"}',
+      chat('long '.repeat(700), 'and never answered'),
+      '{"messages":[{"role":"user","content":"c"},{"role":"user","content":"d"},{"role":"assistant","content":"e"}]}',
+      chat('a?', 'b'),
+      '{"messages": [oops',
+      chat('Tell me more', 'and more and more '.repeat(150)),
+    );
+    await show(uri);
+    const kinds = ['all_masked', 'duplicate', 'invalid_json', 'invalid_row', 'truncated_answer', 'wrong_role_order'];
+    const found = await waitFor(
+      kinds.join(),
+      () => {
+        const ours = vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
+        return kinds.every(kind => ours.some(({ code }) => code === kind)) && ours;
+      },
+      20_000,
+      () =>
+        vscode.languages
+          .getDiagnostics(uri)
+          .map(({ code, message }) => `${String(code)}: ${message}`)
+          .join(' | '),
+    );
+    for (const diagnostic of found) {
+      const offered = await fixes(uri, diagnostic);
+      assert.ok(offered.length > 0, diagnostic.message);
+    }
+  });
+
   it('rows that stand in both files of a run are found, and all taken out at once', async () => {
     const train = dataset('both.train.jsonl', chat('a?', 'b'), chat('c?', 'd'), chat('e?', 'f'));
     dataset('both.valid.jsonl', chat('c?', 'd'), chat('e?', 'f'), chat('g?', 'h'));

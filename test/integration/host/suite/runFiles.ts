@@ -36,6 +36,28 @@ describe('run files', () => {
     await vscode.workspace.fs.delete(uri);
   });
 
+  it('are completed by the schema: keys of the method, and methods', async () => {
+    const uri = vscode.Uri.file(workspacePath('examples', 'incomplete.tune.json'));
+    const text = '{ "method": { "peft_type": "" }, "training": {  } }';
+    await vscode.workspace.fs.writeFile(uri, Buffer.from(text));
+    const document = await vscode.workspace.openTextDocument(uri);
+    const labels = (offset: number) =>
+      waitFor('completions', async () => {
+        const { items } = await vscode.commands.executeCommand<vscode.CompletionList>(
+          'vscode.executeCompletionItemProvider',
+          uri,
+          document.positionAt(offset),
+        );
+        const found = items.map(({ label }) => (typeof label === 'string' ? label : label.label));
+        return found.length > 2 && found;
+      });
+    const methods = await labels(text.indexOf('""') + 1);
+    for (const name of ['"LORA"', '"IA3"', '"FULL"']) assert.ok(methods.includes(name), methods.join());
+    const keys = await labels(text.lastIndexOf('{') + 1);
+    assert.ok(keys.includes('learning_rate'), keys.join());
+    await vscode.workspace.fs.delete(uri);
+  });
+
   it('explain their keys', async () => {
     const document = await vscode.workspace.openTextDocument(pirate());
     const at = document.positionAt(document.getText().indexOf('max_length') + 2);

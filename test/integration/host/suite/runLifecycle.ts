@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { constants, getPriority } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../../../extension/src/core/runs/runState.js';
@@ -88,6 +89,8 @@ describe('a run', () => {
     const { runs } = await activated();
     const run = await runs.start(config('steered', { max_steps: 400, save_steps: 200 }));
     await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
+    const { pid } = JSON.parse(readFileSync(join(run.folder, 'process.json'), 'utf8'));
+    assert.equal(getPriority(pid), constants.priority.PRIORITY_BELOW_NORMAL, 'it trains at low priority');
     run.send({ type: 'pause' });
     await waitForRun(run, 'the pause', () => phase(run) === 'paused');
     const at = currentStep(run.state());

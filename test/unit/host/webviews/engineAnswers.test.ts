@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { InputError } from '../../../../extension/src/core/inputError.js';
+import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
 import {
   estimateOf,
   modelFactsOf,
@@ -45,5 +47,15 @@ describe('problemOf', () => {
     });
     expect(problemOf('method.num_layers: the model has only 4 layers').field).toBe('method.num_layers');
     expect(problemOf('/models/x: this folder has no model').field).toBeNull();
+  });
+
+  it.each([
+    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^Not on this machine yet, so there is no estimate/],
+    ['/models/none', /^There is no such file/],
+  ])('says of %s, which is not on the machine, that there is no estimate', async (model, words) => {
+    const told = await resolveModel(model, { baseDir: '/', allowDownload: false }).catch((error: InputError) =>
+      error.describe(),
+    );
+    expect(problemOf(`error: ${told as string}`)).toEqual({ field: 'model', message: expect.stringMatching(words) });
   });
 });

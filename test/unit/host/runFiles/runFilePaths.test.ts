@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { withAbsolutePaths } from '../../../../extension/src/host/runFiles/absolutePaths.js';
+import { withAbsolutePaths, withRelativePaths } from '../../../../extension/src/host/runFiles/runFilePaths.js';
 
 const base = mkdtempSync(join(tmpdir(), 'tunewright-paths-'));
 
@@ -33,4 +33,22 @@ test('a model is a path where it stands there, or is written as one', () => {
   mkdirSync(join(base, 'my-model'));
   expect(withAbsolutePaths({ model: 'my-model' }, base)).toEqual({ model: join(base, 'my-model') });
   expect(withAbsolutePaths({ model: './gone' }, base)).toEqual({ model: join(base, 'gone') });
+});
+
+test('a saved run file names what lies in the workspace from where it stands; back again gives the same', () => {
+  const absolute = {
+    model: join(base, 'my-model'),
+    dataset: { train: join(base, 'data/a.jsonl'), validation: 0.1, chat_template: '/elsewhere/t.jinja' },
+    method: { peft_type: 'LORA', init_from: join(base, 'runs/x/adapter') },
+  };
+  const folder = join(base, 'examples');
+  const saved = withRelativePaths(absolute, folder, base);
+  expect(saved).toEqual({
+    model: '../my-model',
+    dataset: { train: '../data/a.jsonl', validation: 0.1, chat_template: '/elsewhere/t.jinja' },
+    method: { peft_type: 'LORA', init_from: '../runs/x/adapter' },
+  });
+  expect(withAbsolutePaths(saved, folder)).toEqual(absolute);
+  expect(withRelativePaths({ model: join(base, 'my-model') }, base, base)).toEqual({ model: './my-model' });
+  expect(withRelativePaths({ model: 'org/name' }, base, base)).toEqual({ model: 'org/name' });
 });
