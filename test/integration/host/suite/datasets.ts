@@ -155,7 +155,6 @@ describe('datasets in editors', () => {
         const ours = vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
         return kinds.every(kind => ours.some(({ code }) => code === kind)) && ours;
       },
-      20_000,
       () =>
         vscode.languages
           .getDiagnostics(uri)
