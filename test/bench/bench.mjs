@@ -1,6 +1,6 @@
 // `npm run bench [-- ROW...] [--rounds N]`: trains the rows of work.mjs with Tunewright and with PyTorch in turn, each in a
-// process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON names a Python that has the peer's
-// packages already.
+// process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON and TUNEWRIGHT_BENCH_LLAMA_PYTHON name
+// Pythons that have the peers' packages already.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
@@ -9,26 +9,36 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { root, setUp, tunewright } from '../../extension/scripts/setUp.mjs';
-import { modelFolder, rowsFile } from './materials.mjs';
-import { trainOurs } from './ours.mjs';
-import { installPeer, peerFlopsPerSecond, peerVersions, trainPeer } from './peer.mjs';
+import { decodeOurs, decodePeer } from './decode.mjs';
+import { ggufFile, modelFolder, rowsFile } from './materials.mjs';
+import { answerOf, trainOurs } from './ours.mjs';
+import {
+  installPeer,
+  llamaPackages,
+  llamaVersion,
+  peerFlopsPerSecond,
+  peerVersions,
+  pytorchPackages,
+  trainPeer,
+} from './peer.mjs';
 import { report, speedOf } from './report.mjs';
-import { works } from './work.mjs';
+import { decoding, works } from './work.mjs';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, out: { type: 'string' } },
   allowPositionals: true,
 });
 const chosen = positionals.length === 0 ? works : works.filter(({ id }) => positionals.includes(id));
-if (chosen.length === 0) {
-  console.error(`Rows: ${works.map(({ id }) => id).join(', ')}`);
+const decodes = positionals.length === 0 || positionals.includes(decoding.id);
+if (chosen.length === 0 && !decodes) {
+  console.error(`Rows: ${[...works, decoding].map(({ id }) => id).join(', ')}`);
   process.exit(2);
 }
 
 setUp();
 const { cacheFolder } = await importEngineModule('engine/install/paths.ts');
 const materials = join(cacheFolder(), 'bench');
-const python = process.env.TUNEWRIGHT_BENCH_PYTHON ?? installPeer(join(materials, 'peer'));
+const python = process.env.TUNEWRIGHT_BENCH_PYTHON ?? installPeer(join(materials, 'peer'), pytorchPackages);
 
 const results = [];
 for (const work of chosen) {
@@ -51,18 +61,39 @@ for (const work of chosen) {
   results.push({ work, rounds });
 }
 
+let decoded = null;
+let llama = null;
+if (decodes) {
+  llama = process.env.TUNEWRIGHT_BENCH_LLAMA_PYTHON ?? installPeer(join(materials, 'llama'), llamaPackages);
+  const job = { ...decoding, model: await modelFolder(decoding.model, materials) };
+  const gguf = await ggufFile(decoding.model, materials);
+  const rounds = [];
+  for (let i = 0; i < Number(values.rounds); i++) {
+    const round = {
+      ours: decodeOurs(job),
+      transformers: await decodePeer(python, 'decode_transformers.py', job.model, job),
+      llama: await decodePeer(llama, 'decode_llama.py', gguf, job),
+    };
+    rounds.push(round);
+    const shown = Object.entries(round).map(([side, { tokensPerSecond }]) => `${side} ${tokensPerSecond.toFixed(1)}`);
+    console.log(`${decoding.id} round ${i + 1}, tokens/s: ${shown.join(', ')}`);
+  }
+  decoded = { work: decoding, rounds };
+}
+
 // How far each library's own products are apart on this machine says where a ratio comes from.
 const speedFile = join(cacheFolder(), 'machine-speed.json');
 rmSync(speedFile, { force: true });
 tunewright('estimate', join(root, 'media/examples/pirate.tune.json'));
 const { flopsPerSecond } = JSON.parse(readFileSync(speedFile, 'utf8'));
+const { libraryVersion } = answerOf('engine', 'status').installation;
 const gflops = value => `${Math.round(value / 1e9)} GFLOPS`;
 
 const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).stdout.trim();
 const machine = [
   `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
-  `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${results[0].rounds[0].ours.library}`,
-  peerVersions(python),
+  `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${libraryVersion}`,
+  [peerVersions(python), ...(llama ? [llamaVersion(llama)] : [])].join(', '),
   `one float32 product, [1024, 576] x [576, 1536]: TensorFlow ${gflops(flopsPerSecond)}, PyTorch ${gflops(peerFlopsPerSecond(python))}`,
   `${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()
     .map(value => value.toFixed(1))
@@ -70,5 +101,5 @@ const machine = [
   'Models have random weights of the shape named (speed does not depend on them), rows of 256 and 1,024 are random tokens.',
 ];
 const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-writeFileSync(out, report(results, machine));
+writeFileSync(out, report(results, machine, decoded));
 console.log(`\nWritten to ${out}`);

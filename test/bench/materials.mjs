@@ -69,6 +69,47 @@ export async function modelFolder(name, folder) {
   });
 }
 
+/** The same model as a GGUF file in float32, for llama.cpp. It holds no tokenizer: token ids go in and come out. */
+export async function ggufFile(model, folder) {
+  const source = await modelFolder(model, folder);
+  return once(join(folder, `${model}.gguf`), async partial => {
+    const { openSafetensors } = await importEngineModule('engine/files/safetensors.ts');
+    const { ggufTensorName } = await importEngineModule('engine/files/ggufNames.ts');
+    const { rotaryRowsToGguf } = await importEngineModule('engine/files/ggufTransforms.ts');
+    const { writeGguf } = await importEngineModule('engine/files/ggufWriter.ts');
+    const config = JSON.parse(readFileSync(join(source, 'config.json'), 'utf8'));
+    const weights = openSafetensors(join(source, 'model.safetensors'));
+    const heads = { rotary_q: config.num_attention_heads, rotary_k: config.num_key_value_heads };
+    const tensors = [...weights.tensors].map(([name, tensor]) => {
+      const found = ggufTensorName('llama', name.replace(/\.weight$/, ''));
+      const { shape } = tensor;
+      const data = () => {
+        const values = tensor.readFloat32();
+        return found.transform === 'none' ? values : rotaryRowsToGguf(values, heads[found.transform], shape[1]);
+      };
+      return { name: `${found.name}.weight`, shape, dtype: 'F32', data };
+    });
+    const whole = value => ({ type: 'uint32', value });
+    const real = value => ({ type: 'float32', value });
+    const metadata = {
+      'general.architecture': { type: 'string', value: 'llama' },
+      'llama.vocab_size': whole(config.vocab_size),
+      'llama.context_length': whole(config.max_position_embeddings),
+      'llama.embedding_length': whole(config.hidden_size),
+      'llama.block_count': whole(config.num_hidden_layers),
+      'llama.feed_forward_length': whole(config.intermediate_size),
+      'llama.rope.dimension_count': whole(config.head_dim),
+      'llama.rope.freq_base': real(config.rope_theta),
+      'llama.attention.head_count': whole(config.num_attention_heads),
+      'llama.attention.head_count_kv': whole(config.num_key_value_heads),
+      'llama.attention.layer_norm_rms_epsilon': real(config.rms_norm_eps),
+      'tokenizer.ggml.model': { type: 'string', value: 'none' },
+    };
+    writeGguf(partial, metadata, tensors);
+    weights.close();
+  });
+}
+
 /**
  * A JSONL file of tokenized rows.
  * @param {{ count: number, length: number, labels?: number }} spec random rows; the loss is on the last `labels` tokens

@@ -1,5 +1,5 @@
 // One row of the bench by `tunewright train`, as a user would start it; figures come from the run's own events.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,18 @@ function runFile({ model, rows, method, batchSize, maxLength, packing, epochs, l
   };
 }
 
+const program = process.env.TUNEWRIGHT_BENCH_PROGRAM ?? join(root, 'extension/bin/tunewright.mjs');
+
+/** What a command prints with --json. */
+export function answerOf(...args) {
+  const { status, stdout } = spawnSync(process.execPath, [program, ...args, '--json'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`tunewright ${args[0]} failed`);
+  return JSON.parse(stdout);
+}
+
 /**
  * @returns {Promise<{ steps: { epoch: number, ms: number, loss: number, tokens: number }[], peakBytes: number,
  *   estimatedBytes: number, library: string, compileMs: number }>}
@@ -38,7 +50,6 @@ export async function trainOurs(job) {
   try {
     const file = join(folder, 'bench.tune.json');
     writeFileSync(file, JSON.stringify(runFile(job)));
-    const program = process.env.TUNEWRIGHT_BENCH_PROGRAM ?? join(root, 'extension/bin/tunewright.mjs');
     const child = spawn(process.execPath, [program, 'train', file, '--out', join(folder, 'out'), '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

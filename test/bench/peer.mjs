@@ -1,12 +1,14 @@
-// The bench's PyTorch peer: a virtual environment of its own with torch, transformers and peft from the package index, and
-// one row of the bench trained in it (peer.py).
+// The bench's peers: virtual environments of their own with packages from the package index, and one row of the bench trained
+// with PyTorch (peer.py).
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url));
-const packages = ['torch', 'transformers', 'peft'];
+export const pytorchPackages = ['torch', 'transformers', 'peft'];
+/** Compiles llama.cpp for this machine: minutes, and a C++ compiler is needed. */
+export const llamaPackages = ['llama-cpp-python'];
 
 function must(command, args) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit' });
@@ -14,10 +16,11 @@ function must(command, args) {
 }
 
 /**
- * Full path of the peer's Python; installs it where it isn't yet.
+ * Full path of a peer's Python; installs it where it isn't yet.
  * @param {string} folder
+ * @param {string[]} packages
  */
-export function installPeer(folder) {
+export function installPeer(folder, packages) {
   const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
   const done = join(folder, 'installed');
   if (existsSync(done)) return python;
@@ -56,6 +59,12 @@ def once():
     return time.perf_counter() - began
 print(2 * 1024 * 576 * 1536 / sorted(once() for _ in range(60))[30])`;
   return Number(spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout);
+}
+
+/** llama.cpp's Python package and its version. */
+export function llamaVersion(python) {
+  const code = 'import llama_cpp; print(llama_cpp.__version__)';
+  return `llama-cpp-python ${spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout.trim()}`;
 }
 
 /** Versions of what is compared with, as one line. */

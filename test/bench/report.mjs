@@ -35,10 +35,47 @@ function against(ratio, wanted, atLeast) {
 const pairedRatio = (ours, theirs) => median(ours.map((value, i) => value / theirs[i]));
 
 /**
+ * The table of the decoding row.
+ * @param {typeof import('./work.mjs').decoding} work
+ * @param {Record<'ours' | 'transformers' | 'llama', import('./decode.mjs').Decoded>[]} rounds
+ */
+export function decodingReport(work, rounds) {
+  const of = (side, key) => rounds.map(round => round[side][key]);
+  const rate = key => {
+    const [ours, transformers, llama] = ['ours', 'transformers', 'llama'].map(side => of(side, key));
+    const first = key === 'tokensPerSecond';
+    return [
+      spread(ours),
+      spread(transformers),
+      against(pairedRatio(ours, transformers), first ? work.fasterThanTransformers : undefined, true),
+      spread(llama),
+      against(pairedRatio(ours, llama), first ? work.fasterThanLlama : undefined, true),
+    ];
+  };
+  const time = key => [spread(of('ours', key)), spread(of('transformers', key)), '', spread(of('llama', key)), ''];
+  return `## Decoding
+
+${work.title}: greedy, float32, a key/value cache, ${work.tokens} tokens. Tunewright decodes its first tokens eagerly, then captured: the
+whole answer has the making of its graph in it.
+
+${table(
+  ['', 'Tunewright', 'Transformers', 'ratio', 'llama.cpp', 'ratio'],
+  [
+    ['tokens/s of the median token', ...rate('tokensPerSecond')],
+    ['tokens/s of the whole answer', ...rate('wholeTokensPerSecond')],
+    ['first token, ms', ...time('firstTokenMs')],
+    ['an answer of 20 tokens, ms', ...time('shortMs')],
+  ],
+)}
+`;
+}
+
+/**
  * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} results
  * @param {string[]} machine lines that describe it
+ * @param {{ work: any, rounds: any[] } | null} decoded the decoding row
  */
-export function report(results, machine) {
+export function report(results, machine, decoded = null) {
   const speeds = results.flatMap(({ work, rounds }) => {
     const of = side => rounds.map(round => speedOf(work, round[side]));
     const [ours, peer] = [of('ours'), of('peer')];
@@ -73,15 +110,8 @@ export function report(results, machine) {
     const compile = median(rounds.map(({ ours }) => ours.compileMs)) / 1000;
     return [work.title, first.toFixed(1), later.toFixed(2), compile.toFixed(1)];
   });
-  const rounds = Math.min(...results.map(result => result.rounds.length));
-  return `# Bench: Tunewright against PyTorch + PEFT
-
-Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides in turn, float32 and every core for both; medians,
-the lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
-
-${machine.map(line => `- ${line}`).join('\n')}
-
-## Speed
+  const rounds = Math.min(...results.map(result => result.rounds.length), decoded?.rounds.length ?? Infinity);
+  const training = `## Speed
 
 ${table(['work', 'unit', 'Tunewright', 'PyTorch', 'ratio'], speeds)}
 
@@ -92,5 +122,14 @@ ${table(['work', 'Tunewright', 'PyTorch', 'ratio', 'estimated', 'estimate off by
 ## First step and later ones (seconds)
 
 ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading'], compiled)}
+
 `;
+  return `# Bench: Tunewright against PyTorch + PEFT
+
+Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides in turn, float32 and every core for both; medians,
+the lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
+
+${machine.map(line => `- ${line}`).join('\n')}
+
+${results.length > 0 ? training : ''}${decoded ? decodingReport(decoded.work, decoded.rounds) : ''}`;
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { modelFolder, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
-import { report } from './report.mjs';
-import { works } from './work.mjs';
+import { decodingReport, report } from './report.mjs';
+import { decoding, works } from './work.mjs';
 
 interface Step {
   tokens: number;
@@ -60,5 +60,12 @@ describe('the report', () => {
     const text = written(side(1300, 4), side(1000, 4));
     expect(text).toContain('0.77 x (wanted >= 1.2): **not reached**');
     expect(text).toContain('1.00 x (wanted <= 0.6): **not reached**');
+  });
+
+  test('decoding stands against both peers', () => {
+    const of = (tokensPerSecond: number) => ({ tokensPerSecond, firstTokenMs: 9, shortMs: 9, wholeTokensPerSecond: 8 });
+    const text = decodingReport(decoding, [{ ours: of(30), transformers: of(15), llama: of(50) }]);
+    expect(text).toContain('| 15.0 (15.0-15.0) | 2.00 x (wanted >= 1.5): reached | 50.0 (50.0-50.0) | 0.60 x');
+    expect(text).toContain('0.60 x (wanted >= 0.8): **not reached**');
   });
 });

@@ -89,3 +89,13 @@ export const works = [
     fasterThanEager: 3,
   },
 ];
+
+/** The row that decodes: one sequence, greedy, float32, against Transformers and against llama.cpp. */
+export const decoding = {
+  id: 'decode',
+  title: 'decoding SmolLM2-135M, one sequence',
+  model: 'smollm2-135m',
+  tokens: 200,
+  fasterThanTransformers: 1.5,
+  fasterThanLlama: 0.8,
+};

@@ -79,7 +79,8 @@ async function run(flags: GenerateFlags): Promise<void> {
       text,
       num_tokens: out.length,
       tokens_per_second: out.length / seconds,
-      first_token_ms: times[0] === undefined ? null : times[0] - began,
+      first_token_ms: times.length > 0 ? times[0]! - began : null,
+      median_token_ms: times.length > 1 ? median(times.slice(1).map((time, i) => time - times[i]!)) : null,
     };
   };
 
@@ -99,4 +100,9 @@ async function run(flags: GenerateFlags): Promise<void> {
   if (flags.json) console.log(JSON.stringify({ model: flags.model, prompt: flags.prompt, answers: results }, null, 2));
   model.dispose();
   opened.files.close();
+}
+
+/** The lower one of an even number. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!;
 }
