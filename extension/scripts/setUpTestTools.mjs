@@ -23,9 +23,9 @@ export function setUpCodeServer() {
   try {
     writeFileSync(join(folder, 'package.json'), '{"private":true}\n');
     const npm = (name, path) =>
-      run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', '--ignore-scripts=false', name], {
+      run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', name], {
         cwd: folder,
-        env: { ...process.env, PATH: path },
+        env: { ...ownEnvironment(), PATH: path },
       });
     npm(NODE, process.env.PATH);
     npm(`code-server@${CODE_SERVER}`, `${join(folder, 'node_modules/node/bin')}${delimiter}${process.env.PATH}`);
@@ -36,6 +36,13 @@ export function setUpCodeServer() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Without what `npm test` tells its children: another npm would take this project's folder, its rules and its Node for its own. */
+function ownEnvironment() {
+  const ofThisProject = /^npm_(config_(local_prefix|ignore_scripts|allow_scripts|user_agent)$|package_|lifecycle_)/;
+  const others = Object.entries(process.env).filter(([name]) => !ofThisProject.test(name));
+  return { ...Object.fromEntries(others), npm_config_ignore_scripts: 'false' };
 }
 
 function isInstalled() {

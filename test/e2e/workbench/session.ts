@@ -1,5 +1,5 @@
 // A workbench with the packaged extension and a copy of the examples, for one test file.
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +14,8 @@ const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
 
 export interface WorkbenchSession {
   workspace: string;
+  /** The user's settings.json. */
+  settingsFile: string;
   browser: BrowserSession;
   open(): Promise<Page>;
   /** Kept where TUNEWRIGHT_SCREENSHOTS names a folder. */
@@ -42,6 +44,7 @@ export async function startWorkbench(
   const browser = await launchBrowser();
   return {
     workspace,
+    settingsFile: join(folder, 'server/user/User/settings.json'),
     browser,
     open: () => openWorkbench(browser, server, workspace),
     shot: async (page, name) => {
@@ -52,7 +55,19 @@ export async function startWorkbench(
     close: async () => {
       await browser.close();
       await server.stop();
+      endTraining(workspace);
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Training outlives its window; it mustn't outlive a test that failed. */
+function endTraining(workspace: string): void {
+  const runs = join(workspace, 'runs');
+  for (const name of existsSync(runs) ? readdirSync(runs) : [])
+    try {
+      process.kill(JSON.parse(readFileSync(join(runs, name, 'process.json'), 'utf8')).pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
 }
