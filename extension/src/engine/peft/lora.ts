@@ -133,7 +133,8 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
     const apply = (call: LinearCall): tf.Tensor2D => {
       const x = call.dropout(call.x, config.lora_dropout);
       const narrow = matMulTransposed(x, tensorOf(entry.a));
-      const update = tf.mul(matMulTransposed(narrow, tensorOf(entry.b)), entry.scale);
+      // Scaled while it is narrow.
+      const update = matMulTransposed(tf.mul(narrow, entry.scale) as tf.Tensor2D, tensorOf(entry.b));
       if (!entry.magnitude) return tf.add(call.base(call.x), update) as tf.Tensor2D;
       // The norm counts as a constant in the gradient (section 4.3 of the paper).
       const norms = stopGradient(() =>

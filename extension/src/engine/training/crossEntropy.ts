@@ -54,14 +54,6 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
 }
 
-/**
- * Logits of some rows. TensorFlow multiplies a tall weight by a few rows about twice as fast as the other way round, and
- * turning the product costs little.
- */
-function logitsOf(states: tf.Tensor2D, weight: tf.Tensor2D): tf.Tensor2D {
-  return hasTensorflowOps() ? tf.transpose(tf.matMul(weight, states, false, true)) : linear(states, weight);
-}
-
 function chunks(rows: number): { start: number; size: number }[] {
   return Array.from({ length: Math.ceil(rows / CHUNK_ROWS) }, (_, i) => ({
     start: i * CHUNK_ROWS,
@@ -117,11 +109,12 @@ function lossOfHead(
         tf.tidy(() => {
           const part = tf.slice(states, [start, 0], [size, -1]);
           const counted = tf.slice(weights, [start], [size]);
-          const { losses, dLogits } = rowLosses(logitsOf(part, weight), tf.slice(targets, [start], [size]));
-          const weighted = tf.mul(dLogits, tf.expandDims(counted, 1)) as tf.Tensor2D;
-          const partOfWeight = weightTrains ? tf.matMul(tf.transpose(weighted), part) : tf.scalar(0);
+          const { losses, dLogits } = rowLosses(linear(part, weight), tf.slice(targets, [start], [size]));
+          // Rows are weighted where they are as wide as the states, not as the vocabulary.
+          const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
+          const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
           const sum = tf.sum(tf.mul(losses, counted));
-          return [sum, tf.matMul(weighted, weight), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
+          return [sum, weighted(tf.matMul(dLogits, weight)), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
         }),
       );
       total = tf.add(total, loss);

@@ -1,0 +1,65 @@
+// A method that trains little is applied without a temporary of a weight's size: beside a frozen matrix no step makes another
+// one as large, neither forwards nor backwards. Looked up in the traced graph, for every method of the registry.
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, test } from 'vitest';
+import { trace, type InputSpec } from '../../extension/src/engine/capture/tracingBackend.js';
+import { createRng } from '../../extension/src/engine/data/rng.js';
+import { makesBuffer } from '../../extension/src/engine/estimate/liveness.js';
+import { sizeOf } from '../../extension/src/engine/models/architecture.js';
+import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
+import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { lossAndGradients } from '../../extension/src/engine/training/stepMath.js';
+import { tinyArchitecture } from '../support/tinyModels.js';
+
+const TOKENS = 4;
+const sizes = { hidden_size: 64, n_embd: 64, head_dim: 16, intermediate_size: 96 };
+const small = { num_virtual_tokens: 2, bottleneck_size: 4, r: 4 };
+
+const cases = ['llama', 'gpt2'].flatMap(family => {
+  const architecture = tinyArchitecture(family, sizes);
+  const matrices = architecture.parameters.filter(({ kind, shape }) => kind === 'linear' && shape.length === 2);
+  const smallest = Math.min(...matrices.map(({ shape }) => sizeOf(shape)));
+  return peftMethods
+    .map(method => {
+      const keys = Object.keys((method.schema as { shape?: object }).shape ?? {});
+      const config = method.schema.parse(
+        Object.fromEntries(Object.entries(small).filter(([key]) => keys.includes(key))),
+      );
+      return { family, architecture, smallest, method, config: config as unknown };
+    })
+    .filter(({ method, config }) =>
+      method.plan(config, architecture, 'training').every(({ shape }) => sizeOf(shape) < smallest),
+    );
+});
+
+test('there are such methods', () => {
+  expect(cases.map(({ method }) => method.peftType)).toEqual(
+    expect.arrayContaining(['LORA', 'IA3', 'PREFIX_TUNING', 'PROMPT_TUNING', 'BOTTLENECK_ADAPTER']),
+  );
+});
+
+test.each(cases)('$family $method.peftType', ({ architecture, smallest, method, config }) => {
+  const { parameters } = architecture;
+  const plan = method.plan(config, architecture, 'training');
+  const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
+  const grid: InputSpec = { shape: [1, TOKENS], dtype: 'int32' };
+  const column: InputSpec = { shape: [TOKENS], dtype: 'int32' };
+  const batch = [grid, grid, grid, column, column, { ...column, dtype: 'float32' } as const];
+  const { graph, tensors } = trace([...parameters.map(float32), ...plan.map(float32), ...batch], (...inputs) => {
+    const model = new CausalLm(architecture, new Map(parameters.map(({ name }, i) => [name, inputs[i]!])));
+    const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
+    const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
+    const own = new Map(plan.map(({ key }, i) => [key, inputs[parameters.length + i]!]));
+    const { loss, gradients } = lossAndGradients(model, adapter, own, inputs.slice(parameters.length + plan.length), {
+      labelTokens: tf.scalar(1),
+      dropout: x => x,
+    });
+    adapter.dispose();
+    return [loss, ...gradients.values()];
+  });
+  const large = graph.nodes.filter(
+    node => makesBuffer(node) && sizeOf(tensors.get(`${node.name}:0`)?.shape ?? []) >= smallest,
+  );
+  expect(large.map(({ op, name }) => `${op} ${name} [${tensors.get(`${name}:0`)!.shape}]`)).toEqual([]);
+});
