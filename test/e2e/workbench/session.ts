@@ -24,7 +24,7 @@ export interface WorkbenchSession {
 }
 
 export async function startWorkbench(
-  options: { workspaceTrust?: boolean; settings?: Record<string, unknown> } = {},
+  options: { workspaceTrust?: boolean; settings?: Record<string, unknown>; emptyCache?: boolean } = {},
 ): Promise<WorkbenchSession> {
   const folder = mkdtempSync(join(tmpdir(), 'tunewright-e2e-'));
   const workspace = join(folder, 'workspace');
@@ -35,6 +35,7 @@ export async function startWorkbench(
     folder: join(folder, 'server'),
     vsix: inject('vsix'),
     workspaceTrust: options.workspaceTrust,
+    env: options.emptyCache ? { TUNEWRIGHT_CACHE: join(folder, 'cache') } : {},
     settings: {
       'security.workspace.trust.startupPrompt': 'always',
       'tunewright.onWindowClose': 'keepRunning',

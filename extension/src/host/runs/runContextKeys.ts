@@ -5,6 +5,7 @@ import type { FolderRunService } from './runService.js';
 
 export function registerRunContextKeys(runs: FolderRunService): vscode.Disposable {
   const told = new Map<string, number>();
+  // None may be called as a view is: within a tree VS Code sets a key of the tree's own id.
   const tell = (name: string, value: number) => {
     if (told.get(name) === value) return;
     told.set(name, value);
@@ -20,7 +21,7 @@ export function registerRunContextKeys(runs: FolderRunService): vscode.Disposabl
   const countAll = () => {
     countAlive();
     const all = runs.runs();
-    tell('runs', all.length);
+    tell('allRuns', all.length);
     tell('resumableRuns', all.filter(run => run.resumable).length);
     tell('results', all.filter(run => resultOf(run) !== null).length);
   };

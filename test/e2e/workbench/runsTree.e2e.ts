@@ -1,0 +1,102 @@
+// The Runs view in a real workbench, over recorded runs: what it says of each, its groups, what can be done with which run, and
+// that nothing is deleted unasked. Nothing trains here.
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSidebar, until } from '../../integration/support/workbenchPage.js';
+import { startWorkbench, type WorkbenchSession } from './session.js';
+
+const recordings = new URL('../../fixtures/runs/', import.meta.url).pathname;
+
+let session: WorkbenchSession;
+let page: Page;
+beforeAll(async () => {
+  session = await startWorkbench();
+  addRun('pirate-lora', 'LORA', 'datasets/pirate.messages.jsonl');
+  addRun('pirate-prompt', 'PROMPT_TUNING', 'datasets/pirate.messages.jsonl');
+  addRun('diverged', 'LORA', 'datasets/facts.csv');
+  page = await session.open();
+  await openSidebar(page);
+});
+afterAll(() => session?.close());
+
+const runFolder = (name: string) => join(session.workspace, 'runs', `${name}-20260101-000000`);
+function addRun(name: string, peft_type: string, train: string): void {
+  mkdirSync(join(runFolder(name), 'adapter'), { recursive: true });
+  copyFileSync(join(recordings, `${name}.ndjson`), join(runFolder(name), 'events.ndjson'));
+  const dataset = { train: join(session.workspace, train) };
+  const config = { name, model: 'embedded:tiny', dataset, method: { peft_type } };
+  writeFileSync(join(runFolder(name), 'run.json'), JSON.stringify(config));
+}
+
+const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
+/** What can be clicked: disabled items aren't among them. */
+const menu = () => page.locator('.monaco-menu .action-item:not(.disabled) .action-label');
+
+/** Titles of the menu that `open` brings up. */
+async function menuOf(open: () => Promise<void>): Promise<string[]> {
+  await open();
+  await menu().first().waitFor();
+  return (await menu().allInnerTexts()).filter(Boolean);
+}
+const contextMenu = (target: Locator) => menuOf(() => target.click({ button: 'right' }));
+
+test('each run says how it ended, its loss and how long it took', async () => {
+  await row(/pirate-lora.*loss \d\.\d{3} · \d+:\d\d/).waitFor();
+  await row(/diverged/).waitFor();
+  expect(await row(/diverged/).getAttribute('aria-label')).toMatch(/Failed/);
+  expect(await row(/pirate-lora/).getAttribute('aria-label')).toMatch(/Completed/);
+});
+
+test('runs are grouped by their dataset and by their model', async () => {
+  const header = page.locator('.pane-header').filter({ hasText: /^Runs/ });
+  for (const [title, groups] of [
+    ['Group Runs by Dataset', [/pirate\.messages\.jsonl.*2/, /facts\.csv.*1/]],
+    ['Group Runs by Model', [/embedded:tiny.*3/]],
+  ] as const) {
+    await menuOf(async () => {
+      await header.hover();
+      await header.getByRole('button', { name: /More Actions/ }).click();
+    });
+    await menu().filter({ hasText: title }).click();
+    for (const group of groups) await row(group).waitFor();
+  }
+  await session.shot(page, 'runs-grouped');
+});
+
+test('a run offers what can be done with what it has made', async () => {
+  // Which methods can be merged is the engine's to say; the first menu may come before its answer.
+  let offered: string[] = [];
+  await until('Merge to be offered', async () => {
+    offered = await contextMenu(row(/pirate-lora/));
+    await page.keyboard.press('Escape');
+    return offered.includes('Merge Adapter into Model...');
+  });
+  expect(offered).toEqual(
+    expect.arrayContaining(['Open Dashboard', 'Try Adapter...', 'Export Adapter to GGUF or MLX...']),
+  );
+  expect(offered).not.toContain('Stop Run');
+  const prompt = await contextMenu(row(/pirate-prompt/));
+  await page.keyboard.press('Escape');
+  expect(prompt).toContain('Try Adapter...');
+  expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual([]);
+  const failed = await contextMenu(row(/diverged/));
+  await page.keyboard.press('Escape');
+  expect(failed).toContain('Resume Run');
+  expect(failed).not.toContain('Try Adapter...');
+});
+
+test('a run is deleted once that was confirmed', async () => {
+  const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete the run “diverged”' });
+  for (const answer of ['Cancel', 'Delete']) {
+    await contextMenu(row(/diverged/));
+    await menu().filter({ hasText: 'Delete Run...' }).click();
+    await dialog.waitFor();
+    await dialog.getByRole('button', { name: answer }).click();
+    await dialog.waitFor({ state: 'detached' });
+    if (answer === 'Cancel') expect(existsSync(runFolder('diverged'))).toBe(true);
+  }
+  await row(/diverged/).waitFor({ state: 'detached' });
+  expect(existsSync(runFolder('diverged'))).toBe(false);
+});

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { webviewHtml } from '../../../../extension/src/host/webviews/webviewHtml.js';
+
+const page = webviewHtml({
+  title: 'A <b>"run"',
+  cspSource: 'https://*.vscode-cdn.net',
+  nonce: 'n0nce',
+  script: 'https://x/a.js?b&c',
+  styles: ['https://x/a.css'],
+});
+const policy = /Content-Security-Policy" content="([^"]+)"/.exec(page)![1]!.replaceAll('&#39;', "'");
+
+test('the policy allows the page’s own script by its nonce, its own styles and fonts, and nothing else', () => {
+  const directives = Object.fromEntries(policy.split('; ').map(each => [each.split(' ')[0], each]));
+  expect(directives['default-src']).toBe("default-src 'none'");
+  expect(directives['script-src']).toBe("script-src 'nonce-n0nce'");
+  expect(Object.keys(directives).sort()).toEqual(['default-src', 'font-src', 'img-src', 'script-src', 'style-src']);
+  expect(policy).not.toMatch(/unsafe|\*(?!\.vscode-cdn\.net)|http:/);
+});
+
+test('no script or handler stands in the page, and what is put into it is escaped', () => {
+  expect(page.match(/<script[^>]*>/g)).toEqual([expect.stringContaining('nonce="n0nce"')]);
+  expect(page).toContain('></script>');
+  expect(page).not.toMatch(/\son\w+=|javascript:|style="/);
+  expect(page).toContain('<title>A &#60;b&#62;&#34;run&#34;</title>');
+});
