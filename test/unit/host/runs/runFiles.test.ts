@@ -47,13 +47,16 @@ test('the ends of a long file are its first and last whole lines', () => {
 test('100,000 steps are read and reduced in a few seconds at most', () => {
   const file = join(folder, 'steps.ndjson');
   writeFileSync(file, Array.from({ length: 100_000 }, (_, i) => step(i + 1)).join(''));
-  const began = performance.now();
+  // Processor time: others may be busy too.
+  const began = process.cpuUsage();
   let state = initialRunState;
   for (let chunk, offset = 0; (chunk = readEventChunk(file, offset)); offset = chunk.next)
     state = chunk.events.reduce(reduceRun, state);
-  console.log(`100,000 steps: ${Math.round(performance.now() - began)} ms`);
+  const { user, system } = process.cpuUsage(began);
+  const cpuMs = (user + system) / 1000;
+  console.log(`100,000 steps: ${Math.round(cpuMs)} ms of processor time`);
   expect(state.steps.length).toBe(100_000);
-  expect(performance.now() - began).toBeLessThan(8_000);
+  expect(cpuMs).toBeLessThan(8_000);
 });
 
 test('a process lives or not; one from before the machine started does not', () => {
