@@ -31,7 +31,7 @@ export const datasetConfigSchema = z.strictObject({
     ),
   max_length: count
     .default(512)
-    .meta(about('Longest sequence', 'In tokens; what becomes of longer rows is for truncation to say')),
+    .meta(about('Longest sequence', 'In tokens; longer rows are cut at their end, or as truncation says')),
   packing: z
     .boolean()
     .default(true)

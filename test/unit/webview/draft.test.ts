@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import type { ModelChoice } from '../../../extension/src/protocol/runPanelMessages.js';
 import { modelFactsOf } from '../../../extension/src/host/webviews/engineAnswers.js';
 import { methodsOf, quickLoraCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
 
@@ -29,10 +30,19 @@ describe('quickLoraCount', () => {
 });
 
 describe('withModel', () => {
-  const choices = [
+  const choices: ModelChoice[] = [
     { id: 'tiny', group: '', detail: '', suggested: { training: { learning_rate: 5e-3, warmup_steps: 5 } } },
     { id: 'large', group: '', detail: '' },
+    { id: 'wide', group: '', detail: '', suggested: { method: { peft_type: 'LORA', r: 4 } } },
   ];
+
+  it('brings options of a method to that method only', () => {
+    const lora = { method: { peft_type: 'LORA' } };
+    expect(withModel(lora, 'wide', choices)).toEqual({ model: 'wide', method: { peft_type: 'LORA', r: 4 } });
+    expect(withModel(withModel(lora, 'wide', choices), 'large', choices)).toEqual({ ...lora, model: 'large' });
+    const ia3 = { method: { peft_type: 'IA3' } };
+    expect(withModel(ia3, 'wide', choices)).toEqual({ ...ia3, model: 'wide' });
+  });
 
   it('brings what is suggested for the model where nothing is written, and takes it away with the model', () => {
     const draft = { training: { warmup_steps: 9, seed: 1 }, name: 'mine' };

@@ -139,7 +139,9 @@ export class DashboardHeader {
         'Validation loss',
         evaluations.length ? figure(best ?? evaluations.at(-1)!) : '-',
         !evaluations.length
-          ? 'no validation rows'
+          ? started.validation_rows > 0
+            ? 'not yet measured'
+            : 'no validation rows'
           : best !== null
             ? `best, at step ${completed!.best_step}; ${figure(evaluations[0]!)} before`
             : evaluations.length === 1 && evaluated[0] === 0

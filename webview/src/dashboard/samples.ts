@@ -8,7 +8,15 @@ type Sample = RunSnapshot['samples'][number];
 export class SamplesView {
   readonly element = h('section', { class: 'block', 'aria-label': 'Sample answers' });
   private readonly table = h('div', { class: 'samples' });
-  private readonly between = dropdown({ label: 'Answers of step', onChange: () => this.draw() });
+  private readonly between = dropdown({
+    label: 'Answers of step',
+    onChange: step => {
+      this.chosen = step;
+      this.draw();
+    },
+  });
+  /** By the user; until then it is the step in the middle. */
+  private chosen = '';
   private readonly choice = h(
     'div',
     { class: 'choice' },
@@ -30,9 +38,10 @@ export class SamplesView {
     const last = samples.at(-1)?.step;
     const steps = [...new Set(samples.map(({ step }) => step))].filter(step => step !== 0 && step !== last);
     this.choice.hidden = steps.length === 0;
-    const chosen = this.between.value;
     this.between.choices = steps.map(step => ({ value: String(step), label: String(step) }));
-    this.between.value = steps.some(step => String(step) === chosen) ? chosen : String(steps[steps.length >> 1] ?? '');
+    this.between.value = steps.some(step => String(step) === this.chosen)
+      ? this.chosen
+      : String(steps[steps.length >> 1] ?? '');
     this.draw();
   }
 

@@ -30,8 +30,12 @@ export function withModel(draft: Draft, model: string, choices: readonly ModelCh
   const keys = [...new Set([...Object.keys(before), ...Object.keys(next)])];
   return keys.reduce<Draft>(
     (changed, key) => {
-      const own = Object.entries(block(draft, key)).filter(([name, value]) => before[key]?.[name] !== value);
-      return withBlock(changed, key, { ...next[key], ...Object.fromEntries(own) });
+      const own = Object.entries(block(draft, key)).filter(
+        ([name, value]) => name === 'peft_type' || before[key]?.[name] !== value,
+      );
+      // Options are of one method and no other.
+      const fits = next[key]?.['peft_type'] === block(draft, key)['peft_type'];
+      return withBlock(changed, key, { ...(fits ? next[key] : {}), ...Object.fromEntries(own) });
     },
     { ...draft, model },
   );

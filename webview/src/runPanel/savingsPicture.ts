@@ -166,7 +166,7 @@ function place(rect: SVGRectElement, x: number, y: number, width: number, height
 }
 
 function write(element: SVGTextElement, x: number, y: number, content: string): void {
-  element.setAttribute('x', x.toFixed(2));
-  element.setAttribute('y', y.toFixed(2));
+  // Not as attributes, which wouldn't move along with the rectangles.
+  element.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
   setText(element, content);
 }

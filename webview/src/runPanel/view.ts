@@ -227,6 +227,11 @@ export class RunPanelView {
     if (model !== null) {
       this.change(withModel(this.draft, model, this.state.choices.models));
       this.showBlocks();
+      const { peft_type: peftType, ...options } = block(this.draft, 'method');
+      this.useMethod(
+        this.methods.find(each => each.peftType === peftType)!,
+        options,
+      );
     }
     this.showChoices(this.state.choices);
     if (model !== null) await this.learnModel();

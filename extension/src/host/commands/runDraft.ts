@@ -1,6 +1,6 @@
 // Quick picks from nothing to a run: model, dataset, method, and what to do with it. Each step can be given beforehand and
 // is then left out. What is picked here is a run file like any other; the engine fills in the defaults.
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Row } from '../../core/data/example.js';
@@ -13,7 +13,7 @@ export interface RunDraft {
   model: string;
   dataset: { train: string; validation: number; max_length?: number };
   method: { peft_type: string };
-  training?: Record<string, number>;
+  training?: Record<string, unknown>;
   samples?: { prompts: string[] };
 }
 
@@ -34,17 +34,18 @@ const MOST_DATASETS = 200;
 const SAMPLES = 3;
 const HEAD_BYTES = 65_536;
 
-/** A model of two million parameters wants a higher rate than the defaults, which are for models 100 times as large. */
-const TINY = {
-  dataset: { max_length: 128 },
-  training: { num_train_epochs: 8, per_device_train_batch_size: 8, learning_rate: 5e-3, warmup_steps: 5 },
-};
-
-/** What a run of this model had better begin with in place of the engine's defaults. */
+/**
+ * What a run of this model had better begin with in place of the defaults, which are for models 100 times as large as the
+ * embedded one: its example's values.
+ */
 export function suggestedFor(
   model: string,
-): Partial<Pick<RunDraft, 'training'>> & { dataset?: { max_length: number } } {
-  return model === embeddedModel.id ? TINY : {};
+  extensionPath: string,
+): Partial<Pick<RunDraft, 'training' | 'method'>> & { dataset?: { max_length: number } } {
+  if (model !== embeddedModel.id) return {};
+  const file = join(extensionPath, 'media', 'examples', 'pirate.tune.json');
+  const { dataset, method, training } = JSON.parse(readFileSync(file, 'utf8')) as RunDraft;
+  return { dataset: { max_length: dataset.max_length! }, method, training };
 }
 
 /** Rows held out, so that every run shows whether it learns or repeats. */
@@ -76,12 +77,12 @@ export class RunDrafter {
     const method = await this.pickMethod();
     if (!method) return undefined;
     const prompts = samplePrompts(firstRows(train), SAMPLES);
-    const suggested = suggestedFor(model);
+    const suggested = suggestedFor(model, this.extensionPath);
     return {
       name: basename(train, extname(train)).replace(/\..*$/, ''),
       model,
       dataset: { train, validation: VALIDATION_SHARE, ...suggested.dataset },
-      method: { peft_type: method },
+      method: suggested.method?.peft_type === method ? suggested.method : { peft_type: method },
       ...(suggested.training ? { training: suggested.training } : {}),
       ...(prompts.length > 0 ? { samples: { prompts } } : {}),
     };

@@ -31,7 +31,7 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const facts = [format?.title, plural(rows, 'row')];
   if (!busy) facts.push(`${about}${plural(tokens, 'token')}`, `${percent(labelShare)} learnt`);
   const { runFile, model, missingModel } = reading;
-  const source = runFile ? `as ${runFile.name} reads it` : `max_length ${summary.maxLength}`;
+  const source = runFile ? `read as ${runFile.name} says` : `max_length ${summary.maxLength}`;
   const counted = missingModel ? `${model} (the tokenizer of ${missingModel} is not on this machine)` : model;
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
   const shown = [

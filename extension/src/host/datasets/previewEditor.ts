@@ -68,10 +68,10 @@ function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, p
 }
 
 function describeReading({ runFile, model, missingModel, settings }: Reading): string {
-  const by = runFile ? `as ${runFile.name} reads it` : `max_length ${settings.maxLength} (settings)`;
+  const by = runFile ? `read as the run file ${runFile.name} says` : `max_length ${settings.maxLength} (settings)`;
   return missingModel
     ? `${by}; counted with ${model}: the tokenizer of ${missingModel} is not here`
-    : `${by}; ${model}`;
+    : `${by}; tokens of ${model}`;
 }
 
 async function revealLine(uri: vscode.Uri, line: number): Promise<void> {

@@ -199,7 +199,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         id,
         group: '',
         detail: description,
-        suggested: suggestedFor(id),
+        suggested: suggestedFor(id, this.services.context.extensionPath),
       })),
       datasets: [
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
