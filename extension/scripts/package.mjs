@@ -39,7 +39,8 @@ export async function packageExtension({ out } = {}) {
     dependencies: false,
     allowMissingRepository: true,
     skipLicense: true,
-    rewriteRelativeLinks: false,
+    // The page of the extension has no address that pictures could be taken from, and another reader than the repository's.
+    readmePath: 'extension/README.md',
   });
   return file;
 }
