@@ -311,6 +311,10 @@ export interface InputSpec {
   dtype: 'float32' | 'int32';
 }
 
+export function specsOf(tensors: Iterable<tf.Tensor>): InputSpec[] {
+  return Array.from(tensors, ({ shape, dtype }) => ({ shape, dtype: dtype as InputSpec['dtype'] }));
+}
+
 export interface TracedFunction {
   graph: Graph;
   captured: CapturedTensor[];

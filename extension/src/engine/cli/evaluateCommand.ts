@@ -2,13 +2,18 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import type { Batch } from '../data/batch.js';
 import { batchesOf, planEpoch } from '../data/batches.js';
 import { loadDataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { sequenceRoom } from '../run/sequenceRoom.js';
 import { evaluate } from '../training/evaluate.js';
+import { CapturedScore, scoring } from '../training/capturedScore.js';
+import { lossesByRow, type RowLosses } from '../training/tokenLosses.js';
 import { scoreBatch } from '../training/trainingStep.js';
 import { engineOf, positiveNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -22,6 +27,7 @@ interface EvaluateFlags extends EngineFlags {
   maxLength: number;
   batchSize: number;
   trainOn: string;
+  perToken?: string;
   json?: boolean;
 }
 
@@ -38,6 +44,7 @@ export function registerEvaluateCommand(program: Command): void {
     .addOption(
       new Option('--train-on <what>', 'which tokens count').choices(['completions', 'all']).default('completions'),
     )
+    .option('--per-token <file>', 'write the loss of each of these tokens: a line of JSON a row')
     .option('--json', 'print one JSON object');
   withEngineOptions(command).action(run);
 }
@@ -60,7 +67,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
     onWarning: progress.warn,
     onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
   });
-  const { model, architecture } = await openModel(onDisk, engineOf(flags), progress);
+  const { model, architecture, backend } = await openModel(onDisk, engineOf(flags), progress);
   const adapter = saved && loadAdapter(saved, model);
   saved?.close();
   const virtualTokens = adapter?.forwardOptions.hooks.virtualTokens?.count ?? 0;
@@ -74,14 +81,20 @@ async function run(flags: EvaluateFlags): Promise<void> {
     rng: createRng(0),
   });
   const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
-  let done = 0;
   const forward = adapter?.forwardOptions ?? {};
-  const result = await evaluate(
-    async batch => scoreBatch(model, forward, batch),
-    batches,
-    () => progress.progress('evaluate', ++done, plans.length),
-  );
+  const eagerly = (batch: Batch) => scoreBatch(model, forward, batch);
+  const captured = new CapturedScore(model, adapter, { batchSize: flags.batchSize, maxLength: config.max_length });
+  const score =
+    backend.name === 'tensorflow' ? scoring(captured, eagerly, progress.warn) : async (b: Batch) => eagerly(b);
+  const rows: RowLosses[] = [];
+  let done = 0;
+  const result = await evaluate(score, batches, ({ losses }, batch) => {
+    if (flags.perToken !== undefined) rows.push(...lossesByRow(plans[done]!, batch, losses));
+    progress.progress('evaluate', ++done, plans.length);
+  });
+  captured.dispose();
   progress.finish();
+  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, onDisk.tokenizer);
   if (flags.json)
     console.log(
       JSON.stringify({
@@ -102,4 +115,13 @@ async function run(flags: EvaluateFlags): Promise<void> {
   model.dispose();
   dataset.close();
   onDisk.files.close();
+}
+
+function writeRowLosses(path: string, rows: readonly RowLosses[], tokenizer: TextTokenizer): void {
+  writeFileAtomically(path, append => {
+    for (const { row, tokenIds, losses } of rows) {
+      const tokens = tokenIds.map(id => tokenizer.decode([id]));
+      append(Buffer.from(`${JSON.stringify({ row, tokens, token_ids: tokenIds, losses })}\n`));
+    }
+  });
 }

@@ -3,11 +3,12 @@
 // evaluation and the eager step see the same tensors. Lengths are rounded up to a few buckets to keep graphs few.
 import * as tf from '@tensorflow/tfjs-core';
 import { CompiledFunction } from '../capture/compiledFunction.js';
-import type { InputSpec } from '../capture/tracingBackend.js';
+import { specsOf, type InputSpec } from '../capture/tracingBackend.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { AdamW } from './adamW.js';
+import { CapturedScore, shapeKey } from './capturedScore.js';
 import { seededDropout } from './dropout.js';
 import type { BatchScore } from './evaluate.js';
 import { roundUpToBucket, type BucketSizes } from './buckets.js';
@@ -17,7 +18,6 @@ import {
   clipByGlobalNorm,
   lossAndGradients,
   microBatch,
-  scoreOf,
   statesOf,
   type AdamWScalars,
   type MicroBatch,
@@ -25,8 +25,6 @@ import {
 import { dropoutSeed, type StepResult, type StepSettings } from './trainingStep.js';
 
 const scalar = (dtype: 'float32' | 'int32'): InputSpec => ({ shape: [], dtype });
-const specsOf = (tensors: Iterable<tf.Tensor>): InputSpec[] =>
-  Array.from(tensors, ({ shape, dtype }) => ({ shape, dtype: dtype as InputSpec['dtype'] }));
 
 /** Names for the tensors of a flat list, in the order of `keys`. */
 function byKey(keys: readonly string[], tensors: readonly tf.Tensor[]): Map<string, tf.Tensor> {
@@ -43,6 +41,7 @@ export interface CompileReport {
 export class CapturedStep {
   private readonly graphs = new Map<string, CompiledFunction>();
   private readonly keys: string[];
+  private readonly scoring: CapturedScore;
 
   constructor(
     private readonly model: CausalLm,
@@ -51,11 +50,12 @@ export class CapturedStep {
     private readonly sizes: BucketSizes,
   ) {
     this.keys = [...adapter.variables.keys()];
+    this.scoring = new CapturedScore(model, adapter, sizes);
   }
 
   /** Graphs made so far. */
   get report(): CompileReport {
-    const all = [...this.graphs.values()];
+    const all = [...this.graphs.values(), ...this.scoring.compiled];
     const sum = (of: (graph: CompiledFunction) => number) => all.reduce((total, graph) => total + of(graph), 0);
     return { graphs: all.length, nodes: sum(graph => graph.nodes), compileMs: sum(graph => graph.compileMs) };
   }
@@ -95,21 +95,8 @@ export class CapturedStep {
     return { loss, gradNorm };
   }
 
-  /** Summed loss and right first guesses of a batch, without training. */
-  async score(batch: Batch): Promise<BatchScore> {
-    const micro = roundUpToBucket(microBatch(batch), this.sizes);
-    const { keys, model, adapter } = this;
-    const tensors = batchTensors(micro);
-    const specs = specsOf([...tensors, ...adapter.variables.values()]);
-    const graph = await this.compiled(`score ${shapeKey(micro)}`, specs, inputs => {
-      const parameters = byKey(keys, inputs.slice(tensors.length));
-      const { loss, correct } = scoreOf(model, adapter.forwardWith(parameters), inputs.slice(0, tensors.length));
-      return [loss, correct];
-    });
-    const results = graph.run([...tensors, ...adapter.variables.values()]);
-    const [loss, correct] = results.map(result => result.dataSync()[0]!);
-    tf.dispose([...tensors, ...results]);
-    return { loss: loss!, correct: correct! };
+  score(batch: Batch): Promise<BatchScore> {
+    return this.scoring.score(batch);
   }
 
   /** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
@@ -136,6 +123,7 @@ export class CapturedStep {
   dispose(): void {
     for (const graph of this.graphs.values()) graph.dispose();
     this.graphs.clear();
+    this.scoring.dispose();
   }
 
   /** Loss and gradients of a micro-batch, added to `sums` where there are some. */
@@ -198,8 +186,4 @@ export class CapturedStep {
     this.graphs.set(key, graph);
     return graph;
   }
-}
-
-function shapeKey({ batchSize, sequenceLength, rows, states }: MicroBatch): string {
-  return `${batchSize}x${sequenceLength} ${rows.length}${states ? ' from states' : ''}`;
 }

@@ -139,29 +139,28 @@ function withDenseHead(model: CausalLm, hidden: tf.Tensor2D, options: ForwardOpt
   return { ...options, replaced: new Map(options.replaced).set(name, denseOf(model.weight(name), hidden)) };
 }
 
-/** Summed loss and number of right first guesses at the label positions, without a gradient. */
+/** Loss of each label position, and how many of them the model would have guessed, without a gradient. */
 export function score(
   model: CausalLm,
   hidden: tf.Tensor2D,
   { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
-): { loss: tf.Scalar; correct: tf.Scalar } {
+): { losses: tf.Tensor1D; correct: tf.Scalar } {
   const denseHead = withDenseHead(model, hidden, options);
-  let loss: tf.Tensor = tf.scalar(0);
+  const losses: tf.Tensor1D[] = [];
   let correct: tf.Tensor = tf.scalar(0);
   for (const { start, size } of chunks(rows.shape[0])) {
-    const [lossOfChunk, correctOfChunk] = after(start === 0 ? hidden : loss, () =>
+    const [lossesOfChunk, correctOfChunk] = after(losses.at(-1) ?? hidden, () =>
       tf.tidy(() => {
         const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
         const labels = part(targets);
         const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, denseHead);
         const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
-        const { losses } = rowLosses(logits, labels);
-        return [tf.sum(tf.mul(losses, part(weights))), tf.sum(tf.mul(hits, part(weights)))];
+        return [rowLosses(logits, labels).losses, tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
       }),
     );
-    loss = tf.add(loss, lossOfChunk!);
-    correct = tf.add(correct, correctOfChunk!);
+    losses.push(lossesOfChunk);
+    correct = tf.add(correct, correctOfChunk);
   }
-  return { loss: loss as tf.Scalar, correct: correct as tf.Scalar };
+  return { losses: tf.concat(losses), correct: correct as tf.Scalar };
 }

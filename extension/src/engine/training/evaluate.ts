@@ -10,9 +10,10 @@ export interface Evaluation {
   numLabelTokens: number;
 }
 
-/** Of one batch: summed loss, and label tokens that the model would have chosen. */
 export interface BatchScore {
-  loss: number;
+  /** Of each label token, in the batch's order. */
+  losses: Float32Array;
+  /** Label tokens that the model would have chosen. */
   correct: number;
 }
 
@@ -20,17 +21,17 @@ export interface BatchScore {
 export async function evaluate(
   score: (batch: Batch) => Promise<BatchScore>,
   batches: Iterable<Batch>,
-  onBatch?: () => void,
+  onBatch?: (score: BatchScore, batch: Batch) => void,
 ): Promise<Evaluation> {
   let loss = 0;
   let correct = 0;
   let numLabelTokens = 0;
   for (const batch of batches) {
     const scored = await score(batch);
-    loss += scored.loss;
+    for (const value of scored.losses) loss += value;
     correct += scored.correct;
     numLabelTokens += batch.numLabelTokens;
-    onBatch?.();
+    onBatch?.(scored, batch);
     await setImmediate();
   }
   const mean = loss / numLabelTokens;

@@ -167,12 +167,12 @@ export function statesOf(model: CausalLm, options: ForwardOptions, batch: readon
   return outputOfLowest(model, frozenLayers(model.architecture, options)!, named(batch).input, options);
 }
 
-/** Summed loss and right first guesses of a micro-batch, without training. */
+/** Loss of each label position and right first guesses of a micro-batch, without training. */
 export function scoreOf(
   model: CausalLm,
   options: ForwardOptions,
   batch: readonly tf.Tensor[],
-): { loss: tf.Scalar; correct: tf.Scalar } {
+): { losses: tf.Tensor1D; correct: tf.Scalar } {
   const { input, labels } = named(batch);
   return score(model, model.forward(input, options), labels, options);
 }

@@ -94,10 +94,10 @@ export function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Ba
   return values;
 }
 
-/** Summed loss and right first guesses of a batch, without training. */
+/** Losses and right first guesses of a batch, without training. */
 export function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): BatchScore {
-  const { loss, correct } = tf.tidy(() => scoreOf(model, options, batchTensors(microBatch(batch))));
-  const result = { loss: loss.dataSync()[0]!, correct: correct.dataSync()[0]! };
-  tf.dispose([loss, correct]);
+  const { losses, correct } = tf.tidy(() => scoreOf(model, options, batchTensors(microBatch(batch))));
+  const result = { losses: losses.dataSync<'float32'>(), correct: correct.dataSync()[0]! };
+  tf.dispose([losses, correct]);
   return result;
 }

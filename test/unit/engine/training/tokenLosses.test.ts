@@ -1,0 +1,51 @@
+// Losses of single tokens: captured and eager give the same, and each belongs to its row and token.
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, expect, test } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
+import { CapturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
+import { modelInput } from '../../../../extension/src/engine/training/stepMath.js';
+import { lossesByRow } from '../../../../extension/src/engine/training/tokenLosses.js';
+import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
+import { tinyModel } from '../../../support/tinyModels.js';
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+
+const ROWS = [
+  { inputIds: [5, 9, 30, 2, 17], labels: [-100, -100, 30, 2, 17] },
+  { inputIds: [7, 7, 8], labels: [7, 7, 8] },
+  { inputIds: [22, 3, 40, 8], labels: [22, -100, 40, 8] },
+].map(({ inputIds, labels }) => ({ inputIds: Int32Array.from(inputIds), labels: Int32Array.from(labels) }));
+const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]!.inputIds.length };
+/** Rows 2 and 0 are packed, row 1 stands alone. */
+const PLAN = { sequences: [[2, 0], [1]] };
+
+test('each label token has the loss that its row alone gives it', async () => {
+  const before = tf.memory().numTensors;
+  const model = tinyModel('llama');
+  const batch = makeBatch(PLAN, DATASET);
+  const captured = new CapturedScore(model, null, { batchSize: 4, maxLength: 64 });
+  const scores = [scoreBatch(model, {}, batch), await captured.score(batch)];
+  for (const { losses } of scores) {
+    const rows = lossesByRow(PLAN, batch, losses);
+    expect(rows.map(({ row }) => row)).toEqual([2, 0, 1]);
+    expect(rows.map(({ tokenIds }) => tokenIds)).toEqual([
+      [40, 8],
+      [30, 2, 17],
+      [7, 8],
+    ]);
+    for (const { row, losses } of rows) {
+      const alone = makeBatch({ sequences: [[row]] }, DATASET);
+      const probabilities = tf.tidy(() => tf.softmax(model.logits(model.forward(modelInput(alone)))).arraySync());
+      const expected = [...alone.labels.keys()]
+        .filter(at => alone.labels[at] !== -100)
+        .map(at => -Math.log((probabilities as number[][])[at - 1]![alone.labels[at]!]!));
+      losses.forEach((loss, i) => expect(loss, `row ${row}, token ${i}`).toBeCloseTo(expected[i]!, 4));
+    }
+  }
+  captured.dispose();
+  model.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+});
