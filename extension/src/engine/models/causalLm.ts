@@ -17,6 +17,9 @@ import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js
 /** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
 const HIDDEN_SCORE = -1e9;
 
+/** All layers' attention probabilities of a step are kept for the backward pass up to this size, else computed anew. */
+const KEPT_PROBABILITY_BYTES = 64 << 20;
+
 /** Where a decoder keeps the keys and values of the tokens that it has seen. */
 export interface DecodingCache {
   /** Keys before the input's own, prefix included. null: each key stands at its token's position, and what stands behind
@@ -146,7 +149,9 @@ export class CausalLm {
         if (prefixLayers) all = following(everyRow(prefixLayers[layer]!, batch), all);
         if (cache) all = cache.extend(layer, all);
         bias ??= this.positionBias(placed, all.keys.shape[2]);
-        const out = heads(attention(heads(q), all.keys, all.values, bias));
+        const probabilities = this.architecture.numLayers * this.architecture.numHeads * rows * all.keys.shape[2];
+        const keeps = 4 * probabilities <= KEPT_PROBABILITY_BYTES;
+        const out = heads(attention(heads(q), all.keys, all.values, bias, keeps));
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
       },
     };

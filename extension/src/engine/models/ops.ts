@@ -189,14 +189,20 @@ const MOST_BLOCKS = 4;
 /**
  * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, by blocks of queries that only meet the keys before
  * them. Probabilities are computed anew for the gradient (as FlashAttention does, arXiv:2205.14135), so that no
- * [seq, keys] matrix outlives its block.
+ * [seq, keys] matrix outlives its block, unless they are few enough to be kept.
  * @param q [batch, heads, seq, headDim]
  * @param k [batch, kvHeads, keys, headDim], as is `v`; the last `seq` of the keys are the queries' own
  * @param bias [batch, 1, 1, seq, keys], 0 where a key is seen and a large negative number where it isn't; later keys never
  *   are
  * @returns [batch, heads, seq, headDim]
  */
-export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: tf.Tensor): tf.Tensor4D {
+export function attention(
+  q: tf.Tensor4D,
+  k: tf.Tensor4D,
+  v: tf.Tensor4D,
+  bias: tf.Tensor,
+  keepsProbabilities = false,
+): tf.Tensor4D {
   const [batch, heads, seq, headDim] = q.shape;
   const [, kvHeads, keys] = k.shape;
   const groups = heads / kvHeads;
@@ -237,22 +243,24 @@ export function attention(q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: 
         ]);
 
   return withGradient([q, k, v], (save, q, k, v) => {
-    save([q, k, v, bias]);
+    const kept: tf.Tensor4D[] = [];
     const outputs = blocks.map(block => {
       const p = probabilities(queries(q, block), seenKeys(k, block), bias, block);
+      if (keepsProbabilities) kept.push(p);
       return ungrouped(tf.matMul(p, seenKeys(v, block)), block);
     });
+    save([q, k, v, bias, ...kept]);
     return {
       value: joined(outputs),
-      gradFunc: (dy, [q, k, v, bias]) => {
+      gradFunc: (dy, [q, k, v, bias, ...kept]) => {
         const dQ: tf.Tensor4D[] = [];
         let dK: tf.Tensor4D | null = null;
         let dV: tf.Tensor4D | null = null;
-        for (const block of blocks) {
+        for (const [i, block] of blocks.entries()) {
           const [dQuery, dKey, dValue] = after(dQ.at(-1) ?? dy, () =>
             tf.tidy(() => {
               const [query, key, value] = [queries(q!, block), seenKeys(k!, block), seenKeys(v!, block)];
-              const p = probabilities(query, key, bias!, block);
+              const p = (kept[i] as tf.Tensor4D | undefined) ?? probabilities(query, key, bias!, block);
               const dOutput = queries(dy, block);
               const dP = product(dOutput, value, false, true);
               const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));

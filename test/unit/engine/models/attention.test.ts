@@ -38,7 +38,10 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 });
 
-describe('attention', () => {
+describe.each([
+  ['computed anew', attention],
+  ['kept', (...[q, k, v, bias]: Parameters<typeof attention>) => attention(q, k, v, bias, true)],
+] as const)('attention, probabilities %s', (_name, attention) => {
   test.each([
     { seq: 5, keys: 5, heads: 4, kvHeads: 2 },
     { seq: 128, keys: 128, heads: 2, kvHeads: 2 },
@@ -50,7 +53,7 @@ describe('attention', () => {
       const inputs = [random(2, heads, seq, 4), random(2, kvHeads, keys, 4), random(2, kvHeads, keys, 4)];
       const weight = random(2, heads, seq, 4);
       const bias = causalBias(2, seq, keys);
-      const run = (f: typeof attention) =>
+      const run = (f: (q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D, bias: tf.Tensor) => tf.Tensor4D) =>
         tf.valueAndGrads((q, k, v) =>
           tf.sum(tf.mul(f(q as tf.Tensor4D, k as tf.Tensor4D, v as tf.Tensor4D, bias), weight)),
         )(inputs);
