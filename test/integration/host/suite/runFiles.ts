@@ -58,6 +58,14 @@ describe('run files', () => {
     await vscode.workspace.fs.delete(uri);
   });
 
+  it('open in the form, with paths that hold from anywhere', async () => {
+    const { context } = await activated();
+    await vscode.commands.executeCommand('tunewright.openRunFileInPanel', pirate());
+    const draft = context.workspaceState.get<{ model: string; dataset: { train: string } }>('runPanel.draft')!;
+    assert.equal(draft.model, 'embedded:tiny');
+    assert.equal(draft.dataset.train, workspacePath('datasets', 'pirate.messages.jsonl'));
+  });
+
   it('explain their keys', async () => {
     const document = await vscode.workspace.openTextDocument(pirate());
     const at = document.positionAt(document.getText().indexOf('max_length') + 2);

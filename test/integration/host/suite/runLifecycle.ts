@@ -51,6 +51,23 @@ describe('a run', () => {
     assert.deepEqual(seen, [...seen.keys()]);
   });
 
+  it('is shown in a dashboard, and beside another', async () => {
+    const { runs } = await activated();
+    const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
+    const tab = (label: string) =>
+      waitFor(`a tab ${label}`, () => {
+        const { activeTab } = vscode.window.tabGroups.activeTabGroup;
+        return activeTab?.input instanceof vscode.TabInputWebview && activeTab.label === label;
+      });
+    await vscode.commands.executeCommand('tunewright.openDashboard', run);
+    await tab('to-the-end');
+    const second = await runs.start(config('second', { max_steps: 2 }));
+    await waitForRun(second, 'the run to complete', () => phase(second) === 'completed' && !second.alive);
+    await vscode.commands.executeCommand('tunewright.compareRuns', run, [run, second]);
+    await tab('to-the-end and 1 more');
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
+  });
+
   it('is merged, exported and tried beside its base', async () => {
     const { runs } = await activated();
     const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
