@@ -116,6 +116,38 @@ describe('dashboard', () => {
     expect(png!.size).toBeGreaterThan(5000);
   });
 
+  it('smooths, and reads values under the mouse', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    const readout = chart(page, 'Loss').locator('.readout');
+    const last = await readout.textContent();
+    await page.locator('.smoothing input').fill('0.9');
+    await expect.poll(() => readout.textContent()).not.toBe(last);
+    await page.locator('.smoothing input').fill('0');
+    await expect.poll(() => readout.textContent()).toBe(last);
+    const box = (await chart(page, 'Loss').locator('.u-over').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    // Its last part is the step.
+    await expect.poll(() => readout.locator('li').last().textContent()).toMatch(/(?:^|\D)[56]\d$/);
+  });
+
+  it('shows answers before, in between and after side by side, and the log', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    const cells = async (locator: string) => (await page.locator(`.samples ${locator}`).allTextContents()).slice(0, 4);
+    const said = (step: number) => lora.find(event => event.type === 'sample' && event.step === step)!;
+    expect(await cells('thead th')).toEqual(['Prompt', 'Before', expect.stringMatching(/^Step \d+$/), 'After step 80']);
+    await page.getByRole('combobox', { name: 'Answers of step' }).click();
+    await page.getByRole('option', { name: '40', exact: true }).click();
+    const { prompt, text: before } = said(0) as { prompt: string; text: string };
+    const { text: between } = said(40) as { text: string };
+    const after = lora.findLast(event => event.type === 'sample' && event.prompt === prompt) as { text: string };
+    expect(await cells('tbody tr:first-child > *')).toEqual([prompt, before, between, after.text]);
+    const log = await page.locator('.log').textContent();
+    for (const words of [/Started \(tensorflow/, /Saved checkpoints\/step-\d+/, /Finished after step 120/])
+      expect(log).toMatch(words);
+  });
+
   it('shows everything again after it was hidden and lost what it was sent', async () => {
     const page = await open(60);
     await charted(page);
