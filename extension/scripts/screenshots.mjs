@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './build.mjs';
 
-const PICTURES = ['dashboard', 'samples', 'run-panel', 'dataset-editor', 'dataset-preview'];
+const PICTURES = ['dashboard', 'run-panel', 'dataset-editor', 'dataset-preview'];
 const MOST_BYTES = { png: 300_000, gif: 3_000_000 };
 /** Width of the recording in pixels, its pictures a second, and how much faster than life it is. */
 const RECORDING = { width: 960, rate: 8, speed: 2.5 };
