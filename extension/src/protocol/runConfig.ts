@@ -79,7 +79,7 @@ export const trainingConfigSchema = z.strictObject({
     .meta(
       about(
         'Gradient checkpointing',
-        'Compute each layer again for its gradient in place of keeping it: far less memory, about a third slower',
+        'Compute each layer again for its gradient in place of keeping it: far less memory, up to half slower',
       ),
     ),
   learning_rate: z.number().positive().default(2e-4).meta(about('Learning rate', 'At its peak, behind the warm-up')),

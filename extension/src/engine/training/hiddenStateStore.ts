@@ -33,7 +33,7 @@ export class HiddenStateStore {
     private readonly disk: { descriptor: number; file: string; starts: Map<number, number> } | null,
   ) {}
 
-  /** null where neither memory nor disk has room for all rows. */
+  /** null where neither memory nor disk has room for all rows, or the file can't be made. */
   static open({
     rows,
     lengthOf,
@@ -50,10 +50,14 @@ export class HiddenStateStore {
     }
     if (bytes <= (memoryBytes ?? MEMORY_BYTES)) return new HiddenStateStore(lengthOf, width, bytes, null);
     if (bytes > DISK_SHARE * (freeBytes ?? freeBytesBeside(file))) return null;
-    const descriptor = openSync(file, 'w+');
-    // Where the system allows it the file has no name from now on, so that it can't outlive this process.
-    if (process.platform !== 'win32') unlinkSync(file);
-    return new HiddenStateStore(lengthOf, width, bytes, { descriptor, file, starts });
+    try {
+      const descriptor = openSync(file, 'w+');
+      // Where the system allows it the file has no name from now on, so that it can't outlive this process.
+      if (process.platform !== 'win32') unlinkSync(file);
+      return new HiddenStateStore(lengthOf, width, bytes, { descriptor, file, starts });
+    } catch {
+      return null;
+    }
   }
 
   get onDisk(): boolean {
