@@ -1,8 +1,8 @@
-// Writes a GGUF file, version 3: metadata with explicit types, then F32, F16 or BF16 tensors at aligned offsets.
-// Called by the export of adapters. The file is wholly there or not at all.
+// Writes a GGUF file, version 3: metadata with explicit types, then tensors at aligned offsets, as F32, F16, BF16 or as
+// bytes of any type. Called by the export of adapters and by whoever makes test models. The file is wholly there or not at all.
 import { writeFileAtomically } from './atomicFile.js';
 import { ggmlTypes, ggufAlignment, ggufMagic, ggufValueTypes, ggufVersion } from './ggufFormat.js';
-import { encodeEntry, entryBytes, type FloatDtype, type TensorEntry } from './tensorEntry.js';
+import { encodeEntry, entryBytes, type TensorEntry } from './tensorEntry.js';
 
 export type GgufTypedValue =
   | { type: 'uint32' | 'int32' | 'float32'; value: number }
@@ -10,15 +10,24 @@ export type GgufTypedValue =
   | { type: 'string'; value: string }
   | { type: 'array'; items: Exclude<GgufTypedValue, { type: 'array' }>[] };
 
+/** A tensor in a type that this program reads only. */
+export interface GgufBlocksEntry {
+  name: string;
+  shape: readonly number[];
+  /** GGUF's name of the type. */
+  ggmlType: string;
+  byteLength: number;
+  /** Its bytes, in consecutive pieces. */
+  pieces(): Iterable<Uint8Array>;
+}
+
+type GgufEntry = TensorEntry | GgufBlocksEntry;
+
 /**
  * @param tensors with shapes as Hugging Face has them; they are turned round on writing
  * @throws InputError where the disk is full; a file that was there before is then unchanged
  */
-export function writeGguf(
-  path: string,
-  metadata: Record<string, GgufTypedValue>,
-  tensors: readonly TensorEntry[],
-): void {
+export function writeGguf(path: string, metadata: Record<string, GgufTypedValue>, tensors: readonly GgufEntry[]): void {
   const header = Buffer.concat([
     Buffer.from(ggufMagic),
     uint32(ggufVersion),
@@ -31,24 +40,29 @@ export function writeGguf(
     append(header);
     append(padding(header.length));
     for (const tensor of tensors) {
-      append(encodeEntry(tensor));
-      append(padding(entryBytes(tensor)));
+      for (const piece of 'pieces' in tensor ? tensor.pieces() : [encodeEntry(tensor)]) append(piece);
+      append(padding(bytesOf(tensor)));
     }
   });
 }
 
-function tensorInfos(tensors: readonly TensorEntry[]): Buffer[] {
+function bytesOf(tensor: GgufEntry): number {
+  return 'pieces' in tensor ? tensor.byteLength : entryBytes(tensor);
+}
+
+function tensorInfos(tensors: readonly GgufEntry[]): Buffer[] {
   let offset = 0;
   return tensors.map(tensor => {
-    const { name, shape, dtype } = tensor;
+    const { name, shape } = tensor;
     const dims = shape.toReversed().map(uint64);
-    const info = Buffer.concat([string(name), uint32(shape.length), ...dims, uint32(ggmlType(dtype)), uint64(offset)]);
-    offset += entryBytes(tensor) + padding(entryBytes(tensor)).length;
+    const type = ggmlType('pieces' in tensor ? tensor.ggmlType : tensor.dtype);
+    const info = Buffer.concat([string(name), uint32(shape.length), ...dims, uint32(type), uint64(offset)]);
+    offset += bytesOf(tensor) + padding(bytesOf(tensor)).length;
     return info;
   });
 }
 
-function ggmlType(dtype: FloatDtype): number {
+function ggmlType(dtype: string): number {
   return Number(Object.keys(ggmlTypes).find(type => ggmlTypes[Number(type)] === dtype));
 }
 
