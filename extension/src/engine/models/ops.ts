@@ -60,7 +60,7 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
   const turned = conv1d === weight.transposed;
   return withGradient([x], (_save, x) => ({
     value: after(x, () => rowProduct(x, weight.dequantize(), turned)),
-    gradFunc: dy => after(dy, () => product(dy, weight.dequantize(), false, !turned)),
+    gradFunc: dy => product(dy, weight.dequantize(), false, !turned),
   }));
 }
 
