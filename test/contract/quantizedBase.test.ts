@@ -12,7 +12,7 @@ import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
-import type { BaseWeights } from '../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, WeightSettings } from '../../extension/src/protocol/runConfig.js';
 import { dequantizedModel, tinyModel } from '../support/tinyModels.js';
 
 const STEPS = 6;
@@ -26,6 +26,7 @@ const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]
 interface Case {
   family: string;
   baseWeights: BaseWeights;
+  precision: WeightSettings['precision'];
   method: PeftMethod;
   config: unknown;
   shown: string;
@@ -35,17 +36,21 @@ interface Case {
 const cases: Case[] = ['llama', 'gpt2'].flatMap(family => {
   const withFrozenBase = peftMethods.filter(({ storage }) => storage !== 'model');
   const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
-  const variants: [BaseWeights, PeftMethod, object][] = [
-    ...withFrozenBase.map((method): [BaseWeights, PeftMethod, object] => ['int8', method, {}]),
+  type Variant = [BaseWeights, PeftMethod, object, WeightSettings['precision']?];
+  const variants: Variant[] = [
+    ...withFrozenBase.map((method): Variant => ['int8', method, {}]),
     ['bfloat16', lora, {}],
     ['int4', lora, {}],
     ['int4', lora, { use_dora: true, lora_dropout: 0.1 }],
     ['int8', lora, { modules_to_save: ['lm_head'] }],
     ['int8', lora, { target_modules: ['lm_head'] }],
+    ['float32', lora, {}, 'bfloat16'],
+    ['int4', lora, {}, 'bfloat16'],
   ];
-  return variants.map(([baseWeights, method, config]) => ({
+  return variants.map(([baseWeights, method, config, precision = 'float32']) => ({
     family,
     baseWeights,
+    precision,
     method,
     config: method.schema.parse(config) as unknown,
     shown: JSON.stringify(config),
@@ -57,14 +62,17 @@ beforeAll(async () => {
 });
 
 describe('a quantized base', () => {
-  test.each(cases)('$family $baseWeights $method.peftType $shown', async ({ family, baseWeights, method, config }) => {
+  test.each(cases)('$family $baseWeights in $precision, $method.peftType $shown', async testCase => {
+    const { family, baseWeights, precision, method, config } = testCase;
+    // Sums that differ in their last bit may round to another bfloat16.
+    const [alike, rounding] = precision === 'bfloat16' ? [1e-3, 1e-2] : [1e-5, 1e-5];
     const before = tf.memory().numTensors;
     const attached = (model: CausalLm) => {
       const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(3) });
       const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
       return { model, adapter, optimizer };
     };
-    const quantized = () => tinyModel(family, { vocab_size: 48 }, 1, baseWeights);
+    const quantized = () => tinyModel(family, { vocab_size: 48 }, 1, { base_weights: baseWeights, precision });
     const [eager, traced] = [attached(quantized()), attached(quantized())];
     const dense = attached(dequantizedModel(eager.model));
     const batch = makeBatch({ sequences: [[0], [1]] }, DATASET, {
@@ -77,15 +85,17 @@ describe('a quantized base', () => {
       const expected = trainingStep(eager.model, eager.adapter, eager.optimizer, [batch], settings);
       const ofDense = trainingStep(dense.model, dense.adapter, dense.optimizer, [batch], settings);
       const actual = await captured.step([batch], settings);
-      expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
-      expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-4);
-      expect(Math.abs(expected.loss / ofDense.loss - 1), `loss on float32, step ${step}`).toBeLessThan(1e-5);
+      expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(alike);
+      expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(
+        10 * alike,
+      );
+      expect(Math.abs(expected.loss / ofDense.loss - 1), `loss on float32, step ${step}`).toBeLessThan(rounding);
     }
     const expected = scoreBatch(eager.model, eager.adapter.forwardOptions, batch);
     const actual = await captured.score(batch);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>
-      expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(1e-5 * (1 + loss)),
+      expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(alike * (1 + loss)),
     );
     expect(actual.correct).toBe(expected.correct);
 

@@ -11,7 +11,7 @@ import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { architectureOf } from '../../extension/src/engine/models/registry.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
-import type { BaseWeights } from '../../extension/src/protocol/runConfig.js';
+import type { WeightSettings } from '../../extension/src/protocol/runConfig.js';
 
 /** A config.json that every family understands: each takes its own keys. */
 export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
@@ -52,18 +52,18 @@ export function tinyModel(
   modelType: string,
   changes: Record<string, unknown> = {},
   seed = 1,
-  baseWeights: BaseWeights = 'float32',
+  settings: WeightSettings = { base_weights: 'float32', precision: 'float32' },
 ): CausalLm {
   const architecture = tinyArchitecture(modelType, changes);
   const nothingStored = architecture.parameters.map(() => ({}));
-  const layouts = weightLayouts(architecture, nothingStored, baseWeights);
+  const layouts = weightLayouts(architecture, nothingStored, settings);
   const weights = architecture.parameters.map((parameter): [string, Weight] => {
     const values = randomWeights(parameter, seed);
     const layout = layouts.get(parameter.name);
     if (!layout) return [parameter.name, tf.tensor(values, [...parameter.shape])];
     const blocks = new WeightBlocks(layout.format, layout.shape);
     blocks.quantizeRows(0, values);
-    return [parameter.name, QuantizedWeight.of(blocks, layout.transposed)];
+    return [parameter.name, QuantizedWeight.of(blocks, layout)];
   });
   return new CausalLm(architecture, new Map(weights));
 }

@@ -175,6 +175,12 @@ export const engineConfigSchema = z.strictObject({
         'How the frozen weights are held in memory: bfloat16 takes a half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept as they are',
       ),
     ),
+  precision: z
+    .enum(['float32', 'bfloat16'])
+    .default('float32')
+    .describe(
+      'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32',
+    ),
 });
 
 export const runConfigSchema = z.strictObject({
@@ -201,3 +207,5 @@ export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
 export type BaseWeights = EngineConfig['base_weights'];
+/** What says how the base is held and multiplied. */
+export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;

@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { EngineInstallation } from '../install/installation.js';
 import { cpuModel } from '../install/machine.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
-import { registerDequantizeKernel } from './dequantizeKernel.js';
+import { registerBlockKernels } from './blockKernels.js';
 import type { Backend } from './openBackend.js';
 
 /**
@@ -27,7 +27,7 @@ export async function loadTensorflowBackend(
   const binding = loadBinding(installation, quiet);
   const { NodeJSKernelBackend } = requirePackage('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
   requirePackage('@tensorflow/tfjs-node/dist/register_all_kernels.js');
-  registerDequantizeKernel();
+  registerBlockKernels();
   tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node'));
   await tf.setBackend('tensorflow');
   const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice: boolean };

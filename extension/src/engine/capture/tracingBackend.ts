@@ -3,7 +3,7 @@
 // of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
 // an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
-import { registerDequantizeKernel } from '../backend/dequantizeKernel.js';
+import { registerBlockKernels } from '../backend/blockKernels.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
 import { setOrderRecorder } from './ordering.js';
@@ -72,6 +72,7 @@ export interface NodeBackend extends tf.KernelBackend {
   binding: Binding & {
     readonly TF_ATTR_TYPE: number;
     readonly TF_ATTR_INT: number;
+    readonly TF_ATTR_BOOL: number;
     loadSavedModel(folder: string, tags: string): number;
     deleteSavedModel(id: number): void;
     runSavedModel(
@@ -276,7 +277,7 @@ function register(): void {
   backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : realBackend().incRef(dataId));
 
   backend.dispose = () => {};
-  registerDequantizeKernel();
+  registerBlockKernels();
   tf.copyRegisteredKernels(REAL, TRACING);
   tf.registerBackend(TRACING, () => backend);
 }

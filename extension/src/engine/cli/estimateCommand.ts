@@ -56,7 +56,7 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   progress.finish();
   const { method, config } = parsed;
   const architecture = architectureOfFiles(files);
-  const layouts = weightLayouts(architecture, findTensors(files, architecture), config.engine.base_weights);
+  const layouts = weightLayouts(architecture, findTensors(files, architecture), config.engine);
   files.close();
 
   const methodConfig = configOf(parsed, architecture);

@@ -2,7 +2,7 @@
 // take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
 // traceStep.ts; its tensors must never meet those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
-import { DEQUANTIZE_BLOCKS } from '../backend/dequantizeKernel.js';
+import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../backend/blockKernels.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 const NAME = 'shapes';
@@ -169,6 +169,10 @@ const inferences: ReadonlyMap<string, Inference> = new Map<string, Inference>([
   [tf.Tile, ([x], { reps }) => ({ shape: x!.shape.map((size, i) => size * reps[i]) })],
   [tf.GatherV2, ([x, indices], { axis }) => ({ shape: x!.shape.toSpliced(axis, 1, ...indices!.shape) })],
   [tf.ScatterNd, ([, updates], { shape }) => ({ shape, dtype: updates!.dtype })],
+  [
+    BLOCK_PRODUCT,
+    ([x, codes], { columns, turned }) => ({ shape: [x!.shape[0]!, turned ? codes!.shape[0]! : columns] }),
+  ],
   [DEQUANTIZE_BLOCKS, ([codes], { columns }) => ({ shape: [codes!.shape[0]!, columns], dtype: 'float32' })],
   [tf.OneHot, ([indices], { depth, dtype }) => ({ shape: [...indices!.shape, depth], dtype })],
   [tf.Range, (_inputs, { start, stop, step, dtype }) => ({ shape: [Math.ceil((stop - start) / step)], dtype })],
@@ -186,7 +190,8 @@ function register(): ShapeBackend {
     const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => {
       const given = Object.values(inputs) as tf.TensorInfo[];
       const result = infer(given, attrs ?? {});
-      if (kernelName === tf.BatchMatMul) made.flops += productFlops(result as Result, given[0]!, attrs!);
+      if (kernelName === tf.BatchMatMul || kernelName === BLOCK_PRODUCT)
+        made.flops += productFlops(result as Result, given[0]!, attrs!);
       else for (const one of [result].flat()) if (!one.view) made.written += 4 * tf.util.sizeFromShape([...one.shape]);
       const make = ({ shape, dtype, view }: Result) =>
         made.make(shape, dtype ?? given[0]!.dtype, view ? given[0] : undefined);

@@ -36,11 +36,16 @@ export async function inspectMachine(): Promise<Machine> {
     platform: `${process.platform}-${process.arch}`,
     cpu: cpuModel(),
     cores: availableParallelism(),
-    cpuFeatures: existsSync('/proc/cpuinfo') ? parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8')) : [],
+    cpuFeatures: cpuFeatures(),
     memoryBytes: totalmem(),
     availableMemoryBytes: availableMemoryBytes(),
     gpus: await findNvidiaGpus(),
   };
+}
+
+/** Of `CPU_FEATURES`; empty where the system doesn't tell. */
+export function cpuFeatures(): string[] {
+  return existsSync('/proc/cpuinfo') ? parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8')) : [];
 }
 
 export function cpuModel(): string {

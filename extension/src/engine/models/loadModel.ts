@@ -1,6 +1,6 @@
 // Reads a pretrained model's weights into tensors, one at a time, after every name and size has been checked.
 import { InputError } from '../../core/inputError.js';
-import type { BaseWeights } from '../../protocol/runConfig.js';
+import type { WeightSettings } from '../../protocol/runConfig.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
@@ -9,9 +9,11 @@ import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './qua
 import { architectureOf } from './registry.js';
 import { weightLayouts } from './weightLayouts.js';
 
+const FLOAT32: WeightSettings = { base_weights: 'float32', precision: 'float32' };
+
 export interface LoadOptions {
   /** How frozen matrices are held; float32 where nothing is said. */
-  baseWeights?: BaseWeights;
+  settings?: WeightSettings;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }
@@ -27,18 +29,18 @@ export function architectureOfFiles(files: ModelFiles): Architecture {
  */
 export function loadModel(
   files: ModelFiles,
-  { baseWeights = 'float32', onProgress, onWarning }: LoadOptions = {},
+  { settings = FLOAT32, onProgress, onWarning }: LoadOptions = {},
 ): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
   warnOfUnused(files, architecture, stored, onWarning);
-  const layouts = weightLayouts(architecture, stored, baseWeights);
+  const layouts = weightLayouts(architecture, stored, settings);
   const weights = new Map<string, Weight>();
   architecture.parameters.forEach(({ name, shape }, i) => {
     const layout = layouts.get(name);
     const tensor = stored[i]!;
     const read = () => uploaded(tensor.readFloat32(), [...shape], 'float32');
-    weights.set(name, layout ? QuantizedWeight.of(readBlocks(tensor, layout), layout.transposed) : read());
+    weights.set(name, layout ? QuantizedWeight.of(readBlocks(tensor, layout), layout) : read());
     onProgress?.(i + 1, stored.length);
   });
   return new CausalLm(architecture, weights);

@@ -59,9 +59,16 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
   // Dequantized when x is there and again when dy is: the dense matrix never outlives its product.
   const turned = conv1d === weight.transposed;
   return withGradient([x], (_save, x) => ({
-    value: after(x, () => rowProduct(x, weight.dequantize(), turned)),
-    gradFunc: dy => product(dy, weight.dequantize(), false, !turned),
+    value: after(x, () => times(x, weight, turned)),
+    gradFunc: dy => times(dy, weight, !turned),
   }));
+}
+
+/** x W of a matrix as it is stored, or x Wᵀ with `turned`, in the precision that it wants. */
+function times(x: tf.Tensor2D, weight: QuantizedWeight, turned: boolean): tf.Tensor2D {
+  return weight.precision === 'bfloat16'
+    ? weight.roundedProduct(x, turned)
+    : rowProduct(x, weight.dequantize(), turned);
 }
 
 function rowLinear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d: boolean): tf.Tensor2D {

@@ -1,7 +1,13 @@
 // A frozen matrix that is held in few bits and made float32 where it is used: each use dequantizes it anew, inside of the
 // step, and lets it go. Held by CausalLm in place of a tensor; never trained, never written to a file.
 import * as tf from '@tensorflow/tfjs-core';
-import { DEQUANTIZE_BLOCKS, type DequantizeInputs } from '../backend/dequantizeKernel.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import {
+  BLOCK_PRODUCT,
+  DEQUANTIZE_BLOCKS,
+  type BlockProductAttributes,
+  type DequantizeAttributes,
+} from '../backend/blockKernels.js';
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
 
@@ -12,6 +18,8 @@ export interface WeightLayout {
   format: BlockFormatName;
   /** Rows and columns as they are stored. */
   shape: readonly [number, number];
+  /** Type in which it is multiplied. */
+  precision: EngineConfig['precision'];
   /** Whether the parameter is the stored matrix turned round (GPT-2's Conv1D out of a GGUF file). */
   transposed: boolean;
 }
@@ -24,11 +32,11 @@ export class QuantizedWeight {
   ) {}
 
   /** Copies the blocks into memory of the backend. */
-  static of(blocks: WeightBlocks, transposed: boolean): QuantizedWeight {
-    const { format, shape, shapes } = blocks;
+  static of(blocks: WeightBlocks, layout: WeightLayout): QuantizedWeight {
+    const { shapes } = blocks;
     const arrays = [blocks.codes, ...blocks.parts];
     const words = [shapes.codes, ...shapes.parts].map((size, i) => uploaded(arrays[i]!, size, 'int32'));
-    return new QuantizedWeight({ format, shape, transposed }, words);
+    return new QuantizedWeight(layout, words);
   }
 
   /** Shapes of `words`, all int32, for a matrix that is only described. */
@@ -41,6 +49,22 @@ export class QuantizedWeight {
     return this.layout.transposed;
   }
 
+  /** Whether its words are multiplied as they are, so that nothing is gained by a dense copy. */
+  get direct(): boolean {
+    return this.layout.format === 'bfloat16' && this.layout.precision === 'bfloat16';
+  }
+
+  get precision(): WeightLayout['precision'] {
+    return this.layout.precision;
+  }
+
+  /** x W of the stored matrix W, or x Wᵀ with `turned`, both rounded to bfloat16; belongs to the caller's tidy. */
+  roundedProduct(x: tf.Tensor2D, turned: boolean): tf.Tensor2D {
+    const { format, shape } = this.layout;
+    const attributes: BlockProductAttributes = { format, columns: shape[1], turned };
+    return run(BLOCK_PRODUCT, { x, ...named(this.words) }, attributes);
+  }
+
   /** The stored matrix in float32, [rows, columns]; belongs to the caller's tidy. */
   dequantize(): tf.Tensor2D {
     return this.dequantized(this.words);
@@ -51,13 +75,10 @@ export class QuantizedWeight {
     return this.dequantized(this.words.map(words => tf.gather(words, indices)));
   }
 
-  private dequantized([codes, scales, minima]: readonly tf.Tensor[]): tf.Tensor2D {
+  private dequantized(words: readonly tf.Tensor[]): tf.Tensor2D {
     const { format, shape } = this.layout;
-    const inputs = { codes, ...(scales && { scales }), ...(minima && { minima }) } as DequantizeInputs;
-    return tf.engine().runKernel(DEQUANTIZE_BLOCKS, inputs as unknown as tf.NamedTensorMap, {
-      format,
-      columns: shape[1],
-    }) as tf.Tensor2D;
+    const attributes: DequantizeAttributes = { format, columns: shape[1] };
+    return run(DEQUANTIZE_BLOCKS, named(words), attributes);
   }
 
   dispose(): void {
@@ -65,11 +86,25 @@ export class QuantizedWeight {
   }
 }
 
+/** Words as the kernels name them. */
+function named([codes, scales, minima]: readonly tf.Tensor[]): Record<string, tf.Tensor> {
+  return { codes: codes!, ...(scales && { scales }), ...(minima && { minima }) };
+}
+
+function run(kernel: string, inputs: Record<string, tf.Tensor>, attributes: object): tf.Tensor2D {
+  return tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap);
+}
+
 /** The parameter as a tensor. In a captured step a quantized one is made when `before` is computed, not sooner. */
 export function denseOf<T extends tf.Tensor = tf.Tensor>(weight: Weight, before?: tf.Tensor): T {
   if (weight instanceof tf.Tensor) return weight as T;
   const make = () => (weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize());
   return (before ? after(before, make) : make()) as tf.Tensor as T;
+}
+
+/** What to multiply by several times: dense, but where the words are as good. In a captured step it waits for `before`. */
+export function heldFor(weight: Weight, before: tf.Tensor): tf.Tensor2D | QuantizedWeight {
+  return weight instanceof QuantizedWeight && weight.direct ? weight : denseOf<tf.Tensor2D>(weight, before);
 }
 
 /** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */

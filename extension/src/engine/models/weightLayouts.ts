@@ -1,6 +1,7 @@
-// Which base parameters are held in few bits, and how: `engine.base_weights` and what the file has. Called by loadModel and
+// Which base parameters are held in few bits, and how: `engine.base_weights`, `engine.precision` and what
+// the file has. Called by loadModel and
 // by the estimate, which reads no weight.
-import type { BaseWeights } from '../../protocol/runConfig.js';
+import type { WeightSettings } from '../../protocol/runConfig.js';
 import type { StoredTensor } from '../files/tensorSource.js';
 import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
 import type { Architecture } from './architecture.js';
@@ -17,15 +18,17 @@ export type WeightLayouts = ReadonlyMap<string, WeightLayout>;
 export function weightLayouts(
   { parameters, linears, embedding }: Architecture,
   stored: readonly Pick<StoredTensor, 'blocks'>[],
-  baseWeights: BaseWeights,
+  { base_weights: baseWeights, precision }: WeightSettings,
 ): WeightLayouts {
-  if (baseWeights === 'float32') return new Map();
+  // Products in bfloat16 would round the weights each time anyway.
+  const format = baseWeights === 'float32' && precision === 'bfloat16' ? 'bfloat16' : baseWeights;
+  if (format === 'float32') return new Map();
   const matrices = new Set([...linears.map(({ name }) => name), embedding].map(module => `${module}.weight`));
   const layouts = new Map<string, WeightLayout>();
   parameters.forEach(({ name, shape }, i) => {
     if (!matrices.has(name)) return;
     const [rows, columns] = shape as [number, number];
-    const wanted: WeightLayout = { format: baseWeights, shape: [rows, columns], transposed: false };
+    const wanted: WeightLayout = { format, shape: [rows, columns], transposed: false, precision };
     layouts.set(name, keptLayout(stored[i]!, wanted) ?? wanted);
   });
   return layouts;
@@ -41,5 +44,5 @@ function keptLayout({ blocks }: Pick<StoredTensor, 'blocks'>, wanted: WeightLayo
   const [rows, columns] = wanted.shape;
   const shape = blocks.transposed ? ([columns, rows] as const) : wanted.shape;
   if (codeBits(blocks.format) > codeBits(wanted.format)) return null;
-  return { format: blocks.format, shape, transposed: blocks.transposed };
+  return { ...wanted, format: blocks.format, shape, transposed: blocks.transposed };
 }

@@ -4,7 +4,7 @@ import type { ChatMessage } from '../../core/data/example.js';
 import { renderChat } from '../../core/text/chatTemplate.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { BaseWeights, EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig, WeightSettings } from '../../protocol/runConfig.js';
 import { openBackend, type Backend } from '../backend/openBackend.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { storedName, type Architecture } from '../models/architecture.js';
@@ -57,8 +57,8 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
 }
 
 /** How the model's matrices will be held. */
-export function layoutsOf({ files, architecture }: ModelOnDisk, baseWeights: BaseWeights): WeightLayouts {
-  return weightLayouts(architecture, findTensors(files, architecture), baseWeights);
+export function layoutsOf({ files, architecture }: ModelOnDisk, settings: WeightSettings): WeightLayouts {
+  return weightLayouts(architecture, findTensors(files, architecture), settings);
 }
 
 /**
@@ -97,10 +97,10 @@ export function loadOnto(
   backend: Backend,
   onDisk: ModelOnDisk,
   reporter: Reporter,
-  baseWeights: BaseWeights = 'float32',
+  settings?: WeightSettings,
 ): OpenedModel {
   const model = loadModel(onDisk.files, {
-    baseWeights,
+    settings,
     onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
     onWarning: reporter.warn,
   });

@@ -8,6 +8,9 @@ import { promptIds, type ModelOnDisk } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
+/** Instructions that multiply bfloat16, as `engine status` names them. */
+const BFLOAT16_FEATURES: readonly string[] = ['AVX512_BF16', 'AMX'];
+
 /** @throws InputError where training can’t go on from this adapter */
 export function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
   if (saved.method !== run.method)
@@ -49,6 +52,28 @@ export function checkBaseWeights(baseWeights: BaseWeights, { peftType, storage }
       where,
       hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
     });
+}
+
+/** The precision that is worth while here; where that is not what the run wants, it is told why. */
+export function usablePrecision(
+  precision: EngineConfig['precision'],
+  { peftType, storage }: PeftMethod,
+  backend: Backend,
+  features: readonly string[],
+  reporter: Reporter,
+): EngineConfig['precision'] {
+  if (precision === 'float32') return precision;
+  const reason =
+    storage === 'model'
+      ? `${peftType} trains every weight, and bfloat16 is for products with frozen ones`
+      : backend.name !== 'tensorflow'
+        ? `the ${backend.name} backend has no bfloat16`
+        : !features.some(feature => BFLOAT16_FEATURES.includes(feature))
+          ? `this CPU has neither ${BFLOAT16_FEATURES.join(' nor ')}`
+          : null;
+  if (reason === null) return precision;
+  reporter.warn('precision_not_used', `engine.precision bfloat16 would not help: ${reason}; float32 is used`);
+  return 'float32';
 }
 
 /** max_length, or less where the model has fewer positions. */

@@ -9,6 +9,7 @@ import { estimateRun } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Decoder } from '../generation/generate.js';
+import { cpuFeatures } from '../install/machine.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../peft/adapterFiles.js';
@@ -27,7 +28,14 @@ import {
 import { readRunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
-import { checkBaseWeights, checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
+import {
+  checkBaseWeights,
+  checkInitFrom,
+  checkPrompts,
+  compiles,
+  fittingLength,
+  usablePrecision,
+} from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
 import { claimRun, commandReader } from './runProcess.js';
 import { loadRows, longestSequence } from './runRows.js';
@@ -81,7 +89,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
   checkBaseWeights(config.engine.base_weights, method, backend);
-  const layouts = layoutsOf(onDisk, config.engine.base_weights);
+  const settings = {
+    ...config.engine,
+    precision: usablePrecision(config.engine.precision, method, backend, cpuFeatures(), reporting),
+  };
+  const layouts = layoutsOf(onDisk, settings);
   const estimate = estimateRun({
     architecture: onDisk.architecture,
     layouts,
@@ -95,7 +107,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     gradientCheckpointing: config.training.gradient_checkpointing,
   });
   if (!options.force) checkMemory(estimate, availableMemoryBytes(), run.path);
-  const opened = loadOnto(backend, onDisk, reporting, config.engine.base_weights);
+  const opened = loadOnto(backend, onDisk, reporting, settings);
   const { model, architecture, tokenizer } = opened;
   const rng = createRng(config.training.seed);
   const adapter = Adapter.attach(method, methodConfig, model, {

@@ -7,7 +7,7 @@ import { after } from '../capture/ordering.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { gatherRows, linear } from '../models/ops.js';
-import { denseOf, type Weight } from '../models/quantizedWeight.js';
+import { heldFor, QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
 
 /** Rows whose logits stand in memory at once. */
 const CHUNK_ROWS = 256;
@@ -52,6 +52,11 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
   const losses = tf.sub(tf.log(tf.squeeze(sums, [1])), tf.sum(tf.mul(shifted, hot), 1)) as tf.Tensor1D;
   return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
+}
+
+/** x W of a matrix as it is stored. */
+function times(x: tf.Tensor2D, weight: tf.Tensor2D | QuantizedWeight): tf.Tensor2D {
+  return weight instanceof QuantizedWeight ? weight.roundedProduct(x, false) : tf.matMul(x, weight);
 }
 
 function chunks(rows: number): { start: number; size: number }[] {
@@ -99,7 +104,7 @@ function lossOfHead(
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
-    const weight = denseOf<tf.Tensor2D>(head, states);
+    const weight = heldFor(head, states);
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
@@ -114,7 +119,7 @@ function lossOfHead(
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
           const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
           const sum = tf.sum(tf.mul(losses, counted));
-          return [sum, weighted(tf.matMul(dLogits, weight)), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
+          return [sum, weighted(times(dLogits, weight)), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
         }),
       );
       total = tf.add(total, loss);
@@ -132,11 +137,12 @@ function lossOfHead(
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as tf.Scalar;
 }
 
-/** Options by which a quantized head is dequantized once for all chunks. */
-function withDenseHead(model: CausalLm, hidden: tf.Tensor2D, options: ForwardOptions): ForwardOptions {
+/** Options by which a quantized head is dequantized at most once for all chunks. */
+function withHeldHead(model: CausalLm, hidden: tf.Tensor2D, options: ForwardOptions): ForwardOptions {
   const name = `${model.architecture.head}.weight`;
-  if (options.replaced?.has(name)) return options;
-  return { ...options, replaced: new Map(options.replaced).set(name, denseOf(model.weight(name), hidden)) };
+  const held = options.replaced?.get(name) ?? heldFor(model.weight(name), hidden);
+  if (held instanceof QuantizedWeight) return options;
+  return { ...options, replaced: new Map(options.replaced).set(name, held) };
 }
 
 /** Loss of each label position, and how many of them the model would have guessed, without a gradient. */
@@ -146,7 +152,7 @@ export function score(
   { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
 ): { losses: tf.Tensor1D; correct: tf.Scalar } {
-  const denseHead = withDenseHead(model, hidden, options);
+  const held = withHeldHead(model, hidden, options);
   const losses: tf.Tensor1D[] = [];
   let correct: tf.Tensor = tf.scalar(0);
   for (const { start, size } of chunks(rows.shape[0])) {
@@ -154,7 +160,7 @@ export function score(
       tf.tidy(() => {
         const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
         const labels = part(targets);
-        const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, denseHead);
+        const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, held);
         const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
         return [rowLosses(logits, labels).losses, tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
       }),

@@ -14,10 +14,11 @@ import { writeGguf, type GgufTypedValue } from '../../../../extension/src/engine
 import { findTensors, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
 import { denseOf } from '../../../../extension/src/engine/models/quantizedWeight.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
-import type { BaseWeights } from '../../../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, WeightSettings } from '../../../../extension/src/protocol/runConfig.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
 const sizes = { hidden_size: 64, intermediate_size: 96, head_dim: 16, n_embd: 64, attention_bias: false };
+const float32 = (base_weights: BaseWeights): WeightSettings => ({ base_weights, precision: 'float32' });
 const folder = mkdtempSync(join(tmpdir(), 'kept-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} }));
@@ -71,8 +72,8 @@ test.each([
 ] as const)('%s in %s, asked for as %s, is held as %s', (family, ggmlType, asked, held) => {
   const before = tf.memory().numTensors;
   const files = openGguf(writeBlocks(family, ggmlType), 'kept');
-  const [kept, dense] = [loadModel(files, { baseWeights: asked }), loadModel(files)];
-  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), asked);
+  const [kept, dense] = [loadModel(files, { settings: float32(asked) }), loadModel(files)];
+  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), float32(asked));
   expect(new Set([...layouts.values()].map(({ format }) => format))).toEqual(new Set([held]));
   // Every matrix but GPT-2's positions.
   expect(layouts.size).toBe(family === 'llama' ? 15 : 9);
@@ -91,7 +92,7 @@ test.each([
 test('longer codes than what is asked for are rounded', () => {
   const files = openGguf(writeBlocks('gpt2', 'Q8_0'), 'kept');
   const architecture = tinyArchitecture('gpt2', sizes);
-  const layouts = weightLayouts(architecture, findTensors(files, architecture), 'int4' satisfies BaseWeights);
+  const layouts = weightLayouts(architecture, findTensors(files, architecture), float32('int4'));
   expect([...layouts.values()].every(({ format, transposed }) => format === 'int4' && !transposed)).toBe(true);
   files.close();
 });

@@ -12,7 +12,11 @@ import {
   type BlockFormatName,
 } from '../../../../extension/src/engine/files/weightBlocks.js';
 import { gatherRows, linear } from '../../../../extension/src/engine/models/ops.js';
-import { denseOf, QuantizedWeight } from '../../../../extension/src/engine/models/quantizedWeight.js';
+import {
+  denseOf,
+  QuantizedWeight,
+  type WeightLayout,
+} from '../../../../extension/src/engine/models/quantizedWeight.js';
 import fixture from '../../../fixtures/gguf/quantized.json' with { type: 'json' };
 
 const { rows: ROWS, columns: COLUMNS } = fixture;
@@ -26,6 +30,14 @@ function random(shape: [number, number], seed: number): Float32Array {
   const rng = createRng(seed);
   return Float32Array.from({ length: shape[0] * shape[1] }, () => rng.normal());
 }
+
+const layoutOf = ({ format, shape }: WeightBlocks, changes: Partial<WeightLayout> = {}): WeightLayout => ({
+  format,
+  shape,
+  precision: 'float32',
+  transposed: false,
+  ...changes,
+});
 
 /** A random matrix; what the format can't round to comes out of GGUF's blocks. */
 function randomWeight(format: BlockFormatName, shape: [number, number], transposed = false): QuantizedWeight {
@@ -41,7 +53,7 @@ function randomWeight(format: BlockFormatName, shape: [number, number], transpos
       blocks.takeGgufRow(row, stored);
     }
   }
-  return QuantizedWeight.of(blocks, transposed);
+  return QuantizedWeight.of(blocks, layoutOf(blocks, { transposed }));
 }
 
 async function inGraph(f: () => tf.Tensor): Promise<Float32Array> {
@@ -69,7 +81,7 @@ describe('against Python’s gguf', () => {
     // In two pieces, as a large matrix is read.
     blocks.quantizeRows(0, input.subarray(0, 2 * COLUMNS));
     blocks.quantizeRows(2, input.subarray(2 * COLUMNS));
-    const weight = QuantizedWeight.of(blocks, false);
+    const weight = QuantizedWeight.of(blocks, layoutOf(blocks));
     const expected = bitsOf(floatsOf(fixture.cases[GGUF[format]].float32));
     expect(bitsOf(valuesOf(() => weight.dequantize()))).toEqual(expected);
     expect(bitsOf(await inGraph(() => weight.dequantize()))).toEqual(expected);
@@ -82,7 +94,7 @@ describe('against Python’s gguf', () => {
     const blocks = new WeightBlocks(format, [ROWS, COLUMNS]);
     const rowBytes = stored.length / ROWS;
     for (let row = 0; row < ROWS; row++) blocks.takeGgufRow(row, stored.subarray(row * rowBytes, (row + 1) * rowBytes));
-    const weight = QuantizedWeight.of(blocks, false);
+    const weight = QuantizedWeight.of(blocks, layoutOf(blocks));
     const expected = bitsOf(floatsOf(float32));
     expect(bitsOf(valuesOf(() => weight.dequantize()))).toEqual(expected);
     expect(bitsOf(await inGraph(() => weight.dequantize()))).toEqual(expected);

@@ -1,5 +1,5 @@
-// The kernel behind models/quantizedWeight.ts: words to float32 by TensorFlow's ops, so that it can be traced like any
-// other. Between the ops stand types that tfjs doesn't have (int8, float16, bfloat16), so they are chained by the ids of
+// The kernels behind models/quantizedWeight.ts: words to float32, and products with them in bfloat16, by TensorFlow's ops,
+// so that they can be traced like any other. Between the ops stand types that tfjs doesn't have (int8, float16, bfloat16), so they are chained by the ids of
 // the binding. The cheapest way of those measured (docs/decisions/0022): codes are unpacked as bytes, where the bits of
 // all are cheap, and only then become four bytes wide; a look-up in a table takes ten times as long.
 import * as tf from '@tensorflow/tfjs-core';
@@ -21,6 +21,18 @@ export interface DequantizeAttributes {
   columns: number;
 }
 
+export const BLOCK_PRODUCT = 'BlockProduct';
+
+export interface BlockProductInputs extends DequantizeInputs {
+  /** float32 */
+  x: tf.Tensor2D;
+}
+
+export interface BlockProductAttributes extends DequantizeAttributes {
+  /** Whether the matrix is turned round first. */
+  turned: boolean;
+}
+
 interface Result {
   id: number;
   shape: number[];
@@ -35,14 +47,20 @@ class Chain {
 
   input(tensor: tf.TensorInfo): Result {
     const [id] = this.backend.getInputTensorIds([tensor]);
-    return { id: id!, shape: tensor.shape, dtype: DataType.int32 };
+    return { id: id!, shape: tensor.shape, dtype: DataType[tensor.dtype as 'float32' | 'int32'] };
   }
 
-  run(op: string, inputs: Result[], types: Record<string, number>, ints: Record<string, number> = {}): Result {
+  run(
+    op: string,
+    inputs: Result[],
+    types: Record<string, number>,
+    { ints = {}, bools = {} }: { ints?: Record<string, number>; bools?: Record<string, boolean> } = {},
+  ): Result {
     const { binding } = this.backend;
     const attributes = [
       ...Object.entries(types).map(([name, value]) => ({ name, type: binding.TF_ATTR_TYPE, value })),
       ...Object.entries(ints).map(([name, value]) => ({ name, type: binding.TF_ATTR_INT, value })),
+      ...Object.entries(bools).map(([name, value]) => ({ name, type: binding.TF_ATTR_BOOL, value })),
     ];
     const ids = inputs.map(({ id }) => id);
     const [result] = binding.executeOp(op, attributes, ids, 1);
@@ -85,7 +103,7 @@ class Chain {
 
   concat(a: Result, b: Result, axis: number): Result {
     const at = this.constant(Int32Array.of(axis), []);
-    return this.run('ConcatV2', [a, b, at], { T: a.dtype, Tidx: DataType.int32 }, { N: 2 });
+    return this.run('ConcatV2', [a, b, at], { T: a.dtype, Tidx: DataType.int32 }, { ints: { N: 2 } });
   }
 
   /** The result as a tensor of tfjs. */
@@ -124,27 +142,52 @@ function numberValues(chain: Chain, words: Result, units: number): Result {
   return chain.cast(chain.bitcast(column, DataType.float16), DataType.float32);
 }
 
-function dequantize(backend: NodeBackend, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes) {
+/** The matrix in float32. */
+function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes): Result {
   const { codes, scales, minima } = inputs;
   const [rows, units] = codes.shape;
-  const chain = new Chain(backend);
   let values = codeValues(chain, format, chain.input(codes));
   if (scales) values = chain.binary('Mul', values, numberValues(chain, chain.input(scales), units));
   if (minima) values = chain.binary('AddV2', values, numberValues(chain, chain.input(minima), units));
-  return chain.end(chain.cut(chain.reshape(values, [rows, units * blockFormats[format].unit]), columns));
+  return chain.cut(chain.reshape(values, [rows, units * blockFormats[format].unit]), columns);
 }
 
-/** Makes the kernel known for TensorFlow, once. */
-export function registerDequantizeKernel(): void {
-  if (tf.getKernel(DEQUANTIZE_BLOCKS, 'tensorflow')) return;
+/** The matrix in bfloat16; one that is held so is only looked at. */
+function roundedValues(chain: Chain, inputs: DequantizeInputs, attributes: DequantizeAttributes): Result {
+  if (attributes.format !== 'bfloat16') return chain.cast(matrixValues(chain, inputs, attributes), DataType.bfloat16);
+  const [rows, units] = inputs.codes.shape;
+  const values = chain.reshape(chain.bitcast(chain.input(inputs.codes), DataType.bfloat16), [rows, 2 * units]);
+  return chain.cut(values, attributes.columns);
+}
+
+function dequantize(backend: NodeBackend, inputs: DequantizeInputs, attributes: DequantizeAttributes) {
+  const chain = new Chain(backend);
+  return chain.end(matrixValues(chain, inputs, attributes));
+}
+
+/** Both sides rounded to bfloat16; oneDNN adds up in float32 and rounds the sums. */
+function multiply(backend: NodeBackend, inputs: BlockProductInputs, attributes: BlockProductAttributes) {
+  const chain = new Chain(backend);
+  const matrix = roundedValues(chain, inputs, attributes);
+  const x = chain.cast(chain.input(inputs.x), DataType.bfloat16);
+  const bools = { transpose_a: false, transpose_b: attributes.turned };
+  return chain.end(chain.cast(chain.run('MatMul', [x, matrix], { T: DataType.bfloat16 }, { bools }), DataType.float32));
+}
+
+/** Makes the kernels known for TensorFlow, once. */
+export function registerBlockKernels(): void {
+  register(DEQUANTIZE_BLOCKS, dequantize);
+  register(BLOCK_PRODUCT, multiply);
+}
+
+function register<Inputs, Attributes>(
+  kernelName: string,
+  run: (backend: NodeBackend, inputs: Inputs, attributes: Attributes) => tf.TensorInfo,
+): void {
+  if (tf.getKernel(kernelName, 'tensorflow')) return;
   tf.registerKernel({
-    kernelName: DEQUANTIZE_BLOCKS,
+    kernelName,
     backendName: 'tensorflow',
-    kernelFunc: ({ inputs, attrs, backend }) =>
-      dequantize(
-        backend as NodeBackend,
-        inputs as unknown as DequantizeInputs,
-        attrs as unknown as DequantizeAttributes,
-      ),
+    kernelFunc: ({ inputs, attrs, backend }) => run(backend as NodeBackend, inputs as Inputs, attrs as Attributes),
   });
 }
