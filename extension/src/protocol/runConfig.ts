@@ -178,8 +178,11 @@ export const engineConfigSchema = z.strictObject({
   precision: z
     .enum(['float32', 'bfloat16'])
     .default('float32')
-    .describe(
-      'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32',
+    .meta(
+      about(
+        'Precision',
+        'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32',
+      ),
     ),
 });
 

@@ -49,7 +49,13 @@ describe('readRunFile', () => {
       save_total_limit: 3,
       load_best_model_at_end: true,
     });
-    expect(config.engine).toEqual({ backend: 'auto', compile: 'auto', threads: null, base_weights: 'float32' });
+    expect(config.engine).toEqual({
+      backend: 'auto',
+      compile: 'auto',
+      threads: null,
+      base_weights: 'float32',
+      precision: 'float32',
+    });
     expect(methodConfig).toMatchObject({ r: 8, lora_alpha: 8, target_modules: null });
     expect(config.method).toMatchObject({ peft_type: 'LORA', r: 8, init_from: null });
   });
