@@ -95,7 +95,7 @@ describe('a quantized base', () => {
     const actual = await captured.score(batch);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>
-      expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(alike * (1 + loss)),
+      expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(rounding * (1 + loss)),
     );
     expect(actual.correct).toBe(expected.correct);
 
