@@ -400,7 +400,7 @@ function padded(min: number | null, max: number | null): uPlot.Range.MinMax {
 }
 
 function shortNumber(value: number): string {
-  if (Math.abs(value) >= 1e10) return value.toExponential();
+  if (Math.abs(value) >= 1e10) return Number(value.toPrecision(3)).toExponential();
   return Math.abs(value) >= 10_000 ? `${+(value / 1000).toPrecision(4)}k` : String(+value.toPrecision(6));
 }
 

@@ -151,6 +151,8 @@ function describe(run: FolderRun): string {
   const state = run.glance();
   const loss = lastLoss(state);
   const figures = [
+    // Runs on the same rows often share a name.
+    state.started?.peft_type ?? '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
     loss === null ? '' : `loss ${loss.toFixed(3)}`,
     state.firstTime ? duration(runSeconds(state)) : '',
