@@ -1,4 +1,4 @@
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
@@ -148,6 +148,38 @@ describe('run panel', () => {
     expect(await page.locator('.lora-picture').isVisible()).toBe(false);
     await page.keyboard.press('ArrowLeft');
     await expect.poll(() => input(page, 'target_modules').inputValue()).toBe('all-linear');
+  });
+
+  it('goes from an empty form to a started run by keyboard alone', async () => {
+    const page = await open({ draft: {} });
+    const tabTo = async (target: Locator) => {
+      for (let presses = 0; presses < 80; presses++) {
+        if (await target.evaluate(element => element.matches(':focus-within'))) return;
+        await page.keyboard.press('Tab');
+      }
+      throw new Error('Tab never gets there');
+    };
+    await tabTo(page.getByRole('combobox', { name: 'Model', exact: true }));
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ model: 'embedded:tiny' });
+    await tabTo(page.getByRole('combobox', { name: 'Training data', exact: true }));
+    await page.keyboard.press('ArrowDown');
+    const train = '/ws/data/pirate.messages.jsonl';
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ dataset: { train } });
+    await tabTo(page.getByRole('radio', { name: /LoRA/ }));
+    await page.keyboard.press('ArrowRight');
+    await tabTo(input(page, 'num_virtual_tokens'));
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('12');
+    await tabTo(page.getByRole('button', { name: 'Start Fine-Tuning' }));
+    await page.keyboard.press('Enter');
+    await expect
+      .poll(() => last(page, 'started'))
+      .toMatchObject({
+        model: 'embedded:tiny',
+        dataset: { train },
+        method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 12 },
+      });
   });
 
   it('starts the run with a name of its own', async () => {

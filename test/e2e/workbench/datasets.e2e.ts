@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, runCommand, webview } from '../../integration/support/workbenchPage.js';
+import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const large = process.env['TUNEWRIGHT_LARGE_DATASET'];
@@ -46,6 +47,7 @@ test('the preview, and an edit of the file while it is open', async () => {
   await frame.getByRole('row').nth(3).click();
   await frame.getByRole('heading', { name: 'Row 3' }).waitFor();
   await session.shot(page, 'dataset-preview');
+  await expectAccessible(frame, '--vscode-editor-background');
   appendFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), '{"messages": [oops\n');
   await frame.getByText(/301 rows/).waitFor();
   await frame.getByRole('combobox', { name: 'Which rows to show' }).click();

@@ -1,7 +1,8 @@
 // From the form in the sidebar to a dashboard whose charts move, in a real workbench with the packaged extension.
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openSidebar, webview } from '../../integration/support/workbenchPage.js';
+import { offeredCommands, openSidebar, webview } from '../../integration/support/workbenchPage.js';
+import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const TRAINING_MS = 120_000;
@@ -29,6 +30,7 @@ test('the form shows what a run would train and take', async () => {
   await panel.getByText(/parameters trained/).waitFor();
   await panel.locator('.memory-row').nth(2).waitFor();
   await session.shot(page, 'run-panel');
+  await expectAccessible(panel, '--vscode-sideBar-background');
 });
 
 test('what is wrong stands at its field, also what only the engine knows', async () => {
@@ -39,6 +41,11 @@ test('what is wrong stands at its field, also what only the engine knows', async
   await field('target_modules').getByRole('alert').getByText('no_such_module').waitFor();
   await session.shot(page, 'run-panel-problem');
   await field('target_modules').locator('input').fill('all-linear');
+});
+
+test('the palette opens from within a field', async () => {
+  await field('r').locator('input').focus();
+  expect(await offeredCommands(page, 'Tunewright: ', 'Fine-Tune a Model')).not.toEqual([]);
 });
 
 test('Start opens a dashboard whose charts move', async () => {
@@ -52,6 +59,7 @@ test('Start opens a dashboard whose charts move', async () => {
   await session.shot(page, 'dashboard-running');
   await dashboard.locator('.status[data-status="completed"]').waitFor({ timeout: TRAINING_MS });
   await session.shot(page, 'dashboard');
+  await expectAccessible(dashboard, '--vscode-editor-background');
 });
 
 test('a reload of the window brings the dashboard back', async () => {

@@ -6,7 +6,6 @@ import { launchChromium } from '../../support/chromium.js';
 
 /** Generous: what a busy machine needs for what a quiet one does in a second. */
 const READY_MS = 90_000;
-const ATTEMPT_MS = 3_000;
 
 export interface BrowserSession {
   context: BrowserContext;
@@ -61,14 +60,15 @@ export async function openSidebar(page: Page): Promise<Frame> {
  * while a window starts, so they are opened again until the row is there.
  */
 async function quickly(page: Page, key: string, text: string, row: Locator): Promise<void> {
-  for (const end = Date.now() + READY_MS; ; await pause(300)) {
+  // Ever more patient: on a busy machine the first Escape would close what is just opening.
+  for (let timeout = 2_000; ; timeout *= 2) {
     try {
       await page.keyboard.press(key);
-      await page.locator('.quick-input-widget input[type=text]').fill(text, { timeout: ATTEMPT_MS });
-      await row.waitFor({ timeout: ATTEMPT_MS });
+      await page.locator('.quick-input-widget input[type=text]').fill(text, { timeout });
+      await row.waitFor({ timeout });
       return;
     } catch (error) {
-      if (Date.now() > end) throw error;
+      if (timeout > READY_MS) throw error;
       await page.keyboard.press('Escape');
     }
   }
@@ -113,13 +113,6 @@ export async function webview(page: Page, selector: string, timeoutMs = READY_MS
       if (found > 0) return frame;
     }
   throw new Error(`no webview has ${selector}`);
-}
-
-/** Monaco listens to the mouse itself, and Playwright's own click scrolls what mustn't scroll. */
-export async function mouseClick(page: Page, target: Locator): Promise<void> {
-  const box = await target.boundingBox();
-  if (!box) throw new Error('what is to be clicked is not on the screen');
-  await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
 }
 
 /** Asks until the answer is yes. @throws Error that names what was waited for */

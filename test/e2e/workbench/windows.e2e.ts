@@ -1,0 +1,109 @@
+// Runs and windows, in a real workbench with the packaged extension: the question what becomes of a run when its window closes,
+// a second window that watches and steers the same run, and a later one that finds it again.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openFile, openSidebar, runCommand, until, webview } from '../../integration/support/workbenchPage.js';
+import { startWorkbench, type WorkbenchSession } from './session.js';
+
+let session: WorkbenchSession;
+let first: Page;
+let second: Page;
+beforeAll(async () => {
+  session = await startWorkbench({ settings: { 'tunewright.onWindowClose': 'ask' } });
+  for (const name of ['long', 'next'])
+    writeFileSync(
+      join(session.workspace, `${name}.tune.json`),
+      JSON.stringify({
+        name,
+        model: 'embedded:tiny',
+        dataset: { train: 'datasets/pirate.messages.jsonl', max_length: 64 },
+        method: { peft_type: 'LORA', r: 2 },
+        // More than any test waits for.
+        training: { max_steps: 100_000, per_device_train_batch_size: 1, logging_steps: 1 },
+      }),
+    );
+  first = await session.open();
+});
+afterAll(() => session?.close());
+
+const statusItem = (page: Page, text: string | RegExp) => page.locator('.statusbar-item').filter({ hasText: text });
+const row = (page: Page, text: string | RegExp) =>
+  page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
+const question = (page: Page) => page.locator('.notification-list-item').filter({ hasText: 'shall they go on?' });
+const onWindowClose = () =>
+  JSON.parse(readFileSync(session.settingsFile, 'utf8'))['tunewright.onWindowClose'] as string;
+
+async function start(page: Page, name: string): Promise<void> {
+  await openFile(page, `${name}.tune.json`);
+  await page
+    .locator('.tab.active')
+    .filter({ hasText: `${name}.tune.json` })
+    .waitFor();
+  await runCommand(page, 'Tunewright: Start Run from File');
+  await statusItem(page, new RegExp(`${name}: step`)).waitFor();
+}
+
+/** What is in the folder of a run, found by its name. */
+function runFolder(name: string) {
+  const runs = join(session.workspace, 'runs');
+  const folder = join(
+    runs,
+    readdirSync(runs).find(entry => entry.includes(name))!,
+  );
+  return {
+    alive: () => existsSync(join(folder, 'process.json')),
+    steps: () => readFileSync(join(folder, 'events.ndjson'), 'utf8').split('"type":"step"').length - 1,
+    lastEvent: () => JSON.parse(readFileSync(join(folder, 'events.ndjson'), 'utf8').trim().split('\n').at(-1)!),
+  };
+}
+
+test('the first run asks what becomes of runs when the window closes, and keeps the answer', async () => {
+  await start(first, 'long');
+  await question(first).waitFor();
+  await session.shot(first, 'window-close');
+  await question(first).getByRole('button', { name: 'Keep Running' }).click();
+  await expect.poll(onWindowClose).toBe('keepRunning');
+});
+
+test('another window watches the same run, and steers it', async () => {
+  second = await session.open();
+  await openSidebar(second);
+  await row(second, /long/).waitFor();
+  await statusItem(second, /long: step/).waitFor();
+  await runCommand(second, 'Tunewright: Open Dashboard');
+  const dashboard = await webview(second, '.dashboard .chart canvas');
+  const drawn = () => dashboard.getByRole('img', { name: /^Loss/ }).getAttribute('aria-label');
+  const before = await drawn();
+  await expect.poll(drawn).not.toBe(before);
+  await session.shot(second, 'second-window');
+  await runCommand(second, 'Tunewright: Pause Run');
+  await dashboard.locator('.status[data-status="paused"]').waitFor();
+  // A window behind another draws nothing.
+  await first.bringToFront();
+  await statusItem(first, /long: .*paused/).waitFor();
+  await runCommand(first, 'Tunewright: Continue Run');
+  await second.bringToFront();
+  await dashboard.locator('.status[data-status="running"]').waitFor();
+});
+
+test('it outlives its windows, and a later one finds it again', async () => {
+  await first.close();
+  await second.close();
+  const run = runFolder('long');
+  const steps = run.steps();
+  await until('steps while no window is open', async () => run.steps() > steps + 5);
+  first = await session.open();
+  await statusItem(first, /long: step/).waitFor();
+  await runCommand(first, 'Tunewright: Stop Run');
+  await until('the end of the run', async () => !run.alive());
+  expect(run.lastEvent()).toMatchObject({ type: 'completed', reason: 'stopped' });
+});
+
+test('nobody is asked twice', async () => {
+  await start(first, 'next');
+  const run = runFolder('next');
+  await until('steps', async () => run.steps() > 2);
+  expect(await question(first).count()).toBe(0);
+});
