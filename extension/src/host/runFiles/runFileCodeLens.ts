@@ -11,11 +11,12 @@ export function registerRunFileCodeLens(): vscode.Disposable {
 function provideCodeLenses({ uri }: vscode.TextDocument): vscode.CodeLens[] {
   const top = new vscode.Range(0, 0, 0, 0);
   const lens = (title: string, command: string) => new vscode.CodeLens(top, { title, command, arguments: [uri] });
-  const open = lens('$(settings) Open in Run Panel', 'tunewright.openRunFileInPanel');
+  // A plain space behind an icon is swallowed.
+  const open = lens('$(settings)\u00a0Open in Run Panel', 'tunewright.openRunFileInPanel');
   if (!vscode.workspace.isTrusted) return [open];
   return [
-    lens('$(play) Start Run', 'tunewright.startRunFile'),
+    lens('$(play)\u00a0Start Run', 'tunewright.startRunFile'),
     open,
-    lens('$(dashboard) Estimate Memory and Parameters', 'tunewright.estimate'),
+    lens('$(dashboard)\u00a0Estimate Memory and Parameters', 'tunewright.estimate'),
   ];
 }
