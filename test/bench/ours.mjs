@@ -9,8 +9,9 @@ import { root } from '../../extension/scripts/setUp.mjs';
 
 const { PROGRAM_BYTES } = await importEngineModule('engine/estimate/programBytes.ts');
 
-/** The run file of a job. */
-function runFile({ model, rows, method, batchSize, maxLength, packing, epochs, learningRate, compile }) {
+/** The run file of a job; `training` and `engine` hold what differs from the others. */
+function runFile(job) {
+  const { model, rows, method, batchSize, maxLength, packing, epochs, learningRate, compile, training, engine } = job;
   return {
     name: 'bench',
     model,
@@ -24,8 +25,9 @@ function runFile({ model, rows, method, batchSize, maxLength, packing, epochs, l
       shuffle: false,
       save_steps: 1_000_000,
       load_best_model_at_end: false,
+      ...training,
     },
-    engine: { backend: 'tensorflow', compile },
+    engine: { backend: 'tensorflow', compile, ...engine },
   };
 }
 

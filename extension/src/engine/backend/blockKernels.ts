@@ -137,8 +137,9 @@ function codeValues(chain: Chain, format: BlockFormatName, words: Result): Resul
  */
 function numberValues(chain: Chain, words: Result, units: number): Result {
   const [rows, count] = words.shape as [number, number];
-  const bits = chain.reshape(chain.bitcast(words, DataType.int16), [rows, 2 * count]);
-  const column = chain.reshape(chain.cut(bits, units), [rows, units, 1]);
+  const bits = chain.bitcast(words, DataType.int16);
+  const kept = units === 2 * count ? bits : chain.cut(chain.reshape(bits, [rows, 2 * count]), units);
+  const column = chain.reshape(kept, [rows, units, 1]);
   return chain.cast(chain.bitcast(column, DataType.float16), DataType.float32);
 }
 
