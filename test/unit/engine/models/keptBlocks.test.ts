@@ -1,4 +1,4 @@
-// GGUF's blocks as a base: kept as they are where their codes are no longer than what is asked for, in a Llama (whose query
+// GGUF's blocks as a base: kept as they are whichever format is asked for, in a Llama (whose query
 // and key rows are permuted) and a GPT-2 (whose matrices are turned round), with the very values of the dequantized file.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -67,6 +67,7 @@ test.each([
   ['llama', 'Q4_1', 'int4', 'int4_minimum'],
   ['llama', 'Q4_0', 'int8', 'int4'],
   ['llama', 'Q8_0', 'bfloat16', 'int8'],
+  ['llama', 'Q8_0', 'int4', 'int8'],
   ['gpt2', 'Q8_0', 'int8', 'int8'],
   ['gpt2', 'Q4_1', 'int8', 'int4_minimum'],
 ] as const)('%s in %s, asked for as %s, is held as %s', (family, ggmlType, asked, held) => {
@@ -89,10 +90,13 @@ test.each([
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('longer codes than what is asked for are rounded', () => {
+test('a float32 base multiplied in bfloat16 is rounded once, not at each use', () => {
   const files = openGguf(writeBlocks('gpt2', 'Q8_0'), 'kept');
   const architecture = tinyArchitecture('gpt2', sizes);
-  const layouts = weightLayouts(architecture, findTensors(files, architecture), float32('int4'));
-  expect([...layouts.values()].every(({ format, transposed }) => format === 'int4' && !transposed)).toBe(true);
+  const layouts = weightLayouts(architecture, findTensors(files, architecture), {
+    base_weights: 'float32',
+    precision: 'bfloat16',
+  });
+  expect([...layouts.values()].every(({ format, transposed }) => format === 'bfloat16' && !transposed)).toBe(true);
   files.close();
 });
