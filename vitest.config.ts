@@ -13,6 +13,7 @@ export default defineConfig({
           name: 'node',
           include: ['test/**/*.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: 120_000,
           globalSetup: ['./test/setup/requireEngine.ts'],
           sequence: { groupOrder: 0 },
         },
