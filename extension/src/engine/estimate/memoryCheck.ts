@@ -15,7 +15,7 @@ export function checkMemory({ memory }: Pick<Estimate, 'memory'>, available: num
   const change =
     activations + temporary > ofParameters
       ? 'Set training.gradient_checkpointing, or lower training.per_device_train_batch_size (gradient_accumulation_steps makes up for it) or dataset.max_length'
-      : 'Take a smaller model or a method that trains less, and lower training.per_device_train_batch_size or dataset.max_length';
+      : 'Set engine.base_weights to "int8" where the base is frozen, take a smaller model or a method that trains less, or lower training.per_device_train_batch_size or dataset.max_length';
   throw new InputError(
     `this run needs about ${bytes(total)} of memory, and ${bytes(available)} are free: ${bytes(ofParameters)} for ` +
       `parameters, gradients and optimizer, ${bytes(activations + temporary)} for a batch`,

@@ -25,5 +25,5 @@ test('a batch that is too large: batch size and length are named, with both figu
 
 test('parameters that are too many: a smaller model or another method', async () => {
   const error = await inputErrorOf(() => checkMemory(memory(7 * GB, GB), 4 * GB, 'run.json'));
-  expect(error.hint).toMatch(/^Take a smaller model or a method that trains less/);
+  expect(error.hint).toMatch(/^Set engine.base_weights to "int8" .* take a smaller model or a method that trains less/);
 });
