@@ -106,7 +106,16 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
     gradientCheckpointing: config.training.gradient_checkpointing,
   });
-  if (!options.force) checkMemory(estimate, availableMemoryBytes(), run.path);
+  if (!options.force)
+    checkMemory(
+      estimate,
+      availableMemoryBytes(),
+      {
+        gradientCheckpointing: config.training.gradient_checkpointing,
+        reducedBase: config.engine.base_weights !== 'float32',
+      },
+      run.path,
+    );
   const opened = loadOnto(backend, onDisk, reporting, settings);
   const { model, architecture, tokenizer } = opened;
   const rng = createRng(config.training.seed);
