@@ -1,4 +1,4 @@
-// `npm run bench [-- ROW...] [--rounds N]`: trains the rows of work.mjs with Tunewright and with PyTorch in turn, each in a
+// `npm run bench [-- ROW...] [--rounds N]`: runs the rows of work.mjs with Tunewright and with its peers in turn, each in a
 // process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON and TUNEWRIGHT_BENCH_LLAMA_PYTHON name
 // Pythons that have the peers' packages already.
 import { spawnSync } from 'node:child_process';
@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { root, setUp, tunewright } from '../../extension/scripts/setUp.mjs';
 import { decodeOurs, decodePeer } from './decode.mjs';
+import { trainLarge } from './largeBases.mjs';
 import { ggufFile, modelFolder, rowsFile } from './materials.mjs';
 import { answerOf, trainOurs } from './ours.mjs';
 import {
@@ -22,16 +23,17 @@ import {
   trainPeer,
 } from './peer.mjs';
 import { report, speedOf } from './report.mjs';
-import { decoding, works } from './work.mjs';
+import { decoding, largeBases, works } from './work.mjs';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, out: { type: 'string' } },
   allowPositionals: true,
 });
 const chosen = positionals.length === 0 ? works : works.filter(({ id }) => positionals.includes(id));
+const large = largeBases.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
 const decodes = positionals.length === 0 || positionals.includes(decoding.id);
-if (chosen.length === 0 && !decodes) {
-  console.error(`Rows: ${[...works, decoding].map(({ id }) => id).join(', ')}`);
+if (chosen.length === 0 && large.length === 0 && !decodes) {
+  console.error(`Rows: ${[...works, decoding, ...largeBases].map(({ id }) => id).join(', ')}`);
   process.exit(2);
 }
 
@@ -81,6 +83,13 @@ if (decodes) {
   decoded = { work: decoding, rounds };
 }
 
+const largeRuns = [];
+for (const work of large) {
+  const run = await trainLarge(work, materials);
+  console.log(`${work.id}: ${(run.peakBytes / 1e9).toFixed(2)} GB; loss ${run.steps[0].loss}`);
+  largeRuns.push({ work, run });
+}
+
 // How far each library's own products are apart on this machine says where a ratio comes from.
 const speedFile = join(cacheFolder(), 'machine-speed.json');
 rmSync(speedFile, { force: true });
@@ -101,5 +110,5 @@ const machine = [
   'Models have random weights of the shape named (speed does not depend on them), rows of 256 and 1,024 are random tokens.',
 ];
 const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-writeFileSync(out, report(results, machine, decoded));
+writeFileSync(out, report({ results, decoded, largeRuns }, machine));
 console.log(`\nWritten to ${out}`);

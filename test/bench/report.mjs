@@ -70,12 +70,40 @@ ${table(
 `;
 }
 
+/** Whether an estimate of memory came close. */
+function offBy(estimated, measured) {
+  const off = estimated / measured - 1;
+  return `${off > 0 ? '+' : ''}${(100 * off).toFixed(0)}% (wanted within 15%): ${Math.abs(off) <= 0.15 ? 'reached' : '**not reached**'}`;
+}
+
 /**
- * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} results
- * @param {string[]} machine lines that describe it
- * @param {{ work: any, rounds: any[] } | null} decoded the decoding row
+ * The table of the models that only fit in few bits.
+ * @param {{ work: (typeof import('./work.mjs').largeBases)[number], run: any }[]} runs
  */
-export function report(results, machine, decoded = null) {
+export function largeReport(runs) {
+  const rows = runs.map(({ work, run: { peakBytes, estimatedBytes, steps } }) => [
+    work.title,
+    `${gigabytes([peakBytes])} (wanted <= ${work.within / 1e9}): ${peakBytes <= work.within ? 'reached' : '**not reached**'}`,
+    gigabytes([estimatedBytes]),
+    offBy(estimatedBytes, peakBytes),
+    (steps[0].ms / 1000).toFixed(0),
+  ]);
+  return `## Bases in few bits
+
+LoRA r=8 q,v with \`gradient_checkpointing\`, random weights kept as GGUF blocks; one step, whose time has the making of its graph in it.
+
+${table(['work', 'peak memory, GB', 'estimated', 'estimate off by', 'the step, s'], rows)}
+`;
+}
+
+/**
+ * @param {object} measured
+ * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} measured.results
+ * @param {{ work: any, rounds: any[] } | null} [measured.decoded] the decoding row
+ * @param {{ work: any, run: any }[]} [measured.largeRuns]
+ * @param {string[]} machine lines that describe it
+ */
+export function report({ results, decoded = null, largeRuns = [] }, machine) {
   const speeds = results.flatMap(({ work, rounds }) => {
     const of = side => rounds.map(round => speedOf(work, round[side]));
     const [ours, peer] = [of('ours'), of('peer')];
@@ -94,14 +122,13 @@ export function report(results, machine, decoded = null) {
   const memory = results.map(({ work, rounds }) => {
     const of = (side, key) => rounds.map(round => round[side][key]);
     const [ours, peer, estimated] = [of('ours', 'peakBytes'), of('peer', 'peakBytes'), of('ours', 'estimatedBytes')];
-    const off = median(estimated) / median(ours) - 1;
     return [
       work.title,
       gigabytes(ours),
       gigabytes(peer),
       against(median(ours) / median(peer), work.smaller, false),
       gigabytes(estimated),
-      `${off > 0 ? '+' : ''}${(100 * off).toFixed(0)}% (wanted within 15%): ${Math.abs(off) <= 0.15 ? 'reached' : '**not reached**'}`,
+      offBy(median(estimated), median(ours)),
     ];
   });
   const compiled = results.map(({ work, rounds }) => {
@@ -122,8 +149,12 @@ ${table(['work', 'Tunewright', 'PyTorch', 'ratio', 'estimated', 'estimate off by
 ## First step and later ones (seconds)
 
 ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading'], compiled)}
-
 `;
+  const sections = [
+    ...(results.length > 0 ? [training] : []),
+    ...(decoded ? [decodingReport(decoded.work, decoded.rounds)] : []),
+    ...(largeRuns.length > 0 ? [largeReport(largeRuns)] : []),
+  ];
   return `# Bench: Tunewright against PyTorch + PEFT
 
 Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides in turn, float32 and every core for both; medians,
@@ -131,5 +162,5 @@ the lowest and highest in brackets, ratios of the pairs of each round. Speeds le
 
 ${machine.map(line => `- ${line}`).join('\n')}
 
-${results.length > 0 ? training : ''}${decoded ? decodingReport(decoded.work, decoded.rounds) : ''}`;
+${sections.join('\n')}`;
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { modelFolder, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
-import { decodingReport, report } from './report.mjs';
-import { decoding, works } from './work.mjs';
+import { decodingReport, largeReport, report } from './report.mjs';
+import { decoding, largeBases, works } from './work.mjs';
 
 interface Step {
   tokens: number;
@@ -48,7 +48,7 @@ describe('the report', () => {
   });
   const work = works.find(({ id }: { id: string }) => id === 'lora-4x256')!;
   const written = (ours: ReturnType<typeof side>, peer: ReturnType<typeof side>) =>
-    report([{ work, rounds: [{ ours, peer }] }], ['a machine']);
+    report({ results: [{ work, rounds: [{ ours, peer }] }] }, ['a machine']);
 
   test('says what is reached', () => {
     const text = written(side(1000, 2), side(1300, 4));
@@ -67,5 +67,11 @@ describe('the report', () => {
     const text = decodingReport(decoding, [{ ours: of(30), transformers: of(15), llama: of(50) }]);
     expect(text).toContain('| 15.0 (15.0-15.0) | 2.00 x (wanted >= 1.5): reached | 50.0 (50.0-50.0) | 0.60 x');
     expect(text).toContain('0.60 x (wanted >= 0.8): **not reached**');
+  });
+
+  test('a large base against the memory it may take', () => {
+    const work = largeBases.find(({ id }: { id: string }) => id === '7b-int4')!;
+    const text = largeReport([{ work, run: side(60_000, 6) }]);
+    expect(text).toContain('| 6.00 (wanted <= 8): reached | 6.60 | +10% (wanted within 15%): reached | 60 |');
   });
 });

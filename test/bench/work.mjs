@@ -1,6 +1,6 @@
 // The rows of the bench: what is trained, what counts, and what issue 5 wants of it.
 
-const lora = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
+export const lora = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
 /** The first steps compile graphs and warm caches up, on either side. */
 const WARM_UP = 2;
 const warm = steps => steps.slice(WARM_UP);
@@ -99,3 +99,62 @@ export const decoding = {
   fasterThanTransformers: 1.5,
   fasterThanLlama: 0.8,
 };
+
+const llama = { model_type: 'llama', rms_norm_eps: 1e-5, eos_token_id: 2 };
+const smolLm2 = {
+  ...llama,
+  hidden_size: 2048,
+  intermediate_size: 8192,
+  num_hidden_layers: 24,
+  num_attention_heads: 32,
+  num_key_value_heads: 32,
+  head_dim: 64,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+  rope_theta: 130000,
+  tie_word_embeddings: true,
+};
+const llama2 = {
+  ...llama,
+  hidden_size: 4096,
+  intermediate_size: 11008,
+  num_hidden_layers: 32,
+  num_attention_heads: 32,
+  num_key_value_heads: 32,
+  head_dim: 128,
+  vocab_size: 32000,
+  max_position_embeddings: 4096,
+  rope_theta: 10000,
+  tie_word_embeddings: false,
+};
+
+/** LoRA r=8 q,v, one step with `gradient_checkpointing`, on bases that only fit in few bits; there is no peer for these. */
+export const largeBases = [
+  {
+    id: '1.7b-int8',
+    title: 'SmolLM2-1.7B’s shape, 1 x 512, int8 base',
+    config: smolLm2,
+    ggmlType: 'Q8_0',
+    baseWeights: 'int8',
+    length: 512,
+    within: 4e9,
+  },
+  {
+    id: '1.7b-int4',
+    title: 'SmolLM2-1.7B’s shape, 1 x 512, int4 base',
+    config: smolLm2,
+    ggmlType: 'Q4_0',
+    baseWeights: 'int4',
+    length: 512,
+    within: 3e9,
+  },
+  {
+    id: '7b-int4',
+    title: 'Llama-2-7B’s shape, 1 x 256, int4 base',
+    config: llama2,
+    ggmlType: 'Q4_0',
+    baseWeights: 'int4',
+    length: 256,
+    within: 8e9,
+  },
+];
