@@ -11,18 +11,22 @@ export interface SamplingOptions {
 
 /** Draws a token by its probability at a temperature above 0. */
 export function drawToken(logits: Float32Array, { temperature, topP, rng }: SamplingOptions): number {
-  const ids = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]!);
-  const highest = logits[ids[0]!]!;
-  const weights = ids.map(id => Math.exp((logits[id]! - highest) / temperature));
+  const highest = logits.reduce((most, logit) => Math.max(most, logit));
+  const weights = Float64Array.from(logits, logit => Math.exp((logit - highest) / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
+  // All tokens rarer than this together have less than 1 - topP, so only the others, few of a vocabulary, are sorted.
+  const rare = ((1 - topP) * total) / weights.length;
+  const ids: number[] = [];
+  for (const [id, weight] of weights.entries()) if (weight >= rare) ids.push(id);
+  if (topP < 1) ids.sort((a, b) => weights[b]! - weights[a]!);
   let kept = 0;
   let mass = 0;
-  do mass += weights[kept++]!;
+  do mass += weights[ids[kept++]!]!;
   while (kept < ids.length && mass < topP * total);
   let draw = rng.next() * mass;
-  for (let i = 0; i < kept; i++) {
-    draw -= weights[i]!;
-    if (draw <= 0) return ids[i]!;
+  for (const id of ids.slice(0, kept)) {
+    draw -= weights[id]!;
+    if (draw <= 0) return id;
   }
   return ids[kept - 1]!;
 }
