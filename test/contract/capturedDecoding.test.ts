@@ -68,13 +68,17 @@ describe('captured decoding', () => {
 
   test.each(cases)('$family with $name says what eager decoding says', async ({ family, method, config }) => {
     const before = tf.memory().numTensors;
-    for (const window of [null, 24]) {
+    // Compiled by XLA, and as where TensorFlow has no XLA.
+    for (const { window, xla } of [
+      { window: null, xla: true },
+      { window: 24, xla: false },
+    ]) {
       const model = tinyModel(family, window === null ? ROOM : { ...ROOM, sliding_window: window });
       const adapter = method && attachAltered(model, method, config);
       const { hooks } = adapter?.forwardOptions ?? {};
       const virtual = hooks?.virtualTokens?.count ?? 0;
       const prompt = [...Array.from({ length: virtual }, (_, i) => model.architecture.vocabSize + i), ...PROMPT];
-      const graphs = new DecodingGraphs(model, adapter);
+      const graphs = new DecodingGraphs(model, adapter, xla);
       const start = () => {
         const reader = new EagerReader(model, adapter?.forwardOptions ?? {});
         Object.values(reader.read(prompt)).forEach(tensor => (tensor as tf.Tensor).dispose());

@@ -5,59 +5,87 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { DataType } from './graph.js';
+import { inXlaParts } from './xlaParts.js';
 import { realBackend, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
 
 const TAG = 'serve';
 
 export class CompiledFunction {
-  private readonly inputNames: string;
-  private readonly outputNames: string;
-
   private constructor(
-    private readonly session: number,
-    { inputs, outputs }: TracedFunction,
-    /** Nodes of the graph. */
-    readonly nodes: number,
-    /** Tracing and loading; the first run adds TensorFlow's own optimization of the graph. */
+    private loaded: LoadedGraph,
+    /** What is loaded instead where XLA refuses; null once a run has ended well. */
+    private instead: TracedFunction | null,
+    /** Tracing and loading; the first run adds TensorFlow's own optimization of the graph, and XLA's work. */
     readonly compileMs: number,
-  ) {
-    this.inputNames = inputs.join(',');
-    this.outputNames = outputs.join(',');
+  ) {}
+
+  /** Nodes of the graph. */
+  get nodes(): number {
+    return this.loaded.nodes;
   }
 
-  /** @throws UntraceableError on an op without a shape rule */
+  /**
+   * @param xla whether XLA is to compile the graph's parts, where TensorFlow has it and it knows their ops
+   * @throws UntraceableError on an op without a shape rule
+   */
   static async compile(
     inputs: readonly InputSpec[],
     f: (...inputs: tf.Tensor[]) => tf.Tensor[],
+    xla = false,
   ): Promise<CompiledFunction> {
     const began = performance.now();
     const traced = trace(inputs, f);
-    const filled = addInitialization(traced);
-    const { binding } = realBackend();
-    const folder = mkdtempSync(join(tmpdir(), 'tunewright-graph-'));
-    let session: number;
-    try {
-      writeFileSync(join(folder, 'saved_model.pb'), traced.graph.toSavedModel());
-      session = binding.loadSavedModel(folder, TAG);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-    if (filled) fill(session, filled, traced);
-    return new CompiledFunction(session, traced, traced.graph.nodes.length, performance.now() - began);
+    const parts = xla && !realBackend().binding.isUsingGpuDevice() ? inXlaParts(traced) : null;
+    return new CompiledFunction(load(parts ?? traced), parts && traced, performance.now() - began);
   }
 
   /** Runs the graph. The results belong to the caller. */
   run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
-    const backend = realBackend();
-    const ids = backend.getInputTensorIds([...inputs]);
-    return backend.binding
-      .runSavedModel(this.session, ids, this.inputNames, this.outputNames)
-      .map(metadata => backend.createOutputTensor(metadata));
+    const { instead } = this;
+    this.instead = null;
+    try {
+      return runLoaded(this.loaded, inputs);
+    } catch (error) {
+      if (!instead) throw error;
+      this.dispose();
+      this.loaded = load(instead);
+      return runLoaded(this.loaded, inputs);
+    }
   }
 
   dispose(): void {
-    realBackend().binding.deleteSavedModel(this.session);
+    realBackend().binding.deleteSavedModel(this.loaded.session);
   }
+}
+
+interface LoadedGraph {
+  session: number;
+  inputNames: string;
+  outputNames: string;
+  nodes: number;
+}
+
+function load(traced: TracedFunction): LoadedGraph {
+  const { graph, inputs, outputs } = traced;
+  const filled = addInitialization(traced);
+  const folder = mkdtempSync(join(tmpdir(), 'tunewright-graph-'));
+  let session: number;
+  try {
+    writeFileSync(join(folder, 'saved_model.pb'), graph.toSavedModel());
+    session = realBackend().binding.loadSavedModel(folder, TAG);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  if (filled) fill(session, filled, traced);
+  return { session, inputNames: inputs.join(','), outputNames: outputs.join(','), nodes: graph.nodes.length };
+}
+
+function runLoaded({ session, inputNames, outputNames }: LoadedGraph, inputs: readonly tf.Tensor[]): tf.Tensor[] {
+  const backend = realBackend();
+  const ids = backend.getInputTensorIds([...inputs]);
+  return backend.binding
+    .runSavedModel(session, ids, inputNames, outputNames)
+    .map(metadata => backend.createOutputTensor(metadata));
 }
 
 /** Nodes that fill every variable in one run: each distinct set of feeds and fetches costs an optimization of the graph. */
@@ -66,13 +94,11 @@ function addInitialization({ graph, captured }: TracedFunction): string | null {
   const assigned = captured.map(({ variable, tensor }) => {
     const dtype = { type: DataType[tensor.dtype as keyof typeof DataType] };
     const value = graph.add('Placeholder', [], { dtype, shape: { shape: tensor.shape } }, `${variable}/value`);
-    return `^${graph.add('AssignVariableOp', [variable, value], { dtype })}`;
+    return `^${graph.add('AssignVariableOp', [variable, value], { dtype }, `${variable}/assign`)}`;
   });
   const content = new Uint8Array(Int32Array.of(0).buffer);
-  return graph.add('Const', assigned, {
-    dtype: { type: DataType.int32 },
-    value: { tensor: { dtype: DataType.int32, shape: [], content } },
-  });
+  const value = { tensor: { dtype: DataType.int32, shape: [], content } };
+  return graph.add('Const', assigned, { dtype: { type: DataType.int32 }, value }, 'initialized');
 }
 
 function fill(session: number, done: string, { captured }: TracedFunction): void {

@@ -56,12 +56,24 @@ export interface GraphNode {
   attributes: Record<string, Attribute>;
 }
 
+/** A part of a graph that nodes call by its name, as if it were an op. */
+export interface GraphFunction {
+  name: string;
+  /** DataType of each argument; nodes read them as `a0`, `a1`, ... */
+  inputs: readonly number[];
+  /** Each result's DataType, and where it comes from. */
+  outputs: readonly { type: number; value: string }[];
+  /** Their inputs are `node:name of the output:index`. */
+  nodes: readonly GraphNode[];
+}
+
 /** The graph version of TensorFlow 2.9, which every later one reads. */
 const PRODUCER = 1087;
 const TAG = 'serve';
 
 export class Graph {
   readonly nodes: GraphNode[] = [];
+  readonly functions: GraphFunction[] = [];
 
   /** Adds a node under a name of its own and returns the name. */
   add(
@@ -85,15 +97,10 @@ export class Graph {
     const versions = new messages.VersionDef();
     versions.setProducer(PRODUCER);
     graph.setVersions(versions);
-    for (const { name, op, inputs, attributes } of this.nodes) {
-      const node = new messages.NodeDef();
-      node.setName(name);
-      node.setOp(op);
-      node.setInputList(inputs);
-      const map = node.getAttrMap();
-      for (const [key, value] of Object.entries(attributes)) map.set(key, attributeMessage(messages, value));
-      graph.addNode(node);
-    }
+    for (const node of this.nodes) graph.addNode(nodeMessage(messages, node));
+    const library = new messages.FunctionDefLibrary();
+    for (const definition of this.functions) library.addFunction(functionMessage(messages, definition));
+    graph.setLibrary(library);
     const info = new messages.MetaGraphDef.MetaInfoDef();
     info.addTags(TAG);
     const metaGraph = new messages.MetaGraphDef();
@@ -104,6 +111,34 @@ export class Graph {
     saved.addMetaGraphs(metaGraph);
     return saved.serializeBinary();
   }
+}
+
+function nodeMessage(messages: any, { name, op, inputs, attributes }: GraphNode): unknown {
+  const node = new messages.NodeDef();
+  node.setName(name);
+  node.setOp(op);
+  node.setInputList(inputs);
+  const map = node.getAttrMap();
+  for (const [key, value] of Object.entries(attributes)) map.set(key, attributeMessage(messages, value));
+  return node;
+}
+
+function functionMessage(messages: any, { name, inputs, outputs, nodes }: GraphFunction): unknown {
+  const signature = new messages.OpDef();
+  signature.setName(name);
+  const argument = (name: string, type: number) => {
+    const message = new messages.OpDef.ArgDef();
+    message.setName(name);
+    message.setType(type);
+    return message;
+  };
+  inputs.forEach((type, i) => signature.addInputArg(argument(`a${i}`, type)));
+  outputs.forEach(({ type }, i) => signature.addOutputArg(argument(`o${i}`, type)));
+  const message = new messages.FunctionDef();
+  message.setSignature(signature);
+  for (const node of nodes) message.addNodeDef(nodeMessage(messages, node));
+  outputs.forEach(({ value }, i) => message.getRetMap().set(`o${i}`, value));
+  return message;
 }
 
 function attributeMessage(messages: any, attribute: Attribute): unknown {

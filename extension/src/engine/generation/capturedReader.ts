@@ -22,6 +22,8 @@ export class DecodingGraphs {
   constructor(
     readonly model: CausalLm,
     private readonly adapter: Adapter | null,
+    /** Whether XLA compiles the layers, where it is there. */
+    private readonly xla = true,
   ) {}
 
   get count(): number {
@@ -43,16 +45,17 @@ export class DecodingGraphs {
     const floats = (shape: readonly number[]): InputSpec => ({ shape, dtype: 'float32' });
     const specs = [token, token, floats(cacheShape(architecture, capacity))];
     for (const { shape } of this.parameters) specs.push(floats(shape));
-    const graph = await CompiledFunction.compile(specs, (id, position, content, ...parameters) => {
+    const step = (id: tf.Tensor, position: tf.Tensor, content: tf.Tensor, ...parameters: tf.Tensor[]): tf.Tensor[] => {
       const keys = adapter ? [...adapter.variables.keys()] : [];
       const { hooks, replaced } = adapter?.forwardWith(new Map(keys.map((key, i) => [key, parameters[i]!]))) ?? {};
-      const place = tf.add(position!, tf.scalar(hooks?.keyValuePrefix?.count ?? 0, 'int32'));
+      const place = tf.add(position, tf.scalar(hooks?.keyValuePrefix?.count ?? 0, 'int32'));
       const cache = new StepCache(architecture, capacity, content as tf.Tensor2D, tf.reshape(place, [1]));
       // A decoder writes no virtual tokens.
       const forward = { hooks: { ...hooks, virtualTokens: undefined }, replaced, cache };
       const { likeliest, logits } = predict(model, id as tf.Tensor2D, position as tf.Tensor2D, forward);
       return [likeliest, logits, cache.content];
-    });
+    };
+    const graph = await CompiledFunction.compile(specs, step as (...inputs: tf.Tensor[]) => tf.Tensor[], this.xla);
     this.graphs.set(capacity, graph);
     return graph;
   }

@@ -28,7 +28,7 @@ export interface DecoderOptions {
   eagerTokens?: number;
 }
 
-const EAGER_TOKENS = 24;
+const EAGER_TOKENS = 48;
 
 /** Answers with one model and adapter; keeps its graphs from answer to answer. Owns nothing else. */
 export class Decoder {

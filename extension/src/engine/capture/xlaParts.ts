@@ -1,0 +1,141 @@
+// A traced graph cut into parts that XLA compiles, each a function of the graph's library: one call in place of a part's
+// nodes. Parts that are alike, as a model's layers are, become one function and are compiled once. Called by
+// compiledFunction.ts. Only rearranges nodes: what a graph computes never changes.
+import { Graph, type GraphNode } from './graph.js';
+import type { TracedFunction } from './tracingBackend.js';
+
+/** Ops that may be part of a function, with the name of their output: within a function, values are named by it. */
+const outputNames: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    output: [
+      ...[
+        'ArgMax',
+        'BatchMatMulV2',
+        'BatchMatMulV3',
+        'ConcatV2',
+        'Const',
+        'ExpandDims',
+        'Fill',
+        'GatherV2',
+        'Identity',
+        'Mean',
+      ],
+      ...['Pack', 'PadV2', 'Range', 'Reshape', 'Select', 'SelectV2', 'Slice', 'SplitV', 'Sum', 'Tile', 'Unpack'],
+    ],
+    y: ['Cast', 'Exp', 'Neg', 'OnesLike', 'Rsqrt', 'Sigmoid', 'Sqrt', 'Square', 'Tanh', 'Transpose', 'ZerosLike'],
+    z: [
+      ...['Add', 'AddV2', 'Div', 'Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'Maximum'],
+      ...['Minimum', 'Mul', 'NotEqual', 'Pow', 'RealDiv', 'Sub'],
+    ],
+    product: ['MatMul'],
+    softmax: ['Softmax'],
+    activations: ['Relu'],
+  }).flatMap(([output, ops]) => ops.map(op => [op, output] as const)),
+);
+
+/** Where inputs and state come from; parts only read them. */
+const SOURCES = new Set(['Placeholder', 'VarHandleOp', 'ReadVariableOp']);
+
+/**
+ * The graph by parts: what lies between two updates in place. Those stay nodes of their own, as do slices of their results:
+ * TensorFlow does both without a copy.
+ * @returns null where an op is not one for XLA, or nodes wait for each other
+ */
+export function inXlaParts(traced: TracedFunction): TracedFunction | null {
+  const { nodes } = traced.graph;
+  const byName = new Map(nodes.map(node => [node.name, node]));
+  const parts: GraphNode[][] = [];
+  /** Index of the part that each node is in; of a node outside, the first part that may read it. */
+  const places = new Map<string, { part: number; outside: boolean }>();
+  for (const node of nodes) {
+    const sources = node.inputs.map(input => byName.get(sourceOf(input))!);
+    const outside =
+      SOURCES.has(node.op) ||
+      node.op === 'Const' ||
+      node.op === 'InplaceUpdate' ||
+      (node.op === 'Slice' && sources[0]!.op === 'InplaceUpdate');
+    if (!outside && (!outputNames.has(node.op) || node.inputs.some(input => input.startsWith('^')))) return null;
+    let part = 0;
+    for (const { name } of sources) {
+      const source = places.get(name)!;
+      part = Math.max(part, outside && !source.outside ? source.part + 1 : source.part);
+    }
+    places.set(node.name, { part, outside });
+    if (!outside) (parts[part] ??= []).push(node);
+  }
+  const leaving = new Set(traced.outputs);
+  for (const node of nodes)
+    for (const input of node.inputs) {
+      const [own, source] = [places.get(node.name)!, places.get(sourceOf(input))!];
+      if (own.outside || own.part !== source.part) leaving.add(input);
+    }
+  const rest = nodes.filter(({ name }) => places.get(name)!.outside);
+  return new Assembly(traced, byName, leaving).assemble(parts, rest);
+}
+
+/** `node` of `node`, `node:output` or `^node`. */
+function sourceOf(input: string): string {
+  return input.replace(/^\^|:\d+$/g, '');
+}
+
+/** The graph that calls the parts, under construction. */
+class Assembly {
+  private readonly graph = new Graph();
+  private readonly functions = new Map<string, string>();
+  /** The call's output in place of each value that leaves a part. */
+  private readonly moved = new Map<string, string>();
+
+  constructor(
+    private readonly traced: TracedFunction,
+    private readonly byName: ReadonlyMap<string, GraphNode>,
+    /** Values that are read outside of the part that makes them. */
+    private readonly leaving: ReadonlySet<string>,
+  ) {}
+
+  assemble(parts: readonly GraphNode[][], rest: readonly GraphNode[]): TracedFunction {
+    const { graph, traced, moved } = this;
+    graph.nodes.push(...rest);
+    // A part may be empty, between two updates that follow each other.
+    for (const part of parts) if (part) this.call(part);
+    const now = (output: string) => moved.get(output) ?? output;
+    for (const [i, node] of graph.nodes.entries()) graph.nodes[i] = { ...node, inputs: node.inputs.map(now) };
+    return { ...traced, graph, outputs: traced.outputs.map(now) };
+  }
+
+  /** A node that calls a part, and the part as a function unless there is one like it. */
+  private call(part: readonly GraphNode[]): void {
+    const members = new Set(part.map(({ name }) => name));
+    const nodes: GraphNode[] = [];
+    const written = new Map<string, string>();
+    const read: string[] = [];
+    /** Names within the function follow from its structure alone, so that like parts are equal. */
+    const write = (node: GraphNode): string => {
+      const known = written.get(node.name);
+      if (known) return known;
+      const inputs = node.inputs.map(reference);
+      const name = `n${nodes.length}`;
+      written.set(node.name, name);
+      nodes.push({ ...node, name, inputs });
+      return name;
+    };
+    // Constants go into every part that reads them: XLA wants to know sizes and axes.
+    const reference = (input: string): string => {
+      const source = this.byName.get(sourceOf(input))!;
+      if (members.has(source.name) || source.op === 'Const')
+        return `${write(source)}:${outputNames.get(source.op)!}:${input.split(':')[1]!}`;
+      if (!read.includes(input)) read.push(input);
+      return `a${read.indexOf(input)}`;
+    };
+    for (const node of part) write(node);
+    const given = [...this.leaving].filter(output => members.has(sourceOf(output)));
+    const typeOf = (output: string) => this.traced.tensors.get(output)!.dtype;
+    const outputs = given.map(output => ({ type: typeOf(output), value: reference(output) }));
+    const content = { inputs: read.map(typeOf), outputs, nodes };
+    const key = JSON.stringify(content);
+    const name = this.functions.get(key) ?? `part_${this.functions.size}`;
+    if (!this.functions.has(key)) this.graph.functions.push({ name, ...content });
+    this.functions.set(key, name);
+    const call = this.graph.add(name, read, { _XlaMustCompile: { bool: true } });
+    for (const [i, output] of given.entries()) this.moved.set(output, `${call}:${i}`);
+  }
+}
