@@ -11,7 +11,20 @@ const { PROGRAM_BYTES } = await importEngineModule('engine/estimate/programBytes
 
 /** The run file of a job; `training` and `engine` hold what differs from the others. */
 function runFile(job) {
-  const { model, rows, method, batchSize, maxLength, packing, epochs, learningRate, compile, training, engine } = job;
+  const {
+    model,
+    rows,
+    method,
+    batchSize,
+    maxLength,
+    packing,
+    shuffle = false,
+    epochs,
+    learningRate,
+    compile,
+    training,
+    engine,
+  } = job;
   return {
     name: 'bench',
     model,
@@ -22,7 +35,7 @@ function runFile(job) {
       per_device_train_batch_size: batchSize,
       learning_rate: learningRate,
       lr_scheduler_type: 'constant',
-      shuffle: false,
+      shuffle,
       save_steps: 1_000_000,
       load_best_model_at_end: false,
       ...training,

@@ -5,6 +5,7 @@ backward, clip_grad_norm_, AdamW, schedule), without its logging. Rows are padde
 """
 import json
 import os
+import random
 import sys
 import time
 
@@ -55,6 +56,7 @@ def main():
     job = json.loads(sys.argv[1])
     torch.set_num_threads(os.cpu_count())
     torch.manual_seed(42)
+    random.seed(42)
     with open(job["rows"]) as lines:
         rows = [json.loads(line) for line in lines]
     model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
@@ -67,6 +69,8 @@ def main():
     size = job["batch_size"]
     steps = []
     for epoch in range(job["epochs"]):
+        if job["shuffle"]:
+            random.shuffle(rows)
         for start in range(0, len(rows), size):
             began = time.perf_counter()
             chosen = rows[start : start + size]

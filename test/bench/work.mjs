@@ -5,7 +5,15 @@ export const lora = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: [
 const WARM_UP = 2;
 const warm = steps => steps.slice(WARM_UP);
 const secondEpoch = steps => steps.filter(({ epoch }) => epoch > 0);
-const base = { packing: false, epochs: 1, learningRate: 1e-4, compile: 'auto', timed: warm, unit: 'tokens' };
+const base = {
+  packing: false,
+  shuffle: false,
+  epochs: 1,
+  learningRate: 1e-4,
+  compile: 'auto',
+  timed: warm,
+  unit: 'tokens',
+};
 
 /**
  * @typedef {object} Work
@@ -53,7 +61,8 @@ export const works = [
     model: 'smollm2-135m',
     rows: 'instructions',
     method: lora,
-    // Defaults: ours packs 4 sequences of up to 512 tokens, Transformers pads 8 rows to the longest of them.
+    // Defaults: rows in random order; ours packs 4 sequences of up to 512 tokens, Transformers pads 8 rows to the longest of them.
+    shuffle: true,
     packing: true,
     batchSize: 4,
     maxLength: 512,
