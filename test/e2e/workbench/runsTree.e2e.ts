@@ -2,22 +2,23 @@
 // that nothing is deleted unasked. Nothing trains here.
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Locator, Page } from 'playwright-core';
+import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openSidebar, until } from '../../integration/support/workbenchPage.js';
+import { chooseInMenu, contextMenu, openSidebar, pick, until } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const recordings = new URL('../../fixtures/runs/', import.meta.url).pathname;
 
 let session: WorkbenchSession;
 let page: Page;
+let panel: Frame;
 beforeAll(async () => {
   session = await startWorkbench();
   addRun('pirate-lora', 'LORA', 'datasets/pirate.messages.jsonl');
   addRun('pirate-prompt', 'PROMPT_TUNING', 'datasets/pirate.messages.jsonl');
   addRun('diverged', 'LORA', 'datasets/facts.csv');
   page = await session.open();
-  await openSidebar(page);
+  panel = await openSidebar(page);
 });
 afterAll(() => session?.close());
 
@@ -31,16 +32,6 @@ function addRun(name: string, peft_type: string, train: string): void {
 }
 
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
-/** What can be clicked: disabled items aren't among them. */
-const menu = () => page.locator('.monaco-menu .action-item:not(.disabled) .action-label');
-
-/** Titles of the menu that `open` brings up. */
-async function menuOf(open: () => Promise<void>): Promise<string[]> {
-  await open();
-  await menu().first().waitFor();
-  return (await menu().allInnerTexts()).filter(Boolean);
-}
-const contextMenu = (target: Locator) => menuOf(() => target.click({ button: 'right' }));
 
 test('each run says how it ended, its loss and how long it took', async () => {
   await row(/pirate-lora.*loss \d\.\d{3} · \d+:\d\d/).waitFor();
@@ -55,11 +46,9 @@ test('runs are grouped by their dataset and by their model', async () => {
     ['Group Runs by Dataset', [/pirate\.messages\.jsonl.*2/, /facts\.csv.*1/]],
     ['Group Runs by Model', [/embedded:tiny.*3/]],
   ] as const) {
-    await menuOf(async () => {
-      await header.hover();
-      await header.getByRole('button', { name: /More Actions/ }).click();
-    });
-    await menu().filter({ hasText: title }).click();
+    await header.hover();
+    await header.getByRole('button', { name: /More Actions/ }).click();
+    await chooseInMenu(page, title);
     for (const group of groups) await row(group).waitFor();
   }
   await session.shot(page, 'runs-grouped');
@@ -70,7 +59,6 @@ test('a run offers what can be done with what it has made', async () => {
   let offered: string[] = [];
   await until('Merge to be offered', async () => {
     offered = await contextMenu(row(/pirate-lora/));
-    await page.keyboard.press('Escape');
     return offered.includes('Merge Adapter into Model...');
   });
   expect(offered).toEqual(
@@ -78,11 +66,9 @@ test('a run offers what can be done with what it has made', async () => {
   );
   expect(offered).not.toContain('Stop Run');
   const prompt = await contextMenu(row(/pirate-prompt/));
-  await page.keyboard.press('Escape');
   expect(prompt).toContain('Try Adapter...');
   expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual([]);
   const failed = await contextMenu(row(/diverged/));
-  await page.keyboard.press('Escape');
   expect(failed).toContain('Resume Run');
   expect(failed).not.toContain('Try Adapter...');
 });
@@ -90,8 +76,8 @@ test('a run offers what can be done with what it has made', async () => {
 test('a run is deleted once that was confirmed', async () => {
   const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete the run “diverged”' });
   for (const answer of ['Cancel', 'Delete']) {
-    await contextMenu(row(/diverged/));
-    await menu().filter({ hasText: 'Delete Run...' }).click();
+    await row(/diverged/).click({ button: 'right' });
+    await chooseInMenu(page, 'Delete Run...');
     await dialog.waitFor();
     await dialog.getByRole('button', { name: answer }).click();
     await dialog.waitFor({ state: 'detached' });
@@ -99,4 +85,18 @@ test('a run is deleted once that was confirmed', async () => {
   }
   await row(/diverged/).waitFor({ state: 'detached' });
   expect(existsSync(runFolder('diverged'))).toBe(false);
+});
+
+test('a run is duplicated into the run panel, with its options', async () => {
+  await row(/pirate-prompt/).click({ button: 'right' });
+  await chooseInMenu(page, 'Duplicate Run...');
+  await pick(page, 'Change in Run Panel');
+  await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
+});
+
+test('a run’s folder is shown in the explorer', async () => {
+  await row(/pirate-lora/).click({ button: 'right' });
+  await chooseInMenu(page, 'Reveal Run Folder');
+  const selected = page.locator('.explorer-folders-view .monaco-list-row.selected').filter({ hasText: 'run.json' });
+  await selected.waitFor();
 });

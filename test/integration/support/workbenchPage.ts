@@ -102,6 +102,32 @@ export async function openFile(page: Page, name: string): Promise<void> {
   await row.click();
 }
 
+/** What can be clicked in the menu that is open: disabled items aren't among them. */
+const menuItems = (page: Page): Locator => page.locator('.monaco-menu .action-item:not(.disabled) .action-label');
+const menuIsClosed = async (page: Page): Promise<boolean> => (await page.locator('.monaco-menu').count()) === 0;
+
+/** Titles of this element's context menu, which is closed again. */
+export async function contextMenu(target: Locator): Promise<string[]> {
+  const page = target.page();
+  await target.click({ button: 'right' });
+  await menuItems(page).first().waitFor();
+  const titles = (await menuItems(page).allInnerTexts()).filter(Boolean);
+  await page.keyboard.press('Escape');
+  await until('the menu to close', () => menuIsClosed(page));
+  return titles;
+}
+
+/** Takes an item of the menu that is open, or about to be. */
+export async function chooseInMenu(page: Page, title: string): Promise<void> {
+  const item = menuItems(page).filter({ hasText: title });
+  await item.waitFor();
+  // A menu hears no click in its first tenth of a second.
+  await until(`${title} to be taken`, async () => {
+    await item.click({ timeout: 1_000 }).catch(() => {});
+    return menuIsClosed(page);
+  });
+}
+
 /** A webview's own frame, found by what is in it: several exist at once, each nested in another. */
 export async function webview(page: Page, selector: string, timeoutMs = READY_MS): Promise<Frame> {
   for (const end = Date.now() + timeoutMs; Date.now() < end; await pause(100))
