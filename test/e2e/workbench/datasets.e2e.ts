@@ -1,10 +1,10 @@
 // Datasets in a real workbench with the packaged extension: what stands above, beside and over the rows, the preview in a tab,
 // an edit from outside while it is watched. With TUNEWRIGHT_LARGE_DATASET (a .jsonl of more than 50 MB) also how a large file is met.
-import { appendFileSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile, runCommand, webview } from '../../integration/support/workbenchPage.js';
+import { contextMenu, openFile, runCommand, until, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
@@ -15,6 +15,7 @@ let page: Page;
 beforeAll(async () => {
   session = await startWorkbench();
   if (large) symlinkSync(large, join(session.workspace, 'large.jsonl'));
+  writeFileSync(join(session.workspace, 'package.json'), '{}\n');
   page = await session.open();
 });
 afterAll(() => session?.close());
@@ -25,7 +26,28 @@ test('above the rows: what the dataset is; before each: its length', async () =>
   await openFile(page, 'pirate.messages.jsonl');
   await lens(/300 rows · [\d,]+ tokens · \d+% learnt/).waitFor();
   await lens('Fine-Tune').waitFor();
+  await until('a length before each row', async () => {
+    const lengths = await page.locator('.view-line').evaluateAll(textsBefore);
+    return lengths.length > 5 && lengths.every(length => /^[\u2007\d]*\d$/.test(length));
+  });
   await session.shot(page, 'dataset-editor');
+});
+
+test('the explorer offers what a dataset is for, what a run file is for, and nothing on package.json', async () => {
+  const offered = async (name: string) => {
+    const file = page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: name }).first();
+    const titles = await contextMenu(file);
+    return titles.filter(title => /Fine-Tune|Dataset|Run|Estimate/.test(title));
+  };
+  for (const name of ['pirate.messages.jsonl', 'haiku.sharegpt.json', 'facts.csv', 'facts.parquet'])
+    expect(await offered(name)).toEqual(['Preview Dataset', 'Fine-Tune with This Dataset']);
+  await page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: 'examples' }).click();
+  expect(await offered('pirate.tune.json')).toEqual([
+    'Start Run from File',
+    'Open Run File in Run Panel',
+    'Estimate Memory and Parameters',
+  ]);
+  expect(await offered('package.json')).toEqual([]);
 });
 
 test('over a row: what the model learns from it', async () => {
@@ -78,6 +100,16 @@ test.runIf(large)(
 );
 
 test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
+
+/** What is drawn before the text of each line. */
+const textsBefore = (lines: Element[]): string[] =>
+  lines.map(line => {
+    const drawn = Array.from(line.querySelectorAll('span'), span => getComputedStyle(span, '::before').content);
+    return drawn
+      .filter(content => content.startsWith('"'))
+      .join('')
+      .replaceAll('"', '');
+  });
 
 /** Resident memory of the extension host of this test's server, in MB: now, and at most. */
 function extensionHostMemory(): { residentMb: number; peakMb: number } {
