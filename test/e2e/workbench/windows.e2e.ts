@@ -41,8 +41,20 @@ async function start(page: Page, name: string): Promise<void> {
     .locator('.tab.active')
     .filter({ hasText: `${name}.tune.json` })
     .waitFor();
-  await runCommand(page, 'Tunewright: Start Run from File');
+  // The palette of a window that has just been opened may lose the focus, and with it the command, to what still loads.
+  await until(`the run ${name} to begin`, async () => {
+    await runCommand(page, 'Tunewright: Start Run from File');
+    return until(`the folder of ${name}`, async () => hasRun(name), 20_000).then(
+      () => true,
+      () => false,
+    );
+  });
   await statusItem(page, new RegExp(`${name}: step`)).waitFor();
+}
+
+function hasRun(name: string): boolean {
+  const runs = join(session.workspace, 'runs');
+  return existsSync(runs) && readdirSync(runs).some(entry => entry.includes(name));
 }
 
 /** What is in the folder of a run, found by its name. */

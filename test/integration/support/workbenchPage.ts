@@ -80,7 +80,11 @@ const quickRow = (page: Page, text: string | RegExp) =>
 export async function runCommand(page: Page, title: string): Promise<void> {
   const row = quickRow(page, title);
   await quickly(page, 'F1', `>${title}`, row);
-  await row.click();
+  // A list that is being filled anew loses a click.
+  await until(`${title} to be taken`, async () => {
+    await row.click({ timeout: 1_000 }).catch(() => {});
+    return !(await row.isVisible());
+  });
 }
 
 /** What the palette offers for this text, once it offers `atLeast`. Closes it again. */
