@@ -44,7 +44,7 @@ async function start(page: Page, name: string): Promise<void> {
   // The palette of a window that has just been opened may lose the focus, and with it the command, to what still loads.
   await until(`the run ${name} to begin`, async () => {
     await runCommand(page, 'Tunewright: Start Run from File');
-    return until(`the folder of ${name}`, async () => hasRun(name), 20_000).then(
+    return until(`the folder of ${name}`, async () => folderOf(name) !== undefined, 20_000).then(
       () => true,
       () => false,
     );
@@ -52,18 +52,17 @@ async function start(page: Page, name: string): Promise<void> {
   await statusItem(page, new RegExp(`${name}: step`)).waitFor();
 }
 
-function hasRun(name: string): boolean {
+/** The folder of a run, once there is one. */
+function folderOf(name: string): string | undefined {
   const runs = join(session.workspace, 'runs');
-  return existsSync(runs) && readdirSync(runs).some(entry => entry.includes(name));
+  const entry = existsSync(runs) ? readdirSync(runs).find(each => each.includes(name)) : undefined;
+  return entry && join(runs, entry);
 }
 
 /** What is in the folder of a run, found by its name. */
 function runFolder(name: string) {
-  const runs = join(session.workspace, 'runs');
-  const folder = join(
-    runs,
-    readdirSync(runs).find(entry => entry.includes(name))!,
-  );
+  const folder = folderOf(name);
+  if (!folder) throw new Error(`there is no run called ${name}`);
   return {
     alive: () => existsSync(join(folder, 'process.json')),
     steps: () => readFileSync(join(folder, 'events.ndjson'), 'utf8').split('"type":"step"').length - 1,

@@ -7,30 +7,15 @@ import type { TracedFunction } from './tracingBackend.js';
 /** Ops that may be part of a function, with the name of their output: within a function, values are named by it. */
 const outputNames: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    output: [
-      ...[
-        'ArgMax',
-        'BatchMatMulV2',
-        'BatchMatMulV3',
-        'ConcatV2',
-        'Const',
-        'ExpandDims',
-        'Fill',
-        'GatherV2',
-        'Identity',
-        'Mean',
-      ],
-      ...['Pack', 'PadV2', 'Range', 'Reshape', 'Select', 'SelectV2', 'Slice', 'SplitV', 'Sum', 'Tile', 'Unpack'],
-    ],
-    y: ['Cast', 'Exp', 'Neg', 'OnesLike', 'Rsqrt', 'Sigmoid', 'Sqrt', 'Square', 'Tanh', 'Transpose', 'ZerosLike'],
-    z: [
-      ...['Add', 'AddV2', 'Div', 'Equal', 'Greater', 'GreaterEqual', 'Less', 'LessEqual', 'LogicalAnd', 'Maximum'],
-      ...['Minimum', 'Mul', 'NotEqual', 'Pow', 'RealDiv', 'Sub'],
-    ],
-    product: ['MatMul'],
-    softmax: ['Softmax'],
-    activations: ['Relu'],
-  }).flatMap(([output, ops]) => ops.map(op => [op, output] as const)),
+    output:
+      'ArgMax BatchMatMulV2 BatchMatMulV3 ConcatV2 Const ExpandDims Fill GatherV2 Identity Mean Pack PadV2 Range Reshape Select ' +
+      'SelectV2 Slice SplitV Sum Tile Unpack',
+    y: 'Cast Exp Neg OnesLike Rsqrt Sigmoid Sqrt Square Tanh Transpose ZerosLike',
+    z: 'Add AddV2 Div Equal Greater GreaterEqual Less LessEqual LogicalAnd Maximum Minimum Mul NotEqual Pow RealDiv Sub',
+    product: 'MatMul',
+    softmax: 'Softmax',
+    activations: 'Relu',
+  }).flatMap(([output, ops]) => ops.split(' ').map(op => [op, output] as const)),
 );
 
 /** Where inputs and state come from; parts only read them. */
