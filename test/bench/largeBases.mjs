@@ -1,9 +1,8 @@
 // The bench's rows of large models: each is made once with random weights, as GGUF blocks (up to 3.8 GB of disk), and trained
 // for one step. Called by bench.mjs.
-import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../../extension/scripts/setUp.mjs';
-import { rowsFile } from './materials.mjs';
+import { once, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
 import { writeRandomGguf } from './randomGguf.mjs';
 import { lora } from './work.mjs';
@@ -13,11 +12,9 @@ import { lora } from './work.mjs';
  * @param {string} materials the folder that models and rows are kept in
  */
 export async function trainLarge({ id, config, ggmlType, baseWeights, length }, materials) {
-  const model = join(materials, `${id}.gguf`);
-  if (!existsSync(model)) {
-    writeRandomGguf(`${model}.partial`, config, ggmlType, join(root, 'media/models/tiny'));
-    renameSync(`${model}.partial`, model);
-  }
+  const model = await once(join(materials, `${id}.gguf`), path =>
+    writeRandomGguf(path, config, ggmlType, join(root, 'media/models/tiny')),
+  );
   return trainOurs({
     model,
     rows: await rowsFile({ count: 1, length }, materials),

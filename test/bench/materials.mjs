@@ -33,7 +33,7 @@ const smolLm2 = {
 };
 
 /** Makes `path` by `make(partial)` unless it is there; a broken-off attempt leaves no `path`. */
-async function once(path, make) {
+export async function once(path, make) {
   if (existsSync(path)) return path;
   rmSync(`${path}.partial`, { recursive: true, force: true });
   await make(`${path}.partial`);
