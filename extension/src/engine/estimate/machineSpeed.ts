@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { openBackend } from '../backend/openBackend.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { cpuModel } from '../install/machine.js';
+import { cpuFeatures, cpuModel } from '../install/machine.js';
 import { cacheFolder } from '../install/paths.js';
 import type { Estimate } from './estimateRun.js';
 
@@ -25,9 +25,14 @@ const WIDE = 2 ** 24;
 /** Time for each of the two measurements. */
 const MEASURE_MS = 150;
 
+/** What the rates are of; virtual machines of one model name differ in what their CPU can do. */
+export function ratedMachine(threads: number | null): string {
+  return [cpuModel(), ...cpuFeatures(), `${threads ?? availableParallelism()} threads`].join(', ');
+}
+
 /** The rates of an earlier call on this machine, else measured now, which loads TensorFlow (about a second in all). */
 export async function machineSpeed(threads: number | null): Promise<MachineSpeed> {
-  const machine = `${cpuModel()}, ${threads ?? availableParallelism()} threads`;
+  const machine = ratedMachine(threads);
   const file = join(cacheFolder(), 'machine-speed.json');
   const known = readSpeed(file);
   if (known?.machine === machine) return known;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { machineSpeed, secondsPerStep } from '../../../../extension/src/engine/estimate/machineSpeed.js';
+import { machineSpeed, ratedMachine, secondsPerStep } from '../../../../extension/src/engine/estimate/machineSpeed.js';
 
 const speed = { machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9 };
 
@@ -24,8 +24,7 @@ test('what was measured on this machine is taken, anything else measured anew', 
     writeFileSync(file, 'not JSON');
     // The engine is looked for in the cache as well, and isn't in this one.
     await expect(machineSpeed(1)).rejects.toThrow('TensorFlow is not installed');
-    const { cpuModel } = await import('../../../../extension/src/engine/install/machine.js');
-    const known = { ...speed, machine: `${cpuModel()}, 1 threads` };
+    const known = { ...speed, machine: ratedMachine(1) };
     writeFileSync(file, JSON.stringify(known));
     expect(await machineSpeed(1)).toEqual(known);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(known);
