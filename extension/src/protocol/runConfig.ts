@@ -69,7 +69,7 @@ export const trainingConfigSchema = z.strictObject({
   per_device_eval_batch_size: count
     .nullable()
     .default(null)
-    .meta(about('Batch size of evaluation', 'null: as in training')),
+    .meta(about('Batch size of evaluation', 'Sequences evaluated at once; null: as in training')),
   gradient_accumulation_steps: count
     .default(1)
     .meta(about('Gradient accumulation', 'Forward passes in one optimizer step')),

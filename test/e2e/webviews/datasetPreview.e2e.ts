@@ -216,7 +216,7 @@ test('an edit of the file shows; a deleted file is told, and one that comes back
   const { page } = await preview(path);
   await page.getByText(/48 rows/).waitFor();
   writeFileSync(path, 'prompt,completion\nWho?,You.\n');
-  await page.locator('.facts', { hasText: '· 1 rows' }).waitFor();
+  await page.locator('.facts', { hasText: '· 1 row' }).waitFor();
   await page.getByRole('gridcell', { name: 'Who? → You.' }).waitFor();
   rmSync(path);
   await page

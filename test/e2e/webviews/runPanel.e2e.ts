@@ -1,6 +1,8 @@
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { helpOf } from '../../../extension/src/core/forms/formField.js';
 import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
@@ -37,11 +39,18 @@ afterAll(() => browser?.stop());
 
 interface PanelOptions extends Partial<OpenOptions> {
   draft?: Draft;
+  models?: Record<string, { inspection: any; estimate: any }>;
   trusted?: boolean;
   problems?: Record<string, string>;
 }
 
-async function open({ draft = ready, trusted = true, problems = {}, ...options }: PanelOptions = {}): Promise<Page> {
+async function open({
+  draft = ready,
+  models: known = models,
+  trusted = true,
+  problems = {},
+  ...options
+}: PanelOptions = {}): Promise<Page> {
   return browser.open({
     webview: 'runPanel',
     theme: 'dark',
@@ -53,9 +62,14 @@ async function open({ draft = ready, trusted = true, problems = {}, ...options }
         choices,
         draft,
         trusted,
-        models,
+        models: known,
         problems,
-        picks: { model_folder: '/models/mine', dataset: '/elsewhere/rows.csv' },
+        picks: {
+          model_folder: '/models/mine',
+          model_file: '/models/mine.gguf',
+          model_id: 'org/name',
+          dataset: '/elsewhere/rows.csv',
+        },
       }),
   });
 }
@@ -105,6 +119,83 @@ describe('run panel', () => {
     expect(await last(page, 'draft')).toMatchObject({ method: { peft_type: 'LORA', r: 32 } });
   });
 
+  it('puts the run beside full fine-tuning and beside what this machine has free', async () => {
+    const { estimate, inspection } = models['embedded:tiny'];
+    const needed = estimate.run.memory.total;
+    const openWith = (available_bytes: number) =>
+      open({ models: { 'embedded:tiny': { inspection, estimate: { ...estimate, available_bytes } } } });
+    const rich = await openWith(100 * needed);
+    await estimated(rich);
+    const labels = (page: Page) => page.locator('.memory-label').allTextContents();
+    expect(await labels(rich)).toEqual([
+      expect.stringMatching(/^LoRA\d+ MB$/),
+      expect.stringMatching(/^Full fine-tuning\d+ MB$/),
+      expect.stringMatching(/^Answering only\d+ MB$/),
+    ]);
+    expect(await rich.locator('.memory-free').textContent()).toMatch(/^[\d.]+ [GM]B free on this machine$/);
+    expect(await rich.locator('.memory-row').first().locator('.part').count()).toBe(5);
+    const poor = await openWith(needed / 2);
+    await estimated(poor);
+    expect((await labels(poor)).map(text => text.includes('more than is free'))).toEqual([true, true, false]);
+    expect(await poor.locator('.memory-bar .available').count()).toBe(3);
+  });
+
+  it('has every option of every method, with its help, default and problem, within 260 pixels', async () => {
+    const page = await open();
+    await estimated(page);
+    const methods = (runFileJsonSchema() as JsonSchema).properties!['method']!.oneOf!;
+    expect(await page.getByRole('radio').count()).toBe(methods.length);
+    for (const { title, properties } of methods) {
+      await page.getByRole('radio', { name: title }).click();
+      for (const summary of await page.locator('.section[aria-label="Method"] summary').all()) await summary.click();
+      for (const [key, schema] of Object.entries(properties!)) {
+        if (key === 'peft_type') continue;
+        expect(await field(page, key).textContent()).toContain(schema.title);
+        expect(await field(page, key).locator('.help').textContent()).toBe(helpOf(schema));
+        if (typeof schema.default !== 'number') continue;
+        expect(Number(await input(page, key).inputValue())).toBe(schema.default);
+        await input(page, key).fill('-1e9');
+        await field(page, key)
+          .getByRole('alert')
+          .getByText(/^Must be a/)
+          .waitFor();
+        await input(page, key).fill(String(schema.default));
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(260);
+    }
+  });
+
+  it('takes prompts with commas, one a line, and a name or none', async () => {
+    const page = await open();
+    await page.getByText('Sample answers').click();
+    await page.getByRole('textbox', { name: 'Prompts' }).fill('Hello, who are you?\nWhy?');
+    const samples = { prompts: ['Hello, who are you?', 'Why?'] };
+    await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples });
+    await page.getByText('Name of the run').click();
+    expect(await input(page, 'name').getAttribute('placeholder')).toBe('pirate-lora');
+    await input(page, 'name').fill('mine');
+    await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples, name: 'mine' });
+    await input(page, 'name').fill('');
+    await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples });
+  });
+
+  it('moves nothing where less motion is wanted', async () => {
+    const moving = (page: Page) =>
+      page.locator('.panel').evaluate(panel => {
+        const styles = [...panel.querySelectorAll('*')].map(element => getComputedStyle(element));
+        return styles.filter(
+          ({ transitionProperty, transitionDuration, animationName }) =>
+            animationName !== 'none' || (transitionProperty !== 'none' && /[1-9]/.test(transitionDuration)),
+        ).length;
+      });
+    const page = await open();
+    await estimated(page);
+    expect(await moving(page)).toBeGreaterThan(0);
+    const still = await open({ reducedMotion: true });
+    await estimated(still);
+    expect(await moving(still)).toBe(0);
+  });
+
   it('leaves out what stands at its default', async () => {
     const page = await open();
     await input(page, 'r').fill('4');
@@ -132,7 +223,7 @@ describe('run panel', () => {
     const page = await open({
       problems: { '"rank_pattern"': '/tmp/draft.json: method.rank_pattern: "up" matches no module' },
     });
-    await page.getByText('More LoRA options').click();
+    await page.getByText('More method options').click();
     await input(page, 'rank_pattern').fill('up=4');
     await expect
       .poll(() => field(page, 'rank_pattern').getByRole('alert').textContent())
@@ -198,9 +289,16 @@ describe('run panel', () => {
 
   it('lets a model and a file be picked elsewhere', async () => {
     const page = await open({ draft: {}, height: 1400 });
-    await page.getByRole('combobox', { name: 'Model' }).click();
-    await page.getByRole('option', { name: 'Model folder...' }).click();
-    await expect.poll(() => last(page, 'draft')).toMatchObject({ model: '/models/mine' });
+    for (const [choice, model] of [
+      ['GGUF file...', '/models/mine.gguf'],
+      ['Hugging Face id...', 'org/name'],
+      ['smollm2-135m-instruct', 'smollm2-135m-instruct'],
+      ['Model folder...', '/models/mine'],
+    ] as const) {
+      await page.getByRole('combobox', { name: 'Model' }).click();
+      await page.getByRole('option', { name: choice }).click();
+      await expect.poll(() => last(page, 'draft')).toMatchObject({ model });
+    }
     await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/neither model\.safetensors/);
     await page.getByRole('combobox', { name: 'Training data' }).click();
     await page.getByRole('option', { name: 'Another file...' }).click();

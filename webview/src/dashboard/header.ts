@@ -1,6 +1,6 @@
 // The head of the dashboard: which run, how it stands, how far it is, what can be done with it, and its figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
-import { phaseLabels, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
+import { phaseLabels, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
@@ -109,7 +109,7 @@ export class DashboardHeader {
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
       time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
-      active && run.secondsLeft !== null && `${duration(run.secondsLeft)} left`,
+      active && run.secondsLeft !== null && `${roughDuration(run.secondsLeft)} left`,
       active && speed !== undefined && `${count(speed)} tokens/s`,
     ];
     setText(this.progressText, run.started ? parts.filter(Boolean).join(' · ') : '');

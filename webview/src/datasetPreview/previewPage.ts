@@ -136,7 +136,10 @@ export class PreviewPage {
   private showFacts(summary: PreviewSummary, isBusy: boolean): void {
     const { format, rows, tokens, labelShare, exact, phase, share, countedRows, outdatedRuns } = summary;
     const about = exact || isBusy ? '' : '≈ ';
-    const parts = [format?.title ?? (phase === 'indexing' ? 'Reading' : 'No dataset'), `${count(rows)} rows`];
+    const parts = [
+      format?.title ?? (phase === 'indexing' ? 'Reading' : 'No dataset'),
+      rows === 1 ? '1 row' : `${count(rows)} rows`,
+    ];
     if (format && tokens > 0)
       parts.push(`${isBusy && !exact ? '≈ ' : about}${count(tokens)} tokens`, `${percent(labelShare)} learnt`);
     setText(this.facts, parts.join(' · '));

@@ -113,8 +113,10 @@ export class RunPanelView {
       ['num_train_epochs', 'learning_rate', 'per_device_train_batch_size'],
       'More training options',
     );
+    // Left empty, the run is named after its rows and its method.
+    const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
-      schema: { properties: { name: properties['name'] ?? {} } },
+      schema: { properties: { name } },
       important: ['name'],
       moreTitle: '',
       onChange: ({ name }) => this.change(name === undefined ? without(this.draft, 'name') : { ...this.draft, name }),
@@ -268,7 +270,7 @@ export class RunPanelView {
     return new SchemaForm({
       schema: method.schema,
       important: 4,
-      moreTitle: `More ${method.title} options`,
+      moreTitle: 'More method options',
       actions: { init_from: this.browse('adapter', 'Choose an adapter folder') },
       onChange: values => this.change({ ...this.draft, method: { peft_type: method.peftType, ...values } }),
     });
@@ -311,6 +313,7 @@ export class RunPanelView {
 
   /** What follows from the draft at once, and the estimate, which takes a moment. */
   private refresh(): void {
+    this.forms.get('')!.hint('name', this.suggestedName());
     this.showSavings();
     this.problem.show(null);
     clearTimeout(this.estimateTimer);
@@ -386,6 +389,10 @@ export class RunPanelView {
     else if (!form?.showProblem(rest[0] ?? head, message)) this.problem.show(field ? `${field}: ${message}` : message);
   }
 
+  private suggestedName(): string {
+    return suggestedName(text(block(this.draft, 'dataset')['train']), text(block(this.draft, 'method')['peft_type']));
+  }
+
   private async startRun(): Promise<void> {
     if (this.starting) return;
     const missing =
@@ -407,11 +414,7 @@ export class RunPanelView {
     this.start.disabled = true;
     this.problem.show(null);
     try {
-      const name = suggestedName(
-        text(block(this.draft, 'dataset')['train']),
-        text(block(this.draft, 'method')['peft_type']),
-      );
-      const answer = await this.channel.request(startDraft, { name, ...this.draft });
+      const answer = await this.channel.request(startDraft, { name: this.suggestedName(), ...this.draft });
       if (!answer.ok) this.showProblem(answer.problem);
     } catch (error) {
       if (!(error instanceof ChannelClosedError)) this.problem.show((error as Error).message);

@@ -213,7 +213,7 @@ export class Chart {
     const axis: uPlot.Axis = {
       stroke: foreground,
       font,
-      grid: { stroke: translucent(grid, 0.5), width: 1 },
+      grid: { stroke: translucent(grid, isHighContrast() ? 0.25 : 0.5), width: 1 },
       ticks: { show: false },
     };
     return {
@@ -279,7 +279,7 @@ export class Chart {
       .filter(({ faint }) => !faint)
       .map(({ series, y }) => {
         const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
-        const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
+        const swatch = h('span', { class: `swatch ${series.kind}`, 'aria-hidden': 'true' });
         swatch.style.background = `var(${series.color})`;
         const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
         return h(
@@ -381,6 +381,10 @@ export class Chart {
 export function themeColor(...names: string[]): string {
   const style = getComputedStyle(document.documentElement);
   return names.map(name => style.getPropertyValue(name).trim()).find(value => value !== '') ?? 'gray';
+}
+
+function isHighContrast(): boolean {
+  return document.body.classList.contains('vscode-high-contrast');
 }
 
 function translucent(color: string, share: number): string {

@@ -1,9 +1,17 @@
 // A form made from a JSON schema: one field a key with its help, default, range and problem, the important ones first and the
 // rest folded. Values are those of a run file: a key at its default is left out. Knows no option by name.
-import { controlOf, parseText, textOf } from '../../../extension/src/core/forms/formField.js';
+import {
+  controlOf,
+  helpOf,
+  linesOf,
+  NOT_SET,
+  parseLines,
+  parseText,
+  textOf,
+} from '../../../extension/src/core/forms/formField.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { fill, h, icon, setText, uniqueId } from './dom.js';
-import { button, checkbox, dropdown, fold, textField } from './toolkit.js';
+import { button, checkbox, dropdown, fold, textArea, textField } from './toolkit.js';
 
 export type Values = Readonly<Record<string, unknown>>;
 
@@ -28,6 +36,8 @@ export interface SchemaFormOptions {
 interface Field {
   element: HTMLElement;
   show(value: unknown): void;
+  /** Only of a line of text: what stands in it while it is empty. */
+  hint?(text: string): void;
   problem(message: string | null): void;
 }
 
@@ -80,6 +90,11 @@ export class SchemaForm {
     this.take(key, value);
   }
 
+  /** What an empty field stands for. */
+  hint(key: string, text: string): void {
+    this.fields.get(key)?.hint?.(text);
+  }
+
   /** What the engine found wrong; null takes it away. Returns false where there is no such field. */
   showProblem(key: string, message: string | null): boolean {
     const field = this.fields.get(key);
@@ -110,7 +125,7 @@ export class SchemaForm {
   private field(key: string, schema: JsonSchema): Field {
     const control = controlOf(schema);
     const helpId = uniqueId('help');
-    const help = h('p', { class: 'help', id: helpId }, schema.description ?? '');
+    const help = h('p', { class: 'help', id: helpId }, helpOf(schema));
     const message = h('p', { class: 'field-problem', role: 'alert', hidden: true });
     const field = h('div', { class: 'field', 'data-key': key });
     const problem = (text: string | null) => {
@@ -141,6 +156,16 @@ export class SchemaForm {
       fill(field, {}, [label, help, select.element, message]);
       return { element: field, problem, show: value => void (select.value = textOf(value)) };
     }
+    if (control.kind === 'lines') {
+      const area = textArea({
+        label: name,
+        describedBy: helpId,
+        placeholder: 'one a line',
+        onChange: written => this.take(key, parseLines(written)),
+      });
+      fill(field, {}, [label, help, area.element, message]);
+      return { element: field, problem, show: value => void (area.value = linesOf(value)) };
+    }
     const take = (written: string) => {
       const parsed = parseText(schema, written);
       if (parsed.ok) this.take(key, parsed.value);
@@ -149,7 +174,7 @@ export class SchemaForm {
     const text = textField({
       label: name,
       describedBy: helpId,
-      placeholder: schema.default === null ? 'not set' : textOf(schema.default),
+      placeholder: textOf(schema.default) || (schema.type === 'object' ? 'key=value, key=value' : NOT_SET),
       size: control.numeric ? 'short' : undefined,
       onChange: take,
     });
@@ -178,6 +203,7 @@ export class SchemaForm {
         text.invalid = found !== null;
       },
       show: value => void (text.value = textOf(value)),
+      hint: words => void (text.placeholder = words),
     };
   }
 }

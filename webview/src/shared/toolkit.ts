@@ -6,10 +6,12 @@ import {
   vsCodeCheckbox,
   vsCodeDropdown,
   vsCodeOption,
+  vsCodeTextArea,
   vsCodeTextField,
   type Button,
   type Checkbox,
   type Dropdown,
+  type TextArea,
   type TextField,
 } from '@vscode/webview-ui-toolkit';
 import { h, icon } from './dom.js';
@@ -19,6 +21,7 @@ provideVSCodeDesignSystem().register(
   vsCodeCheckbox(),
   vsCodeDropdown(),
   vsCodeOption(),
+  vsCodeTextArea(),
   vsCodeTextField(),
 );
 
@@ -69,22 +72,16 @@ export function textField({
   onChange,
   placeholder = '',
   size,
-}: FieldOptions<string> & { placeholder?: string; size?: 'short' }): Control<string> & { invalid: boolean } {
+}: FieldOptions<string> & { placeholder?: string; size?: 'short' }): Control<string> & {
+  placeholder: string;
+  invalid: boolean;
+} {
   const element = document.createElement('vscode-text-field') as TextField;
   element.placeholder = placeholder;
   if (size) element.classList.add(size);
   element.addEventListener('input', () => onChange(element.value));
-  // The element names itself "Text field" when it is attached; its inner input is what has focus and is read.
   const input = () => element.shadowRoot!.querySelector('input')!;
-  whenAttached(element, () => {
-    element.removeAttribute('aria-label');
-    // The element hands the removal down a frame later, and would take our name away with its own.
-    requestAnimationFrame(() => {
-      input().setAttribute('aria-label', label);
-      const description = describedBy && document.getElementById(describedBy);
-      if (description) input().setAttribute('aria-description', description.textContent ?? '');
-    });
-  });
+  name(element, input, label, describedBy);
   return {
     element,
     get value() {
@@ -99,6 +96,12 @@ export function textField({
     set disabled(value) {
       element.disabled = value;
     },
+    get placeholder() {
+      return element.placeholder;
+    },
+    set placeholder(text) {
+      element.placeholder = text;
+    },
     get invalid() {
       return element.classList.contains('invalid');
     },
@@ -107,6 +110,49 @@ export function textField({
       if (element.isConnected) input().setAttribute('aria-invalid', String(value));
     },
   };
+}
+
+/** Several lines of text. `onChange` at every keystroke. */
+export function textArea({
+  label,
+  describedBy,
+  onChange,
+  placeholder,
+}: FieldOptions<string> & { placeholder: string }): Control<string> {
+  const element = document.createElement('vscode-text-area') as TextArea;
+  element.placeholder = placeholder;
+  element.rows = 3;
+  element.setAttribute('resize', 'vertical');
+  element.addEventListener('input', () => onChange(element.value));
+  name(element, () => element.shadowRoot!.querySelector('textarea')!, label, describedBy);
+  return {
+    element,
+    get value() {
+      return element.value;
+    },
+    set value(value) {
+      if (element.value !== value) element.value = value;
+    },
+    get disabled() {
+      return element.disabled;
+    },
+    set disabled(value) {
+      element.disabled = value;
+    },
+  };
+}
+
+/** The element names itself "Text field" when it is attached; its inner control is what has focus and is read. */
+function name(element: HTMLElement, inner: () => HTMLElement, label: string, describedBy: string | undefined): void {
+  whenAttached(element, () => {
+    element.removeAttribute('aria-label');
+    // The element hands the removal down a frame later, and would take our name away with its own.
+    requestAnimationFrame(() => {
+      inner().setAttribute('aria-label', label);
+      const description = describedBy && document.getElementById(describedBy);
+      if (description) inner().setAttribute('aria-description', description.textContent ?? '');
+    });
+  });
 }
 
 export function checkbox({ label, onChange }: FieldOptions<boolean>): Control<boolean> {

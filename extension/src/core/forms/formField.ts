@@ -2,11 +2,16 @@
 // is said. Used by the run panel's form; knows no option by name, so that a new one needs nothing here.
 import { alternatives, type JsonSchema } from './jsonSchema.js';
 
+/** What stands in a field that is empty because its value is null. */
+export const NOT_SET = 'not set';
+
 export type FieldControl =
   | { kind: 'checkbox' }
   | { kind: 'select'; options: readonly unknown[] }
   /** A line of text; numbers, lists and tables are written in it too. */
-  | { kind: 'text'; numeric: boolean };
+  | { kind: 'text'; numeric: boolean }
+  /** Texts that may hold commas, one a line. */
+  | { kind: 'lines' };
 
 export type ParsedText = { ok: true; value: unknown } | { ok: false; problem: string };
 
@@ -17,6 +22,7 @@ export function controlOf(schema: JsonSchema): FieldControl {
     const yesOrNo = values.length === 2 && values.every(value => typeof value === 'boolean');
     return yesOrNo ? { kind: 'checkbox' } : { kind: 'select', options: values };
   }
+  if (schema.type === 'array' && schema.items?.type === 'string') return { kind: 'lines' };
   const numeric = alternatives(schema).every(({ type }) => type === 'integer' || type === 'number' || type === 'null');
   return { kind: 'text', numeric };
 }
@@ -27,6 +33,23 @@ function fixedValues(schema: JsonSchema): unknown[] | null {
   if ('const' in schema) return [schema.const];
   if (schema.type === 'boolean') return [true, false];
   return schema.type === 'null' ? [null] : null;
+}
+
+/** What a schema says of a key, in the words of a form, where nothing is written for null. */
+export function helpOf({ description = '' }: JsonSchema): string {
+  return description.replaceAll(/\bnull\b/g, NOT_SET);
+}
+
+/** A list of texts as lines, and back again. */
+export function linesOf(values: unknown): string {
+  return Array.isArray(values) ? values.join('\n') : '';
+}
+
+export function parseLines(text: string): string[] {
+  return text
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '');
 }
 
 /** How a value stands in its line of text: lists with commas, tables as `key=value`, null as nothing. */
@@ -93,17 +116,28 @@ function parseList(schema: JsonSchema, text: string): ParsedText | null {
 }
 
 function parseTable(schema: JsonSchema, text: string): ParsedText | null {
-  const pairs = text
-    .split(',')
-    .map(part => part.trim())
-    .filter(part => part !== '')
-    .map(part => /^(.+?)\s*[=:]\s*(.+)$/.exec(part));
-  if (pairs.some(pair => pair === null)) return { ok: false, problem: 'Write key=value, key=value.' };
+  const pairs = text.startsWith('{') ? pairsOfJson(text) : writtenPairs(text);
+  if (!pairs) return { ok: false, problem: 'Write key=value, key=value.' };
   const values = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : {};
   return collected(
-    pairs.map(pair => parseText(values, pair![2]!)),
-    parsed => Object.fromEntries(parsed.map((value, i) => [pairs[i]![1], value])),
+    pairs.map(([, value]) => parseText(values, value)),
+    parsed => Object.fromEntries(parsed.map((value, i) => [pairs[i]![0], value])),
   );
+}
+
+function writtenPairs(text: string): [string, string][] | null {
+  const parts = text.split(',').map(part => part.trim());
+  const pairs = parts.filter(part => part !== '').map(part => /^(.+?)\s*[=:]\s*(.+)$/.exec(part));
+  return pairs.includes(null) ? null : pairs.map(pair => [pair![1]!, pair![2]!]);
+}
+
+/** A table may be written as it stands in a run file. */
+function pairsOfJson(text: string): [string, string][] | null {
+  try {
+    return Object.entries(JSON.parse(text) as object).map(([key, value]) => [key, textOf(value)]);
+  } catch {
+    return null;
+  }
 }
 
 function collected(parts: ParsedText[], combine: (values: unknown[]) => unknown): ParsedText {

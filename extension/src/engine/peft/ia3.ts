@@ -19,10 +19,7 @@ const schema = z.strictObject({
     .nullable()
     .default(null)
     .meta(
-      about(
-        'Feed-forward modules',
-        'Which of the targets are scaled at their input; null takes the family’s usual ones',
-      ),
+      about('Feed-forward modules', 'Which of the targets are scaled at their input; null: the family’s usual ones'),
     ),
   modules_to_save: modulesToSaveKey,
 });

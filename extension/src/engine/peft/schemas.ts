@@ -11,7 +11,7 @@ export const targetModules = z
   .meta(
     about(
       'Target modules',
-      'Modules to adapt: names, a regular expression, or "all-linear"; null takes the family’s usual ones',
+      'Modules to adapt: names, a regular expression, or "all-linear"; null: the family’s usual ones',
     ),
   );
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { controlOf, expected, parseText, textOf } from '../../../../extension/src/core/forms/formField.js';
+import { controlOf, expected, helpOf, linesOf, parseLines, parseText, textOf } from '../../../../extension/src/core/forms/formField.js';
 import type { JsonSchema } from '../../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../../extension/src/engine/run/runFileSchema.js';
 
@@ -8,6 +8,7 @@ const lora = run.properties!['method']!.oneOf![0]!.properties!;
 const training = run.properties!['training']!.properties!;
 const dataset = run.properties!['dataset']!.properties!;
 const engine = run.properties!['engine']!.properties!;
+const samples = run.properties!['samples']!.properties!;
 
 function value(schema: JsonSchema, text: string): unknown {
   const parsed = parseText(schema, text);
@@ -28,6 +29,7 @@ describe('controlOf', () => {
     expect(controlOf(lora['target_modules']!)).toEqual({ kind: 'text', numeric: false });
     expect(controlOf(training['eval_steps']!)).toEqual({ kind: 'text', numeric: true });
     expect(controlOf(engine['compile']!)).toEqual({ kind: 'select', options: ['auto', true, false] });
+    expect(controlOf(samples['prompts']!)).toEqual({ kind: 'lines' });
   });
 });
 
@@ -61,6 +63,11 @@ describe('parseText', () => {
   it('reads tables', () => {
     expect(value(lora['rank_pattern']!, 'down_proj=16, q_proj: 4')).toEqual({ down_proj: 16, q_proj: 4 });
     expect(value(lora['rank_pattern']!, '')).toEqual({});
+    expect(value(dataset['columns']!, '{"instruction": "question", "output": "answer"}')).toEqual({
+      instruction: 'question',
+      output: 'answer',
+    });
+    expect(problem(dataset['columns']!, '{"instruction"')).toBe('Write key=value, key=value.');
     expect(problem(lora['rank_pattern']!, 'down_proj')).toBe('Write key=value, key=value.');
     expect(problem(lora['rank_pattern']!, 'down_proj=x')).toMatch(/whole number/);
   });
@@ -79,6 +86,16 @@ describe('parseText', () => {
         if ('default' in schema && controlOf(schema).kind === 'text')
           expect([key, value(schema, textOf(schema.default))]).toEqual([key, schema.default]);
   });
+});
+
+it('a prompt may hold commas: one stands on each line', () => {
+  const prompts = ['Hello, who are you?', 'Red, green or blue?'];
+  expect(parseLines(linesOf(prompts))).toEqual(prompts);
+  expect(parseLines('\n  Why?  \n')).toEqual(['Why?']);
+});
+
+it('help speaks of empty fields as the form shows them', () => {
+  expect(helpOf(training['eval_steps']!)).toBe('Evaluate every so many steps; not set: at the end of each epoch');
 });
 
 describe('expected', () => {
