@@ -8,6 +8,7 @@ import { registerRunCommands } from './commands/runCommands.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { MergeableMethods } from './engineProcess/mergeableMethods.js';
+import { methodTitles } from './runFiles/methodTitles.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
@@ -38,20 +39,21 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const services: HostServices = { engine, runs, output, context };
   const datasets = registerDatasets(services);
   const mergeable = new MergeableMethods(engine);
+  const methodTitle = methodTitles(context.extensionPath);
   context.subscriptions.push(
     output,
     runs,
     datasets,
     mergeable,
-    registerRunsTree(runs, datasets.outdated, mergeable, context.workspaceState),
-    registerModelsTree(engine, runs, mergeable),
+    registerRunsTree(runs, datasets.outdated, mergeable, methodTitle, context.workspaceState),
+    registerModelsTree(engine, runs, mergeable, methodTitle),
     registerRunPanel(services),
-    registerDashboard(services),
+    registerDashboard(services, methodTitle),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
     registerRunFileCodeLens(),
-    registerFineTuneCommands(engine, runs, output, context.extensionPath),
+    registerFineTuneCommands(engine, runs, output, context.extensionPath, methodTitle),
     registerRunCommands(runs, output),
     registerResultCommands(engine, runs, output),
     registerEngineCommands(engine, output, context),

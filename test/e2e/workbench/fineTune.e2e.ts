@@ -56,7 +56,7 @@ test('its adapter stands in the tree of models and adapters', async () => {
     .locator('.pane-header')
     .filter({ hasText: /Models and Adapters/i })
     .click();
-  await row(/pirate.*LORA/).waitFor();
+  await row(/pirate.*LoRA/).waitFor();
   await session.shot(page, 'adapter');
 });
 

@@ -12,6 +12,7 @@ import { EngineInputError, type EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
 import { estimateOf } from '../webviews/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
+import type { MethodTitle } from '../runFiles/methodTitles.js';
 import { withAbsolutePaths } from '../runFiles/runFilePaths.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
@@ -21,13 +22,14 @@ export function registerFineTuneCommands(
   runs: FolderRunService,
   output: vscode.LogOutputChannel,
   extensionPath: string,
+  methodTitle: MethodTitle,
 ): vscode.Disposable {
   const drafter = new RunDrafter(engine, extensionPath);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
     // Asks before the first question, not after the last, whether anything may be executed here.
     await engine.capabilities();
     const draft = await drafter.draft(given);
-    return draft && decide(draft, runs);
+    return draft && decide(draft, runs, methodTitle(draft.method.peft_type));
   };
   return vscode.Disposable.from(
     registerGuarded(output, 'tunewright.fineTune', () => fineTune({})),
@@ -37,22 +39,22 @@ export function registerFineTuneCommands(
       continueFrom(element as AdapterElement, drafter, runs),
     ),
     registerGuarded(output, 'tunewright.startRunFile', async uri => {
-      const file = await pickRunFile(uri);
+      const file = await pickRunFile('Start Run from File', uri);
       return file && start(await readRunFile(file), runs, vscode.workspace.getWorkspaceFolder(file));
     }),
     registerGuarded(output, 'tunewright.estimate', async uri => {
-      const file = await pickRunFile(uri);
-      return file && showEstimate(engine, file);
+      const file = await pickRunFile('Estimate Memory and Parameters', uri);
+      return file && showEstimate(engine, file, methodTitle);
     }),
   );
 }
 
-async function decide(draft: RunDraft, runs: FolderRunService): Promise<unknown> {
+async function decide(draft: RunDraft, runs: FolderRunService, method: string): Promise<unknown> {
   const begin = { label: '$(play) Start', detail: 'Trains at once; the dashboard opens' };
   const change = { label: '$(settings) Change in Run Panel', detail: 'Every option of the run, as a form' };
   const save = { label: '$(save) Save as Run File...', detail: 'A .tune.json to edit, to share or to keep' };
   const answer = await vscode.window.showQuickPick([begin, change, save], {
-    title: `Fine-Tune a Model (4/4): ${draft.name}, ${draft.method.peft_type} on ${draft.model}`,
+    title: `Fine-Tune a Model (4/4): ${draft.name}, ${method} on ${draft.model}`,
   });
   if (answer === begin) return start(draft, runs);
   if (answer === change)
@@ -95,7 +97,7 @@ function fileOf(uri: unknown): string | undefined {
 }
 
 /** The one it was called on, the one in the editor, or a choice among those of the workspace. */
-async function pickRunFile(uri: unknown): Promise<vscode.Uri | undefined> {
+async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | undefined> {
   if (uri instanceof vscode.Uri) return uri;
   const active = vscode.window.activeTextEditor?.document.uri;
   if (active?.path.endsWith('.tune.json')) return active;
@@ -111,7 +113,7 @@ async function pickRunFile(uri: unknown): Promise<vscode.Uri | undefined> {
     found
       .map(file => ({ label: vscode.workspace.asRelativePath(file), file }))
       .sort((a, b) => (a.label < b.label ? -1 : 1)),
-    { title: 'Start Run from File', placeHolder: 'Which run file?' },
+    { title, placeHolder: 'Which run file?' },
   );
   return picked?.file;
 }
@@ -153,7 +155,7 @@ async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise
   }
 }
 
-async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<void> {
+async function showEstimate(engine: EngineService, file: vscode.Uri, methodTitle: MethodTitle): Promise<void> {
   const document = await vscode.workspace.openTextDocument(file);
   if (document.isDirty) await document.save();
   const estimate = await estimateOffline(engine, file);
@@ -169,7 +171,7 @@ async function showEstimate(engine: EngineService, file: vscode.Uri): Promise<vo
   ];
   const begin = 'Start Run';
   const answer = await vscode.window.showInformationMessage(
-    `${run.peft_type} for ${vscode.workspace.asRelativePath(file)}`,
+    `${methodTitle(run.peft_type)} for ${vscode.workspace.asRelativePath(file)}`,
     { modal: true, detail: details.join('\n') },
     begin,
   );

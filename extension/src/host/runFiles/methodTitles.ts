@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 
+export type MethodTitle = (peftType: string) => string;
+
 /** `LORA` to `LoRA`; a method that the schema doesn't know keeps its peft_type. */
-export function methodTitles(extensionPath: string): (peftType: string) => string {
+export function methodTitles(extensionPath: string): MethodTitle {
   let titles: Map<unknown, string> | undefined;
   return peftType => {
     titles ??= readTitles(join(extensionPath, 'media', 'schemas', 'run.schema.json'));

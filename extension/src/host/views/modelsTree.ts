@@ -2,6 +2,7 @@
 // workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
+import type { MethodTitle } from '../runFiles/methodTitles.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
@@ -72,8 +73,9 @@ export function registerModelsTree(
   engine: EngineService,
   runs: FolderRunService,
   mergeable: MergeableMethods,
+  methodTitle: MethodTitle,
 ): vscode.Disposable {
-  const tree = new ModelsTree(engine, runs, mergeable);
+  const tree = new ModelsTree(engine, runs, mergeable, methodTitle);
   return vscode.Disposable.from(
     vscode.window.createTreeView('tunewright.models', { treeDataProvider: tree, showCollapseAll: true }),
     tree,
@@ -95,6 +97,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
     private readonly engine: EngineService,
     private readonly runs: FolderRunService,
     private readonly mergeable: MergeableMethods,
+    private readonly methodTitle: MethodTitle,
   ) {}
 
   refresh(): void {
@@ -127,7 +130,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       if (isEmpty) item.description = 'none yet: a run that ends leaves one here';
       return item;
     }
-    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.mergeable);
+    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.mergeable, this.methodTitle);
   }
 
   dispose(): void {
@@ -145,13 +148,19 @@ function modelItem({ id, description, reason, path }: ModelElement): vscode.Tree
   return item;
 }
 
-function adapterItem({ path, run }: AdapterElement, mergeable: MergeableMethods): vscode.TreeItem {
+function adapterItem(
+  { path, run }: AdapterElement,
+  mergeable: MergeableMethods,
+  methodTitle: MethodTitle,
+): vscode.TreeItem {
   const { started, completed } = run.glance();
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = `adapter:${path}`;
   item.iconPath = new vscode.ThemeIcon('extensions');
   const loss = completed?.best_loss == null ? '' : `loss ${completed.best_loss.toFixed(3)}`;
-  item.description = [started?.peft_type ?? '', started?.model ?? '', loss].filter(Boolean).join(' · ');
+  item.description = [started ? methodTitle(started.peft_type) : '', started?.model ?? '', loss]
+    .filter(Boolean)
+    .join(' · ');
   item.tooltip = path;
   item.contextValue = resultContext(run, path, mergeable);
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };

@@ -6,6 +6,7 @@ import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/run
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
+import type { MethodTitle } from '../runFiles/methodTitles.js';
 import { FolderRun } from '../runs/folderRun.js';
 import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
@@ -20,9 +21,10 @@ export function registerRunsTree(
   runs: FolderRunService,
   outdated: OutdatedRuns,
   mergeable: MergeableMethods,
+  methodTitle: MethodTitle,
   memory: vscode.Memento,
 ): vscode.Disposable {
-  const tree = new RunsTree(runs, outdated, mergeable, memory.get<RunGrouping>(GROUPING, 'none'));
+  const tree = new RunsTree(runs, outdated, mergeable, methodTitle, memory.get<RunGrouping>(GROUPING, 'none'));
   const view = vscode.window.createTreeView('tunewright.runs', {
     treeDataProvider: tree,
     canSelectMany: true,
@@ -67,6 +69,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     private readonly runs: FolderRunService,
     private readonly outdated: OutdatedRuns,
     private readonly mergeable: MergeableMethods,
+    private readonly methodTitle: MethodTitle,
     private grouping: RunGrouping,
   ) {
     this.tellGrouping();
@@ -91,9 +94,24 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
-    return element instanceof FolderRun
-      ? runItem(element, this.outdated.isOutdated(element.folder), this.mergeable)
-      : groupItem(element);
+    return element instanceof FolderRun ? this.runItem(element) : groupItem(element);
+  }
+
+  private runItem(run: FolderRun): vscode.TreeItem {
+    const isOutdated = this.outdated.isOutdated(run.folder);
+    const peftType = run.glance().started?.peft_type;
+    const method = peftType === undefined ? '' : this.methodTitle(peftType);
+    const { icon, color } = phaseIcons[run.phase];
+    const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
+    item.id = run.folder;
+    item.resourceUri = vscode.Uri.file(run.folder);
+    item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
+    item.description = describe(run, isOutdated, method);
+    item.tooltip = tooltip(run, isOutdated, method);
+    item.contextValue = contextOf(run, this.mergeable);
+    item.accessibilityInformation = { label: `${run.name}, ${phaseLabels[run.phase]}, ${item.description}` };
+    item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
+    return item;
   }
 
   dispose(): void {
@@ -132,30 +150,17 @@ function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.Tr
   return item;
 }
 
-function runItem(run: FolderRun, isOutdated: boolean, mergeable: MergeableMethods): vscode.TreeItem {
-  const { icon, color } = phaseIcons[run.phase];
-  const label = phaseLabels[run.phase];
-  const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
-  item.id = run.folder;
-  item.resourceUri = vscode.Uri.file(run.folder);
-  item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
-  item.description = describe(run) + (isOutdated ? ' · outdated' : '');
-  item.tooltip = tooltip(run, isOutdated);
-  item.contextValue = contextOf(run, mergeable);
-  item.accessibilityInformation = { label: `${run.name}, ${label}, ${item.description}` };
-  item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
-  return item;
-}
-
-function describe(run: FolderRun): string {
+/** What matters most comes first: a narrow side bar cuts the end off. */
+function describe(run: FolderRun, isOutdated: boolean, method: string): string {
   const state = run.glance();
   const loss = lastLoss(state);
   const figures = [
-    // Runs on the same rows often share a name.
-    state.started?.peft_type ?? '',
+    isOutdated ? 'outdated' : '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
     loss === null ? '' : `loss ${loss.toFixed(3)}`,
     state.firstTime ? duration(runSeconds(state)) : '',
+    // Runs on the same rows often share a name.
+    method,
   ].filter(Boolean);
   return figures.join(' · ') || phaseLabels[run.phase];
 }
@@ -170,7 +175,7 @@ function contextOf(run: FolderRun, mergeable: MergeableMethods): string {
     .join(' ');
 }
 
-function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
+function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.MarkdownString {
   const state = run.glance();
   const { started, completed } = state;
   const text = new vscode.MarkdownString();
@@ -180,11 +185,11 @@ function tooltip(run: FolderRun, isOutdated: boolean): vscode.MarkdownString {
     text.appendText(words);
   };
   if (started) {
-    line(`${started.model}, ${started.peft_type}, ${started.engine.backend}`);
+    line(`${method} on ${started.model}, ${started.engine.backend}`);
     line(`${count(started.trainable_parameters)} of ${count(started.total_parameters)} parameters trained`);
   }
   if (completed?.best_loss != null)
-    line(`Best validation loss ${completed.best_loss.toFixed(4)} at ${completed.best_step}`);
+    line(`Best validation loss ${completed.best_loss.toFixed(4)} at step ${completed.best_step}`);
   const problem = run.failure();
   if (problem) line(problem);
   if (isOutdated) line('The dataset has changed since this run read it.');

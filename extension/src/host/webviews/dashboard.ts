@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { HostServices, Run } from '../services.js';
-import { methodTitles } from '../runFiles/methodTitles.js';
+import type { MethodTitle } from '../runFiles/methodTitles.js';
 import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from './engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewType = 'tunewright.dashboard';
 
-export function registerDashboard(services: HostServices): vscode.Disposable {
-  const dashboards = new Dashboards(services);
+export function registerDashboard(services: HostServices, methodTitle: MethodTitle): vscode.Disposable {
+  const dashboards = new Dashboards(services, methodTitle);
   return vscode.Disposable.from(
     dashboards,
     // Arguments: a run folder or several; the first is told about in full, the others are laid over its charts.
@@ -30,11 +30,10 @@ export function registerDashboard(services: HostServices): vscode.Disposable {
 class Dashboards implements vscode.Disposable {
   private readonly shown = new Map<vscode.WebviewPanel, readonly string[]>();
 
-  private readonly methodTitle: (peftType: string) => string;
-
-  constructor(private readonly services: HostServices) {
-    this.methodTitle = methodTitles(services.context.extensionPath);
-  }
+  constructor(
+    private readonly services: HostServices,
+    private readonly methodTitle: MethodTitle,
+  ) {}
 
   open(folders: readonly string[]): void {
     const same = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n'));
