@@ -53,6 +53,9 @@ export interface OpenOptions {
 }
 
 export class WebviewBrowser {
+  /** What the browser complained of: broken policies, errors. */
+  private readonly complaints: string[] = [];
+
   private constructor(
     private readonly browser: Browser,
     private readonly server: Server,
@@ -64,7 +67,10 @@ export class WebviewBrowser {
     const server = createServer((request, response) => {
       const path = new URL(request.url!, 'http://localhost').pathname;
       const body = path.startsWith('/page/') ? page(path.slice('/page/'.length)) : files.get(path.slice(1));
-      response.writeHead(body ? 200 : 404, { 'Content-Type': contentTypes[extname(path)] ?? 'text/html' });
+      // A browser asks for an icon of its own accord.
+      response.writeHead(body ? 200 : path === '/favicon.ico' ? 204 : 404, {
+        'Content-Type': contentTypes[extname(path)] ?? 'text/html',
+      });
       response.end(body);
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -84,9 +90,9 @@ export class WebviewBrowser {
     });
     const opened = await context.newPage();
     opened.setDefaultTimeout(30_000);
-    opened.on('pageerror', error => console.error(`in the page: ${error.message}`));
+    opened.on('pageerror', error => this.complaints.push(error.message));
     opened.on('console', message => {
-      if (message.type() === 'error') console.error(`in the page: ${message.text()}`);
+      if (message.type() === 'error') this.complaints.push(message.text());
     });
     const { port } = this.server.address() as AddressInfo;
     await opened.addInitScript({ content: new TextDecoder().decode(this.files.get('fakeHost.js')) });
@@ -106,9 +112,11 @@ export class WebviewBrowser {
     return opened;
   }
 
+  /** @throws Error where a page complained, as of a style or script that its policy forbids */
   async stop(): Promise<void> {
     await this.browser.close();
     this.server.close();
+    if (this.complaints.length > 0) throw new Error(`in the pages: ${[...new Set(this.complaints)].join('\n')}`);
   }
 }
 

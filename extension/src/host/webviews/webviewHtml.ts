@@ -21,11 +21,13 @@ export function webviewHtml({ title, cspSource, nonce, script, styles }: Webview
     `img-src ${cspSource} data: blob:`,
   ].join('; ');
   const links = styles.map(href => `<link rel="stylesheet" href="${escape(href)}">`).join('\n    ');
+  // The toolkit tries out a style of its own with the nonce of this meta element, to know whether :focus-visible can be used.
   return `<!doctype html>
 <html lang="en">
   <head>
     <meta charset="utf-8">
     <meta http-equiv="Content-Security-Policy" content="${escape(policy)}">
+    <meta property="csp-nonce" content="${escape(nonce)}">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>${escape(title)}</title>
     ${links}
