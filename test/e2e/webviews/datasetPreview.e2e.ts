@@ -103,7 +103,7 @@ async function preview(
             },
             ...{ tokenizerFolder: join(root, 'media/models/tiny'), compareWith: null },
           },
-          readBy: 'read as the run file pirate says; tokens of embedded:tiny',
+          readBy: 'Read as the run file pirate says; tokens of embedded:tiny',
         }),
         watch: listener => files.add(path, listener),
         outdatedRuns: () => 0,

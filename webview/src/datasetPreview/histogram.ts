@@ -1,13 +1,13 @@
 // How long the rows are: bars of equal width in tokens, and a line where max_length cuts. A picture with its meaning in words for
-// screen readers. Draws what it is given; asks nobody.
+// screen readers; as wide as there is room, its letters as large as others. Draws what it is given; asks nobody.
 import { count } from '../../../extension/src/core/units.js';
 import type { PreviewSummary } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, svg } from '../shared/dom.js';
 
+/** In units of the drawing, which is stretched to the room there is. */
 const width = 640;
-const height = 92;
-const baseline = height - 16;
-const top = 14;
+const height = 100;
+const top = 20;
 
 export function histogram(summary: PreviewSummary): HTMLElement {
   const { histogram: bins, maxLength, longest, median, countedRows, rows } = summary;
@@ -18,11 +18,11 @@ export function histogram(summary: PreviewSummary): HTMLElement {
     .filter(bin => bin.rows > 0)
     .map(bin => {
       // A single row among thousands still shows.
-      const tall = Math.max(2, (bin.rows / most) * (baseline - top));
+      const tall = Math.max(2, (bin.rows / most) * (height - top));
       const bar = svg('rect', {
         class: bin.from >= maxLength ? 'bar over' : 'bar',
         x: x(bin.from) + 0.5,
-        y: baseline - tall,
+        y: height - tall,
         width: Math.max(1, x(bin.to) - x(bin.from) - 1),
         height: tall,
       });
@@ -31,7 +31,10 @@ export function histogram(summary: PreviewSummary): HTMLElement {
       return bar;
     });
   const limit = x(maxLength);
-  const atEnd = limit > width / 2;
+  const label = h('span', { class: 'limit-label' }, `max_length ${count(maxLength)}`);
+  const share = (100 * limit) / width;
+  if (share > 50) label.style.right = `${100 - share}%`;
+  else label.style.left = `${share}%`;
   const sampled = countedRows < rows ? `, of ${count(countedRows)} counted rows` : '';
   const meaning =
     `Lengths of the rows in tokens${sampled}: half of them up to ${count(median)}, the longest ${count(longest)}; ` +
@@ -39,20 +42,18 @@ export function histogram(summary: PreviewSummary): HTMLElement {
   return h(
     'figure',
     { class: 'histogram' },
-    svg(
-      'svg',
-      { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': meaning },
-      svg('line', { class: 'axis', x1: 0, x2: width, y1: baseline + 0.5, y2: baseline + 0.5 }),
-      ...bars,
-      svg('line', { class: 'limit', x1: limit, x2: limit, y1: 2, y2: baseline }),
+    h(
+      'div',
+      { class: 'bars' },
       svg(
-        'text',
-        { class: 'limit-label', x: limit + (atEnd ? -5 : 5), y: 10, 'text-anchor': atEnd ? 'end' : 'start' },
-        `max_length ${count(maxLength)}`,
+        'svg',
+        { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': meaning },
+        ...bars,
+        svg('line', { class: 'limit', x1: limit, x2: limit, y1: 2, y2: height }),
       ),
-      svg('text', { class: 'scale', x: 0, y: height - 3 }, '0'),
-      svg('text', { class: 'scale', x: width, y: height - 3, 'text-anchor': 'end' }, `${count(upTo)} tokens`),
+      label,
     ),
+    h('div', { class: 'scale muted number' }, h('span', {}, '0'), h('span', {}, `${count(upTo)} tokens`)),
     h('figcaption', { class: 'muted' }, `Median ${count(median)}, longest ${count(longest)} tokens${sampled}`),
   );
 }

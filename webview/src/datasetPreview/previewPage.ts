@@ -84,7 +84,7 @@ export class PreviewPage {
     this.search.value = this.view.search;
     const fineTune = button({
       label: 'Fine-Tune',
-      icon: 'play',
+      icon: 'rocket',
       onClick: () => channel.notify(fineTuneFromPreview, undefined),
     });
     this.progress.append(h('span', {}));

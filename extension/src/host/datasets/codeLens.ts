@@ -45,7 +45,7 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
     const title = `$(history)\u00a0${plural(outdatedRuns, 'run')} trained on older rows`;
     shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since; show the runs', []));
   }
-  shown.push(lens('$(play)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
+  shown.push(lens('$(rocket)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
     lens('$(open-preview)\u00a0Open Preview', 'tunewright.previewDataset', 'Table, search, lengths, rendered rows'),
   );

@@ -68,7 +68,7 @@ function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, p
 }
 
 function describeReading({ runFile, model, missingModel, settings }: Reading): string {
-  const by = runFile ? `read as the run file ${runFile.name} says` : `max_length ${settings.maxLength} (settings)`;
+  const by = runFile ? `Read as the run file ${runFile.name} says` : `max_length ${settings.maxLength} (settings)`;
   return missingModel
     ? `${by}; counted with ${model}: the tokenizer of ${missingModel} is not here`
     : `${by}; tokens of ${model}`;
