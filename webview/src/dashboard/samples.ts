@@ -25,13 +25,16 @@ export class SamplesView {
   );
   private samples: readonly Sample[] = [];
   private shownFor = '';
+  /** What stands where there is no answer: one may still come, or not. */
+  private missing = '';
 
   constructor() {
     this.element.append(h('h2', {}, 'Sample answers'), this.choice, this.table);
   }
 
-  show({ folder, samples }: RunSnapshot): void {
-    const key = `${folder} ${samples.length} ${samples.at(-1)?.step}`;
+  show({ folder, samples, status }: RunSnapshot): void {
+    this.missing = status === 'starting' || status === 'running' || status === 'paused' ? 'not yet' : 'none';
+    const key = `${folder} ${samples.length} ${samples.at(-1)?.step} ${this.missing}`;
     if (key === this.shownFor) return;
     this.shownFor = key;
     this.samples = samples;
@@ -87,7 +90,7 @@ export class SamplesView {
               return h(
                 'td',
                 { 'data-label': title, class: found ? '' : 'muted' },
-                found ? found.text || '(no words)' : 'not yet',
+                found ? found.text || '(no words)' : this.missing,
               );
             });
             return h('tr', {}, h('th', { scope: 'row' }, prompt), ...cells);

@@ -290,7 +290,7 @@ export class Chart {
           h('b', {}, value),
         );
       });
-    const where = at === null || at === undefined ? null : h('li', { class: 'muted' }, shortNumber(at));
+    const where = at === null || at === undefined ? null : h('li', { class: 'muted' }, `step ${shortNumber(at)}`);
     this.readout.replaceChildren(...items, ...(where ? [where] : []));
   }
 

@@ -119,7 +119,7 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
         state,
         event,
         'info',
-        `${event.graphs} graphs of ${event.nodes} nodes, compiled in ${Math.round(event.compile_ms)} ms`,
+        `${event.graphs === 1 ? '1 graph' : `${event.graphs} graphs`} of ${event.nodes} nodes, compiled in ${Math.round(event.compile_ms)} ms`,
       );
     case 'frozen_layers_kept': {
       const where = event.on_disk ? 'on disk' : 'in memory';
