@@ -61,7 +61,32 @@ describe('dashboard', () => {
     await page.evaluate(() => window.fake.setAlive('/runs/lora', false));
     await expect.poll(() => page.locator('.status').textContent()).toMatch(/Completed/);
     expect(await page.locator('.figures').textContent()).toMatch(/115,840 of 1,866,080/);
+    const readouts = {
+      Loss: /^training0\.\d+validation0\.\d+$/,
+      'Token accuracy': /^validation\d+\.\d%$/,
+      'Learning rate': /^rate[\d.e-]+$/,
+      'Gradient norm': /^norm[\d.]+$/,
+      'Tokens per second': /^tokens\/s[\d,]+$/,
+      Memory: /^resident\d+ MB$/,
+    };
+    expect(await page.locator('.chart h3').allTextContents()).toEqual(Object.keys(readouts));
+    for (const [title, readout] of Object.entries(readouts))
+      expect(await chart(page, title).locator('.readout').textContent()).toMatch(readout);
     expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
+  });
+
+  it('says what was saved against full fine-tuning: parameters, and memory by part', async () => {
+    const page = await open(lora.length);
+    const savings = page.getByRole('region', { name: 'Memory against full fine-tuning' });
+    await savings.getByText('115,840 parameters are trained in place of 1,750,240: 93% fewer.').waitFor();
+    expect(await savings.textContent()).toMatch(/A step takes \d+ MB less memory by estimate/);
+    expect(await savings.locator('.memory-label').allTextContents()).toEqual([
+      expect.stringMatching(/^LoRA\d+ MB$/),
+      expect.stringMatching(/^Full fine-tuning\d+ MB$/),
+      expect.stringMatching(/^Answering only\d+ MB$/),
+    ]);
+    const parts = await savings.locator('.memory-legend dt').allTextContents();
+    expect(parts).toEqual(['weights', 'gradients', 'optimizer', 'activations', 'temporary']);
   });
 
   it('lays several runs over each other', async () => {
@@ -79,11 +104,21 @@ describe('dashboard', () => {
   it('steers the run, and shows only what can be done', async () => {
     const page = await open(60);
     await charted(page);
-    await page.getByRole('button', { name: 'Pause' }).click();
-    await expect.poll(() => page.evaluate(() => window.fake.sent('/runs/lora'))).toEqual(['pause']);
-    expect(await page.getByRole('button', { name: 'Resume' }).isVisible()).toBe(false);
+    const sent = () => page.evaluate(() => window.fake.sent('/runs/lora'));
+    const button = (name: string) => page.getByRole('button', { name, exact: true });
+    await button('Pause').click();
+    await button('Save a checkpoint now').click();
+    await expect.poll(sent).toEqual(['pause', 'save']);
+    expect(await button('Resume').isVisible()).toBe(false);
+    const { seq, time } = lora[59]!;
+    const paused: (typeof lora)[number] = { seq: seq + 1, time, type: 'paused', step: 20 };
+    await page.evaluate(event => window.fake.feed('/runs/lora', [event]), paused);
+    await button('Resume').click();
+    expect(await button('Pause').isVisible()).toBe(false);
+    await button('Stop and save the adapter').click();
+    await expect.poll(sent).toEqual(['pause', 'save', 'resume', 'stop']);
     await page.evaluate(() => window.fake.setAlive('/runs/lora', false));
-    await page.getByRole('button', { name: 'Continue from the last checkpoint' }).click();
+    await button('Continue from the last checkpoint').click();
     await expect.poll(() => page.evaluate(() => window.fake.log)).toContainEqual({ resumed: '/runs/lora' });
   });
 
@@ -98,7 +133,6 @@ describe('dashboard', () => {
     await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(true);
     await page.keyboard.press('0');
     await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(false);
-    await loss.getByRole('button', { name: 'logarithmic scale' }).click();
     await loss.getByRole('button', { name: 'save as CSV' }).click();
     await loss.getByRole('button', { name: 'save as picture' }).click();
     await expect.poll(() => page.evaluate(() => window.fake.log.length)).toBe(2);
@@ -116,6 +150,32 @@ describe('dashboard', () => {
     expect(png!.size).toBeGreaterThan(5000);
   });
 
+  it('draws on a logarithmic scale, and zooms every chart to what the mouse marks', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    const loss = chart(page, 'Loss');
+    const drawn = () => loss.locator('canvas').evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL());
+    const linear = await drawn();
+    const scale = loss.getByRole('button', { name: 'logarithmic scale' });
+    await scale.click();
+    await expect.poll(drawn).not.toBe(linear);
+    expect(await scale.getAttribute('aria-pressed')).toBe('true');
+    await scale.click();
+    await expect.poll(drawn).toBe(linear);
+    const box = (await loss.locator('.u-over').boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + 50);
+    await page.mouse.down();
+    await page.mouse.move(box.x + (3 * box.width) / 4, box.y + 50, { steps: 4 });
+    await page.mouse.up();
+    const everything = page.getByRole('button', { name: 'show everything' });
+    await expect.poll(() => everything.count()).toBe(6);
+    expect(await drawn()).not.toBe(linear);
+    await loss.locator('.u-over').dblclick();
+    await expect.poll(() => everything.count()).toBe(0);
+    await page.mouse.move(0, 0);
+    await expect.poll(drawn).toBe(linear);
+  });
+
   it('smooths, and reads values under the mouse', async () => {
     const page = await open(lora.length);
     await charted(page);
@@ -128,7 +188,7 @@ describe('dashboard', () => {
     const box = (await chart(page, 'Loss').locator('.u-over').boundingBox())!;
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
     // Its last part is the step.
-    await expect.poll(() => readout.locator('li').last().textContent()).toMatch(/(?:^|\D)[56]\d$/);
+    await expect.poll(() => readout.locator('li').last().textContent()).toMatch(/^step [56]\d$/);
   });
 
   it('shows answers before, in between and after side by side, and the log', async () => {
