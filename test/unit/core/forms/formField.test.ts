@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { controlOf, expected, helpOf, linesOf, parseLines, parseText, textOf } from '../../../../extension/src/core/forms/formField.js';
+import {
+  controlOf,
+  expected,
+  helpOf,
+  linesOf,
+  parseLines,
+  parseText,
+  textOf,
+} from '../../../../extension/src/core/forms/formField.js';
 import type { JsonSchema } from '../../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../../extension/src/engine/run/runFileSchema.js';
 

@@ -1,0 +1,99 @@
+// What package.json tells VS Code: every command under its category and with what it needs, keys that somebody sets, settings
+// with descriptions, and where the extension may run. What comes of it is shown in test/e2e/workbench.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = new URL('../../..', import.meta.url).pathname;
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { commands, menus, configuration, views, viewsWelcome, walkthroughs } = manifest.contributes;
+
+interface Command {
+  command: string;
+  title: string;
+  category: string;
+  enablement?: string;
+}
+const byTitle = new Map<string, Command>(commands.map((each: Command) => [each.title.replace(/\.{3}$/, ''), each]));
+
+test.each([
+  ['Fine-Tune a Model', 'isWorkspaceTrusted'],
+  ['Fine-Tune with This Dataset', 'isWorkspaceTrusted'],
+  ['Start Run from File', 'isWorkspaceTrusted'],
+  ['Stop Run', 'tunewright.aliveRuns > 0'],
+  ['Pause Run', 'tunewright.runningRuns > 0'],
+  [
+    'Resume Run',
+    'isWorkspaceTrusted && tunewright.pausedRuns > 0 || isWorkspaceTrusted && tunewright.resumableRuns > 0',
+  ],
+  ['Open Dashboard', 'tunewright.allRuns > 0'],
+  ['Compare Runs', 'tunewright.allRuns > 1'],
+  ['Preview Dataset', undefined],
+  ['Estimate Memory and Parameters', 'isWorkspaceTrusted'],
+  ['Install Training Engine', 'isWorkspaceTrusted'],
+  ['Pull Model', 'isWorkspaceTrusted'],
+  ['Open Walkthrough', undefined],
+])('%s is a command, enabled where it makes sense', (title, enablement) => {
+  expect(byTitle.get(title)?.enablement).toBe(enablement);
+});
+
+test('every command is Tunewright’s; what needs an element of a view is not in the palette', () => {
+  for (const { command, category } of commands as Command[])
+    expect([command, category]).toEqual([command, 'Tunewright']);
+  const inView = Object.values(menus as Record<string, { command: string }[]>).flat();
+  const known = new Set((commands as Command[]).map(({ command }) => command));
+  expect(inView.map(({ command }) => command).filter(command => !known.has(command))).toEqual([]);
+});
+
+test('every context key that a clause asks for is set somewhere', () => {
+  const sources = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => readFileSync(join(root, 'extension/src/host', name), 'utf8'))
+    .join('\n');
+  const clauses = [...JSON.stringify(manifest.contributes).matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g)];
+  const ids = new Set(Object.values(views as Record<string, { id: string }[]>).flatMap(all => all.map(({ id }) => id)));
+  const keys = new Set(clauses.flatMap(([, clause]) => clause!.match(/\btunewright\.[\w.]+/g) ?? []));
+  const editors = ['tunewright.datasetPreview', 'tunewright.parquetPreview'];
+  const unset = [...keys].filter(key => !ids.has(key) && !editors.includes(key));
+  expect(unset.length).toBeGreaterThan(5);
+  expect(
+    unset.filter(key => !sources.includes(`'${key.replace(/^tunewright\./, '')}'`) && !sources.includes(`'${key}'`)),
+  ).toEqual([]);
+});
+
+test('every setting says what it is for, and every choice of it', () => {
+  for (const [key, setting] of Object.entries<any>(configuration.properties)) {
+    expect([key, setting.description ?? setting.markdownDescription]).toEqual([key, expect.stringMatching(/\w.*\.$/)]);
+    if (setting.enum) expect(setting.enumDescriptions).toHaveLength(setting.enum.length);
+    expect(setting).toHaveProperty('default');
+  }
+});
+
+test('it runs where the files are, in no virtual workspace, and limited without trust', () => {
+  expect(manifest.extensionKind).toEqual(['workspace']);
+  expect(manifest.capabilities.virtualWorkspaces).toMatchObject({ supported: false });
+  expect(manifest.capabilities.untrustedWorkspaces).toMatchObject({ supported: 'limited' });
+  // Whatever names a program, or a place that is written to.
+  expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toEqual(
+    expect.arrayContaining(['tunewright.nodePath', 'tunewright.runsFolder']),
+  );
+});
+
+test('it is typed against the oldest VS Code that it says it needs', () => {
+  const [, needed] = /^\^(\d+\.\d+)\./.exec(manifest.engines.vscode)!;
+  const { version } = JSON.parse(readFileSync(join(root, 'node_modules/@types/vscode/package.json'), 'utf8'));
+  expect(version.startsWith(`${needed}.`)).toBe(true);
+});
+
+test('an empty view and each step of the walkthrough say what to do', () => {
+  const welcomed = new Set(viewsWelcome.map(({ view }: { view: string }) => view));
+  for (const view of ['tunewright.runs', 'tunewright.models']) expect(welcomed).toContain(view);
+  for (const { description, media } of walkthroughs[0].steps) {
+    expect(description.length).toBeGreaterThan(20);
+    expect(readFileSync(join(root, media.markdown), 'utf8')).toMatch(/^# /);
+  }
+  const asked = [...JSON.stringify([viewsWelcome, walkthroughs]).matchAll(/command:(tunewright\.\w+)/g)];
+  const known = new Set((commands as Command[]).map(({ command }) => command));
+  expect(asked.length).toBeGreaterThan(4);
+  expect(asked.filter(([, command]) => !known.has(command!))).toEqual([]);
+});
