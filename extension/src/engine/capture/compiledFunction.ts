@@ -4,11 +4,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
+import { collectGarbage } from '../backend/processMemory.js';
 import { DataType } from './graph.js';
 import { inXlaParts } from './xlaParts.js';
 import { realBackend, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
 
 const TAG = 'serve';
+
+/** Nodes of a graph that isn't small. */
+const LARGE_GRAPH = 4000;
 
 export class CompiledFunction {
   private constructor(
@@ -33,6 +37,17 @@ export class CompiledFunction {
     f: (...inputs: tf.Tensor[]) => tf.Tensor[],
     xla = false,
   ): Promise<CompiledFunction> {
+    const compiled = CompiledFunction.traced(inputs, f, xla);
+    // Some 8 KB of JavaScript a node, and what a step takes at its peak is about to come.
+    if (compiled.nodes > LARGE_GRAPH) collectGarbage();
+    return compiled;
+  }
+
+  private static traced(
+    inputs: readonly InputSpec[],
+    f: (...inputs: tf.Tensor[]) => tf.Tensor[],
+    xla: boolean,
+  ): CompiledFunction {
     const began = performance.now();
     const traced = trace(inputs, f);
     const parts = xla && !realBackend().binding.isUsingGpuDevice() ? inXlaParts(traced) : null;

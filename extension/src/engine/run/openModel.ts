@@ -6,6 +6,7 @@ import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig, WeightSettings } from '../../protocol/runConfig.js';
 import { openBackend, type Backend } from '../backend/openBackend.js';
+import { collectGarbage } from '../backend/processMemory.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { storedName, type Architecture } from '../models/architecture.js';
 import type { CausalLm } from '../models/causalLm.js';
@@ -104,6 +105,7 @@ export function loadOnto(
     onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
     onWarning: reporter.warn,
   });
+  collectGarbage();
   return { ...onDisk, backend, model };
 }
 

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import { expect, it } from 'vitest';
 import {
   availableMemoryBytes,
+  collectGarbage,
   peakRssBytes,
   rssBytes,
 } from '../../../../extension/src/engine/backend/processMemory.js';
@@ -21,4 +22,13 @@ it('counts in bytes, and the peak remembers what is gone', () => {
 it('has memory left, and not more than there is', () => {
   expect(availableMemoryBytes()).toBeGreaterThan(0);
   expect(availableMemoryBytes()).toBeLessThanOrEqual(totalmem());
+});
+
+it('gives back what nobody holds any more', () => {
+  collectGarbage();
+  const { arrayBuffers } = process.memoryUsage();
+  (() => new Float32Array(8e6).fill(1))();
+  expect(process.memoryUsage().arrayBuffers).toBeGreaterThanOrEqual(arrayBuffers + 32e6);
+  collectGarbage();
+  expect(process.memoryUsage().arrayBuffers).toBeLessThan(arrayBuffers + 16e6);
 });
