@@ -108,6 +108,31 @@ describe('captured decoding', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  const formats = ['bfloat16', 'int8', 'int4'] as const;
+  const bases = modelFamilies.flatMap(({ modelType }) => formats.map(format => [modelType, format] as const));
+
+  test.each(bases)('%s on a base in %s says what eager decoding says', async (family, base_weights) => {
+    const before = tf.memory().numTensors;
+    const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
+    const model = tinyModel(family, ROOM, 1, { base_weights, precision: 'float32' });
+    const adapter = attachAltered(model, lora, lora.schema.parse({}));
+    const graphs = new DecodingGraphs(model, adapter);
+    const eager = new EagerReader(model, adapter.forwardOptions);
+    tf.dispose(Object.values(eager.read(PROMPT)));
+    const begun = new EagerReader(model, adapter.forwardOptions);
+    tf.dispose(Object.values(begun.read(PROMPT)));
+    const captured = await CapturedReader.following(graphs, begun.cache, { read: PROMPT.length, toCome: 8 });
+    begun.dispose();
+    let id = 7;
+    for (let i = 0; i < 8; i++) id = compare(eager.read([id]), await captured.read(id), i);
+    eager.dispose();
+    captured.dispose();
+    graphs.dispose();
+    adapter.dispose();
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   test.each(modelFamilies.map(family => family.modelType))('%s outgrows the smallest cache', async family => {
     const model = tinyModel(family, ROOM);
     const answers: number[][] = [];

@@ -51,7 +51,7 @@ const request = JSON.parse(readFileSync(0, 'utf8')) as Request;
 const onDisk = await openModelFiles(request.model, '.', silentReporter);
 const { model, tokenizer, architecture } = await openModel(
   onDisk,
-  { backend: 'tensorflow', threads: null },
+  { backend: 'tensorflow', threads: null, base_weights: 'float32', precision: 'float32' },
   silentReporter,
 );
 const saved = openAdapter(request.adapter, architecture);

@@ -1,20 +1,41 @@
-// Options of the commands that compute without a run file.
+// Options of the commands that compute without a run file: the keys of its engine block, with the same values and help.
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/runConfig.js';
 
 export interface EngineFlags {
   backend: EngineConfig['backend'];
   threads?: number;
 }
 
+export interface WeightFlags {
+  baseWeights: WeightSettings['base_weights'];
+  precision: WeightSettings['precision'];
+}
+
 export function withEngineOptions(command: Command): Command {
   return command
-    .addOption(new Option('--backend <name>', 'what computes').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
+    .addOption(optionOf('backend'))
     .option('--threads <count>', 'CPU threads (default: every core)', positiveNumber);
+}
+
+/** For commands that leave the base as it is. */
+export function withWeightOptions(command: Command): Command {
+  return command.addOption(optionOf('base_weights')).addOption(optionOf('precision'));
 }
 
 export function engineOf({ backend, threads }: EngineFlags): Pick<EngineConfig, 'backend' | 'threads'> {
   return { backend, threads: threads ?? null };
+}
+
+export function weightsOf({ baseWeights, precision }: WeightFlags): WeightSettings {
+  return { base_weights: baseWeights, precision };
+}
+
+function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
+  const schema = engineConfigSchema.shape[key];
+  return new Option(`--${key.replaceAll('_', '-')} <name>`, schema.meta()!.description)
+    .choices(schema.unwrap().options)
+    .default(schema.parse(undefined));
 }
 
 export function wholeNumber(text: string): number {

@@ -15,11 +15,19 @@ import { evaluate } from '../training/evaluate.js';
 import { CapturedScore, scoring } from '../training/capturedScore.js';
 import { lossesByRow, type RowLosses } from '../training/tokenLosses.js';
 import { scoreBatch } from '../training/trainingStep.js';
-import { engineOf, positiveNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import {
+  engineOf,
+  positiveNumber,
+  weightsOf,
+  withEngineOptions,
+  withWeightOptions,
+  type EngineFlags,
+  type WeightFlags,
+} from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { count, percent } from '../../core/units.js';
 
-interface EvaluateFlags extends EngineFlags {
+interface EvaluateFlags extends EngineFlags, WeightFlags {
   model: string;
   adapter?: string;
   dataset: string;
@@ -46,7 +54,7 @@ export function registerEvaluateCommand(program: Command): void {
     )
     .option('--per-token <file>', 'write the loss of each of these tokens: a line of JSON a row')
     .option('--json', 'print one JSON object');
-  withEngineOptions(command).action(run);
+  withWeightOptions(withEngineOptions(command)).action(run);
 }
 
 async function run(flags: EvaluateFlags): Promise<void> {
@@ -67,7 +75,11 @@ async function run(flags: EvaluateFlags): Promise<void> {
     onWarning: progress.warn,
     onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
   });
-  const { model, architecture, backend } = await openModel(onDisk, engineOf(flags), progress);
+  const { model, architecture, backend } = await openModel(
+    onDisk,
+    { ...engineOf(flags), ...weightsOf(flags) },
+    progress,
+  );
   const adapter = saved && loadAdapter(saved, model);
   saved?.close();
   const virtualTokens = adapter?.forwardOptions.hooks.virtualTokens?.count ?? 0;

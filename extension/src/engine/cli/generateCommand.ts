@@ -5,10 +5,19 @@ import { Decoder } from '../generation/generate.js';
 import type { Adapter } from '../peft/adapter.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { openModel, openModelFiles, promptIds, stopTokenIds } from '../run/openModel.js';
-import { engineOf, finiteNumber, wholeNumber, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import {
+  engineOf,
+  finiteNumber,
+  weightsOf,
+  wholeNumber,
+  withEngineOptions,
+  withWeightOptions,
+  type EngineFlags,
+  type WeightFlags,
+} from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 
-interface GenerateFlags extends EngineFlags {
+interface GenerateFlags extends EngineFlags, WeightFlags {
   model: string;
   adapter?: string[];
   base?: boolean;
@@ -35,12 +44,13 @@ export function registerGenerateCommand(program: Command): void {
     .option('--top-p <p>', 'sample from the likeliest tokens of this probability', finiteNumber, 1)
     .option('--seed <n>', 'seed of the sampling', wholeNumber, 42)
     .option('--json', 'print one JSON object');
-  withEngineOptions(command).action(run);
+  withWeightOptions(withEngineOptions(command)).action(run);
 }
 
 async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
-  const opened = await openModel(await openModelFiles(flags.model, '.', progress), engineOf(flags), progress);
+  const onDisk = await openModelFiles(flags.model, '.', progress);
+  const opened = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   progress.finish();
   const { model, tokenizer, architecture, backend } = opened;
   const ids = promptIds(tokenizer, flags.prompt, flags.system);

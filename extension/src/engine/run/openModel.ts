@@ -15,6 +15,7 @@ import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
 import type { TrainableSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
+import { usableWeights } from './weightSettings.js';
 
 /** A model whose files are open and checked, with no weight read yet. */
 export interface ModelOnDisk {
@@ -85,12 +86,17 @@ export interface OpenedModel extends ModelOnDisk {
   model: CausalLm;
 }
 
+/**
+ * Opens the backend and reads the weights, to be used with an adapter or without.
+ * @throws InputError where the backend can't have them so
+ */
 export async function openModel(
   onDisk: ModelOnDisk,
-  engine: Pick<EngineConfig, 'backend' | 'threads'>,
+  engine: Omit<EngineConfig, 'compile'>,
   reporter: Reporter,
 ): Promise<OpenedModel> {
-  return loadOnto(await openBackend({ ...engine, onWarning: reporter.warn }), onDisk, reporter);
+  const backend = await openBackend({ ...engine, onWarning: reporter.warn });
+  return loadOnto(backend, onDisk, reporter, usableWeights(engine, { backend, method: null, reporter }));
 }
 
 /** Reads the weights into a backend that is open already. */

@@ -1,15 +1,11 @@
 // What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by trainRun.ts.
 import { InputError } from '../../core/inputError.js';
-import type { BaseWeights, EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/openBackend.js';
 import { planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
-import type { PeftMethod } from '../peft/method.js';
 import { promptIds, type ModelOnDisk } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-
-/** Instructions that multiply bfloat16, as `engine status` names them. */
-const BFLOAT16_FEATURES: readonly string[] = ['AVX512_BF16', 'AMX'];
 
 /** @throws InputError where training can’t go on from this adapter */
 export function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
@@ -36,44 +32,6 @@ export function compiles(compile: EngineConfig['compile'], backend: Backend): bo
       hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
     });
   return compile !== false && backend.name === 'tensorflow';
-}
-
-/** @throws InputError where there is nothing to hold in few bits, or nobody to compute with it */
-export function checkBaseWeights(baseWeights: BaseWeights, { peftType, storage }: PeftMethod, backend: Backend): void {
-  if (baseWeights === 'float32') return;
-  const where = 'engine.base_weights';
-  if (storage === 'model')
-    throw new InputError(`${peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`, {
-      where,
-      hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.',
-    });
-  if (backend.name !== 'tensorflow')
-    throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
-      where,
-      hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
-    });
-}
-
-/** The precision that is worth while here; where that is not what the run wants, it is told why. */
-export function usablePrecision(
-  precision: EngineConfig['precision'],
-  { peftType, storage }: PeftMethod,
-  backend: Backend,
-  features: readonly string[],
-  reporter: Reporter,
-): EngineConfig['precision'] {
-  if (precision === 'float32') return precision;
-  const reason =
-    storage === 'model'
-      ? `${peftType} trains every weight, and bfloat16 is for products with frozen ones`
-      : backend.name !== 'tensorflow'
-        ? `the ${backend.name} backend has no bfloat16`
-        : !features.some(feature => BFLOAT16_FEATURES.includes(feature))
-          ? `this CPU has neither ${BFLOAT16_FEATURES.join(' nor ')}`
-          : null;
-  if (reason === null) return precision;
-  reporter.warn('precision_not_used', `engine.precision bfloat16 would not help: ${reason}; float32 is used`);
-  return 'float32';
 }
 
 /** max_length, or less where the model has fewer positions. */

@@ -9,7 +9,6 @@ import { estimateRun } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Decoder } from '../generation/generate.js';
-import { cpuFeatures } from '../install/machine.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../peft/adapterFiles.js';
@@ -28,19 +27,13 @@ import {
 import { readRunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
-import {
-  checkBaseWeights,
-  checkInitFrom,
-  checkPrompts,
-  compiles,
-  fittingLength,
-  usablePrecision,
-} from './runChecks.js';
+import { checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
 import { claimRun, commandReader } from './runProcess.js';
 import { loadRows, longestSequence } from './runRows.js';
 import { sequenceRoom } from './sequenceRoom.js';
 import { tensorBoardWriter } from './tensorBoard.js';
+import { usableWeights } from './weightSettings.js';
 
 export interface TrainRunOptions {
   runFile: string;
@@ -88,11 +81,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const rows = await loadRows(run, onDisk, maxLength, reporting, options.signal);
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
-  checkBaseWeights(config.engine.base_weights, method, backend);
-  const settings = {
-    ...config.engine,
-    precision: usablePrecision(config.engine.precision, method, backend, cpuFeatures(), reporting),
-  };
+  const settings = usableWeights(config.engine, { backend, method, reporter: reporting });
   const layouts = layoutsOf(onDisk, settings);
   const estimate = estimateRun({
     architecture: onDisk.architecture,

@@ -12,6 +12,7 @@ import { registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
 import { reveal } from './reveal.js';
+import { weightFlags } from './weightFlags.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -187,11 +188,10 @@ async function answers(
   result: string,
   prompt: string,
 ): Promise<[string, string]> {
-  const ask = (token: vscode.CancellationToken, model: string, ...more: string[]) =>
-    engine.json<Generated>(
-      ['generate', '--model', model, '--prompt', prompt, '--max-new-tokens', String(MOST_TOKENS), ...more],
-      { token },
-    );
+  const ask = (token: vscode.CancellationToken, model: string, ...more: string[]) => {
+    const asked = ['--model', model, '--prompt', prompt, '--max-new-tokens', String(MOST_TOKENS)];
+    return engine.json<Generated>(['generate', ...asked, ...weightFlags(run.config), ...more], { token });
+  };
   return withProgress(`${run.name} is answering`, async token => {
     if (!isWholeModel(result)) {
       const [base, tuned] = (await ask(token, modelOf(run), '--base', '--adapter', result)).answers;

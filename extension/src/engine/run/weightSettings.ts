@@ -1,0 +1,54 @@
+// How a base is held and multiplied: what a run file or the flags of a command ask for, against what method, backend and CPU
+// have. Called by trainRun.ts and openModel.ts, once the backend is open and before a weight is read.
+import { InputError } from '../../core/inputError.js';
+import type { WeightSettings } from '../../protocol/runConfig.js';
+import type { Backend } from '../backend/openBackend.js';
+import { cpuFeatures } from '../install/machine.js';
+import type { PeftMethod } from '../peft/method.js';
+import type { Reporter } from './reporter.js';
+
+/** Instructions that multiply bfloat16, as `engine status` names them. */
+const BFLOAT16_FEATURES: readonly string[] = ['AVX512_BF16', 'AMX'];
+
+export interface WeightUse {
+  backend: Backend;
+  /** What trains beside the base; null where nothing does. */
+  method: Pick<PeftMethod, 'peftType' | 'storage'> | null;
+  reporter: Reporter;
+  features?: readonly string[];
+}
+
+/**
+ * The settings as they can be used here; where products in bfloat16 wouldn't help, the user is told why.
+ * @throws InputError where there is nothing to hold in few bits, or nobody to compute with it
+ */
+export function usableWeights(
+  { base_weights: baseWeights, precision }: WeightSettings,
+  { backend, method, reporter, features = cpuFeatures() }: WeightUse,
+): WeightSettings {
+  const trainsAll = method?.storage === 'model';
+  if (baseWeights !== 'float32') {
+    const where = 'engine.base_weights';
+    if (trainsAll)
+      throw new InputError(
+        `${method.peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`,
+        { where, hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.' },
+      );
+    if (backend.name !== 'tensorflow')
+      throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
+        where,
+        hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
+      });
+  }
+  if (precision === 'float32') return { base_weights: baseWeights, precision };
+  const reason = trainsAll
+    ? `${method.peftType} trains every weight, and bfloat16 is for products with frozen ones`
+    : backend.name !== 'tensorflow'
+      ? `the ${backend.name} backend has no bfloat16`
+      : !features.some(feature => BFLOAT16_FEATURES.includes(feature))
+        ? `this CPU has neither ${BFLOAT16_FEATURES.join(' nor ')}`
+        : null;
+  if (reason === null) return { base_weights: baseWeights, precision };
+  reporter.warn('precision_not_used', `engine.precision bfloat16 would not help: ${reason}; float32 is used`);
+  return { base_weights: baseWeights, precision: 'float32' };
+}
