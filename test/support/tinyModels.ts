@@ -55,7 +55,7 @@ export function tinyModel(
   settings: WeightSettings = { base_weights: 'float32', precision: 'float32' },
 ): CausalLm {
   const architecture = tinyArchitecture(modelType, changes);
-  const nothingStored = architecture.parameters.map(() => ({}));
+  const nothingStored = architecture.parameters.map(({ shape }) => ({ byteLength: 4 * sizeOf(shape) }));
   const layouts = weightLayouts(architecture, nothingStored, settings);
   const weights = architecture.parameters.map((parameter): [string, Weight] => {
     const values = randomWeights(parameter, seed);
