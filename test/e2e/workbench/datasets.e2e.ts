@@ -62,6 +62,11 @@ test('over a row: what the model learns from it', async () => {
   await page.keyboard.press('Escape');
 });
 
+test('the editor’s own menu offers the same', async () => {
+  const titles = await contextMenu(page.locator('.view-line').nth(2));
+  expect(titles).toEqual(expect.arrayContaining(['Preview Dataset', 'Fine-Tune with This Dataset']));
+});
+
 test('the preview, and an edit of the file while it is open', async () => {
   await runCommand(page, 'Tunewright: Preview Dataset');
   const frame = await webview(page, '.preview .facts');

@@ -4,7 +4,15 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chooseInMenu, contextMenu, openSidebar, pick, until } from '../../integration/support/workbenchPage.js';
+import {
+  chooseInMenu,
+  contextMenu,
+  openSidebar,
+  pick,
+  runCommand,
+  until,
+  webview,
+} from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const recordings = new URL('../../fixtures/runs/', import.meta.url).pathname;
@@ -71,6 +79,19 @@ test('a run offers what can be done with what it has made', async () => {
   const failed = await contextMenu(row(/diverged/));
   expect(failed).toContain('Resume Run');
   expect(failed).not.toContain('Try Adapter...');
+});
+
+test('runs are compared by the palette: those that are picked stand in one dashboard', async () => {
+  await runCommand(page, 'Tunewright: Compare Runs');
+  const picks = page.locator('.quick-input-list .monaco-list-row');
+  for (const name of ['pirate-lora', 'pirate-prompt']) await picks.filter({ hasText: name }).click();
+  await page.keyboard.press('Enter');
+  const dashboard = await webview(page, '.dashboard .overlays li');
+  await expect.poll(() => dashboard.locator('.overlays li').count()).toBe(2);
+  await page.locator('.tab').filter({ hasText: 'and 1 more' }).waitFor();
+  const loss = dashboard.locator('.chart', { has: dashboard.getByRole('heading', { name: 'Loss', exact: true }) });
+  for (const name of ['pirate-lora', 'pirate-prompt']) await loss.getByText(`${name} validation`).waitFor();
+  await session.shot(page, 'compare');
 });
 
 test('a run is deleted once that was confirmed', async () => {
