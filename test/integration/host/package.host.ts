@@ -35,6 +35,12 @@ test('host, worker and each webview are less than 400 kB (import * as z from "zo
   expect(bundles.filter(name => size(name) >= 400_000)).toEqual([]);
 });
 
+test('of TensorFlow.js the extension host has nothing', () => {
+  const has = (name: string) => /registerKernel|@tensorflow\/tfjs/.test(readFileSync(join(extension, name), 'utf8'));
+  expect(has('dist/tunewright.mjs')).toBe(true);
+  for (const name of ['dist/extension.cjs', 'dist/datasetWorker.cjs']) expect([name, has(name)]).toEqual([name, false]);
+});
+
 test('it carries the addon prebuilt for this platform', () => {
   const addons = files.filter(name => name.startsWith(`dist/addons/${process.platform}-${process.arch}/`));
   expect(addons.filter(name => name.endsWith('.node')).length).toBeGreaterThan(0);
