@@ -20,6 +20,12 @@ describe('activation', () => {
     );
   });
 
+  it('tells what it does in an output channel with levels', async () => {
+    const { output } = await activated();
+    assert.equal(output.name, 'Tunewright');
+    assert.ok(output.logLevel in vscode.LogLevel);
+  });
+
   it('answers what the engine can do', async () => {
     const { engine } = await activated();
     const { methods } = (await engine.capabilities()) as { methods: { peft_type: string }[] };
