@@ -1,6 +1,6 @@
-// The host's end of the dataset worker: starts the thread when a dataset is opened, ends it when the last one is closed, and
-// starts another should it die. Used by datasetService.ts and previewEditor.ts. Imports no vscode, so unit tests run it.
-import { Worker } from 'node:worker_threads';
+// The host's end of the dataset worker: starts the process when a dataset is opened, ends it when the last one is closed, and
+// starts another should it die. Used by documentDatasets.ts and previewEditor.ts. Imports no vscode, so unit tests run it.
+import { fork, type ChildProcess } from 'node:child_process';
 import type {
   DatasetSummary,
   FromWorker,
@@ -10,11 +10,8 @@ import type {
   WorkerRequests,
 } from './worker/workerMessages.js';
 
-/** An unused thread goes after this. */
+/** An unused worker goes after this. */
 const idleMs = 20_000;
-
-/** The thread's memory is the extension host's: rows are short-lived, so that a small nursery costs no time. */
-const resourceLimits = { maxYoungGenerationSizeMb: 8 };
 
 export class WorkerStoppedError extends Error {
   override readonly name = 'WorkerStoppedError';
@@ -26,7 +23,7 @@ interface Pending {
 }
 
 export class DatasetWorkerClient {
-  private worker: Worker | null = null;
+  private worker: ChildProcess | null = null;
   private readonly pending = new Map<number, Pending>();
   private readonly listeners = new Map<number, (summary: DatasetSummary) => void>();
   private lastId = 0;
@@ -50,13 +47,13 @@ export class DatasetWorkerClient {
     return new OpenDataset(this, dataset);
   }
 
-  /** @throws WorkerStoppedError where the thread ended before it answered */
+  /** @throws WorkerStoppedError where the worker ended before it answered */
   request<N extends RequestName>(name: N, params: WorkerRequests[N]['params']): Promise<WorkerRequests[N]['result']> {
     const worker = (this.worker ??= this.start());
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
-      worker.postMessage({ id, name, params });
+      worker.send({ id, name, params });
     });
   }
 
@@ -69,15 +66,21 @@ export class DatasetWorkerClient {
 
   dispose(): void {
     clearTimeout(this.idle);
-    void this.worker?.terminate();
+    this.worker?.kill();
     this.worker = null;
     this.rejectAll();
   }
 
-  private start(): Worker {
-    const worker = new Worker(this.script, { resourceLimits });
+  private start(): ChildProcess {
+    // Numbers and texts as a thread would get them; neither the host's flags nor its standard output.
+    const worker = fork(this.script, [], {
+      serialization: 'advanced',
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     worker.unref();
-    worker.on('message', (message: FromWorker) => this.receive(message));
+    worker.channel?.unref();
+    worker.on('message', message => this.receive(message as FromWorker));
     const end = (error: Error) => {
       if (this.worker !== worker) return;
       this.worker = null;
@@ -85,7 +88,7 @@ export class DatasetWorkerClient {
       this.onFault(error);
     };
     worker.on('error', end);
-    worker.on('exit', code => end(new WorkerStoppedError(`the dataset worker ended (${code})`)));
+    worker.on('exit', (code, signal) => end(new WorkerStoppedError(`the dataset worker ended (${signal ?? code})`)));
     return worker;
   }
 

@@ -1,4 +1,4 @@
-// The dataset worker as a thread: what the extension host asks of it, on files and on texts of editors.
+// The dataset worker as a process: what the extension host asks of it, on files and on texts of editors.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';

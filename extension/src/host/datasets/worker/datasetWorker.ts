@@ -1,16 +1,17 @@
-// The dataset worker: a thread beside the extension host that reads and counts rows, so that no file, however large, makes
-// the editor wait. Bundled to dist/datasetWorker.mjs, started by ../datasetWorkerClient.ts. Knows no vscode, executes nothing.
+// The dataset worker: a process beside the extension host that reads and counts rows, so that no file, however large, makes the
+// editor wait or takes its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts. Knows no vscode,
+// executes nothing.
 import { stat } from 'node:fs/promises';
-import { parentPort } from 'node:worker_threads';
 import { InputError } from '../../../core/inputError.js';
 import { AnalysedDataset } from './analysedDataset.js';
 import { hashOf } from './fileHash.js';
 import { fileTypeOf } from './fileTypes.js';
 import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
 
-const port = parentPort;
-if (!port) throw new Error('this is a worker thread of the extension host');
-const send = (message: FromWorker) => port.postMessage(message);
+if (!process.send) throw new Error('this is a worker of the extension host');
+const send = (message: FromWorker) => process.send?.(message);
+/** The host has gone, or its window: nobody is there to ask. */
+process.on('disconnect', () => process.exit());
 
 const datasets = new Map<number, AnalysedDataset>();
 
@@ -42,7 +43,7 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
   hash: ({ path }) => hashOf(path),
 };
 
-port.on('message', async ({ id, name, params }: ToWorker) => {
+process.on('message', async ({ id, name, params }: ToWorker) => {
   try {
     const result = await (handlers[name] as (params: unknown) => unknown)(params);
     send({ type: 'answer', id, result });
