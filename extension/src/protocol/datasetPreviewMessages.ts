@@ -39,6 +39,10 @@ export const previewRowSchema = z.object({
 });
 export type PreviewRow = z.infer<typeof previewRowSchema>;
 
+/** In the page from the beginning: the first rows, before anything else is known of the file. */
+export const initialPreviewSchema = z.object({ summary: previewSummarySchema, rows: z.array(previewRowSchema) });
+export type InitialPreview = z.infer<typeof initialPreviewSchema>;
+
 export const previewDetailSchema = z.object({
   row,
   line: z.int(),

@@ -7,7 +7,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DatasetWorkerClient } from '../../../extension/src/host/datasets/datasetWorkerClient.js';
 import { FileWatch } from '../../../extension/src/host/datasets/fileWatch.js';
-import { PreviewSession } from '../../../extension/src/host/datasets/previewSession.js';
+import { readFirstRows } from '../../../extension/src/host/datasets/firstRows.js';
+import { initialPreview, PreviewSession } from '../../../extension/src/host/datasets/previewSession.js';
 import { fileTypeOf } from '../../../extension/src/host/datasets/worker/fileTypes.js';
 import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { expectAccessible } from './accessibility.js';
@@ -58,8 +59,10 @@ async function preview(
 ) {
   const actions: unknown[] = [];
   const toSession: ((message: unknown) => void)[] = [];
+  const firstRows = await readFirstRows(path, fileTypeOf(path)!);
   const page = await browser.open({
     webview: 'datasetPreview',
+    initial: firstRows.length > 0 ? initialPreview(path, firstRows) : undefined,
     theme,
     width: size.width ?? 1200,
     height: size.height ?? 800,
@@ -89,6 +92,7 @@ async function preview(
       const session = new PreviewSession({
         path,
         fileType: fileTypeOf(path)!,
+        firstRows,
         channel,
         worker,
         reading: async () => ({

@@ -46,6 +46,8 @@ export interface OpenOptions {
   width: number;
   height?: number;
   reducedMotion?: boolean;
+  /** What the host puts into the page. */
+  initial?: unknown;
   /** Sets up `window.fake`, which keeps what the webview asks until then. */
   prepare?: (page: Page) => Promise<void>;
   /** Runs before the page is loaded: for a host of the test's own in place of fakeHost.ts. */
@@ -65,8 +67,10 @@ export class WebviewBrowser {
   static async start(): Promise<WebviewBrowser> {
     const files = await bundles();
     const server = createServer((request, response) => {
-      const path = new URL(request.url!, 'http://localhost').pathname;
-      const body = path.startsWith('/page/') ? page(path.slice('/page/'.length)) : files.get(path.slice(1));
+      const { pathname: path, searchParams } = new URL(request.url!, 'http://localhost');
+      const body = path.startsWith('/page/')
+        ? page(path.slice('/page/'.length), searchParams.get('initial'))
+        : files.get(path.slice(1));
       // A browser asks for an icon of its own accord.
       response.writeHead(body ? 200 : path === '/favicon.ico' ? 204 : 404, {
         'Content-Type': contentTypes[extname(path)] ?? 'text/html',
@@ -82,7 +86,16 @@ export class WebviewBrowser {
     return Object.fromEntries([...this.files].map(([name, content]) => [name, content.length]));
   }
 
-  async open({ webview, theme, width, height = 900, reducedMotion, prepare, beforeLoad }: OpenOptions): Promise<Page> {
+  async open({
+    webview,
+    theme,
+    width,
+    height = 900,
+    reducedMotion,
+    initial,
+    prepare,
+    beforeLoad,
+  }: OpenOptions): Promise<Page> {
     const context = await this.browser.newContext({
       viewport: { width, height },
       reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
@@ -107,7 +120,8 @@ export class WebviewBrowser {
       [variables[theme], bodyClass[theme], backgrounds[webview]] as const,
     );
     await beforeLoad?.(opened);
-    await opened.goto(`http://127.0.0.1:${port}/page/${webview}`);
+    const query = initial === undefined ? '' : `?${new URLSearchParams({ initial: JSON.stringify(initial) })}`;
+    await opened.goto(`http://127.0.0.1:${port}/page/${webview}${query}`);
     await prepare?.(opened);
     return opened;
   }
@@ -120,9 +134,10 @@ export class WebviewBrowser {
   }
 }
 
-function page(webview: string): string {
+function page(webview: string, initial: string | null): string {
   return webviewHtml({
     title: webview,
+    initial: initial === null ? undefined : JSON.parse(initial),
     cspSource: "'self'",
     nonce: NONCE,
     script: `/${webview}.js`,

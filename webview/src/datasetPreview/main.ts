@@ -1,12 +1,19 @@
 // The Dataset Preview's page: asks the host what is known of the file, then shows it and whatever changes. Loaded by the page of
 // webviewHtml.ts.
 import './datasetPreview.css';
-import { openPreview, previewChanged } from '../../../extension/src/protocol/datasetPreviewMessages.js';
+import {
+  initialPreviewSchema,
+  openPreview,
+  previewChanged,
+} from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { host, keepState, keptState } from '../shared/host.js';
+import { initialData } from '../shared/initial.js';
 import { PreviewPage } from './previewPage.js';
 
 const page = new PreviewPage(host, keptState(), keepState);
 document.getElementById('app')!.replaceChildren(page.element);
+const initial = initialData(initialPreviewSchema);
+if (initial) page.show(initial.summary, initial.rows);
 host.onNotification(previewChanged, summary => page.show(summary));
 host.request(openPreview, undefined).then(
   summary => page.show(summary),

@@ -112,7 +112,8 @@ export class PreviewPage {
     this.grid.showSort(this.view.sort, this.view.descending);
   }
 
-  show(summary: PreviewSummary): void {
+  /** @param rows the first ones, where they are known already */
+  show(summary: PreviewSummary, rows: readonly PreviewRow[] = []): void {
     const before = this.summary;
     this.summary = summary;
     const anew = before?.generation !== summary.generation;
@@ -124,7 +125,10 @@ export class PreviewPage {
     if (summary.histogram.length > 0) this.chart.replaceChildren(histogram(summary));
     const isPlain = JSON.stringify(this.view) === JSON.stringify(plainView);
     if (!isPlain && (anew || settled)) void this.applyView();
-    else this.showRows(anew || settled);
+    else {
+      this.showRows(anew || settled);
+      if (rows.length > 0) this.grid.seed(rows);
+    }
     if (anew && before && this.selected) void this.showDetail(this.selected.row);
   }
 

@@ -37,6 +37,8 @@ export class RowGrid {
   private readonly headers = new Map<Sort, HTMLElement>();
   private readonly empty = h('p', { class: 'empty muted', hidden: true });
   private pages = new Map<number, PreviewRow[] | Promise<void>>();
+  /** What stands there until the rest of a page, which is fetched with it, has come. */
+  private readonly cut = new Map<number, PreviewRow[]>();
   private total = 0;
   private maxLength = 1;
   /** Position of the active row within the view. */
@@ -63,9 +65,17 @@ export class RowGrid {
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
+  /** The first rows of the view, which then aren't fetched. */
+  seed(rows: readonly PreviewRow[]): void {
+    this.pages.set(0, [...rows]);
+  }
+
   /** @param anew the rows themselves may be others: all are fetched again */
   show(total: number, maxLength: number, anew: boolean): void {
-    if (anew) this.pages = new Map();
+    if (anew) {
+      this.pages = new Map();
+      this.cut.clear();
+    }
     const grew = total !== this.total;
     this.total = total;
     this.maxLength = Math.max(1, maxLength);
@@ -75,7 +85,10 @@ export class RowGrid {
       // A page that was cut short by the end of the rows has more now.
       if (grew) this.pages.delete(Math.floor(Math.max(0, this.total - 1) / pageRows));
       for (const [page, rows] of this.pages)
-        if (!(rows instanceof Promise) && rows.length < pageRows) this.pages.delete(page);
+        if (!(rows instanceof Promise) && rows.length < pageRows) {
+          this.pages.delete(page);
+          this.cut.set(page, rows);
+        }
       this.active = Math.min(this.active, Math.max(0, total - 1));
     }
     this.draw();
@@ -213,7 +226,8 @@ export class RowGrid {
     const page = Math.floor(position / pageRows);
     const rows = this.pages.get(page);
     if (rows === undefined) this.fetch(page);
-    return Array.isArray(rows) ? (rows[position - page * pageRows] ?? null) : null;
+    const there = Array.isArray(rows) ? rows : this.cut.get(page);
+    return there?.[position - page * pageRows] ?? null;
   }
 
   private fetch(page: number): void {
@@ -221,6 +235,7 @@ export class RowGrid {
     const arrived = this.options.fetch(page * pageRows, (page + 1) * pageRows).then(
       rows => {
         pages.set(page, rows);
+        this.cut.delete(page);
         if (this.pages === pages) this.draw();
       },
       () => void pages.delete(page),

@@ -5,8 +5,9 @@ import type { HostServices } from '../services.js';
 import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
+import { readFirstRows } from './firstRows.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
-import { PreviewSession } from './previewSession.js';
+import { initialPreview, PreviewSession } from './previewSession.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
 import { fileTypeOf } from './worker/fileTypes.js';
 
@@ -36,15 +37,22 @@ export function registerPreviewEditor(parts: PreviewParts): vscode.Disposable {
   );
 }
 
-function open(uri: vscode.Uri, { webview, onDidDispose }: vscode.WebviewPanel, parts: PreviewParts): void {
+async function open(
+  uri: vscode.Uri,
+  { webview, onDidDispose }: vscode.WebviewPanel,
+  parts: PreviewParts,
+): Promise<void> {
   const { services, worker, settings, files, outdated } = parts;
   const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
   const fileType = fileTypeOf(uri.fsPath);
   if (!fileType) throw new Error(`${uri.fsPath} is no dataset file`);
-  const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview' }, services);
+  const firstRows = await readFirstRows(uri.fsPath, fileType);
+  const initial = firstRows.length > 0 ? initialPreview(uri.fsPath, firstRows) : undefined;
+  const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview', initial }, services);
   const session = new PreviewSession({
     path: uri.fsPath,
     fileType,
+    firstRows,
     channel,
     worker,
     reading: async () => {

@@ -10,6 +10,8 @@ import {
   revealRow,
   setPreviewView,
   steerPreview,
+  type InitialPreview,
+  type PreviewRow,
   type PreviewSummary,
 } from '../../protocol/datasetPreviewMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
@@ -23,6 +25,8 @@ const sendMs = 100;
 export interface PreviewSessionOptions {
   path: string;
   fileType: DatasetFileType;
+  /** What is shown until the worker has rows. */
+  firstRows: readonly PreviewRow[];
   channel: WebviewChannel;
   worker: DatasetWorkerClient;
   reading(): Promise<{ settings: ReadingSettings; readBy: string }>;
@@ -37,21 +41,28 @@ export interface PreviewSessionOptions {
 export class PreviewSession {
   private dataset: OpenDataset | null = null;
   private summary: DatasetSummary | null = null;
-  private generation = 0;
+  private generation = 1;
   private deleted = false;
   private readBy = '';
-  private readonly opening: Promise<void>;
+  private firstRows: readonly PreviewRow[];
+  /** Why the worker could not be asked. */
+  private fault: string | null = null;
+  private opening: Promise<void> | null = null;
   private readonly sender = new LatestWins(() => this.options.channel.notify(previewChanged, this.shown()), sendMs);
   private readonly stopWatching: () => void;
 
   constructor(private readonly options: PreviewSessionOptions) {
     const { channel } = options;
+    this.firstRows = options.firstRows;
     channel.onRequest(openPreview, async () => {
-      await this.opening;
+      const opening = this.open();
+      if (this.firstRows.length === 0) await opening;
       return this.shown();
     });
     channel.onRequest(setPreviewView, async view => (await this.opened()).ask('view', { view: view as RowView }));
-    channel.onRequest(listPreviewRows, async range => (await this.opened()).ask('list', range));
+    channel.onRequest(listPreviewRows, async range =>
+      this.firstRows.length > 0 ? this.firstRows.slice(range.from, range.to) : (await this.opened()).ask('list', range),
+    );
     channel.onRequest(readPreviewRow, async row => (await this.opened()).ask('row', { row }));
     channel.onNotification(steerPreview, command => {
       if (command === 'reload') return this.reload();
@@ -61,8 +72,8 @@ export class PreviewSession {
     });
     channel.onNotification(fineTuneFromPreview, () => options.fineTune());
     channel.onNotification(revealRow, ({ line }) => options.reveal(line));
-    this.opening = this.read();
-    this.opening.catch(options.onFault);
+    // Where there is something to show, the page comes first: indexing would take a core from it.
+    if (this.firstRows.length === 0) this.open().catch(() => {});
     this.stopWatching = options.watch(event => {
       this.deleted = event === 'deleted';
       if (this.deleted) this.sender.request();
@@ -72,7 +83,11 @@ export class PreviewSession {
 
   /** The file, a run file or a setting has changed; rows whose text is the same are not looked at again. */
   reload(): void {
-    this.read().catch(this.options.onFault);
+    // Before it was read at all there is nothing to read again.
+    this.opening
+      ?.catch(() => {})
+      .then(() => this.read())
+      .catch(this.options.onFault);
   }
 
   /** Something beside the rows has changed. */
@@ -87,29 +102,48 @@ export class PreviewSession {
     this.options.channel.dispose();
   }
 
+  /** Gives the file to the worker, once. */
+  private open(): Promise<void> {
+    if (!this.opening) {
+      this.opening = this.read();
+      this.opening.catch((error: Error) => {
+        this.fault = error.message;
+        this.sender.request();
+        this.options.onFault(error);
+      });
+    }
+    return this.opening;
+  }
+
   private async read(): Promise<void> {
     const { path, fileType, worker } = this.options;
     const { settings, readBy } = await this.options.reading();
     this.readBy = readBy;
-    this.generation++;
+    this.fault = null;
     const source = { kind: 'file', path, fileType } as const;
-    if (this.dataset) return this.dataset.ask('update', { source, settings });
+    if (this.dataset) {
+      this.generation++;
+      return this.dataset.ask('update', { source, settings });
+    }
     this.dataset = worker.open(source, settings, summary => {
       this.summary = summary;
+      if (hasRows(summary)) this.firstRows = [];
       this.sender.request();
     });
   }
 
   private async opened(): Promise<OpenDataset> {
-    await this.opening;
+    await this.open();
     if (!this.dataset) throw new Error('The dataset could not be opened.');
     return this.dataset;
   }
 
   private shown(): PreviewSummary {
-    const { summary, generation, readBy, deleted } = this;
+    const { summary, generation, readBy, deleted, firstRows, fault } = this;
     return {
       ...(summary ?? unread),
+      ...(firstRows.length > 0 ? { rows: firstRows.length } : {}),
+      error: summary?.error ?? fault,
       problems: { ...summary?.problems },
       phase: deleted ? 'deleted' : (summary?.phase ?? 'indexing'),
       file: basename(this.options.path),
@@ -118,6 +152,17 @@ export class PreviewSession {
       outdatedRuns: this.options.outdatedRuns(),
     };
   }
+}
+
+/** The worker can answer for the rows; it may have found that there are none. */
+function hasRows(summary: DatasetSummary | null): boolean {
+  return summary !== null && (summary.rows > 0 || summary.phase !== 'indexing');
+}
+
+/** What the page shows before it has asked for anything. */
+export function initialPreview(path: string, rows: readonly PreviewRow[]): InitialPreview {
+  const about = { file: basename(path), generation: 1, readBy: '', outdatedRuns: 0, problems: {} };
+  return { summary: { ...unread, ...about, phase: 'indexing', rows: rows.length }, rows: [...rows] };
 }
 
 const unread = {

@@ -9,12 +9,14 @@ export interface WebviewBundle {
   /** Of dist/webview: `<name>.js` and `<name>.css`. */
   name: string;
   title: string;
+  /** What its script is to show at once; it asks for what comes later. */
+  initial?: unknown;
 }
 
 /** The channel belongs to the caller, who disposes it with the webview. */
 export function webviewChannelOf(
   webview: vscode.Webview,
-  { name, title }: WebviewBundle,
+  { name, title, initial }: WebviewBundle,
   { context, output }: HostServices,
 ): WebviewChannel {
   const folder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
@@ -32,6 +34,7 @@ export function webviewChannelOf(
   );
   webview.html = webviewHtml({
     title,
+    initial,
     cspSource: webview.cspSource,
     nonce: randomBytes(16).toString('hex'),
     script: address(`${name}.js`),

@@ -9,9 +9,11 @@ export interface WebviewPage {
   /** Addresses as the webview sees them. */
   script: string;
   styles: readonly string[];
+  /** JSON that the script finds in its page (webview/src/shared/initial.ts), so that it need not ask before it shows something. */
+  initial?: unknown;
 }
 
-export function webviewHtml({ title, cspSource, nonce, script, styles }: WebviewPage): string {
+export function webviewHtml({ title, cspSource, nonce, script, styles, initial }: WebviewPage): string {
   // No 'unsafe-inline' for styles either: what components and the chart set by script is not covered by the policy.
   const policy = [
     "default-src 'none'",
@@ -21,6 +23,11 @@ export function webviewHtml({ title, cspSource, nonce, script, styles }: Webview
     `img-src ${cspSource} data: blob:`,
   ].join('; ');
   const links = styles.map(href => `<link rel="stylesheet" href="${escape(href)}">`).join('\n    ');
+  // Data, no code: it is never run, and can't end its element.
+  const data =
+    initial === undefined
+      ? ''
+      : `<script type="application/json" id="initial">${JSON.stringify(initial).replaceAll('<', '\\u003c')}</script>\n    `;
   // The toolkit tries out a style of its own with the nonce of this meta element, to know whether :focus-visible can be used.
   return `<!doctype html>
 <html lang="en">
@@ -34,7 +41,7 @@ export function webviewHtml({ title, cspSource, nonce, script, styles }: Webview
   </head>
   <body>
     <main id="app"></main>
-    <script nonce="${escape(nonce)}" src="${escape(script)}"></script>
+    ${data}<script nonce="${escape(nonce)}" src="${escape(script)}"></script>
   </body>
 </html>
 `;

@@ -24,3 +24,11 @@ test('no script or handler stands in the page, and what is put into it is escape
   expect(page).not.toMatch(/\son\w+=|javascript:|style="/);
   expect(page).toContain('<title>A &#60;b&#62;&#34;run&#34;</title>');
 });
+
+test('what its script is to begin with stands there as data that can’t end its element', () => {
+  const initial = { text: '</script><script>alert(1)</script><!--' };
+  const html = webviewHtml({ title: '', cspSource: '', nonce: '', script: '', styles: [], initial });
+  const [, data] = /<script type="application\/json" id="initial">(.*?)<\/script>/.exec(html)!;
+  expect(data).not.toContain('<');
+  expect(JSON.parse(data!)).toEqual(initial);
+});

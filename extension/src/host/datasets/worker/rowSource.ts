@@ -3,12 +3,12 @@
 import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import { open, type FileHandle } from 'node:fs/promises';
-import { csvRow, splitCsvRecord } from '../../../core/data/csvRecord.js';
 import type { Row } from '../../../core/data/example.js';
 import { InputError } from '../../../core/inputError.js';
 import { rowScanner, type ScannedFileType } from '../../../core/data/rowScanner.js';
 import { ParquetSource } from './parquetSource.js';
 import type { RowTable } from './rowTable.js';
+import { csvHeader, parseScannedRow } from './scannedRow.js';
 import type { SourceDescription } from './workerMessages.js';
 
 export interface IndexOptions {
@@ -65,27 +65,11 @@ abstract class ScannedSource {
   }
 
   protected readHeader(text: string): void {
-    try {
-      this.header = splitCsvRecord(text);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      this.header = [];
-    }
+    this.header = csvHeader(text);
   }
 
   parse(text: string): Row {
-    if (this.fileType === 'csv') return csvRow(text, this.header);
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch (error) {
-      throw new InputError(`invalid JSON: ${(error as Error).message}`, {
-        hint: this.fileType === 'jsonl' ? 'Each line must be one whole JSON object.' : undefined,
-      });
-    }
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Row;
-    const kind = Array.isArray(value) ? 'a list' : value === null ? 'null' : `a ${typeof value}`;
-    throw new InputError(`a row must be a JSON object, but this is ${kind}`);
+    return parseScannedRow(this.fileType, text, this.header);
   }
 }
 

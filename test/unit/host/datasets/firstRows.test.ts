@@ -1,0 +1,133 @@
+// What the preview shows before its worker has said anything: rows read from the beginning of the file alone.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { DatasetWorkerClient } from '../../../../extension/src/host/datasets/datasetWorkerClient.js';
+import { readFirstRows } from '../../../../extension/src/host/datasets/firstRows.js';
+import { PreviewSession } from '../../../../extension/src/host/datasets/previewSession.js';
+import type { DatasetFileType, DatasetSummary } from '../../../../extension/src/host/datasets/worker/workerMessages.js';
+import { listPreviewRows, openPreview } from '../../../../extension/src/protocol/datasetPreviewMessages.js';
+import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+import { root } from '../../../support/datasetWorker.js';
+
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'tunewright-first-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function written(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+const example = (name: string) => join(root, 'media/datasets', name);
+
+describe('the first rows', () => {
+  test.each<[string, DatasetFileType, number, RegExp]>([
+    ['pirate.messages.jsonl', 'jsonl', 60, /^How do you learn to read\? → Arr, ye learn/],
+    ['haiku.sharegpt.json', 'json', 32, / → /],
+    ['facts.csv', 'csv', 48, / → /],
+  ])('of %s say what the rows hold', async (name, fileType, count, excerpt) => {
+    const rows = await readFirstRows(example(name), fileType);
+    expect(rows).toHaveLength(count);
+    expect(rows[0]).toMatchObject({ row: 0, tokens: null, labelTokens: null, problems: [] });
+    expect(rows[0]!.excerpt).toMatch(excerpt);
+    expect(rows.map(({ row }) => row)).toEqual(rows.map((_, index) => index));
+  });
+
+  test('are as they stand there where they are no dataset or broken', async () => {
+    const path = written('broken.jsonl', '{"some":1}\n\n{"other": [oops\n{"text":"\xff"}');
+    const rows = await readFirstRows(path, 'jsonl');
+    expect(rows.map(({ line, excerpt }) => [line, excerpt])).toEqual([
+      [1, '{"some":1}'],
+      [3, '{"other": [oops'],
+      [4, '{"text":"\xff"}'],
+    ]);
+  });
+
+  test('are whole: one that goes on beyond what was read is left out', async () => {
+    const path = written('long.jsonl', `{"text":"short"}\n{"text":"${'x'.repeat(1 << 20)}"}\n`);
+    expect(await readFirstRows(path, 'jsonl')).toMatchObject([{ excerpt: 'short' }]);
+  });
+
+  test('are none where nothing can be read', async () => {
+    expect(await readFirstRows(join(folder, 'missing.jsonl'), 'jsonl')).toEqual([]);
+    expect(await readFirstRows(written('empty.csv', ''), 'csv')).toEqual([]);
+    expect(await readFirstRows(example('facts.parquet'), 'parquet')).toEqual([]);
+  });
+});
+
+describe('a preview', () => {
+  /** A session with a worker that answers nothing, and the page's end of its channel. */
+  async function open(reading: () => Promise<never>) {
+    let tell: ((summary: DatasetSummary) => void) | null = null;
+    const dataset = { ask: async (name: string) => [{ ...row, excerpt: `${name} of the worker` }], dispose: () => {} };
+    const [host, page] = channels();
+    const session = new PreviewSession({
+      path: example('pirate.messages.jsonl'),
+      fileType: 'jsonl',
+      firstRows: await readFirstRows(example('pirate.messages.jsonl'), 'jsonl'),
+      channel: host,
+      worker: {
+        open: (_source: unknown, _settings: unknown, onSummary: (summary: DatasetSummary) => void) => {
+          tell = onSummary;
+          return dataset;
+        },
+      } as unknown as DatasetWorkerClient,
+      reading,
+      watch: () => () => {},
+      outdatedRuns: () => 0,
+      fineTune: () => {},
+      reveal: () => {},
+      onFault: () => {},
+    });
+    return { session, page, isOpen: () => tell !== null, tell: (summary: object) => tell!(summary as DatasetSummary) };
+  }
+  const row = { row: 0, line: 1, tokens: 3, labelTokens: 1, problems: [] };
+
+  test('shows them while nobody knows how to read the file and no worker answers', async () => {
+    const { session, page } = await open(() => new Promise(() => {}));
+    expect(await page.request(openPreview, undefined)).toMatchObject({ rows: 60, phase: 'indexing', format: null });
+    const rows = await page.request(listPreviewRows, { from: 0, to: 100 });
+    expect(rows).toHaveLength(60);
+    expect(rows[0]!.excerpt).toMatch(/^How do you learn/);
+    session.dispose();
+  });
+
+  test('asks the worker as soon as that has rows, which begins once the page is there', async () => {
+    const { session, page, isOpen, tell } = await open(async () => ({ settings: {}, readBy: '' }) as never);
+    expect(isOpen()).toBe(false);
+    await page.request(openPreview, undefined);
+    expect(isOpen()).toBe(true);
+    tell({ phase: 'indexing', rows: 0 });
+    expect(await page.request(listPreviewRows, { from: 0, to: 100 })).toHaveLength(60);
+    tell({ phase: 'indexing', rows: 5000 });
+    expect(await page.request(listPreviewRows, { from: 0, to: 100 })).toMatchObject([
+      { excerpt: 'list of the worker' },
+    ]);
+    session.dispose();
+  });
+
+  test('says why where the file can’t be given to the worker', async () => {
+    const { session, page } = await open(() => Promise.reject(new Error('no such run file')));
+    await page.request(openPreview, undefined);
+    expect(await page.request(openPreview, undefined)).toMatchObject({ error: 'no such run file' });
+    session.dispose();
+  });
+});
+
+/** Two ends of one line. */
+function channels(): [WebviewChannel, WebviewChannel] {
+  const listeners: ((message: unknown) => void)[][] = [[], []];
+  const end = (own: number) =>
+    new WebviewChannel(
+      {
+        post: message => queueMicrotask(() => listeners[1 - own]!.forEach(listener => listener(message))),
+        listen: listener => {
+          listeners[own]!.push(listener);
+          return () => void listeners[own]!.splice(listeners[own]!.indexOf(listener), 1);
+        },
+      },
+      () => {},
+    );
+  return [end(0), end(1)];
+}
