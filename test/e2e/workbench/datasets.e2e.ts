@@ -1,6 +1,6 @@
 // Datasets in a real workbench with the packaged extension: what stands above, beside and over the rows, the preview in a tab,
-// an edit from outside while it is watched. With TUNEWRIGHT_LARGE_DATASET (a .jsonl of more than 50 MB) also how a large file is met.
-import { appendFileSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+// an edit from outside while it is watched.
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -8,13 +8,10 @@ import { contextMenu, openFile, runCommand, until, webview } from '../../integra
 import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
-const large = process.env['TUNEWRIGHT_LARGE_DATASET'];
-
 let session: WorkbenchSession;
 let page: Page;
 beforeAll(async () => {
   session = await startWorkbench();
-  if (large) symlinkSync(large, join(session.workspace, 'large.jsonl'));
   writeFileSync(join(session.workspace, 'package.json'), '{}\n');
   page = await session.open();
 });
@@ -82,28 +79,6 @@ test('the preview, and an edit of the file while it is open', async () => {
   await frame.getByText('1 of 301 rows').waitFor();
 });
 
-test.runIf(large)(
-  'a large file is offered its preview, whose first rows come in no time',
-  async () => {
-    await openFile(page, 'large.jsonl');
-    const offer = page.locator('.notification-toast').filter({ hasText: 'too large for hovers' });
-    await offer.waitFor();
-    const before = extensionHostMemory();
-    const began = Date.now();
-    await offer.getByRole('button', { name: 'Open Preview' }).click();
-    const frame = await webview(page, '.preview .layer .row:not(.loading) .excerpt', 30_000);
-    const firstRowsMs = Date.now() - began;
-    await session.shot(page, 'dataset-large-first');
-    await frame.getByText(/≈ [\d,]+ tokens/).waitFor();
-    await frame.locator('.progress').waitFor({ state: 'hidden', timeout: 300_000 });
-    const readMs = Date.now() - began;
-    await session.shot(page, 'dataset-large');
-    console.log({ firstRowsMs, readMs, before, after: extensionHostMemory() });
-    expect(firstRowsMs).toBeLessThan(2000);
-  },
-  400_000,
-);
-
 test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
 
 /** What is drawn before the text of each line. */
@@ -115,25 +90,3 @@ const textsBefore = (lines: Element[]): string[] =>
       .join('')
       .replaceAll('"', '');
   });
-
-/** Resident memory of the extension host of this test's server, in MB: now, and at most. */
-function extensionHostMemory(): { residentMb: number; peakMb: number } {
-  const own = readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => {
-      try {
-        const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-        const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-        return line.includes('--type=extensionHost') && environment.includes(join(session.workspace, '..'));
-      } catch {
-        return false;
-      }
-    });
-  const megabytes = (status: string, key: string) =>
-    Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);
-  const status = own.map(pid => readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return {
-    residentMb: Math.max(...status.map(each => megabytes(each, 'VmRSS'))),
-    peakMb: Math.max(...status.map(each => megabytes(each, 'VmHWM'))),
-  };
-}
