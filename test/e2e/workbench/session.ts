@@ -6,7 +6,12 @@ import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { inject } from 'vitest';
 import { startCodeServer, type CodeServer } from '../../../extension/scripts/codeServer.mjs';
-import { launchBrowser, openWorkbench, type BrowserSession } from '../../integration/support/workbenchPage.js';
+import {
+  drivenSettings,
+  launchBrowser,
+  openWorkbench,
+  type BrowserSession,
+} from '../../integration/support/workbenchPage.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Screenshots, for looking at and for the README. */
@@ -24,7 +29,13 @@ export interface WorkbenchSession {
 }
 
 export async function startWorkbench(
-  options: { workspaceTrust?: boolean; settings?: Record<string, unknown>; emptyCache?: boolean } = {},
+  options: {
+    workspaceTrust?: boolean;
+    settings?: Record<string, unknown>;
+    /** Of the extension host and whatever it starts. */
+    env?: Record<string, string>;
+    emptyCache?: boolean;
+  } = {},
 ): Promise<WorkbenchSession> {
   const folder = mkdtempSync(join(tmpdir(), 'tunewright-e2e-'));
   const workspace = join(folder, 'workspace');
@@ -35,8 +46,9 @@ export async function startWorkbench(
     folder: join(folder, 'server'),
     vsix: inject('vsix'),
     workspaceTrust: options.workspaceTrust,
-    env: options.emptyCache ? { TUNEWRIGHT_CACHE: join(folder, 'cache') } : {},
+    env: { ...(options.emptyCache ? { TUNEWRIGHT_CACHE: join(folder, 'cache') } : {}), ...options.env },
     settings: {
+      ...drivenSettings,
       'security.workspace.trust.startupPrompt': 'always',
       'tunewright.onWindowClose': 'keepRunning',
       ...options.settings,

@@ -41,28 +41,16 @@ async function start(page: Page, name: string): Promise<void> {
     .locator('.tab.active')
     .filter({ hasText: `${name}.tune.json` })
     .waitFor();
-  // The palette of a window that has just been opened may lose the focus, and with it the command, to what still loads.
-  await until(`the run ${name} to begin`, async () => {
-    await runCommand(page, 'Tunewright: Start Run from File');
-    return until(`the folder of ${name}`, async () => folderOf(name) !== undefined, 20_000).then(
-      () => true,
-      () => false,
-    );
-  });
+  await runCommand(page, 'Tunewright: Start Run from File');
   await statusItem(page, new RegExp(`${name}: step`)).waitFor();
-}
-
-/** The folder of a run, once there is one. */
-function folderOf(name: string): string | undefined {
-  const runs = join(session.workspace, 'runs');
-  const entry = existsSync(runs) ? readdirSync(runs).find(each => each.includes(name)) : undefined;
-  return entry && join(runs, entry);
 }
 
 /** What is in the folder of a run, found by its name. */
 function runFolder(name: string) {
-  const folder = folderOf(name);
-  if (!folder) throw new Error(`there is no run called ${name}`);
+  const runs = join(session.workspace, 'runs');
+  const entry = readdirSync(runs).find(each => each.includes(name));
+  if (!entry) throw new Error(`there is no run called ${name}`);
+  const folder = join(runs, entry);
   return {
     alive: () => existsSync(join(folder, 'process.json')),
     steps: () => readFileSync(join(folder, 'events.ndjson'), 'utf8').split('"type":"step"').length - 1,

@@ -56,15 +56,25 @@ export async function openSidebar(page: Page): Promise<Frame> {
 }
 
 /**
- * Opens the palette or Quick Open and takes the row with this text. Their lists are snapshots and the focus may go elsewhere
- * while a window starts, so they are opened again until the row is there.
+ * Settings of every workbench that is driven from here: a palette that closes whenever something that still loads takes the focus
+ * can't be told from one that has carried out its command.
+ */
+export const drivenSettings = { 'workbench.quickOpen.closeOnFocusLost': false };
+
+const quickInput = (page: Page): Locator => page.locator('.quick-input-widget input[type=text]');
+const quickRow = (page: Page, text: string | RegExp): Locator =>
+  page.locator('.quick-input-widget .quick-input-list .monaco-list-row').filter({ hasText: text }).first();
+
+/**
+ * Opens the palette or Quick Open and waits for the row with this text. Their lists are snapshots and a window that still starts
+ * may not hear the key, so they are opened again until the row is there.
  */
 async function quickly(page: Page, key: string, text: string, row: Locator): Promise<void> {
   // Ever more patient: on a busy machine the first Escape would close what is just opening.
   for (let timeout = 2_000; ; timeout *= 2) {
     try {
       await page.keyboard.press(key);
-      await page.locator('.quick-input-widget input[type=text]').fill(text, { timeout });
+      await quickInput(page).fill(text, { timeout });
       await row.waitFor({ timeout });
       return;
     } catch (error) {
@@ -74,17 +84,19 @@ async function quickly(page: Page, key: string, text: string, row: Locator): Pro
   }
 }
 
-const quickRow = (page: Page, text: string | RegExp) =>
-  page.locator('.quick-input-widget .quick-input-list .monaco-list-row').filter({ hasText: text }).first();
+/** The same, and takes the row: a list that is being filled anew loses a click, and may show no row for a moment. */
+async function takeQuickly(page: Page, key: string, text: string, row: Locator): Promise<void> {
+  await quickly(page, key, text, row);
+  const input = quickInput(page);
+  await until(`${text} to be taken`, async () => {
+    await row.click({ timeout: 1_000 }).catch(() => {});
+    // Whatever asks next asks with a text of its own.
+    return !(await input.isVisible()) || (await input.inputValue()) !== text;
+  });
+}
 
 export async function runCommand(page: Page, title: string): Promise<void> {
-  const row = quickRow(page, title);
-  await quickly(page, 'F1', `>${title}`, row);
-  // A list that is being filled anew loses a click.
-  await until(`${title} to be taken`, async () => {
-    await row.click({ timeout: 1_000 }).catch(() => {});
-    return !(await row.isVisible());
-  });
+  await takeQuickly(page, 'F1', `>${title}`, quickRow(page, title));
 }
 
 /** What the palette offers for this text, once it offers `atLeast`. Closes it again. */
@@ -101,9 +113,23 @@ export async function pick(page: Page, text: string | RegExp): Promise<void> {
 }
 
 export async function openFile(page: Page, name: string): Promise<void> {
-  const row = quickRow(page, name);
-  await quickly(page, 'Control+P', name, row);
-  await row.click();
+  await takeQuickly(page, 'Control+P', name, quickRow(page, name));
+}
+
+/** Names a file in the dialog with this title, which is open or about to be; null: changes one's mind. */
+export async function fileDialog(page: Page, title: string, path: string | null): Promise<void> {
+  const dialog = page.locator('.quick-input-widget').filter({ hasText: title });
+  const input = dialog.locator('input[type=text]');
+  // It begins with a name of its own, which it writes once it has read the folder.
+  await until(`${title} to name a folder`, async () => (await input.inputValue()).startsWith('/'));
+  if (path === null) await page.keyboard.press('Escape');
+  else
+    await until(`${path} to be taken`, async () => {
+      await input.fill(path, { timeout: 1_000 }).catch(() => {});
+      await input.press('Enter', { timeout: 1_000 }).catch(() => {});
+      return dialog.isHidden();
+    });
+  await dialog.waitFor({ state: 'hidden' });
 }
 
 /** What can be clicked in the menu that is open: disabled items aren't among them. */
