@@ -85,7 +85,10 @@ export function registerModelsTree(
       if (!run.alive) tree.refresh();
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => tree.refresh()),
-    vscode.commands.registerCommand('tunewright.refreshModels', () => tree.refresh()),
+    vscode.commands.registerCommand('tunewright.refreshModels', () => {
+      tree.refresh();
+      return vscode.commands.executeCommand('tunewright.runPanel.refreshChoices');
+    }),
   );
 }
 

@@ -44,6 +44,8 @@ export function registerRunPanel(services: HostServices): vscode.Disposable {
     registerGuarded(output, 'tunewright.runPanel.openFile', () => panel.openFile()),
     registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
     registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
+    // Behind the refreshing of the Models view only, so it is not in the palette.
+    registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.sendChoicesSoon()),
     registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
     registerGuarded(output, 'tunewright.fineTuneInPanel', given => panel.begin(given as Given)),
   );
@@ -170,7 +172,8 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   }
 
-  private sendChoicesSoon(): void {
+  /** What there is to choose from may have changed. */
+  sendChoicesSoon(): void {
     if (!this.channel) return;
     clearTimeout(this.choicesTimer);
     this.choicesTimer = setTimeout(() => void this.sendChoices(), CHOICES_DELAY_MS);

@@ -19,7 +19,7 @@ import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAcc
 import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
 import { cachedModel, pullModel, type PullProgress } from '../../../../extension/src/engine/hub/pullModel.js';
 import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
-import { commit, startHubServer, type HubServer } from './hubServer.js';
+import { commit, startHubServer, type HubServer } from '../../../support/hubServer.js';
 
 let folder: string;
 let hub: HubServer;

@@ -11,6 +11,8 @@ export interface HubServer {
   requests: string[];
   /** File name -> bytes after which its next transfer breaks off, once. */
   breakAt: Map<string, number>;
+  /** File name -> bytes after which its transfers wait, for as long as it stands here. */
+  holdAt: Map<string, number>;
   close(): Promise<void>;
 }
 
@@ -18,6 +20,7 @@ export interface HubServer {
 export async function startHubServer(files: Record<string, Buffer>): Promise<HubServer> {
   const requests: string[] = [];
   const breakAt = new Map<string, number>();
+  const holdAt = new Map<string, number>();
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url!.split('?')[0];
@@ -38,6 +41,8 @@ export async function startHubServer(files: Record<string, Buffer>): Promise<Hub
     if (request.headers.range) {
       response.writeHead(206, { ...headers, 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` });
     } else response.writeHead(200, headers);
+    const held = holdAt.get(name);
+    if (held !== undefined && held > from) return response.write(content.subarray(from, held));
     const end = breakAt.get(name);
     if (end === undefined) return response.end(content.subarray(from));
     breakAt.delete(name);
@@ -50,6 +55,7 @@ export async function startHubServer(files: Record<string, Buffer>): Promise<Hub
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     breakAt,
+    holdAt,
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve());

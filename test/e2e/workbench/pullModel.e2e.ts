@@ -1,0 +1,88 @@
+// A model is pulled from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no model, the
+// rest of the transfer later, and the model in the view, the form and the picker. The hub is one on loopback.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Frame, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openSidebar, pick, runCommand, until } from '../../integration/support/workbenchPage.js';
+import { commit, startHubServer, type HubServer } from '../../support/hubServer.js';
+import { startWorkbench, type WorkbenchSession } from './session.js';
+
+const tiny = new URL('../../../media/models/tiny/', import.meta.url).pathname;
+const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+
+let folder: string;
+let hub: HubServer;
+let session: WorkbenchSession;
+let page: Page;
+let panel: Frame;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tunewright-hub-'));
+  hub = await startHubServer(Object.fromEntries(names.map(name => [name, readFileSync(join(tiny, name))])));
+  hub.holdAt.set('model.safetensors', 1_000_000);
+  session = await startWorkbench({
+    env: {
+      ...{ HF_ENDPOINT: hub.url, HF_HOME: folder, HF_HUB_CACHE: join(folder, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '' },
+      OLLAMA_MODELS: join(folder, 'ollama'),
+    },
+  });
+  page = await session.open();
+  panel = await openSidebar(page);
+});
+afterAll(async () => {
+  await session?.close();
+  await hub?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const pulling = () => page.locator('.notification-toast').filter({ hasText: 'Pulling org/model' });
+const inTree = () => page.locator('.pane-body .monaco-list-row').filter({ hasText: /org\/model.*llama/ });
+const weights = () => join(folder, 'hub/models--org--model/snapshots', commit, 'model.safetensors');
+const transfers = () => hub.requests.filter(request => request.includes('/model.safetensors'));
+
+async function pull(): Promise<void> {
+  await runCommand(page, 'Tunewright: Pull Model');
+  const input = page
+    .locator('.quick-input-widget')
+    .filter({ hasText: 'Model of the Hugging Face Hub' })
+    .locator('input');
+  await input.fill('org/model');
+  await input.press('Enter');
+  await pulling().filter({ hasText: 'model.safetensors, 1.0 MB of' }).waitFor();
+}
+
+test('a pull says how far it is; cancelled, there is no model', async () => {
+  await pull();
+  await session.shot(page, 'pulling');
+  await pulling().hover();
+  await pulling().getByRole('button', { name: 'Cancel' }).click();
+  await pulling().waitFor({ state: 'detached' });
+  expect(existsSync(weights())).toBe(false);
+  expect(await inTree().count()).toBe(0);
+});
+
+test('the next one takes the rest, and the model is there to be trained', async () => {
+  await pull();
+  hub.holdAt.clear();
+  await pulling().getByRole('button', { name: 'Cancel' }).waitFor({ state: 'hidden' });
+  expect(readFileSync(weights()).equals(readFileSync(join(tiny, 'model.safetensors')))).toBe(true);
+  expect(transfers().at(-1)).toContain('bytes=1000000-');
+  await inTree().waitFor();
+  await session.shot(page, 'pulled');
+});
+
+test('in the form and in the picker as well', async () => {
+  await until('the form to offer it', async () => {
+    await panel.getByRole('combobox', { name: 'Model', exact: true }).click();
+    const offered = await panel.getByRole('option', { name: 'org/model' }).count();
+    await page.keyboard.press('Escape');
+    return offered > 0;
+  });
+  await runCommand(page, 'Tunewright: Fine-Tune a Model');
+  await pick(page, 'org/model');
+  await page.locator('.quick-input-widget').filter({ hasText: 'Dataset' }).waitFor();
+  await page.keyboard.press('Escape');
+});
+
+test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
