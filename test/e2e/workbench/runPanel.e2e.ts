@@ -1,7 +1,9 @@
 // From the form in the sidebar to a dashboard whose charts move, in a real workbench with the packaged extension.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { offeredCommands, openSidebar, webview } from '../../integration/support/workbenchPage.js';
+import { fileDialog, offeredCommands, openSidebar, runCommand, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
@@ -46,6 +48,33 @@ test('what is wrong stands at its field, also what only the engine knows', async
 test('the palette opens from within a field', async () => {
   await field('r').locator('input').focus();
   expect(await offeredCommands(page, 'Tunewright: ', 'Fine-Tune a Model')).not.toEqual([]);
+});
+
+test('the form is saved as a run file, with paths from where that stands; nothing is, where one changes one’s mind', async () => {
+  const files = () => readdirSync(join(session.workspace, 'examples'));
+  const before = files();
+  await runCommand(page, 'Tunewright: Save as Run File');
+  await fileDialog(page, 'Save Run File', null);
+  expect(files()).toEqual(before);
+  await runCommand(page, 'Tunewright: Save as Run File');
+  const target = join(session.workspace, 'examples/saved.tune.json');
+  await fileDialog(page, 'Save Run File', target);
+  await page.locator('.tab.active').filter({ hasText: 'saved.tune.json' }).waitFor();
+  expect(JSON.parse(readFileSync(target, 'utf8'))).toMatchObject({
+    model: 'embedded:tiny',
+    dataset: { train: '../datasets/pirate.messages.jsonl' },
+    method: { peft_type: 'LORA', target_modules: 'all-linear' },
+  });
+});
+
+test('a run file opens in the form', async () => {
+  const file = join(session.workspace, 'opened.tune.json');
+  const saved = JSON.parse(readFileSync(join(session.workspace, 'examples/saved.tune.json'), 'utf8'));
+  const config = { ...saved, dataset: { ...saved.dataset, train: 'datasets/pirate.messages.jsonl' } };
+  writeFileSync(file, JSON.stringify({ ...config, method: { ...config.method, r: 5 } }));
+  await runCommand(page, 'Tunewright: Open Run File');
+  await fileDialog(page, 'Open Run File', file);
+  await expect.poll(() => field('r').locator('input').inputValue()).toBe('5');
 });
 
 test('Start opens a dashboard whose charts move', async () => {

@@ -1,12 +1,13 @@
 // The Runs view in a real workbench, over recorded runs: what it says of each, its groups, what can be done with which run, and
 // that nothing is deleted unasked. Nothing trains here.
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   chooseInMenu,
   contextMenu,
+  fileDialog,
   openSidebar,
   pick,
   runCommand,
@@ -113,6 +114,56 @@ test('a run is duplicated into the run panel, with its options', async () => {
   await chooseInMenu(page, 'Duplicate Run...');
   await pick(page, 'Change in Run Panel');
   await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
+});
+
+test('a run is saved as a run file', async () => {
+  await row(/pirate-prompt/).click({ button: 'right' });
+  await chooseInMenu(page, 'Duplicate Run...');
+  await pick(page, 'Save as Run File...');
+  const target = join(session.workspace, 'again.tune.json');
+  await fileDialog(page, 'Save Run File', target);
+  await page.locator('.tab.active').filter({ hasText: 'again.tune.json' }).waitFor();
+  const { dataset, method } = JSON.parse(readFileSync(target, 'utf8'));
+  expect({ dataset, method }).toEqual({
+    dataset: { train: 'datasets/pirate.messages.jsonl' },
+    method: { peft_type: 'PROMPT_TUNING' },
+  });
+});
+
+/** Selects these runs and opens the menu of the last. */
+async function menuOf(...runs: RegExp[]): Promise<void> {
+  for (const [index, run] of runs.entries())
+    await row(run).click({ modifiers: index === 0 ? [] : ['ControlOrMeta'] });
+  await row(runs.at(-1)!).click({ button: 'right' });
+}
+
+test('runs that are selected together are compared in one dashboard', async () => {
+  await menuOf(/pirate-lora/, /pirate-prompt/);
+  await chooseInMenu(page, 'Compare Runs');
+  const dashboard = await webview(page, '.overlays li >> nth=1');
+  const shown = await dashboard.locator('.overlays li').allInnerTexts();
+  expect(shown.map(text => /pirate-\w+/.exec(text)?.[0]).toSorted()).toEqual(['pirate-lora', 'pirate-prompt']);
+  await session.shot(page, 'runs-compared');
+});
+
+test('runs that are selected together are deleted together, once that was confirmed', async () => {
+  addRun('spare-one', 'LORA', 'datasets/facts.csv');
+  addRun('spare-two', 'LORA', 'datasets/facts.csv');
+  await row(/spare-one/).waitFor();
+  await row(/spare-two/).waitFor();
+  const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete 2 runs' });
+  for (const answer of ['Cancel', 'Delete']) {
+    await menuOf(/spare-one/, /spare-two/);
+    await chooseInMenu(page, 'Delete Run...');
+    await dialog.waitFor();
+    for (const name of ['spare-one', 'spare-two']) expect(await dialog.innerText()).toContain(runFolder(name));
+    await dialog.getByRole('button', { name: answer }).click();
+    await dialog.waitFor({ state: 'detached' });
+    if (answer === 'Cancel') expect(existsSync(runFolder('spare-one'))).toBe(true);
+  }
+  await row(/spare-/).waitFor({ state: 'detached' });
+  for (const name of ['spare-one', 'spare-two']) expect(existsSync(runFolder(name))).toBe(false);
+  expect(existsSync(runFolder('pirate-lora'))).toBe(true);
 });
 
 test('a run’s folder is shown in the explorer', async () => {
