@@ -13,7 +13,7 @@ import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
-import { endWithWindow, registerWindowClose } from './runs/windowClose.js';
+import { registerWindowClose } from './runs/windowClose.js';
 import type { HostServices } from './services.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
@@ -58,14 +58,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerResultCommands(engine, runs, output),
     registerEngineCommands(engine, output, context),
   );
-  closing = () => endWithWindow(runs);
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);
   return { ...services, activation };
-}
-
-let closing = () => {};
-
-export function deactivate(): void {
-  closing();
 }

@@ -1,6 +1,6 @@
 // Runs and windows, in a real workbench with the packaged extension: the question what becomes of a run when its window closes,
-// a second window that watches and steers the same run, and a later one that finds it again.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+// a second window that watches and steers the same run, a later one that finds it again, and a run that ends with its window.
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -52,6 +52,9 @@ function runFolder(name: string) {
   if (!entry) throw new Error(`there is no run called ${name}`);
   const folder = join(runs, entry);
   return {
+    /** When a window last said that it is there; 0 where the run outlives its windows. */
+    attendedMs: () => statSync(join(folder, 'attended.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    text: () => readFileSync(join(folder, 'events.ndjson'), 'utf8'),
     alive: () => existsSync(join(folder, 'process.json')),
     steps: () => readFileSync(join(folder, 'events.ndjson'), 'utf8').split('"type":"step"').length - 1,
     lastEvent: () => JSON.parse(readFileSync(join(folder, 'events.ndjson'), 'utf8').trim().split('\n').at(-1)!),
@@ -105,4 +108,24 @@ test('nobody is asked twice', async () => {
   const run = runFolder('next');
   await until('steps', async () => run.steps() > 2);
   expect(await question(first).count()).toBe(0);
+});
+
+test('one that is to end with its window goes on over a reload', async () => {
+  const settings = JSON.parse(readFileSync(session.settingsFile, 'utf8'));
+  writeFileSync(session.settingsFile, JSON.stringify({ ...settings, 'tunewright.onWindowClose': 'stop' }));
+  const run = runFolder('next');
+  await until('the window to say that it is there', async () => run.attendedMs() > 0);
+  await first.reload();
+  await statusItem(first, /next: step/).waitFor();
+  const reloaded = Date.now();
+  await until('the window to say it again', async () => run.attendedMs() > reloaded);
+  expect(run.alive()).toBe(true);
+});
+
+test('and ends when that is closed, with its adapter', async () => {
+  const run = runFolder('next');
+  await first.close();
+  await until('the end of the run', async () => !run.alive(), 240_000);
+  expect(run.lastEvent()).toMatchObject({ type: 'completed', reason: 'stopped' });
+  expect(run.text()).toContain('"code":"window_closed"');
 });

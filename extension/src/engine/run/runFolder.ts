@@ -21,7 +21,7 @@ export class RunFolder {
   private constructor(readonly path: string) {}
 
   /**
-   * @param runFile may stand in the folder as its run.json, beside engine.log and process.json of who started this process
+   * @param runFile may stand in the folder as its run.json, beside engine.log, process.json and attended.json of who started this process
    * @throws InputError where the folder holds something else already
    */
   static create(path: string, runFile?: string): RunFolder {
@@ -39,7 +39,7 @@ export class RunFolder {
     if (!existsSync(path)) return;
     if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { where: path });
     const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
-    const expected = isOwn ? ['run.json', 'engine.log', 'process.json'] : [];
+    const expected = isOwn ? ['run.json', 'engine.log', 'process.json', 'attended.json'] : [];
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         where: path,
@@ -63,6 +63,9 @@ export class RunFolder {
   }
   get eventsFile(): string {
     return join(this.path, 'events.ndjson');
+  }
+  get attendedFile(): string {
+    return join(this.path, 'attended.json');
   }
   get commandsFile(): string {
     return join(this.path, 'commands.ndjson');

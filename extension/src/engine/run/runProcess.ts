@@ -1,5 +1,5 @@
 // What connects a training process with those who watch its run folder: process.json says that it lives, commands.ndjson
-// brings what they ask for.
+// brings what they ask for, attended.json says that a window is there for a run that is to end with its windows.
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '../../protocol/engineCommand.js';
@@ -23,6 +23,35 @@ export function claimRun(folder: RunFolder): () => void {
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
   writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
   return () => rmSync(folder.processFile, { force: true });
+}
+
+/** How often a window's mark is looked at; windows renew it as often. */
+const LOOK_MS = 5_000;
+/** So many looks in a row may find it as it was: a window that is reloaded has half a minute to be back. */
+const PATIENT_LOOKS = 6;
+
+/**
+ * Whether the last window has gone, of a run that ends with its windows: such a one has a mark, which nobody renews any more. What
+ * is counted is looks and not time, so that a machine that slept doesn't end its runs.
+ */
+export function abandonment(path: string, now = () => performance.now()): () => boolean {
+  let looked = -Infinity;
+  let seen: number | null = null;
+  let inVain = 0;
+  return () => {
+    if (now() - looked < LOOK_MS) return false;
+    looked = now();
+    const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
+    inVain = renewed !== null && renewed === seen ? inVain + 1 : 0;
+    seen = renewed;
+    return inVain >= PATIENT_LOOKS;
+  };
+}
+
+/** Takes away a mark that was left by the windows of an earlier process. */
+export function forgetOldWindows(path: string): void {
+  const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  if (renewed !== undefined && Date.now() - renewed > LOOK_MS * PATIENT_LOOKS) rmSync(path, { force: true });
 }
 
 /** Reads the commands appended since the last call; those from before it was made are not for this process. */

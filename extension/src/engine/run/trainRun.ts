@@ -1,6 +1,7 @@
 // One fine-tune from run file to adapter: opens model and rows, attaches the method, trains, writes the result and the run
 // folder. Called by the `train` command; draws nothing.
 import { join } from 'node:path';
+import type { EngineCommand } from '../../protocol/engineCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { openBackend } from '../backend/openBackend.js';
 import { availableMemoryBytes, peakRssBytes } from '../backend/processMemory.js';
@@ -29,7 +30,7 @@ import type { Reporter } from './reporter.js';
 import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
 import { checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
-import { claimRun, commandReader } from './runProcess.js';
+import { abandonment, claimRun, commandReader, forgetOldWindows } from './runProcess.js';
 import { loadRows, longestSequence } from './runRows.js';
 import { sequenceRoom } from './sequenceRoom.js';
 import { tensorBoardWriter } from './tensorBoard.js';
@@ -126,6 +127,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
 
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, options.runFile);
   const release = claimRun(folder);
+  forgetOldWindows(folder.attendedFile);
   const board =
     backend.name === 'tensorflow'
       ? tensorBoardWriter(folder.tensorBoard, reason => warn('tensorboard_failed', `no TensorBoard files: ${reason}`))
@@ -141,6 +143,13 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     compile,
     onWarning: config.engine.compile === true ? undefined : (code, message) => warn(code, message),
   });
+  const read = commandReader(folder.commandsFile);
+  const isAbandoned = abandonment(folder.attendedFile);
+  const commands = (): EngineCommand[] => {
+    if (!isAbandoned()) return read();
+    warn('window_closed', 'stopped, since the window that was to keep this run going has been closed');
+    return [{ type: 'stop' }];
+  };
   const trainer = new Trainer({
     model,
     adapter,
@@ -152,7 +161,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     emit: events.write,
     answer: prompt => answer(opened, decoder, prompt, config.samples.max_new_tokens),
     compile,
-    commands: commandReader(folder.commandsFile),
+    commands,
     signal: options.signal,
   });
   warn = (code, message) => events.write({ type: 'warned', code, message });

@@ -1,6 +1,6 @@
 // A run as its folder tells it. Built by the run service for every run folder that it finds; reads on when told to, sends
 // commands by appending a line. Holds the steps only of runs that live or that someone looks at.
-import { appendFileSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
@@ -103,6 +103,21 @@ export class FolderRun implements Run {
     // Commands are heard from the first step on; until then only a signal is.
     if (command.type === 'stop' && this.pid !== null && !this.glance().started) process.kill(this.pid, 'SIGTERM');
     else appendFileSync(this.files.commands, `${JSON.stringify(command)}\n`);
+  }
+
+  /** It ends once no window attends to it any more. */
+  get endsWithWindows(): boolean {
+    return existsSync(this.files.attended);
+  }
+
+  /** This window is there for it, which has to be said again every few seconds. */
+  attend(): void {
+    writeFileSync(this.files.attended, `${JSON.stringify({ pid: process.pid })}\n`);
+  }
+
+  /** It goes on whatever becomes of its windows. */
+  outliveWindows(): void {
+    rmSync(this.files.attended, { force: true });
   }
 
   async *events(fromSeq: number): AsyncIterable<EngineEvent> {

@@ -1,5 +1,5 @@
 // The files of a run's folder as the host knows them: names, and reading events without holding them all. Called by
-// folderRun.ts; writes nothing but commands.
+// folderRun.ts; writes nothing.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,8 @@ export const runFiles = (folder: string) => ({
   events: join(folder, 'events.ndjson'),
   commands: join(folder, 'commands.ndjson'),
   process: join(folder, 'process.json'),
+  /** Renewed by windows for a run that is to end with them. */
+  attended: join(folder, 'attended.json'),
   /** Standard output and error of the engine; written by whoever starts it. */
   log: join(folder, 'engine.log'),
 });

@@ -91,7 +91,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
     writeFileSync(runFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
     await this.train(program, path, false);
     this.output.info(`Started ${path}`);
-    return this.add(path);
+    const run = this.add(path);
+    this.started.fire();
+    return run;
   }
 
   async resume(run: Run): Promise<void> {
@@ -100,6 +102,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     await this.train(program, run.folder, true);
     this.output.info(`Resumed ${run.folder}`);
     this.get(run.folder)?.refresh();
+    this.started.fire();
   }
 
   async delete(run: Run): Promise<void> {
@@ -184,7 +187,6 @@ export class FolderRunService implements RunService, vscode.Disposable {
   private async train(program: EngineProgram, folder: string, resume: boolean): Promise<void> {
     await startTraining(program, folder, resume, code => this.onExit(folder, code));
     this.ownFolders.add(folder);
-    this.started.fire();
   }
 
   /** @throws vscode.CancellationError where the user doesn't want it installed */

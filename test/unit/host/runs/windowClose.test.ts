@@ -1,9 +1,17 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FolderRunService } from '../../../../extension/src/host/runs/runService.js';
-import { endWithWindow, registerWindowClose } from '../../../../extension/src/host/runs/windowClose.js';
+import { registerWindowClose } from '../../../../extension/src/host/runs/windowClose.js';
 
-const editor = vi.hoisted(() => ({ setting: 'ask', answer: undefined as string | undefined, questions: 0 }));
+const editor = vi.hoisted(() => ({
+  setting: 'ask',
+  answer: undefined as string | undefined,
+  questions: 0,
+  windowIsThere: true,
+  settingChanged: () => {},
+}));
 vi.mock('vscode', () => ({
+  commands: { executeCommand: () => (editor.windowIsThere ? Promise.resolve() : new Promise(() => {})) },
+  Disposable: { from: (...all: { dispose(): void }[]) => ({ dispose: () => all.forEach(each => each.dispose()) }) },
   ConfigurationTarget: { Global: 1 },
   window: {
     showInformationMessage: async () => {
@@ -12,6 +20,10 @@ vi.mock('vscode', () => ({
     },
   },
   workspace: {
+    onDidChangeConfiguration: (listener: (event: { affectsConfiguration(): boolean }) => void) => {
+      editor.settingChanged = () => listener({ affectsConfiguration: () => true });
+      return { dispose: () => {} };
+    },
     getConfiguration: () => ({
       get: () => editor.setting,
       update: async (_key: string, value: string) => (editor.setting = value),
@@ -19,27 +31,47 @@ vi.mock('vscode', () => ({
   },
 }));
 
-/** A service whose window started one living run; `start` is what starting another tells. */
+/** A window that started one of two living runs; `start` is what starting another tells. */
 function service() {
-  const told: string[] = [];
+  const run = () => ({
+    attended: 0,
+    endsWithWindows: false,
+    attend() {
+      this.attended++;
+      this.endsWithWindows = true;
+    },
+    outliveWindows() {
+      this.endsWithWindows = false;
+    },
+  });
+  const [own, other] = [run(), run()];
   let listener = () => {};
   const runs = {
-    startedHere: () => [{ send: ({ type }: { type: string }) => told.push(type) }],
+    alive: () => [own, other],
+    startedHere: () => [own],
     onDidStart: (given: () => void) => {
       listener = given;
       return { dispose: () => {} };
     },
   } as unknown as FolderRunService;
-  return { runs, told, start: () => listener() };
+  registered.push(registerWindowClose(runs));
+  return { own, other, start: () => listener() };
 }
 
-beforeEach(() => void Object.assign(editor, { setting: 'ask', answer: undefined, questions: 0 }));
+const registered: { dispose(): void }[] = [];
+beforeEach(() => {
+  vi.useFakeTimers();
+  Object.assign(editor, { setting: 'ask', answer: undefined, questions: 0, windowIsThere: true });
+});
+afterEach(() => {
+  registered.splice(0).forEach(each => each.dispose());
+  vi.useRealTimers();
+});
 
 describe('what becomes of runs when their window closes', () => {
   it('is asked once, at the first start, and kept as a setting', async () => {
     editor.answer = 'Stop with the Window';
-    const { runs, start } = service();
-    registerWindowClose(runs);
+    const { start } = service();
     expect(editor.questions).toBe(0);
     start();
     start();
@@ -49,20 +81,51 @@ describe('what becomes of runs when their window closes', () => {
 
   it('is not asked where the setting says it', () => {
     editor.setting = 'keepRunning';
-    const { runs, start } = service();
-    registerWindowClose(runs);
+    const { start } = service();
     start();
     expect(editor.questions).toBe(0);
   });
 
-  it.each([
-    ['stop', ['stop']],
-    ['keepRunning', []],
-    ['ask', []],
-  ])('with %s the runs of the window are told %j', (setting, expected) => {
+  it.each(['keepRunning', 'ask'])('with %s nothing is said of any run', async setting => {
     editor.setting = setting;
-    const { runs, told } = service();
-    endWithWindow(runs);
-    expect(told).toEqual(expected);
+    const { own, other, start } = service();
+    start();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([own.attended, other.attended]).toEqual([0, 0]);
+  });
+
+  it('with stop the window says that it is there for what it started, from the start on and again and again', async () => {
+    editor.setting = 'stop';
+    const { own, other, start } = service();
+    start();
+    expect(own.attended).toBe(1);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect([own.attended, other.attended]).toEqual([121, 0]);
+  });
+
+  it('a run that ends with another window, or with this one before a reload, has it from this one as well', async () => {
+    editor.setting = 'stop';
+    const { other } = service();
+    other.endsWithWindows = true;
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(other.attended).toBe(1);
+  });
+
+  it('a window that answers no more is not there', async () => {
+    editor.setting = 'stop';
+    const { own } = service();
+    editor.windowIsThere = false;
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(own.attended).toBe(11);
+  });
+
+  it('a changed mind counts at once', () => {
+    const { own } = service();
+    editor.setting = 'stop';
+    editor.settingChanged();
+    expect(own.endsWithWindows).toBe(true);
+    editor.setting = 'keepRunning';
+    editor.settingChanged();
+    expect(own.endsWithWindows).toBe(false);
   });
 });

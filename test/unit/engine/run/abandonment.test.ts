@@ -1,0 +1,71 @@
+// A run that ends with its windows: when the engine takes them for gone.
+import { mkdtempSync, rmSync, utimesSync, writeFileSync, existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { abandonment, forgetOldWindows } from '../../../../extension/src/engine/run/runProcess.js';
+
+let folder: string;
+let mark: string;
+let nowMs: number;
+let isAbandoned: () => boolean;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tunewright-windows-'));
+  mark = join(folder, 'attended.json');
+  nowMs = 0;
+  isAbandoned = abandonment(mark, () => nowMs);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function renew(seconds: number): void {
+  writeFileSync(mark, '{}');
+  utimesSync(mark, seconds, seconds);
+}
+/** Whether it was, at any of so many steps of a second. */
+const within = (seconds: number) =>
+  Array.from({ length: seconds }, () => {
+    nowMs += 1000;
+    return isAbandoned();
+  }).includes(true);
+
+test('a run without a mark outlives its windows', () => expect(within(3600)).toBe(false));
+
+test('one whose mark is renewed goes on, however long', () => {
+  for (let second = 0; second < 3600; second += 10) {
+    renew(second);
+    expect(within(10)).toBe(false);
+  }
+});
+
+test('one whose mark is renewed no more is abandoned after half a minute', () => {
+  renew(1);
+  expect(within(30)).toBe(false);
+  expect(within(6)).toBe(true);
+});
+
+test('a window that is reloaded meanwhile, or a changed mind, keeps it', () => {
+  renew(1);
+  expect(within(25)).toBe(false);
+  renew(2);
+  expect(within(25)).toBe(false);
+  rmSync(mark);
+  expect(within(3600)).toBe(false);
+});
+
+test('a machine that slept, or one long step, is no reason', () => {
+  renew(1);
+  within(6);
+  nowMs += 3_600_000;
+  expect(isAbandoned()).toBe(false);
+  renew(2);
+  expect(within(30)).toBe(false);
+});
+
+test('a mark of an earlier process is forgotten, a fresh one kept', () => {
+  renew(1);
+  forgetOldWindows(mark);
+  expect(existsSync(mark)).toBe(false);
+  writeFileSync(mark, '{}');
+  forgetOldWindows(mark);
+  expect(existsSync(mark)).toBe(true);
+});
