@@ -3,7 +3,13 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fileDialog, offeredCommands, openSidebar, runCommand, webview } from '../../integration/support/workbenchPage.js';
+import {
+  fileDialog,
+  offeredCommands,
+  openSidebar,
+  runCommand,
+  webview,
+} from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 

@@ -132,8 +132,7 @@ test('a run is saved as a run file', async () => {
 
 /** Selects these runs and opens the menu of the last. */
 async function menuOf(...runs: RegExp[]): Promise<void> {
-  for (const [index, run] of runs.entries())
-    await row(run).click({ modifiers: index === 0 ? [] : ['ControlOrMeta'] });
+  for (const [index, run] of runs.entries()) await row(run).click({ modifiers: index === 0 ? [] : ['ControlOrMeta'] });
   await row(runs.at(-1)!).click({ button: 'right' });
 }
 
