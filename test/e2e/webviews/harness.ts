@@ -62,14 +62,17 @@ export class WebviewBrowser {
     private readonly browser: Browser,
     private readonly server: Server,
     private readonly files: Map<string, Uint8Array>,
+    /** What stands in the pages from the start, by the number in their address: too long for the address itself. */
+    private readonly initials: unknown[],
   ) {}
 
   static async start(): Promise<WebviewBrowser> {
     const files = await bundles();
+    const initials: unknown[] = [];
     const server = createServer((request, response) => {
       const { pathname: path, searchParams } = new URL(request.url!, 'http://localhost');
       const body = path.startsWith('/page/')
-        ? page(path.slice('/page/'.length), searchParams.get('initial'))
+        ? page(path.slice('/page/'.length), initials[Number(searchParams.get('initial') ?? -1)])
         : files.get(path.slice(1));
       // A browser asks for an icon of its own accord.
       response.writeHead(body ? 200 : path === '/favicon.ico' ? 204 : 404, {
@@ -79,7 +82,7 @@ export class WebviewBrowser {
     });
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
     const browser = await launchChromium();
-    return new WebviewBrowser(browser, server, files);
+    return new WebviewBrowser(browser, server, files, initials);
   }
 
   get bundleSizes(): Record<string, number> {
@@ -120,7 +123,7 @@ export class WebviewBrowser {
       [variables[theme], bodyClass[theme], backgrounds[webview]] as const,
     );
     await beforeLoad?.(opened);
-    const query = initial === undefined ? '' : `?${new URLSearchParams({ initial: JSON.stringify(initial) })}`;
+    const query = initial === undefined ? '' : `?initial=${this.initials.push(initial) - 1}`;
     await opened.goto(`http://127.0.0.1:${port}/page/${webview}${query}`);
     await prepare?.(opened);
     return opened;
@@ -134,10 +137,10 @@ export class WebviewBrowser {
   }
 }
 
-function page(webview: string, initial: string | null): string {
+function page(webview: string, initial: unknown): string {
   return webviewHtml({
     title: webview,
-    initial: initial === null ? undefined : JSON.parse(initial),
+    initial,
     cspSource: "'self'",
     nonce: NONCE,
     script: `/${webview}.js`,
