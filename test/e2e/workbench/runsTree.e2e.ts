@@ -32,9 +32,9 @@ beforeAll(async () => {
 afterAll(() => session?.close());
 
 const runFolder = (name: string) => join(session.workspace, 'runs', `${name}-20260101-000000`);
-function addRun(name: string, peft_type: string, train: string): void {
+function addRun(name: string, peft_type: string, train: string, recording = name): void {
   mkdirSync(join(runFolder(name), 'adapter'), { recursive: true });
-  copyFileSync(join(recordings, `${name}.ndjson`), join(runFolder(name), 'events.ndjson'));
+  copyFileSync(join(recordings, `${recording}.ndjson`), join(runFolder(name), 'events.ndjson'));
   const dataset = { train: join(session.workspace, train) };
   const config = { name, model: 'embedded:tiny', dataset, method: { peft_type } };
   writeFileSync(join(runFolder(name), 'run.json'), JSON.stringify(config));
@@ -146,8 +146,8 @@ test('runs that are selected together are compared in one dashboard', async () =
 });
 
 test('runs that are selected together are deleted together, once that was confirmed', async () => {
-  addRun('spare-one', 'LORA', 'datasets/facts.csv');
-  addRun('spare-two', 'LORA', 'datasets/facts.csv');
+  addRun('spare-one', 'LORA', 'datasets/facts.csv', 'diverged');
+  addRun('spare-two', 'LORA', 'datasets/facts.csv', 'diverged');
   await row(/spare-one/).waitFor();
   await row(/spare-two/).waitFor();
   const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete 2 runs' });

@@ -9,8 +9,8 @@ import type { RunFolder } from './runFolder.js';
 import { isAlive } from '../install/processAlive.js';
 
 /**
- * Marks the folder as being trained in by this process.
- * @returns a function that takes the mark away
+ * Marks the folder as being trained in by this process, whatever the windows of an earlier one wanted.
+ * @returns a function that takes the marks away
  * @throws InputError where another process trains in it
  */
 export function claimRun(folder: RunFolder): () => void {
@@ -22,7 +22,10 @@ export function claimRun(folder: RunFolder): () => void {
     });
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
   writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
-  return () => rmSync(folder.processFile, { force: true });
+  forgetOldWindows(folder.attendedFile);
+  return () => {
+    for (const file of [folder.processFile, folder.attendedFile]) rmSync(file, { force: true });
+  };
 }
 
 /** How often a window's mark is looked at; windows renew it as often. */
@@ -48,10 +51,14 @@ export function abandonment(path: string, now = () => performance.now()): () => 
   };
 }
 
-/** Takes away a mark that was left by the windows of an earlier process. */
-export function forgetOldWindows(path: string): void {
+/**
+ * Takes away a mark that windows made for an earlier process. One made since this process began stays, however old: its window may
+ * have closed while a large model was loaded.
+ * @param began milliseconds since 1970
+ */
+export function forgetOldWindows(path: string, began = performance.timeOrigin): void {
   const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-  if (renewed !== undefined && Date.now() - renewed > LOOK_MS * PATIENT_LOOKS) rmSync(path, { force: true });
+  if (renewed !== undefined && renewed < began) rmSync(path, { force: true });
 }
 
 /** Reads the commands appended since the last call; those from before it was made are not for this process. */

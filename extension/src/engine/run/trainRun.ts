@@ -30,7 +30,7 @@ import type { Reporter } from './reporter.js';
 import { absolutePaths, baseModelName, modelReference, resumedRun } from './resolvedRun.js';
 import { checkInitFrom, checkPrompts, compiles, fittingLength } from './runChecks.js';
 import { EventWriter, RunFolder } from './runFolder.js';
-import { abandonment, claimRun, commandReader, forgetOldWindows } from './runProcess.js';
+import { abandonment, claimRun, commandReader } from './runProcess.js';
 import { loadRows, longestSequence } from './runRows.js';
 import { sequenceRoom } from './sequenceRoom.js';
 import { tensorBoardWriter } from './tensorBoard.js';
@@ -127,7 +127,6 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
 
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, options.runFile);
   const release = claimRun(folder);
-  forgetOldWindows(folder.attendedFile);
   const board =
     backend.name === 'tensorflow'
       ? tensorBoardWriter(folder.tensorBoard, reason => warn('tensorboard_failed', `no TensorBoard files: ${reason}`))

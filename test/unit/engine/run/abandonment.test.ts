@@ -61,11 +61,10 @@ test('a machine that slept, or one long step, is no reason', () => {
   expect(within(30)).toBe(false);
 });
 
-test('a mark of an earlier process is forgotten, a fresh one kept', () => {
-  renew(1);
-  forgetOldWindows(mark);
-  expect(existsSync(mark)).toBe(false);
-  writeFileSync(mark, '{}');
-  forgetOldWindows(mark);
+test('a mark from before this process is forgotten; one made since is kept, though its window closed while the model was loaded', () => {
+  renew(1000);
+  forgetOldWindows(mark, 999_000);
   expect(existsSync(mark)).toBe(true);
+  forgetOldWindows(mark, 1_001_000);
+  expect(existsSync(mark)).toBe(false);
 });
