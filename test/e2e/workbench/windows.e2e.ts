@@ -1,6 +1,6 @@
 // Runs and windows, in a real workbench with the packaged extension: the question what becomes of a run when its window closes,
 // a second window that watches and steers the same run, a later one that finds it again, and a run that ends with its window.
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -111,8 +111,9 @@ test('nobody is asked twice', async () => {
 });
 
 test('one that is to end with its window goes on over a reload', async () => {
-  const settings = JSON.parse(readFileSync(session.settingsFile, 'utf8'));
-  writeFileSync(session.settingsFile, JSON.stringify({ ...settings, 'tunewright.onWindowClose': 'stop' }));
+  // The workspace's settings: code-server was not seen to notice a change of the user's from outside.
+  mkdirSync(join(session.workspace, '.vscode'));
+  writeFileSync(join(session.workspace, '.vscode/settings.json'), '{ "tunewright.onWindowClose": "stop" }');
   const run = runFolder('next');
   await until('the window to say that it is there', async () => run.attendedMs() > 0);
   await first.reload();

@@ -120,8 +120,8 @@ export async function openFile(page: Page, name: string): Promise<void> {
 export async function fileDialog(page: Page, title: string, path: string | null): Promise<void> {
   const dialog = page.locator('.quick-input-widget').filter({ hasText: title });
   const input = dialog.locator('input[type=text]');
-  // It begins with a name of its own, which it writes once it has read the folder.
-  await until(`${title} to name a folder`, async () => (await input.inputValue()).startsWith('/'));
+  // Until it has read its folder it writes a name of its own over what is typed.
+  await dialog.locator('.monaco-list-row').first().waitFor();
   if (path === null) await page.keyboard.press('Escape');
   else
     await until(`${path} to be taken`, async () => {

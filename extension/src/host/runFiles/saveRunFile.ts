@@ -1,7 +1,8 @@
 // Writes what somebody has put together as a run file: asks where, names paths from there, opens it. Called by the run panel and
 // by commands that have a run to repeat or a draft to keep.
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { withRelativePaths } from './runFilePaths.js';
 
@@ -16,15 +17,29 @@ export async function saveRunFile(
 ): Promise<string | undefined> {
   const home = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const file = suggested.file ?? join(home ?? '.', `${suggested.name}.tune.json`);
-  const target = await vscode.window.showSaveDialog({
+  const chosen = await vscode.window.showSaveDialog({
     title: 'Save Run File',
-    filters: { 'Run files': ['tune.json'] },
+    // Dialogs know nothing of endings in two parts: they would append ".tune.json" to what has it already.
+    filters: { 'Run files': ['json'] },
     defaultUri: vscode.Uri.file(file),
   });
+  const target = chosen && (await asRunFile(chosen));
   if (!target) return undefined;
   const folder = dirname(target.fsPath);
   const root = vscode.workspace.getWorkspaceFolder(target)?.uri.fsPath ?? folder;
   await writeFile(target.fsPath, `${JSON.stringify(withRelativePaths(config, folder, root), null, 2)}\n`);
   await vscode.window.showTextDocument(target);
   return target.fsPath;
+}
+
+/** The same file with the ending of run files; undefined where one of that name stands there and shall stay. */
+async function asRunFile(chosen: vscode.Uri): Promise<vscode.Uri | undefined> {
+  const target = chosen.with({ path: chosen.path.replace(/(\.tune)?(\.json)?$/, '.tune.json') });
+  if (target.path === chosen.path || !existsSync(target.fsPath)) return target;
+  const answer = await vscode.window.showWarningMessage(
+    `Replace ${basename(target.fsPath)}?`,
+    { modal: true, detail: 'Run files end in .tune.json, and one of that name is there already.' },
+    'Replace',
+  );
+  return answer && target;
 }
