@@ -13,7 +13,7 @@ import { registerLengthDecorations } from './lengthDecorations.js';
 import { registerLargeFileOffer } from './largeFileOffer.js';
 import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
 import { previewViewType, registerPreviewEditor } from './previewEditor.js';
-import { registerQuickFixes } from './quickFixes.js';
+import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
 import { fileTypeOf } from './worker/fileTypes.js';
@@ -82,7 +82,8 @@ function registerCommands(): vscode.Disposable {
       const uri = target ?? activeDataset() ?? (await askForDataset());
       if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, previewViewType);
     }),
-    // Behind a quick fix only, so it is not in the palette.
+    // Behind quick fixes only, so they are not in the palette.
+    registerCommand('tunewright.raiseMaxLengthOfRun', raiseMaxLengthOfRun),
     registerCommand('tunewright.raisePreviewMaxLength', (uri: vscode.Uri, tokens: number) =>
       vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens),
     ),
