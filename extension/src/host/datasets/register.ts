@@ -68,9 +68,11 @@ function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClien
       if (error instanceof vscode.CancellationError) return;
       output.error(`After a change of ${path}: ${error.stack ?? error.message}`);
       const file = workspace.asRelativePath(path);
-      void vscode.window.showErrorMessage(
-        `${file} has changed, but the run that was to go on could not be started: ${error.message}`,
-      );
+      const show = 'Show Output';
+      const message = `${file} has changed, but the run that was to go on could not be started: ${error.message}`;
+      void vscode.window.showErrorMessage(message, show).then(answer => {
+        if (answer === show) output.show();
+      });
     },
   });
 }
