@@ -343,6 +343,8 @@ describe('run panel', () => {
   it('opens a run file and takes trust that comes later', async () => {
     const page = await open({ draft: {}, trusted: false });
     await expect.poll(() => page.locator('.panel').textContent()).toMatch(/Restricted Mode/);
+    const manage = page.getByRole('link', { name: 'Manage Workspace Trust' });
+    expect(await manage.getAttribute('href')).toBe('command:workbench.trust.manage');
     expect(await page.getByRole('button', { name: 'Start Fine-Tuning' }).isDisabled()).toBe(true);
     await page.evaluate(draft => window.fake.showDraft(draft, '/ws/pirate.tune.json'), {
       ...ready,
@@ -352,6 +354,7 @@ describe('run panel', () => {
     expect(await last(page, 'estimated')).toBeUndefined();
     await page.evaluate(() => window.fake.grantTrust());
     await estimated(page);
+    expect(await manage.isVisible()).toBe(false);
     expect(await page.locator('.run-file').textContent()).toBe('/ws/pirate.tune.json');
   });
 
