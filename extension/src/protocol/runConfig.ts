@@ -31,7 +31,7 @@ export const datasetConfigSchema = z.strictObject({
     ),
   max_length: count
     .default(512)
-    .meta(about('Longest sequence', 'In tokens; longer rows are cut at their end, or as truncation says')),
+    .meta(about('Longest sequence', 'In tokens; unless told otherwise, longer rows are cut at their end')),
   packing: z
     .boolean()
     .default(true)
@@ -54,7 +54,7 @@ export const datasetConfigSchema = z.strictObject({
     .meta(
       about(
         'After an edit',
-        'What VS Code does when train is edited later: mark the run as outdated, or train its adapter further in a new run',
+        'What VS Code does when the training rows are edited later: mark the run as outdated, or train its adapter further in a new run',
       ),
     ),
 });

@@ -97,6 +97,31 @@ describe('dashboard', () => {
     await expect.poll(() => page.locator('.overlays li').count()).toBe(2);
     await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).toMatch(/pirate-prompt validation/);
     await page.screenshot({ path: screenshotPath('dashboard-compare-dark'), fullPage: true });
+    await page.getByRole('combobox', { name: 'Compare with' }).click();
+    await page.getByRole('option', { name: 'pirate-full' }).click();
+    await expect.poll(() => page.locator('.overlays li').count()).toBe(3);
+    await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).toMatch(/pirate-full validation/);
+    await page.screenshot({ path: screenshotPath('dashboard-compare-3-dark'), fullPage: true });
+    // A line each, its values in columns; the plots beside each other begin at one height.
+    const corners = () =>
+      chart(page, 'Loss')
+        .locator('.readout li:not(.at)')
+        .evaluateAll(items => items.map(item => item.getBoundingClientRect()).map(({ x, y }) => [x, y] as const));
+    const columnsAndLines = async () => {
+      const places = await corners();
+      return [0, 1].map(axis => new Set(places.map(place => place[axis])).size);
+    };
+    expect(await columnsAndLines()).toEqual([2, 3]);
+    const top = async (title: string) => (await chart(page, title).locator('.plot').boundingBox())!.y;
+    expect(await top('Loss')).toBe(await top('Token accuracy'));
+    await page.setViewportSize({ width: 420, height: 900 });
+    await expect.poll(columnsAndLines).toEqual([1, 6]);
+    await chart(page, 'Loss').getByRole('img').focus();
+    await page.keyboard.press('ArrowLeft');
+    await chart(page, 'Loss').locator('.readout .at').waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
+    await page.screenshot({ path: screenshotPath('dashboard-compare-3-narrow-dark'), fullPage: true });
+    await page.setViewportSize({ width: 1200, height: 900 });
     await page.getByRole('button', { name: 'Take pirate-lora away' }).click();
     await expect.poll(() => page.locator('h1').textContent()).toBe('pirate-prompt');
   });

@@ -151,7 +151,7 @@ describe('run panel', () => {
       for (const [key, schema] of Object.entries(properties!)) {
         if (key === 'peft_type') continue;
         expect(await field(page, key).textContent()).toContain(schema.title);
-        expect(await field(page, key).locator('.help').textContent()).toBe(helpOf(schema));
+        expect(await field(page, key).locator('.help').textContent()).toBe(helpOf(schema, properties));
         if (typeof schema.default !== 'number') continue;
         expect(Number(await input(page, key).inputValue())).toBe(schema.default);
         await input(page, key).fill('-1e9');
@@ -163,6 +163,41 @@ describe('run panel', () => {
       }
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(260);
     }
+  });
+
+  it('shows of a method’s options only those that count for what is chosen', async () => {
+    const page = await open();
+    await page.getByRole('radio', { name: 'Selective' }).click();
+    const choose = async (label: string, option: string) => {
+      await page.getByRole('combobox', { name: label }).click();
+      await page.getByRole('option', { name: option, exact: true }).click();
+    };
+    const shown = async (...keys: string[]) => {
+      for (const key of ['num_layers', 'pattern'])
+        await expect.poll(() => field(page, key).isVisible(), { message: key }).toBe(keys.includes(key));
+    };
+    await shown('num_layers');
+    expect(await field(page, 'num_layers').locator('.help').textContent()).toBe('How many blocks');
+    // What is wrong out of sight keeps nobody from starting.
+    await input(page, 'num_layers').fill('0');
+    await field(page, 'num_layers').getByRole('alert').waitFor();
+    await choose('Parameters', 'pattern');
+    await shown('pattern');
+    await input(page, 'pattern').fill('.*norm.*');
+    const method = { peft_type: 'SELECTIVE', select: 'pattern', pattern: '.*norm.*' };
+    await expect.poll(() => last(page, 'draft')).toMatchObject({ method });
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toMatchObject({ method });
+    await choose('Parameters', 'norm');
+    await shown();
+    await choose('Parameters', 'first_layers');
+    await shown('num_layers');
+    expect(await input(page, 'num_layers').inputValue()).toBe('2');
+    await page.getByRole('radio', { name: 'Prompt tuning' }).click();
+    const text = field(page, 'prompt_tuning_init_text');
+    await expect.poll(() => text.isVisible()).toBe(false);
+    await choose('Start from', 'TEXT');
+    await expect.poll(() => text.isVisible()).toBe(true);
   });
 
   it('takes prompts with commas, one a line, and a name or none', async () => {
@@ -308,6 +343,8 @@ describe('run panel', () => {
   it('opens a run file and takes trust that comes later', async () => {
     const page = await open({ draft: {}, trusted: false });
     await expect.poll(() => page.locator('.panel').textContent()).toMatch(/Restricted Mode/);
+    const manage = page.getByRole('link', { name: 'Manage Workspace Trust' });
+    expect(await manage.getAttribute('href')).toBe('command:workbench.trust.manage');
     expect(await page.getByRole('button', { name: 'Start Fine-Tuning' }).isDisabled()).toBe(true);
     await page.evaluate(draft => window.fake.showDraft(draft, '/ws/pirate.tune.json'), {
       ...ready,
@@ -317,6 +354,7 @@ describe('run panel', () => {
     expect(await last(page, 'estimated')).toBeUndefined();
     await page.evaluate(() => window.fake.grantTrust());
     await estimated(page);
+    expect(await manage.isVisible()).toBe(false);
     expect(await page.locator('.run-file').textContent()).toBe('/ws/pirate.tune.json');
   });
 

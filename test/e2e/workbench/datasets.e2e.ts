@@ -30,6 +30,25 @@ test('above the rows: what the dataset is; before each: its length', async () =>
   await session.shot(page, 'dataset-editor');
 });
 
+test('a row that can’t be read has no length, not a length of 0', async () => {
+  const row = JSON.stringify({ prompt: 'What is rain?', completion: 'Water that falls.' });
+  const rows = [row, '{"prompt": "What is snow?", "completion": 3}', '{"prompt": [oops', row.replace('rain', 'hail')];
+  writeFileSync(join(session.workspace, 'datasets/unread.jsonl'), rows.map(each => `${each}\n`).join(''));
+  await openFile(page, 'unread.jsonl');
+  await lens(/4 rows/).waitFor();
+  await until('lengths of the rows that can be read', async () => {
+    const lengths = (await page.locator('.view-line').evaluateAll(textsBefore)).slice(0, 4);
+    return (
+      lengths
+        .map(length => length.replaceAll('\u2007', ''))
+        .map(length => /^[1-9]\d*$/.test(length) || length)
+        .join() === 'true,,,true'
+    );
+  });
+  await session.shot(page, 'dataset-unread');
+  await openFile(page, 'pirate.messages.jsonl');
+});
+
 test('the explorer offers what a dataset is for, what a run file is for, and nothing on package.json', async () => {
   const offered = async (name: string) => {
     const file = page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: name }).first();

@@ -1,10 +1,10 @@
 // From the command palette to an adapter, in a real workbench with the packaged extension: what a newcomer does first.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile, openSidebar, pick, runCommand } from '../../integration/support/workbenchPage.js';
+import { offeredCommands, openFile, openSidebar, pick, runCommand } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
-const TRAINING_MS = 120_000;
+const TRAINING_MS = 200_000;
 
 let session: WorkbenchSession;
 let page: Page;
@@ -17,10 +17,28 @@ afterAll(() => session?.close());
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
 const statusItem = () => page.locator('.statusbar-item').filter({ hasText: /pirate: / });
 
+/** Which of these the palette offers; it is asked for all that has to do with a run, as it shows only what fits into its list. */
+const steering = ['Stop Run', 'Pause Run', 'Continue Run', 'Resume Run', 'Save Checkpoint Now'];
+async function offered(): Promise<string[]> {
+  const [runs, saving] = [
+    await offeredCommands(page, 'Tunewright: Run', 'Start Run from File'),
+    await offeredCommands(page, 'Tunewright: Save', 'Save as Run File'),
+  ];
+  const rows = [...runs, ...saving].join('\n');
+  return steering.filter(title => rows.includes(`Tunewright: ${title}`));
+}
+
 test('the sidebar says what to do where nothing was trained yet', async () => {
   await openSidebar(page);
   await page.getByText('Nothing was trained in this workspace yet').waitFor();
   await session.shot(page, 'sidebar-empty');
+});
+
+test('with no run the palette offers none to be steered or looked at', async () => {
+  expect(await offered()).toEqual([]);
+  const rows = (await offeredCommands(page, 'Tunewright: Run', 'Start Run from File')).join('\n');
+  for (const title of ['Duplicate Run', 'Compare Runs', 'Delete Run', 'Open Run Log', 'Reveal Run Folder'])
+    expect(rows).not.toContain(title);
 });
 
 test('the palette carries through to a run that trains, and to its adapter', async () => {
@@ -46,9 +64,23 @@ test('a reload in the middle of a run loses nothing', async () => {
   await page.reload();
   await statusItem().filter({ hasText: 'paused' }).waitFor();
   await row(/pirate/).waitFor();
+});
+
+test('the palette offers what can be done with a run as it is: paused, training, stopped, resumed, completed', async () => {
+  await expect.poll(offered).toEqual(['Stop Run', 'Continue Run', 'Resume Run', 'Save Checkpoint Now']);
   await runCommand(page, 'Tunewright: Continue Run');
+  await statusItem()
+    .filter({ hasText: /step \d+ of \d+, loss .* left/ })
+    .waitFor();
+  await expect.poll(offered).toEqual(['Stop Run', 'Pause Run', 'Save Checkpoint Now']);
+  await runCommand(page, 'Tunewright: Stop Run');
+  await statusItem().waitFor({ state: 'detached' });
+  await expect.poll(offered).toEqual(['Resume Run']);
+  await runCommand(page, 'Tunewright: Resume Run');
+  await statusItem().waitFor();
   await statusItem().waitFor({ state: 'detached', timeout: TRAINING_MS });
   await row(/pirate.*loss \d/).waitFor();
+  await expect.poll(offered).toEqual([]);
 });
 
 test('its adapter stands in the tree of models and adapters', async () => {

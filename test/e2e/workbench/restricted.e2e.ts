@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { offeredCommands, openFile, openSidebar } from '../../integration/support/workbenchPage.js';
+import { offeredCommands, openFile, openSidebar, webview } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
@@ -39,4 +39,11 @@ test('datasets can be looked at', async () => {
     .waitFor();
   await session.shot(page, 'restricted-dataset');
   expect(existsSync(join(session.workspace, 'runs'))).toBe(false);
+});
+
+test('the run panel’s link leads to where it is trusted', async () => {
+  const panel = await webview(page, '.cards');
+  await panel.getByRole('link', { name: 'Manage Workspace Trust' }).click();
+  await page.locator('.workspace-trust-header').filter({ hasText: 'Restricted Mode' }).waitFor();
+  await session.shot(page, 'restricted-trust');
 });

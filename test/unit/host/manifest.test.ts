@@ -22,6 +22,8 @@ test.each([
   ['Start Run from File', 'isWorkspaceTrusted'],
   ['Stop Run', 'tunewright.aliveRuns > 0'],
   ['Pause Run', 'tunewright.runningRuns > 0'],
+  ['Continue Run', 'tunewright.pausedRuns > 0'],
+  ['Save Checkpoint Now', 'tunewright.runningRuns > 0 || tunewright.pausedRuns > 0'],
   [
     'Resume Run',
     'isWorkspaceTrusted && tunewright.pausedRuns > 0 || isWorkspaceTrusted && tunewright.resumableRuns > 0',

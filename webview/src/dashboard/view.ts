@@ -199,6 +199,7 @@ export class DashboardView {
         const columns = this.data.of(run.folder)[table];
         return {
           label: runs.length > 1 ? (curves.length > 1 ? `${run.name} ${label}` : run.name) : label,
+          group: run.folder,
           color: runs.length > 1 ? runColor(i) : color,
           x: column(columns, 'step'),
           y: column(columns, key),

@@ -76,7 +76,8 @@ export class RunPanelView {
   private readonly restricted = h(
     'p',
     { class: 'muted', hidden: true },
-    'Restricted Mode: trust this workspace to estimate and to train. A run file can be written all the same.',
+    'Restricted Mode: trust this workspace to estimate and to train. A run file can be written all the same. ',
+    h('a', { href: 'command:workbench.trust.manage' }, 'Manage Workspace Trust'),
   );
   private readonly start = button({ label: 'Start Fine-Tuning', icon: 'play', onClick: () => void this.startRun() });
 

@@ -11,6 +11,8 @@ import { button } from './toolkit.js';
 export interface ChartSeries {
   /** Also its heading in the CSV. */
   label: string;
+  /** Those of one group stand in one line of the values. */
+  group: string;
   /** Theme variable, such as `--vscode-charts-blue`. */
   color: string;
   /** Ascending. */
@@ -275,22 +277,28 @@ export class Chart {
   /** Values at a point of the joined x; null: the last ones. */
   private showReadout(index: number | null): void {
     const at = index === null ? null : this.uplot?.data[0][index];
-    const items = this.drawn
-      .filter(({ faint }) => !faint)
-      .map(({ series, y }) => {
-        const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
-        const swatch = h('span', { class: `swatch ${series.kind}`, 'aria-hidden': 'true' });
-        swatch.style.background = `var(${series.color})`;
-        const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
-        return h(
-          'li',
-          { title: `step ${series.x[nearest]}` },
-          swatch,
-          h('span', { class: 'muted' }, series.label),
-          h('b', {}, value),
-        );
-      });
-    const where = at === null || at === undefined ? null : h('li', { class: 'muted' }, `step ${shortNumber(at)}`);
+    const shown = this.drawn.filter(({ faint }) => !faint);
+    const items = shown.map(({ series, y }, i) => {
+      const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
+      const swatch = h('span', { class: `swatch ${series.kind}`, 'aria-hidden': 'true' });
+      swatch.style.background = `var(${series.color})`;
+      const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
+      const item = h(
+        'li',
+        { title: `step ${series.x[nearest]}` },
+        swatch,
+        h('span', { class: 'muted' }, series.label),
+        h('b', {}, value),
+      );
+      if (series.group !== shown[i - 1]?.series.group) item.classList.add('first');
+      return item;
+    });
+    // One below the other where several groups have several: in a line they would break anywhere.
+    const groups = shown.map(({ series }) => series.group);
+    const columns = Math.max(0, ...groups.map(group => groups.filter(each => each === group).length));
+    this.readout.classList.toggle('table', columns > 1 && groups.length > columns);
+    this.readout.style.setProperty('--columns', String(columns));
+    const where = at === null || at === undefined ? null : h('li', { class: 'muted at' }, `step ${shortNumber(at)}`);
     this.readout.replaceChildren(...items, ...(where ? [where] : []));
   }
 

@@ -1,6 +1,7 @@
 // A form made from a JSON schema: one field a key with its help, default, range and problem, the important ones first and the
 // rest folded. Values are those of a run file: a key at its default is left out. Knows no option by name.
 import {
+  conditionOf,
   controlOf,
   helpOf,
   linesOf,
@@ -8,6 +9,7 @@ import {
   parseLines,
   parseText,
   textOf,
+  type FieldCondition,
 } from '../../../extension/src/core/forms/formField.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { fill, h, icon, setText, uniqueId } from './dom.js';
@@ -44,6 +46,8 @@ interface Field {
 export class SchemaForm {
   readonly element: HTMLElement;
   private readonly fields = new Map<string, Field>();
+  /** Of fields that only some values of another give a meaning. */
+  private readonly conditions = new Map<string, FieldCondition>();
   private readonly problems = new Map<string, string>();
   private readonly more: HTMLDetailsElement | null;
   private current: Record<string, unknown> = {};
@@ -54,7 +58,11 @@ export class SchemaForm {
     const first =
       typeof important === 'number' ? keys.slice(0, important) : keys.filter(key => important.includes(key));
     const rest = keys.filter(key => !first.includes(key));
-    for (const key of [...first, ...rest]) this.fields.set(key, this.field(key, schema.properties![key]!));
+    for (const key of [...first, ...rest]) {
+      this.fields.set(key, this.field(key, schema.properties![key]!));
+      const condition = conditionOf(schema.properties![key]!, schema.properties!);
+      if (condition) this.conditions.set(key, condition);
+    }
     const elements = (names: readonly string[]) => names.map(name => this.fields.get(name)!.element);
     this.more = rest.length > 0 ? fold(moreTitle, h('div', { class: 'fields' }, ...elements(rest))) : null;
     this.element = h('div', { class: 'fields' }, ...elements(first), this.more);
@@ -72,6 +80,7 @@ export class SchemaForm {
       field.show(key in values ? values[key] : this.defaultOf(key));
       field.problem(null);
     }
+    this.showWhatCounts();
   }
 
   /** Problems by key that keep the values from being what the fields show. */
@@ -95,10 +104,10 @@ export class SchemaForm {
     this.fields.get(key)?.hint?.(text);
   }
 
-  /** What the engine found wrong; null takes it away. Returns false where there is no such field. */
+  /** What the engine found wrong; null takes it away. Returns false where no such field is shown. */
   showProblem(key: string, message: string | null): boolean {
     const field = this.fields.get(key);
-    if (!field) return false;
+    if (!field || field.element.hidden) return false;
     field.problem(message ?? this.problems.get(key) ?? null);
     if (message && this.more?.contains(field.element)) this.more.open = true;
     return true;
@@ -113,7 +122,19 @@ export class SchemaForm {
     this.fields.get(key)!.problem(null);
     if (JSON.stringify(value) === JSON.stringify(this.defaultOf(key))) delete this.current[key];
     else this.current[key] = value;
+    this.showWhatCounts();
     this.options.onChange(this.current);
+  }
+
+  /** A field that the others make meaningless is out of sight, and what is wrong in it keeps nobody from starting. */
+  private showWhatCounts(): void {
+    for (const [key, condition] of this.conditions) {
+      const field = this.fields.get(key)!;
+      field.element.hidden = !condition.values.includes(this.value(condition.key));
+      if (!field.element.hidden || !this.problems.delete(key)) continue;
+      field.show(this.value(key));
+      field.problem(null);
+    }
   }
 
   private refuse(key: string, problem: string): void {
@@ -125,7 +146,7 @@ export class SchemaForm {
   private field(key: string, schema: JsonSchema): Field {
     const control = controlOf(schema);
     const helpId = uniqueId('help');
-    const help = h('p', { class: 'help', id: helpId }, helpOf(schema));
+    const help = h('p', { class: 'help', id: helpId }, helpOf(schema, this.options.schema.properties));
     const message = h('p', { class: 'field-problem', role: 'alert', hidden: true });
     const field = h('div', { class: 'field', 'data-key': key });
     const problem = (text: string | null) => {

@@ -1,6 +1,6 @@
 // From a JSON schema to a field of a form: which control it gets, what its text means, what is wrong with it and how that
 // is said. Used by the run panel's form; knows no option by name, so that a new one needs nothing here.
-import { alternatives, type JsonSchema } from './jsonSchema.js';
+import { alternatives, type JsonProperties, type JsonSchema } from './jsonSchema.js';
 
 /** What stands in a field that is empty because its value is null. */
 export const NOT_SET = 'not set';
@@ -35,9 +35,41 @@ function fixedValues(schema: JsonSchema): unknown[] | null {
   return schema.type === 'null' ? [null] : null;
 }
 
-/** What a schema says of a key, in the words of a form, where nothing is written for null. */
-export function helpOf({ description = '' }: JsonSchema): string {
-  return description.replaceAll(/\bnull\b/g, NOT_SET);
+/** The other choice that a field belongs to, and which of its values. */
+export interface FieldCondition {
+  key: string;
+  values: readonly unknown[];
+}
+
+const ONLY_FOR = /; for ([\w]+(?:(?:, | and | or )[\w]+)*)$/;
+
+/** When a key counts at all, as its description ends: `...; for first_layers and last_layers`. null: always. */
+export function conditionOf({ description = '' }: JsonSchema, siblings: JsonProperties): FieldCondition | null {
+  const values = ONLY_FOR.exec(description)?.[1]?.split(/, | and | or /);
+  if (!values) return null;
+  const chooser = Object.entries(siblings).find(([, schema]) => {
+    const control = controlOf(schema);
+    return control.kind === 'select' && values.every(value => control.options.includes(value));
+  });
+  return chooser ? { key: chooser[0], values } : null;
+}
+
+/**
+ * What a schema says of a key, in the words of a form: where nothing is written for null, tables are written as pairs, other fields
+ * are called by their titles, and a field stands there only where it counts.
+ */
+export function helpOf(schema: JsonSchema, siblings: JsonProperties = {}): string {
+  const { description = '' } = schema;
+  const always = conditionOf(schema, siblings) ? description.replace(ONLY_FOR, '') : description;
+  return always
+    .replaceAll(/\bnull\b/g, NOT_SET)
+    .replaceAll(/\{[^{}]*\}/g, json => textOf(JSON.parse(json)))
+    .replaceAll(/\w+/g, word => {
+      // Others are words of the language as well.
+      const isKey = word.includes('_') || word.length === 1;
+      const title = isKey && Object.hasOwn(siblings, word) ? siblings[word]!.title : undefined;
+      return title === undefined ? word : `“${title}”`;
+    });
 }
 
 /** A list of texts as lines, and back again. */

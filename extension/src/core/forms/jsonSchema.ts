@@ -12,7 +12,7 @@ export interface JsonSchema {
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
   items?: JsonSchema;
-  properties?: Record<string, JsonSchema>;
+  properties?: JsonProperties;
   required?: string[];
   additionalProperties?: boolean | JsonSchema;
   minimum?: number;
@@ -22,6 +22,8 @@ export interface JsonSchema {
   minLength?: number;
   minItems?: number;
 }
+
+export type JsonProperties = Record<string, JsonSchema>;
 
 /** What a value may be, nested unions laid flat. */
 export function alternatives(schema: JsonSchema): JsonSchema[] {

@@ -58,11 +58,13 @@ async function install(engine: CommandLineEngine, output: vscode.LogOutputChanne
   for (const line of advice) output.info(line);
   const wantsGpu = machine.gpus.length > 0 && !installation?.gpu;
   if (installation && !wantsGpu) {
-    const again = 'Install Again';
-    const answer = await vscode.window.showInformationMessage(
-      `TensorFlow ${installation.libraryVersion} is installed: ${backend.device}, ${backend.threads} threads.`,
-      again,
-    );
+    const keep = { label: '$(check) Keep It', detail: `${backend.device}, ${backend.threads} threads` };
+    const again = {
+      label: '$(desktop-download) Install Again',
+      detail: 'Downloads it anew and replaces what is there',
+    };
+    const title = `TensorFlow ${installation.libraryVersion} is installed`;
+    const answer = await vscode.window.showQuickPick([keep, again], { title });
     if (answer === again) await installWithProgress(engine, output, ['--force']);
     return;
   }

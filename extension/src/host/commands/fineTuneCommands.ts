@@ -96,17 +96,15 @@ function fileOf(uri: unknown): string | undefined {
   return target?.scheme === 'file' ? target.fsPath : undefined;
 }
 
-/** The one it was called on, the one in the editor, or a choice among those of the workspace. */
+/** The one it was called on, the one in the editor, or a choice among those of the workspace; where it has none, of any. */
 async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | undefined> {
   if (uri instanceof vscode.Uri) return uri;
   const active = vscode.window.activeTextEditor?.document.uri;
   if (active?.path.endsWith('.tune.json')) return active;
   const found = await vscode.workspace.findFiles('**/*.tune.json', '**/node_modules/**', 100);
   if (found.length === 0) {
-    void vscode.window.showInformationMessage(
-      'There is no run file (*.tune.json) in this workspace. “Fine-Tune a Model...” can save one.',
-    );
-    return undefined;
+    const filters = { 'Run files': ['json'] };
+    return (await vscode.window.showOpenDialog({ title: `${title}: no run file in this workspace`, filters }))?.[0];
   }
   if (found.length === 1) return found[0];
   const picked = await vscode.window.showQuickPick(

@@ -4,6 +4,7 @@ import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { phaseLabels } from '../../core/runs/runStatus.js';
 import { phaseIcons } from '../views/runsTree.js';
+import { tellBriefly } from './tellBriefly.js';
 
 /** @returns undefined where the user chose none, or there is none to choose */
 export async function pickRun(
@@ -16,7 +17,9 @@ export async function pickRun(
   if (named) return named;
   const candidates = runs.runs().filter(fits);
   if (candidates.length === 0) {
-    void vscode.window.showInformationMessage(`${title}: there is no such run in this workspace.`);
+    // Links and keys get here where the palette wouldn't. The view says what there is, or how to begin.
+    tellBriefly(`$(info) ${title}: there is no such run in this workspace`);
+    await vscode.commands.executeCommand('tunewright.runs.focus');
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];

@@ -11,7 +11,7 @@ import { AnswerDocuments } from './answers.js';
 import { registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
-import { reveal } from './reveal.js';
+import { tellBriefly } from './tellBriefly.js';
 import { weightFlags } from './weightFlags.js';
 
 /** What `generate --json` prints. */
@@ -125,7 +125,7 @@ async function exportAdapter(engine: EngineService, run: FolderRun, result: stri
   const target = home ? vscode.Uri.joinPath(home, name) : await ask();
   if (!target) return undefined;
   await write('gguf', target.fsPath);
-  void tellWhere(target.fsPath);
+  tellWhere(target.fsPath);
   return target.fsPath;
 }
 
@@ -147,7 +147,7 @@ async function intoFolder(
   const folder = picked && (await placeFor(join(picked.fsPath, name)));
   if (!folder) return undefined;
   await replaceFolder(folder, async path => fill(path));
-  void tellWhere(folder);
+  tellWhere(folder);
   return folder;
 }
 
@@ -166,10 +166,9 @@ async function placeFor(folder: string): Promise<string | undefined> {
   return answer === replace ? folder : undefined;
 }
 
-async function tellWhere(path: string): Promise<void> {
-  const show = 'Reveal';
-  const answer = await vscode.window.showInformationMessage(`Written: ${vscode.workspace.asRelativePath(path)}`, show);
-  if (answer === show) await reveal(path);
+/** Where they said themselves: nothing is asked, so nothing has to be closed. */
+function tellWhere(path: string): void {
+  tellBriefly(`$(check) Written: ${vscode.workspace.asRelativePath(path)}`);
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {

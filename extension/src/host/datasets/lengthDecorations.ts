@@ -1,5 +1,5 @@
 // Each row's length in tokens in front of it, in the visible part of a dataset's editor: dim where all is well, in the warning's
-// colour where the row is longer than max_length or nothing of it is learnt.
+// colour where the row is longer than max_length or nothing of it is learnt, nothing where the row can't be read.
 import * as vscode from 'vscode';
 import { rowAt, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { RowSummary } from './worker/workerMessages.js';
@@ -49,7 +49,7 @@ function decoration(document: vscode.TextDocument, row: RowSummary, width: numbe
   const color = new vscode.ThemeColor(loses ? 'editorWarning.foreground' : 'editorCodeLens.foreground');
   const start = document.positionAt(row.start);
   // Figure spaces are as wide as digits, so that the rows begin in one column.
-  const contentText = String(row.tokens).padStart(width, '\u2007');
+  const contentText = (row.tokens ? String(row.tokens) : '').padStart(width, '\u2007');
   return {
     range: new vscode.Range(start, start),
     renderOptions: { before: { contentText, color, margin: '0 1em 0 0' } },

@@ -28,19 +28,18 @@ const kind = vscode.CodeActionKind.QuickFix;
 
 export function registerQuickFixes(datasets: DocumentDatasets): vscode.Disposable {
   const provider: vscode.CodeActionProvider = {
-    async provideCodeActions(document, _range, { diagnostics }) {
+    provideCodeActions(document, _range, { diagnostics }) {
       const dataset = datasets.get(document.uri);
       const ours = diagnostics.filter(({ source }) => source === diagnosticSource);
       if (!dataset || dataset.version !== document.version || ours.length === 0) return [];
-      const actions = await Promise.all(ours.map(diagnostic => fixesOf(document, dataset, diagnostic)));
-      return actions.flat();
+      return ours.flatMap(diagnostic => fixesOf(document, dataset, diagnostic));
     },
   };
   const providedCodeActionKinds = [kind];
   return vscode.languages.registerCodeActionsProvider(datasetSelector, provider, { providedCodeActionKinds });
 }
 
-async function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic) {
+function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic) {
   const row = rowAt(dataset.rows, document.offsetAt(diagnostic.range.start));
   if (!row) return [];
   const code = diagnostic.code as ProblemCode;
@@ -55,8 +54,7 @@ async function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, 
     offer(title, workspaceEdit(document, shifted));
   }
   if ((code === 'truncated_answer' || code === 'all_masked') && row.tokens && row.tokens > dataset.summary.maxLength) {
-    const longer = await raiseMaxLength(dataset, row.tokens);
-    if (longer) fixes.push(Object.assign(longer, { diagnostics: [diagnostic] }));
+    fixes.push(Object.assign(raiseMaxLength(dataset, row.tokens), { diagnostics: [diagnostic] }));
   }
   const remove = code === 'duplicate' ? 'Remove this duplicate' : 'Delete this row';
   offer(remove, workspaceEdit(document, removeRows(dataset.rows, new Set([row.row]))));
@@ -78,27 +76,24 @@ function repairs(document: vscode.TextDocument, { start, end }: RowSummary, code
 }
 
 /** In the run file where one reads this dataset, else in the settings. */
-async function raiseMaxLength({ reading, uri }: DocumentDataset, tokens: number): Promise<vscode.CodeAction | null> {
-  const { runFile } = reading;
-  if (!runFile) {
-    const title = `Raise tunewright.preview.maxLength to ${tokens}`;
-    const action = new vscode.CodeAction(title, kind);
-    action.command = { title, command: 'tunewright.raisePreviewMaxLength', arguments: [uri, tokens] };
-    return action;
-  }
-  const document = await vscode.workspace.openTextDocument(runFile.uri);
-  const text = document.getText();
-  const formattingOptions = { insertSpaces: true, tabSize: 2 };
-  const edits = modify(text, ['dataset', 'max_length'], tokens, { formattingOptions });
-  const action = new vscode.CodeAction(
-    `Raise max_length to ${tokens} in ${vscode.workspace.asRelativePath(runFile.uri)}`,
-    kind,
-  );
-  action.edit = workspaceEdit(
-    document,
-    edits.map(({ offset, length, content }) => ({ start: offset, end: offset + length, text: content })),
-  );
+function raiseMaxLength({ reading: { runFile }, uri }: DocumentDataset, tokens: number): vscode.CodeAction {
+  const title = runFile
+    ? `Raise max_length to ${tokens} in ${vscode.workspace.asRelativePath(runFile.uri)}`
+    : `Raise tunewright.preview.maxLength to ${tokens}`;
+  const action = new vscode.CodeAction(title, kind);
+  action.command = runFile
+    ? { title, command: 'tunewright.raiseMaxLengthOfRun', arguments: [runFile.uri, tokens] }
+    : { title, command: 'tunewright.raisePreviewMaxLength', arguments: [uri, tokens] };
   return action;
+}
+
+/** Rows are read as the run file on the disk says, so it is saved; a mere edit would leave it unsaved behind the dataset. */
+export async function raiseMaxLengthOfRun(runFile: vscode.Uri, tokens: number): Promise<void> {
+  const document = await vscode.workspace.openTextDocument(runFile);
+  const formattingOptions = { insertSpaces: true, tabSize: 2 };
+  const edits = modify(document.getText(), ['dataset', 'max_length'], tokens, { formattingOptions });
+  const texts = edits.map(({ offset, length, content }) => ({ start: offset, end: offset + length, text: content }));
+  if (await vscode.workspace.applyEdit(workspaceEdit(document, texts))) await document.save();
 }
 
 function workspaceEdit(document: vscode.TextDocument, edits: readonly TextEdit[]): vscode.WorkspaceEdit {

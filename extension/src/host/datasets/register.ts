@@ -13,7 +13,7 @@ import { registerLengthDecorations } from './lengthDecorations.js';
 import { registerLargeFileOffer } from './largeFileOffer.js';
 import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
 import { previewViewType, registerPreviewEditor } from './previewEditor.js';
-import { registerQuickFixes } from './quickFixes.js';
+import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
 import { fileTypeOf } from './worker/fileTypes.js';
@@ -68,9 +68,11 @@ function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClien
       if (error instanceof vscode.CancellationError) return;
       output.error(`After a change of ${path}: ${error.stack ?? error.message}`);
       const file = workspace.asRelativePath(path);
-      void vscode.window.showErrorMessage(
-        `${file} has changed, but the run that was to go on could not be started: ${error.message}`,
-      );
+      const show = 'Show Output';
+      const message = `${file} has changed, but the run that was to go on could not be started: ${error.message}`;
+      void vscode.window.showErrorMessage(message, show).then(answer => {
+        if (answer === show) output.show();
+      });
     },
   });
 }
@@ -82,7 +84,8 @@ function registerCommands(): vscode.Disposable {
       const uri = target ?? activeDataset() ?? (await askForDataset());
       if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, previewViewType);
     }),
-    // Behind a quick fix only, so it is not in the palette.
+    // Behind quick fixes only, so they are not in the palette.
+    registerCommand('tunewright.raiseMaxLengthOfRun', raiseMaxLengthOfRun),
     registerCommand('tunewright.raisePreviewMaxLength', (uri: vscode.Uri, tokens: number) =>
       vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens),
     ),

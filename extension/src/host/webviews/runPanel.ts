@@ -83,7 +83,8 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   resolveWebviewView(view: vscode.WebviewView): void {
-    const channel = webviewChannelOf(view.webview, { name: 'runPanel', title: 'Run panel' }, this.services);
+    const bundle = { name: 'runPanel', title: 'Run panel', commands: ['workbench.trust.manage'] };
+    const channel = webviewChannelOf(view.webview, bundle, this.services);
     this.channel = channel;
     channel.onRequest(openPanel, async () => {
       const opened = {

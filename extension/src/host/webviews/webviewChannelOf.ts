@@ -11,17 +11,19 @@ export interface WebviewBundle {
   title: string;
   /** What its script is to show at once; it asks for what comes later. */
   initial?: unknown;
+  /** Commands that its links may carry out. */
+  commands?: readonly string[];
 }
 
 /** The channel belongs to the caller, who disposes it with the webview. */
 export function webviewChannelOf(
   webview: vscode.Webview,
-  { name, title, initial }: WebviewBundle,
+  { name, title, initial, commands = [] }: WebviewBundle,
   { context, output }: HostServices,
 ): WebviewChannel {
   const folder = vscode.Uri.joinPath(context.extensionUri, 'dist', 'webview');
   const address = (file: string) => webview.asWebviewUri(vscode.Uri.joinPath(folder, file)).toString();
-  webview.options = { enableScripts: true, localResourceRoots: [folder] };
+  webview.options = { enableScripts: true, enableCommandUris: commands, localResourceRoots: [folder] };
   const channel = new WebviewChannel(
     {
       post: message => void webview.postMessage(message),

@@ -46,6 +46,19 @@ function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> 
   );
 }
 
+/** The first of this kind, once there is one. */
+function problem(uri: vscode.Uri, code: string): Promise<vscode.Diagnostic> {
+  const ours = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
+  return waitFor(
+    code,
+    () => ours().find(each => each.code === code),
+    () =>
+      ours()
+        .map(each => `${String(each.code)}: ${each.message}`)
+        .join(' | '),
+  );
+}
+
 function fixes(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Thenable<vscode.CodeAction[]> {
   return vscode.commands.executeCommand<vscode.CodeAction[]>(
     'vscode.executeCodeActionProvider',
@@ -60,6 +73,98 @@ async function apply(actions: readonly vscode.CodeAction[], title: string): Prom
   assert.ok(action?.edit, `${title} is none of: ${actions.map(each => each.title).join(' | ')}`);
   assert.ok(await vscode.workspace.applyEdit(action.edit));
 }
+
+/** Carries out the fix that is offered first, as VS Code would: its edit, then its command. */
+async function applyFirst(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Promise<vscode.CodeAction> {
+  const [first] = await fixes(uri, diagnostic);
+  assert.ok(first, `no fix for: ${diagnostic.message}`);
+  assert.ok(first.edit ?? first.command, `${first.title} does nothing`);
+  if (first.edit) assert.ok(await vscode.workspace.applyEdit(first.edit));
+  if (first.command)
+    await vscode.commands.executeCommand(first.command.command, ...((first.command.arguments ?? []) as unknown[]));
+  return first;
+}
+
+const withRoles = (...turns: [string, string][]) =>
+  JSON.stringify({ messages: turns.map(([role, content]) => ({ role, content })) });
+const tooLong = chat('Tell me more', 'and more and more '.repeat(150));
+const answeredTooLate = chat('long '.repeat(700), 'and never answered');
+
+/** A kind of problem, a dataset with it and nothing else wrong, the fix that comes first, and what that makes of the rows. */
+const mended: { code: string; what: string; name: string; rows: string[]; fix: string | RegExp; left: string[] }[] = [
+  {
+    code: 'invalid_json',
+    what: 'JSON that a lenient reader understands',
+    name: 'comma.jsonl',
+    rows: [chat('a?', 'b'), `${chat('c?', 'd').slice(0, -1)},}`],
+    fix: 'Repair the JSON of this row',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'invalid_json',
+    what: 'JSON that nobody understands',
+    name: 'broken.jsonl',
+    rows: [chat('a?', 'b'), '[oops', chat('c?', 'd')],
+    fix: 'Delete this row',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'invalid_row',
+    what: 'a row of another shape',
+    name: 'shape.jsonl',
+    rows: [chat('a?', 'b'), '{"messages":"none"}', chat('c?', 'd')],
+    fix: 'Delete this row',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'wrong_role_order',
+    what: 'two questions in a row',
+    name: 'questions.jsonl',
+    rows: [chat('a?', 'b'), withRoles(['user', 'c'], ['user', 'd'])],
+    fix: 'Change role to "assistant"',
+    left: [chat('a?', 'b'), chat('c', 'd')],
+  },
+  {
+    code: 'wrong_role_order',
+    what: 'a question without an answer',
+    name: 'unanswered.jsonl',
+    rows: [chat('a?', 'b'), chat('c?', 'd', 'e?')],
+    fix: 'Remove message 3',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'all_masked',
+    what: 'a row without a label',
+    name: 'labels.jsonl',
+    rows: ['{"input_ids":[5,6],"labels":[5,6]}', '{"input_ids":[5,7],"labels":[-100,-100]}'],
+    fix: 'Delete this row',
+    left: ['{"input_ids":[5,6],"labels":[5,6]}'],
+  },
+  {
+    code: 'duplicate',
+    what: 'a row that stands there twice',
+    name: 'twice.jsonl',
+    rows: [chat('a?', 'b'), chat('c?', 'd'), chat('a?', 'b')],
+    fix: 'Remove this duplicate',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'duplicate',
+    what: 'the last of a JSON list',
+    name: 'twice.json',
+    rows: ['[', `  ${chat('a?', 'b')},`, `  ${chat('a?', 'b')}`, ']'],
+    fix: 'Remove this duplicate',
+    left: ['[', `  ${chat('a?', 'b')}`, ']'],
+  },
+  {
+    code: 'duplicate',
+    what: 'the last line of a CSV file',
+    name: 'twice.csv',
+    rows: ['prompt,completion', 'a?,b', 'c?,d', 'a?,b'],
+    fix: 'Remove this duplicate',
+    left: ['prompt,completion', 'a?,b', 'c?,d'],
+  },
+];
 
 describe('datasets in editors', () => {
   after(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
@@ -165,6 +270,80 @@ describe('datasets in editors', () => {
       const offered = await fixes(uri, diagnostic);
       assert.ok(offered.length > 0, diagnostic.message);
     }
+  });
+
+  for (const { code, what, name, rows, fix, left } of mended)
+    it(`${code}: the first fix mends ${what}`, async () => {
+      const uri = dataset(name, ...rows);
+      const { document } = await show(uri);
+      // A question without an answer also leaves nothing to learn, until it is mended.
+      const found = await problem(uri, code);
+      const { title, isPreferred } = await applyFirst(uri, found);
+      assert.equal(title, fix);
+      assert.ok(isPreferred);
+      await problems(uri, 0);
+      assert.deepEqual(document.getText().trimEnd().split('\n'), left);
+      await document.save();
+    });
+
+  for (const [code, row] of [
+    ['truncated_answer', tooLong],
+    ['all_masked', answeredTooLate],
+  ] as const) {
+    it(`${code}: the first fix gives the rows more room, in the settings`, async () => {
+      const uri = dataset(`${code}.jsonl`, chat('a?', 'b'), row);
+      const { document } = await show(uri);
+      const before = document.getText();
+      const { title } = await applyFirst(uri, await problem(uri, code));
+      const tokens = Number(/^Raise tunewright\.preview\.maxLength to (\d+)$/.exec(title)?.[1]);
+      const settings = () => vscode.workspace.getConfiguration('tunewright', uri);
+      assert.equal(settings().get('preview.maxLength'), tokens);
+      await problems(uri, 0);
+      assert.equal(document.getText(), before);
+      await settings().update('preview.maxLength', undefined);
+      await problem(uri, code);
+    });
+
+    it(`${code}: where a run file reads the rows, the first fix gives them more room there, and saves it`, async () => {
+      const uri = dataset(`${code}.run.jsonl`, chat('a?', 'b'), row);
+      const runFile = workspacePath(`${code}.tune.json`);
+      const run = { model: 'embedded:tiny', method: { peft_type: 'LORA' } };
+      const text = JSON.stringify(
+        { ...run, dataset: { train: `datasets/${code}.run.jsonl`, max_length: 65 } },
+        null,
+        2,
+      );
+      writeFileSync(runFile, text);
+      const { document } = await show(uri);
+      const before = document.getText();
+      const found = await waitFor('the run file’s max_length to hold', async () => {
+        const asked = await problem(uri, code);
+        return asked.message.includes('max_length (65') && asked;
+      });
+      const { title } = await applyFirst(uri, found);
+      const tokens = /^Raise max_length to (\d+) in .+\.tune\.json$/.exec(title)?.[1];
+      await problems(uri, 0);
+      assert.equal(document.getText(), before);
+      assert.equal(readFileSync(runFile, 'utf8'), text.replace('"max_length": 65', `"max_length": ${tokens}`));
+      assert.ok(!vscode.workspace.textDocuments.some(({ isDirty, uri }) => isDirty && uri.fsPath === runFile));
+      rmSync(runFile);
+    });
+  }
+
+  it('in_validation: the first fix takes the row out of the file that is trained on', async () => {
+    const rows = [chat('a?', 'b'), chat('c?', 'd'), chat('e?', 'f')];
+    const train = dataset('held.train.jsonl', ...rows);
+    const valid = dataset('held.valid.jsonl', rows[1]!, chat('g?', 'h'));
+    const runFile = workspacePath('held.tune.json');
+    const files = { train: 'datasets/held.train.jsonl', validation: 'datasets/held.valid.jsonl' };
+    writeFileSync(runFile, JSON.stringify({ model: 'embedded:tiny', method: { peft_type: 'LORA' }, dataset: files }));
+    const { document } = await show(train);
+    assert.equal((await applyFirst(train, await problem(train, 'in_validation'))).title, 'Delete this row');
+    await problems(train, 0);
+    assert.deepEqual(document.getText().trimEnd().split('\n'), [rows[0], rows[2]]);
+    assert.equal(readFileSync(valid.fsPath, 'utf8').split('\n')[0], rows[1]);
+    await document.save();
+    rmSync(runFile);
   });
 
   it('rows that stand in both files of a run are found, and all taken out at once', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  conditionOf,
   controlOf,
   expected,
   helpOf,
@@ -104,6 +105,48 @@ it('a prompt may hold commas: one stands on each line', () => {
 
 it('help speaks of empty fields as the form shows them', () => {
   expect(helpOf(training['eval_steps']!)).toBe('Evaluate every so many steps; not set: at the end of each epoch');
+});
+
+it('help calls other fields by their titles, and shows tables as they are written in a field', () => {
+  expect(helpOf(training['max_steps']!, training)).toBe('Stop after so many optimizer steps; -1 follows “Epochs”');
+  expect(helpOf(lora['lora_alpha']!, lora)).toBe('The update is scaled by “Alpha” / “Rank”');
+  expect(helpOf(lora['rank_pattern']!, lora)).toBe('Another “Rank” for some modules: down_proj=16');
+  const [, table] = helpOf(dataset['columns']!, dataset).split(': ');
+  expect(table).toBe('instruction=question, output=answer');
+  expect(value(dataset['columns']!, table!)).toEqual({ instruction: 'question', output: 'answer' });
+});
+
+const blocks = { dataset, training, samples, engine };
+const methods = run.properties!['method']!.oneOf!.map(({ title, properties }) => [title!, properties!] as const);
+it.each([...Object.entries(blocks), ...methods])('no help of %s names a key or shows JSON', (_title, properties) => {
+  const keys = Object.keys(properties).filter(key => key.includes('_'));
+  for (const [name, schema] of Object.entries(properties)) {
+    const help = helpOf(schema, properties);
+    const words = help.match(/\w+/g) ?? [];
+    expect([name, words.filter(word => keys.includes(word))]).toEqual([name, []]);
+    expect([name, help]).toEqual([name, expect.not.stringMatching(/[{}]|\bnull\b/)]);
+  }
+});
+
+describe('conditionOf', () => {
+  const of = (title: string) => Object.fromEntries(methods)[title]!;
+
+  it('tells which values of another field give a field its meaning', () => {
+    const selective = of('Selective');
+    expect(conditionOf(selective['num_layers']!, selective)).toEqual({
+      key: 'select',
+      values: ['last_layers', 'first_layers'],
+    });
+    expect(conditionOf(selective['pattern']!, selective)).toEqual({ key: 'select', values: ['pattern'] });
+    expect(helpOf(selective['pattern']!, selective)).toBe('Regular expression over whole parameter names');
+    expect(conditionOf(selective['select']!, selective)).toBeNull();
+  });
+
+  it('is null where a description ends with for and names no value', () => {
+    expect(conditionOf(lora['init_lora_weights']!, lora)).toBeNull();
+    const ends = { description: 'How long; for tests' };
+    expect(conditionOf(ends, { ends, other: { enum: ['a', 'b'] } })).toBeNull();
+  });
 });
 
 describe('expected', () => {

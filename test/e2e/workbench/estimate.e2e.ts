@@ -1,0 +1,74 @@
+// What a run file would take, by the palette, in a real workbench with the packaged extension: a dialog with parameters, memory and
+// time; where the model isn't on the machine, an offer to pull it. The hub is one on loopback.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openFile, pick, runCommand } from '../../integration/support/workbenchPage.js';
+import { startHubServer, type HubServer } from '../../support/hubServer.js';
+import { startWorkbench, type WorkbenchSession } from './session.js';
+
+const tiny = new URL('../../../media/models/tiny/', import.meta.url).pathname;
+const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+
+let folder: string;
+let hub: HubServer;
+let session: WorkbenchSession;
+let page: Page;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'tunewright-hub-'));
+  hub = await startHubServer(Object.fromEntries(names.map(name => [name, readFileSync(join(tiny, name))])));
+  session = await startWorkbench({
+    env: {
+      ...{ HF_ENDPOINT: hub.url, HF_HOME: folder, HF_HUB_CACHE: join(folder, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '' },
+      OLLAMA_MODELS: join(folder, 'ollama'),
+    },
+  });
+  const run = JSON.parse(readFileSync(join(session.workspace, 'examples/pirate.tune.json'), 'utf8'));
+  writeFileSync(join(session.workspace, 'examples/absent.tune.json'), JSON.stringify({ ...run, model: 'org/model' }));
+  page = await session.open();
+});
+afterAll(async () => {
+  await session?.close();
+  await hub?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const dialog = () => page.locator('.monaco-dialog-box');
+const button = (name: string) => dialog().locator('.monaco-button').filter({ hasText: name });
+const offer = () => page.locator('.notification-toast').filter({ hasText: 'is not on this machine' });
+
+async function expectEstimate(file: string): Promise<void> {
+  await dialog().getByText(`LoRA for examples/${file}`).waitFor();
+  const text = await dialog().innerText();
+  expect(text).toMatch(/115,840 of 1,866,080 parameters are trained \(6\.21%\)/);
+  expect(text).toMatch(/A step takes about \d+ MB; [\d.]+ [GM]B are free on this machine/);
+  expect(text).toMatch(/Full fine-tuning would take \d+ MB/);
+  expect(text).toMatch(/steps of \d/);
+  await button('Start Run').waitFor();
+}
+
+test('with several run files it asks which; the embedded model’s estimate needs no download', async () => {
+  await runCommand(page, 'Tunewright: Estimate Memory and Parameters');
+  await pick(page, 'examples/pirate.tune.json');
+  await expectEstimate('pirate.tune.json');
+  await session.shot(page, 'estimate');
+  await button('Cancel').click();
+  await dialog().waitFor({ state: 'hidden' });
+  expect(hub.requests).toEqual([]);
+});
+
+test('of a model that isn’t here there is none, and nothing is asked for before one says Pull Model', async () => {
+  await openFile(page, 'absent.tune.json');
+  await runCommand(page, 'Tunewright: Estimate Memory and Parameters');
+  await offer().getByText('org/model is not on this machine, so there is no estimate.').waitFor();
+  await session.shot(page, 'estimate-absent');
+  expect(hub.requests).toEqual([]);
+  await offer().getByRole('button', { name: 'Pull Model' }).click();
+  await expectEstimate('absent.tune.json');
+  expect(hub.requests.some(request => request.includes('/model.safetensors'))).toBe(true);
+  await button('Cancel').click();
+});
+
+test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
