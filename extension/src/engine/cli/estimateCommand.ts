@@ -9,6 +9,7 @@ import { findInstallation } from '../install/installation.js';
 import { machineSpeed, secondsPerStep } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
+import { virtualTokensOf } from '../estimate/stepTrace.js';
 import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles, findTensors } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
@@ -63,19 +64,23 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const maxLength = Math.min(config.dataset.max_length, architecture.maxPositions);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const captured = tensorflow && config.engine.compile !== false;
+  const virtualTokens = virtualTokensOf(method, methodConfig, architecture);
+  const { steps, graphs } = files.tokenizer
+    ? await countSteps(parsed, createTokenizer(files.tokenizer), maxLength, virtualTokens)
+    : { steps: null, graphs: 1 };
   const shape = {
     batchSize: config.training.per_device_train_batch_size,
     sequenceLength: maxLength,
     maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
     gradientCheckpointing: config.training.gradient_checkpointing,
+    graphs,
   };
   const own = estimateRun({ architecture, layouts, method, methodConfig, captured, ...shape });
   const others = compareMethods({ architecture, layouts }, captured, shape).filter(other => other.method !== method);
   // Only TensorFlow's rates are known.
   const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
-  const steps = files.tokenizer && (await countSteps(parsed, createTokenizer(files.tokenizer), maxLength));
   const rank = flags.rank ?? methodConfig.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
   const inference = inferenceBytes({ architecture, layouts }, shape.sequenceLength);

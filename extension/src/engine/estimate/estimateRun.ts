@@ -53,6 +53,11 @@ const ALLOCATOR_SHARE = 0.1;
 const ALLOCATOR_BYTES_PER_TRAINABLE = 6;
 /** A node of a captured graph, in the graph's several forms. */
 const NODE_BYTES = 15_000;
+/**
+ * A node of each further graph of the same run, which stays until the run ends. Resident memory between the steps of runs of
+ * five graphs, SmolLM2-135M's shape: 9.2 KB on float32, 8.7 on int8, 7.4 on int4.
+ */
+const FURTHER_NODE_BYTES = 8_700;
 
 /** @throws InputError where the method's config doesn't fit the architecture */
 export function estimateRun(input: EstimateInput): Estimate {
@@ -66,7 +71,8 @@ export function estimateRun(input: EstimateInput): Estimate {
   const { weights, activations, peak, nodes } = trace;
   const gradients = FLOAT_BYTES * trainableParameters;
   const optimizer = MOMENT_BYTES * trainableParameters;
-  const beside = nodes > 0 ? NODE_BYTES * nodes : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
+  const ofGraphs = (NODE_BYTES + FURTHER_NODE_BYTES * ((shape.graphs ?? 1) - 1)) * nodes;
+  const beside = nodes > 0 ? ofGraphs : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
   const allocator = ALLOCATOR_SHARE * (peak - weights) + beside;
   const temporary = Math.max(0, peak - weights - gradients - optimizer - activations) + allocator;
   const memory = {

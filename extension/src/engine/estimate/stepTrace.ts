@@ -11,6 +11,8 @@ export interface StepShape {
   maxLength: number;
   gradientAccumulationSteps: number;
   gradientCheckpointing?: boolean;
+  /** Graphs that the lengths of the run's rows ask for, where it is captured (default 1). */
+  graphs?: number;
 }
 
 export interface StepTrace {

@@ -73,9 +73,36 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
 
 /** x W of a matrix as it is stored, or x Wᵀ with `turned`, in the precision that it wants. */
 function times(x: tf.Tensor2D, weight: QuantizedWeight, turned: boolean): tf.Tensor2D {
-  return weight.precision === 'bfloat16'
-    ? weight.roundedProduct(x, turned)
-    : rowProduct(x, weight.dequantize(), turned);
+  return weight.precision === 'bfloat16' ? weight.roundedProduct(x, turned) : pieceProduct(x, weight, turned);
+}
+
+/** Rows of a matrix in few bits that stand in float32 at once: of SmolLM2-135M's head 19 MB in place of 113. */
+const PIECE_ROWS = 8192;
+
+/**
+ * x W of the stored matrix W, or x Wᵀ with `turned`, in float32. A piece of W is only dequantized when the one before has
+ * been multiplied. For gradients that are written by hand: nothing is recorded for differentiation.
+ */
+export function pieceProduct(x: tf.Tensor2D, weight: QuantizedWeight, turned: boolean): tf.Tensor2D {
+  const { rows } = weight;
+  if (rows <= PIECE_ROWS) return rowProduct(x, weight.dequantize(), turned);
+  const products: tf.Tensor2D[] = [];
+  let sum: tf.Tensor2D | null = null;
+  for (let start = 0; start < rows; start += PIECE_ROWS) {
+    const size = Math.min(PIECE_ROWS, rows - start);
+    if (turned)
+      products.push(
+        after(products.at(-1) ?? x, () => tf.tidy(() => rowProduct(x, weight.dequantizePiece(start, size), true))),
+      );
+    else
+      sum = after(sum ?? x, () =>
+        tf.tidy(() => {
+          const part = rowProduct(tf.slice(x, [0, start], [-1, size]), weight.dequantizePiece(start, size), false);
+          return sum ? tf.add(sum, part) : part;
+        }),
+      );
+  }
+  return sum ?? (tf.concat(products, 1) as tf.Tensor2D);
 }
 
 function rowLinear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d: boolean): tf.Tensor2D {

@@ -49,6 +49,11 @@ export class QuantizedWeight {
     return this.layout.transposed;
   }
 
+  /** Rows as they are stored. */
+  get rows(): number {
+    return this.layout.shape[0];
+  }
+
   /** Whether its words are multiplied as they are, so that nothing is gained by a dense copy. */
   get direct(): boolean {
     return this.layout.format === 'bfloat16' && this.layout.precision === 'bfloat16';
@@ -68,6 +73,11 @@ export class QuantizedWeight {
   /** The stored matrix in float32, [rows, columns]; belongs to the caller's tidy. */
   dequantize(): tf.Tensor2D {
     return this.dequantized(this.words);
+  }
+
+  /** `size` rows of the stored matrix from `start` on, [size, columns]. TensorFlow only looks at them. */
+  dequantizePiece(start: number, size: number): tf.Tensor2D {
+    return this.dequantized(this.words.map(words => tf.slice(words, start, size)));
   }
 
   /** Some rows of the stored matrix, [indices, columns]. */
@@ -100,11 +110,6 @@ export function denseOf<T extends tf.Tensor = tf.Tensor>(weight: Weight, before?
   if (weight instanceof tf.Tensor) return weight as T;
   const make = () => (weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize());
   return (before ? after(before, make) : make()) as tf.Tensor as T;
-}
-
-/** What to multiply by several times: dense, but where the words are as good. In a captured step it waits for `before`. */
-export function heldFor(weight: Weight, before: tf.Tensor): tf.Tensor2D | QuantizedWeight {
-  return weight instanceof QuantizedWeight && weight.direct ? weight : denseOf<tf.Tensor2D>(weight, before);
 }
 
 /** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */

@@ -8,6 +8,7 @@ import { availableMemoryBytes, peakRssBytes } from '../backend/processMemory.js'
 import { createRng } from '../data/rng.js';
 import { estimateRun } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
+import { virtualTokensOf } from '../estimate/stepTrace.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Decoder } from '../generation/generate.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
@@ -16,6 +17,7 @@ import { checkAdapterTensors, openAdapter, planOfSaved, saveAdapter } from '../p
 import type { BatchShape } from '../training/stepPlan.js';
 import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { engineVersion } from './engineVersion.js';
+import { countGraphs, rowShapes } from './graphCount.js';
 import {
   layoutsOf,
   loadOnto,
@@ -84,6 +86,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
   const compile = compiles(config.engine.compile, backend);
   const settings = usableWeights(config.engine, { backend, method, reporter: reporting });
   const layouts = layoutsOf(onDisk, settings);
+  const virtualTokens = virtualTokensOf(method, methodConfig, onDisk.architecture);
   const estimate = estimateRun({
     architecture: onDisk.architecture,
     layouts,
@@ -95,6 +98,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunResult
     maxLength,
     gradientAccumulationSteps: config.training.gradient_accumulation_steps,
     gradientCheckpointing: config.training.gradient_checkpointing,
+    graphs: countGraphs(rowShapes(rows.train), config, maxLength, virtualTokens),
   });
   if (!options.force)
     checkMemory(

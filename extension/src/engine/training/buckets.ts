@@ -17,12 +17,26 @@ function lengthStep(maxLength: number): number {
 /** Label rows go in quarters of the tokens. */
 const ROW_SHARE = 4;
 
-export function roundUpToBucket(batch: MicroBatch, sizes: BucketSizes): MicroBatch {
+/** What a graph is made for. */
+export interface Bucket {
+  batchSize: number;
+  sequenceLength: number;
+  /** Label rows. */
+  rowCount: number;
+}
+
+/** The bucket that a micro-batch of this shape falls into. */
+export function bucketOf(batch: Bucket, sizes: BucketSizes): Bucket {
   const batchSize = Math.max(batch.batchSize, sizes.batchSize);
   const step = lengthStep(sizes.maxLength);
   const sequenceLength = Math.ceil(batch.sequenceLength / step) * step;
   const rowStep = Math.max(16, Math.ceil((batchSize * sequenceLength) / ROW_SHARE));
-  const rowCount = Math.max(1, Math.ceil(batch.rows.length / rowStep)) * rowStep;
+  const rowCount = Math.max(1, Math.ceil(batch.rowCount / rowStep)) * rowStep;
+  return { batchSize, sequenceLength, rowCount };
+}
+
+export function roundUpToBucket(batch: MicroBatch, sizes: BucketSizes): MicroBatch {
+  const { batchSize, sequenceLength, rowCount } = bucketOf({ ...batch, rowCount: batch.rows.length }, sizes);
   /** @param width values of a token */
   const widened = <T extends Int32Array | Float32Array>(values: T, padded: T, width = 1): T => {
     const from = batch.sequenceLength * width;

@@ -6,8 +6,8 @@ import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
-import { gatherRows, linear } from '../models/ops.js';
-import { heldFor, QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
+import { gatherRows, linear, pieceProduct } from '../models/ops.js';
+import { denseOf, QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
 
 /** Rows whose logits stand in memory at once. */
 const CHUNK_ROWS = 256;
@@ -54,9 +54,22 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
 }
 
-/** x W of a matrix as it is stored. */
-function times(x: tf.Tensor2D, weight: tf.Tensor2D | QuantizedWeight): tf.Tensor2D {
-  return weight instanceof QuantizedWeight ? weight.roundedProduct(x, false) : tf.matMul(x, weight);
+/** So many chunks of rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their
+ *  activations dwarf it. */
+const PIECED_CHUNKS = 8;
+
+/** The head as `rows` states are multiplied by it; in a captured step one that is made dense waits for `before`. */
+function headFor(head: Weight, rows: number, before: tf.Tensor): tf.Tensor2D | QuantizedWeight {
+  const inPieces = rows <= PIECED_CHUNKS * CHUNK_ROWS;
+  return head instanceof QuantizedWeight && (head.direct || (inPieces && !head.transposed))
+    ? head
+    : denseOf<tf.Tensor2D>(head, before);
+}
+
+/** x W of the head W [vocab, hidden], or x Wᵀ with `turned`. One in few bits isn't rounded any further. */
+function headProduct(x: tf.Tensor2D, head: tf.Tensor2D | QuantizedWeight, turned: boolean): tf.Tensor2D {
+  if (!(head instanceof QuantizedWeight)) return turned ? linear(x, head) : tf.matMul(x, head);
+  return head.direct ? head.roundedProduct(x, turned) : pieceProduct(x, head, turned);
 }
 
 function chunks(rows: number): { start: number; size: number }[] {
@@ -104,7 +117,7 @@ function lossOfHead(
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
-    const weight = heldFor(head, states);
+    const weight = headFor(head, states.shape[0], states);
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
@@ -114,12 +127,16 @@ function lossOfHead(
         tf.tidy(() => {
           const part = tf.slice(states, [start, 0], [size, -1]);
           const counted = tf.slice(weights, [start], [size]);
-          const { losses, dLogits } = rowLosses(linear(part, weight), tf.slice(targets, [start], [size]));
+          const { losses, dLogits } = rowLosses(headProduct(part, weight, true), tf.slice(targets, [start], [size]));
           // Rows are weighted where they are as wide as the states, not as the vocabulary.
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
           const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
           const sum = tf.sum(tf.mul(losses, counted));
-          return [sum, weighted(times(dLogits, weight)), partOfWeight] as [tf.Scalar, tf.Tensor2D, tf.Tensor];
+          return [sum, weighted(headProduct(dLogits, weight, false)), partOfWeight] as [
+            tf.Scalar,
+            tf.Tensor2D,
+            tf.Tensor,
+          ];
         }),
       );
       total = tf.add(total, loss);
@@ -137,14 +154,6 @@ function lossOfHead(
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as tf.Scalar;
 }
 
-/** Options by which a quantized head is dequantized at most once for all chunks. */
-function withHeldHead(model: CausalLm, hidden: tf.Tensor2D, options: ForwardOptions): ForwardOptions {
-  const name = `${model.architecture.head}.weight`;
-  const held = options.replaced?.get(name) ?? heldFor(model.weight(name), hidden);
-  if (held instanceof QuantizedWeight) return options;
-  return { ...options, replaced: new Map(options.replaced).set(name, held) };
-}
-
 /** Loss of each label position, and how many of them the model would have guessed, without a gradient. */
 export function score(
   model: CausalLm,
@@ -152,7 +161,9 @@ export function score(
   { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
 ): { losses: tf.Tensor1D; correct: tf.Scalar } {
-  const held = withHeldHead(model, hidden, options);
+  const { head } = model.architecture;
+  const weight = options.replaced?.get(`${head}.weight`) ?? model.weight(`${head}.weight`);
+  const plain = options.hooks?.linear?.has(head) ? null : headFor(weight, rows.shape[0], hidden);
   const losses: tf.Tensor1D[] = [];
   let correct: tf.Tensor = tf.scalar(0);
   for (const { start, size } of chunks(rows.shape[0])) {
@@ -160,7 +171,8 @@ export function score(
       tf.tidy(() => {
         const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
         const labels = part(targets);
-        const logits = model.logits(tf.gather(hidden, part(rows)) as tf.Tensor2D, held);
+        const states = tf.gather(hidden, part(rows)) as tf.Tensor2D;
+        const logits = plain ? headProduct(states, plain, true) : model.logits(states, options);
         const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
         return [rowLosses(logits, labels).losses, tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
       }),

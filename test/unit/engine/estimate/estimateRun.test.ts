@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { compareMethods } from '../../../../extension/src/engine/estimate/compareMethods.js';
 import { estimateRun } from '../../../../extension/src/engine/estimate/estimateRun.js';
 import { countParameters } from '../../../../extension/src/engine/models/architecture.js';
+import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
 import { smolLm2Config, tinyConfigs } from './configs.js';
@@ -83,6 +84,23 @@ describe('memory', () => {
     const base = 4 * countParameters(architectureOf(tinyConfigs[0]!, 'test'));
     const rotaryTables = 2 * 4 * 32 * 8;
     expect(estimate(tinyConfigs[0]!, 'FULL').memory.weights).toBeLessThanOrEqual(base + rotaryTables);
+  });
+
+  test('each further graph of a captured run takes as much as the one before', () => {
+    const total = (graphs: number, captured = true) =>
+      estimate(tinyConfigs[0]!, 'LORA', {}, { graphs, captured }).memory.total;
+    expect(total(2)).toBeGreaterThan(total(1));
+    expect(total(5) - total(1)).toBeCloseTo(4 * (total(2) - total(1)), 3);
+    expect(total(5, false)).toBe(total(1, false));
+  });
+
+  test.each(['int8', 'int4'] as const)('a head in %s is never float32 as a whole', base_weights => {
+    const config = { ...smolLm2Config, num_hidden_layers: 2 };
+    const architecture = architectureOf(config, 'test');
+    const stored = architecture.parameters.map(() => ({ byteLength: 0 }));
+    const layouts = weightLayouts(architecture, stored, { base_weights, precision: 'float32' });
+    const { memory } = estimate(config, 'LORA', { r: 8 }, { layouts });
+    expect(memory.temporary).toBeLessThan(0.75 * 4 * 49152 * 576);
   });
 
   test('activations follow batch and length, weights do not', () => {

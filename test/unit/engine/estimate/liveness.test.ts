@@ -1,5 +1,5 @@
 // Peak memory of small graphs that can be counted by hand: buffers die after their last reader, views and elementwise
-// nodes take none of their own, twins are merged, and what nothing needs doesn't run.
+// nodes take none of their own, twins are merged, what nothing needs doesn't run, and a product turns its second matrix round.
 import { expect, test } from 'vitest';
 import { Graph, type Attribute } from '../../../../extension/src/engine/capture/graph.js';
 import { liveness, nodesThatRun } from '../../../../extension/src/engine/estimate/liveness.js';
@@ -97,4 +97,22 @@ test('nodes without a reader do not run', () => {
     ['a'],
   );
   expect(nodesThatRun(traced).nodes.map(({ name }) => name)).toEqual(['x', 'a']);
+});
+
+test('a matrix that is to be transposed is copied while its product runs', () => {
+  const peak = (adjY: boolean) => {
+    const graph = new Graph();
+    graph.add('Placeholder', [], {}, 'x');
+    graph.add('Tile', ['x:0'], {}, 'matrix');
+    graph.add('BatchMatMulV2', ['x:0', 'matrix:0'], { adj_x: { bool: false }, adj_y: { bool: adjY } }, 'product');
+    graph.add('Tile', ['product:0'], {}, 'after');
+    const sizes = { x: 10, matrix: 100, product: 20, after: 25 };
+    const tensors = new Map(
+      Object.entries(sizes).map(([name, size]) => [`${name}:0`, { shape: [(size * KB) / 4], dtype: 1 }]),
+    );
+    const traced = { graph, captured: [], inputs: [], outputs: ['after:0'], tensors };
+    return liveness(nodesThatRun(traced), tensors).peak / KB;
+  };
+  expect(peak(false)).toBe(100 + 20);
+  expect(peak(true)).toBe(100 + 20 + 100);
 });

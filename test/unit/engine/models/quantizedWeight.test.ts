@@ -142,3 +142,25 @@ describe.each(FORMATS)('%s', format => {
     expect(tf.memory().numTensors).toBe(before);
   });
 });
+
+test('a matrix of more than 8,192 rows is multiplied piece by piece, with the same result', async () => {
+  const before = tf.memory().numTensors;
+  const rows = 2 * 8192 + 100;
+  const weight = randomWeight('int8', [rows, 40]);
+  const x = random([5, 40], 3);
+  const dy = random([5, rows], 4);
+  const both = (matrix: () => tf.Tensor2D | QuantizedWeight) => () => {
+    const [input, weights] = [tf.tensor2d(x, [5, 40]), tf.tensor2d(dy, [5, rows])];
+    const product = linear(input, matrix());
+    const gradient = tf.grad(x => tf.sum(tf.mul(linear(x as tf.Tensor2D, matrix()), weights)))(input);
+    return tf.concat([tf.reshape(product, [-1]), tf.div(tf.reshape(gradient, [-1]), 100)]);
+  };
+  const expected = valuesOf(both(() => denseOf(weight)));
+  for (const values of [valuesOf(both(() => weight)), await inGraph(both(() => weight))]) {
+    expect(values.length).toBe(expected.length);
+    const off = values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected[i]!)), 0);
+    expect(off).toBeLessThan(1e-4);
+  }
+  weight.dispose();
+  expect(tf.memory().numTensors).toBe(before);
+});

@@ -1,0 +1,73 @@
+// How many graphs of gradients a run will make: one for each bucket that a micro-batch of it falls into. For the estimate,
+// since every graph keeps memory of its own; called by trainRun.ts and stepCount.ts. Reads no rows itself.
+import { IGNORE_LABEL } from '../../core/data/example.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
+import { planEpoch } from '../data/batches.js';
+import { createRng } from '../data/rng.js';
+import { bucketOf } from '../training/buckets.js';
+import type { RowSet } from '../training/stepPlan.js';
+
+/** So many rows say enough of the others. */
+export const SAMPLE_ROWS = 1000;
+/** Later epochs hardly bring a bucket that these didn't. */
+const SAMPLE_EPOCHS = 10;
+
+/** What buckets follow from; both by the row's number. */
+export interface RowShapes {
+  lengths: ArrayLike<number>;
+  /** Tokens that a loss is taken on. */
+  labels: ArrayLike<number>;
+}
+
+/** Label tokens of a row; nothing predicts its first token. */
+export function labelTokens(labels: ArrayLike<number>, length = labels.length): number {
+  let count = 0;
+  for (let i = 1; i < length; i++) if (labels[i] !== IGNORE_LABEL) count++;
+  return count;
+}
+
+/** The first rows of a set. */
+export function rowShapes({ dataset, indices }: RowSet): RowShapes {
+  const rows = Array.from({ length: Math.min(SAMPLE_ROWS, indices.length) }, (_, i) => indices[i]!);
+  return {
+    lengths: rows.map(row => dataset.lengthOf(row)),
+    labels: rows.map(row => labelTokens(dataset.get(row).labels)),
+  };
+}
+
+/** @param virtualTokens that the method puts before each row */
+export function countGraphs(
+  { lengths, labels }: RowShapes,
+  { dataset: { packing }, training }: Pick<RunConfig, 'dataset' | 'training'>,
+  maxLength: number,
+  virtualTokens: number,
+): number {
+  const { per_device_train_batch_size: batchSize, gradient_accumulation_steps: group, max_steps: maxSteps } = training;
+  const epochs = maxSteps > 0 ? SAMPLE_EPOCHS : Math.min(SAMPLE_EPOCHS, training.num_train_epochs);
+  let left = maxSteps > 0 ? maxSteps * group : Infinity;
+  const order = createRng(training.seed).fork('order');
+  const graphs = new Set<string>();
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const plans = planEpoch({
+      dataset: { lengthOf: row => lengths[row]! },
+      indices: Array.from(lengths, (_, row) => row),
+      batchSize,
+      maxLength,
+      packing,
+      shuffle: training.shuffle,
+      rng: order.fork(`epoch ${epoch}`),
+    });
+    const taken = Math.min(left, Math.ceil(plans.length * Math.min(1, epochs - epoch)));
+    for (const [i, { sequences }] of plans.slice(0, taken).entries()) {
+      const sum = (of: (row: number) => number) => (rows: number[]) => rows.reduce((total, row) => total + of(row), 0);
+      const tokens = sequences.map(sum(row => virtualTokens + lengths[row]!));
+      const rowCount = sequences.map(sum(row => labels[row]!)).reduce((total, count) => total + count, 0);
+      const shape = { batchSize: sequences.length, sequenceLength: Math.max(...tokens), rowCount };
+      const bucket = bucketOf(shape, { batchSize, maxLength });
+      // The later micro-batches of a step add to the gradients of the ones before.
+      graphs.add(JSON.stringify([bucket, i % group > 0]));
+    }
+    left -= taken;
+  }
+  return Math.max(1, graphs.size);
+}

@@ -1,0 +1,61 @@
+// The graphs of gradients that a run is expected to make are those of the buckets that its batches fall into.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { countGraphs, rowShapes } from '../../../../extension/src/engine/run/graphCount.js';
+import { openModelFiles } from '../../../../extension/src/engine/run/openModel.js';
+import { parseRun } from '../../../../extension/src/engine/run/readRunFile.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
+import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
+import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
+import { roundUpToBucket } from '../../../../extension/src/engine/training/buckets.js';
+import { shapeKey } from '../../../../extension/src/engine/training/capturedScore.js';
+import { microBatch } from '../../../../extension/src/engine/training/stepMath.js';
+import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-graphs-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const onDisk = await openModelFiles('embedded:tiny', folder, silentReporter);
+onDisk.files.close();
+const train = new URL('../../../../media/datasets/instructions.messages.jsonl', import.meta.url).pathname;
+const MAX_LENGTH = 128;
+
+describe('countGraphs', () => {
+  it.each([
+    ['packed', { packing: true }, {}, 0],
+    ['a row a sequence', { packing: false }, { num_train_epochs: 1.5 }, 0],
+    ['a few steps with accumulation', { packing: false }, { gradient_accumulation_steps: 3, max_steps: 4 }, 0],
+    ['in file order, behind virtual tokens', { packing: false }, { shuffle: false, num_train_epochs: 1 }, 20],
+  ])('counts the graphs that training makes: %s', async (_, dataset, training, virtualTokens) => {
+    const run = parseRun(
+      {
+        model: 'embedded:tiny',
+        dataset: { train, max_length: MAX_LENGTH, ...dataset },
+        method: { peft_type: 'LORA' },
+        training: { per_device_train_batch_size: 2, ...training },
+      },
+      join(folder, 'run.json'),
+    );
+    const { config } = run;
+    const rows = (await loadRows(run, onDisk, MAX_LENGTH, silentReporter, new AbortController().signal)).train;
+    const sizes = { batchSize: 2, maxLength: MAX_LENGTH };
+    const shape = { ...sizes, packing: config.dataset.packing, virtualTokens, firstVirtualId: 0 };
+    const plan = new StepPlan(rows, shape, config.training, createRng(config.training.seed).fork('order'));
+    const made = new Set<string>();
+    for (let step = 0; step < plan.totalSteps; step++)
+      plan.microBatches(step).forEach((each, i) => {
+        const bucket = roundUpToBucket(microBatch(makeBatch(each, rows.dataset, shape)), sizes);
+        made.add(`${shapeKey(bucket)} ${i > 0}`);
+      });
+
+    const counted = countGraphs(rowShapes(rows), config, MAX_LENGTH, virtualTokens);
+    if (!config.dataset.packing) expect(made.size).toBeGreaterThan(1);
+    // The first token behind virtual ones is a label too.
+    expect(Math.abs(counted - made.size)).toBeLessThanOrEqual(virtualTokens > 0 ? 1 : 0);
+    expect((await countSteps(run, onDisk.tokenizer, MAX_LENGTH, virtualTokens)).graphs).toBe(counted);
+    rows.dataset.close();
+  });
+});
