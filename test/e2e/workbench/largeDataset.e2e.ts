@@ -5,7 +5,7 @@ import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile, webview } from '../../integration/support/workbenchPage.js';
+import { openFile, openSidebar, webview } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const asked = Number(process.env['TUNEWRIGHT_LARGE_DATASET_MB'] ?? 0);
@@ -27,6 +27,9 @@ afterAll(() => session?.close());
 test(`the preview of ${megabytes} MB shows its first rows, then reads the rest in a process of its own`, async () => {
   await openFile(page, 'large.jsonl');
   const offer = page.locator('.notification-toast').filter({ hasText: 'too large for hovers' });
+  await offer.waitFor();
+  // A browser needs seconds for the first frame of its session, whatever is in it: that is not the preview's doing.
+  await openSidebar(page);
   const before = memoryOf('--type=extensionHost');
   await offer.getByRole('button', { name: 'Open Preview' }).click();
   const preview = await webview(page, '.preview .layer .row:not(.loading) .excerpt');
