@@ -22,7 +22,8 @@ export interface WorkbenchSession {
   /** The user's settings.json. */
   settingsFile: string;
   browser: BrowserSession;
-  open(): Promise<Page>;
+  /** @param from another browser: a window behind another of the same one draws nothing */
+  open(from?: BrowserSession): Promise<Page>;
   /** Kept where TUNEWRIGHT_SCREENSHOTS names a folder. */
   shot(page: Page, name: string): Promise<void>;
   close(): Promise<void>;
@@ -59,7 +60,7 @@ export async function startWorkbench(
     workspace,
     settingsFile: join(folder, 'server/user/User/settings.json'),
     browser,
-    open: () => openWorkbench(browser, server, workspace),
+    open: (from = browser) => openWorkbench(from, server, workspace),
     shot: async (page, name) => {
       if (!SHOTS) return;
       mkdirSync(SHOTS, { recursive: true });

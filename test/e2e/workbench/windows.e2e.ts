@@ -4,12 +4,21 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openFile, openSidebar, runCommand, until, webview } from '../../integration/support/workbenchPage.js';
+import {
+  launchBrowser,
+  openFile,
+  openSidebar,
+  runCommand,
+  until,
+  webview,
+  type BrowserSession,
+} from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 let session: WorkbenchSession;
 let first: Page;
 let second: Page;
+let elsewhere: BrowserSession;
 beforeAll(async () => {
   session = await startWorkbench({ settings: { 'tunewright.onWindowClose': 'ask' } });
   for (const name of ['long', 'next'])
@@ -25,8 +34,12 @@ beforeAll(async () => {
       }),
     );
   first = await session.open();
+  elsewhere = await launchBrowser();
 });
-afterAll(() => session?.close());
+afterAll(async () => {
+  await elsewhere?.close();
+  await session?.close();
+});
 
 const statusItem = (page: Page, text: string | RegExp) => page.locator('.statusbar-item').filter({ hasText: text });
 const row = (page: Page, text: string | RegExp) =>
@@ -70,7 +83,7 @@ test('the first run asks what becomes of runs when the window closes, and keeps 
 });
 
 test('another window watches the same run, and steers it', async () => {
-  second = await session.open();
+  second = await session.open(elsewhere);
   await openSidebar(second);
   await row(second, /long/).waitFor();
   await statusItem(second, /long: step/).waitFor();
@@ -82,11 +95,8 @@ test('another window watches the same run, and steers it', async () => {
   await session.shot(second, 'second-window');
   await runCommand(second, 'Tunewright: Pause Run');
   await dashboard.locator('.status[data-status="paused"]').waitFor();
-  // A window behind another draws nothing.
-  await first.bringToFront();
   await statusItem(first, /long: .*paused/).waitFor();
   await runCommand(first, 'Tunewright: Continue Run');
-  await second.bringToFront();
   await dashboard.locator('.status[data-status="running"]').waitFor();
 });
 
