@@ -29,6 +29,7 @@ beforeAll(async () => {
   });
   page = await session.open();
   panel = await openSidebar(page);
+  await page.locator('.pane-header').filter({ hasText: 'Models And Adapters' }).click();
 });
 afterAll(async () => {
   await session?.close();
@@ -49,11 +50,11 @@ async function pull(): Promise<void> {
     .locator('input');
   await input.fill('org/model');
   await input.press('Enter');
-  await pulling().filter({ hasText: 'model.safetensors, 1 MB of' }).waitFor();
 }
 
 test('a pull says how far it is; cancelled, there is no model', async () => {
   await pull();
+  await pulling().filter({ hasText: 'model.safetensors, 1 MB of' }).waitFor();
   await session.shot(page, 'pulling');
   await pulling().hover();
   await pulling().getByRole('button', { name: 'Cancel' }).click();
@@ -63,12 +64,11 @@ test('a pull says how far it is; cancelled, there is no model', async () => {
 });
 
 test('the next one takes the rest, and the model is there to be trained', async () => {
-  await pull();
   hub.holdAt.clear();
-  await pulling().getByRole('button', { name: 'Cancel' }).waitFor({ state: 'hidden' });
+  await pull();
+  await inTree().waitFor();
   expect(readFileSync(weights()).equals(readFileSync(join(tiny, 'model.safetensors')))).toBe(true);
   expect(transfers().at(-1)).toContain('bytes=1000000-');
-  await inTree().waitFor();
   await session.shot(page, 'pulled');
 });
 
