@@ -137,7 +137,8 @@ export function report({ results, decoded = null, largeRuns = [] }, machine) {
     const compile = median(rounds.map(({ ours }) => ours.compileMs)) / 1000;
     return [work.title, first.toFixed(1), later.toFixed(2), compile.toFixed(1)];
   });
-  const rounds = Math.min(...results.map(result => result.rounds.length), decoded?.rounds.length ?? Infinity);
+  const compared = [...results, ...(decoded ? [decoded] : [])].map(({ rounds }) => rounds.length);
+  const rounds = compared.length > 0 ? Math.min(...compared) : 'none';
   const training = `## Speed
 
 ${table(['work', 'unit', 'Tunewright', 'PyTorch', 'ratio'], speeds)}
