@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 
-const dialogs = vi.hoisted(() => ({ chosen: '' as string | undefined, answer: undefined as string | undefined, asked: 0 }));
+const dialogs = vi.hoisted(() => ({
+  chosen: '' as string | undefined,
+  answer: undefined as string | undefined,
+  asked: 0,
+}));
 vi.mock('vscode', () => {
   const uri = (path: string) => ({ path, fsPath: path, with: (change: { path: string }) => uri(change.path) });
   return {
