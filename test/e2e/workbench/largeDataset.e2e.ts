@@ -21,15 +21,14 @@ beforeAll(async () => {
   writeDataset(join(session.workspace, 'large.jsonl'), megabytes * 1e6);
   await session.browser.context.addInitScript(noteMoments);
   page = await session.open();
+  // A browser needs seconds for the first frame of its session, whatever is in it: that is not the preview's doing.
+  await openSidebar(page);
 });
 afterAll(() => session?.close());
 
 test(`the preview of ${megabytes} MB shows its first rows, then reads the rest in a process of its own`, async () => {
   await openFile(page, 'large.jsonl');
   const offer = page.locator('.notification-toast').filter({ hasText: 'too large for hovers' });
-  await offer.waitFor();
-  // A browser needs seconds for the first frame of its session, whatever is in it: that is not the preview's doing.
-  await openSidebar(page);
   const before = memoryOf('--type=extensionHost');
   await offer.getByRole('button', { name: 'Open Preview' }).click();
   const preview = await webview(page, '.preview .layer .row:not(.loading) .excerpt');

@@ -166,8 +166,15 @@ test('runs that are selected together are deleted together, once that was confir
 });
 
 test('a run’s folder is shown in the explorer', async () => {
+  // Where this is tried again, the explorer stands in its place.
+  await runCommand(page, 'Focus on Runs View');
   // Selected first: VS Code takes a menu for that of several rows while the deleted ones were its selection.
   await row(/pirate-lora/).click();
+  // It opens the dashboard, which takes the focus when it has loaded: only then is there rest.
+  await page
+    .locator('.tab.active')
+    .filter({ hasText: /^pirate-lora$/ })
+    .waitFor();
   await row(/pirate-lora/).click({ button: 'right' });
   await chooseInMenu(page, 'Reveal Run Folder');
   const selected = page.locator('.explorer-folders-view .monaco-list-row.selected').filter({ hasText: 'run.json' });
