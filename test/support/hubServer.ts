@@ -1,7 +1,10 @@
 // A hub on loopback for tests: the three endpoints that a pull uses, with faults on demand.
 import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export const commit = 'c'.repeat(40);
 
@@ -68,4 +71,32 @@ function listed([path, content]: [string, Buffer]) {
   const oid = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
   const lfs = { oid: createHash('sha256').update(content).digest('hex'), size: content.length, pointerSize: 100 };
   return { type: 'file', path, size: content.length, oid, ...(content.length > 1000 && { lfs }) };
+}
+
+export const tinyFolder = new URL('../../media/models/tiny/', import.meta.url).pathname;
+const tinyFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+
+export interface TinyHub extends HubServer {
+  /** What is pulled from it; gone with it. */
+  folder: string;
+  /** By which a program knows this hub alone, and no model of this machine. */
+  env: Record<string, string>;
+}
+
+/** A hub whose `org/model` is the embedded model. */
+export async function startTinyHub(): Promise<TinyHub> {
+  const folder = mkdtempSync(join(tmpdir(), 'tunewright-hub-'));
+  const hub = await startHubServer(
+    Object.fromEntries(tinyFiles.map(name => [name, readFileSync(join(tinyFolder, name))])),
+  );
+  const cache = { HF_HOME: folder, HF_HUB_CACHE: join(folder, 'hub'), OLLAMA_MODELS: join(folder, 'ollama') };
+  return {
+    ...hub,
+    folder,
+    env: { HF_ENDPOINT: hub.url, HF_TOKEN: '', HF_HUB_OFFLINE: '', ...cache },
+    close: async () => {
+      await hub.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }

@@ -1,30 +1,19 @@
 // What a run file would take, by the palette, in a real workbench with the packaged extension: a dialog with parameters, memory and
 // time; where the model isn't on the machine, an offer to pull it. The hub is one on loopback.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, pick, runCommand } from '../../integration/support/workbenchPage.js';
-import { startHubServer, type HubServer } from '../../support/hubServer.js';
+import { startTinyHub, type TinyHub } from '../../support/hubServer.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
-const tiny = new URL('../../../media/models/tiny/', import.meta.url).pathname;
-const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-
-let folder: string;
-let hub: HubServer;
+let hub: TinyHub;
 let session: WorkbenchSession;
 let page: Page;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tunewright-hub-'));
-  hub = await startHubServer(Object.fromEntries(names.map(name => [name, readFileSync(join(tiny, name))])));
-  session = await startWorkbench({
-    env: {
-      ...{ HF_ENDPOINT: hub.url, HF_HOME: folder, HF_HUB_CACHE: join(folder, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '' },
-      OLLAMA_MODELS: join(folder, 'ollama'),
-    },
-  });
+  hub = await startTinyHub();
+  session = await startWorkbench({ env: hub.env });
   const run = JSON.parse(readFileSync(join(session.workspace, 'examples/pirate.tune.json'), 'utf8'));
   writeFileSync(join(session.workspace, 'examples/absent.tune.json'), JSON.stringify({ ...run, model: 'org/model' }));
   page = await session.open();
@@ -32,7 +21,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await session?.close();
   await hub?.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const dialog = () => page.locator('.monaco-dialog-box');

@@ -1,32 +1,21 @@
 // A model is pulled from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no model, the
 // rest of the transfer later, and the model in the view, the form and the picker. The hub is one on loopback.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSidebar, pick, runCommand, until } from '../../integration/support/workbenchPage.js';
-import { commit, startHubServer, type HubServer } from '../../support/hubServer.js';
+import { commit, startTinyHub, tinyFolder, type TinyHub } from '../../support/hubServer.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
-const tiny = new URL('../../../media/models/tiny/', import.meta.url).pathname;
-const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
-
-let folder: string;
-let hub: HubServer;
+let hub: TinyHub;
 let session: WorkbenchSession;
 let page: Page;
 let panel: Frame;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'tunewright-hub-'));
-  hub = await startHubServer(Object.fromEntries(names.map(name => [name, readFileSync(join(tiny, name))])));
+  hub = await startTinyHub();
   hub.holdAt.set('model.safetensors', 1_000_000);
-  session = await startWorkbench({
-    env: {
-      ...{ HF_ENDPOINT: hub.url, HF_HOME: folder, HF_HUB_CACHE: join(folder, 'hub'), HF_TOKEN: '', HF_HUB_OFFLINE: '' },
-      OLLAMA_MODELS: join(folder, 'ollama'),
-    },
-  });
+  session = await startWorkbench({ env: hub.env });
   page = await session.open();
   panel = await openSidebar(page);
   await page.locator('.pane-header').filter({ hasText: 'Models And Adapters' }).click();
@@ -34,12 +23,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await session?.close();
   await hub?.close();
-  rmSync(folder, { recursive: true, force: true });
 });
 
 const pulling = () => page.locator('.notification-toast').filter({ hasText: 'Pulling org/model' });
 const inTree = () => page.locator('.pane-body .monaco-list-row').filter({ hasText: /org\/model.*llama/ });
-const weights = () => join(folder, 'hub/models--org--model/snapshots', commit, 'model.safetensors');
+const weights = () => join(hub.folder, 'hub/models--org--model/snapshots', commit, 'model.safetensors');
 const transfers = () => hub.requests.filter(request => request.includes('/model.safetensors'));
 
 async function pull(): Promise<void> {
@@ -67,7 +55,7 @@ test('the next one takes the rest, and the model is there to be trained', async 
   hub.holdAt.clear();
   await pull();
   await inTree().waitFor();
-  expect(readFileSync(weights()).equals(readFileSync(join(tiny, 'model.safetensors')))).toBe(true);
+  expect(readFileSync(weights()).equals(readFileSync(join(tinyFolder, 'model.safetensors')))).toBe(true);
   expect(transfers().at(-1)).toContain('bytes=1000000-');
   await session.shot(page, 'pulled');
 });

@@ -45,6 +45,13 @@ export type Example =
 /** Label of a token on which no loss is taken (PyTorch's `ignore_index`). */
 export const IGNORE_LABEL = -100;
 
+/** Tokens from `from` up to `to` that a loss is taken on; by default of the whole row, whose first token nothing predicts. */
+export function countLabels(labels: ArrayLike<number>, from = 1, to = labels.length): number {
+  let count = 0;
+  for (let i = from; i < Math.min(to, labels.length); i++) if (labels[i] !== IGNORE_LABEL) count++;
+  return count;
+}
+
 /** Token ids of one example and, position by position, the same ids where loss is taken, else IGNORE_LABEL (not shifted). */
 export interface EncodedExample {
   inputIds: Int32Array;

@@ -3,7 +3,7 @@
 import { InputError } from '../inputError.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
-import { IGNORE_LABEL, type Example, type Row } from './example.js';
+import { countLabels, IGNORE_LABEL, type Example, type Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { mapColumns, type ColumnMapping } from './resolveFormat.js';
 import { findRoleFault } from './roleOrder.js';
@@ -98,12 +98,6 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
     problems.push({ code: 'unlocated_turn', message });
   }
   return { encoded, tokens, labelTokens, problems };
-}
-
-function countLabels(labels: Int32Array, from: number, to: number): number {
-  let found = 0;
-  for (let i = from; i < Math.min(to, labels.length); i++) if (labels[i] !== IGNORE_LABEL) found++;
-  return found;
 }
 
 function count(number: number, noun: string): string {

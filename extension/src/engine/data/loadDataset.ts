@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
-import { describeSource, IGNORE_LABEL, type EncodedExample, type RowSource } from '../../core/data/example.js';
+import { countLabels, describeSource, type EncodedExample, type RowSource } from '../../core/data/example.js';
 import type { SourcedRow } from '../../core/data/example.js';
 import { checkColumns, detectFormat, formatByName, mapColumns } from '../../core/data/resolveFormat.js';
 import { InputError } from '../../core/inputError.js';
@@ -88,7 +88,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       if (encoded.unlocatedTurns.length > 0) notes.turns.add(source);
       const kept = fitLength(encoded, config, source, notes);
       if (!kept) continue;
-      const labelTokens = countLabels(kept);
+      const labelTokens = countLabels(kept.labels);
       if (labelTokens === 0) {
         notes.allMasked.add(source);
         continue;
@@ -210,13 +210,6 @@ function fitLength(
   }
   notes.truncated.add(source);
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
-}
-
-/** The first token is no one's to predict. */
-function countLabels({ labels }: EncodedExample): number {
-  let count = 0;
-  for (let i = 1; i < labels.length; i++) if (labels[i] !== IGNORE_LABEL) count++;
-  return count;
 }
 
 /** How many rows something is true of, and the first of them. */

@@ -1,6 +1,6 @@
 // How many graphs of gradients a run will make: one for each bucket that a micro-batch of it falls into. For the estimate,
 // since every graph keeps memory of its own; called by trainRun.ts and stepCount.ts. Reads no rows itself.
-import { IGNORE_LABEL } from '../../core/data/example.js';
+import { countLabels } from '../../core/data/example.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { planEpoch } from '../data/batches.js';
 import { createRng } from '../data/rng.js';
@@ -19,19 +19,12 @@ export interface RowShapes {
   labels: ArrayLike<number>;
 }
 
-/** Label tokens of a row; nothing predicts its first token. */
-export function labelTokens(labels: ArrayLike<number>, length = labels.length): number {
-  let count = 0;
-  for (let i = 1; i < length; i++) if (labels[i] !== IGNORE_LABEL) count++;
-  return count;
-}
-
 /** The first rows of a set. */
 export function rowShapes({ dataset, indices }: RowSet): RowShapes {
   const rows = Array.from({ length: Math.min(SAMPLE_ROWS, indices.length) }, (_, i) => indices[i]!);
   return {
     lengths: rows.map(row => dataset.lengthOf(row)),
-    labels: rows.map(row => labelTokens(dataset.get(row).labels)),
+    labels: rows.map(row => countLabels(dataset.get(row).labels)),
   };
 }
 

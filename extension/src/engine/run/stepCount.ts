@@ -1,11 +1,12 @@
 // How many optimizer steps a run will take, for the time that it will take, and graphs, for the memory: from its rows, of a
 // large file from the first of them. Called by `estimate`; training itself counts all of them (training/stepPlan.ts).
+import { countLabels } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { planEpoch } from '../data/batches.js';
 import { encodeRows } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
-import { countGraphs, labelTokens, SAMPLE_ROWS, type RowShapes } from './graphCount.js';
+import { countGraphs, SAMPLE_ROWS, type RowShapes } from './graphCount.js';
 import type { RunFile } from './readRunFile.js';
 import { readTemplate } from './runRows.js';
 
@@ -72,7 +73,7 @@ async function sampledRows(
     const { length } = encoded.inputIds;
     if (length > maxLength && truncation === 'drop') continue;
     lengths.push(Math.min(length, maxLength));
-    labels.push(labelTokens(encoded.labels, lengths.at(-1)));
+    labels.push(countLabels(encoded.labels, 1, lengths.at(-1)));
   }
   return { lengths, labels, share: 1 };
 }

@@ -54,8 +54,10 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
 }
 
-/** So many chunks of rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their
- *  activations dwarf it. */
+/**
+ * So many chunks of rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their activations
+ * dwarf it.
+ */
 const PIECED_CHUNKS = 8;
 
 /** The head as `rows` states are multiplied by it; in a captured step one that is made dense waits for `before`. */

@@ -34,29 +34,24 @@ function titles(uri: vscode.Uri, match: RegExp): Promise<string[]> {
   );
 }
 
-function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> {
-  const found = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
+/** Waits for what `pick` takes from the problems that Tunewright has found. */
+function fromProblems<T>(uri: vscode.Uri, what: string, pick: (ours: vscode.Diagnostic[]) => T | false | undefined) {
+  const ours = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
+  const told = () => ours().map(({ code, message }) => `${String(code)}: ${message}`);
   return waitFor(
-    `${count} problems`,
-    () => found().length === count && found(),
-    () =>
-      found()
-        .map(({ message }) => message)
-        .join(' | '),
+    what,
+    () => pick(ours()),
+    () => told().join(' | '),
   );
+}
+
+function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> {
+  return fromProblems(uri, `${count} problems`, ours => ours.length === count && ours);
 }
 
 /** The first of this kind, once there is one. */
 function problem(uri: vscode.Uri, code: string): Promise<vscode.Diagnostic> {
-  const ours = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
-  return waitFor(
-    code,
-    () => ours().find(each => each.code === code),
-    () =>
-      ours()
-        .map(each => `${String(each.code)}: ${each.message}`)
-        .join(' | '),
-  );
+  return fromProblems(uri, code, ours => ours.find(each => each.code === code));
 }
 
 function fixes(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Thenable<vscode.CodeAction[]> {
