@@ -122,7 +122,7 @@ test('nobody is asked twice', async () => {
 
 test('one that is to end with its window goes on over a reload', async () => {
   // The workspace's settings: code-server was not seen to notice a change of the user's from outside.
-  mkdirSync(join(session.workspace, '.vscode'));
+  mkdirSync(join(session.workspace, '.vscode'), { recursive: true });
   writeFileSync(join(session.workspace, '.vscode/settings.json'), '{ "tunewright.onWindowClose": "stop" }');
   const run = runFolder('next');
   await until('the window to say that it is there', async () => run.attendedMs() > 0);

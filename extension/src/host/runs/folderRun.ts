@@ -55,11 +55,10 @@ export class FolderRun implements Run {
     return !this.alive && this.glance().started !== null && this.phase !== 'completed';
   }
 
-  /** Reads all of events.ndjson the first time. */
+  /** As of the last `refresh`, which tells what it reads: whoever read on here would keep it from the others. */
   state(): RunState {
-    this.full ??= initialRunState;
-    this.readOn();
-    return this.full;
+    if (!this.full) this.readOn();
+    return this.full!;
   }
 
   /** What trees and status bar show: of a run that nobody looked at, only its first and last events. */
@@ -138,9 +137,10 @@ export class FolderRun implements Run {
   private readOn(): void {
     if (this.offset > fileSize(this.files.events)) {
       this.offset = 0;
-      this.full = initialRunState;
+      this.full = null;
     }
+    this.full ??= initialRunState;
     for (let chunk; (chunk = readEventChunk(this.files.events, this.offset)); this.offset = chunk.next)
-      this.full = chunk.events.reduce(reduceRun, this.full!);
+      this.full = chunk.events.reduce(reduceRun, this.full);
   }
 }
