@@ -37,10 +37,7 @@ const write = (from: number, to?: number) =>
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tunewright-run-'));
   writeFileSync(join(folder, 'run.json'), '{ "name": "pirate" }');
-  writeFileSync(
-    join(folder, 'process.json'),
-    JSON.stringify({ pid: process.pid, started: new Date().toISOString() }),
-  );
+  writeFileSync(join(folder, 'process.json'), JSON.stringify({ pid: process.pid, started: new Date().toISOString() }));
   write(0, 20);
   run = new FolderRun(folder);
   changes = 0;
