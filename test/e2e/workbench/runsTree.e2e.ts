@@ -55,9 +55,10 @@ test('runs are grouped by their dataset and by their model', async () => {
     ['Group Runs by Dataset', [/pirate\.messages\.jsonl.*2/, /facts\.csv.*1/]],
     ['Group Runs by Model', [/embedded:tiny.*3/]],
   ] as const) {
-    await header.hover();
-    await header.getByRole('button', { name: /More Actions/ }).click();
-    await chooseInMenu(page, title);
+    await chooseInMenu(header, title, async () => {
+      await header.hover();
+      await header.getByRole('button', { name: /More Actions/ }).click({ timeout: 1_000 });
+    });
     for (const group of groups) await row(group).waitFor();
   }
   await session.shot(page, 'runs-grouped');
@@ -98,8 +99,7 @@ test('runs are compared by the palette: those that are picked stand in one dashb
 test('a run is deleted once that was confirmed', async () => {
   const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete the run “diverged”' });
   for (const answer of ['Cancel', 'Delete']) {
-    await row(/diverged/).click({ button: 'right' });
-    await chooseInMenu(page, 'Delete Run...');
+    await chooseInMenu(row(/diverged/), 'Delete Run...');
     await dialog.waitFor();
     await dialog.getByRole('button', { name: answer }).click();
     await dialog.waitFor({ state: 'detached' });
@@ -110,15 +110,13 @@ test('a run is deleted once that was confirmed', async () => {
 });
 
 test('a run is duplicated into the run panel, with its options', async () => {
-  await row(/pirate-prompt/).click({ button: 'right' });
-  await chooseInMenu(page, 'Duplicate Run...');
+  await chooseInMenu(row(/pirate-prompt/), 'Duplicate Run...');
   await pick(page, 'Change in Run Panel');
   await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
 });
 
 test('a run is saved as a run file', async () => {
-  await row(/pirate-prompt/).click({ button: 'right' });
-  await chooseInMenu(page, 'Duplicate Run...');
+  await chooseInMenu(row(/pirate-prompt/), 'Duplicate Run...');
   await pick(page, 'Save as Run File...');
   const target = join(session.workspace, 'again.tune.json');
   await fileDialog(page, 'Save Run File', target);
@@ -130,15 +128,13 @@ test('a run is saved as a run file', async () => {
   });
 });
 
-/** Selects these runs and opens the menu of the last. */
-async function menuOf(...runs: RegExp[]): Promise<void> {
+async function select(...runs: RegExp[]): Promise<void> {
   for (const [index, run] of runs.entries()) await row(run).click({ modifiers: index === 0 ? [] : ['ControlOrMeta'] });
-  await row(runs.at(-1)!).click({ button: 'right' });
 }
 
 test('runs that are selected together are compared in one dashboard', async () => {
-  await menuOf(/pirate-lora/, /pirate-prompt/);
-  await chooseInMenu(page, 'Compare Runs');
+  await select(/pirate-lora/, /pirate-prompt/);
+  await chooseInMenu(row(/pirate-prompt/), 'Compare Runs');
   const dashboard = await webview(page, '.overlays li >> nth=1');
   const shown = await dashboard.locator('.overlays li').allInnerTexts();
   expect(shown.map(text => /pirate-\w+/.exec(text)?.[0]).toSorted()).toEqual(['pirate-lora', 'pirate-prompt']);
@@ -152,8 +148,8 @@ test('runs that are selected together are deleted together, once that was confir
   await row(/spare-two/).waitFor();
   const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete 2 runs' });
   for (const answer of ['Cancel', 'Delete']) {
-    await menuOf(/spare-one/, /spare-two/);
-    await chooseInMenu(page, 'Delete Run...');
+    await select(/spare-one/, /spare-two/);
+    await chooseInMenu(row(/spare-two/), 'Delete Run...');
     await dialog.waitFor();
     for (const name of ['spare-one', 'spare-two']) expect(await dialog.innerText()).toContain(runFolder(name));
     await dialog.getByRole('button', { name: answer }).click();
@@ -175,8 +171,7 @@ test('a run’s folder is shown in the explorer', async () => {
     .locator('.tab.active')
     .filter({ hasText: /^pirate-lora$/ })
     .waitFor();
-  await row(/pirate-lora/).click({ button: 'right' });
-  await chooseInMenu(page, 'Reveal Run Folder');
+  await chooseInMenu(row(/pirate-lora/), 'Reveal Run Folder');
   const selected = page.locator('.explorer-folders-view .monaco-list-row.selected').filter({ hasText: 'run.json' });
   await selected.waitFor();
 });

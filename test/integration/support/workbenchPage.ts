@@ -135,26 +135,41 @@ export async function fileDialog(page: Page, title: string, path: string | null)
 /** What can be clicked in the menu that is open: disabled items aren't among them. */
 const menuItems = (page: Page): Locator => page.locator('.monaco-menu .action-item:not(.disabled) .action-label');
 const menuIsClosed = async (page: Page): Promise<boolean> => (await page.locator('.monaco-menu').count()) === 0;
+const rightClick = { button: 'right', timeout: 1_000 } as const;
 
 /** Titles of this element's context menu, which is closed again. */
 export async function contextMenu(target: Locator): Promise<string[]> {
   const page = target.page();
-  await target.click({ button: 'right' });
-  await menuItems(page).first().waitFor();
-  const titles = (await menuItems(page).allInnerTexts()).filter(Boolean);
+  let titles: string[] = [];
+  // Whatever loads and takes the focus closes a menu: it is opened again.
+  await until('a menu', async () => {
+    if (await menuIsClosed(page)) await target.click(rightClick).catch(() => {});
+    titles = (await menuItems(page).allInnerTexts()).filter(Boolean);
+    return titles.length > 0;
+  });
   await page.keyboard.press('Escape');
   await until('the menu to close', () => menuIsClosed(page));
   return titles;
 }
 
-/** Takes an item of the menu that is open, or about to be. */
-export async function chooseInMenu(page: Page, title: string): Promise<void> {
+/** Takes an item of a menu. @param open what opens the menu: a right click on this element unless told */
+export async function chooseInMenu(
+  target: Locator,
+  title: string,
+  open: () => Promise<void> = () => target.click(rightClick),
+): Promise<void> {
+  const page = target.page();
   const item = menuItems(page).filter({ hasText: title });
-  await item.waitFor();
-  // A menu hears no click in its first tenth of a second.
+  // A menu hears no click in its first tenth of a second, and closes when something that has loaded takes the focus.
   await until(`${title} to be taken`, async () => {
-    await item.click({ timeout: 1_000 }).catch(() => {});
-    return menuIsClosed(page);
+    if (await menuIsClosed(page)) await open().catch(() => {});
+    try {
+      await item.click({ timeout: 1_000 });
+      await page.locator('.monaco-menu').waitFor({ state: 'detached', timeout: 1_000 });
+      return true;
+    } catch {
+      return false;
+    }
   });
 }
 
