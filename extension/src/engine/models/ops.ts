@@ -4,7 +4,6 @@
 // closes over. Pure functions; the caller's tidy owns the results.
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
-import { turnsProduct } from '../backend/wideProducts.js';
 import { after } from '../capture/ordering.js';
 import { QuantizedWeight, type Weight } from './quantizedWeight.js';
 
@@ -35,16 +34,10 @@ export function stopGradient<T extends tf.Tensor>(f: () => T): T {
  * first; TensorFlow takes it as it is.
  */
 function product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
-  if (transposeB && !transposeA && b.rank === 2 && turnsProduct(b.shape[0]!)) return turnedProduct(a, b);
   if (tf.getBackend() !== 'wasm' || !(transposeA || transposeB)) return tf.matMul(a, b, transposeA, transposeB);
   const swapped = (x: tf.Tensor) =>
     tf.transpose(x, [...x.shape.keys()].with(x.rank - 2, x.rank - 1).with(x.rank - 1, x.rank - 2));
   return tf.matMul(transposeA ? swapped(a) : a, transposeB ? swapped(b) : b);
-}
-
-/** a bᵀ of two matrices, made as (b aᵀ)ᵀ. */
-export function turnedProduct(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
-  return tf.transpose(tf.matMul(b, a, false, true));
 }
 
 /** a bᵀ over the last two dimensions. */
