@@ -21,6 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.stop());
 
+/** Lays a run over those that are shown, and waits for its values. */
+async function compareWith(page: Page, name: string): Promise<void> {
+  await page.getByRole('combobox', { name: 'Compare with' }).click();
+  await page.getByRole('option', { name }).click();
+  await chart(page, 'Loss').locator('.readout').getByText(`${name} validation`).waitFor();
+}
+
 /** A dashboard on the LoRA run's first events. */
 async function open(numEvents: number, options: Partial<OpenOptions> = {}): Promise<Page> {
   return browser.open({
@@ -92,15 +99,10 @@ describe('dashboard', () => {
   it('lays several runs over each other', async () => {
     const page = await open(lora.length);
     await charted(page);
-    await page.getByRole('combobox', { name: 'Compare with' }).click();
-    await page.getByRole('option', { name: 'pirate-prompt' }).click();
-    await expect.poll(() => page.locator('.overlays li').count()).toBe(2);
-    await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).toMatch(/pirate-prompt validation/);
-    await page.screenshot({ path: screenshotPath('dashboard-compare-dark'), fullPage: true });
-    await page.getByRole('combobox', { name: 'Compare with' }).click();
-    await page.getByRole('option', { name: 'pirate-full' }).click();
-    await expect.poll(() => page.locator('.overlays li').count()).toBe(3);
-    await expect.poll(() => chart(page, 'Loss').locator('.readout').textContent()).toMatch(/pirate-full validation/);
+    await compareWith(page, 'pirate-prompt');
+    expect(await page.locator('.overlays li').count()).toBe(2);
+    await compareWith(page, 'pirate-full');
+    expect(await page.locator('.overlays li').count()).toBe(3);
     await page.screenshot({ path: screenshotPath('dashboard-compare-3-dark'), fullPage: true });
     // A line each, its values in columns; the plots beside each other begin at one height.
     const corners = () =>
@@ -323,6 +325,10 @@ describe('dashboard', () => {
       await charted(page);
       await page.locator('.chart').first().hover();
       await page.screenshot({ path: screenshotPath(`dashboard-${theme}`), fullPage: true });
+      await expectAccessible(page);
+      await compareWith(page, 'pirate-prompt');
+      await chart(page, 'Loss').getByRole('img').hover();
+      await page.screenshot({ path: screenshotPath(`dashboard-compare-${theme}`), fullPage: true });
       await expectAccessible(page);
       await page.setViewportSize({ width: 420, height: 900 });
       await page.waitForTimeout(300);

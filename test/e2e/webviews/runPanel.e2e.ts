@@ -367,6 +367,10 @@ describe('run panel', () => {
       for (const summary of await page.locator('summary').all()) await summary.click();
       await page.waitForTimeout(200);
       await expectAccessible(page);
+      const restricted = await open({ theme, reducedMotion: true, trusted: false });
+      await restricted.getByRole('link', { name: 'Manage Workspace Trust' }).focus();
+      await restricted.screenshot({ path: screenshotPath(`panel-restricted-${theme}`), fullPage: true });
+      await expectAccessible(restricted);
       if (theme !== 'dark' && theme !== 'highContrast') return;
       await page.screenshot({ path: screenshotPath(`panel-unfolded-${theme}`), fullPage: true });
       await page.setViewportSize({ width: 700, height: 900 });
