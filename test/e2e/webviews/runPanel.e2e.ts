@@ -343,6 +343,8 @@ describe('run panel', () => {
   it('opens a run file and takes trust that comes later', async () => {
     const page = await open({ draft: {}, trusted: false });
     await expect.poll(() => page.locator('.panel').textContent()).toMatch(/Restricted Mode/);
+    await page.getByText('Shown once this workspace is trusted: what a training step takes').waitFor();
+    await page.getByText('Shown once this workspace is trusted: the parameters that are trained').waitFor();
     const manage = page.getByRole('link', { name: 'Manage Workspace Trust' });
     expect(await manage.getAttribute('href')).toBe('command:workbench.trust.manage');
     expect(await page.getByRole('button', { name: 'Start Fine-Tuning' }).isDisabled()).toBe(true);

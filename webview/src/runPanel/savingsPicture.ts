@@ -105,12 +105,14 @@ export class SavingsPicture {
     this.draw();
   }
 
-  /** Parameters of the whole model; null where they aren't known (yet). */
-  showTotals(trained: number | null, total: number | null): void {
-    if (trained === null || total === null) {
-      this.share.style.width = '0';
-      return setText(this.totals, 'Trained parameters: choose a model first');
-    }
+  /** @param why what has to come first */
+  showNoTotals(why: string): void {
+    this.share.style.width = '0';
+    setText(this.totals, `${why}: the parameters that are trained.`);
+  }
+
+  /** Parameters of the whole model. */
+  showTotals(trained: number, total: number): void {
     const share = trained / total;
     setText(this.totals, `${count(trained)} of ${count(total)} parameters trained (${percent(share)})`);
     // Even a thousandth of a percent is something: never less than a pixel.

@@ -348,9 +348,7 @@ export class RunPanelView {
     this.time.hidden = !time;
     setText(this.time, time ?? '');
     if (!estimate) {
-      const empty = !this.state.trusted
-        ? ''
-        : 'Shown once a model is chosen: what a training step takes, part by part.';
+      const empty = `${this.shownOnce()}: what a training step takes, part by part.`;
       return this.memory.replaceChildren(h('p', { class: 'help' }, empty));
     }
     const full = estimate.methods.find(each => each.peft_type === 'FULL');
@@ -375,7 +373,14 @@ export class RunPanelView {
     const current = estimate && estimate.run.peft_type === method['peft_type'] ? estimate.run : null;
     const quick = facts && typeof rank === 'number' ? quickLoraCount(method, rank, facts) : null;
     if (quick !== null) this.picture.showTotals(quick, facts!.parameters + quick);
-    else this.picture.showTotals(current?.trainable_parameters ?? null, current?.total_parameters ?? null);
+    else if (current) this.picture.showTotals(current.trainable_parameters, current.total_parameters);
+    else this.picture.showNoTotals(this.shownOnce());
+  }
+
+  /** When what isn't known yet will be. */
+  private shownOnce(): string {
+    if (!this.state.trusted) return 'Shown once this workspace is trusted';
+    return `Shown once ${text(this.draft['model']) === '' ? 'a model is chosen' : 'the run can be estimated'}`;
   }
 
   private hasOwnProblems(): boolean {
