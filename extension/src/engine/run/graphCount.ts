@@ -2,15 +2,15 @@
 // since every graph keeps memory of its own; called by trainRun.ts and stepCount.ts. Reads no rows itself.
 import { countLabels } from '../../core/data/example.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
-import { planEpoch } from '../data/batches.js';
 import { createRng } from '../data/rng.js';
 import { bucketOf } from '../training/buckets.js';
-import type { RowSet } from '../training/stepPlan.js';
+import { StepPlan, type RowSet } from '../training/stepPlan.js';
 
 /** So many rows say enough of the others. */
 export const SAMPLE_ROWS = 1000;
-/** Later epochs hardly bring a bucket that these didn't. */
+/** Later epochs and steps hardly bring a bucket that these didn't. */
 const SAMPLE_EPOCHS = 10;
+const SAMPLE_STEPS = 1000;
 
 /** What buckets follow from; both by the row's number. */
 export interface RowShapes {
@@ -35,32 +35,28 @@ export function countGraphs(
   maxLength: number,
   virtualTokens: number,
 ): number {
-  const { per_device_train_batch_size: batchSize, gradient_accumulation_steps: group, max_steps: maxSteps } = training;
-  const epochs = maxSteps > 0 ? SAMPLE_EPOCHS : Math.min(SAMPLE_EPOCHS, training.num_train_epochs);
-  let left = maxSteps > 0 ? maxSteps * group : Infinity;
-  const order = createRng(training.seed).fork('order');
+  if (lengths.length === 0) return 1;
+  const { per_device_train_batch_size: batchSize } = training;
+  const plan = new StepPlan(
+    { dataset: { lengthOf: row => lengths[row]! }, indices: Array.from(lengths, (_, row) => row) },
+    { batchSize, maxLength, packing },
+    {
+      ...training,
+      num_train_epochs: Math.min(SAMPLE_EPOCHS, training.num_train_epochs),
+      max_steps: Math.min(SAMPLE_STEPS, training.max_steps),
+    },
+    createRng(training.seed).fork('order'),
+  );
+  const sum = (of: (row: number) => number) => (rows: number[]) => rows.reduce((total, row) => total + of(row), 0);
   const graphs = new Set<string>();
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const plans = planEpoch({
-      dataset: { lengthOf: row => lengths[row]! },
-      indices: Array.from(lengths, (_, row) => row),
-      batchSize,
-      maxLength,
-      packing,
-      shuffle: training.shuffle,
-      rng: order.fork(`epoch ${epoch}`),
-    });
-    const taken = Math.min(left, Math.ceil(plans.length * Math.min(1, epochs - epoch)));
-    for (const [i, { sequences }] of plans.slice(0, taken).entries()) {
-      const sum = (of: (row: number) => number) => (rows: number[]) => rows.reduce((total, row) => total + of(row), 0);
+  for (let step = 0; step < plan.totalSteps; step++)
+    for (const [i, { sequences }] of plan.microBatches(step).entries()) {
       const tokens = sequences.map(sum(row => virtualTokens + lengths[row]!));
-      const rowCount = sequences.map(sum(row => labels[row]!)).reduce((total, count) => total + count, 0);
+      const rowCount = sum(row => labels[row]!)(sequences.flat());
       const shape = { batchSize: sequences.length, sequenceLength: Math.max(...tokens), rowCount };
       const bucket = bucketOf(shape, { batchSize, maxLength });
       // The later micro-batches of a step add to the gradients of the ones before.
-      graphs.add(JSON.stringify([bucket, i % group > 0]));
+      graphs.add(JSON.stringify([bucket, i > 0]));
     }
-    left -= taken;
-  }
-  return Math.max(1, graphs.size);
+  return graphs.size;
 }

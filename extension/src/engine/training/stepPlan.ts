@@ -1,7 +1,7 @@
 // Which micro-batches each optimizer step takes, for the whole run. Pure: seed, rows and settings decide it, so that a
 // resumed run meets the very batches that it would have met.
 import type { TrainingConfig } from '../../protocol/runConfig.js';
-import { planEpoch, type MicroBatchPlan } from '../data/batches.js';
+import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
 import type { Rng } from '../data/rng.js';
 
@@ -27,8 +27,8 @@ export class StepPlan {
   private current: { epoch: number; steps: MicroBatchPlan[][] } | null = null;
 
   constructor(
-    private readonly rows: RowSet,
-    private readonly shape: BatchShape,
+    private readonly rows: Pick<PlanOptions, 'dataset' | 'indices'>,
+    private readonly shape: Pick<BatchShape, 'batchSize' | 'maxLength' | 'packing'>,
     private readonly config: TrainingConfig,
     private readonly rng: Rng,
   ) {

@@ -58,4 +58,17 @@ describe('countGraphs', () => {
     expect((await countSteps(run, onDisk.tokenizer, MAX_LENGTH, virtualTokens)).graphs).toBe(counted);
     rows.dataset.close();
   });
+
+  it('is one where no row is left', () => {
+    const { config } = parseRun(
+      {
+        model: 'embedded:tiny',
+        dataset: { train },
+        method: { peft_type: 'LORA' },
+        training: { max_steps: 3 },
+      },
+      join(folder, 'run.json'),
+    );
+    expect(countGraphs({ lengths: [], labels: [] }, config, MAX_LENGTH, 0)).toBe(1);
+  });
 });
