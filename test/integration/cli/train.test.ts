@@ -74,6 +74,12 @@ describe('a run', () => {
     expect(events.find(event => event.type === 'checkpoint_saved')!.path).toMatch(/^checkpoints\/step-\d+$/);
   });
 
+  it.runIf(process.arch === 'x64')('multiplies by oneDNN, which TensorFlow leaves off on many CPUs', async () => {
+    const flags = ['--model', place.file('base'), '--dataset', place.file('rows.jsonl')];
+    const { stdout } = await succeed(['evaluate', ...flags], { env: { ONEDNN_VERBOSE: '1' } });
+    expect(stdout).toMatch(/^onednn_verbose.*,exec,cpu,matmul,/m);
+  });
+
   it('prints plain lines where there is no terminal, and the adapter’s folder at the end', async () => {
     const { stdout, stderr } = await train('plain', { dataset: { validation: 0.2 } });
     expect(stdout).toBe(`${place.file('plain-run', 'adapter')}\n`);
