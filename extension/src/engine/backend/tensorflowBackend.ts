@@ -19,7 +19,7 @@ export async function loadTensorflowBackend(
 ): Promise<Backend> {
   const quiet = process.env.TF_CPP_MIN_LOG_LEVEL === undefined;
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  // TensorFlow leaves oneDNN off on CPUs without AVX512_VNNI, where its products are as much faster (decisions/0026).
+  // TensorFlow leaves oneDNN off on CPUs without AVX512_VNNI, where it makes a step a fifth faster (decisions/0026).
   if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   if (threads !== null) {
     process.env.TF_NUM_INTRAOP_THREADS = String(threads);

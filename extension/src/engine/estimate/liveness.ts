@@ -144,9 +144,10 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
 }
 
 /**
- * What a node takes only while it runs: oneDNN turns the second matrix of a product round that is to be transposed, in a
+ * What a node takes only while it runs: Eigen turns the second matrix of a product round that is to be transposed, in a
  * copy of its own. Measured op by op (256 rows of 576, TensorFlow 2.21): 110-115 MB with 49,152 columns, where the matrix has 113,
- * 33-36 with 16,384 (38); nothing with the operands the other way round, nor where nothing is transposed.
+ * 33-36 with 16,384 (38); nothing with the operands the other way round, nor where nothing is transposed. oneDNN takes no
+ * copy on a CPU with AVX2 alone; with AVX-512 it wasn't measured, so the copy is counted wherever it may be.
  */
 function scratchBytes({ op, inputs, attributes }: GraphNode, tensors: TracedFunction['tensors']): number {
   const transposed = { MatMul: 'transpose_b', BatchMatMulV2: 'adj_y' }[op];

@@ -8,9 +8,8 @@ import { StepPlan, type RowSet } from '../training/stepPlan.js';
 
 /** So many rows say enough of the others. */
 export const SAMPLE_ROWS = 1000;
-/** Later epochs and steps hardly bring a bucket that these didn't. */
+/** Later epochs hardly bring a bucket that these didn't. */
 const SAMPLE_EPOCHS = 10;
-const SAMPLE_STEPS = 1000;
 
 /** What buckets follow from; both by the row's number. */
 export interface RowShapes {
@@ -36,14 +35,16 @@ export function countGraphs(
   virtualTokens: number,
 ): number {
   if (lengths.length === 0) return 1;
-  const { per_device_train_batch_size: batchSize } = training;
+  const { per_device_train_batch_size: batchSize, gradient_accumulation_steps: group } = training;
+  // Of rows that aren't packed; packed ones take fewer an epoch.
+  const sampleSteps = SAMPLE_EPOCHS * Math.ceil(lengths.length / (batchSize * group));
   const plan = new StepPlan(
     { dataset: { lengthOf: row => lengths[row]! }, indices: Array.from(lengths, (_, row) => row) },
     { batchSize, maxLength, packing },
     {
       ...training,
       num_train_epochs: Math.min(SAMPLE_EPOCHS, training.num_train_epochs),
-      max_steps: Math.min(SAMPLE_STEPS, training.max_steps),
+      max_steps: Math.min(sampleSteps, training.max_steps),
     },
     createRng(training.seed).fork('order'),
   );
