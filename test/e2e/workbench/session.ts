@@ -64,7 +64,8 @@ export async function startWorkbench(
     shot: async (page, name) => {
       if (!SHOTS) return;
       mkdirSync(SHOTS, { recursive: true });
-      await page.screenshot({ path: join(SHOTS, `${name}.png`) });
+      // What fades in is shown at its end.
+      await page.screenshot({ path: join(SHOTS, `${name}.png`), animations: 'disabled' });
     },
     close: async () => {
       await browser.close();
