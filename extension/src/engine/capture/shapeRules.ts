@@ -171,7 +171,7 @@ export const shapeRules: ReadonlyMap<string, ShapeRule> = new Map([
   ...rulesByOp,
   ...alike(['Neg', 'Abs', 'Sign', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Relu'], same),
   ...alike(['Softmax', 'LogSoftmax', 'ZerosLike', 'OnesLike', 'Identity', 'AddN', 'LogicalNot', 'Reciprocal'], same),
-  ...alike(['InplaceUpdate'], same),
+  ...alike(['InplaceUpdate', 'TensorScatterSub'], same),
   ...alike(['Add', 'AddV2', 'Sub', 'Mul', 'Div', 'RealDiv', 'FloorDiv', 'Pow', 'Maximum', 'Minimum'], broadcast),
   ...alike(['BitwiseAnd', 'LeftShift', 'RightShift'], broadcast),
   ...alike(['Equal', 'NotEqual', 'Less', 'LessEqual', 'Greater', 'GreaterEqual'], predicate(broadcast)),

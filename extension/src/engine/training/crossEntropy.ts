@@ -9,8 +9,11 @@ import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { gatherRows, linear, pieceProduct } from '../models/ops.js';
 import { denseOf, QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
 
-/** Rows whose logits stand in memory at once. */
-const CHUNK_ROWS = 256;
+/**
+ * Logits that stand in memory at once: 512 rows of 49,152. With half as many a product reads the head twice as often, and
+ * takes a quarter longer (docs/decisions/0026).
+ */
+const CHUNK_BYTES = 96 << 20;
 
 /** Which hidden states predict a label, and which: row b * seq + t predicts the label at t + 1. */
 export interface LabelRows {
@@ -38,31 +41,43 @@ export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRo
   return { rows: Int32Array.from(rows), targets: Int32Array.from(targets) };
 }
 
-/** Cross-entropy of each row and its gradient. logits [rows, vocab], targets int32 [rows]. */
+/**
+ * Cross-entropy of each row and its gradient. The loss is log(sum of exponentials) - the label's logit, and that logarithm is
+ * the highest logit - log(the highest probability), which never is 0. So the vocabulary is read by softmax and two
+ * maxima: TensorFlow's SparseSoftmaxCrossEntropyWithLogits goes over it twice as often.
+ * @param logits [rows, vocab]
+ * @param targets int32 [rows]
+ */
 function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
-  if (hasTensorflowOps()) {
-    const types = { T: 'float32', Tlabels: 'int32' } as const;
-    const [losses, dLogits] = tensorflowOp('SparseSoftmaxCrossEntropyWithLogits', types, [logits, targets], 2);
-    return { losses: losses as tf.Tensor1D, dLogits: dLogits as tf.Tensor2D };
+  const [rows, vocab] = logits.shape;
+  const row = tf.range(0, rows, 1, 'int32');
+  const ofTargets = tf.gather(tf.reshape(logits, [-1]), tf.add(tf.mul(row, tf.scalar(vocab, 'int32')), targets));
+  const probabilities = tf.softmax(logits);
+  const losses = tf.sub(tf.sub(tf.max(logits, 1), ofTargets), tf.log(tf.max(probabilities, 1))) as tf.Tensor1D;
+  // Once the losses are there nobody else needs the probabilities, and TensorFlow subtracts in place.
+  return { losses, dLogits: after(losses, () => lessOne(probabilities, row, targets)) };
+}
+
+/** The probabilities less one at each row's target. */
+function lessOne(probabilities: tf.Tensor2D, row: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor2D {
+  if (!hasTensorflowOps()) {
+    // Cast, since the wasm backend's oneHot makes integers whatever type it is asked for.
+    const hot = tf.cast(tf.oneHot(targets, probabilities.shape[1]), 'float32');
+    return tf.sub(probabilities, hot);
   }
-  const shifted = tf.sub(logits, tf.max(logits, 1, true));
-  const exponentials = tf.exp(shifted);
-  const sums = tf.sum(exponentials, 1, true);
-  // Cast, since the wasm backend's oneHot makes integers whatever type it is asked for.
-  const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
-  const losses = tf.sub(tf.log(tf.squeeze(sums, [1])), tf.sum(tf.mul(shifted, hot), 1)) as tf.Tensor1D;
-  return { losses, dLogits: tf.sub(tf.div(exponentials, sums), hot) };
+  const inputs = [probabilities, tf.stack([row, targets], 1), tf.ones([row.size])];
+  return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
 }
 
 /**
- * So many chunks of rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their activations
+ * So many rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their activations
  * dwarf it.
  */
-const PIECED_CHUNKS = 8;
+const PIECED_ROWS = 2048;
 
 /** The head as `rows` states are multiplied by it; in a captured step one that is made dense waits for `before`. */
 function headFor(head: Weight, rows: number, before: tf.Tensor): tf.Tensor2D | QuantizedWeight {
-  const inPieces = rows <= PIECED_CHUNKS * CHUNK_ROWS;
+  const inPieces = rows <= PIECED_ROWS;
   return head instanceof QuantizedWeight && (head.direct || (inPieces && !head.transposed))
     ? head
     : denseOf<tf.Tensor2D>(head, before);
@@ -74,10 +89,13 @@ function headProduct(x: tf.Tensor2D, head: tf.Tensor2D | QuantizedWeight, turned
   return head.direct ? head.roundedProduct(x, turned) : pieceProduct(x, head, turned);
 }
 
-function chunks(rows: number): { start: number; size: number }[] {
-  return Array.from({ length: Math.ceil(rows / CHUNK_ROWS) }, (_, i) => ({
-    start: i * CHUNK_ROWS,
-    size: Math.min(CHUNK_ROWS, rows - i * CHUNK_ROWS),
+/** Parts of the rows, as even as can be. */
+function chunks(rows: number, vocab: number): { start: number; size: number }[] {
+  const count = Math.ceil((4 * rows * vocab) / CHUNK_BYTES);
+  const most = Math.ceil(rows / count);
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => ({
+    start: i * most,
+    size: Math.min(most, rows - i * most),
   }));
 }
 
@@ -88,18 +106,18 @@ function chunks(rows: number): { start: number; size: number }[] {
 export function summedLoss(
   model: CausalLm,
   hidden: tf.Tensor2D,
-  { rows, targets, weights }: LabelTensors,
+  labels: LabelTensors,
   options: ForwardOptions,
 ): tf.Scalar {
-  const states = gatherRows(hidden, rows);
-  const { head } = model.architecture;
-  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), targets, weights);
+  const states = gatherRows(hidden, labels.rows);
+  const { head, vocabSize } = model.architecture;
+  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels);
   const trained = options.replaced?.get(`${head}.weight`);
-  return lossOfHead(states, trained ?? model.weight(`${head}.weight`), targets, weights, trained !== undefined);
+  return lossOfHead(states, trained ?? model.weight(`${head}.weight`), labels, vocabSize, trained !== undefined);
 }
 
 /** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
-function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Tensor1D): tf.Scalar {
+function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): tf.Scalar {
   const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
     const { losses, dLogits } = rowLosses(logits as tf.Tensor2D, targets);
     save([tf.mul(dLogits, tf.expandDims(weights, 1))]);
@@ -113,8 +131,8 @@ function lossOfLogits(logits: tf.Tensor2D, targets: tf.Tensor1D, weights: tf.Ten
 function lossOfHead(
   states: tf.Tensor2D,
   head: Weight,
-  targets: tf.Tensor1D,
-  weights: tf.Tensor1D,
+  { targets, weights }: LabelTensors,
+  vocab: number,
   weightTrains: boolean,
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
@@ -123,7 +141,7 @@ function lossOfHead(
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
-    for (const { start, size } of chunks(states.shape[0])) {
+    for (const { start, size } of chunks(states.shape[0], vocab)) {
       const inOrder = <T>(f: () => T) => (dStates.length > 0 ? after(dStates.at(-1)!, f) : f());
       const [loss, dState, dW] = inOrder(() =>
         tf.tidy(() => {
@@ -163,12 +181,12 @@ export function score(
   { rows, targets, weights }: LabelTensors,
   options: ForwardOptions,
 ): { losses: tf.Tensor1D; correct: tf.Scalar } {
-  const { head } = model.architecture;
+  const { head, vocabSize } = model.architecture;
   const weight = options.replaced?.get(`${head}.weight`) ?? model.weight(`${head}.weight`);
   const plain = options.hooks?.linear?.has(head) ? null : headFor(weight, rows.shape[0], hidden);
   const losses: tf.Tensor1D[] = [];
   let correct: tf.Tensor = tf.scalar(0);
-  for (const { start, size } of chunks(rows.shape[0])) {
+  for (const { start, size } of chunks(rows.shape[0], vocabSize)) {
     const [lossesOfChunk, correctOfChunk] = after(losses.at(-1) ?? hidden, () =>
       tf.tidy(() => {
         const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
