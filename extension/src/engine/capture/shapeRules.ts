@@ -155,13 +155,6 @@ const rulesByOp: [string, ShapeRule][] = [
       return [{ shape: tf.backend_util.assertAndGetBroadcastShape(condition!.shape, shape), dtype: a!.dtype }];
     },
   ],
-  [
-    'SparseSoftmaxCrossEntropyWithLogits',
-    ([logits, labels]) => [
-      { shape: labels!.shape, dtype: logits!.dtype },
-      { shape: logits!.shape, dtype: logits!.dtype },
-    ],
-  ],
   ['StatelessRandomUniform', ([shape], { dtype }) => [{ shape: valuesOf(shape!), dtype: dtype ?? DataType.float32 }]],
 ];
 

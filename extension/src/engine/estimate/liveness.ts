@@ -13,7 +13,7 @@ const SOURCES = new Set(['Placeholder', 'VarHandleOp', 'ReadVariableOp', 'Const'
 const IN_PLACE = new Set([
   ...['Neg', 'Abs', 'Sign', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Relu', 'Reciprocal'],
   ...['Add', 'AddV2', 'Sub', 'Mul', 'Div', 'RealDiv', 'FloorDiv', 'Pow', 'Maximum', 'Minimum', 'AddN'],
-  ...['Softmax', 'LogSoftmax', 'SparseSoftmaxCrossEntropyWithLogits'],
+  ...['Softmax', 'LogSoftmax', 'TensorScatterSub'],
 ]);
 
 /** Whether a node fills memory of its own. */
