@@ -110,40 +110,27 @@ export async function ggufFile(model, folder) {
   });
 }
 
-/**
- * A JSONL file of tokenized rows.
- * @param {{ count: number, length: number, labels?: number }} spec random rows; the loss is on the last `labels` tokens
- */
-async function randomRows({ count, length, labels = length }, folder) {
-  return once(join(folder, `random-${count}x${length}-${labels}.jsonl`), partial => {
-    const random = createRandom(count * length);
-    const rows = Array.from({ length: count }, () => {
-      const input_ids = Array.from({ length }, () => 3 + random.int(2000));
-      return { input_ids, labels: input_ids.map((id, i) => (i < length - labels ? -100 : id)) };
-    });
-    writeFileSync(partial, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+/** A JSONL file of random token ids, each row so many of a prompt and so many that are labels. */
+function writeRows(path, lengths, random) {
+  const rows = lengths.map(([prompt, answer]) => {
+    const input_ids = Array.from({ length: prompt + answer }, () => 3 + random.int(2000));
+    return { input_ids, labels: input_ids.map((id, i) => (i < prompt ? -100 : id)) };
   });
+  writeFileSync(path, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
 }
 
-/** media/datasets/instructions.messages.jsonl as token ids of the embedded tokenizer, the loss on the answers. */
+/** @param {{ count: number, length: number, labels?: number }} spec the loss is on the last `labels` tokens */
+async function randomRows({ count, length, labels = length }, folder) {
+  return once(join(folder, `random-${count}x${length}-${labels}.jsonl`), partial =>
+    writeRows(partial, Array(count).fill([length - labels, labels]), createRandom(count * length)),
+  );
+}
+
+/** Rows as long as real instruction rows are, the loss on the answers; random tokens, since speed depends on lengths only. */
 async function instructionRows(folder) {
-  return once(join(folder, 'instructions.jsonl'), async partial => {
-    const { Tokenizer } = await import('@huggingface/tokenizers');
-    const { renderChat } = await import('../../extension/scripts/embedded/chatTemplate.mjs');
-    const json = file => JSON.parse(readFileSync(join(embedded, file), 'utf8'));
-    const tokenizer = new Tokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
-    const encode = text => tokenizer.encode(text, { add_special_tokens: false }).ids;
-    const source = readFileSync(join(root, 'media/datasets/instructions.messages.jsonl'), 'utf8');
-    const rows = source
-      .trim()
-      .split('\n')
-      .map(line => {
-        const { messages } = JSON.parse(line);
-        const prompt = encode(`${renderChat(messages.slice(0, -1))}<|im_start|>assistant\n`);
-        const answer = encode(`${messages.at(-1).content}<|im_end|>`);
-        return { input_ids: [...prompt, ...answer], labels: [...prompt.map(() => -100), ...answer] };
-      });
-    writeFileSync(partial, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+  return once(join(folder, 'instruction-lengths.jsonl'), partial => {
+    const { rows } = JSON.parse(readFileSync(new URL('instructionLengths.json', import.meta.url), 'utf8'));
+    writeRows(partial, rows, createRandom(rows.length));
   });
 }
 
