@@ -150,9 +150,9 @@ class Trace {
     return name;
   }
 
-  define(output: string, tensor: AbstractTensor): number {
+  define(output: string, { shape, dtype, values }: AbstractTensor): number {
     const id = this.nextId++;
-    this.symbols.set(id, { ...tensor, output });
+    this.symbols.set(id, { shape, dtype, values, output });
     return id;
   }
 
@@ -189,16 +189,20 @@ class Trace {
   }
 }
 
+const contentMakers: Record<
+  number,
+  (values: ArrayLike<number>) => Float32Array | Int32Array | BigInt64Array | Uint8Array
+> = {
+  [DataType.float32]: values => new Float32Array(values),
+  [DataType.int32]: values => new Int32Array(values),
+  // tfjs-node hands over a scalar as two 32-bit halves.
+  [DataType.int64]: values => BigInt64Array.of(BigInt(values[0]!)),
+  [DataType.bool]: values => new Uint8Array(values),
+  [DataType.uint8]: values => new Uint8Array(values),
+};
+
 function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
-  const makers: Record<number, () => Float32Array | Int32Array | BigInt64Array | Uint8Array> = {
-    [DataType.float32]: () => Float32Array.from(values),
-    [DataType.int32]: () => Int32Array.from(values),
-    // tfjs-node hands over a scalar as two 32-bit halves.
-    [DataType.int64]: () => BigInt64Array.of(BigInt(values[0]!)),
-    [DataType.bool]: () => Uint8Array.from(values),
-    [DataType.uint8]: () => Uint8Array.from(values),
-  };
-  const typed = makers[dtype]?.();
+  const typed = contentMakers[dtype]?.(values);
   if (!typed) throw new Error(`constants of DataType ${dtype} can't be traced`);
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }

@@ -14,6 +14,7 @@ import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles, findTensors } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
 import { openAdapter } from '../peft/adapterFiles.js';
+import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
 import { findModelFiles } from '../run/openModel.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
@@ -77,7 +78,8 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
     graphs,
   };
   const own = estimateRun({ architecture, layouts, method, methodConfig, captured, ...shape });
-  const others = compareMethods({ architecture, layouts }, captured, shape).filter(other => other.method !== method);
+  const otherMethods = peftMethods.filter(other => other !== method);
+  const others = compareMethods(otherMethods, { architecture, layouts }, captured, shape);
   // Only TensorFlow's rates are known.
   const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);

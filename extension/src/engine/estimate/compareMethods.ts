@@ -1,7 +1,6 @@
-// One model, every method of the registry with its default config. Called by `estimate`.
+// One model, several methods with their default config. Called by `estimate`.
 import { InputError } from '../../core/inputError.js';
 import type { PeftMethod } from '../peft/method.js';
-import { peftMethods } from '../peft/registry.js';
 import type { DescribedBase } from './describedBase.js';
 import { estimateRun, type Estimate } from './estimateRun.js';
 import type { StepShape } from './stepTrace.js';
@@ -12,8 +11,13 @@ export type MethodEstimate = { method: PeftMethod } & (
   | { estimate: null; reason: string }
 );
 
-export function compareMethods(base: DescribedBase, captured: boolean, shape: StepShape): MethodEstimate[] {
-  return peftMethods.map(method => {
+export function compareMethods(
+  methods: readonly PeftMethod[],
+  base: DescribedBase,
+  captured: boolean,
+  shape: StepShape,
+): MethodEstimate[] {
+  return methods.map(method => {
     try {
       const methodConfig = method.schema.parse({});
       return {

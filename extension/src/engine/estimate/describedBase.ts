@@ -8,6 +8,8 @@ import type { WeightLayouts } from '../models/weightLayouts.js';
 export interface DescribedBase {
   architecture: Architecture;
   layouts: WeightLayouts;
+  /** Layers of the model that one with fewer stands for. */
+  standsFor?: number;
 }
 
 export interface DescribedTensor {

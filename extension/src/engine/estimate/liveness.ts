@@ -1,6 +1,6 @@
 // How much memory a traced graph takes while it runs. TensorFlow's executor frees a buffer as soon as the last node that
 // reads it is done, and lets an elementwise node write over an input that nobody else needs. Pure; called by
-// graphCosts.ts.
+// traceGraph.ts.
 import { bytesOfType, type GraphNode } from '../capture/graph.js';
 import type { AbstractTensor } from '../capture/shapeRules.js';
 import type { TracedFunction } from '../capture/tracingBackend.js';
@@ -86,7 +86,11 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
   const ready: GraphNode[] = [];
   for (const node of nodes) {
     const sources = new Set(node.inputs.map(nodeOf));
-    for (const source of sources) readers.set(source, [...(readers.get(source) ?? []), node.name]);
+    for (const source of sources) {
+      const known = readers.get(source);
+      if (known) known.push(node.name);
+      else readers.set(source, [node.name]);
+    }
     if (sources.size === 0) ready.push(node);
     else waiting.set(node.name, { node, inputs: sources.size });
   }
@@ -102,6 +106,8 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
 export interface Liveness {
   /** Bytes of intermediate and final results that stand at once, at most. */
   peak: number;
+  /** Those that stand while each node runs, in the order of the schedule. */
+  during: readonly number[];
   /** Bytes that stand when each node is done, by its name. */
   standing: ReadonlyMap<string, number>;
 }
@@ -114,11 +120,14 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
 
   const buffers = new Map<string, Buffer>();
   const standing = new Map<string, number>();
+  const during: number[] = [];
   let live = 0;
-  let peak = 0;
   for (const node of nodes) {
     const { name, op, inputs } = node;
-    if (SOURCES.has(op)) continue;
+    if (SOURCES.has(op)) {
+      during.push(live);
+      continue;
+    }
     const data = inputs.filter(input => !input.startsWith('^'));
     const read = data.map(input => buffers.get(input)).filter(buffer => buffer !== undefined);
     const made: Buffer[] = [];
@@ -135,12 +144,16 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
       buffers.set(output, buffer);
       made.push(buffer);
     }
-    peak = Math.max(peak, live + scratchBytes(node, tensors));
+    during.push(live + scratchBytes(node, tensors));
     for (const buffer of read) if (--buffer.readers === 0) live -= buffer.bytes;
     for (const buffer of made) if (buffer.readers === 0 && !read.includes(buffer)) live -= buffer.bytes;
     standing.set(name, live);
   }
-  return { peak, standing };
+  return { peak: highest(during), during, standing };
+}
+
+export function highest(bytes: readonly number[]): number {
+  return bytes.reduce((most, bytes) => Math.max(most, bytes), 0);
 }
 
 /**

@@ -1,6 +1,7 @@
 // What both ways of tracing a training step (eager: traceStep.ts, captured: traceGraph.ts) take and give.
 import type { Batch } from '../data/batch.js';
 import type { Architecture } from '../models/architecture.js';
+import type { ForwardHooks } from '../peft/hooks.js';
 import type { PeftMethod } from '../peft/method.js';
 
 export interface StepShape {
@@ -30,12 +31,17 @@ export interface StepTrace {
   written: number;
 }
 
-/** Virtual tokens that a method puts before each example. */
-export function virtualTokensOf(method: PeftMethod, config: unknown, architecture: Architecture): number {
+/** Where a method acts, before it has tensors. */
+export function unreadHooks(method: PeftMethod, config: unknown, architecture: Architecture): ForwardHooks {
   const unread = () => {
     throw new Error('hooks must not read tensors before the forward pass');
   };
-  return method.hooks(config, architecture, unread, 'inference').virtualTokens?.count ?? 0;
+  return method.hooks(config, architecture, unread, 'inference');
+}
+
+/** Virtual tokens that a method puts before each example. */
+export function virtualTokensOf(method: PeftMethod, config: unknown, architecture: Architecture): number {
+  return unreadHooks(method, config, architecture).virtualTokens?.count ?? 0;
 }
 
 /** The largest batch of a run: no padding, a label at every token. */

@@ -6,7 +6,7 @@ import { DataType, type GraphNode } from '../capture/graph.js';
 import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
 import { sizeOf, type Architecture } from '../models/architecture.js';
-import { CausalLm } from '../models/causalLm.js';
+import { CausalLm, rotaryTableBytes } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
 import type { PeftMethod } from '../peft/method.js';
 import { roundUpToBucket } from '../training/buckets.js';
@@ -20,7 +20,8 @@ import {
   type MicroBatch,
 } from '../training/stepMath.js';
 import { describedTensors, describedWeights, type DescribedBase } from './describedBase.js';
-import { bytesOf, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
+import { byLayers, fewLayers } from './fewLayers.js';
+import { bytesOf, highest, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
 import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
 
 const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
@@ -32,25 +33,94 @@ const PRODUCTS = new Set(['MatMul', 'BatchMatMulV2']);
 /** Whatever AdamW is set to, it takes the same memory. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
-/** @throws InputError where the method's config doesn't fit the architecture */
+/** What a step takes. Where layers are alike, each adds the same to every figure. */
+interface GraphFigures {
+  weights: number;
+  activations: number;
+  /** Bytes of what is trained. */
+  trained: number;
+  nodes: number;
+  /** Of one micro-batch. */
+  flops: number;
+  written: number;
+  /** Most bytes of a micro-batch up to the middle of its backward pass, and behind it. */
+  upperPeak: number;
+  lowerPeak: number;
+  updatePeak: number;
+}
+
+/** One trace: figures, and bytes while each node of a micro-batch runs. */
+interface GraphCosts {
+  figures: Omit<GraphFigures, 'upperPeak' | 'lowerPeak'>;
+  during: readonly number[];
+  /** How many of the nodes come behind the loss. */
+  backward: number;
+}
+
+/**
+ * Of a model with many layers that are alike, few are traced.
+ * @throws InputError where the method's config doesn't fit the architecture
+ */
 export function traceGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
+  const few = fewLayers(base, method, config);
+  if (!few) return traceWholeGraph(base, method, config, shape);
+  const [costs, oneMore] = few.map(base => graphCosts(base, method, config, shape)) as [GraphCosts, GraphCosts];
+  const half = halfOf(costs);
+  return stepTrace(byLayers(withPeaks(costs, half), withPeaks(oneMore, half), base), shape);
+}
+
+/** The same with every layer traced. */
+export function traceWholeGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
+  const costs = graphCosts(base, method, config, shape);
+  return stepTrace(withPeaks(costs, halfOf(costs)), shape);
+}
+
+function halfOf({ backward }: GraphCosts): number {
+  return Math.ceil(backward / 2);
+}
+
+/**
+ * Peaks of the nodes up to `half` of them behind the loss, and of the last `half`: the peak of both together grows evenly
+ * only as long as it stays in one of them. With each layer the first grows by what a layer keeps for the backward pass, the
+ * second by a layer's gradients. What a deeper model has between, one giving way to the other, never takes more than both.
+ */
+function withPeaks({ figures, during, backward }: GraphCosts, half: number): GraphFigures {
+  const loss = during.length - backward;
+  return { ...figures, upperPeak: highest(during.slice(0, loss + half)), lowerPeak: highest(during.slice(-half)) };
+}
+
+function stepTrace(figures: GraphFigures, { gradientAccumulationSteps: times }: StepShape): StepTrace {
+  const { weights, activations, trained, nodes, flops, written, upperPeak, lowerPeak, updatePeak } = figures;
+  const sums = times > 1 ? trained : 0;
+  return {
+    weights,
+    activations,
+    peak: weights + 2 * trained + Math.max(sums + upperPeak, sums + lowerPeak, trained + updatePeak),
+    nodes,
+    flops: times * flops,
+    written: times * written + 6 * trained,
+  };
+}
+
+function graphCosts(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): GraphCosts {
   const plan = method.plan(config, base.architecture, 'training');
   const { traced, hidden, weights } = traceGradients(base, method, config, shape);
   const running = nodesThatRun(traced);
-  const gradients = liveness(running, traced.tensors);
+  const { standing, during } = liveness(running, traced.tensors);
   const update = traceUpdate(plan.map(float32));
-  const { peak: ofUpdate } = liveness(nodesThatRun(update), update.tensors);
-
-  const trained = floatBytes(plan);
-  const sums = shape.gradientAccumulationSteps > 1 ? trained : 0;
-  const times = shape.gradientAccumulationSteps;
+  const loss = nodeOf(running.outputs[0]!);
   return {
-    weights,
-    activations: gradients.standing.get(hidden)!,
-    peak: weights + 2 * trained + Math.max(sums + gradients.peak, trained + ofUpdate),
-    nodes: traced.graph.nodes.length,
-    flops: times * sum(running.nodes, node => productFlops(node, traced)),
-    written: times * sum(running.nodes, node => writtenBytes(node, traced)) + 6 * trained,
+    figures: {
+      weights,
+      activations: standing.get(hidden)!,
+      trained: floatBytes(plan),
+      nodes: traced.graph.nodes.length,
+      flops: sum(running.nodes, node => productFlops(node, traced)),
+      written: sum(running.nodes, node => writtenBytes(node, traced)),
+      updatePeak: liveness(nodesThatRun(update), update.tensors).peak,
+    },
+    during,
+    backward: running.nodes.length - 1 - running.nodes.findIndex(({ name }) => name === loss),
   };
 }
 
@@ -66,12 +136,14 @@ function traceGradients(
   const plan = method.plan(config, architecture, 'training');
   const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
   const micro = roundUpToBucket(microBatch(batch), shape);
+  // Nobody reads the rotary tables; those of a long context take longer than the trace.
+  const shortTables = { ...architecture, maxPositions: 1 };
   let heldBytes = 0;
   let states: tf.Tensor | null = null;
   const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
     const ofBase = inputs.slice(0, held.length);
     const finalNorm: Architecture['finalNorm'] = (pass, x) => (states = tf.keep(architecture.finalNorm(pass, x)));
-    const model = new CausalLm({ ...architecture, finalNorm }, describedWeights(base, ofBase));
+    const model = new CausalLm({ ...shortTables, finalNorm }, describedWeights(base, ofBase), base.standsFor);
     // Values that nobody reads: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
@@ -90,12 +162,13 @@ function traceGradients(
   });
   tf.dispose(states!);
   const [hidden, ...outputs] = traced.outputs;
-  // The model's tables are the only vectors that it makes of numbers.
-  const tables = traced.graph.nodes
+  // What the graph holds as numbers: the tables, of which one row was made, and what tfjs fills for the gradient of relu.
+  const vectors = traced.graph.nodes
     .filter(({ op }) => op === 'Const')
     .map(({ name }) => traced.tensors.get(`${name}:0`)!)
     .filter(({ dtype, shape }) => dtype === DataType.float32 && shape.length > 0);
-  const weights = heldBytes + floatBytes(plan) + floatBytes(tables);
+  const otherRows = rotaryTableBytes(architecture) - rotaryTableBytes(shortTables);
+  const weights = heldBytes + floatBytes(plan) + floatBytes(vectors) + otherRows;
   return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
 }
 

@@ -99,7 +99,10 @@ export interface Architecture {
   defaultTargets: DefaultTargets;
   /** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
   embed(pass: ForwardPass): tf.Tensor2D;
-  /** One block. It may be run again for the backward pass, and has to give the same. */
+  /**
+   * One block; the same operations whatever its index, which estimates count on (estimate/fewLayers.ts). It may be run again
+   * for the backward pass, and has to give the same.
+   */
   layer(pass: ForwardPass, index: number, x: tf.Tensor2D): tf.Tensor2D;
   /** The norm behind the last block. */
   finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D;

@@ -82,10 +82,14 @@ export class CausalLm {
   private readonly modules: ReadonlyMap<string, LinearModule>;
   private readonly rotaryTables: RotaryTables | null;
 
-  /** @param weights every parameter of the architecture by name; the model takes them over */
+  /**
+   * @param weights every parameter of the architecture by name; the model takes them over
+   * @param stepLayers layers that share what a step may keep; more than the architecture's where it stands for a deeper one
+   */
   constructor(
     readonly architecture: Architecture,
     private readonly weights: Map<string, Weight>,
+    private readonly stepLayers = architecture.numLayers,
   ) {
     this.modules = new Map(architecture.linears.map(module => [module.name, module]));
     this.rotaryTables = architecture.rotary && rotaryTables(architecture);
@@ -149,7 +153,7 @@ export class CausalLm {
         if (prefixLayers) all = following(everyRow(prefixLayers[layer]!, batch), all);
         if (cache) all = cache.extend(layer, all);
         bias ??= this.positionBias(placed, all.keys.shape[2]);
-        const probabilities = this.architecture.numLayers * this.architecture.numHeads * rows * all.keys.shape[2];
+        const probabilities = this.stepLayers * this.architecture.numHeads * rows * all.keys.shape[2];
         const keeps = 4 * probabilities <= KEPT_PROBABILITY_BYTES;
         const out = heads(attention(heads(q), all.keys, all.values, bias, keeps));
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
@@ -255,15 +259,25 @@ export class CausalLm {
 /** Positions that the rotary tables hold at most: 16 MB at headDim 128. */
 const ROTARY_TABLE_LIMIT = 32768;
 
+function rotaryTableLength({ maxPositions }: Architecture): number {
+  return Math.min(maxPositions, ROTARY_TABLE_LIMIT);
+}
+
+/** What a model takes beside its weights. */
+export function rotaryTableBytes(architecture: Architecture): number {
+  return architecture.rotary ? 2 * 4 * rotaryTableLength(architecture) * architecture.headDim : 0;
+}
+
 interface RotaryTables {
   cos: tf.Tensor2D;
   sin: tf.Tensor2D;
 }
 
 /** cos and sin of every position, [positions, headDim], equal in both halves of the last dimension. */
-function rotaryTables({ rotary, headDim, maxPositions }: Architecture): RotaryTables {
+function rotaryTables(architecture: Architecture): RotaryTables {
+  const { rotary, headDim } = architecture;
   const half = headDim / 2;
-  const length = Math.min(maxPositions, ROTARY_TABLE_LIMIT);
+  const length = rotaryTableLength(architecture);
   const cos = new Float32Array(length * headDim);
   const sin = new Float32Array(length * headDim);
   for (let position = 0; position < length; position++) {

@@ -114,7 +114,8 @@ describe('memory', () => {
 
 test('methods are compared on one model, those that do not fit with the reason', () => {
   const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
-  const compared = compareMethods({ architecture: architectureOf(oneLayer, 'test'), layouts: new Map() }, true, shape);
+  const base = { architecture: architectureOf(oneLayer, 'test'), layouts: new Map() };
+  const compared = compareMethods(peftMethods, base, true, shape);
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const left = compared.filter(({ estimate }) => estimate === null);
   expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([
