@@ -65,7 +65,7 @@ function lessOne(probabilities: tf.Tensor2D, row: tf.Tensor1D, targets: tf.Tenso
     const hot = tf.cast(tf.oneHot(targets, probabilities.shape[1]), 'float32');
     return tf.sub(probabilities, hot);
   }
-  const inputs = [probabilities, tf.stack([row, targets], 1), tf.ones([row.size])];
+  const inputs = [probabilities, tf.stack([row, targets], 1), tf.fill([row.size], 1)];
   return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
 }
 
