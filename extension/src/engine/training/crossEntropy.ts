@@ -42,31 +42,37 @@ export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRo
 }
 
 /**
- * Cross-entropy of each row and its gradient. The loss is log(sum of exponentials) - the label's logit, and that logarithm is
- * the highest logit - log(the highest probability), which never is 0. So the vocabulary is read by softmax and two
- * maxima: TensorFlow's SparseSoftmaxCrossEntropyWithLogits goes over it twice as often.
+ * Cross-entropy of each row, and the probabilities that its gradient is made of. The loss is log(sum of exponentials) - the
+ * label's logit, and that logarithm is the highest logit - log(the highest probability), which never is 0: softmax and two
+ * maxima, which take less time than TensorFlow's SparseSoftmaxCrossEntropyWithLogits (docs/decisions/0026).
  * @param logits [rows, vocab]
  * @param targets int32 [rows]
  */
-function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
+function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; probabilities: tf.Tensor2D } {
   const [rows, vocab] = logits.shape;
-  const row = tf.range(0, rows, 1, 'int32');
-  const ofTargets = tf.gather(tf.reshape(logits, [-1]), tf.add(tf.mul(row, tf.scalar(vocab, 'int32')), targets));
+  const starts = tf.mul(tf.range(0, rows, 1, 'int32'), tf.scalar(vocab, 'int32'));
+  const ofTargets = tf.gather(tf.reshape(logits, [-1]), tf.add(starts, targets));
   const probabilities = tf.softmax(logits);
   const losses = tf.sub(tf.sub(tf.max(logits, 1), ofTargets), tf.log(tf.max(probabilities, 1))) as tf.Tensor1D;
-  // Once the losses are there nobody else needs the probabilities, and TensorFlow subtracts in place.
-  return { losses, dLogits: after(losses, () => lessOne(probabilities, row, targets)) };
+  return { losses, probabilities };
 }
 
-/** The probabilities less one at each row's target. */
-function lessOne(probabilities: tf.Tensor2D, row: tf.Tensor1D, targets: tf.Tensor1D): tf.Tensor2D {
+/** The same with the losses' gradient by the logits: the probabilities less one at each row's target. */
+function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
+  const { losses, probabilities } = rowLosses(logits, targets);
   if (!hasTensorflowOps()) {
     // Cast, since the wasm backend's oneHot makes integers whatever type it is asked for.
-    const hot = tf.cast(tf.oneHot(targets, probabilities.shape[1]), 'float32');
-    return tf.sub(probabilities, hot);
+    const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
+    return { losses, dLogits: tf.sub(probabilities, hot) };
   }
-  const inputs = [probabilities, tf.stack([row, targets], 1), tf.fill([row.size], 1)];
-  return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
+  // Once the losses are there nobody else needs the probabilities, and TensorFlow subtracts in place.
+  const dLogits = after(losses, () => {
+    const [rows] = logits.shape;
+    const places = tf.stack([tf.range(0, rows, 1, 'int32'), targets], 1);
+    const inputs = [probabilities, places, tf.fill([rows], 1)];
+    return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
+  });
+  return { losses, dLogits };
 }
 
 /**
@@ -119,7 +125,7 @@ export function summedLoss(
 /** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
 function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): tf.Scalar {
   const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
-    const { losses, dLogits } = rowLosses(logits as tf.Tensor2D, targets);
+    const { losses, dLogits } = rowGradients(logits as tf.Tensor2D, targets);
     save([tf.mul(dLogits, tf.expandDims(weights, 1))]);
     const value = tf.sum(tf.mul(losses, weights));
     return { value, gradFunc: (dy: tf.Tensor, [d]: tf.Tensor[]) => tf.mul(d!, dy) };
@@ -147,7 +153,8 @@ function lossOfHead(
         tf.tidy(() => {
           const part = tf.slice(states, [start, 0], [size, -1]);
           const counted = tf.slice(weights, [start], [size]);
-          const { losses, dLogits } = rowLosses(headProduct(part, weight, true), tf.slice(targets, [start], [size]));
+          const logits = headProduct(part, weight, true);
+          const { losses, dLogits } = rowGradients(logits, tf.slice(targets, [start], [size]));
           // Rows are weighted where they are as wide as the states, not as the vocabulary.
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
           const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
