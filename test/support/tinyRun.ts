@@ -7,7 +7,7 @@ import type { Dataset } from '../../extension/src/engine/data/loadDataset.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
-import { RunFolder } from '../../extension/src/engine/run/runFolder.js';
+import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
 import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
 import { runConfigSchema } from '../../extension/src/protocol/runConfig.js';

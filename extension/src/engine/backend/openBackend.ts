@@ -4,17 +4,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 import { findInstallation } from '../install/installation.js';
+import type { Backend } from './backend.js';
 import { loadTensorflowBackend } from './tensorflowBackend.js';
 import { loadWasmBackend } from './wasmBackend.js';
-
-export interface Backend {
-  name: 'tensorflow' | 'wasm';
-  /** TensorFlow's version, or that of tfjs-backend-wasm. */
-  libraryVersion: string;
-  /** What computes, such as `CPU (AMD EPYC)` or `GPU (CUDA)`. */
-  device: string;
-  threads: number;
-}
 
 export interface OpenBackendOptions extends Pick<EngineConfig, 'backend' | 'threads'> {
   /** `code` is one for `warned` events. */

@@ -4,10 +4,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import type { EngineInstallation } from '../install/installation.js';
-import { cpuModel } from '../install/machine.js';
+import { cpuModel } from '../machine/machine.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
-import { registerBlockKernels } from './blockKernels.js';
-import type { Backend } from './openBackend.js';
+import { registerBlockKernels } from '../capture/blockKernels.js';
+import type { Backend } from './backend.js';
 
 /**
  * @param threads null: every core. TensorFlow reads it once, while its library loads.

@@ -2,9 +2,9 @@
 // a process. One thread: tfjs starts wasm threads in browsers only (https://github.com/tensorflow/tfjs/issues/3830).
 import * as tf from '@tensorflow/tfjs-core';
 import { dirname, join } from 'node:path';
-import { cpuModel } from '../install/machine.js';
+import { cpuModel } from '../machine/machine.js';
 import { requireFromTfjsNode, requirePackage } from '../install/tfjsNodePackage.js';
-import type { Backend } from './openBackend.js';
+import type { Backend } from './backend.js';
 
 export async function loadWasmBackend(): Promise<Backend> {
   // tfjs-core's bundle for Node registers no gradients; loading the union package (what tfjs-node loads too) does

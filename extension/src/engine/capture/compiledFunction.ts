@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
-import { collectGarbage } from '../backend/processMemory.js';
+import { collectGarbage } from '../machine/processMemory.js';
 import { DataType } from './graph.js';
 import { inXlaParts } from './xlaParts.js';
 import { realBackend, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';

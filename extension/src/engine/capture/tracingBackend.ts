@@ -3,7 +3,7 @@
 // of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
 // an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
-import { registerBlockKernels } from '../backend/blockKernels.js';
+import { registerBlockKernels } from './blockKernels.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
 import { setOrderRecorder } from './ordering.js';

@@ -2,10 +2,10 @@
 // prints is all it adds to install/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { engineStatus, type EngineStatus } from '../install/engineStatus.js';
+import { engineStatus, type EngineStatus } from '../backend/engineStatus.js';
 import type { EngineInstallation } from '../install/installation.js';
 import { installEngine } from '../install/installEngine.js';
-import { findNvidiaGpus } from '../install/machine.js';
+import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
 
 interface InstallArguments {

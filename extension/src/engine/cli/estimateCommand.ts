@@ -2,7 +2,7 @@
 // anything is loaded. What it prints is all it adds to estimate/.
 import type { Command } from 'commander';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import { availableMemoryBytes } from '../backend/processMemory.js';
+import { availableMemoryBytes } from '../machine/processMemory.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
 import { findInstallation } from '../install/installation.js';

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
-import { defaultRunFolder, latestRunFolder } from '../run/runFolder.js';
+import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { trainRun } from '../run/trainRun.js';
 import { DivergedError } from '../training/trainer.js';
 import { progressDisplay } from './progressDisplay.js';

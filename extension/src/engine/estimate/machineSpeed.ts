@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { openBackend } from '../backend/openBackend.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { cpuFeatures, cpuModel } from '../install/machine.js';
+import { cpuFeatures, cpuModel } from '../machine/machine.js';
 import { cacheFolder } from '../install/paths.js';
 import type { Estimate } from './estimateRun.js';
 

@@ -2,7 +2,7 @@
 // take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
 // traceStep.ts; its tensors must never meet those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
-import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../backend/blockKernels.js';
+import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../capture/blockKernels.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 const NAME = 'shapes';

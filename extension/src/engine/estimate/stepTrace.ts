@@ -1,7 +1,7 @@
 // What both ways of tracing a training step (eager: traceStep.ts, captured: traceGraph.ts) take and give.
 import type { Batch } from '../data/batch.js';
 import type { Architecture } from '../models/architecture.js';
-import type { ForwardHooks } from '../peft/hooks.js';
+import type { ForwardHooks } from '../models/hooks.js';
 import type { PeftMethod } from '../peft/method.js';
 
 export interface StepShape {

@@ -2,7 +2,7 @@
 // what it holds. New rows are written into the tensor's own memory (on a CPU; elsewhere TensorFlow copies it), so a tensor
 // that was given to a step must not be used again. Owned by whoever made it.
 import * as tf from '@tensorflow/tfjs-core';
-import { tensorflowOp } from '../backend/tensorflowOps.js';
+import { tensorflowOp } from '../capture/tensorflowOps.js';
 import type { Architecture, KeyValues } from '../models/architecture.js';
 import type { DecodingCache, KeyValueCache } from '../models/causalLm.js';
 

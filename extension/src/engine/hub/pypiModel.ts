@@ -6,7 +6,7 @@ import { InputError } from '../../core/inputError.js';
 import { cacheFolder } from '../install/paths.js';
 import { reportGrowth } from '../install/progress.js';
 import { findPythonWithPip } from '../install/pythonTools.js';
-import { runCommand } from '../install/runCommand.js';
+import { runCommand } from '../machine/runCommand.js';
 import { HubUnreachableError } from './hubAccess.js';
 import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 

@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { findCppCompiler } from './cppCompiler.js';
 import { MissingPieceError } from './missingPiece.js';
 import type { InstallContext } from './progress.js';
-import { runCommand } from './runCommand.js';
+import { runCommand } from '../machine/runCommand.js';
 import { addonSourceFolder, requirePackage } from './tfjsNodePackage.js';
 
 export const ADDON = 'tfjs_binding.node';

@@ -1,5 +1,5 @@
 // Finds the C++ compiler by the usual names. Called by the addon's build and by `engine status`.
-import { findExecutable, runCommand } from './runCommand.js';
+import { findExecutable, runCommand } from '../machine/runCommand.js';
 
 /** Full path of a compiler that runs, or null. */
 export async function findCppCompiler(signal?: AbortSignal): Promise<string | null> {

@@ -20,7 +20,7 @@ import { provideNamedLibrary } from './namedLibrary.js';
 import { engineFolder, enginesFolder } from './paths.js';
 import type { InstallContext } from './progress.js';
 import { findPythonWithPip, findUv } from './pythonTools.js';
-import { runCommand } from './runCommand.js';
+import { runCommand } from '../machine/runCommand.js';
 import { planTfjsNodeDownload, provideFromTfjsNode } from './tfjsNodeDownload.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
 import { planWheel } from './wheelPlan.js';

@@ -2,7 +2,7 @@
 // is taken over. Two takers in the same instant only do the work twice, since an installation is put in place by one rename.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from './processAlive.js';
+import { isAlive } from '../machine/processAlive.js';
 
 /** Runs `work` while this process alone holds `file`; `onWait` hears once which process is waited for. */
 export async function withInstallLock<T>(

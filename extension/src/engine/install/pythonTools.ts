@@ -1,6 +1,6 @@
 // Finds what can download from the Python package index: a Python 3 with pip (any version), or uv. Called by the wheel
 // source and by `engine status`. Never installs Python packages for the user.
-import { findExecutable, runCommand } from './runCommand.js';
+import { findExecutable, runCommand } from '../machine/runCommand.js';
 
 /** Full path of a Python 3 that has pip, or null. */
 export async function findPythonWithPip(signal?: AbortSignal): Promise<string | null> {

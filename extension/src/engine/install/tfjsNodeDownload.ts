@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { InstallContext } from './progress.js';
-import { runCommand } from './runCommand.js';
+import { runCommand } from '../machine/runCommand.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
 
 const LIBRARY_VERSION = '2.9.1';

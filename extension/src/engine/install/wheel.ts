@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { MissingPieceError } from './missingPiece.js';
 import { reportGrowth, type InstallContext } from './progress.js';
 import { findPythonWithPip, findUv } from './pythonTools.js';
-import { runCommand } from './runCommand.js';
+import { runCommand } from '../machine/runCommand.js';
 import { CUDA_FILES, cudaRequirements, TENSORFLOW_FILES, type WheelPlan } from './wheelPlan.js';
 
 /** Argument 1: the wheel, 2: where to, 3: which files. Prints the bytes that it is going to write. Python's zipfile drops the

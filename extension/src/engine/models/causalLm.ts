@@ -2,7 +2,7 @@
 // place. Training, evaluation and decoding all come through here, so that they cannot disagree. The model owns its
 // weight tensors and rotary tables; results belong to the caller's tidy.
 import * as tf from '@tensorflow/tfjs-core';
-import type { ForwardHooks } from '../peft/hooks.js';
+import type { ForwardHooks } from './hooks.js';
 import {
   storedName,
   type Architecture,

@@ -3,7 +3,7 @@
 // intermediate until the step ends. For the same reason a gradient may use only what was saved, never a tensor that it
 // closes over. Pure functions; the caller's tidy owns the results.
 import * as tf from '@tensorflow/tfjs-core';
-import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
+import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import { QuantizedWeight, type Weight } from './quantizedWeight.js';
 

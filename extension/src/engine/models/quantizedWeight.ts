@@ -7,7 +7,7 @@ import {
   DEQUANTIZE_BLOCKS,
   type BlockProductAttributes,
   type DequantizeAttributes,
-} from '../backend/blockKernels.js';
+} from '../capture/blockKernels.js';
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
 

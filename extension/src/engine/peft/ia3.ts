@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
-import type { LinearCall } from './hooks.js';
+import type { LinearCall } from '../models/hooks.js';
 import type { PeftMethod } from './method.js';
 import { modulesToSave, PEFT_PREFIX } from './replacedParameters.js';
 import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';

@@ -8,7 +8,7 @@ import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
-import type { ForwardHooks, LinearCall } from './hooks.js';
+import type { ForwardHooks, LinearCall } from '../models/hooks.js';
 import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
 import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';

@@ -5,7 +5,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 import type { Rng } from '../data/rng.js';
 import type { Architecture } from '../models/architecture.js';
-import type { ForwardHooks } from './hooks.js';
+import type { ForwardHooks } from '../models/hooks.js';
 
 /** How a trainable tensor starts. */
 export type Initializer =

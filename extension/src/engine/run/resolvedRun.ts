@@ -5,7 +5,7 @@ import { isAbsolute } from 'node:path';
 import { modelAliases } from '../hub/pypiModel.js';
 import type { ModelOnDisk } from './openModel.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
-import { RunFolder } from './runFolder.js';
+import { RunFolder } from '../runFolder/runFolder.js';
 
 /** A resumed run goes by its own run.json; the run file may have been changed since. */
 export function resumedRun(runFile: string, out: string): RunFile {

@@ -1,7 +1,7 @@
 // What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by trainRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
-import type { Backend } from '../backend/openBackend.js';
+import type { Backend } from '../backend/backend.js';
 import { planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
 import { promptIds, type ModelOnDisk } from './openModel.js';
 import type { RunFile } from './readRunFile.js';

@@ -5,8 +5,8 @@ import { InputError } from '../../core/inputError.js';
 import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '../../protocol/engineCommand.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
-import type { RunFolder } from './runFolder.js';
-import { isAlive } from '../install/processAlive.js';
+import type { RunFolder } from '../runFolder/runFolder.js';
+import { isAlive } from '../machine/processAlive.js';
 
 /**
  * Marks the folder as being trained in by this process, whatever the windows of an earlier one wanted.

@@ -2,8 +2,8 @@
 // have. Called by trainRun.ts and openModel.ts, once the backend is open and before a weight is read.
 import { InputError } from '../../core/inputError.js';
 import type { WeightSettings } from '../../protocol/runConfig.js';
-import type { Backend } from '../backend/openBackend.js';
-import { cpuFeatures } from '../install/machine.js';
+import type { Backend } from '../backend/backend.js';
+import { cpuFeatures } from '../machine/machine.js';
 import type { PeftMethod } from '../peft/method.js';
 import type { Reporter } from './reporter.js';
 

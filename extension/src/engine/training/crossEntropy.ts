@@ -2,7 +2,7 @@
 // with a vocabulary of 49,152 they are the largest tensors of a step.
 import * as tf from '@tensorflow/tfjs-core';
 import { IGNORE_LABEL } from '../../core/data/example.js';
-import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
+import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';

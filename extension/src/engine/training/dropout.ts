@@ -2,7 +2,7 @@
 // same: drawn by TensorFlow inside the step where that computes (so a
 // captured step draws the same masks), from a seeded stream elsewhere.
 import * as tf from '@tensorflow/tfjs-core';
-import { hasTensorflowOps, tensorflowOp } from '../backend/tensorflowOps.js';
+import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { createRng } from '../data/rng.js';
 import type { Dropout } from './stepMath.js';
 

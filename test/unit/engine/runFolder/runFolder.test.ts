@@ -4,13 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { claimRun, commandReader } from '../../../../extension/src/engine/run/runProcess.js';
-import {
-  defaultRunFolder,
-  EventWriter,
-  latestRunFolder,
-  readEvents,
-  RunFolder,
-} from '../../../../extension/src/engine/run/runFolder.js';
+import { EventWriter, readEvents } from '../../../../extension/src/engine/runFolder/eventLog.js';
+import { defaultRunFolder, latestRunFolder, RunFolder } from '../../../../extension/src/engine/runFolder/runFolder.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
 let path: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inspectMachine, parseCpuFeatures } from '../../../../extension/src/engine/install/machine.js';
+import { inspectMachine, parseCpuFeatures } from '../../../../extension/src/engine/machine/machine.js';
 
 describe('machine', () => {
   it('names the vector instructions that matter, in a fixed order', () => {

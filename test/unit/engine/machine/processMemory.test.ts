@@ -5,7 +5,7 @@ import {
   collectGarbage,
   peakRssBytes,
   rssBytes,
-} from '../../../../extension/src/engine/backend/processMemory.js';
+} from '../../../../extension/src/engine/machine/processMemory.js';
 
 it('counts in bytes, and the peak remembers what is gone', () => {
   const before = rssBytes();

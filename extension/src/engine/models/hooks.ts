@@ -1,8 +1,8 @@
 // Where a PEFT method can take part in a forward pass. A method gives only the hooks it needs; the model calls them and
 // knows nothing else of any method (engine/models/causalLm.ts).
 import type * as tf from '@tensorflow/tfjs-core';
-import type { LinearModule, SublayerKind } from '../models/architecture.js';
-import type { Weight } from '../models/quantizedWeight.js';
+import type { LinearModule, SublayerKind } from './architecture.js';
+import type { Weight } from './quantizedWeight.js';
 
 export interface LinearCall {
   module: LinearModule;

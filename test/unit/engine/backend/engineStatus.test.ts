@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { describeStatus } from '../../../../extension/src/engine/cli/engineCommand.js';
-import { adviseOnGpu, engineStatus } from '../../../../extension/src/engine/install/engineStatus.js';
+import { adviseOnGpu, engineStatus } from '../../../../extension/src/engine/backend/engineStatus.js';
 
 afterEach(() => vi.unstubAllEnvs());
 

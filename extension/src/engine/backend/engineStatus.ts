@@ -1,12 +1,13 @@
 // What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would get, so
 // that it reports what is in use and not what ought to be. Never installs anything.
-import { openBackend, type Backend } from '../backend/openBackend.js';
-import { findCppCompiler } from './cppCompiler.js';
-import { findInstallation, type EngineInstallation } from './installation.js';
-import { inspectMachine, type Machine } from './machine.js';
-import { describeMissingPieces, type MissingPiece } from './missingPiece.js';
-import { findPythonWithPip, findUv } from './pythonTools.js';
-import { tfjsNodeVersion } from './tfjsNodePackage.js';
+import type { Backend } from './backend.js';
+import { openBackend } from './openBackend.js';
+import { findCppCompiler } from '../install/cppCompiler.js';
+import { findInstallation, type EngineInstallation } from '../install/installation.js';
+import { inspectMachine, type Machine } from '../machine/machine.js';
+import { describeMissingPieces, type MissingPiece } from '../install/missingPiece.js';
+import { findPythonWithPip, findUv } from '../install/pythonTools.js';
+import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
 
 export interface EngineStatus {
   installation: EngineInstallation | null;
