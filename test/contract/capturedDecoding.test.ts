@@ -11,6 +11,7 @@ import { sizeOf } from '../../extension/src/engine/models/architecture.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { tinyModel } from '../support/tinyModels.js';
 
@@ -22,7 +23,7 @@ const ROOM = { max_position_embeddings: 512, n_positions: 512 };
 /** Values that change what the model says, so that a hook left out of decoding shows. */
 function attachAltered(model: CausalLm, method: (typeof peftMethods)[number], config: unknown): Adapter {
   const rng = createRng(8);
-  return Adapter.attach(method, config, model, {
+  return Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
     purpose: 'inference',
     rng,
     values: ({ key, shape }) => {
@@ -164,7 +165,10 @@ describe('captured decoding', () => {
     const model = tinyModel('llama', ROOM);
     const sublayer = (_layer: number, _kind: string, output: tf.Tensor2D) => tf.atan(output) as tf.Tensor2D;
     const odd = { ...peftMethods[0]!, schema: peftMethods[0]!.schema, plan: () => [], hooks: () => ({ sublayer }) };
-    const adapter = Adapter.attach(odd, {}, model, { purpose: 'inference', rng: createRng(0) });
+    const adapter = Adapter.attach(new AttachedMethod(odd, {}, model.architecture), model, {
+      purpose: 'inference',
+      rng: createRng(0),
+    });
     const told: string[] = [];
     const onWarning = (code: string, message: string) => told.push(`${code}: ${message}`);
     const decoder = new Decoder({ model, adapter, compile: true, eagerTokens: 1, onWarning });

@@ -9,6 +9,7 @@ import type { Batch } from '../../extension/src/engine/data/batch.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
@@ -90,7 +91,10 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
     // GPT-2's key biases have no gradient but rounding noise, which a smaller epsilon would turn into full steps.
     const sides = [0, 1].map(() => {
       const model = tinyModel(family);
-      const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(3) });
+      const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
+        purpose: 'training',
+        rng: createRng(3),
+      });
       const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
       return { model, adapter, optimizer };
     });

@@ -4,28 +4,29 @@ import { describe, expect, test } from 'vitest';
 import { fewLayers } from '../../extension/src/engine/estimate/fewLayers.js';
 import { traceGraph, traceWholeGraph } from '../../extension/src/engine/estimate/traceGraph.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { expectSameTrace } from '../support/traces.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
 
-const batch = { batchSize: 3, sequenceLength: 48, maxLength: 48, gradientAccumulationSteps: 1 };
+const batch = { batchSize: 3, maxLength: 48, gradientAccumulationSteps: 1 };
 const shapes = [
   batch,
   { ...batch, gradientCheckpointing: true },
   // So small that gradients weigh more than activations where all is trained.
-  { batchSize: 1, sequenceLength: 8, maxLength: 8, gradientAccumulationSteps: 2 },
+  { batchSize: 1, maxLength: 8, gradientAccumulationSteps: 2 },
 ];
 const layers = { num_hidden_layers: 9, n_layer: 9 };
 
 describe.each(modelFamilies.map(({ modelType }) => modelType))('%s', modelType => {
-  const base = { architecture: tinyArchitecture(modelType, layers), layouts: new Map() };
+  const architecture = tinyArchitecture(modelType, layers);
 
   test.each(peftMethods.map(method => [method.peftType, method] as const))('%s', (_, method) => {
-    const config = method.schema.parse({});
-    expect(fewLayers(base, method, config)).not.toBeNull();
+    const attached = new AttachedMethod(method, method.schema.parse({}), architecture);
     for (const shape of shapes) {
-      const whole = traceWholeGraph(base, method, config, shape);
-      expectSameTrace(traceGraph(base, method, config, shape), whole, JSON.stringify(shape));
+      const step = { attached, layouts: new Map(), shape, sequenceLength: shape.maxLength };
+      expect(fewLayers(step)).not.toBeNull();
+      expectSameTrace(traceGraph(step), traceWholeGraph(step), JSON.stringify(shape));
     }
   });
 });

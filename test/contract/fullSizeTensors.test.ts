@@ -8,6 +8,7 @@ import { makesBuffer } from '../../extension/src/engine/estimate/liveness.js';
 import { sizeOf } from '../../extension/src/engine/models/architecture.js';
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { lossAndGradients } from '../../extension/src/engine/training/stepMath.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
@@ -49,7 +50,11 @@ test.each(cases)('$family $method.peftType', ({ architecture, smallest, method, 
   const { graph, tensors } = trace([...parameters.map(float32), ...plan.map(float32), ...batch], (...inputs) => {
     const model = new CausalLm(architecture, new Map(parameters.map(({ name }, i) => [name, inputs[i]!])));
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
-    const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
+    const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
+      purpose: 'training',
+      rng: createRng(0),
+      values,
+    });
     const own = new Map(plan.map(({ key }, i) => [key, inputs[parameters.length + i]!]));
     const { loss, gradients } = lossAndGradients(model, adapter, own, inputs.slice(parameters.length + plan.length), {
       labelTokens: tf.scalar(1),

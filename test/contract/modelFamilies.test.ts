@@ -10,6 +10,7 @@ import { countParameters, sizeOf } from '../../extension/src/engine/models/archi
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { modelInput } from '../../extension/src/engine/training/stepMath.js';
 
@@ -46,7 +47,7 @@ function largestDifference(a: number[][], b: number[][]): number {
 /** Every method with values that change what the model says, so that a hook left out of decoding shows. */
 function attachAltered(model: CausalLm, method: (typeof peftMethods)[number]): Adapter {
   const rng = createRng(8);
-  return Adapter.attach(method, method.schema.parse({}), model, {
+  return Adapter.attach(new AttachedMethod(method, method.schema.parse({}), model.architecture), model, {
     purpose: 'inference',
     rng,
     values: ({ key, shape }) => {

@@ -7,6 +7,7 @@ import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
@@ -68,7 +69,10 @@ describe('a quantized base', () => {
     const [alike, rounding] = precision === 'bfloat16' ? [1e-3, 1e-2] : [1e-5, 1e-5];
     const before = tf.memory().numTensors;
     const attached = (model: CausalLm) => {
-      const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(3) });
+      const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
+        purpose: 'training',
+        rng: createRng(3),
+      });
       const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
       return { model, adapter, optimizer };
     };

@@ -1,5 +1,5 @@
 // One parity case on this engine, from the files that PEFT wrote: load, train step by step, give logits. Used by the
-// parity tests and by writeOurs.ts. It calls the engine as a run does and computes nothing itself.
+// parity tests and by writeLogits.ts. It calls the engine as a run does and computes nothing itself.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -11,6 +11,7 @@ import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.j
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { loadModel } from '../../extension/src/engine/models/loadModel.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { checkAdapterTensors, openAdapter, type SavedAdapter } from '../../extension/src/engine/peft/adapterFiles.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
@@ -39,8 +40,8 @@ export function attachForTraining(parityCase: ParityCase, model: CausalLm): Adap
   const saved = openStart(parityCase, model);
   const extra = [parityCase.model, parityCase.name, 'trainable_start.safetensors'];
   const values = existsSync(join(parityFolder, ...extra)) ? readTensors(...extra) : null;
-  if (saved && !values) checkAdapterTensors(saved, method.plan(config, model.architecture, 'training'));
-  const adapter = Adapter.attach(method, config, model, {
+  if (saved && !values) checkAdapterTensors(saved, saved.attached.plan('training'));
+  const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
     purpose: 'training',
     rng: createRng(0),
     values: ({ key }) => (values ? values.get(key) : saved?.tensors.get(key)?.readFloat32()),

@@ -1,5 +1,5 @@
 // Reads what make_fixtures.py wrote: rows, models, cases with PyTorch's numbers. Used by the parity tests and by
-// writeOurs.ts; it knows the layout of test/fixtures/parity and nothing of how anything is computed.
+// writeLogits.ts; it knows the layout of test/fixtures/parity and nothing of how anything is computed.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -150,7 +150,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
   function writeOurs(parityCase: ParityCase, model: CausalLm, files: ModelFiles, adapter: Adapter) {
     const folder = join(output, parityCase.model, parityCase.name);
     mkdirSync(folder, { recursive: true });
-    if (adapter.method.storage !== 'model') saveAdapter(folder, adapter, model.architecture, files.reference);
+    if (adapter.method.storage !== 'model') saveAdapter(folder, adapter, files.reference);
     const changed = adapter.merge();
     if (!changed) return { folder, merged: null };
     const merged = join(folder, 'merged');

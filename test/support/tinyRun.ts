@@ -6,6 +6,7 @@ import { createRng } from '../../extension/src/engine/data/rng.js';
 import type { Dataset } from '../../extension/src/engine/data/loadDataset.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
+import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
@@ -95,7 +96,10 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
   const method = peftMethod(peftType)!;
   const rng = createRng(config.training.seed);
   const methodConfig = method.schema.parse(block);
-  const adapter = Adapter.attach(method, methodConfig, model, { purpose: 'training', rng: rng.fork('adapter') });
+  const adapter = Adapter.attach(new AttachedMethod(method, methodConfig, model.architecture), model, {
+    purpose: 'training',
+    rng: rng.fork('adapter'),
+  });
   options.prepare?.(model);
   const events: EngineEventBody[] = [];
   const trainer = new Trainer({
@@ -110,8 +114,10 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
       batchSize: config.training.per_device_train_batch_size,
       maxLength: 16,
       packing: config.dataset.packing,
-      virtualTokens: adapter.forwardOptions.hooks.virtualTokens?.count ?? 0,
+      virtualTokens: adapter.attached.virtualTokens,
       firstVirtualId: model.architecture.vocabSize,
+      gradientAccumulationSteps: config.training.gradient_accumulation_steps,
+      gradientCheckpointing: config.training.gradient_checkpointing,
     },
     folder,
     rng,

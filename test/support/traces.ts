@@ -1,6 +1,6 @@
 // Traces of a training step compared: one of few layers with one of all. Used by unit and contract tests.
 import { expect } from 'vitest';
-import type { StepTrace } from '../../extension/src/engine/estimate/stepTrace.js';
+import type { StepTrace } from '../../extension/src/engine/estimate/estimatedStep.js';
 
 /**
  * Everything to the byte but the number of nodes. A small constant that a graph has already is shared, and a shape with

@@ -9,16 +9,18 @@ import { findInstallation } from '../install/installation.js';
 import { machineSpeed, secondsPerStep } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
-import { virtualTokensOf } from '../estimate/stepTrace.js';
-import { countParameters, type Architecture } from '../models/architecture.js';
+import { countParameters } from '../models/architecture.js';
 import { architectureOfFiles, findTensors } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
-import { openAdapter } from '../peft/adapterFiles.js';
+import type { AttachedMethod } from '../peft/attachedMethod.js';
+import { loraConfigOf } from '../peft/lora.js';
 import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
+import { attachMethod } from '../run/attachMethod.js';
 import { findModelFiles } from '../run/openModel.js';
-import { readRunFile, type RunFile } from '../run/readRunFile.js';
+import { readRunFile } from '../run/readRunFile.js';
 import { countSteps } from '../run/stepCount.js';
+import { runShape } from '../training/runShape.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -61,34 +63,24 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   const layouts = weightLayouts(architecture, findTensors(files, architecture), config.engine);
   files.close();
 
-  const methodConfig = configOf(parsed, architecture);
-  const maxLength = Math.min(config.dataset.max_length, architecture.maxPositions);
+  const { attached, start } = attachMethod(parsed, architecture);
+  start?.close();
+  const shape = runShape(config, attached);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const captured = tensorflow && config.engine.compile !== false;
-  const virtualTokens = virtualTokensOf(method, methodConfig, architecture);
-  const { steps, graphs } = files.tokenizer
-    ? await countSteps(parsed, createTokenizer(files.tokenizer), maxLength, virtualTokens)
-    : { steps: null, graphs: 1 };
-  const shape = {
-    batchSize: config.training.per_device_train_batch_size,
-    sequenceLength: maxLength,
-    maxLength,
-    gradientAccumulationSteps: config.training.gradient_accumulation_steps,
-    gradientCheckpointing: config.training.gradient_checkpointing,
-    graphs,
-  };
-  const own = estimateRun({ architecture, layouts, method, methodConfig, captured, ...shape });
+  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
+  const { steps, ...ofRows } = await countSteps(parsed, tokenizer, shape);
+  const own = estimateRun({ attached, layouts, captured, shape, ...ofRows });
   const otherMethods = peftMethods.filter(other => other !== method);
-  const others = compareMethods(otherMethods, { architecture, layouts }, captured, shape);
+  const others = compareMethods(otherMethods, { architecture, layouts }, config, { captured, ...ofRows });
   // Only TensorFlow's rates are known.
   const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
-  const rank = flags.rank ?? methodConfig.r ?? 8;
-  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(methodConfig, architecture), rank, architecture);
-  const inference = inferenceBytes({ architecture, layouts }, shape.sequenceLength);
+  const rank = flags.rank ?? loraConfigOf(attached)?.r ?? 8;
+  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, architecture);
+  const inference = inferenceBytes({ architecture, layouts }, ofRows.sequenceLength);
 
   if (flags.json) {
-    const { batchSize, sequenceLength } = shape;
     console.log(
       JSON.stringify({
         model: {
@@ -96,8 +88,9 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
           model_type: architecture.modelType,
           parameters: countParameters(architecture),
         },
-        batch_size: batchSize,
-        max_length: sequenceLength,
+        batch_size: shape.batchSize,
+        max_length: shape.maxLength,
+        sequence_length: ofRows.sequenceLength,
         run: { peft_type: method.peftType, ...estimateJson(own, seconds(own), steps) },
         methods: others.map(({ method, estimate, reason }) =>
           estimate
@@ -117,7 +110,7 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   console.log(
     [
       `${config.name}: ${config.model}, ${architecture.modelType}, ${count(countParameters(architecture))} parameters; ` +
-        `batches of ${shape.batchSize} x ${count(shape.sequenceLength)} tokens`,
+        `batches of ${shape.batchSize} x ${count(ofRows.sequenceLength)} tokens`,
       '',
       comparison(method.peftType, own, others, inference),
       '',
@@ -128,18 +121,11 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   );
 }
 
-/** The method's config: the run file's, or that of the adapter that the run starts from. */
-function configOf({ methodConfig, initFrom, resolvePath }: RunFile, architecture: Architecture): any {
-  if (initFrom === null) return methodConfig;
-  const saved = openAdapter(resolvePath(initFrom), architecture);
-  saved.close();
-  return saved.config;
-}
-
-/** The first matrix that LoRA adapts with this config. */
-function firstTarget(methodConfig: any, architecture: Architecture): string {
-  const config = { target_modules: methodConfig.target_modules ?? null };
-  return targetedLinears(config, architecture, architecture.defaultTargets.lora)[0]!.name;
+/** The first matrix that the method adapts; where it adapts none, the first that LoRA would by default. */
+function firstTarget({ placement, architecture }: AttachedMethod): string {
+  const adapted = architecture.linears.find(({ name }) => placement.linear?.has(name));
+  return (adapted ?? targetedLinears({ target_modules: null }, architecture, architecture.defaultTargets.lora)[0]!)
+    .name;
 }
 
 const PARTS: readonly (keyof MemoryParts)[] = [

@@ -8,9 +8,10 @@ import { batchesOf, planEpoch } from '../data/batches.js';
 import { loadDataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
+import { Session } from '../generation/session.js';
+import { openAdapter } from '../peft/adapterFiles.js';
+import { usableLength } from '../peft/attachedMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
-import { sequenceRoom } from '../run/sequenceRoom.js';
 import { evaluate } from '../training/evaluate.js';
 import { CapturedScore, scoring } from '../training/capturedScore.js';
 import { lossesByRow, type RowLosses } from '../training/tokenLosses.js';
@@ -64,7 +65,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
     format: flags.format,
-    max_length: Math.min(flags.maxLength, sequenceRoom(onDisk.architecture, saved)),
+    max_length: Math.min(flags.maxLength, usableLength(onDisk.architecture, saved?.attached ?? null)),
     train_on: flags.trainOn,
   });
   const dataset = await loadDataset({
@@ -80,9 +81,10 @@ async function run(flags: EvaluateFlags): Promise<void> {
     { ...engineOf(flags), ...weightsOf(flags) },
     progress,
   );
-  const adapter = saved && loadAdapter(saved, model);
+  const compile = backend.name === 'tensorflow';
+  const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
+  const adapter = saved && session.load(saved.folder, saved);
   saved?.close();
-  const virtualTokens = adapter?.forwardOptions.hooks.virtualTokens?.count ?? 0;
   const plans = planEpoch({
     dataset,
     indices: Array.from({ length: dataset.length }, (_, i) => i),
@@ -92,12 +94,12 @@ async function run(flags: EvaluateFlags): Promise<void> {
     shuffle: false,
     rng: createRng(0),
   });
+  const { virtualTokens } = adapter?.attached ?? {};
   const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
   const forward = adapter?.forwardOptions ?? {};
   const eagerly = (batch: Batch) => scoreBatch(model, forward, batch);
   const captured = new CapturedScore(model, adapter, { batchSize: flags.batchSize, maxLength: config.max_length });
-  const score =
-    backend.name === 'tensorflow' ? scoring(captured, eagerly, progress.warn) : async (b: Batch) => eagerly(b);
+  const score = compile ? scoring(captured, eagerly, progress.warn) : async (b: Batch) => eagerly(b);
   const rows: RowLosses[] = [];
   let done = 0;
   const result = await evaluate(score, batches, ({ losses }, batch) => {
@@ -123,7 +125,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
         `token accuracy ${percent(result.tokenAccuracy)}  (${count(dataset.length)} rows, ` +
         `${count(result.numLabelTokens)} label tokens)`,
     );
-  adapter?.dispose();
+  session.dispose();
   model.dispose();
   dataset.close();
   onDisk.files.close();

@@ -1,10 +1,8 @@
 // `tunewright generate`: one base model, and any number of adapters answering the same prompt in turn.
 import type { Command } from 'commander';
-import { createRng } from '../data/rng.js';
-import { Decoder } from '../generation/generate.js';
-import type { Adapter } from '../peft/adapter.js';
-import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
-import { openModel, openModelFiles, promptIds, stopTokenIds } from '../run/openModel.js';
+import { Session } from '../generation/session.js';
+import { openAdapter } from '../peft/adapterFiles.js';
+import { openModel, openModelFiles } from '../run/openModel.js';
 import {
   engineOf,
   finiteNumber,
@@ -50,66 +48,53 @@ export function registerGenerateCommand(program: Command): void {
 async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
   const onDisk = await openModelFiles(flags.model, '.', progress);
-  const opened = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
+  const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   progress.finish();
-  const { model, tokenizer, architecture, backend } = opened;
-  const ids = promptIds(tokenizer, flags.prompt, flags.system);
-  const streams = !flags.json && process.stdout.isTTY;
-
-  const answer = async (adapter: Adapter | null) => {
-    const tokens: number[] = [];
-    let shown = '';
-    const onToken = (id: number) => {
-      tokens.push(id);
-      const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-      // A character may take several tokens; its first ones decode to a replacement character.
-      if (text.endsWith('\uFFFD')) return;
-      process.stdout.write(text.slice(shown.length));
-      shown = text;
-    };
-    const compile = backend.name === 'tensorflow';
-    const decoder = new Decoder({ model, adapter, compile, onWarning: progress.warn });
-    const began = performance.now();
-    const times: number[] = [];
-    const out = await decoder.generate(ids, {
-      maxNewTokens: flags.maxNewTokens,
-      stopTokenIds: stopTokenIds(opened),
-      temperature: flags.temperature,
-      topP: flags.topP,
-      rng: createRng(flags.seed),
-      onToken: id => {
-        times.push(performance.now());
-        if (streams) onToken(id);
-      },
-    });
-    decoder.dispose();
-    const text = tokenizer.decode(out, { skipSpecialTokens: true }).trim();
-    const seconds = (performance.now() - began) / 1000;
-    return {
-      text,
-      num_tokens: out.length,
-      tokens_per_second: out.length / seconds,
-      first_token_ms: times.length > 0 ? times[0]! - began : null,
-      median_token_ms: times.length > 1 ? median(times.slice(1).map((time, i) => time - times[i]!)) : null,
-    };
-  };
-
+  const session = new Session({ onDisk, model, compile: backend.name === 'tensorflow', onWarning: progress.warn });
   const adapters = flags.adapter ?? [];
+  for (const folder of adapters) {
+    const saved = openAdapter(folder, onDisk.architecture);
+    session.load(folder, saved);
+    saved.close();
+  }
+
   const answering = flags.base || adapters.length === 0 ? [null, ...adapters] : adapters;
+  const streams = !flags.json && process.stdout.isTTY;
   const results = [];
-  for (const folder of answering) {
-    if (answering.length > 1 && !flags.json) console.log(`\n[${folder ?? 'base'}]`);
-    const saved = folder === null ? null : openAdapter(folder, architecture);
-    const adapter = saved && loadAdapter(saved, model);
-    saved?.close();
-    const result = { adapter: folder, ...(await answer(adapter)) };
-    adapter?.dispose();
+  for (const adapter of answering) {
+    if (answering.length > 1 && !flags.json) console.log(`\n[${adapter ?? 'base'}]`);
+    const result = { adapter, ...(await timedAnswer(session, adapter, flags, streams)) };
     if (!flags.json) console.log(streams ? '' : result.text);
     results.push(result);
   }
   if (flags.json) console.log(JSON.stringify({ model: flags.model, prompt: flags.prompt, answers: results }, null, 2));
+  session.dispose();
   model.dispose();
-  opened.files.close();
+  onDisk.files.close();
+}
+
+/** @param streams whether the answer is printed as it comes */
+async function timedAnswer(session: Session, adapter: string | null, flags: GenerateFlags, streams: boolean) {
+  const { prompt, system, maxNewTokens, temperature, topP, seed } = flags;
+  const times: number[] = [];
+  let printed = 0;
+  const began = performance.now();
+  const { text, tokenIds } = await session.answer({
+    ...{ adapter, prompt, system, maxNewTokens, temperature, topP, seed },
+    onToken: (_id, text) => {
+      times.push(performance.now());
+      if (streams) process.stdout.write(text.slice(printed));
+      printed = text.length;
+    },
+  });
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    text,
+    num_tokens: tokenIds.length,
+    tokens_per_second: tokenIds.length / seconds,
+    first_token_ms: times.length > 0 ? times[0]! - began : null,
+    median_token_ms: times.length > 1 ? median(times.slice(1).map((time, i) => time - times[i]!)) : null,
+  };
 }
 
 /** The lower one of an even number. */

@@ -50,7 +50,9 @@ async function merge(flags: MergeFlags): Promise<void> {
   progress.finish();
   writeModelFolder(out, model, files, merged);
   if (flags.json)
-    console.log(JSON.stringify({ folder: out, peft_type: saved.method.peftType, changed_parameters: merged.size }));
+    console.log(
+      JSON.stringify({ folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size }),
+    );
   else console.log(out);
 
   tf.dispose([...merged.values()]);
@@ -60,7 +62,7 @@ async function merge(flags: MergeFlags): Promise<void> {
   files.close();
 }
 
-function checkMergeable({ method, folder }: SavedAdapter): void {
+function checkMergeable({ attached: { method }, folder }: SavedAdapter): void {
   if (method.merge) return;
   throw new InputError(
     `${method.peftType} adds parts that no weight of the model can stand for, so it can't be merged`,

@@ -1,23 +1,19 @@
 // What a run will take before it starts: trained parameters and memory by part, from the architecture and the method's
 // plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads a weight.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import { countParameters, sizeOf, type Architecture } from '../models/architecture.js';
-import type { WeightLayouts } from '../models/weightLayouts.js';
+import { countParameters, sizeOf } from '../models/architecture.js';
 import type { PeftMethod, TrainableSpec } from '../peft/method.js';
 import { UntraceableError } from '../capture/tracingBackend.js';
 import { weightBytes, type DescribedBase } from './describedBase.js';
-import type { StepShape, StepTrace } from './stepTrace.js';
+import { baseOf, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 import { traceGraph } from './traceGraph.js';
-import { traceStep } from './traceStep.js';
+import { traceEager } from './traceEager.js';
 
-export interface EstimateInput extends StepShape {
-  architecture: Architecture;
-  /** How matrices are held that aren't float32. */
-  layouts?: WeightLayouts;
-  method: PeftMethod;
-  methodConfig: unknown;
+export interface EstimateInput extends EstimatedStep {
   /** Whether the step runs as a graph; eagerly it keeps far more. */
   captured: boolean;
+  /** Graphs that the lengths of the run's rows ask for, where it is captured. */
+  graphs: number;
 }
 
 export interface Estimate {
@@ -61,17 +57,17 @@ const FURTHER_NODE_BYTES = 8_700;
 
 /** @throws InputError where the method's config doesn't fit the architecture */
 export function estimateRun(input: EstimateInput): Estimate {
-  const { architecture, layouts = new Map(), method, methodConfig, captured, ...shape } = input;
-  const plan = method.plan(methodConfig, architecture, 'training');
+  const { attached, captured, graphs } = input;
+  const plan = attached.plan('training');
   const trainableParameters = countSpecs(plan);
-  const added = countSpecs(plan.filter(spec => !trainsInPlace(spec, method)));
-  const totalParameters = countParameters(architecture) + added;
+  const added = countSpecs(plan.filter(spec => !trainsInPlace(spec, attached.method)));
+  const totalParameters = countParameters(attached.architecture) + added;
 
-  const trace = traceOf({ architecture, layouts }, method, methodConfig, captured, shape);
+  const trace = traceOf(input, captured);
   const { weights, activations, peak, nodes } = trace;
   const gradients = FLOAT_BYTES * trainableParameters;
   const optimizer = MOMENT_BYTES * trainableParameters;
-  const ofGraphs = (NODE_BYTES + FURTHER_NODE_BYTES * ((shape.graphs ?? 1) - 1)) * nodes;
+  const ofGraphs = (NODE_BYTES + FURTHER_NODE_BYTES * (graphs - 1)) * nodes;
   const beside = nodes > 0 ? ofGraphs : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
   const allocator = ALLOCATOR_SHARE * (peak - weights) + beside;
   const temporary = Math.max(0, peak - weights - gradients - optimizer - activations) + allocator;
@@ -83,7 +79,7 @@ export function estimateRun(input: EstimateInput): Estimate {
     temporary,
     total: weights + gradients + optimizer + activations + temporary,
   };
-  const inference = inferenceBytes({ architecture, layouts }, shape.sequenceLength);
+  const inference = inferenceBytes(baseOf(input), input.sequenceLength);
   return {
     trainableParameters,
     totalParameters,
@@ -99,16 +95,11 @@ export function estimateRun(input: EstimateInput): Estimate {
 /** Tokens of the largest batch that is traced; what a larger one takes follows in proportion. */
 const TRACED_TOKENS = 32768;
 
-function traceOf(
-  base: DescribedBase,
-  method: PeftMethod,
-  config: unknown,
-  captured: boolean,
-  shape: StepShape,
-): StepTrace {
-  const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(TRACED_TOKENS / shape.sequenceLength)));
+function traceOf(step: EstimatedStep, captured: boolean): StepTrace {
+  const { shape, sequenceLength } = step;
+  const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(TRACED_TOKENS / sequenceLength)));
   if (batchSize < shape.batchSize) {
-    const trace = traceOf(base, method, config, captured, { ...shape, batchSize });
+    const trace = traceOf({ ...step, shape: { ...shape, batchSize } }, captured);
     const times = shape.batchSize / batchSize;
     const ofBatch = trace.peak - trace.weights;
     return {
@@ -121,12 +112,12 @@ function traceOf(
   }
   if (captured)
     try {
-      return traceGraph(base, method, config, shape);
+      return traceGraph(step);
     } catch (error) {
       // Such a step runs eagerly.
       if (!(error instanceof UntraceableError)) throw error;
     }
-  return traceStep(base, method, config, shape);
+  return traceEager(step);
 }
 
 function countSpecs(specs: readonly TrainableSpec[]): number {

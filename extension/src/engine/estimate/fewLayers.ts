@@ -1,10 +1,10 @@
 // Stands for a model of many layers by two of its first ones: where all layers are alike, what a step takes grows by the
 // same amount with each, so that two short traces say what a long one would. Called by traceGraph.ts.
 import { InputError } from '../../core/inputError.js';
-import { sizeOf, type Architecture } from '../models/architecture.js';
-import type { PeftMethod, TrainableSpec } from '../peft/method.js';
+import { sizeOf } from '../models/architecture.js';
+import type { TrainableSpec } from '../peft/method.js';
 import type { DescribedBase } from './describedBase.js';
-import { unreadHooks } from './stepTrace.js';
+import { baseOf, type EstimatedStep } from './estimatedStep.js';
 
 /** Layers of the shorter model: a first one, a last one and one between; the other has one more. */
 const FEW = 3;
@@ -13,17 +13,13 @@ const FEW = 3;
  * The model with its first layers only, one time FEW, one time another; null where they don't stand for it: it has hardly
  * more, they are not alike, or the method doesn't treat them alike.
  */
-export function fewLayers(
-  base: DescribedBase,
-  method: PeftMethod,
-  config: unknown,
-): readonly [DescribedBase, DescribedBase] | null {
-  const { architecture } = base;
-  if (architecture.numLayers <= 2 * FEW + 1 || !layersAlike(base)) return null;
-  const planOf = ({ architecture }: DescribedBase) => method.plan(config, architecture, 'training');
-  const plan = planOf(base);
-  if (!changesAlike(plan, method, config, architecture)) return null;
-  const few = [firstLayers(base, FEW), firstLayers(base, FEW + 1)] as const;
+export function fewLayers(step: EstimatedStep): readonly [EstimatedStep, EstimatedStep] | null {
+  const base = baseOf(step);
+  if (base.architecture.numLayers <= 2 * FEW + 1 || !layersAlike(base)) return null;
+  const planOf = ({ attached }: EstimatedStep) => attached.plan('training');
+  const plan = planOf(step);
+  if (!changesAlike(step)) return null;
+  const few = [firstLayers(step, FEW), firstLayers(step, FEW + 1)] as const;
   try {
     const expected = byLayers(sizes(planOf(few[0])), sizes(planOf(few[1])), base);
     const { tensors, values } = sizes(plan);
@@ -46,19 +42,17 @@ export function byLayers<Figures extends Record<keyof Figures, number>>(
   return Object.fromEntries(Object.keys(few).map(key => [key, figure(key as keyof Figures)])) as Figures;
 }
 
-function firstLayers({ architecture, layouts }: DescribedBase, count: number): DescribedBase {
+function firstLayers(step: EstimatedStep, count: number): EstimatedStep {
   const within = ({ layer }: { layer: number | null }) => layer === null || layer < count;
+  const { architecture } = step.attached;
   const { parameters, linears, numLayers } = architecture;
-  return {
-    architecture: {
-      ...architecture,
-      numLayers: count,
-      parameters: parameters.filter(within),
-      linears: linears.filter(within),
-    },
-    layouts,
-    standsFor: numLayers,
+  const first = {
+    ...architecture,
+    numLayers: count,
+    parameters: parameters.filter(within),
+    linears: linears.filter(within),
   };
+  return { ...step, attached: step.attached.on(first), standsFor: numLayers };
 }
 
 /** Whether the parameters of each layer have the same shapes and are held the same way. */
@@ -73,10 +67,10 @@ function layersAlike({ architecture, layouts }: DescribedBase): boolean {
  * Whether a method changes as much in each layer, or in each of a few last ones and nothing below. A border elsewhere
  * lies in the middle of the short models, where peaks don't grow evenly: for SELECTIVE's first three layers one was 26% off.
  */
-function changesAlike(plan: readonly TrainableSpec[], method: PeftMethod, config: unknown, architecture: Architecture) {
-  const { linears, parameters, numLayers } = architecture;
-  const { linear } = unreadHooks(method, config, architecture);
-  const replaced = new Set(plan.flatMap(({ replaces = [] }) => replaces));
+function changesAlike({ attached }: EstimatedStep): boolean {
+  const { linears, parameters, numLayers } = attached.architecture;
+  const { linear } = attached.placement;
+  const replaced = new Set(attached.plan('training').flatMap(({ replaces = [] }) => replaces));
   const changed = [
     ...linears.filter(({ name }) => linear?.has(name)),
     ...parameters.filter(({ name }) => replaced.has(name)),

@@ -1,4 +1,4 @@
-// Refuses a run that wouldn't fit, before its weights are read. Called by trainRun.ts.
+// Refuses a run that wouldn't fit, before its weights are read. Called by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
 import type { Estimate } from './estimateRun.js';

@@ -1,6 +1,6 @@
 // A tfjs backend that computes nothing: its kernels only work out the shape of a result and count the bytes it would
 // take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
-// traceStep.ts; its tensors must never meet those of another backend.
+// traceEager.ts; its tensors must never meet those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
 import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../capture/blockKernels.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';

@@ -8,7 +8,6 @@ import { createRng } from '../data/rng.js';
 import { sizeOf, type Architecture } from '../models/architecture.js';
 import { CausalLm, rotaryTableBytes } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
-import type { PeftMethod } from '../peft/method.js';
 import { roundUpToBucket } from '../training/buckets.js';
 import { seededDropout } from '../training/dropout.js';
 import {
@@ -19,10 +18,10 @@ import {
   type AdamWScalars,
   type MicroBatch,
 } from '../training/stepMath.js';
-import { describedTensors, describedWeights, type DescribedBase } from './describedBase.js';
+import { describedTensors, describedWeights } from './describedBase.js';
 import { byLayers, fewLayers } from './fewLayers.js';
 import { bytesOf, highest, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
-import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
+import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
 const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
 const floatBytes = (specs: readonly { shape: readonly number[] }[]) =>
@@ -61,18 +60,18 @@ interface GraphCosts {
  * Of a model with many layers that are alike, few are traced.
  * @throws InputError where the method's config doesn't fit the architecture
  */
-export function traceGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
-  const few = fewLayers(base, method, config);
-  if (!few) return traceWholeGraph(base, method, config, shape);
-  const [costs, oneMore] = few.map(base => graphCosts(base, method, config, shape)) as [GraphCosts, GraphCosts];
+export function traceGraph(step: EstimatedStep): StepTrace {
+  const few = fewLayers(step);
+  if (!few) return traceWholeGraph(step);
+  const [costs, oneMore] = few.map(graphCosts) as [GraphCosts, GraphCosts];
   const half = halfOf(costs);
-  return stepTrace(byLayers(withPeaks(costs, half), withPeaks(oneMore, half), base), shape);
+  return stepTrace(byLayers(withPeaks(costs, half), withPeaks(oneMore, half), baseOf(step)), step);
 }
 
 /** The same with every layer traced. */
-export function traceWholeGraph(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
-  const costs = graphCosts(base, method, config, shape);
-  return stepTrace(withPeaks(costs, halfOf(costs)), shape);
+export function traceWholeGraph(step: EstimatedStep): StepTrace {
+  const costs = graphCosts(step);
+  return stepTrace(withPeaks(costs, halfOf(costs)), step);
 }
 
 function halfOf({ backward }: GraphCosts): number {
@@ -89,7 +88,8 @@ function withPeaks({ figures, during, backward }: GraphCosts, half: number): Gra
   return { ...figures, upperPeak: highest(during.slice(0, loss + half)), lowerPeak: highest(during.slice(-half)) };
 }
 
-function stepTrace(figures: GraphFigures, { gradientAccumulationSteps: times }: StepShape): StepTrace {
+function stepTrace(figures: GraphFigures, { shape }: EstimatedStep): StepTrace {
+  const times = shape.gradientAccumulationSteps;
   const { weights, activations, trained, nodes, flops, written, upperPeak, lowerPeak, updatePeak } = figures;
   const sums = times > 1 ? trained : 0;
   return {
@@ -102,9 +102,9 @@ function stepTrace(figures: GraphFigures, { gradientAccumulationSteps: times }: 
   };
 }
 
-function graphCosts(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): GraphCosts {
-  const plan = method.plan(config, base.architecture, 'training');
-  const { traced, hidden, weights } = traceGradients(base, method, config, shape);
+function graphCosts(step: EstimatedStep): GraphCosts {
+  const plan = step.attached.plan('training');
+  const { traced, hidden, weights } = traceGradients(step);
   const running = nodesThatRun(traced);
   const { standing, during } = liveness(running, traced.tensors);
   const update = traceUpdate(plan.map(float32));
@@ -125,17 +125,13 @@ function graphCosts(base: DescribedBase, method: PeftMethod, config: unknown, sh
 }
 
 /** Loss and gradients of a micro-batch; the node that gives the hidden states; bytes that model and adapter hold. */
-function traceGradients(
-  base: DescribedBase,
-  method: PeftMethod,
-  config: unknown,
-  shape: StepShape,
-): { traced: TracedFunction; hidden: string; weights: number } {
-  const { architecture } = base;
+function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: string; weights: number } {
+  const { attached, shape } = step;
+  const { architecture } = attached;
+  const base = baseOf(step);
   const held = describedTensors(base);
-  const plan = method.plan(config, architecture, 'training');
-  const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
-  const micro = roundUpToBucket(microBatch(batch), shape);
+  const plan = attached.plan('training');
+  const micro = roundUpToBucket(microBatch(fullBatch(step)), shape);
   // Nobody reads the rotary tables; those of a long context take longer than the trace.
   const shortTables = { ...architecture, maxPositions: 1 };
   let heldBytes = 0;
@@ -146,7 +142,7 @@ function traceGradients(
     const model = new CausalLm({ ...shortTables, finalNorm }, describedWeights(base, ofBase), base.standsFor);
     // Values that nobody reads: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
-    const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
+    const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
     heldBytes = floatBytes(ofBase.filter(({ isDisposed }) => !isDisposed));
     const own = new Map(plan.map(({ key }, i) => [key, inputs[held.length + i]!]));

@@ -7,6 +7,7 @@ import { writeGguf } from '../files/ggufWriter.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
+import { loraConfigOf } from '../peft/lora.js';
 import { commonValue, loraFactors, scaled, type LoraFactors } from './loraFactors.js';
 
 /**
@@ -19,7 +20,7 @@ export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture
   if (!target)
     throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { where: saved.folder });
   const factors = loraFactors(saved, architecture);
-  const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? (saved.config.lora_alpha as number);
+  const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? loraConfigOf(saved.attached)!.lora_alpha;
   writeGguf(
     path,
     {

@@ -3,7 +3,7 @@
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { checkAdapterTensors, type SavedAdapter } from '../peft/adapterFiles.js';
-import { adaptedModules } from '../peft/lora.js';
+import { adaptedModules, loraConfigOf } from '../peft/lora.js';
 
 export interface LoraFactors {
   module: LinearModule;
@@ -18,18 +18,19 @@ export interface LoraFactors {
 
 /** @throws InputError on an adapter that is more than B A beside linear modules, saying to merge it instead */
 export function loraFactors(saved: SavedAdapter, architecture: Architecture): LoraFactors[] {
-  const { method, config, folder, tensors } = saved;
-  const refuse = (what: string): never => {
+  const { attached, folder, tensors } = saved;
+  const { method } = attached;
+  const refuse: (what: string) => never = what => {
     const hint = method.merge
       ? 'Fold it into its base: tunewright merge --model M --adapter A --out DIR. The merged model can be converted.'
       : 'Only LORA adapters can be exported, and this method can’t be merged either.';
     throw new InputError(`${what} can't be expressed in this format`, { where: folder, hint });
   };
-  if (method.peftType !== 'LORA') refuse(`a ${method.peftType} adapter`);
+  const config = loraConfigOf(attached) ?? refuse(`a ${method.peftType} adapter`);
   if (config.use_dora) refuse('DoRA (use_dora)');
   if (config.modules_to_save) refuse(`a module saved whole (modules_to_save: ${config.modules_to_save.join(', ')})`);
   if (config.bias !== 'none') refuse(`trained biases (bias: "${config.bias}")`);
-  checkAdapterTensors(saved, method.plan(config, architecture, 'inference'));
+  checkAdapterTensors(saved, attached.plan('inference'));
   return adaptedModules(config, architecture).map(({ module, rank, scale, a, b }) => {
     if (module.name === architecture.head && architecture.tieWordEmbeddings)
       refuse(`an adapted ${module.name} that is tied to the embedding`);

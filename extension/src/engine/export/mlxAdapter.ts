@@ -9,6 +9,7 @@ import { writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
+import { loraConfigOf } from '../peft/lora.js';
 import { commonValue, loraFactors, scaled } from './loraFactors.js';
 
 /**
@@ -18,6 +19,7 @@ import { commonValue, loraFactors, scaled } from './loraFactors.js';
  */
 export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
   const factors = loraFactors(saved, architecture);
+  const config = loraConfigOf(saved.attached)!;
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new InputError('the folder is not empty', { where: folder, hint: 'Name a new folder with --out.' });
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
@@ -36,19 +38,19 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
     ];
   });
   writeSafetensors(join(folder, 'adapters.safetensors'), tensors, { format: 'mlx' });
-  const config = {
+  const description = {
     fine_tune_type: 'lora',
     model: saved.baseModel,
     num_layers: architecture.numLayers,
     lora_parameters: {
       // Names within a block; mlx-lm makes a LoRA layer of each in every block, without effect where no tensor is given.
       keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],
-      rank: saved.config.r,
+      rank: config.r,
       scale,
-      dropout: saved.config.lora_dropout,
+      dropout: config.lora_dropout,
     },
   };
-  const json = Buffer.from(`${JSON.stringify(config, null, 2)}\n`);
+  const json = Buffer.from(`${JSON.stringify(description, null, 2)}\n`);
   writeFileAtomically(join(folder, 'adapter_config.json'), append => append(json));
 }
 

@@ -5,6 +5,7 @@ import type { Rng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { denseOf } from '../models/quantizedWeight.js';
+import type { AttachedMethod } from './attachedMethod.js';
 import type { Initializer, PeftMethod, Purpose, TrainableSpec } from './method.js';
 
 export interface AttachOptions {
@@ -26,14 +27,12 @@ export class Adapter {
   private readonly plan: readonly TrainableSpec[];
 
   private constructor(
-    readonly method: PeftMethod,
-    readonly config: unknown,
+    readonly attached: AttachedMethod,
     readonly purpose: Purpose,
     private readonly model: CausalLm,
     options: AttachOptions,
   ) {
-    const { architecture } = model;
-    this.plan = method.plan(config, architecture, purpose);
+    this.plan = attached.plan(purpose);
     try {
       for (const spec of this.plan) this.variables.set(spec.key, this.allocate(spec, options));
     } catch (error) {
@@ -46,15 +45,20 @@ export class Adapter {
 
   /** The same with other tensors in place of the adapter's own, such as those of a traced step. */
   forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
-    const { method, config, model, purpose, plan } = this;
+    const { attached, purpose, plan } = this;
     const replaced = new Map(
       plan.flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensors.get(key)!] as const)),
     );
-    return { hooks: method.hooks(config, model.architecture, key => tensors.get(key)!, purpose), replaced };
+    return { hooks: attached.hooks(key => tensors.get(key)!, purpose), replaced };
   }
 
-  static attach(method: PeftMethod, config: unknown, model: CausalLm, options: AttachOptions): Adapter {
-    return new Adapter(method, config, options.purpose, model, options);
+  /** Allocates the method's tensors for a model of its architecture. */
+  static attach(attached: AttachedMethod, model: CausalLm, options: AttachOptions): Adapter {
+    return new Adapter(attached, options.purpose, model, options);
+  }
+
+  get method(): PeftMethod {
+    return this.attached.method;
   }
 
   readonly tensorOf = (key: string): tf.Tensor => {
@@ -75,18 +79,16 @@ export class Adapter {
 
   /** What an adapter file holds, by key; the result belongs to the caller. */
   exportTensors(): Map<string, tf.Tensor> {
-    const { method, config, model, purpose } = this;
-    if (purpose === 'training' && method.toAdapterTensors)
-      return method.toAdapterTensors(config, model.architecture, this.tensorOf);
+    const made = this.purpose === 'training' ? this.attached.toAdapterTensors(this.tensorOf) : null;
+    if (made) return made;
     return new Map([...this.variables].map(([key, variable]) => [key, tf.clone(variable)]));
   }
 
   /** Base parameters with the adapter folded in, by name (the changed ones only); `null` where that is impossible. */
   merge(): Map<string, tf.Tensor> | null {
-    const { method, config, model } = this;
-    if (!method.merge) return null;
-    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? denseOf(model.weight(name));
-    const merged = method.merge(config, model.architecture, this.tensorOf, base);
+    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? denseOf(this.model.weight(name));
+    const merged = this.attached.merge(this.tensorOf, base);
+    if (!merged) return null;
     for (const [name, tensor] of this.forwardOptions.replaced)
       if (!merged.has(name)) merged.set(name, tf.clone(tensor));
     return merged;

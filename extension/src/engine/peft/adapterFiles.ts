@@ -14,7 +14,8 @@ import type { StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
-import type { PeftMethod, Purpose, TrainableSpec } from './method.js';
+import { AttachedMethod } from './attachedMethod.js';
+import type { Purpose, TrainableSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
 
 /** The PEFT version whose files these are. */
@@ -32,9 +33,8 @@ export interface SavedAdapter {
   folder: string;
   /** Path of its adapter_config.json, for messages. */
   configFile: string;
-  method: PeftMethod;
-  /** The method's own config, as a run file would have it. */
-  config: any;
+  /** The method with the config that the files stand for, as a run file would have it. */
+  attached: AttachedMethod;
   /** base_model_name_or_path: what it was trained on, as far as the file says. */
   baseModel: string | null;
   tensors: ReadonlyMap<string, StoredTensor>;
@@ -60,8 +60,8 @@ export function tensorEntries(tensors: ReadonlyMap<string, tf.Tensor>): TensorEn
  * Writes an adapter folder. Methods whose `storage` is 'model' are written by writeModelFolder instead.
  * @param baseModel what PEFT finds the base under: a hub id or a path
  */
-export function saveAdapter(folder: string, adapter: Adapter, architecture: Architecture, baseModel: string): void {
-  const { method, config } = adapter;
+export function saveAdapter(folder: string, adapter: Adapter, baseModel: string): void {
+  const { method } = adapter;
   if (method.storage === 'model') throw new Error('a whole model is no adapter');
   const files = FILES[method.storage];
   const tensors = adapter.exportTensors();
@@ -78,7 +78,7 @@ export function saveAdapter(folder: string, adapter: Adapter, architecture: Arch
     inference_mode: true,
     peft_version: PEFT_VERSION,
     revision: null,
-    ...method.toAdapterConfig(config, architecture),
+    ...adapter.attached.toAdapterConfig(),
   });
   writeFileAtomically(join(folder, files.config), append => append(Buffer.from(json)));
 }
@@ -120,8 +120,7 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
   return {
     folder,
     configFile: where,
-    method,
-    config,
+    attached: new AttachedMethod(method, config, architecture),
     baseModel: typeof base === 'string' ? base : null,
     tensors,
     close,
@@ -139,9 +138,9 @@ function trainedOnHint({ baseModel }: SavedAdapter): string {
  * The tensors that a saved adapter has to hold for this base model; nothing is read.
  * @throws InputError where the base lacks what the adapter changes
  */
-export function planOfSaved(saved: SavedAdapter, architecture: Architecture, purpose: Purpose): TrainableSpec[] {
+export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly TrainableSpec[] {
   try {
-    return saved.method.plan(saved.config, architecture, purpose);
+    return saved.attached.plan(purpose);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`the adapter doesn't fit this base model: ${error.message}`, {
@@ -174,9 +173,8 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly Trainabl
 
 /** Attaches a saved adapter for inference. The caller disposes it. */
 export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
-  const { method, config } = saved;
-  checkAdapterTensors(saved, planOfSaved(saved, model.architecture, 'inference'));
-  return Adapter.attach(method, config, model, {
+  checkAdapterTensors(saved, planOfSaved(saved, 'inference'));
+  return Adapter.attach(saved.attached, model, {
     purpose: 'inference',
     rng: createRng(0),
     values: spec => saved.tensors.get(spec.key)!.readFloat32(),

@@ -76,5 +76,4 @@ export const bottleneckAdapter: PeftMethod<Config> = {
   },
   toAdapterConfig: config => ({ ...config }),
   fromAdapterConfig: json => schema.parse(Object.fromEntries(Object.keys(schema.shape).map(key => [key, json[key]]))),
-  merge: null,
 };

@@ -9,6 +9,7 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from '../models/hooks.js';
+import type { AttachedMethod } from './attachedMethod.js';
 import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
 import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
@@ -59,6 +60,11 @@ const schema = z.strictObject({
     ),
 });
 type Config = z.infer<typeof schema>;
+
+/** The config of an adapter that is LoRA's; null for every other method. */
+export function loraConfigOf({ method, config }: AttachedMethod): Config | null {
+  return method === lora ? (config as Config) : null;
+}
 
 /** One adapted module with everything its config gives it. */
 interface Adapted {

@@ -42,7 +42,7 @@ export type TensorOf = (key: string) => tf.Tensor;
 /** Training needs every trainable tensor; inference only what an adapter file holds (a prompt encoder's output, say). */
 export type Purpose = 'training' | 'inference';
 
-export interface PeftMethod<Config = any> {
+export interface PeftMethod<Config = unknown> {
   /** PEFT's `peft_type`. */
   peftType: string;
   title: string;
@@ -69,15 +69,13 @@ export interface PeftMethod<Config = any> {
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 
   /**
-   * Base parameters with the adapter folded in, by name; the result belongs to the caller. `null`: this method is no
-   * change of weights and cannot be merged.
+   * Base parameters with the adapter folded in, by name; the result belongs to the caller. Absent where the method is no
+   * change of weights.
    */
-  merge:
-    | ((
-        config: Config,
-        architecture: Architecture,
-        tensorOf: TensorOf,
-        base: (name: string) => tf.Tensor,
-      ) => Map<string, tf.Tensor>)
-    | null;
+  merge?(
+    config: Config,
+    architecture: Architecture,
+    tensorOf: TensorOf,
+    base: (name: string) => tf.Tensor,
+  ): Map<string, tf.Tensor>;
 }

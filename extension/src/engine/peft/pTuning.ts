@@ -79,5 +79,4 @@ export const pTuning: PeftMethod<Config> = {
     });
   },
   toAdapterTensors: (_config, _architecture, tensorOf) => new Map([[PROMPT_KEY, tf.tidy(() => encode(tensorOf))]]),
-  merge: null,
 };

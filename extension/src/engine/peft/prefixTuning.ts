@@ -77,5 +77,4 @@ export const prefixTuning: PeftMethod<Config> = {
     }),
   toAdapterTensors: (config, _architecture, tensorOf) =>
     new Map([[PROMPT_KEY, tf.tidy(() => tf.clone(prefix(config, tensorOf, 'training')))]]),
-  merge: null,
 };

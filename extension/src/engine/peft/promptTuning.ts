@@ -75,5 +75,4 @@ export const promptTuning: PeftMethod<Config> = {
     ...promptSizes(architecture, 'tokens'),
   }),
   fromAdapterConfig: json => schema.parse({ num_virtual_tokens: json['num_virtual_tokens'] }),
-  merge: null,
 };

@@ -1,15 +1,13 @@
 // Opens a pretrained model for use: files, backend, tokenizer, weights. Every command that computes comes through here.
 import { InputError } from '../../core/inputError.js';
-import type { ChatMessage } from '../../core/data/example.js';
-import { renderChat } from '../../core/text/chatTemplate.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
-import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig, WeightSettings } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';
 import type { ModelFiles } from '../files/tensorSource.js';
-import { storedName, type Architecture } from '../models/architecture.js';
+import { storedName } from '../models/architecture.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
@@ -17,13 +15,6 @@ import type { TrainableSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
-
-/** A model whose files are open and checked, with no weight read yet. */
-export interface ModelOnDisk {
-  files: ModelFiles;
-  architecture: Architecture;
-  tokenizer: TextTokenizer;
-}
 
 /** The model's files alone, downloaded where they aren't on the machine and may be. @throws InputError where there is none */
 export function findModelFiles(
@@ -114,20 +105,4 @@ export function loadOnto(
   });
   collectGarbage();
   return { ...onDisk, backend, model };
-}
-
-/** Ids of a user's prompt: one turn of a chat where the model knows chats, else the plain text. */
-export function promptIds(tokenizer: TextTokenizer, prompt: string, system?: string): number[] {
-  if (tokenizer.chatTemplate === null) return tokenizer.encode(system ? `${system}\n\n${prompt}` : prompt);
-  const messages: ChatMessage[] = [{ role: 'user', content: prompt }];
-  if (system) messages.unshift({ role: 'system', content: system });
-  const text = renderChat(tokenizer, messages, { addGenerationPrompt: true });
-  return tokenizer.encode(text, { addSpecialTokens: false });
-}
-
-/** Ids behind which an answer ends: the tokenizer's eos and those of generation_config.json. */
-export function stopTokenIds({ tokenizer, files }: ModelOnDisk): number[] {
-  const configured = files.generationConfig?.['eos_token_id'] ?? files.config['eos_token_id'] ?? [];
-  const ids = [tokenizer.eosTokenId, ...(Array.isArray(configured) ? configured : [configured])];
-  return [...new Set(ids.filter((id): id is number => typeof id === 'number'))];
 }

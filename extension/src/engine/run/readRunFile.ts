@@ -14,7 +14,7 @@ export interface RunFile {
   config: RunConfig;
   method: PeftMethod;
   /** The method block by the method's own schema; null where `init_from` brings it. */
-  methodConfig: any;
+  methodConfig: unknown;
   initFrom: string | null;
   /** A path of the run file from where the run file stands. */
   resolvePath(path: string): string;
@@ -44,7 +44,7 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
     });
   }
   const ownConfig = check(method.schema, methodKeys, path, ['method']);
-  const methodConfig = initFrom === null ? ownConfig : null;
+  const methodConfig = initFrom === null ? (ownConfig as Record<string, unknown>) : null;
   const base = dirname(resolve(path));
   const resolved = { ...config, method: { peft_type: peftType, ...methodConfig, init_from: initFrom } };
   return {

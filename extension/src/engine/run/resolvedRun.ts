@@ -1,9 +1,9 @@
 // The run file as a run keeps it in run.json: every path absolute, so that it means the same from anywhere, and a resumed run
-// told apart from the file it began with. Used by trainRun.ts.
+// told apart from the file it began with. Used by prepareRun.ts and executeRun.ts.
 import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { modelAliases } from '../hub/pypiModel.js';
-import type { ModelOnDisk } from './openModel.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 

@@ -1,28 +1,13 @@
-// What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by trainRun.ts.
+// What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
-import { planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
-import { promptIds, type ModelOnDisk } from './openModel.js';
+import { promptIds } from '../generation/prompt.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
+import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-
-/** @throws InputError where training can’t go on from this adapter */
-export function checkInitFrom(saved: SavedAdapter, run: RunFile, { architecture }: ModelOnDisk): void {
-  if (saved.method !== run.method)
-    throw new InputError(
-      `the adapter was trained with ${saved.method.peftType}, the run file says ${run.method.peftType}`,
-      {
-        where: `${run.path}: method.init_from`,
-        hint: `Set method.peft_type to "${saved.method.peftType}".`,
-      },
-    );
-  if (saved.method.toAdapterTensors && planOfSaved(saved, architecture, 'training').length !== saved.tensors.size)
-    throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
-      where: `${run.path}: method.init_from`,
-      hint: 'Resume its run with --resume, or start anew without init_from.',
-    });
-}
 
 /** Only TensorFlow can capture a step. @throws InputError where the run insists and it can't be */
 export function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
@@ -34,23 +19,22 @@ export function compiles(compile: EngineConfig['compile'], backend: Backend): bo
   return compile !== false && backend.name === 'tensorflow';
 }
 
-/** max_length, or less where the model has fewer positions. */
-export function fittingLength({ config, path }: RunFile, room: number, reporter: Reporter): number {
-  const wanted = config.dataset.max_length;
-  if (room < 1)
-    throw new InputError('the virtual tokens alone fill the model’s positions', {
-      where: `${path}: method.num_virtual_tokens`,
-    });
-  if (wanted <= room) return wanted;
-  reporter.warn(
-    'max_length_reduced',
-    `max_length ${wanted} is more than the model has room for; sequences end at ${room} tokens`,
-  );
-  return room;
+/** Tells that rows end earlier than the run file says, where the model has no room for more. */
+export function warnOfReducedLength(wanted: number, { maxLength }: RunShape, reporter: Reporter): void {
+  if (maxLength < wanted)
+    reporter.warn(
+      'max_length_reduced',
+      `max_length ${wanted} is more than the model has room for; sequences end at ${maxLength} tokens`,
+    );
 }
 
 /** @throws InputError on a prompt that leaves no room for an answer, before the run begins */
-export function checkPrompts({ config, path }: RunFile, { tokenizer }: ModelOnDisk, room: number): void {
+export function checkPrompts(
+  { config, path }: RunFile,
+  { tokenizer, architecture }: ModelOnDisk,
+  attached: AttachedMethod,
+): void {
+  const room = usableLength(architecture, attached);
   for (const [i, prompt] of config.samples.prompts.entries()) {
     const { length } = promptIds(tokenizer, prompt);
     if (length >= room)

@@ -1,11 +1,11 @@
 // The rows that a run trains and evaluates on: its dataset files read and tokenized, or one file split in two. Used by
-// trainRun.ts and stepCount.ts.
+// prepareRun.ts and stepCount.ts.
 import { readFileSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { splitRows } from '../data/split.js';
 import type { RowSet } from '../training/stepPlan.js';
-import type { ModelOnDisk } from './openModel.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
@@ -52,9 +52,4 @@ export function readTemplate(path: string): string {
   } catch {
     throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
   }
-}
-
-/** Tokens of the longest sequence that the rows make. */
-export function longestSequence({ dataset: { stats } }: RowSet, packing: boolean, maxLength: number): number {
-  return packing ? Math.min(maxLength, stats.tokens) : stats.longest;
 }

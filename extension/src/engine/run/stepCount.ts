@@ -1,13 +1,14 @@
-// How many optimizer steps a run will take, for the time that it will take, and graphs, for the memory: from its rows, of a
-// large file from the first of them. Called by `estimate`; training itself counts all of them (training/stepPlan.ts).
+// How many optimizer steps a run will take and how long its sequences are, for its time and memory: from its rows, of a large
+// file from the first of them. Called by `estimate`; training itself goes by all of them (training/stepPlan.ts).
 import { countLabels } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { planEpoch } from '../data/batches.js';
 import { encodeRows } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
-import { countGraphs, SAMPLE_ROWS, type RowShapes } from './graphCount.js';
+import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
+import { countGraphs, longestSequence, SAMPLE_ROWS, type RowShapes } from './rowShapes.js';
 import { readTemplate } from './runRows.js';
 
 export interface StepCount {
@@ -15,35 +16,43 @@ export interface StepCount {
   steps: number | null;
   /** Graphs of gradients, where steps run captured; 1 where the rows can't be read. */
   graphs: number;
+  /** Tokens of the longest sequence; what the run allows where the rows can't be read or are too many to read all. */
+  sequenceLength: number;
 }
 
-/** @param virtualTokens that the method puts before each row */
-export async function countSteps(
-  run: RunFile,
-  tokenizer: TextTokenizer,
-  maxLength: number,
-  virtualTokens: number,
-): Promise<StepCount> {
+/** @param tokenizer null: the model has none, so that its rows can't be read */
+export async function countSteps(run: RunFile, tokenizer: TextTokenizer | null, shape: RunShape): Promise<StepCount> {
   const { dataset, training } = run.config;
+  const unread = {
+    steps: training.max_steps > 0 ? training.max_steps : null,
+    graphs: 1,
+    sequenceLength: shape.maxLength,
+  };
+  if (!tokenizer) return unread;
   try {
-    const { lengths, labels, share } = await sampledRows(run, tokenizer, maxLength);
-    const graphs = countGraphs({ lengths, labels }, run.config, maxLength, virtualTokens);
-    if (training.max_steps > 0) return { steps: training.max_steps, graphs };
+    const { lengths, labels, share } = await sampledRows(run, tokenizer, shape.maxLength);
+    const rows = {
+      longest: lengths.reduce((longest, length) => Math.max(longest, length), 0),
+      tokens: lengths.reduce((sum, length) => sum + length, 0),
+    };
+    const counted = {
+      graphs: countGraphs({ lengths, labels }, training, shape),
+      sequenceLength: lengths.length > 0 && share === 1 ? longestSequence(rows, shape) : shape.maxLength,
+    };
+    if (training.max_steps > 0) return { ...counted, steps: training.max_steps };
     const heldOut = typeof dataset.validation === 'number' ? dataset.validation : 0;
     const { length: batches } = planEpoch({
+      ...shape,
       dataset: { lengthOf: row => lengths[row]! },
       indices: lengths.map((_, row) => row),
-      batchSize: training.per_device_train_batch_size,
-      maxLength,
-      packing: dataset.packing,
       shuffle: training.shuffle,
       rng: createRng(training.seed),
     });
-    const stepsPerEpoch = Math.ceil(((1 - heldOut) * batches) / share / training.gradient_accumulation_steps);
-    return { steps: Math.ceil(stepsPerEpoch * training.num_train_epochs), graphs };
+    const stepsPerEpoch = Math.ceil(((1 - heldOut) * batches) / share / shape.gradientAccumulationSteps);
+    return { ...counted, steps: Math.ceil(stepsPerEpoch * training.num_train_epochs) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { steps: training.max_steps > 0 ? training.max_steps : null, graphs: 1 };
+    return unread;
   }
 }
 
@@ -66,8 +75,8 @@ async function sampledRows(
     onShare: share => (read = { rows: lengths.length, share }),
   });
   for await (const { encoded } of rows) {
-    // Where the number of steps is given, the share is not asked for.
-    if (config.training.max_steps > 0 && lengths.length === SAMPLE_ROWS) break;
+    // Where the number of steps is given, how large the share is makes no difference.
+    if (config.training.max_steps > 0 && lengths.length === SAMPLE_ROWS) return { lengths, labels, share: 0 };
     if (read.rows >= SAMPLE_ROWS && read.share < 1)
       return { lengths: lengths.slice(0, read.rows), labels: labels.slice(0, read.rows), share: read.share };
     const { length } = encoded.inputIds;

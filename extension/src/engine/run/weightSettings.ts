@@ -1,5 +1,5 @@
 // How a base is held and multiplied: what a run file or the flags of a command ask for, against what method, backend and CPU
-// have. Called by trainRun.ts and openModel.ts, once the backend is open and before a weight is read.
+// have. Called by prepareRun.ts and openModel.ts, once the backend is open and before a weight is read.
 import { InputError } from '../../core/inputError.js';
 import type { WeightSettings } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';

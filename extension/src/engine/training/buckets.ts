@@ -1,13 +1,10 @@
 // Shapes of micro-batches rounded up to a few sizes, since each shape is a graph of its own. What is added is padding:
 // tokens of segment 0, and label rows of weight 0.
+import type { RunShape } from './runShape.js';
 import { statesWidth, type MicroBatch } from './stepMath.js';
 
-export interface BucketSizes {
-  /** Sequences that every micro-batch is filled up to. */
-  batchSize: number;
-  /** Longest sequence to expect, in tokens. */
-  maxLength: number;
-}
+/** Sequences that every micro-batch is filled up to, and the longest sequence to expect. */
+export type BucketSizes = Pick<RunShape, 'batchSize' | 'maxLength'>;
 
 /** Steps of the sequence length: an eighth of the longest, in multiples of 16. */
 function lengthStep(maxLength: number): number {

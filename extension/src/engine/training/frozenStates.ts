@@ -3,11 +3,12 @@
 import { makeBatch, type MicroBatchPlan } from '../data/batches.js';
 import type { Batch } from '../data/batch.js';
 import type { HiddenStateStore } from './hiddenStateStore.js';
-import type { BatchShape, RowSet } from './stepPlan.js';
+import type { RunShape } from './runShape.js';
+import type { RowSet } from './stepPlan.js';
 
 export interface FrozenStatesOptions {
   rows: RowSet;
-  shape: BatchShape;
+  shape: RunShape;
   /** Hidden size of the model. */
   width: number;
   store: HiddenStateStore;

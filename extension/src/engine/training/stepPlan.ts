@@ -4,21 +4,12 @@ import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
 import type { Rng } from '../data/rng.js';
+import type { RunShape } from './runShape.js';
 
 /** Rows of a dataset that one purpose uses. */
 export interface RowSet {
   dataset: Dataset;
   indices: ArrayLike<number>;
-}
-
-export interface BatchShape {
-  batchSize: number;
-  maxLength: number;
-  packing: boolean;
-  /** Virtual tokens that the method puts before each example. */
-  virtualTokens: number;
-  /** Id of the first of them. */
-  firstVirtualId: number;
 }
 
 export class StepPlan {
@@ -28,7 +19,7 @@ export class StepPlan {
 
   constructor(
     private readonly rows: Pick<PlanOptions, 'dataset' | 'indices'>,
-    private readonly shape: Pick<BatchShape, 'batchSize' | 'maxLength' | 'packing'>,
+    private readonly shape: Pick<RunShape, 'batchSize' | 'maxLength' | 'packing'>,
     private readonly config: TrainingConfig,
     private readonly rng: Rng,
   ) {

@@ -1,5 +1,5 @@
 // The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
-// events and knows no terminal, no signals and no run file; run/trainRun.ts sets it up.
+// events and knows no terminal, no signals and no run file; run/executeRun.ts sets it up.
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
@@ -22,7 +22,8 @@ import { evaluate, type BatchScore } from './evaluate.js';
 import { FrozenStates } from './frozenStates.js';
 import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
-import { StepPlan, type BatchShape, type RowSet } from './stepPlan.js';
+import type { RunShape } from './runShape.js';
+import { StepPlan, type RowSet } from './stepPlan.js';
 import { frozenOutput, scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
 
 export interface TrainerOptions {
@@ -30,7 +31,7 @@ export interface TrainerOptions {
   adapter: Adapter;
   config: RunConfig;
   rows: { train: RowSet; validation: RowSet | null };
-  shape: BatchShape;
+  shape: RunShape;
   folder: RunFolder;
   rng: Rng;
   emit(event: EngineEventBody): void;

@@ -1,5 +1,5 @@
 // One call of the engine's command line: lines of standard output as they come, standard error as the reason of a
-// failure. Called by the engine service only; a training run isn't a call, it outlives the window (runs/startRun.ts).
+// failure. Called by the engine service only; a training run isn't a call, it outlives the window (runs/startProcess.ts).
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';

@@ -1,5 +1,5 @@
 // What the dashboard's webview is told, from the runs' states: snapshots, columns, steering. One session for one webview
-// that is alive; the panel around it is dashboardPanel.ts. Knows runs and a channel, no vscode, so that tests can drive it.
+// that is alive; the panel around it is dashboard.ts. Knows runs and a channel, no vscode, so that tests can drive it.
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
 import { runPhase } from '../../core/runs/runStatus.js';
 import {

@@ -2,19 +2,33 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { compareMethods } from '../../../../extension/src/engine/estimate/compareMethods.js';
-import { estimateRun } from '../../../../extension/src/engine/estimate/estimateRun.js';
+import { estimateRun, type EstimateInput } from '../../../../extension/src/engine/estimate/estimateRun.js';
 import { countParameters } from '../../../../extension/src/engine/models/architecture.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
+import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
+import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { smolLm2Config, tinyConfigs } from './configs.js';
 
-const shape = { batchSize: 2, sequenceLength: 16, maxLength: 16, gradientAccumulationSteps: 1, captured: true };
-
-function estimate(config: Record<string, unknown>, peftType: string, methodKeys: object = {}, changed = {}) {
+function estimate(
+  config: Record<string, unknown>,
+  peftType: string,
+  methodKeys: object = {},
+  {
+    batchSize = 2,
+    sequenceLength = 16,
+    layouts = new Map(),
+    captured = true,
+    graphs = 1,
+  }: Partial<EstimateInput> & {
+    batchSize?: number;
+  } = {},
+) {
   const method = peftMethod(peftType)!;
-  const methodConfig = method.schema.parse(methodKeys);
-  return estimateRun({ architecture: architectureOf(config, 'test'), method, methodConfig, ...shape, ...changed });
+  const attached = new AttachedMethod(method, method.schema.parse(methodKeys), architectureOf(config, 'test'));
+  const shape = { batchSize, maxLength: sequenceLength, gradientAccumulationSteps: 1 };
+  return estimateRun({ attached, layouts, shape, sequenceLength, captured, graphs });
 }
 
 describe('counts', () => {
@@ -57,7 +71,7 @@ describe('memory', () => {
   );
 
   test('a captured step takes far less than an eager one, and computes the same', () => {
-    const larger = { batchSize: 4, sequenceLength: 256, maxLength: 256 };
+    const larger = { batchSize: 4, sequenceLength: 256 };
     const captured = estimate(smolLm2Config, 'LORA', { r: 8 }, larger);
     const eager = estimate(smolLm2Config, 'LORA', { r: 8 }, { ...larger, captured: false });
     expect(captured.memory.total).toBeLessThan(eager.memory.total / 2);
@@ -69,12 +83,7 @@ describe('memory', () => {
     const head = 49152 * 576;
     const tokens = 4 * 256;
     const attention = 30 * 4 * 9 * 64 * 2 * 256 * 256; // scores and sums, a product a head
-    const { flopsPerStep } = estimate(
-      smolLm2Config,
-      'LORA',
-      { r: 8 },
-      { batchSize: 4, sequenceLength: 256, maxLength: 256 },
-    );
+    const { flopsPerStep } = estimate(smolLm2Config, 'LORA', { r: 8 }, { batchSize: 4, sequenceLength: 256 });
     const least = 4 * tokens * (parameters + head) + attention;
     expect(flopsPerStep).toBeGreaterThan(least);
     expect(flopsPerStep).toBeLessThan(1.15 * least);
@@ -114,8 +123,13 @@ describe('memory', () => {
 
 test('methods are compared on one model, those that do not fit with the reason', () => {
   const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
+  const config = runConfigSchema.parse({
+    model: 'm',
+    dataset: { train: 'd', max_length: 16 },
+    method: { peft_type: 'LORA' },
+  });
   const base = { architecture: architectureOf(oneLayer, 'test'), layouts: new Map() };
-  const compared = compareMethods(peftMethods, base, true, shape);
+  const compared = compareMethods(peftMethods, base, config, { captured: true, graphs: 1, sequenceLength: 16 });
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const left = compared.filter(({ estimate }) => estimate === null);
   expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([

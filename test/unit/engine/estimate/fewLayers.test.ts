@@ -1,22 +1,24 @@
 // When a model with few layers stands for one with many, and when all of them have to be traced. That both give the same is
 // in test/contract/fewLayers.test.ts.
 import { describe, expect, test } from 'vitest';
+import type { EstimatedStep } from '../../../../extension/src/engine/estimate/estimatedStep.js';
 import { fewLayers } from '../../../../extension/src/engine/estimate/fewLayers.js';
 import { traceGraph, traceWholeGraph } from '../../../../extension/src/engine/estimate/traceGraph.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
+import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { expectSameTrace } from '../../../support/traces.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
-const shape = { batchSize: 2, sequenceLength: 32, maxLength: 32, gradientAccumulationSteps: 1 };
-
-function described(numLayers: number) {
-  return { architecture: tinyArchitecture('llama', { num_hidden_layers: numLayers }), layouts: new Map() };
-}
-
-function methodWith(peftType: string, keys: object) {
+function step(peftType: string, keys: object, numLayers = 11): EstimatedStep {
+  const architecture = tinyArchitecture('llama', { num_hidden_layers: numLayers });
   const method = peftMethod(peftType)!;
-  return [method, method.schema.parse(keys)] as const;
+  return {
+    attached: new AttachedMethod(method, method.schema.parse(keys), architecture),
+    layouts: new Map(),
+    shape: { batchSize: 2, maxLength: 32, gradientAccumulationSteps: 1 },
+    sequenceLength: 32,
+  };
 }
 
 describe('all layers are traced', () => {
@@ -31,27 +33,25 @@ describe('all layers are traced', () => {
     ['SELECTIVE', { select: 'last_layers', num_layers: 5 }],
     ['SELECTIVE', { select: 'pattern', pattern: '.*layers\\.10\\..*' }],
   ])('%s %j', (peftType, keys) => {
-    const [method, config] = methodWith(peftType, keys);
-    const base = described(11);
-    expect(fewLayers(base, method, config)).toBeNull();
-    expectSameTrace(traceGraph(base, method, config, shape), traceWholeGraph(base, method, config, shape));
+    const traced = step(peftType, keys);
+    expect(fewLayers(traced)).toBeNull();
+    expectSameTrace(traceGraph(traced), traceWholeGraph(traced));
   });
 
   test('of a model that has hardly more', () => {
-    const lora = methodWith('LORA', {});
-    expect(fewLayers(described(7), ...lora)).toBeNull();
-    expect(fewLayers(described(8), ...lora)).not.toBeNull();
+    expect(fewLayers(step('LORA', {}, 7))).toBeNull();
+    expect(fewLayers(step('LORA', {}, 8))).not.toBeNull();
   });
 
   test('of a model whose layers are held differently', () => {
-    const lora = methodWith('LORA', {});
-    const base = described(11);
-    const stored = base.architecture.parameters.map(() => ({ byteLength: 0 }));
-    const layouts = weightLayouts(base.architecture, stored, { base_weights: 'int4', precision: 'float32' });
-    expect(fewLayers({ ...base, layouts }, ...lora)).not.toBeNull();
+    const lora = step('LORA', {});
+    const { architecture } = lora.attached;
+    const stored = architecture.parameters.map(() => ({ byteLength: 0 }));
+    const layouts = weightLayouts(architecture, stored, { base_weights: 'int4', precision: 'float32' });
+    expect(fewLayers({ ...lora, layouts })).not.toBeNull();
     const [name, layout] = [...layouts].find(([name]) => name.includes('layers.9.'))!;
     const mixed = new Map([...layouts, [name, { ...layout, format: 'int8' as const }]]);
-    expect(fewLayers({ ...base, layouts: mixed }, ...lora)).toBeNull();
+    expect(fewLayers({ ...lora, layouts: mixed })).toBeNull();
   });
 });
 
@@ -63,20 +63,17 @@ describe('few layers are enough', () => {
     ['SELECTIVE', { select: 'last_layers', num_layers: 1 }],
     ['PREFIX_TUNING', { prefix_projection: true }],
   ])('%s %j', (peftType, keys) => {
-    const [method, config] = methodWith(peftType, keys);
-    const base = described(11);
-    expect(fewLayers(base, method, config)).not.toBeNull();
-    expectSameTrace(traceGraph(base, method, config, shape), traceWholeGraph(base, method, config, shape));
+    const traced = step(peftType, keys);
+    expect(fewLayers(traced)).not.toBeNull();
+    expectSameTrace(traceGraph(traced), traceWholeGraph(traced));
   });
 
   test('where all layers’ probabilities are too many to be kept, though those of a few were not', () => {
-    const [method, config] = methodWith('LORA', {});
-    const base = described(11);
-    const long = { ...shape, sequenceLength: 512, maxLength: 512 };
-    const whole = traceWholeGraph(base, method, config, long);
-    expectSameTrace(traceGraph(base, method, config, long), whole);
-    const [few] = fewLayers(base, method, config)!;
-    const kept = traceWholeGraph({ ...few, standsFor: undefined }, method, config, long);
-    expect(kept.activations).toBeGreaterThan(traceWholeGraph(few, method, config, long).activations);
+    const short = step('LORA', {});
+    const long = { ...short, shape: { ...short.shape, maxLength: 512 }, sequenceLength: 512 };
+    expectSameTrace(traceGraph(long), traceWholeGraph(long));
+    const [few] = fewLayers(long)!;
+    const kept = traceWholeGraph({ ...few, standsFor: undefined });
+    expect(kept.activations).toBeGreaterThan(traceWholeGraph(few).activations);
   });
 });

@@ -15,6 +15,7 @@ import { openSafetensors } from '../../../../extension/src/engine/files/safetens
 import type { Architecture } from '../../../../extension/src/engine/models/architecture.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { openAdapter, type SavedAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
+import { loraConfigOf } from '../../../../extension/src/engine/peft/lora.js';
 
 const fixtures = 'test/fixtures/parity';
 let folder: string;
@@ -129,11 +130,12 @@ test('one alpha / r for all modules stays a plain number in both files', () => {
   open('llama-tied', 'lora-qv');
   writeGgufAdapter(join(folder, 'a.gguf'), saved, architecture);
   const file = openGgufFile(join(folder, 'a.gguf'));
-  expect(file.metadata.get('adapter.lora.alpha')).toBe(saved.config.lora_alpha);
+  const { r, lora_alpha: alpha } = loraConfigOf(saved.attached)!;
+  expect(file.metadata.get('adapter.lora.alpha')).toBe(alpha);
   file.close();
   writeMlxAdapter(join(folder, 'mlx'), saved, architecture);
   const { lora_parameters: parameters } = JSON.parse(readFileSync(join(folder, 'mlx', 'adapter_config.json'), 'utf8'));
-  expect(parameters).toMatchObject({ rank: saved.config.r, scale: saved.config.lora_alpha / saved.config.r });
+  expect(parameters).toMatchObject({ rank: r, scale: alpha / r });
 });
 
 test.each([

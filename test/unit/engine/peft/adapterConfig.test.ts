@@ -20,13 +20,16 @@ function open(config: Record<string, unknown>) {
 }
 
 it('needs peft_type alone, as PEFT does', () => {
-  expect(open({ peft_type: 'LORA' })).toMatchObject({ baseModel: null, config: { r: 8, lora_alpha: 8, bias: 'none' } });
+  expect(open({ peft_type: 'LORA' })).toMatchObject({
+    baseModel: null,
+    attached: { config: { r: 8, lora_alpha: 8, bias: 'none' } },
+  });
 });
 
 it('passes over keys that change nothing', () => {
   const unused = { megatron_config: null, loftq_config: {}, eva_config: null, corda_config: null, lora_bias: false };
   expect(
-    open({ peft_type: 'LORA', r: 4, some_new_key: null, trainable_token_indices: null, ...unused }).config,
+    open({ peft_type: 'LORA', r: 4, some_new_key: null, trainable_token_indices: null, ...unused }).attached.config,
   ).toMatchObject({ r: 4 });
 });
 

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { openModelFiles } from '../../../../extension/src/engine/run/openModel.js';
-import { parseRun } from '../../../../extension/src/engine/run/readRunFile.js';
+import { attachMethod } from '../../../../extension/src/engine/run/attachMethod.js';
+import { parseRun, type RunFile } from '../../../../extension/src/engine/run/readRunFile.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
 import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
+import { runShape } from '../../../../extension/src/engine/training/runShape.js';
 import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-steps-'));
@@ -22,11 +24,11 @@ function runOf(dataset: Record<string, unknown>, training: Record<string, unknow
     join(folder, 'run.json'),
   );
 }
-const count = (run: ReturnType<typeof runOf>) =>
-  countSteps(run, onDisk.tokenizer, Math.min(run.config.dataset.max_length, onDisk.architecture.maxPositions), 0);
+const shapeOf = (run: RunFile) => runShape(run.config, attachMethod(run, onDisk.architecture).attached);
+const count = (run: RunFile) => countSteps(run, onDisk.tokenizer, shapeOf(run));
 
 /** As training counts, over every row and every epoch. */
-async function planned(run: ReturnType<typeof runOf>): Promise<number> {
+async function planned(run: RunFile): Promise<number> {
   const { config } = run;
   const { train } = await loadRows(
     run,
@@ -35,14 +37,7 @@ async function planned(run: ReturnType<typeof runOf>): Promise<number> {
     silentReporter,
     new AbortController().signal,
   );
-  const shape = {
-    batchSize: config.training.per_device_train_batch_size,
-    maxLength: config.dataset.max_length,
-    packing: config.dataset.packing,
-    virtualTokens: 0,
-    firstVirtualId: 0,
-  };
-  const { totalSteps } = new StepPlan(train, shape, config.training, createRng(42));
+  const { totalSteps } = new StepPlan(train, shapeOf(run), config.training, createRng(42));
   train.dataset.close();
   return totalSteps;
 }
@@ -68,7 +63,11 @@ describe('countSteps', () => {
   }, 60_000);
 
   it('takes max_steps at its word, and leaves to training what is wrong with the rows', async () => {
-    expect(await count(runOf({ train: 'none.jsonl' }, { max_steps: 70 }))).toEqual({ steps: 70, graphs: 1 });
-    expect(await count(runOf({ train: 'none.jsonl' }))).toEqual({ steps: null, graphs: 1 });
+    expect(await count(runOf({ train: 'none.jsonl' }, { max_steps: 70 }))).toEqual({
+      steps: 70,
+      graphs: 1,
+      sequenceLength: 128,
+    });
+    expect(await count(runOf({ train: 'none.jsonl' }))).toEqual({ steps: null, graphs: 1, sequenceLength: 128 });
   });
 });

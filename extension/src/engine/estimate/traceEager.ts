@@ -5,12 +5,11 @@ import { createRng } from '../data/rng.js';
 import { sizeOf, type Architecture } from '../models/architecture.js';
 import { CausalLm } from '../models/causalLm.js';
 import { Adapter } from '../peft/adapter.js';
-import type { PeftMethod } from '../peft/method.js';
 import { AdamW } from '../training/adamW.js';
 import { trainingStep } from '../training/trainingStep.js';
-import { describedTensors, describedWeights, type DescribedBase } from './describedBase.js';
+import { describedTensors, describedWeights } from './describedBase.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
-import { fullBatch, virtualTokensOf, type StepShape, type StepTrace } from './stepTrace.js';
+import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
 /** The architecture, telling how much stands when the gradient comes back to the hidden states. */
 function probed(architecture: Architecture, counter: ByteCounter, tell: (bytes: number) => void): Architecture {
@@ -25,7 +24,9 @@ function probed(architecture: Architecture, counter: ByteCounter, tell: (bytes: 
 }
 
 /** @throws InputError where the method's config doesn't fit the architecture */
-export function traceStep(base: DescribedBase, method: PeftMethod, config: unknown, shape: StepShape): StepTrace {
+export function traceEager(step: EstimatedStep): StepTrace {
+  const { attached, shape } = step;
+  const base = baseOf(step);
   return countBytes(counter => {
     const { liveBytes: before, flops, written } = counter;
     const { architecture } = base;
@@ -37,12 +38,12 @@ export function traceStep(base: DescribedBase, method: PeftMethod, config: unkno
     );
     // Values that nobody reads: drawing them would take longer than the step.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
-    const adapter = Adapter.attach(method, config, model, { purpose: 'training', rng: createRng(0), values });
+    const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
     const standing = counter.liveBytes - before;
     const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 });
     try {
-      const batch = fullBatch(architecture, virtualTokensOf(method, config, architecture), shape);
+      const batch = fullBatch(step);
       // More micro-batches than two take no more memory than two.
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
       const { gradientCheckpointing } = shape;

@@ -1,9 +1,10 @@
-// How many graphs of gradients a run will make: one for each bucket that a micro-batch of it falls into. For the estimate,
-// since every graph keeps memory of its own; called by trainRun.ts and stepCount.ts. Reads no rows itself.
+// What follows for a run from the lengths of its rows: its longest sequence, and the number of graphs of gradients, one for
+// each bucket that a micro-batch falls into. For the memory estimate of training and of `estimate` alike.
 import { countLabels } from '../../core/data/example.js';
-import type { RunConfig } from '../../protocol/runConfig.js';
+import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { createRng } from '../data/rng.js';
 import { bucketOf } from '../training/buckets.js';
+import type { RunShape } from '../training/runShape.js';
 import { StepPlan, type RowSet } from '../training/stepPlan.js';
 
 /** So many rows say enough of the others. */
@@ -27,20 +28,19 @@ export function rowShapes({ dataset, indices }: RowSet): RowShapes {
   };
 }
 
-/** @param virtualTokens that the method puts before each row */
-export function countGraphs(
-  { lengths, labels }: RowShapes,
-  { dataset: { packing }, training }: Pick<RunConfig, 'dataset' | 'training'>,
-  maxLength: number,
-  virtualTokens: number,
-): number {
+/** Tokens of the longest sequence that rows make, what the method puts before them not counted. */
+export function longestSequence(rows: { longest: number; tokens: number }, { packing, maxLength }: RunShape): number {
+  return packing ? Math.min(maxLength, rows.tokens) : rows.longest;
+}
+
+export function countGraphs({ lengths, labels }: RowShapes, training: TrainingConfig, shape: RunShape): number {
   if (lengths.length === 0) return 1;
-  const { per_device_train_batch_size: batchSize, gradient_accumulation_steps: group } = training;
+  const { batchSize, virtualTokens, gradientAccumulationSteps: group } = shape;
   // Of rows that aren't packed; packed ones take fewer an epoch.
   const sampleSteps = SAMPLE_EPOCHS * Math.ceil(lengths.length / (batchSize * group));
   const plan = new StepPlan(
     { dataset: { lengthOf: row => lengths[row]! }, indices: Array.from(lengths, (_, row) => row) },
-    { batchSize, maxLength, packing },
+    shape,
     {
       ...training,
       num_train_epochs: Math.min(SAMPLE_EPOCHS, training.num_train_epochs),
@@ -54,8 +54,7 @@ export function countGraphs(
     for (const [i, { sequences }] of plan.microBatches(step).entries()) {
       const tokens = sequences.map(sum(row => virtualTokens + lengths[row]!));
       const rowCount = sum(row => labels[row]!)(sequences.flat());
-      const shape = { batchSize: sequences.length, sequenceLength: Math.max(...tokens), rowCount };
-      const bucket = bucketOf(shape, { batchSize, maxLength });
+      const bucket = bucketOf({ batchSize: sequences.length, sequenceLength: Math.max(...tokens), rowCount }, shape);
       // The later micro-batches of a step add to the gradients of the ones before.
       graphs.add(JSON.stringify([bucket, i > 0]));
     }

@@ -5,15 +5,17 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
-import { countGraphs, rowShapes } from '../../../../extension/src/engine/run/graphCount.js';
+import { attachMethod } from '../../../../extension/src/engine/run/attachMethod.js';
+import { countGraphs, rowShapes } from '../../../../extension/src/engine/run/rowShapes.js';
 import { openModelFiles } from '../../../../extension/src/engine/run/openModel.js';
-import { parseRun } from '../../../../extension/src/engine/run/readRunFile.js';
+import { parseRun, type RunFile } from '../../../../extension/src/engine/run/readRunFile.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
 import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
 import { roundUpToBucket } from '../../../../extension/src/engine/training/buckets.js';
 import { shapeKey } from '../../../../extension/src/engine/training/capturedScore.js';
 import { microBatch } from '../../../../extension/src/engine/training/stepMath.js';
+import { runShape } from '../../../../extension/src/engine/training/runShape.js';
 import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-graphs-'));
@@ -22,6 +24,8 @@ const onDisk = await openModelFiles('embedded:tiny', folder, silentReporter);
 onDisk.files.close();
 const train = new URL('../../../../media/datasets/instructions.messages.jsonl', import.meta.url).pathname;
 const MAX_LENGTH = 128;
+
+const attached = (run: RunFile) => attachMethod(run, onDisk.architecture).attached;
 
 describe('countGraphs', () => {
   it.each([
@@ -41,34 +45,29 @@ describe('countGraphs', () => {
     );
     const { config } = run;
     const rows = (await loadRows(run, onDisk, MAX_LENGTH, silentReporter, new AbortController().signal)).train;
-    const sizes = { batchSize: 2, maxLength: MAX_LENGTH };
-    const shape = { ...sizes, packing: config.dataset.packing, virtualTokens, firstVirtualId: 0 };
+    const shape = { ...runShape(config, attached(run)), virtualTokens };
     const plan = new StepPlan(rows, shape, config.training, createRng(config.training.seed).fork('order'));
     const made = new Set<string>();
     for (let step = 0; step < plan.totalSteps; step++)
       plan.microBatches(step).forEach((each, i) => {
-        const bucket = roundUpToBucket(microBatch(makeBatch(each, rows.dataset, shape)), sizes);
+        const bucket = roundUpToBucket(microBatch(makeBatch(each, rows.dataset, shape)), shape);
         made.add(`${shapeKey(bucket)} ${i > 0}`);
       });
 
-    const counted = countGraphs(rowShapes(rows), config, MAX_LENGTH, virtualTokens);
+    const counted = countGraphs(rowShapes(rows), config.training, shape);
     if (!config.dataset.packing) expect(made.size).toBeGreaterThan(1);
     // The first token behind virtual ones is a label too.
     expect(Math.abs(counted - made.size)).toBeLessThanOrEqual(virtualTokens > 0 ? 1 : 0);
-    expect((await countSteps(run, onDisk.tokenizer, MAX_LENGTH, virtualTokens)).graphs).toBe(counted);
+    expect((await countSteps(run, onDisk.tokenizer, shape)).graphs).toBe(counted);
     rows.dataset.close();
   });
 
   it('is one where no row is left', () => {
-    const { config } = parseRun(
-      {
-        model: 'embedded:tiny',
-        dataset: { train },
-        method: { peft_type: 'LORA' },
-        training: { max_steps: 3 },
-      },
+    const run = parseRun(
+      { model: 'embedded:tiny', dataset: { train }, method: { peft_type: 'LORA' }, training: { max_steps: 3 } },
       join(folder, 'run.json'),
     );
-    expect(countGraphs({ lengths: [], labels: [] }, config, MAX_LENGTH, 0)).toBe(1);
+    const shape = runShape(run.config, attached(run));
+    expect(countGraphs({ lengths: [], labels: [] }, run.config.training, shape)).toBe(1);
   });
 });

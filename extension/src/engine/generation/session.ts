@@ -1,0 +1,114 @@
+// One base model in memory, the adapters attached to it, and a decoder for each: what `generate`, `evaluate` and a run's
+// samples answer with. An adapter is chosen by name with each request; the base is loaded once and never changed.
+import { createRng } from '../data/rng.js';
+import type { CausalLm } from '../models/causalLm.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import type { Adapter } from '../peft/adapter.js';
+import { loadAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { Decoder } from './generate.js';
+import { promptIds, stopTokenIds } from './prompt.js';
+
+export interface SessionOptions {
+  onDisk: ModelOnDisk;
+  /** Stays the caller's. */
+  model: CausalLm;
+  /** Whether tokens are read by captured graphs, once that pays. */
+  compile: boolean;
+  /** Told once for each adapter where an op can't be captured. Absent: that is an error. */
+  onWarning?: (code: string, message: string) => void;
+}
+
+export interface AnswerRequest {
+  prompt: string;
+  system?: string;
+  /** Name of the adapter that answers; null: the base alone. */
+  adapter: string | null;
+  maxNewTokens: number;
+  /** 0 always takes the likeliest token. */
+  temperature?: number;
+  topP?: number;
+  /** Of the sampling. */
+  seed?: number;
+  /** Called with each new token and the text so far, whole characters only; return false to stop. */
+  onToken?: (id: number, text: string) => boolean | void;
+}
+
+export interface Answer {
+  text: string;
+  tokenIds: number[];
+}
+
+interface Attached {
+  adapter: Adapter | null;
+  decoder: Decoder;
+  /** Whether the session made the adapter, and disposes it. */
+  owned: boolean;
+}
+
+export class Session {
+  private readonly attached = new Map<string | null, Attached>();
+  private readonly stopTokenIds: number[];
+
+  constructor(private readonly options: SessionOptions) {
+    this.stopTokenIds = stopTokenIds(options.onDisk);
+    this.attach(null, null, false);
+  }
+
+  /** Loads an adapter under a name; it belongs to the session. @throws InputError where it doesn't fit this base */
+  load(name: string, saved: SavedAdapter): Adapter {
+    const adapter = loadAdapter(saved, this.options.model);
+    this.attach(name, adapter, true);
+    return adapter;
+  }
+
+  /** Lets requests choose an adapter that stays the caller's, such as the one being trained. */
+  share(name: string, adapter: Adapter): void {
+    this.attach(name, adapter, false);
+  }
+
+  /** @throws InputError where the prompt leaves no room for an answer */
+  async answer(request: AnswerRequest): Promise<Answer> {
+    const { tokenizer } = this.options.onDisk;
+    const { decoder } = this.named(request.adapter);
+    const { temperature = 0, topP = 1, seed = 0, maxNewTokens, onToken } = request;
+    const tokens: number[] = [];
+    const textOf = () => tokenizer.decode(tokens, { skipSpecialTokens: true });
+    let shown = '';
+    const tokenIds = await decoder.generate(promptIds(tokenizer, request.prompt, request.system), {
+      maxNewTokens,
+      stopTokenIds: this.stopTokenIds,
+      temperature,
+      topP,
+      rng: createRng(seed),
+      onToken:
+        onToken &&
+        (id => {
+          tokens.push(id);
+          const text = textOf();
+          // A character may take several tokens; its first ones decode to a replacement character.
+          if (!text.endsWith('\uFFFD')) shown = text;
+          return onToken(id, shown);
+        }),
+    });
+    return { text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }).trim(), tokenIds };
+  }
+
+  dispose(): void {
+    for (const { adapter, decoder, owned } of this.attached.values()) {
+      decoder.dispose();
+      if (owned) adapter?.dispose();
+    }
+    this.attached.clear();
+  }
+
+  private attach(name: string | null, adapter: Adapter | null, owned: boolean): void {
+    const { model, compile, onWarning } = this.options;
+    this.attached.set(name, { adapter, decoder: new Decoder({ model, adapter, compile, onWarning }), owned });
+  }
+
+  private named(name: string | null): Attached {
+    const attached = this.attached.get(name);
+    if (!attached) throw new Error(`no adapter is loaded under the name ${name}`);
+    return attached;
+  }
+}

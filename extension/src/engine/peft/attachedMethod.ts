@@ -1,0 +1,76 @@
+// A method with its config on an architecture: what the rest of the engine passes around instead of the three apart, so
+// that they always belong together. Holds no tensor; adapter.ts gives it some.
+import type * as tf from '@tensorflow/tfjs-core';
+import type { Architecture } from '../models/architecture.js';
+import type { ForwardHooks } from '../models/hooks.js';
+import type { PeftMethod, Purpose, TensorOf, TrainableSpec } from './method.js';
+
+export class AttachedMethod<Config = unknown> {
+  private readonly plans = new Map<Purpose, readonly TrainableSpec[]>();
+  private placed: ForwardHooks | null = null;
+
+  constructor(
+    readonly method: PeftMethod<Config>,
+    readonly config: Config,
+    readonly architecture: Architecture,
+  ) {}
+
+  /** The same method and config on another architecture, such as one with fewer layers. */
+  on(architecture: Architecture): AttachedMethod<Config> {
+    return new AttachedMethod(this.method, this.config, architecture);
+  }
+
+  /** @throws InputError where the config doesn't fit the architecture */
+  plan(purpose: Purpose): readonly TrainableSpec[] {
+    const known = this.plans.get(purpose);
+    if (known) return known;
+    const plan = this.method.plan(this.config, this.architecture, purpose);
+    this.plans.set(purpose, plan);
+    return plan;
+  }
+
+  hooks(tensorOf: TensorOf, purpose: Purpose): ForwardHooks {
+    return this.method.hooks(this.config, this.architecture, tensorOf, purpose);
+  }
+
+  /** Where the method acts, known before it has tensors. */
+  get placement(): ForwardHooks {
+    const unread = () => {
+      throw new Error('hooks must not read tensors before the forward pass');
+    };
+    return (this.placed ??= this.hooks(unread, 'inference'));
+  }
+
+  /** Virtual tokens before each example. */
+  get virtualTokens(): number {
+    return this.placement.virtualTokens?.count ?? 0;
+  }
+
+  /** Positions that virtual tokens or a prefix take up before each example. */
+  get positionsTaken(): number {
+    return this.virtualTokens + (this.placement.keyValuePrefix?.count ?? 0);
+  }
+
+  /** The method's part of adapter_config.json. */
+  toAdapterConfig(): Record<string, unknown> {
+    return this.method.toAdapterConfig(this.config, this.architecture);
+  }
+
+  /** What an adapter file holds, where that differs from the trained tensors; belongs to the caller. */
+  toAdapterTensors(tensorOf: TensorOf): Map<string, tf.Tensor> | null {
+    return this.method.toAdapterTensors?.(this.config, this.architecture, tensorOf) ?? null;
+  }
+
+  /** Base parameters with the adapter folded in, as PeftMethod's `merge`; null where that is impossible. */
+  merge(tensorOf: TensorOf, base: (name: string) => tf.Tensor): Map<string, tf.Tensor> | null {
+    return this.method.merge?.(this.config, this.architecture, tensorOf, base) ?? null;
+  }
+}
+
+/**
+ * Tokens of a row that a model has room for, beside what a method puts before it. May be less than 1.
+ * @param attached null: the model alone
+ */
+export function usableLength(architecture: Architecture, attached: AttachedMethod | null): number {
+  return architecture.maxPositions - (attached?.positionsTaken ?? 0);
+}

@@ -1,0 +1,46 @@
+// The method that a run file asks for, on its model: with the config of the file, or with that of the adapter that the run
+// starts from. Called before rows are read, by training and by the estimate.
+import { InputError } from '../../core/inputError.js';
+import type { Architecture } from '../models/architecture.js';
+import { checkAdapterTensors, openAdapter, planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
+import { AttachedMethod } from '../peft/attachedMethod.js';
+import type { RunFile } from './readRunFile.js';
+
+/**
+ * @returns `start`: the adapter of `init_from`, open, for the caller to close
+ * @throws InputError where method, adapter and model don't fit together
+ */
+export function attachMethod(
+  run: RunFile,
+  architecture: Architecture,
+): { attached: AttachedMethod; start: SavedAdapter | null } {
+  if (run.initFrom === null) {
+    const attached = new AttachedMethod(run.method, run.methodConfig, architecture);
+    attached.plan('training');
+    return { attached, start: null };
+  }
+  const start = openAdapter(run.resolvePath(run.initFrom), architecture);
+  try {
+    checkStart(start, run);
+    checkAdapterTensors(start, planOfSaved(start, 'training'));
+  } catch (error) {
+    start.close();
+    throw error;
+  }
+  return { attached: start.attached, start };
+}
+
+/** @throws InputError where training can’t go on from this adapter */
+function checkStart(start: SavedAdapter, run: RunFile): void {
+  const { method } = start.attached;
+  if (method !== run.method)
+    throw new InputError(`the adapter was trained with ${method.peftType}, the run file says ${run.method.peftType}`, {
+      where: `${run.path}: method.init_from`,
+      hint: `Set method.peft_type to "${method.peftType}".`,
+    });
+  if (method.toAdapterTensors && planOfSaved(start, 'training').length !== start.tensors.size)
+    throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
+      where: `${run.path}: method.init_from`,
+      hint: 'Resume its run with --resume, or start anew without init_from.',
+    });
+}

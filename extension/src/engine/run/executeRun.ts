@@ -1,0 +1,178 @@
+// The second half of a run: run folder, events, training, result. Takes over what prepareRun.ts has opened.
+import { join } from 'node:path';
+import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { Session } from '../generation/session.js';
+import { peakRssBytes } from '../machine/processMemory.js';
+import { writeModelFolder } from '../models/writeModelFolder.js';
+import { saveAdapter } from '../peft/adapterFiles.js';
+import { EventWriter } from '../runFolder/eventLog.js';
+import { RunFolder } from '../runFolder/runFolder.js';
+import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { engineVersion } from './engineVersion.js';
+import { OwnedResources } from './ownedResources.js';
+import type { PreparedRun, RunRequest } from './prepareRun.js';
+import { absolutePaths, baseModelName } from './resolvedRun.js';
+import { abandonment, claimRun, commandReader } from './runProcess.js';
+import { tensorBoardWriter } from './tensorBoard.js';
+
+export interface RunResult {
+  outcome: TrainerOutcome;
+  /** Folder of the adapter, or of the model. */
+  result: string;
+}
+
+/** The adapter being trained, as the session of a run's samples knows it. */
+const TRAINED = 'trained';
+
+/**
+ * @throws DivergedError where the loss became NaN; the last checkpoint is kept
+ * @throws InputError where the folder is in use, or the disk full
+ */
+export async function executeRun(
+  prepared: PreparedRun,
+  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal'> & { onEvent(event: EngineEvent): void },
+): Promise<RunResult> {
+  const owned = new OwnedResources();
+  try {
+    return await execute(prepared, request, owned);
+  } finally {
+    owned.dispose();
+  }
+}
+
+async function execute(
+  prepared: PreparedRun,
+  { out, resume, runFile, signal, onEvent }: Parameters<typeof executeRun>[1],
+  owned: OwnedResources,
+): Promise<RunResult> {
+  const { run, onDisk, backend, model, adapter, rows, shape, compile, estimate, rng } = prepared;
+  const { config } = run;
+  const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
+  owned.own(claimRun(folder), release => release());
+  const warn = (code: string, message: string) => events.write({ type: 'warned', code, message });
+  let board: ReturnType<typeof tensorBoardWriter> | null = null;
+  const events = new EventWriter(folder.eventsFile, event => {
+    board?.write(event);
+    onEvent(event);
+  });
+  owned.own(events, opened => opened.close());
+  writeJson(folder.runFile, absolutePaths(run));
+
+  const onWarning = config.engine.compile === true ? undefined : warn;
+  const session = owned.own(new Session({ onDisk, model, compile, onWarning }), opened => opened.dispose());
+  session.share(TRAINED, adapter);
+  const trainer = new Trainer({
+    model,
+    adapter,
+    config,
+    rows,
+    shape,
+    folder,
+    rng,
+    emit: events.write,
+    answer: async prompt => {
+      const { text } = await session.answer({
+        prompt,
+        adapter: TRAINED,
+        maxNewTokens: config.samples.max_new_tokens,
+      });
+      return text;
+    },
+    compile,
+    commands: commandsOf(folder, warn),
+    signal,
+  });
+  owned.own(trainer, opened => opened.dispose());
+
+  try {
+    const resumedFrom = resume ? trainer.resume() : 0;
+    events.write({
+      type: 'started',
+      name: config.name,
+      engine: {
+        version: engineVersion,
+        backend: backend.name,
+        library: backend.libraryVersion,
+        device: backend.device,
+        threads: backend.threads,
+      },
+      model: config.model,
+      peft_type: adapter.method.peftType,
+      trainable_parameters: adapter.numParameters,
+      total_parameters: estimate.totalParameters,
+      train_rows: rows.train.indices.length,
+      validation_rows: rows.validation?.indices.length ?? 0,
+      dataset_hash: rows.train.dataset.stats.contentHash,
+      total_steps: trainer.plan.totalSteps,
+      resumed_from_step: resumedFrom,
+      memory_estimate: estimate.memory,
+    });
+    for (const { code, message } of prepared.warnings) warn(code, message);
+    if (backend.name === 'tensorflow') {
+      const onFailure = (reason: string) => warn('tensorboard_failed', `no TensorBoard files: ${reason}`);
+      board = owned.own(tensorBoardWriter(folder.tensorBoard, onFailure), opened => opened.close());
+    }
+    const outcome = await trainer.run();
+    return { outcome, result: saveResult(prepared, folder, outcome, events) };
+  } catch (error) {
+    tellFailure(error as Error, folder, events);
+    throw error;
+  }
+}
+
+/** Writes what was trained, and `completed`. Returns the folder of the adapter, or of the model. */
+function saveResult(
+  { model, adapter, onDisk }: PreparedRun,
+  folder: RunFolder,
+  { state, reason }: TrainerOutcome,
+  events: EventWriter,
+): string {
+  const { storage } = adapter.method;
+  const name = folder.resultName(storage);
+  const result = join(folder.path, name);
+  if (storage === 'model') writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
+  else saveAdapter(result, adapter, baseModelName(onDisk));
+  events.write({
+    type: 'completed',
+    reason,
+    step: state.step,
+    train_seconds: state.train_seconds,
+    best_step: state.best_step,
+    best_loss: state.best_loss,
+    adapter: name,
+    peak_rss_bytes: peakRssBytes(),
+  });
+  return result;
+}
+
+function tellFailure(error: Error, folder: RunFolder, events: EventWriter): void {
+  const last = folder.checkpointSteps().at(-1);
+  try {
+    events.write({
+      type: 'failed',
+      step: error instanceof DivergedError ? error.step : (last ?? 0),
+      message: error.message,
+      last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
+    });
+  } catch {
+    // A full disk has no room for this either; the error itself says why the run failed.
+  }
+}
+
+/** What the run is asked for: by commands in its folder, or to stop because its last window is gone. */
+function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => EngineCommand[] {
+  const read = commandReader(folder.commandsFile);
+  const isAbandoned = abandonment(folder.attendedFile);
+  return () => {
+    if (!isAbandoned()) return read();
+    warn('window_closed', 'stopped, since the window that was to keep this run going has been closed');
+    return [{ type: 'stop' }];
+  };
+}
+
+function writeJson(path: string, value: unknown): void {
+  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomically(path, append => append(text));
+}

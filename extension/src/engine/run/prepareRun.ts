@@ -1,0 +1,125 @@
+// The first half of a run: everything between the run file and the first step. What is wrong with the input is found here,
+// before a run folder exists. Owns what it opens, and frees it where it fails. executeRun.ts is the other half.
+import type { Backend } from '../backend/backend.js';
+import { openBackend } from '../backend/openBackend.js';
+import { createRng, type Rng } from '../data/rng.js';
+import { estimateRun, type Estimate } from '../estimate/estimateRun.js';
+import { checkMemory } from '../estimate/memoryCheck.js';
+import { availableMemoryBytes } from '../machine/processMemory.js';
+import type { CausalLm } from '../models/causalLm.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import { Adapter } from '../peft/adapter.js';
+import { runShape, type RunShape } from '../training/runShape.js';
+import type { RowSet } from '../training/stepPlan.js';
+import { RunFolder } from '../runFolder/runFolder.js';
+import { attachMethod } from './attachMethod.js';
+import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
+import { OwnedResources } from './ownedResources.js';
+import { readRunFile, type RunFile } from './readRunFile.js';
+import type { Reporter } from './reporter.js';
+import { modelReference, resumedRun } from './resolvedRun.js';
+import { checkPrompts, compiles, warnOfReducedLength } from './runChecks.js';
+import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
+import { loadRows } from './runRows.js';
+import { usableWeights } from './weightSettings.js';
+
+export interface RunRequest {
+  runFile: string;
+  out: string;
+  resume: boolean;
+  /** Starts it even where the estimate says that it won't fit into memory. */
+  force: boolean;
+  reporter: Reporter;
+  /** Aborted: ends as soon as possible. */
+  signal: AbortSignal;
+}
+
+export interface PreparedRun {
+  run: RunFile;
+  onDisk: ModelOnDisk;
+  backend: Backend;
+  model: CausalLm;
+  adapter: Adapter;
+  rows: { train: RowSet; validation: RowSet | null };
+  shape: RunShape;
+  /** Whether steps and answers run as captured graphs. */
+  compile: boolean;
+  estimate: Estimate;
+  rng: Rng;
+  /** What was warned of; the run writes it down. */
+  warnings: readonly Warning[];
+  /** Frees everything that the run holds. */
+  dispose(): void;
+}
+
+export interface Warning {
+  code: string;
+  message: string;
+}
+
+/** @throws InputError on anything wrong with the input */
+export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
+  const owned = new OwnedResources();
+  try {
+    return { ...(await prepare(request, owned)), dispose: () => owned.dispose() };
+  } catch (error) {
+    owned.dispose();
+    throw error;
+  }
+}
+
+async function prepare(
+  { runFile, out, resume, force, reporter, signal }: RunRequest,
+  owned: OwnedResources,
+): Promise<Omit<PreparedRun, 'dispose'>> {
+  const warnings: Warning[] = [];
+  const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
+  const run = resume ? resumedRun(runFile, out) : readRunFile(runFile);
+  const { config } = run;
+  if (!resume) RunFolder.checkFree(out, runFile);
+
+  const onDisk = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  owned.own(onDisk.files, files => files.close());
+  const { attached, start } = attachMethod(run, onDisk.architecture);
+  if (start) owned.own(start, saved => saved.close());
+  const shape = runShape(config, attached);
+  warnOfReducedLength(config.dataset.max_length, shape, reporting);
+  checkPrompts(run, onDisk, attached);
+
+  const rows = await loadRows(run, onDisk, shape.maxLength, reporting, signal);
+  for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
+    owned.own(dataset, opened => opened.close());
+
+  const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
+  const compile = compiles(config.engine.compile, backend);
+  const settings = usableWeights(config.engine, { backend, method: attached.method, reporter: reporting });
+  const layouts = layoutsOf(onDisk, settings);
+  const estimate = estimateRun({
+    attached,
+    layouts,
+    captured: compile,
+    shape,
+    sequenceLength: longestSequence(rows.train.dataset.stats, shape),
+    graphs: countGraphs(rowShapes(rows.train), config.training, shape),
+  });
+  if (!force)
+    checkMemory(
+      estimate,
+      availableMemoryBytes(),
+      { gradientCheckpointing: shape.gradientCheckpointing, reducedBase: config.engine.base_weights !== 'float32' },
+      run.path,
+    );
+
+  const { model } = loadOnto(backend, onDisk, reporting, settings);
+  owned.own(model, opened => opened.dispose());
+  const rng = createRng(config.training.seed);
+  const adapter = Adapter.attach(attached, model, {
+    purpose: 'training',
+    rng: rng.fork('adapter'),
+    tokenize: text => onDisk.tokenizer.encode(text),
+    values: spec => (start ? start.tensors.get(spec.key)!.readFloat32() : startOnDisk(onDisk, layouts, spec)),
+  });
+  owned.own(adapter, opened => opened.dispose());
+  adapter.takeOver();
+  return { run, onDisk, backend, model, adapter, rows, shape, compile, estimate, rng, warnings };
+}
