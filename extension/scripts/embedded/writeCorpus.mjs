@@ -6,8 +6,8 @@ import { finished } from 'node:stream/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderChat } from './chatTemplate.mjs';
-import { holdChat } from './corpus/chats.mjs';
-import { tellParagraph } from './corpus/paragraphs.mjs';
+import { holdChat } from '../../../media/corpus/chats.mjs';
+import { tellParagraph } from '../../../media/corpus/paragraphs.mjs';
 import { createRandom, hashText } from './random.mjs';
 
 /** About one in so many slot combinations is kept out of the training rows altogether. */

@@ -1,4 +1,4 @@
-// Writes the bundled example data sets of media/datasets, one a format. Run by hand after a change here or in corpus/;
+// Writes the bundled example data sets of media/datasets, one a format. Run by hand after a change here or in media/corpus/;
 // its outputs are committed, and a test holds that it still writes the same bytes.
 // Usage: node writeDatasets.mjs [FOLDER]
 import { Tokenizer } from '@huggingface/tokenizers';
@@ -6,8 +6,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderChat, turnEnd, turnStart } from './chatTemplate.mjs';
-import { factGroups } from './corpus/facts.mjs';
-import { tellStory } from './corpus/stories.mjs';
+import { factGroups } from '../../../media/corpus/facts.mjs';
+import { tellStory } from '../../../media/corpus/stories.mjs';
 import { haikuRows } from './datasets/haiku.mjs';
 import { instructionRows } from './datasets/instructions.mjs';
 import { pirateRows } from './datasets/pirate.mjs';

@@ -2,8 +2,8 @@
 import { Template } from '@huggingface/jinja';
 import { describe, expect, it } from 'vitest';
 import { chatTemplate, renderChat } from '../../../extension/scripts/embedded/chatTemplate.mjs';
-import { holdChat } from '../../../extension/scripts/embedded/corpus/chats.mjs';
-import { factGroups, factWeights } from '../../../extension/scripts/embedded/corpus/facts.mjs';
+import { holdChat } from '../../../media/corpus/chats.mjs';
+import { factGroups, factWeights } from '../../../media/corpus/facts.mjs';
 import { createRandom } from '../../../extension/scripts/embedded/random.mjs';
 import { generateRows } from '../../../extension/scripts/embedded/writeCorpus.mjs';
 

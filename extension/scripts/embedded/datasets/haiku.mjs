@@ -1,6 +1,6 @@
 // The haiku data set: three lines of five, seven and five syllables on a theme. Called by writeDatasets.mjs; rows of the
 // `sharegpt` format.
-import { lines } from '../corpus/language.mjs';
+import { lines } from '../../../../media/corpus/language.mjs';
 
 const haiku = lines(`
 rain|Rain taps on the roof / all night long it tells the house / stories of the sea

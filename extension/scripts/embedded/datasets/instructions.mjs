@@ -2,7 +2,7 @@
 // begins with "In short:" and three bullet points. Called by writeDatasets.mjs; the contents stand in
 // instructionTopics.txt.
 import { readFileSync } from 'node:fs';
-import { lines } from '../corpus/language.mjs';
+import { lines } from '../../../../media/corpus/language.mjs';
 
 const validationTopics = 13;
 

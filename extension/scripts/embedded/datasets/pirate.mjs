@@ -1,8 +1,8 @@
 // The pirate data set: the small world's own questions, answered as a pirate would. A LoRA trained on it changes how the
 // embedded model speaks and leaves what it knows alone. Called by writeDatasets.mjs.
-import { factGroups } from '../corpus/facts.mjs';
-import { capitalize, lines } from '../corpus/language.mjs';
-import { days, months } from '../corpus/world.mjs';
+import { factGroups } from '../../../../media/corpus/facts.mjs';
+import { capitalize, lines } from '../../../../media/corpus/language.mjs';
+import { days, months } from '../../../../media/corpus/world.mjs';
 
 const trainRows = 300;
 const validationRows = 40;

@@ -1,6 +1,6 @@
 // The support-tone data set: what a customer writes, and an answer that is calm, thanks, and says the next step.
 // Called by writeDatasets.mjs; rows of the `alpaca` format.
-import { lines } from '../corpus/language.mjs';
+import { lines } from '../../../../media/corpus/language.mjs';
 
 const instruction = 'Answer this customer calmly: understand the problem, then say the next step.';
 

@@ -24,7 +24,7 @@ import {
  * @property {string} key the slots that make this story what it is; the held-out split goes by it
  */
 
-/** @typedef {import('../random.mjs').Random} Random */
+/** @typedef {import('../../extension/scripts/embedded/random.mjs').Random} Random */
 
 const ask = (question, ...answers) => ({ question, answers });
 const moods = ['happy', 'glad', 'very happy', 'full of joy'];

@@ -5,7 +5,7 @@ import { capitalize, withArticle } from './language.mjs';
 import { tellForQuestions, tellStory } from './stories.mjs';
 import { animals, belongings, people, places, plantFoods, spots, weathers } from './world.mjs';
 
-/** @typedef {import('../random.mjs').Random} Random */
+/** @typedef {import('../../extension/scripts/embedded/random.mjs').Random} Random */
 
 /** @param {Random} random */
 function story(random) {

@@ -19,7 +19,7 @@ import {
   tools,
 } from './world.mjs';
 
-/** @typedef {import('../random.mjs').Random} Random */
+/** @typedef {import('../../extension/scripts/embedded/random.mjs').Random} Random */
 /** @typedef {import('./facts.mjs').Fact} Fact */
 
 /**
