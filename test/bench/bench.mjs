@@ -3,7 +3,7 @@
 // Pythons that have the peers' packages already.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { availableParallelism, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -39,6 +39,7 @@ if (chosen.length === 0 && large.length === 0 && !decodes) {
 
 setUp();
 const { cacheFolder } = await importEngineModule('engine/install/paths.ts');
+const { cpuKind } = await importEngineModule('engine/machine/machine.ts');
 const materials = join(cacheFolder(), 'bench');
 const python = process.env.TUNEWRIGHT_BENCH_PYTHON ?? installPeer(join(materials, 'peer'), pytorchPackages);
 
@@ -100,7 +101,7 @@ const gflops = value => `${Math.round(value / 1e9)} GFLOPS`;
 
 const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).stdout.trim();
 const machine = [
-  `${cpus()[0].model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
+  `${cpuKind()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
   `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${libraryVersion}`,
   [peerVersions(python), ...(llama ? [llamaVersion(llama)] : [])].join(', '),
   `one float32 product, [1024, 576] x [576, 1536]: TensorFlow ${gflops(flopsPerSecond)}, PyTorch ${gflops(peerFlopsPerSecond(python))}`,

@@ -34,8 +34,8 @@ export function installPeer(folder, packages) {
 
 /** @returns {Promise<{ steps: { epoch: number, ms: number, loss: number, tokens: number }[], peakBytes: number }>} */
 export async function trainPeer(python, { batchSize, peerBatchSize = batchSize, learningRate, ...work }) {
-  const { model, rows, method, shuffle, epochs, peerEpochs = epochs } = work;
-  const settings = { epochs: peerEpochs, shuffle, batch_size: peerBatchSize, learning_rate: learningRate };
+  const { model, rows, method, shuffle, epochs, peerEpochs = epochs, peerAutocast: autocast = null } = work;
+  const settings = { autocast, epochs: peerEpochs, shuffle, batch_size: peerBatchSize, learning_rate: learningRate };
   const job = { model, rows, method, ...settings };
   const child = spawn(python, [script, JSON.stringify(job)], {
     cwd: dirname(script),

@@ -67,6 +67,8 @@ def main():
     optimizer = torch.optim.AdamW(trained, lr=job["learning_rate"], weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
     size = job["batch_size"]
+    kind = getattr(torch, job["autocast"] or "bfloat16")
+    autocast = torch.autocast("cpu", dtype=kind, enabled=job["autocast"] is not None)
     steps = []
     for epoch in range(job["epochs"]):
         if job["shuffle"]:
@@ -74,7 +76,8 @@ def main():
         for start in range(0, len(rows), size):
             began = time.perf_counter()
             chosen = rows[start : start + size]
-            loss = model(**collate(chosen)).loss
+            with autocast:
+                loss = model(**collate(chosen)).loss
             loss.backward()
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
             optimizer.step()

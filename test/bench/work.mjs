@@ -23,7 +23,8 @@ const base = {
  * @property {'instructions' | { count: number, length: number }} rows
  * @property {'tokens' | 'rows'} unit what is counted a second
  * @property {(steps: any[]) => any[]} timed the steps that count
- * @property {number} faster wanted: times the peer's speed
+ * @property {'bfloat16'} [peerAutocast] the type that PyTorch's autocast computes products in
+ * @property {number} [faster] wanted: times the peer's speed
  * @property {number} [smaller] wanted: share of the peer's peak memory
  * @property {number} [fasterThanEager] wanted: times the speed of the same step run eagerly
  */
@@ -44,8 +45,20 @@ export const works = [
   },
   {
     ...base,
+    id: 'lora-4x256-bfloat16',
+    title: 'the same, products in bfloat16 (PyTorch: autocast)',
+    model: 'smollm2-135m',
+    rows: { count: 4 * 7, length: 256 },
+    method: lora,
+    engine: { precision: 'bfloat16' },
+    peerAutocast: 'bfloat16',
+    batchSize: 4,
+    maxLength: 256,
+  },
+  {
+    ...base,
     id: 'lora-1x1024',
-    title: 'the same, 1 x 1024',
+    title: 'LoRA again in float32, 1 x 1024',
     model: 'smollm2-135m',
     rows: { count: 7, length: 1024 },
     method: lora,

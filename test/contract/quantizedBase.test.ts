@@ -13,7 +13,7 @@ import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
-import type { BaseWeights, WeightSettings } from '../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, UsedWeights } from '../../extension/src/protocol/runConfig.js';
 import { dequantizedModel, tinyModel } from '../support/tinyModels.js';
 
 const STEPS = 6;
@@ -27,7 +27,7 @@ const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]
 interface Case {
   family: string;
   baseWeights: BaseWeights;
-  precision: WeightSettings['precision'];
+  precision: UsedWeights['precision'];
   method: PeftMethod;
   config: unknown;
   shown: string;
@@ -37,7 +37,7 @@ interface Case {
 const cases: Case[] = ['llama', 'gpt2'].flatMap(family => {
   const withFrozenBase = peftMethods.filter(({ storage }) => storage !== 'model');
   const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
-  type Variant = [BaseWeights, PeftMethod, object, WeightSettings['precision']?];
+  type Variant = [BaseWeights, PeftMethod, object, UsedWeights['precision']?];
   const variants: Variant[] = [
     ...withFrozenBase.map((method): Variant => ['int8', method, {}]),
     ['bfloat16', lora, {}],

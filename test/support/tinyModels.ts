@@ -11,7 +11,7 @@ import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { architectureOf } from '../../extension/src/engine/models/registry.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
-import type { WeightSettings } from '../../extension/src/protocol/runConfig.js';
+import type { UsedWeights } from '../../extension/src/protocol/runConfig.js';
 
 /** A config.json that every family understands: each takes its own keys. */
 export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
@@ -52,7 +52,7 @@ export function tinyModel(
   modelType: string,
   changes: Record<string, unknown> = {},
   seed = 1,
-  settings: WeightSettings = { base_weights: 'float32', precision: 'float32' },
+  settings: UsedWeights = { base_weights: 'float32', precision: 'float32' },
 ): CausalLm {
   const architecture = tinyArchitecture(modelType, changes);
   const nothingStored = architecture.parameters.map(({ shape }) => ({ byteLength: 4 * sizeOf(shape) }));

@@ -176,12 +176,12 @@ export const engineConfigSchema = z.strictObject({
       ),
     ),
   precision: z
-    .enum(['float32', 'bfloat16'])
+    .enum(['float32', 'bfloat16', 'auto'])
     .default('float32')
     .meta(
       about(
         'Precision',
-        'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32',
+        'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32. auto: bfloat16 where a product measured on this machine is faster by it',
       ),
     ),
 });
@@ -212,3 +212,5 @@ export type EngineConfig = z.infer<typeof engineConfigSchema>;
 export type BaseWeights = EngineConfig['base_weights'];
 /** What says how the base is held and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
+/** The same on a machine, where `auto` has become one or the other. */
+export type UsedWeights = WeightSettings & { precision: Exclude<EngineConfig['precision'], 'auto'> };

@@ -2,11 +2,12 @@
 // anything is loaded. What it prints is all it adds to estimate/.
 import type { Command } from 'commander';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
+import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
 import { findInstallation } from '../install/installation.js';
-import { machineSpeed, secondsPerStep } from '../estimate/machineSpeed.js';
+import { bfloat16Pays, machineSpeed, secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters } from '../models/architecture.js';
@@ -14,6 +15,7 @@ import { architectureOfFiles, findTensors } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import { loraConfigOf } from '../peft/lora.js';
+import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
 import { attachMethod } from '../run/attachMethod.js';
@@ -60,21 +62,25 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
   progress.finish();
   const { method, config } = parsed;
   const architecture = architectureOfFiles(files);
-  const layouts = weightLayouts(architecture, findTensors(files, architecture), config.engine);
+  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
+  // Only TensorFlow's rates are known.
+  const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
+  const layouts = weightLayouts(
+    architecture,
+    findTensors(files, architecture),
+    usedWeights(config.engine, method, speed),
+  );
   files.close();
 
   const { attached, start } = attachMethod(parsed, architecture);
   start?.close();
   const shape = runShape(config, attached);
-  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const captured = tensorflow && config.engine.compile !== false;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
   const { steps, ...ofRows } = await countSteps(parsed, tokenizer, shape);
   const own = estimateRun({ attached, layouts, captured, shape, ...ofRows });
   const otherMethods = peftMethods.filter(other => other !== method);
   const others = compareMethods(otherMethods, { architecture, layouts }, config, { captured, ...ofRows });
-  // Only TensorFlow's rates are known.
-  const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
   const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
   const rank = flags.rank ?? loraConfigOf(attached)?.r ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, architecture);
@@ -119,6 +125,17 @@ async function run(runFile: string, flags: EstimateFlags): Promise<void> {
       drawMatrixExample(matrix),
     ].join('\n'),
   );
+}
+
+/** The settings with `auto` decided as a run here would. */
+function usedWeights(
+  { base_weights, precision }: WeightSettings,
+  { storage }: PeftMethod,
+  speed: MachineSpeed | null,
+): UsedWeights {
+  if (precision !== 'auto') return { base_weights, precision };
+  const pays = storage !== 'model' && speed !== null && bfloat16Pays(speed);
+  return { base_weights, precision: pays ? 'bfloat16' : 'float32' };
 }
 
 /** The first matrix that the method adapts; where it adapts none, the first that LoRA would by default. */

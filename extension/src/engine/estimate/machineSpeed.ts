@@ -7,7 +7,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { openBackend } from '../backend/openBackend.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { cpuFeatures, cpuModel } from '../machine/machine.js';
+import { WeightBlocks } from '../files/weightBlocks.js';
+import { BFLOAT16_FEATURES, cpuFeatures, cpuKind } from '../machine/machine.js';
+import { linear } from '../models/ops.js';
+import { QuantizedWeight } from '../models/quantizedWeight.js';
 import { cacheFolder } from '../install/paths.js';
 import type { Estimate } from './estimateRun.js';
 
@@ -15,6 +18,8 @@ const speedSchema = z.object({
   machine: z.string(),
   flopsPerSecond: z.number().positive(),
   bytesPerSecond: z.number().positive(),
+  /** Of products with frozen weights in bfloat16; null where the CPU has no instructions for them. */
+  bfloat16FlopsPerSecond: z.number().positive().nullable(),
 });
 
 export type MachineSpeed = z.infer<typeof speedSchema>;
@@ -27,7 +32,7 @@ const MEASURE_MS = 150;
 
 /** What the rates are of; virtual machines of one model name differ in what their CPU can do. */
 export function ratedMachine(threads: number | null): string {
-  return [cpuModel(), ...cpuFeatures(), `${threads ?? availableParallelism()} threads`].join(', ');
+  return `${cpuKind()}, ${threads ?? availableParallelism()} threads`;
 }
 
 /** The rates of an earlier call on this machine, else measured now, which loads TensorFlow (about a second in all). */
@@ -55,15 +60,36 @@ function readSpeed(file: string): MachineSpeed | null {
 /** A product as in a small model's feed-forward block; an elementwise operation on more than a cache holds. */
 function measure(): Omit<MachineSpeed, 'machine'> {
   const [rows, inner, columns] = [1024, 576, 1536];
-  return tf.tidy(() => {
-    const x = tf.fill([rows, inner], 0.5);
-    const weight = tf.fill([columns, inner], 0.5);
-    const wide = tf.fill([WIDE], 0.5);
-    return {
-      flopsPerSecond: (2 * rows * inner * columns) / secondsOf(() => tf.matMul(x, weight, false, true)),
-      bytesPerSecond: (4 * WIDE) / secondsOf(() => tf.mul(wide, wide)),
-    };
-  });
+  const x = tf.fill([rows, inner], 0.5) as tf.Tensor2D;
+  const weight = tf.fill([columns, inner], 0.5);
+  const wide = tf.fill([WIDE], 0.5);
+  const flops = 2 * rows * inner * columns;
+  const hasBfloat16 = cpuFeatures().some(feature => BFLOAT16_FEATURES.includes(feature));
+  const speed = {
+    flopsPerSecond: flops / secondsOf(() => tf.matMul(x, weight, false, true)),
+    bfloat16FlopsPerSecond: hasBfloat16 ? flops / secondsOfBfloat16(x, [columns, inner]) : null,
+    bytesPerSecond: (4 * WIDE) / secondsOf(() => tf.mul(wide, wide)),
+  };
+  tf.dispose([x, weight, wide]);
+  return speed;
+}
+
+function secondsOfBfloat16(x: tf.Tensor2D, shape: [number, number]): number {
+  const blocks = new WeightBlocks('bfloat16', shape);
+  blocks.quantizeRows(0, new Float32Array(shape[0] * shape[1]).fill(0.5));
+  const layout = { format: 'bfloat16', shape, precision: 'bfloat16', transposed: false } as const;
+  const weight = QuantizedWeight.of(blocks, layout);
+  const seconds = secondsOf(() => linear(x, weight));
+  weight.dispose();
+  return seconds;
+}
+
+/** What bfloat16 has to gain on one product to be worth its rounding. */
+const WORTHWHILE = 1.15;
+
+/** Whether products in bfloat16 are clearly faster on this machine. */
+export function bfloat16Pays({ flopsPerSecond, bfloat16FlopsPerSecond }: MachineSpeed): boolean {
+  return bfloat16FlopsPerSecond !== null && bfloat16FlopsPerSecond > WORTHWHILE * flopsPerSecond;
 }
 
 /** Median time of one call. */

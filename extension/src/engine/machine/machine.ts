@@ -31,6 +31,9 @@ const CPU_FEATURES: Record<string, string> = {
   sve: 'SVE',
 };
 
+/** Instructions that multiply bfloat16. */
+export const BFLOAT16_FEATURES: readonly string[] = ['AVX512_BF16', 'AMX'];
+
 export async function inspectMachine(): Promise<Machine> {
   return {
     platform: `${process.platform}-${process.arch}`,
@@ -45,11 +48,28 @@ export async function inspectMachine(): Promise<Machine> {
 
 /** Of `CPU_FEATURES`; empty where the system doesn't tell. */
 export function cpuFeatures(): string[] {
-  return existsSync('/proc/cpuinfo') ? parseCpuFeatures(readFileSync('/proc/cpuinfo', 'utf8')) : [];
+  return parseCpuFeatures(readCpuinfo());
 }
 
 export function cpuModel(): string {
   return cpus()[0]?.model.trim() || 'unknown CPU';
+}
+
+/**
+ * The CPU as figures of speed have to name it: `AMD EPYC (family 25, model 17; AVX2, FMA, AVX512F)`. The name alone says
+ * little, since makers give one to CPUs of many kinds.
+ */
+export function cpuKind(cpuinfo = readCpuinfo()): string {
+  const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(\\d+)$`, 'm').exec(cpuinfo)?.[1];
+  const [family, model] = [field('cpu family'), field('model')];
+  const kind = family && model ? `family ${family}, model ${model}` : null;
+  const details = [kind, parseCpuFeatures(cpuinfo).join(', ') || null].filter(detail => detail !== null).join('; ');
+  return details ? `${cpuModel()} (${details})` : cpuModel();
+}
+
+/** Empty where the system has no such file. */
+function readCpuinfo(): string {
+  return existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
 }
 
 /** Known features of the first core, in the order of CPU_FEATURES. */

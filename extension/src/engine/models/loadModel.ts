@@ -1,6 +1,6 @@
 // Reads a pretrained model's weights into tensors, one at a time, after every name and size has been checked.
 import { InputError } from '../../core/inputError.js';
-import type { WeightSettings } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/runConfig.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
@@ -9,11 +9,11 @@ import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './qua
 import { architectureOf } from './registry.js';
 import { weightLayouts } from './weightLayouts.js';
 
-const FLOAT32: WeightSettings = { base_weights: 'float32', precision: 'float32' };
+const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
 
 export interface LoadOptions {
   /** How frozen matrices are held; float32 where nothing is said. */
-  settings?: WeightSettings;
+  settings?: UsedWeights;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }

@@ -1,7 +1,7 @@
 // A frozen matrix that is held in few bits and made float32 where it is used: each use dequantizes it anew, inside of the
 // step, and lets it go. Held by CausalLm in place of a tensor; never trained, never written to a file.
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/runConfig.js';
 import {
   BLOCK_PRODUCT,
   DEQUANTIZE_BLOCKS,
@@ -19,7 +19,7 @@ export interface WeightLayout {
   /** Rows and columns as they are stored. */
   shape: readonly [number, number];
   /** Type in which it is multiplied. */
-  precision: EngineConfig['precision'];
+  precision: UsedWeights['precision'];
   /** Whether the parameter is the stored matrix turned round (GPT-2's Conv1D out of a GGUF file). */
   transposed: boolean;
 }

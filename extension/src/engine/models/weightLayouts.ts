@@ -1,7 +1,7 @@
 // Which base parameters are held in few bits, and how: `engine.base_weights`, `engine.precision` and what
 // the file has. Called by loadModel and
 // by the estimate, which reads no weight.
-import type { WeightSettings } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/runConfig.js';
 import type { StoredTensor } from '../files/tensorSource.js';
 import { sizeOf, type Architecture } from './architecture.js';
 import type { WeightLayout } from './quantizedWeight.js';
@@ -25,7 +25,7 @@ const BITS_FOR_INT4 = 6;
 export function weightLayouts(
   { parameters, linears, embedding }: Architecture,
   stored: readonly StoredAs[],
-  { base_weights: baseWeights, precision }: WeightSettings,
+  { base_weights: baseWeights, precision }: UsedWeights,
 ): WeightLayouts {
   // Products in bfloat16 would round the weights each time anyway.
   const format = baseWeights === 'float32' && precision === 'bfloat16' ? 'bfloat16' : baseWeights;

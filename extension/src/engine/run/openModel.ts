@@ -1,7 +1,7 @@
 // Opens a pretrained model for use: files, backend, tokenizer, weights. Every command that computes comes through here.
 import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
-import type { EngineConfig, WeightSettings } from '../../protocol/runConfig.js';
+import type { EngineConfig, UsedWeights } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';
@@ -51,7 +51,7 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
 }
 
 /** How the model's matrices will be held. */
-export function layoutsOf({ files, architecture }: ModelOnDisk, settings: WeightSettings): WeightLayouts {
+export function layoutsOf({ files, architecture }: ModelOnDisk, settings: UsedWeights): WeightLayouts {
   return weightLayouts(architecture, findTensors(files, architecture), settings);
 }
 
@@ -88,7 +88,12 @@ export async function openModel(
   reporter: Reporter,
 ): Promise<OpenedModel> {
   const backend = await openBackend({ ...engine, onWarning: reporter.warn });
-  return loadOnto(backend, onDisk, reporter, usableWeights(engine, { backend, method: null, reporter }));
+  return loadOnto(
+    backend,
+    onDisk,
+    reporter,
+    await usableWeights(engine, { ...engine, backend, method: null, reporter }),
+  );
 }
 
 /** Reads the weights into a backend that is open already. */
@@ -96,7 +101,7 @@ export function loadOnto(
   backend: Backend,
   onDisk: ModelOnDisk,
   reporter: Reporter,
-  settings?: WeightSettings,
+  settings?: UsedWeights,
 ): OpenedModel {
   const model = loadModel(onDisk.files, {
     settings,

@@ -92,7 +92,9 @@ async function prepare(
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
-  const settings = usableWeights(config.engine, { backend, method: attached.method, reporter: reporting });
+  const { threads } = config.engine;
+  const use = { backend, method: attached.method, reporter: reporting, threads };
+  const settings = await usableWeights(config.engine, use);
   const layouts = layoutsOf(onDisk, settings);
   const estimate = estimateRun({
     attached,

@@ -3,9 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
-import { machineSpeed, ratedMachine, secondsPerStep } from '../../../../extension/src/engine/estimate/machineSpeed.js';
+import {
+  bfloat16Pays,
+  machineSpeed,
+  ratedMachine,
+  secondsPerStep,
+} from '../../../../extension/src/engine/estimate/machineSpeed.js';
 
-const speed = { machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9 };
+const speed = { machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9, bfloat16FlopsPerSecond: null };
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -14,6 +19,12 @@ test('products and the rest add up; an eager step takes longer', () => {
   const captured = secondsPerStep(work, speed, true);
   expect(captured / 2.5).toBeCloseTo(1.15, 10);
   expect(secondsPerStep(work, speed, false)).toBeGreaterThan(1.5 * captured);
+});
+
+test('bfloat16 pays where its product was measured to be clearly faster', () => {
+  expect(bfloat16Pays(speed)).toBe(false);
+  expect(bfloat16Pays({ ...speed, bfloat16FlopsPerSecond: 105e9 })).toBe(false);
+  expect(bfloat16Pays({ ...speed, bfloat16FlopsPerSecond: 150e9 })).toBe(true);
 });
 
 test('what was measured on this machine is taken, anything else measured anew', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inspectMachine, parseCpuFeatures } from '../../../../extension/src/engine/machine/machine.js';
+import { cpuKind, inspectMachine, parseCpuFeatures } from '../../../../extension/src/engine/machine/machine.js';
 
 describe('machine', () => {
   it('names the vector instructions that matter, in a fixed order', () => {
@@ -8,6 +8,12 @@ describe('machine', () => {
     ).toEqual(['AVX2', 'FMA', 'AVX512F', 'AVX512_BF16', 'AMX']);
     expect(parseCpuFeatures('Features\t: fp asimd sve')).toEqual(['NEON', 'SVE']);
     expect(parseCpuFeatures('processor : 0')).toEqual([]);
+  });
+
+  it('tells CPUs of one name apart by family, model and instructions', () => {
+    const cpuinfo = 'cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: X\nflags\t\t: avx2 avx512f\n';
+    expect(cpuKind(cpuinfo)).toMatch(/ \(family 25, model 17; AVX2, AVX512F\)$/);
+    expect(cpuKind('')).not.toContain('(');
   });
 
   it('looks at this machine', async () => {

@@ -15,12 +15,12 @@ import { writeGguf, type GgufTypedValue } from '../../../../extension/src/engine
 import { findTensors, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
 import { denseOf } from '../../../../extension/src/engine/models/quantizedWeight.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
-import type { BaseWeights, WeightSettings } from '../../../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, UsedWeights } from '../../../../extension/src/protocol/runConfig.js';
 import { writeGgufModel } from '../../../support/ggufModel.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
 const sizes = { hidden_size: 64, intermediate_size: 96, head_dim: 16, n_embd: 64, attention_bias: false };
-const float32 = (base_weights: BaseWeights): WeightSettings => ({ base_weights, precision: 'float32' });
+const float32 = (base_weights: BaseWeights): UsedWeights => ({ base_weights, precision: 'float32' });
 const folder = mkdtempSync(join(tmpdir(), 'kept-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} }));

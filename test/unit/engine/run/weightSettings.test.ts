@@ -10,24 +10,27 @@ import { inputErrorOf } from '../../../support/inputErrors.js';
 const [lora, full] = [peftMethod('LORA')!, peftMethod('FULL')!];
 
 /** What is used of settings, and the warnings. */
-function used(
+async function used(
   asked: Partial<WeightSettings>,
   method: WeightUse['method'] = lora,
   name: Backend['name'] = 'tensorflow',
   features = ['AVX512_BF16'],
+  bfloat16FlopsPerSecond = 200e9,
 ) {
   const warnings: string[] = [];
   const reporter = { ...silentReporter, warn: (code: string, message: string) => warnings.push(`${code} ${message}`) };
   const backend = { name, libraryVersion: '1', device: 'CPU', threads: 2 };
   const settings = { base_weights: 'float32', precision: 'float32', ...asked } as const;
-  return { ...usableWeights(settings, { backend, method, reporter, features }), warnings };
+  const speed = async () => ({ machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9, bfloat16FlopsPerSecond });
+  const use = { backend, method, reporter, threads: null, features, speed };
+  return { ...(await usableWeights(settings, use)), warnings };
 }
 
 describe('base_weights', () => {
-  test('float32 goes with everything, the others with a frozen base on tensorflow', () => {
-    expect(used({}, full, 'wasm').base_weights).toBe('float32');
-    expect(used({ base_weights: 'int4' }).base_weights).toBe('int4');
-    expect(used({ base_weights: 'int8' }, null).base_weights).toBe('int8');
+  test('float32 goes with everything, the others with a frozen base on tensorflow', async () => {
+    expect((await used({}, full, 'wasm')).base_weights).toBe('float32');
+    expect((await used({ base_weights: 'int4' })).base_weights).toBe('int4');
+    expect((await used({ base_weights: 'int8' }, null)).base_weights).toBe('int8');
   });
 
   test.each([
@@ -43,18 +46,28 @@ describe('base_weights', () => {
 });
 
 describe('precision', () => {
+  const auto = { precision: 'auto' } as const;
   const bfloat16 = { precision: 'bfloat16' } as const;
 
-  test.each([[['AVX512_BF16']], [['AVX2', 'AMX']]])('bfloat16 is used with %s', features => {
-    expect(used(bfloat16, lora, 'tensorflow', features)).toMatchObject({ precision: 'bfloat16', warnings: [] });
+  test.each([[['AVX512_BF16']], [['AVX2', 'AMX']]])('bfloat16 is used with %s', async features => {
+    expect(await used(bfloat16, lora, 'tensorflow', features)).toMatchObject({ precision: 'bfloat16', warnings: [] });
   });
 
   test.each([
     ['a CPU without the instructions', used(bfloat16, lora, 'tensorflow', ['AVX2', 'AVX512F']), 'AVX512_BF16'],
     ['wasm', used(bfloat16, null, 'wasm'), 'wasm'],
     ['FULL', used(bfloat16, full), 'FULL'],
-  ])('on %s the run says why it stays at float32', (_, { precision, warnings }, said) => {
+  ])('on %s the run says why it stays at float32', async (_, using, said) => {
+    const { precision, warnings } = await using;
     expect(precision).toBe('float32');
     expect(warnings).toEqual([expect.stringMatching(new RegExp(`^precision_not_used .*would not help.*${said}`))]);
+  });
+
+  test('auto goes by the measured product, and says nothing', async () => {
+    expect(await used(auto)).toMatchObject({ precision: 'bfloat16', warnings: [] });
+    const slow = await used(auto, lora, 'tensorflow', ['AVX512_BF16'], 101e9);
+    expect(slow).toMatchObject({ precision: 'float32', warnings: [] });
+    expect(await used(auto, full)).toMatchObject({ precision: 'float32', warnings: [] });
+    expect(await used(auto, lora, 'tensorflow', ['AVX2'])).toMatchObject({ precision: 'float32', warnings: [] });
   });
 });
