@@ -2,11 +2,9 @@
 // that it reports what is in use and not what ought to be. Never installs anything.
 import type { Backend } from './backend.js';
 import { openBackend } from './openBackend.js';
-import { findCppCompiler } from '../install/cppCompiler.js';
+import { findCppCompiler, howToGetCompiler } from '../install/cppCompiler.js';
 import { findInstallation, type EngineInstallation } from '../install/installation.js';
 import { inspectMachine, type Machine } from '../machine/machine.js';
-import { describeMissingPieces, type MissingPiece } from '../install/missingPiece.js';
-import { findPythonWithPip, findUv } from '../install/pythonTools.js';
 import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
 
 export interface EngineStatus {
@@ -28,12 +26,7 @@ export async function engineStatus(): Promise<EngineStatus> {
     onWarning: (_code, message) => advice.push(message),
   });
   const machine = await inspectMachine();
-  if (installation === null) {
-    const missing: MissingPiece[] = [];
-    if (findUv() === null && (await findPythonWithPip()) === null) missing.push('pip');
-    if ((await findCppCompiler()) === null) missing.push('compiler');
-    if (missing.length > 0) advice.push(describeMissingPieces(missing));
-  }
+  if (installation === null && (await findCppCompiler()) === null) advice.push(howToGetCompiler);
   advice.push(...adviseOnGpu(installation, backend, machine));
   return { installation, backend, tfjsNodeVersion, machine, advice };
 }

@@ -2,6 +2,7 @@
 // prints is all it adds to install/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
+import { bytes } from '../../core/units.js';
 import { engineStatus, type EngineStatus } from '../backend/engineStatus.js';
 import type { EngineInstallation } from '../install/installation.js';
 import { installEngine } from '../install/installEngine.js';
@@ -80,9 +81,10 @@ function barProgress(): ProgressView {
   const bar = new SingleBar({ format: '{phase} {bar} {size}  {message}', hideCursor: true }, Presets.shades_classic);
   bar.start(1, 0, { phase: 'start   ', size: '', message: '' });
   return {
-    report: ({ phase, done, total, message }) => {
+    report: progress => {
+      const { phase, done, total, message } = progress;
       bar.setTotal(total ?? 1);
-      bar.update(total === null ? 0 : done, { phase: phase.padEnd(8), size: describeSize(done, total), message });
+      bar.update(total === null ? 0 : done, { phase: phase.padEnd(8), size: describeSize(progress), message });
     },
     end: () => bar.stop(),
   };
@@ -92,20 +94,22 @@ function barProgress(): ProgressView {
 function lineProgress(): ProgressView {
   let last = '';
   return {
-    report: ({ phase, done, total, message }) => {
+    report: progress => {
+      const { phase, done, total, message } = progress;
       const key = `${phase} ${message} ${total ? Math.floor((5 * done) / total) : 0}`;
       if (key === last) return;
       last = key;
-      process.stderr.write(`${phase.padEnd(8)} ${message} ${describeSize(done, total)}`.trimEnd() + '\n');
+      process.stderr.write(`${phase.padEnd(8)} ${message} ${describeSize(progress)}`.trimEnd() + '\n');
     },
     end: () => {},
   };
 }
 
-function describeSize(done: number, total: number | null): string {
+function describeSize({ done, total, bytes_per_second: speed }: InstallProgress): string {
   if (done === 0 && total === null) return '';
-  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
-  return total === null ? `${megabytes(done)} MB` : `${megabytes(done)}/${megabytes(total)} MB`;
+  const megabytes = (size: number) => Math.round(size / 1e6);
+  const size = total === null ? `${megabytes(done)} MB` : `${megabytes(done)}/${megabytes(total)} MB`;
+  return speed === undefined ? size : `${size}, ${bytes(speed)}/s`;
 }
 
 function describeInstallation({ libraryVersion, gpu, source, origin, folder }: EngineInstallation): string {

@@ -3,8 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { findCppCompiler } from './cppCompiler.js';
-import { MissingPieceError } from './missingPiece.js';
+import { findCppCompiler, missingCompiler } from './cppCompiler.js';
 import type { InstallContext } from './progress.js';
 import { runCommand } from '../machine/runCommand.js';
 import { addonSourceFolder, requirePackage } from './tfjsNodePackage.js';
@@ -60,11 +59,11 @@ export function findLibraries(folder: string): string[] {
 
 /**
  * Writes ADDON and MUTE_STDERR into `folder`, which holds the libraries and include/.
- * @throws MissingPieceError without a compiler; CommandFailedError with what the compiler said.
+ * @throws SourceError without a compiler; CommandFailedError with what the compiler said.
  */
 export async function compileAddon(folder: string, context: InstallContext): Promise<void> {
   const compiler = await findCppCompiler(context.signal);
-  if (compiler === null) throw new MissingPieceError(['compiler']);
+  if (compiler === null) throw missingCompiler();
   const sources = (await readdir(addonSourceFolder)).filter(name => name.endsWith('.cc'));
   const muteSource = join(folder, 'mute_stderr.cc');
   await writeFile(muteSource, MUTE_STDERR_SOURCE);

@@ -1,5 +1,26 @@
-// Finds the C++ compiler by the usual names. Called by the addon's build and by `engine status`.
+// Finds the C++ compiler by the usual names, and knows how to get one. Called by the installer, which a checkout's addon needs
+// it for, and by `engine status`.
 import { findExecutable, runCommand } from '../machine/runCommand.js';
+import { SourceError } from './sourceError.js';
+
+const WHAT = 'a C++ compiler (g++ or clang++), to build the addon that joins Node and TensorFlow';
+
+const COMMANDS = {
+  'Debian, Ubuntu': 'sudo apt install g++',
+  Fedora: 'sudo dnf install gcc-c++',
+  macOS: 'xcode-select --install',
+  Windows: 'wsl --install, then as on Ubuntu',
+};
+
+/** What it is for, and the command that brings it on each system. */
+export const howToGetCompiler = [
+  `Get ${WHAT}:`,
+  ...Object.entries(COMMANDS).map(([system, command]) => `    ${system.padEnd(15)} ${command}`),
+].join('\n');
+
+export function missingCompiler(): SourceError {
+  return new SourceError(`missing: ${WHAT}`, { hint: howToGetCompiler });
+}
 
 /** Full path of a compiler that runs, or null. */
 export async function findCppCompiler(signal?: AbortSignal): Promise<string | null> {

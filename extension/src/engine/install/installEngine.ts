@@ -6,7 +6,7 @@ import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { ADDON, compileAddon, findLibraries, MUTE_STDERR } from './compileAddon.js';
-import { findCppCompiler } from './cppCompiler.js';
+import { findCppCompiler, missingCompiler } from './cppCompiler.js';
 import { checkFreeSpace } from './diskSpace.js';
 import {
   findInstallation,
@@ -15,12 +15,11 @@ import {
   type InstallationRecord,
 } from './installation.js';
 import { withInstallLock } from './installLock.js';
-import { describeMissingPieces, MissingPieceError, type MissingPiece } from './missingPiece.js';
 import { provideNamedLibrary } from './namedLibrary.js';
 import { engineFolder, enginesFolder } from './paths.js';
 import type { InstallContext } from './progress.js';
-import { findPythonWithPip, findUv } from './pythonTools.js';
 import { runCommand } from '../machine/runCommand.js';
+import { SourceError } from './sourceError.js';
 import { planTfjsNodeDownload, provideFromTfjsNode } from './tfjsNodeDownload.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
 import { planWheel } from './wheelPlan.js';
@@ -70,7 +69,7 @@ export async function installEngine(options: InstallOptions): Promise<EngineInst
 /** Fills `work` from the first source whose library loads. */
 async function provide(work: string, gpu: boolean, options: InstallOptions): Promise<InstallationRecord> {
   const failures: string[] = [];
-  const missing: MissingPiece[] = [];
+  const hints = new Set<string>();
   for (const provideFrom of options.library === undefined ? [provideWheel, provideTfjsNode] : [provideNamed]) {
     await rm(work, { recursive: true, force: true });
     await mkdir(work);
@@ -78,15 +77,14 @@ async function provide(work: string, gpu: boolean, options: InstallOptions): Pro
       return await check(work, gpu, await provideFrom(work, gpu, options), options);
     } catch (error) {
       if (options.signal?.aborted || error instanceof InputError) throw error;
-      if (error instanceof MissingPieceError) missing.push(...error.pieces);
+      if (error instanceof SourceError && error.hint !== '') hints.add(error.hint);
       failures.push((error as Error).message);
     }
   }
   throw new InputError(['TensorFlow could not be installed:', ...failures].join('\n  - '), {
-    hint:
-      missing.length > 0
-        ? describeMissingPieces(missing)
-        : 'Check the network, or name a library or a wheel that you have: tunewright engine install --library PATH',
+    hint: [...hints, 'Or name a library or a wheel that you have: tunewright engine install --library PATH'].join(
+      '\n  ',
+    ),
   });
 }
 
@@ -100,11 +98,7 @@ async function provideWheel(work: string, gpu: boolean, options: InstallOptions)
   const plan = planWheel(process.platform, process.arch, gpu);
   if (plan === null)
     throw new Error(`the Python package index has no TensorFlow for ${process.platform}-${process.arch}`);
-  const missing: MissingPiece[] = [];
-  if ((await findPythonWithPip(options.signal)) === null && findUv() === null) missing.push('pip');
-  if (options.prebuiltAddons === undefined && (await findCppCompiler(options.signal)) === null)
-    missing.push('compiler');
-  if (missing.length > 0) throw new MissingPieceError(missing);
+  if (options.prebuiltAddons === undefined && (await findCppCompiler(options.signal)) === null) throw missingCompiler();
   await checkFreeSpace(work, plan.diskBytes);
   await provideFromWheel(work, plan, gpu, options);
   await provideAddon(join(work, 'tensorflow'), options);

@@ -10,6 +10,8 @@ export interface InstallProgress {
   done: number;
   /** Bytes, or null where nobody knows. */
   total: number | null;
+  /** Of the last seconds, where it is measured. */
+  bytes_per_second?: number;
   message: string;
 }
 

@@ -4,16 +4,18 @@
 import { createWriteStream } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { withIndexClient } from './indexClient.js';
+import { readIndexSettings } from './indexSettings.js';
 import type { InstallContext } from './progress.js';
+import { resumingDownload } from './resumingDownload.js';
 import { runCommand } from '../machine/runCommand.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
+import { TransferMeter } from './transferMeter.js';
 
 const LIBRARY_VERSION = '2.9.1';
 /** The newest Node-API that the addon was built for. */
 const ADDON_FOLDER = 'lib/napi-v8';
-const CONNECT_TIMEOUT_MS = 20_000;
 
 /** Addresses of the library and of the addon, or null where tfjs-node offers none. */
 export function planTfjsNodeDownload(
@@ -36,7 +38,7 @@ export function planTfjsNodeDownload(
 
 /**
  * Fills `folder` with `deps/` (the library) and the addon where its run path expects it; gives the addon's folder.
- * @throws Error that names the address that can't be had.
+ * @throws SourceError that names the address that can't be had.
  */
 export async function provideFromTfjsNode(
   folder: string,
@@ -55,40 +57,17 @@ async function downloadAndUnpack(
   address: string,
   folder: string,
   tarArgs: string[],
-  context: InstallContext,
+  { onProgress, signal }: InstallContext,
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   const archive = join(folder, '.archive');
-  await download(address, archive, context);
-  context.onProgress({ phase: 'unpack', done: 0, total: null, message: new URL(address).pathname });
-  await runCommand('tar', ['-xf', archive, '-C', folder, ...tarArgs], { signal: context.signal });
-  await rm(archive);
-}
-
-async function download(address: string, file: string, { onProgress, signal }: InstallContext): Promise<void> {
-  const connecting = new AbortController();
-  const timer = setTimeout(() => connecting.abort(), CONNECT_TIMEOUT_MS);
-  const response = await fetch(address, {
-    signal: AbortSignal.any(signal ? [signal, connecting.signal] : [connecting.signal]),
-  })
-    .catch(error => {
-      signal?.throwIfAborted();
-      throw new Error(`${address} can't be reached`, { cause: error });
-    })
-    .finally(() => clearTimeout(timer));
-  if (!response.ok || response.body === null) throw new Error(`${address} answers ${response.status}`);
-  const total = Number(response.headers.get('content-length')) || null;
-  let done = 0;
-  let reported = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, pass) {
-      done += chunk.length;
-      if (done - reported > 1e6 || done === total) {
-        reported = done;
-        onProgress({ phase: 'download', done, total, message: new URL(address).host });
-      }
-      pass(null, chunk);
-    },
+  const url = new URL(address);
+  await withIndexClient(readIndexSettings(), signal, async client => {
+    const meter = new TransferMeter({ phase: 'download', message: url.host }, null, onProgress);
+    const download = resumingDownload(client, url, { onSize: bytes => meter.expect(bytes) });
+    await pipeline(meter.count(download), createWriteStream(archive), { signal });
   });
-  await pipeline(Readable.fromWeb(response.body as never), count, createWriteStream(file), { signal });
+  onProgress({ phase: 'unpack', done: 0, total: null, message: url.pathname });
+  await runCommand('tar', ['-xf', archive, '-C', folder, ...tarArgs], { signal });
+  await rm(archive);
 }

@@ -7,8 +7,8 @@ export const WHEEL_VERSION = '2.21.0';
 export interface WheelPlan {
   /** pip requirement, such as `tensorflow-cpu==2.21.0`. */
   requirement: string;
-  /** pip's platform tags, and uv's name of the same platform. */
-  pipPlatforms: string[];
+  /** Platform tags that are taken, the ones that are preferred first; and uv's name of the same platform. */
+  platforms: string[];
   uvPlatform: string;
   /** Free bytes that the installation takes at its highest. */
   diskBytes: number;
@@ -19,26 +19,33 @@ const LINUX_X64_TAG = 'manylinux_2_27_x86_64';
 /** NVIDIA's own wheels carry older tags than TensorFlow's; pip before 20.3 sees the last tag alone. */
 const CUDA_TAGS = ['manylinux1_x86_64', 'manylinux2014_x86_64', 'manylinux_2_17_x86_64', LINUX_X64_TAG];
 
+/** One way to a wheel: by Node itself, by pip or by uv. */
+export interface WheelWay {
+  name: string;
+  /** Writes into `staging` at least those files of the wheel that the regular expression names. */
+  fetch: (requirement: string, files: string, staging: string) => Promise<void>;
+}
+
 /** The plan for a platform, or null where the index has no wheel with a C library for it. */
 export function planWheel(platform: string, arch: string, gpu: boolean): WheelPlan | null {
   if (platform === 'linux' && arch === 'x64')
     return {
       requirement: `${gpu ? 'tensorflow' : 'tensorflow-cpu'}==${WHEEL_VERSION}`,
-      pipPlatforms: gpu ? CUDA_TAGS : [LINUX_X64_TAG],
+      platforms: gpu ? CUDA_TAGS : [LINUX_X64_TAG],
       uvPlatform: 'x86_64-manylinux_2_28',
       diskBytes: gpu ? 8e9 : 2e9,
     };
   if (platform === 'darwin' && arch === 'arm64' && !gpu)
     return {
       requirement: `tensorflow==${WHEEL_VERSION}`,
-      pipPlatforms: ['macosx_12_0_arm64'],
+      platforms: ['macosx_12_0_arm64'],
       uvPlatform: 'aarch64-apple-darwin',
       diskBytes: 2e9,
     };
   return null;
 }
 
-/** Files of a TensorFlow wheel that are kept, as a regular expression that Python and JavaScript read alike: the two
+/** Files of a TensorFlow wheel that are kept, as a regular expression: the two
  *  libraries and the headers that the addon's sources include, directly or through others. */
 export const TENSORFLOW_FILES =
   '^tensorflow/(libtensorflow_(cc|framework)\\.(so\\.2|2\\.dylib)$|include/(tensorflow/c/|tensorflow/core/platform/ctstring|' +

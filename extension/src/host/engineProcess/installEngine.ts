@@ -6,7 +6,14 @@ import type { EngineService } from '../services.js';
 
 /** A line of `engine install --json`. */
 type InstallLine =
-  | { type: 'progress'; phase: string; done: number; total: number | null; message: string }
+  | {
+      type: 'progress';
+      phase: string;
+      done: number;
+      total: number | null;
+      bytes_per_second?: number;
+      message: string;
+    }
   | { type: 'installed'; libraryVersion: string; folder: string }
   | { type: 'no_gpu'; message: string };
 
@@ -40,7 +47,8 @@ export async function installWithProgress(
           if (line.phase !== phase) output.info(`${PHASES[line.phase] ?? line.phase} ${line.message}`.trimEnd());
           phase = line.phase;
           const share = line.total ? Math.round((100 * line.done) / line.total) : null;
-          const size = line.total ? `: ${bytes(line.done)} of ${bytes(line.total)}` : '';
+          const speed = line.bytes_per_second === undefined ? '' : `, ${bytes(line.bytes_per_second)}/s`;
+          const size = line.total ? `: ${bytes(line.done)} of ${bytes(line.total)}${speed}` : '';
           const increment = share === null ? 0 : Math.max(0, share - reached);
           reached += increment;
           progress.report({ message: `${PHASES[phase] ?? phase}${size}`, increment });

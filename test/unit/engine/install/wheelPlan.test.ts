@@ -11,7 +11,7 @@ describe('planWheel', () => {
     expect(planWheel('linux', 'x64', false)?.requirement).toBe('tensorflow-cpu==2.21.0');
     const gpu = planWheel('linux', 'x64', true);
     expect(gpu?.requirement).toBe('tensorflow==2.21.0');
-    expect(gpu?.pipPlatforms).toContain('manylinux2014_x86_64');
+    expect(gpu?.platforms).toContain('manylinux2014_x86_64');
   });
 
   it.each([

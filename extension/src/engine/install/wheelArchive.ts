@@ -1,0 +1,39 @@
+// Writes the files that are kept of a wheel into a folder while the wheel's bytes come in. Called for a wheel of the package
+// index and for one that the user has. Writes nothing outside the folder and nothing over a file that is there.
+import { createWriteStream } from 'node:fs';
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { InputError } from '../../core/inputError.js';
+import { checkFreeSpace } from './diskSpace.js';
+import { SourceError } from './sourceError.js';
+import { readZip } from './zipReader.js';
+
+/**
+ * @param files regular expression over the paths in the wheel
+ * @throws SourceError where the wheel is damaged or has a path that leads out of the folder; InputError when the disk is full
+ */
+export async function unpackWheel(
+  wheel: AsyncIterable<Buffer>,
+  folder: string,
+  files: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const pattern = new RegExp(files);
+  const written: string[] = [];
+  const modes = await readZip(wheel, async ({ name, size, content }) => {
+    signal?.throwIfAborted();
+    if (/^\/|\\|\0|^[A-Za-z]:|(^|\/)\.\.(\/|$)/.test(name))
+      throw new SourceError(`the wheel has a path that leads out of its folder: ${JSON.stringify(name)}`);
+    if (name.endsWith('/') || !pattern.test(name)) return;
+    const path = join(folder, name);
+    await mkdir(dirname(path), { recursive: true });
+    await checkFreeSpace(folder, size ?? 0);
+    written.push(name);
+    await pipeline(content(), createWriteStream(path, { flags: 'wx' })).catch(error => {
+      throw error.code === 'ENOSPC' ? new InputError('the disk is full', { where: folder }) : error;
+    });
+  });
+  // TensorFlow runs NVIDIA's ptxas
+  for (const name of written) if (modes.get(name)! & 0o100) await chmod(join(folder, name), 0o755);
+}

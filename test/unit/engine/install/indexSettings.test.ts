@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readIndexSettings } from '../../../../extension/src/engine/install/indexSettings.js';
+import { useOwnSettings } from '../../../support/loopback.js';
+
+let home: string;
+
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'tunewright-index-'));
+  useOwnSettings(home);
+});
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true });
+});
+
+const indexes = () => readIndexSettings().indexes.map(({ href }) => href);
+const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`;
+
+describe('readIndexSettings', () => {
+  it('asks the public index where nothing else is said, else uv’s, else pip’s, and further ones after it', () => {
+    expect(indexes()).toEqual(['https://pypi.org/simple']);
+    vi.stubEnv('UV_INDEX_URL', 'https://old.example/simple');
+    expect(indexes()).toEqual(['https://old.example/simple']);
+    vi.stubEnv('UV_DEFAULT_INDEX', 'company=https://uv.example/simple');
+    expect(indexes()).toEqual(['https://uv.example/simple']);
+    vi.stubEnv('PIP_INDEX_URL', 'https://pip.example/simple');
+    vi.stubEnv('PIP_EXTRA_INDEX_URL', 'https://one.example/s https://two.example/s');
+    vi.stubEnv('UV_INDEX', 'own=https://three.example/s');
+    expect(indexes()).toEqual([
+      'https://pip.example/simple',
+      'https://one.example/s',
+      'https://two.example/s',
+      'https://three.example/s',
+    ]);
+    vi.stubEnv('PIP_NO_INDEX', '1');
+    expect(indexes()).toEqual([]);
+  });
+
+  it('keeps logins out of addresses and gives each to its own host', () => {
+    vi.stubEnv('PIP_INDEX_URL', 'https://me:p%40ss@index.example/simple');
+    vi.stubEnv('PIP_EXTRA_INDEX_URL', 'https://token@extra.example/simple');
+    writeFileSync(
+      join(home, '.netrc'),
+      'machine files.example login f password g\nmachine index.example login x password y',
+    );
+    expect(indexes()).toEqual(['https://index.example/simple', 'https://extra.example/simple']);
+    const { authorizationFor } = readIndexSettings();
+    const headerFor = (url: string) => authorizationFor(new URL(url));
+    expect(headerFor('https://index.example/files/x.whl')).toBe(basic('me:p@ss'));
+    expect(headerFor('https://extra.example/x')).toBe(basic('token:'));
+    expect(headerFor('https://files.example/x')).toBe(basic('f:g'));
+    expect(headerFor('https://other.example/x')).toBeNull();
+    // another port or scheme is another server
+    expect(headerFor('https://extra.example:8443/x')).toBeNull();
+    expect(headerFor('http://extra.example/x')).toBeNull();
+  });
+
+  it('takes proxies from pip, else from the environment', () => {
+    expect(readIndexSettings()).toMatchObject({ httpProxy: '', httpsProxy: '', noProxy: '' });
+    vi.stubEnv('ALL_PROXY', 'socks5://any:1');
+    vi.stubEnv('HTTPS_PROXY', 'secure:2');
+    vi.stubEnv('NO_PROXY', 'local');
+    expect(readIndexSettings()).toMatchObject({
+      httpProxy: 'socks5://any:1',
+      httpsProxy: 'http://secure:2/',
+      noProxy: 'local',
+    });
+    vi.stubEnv('PIP_PROXY', 'http://u:p@pip:3');
+    expect(readIndexSettings()).toMatchObject({ httpProxy: 'http://u:p@pip:3/', httpsProxy: 'http://u:p@pip:3/' });
+  });
+
+  it('adds the certificates that any of the variables names', () => {
+    expect(readIndexSettings().certificates).toBeUndefined();
+    for (const name of ['PIP_CERT', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
+      writeFileSync(join(home, name), name);
+      vi.stubEnv(name, join(home, name));
+    }
+    expect(readIndexSettings().certificates).toEqual([
+      ...rootCertificates,
+      'PIP_CERT',
+      'SSL_CERT_FILE',
+      'NODE_EXTRA_CA_CERTS',
+    ]);
+  });
+
+  it('says which setting can’t be used, without the login in it', () => {
+    vi.stubEnv('PIP_INDEX_URL', 'ftp://me:secret@index.example');
+    expect(readIndexSettings).toThrow(expect.objectContaining({ hint: expect.stringContaining('PIP_INDEX_URL') }));
+    expect(readIndexSettings).not.toThrow(/secret/);
+    vi.stubEnv('PIP_INDEX_URL', undefined);
+    vi.stubEnv('HTTPS_PROXY', 'gopher://proxy');
+    expect(readIndexSettings).toThrow(/proxy/);
+    vi.stubEnv('HTTPS_PROXY', undefined);
+    vi.stubEnv('REQUESTS_CA_BUNDLE', join(home, 'none.pem'));
+    expect(readIndexSettings).toThrow(/none\.pem can't be read/);
+  });
+});
