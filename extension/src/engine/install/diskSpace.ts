@@ -1,4 +1,4 @@
-// Refuses an installation that the disk can't hold, before anything is downloaded.
+// Refuses what the disk can't hold before it is downloaded or unpacked.
 import { statfs } from 'node:fs/promises';
 import { InputError } from '../../core/inputError.js';
 
@@ -8,7 +8,7 @@ export async function checkFreeSpace(folder: string, bytes: number): Promise<voi
   const free = bavail * bsize;
   if (free >= bytes) return;
   const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
-  throw new InputError(`installing TensorFlow takes ${inGb(bytes)}, and ${inGb(free)} are free`, {
+  throw new InputError(`this takes ${inGb(bytes)} of disk, and ${inGb(free)} are free`, {
     where: folder,
     hint: 'Free some space, or name another folder in the environment variable TUNEWRIGHT_CACHE.',
   });

@@ -1,5 +1,5 @@
 // Further ways to a wheel of the package index, for where Node gets no answer: pip and uv. They know more settings
-// (find-links, keyrings, uv.toml). Called by wheel.ts. Never installs into the user's Python.
+// (find-links, keyrings, uv.toml). Called by wheelFetcher.ts. Never installs into the user's Python.
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { reportGrowth, type InstallContext } from './progress.js';
 import { runCommand } from '../machine/runCommand.js';
 import { SourceError } from './sourceError.js';
 import { unpackWheel } from './wheelArchive.js';
-import type { WheelPlan, WheelWay } from './wheelPlan.js';
+import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
 /** @param python full path of one that has pip; `fetch` throws a CommandFailedError with what pip said */
 export function wheelsByPip(
   python: string,
-  { platforms }: WheelPlan,
+  { platforms }: WheelTarget,
   { onProgress, signal }: InstallContext,
 ): WheelWay {
   const fetch = async (requirement: string, files: string, staging: string) => {
@@ -43,11 +43,12 @@ export function wheelsByPip(
  * uv has no `download`: it installs all of the wheel into the staging folder.
  * @param uv full path; `fetch` throws a CommandFailedError with what uv said
  */
-export function wheelsByUv(uv: string, { uvPlatform }: WheelPlan, { onProgress, signal }: InstallContext): WheelWay {
+export function wheelsByUv(uv: string, { uvPlatform }: WheelTarget, { onProgress, signal }: InstallContext): WheelWay {
   const fetch = async (requirement: string, _files: string, staging: string) => {
     const cache = await mkdtemp(join(staging, '.uv-'));
     const args = ['pip', 'install', '--no-deps', '--only-binary', ':all:', '--python-version', '3.11'];
-    args.push('--python-platform', uvPlatform, '--target', staging, requirement);
+    if (uvPlatform !== null) args.push('--python-platform', uvPlatform);
+    args.push('--target', staging, requirement);
     await reportGrowth(staging, { phase: 'download', message: `${requirement} (uv)` }, onProgress, () =>
       runCommand(uv, args, { signal, env: { UV_CACHE_DIR: cache } }),
     );

@@ -1,5 +1,5 @@
-// Finds what can download from the Python package index: a Python 3 with pip (any version), or uv. Called by the wheel
-// source and by `engine status`. Never installs Python packages for the user.
+// Finds what can download from the Python package index beside Node: a Python 3 with pip (any version), or uv. Called by
+// wheelFetcher.ts. Never installs Python packages for the user.
 import { findExecutable, runCommand } from '../machine/runCommand.js';
 
 /** Full path of a Python 3 that has pip, or null. */

