@@ -60,7 +60,7 @@ export async function withIndexClient<T>(
         signal,
       }).catch(error => {
         signal?.throwIfAborted();
-        throw explainFailure(url, error);
+        throw explainFailure(url, error, settings);
       });
       const { statusCode: status, headers: answered, body } = answer;
       if (status >= 200 && status < 300) return { url, status, headers: answered, body };
@@ -87,7 +87,7 @@ export function describeUrl(url: URL): string {
 }
 
 /** A failure below HTTP: no name, no connection, a certificate that doesn't hold, a proxy that refuses. */
-function explainFailure(url: URL, error: unknown): SourceError {
+function explainFailure(url: URL, error: unknown, { httpProxy, httpsProxy }: IndexSettings): SourceError {
   const { code = '', message } = error as Error & { code?: string };
   const where = describeUrl(url);
   const proxyStatus = /^Proxy response \((\d+)\)/.exec(message)?.[1];
@@ -99,9 +99,13 @@ function explainFailure(url: URL, error: unknown): SourceError {
     return new SourceError(`the certificate of ${where} is not accepted (${code})`, {
       hint: 'Name the file with the certificates of your organization in PIP_CERT or SSL_CERT_FILE.',
     });
+  const proxy = url.protocol === 'https:' ? httpsProxy : httpProxy;
   return new SourceError(`${where} can't be reached (${code || message})`, {
     transient: true,
-    hint: 'Check the network; behind a proxy set HTTPS_PROXY, and for a mirror of the package index PIP_INDEX_URL.',
+    hint:
+      proxy === ''
+        ? 'Check the network; behind a proxy set HTTPS_PROXY, and for a mirror of the package index PIP_INDEX_URL.'
+        : `Check the proxy ${new URL(proxy).host} (HTTPS_PROXY, or proxy in pip.conf); NO_PROXY names hosts that need none.`,
   });
 }
 

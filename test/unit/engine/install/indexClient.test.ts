@@ -161,7 +161,11 @@ describe('withIndexClient', () => {
     index.close();
     await expect(get(index.url)).rejects.toMatchObject({
       message: `${index.url}/ can't be reached (ECONNREFUSED)`,
-      hint: expect.stringContaining('HTTPS_PROXY'),
+      hint: expect.stringContaining('behind a proxy set HTTPS_PROXY'),
+    });
+    vi.stubEnv('HTTP_PROXY', 'http://me:secret@127.0.0.1:1');
+    await expect(get(index.url)).rejects.toMatchObject({
+      hint: expect.stringMatching(/^Check the proxy 127\.0\.0\.1:1 /),
     });
   });
 });
