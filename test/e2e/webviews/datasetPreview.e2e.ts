@@ -7,9 +7,8 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { DatasetWorkerClient } from '../../../extension/src/host/datasets/datasetWorkerClient.js';
 import { FileWatch } from '../../../extension/src/host/datasets/fileWatch.js';
-import { readFirstRows } from '../../../extension/src/host/datasets/firstRows.js';
+import { previewFirstRows } from '../../../extension/src/host/datasets/firstRows.js';
 import { initialPreview, PreviewSession } from '../../../extension/src/host/datasets/previewSession.js';
-import { fileTypeOf } from '../../../extension/src/host/datasets/worker/fileTypes.js';
 import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { expectAccessible } from './accessibility.js';
 import { bundleDatasetWorker, type BundledWorker } from '../../support/datasetWorker.js';
@@ -59,7 +58,7 @@ async function preview(
 ) {
   const actions: unknown[] = [];
   const toSession: ((message: unknown) => void)[] = [];
-  const firstRows = await readFirstRows(path, fileTypeOf(path)!);
+  const firstRows = await previewFirstRows(path);
   const page = await browser.open({
     webview: 'datasetPreview',
     initial: firstRows.length > 0 ? initialPreview(path, firstRows) : undefined,
@@ -91,7 +90,6 @@ async function preview(
       );
       const session = new PreviewSession({
         path,
-        fileType: fileTypeOf(path)!,
         firstRows,
         channel,
         worker,

@@ -4,13 +4,17 @@ import { InputError } from '../inputError.js';
 import type { Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
-import { detectFormat, formatByName, mapColumns, type ColumnMapping } from './resolveFormat.js';
+import { detectFormat, formatByName, mapColumns, sampleRows, type ColumnMapping } from './resolveFormat.js';
 
-/** @param rows the first rows that could be parsed; null: they are no dataset */
-export function chooseFormat(rows: readonly Row[], name: string, columns: ColumnMapping): DatasetFormat | null {
+/** @param rows from the beginning of the file, null where one can't be parsed @returns null: they are no dataset */
+export function chooseFormat(
+  rows: readonly (Row | null)[],
+  name: string,
+  columns: ColumnMapping,
+): DatasetFormat | null {
   if (name !== 'auto') return formatByName(name);
-  if (rows.length === 0) return null;
-  const mapped = rows.map(row => mapColumns(row, columns));
+  const mapped = rows.slice(0, sampleRows).flatMap(row => (row ? [mapColumns(row, columns)] : []));
+  if (mapped.length === 0) return null;
   try {
     return detectFormat(mapped.map((row, i) => ({ row, source: { file: '', line: i + 1 } })));
   } catch (error) {
@@ -19,5 +23,5 @@ export function chooseFormat(rows: readonly Row[], name: string, columns: Column
   const fits = datasetFormats.map(format => mapped.filter(row => format.detect(row)).length);
   const most = Math.max(...fits);
   const best = datasetFormats.filter((_, i) => fits[i] === most);
-  return best.length === 1 && most * 2 > rows.length ? best[0] : null;
+  return best.length === 1 && most * 2 > mapped.length ? best[0] : null;
 }

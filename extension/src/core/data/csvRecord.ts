@@ -1,5 +1,5 @@
-// One CSV record as its fields, by the rules that the engine's reader (csv-parse) goes by: the preview reads single records
-// of files that the engine would stop at. test/unit/core/data/csvRecord.test.ts holds the two equal.
+// One CSV record as its fields, by RFC 4180: strict about quotes, blanks are kept, CR LF within quotes is a line break. Called by
+// rowText.ts for rows and by rows/ for the header.
 import { InputError } from '../inputError.js';
 import type { Row } from './example.js';
 

@@ -13,7 +13,7 @@ export function describeSource({ file, line }: RowSource): string {
   return `${file}:${line}`;
 }
 
-/** A row as it stands in its file: columns or keys by name. */
+/** A row as it stands in its file: columns or keys by name, with values that JSON has. */
 export type Row = Record<string, unknown>;
 
 export interface SourcedRow {

@@ -1,10 +1,13 @@
 // Which format a dataset is in, and its columns under the format's names: what the run file says, else what the first rows
-// show. Called by loadDataset and by the dataset preview. Never guesses: two formats that fit are an error.
+// show. Called by loadDataset and, by way of chooseFormat.ts, for the preview. Never guesses: two formats that fit are an error.
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../inputError.js';
 import { describeSource, type Row, type SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
+
+/** Rows from the beginning of a file that decide its format, for training and for the preview. */
+export const sampleRows = 20;
 
 /** Format's field -> column of the rows, as the run file's dataset.columns. */
 export type ColumnMapping = Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 // Where the rows of a JSONL, JSON or CSV text begin and end, without parsing them: fed piece by piece, so that a file of any
-// size is indexed in one pass. Called by the dataset preview's worker with UTF-8 bytes (files) or UTF-16 units (editors).
-// Structure is ASCII in both, so one scanner serves both. It never fails: what a row holds is for the row's parser to judge.
+// size is read in one pass. Called by rows/ with UTF-8 bytes (files) or UTF-16 units (editors): structure is ASCII in both, so
+// one scanner serves both. It never fails, so that a broken row hides no other: what a row holds is for parseRow to judge.
+import { JsonFrame } from './jsonFrame.js';
 
 /** UTF-8 bytes or UTF-16 code units. */
 export type Units = Uint8Array | Uint16Array;
@@ -8,10 +9,17 @@ export type Units = Uint8Array | Uint16Array;
 /** `start` and `end` (exclusive, without line break) in units from the beginning of the text; `line` from 1. */
 export type OnRow = (start: number, end: number, line: number) => void;
 
+/** What is wrong beside the rows; `line` is null where it is the whole text. */
+export interface ScanFault {
+  message: string;
+  hint?: string;
+  line: number | null;
+}
+
 export interface RowScanner {
   push(units: Units): void;
   /** Ends the text: a last row without a line break comes out here. */
-  finish(): void;
+  finish(): ScanFault | null;
 }
 
 export type ScannedFileType = 'jsonl' | 'json' | 'csv';
@@ -61,8 +69,9 @@ class LineScanner implements RowScanner {
     this.offset += units.length;
   }
 
-  finish(): void {
+  finish(): null {
     this.endLine();
+    return null;
   }
 
   private extend(units: Units, from: number, to: number): void {
@@ -92,15 +101,26 @@ class JsonScanner implements RowScanner {
   private escaped = false;
   /** Key of the outer object that was read last. */
   private key = '';
-  private inRows = false;
+  private list: 'ahead' | 'open' | 'behind' = 'ahead';
+  private listLine = 1;
+  private rows = 0;
   private start = -1;
   private startLine = 1;
   private last = -1;
+  /** Of the last unit that is not white space. */
+  private lastLine = 1;
+  private commaLine = 1;
+  private fault: ScanFault | null = null;
+  private readonly frame = new JsonFrame();
+  /** Where the part of the pushed units begins that is around the rows; -1 among the rows. */
+  private frameFrom = 0;
 
   constructor(private readonly onRow: OnRow) {}
 
   push(units: Units): void {
-    for (let i = this.offset === 0 ? markLength(units) : 0; i < units.length; i++) {
+    const begin = this.offset === 0 ? markLength(units) : 0;
+    if (this.frameFrom >= 0) this.frameFrom = begin;
+    for (let i = begin; i < units.length; i++) {
       const unit = units[i];
       if (unit === LF) this.line++;
       if (this.inString) {
@@ -109,13 +129,15 @@ class JsonScanner implements RowScanner {
         continue;
       }
       if (isSpace(unit)) continue;
-      this.readStructure(unit, this.offset + i);
+      this.readStructure(units, i);
     }
+    if (this.frameFrom >= 0) this.frame.keep(units.subarray(this.frameFrom));
     this.offset += units.length;
   }
 
-  finish(): void {
+  finish(): ScanFault | null {
     this.endRow();
+    return this.last < 0 ? null : (this.fault ?? this.frame.fault(this.lastLine));
   }
 
   private readString(unit: number): void {
@@ -125,41 +147,66 @@ class JsonScanner implements RowScanner {
     if (this.inString && this.depth === 1 && this.rowDepth === 2) this.key += String.fromCharCode(unit);
   }
 
-  private readStructure(unit: number, at: number): void {
-    const atRows = this.inRows && this.depth === this.rowDepth;
-    if (atRows && unit === COMMA) return this.endRow();
-    if (atRows && unit === CLOSE_LIST) {
-      this.endRow();
-      this.inRows = false;
-      this.depth--;
-      return;
+  private readStructure(units: Units, i: number): void {
+    const unit = units[i];
+    this.lastLine = this.line;
+    const atRows = this.list === 'open' && this.depth === this.rowDepth;
+    if (atRows && unit === COMMA) {
+      if (this.start < 0) this.fault ??= { message: 'invalid JSON: a comma without a row before it', line: this.line };
+      this.commaLine = this.line;
+      return this.endRow();
     }
+    if (atRows && unit === CLOSE_LIST) return this.closeList(i);
     if (atRows && this.start < 0) {
-      this.start = at;
+      this.start = this.offset + i;
       this.startLine = this.line;
     }
-    this.last = at;
+    this.last = this.offset + i;
     if (unit === QUOTE) {
       this.inString = true;
       if (this.depth === 1) this.key = '';
     } else if (unit === OPEN_LIST || unit === OPEN_OBJECT) {
-      if (this.depth === 0) this.rowDepth = unit === OPEN_LIST ? 1 : 2;
+      if (this.depth === 0 && this.rowDepth === 0) this.rowDepth = unit === OPEN_LIST ? 1 : 2;
       this.depth++;
-      if (unit === OPEN_LIST && this.depth === this.rowDepth && (this.rowDepth === 1 || this.key === 'data')) {
-        this.inRows = true;
-      }
+      const ofRows = this.depth === this.rowDepth && (this.rowDepth === 1 || this.key === 'data');
+      if (unit === OPEN_LIST && ofRows) this.openList(units, i);
     } else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) {
       this.depth--;
     }
   }
 
+  private openList(units: Units, i: number): void {
+    if (this.list === 'ahead') {
+      this.list = 'open';
+      this.listLine = this.line;
+      this.frame.keep(units.subarray(this.frameFrom, i + 1));
+      this.frameFrom = -1;
+    } else if (this.rowDepth === 2) {
+      this.fault ??= { message: 'there is more than one list of rows under "data"', line: this.line };
+    }
+  }
+
+  private closeList(i: number): void {
+    if (this.start < 0 && this.rows > 0) {
+      this.fault ??= { message: 'invalid JSON: a comma behind the last row', line: this.commaLine };
+    }
+    this.endRow();
+    this.list = 'behind';
+    this.depth--;
+    this.frame.leaveOut(this.rows, this.line - this.listLine);
+    this.frameFrom = i;
+  }
+
   private endRow(): void {
-    if (this.start >= 0) this.onRow(this.start, this.last + 1, this.startLine);
+    if (this.start >= 0) {
+      this.rows++;
+      this.onRow(this.start, this.last + 1, this.startLine);
+    }
     this.start = -1;
   }
 }
 
-/** Records by RFC 4180: a quoted field may hold line breaks. Empty lines are none. */
+/** Records by RFC 4180: a quoted field may hold line breaks, which are LF, CR LF or CR. Empty lines are none. */
 class CsvScanner implements RowScanner {
   private offset = 0;
   private line = 1;
@@ -168,18 +215,21 @@ class CsvScanner implements RowScanner {
   private quoted = false;
   private fieldBegins = true;
   private last = -1;
+  private afterCr = false;
+  /** Where a quoted field was closed last. */
+  private closedAt = -2;
 
   constructor(private readonly onRow: OnRow) {}
 
   push(units: Units): void {
     for (let i = this.offset === 0 ? markLength(units) : 0; i < units.length; i++) {
       const unit = units[i];
-      if (unit === LF) this.line++;
-      if (unit === LF && !this.quoted) {
+      if (unit === LF || this.afterCr) this.line++;
+      this.afterCr = unit === CR;
+      if ((unit === LF || unit === CR) && !this.quoted) {
         this.endRecord();
         continue;
       }
-      if (unit === CR && !this.quoted) continue;
       if (this.start < 0) {
         this.start = this.offset + i;
         this.startLine = this.line;
@@ -194,12 +244,10 @@ class CsvScanner implements RowScanner {
     this.offset += units.length;
   }
 
-  finish(): void {
+  finish(): null {
     this.endRecord();
+    return null;
   }
-
-  /** Where a quoted field was closed last. */
-  private closedAt = -2;
 
   private endRecord(): void {
     if (this.start >= 0) this.onRow(this.start, this.last + 1, this.startLine);

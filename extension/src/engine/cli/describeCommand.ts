@@ -3,7 +3,7 @@
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
-import { rowFileExtensions } from '../data/readRows.js';
+import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
 import { modelFamilies } from '../models/registry.js';
 import { peftMethods } from '../peft/registry.js';
 import { inputJsonSchema, runFileJsonSchema } from '../run/runFileSchema.js';

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
-import { rowFileExtensions } from '../data/readRows.js';
+import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
 import type { TensorGroup } from '../inspect/collapse.js';
 import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../inspect/inspectAdapter.js';
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';

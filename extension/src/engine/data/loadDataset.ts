@@ -1,20 +1,16 @@
 // A dataset file as rows of token ids: reads, recognises, tokenizes once, in file order. Called by train, evaluate and
 // inspect. What is wrong with single rows is counted and told at the end; a row that can't be read stops everything.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
 import { countLabels, describeSource, type EncodedExample, type RowSource } from '../../core/data/example.js';
 import type { SourcedRow } from '../../core/data/example.js';
-import { checkColumns, detectFormat, formatByName, mapColumns } from '../../core/data/resolveFormat.js';
+import { checkColumns, detectFormat, formatByName, mapColumns, sampleRows } from '../../core/data/resolveFormat.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
-import { readRows } from './readRows.js';
+import { readRows, type ReadOptions } from './readRows.js';
 import { TokenStore } from './tokenStore.js';
 
-/** Rows that decide the format. */
-const sampleRows = 20;
 /** Rows named in a warning. */
 const namedRows = 5;
 
@@ -69,7 +65,7 @@ export interface LoadDatasetOptions {
 
 /** @throws InputError naming file and line for a row that can't be used, and for a dataset that leaves no rows */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
-  const { file, config, signal } = options;
+  const { file, config } = options;
   const store = new TokenStore({ memoryBytes: options.memoryBytes });
   try {
     const counts = { tokens: 0, labelTokens: 0, longest: 0 };
@@ -81,9 +77,15 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       turns: new RowNotes(),
     };
     let share = 0;
+    let contentHash = '';
     let format: DatasetFormat | null = null;
 
-    for await (const { encoded, source, resolved } of encodeRows({ ...options, onShare: value => (share = value) })) {
+    const rows = encodeRows({
+      ...options,
+      onShare: value => (share = value),
+      onHash: value => (contentHash = value),
+    });
+    for await (const { encoded, source, resolved } of rows) {
       format = resolved;
       if (encoded.unlocatedTurns.length > 0) notes.turns.add(source);
       const kept = fitLength(encoded, config, source, notes);
@@ -117,7 +119,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
         truncated: notes.truncated.count,
         dropped: notes.dropped.count,
         allMasked: notes.allMasked.count,
-        contentHash: await hashFile(file, signal),
+        contentHash,
       },
       close: () => store.close(),
     };
@@ -127,9 +129,9 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   }
 }
 
-export interface EncodeRowsOptions extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate' | 'signal'> {
+export interface EncodeRowsOptions
+  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate'>, ReadOptions {
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
-  onShare?: (share: number) => void;
 }
 
 /** The rows as token ids, whole. @throws InputError naming file and line for a row that can't be used */
@@ -138,10 +140,9 @@ export async function* encodeRows({
   config,
   tokenizer,
   chatTemplate,
-  signal,
-  onShare,
+  ...reading
 }: EncodeRowsOptions): AsyncGenerator<{ encoded: EncodedRow; source: RowSource; resolved: DatasetFormat }> {
-  const rows = readRows(file, { signal, onShare });
+  const rows = readRows(file, reading);
   for await (const { row, source, resolved } of withFormat(rows, config)) {
     const encoded = atSource(source, () =>
       encodeExample(resolved.parse(row, source), tokenizer, { trainOn: config.train_on, chatTemplate }),
@@ -246,10 +247,4 @@ function warn(
     notes.turns,
     `of the ${set} set with assistant turns that the chat template rewrites beyond recognition: no loss on those turns`,
   );
-}
-
-async function hashFile(file: string, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const bytes of createReadStream(file, { signal, highWaterMark: 1 << 20 })) hash.update(bytes as Buffer);
-  return hash.digest('hex');
 }

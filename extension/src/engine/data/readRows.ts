@@ -1,41 +1,62 @@
-// Rows of a dataset file, whatever its file type, one after the other with where they stand. Called by loadDataset, the
-// preview and `inspect`. Rows are not looked at here: what they mean is for core/data/formats.
-import { extname } from 'node:path';
-import type { SourcedRow } from '../../core/data/example.js';
+// Rows of a dataset file, one after the other with where they stand: the reader that the preview has too (rows/), at the pace of
+// training. Called by loadDataset. What rows mean is for core/data/formats.
+import { describeSource, type Row, type SourcedRow } from '../../core/data/example.js';
+import { faultOffset } from '../../core/data/rowText.js';
 import { InputError } from '../../core/inputError.js';
-import { readCsv } from './csvRows.js';
-import { readJsonArray, readJsonLines } from './jsonRows.js';
-import { readParquet } from './parquetRows.js';
-import type { ReadOptions } from './textBlocks.js';
+import { openRowFile } from '../../rows/openRowFile.js';
+import type { RowPlace, RowReader } from '../../rows/rowReader.js';
 
-const readers: Record<string, (path: string, options: ReadOptions) => AsyncGenerator<SourcedRow>> = {
-  '.jsonl': readJsonLines,
-  '.ndjson': readJsonLines,
-  '.json': readJsonArray,
-  '.csv': readCsv,
-  '.parquet': readParquet,
-};
+/** Rows whose texts are in memory together. */
+const rowsAtOnce = 256;
 
-/** The file types that can be read, with the dot. */
-export const rowFileExtensions: readonly string[] = Object.keys(readers);
+export interface ReadOptions {
+  signal?: AbortSignal;
+  /** Share of the file that has been read, 0 to 1. */
+  onShare?: (share: number) => void;
+  /** SHA-256 of the file, hexadecimal, when the last row was read. */
+  onHash?: (contentHash: string) => void;
+}
 
 /**
- * Reads `path` from its start; JSONL, CSV and Parquet are never in memory whole.
- * @throws InputError for an unknown type, a file without rows, and as the readers of the types do
+ * Reads `path` from its start; it is never in memory whole.
+ * @throws InputError with file and line for the first row that can't be read, and for a file without rows
  */
-export async function* readRows(path: string, options: ReadOptions = {}): AsyncGenerator<SourcedRow> {
-  const extension = extname(path).toLowerCase();
-  const read = Object.hasOwn(readers, extension) ? readers[extension] : undefined;
-  if (!read) {
-    throw new InputError(extension ? `"${extension}" is no dataset file` : 'the dataset file has no extension', {
-      where: path,
-      hint: `Datasets are ${rowFileExtensions.join(', ')} files.`,
-    });
+export async function* readRows(
+  path: string,
+  { signal, onShare, onHash }: ReadOptions = {},
+): AsyncGenerator<SourcedRow> {
+  const reader = await openRowFile(path);
+  try {
+    let places: (RowPlace & { line: number })[] = [];
+    let isEmpty = true;
+    for await (const share of reader.scan((start, end, line) => places.push({ start, end, line }))) {
+      for (let from = 0; from < places.length; from += rowsAtOnce) {
+        const some = places.slice(from, from + rowsAtOnce);
+        const texts = await reader.texts(some);
+        for (const [i, { line }] of some.entries()) {
+          yield { row: parseAt(reader, texts[i], path, line), source: { file: path, line } };
+        }
+      }
+      isEmpty &&= places.length === 0;
+      places = [];
+      signal?.throwIfAborted();
+      onShare?.(share);
+    }
+    if (reader.fault) throw reader.fault;
+    if (isEmpty) throw new InputError('the dataset is empty: there is no row in the file', { where: path });
+    if (reader.contentHash) onHash?.(reader.contentHash);
+  } finally {
+    await reader.close();
   }
-  let isEmpty = true;
-  for await (const sourced of read(path, options)) {
-    isEmpty = false;
-    yield sourced;
+}
+
+/** A row of .json may have many lines: the error names the one where its JSON breaks. */
+function parseAt(reader: RowReader, text: string, file: string, line: number): Row {
+  try {
+    return reader.parse(text);
+  } catch (error) {
+    if (!(error instanceof InputError) || error.where) throw error;
+    const before = text.slice(0, faultOffset(error.message) ?? 0).split('\n').length - 1;
+    throw new InputError(error.message, { where: describeSource({ file, line: line + before }), hint: error.hint });
   }
-  if (isEmpty) throw new InputError('the dataset is empty: there is no row in the file', { where: path });
 }

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { placeOfRoleFault } from '../../core/data/rowEdits.js';
 import type { ProblemCode } from '../../core/data/rowAnalysis.js';
+import { faultOffset } from '../../core/data/rowText.js';
 import { textFileType, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { Finding, ProblemRow } from './worker/workerMessages.js';
 
@@ -58,8 +59,7 @@ function rangeOf(document: vscode.TextDocument, { start, end }: ProblemRow, { co
   const range = (from: number, to: number) => new vscode.Range(document.positionAt(from), document.positionAt(to));
   const isJson = textFileType(document.uri) !== 'csv';
   if (code === 'invalid_json' && isJson) {
-    const at = /position (\d+)/.exec(message);
-    const from = Math.min(end - 1, start + Number(at?.[1] ?? end - start - 1));
+    const from = Math.min(end - 1, start + (faultOffset(message) ?? end - start - 1));
     return range(from, Math.min(end, from + 12));
   }
   if (code === 'wrong_role_order' && isJson) {

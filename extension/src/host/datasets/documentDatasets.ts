@@ -1,18 +1,12 @@
 // The datasets that stand in text editors: each is analysed when it comes into view and again after an edit, until it is
 // closed. CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
 import * as vscode from 'vscode';
+import { fileTypeOf } from '../../core/data/rowFileTypes.js';
+import type { ScannedFileType } from '../../core/data/rowScanner.js';
 import type { HostServices } from '../services.js';
 import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
-import { fileTypeOf } from './worker/fileTypes.js';
-import type {
-  DatasetFileType,
-  DatasetSummary,
-  ProblemRow,
-  RowDetail,
-  RowSummary,
-  SourceDescription,
-} from './worker/workerMessages.js';
+import type { DatasetSummary, ProblemRow, RowDetail, RowSummary, SourceDescription } from './worker/workerMessages.js';
 
 /** A pause in typing after which the rows are looked at again. */
 const editPauseMs = 300;
@@ -20,12 +14,10 @@ const editPauseMs = 300;
 const shownRows = 200_000;
 const listedProblems = 1000;
 
-export type TextFileType = Exclude<DatasetFileType, 'parquet'>;
-
 /** Those that VS Code opens as text. */
 export const datasetSelector: vscode.DocumentSelector = { scheme: 'file', pattern: '**/*.{jsonl,ndjson,json,csv}' };
 
-export function textFileType(uri: vscode.Uri): TextFileType | null {
+export function textFileType(uri: vscode.Uri): ScannedFileType | null {
   const fileType = uri.scheme === 'file' && !/\.tune\.json$/.test(uri.path) ? fileTypeOf(uri.path) : null;
   return fileType === 'parquet' ? null : fileType;
 }
@@ -43,7 +35,7 @@ export interface DocumentDataset {
 
 interface Entry {
   document: vscode.TextDocument;
-  fileType: TextFileType;
+  fileType: ScannedFileType;
   opened: OpenDataset | null;
   shown: DocumentDataset | null;
   reading: Reading | null;

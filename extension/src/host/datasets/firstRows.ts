@@ -1,59 +1,60 @@
-// The rows that the preview shows before anything else is known of the file: read here, from its beginning alone, so that they
-// wait for no worker, no tokenizer and no index. Called by previewSession.ts; imports no vscode.
-import { isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
+// The rows at the beginning of a file, read from there alone: what the preview shows before anything else is known, so that it
+// waits for no worker, no tokenizer and no index, and what prompts are taken from. Imports no vscode, and nothing of Parquet.
 import { chooseFormat } from '../../core/data/chooseFormat.js';
 import type { Row } from '../../core/data/example.js';
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
-import { rowScanner } from '../../core/data/rowScanner.js';
+import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import { InputError } from '../../core/inputError.js';
 import type { PreviewRow } from '../../protocol/datasetPreviewMessages.js';
+import { DataFile } from '../../rows/dataFile.js';
+import type { RowPlace } from '../../rows/rowReader.js';
+import { TextFileRows } from '../../rows/scannedRows.js';
 import { excerptLength, excerptOf } from './worker/exampleText.js';
-import { csvHeader, parseScannedRow } from './worker/scannedRow.js';
-import type { DatasetFileType } from './worker/workerMessages.js';
 
 /** More than fit into a window, and fewer than the page asks for at once: it asks again when there are more. */
 const mostRows = 60;
 const mostBytes = 256 << 10;
 
-/** None where the file can't be read, has no whole row there, or is no text: its worker says what there is to say. */
-export async function readFirstRows(path: string, fileType: DatasetFileType): Promise<PreviewRow[]> {
-  if (fileType === 'parquet') return [];
-  const beginning = await readBeginning(path).catch(() => null);
-  if (!beginning) return [];
-  const places: { start: number; end: number; line: number }[] = [];
-  const scanner = rowScanner(fileType, (start, end, line) => places.push({ start, end, line }));
-  scanner.push(beginning.bytes);
-  if (beginning.isWhole) scanner.finish();
-  const texts = places.slice(0, mostRows + 1).map(({ start, end, line }) => {
-    const bytes = beginning.bytes.subarray(start, end);
-    return { line, text: bytes.toString(isUtf8(bytes) ? 'utf8' : 'latin1') };
-  });
-  const header = fileType === 'csv' ? csvHeader(texts.shift()?.text ?? '') : [];
-  const read = texts.slice(0, mostRows).map(({ line, text }) => ({
-    line,
-    text,
-    content: unlessWrong(() => parseScannedRow(fileType, text, header)),
-  }));
+/** A whole row; `row` is null where it can't be parsed. */
+export interface FirstRow {
+  line: number;
+  text: string;
+  row: Row | null;
+}
+
+/** None where the file is Parquet, can't be read or has no whole row there: its worker says what there is to say. */
+export async function readFirstRows(path: string): Promise<FirstRow[]> {
+  const fileType = fileTypeOf(path);
+  if (!fileType || fileType === 'parquet') return [];
+  const file = await DataFile.open(path).catch(() => null);
+  if (!file) return [];
+  const reader = new TextFileRows(file, fileType, mostBytes);
+  try {
+    const places: (RowPlace & { line: number })[] = [];
+    const scan = reader.scan((start, end, line) => places.push({ start, end, line }));
+    await scan.next();
+    places.splice(mostRows);
+    const texts = await reader.texts(places);
+    return places.map(({ line }, i) => ({ line, text: texts[i], row: unlessWrong(() => reader.parse(texts[i])) }));
+  } catch {
+    return [];
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The same as the preview's table shows them. */
+export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
+  const rows = await readFirstRows(path);
   const format = chooseFormat(
-    read.map(({ content }) => content).filter(content => content !== null),
+    rows.map(({ row }) => row),
     'auto',
     {},
   );
-  return read.map(({ line, text, content }, row) => ({
-    ...{ row, line, tokens: null, labelTokens: null, problems: [] },
-    excerpt: excerpt(content, format) ?? text.slice(0, excerptLength),
+  return rows.map(({ line, text, row }, index) => ({
+    ...{ row: index, line, tokens: null, labelTokens: null, problems: [] },
+    excerpt: excerpt(row, format) ?? text.slice(0, excerptLength),
   }));
-}
-
-async function readBeginning(path: string): Promise<{ bytes: Buffer; isWhole: boolean }> {
-  const file = await open(path);
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(mostBytes), 0, mostBytes, 0);
-    return { bytes: buffer.subarray(0, bytesRead), isWhole: bytesRead < mostBytes };
-  } finally {
-    await file.close();
-  }
 }
 
 function excerpt(row: Row | null, format: DatasetFormat | null): string | null {

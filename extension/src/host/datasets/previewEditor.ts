@@ -1,15 +1,15 @@
 // The custom editor "Dataset Preview": gives each file that is opened with it a session and a page. Parquet files, which no text
 // editor shows, open in it by themselves.
 import * as vscode from 'vscode';
+import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';
 import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
-import { readFirstRows } from './firstRows.js';
+import { previewFirstRows } from './firstRows.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
 import { initialPreview, PreviewSession } from './previewSession.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
-import { fileTypeOf } from './worker/fileTypes.js';
 
 export const previewViewType = 'tunewright.datasetPreview';
 /** The same editor under another name: one name has one priority for all its patterns. */
@@ -44,14 +44,12 @@ async function open(
 ): Promise<void> {
   const { services, worker, settings, files, outdated } = parts;
   const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
-  const fileType = fileTypeOf(uri.fsPath);
-  if (!fileType) throw new Error(`${uri.fsPath} is no dataset file`);
-  const firstRows = await readFirstRows(uri.fsPath, fileType);
+  if (!fileTypeOf(uri.fsPath)) throw new Error(`${uri.fsPath} is no dataset file`);
+  const firstRows = await previewFirstRows(uri.fsPath);
   const initial = firstRows.length > 0 ? initialPreview(uri.fsPath, firstRows) : undefined;
   const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview', initial }, services);
   const session = new PreviewSession({
     path: uri.fsPath,
-    fileType,
     firstRows,
     channel,
     worker,

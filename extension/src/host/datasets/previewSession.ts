@@ -18,13 +18,12 @@ import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { LatestWins } from '../webviews/latestWins.js';
 import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js';
 import type { FileEvent } from './fileWatch.js';
-import type { DatasetFileType, DatasetSummary, ReadingSettings, RowView } from './worker/workerMessages.js';
+import type { DatasetSummary, ReadingSettings, RowView } from './worker/workerMessages.js';
 
 const sendMs = 100;
 
 export interface PreviewSessionOptions {
   path: string;
-  fileType: DatasetFileType;
   /** What is shown until the worker has rows. */
   firstRows: readonly PreviewRow[];
   channel: WebviewChannel;
@@ -116,11 +115,11 @@ export class PreviewSession {
   }
 
   private async read(): Promise<void> {
-    const { path, fileType, worker } = this.options;
+    const { path, worker } = this.options;
     const { settings, readBy } = await this.options.reading();
     this.readBy = readBy;
     this.fault = null;
-    const source = { kind: 'file', path, fileType } as const;
+    const source = { kind: 'file', path } as const;
     if (this.dataset) {
       this.generation++;
       return this.dataset.ask('update', { source, settings });

@@ -5,7 +5,6 @@ import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { RunFileReference, RunFileReferences } from './runFileReferences.js';
 import { tokenizerFolder } from './tokenizerLocation.js';
-import { fileTypeOf } from './worker/fileTypes.js';
 import type { ReadingSettings } from './worker/workerMessages.js';
 
 export interface Reading {
@@ -37,7 +36,6 @@ export class ReadingSettingsSource {
     const model = ofRun ? wanted : ofSetting ? preview : 'embedded:tiny';
     const dataset = runFile?.dataset;
     const other = runFile?.train === uri.fsPath ? runFile.validation : (runFile?.train ?? null);
-    const fileType = other === null ? null : fileTypeOf(other);
     return {
       runFile,
       model,
@@ -50,7 +48,7 @@ export class ReadingSettingsSource {
         truncation: dataset?.truncation ?? 'end',
         chatTemplate: dataset?.chat_template ? readTemplate(resolve(runFolder, dataset.chat_template)) : null,
         tokenizerFolder: ofRun ?? ofSetting ?? embedded,
-        compareWith: other && fileType ? { path: other, fileType } : null,
+        compareWith: other,
       },
     };
   }

@@ -1,6 +1,7 @@
 // Builds the dataset part of the extension: the worker and what reads from it. Called once by extension.ts.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
+import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
 import { ContinuedRuns } from './continuedRuns.js';
@@ -16,7 +17,6 @@ import { previewViewType, registerPreviewEditor } from './previewEditor.js';
 import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
-import { fileTypeOf } from './worker/fileTypes.js';
 
 export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
   const { context, output, runs } = services;

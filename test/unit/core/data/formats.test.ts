@@ -148,10 +148,9 @@ describe('text and tokenized', () => {
     failsWith('text', { txt: 'a' }, /"text" is missing/);
   });
 
-  test('ids may be bigint, typed arrays or JSON; labels are the same ids or -100', () => {
+  test('ids may be JSON; labels are the same ids or -100', () => {
     const expected = { kind: 'tokenized', inputIds: [1, 2], labels: [-100, 2] };
-    expect(parse('tokenized', { input_ids: [1n, 2n], labels: [-100n, 2n] })).toEqual(expected);
-    expect(parse('tokenized', { input_ids: '[1, 2]', labels: Int32Array.of(-100, 2) })).toEqual(expected);
+    expect(parse('tokenized', { input_ids: '[1, 2]', labels: [-100, 2] })).toEqual(expected);
     failsWith('tokenized', { input_ids: [1, 2], labels: [2, 2] }, /labels\[0\] is 2, but input_ids\[0\] is 1/);
     failsWith('tokenized', { input_ids: [1, 2], labels: [1] }, /"labels" has 1 entries, "input_ids" 2/);
     failsWith('tokenized', { input_ids: [1, 1.5] }, /input_ids\[1\] must be an integer/);

@@ -75,6 +75,35 @@ describe('JSON', () => {
   });
 });
 
+describe('what is wrong around the rows of JSON', () => {
+  test.each<[string, string, number | null, RegExp]>([
+    ['a list that is not closed', '[{"a":1},\n{"a":2}\n\n', 2, /^invalid JSON: Unexpected end/],
+    ['something behind it', '[{"a":1},\n{"a":2}]\n5', 3, /^invalid JSON: Unexpected non-white/],
+    ['a comma behind the last row', '[{"a":1},\n{"a":2},\n]', 2, /a comma behind the last row/],
+    ['a comma too many', '[\n,{"a":2}]', 2, /a comma without a row before it/],
+    ['a key without a value', '{"data": [\n{"a":1}],\n"b" }', 3, /^invalid JSON: Unexpected token '}'$/],
+    ['a second list', '{"data": [{"a":1}],\n"data": [{"a":2}]}', 2, /more than one list/],
+    ['no list', '{"rows":\n[1]}', null, /neither a list of rows nor/],
+    ['another value', ' 5 ', null, /neither a list of rows nor/],
+  ])('%s', (_, text, line, message) => {
+    for (const units of [utf8(text), utf16(text)])
+      for (const piece of [1, 3, 100]) {
+        const scanner = rowScanner('json', () => {});
+        for (let at = 0; at < units.length; at += piece) scanner.push(units.subarray(at, at + piece) as Units);
+        expect(scanner.finish()).toMatchObject({ line, message: expect.stringMatching(message) });
+      }
+  });
+
+  test('is nothing in a file without text, and of other types', () => {
+    expect(rowScanner('json', () => {}).finish()).toBeNull();
+    for (const fileType of ['jsonl', 'csv'] as const) {
+      const scanner = rowScanner(fileType, () => {});
+      scanner.push(utf8('[{"a":1},\n"'));
+      expect(scanner.finish()).toBeNull();
+    }
+  });
+});
+
 describe('CSV', () => {
   test('records over several lines, quotes within, empty lines', () => {
     expect(scan('a,b\r\n"x\ny",1\r\n\r\n"say ""no"", please",2\nlast,"', 'csv')).toEqual([
@@ -82,6 +111,14 @@ describe('CSV', () => {
       ['"x\ny",1', 2],
       ['"say ""no"", please",2', 5],
       ['last,"', 6],
+    ]);
+  });
+
+  test('line breaks of an old Mac', () => {
+    expect(scan('a,b\r"x\ry",1\r\rz,2', 'csv')).toEqual([
+      ['a,b', 1],
+      ['"x\ry",1', 2],
+      ['z,2', 5],
     ]);
   });
 

@@ -9,7 +9,6 @@ import { describeDataset } from '../../../../extension/src/engine/data/describeD
 import { loadDataset } from '../../../../extension/src/engine/data/loadDataset.js';
 import { readTokenizer } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { DatasetWorkerClient, type OpenDataset } from '../../../../extension/src/host/datasets/datasetWorkerClient.js';
-import { fileTypeOf } from '../../../../extension/src/host/datasets/worker/fileTypes.js';
 import type {
   DatasetSummary,
   ReadingSettings,
@@ -77,7 +76,7 @@ class Opened {
 }
 
 async function withFile<T>(path: string, reading: ReadingSettings, use: (opened: Opened) => Promise<T>): Promise<T> {
-  const opened = new Opened({ kind: 'file', path, fileType: fileTypeOf(path)! }, reading);
+  const opened = new Opened({ kind: 'file', path }, reading);
   try {
     return await use(opened);
   } finally {
@@ -197,15 +196,14 @@ describe('problems', () => {
     ];
     const train = write('train.jsonl', ...rows, { prompt: 'e?', completion: 'f' });
     const validation = write('validation.csv', 'prompt,completion', 'x?,y', 'c?,d');
-    const compareWith = { path: validation, fileType: 'csv' as const };
-    await withFile(train, settings({ compareWith }), async opened => {
+    await withFile(train, settings({ compareWith: validation }), async opened => {
       expect((await opened.ended()).problems).toEqual({ in_validation: 1 });
       const detail = await opened.dataset.ask('row', { row: 1 });
       expect(detail?.findings[0].related).toEqual({ line: 3, path: validation });
     });
     // Kept between analyses, and read anew once it has changed.
     writeFileSync(validation, 'prompt,completion\na?,b\nc?,d\n');
-    await withFile(train, settings({ compareWith }), async opened => {
+    await withFile(train, settings({ compareWith: validation }), async opened => {
       expect((await opened.ended()).problems).toEqual({ in_validation: 2 });
     });
   });

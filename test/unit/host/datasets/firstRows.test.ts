@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DatasetWorkerClient } from '../../../../extension/src/host/datasets/datasetWorkerClient.js';
-import { readFirstRows } from '../../../../extension/src/host/datasets/firstRows.js';
+import { previewFirstRows } from '../../../../extension/src/host/datasets/firstRows.js';
 import { PreviewSession } from '../../../../extension/src/host/datasets/previewSession.js';
-import type { DatasetFileType, DatasetSummary } from '../../../../extension/src/host/datasets/worker/workerMessages.js';
+import type { DatasetSummary } from '../../../../extension/src/host/datasets/worker/workerMessages.js';
 import { listPreviewRows, openPreview } from '../../../../extension/src/protocol/datasetPreviewMessages.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
 import { root } from '../../../support/datasetWorker.js';
@@ -22,12 +22,12 @@ function written(name: string, text: string): string {
 const example = (name: string) => join(root, 'media/datasets', name);
 
 describe('the first rows', () => {
-  test.each<[string, DatasetFileType, number, RegExp]>([
-    ['pirate.messages.jsonl', 'jsonl', 60, /^How do you learn to read\? → Arr, ye learn/],
-    ['haiku.sharegpt.json', 'json', 32, / → /],
-    ['facts.csv', 'csv', 48, / → /],
-  ])('of %s say what the rows hold', async (name, fileType, count, excerpt) => {
-    const rows = await readFirstRows(example(name), fileType);
+  test.each<[string, number, RegExp]>([
+    ['pirate.messages.jsonl', 60, /^How do you learn to read\? → Arr, ye learn/],
+    ['haiku.sharegpt.json', 32, / → /],
+    ['facts.csv', 48, / → /],
+  ])('of %s say what the rows hold', async (name, count, excerpt) => {
+    const rows = await previewFirstRows(example(name));
     expect(rows).toHaveLength(count);
     expect(rows[0]).toMatchObject({ row: 0, tokens: null, labelTokens: null, problems: [] });
     expect(rows[0]!.excerpt).toMatch(excerpt);
@@ -36,7 +36,7 @@ describe('the first rows', () => {
 
   test('are as they stand there where they are no dataset or broken', async () => {
     const path = written('broken.jsonl', '{"some":1}\n\n{"other": [oops\n{"text":"\xff"}');
-    const rows = await readFirstRows(path, 'jsonl');
+    const rows = await previewFirstRows(path);
     expect(rows.map(({ line, excerpt }) => [line, excerpt])).toEqual([
       [1, '{"some":1}'],
       [3, '{"other": [oops'],
@@ -46,13 +46,13 @@ describe('the first rows', () => {
 
   test('are whole: one that goes on beyond what was read is left out', async () => {
     const path = written('long.jsonl', `{"text":"short"}\n{"text":"${'x'.repeat(1 << 20)}"}\n`);
-    expect(await readFirstRows(path, 'jsonl')).toMatchObject([{ excerpt: 'short' }]);
+    expect(await previewFirstRows(path)).toMatchObject([{ excerpt: 'short' }]);
   });
 
   test('are none where nothing can be read', async () => {
-    expect(await readFirstRows(join(folder, 'missing.jsonl'), 'jsonl')).toEqual([]);
-    expect(await readFirstRows(written('empty.csv', ''), 'csv')).toEqual([]);
-    expect(await readFirstRows(example('facts.parquet'), 'parquet')).toEqual([]);
+    expect(await previewFirstRows(join(folder, 'missing.jsonl'))).toEqual([]);
+    expect(await previewFirstRows(written('empty.csv', ''))).toEqual([]);
+    expect(await previewFirstRows(example('facts.parquet'))).toEqual([]);
   });
 });
 
@@ -64,8 +64,7 @@ describe('a preview', () => {
     const [host, page] = channels();
     const session = new PreviewSession({
       path: example('pirate.messages.jsonl'),
-      fileType: 'jsonl',
-      firstRows: await readFirstRows(example('pirate.messages.jsonl'), 'jsonl'),
+      firstRows: await previewFirstRows(example('pirate.messages.jsonl')),
       channel: host,
       worker: {
         open: (_source: unknown, _settings: unknown, onSummary: (summary: DatasetSummary) => void) => {

@@ -45,10 +45,9 @@ export function readOptionalList(row: Row, field: string, source: RowSource): un
   return list.length > 0 ? list : undefined;
 }
 
-/** A list, typed array or a JSON list in a string; else `undefined`. */
+/** A list, or a JSON list in a string; else `undefined`. */
 export function asList(value: unknown): unknown[] | undefined {
   if (Array.isArray(value)) return value;
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) return Array.from(value as Int32Array);
   if (typeof value !== 'string' || !value.trimStart().startsWith('[')) return undefined;
   const parsed = parseJson(value);
   return Array.isArray(parsed) ? parsed : undefined;

@@ -36,9 +36,7 @@ export const tokenized: DatasetFormat = {
 
 function integers(list: unknown[], field: string, source: RowSource): number[] {
   return list.map((value, i) => {
-    // Parquet's 64-bit integers come as bigint.
-    const number = typeof value === 'bigint' ? Number(value) : value;
-    if (Number.isInteger(number)) return number as number;
+    if (Number.isInteger(value)) return value as number;
     throw rowError(source, `${field}[${i}] must be an integer, but is ${String(value)}`);
   });
 }

@@ -13,11 +13,14 @@ import {
   type ReadingOptions,
   type RowProblem,
 } from '../../../core/data/rowAnalysis.js';
+import { sampleRows } from '../../../core/data/resolveFormat.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
+import { openRowFile } from '../../../rows/openRowFile.js';
+import type { RowReader } from '../../../rows/rowReader.js';
+import { EditorRows } from '../../../rows/scannedRows.js';
 import { excerptLength, excerptOf, turnsOf } from './exampleText.js';
 import { lengthStatistics, problemCounts, sampledRows } from './rowStatistics.js';
-import { openRowSource, type RowSource } from './rowSource.js';
 import { RowTable } from './rowTable.js';
 import { tokenizerOfFolder } from './tokenizerFolder.js';
 import { turn } from './turns.js';
@@ -35,14 +38,12 @@ import type {
 
 /** Larger texts are sampled. */
 const exactUnits = 32 << 20;
-/** Rows that decide the format. */
-const formatRows = 50;
 const batchRows = 256;
 const batchUnits = 1 << 20;
 
 export class AnalysedDataset {
   private table = new RowTable();
-  private source: RowSource | null = null;
+  private reader: RowReader | null = null;
   private settings: ReadingSettings | null = null;
   private options: ReadingOptions | null = null;
   private tokenizer: TextTokenizer | null = null;
@@ -96,8 +97,8 @@ export class AnalysedDataset {
     this.abort.abort();
     this.viewAbort.abort();
     await this.work;
-    await this.source?.close();
-    this.source = null;
+    await this.reader?.close();
+    this.reader = null;
   }
 
   /** Counts the rows that sampling left out. */
@@ -120,22 +121,24 @@ export class AnalysedDataset {
   private async run(source: SourceDescription, settings: ReadingSettings, signal: AbortSignal): Promise<void> {
     const sameReading = this.settings !== null && readingKey(this.settings) === readingKey(settings);
     const before = sameReading && this.options ? { table: this.table, format: this.options.format } : null;
-    await this.source?.close();
-    this.source = null;
+    await this.reader?.close();
+    this.reader = null;
     Object.assign(this, { table: new RowTable(), settings, options: null, order: null, error: null, other: null });
     Object.assign(this, { contentHash: null, reusedRows: 0, phase: 'indexing', share: 0 });
-    this.source = await openRowSource(source);
-    this.exact = this.source.size <= exactUnits;
+    const reader =
+      source.kind === 'file' ? await openRowFile(source.path) : new EditorRows(source.text, source.fileType);
+    this.reader = reader;
+    this.exact = reader.size <= exactUnits;
     this.tokenizer = tokenizerOfFolder(settings.tokenizerFolder);
-    this.contentHash = await this.source.index(this.table, {
-      signal,
-      onProgress: async share => {
-        this.share = share;
-        if (!this.options && this.table.length >= formatRows) await this.recognise();
-        this.tell();
-        await turn();
-      },
-    });
+    for await (const share of reader.scan((start, end, line) => this.table.add(start, end, line))) {
+      signal.throwIfAborted();
+      this.share = share;
+      if (!this.options && this.table.length >= sampleRows) await this.recognise();
+      this.tell();
+      await turn();
+    }
+    this.contentHash = reader.contentHash;
+    this.error = reader.fault?.describe() ?? null;
     if (!this.options) await this.recognise();
     if (this.options) {
       this.phase = 'analysing';
@@ -149,10 +152,10 @@ export class AnalysedDataset {
   }
 
   /** What `run` opened first. */
-  private opened(): { source: RowSource; settings: ReadingSettings; tokenizer: TextTokenizer } {
-    const { source, settings, tokenizer } = this;
-    if (!source || !settings || !tokenizer) throw new Error('the dataset is not open');
-    return { source, settings, tokenizer };
+  private opened(): { reader: RowReader; settings: ReadingSettings; tokenizer: TextTokenizer } {
+    const { reader, settings, tokenizer } = this;
+    if (!reader || !settings || !tokenizer) throw new Error('the dataset is not open');
+    return { reader, settings, tokenizer };
   }
 
   private get chosenFormat(): DatasetFormat | null {
@@ -161,9 +164,9 @@ export class AnalysedDataset {
 
   private async recognise(): Promise<void> {
     const { table } = this;
-    const { source, settings } = this.opened();
-    const texts = await source.texts(table, 0, Math.min(formatRows, table.length));
-    const rows = texts.map(text => parsed(source, text)).filter(row => row !== null);
+    const { reader, settings } = this.opened();
+    const texts = await reader.texts(table.places(0, Math.min(sampleRows, table.length)));
+    const rows = texts.map(text => parsed(reader, text));
     const format = chooseFormat(rows, settings.format, settings.columns);
     const { columns, maxLength, trainOn, truncation, chatTemplate } = settings;
     this.options = format && { format, columns, maxLength, trainOn, truncation, chatTemplate };
@@ -194,11 +197,11 @@ export class AnalysedDataset {
 
   private async eachRow(from: number, to: number, signal: AbortSignal, visit: (row: number, text: string) => void) {
     const { table } = this;
-    const { source } = this.opened();
+    const { reader } = this.opened();
     for (let row = from; row < to;) {
       let end = row + 1;
       while (end < to && end - row < batchRows && table.end(end) - table.start(row) < batchUnits) end++;
-      const texts = await source.texts(table, row, end);
+      const texts = await reader.texts(table.places(row, end));
       for (const text of texts) {
         signal.throwIfAborted();
         visit(row++, text);
@@ -221,11 +224,11 @@ export class AnalysedDataset {
   }
 
   private examine(text: string, countTokens: boolean): ExaminedRow {
-    const { source, tokenizer } = this.opened();
+    const { reader, tokenizer } = this.opened();
     const options = this.options as ReadingOptions;
     let row: Row;
     try {
-      row = source.parse(text);
+      row = reader.parse(text);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const { message, hint } = error;
@@ -240,7 +243,7 @@ export class AnalysedDataset {
   private async compare({ compareWith }: ReadingSettings, signal: AbortSignal): Promise<void> {
     if (!compareWith) return;
     this.phase = 'comparing';
-    this.other = await this.fingerprintsOf(compareWith.path, this.opened().settings);
+    this.other = await this.fingerprintsOf(compareWith, this.opened().settings);
     const { table, other } = this;
     if (!other) return;
     for (let row = 0; row < table.length; row++) {
@@ -300,9 +303,9 @@ export class AnalysedDataset {
   }
 
   async detail(row: number): Promise<RowDetail | null> {
-    const { table, source, options, tokenizer, other } = this;
-    if (!source || row < 0 || row >= table.length) return null;
-    const [text] = await source.texts(table, row, row + 1);
+    const { table, reader, options, tokenizer, other } = this;
+    if (!reader || row < 0 || row >= table.length) return null;
+    const [text] = await reader.texts(table.places(row, row + 1));
     if (!options || !tokenizer) {
       return { ...this.summaryOf(row), text, findings: [], turns: [], runs: [] };
     }
@@ -332,19 +335,19 @@ export class AnalysedDataset {
   async setView(view: RowView): Promise<{ rows: number }> {
     this.viewAbort.abort();
     this.viewAbort = new AbortController();
-    const { table, source } = this;
-    if (source) this.order = await viewOfRows(table, source, view, this.viewAbort.signal);
+    const { table, reader } = this;
+    if (reader) this.order = await viewOfRows(table, reader, view, this.viewAbort.signal);
     return { rows: this.order?.length ?? table.length };
   }
 
   async list(from: number, to: number): Promise<ListedRow[]> {
-    const { table, source, order, options } = this;
-    if (!source) return [];
+    const { table, reader, order, options } = this;
+    if (!reader) return [];
     const rows: ListedRow[] = [];
     const end = Math.min(to, order?.length ?? table.length);
     for (let position = Math.max(0, from); position < end; position++) {
       const row = order ? order[position] : position;
-      const [text] = await source.texts(table, row, row + 1);
+      const [text] = await reader.texts(table.places(row, row + 1));
       const count = options !== null && !table.isCounted(row);
       const examined = options && (count ? this.analyseRow(row, text, true) : this.examine(text, false));
       const excerpt = examined?.example ? excerptOf(examined.example) : null;
@@ -388,9 +391,9 @@ function readingKey(settings: ReadingSettings): string {
   return JSON.stringify({ ...settings, compareWith: null });
 }
 
-function parsed(source: RowSource, text: string): Row | null {
+function parsed(reader: RowReader, text: string): Row | null {
   try {
-    return source.parse(text);
+    return reader.parse(text);
   } catch (error) {
     if (error instanceof InputError) return null;
     throw error;

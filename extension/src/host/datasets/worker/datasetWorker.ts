@@ -2,10 +2,10 @@
 // editor wait or takes its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts. Knows no vscode,
 // executes nothing.
 import { stat } from 'node:fs/promises';
+import { fileTypeOf } from '../../../core/data/rowFileTypes.js';
 import { InputError } from '../../../core/inputError.js';
 import { AnalysedDataset } from './analysedDataset.js';
 import { hashOf } from './fileHash.js';
-import { fileTypeOf } from './fileTypes.js';
 import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
 
 if (!process.send) throw new Error('this is a worker of the extension host');
@@ -58,15 +58,14 @@ const compared = new Map<string, { key: string; dataset: AnalysedDataset }>();
 
 /** The rows of a run's other file, kept until it changes. */
 async function fingerprintsOf(path: string, settings: ReadingSettings) {
-  const fileType = fileTypeOf(path);
   const found = await stat(path).catch(() => null);
-  if (!found || !fileType || found.size > comparedBytes) return null;
+  if (!found || !fileTypeOf(path) || found.size > comparedBytes) return null;
   const key = JSON.stringify([found.size, found.mtimeMs, settings]);
   let entry = compared.get(path);
   if (entry?.key !== key) {
     await entry?.dataset.close();
     const dataset = new AnalysedDataset(() => {}, fingerprintsOf);
-    dataset.start({ kind: 'file', path, fileType }, { ...settings, compareWith: null });
+    dataset.start({ kind: 'file', path }, { ...settings, compareWith: null });
     entry = { key, dataset };
     compared.set(path, entry);
   }

@@ -1,5 +1,6 @@
 // What the worker remembers of each row: where it stands and what was found, in typed columns of 4,096 rows, so that millions
 // of rows cost some 20 bytes each, growing never copies, and what only a sample of the rows has takes no room for the rest. Used by analysedDataset.ts only.
+import type { RowPlace } from '../../../rows/rowReader.js';
 import { problemCodes, type ProblemCode } from '../../../core/data/rowAnalysis.js';
 
 const chunkBits = 12;
@@ -77,6 +78,10 @@ export class RowTable {
     this.extraLines.set(row, line - row - 1);
   }
 
+  /** Of the rows from `from` to `to` (exclusive). */
+  places(from: number, to: number): RowPlace[] {
+    return Array.from({ length: to - from }, (_, i) => ({ start: this.start(from + i), end: this.end(from + i) }));
+  }
   start(row: number): number {
     return this.starts.get(row);
   }

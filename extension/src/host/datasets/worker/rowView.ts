@@ -1,5 +1,5 @@
 // The rows that the preview's table shows, in its order: searched, filtered, sorted. Called by analysedDataset.ts.
-import type { RowSource } from './rowSource.js';
+import type { RowReader } from '../../../rows/rowReader.js';
 import type { RowTable } from './rowTable.js';
 import { turn } from './turns.js';
 import type { RowView } from './workerMessages.js';
@@ -9,7 +9,7 @@ const searchedAtOnce = 256;
 /** Row numbers in the order of the view; null: all of them as they stand in the file. */
 export async function viewOfRows(
   table: RowTable,
-  source: RowSource,
+  reader: RowReader,
   { sort, descending, search, problem }: RowView,
   signal: AbortSignal,
 ): Promise<Uint32Array | null> {
@@ -18,7 +18,7 @@ export async function viewOfRows(
   const wanted = search.toLowerCase();
   for (let from = 0; from < table.length; from += searchedAtOnce) {
     const to = Math.min(from + searchedAtOnce, table.length);
-    const texts = wanted === '' ? null : await source.texts(table, from, to);
+    const texts = wanted === '' ? null : await reader.texts(table.places(from, to));
     for (let row = from; row < to; row++) {
       if (problem !== null && !table.hasProblem(row, problem === 'any' ? undefined : problem)) continue;
       if (texts && !texts[row - from].toLowerCase().includes(wanted)) continue;

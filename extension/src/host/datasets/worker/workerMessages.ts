@@ -3,10 +3,8 @@
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowScanner.js';
 
-export type DatasetFileType = ScannedFileType | 'parquet';
-
 export type SourceDescription =
-  { kind: 'file'; path: string; fileType: DatasetFileType } | { kind: 'text'; text: string; fileType: ScannedFileType };
+  { kind: 'file'; path: string } | { kind: 'text'; text: string; fileType: ScannedFileType };
 
 /** How to read the rows: a run file's dataset block, or the preview's settings. */
 export interface ReadingSettings {
@@ -18,8 +16,8 @@ export interface ReadingSettings {
   chatTemplate: string | null;
   /** Folder with tokenizer.json. */
   tokenizerFolder: string;
-  /** The other file of the same run, whose rows should not be here as well. */
-  compareWith: { path: string; fileType: DatasetFileType } | null;
+  /** Path of the other file of the same run, whose rows should not be here as well. */
+  compareWith: string | null;
 }
 
 export type SortKey = 'position' | 'length' | 'problem';

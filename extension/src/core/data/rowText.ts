@@ -1,0 +1,35 @@
+// What the text of one row holds, for the file types whose rows are found by scanning. Training and the preview parse every row
+// here, so that both have the same values and the same words for what is wrong. Errors don't say where: the caller knows.
+import { InputError } from '../inputError.js';
+import { csvRow } from './csvRecord.js';
+import type { Row } from './example.js';
+import { isObject, kindOf } from './formats/rowFields.js';
+import type { ScannedFileType } from './rowScanner.js';
+
+/**
+ * @param header columns of a CSV file; other types have none
+ * @throws InputError (without where) for a text that is not a row
+ */
+export function parseRow(fileType: ScannedFileType, text: string, header: readonly string[]): Row {
+  if (fileType === 'csv') return csvRow(text, header);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    // V8 adds a line and column that count from the beginning of the row.
+    const message = (error as Error).message.replace(/ \(line \d+ column \d+\)$/, '');
+    throw new InputError(`invalid JSON: ${message}`, {
+      hint: fileType === 'jsonl' ? 'Each line must be one whole JSON object.' : undefined,
+    });
+  }
+  if (isObject(value)) return value;
+  throw new InputError(`a row must be a JSON object, but this is ${kindOf(value)}`, {
+    hint: 'Such as {"prompt": "...", "completion": "..."}.',
+  });
+}
+
+/** Where in the row's text `parseRow` stopped, in UTF-16 units; null where its message doesn't say. */
+export function faultOffset(message: string): number | null {
+  const found = /position (\d+)/.exec(message);
+  return found ? Number(found[1]) : null;
+}

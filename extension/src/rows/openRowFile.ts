@@ -1,0 +1,34 @@
+// Opens a dataset file with the reader of its type. Called by training (engine/data/readRows.ts) and by the preview's worker. Where
+// a type is to be told by what is in the file instead of its name, this is the place.
+import { extensionOf, fileTypeOf, rowFileExtensions, type RowFileType } from '../core/data/rowFileTypes.js';
+import { InputError } from '../core/inputError.js';
+import { DataFile } from './dataFile.js';
+import { ParquetRows } from './parquetRows.js';
+import type { RowReader } from './rowReader.js';
+import { TextFileRows } from './scannedRows.js';
+
+const readers: Record<RowFileType, (file: DataFile) => RowReader | Promise<RowReader>> = {
+  jsonl: file => new TextFileRows(file, 'jsonl'),
+  json: file => new TextFileRows(file, 'json'),
+  csv: file => new TextFileRows(file, 'csv'),
+  parquet: file => ParquetRows.open(file),
+};
+
+/** @throws InputError for an unknown type, a file that can't be opened, and as the readers do */
+export async function openRowFile(path: string): Promise<RowReader> {
+  const fileType = fileTypeOf(path);
+  if (!fileType) {
+    const extension = extensionOf(path);
+    throw new InputError(extension ? `"${extension}" is no dataset file` : 'the dataset file has no extension', {
+      where: path,
+      hint: `Datasets are ${rowFileExtensions.join(', ')} files.`,
+    });
+  }
+  const file = await DataFile.open(path);
+  try {
+    return await readers[fileType](file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}

@@ -1,0 +1,140 @@
+// Rows of a Parquet table, decoded a stretch of a row group at a time. The text of a row is the row as JSON: that is what makes
+// its values (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview.
+import { createHash } from 'node:crypto';
+import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import type { Row } from '../core/data/example.js';
+import type { OnRow } from '../core/data/rowScanner.js';
+import { InputError } from '../core/inputError.js';
+import type { DataFile } from './dataFile.js';
+import type { RowPlace, RowReader } from './rowReader.js';
+
+const hashBytes = 1 << 20;
+/** About what is decoded at once. Most row groups are smaller; each part of a larger one costs decoding the pages before it. */
+const stretchBytes = 64 << 20;
+
+interface AsyncFile {
+  byteLength: number;
+  slice(start: number, end?: number): Promise<ArrayBuffer>;
+}
+
+/** Rows that are decoded together. */
+interface Stretch {
+  from: number;
+  to: number;
+}
+
+export class ParquetRows implements RowReader {
+  readonly fault = null;
+  contentHash: string | null = null;
+  private decoded: Stretch & { texts: string[] } = { from: 0, to: 0, texts: [] };
+  private readonly stretches: Stretch[];
+  private readonly rows: number;
+  /** A row has no place of its own: it gets a share of the file's bytes, for what is estimated from sizes. */
+  private readonly rowBytes: number;
+
+  private constructor(
+    private readonly opened: DataFile,
+    private readonly file: AsyncFile,
+    private readonly metadata: FileMetaData,
+  ) {
+    this.stretches = stretchesOf(metadata);
+    this.rows = this.stretches.at(-1)?.to ?? 0;
+    this.rowBytes = Math.max(1, Math.round(this.size / Math.max(1, this.rows)));
+  }
+
+  /** @param opened is closed with the reader @throws InputError for a file that is not Parquet or is damaged */
+  static async open(opened: DataFile): Promise<ParquetRows> {
+    const { size } = opened;
+    const file: AsyncFile = {
+      byteLength: size,
+      async slice(start, end = size) {
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+        await opened.read(Buffer.from(bytes.buffer), start);
+        return bytes.buffer;
+      },
+    };
+    const metadata = await parquetMetadataAsync(file).catch((error: Error) => {
+      throw damaged(opened.path, error);
+    });
+    return new ParquetRows(opened, file, metadata);
+  }
+
+  get size(): number {
+    return this.file.byteLength;
+  }
+
+  /** `line` is the number of the row. */
+  async *scan(onRow: OnRow): AsyncGenerator<number> {
+    const { size, rows, rowBytes } = this;
+    const hash = createHash('sha256');
+    let row = 0;
+    for (let at = 0; at < size; at += hashBytes) {
+      hash.update(new Uint8Array(await this.file.slice(at, at + hashBytes)));
+      const share = Math.min(1, (at + hashBytes) / size);
+      if (share === 1) this.contentHash = hash.digest('hex');
+      for (const end = Math.round(share * rows); row < end; row++) {
+        onRow(row * (rowBytes + 1), row * (rowBytes + 1) + rowBytes, row + 1);
+      }
+      yield share;
+    }
+  }
+
+  async texts(places: readonly RowPlace[]): Promise<string[]> {
+    const texts: string[] = [];
+    for (const { start } of places) {
+      const row = start / (this.rowBytes + 1);
+      let { decoded } = this;
+      if (row < decoded.from || row >= decoded.to) decoded = this.decoded = await this.decode(row);
+      texts.push(decoded.texts[row - decoded.from]);
+    }
+    return texts;
+  }
+
+  private async decode(row: number): Promise<Stretch & { texts: string[] }> {
+    const { file, metadata } = this;
+    const { from, to } = this.stretches.find(stretch => row < stretch.to) as Stretch;
+    const options = { file, metadata, compressors, rowStart: from, rowEnd: to };
+    const rows = await parquetReadObjects(options).catch((error: Error) => {
+      throw damaged(this.opened.path, error);
+    });
+    return { from, to, texts: rows.map(row => JSON.stringify(plain(row))) };
+  }
+
+  parse(text: string): Row {
+    return JSON.parse(text) as Row;
+  }
+
+  async close(): Promise<void> {
+    await this.opened.close();
+  }
+}
+
+function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
+  const stretches: Stretch[] = [];
+  let from = 0;
+  for (const group of groups) {
+    const end = from + Number(group.num_rows);
+    const parts = Math.max(1, Math.ceil(Number(group.total_byte_size) / stretchBytes));
+    const rows = Math.max(1, Math.ceil((end - from) / parts));
+    for (; from < end; from = Math.min(from + rows, end)) stretches.push({ from, to: Math.min(from + rows, end) });
+  }
+  return stretches;
+}
+
+/** In place. JSON has neither bigint, which 64-bit integers are, nor typed arrays, which lists of numbers are. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (ArrayBuffer.isView(value)) return Array.from(value as BigInt64Array | Int32Array, plain);
+  const fields = value as Record<string, unknown>;
+  for (const key in fields) fields[key] = plain(fields[key]);
+  return value;
+}
+
+function damaged(path: string, error: Error): InputError {
+  return new InputError(`the Parquet file can't be read: ${error.message}`, {
+    where: path,
+    hint: 'It may be truncated: copy or download it again.',
+  });
+}

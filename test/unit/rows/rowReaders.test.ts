@@ -1,0 +1,76 @@
+// Random access, which the preview lives on: any rows, in any order, give the texts that reading from the beginning gives.
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DataFile } from '../../../extension/src/rows/dataFile.js';
+import { openRowFile } from '../../../extension/src/rows/openRowFile.js';
+import type { RowPlace, RowReader } from '../../../extension/src/rows/rowReader.js';
+import { EditorRows, TextFileRows } from '../../../extension/src/rows/scannedRows.js';
+
+let folder: string;
+beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'tunewright-readers-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function scan(reader: RowReader, onBlock: (places: RowPlace[]) => Promise<void> = async () => {}) {
+  const places: RowPlace[] = [];
+  for await (const _ of reader.scan((start, end) => places.push({ start, end }))) await onBlock(places);
+  return places;
+}
+
+const rows = Array.from({ length: 200 }, (_, i) => ({ id: String(i), text: `äö€😀\n"${'x'.repeat(i % 17)}"` }));
+const contents = {
+  jsonl: '\ufeff' + rows.map(row => JSON.stringify(row)).join('\r\n\n'),
+  json: JSON.stringify({ about: 'é', data: rows }, null, 1),
+  csv: 'id,text\n' + rows.map(({ id, text }) => `${id},"${text.replaceAll('"', '""')}"`).join('\n'),
+};
+
+describe.each(Object.entries(contents))('%s', (type, content) => {
+  const fileType = type as keyof typeof contents;
+
+  test.each([7, 64, 1000, 1 << 20])('in blocks of %d bytes', async block => {
+    const path = join(folder, `rows.${type}`);
+    writeFileSync(path, content);
+    const reader = new TextFileRows(await DataFile.open(path), fileType, block);
+    const during: string[] = [];
+    const places = await scan(reader, async found => {
+      if (found.length > 0) during.push(...(await reader.texts(found.slice(-1))));
+    });
+    const parsed = async (some: RowPlace[]) => (await reader.texts(some)).map(text => reader.parse(text));
+    expect(await parsed(places)).toEqual(rows);
+    expect(await parsed(places.slice(150))).toEqual(rows.slice(150));
+    expect(await parsed(places.slice(3, 5))).toEqual(rows.slice(3, 5));
+    // While the file is scanned, from the block that is there and from others.
+    const all = new Set(await reader.texts(places));
+    expect(during.filter(text => !all.has(text))).toEqual([]);
+    expect(reader.fault).toBeNull();
+    expect(reader.contentHash).toBe(createHash('sha256').update(content).digest('hex'));
+    await reader.close();
+  });
+
+  test('of an editor', async () => {
+    const reader = new EditorRows(content, fileType);
+    const places = await scan(reader);
+    expect((await reader.texts(places)).map(text => reader.parse(text))).toEqual(rows);
+    expect(await reader.texts([places[9]])).toEqual([content.slice(places[9].start, places[9].end)]);
+  });
+});
+
+test('Parquet, across row groups and backwards', async () => {
+  const path = new URL('../../fixtures/datasets/messages.parquet', import.meta.url).pathname;
+  const reader = await openRowFile(path);
+  const places = await scan(reader);
+  const texts = await reader.texts(places);
+  expect(texts).toHaveLength(5);
+  expect(new Set(texts).size).toBe(5);
+  for (let row = 4; row >= 0; row--) expect(await reader.texts([places[row]])).toEqual([texts[row]]);
+  expect(reader.contentHash).toBe(createHash('sha256').update(readFileSync(path)).digest('hex'));
+  await reader.close();
+});
+
+test('a path that is none', async () => {
+  await expect(openRowFile(join(folder, 'none.jsonl'))).rejects.toThrow(/no such file/);
+  await expect(openRowFile(join(folder, 'rows.xlsx'))).rejects.toThrow(/"\.xlsx" is no dataset file/);
+  await expect(openRowFile(folder + '/rows')).rejects.toThrow(/has no extension/);
+});
