@@ -1,10 +1,10 @@
 // Quick picks from nothing to a run: model, dataset, method, and what to do with it. Each step can be given beforehand and
 // is then left out. What is picked here is a run file like any other; the engine fills in the defaults.
-import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Row } from '../../core/data/example.js';
 import { samplePrompts } from '../../core/data/samplePrompts.js';
+import { readFirstRows } from '../datasets/firstRows.js';
 import { embeddedModel, localModels } from '../views/modelsTree.js';
 import type { EngineService } from '../services.js';
 
@@ -32,7 +32,6 @@ const MOST_DATASETS = 200;
 
 /** Prompts answered before, while and after it trains. */
 const SAMPLES = 3;
-const HEAD_BYTES = 65_536;
 
 /**
  * What a run of this model had better begin with in place of the defaults, which are for models 100 times as large as the
@@ -76,7 +75,11 @@ export class RunDrafter {
     if (!train) return undefined;
     const method = await this.pickMethod();
     if (!method) return undefined;
-    const prompts = samplePrompts(firstRows(train), SAMPLES);
+    const firstRows = (await readFirstRows(train)).map(({ row }) => row);
+    const prompts = samplePrompts(
+      firstRows.filter(row => row !== null),
+      SAMPLES,
+    );
     const suggested = suggestedFor(model, this.extensionPath);
     return {
       name: basename(train, extname(train)).replace(/\..*$/, ''),
@@ -163,32 +166,6 @@ export function askModelId(): Thenable<string | undefined> {
     placeHolder: 'HuggingFaceTB/SmolLM2-135M-Instruct',
     validateInput: text => (/\s/.test(text.trim()) ? 'An id has no spaces: org/name' : undefined),
   });
-}
-
-/** The first rows of a JSONL file; of others none. */
-function firstRows(file: string): Row[] {
-  if (!/\.(jsonl|ndjson)$/i.test(file)) return [];
-  const bytes = Buffer.alloc(HEAD_BYTES);
-  const descriptor = openSync(file, 'r');
-  try {
-    const text = bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, HEAD_BYTES, 0));
-    return text
-      .slice(0, text.lastIndexOf('\n') + 1)
-      .split('\n')
-      .flatMap(parseRow)
-      .slice(0, 50);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function parseRow(line: string): Row[] {
-  try {
-    const row: unknown = JSON.parse(line);
-    return typeof row === 'object' && row !== null ? [row as Row] : [];
-  } catch {
-    return [];
-  }
 }
 
 async function browseDataset(): Promise<string | undefined> {
