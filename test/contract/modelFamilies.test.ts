@@ -87,7 +87,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     const tied = tinyArchitecture(modelType);
     const untied = tinyArchitecture(modelType, { tie_word_embeddings: false });
     expect(countParameters(untied) - countParameters(tied)).toBe(tied.vocabSize * tied.hiddenSize);
-    for (const { linears, parameters, head, embedding, numLayers } of [tied, untied]) {
+    for (const { linears, parameters, head, embedding, layers: specs } of [tied, untied]) {
       const names = new Set(parameters.map(({ name }) => name));
       expect(names.size).toBe(parameters.length);
       expect(names).toContain(`${embedding}.weight`);
@@ -98,7 +98,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
         expect(names.has(`${name}.bias`), name).toBe(hasBias);
       }
       const layers = new Set(parameters.map(({ layer }) => layer));
-      expect([...layers].toSorted()).toEqual([...Array.from({ length: numLayers }, (_, i) => i), null].toSorted());
+      expect([...layers].toSorted()).toEqual([...specs.keys(), null].toSorted());
     }
   });
 
@@ -150,7 +150,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     const ids = [5, 9, 30, 2, 17, 41];
     const [first, other] = [ids, [6, ...ids.slice(1)]].map(row => logitsOf(model, [row], false));
     const sees = first!.map((row, i) => row.some((value, j) => value !== other![i]![j]));
-    const window = model.architecture.slidingWindow ?? ids.length;
+    const window = model.architecture.layers[0]!.attention.window ?? ids.length;
     expect(sees).toEqual(ids.map((_, i) => i < window));
     model.dispose();
   });
