@@ -82,9 +82,9 @@ export interface OpenPass extends ForwardPass {
   readonly prefix: readonly { keys: tf.Tensor3D; values: tf.Tensor3D }[] | null;
 }
 
-/** What a traced model is told that stands for another one. */
+/** What a model is told that is only traced. */
 export interface ModelOptions {
-  /** Attention heads of all layers, which share what a step may keep. */
+  /** Attention heads of all layers, which share what a step may keep; more than its own where it stands for a deeper one. */
   heads?: number;
   /** Positions in the rotary tables. */
   tablePositions?: number;
@@ -159,7 +159,7 @@ export class CausalLm {
     const placed = tf.reshape(positions, [batch, seq, 1]);
     const past = before ? before.length : (prefix?.count ?? 0);
     const { layers } = this.architecture;
-    /** One for each window: what a layer makes is gone with it where layers are run one by one. */
+    // One for each window, and made here: what is made in a layer is gone with it where layers are run one by one.
     const biases = new Map<number, tf.Tensor>();
     if (past !== null)
       for (const { attention } of layers) {
