@@ -6,14 +6,15 @@ import { tensorflowOp } from '../capture/tensorflowOps.js';
 import { keyValueHeadsOfAll, type Architecture, type KeyValues } from '../models/architecture.js';
 import type { DecodingCache, KeyValueCache } from '../models/causalLm.js';
 
-const WHAT = 'captured decoding';
+/** What asks for heads that are alike. */
+const PURPOSE = 'captured decoding';
 
 /**
  * Rows [layer][keys, values][keyValueHeads][capacity] of headDim numbers.
  * @throws InputError where layers differ in them
  */
 export function cacheShape(architecture: Architecture, capacity: number): [number, number] {
-  const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, WHAT);
+  const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, PURPOSE);
   return [architecture.layers.length * 2 * keyValueHeads * capacity, headDim];
 }
 
@@ -57,7 +58,7 @@ export class StepCache implements DecodingCache {
 
   extend(layer: number, { keys, values }: KeyValues): KeyValues {
     const { capacity } = this;
-    const { keyValueHeads: heads, headDim } = keyValueHeadsOfAll(this.architecture, WHAT);
+    const { keyValueHeads: heads, headDim } = keyValueHeadsOfAll(this.architecture, PURPOSE);
     const first = 2 * layer * heads;
     const starts = Int32Array.from({ length: 2 * heads }, (_, i) => (first + i) * capacity);
     const own = tf.reshape(tf.concat([keys, values], 1), [2 * heads, headDim]);

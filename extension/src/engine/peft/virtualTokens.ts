@@ -16,13 +16,10 @@ export function prefixHeads(architecture: Architecture) {
 /** Sizes that PEFT writes into every prompt config. `token_dim` and heads are those of the keys for PREFIX_TUNING. */
 export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyValues'): Record<string, unknown> {
   const { hiddenSize, layers } = architecture;
-  const [dim, heads] =
-    kind === 'tokens'
-      ? [hiddenSize, layers[0]!.attention.heads]
-      : [prefixHeads(architecture).width, prefixHeads(architecture).keyValueHeads];
+  const prefix = kind === 'keyValues' ? prefixHeads(architecture) : null;
   return {
-    token_dim: dim,
-    num_attention_heads: heads,
+    token_dim: prefix?.width ?? hiddenSize,
+    num_attention_heads: prefix?.keyValueHeads ?? layers[0]!.attention.heads,
     num_layers: layers.length,
     num_transformer_submodules: 1,
   };
