@@ -13,7 +13,7 @@ import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { tinyModel } from '../support/tinyModels.js';
+import { tinyModel, windowVariants } from '../support/tinyModels.js';
 
 const PROMPT = [5, 9, 30, 2];
 const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
@@ -70,11 +70,11 @@ describe('captured decoding', () => {
   test.each(cases)('$family with $name says what eager decoding says', async ({ family, method, config }) => {
     const before = tf.memory().numTensors;
     // Compiled by XLA, and as where TensorFlow has no XLA.
-    for (const { window, xla } of [
-      { window: null, xla: true },
-      { window: 24, xla: false },
-    ]) {
-      const model = tinyModel(family, window === null ? ROOM : { ...ROOM, sliding_window: window });
+    const windows = windowVariants(family, 24);
+    const [first, last] = [windows[0]!, windows.at(-1)!];
+    const compiled = [...new Set([first, last])].map(changes => [changes, true] as const);
+    for (const [changes, xla] of [...compiled, [last, false] as const]) {
+      const model = tinyModel(family, { ...ROOM, ...changes });
       const adapter = method && attachAltered(model, method, config);
       const { hooks } = adapter?.forwardOptions ?? {};
       const virtual = hooks?.virtualTokens?.count ?? 0;

@@ -15,7 +15,7 @@ import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
-import { tinyArchitecture, tinyModel } from '../support/tinyModels.js';
+import { tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 
 const STEPS = 20;
 const rng = createRng('captured step');
@@ -36,10 +36,17 @@ function batchesFor(model: CausalLm, adapter: Adapter, drops: boolean): Batch[] 
   return plans.map(sequences => makeBatch({ sequences }, DATASET, options));
 }
 
+const kinds = [
+  { family: 'llama', changes: {}, windows: false },
+  { family: 'gpt2', changes: {}, windows: false },
+  { family: 'qwen2', changes: windowVariants('qwen2', 4).at(-1)!, windows: true },
+];
+
 /** Every method as it is by default, and LoRA's variants that go another way through the forward pass. */
-const cases = ['llama', 'gpt2'].flatMap(family =>
+const cases = kinds.flatMap(({ family, changes, windows }) =>
   peftMethods.flatMap(method => {
     const variants: Record<string, unknown>[] = [{}];
+    if (windows) return [{ family, changes, method, config: method.schema.parse({}), shown: 'with a window by layer' }];
     const keys = Object.keys((method.schema as { shape?: object }).shape ?? {});
     if (keys.includes('lora_dropout')) variants.push({ lora_dropout: 0.3 });
     if (keys.includes('use_dora')) variants.push({ use_dora: true, lora_dropout: 0.1 });
@@ -48,6 +55,7 @@ const cases = ['llama', 'gpt2'].flatMap(family =>
     return variants
       .map(config => ({
         family,
+        changes,
         method,
         config: method.schema.parse(config) as unknown,
         shown: JSON.stringify(config),
@@ -85,12 +93,13 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
   const worst = { loss: 0, norm: 0, tensors: 0 };
   afterAll(() => console.log(`${way} against eager, largest relative differences:`, worst));
 
-  test.each(cases)('$family $method.peftType $shown equals the eager step', async ({ family, method, config }) => {
+  test.each(cases)('$family $method.peftType $shown equals the eager step', async tested => {
+    const { family, changes, method, config } = tested;
     const before = tf.memory().numTensors;
     const drops = ((config as { lora_dropout?: number }).lora_dropout ?? 0) > 0;
     // GPT-2's key biases have no gradient but rounding noise, which a smaller epsilon would turn into full steps.
     const sides = [0, 1].map(() => {
-      const model = tinyModel(family);
+      const model = tinyModel(family, changes);
       const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
         purpose: 'training',
         rng: createRng(3),

@@ -18,6 +18,43 @@ const shapes = [
 ];
 const layers = { num_hidden_layers: 9, n_layer: 9 };
 
+/** A pattern of two layers, and the first of them once more. */
+const alternating = {
+  num_hidden_layers: 17,
+  use_sliding_window: true,
+  sliding_window: 5,
+  layer_types: Array.from({ length: 17 }, (_, i) => (i % 2 === 0 ? 'sliding_attention' : 'full_attention')),
+};
+/** Layers of one kind, then of another: nothing repeats, and all of them are traced. */
+const inTwoRuns = { num_hidden_layers: 9, use_sliding_window: true, sliding_window: 5, max_window_layers: 4 };
+const windowed = modelFamilies.filter(({ modelType }) => {
+  const { layers } = tinyArchitecture(modelType, inTwoRuns);
+  return new Set(layers.map(({ attention }) => attention.window)).size > 1;
+});
+
+test('there are families whose layers differ', () => {
+  expect(windowed.length).toBeGreaterThan(0);
+});
+
+describe.each(windowed.map(({ modelType }) => modelType))('%s with layers that differ', modelType => {
+  test.each(peftMethods.map(method => [method.peftType, method] as const))('%s', (_, method) => {
+    const stepOf = (changes: object, shape: (typeof shapes)[number]) => ({
+      attached: new AttachedMethod(method, method.schema.parse({}), tinyArchitecture(modelType, { ...changes })),
+      layouts: new Map(),
+      shape,
+      sequenceLength: shape.maxLength,
+    });
+    for (const shape of shapes) {
+      const step = stepOf(alternating, shape);
+      expect(fewLayers(step)).not.toBeNull();
+      expectSameTrace(traceGraph(step), traceWholeGraph(step), JSON.stringify(shape));
+    }
+    const step = stepOf(inTwoRuns, batch);
+    expect(fewLayers(step)).toBeNull();
+    expectSameTrace(traceGraph(step), traceWholeGraph(step));
+  });
+});
+
 describe.each(modelFamilies.map(({ modelType }) => modelType))('%s', modelType => {
   const architecture = tinyArchitecture(modelType, layers);
 

@@ -15,7 +15,7 @@ import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { modelInput } from '../../extension/src/engine/training/stepMath.js';
 
 import { inputErrorOf } from '../support/inputErrors.js';
-import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
+import { tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';
 
 const PROMPT = [5, 9, 30, 2];
 const NEW_TOKENS = 8;
@@ -87,7 +87,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     const tied = tinyArchitecture(modelType);
     const untied = tinyArchitecture(modelType, { tie_word_embeddings: false });
     expect(countParameters(untied) - countParameters(tied)).toBe(tied.vocabSize * tied.hiddenSize);
-    for (const { linears, parameters, head, embedding, numLayers } of [tied, untied]) {
+    for (const { linears, parameters, head, embedding, layers: specs } of [tied, untied]) {
       const names = new Set(parameters.map(({ name }) => name));
       expect(names.size).toBe(parameters.length);
       expect(names).toContain(`${embedding}.weight`);
@@ -98,14 +98,13 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
         expect(names.has(`${name}.bias`), name).toBe(hasBias);
       }
       const layers = new Set(parameters.map(({ layer }) => layer));
-      expect([...layers].toSorted()).toEqual([...Array.from({ length: numLayers }, (_, i) => i), null].toSorted());
+      expect([...layers].toSorted()).toEqual([...specs.keys(), null].toSorted());
     }
   });
 
-  it.each([
-    ['tied', {}],
+  it.each<[string, Record<string, unknown>]>([
     ['untied', { tie_word_embeddings: false }],
-    ['a narrow window', { sliding_window: 3 }],
+    ...windowVariants(modelType, 3).map((changes): [string, typeof changes] => [JSON.stringify(changes), changes]),
   ])('decodes with a cache as without: %s', async (_, changes) => {
     const before = tf.memory().numTensors;
     const model = tinyModel(modelType, changes);
@@ -116,7 +115,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
 
   it.each(peftMethods.map(method => method.peftType))('decodes with a cache as without: %s', async peftType => {
     const method = peftMethods.find(candidate => candidate.peftType === peftType)!;
-    for (const changes of [{}, { sliding_window: 24 }]) {
+    for (const changes of windowVariants(modelType, 24)) {
       const model = tinyModel(modelType, changes);
       const adapter = attachAltered(model, method);
       await expectDecodingAgrees(model, adapter);
@@ -131,7 +130,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
       [7, 7],
       [22, 3, 40, 8],
     ];
-    for (const changes of [{}, { sliding_window: 3 }]) {
+    for (const changes of windowVariants(modelType, 3)) {
       const model = tinyModel(modelType, changes);
       const method = peftMethods.find(candidate => candidate.peftType === peftType);
       const adapter = method && attachAltered(model, method);
@@ -146,11 +145,12 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
 
   it('looks back as far as its window says', () => {
     // One layer, since each further one looks through the layer below it.
-    const model = tinyModel(modelType, { sliding_window: 3, num_hidden_layers: 1, n_layer: 1 });
+    const windows = { sliding_window: 3, use_sliding_window: true, max_window_layers: 0 };
+    const model = tinyModel(modelType, { ...windows, num_hidden_layers: 1, n_layer: 1 });
     const ids = [5, 9, 30, 2, 17, 41];
     const [first, other] = [ids, [6, ...ids.slice(1)]].map(row => logitsOf(model, [row], false));
     const sees = first!.map((row, i) => row.some((value, j) => value !== other![i]![j]));
-    const window = model.architecture.slidingWindow ?? ids.length;
+    const window = model.architecture.layers[0]!.attention.window ?? ids.length;
     expect(sees).toEqual(ids.map((_, i) => i < window));
     model.dispose();
   });
@@ -206,6 +206,16 @@ async function inputErrorOfPrompt(f: () => unknown): Promise<string> {
   }
   throw new Error('nothing was thrown');
 }
+
+it('has a family whose layers differ', () => {
+  const kinds = modelFamilies.flatMap(({ modelType }) =>
+    windowVariants(modelType, 3).map(changes => {
+      const windows = tinyArchitecture(modelType, changes).layers.map(({ attention }) => attention.window);
+      return new Set(windows).size;
+    }),
+  );
+  expect(Math.max(...kinds)).toBe(2);
+});
 
 it('refuses an unknown model_type and lists the known ones', async () => {
   for (const modelType of ['bert', undefined, 7]) {

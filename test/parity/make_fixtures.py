@@ -6,7 +6,8 @@ PyTorch + Transformers + PEFT compute from them. Run by hand, never by CI; test/
     .venv/bin/python test/parity/make_fixtures.py qwen3      # one model only
     .venv/bin/python test/parity/make_fixtures.py --check    # also trains in float64 and prints how far float32 drifts
 
-Everything follows from fixed seeds and one CPU thread: a second run on the same versions writes the same bytes.
+Everything follows from fixed seeds and one CPU thread: a second run on the same versions writes the same bytes. The two
+models with a window by layer were made with transformers 5.24.0.
 
 Layout, a folder a model:
     rows.json                     the rows, shared by all models: all of them, those of the padded batch, those of the probe batch
@@ -123,6 +124,13 @@ def model_configs():
         "mistral": MistralConfig(hidden_size=32, intermediate_size=48, head_dim=8, sliding_window=6,
                                  tie_word_embeddings=False, **small),
         "qwen2": Qwen2Config(hidden_size=32, intermediate_size=64, tie_word_embeddings=True, **small),
+        # A window in the upper layer only; config.json as Transformers 4 wrote it, without layer_types.
+        "qwen2-window": Qwen2Config(hidden_size=32, intermediate_size=48, use_sliding_window=True, sliding_window=6,
+                                    max_window_layers=1, tie_word_embeddings=True, **small),
+        # A window in the lower layer only.
+        "qwen3-window": Qwen3Config(hidden_size=32, intermediate_size=48, head_dim=8, use_sliding_window=True,
+                                    sliding_window=5, layer_types=["sliding_attention", "full_attention"],
+                                    tie_word_embeddings=False, **small),
         # head_dim independent of the width: 4 heads of 12 in a model of width 40.
         "qwen3": Qwen3Config(hidden_size=40, intermediate_size=48, head_dim=12, tie_word_embeddings=False, **small),
         "gpt2": GPT2Config(n_embd=32, n_layer=LAYERS, n_head=4, n_positions=64, vocab_size=VOCAB, resid_pdrop=0.0,
@@ -149,6 +157,11 @@ def make_model(name, config):
         model = model.to(torch.bfloat16)
     model.save_pretrained(name, max_shard_size="30KB" if name == "llama-tied" else "5GB")
     os.remove(f"{name}/generation_config.json")
+    if name == "qwen2-window":
+        with open(f"{name}/config.json") as file:
+            written = json.load(file)
+        del written["layer_types"]
+        write_json(f"{name}/config.json", written)
     if name == "llama-untied":
         with open(f"{name}/config.json") as file:
             written = json.load(file)
@@ -173,9 +186,10 @@ def lora(models, **config):
 
 MAIN = ["llama-tied", "llama-untied", "qwen2", "qwen3"]
 ALL = [*MAIN, "gpt2"]
+WINDOWS = ["mistral", "qwen2-window", "qwen3-window"]
 
 CASES = {
-    "lora-qv": lora([*MAIN, "mistral"], r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
+    "lora-qv": lora([*MAIN, *WINDOWS], r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"]),
     "lora-default": lora(["gpt2"], r=4, lora_alpha=8),
     "lora-all-linear": lora(ALL, r=3, lora_alpha=6, target_modules="all-linear"),
     "lora-dora": lora(MAIN, r=4, lora_alpha=8, use_dora=True, target_modules=["q_proj", "v_proj", "down_proj"]),
@@ -215,7 +229,7 @@ CASES = {
     "lora-lm-head": lora(["llama-untied", "llama-tied"], r=4, lora_alpha=8, target_modules=["q_proj", "lm_head"]),
     "lora-accumulation": {**lora(["llama-untied", "gpt2"], r=4, lora_alpha=8, target_modules="all-linear"),
                           "micro_batches": 2},
-    "ia3": {"models": [*ALL, "mistral"], "peft_type": "IA3", "config": {}},
+    "ia3": {"models": [*ALL, *WINDOWS], "peft_type": "IA3", "config": {}},
     "ia3-targets": {"models": ["qwen2"], "peft_type": "IA3",
                     "config": {"target_modules": ["k_proj", "o_proj", "up_proj"], "feedforward_modules": ["o_proj"]}},
     "prompt": {"models": ALL, "peft_type": "PROMPT_TUNING", "config": {"num_virtual_tokens": 4}},
@@ -449,8 +463,8 @@ def run_case(model_name, case_name, case, check):
             save_file({name: tensor.clone().contiguous() for name, tensor in encoder.items()},
                       f"{folder}/trainable_start.safetensors", metadata={"format": "pt"})
     before = final_tensors(model, case)
-    # Transformers' mask of a whole masked row (padding beyond Mistral's window) overflows to NaN in float64.
-    twin = copy.deepcopy(model).double() if check and model_name != "mistral" else None
+    # Transformers' mask of a whole masked row (padding beyond a window) overflows to NaN in float64.
+    twin = copy.deepcopy(model).double() if check and model_name not in WINDOWS else None
     steps = train(model, case, block)
     after = final_tensors(model, case)
     moved = {name: ((after[name] - before[name]).abs().mean() / after[name].abs().mean()).item() for name in after}

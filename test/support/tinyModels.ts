@@ -39,6 +39,21 @@ export function tinyArchitecture(modelType: string, changes: Record<string, unkn
   return architectureOf(tinyConfig(modelType, changes), 'config.json');
 }
 
+/**
+ * Changes that give the layers of a family a sliding window, each with other layers than those before: in none, in all, in
+ * every other one. Only what the family knows.
+ */
+export function windowVariants(modelType: string, window: number): Record<string, unknown>[] {
+  const { length } = tinyArchitecture(modelType).layers;
+  const layer_types = Array.from({ length }, (_, i) => (i % 2 === 0 ? 'sliding_attention' : 'full_attention'));
+  const windows = { sliding_window: window, use_sliding_window: true, max_window_layers: 0 };
+  const seen = new Set<string>();
+  return [{}, windows, { ...windows, layer_types }].filter(changes => {
+    const layers = JSON.stringify(tinyArchitecture(modelType, changes).layers);
+    return !seen.has(layers) && seen.add(layers);
+  });
+}
+
 /** Weights large enough that every part of the model matters. */
 function randomWeights({ name, shape, kind }: ParameterSpec, seed: number): Float32Array {
   const rng = createRng(seed).fork(name);

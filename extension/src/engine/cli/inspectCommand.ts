@@ -81,6 +81,8 @@ function describeModelText(model: ModelDescription): string {
   const special = Object.entries(tokenizer?.specialTokens ?? {}).map(([name, token]) => `${name} ${token}`);
   const dtypes = Object.entries(model.dtypes).map(([dtype, size]) => `${dtype} ${bytes(size)}`);
   const scaling = rope?.scaling ? `, ${JSON.stringify(rope.scaling)}` : '';
+  const { slidingWindow, slidingLayers, numLayers } = model;
+  const some = slidingLayers < numLayers ? ` in ${slidingLayers} of ${numLayers} blocks` : '';
   const rows: [string, string][] = [
     ['found at', `${model.path} (${model.format})`],
     ['family', model.modelType],
@@ -89,10 +91,7 @@ function describeModelText(model: ModelDescription): string {
     ['in memory', `${bytes(4 * model.parameters)} as float32`],
     ['blocks', `${model.numLayers}, ${model.hiddenSize} wide, ${model.intermediateSize} in the feed-forward part`],
     ['attention', `${model.numHeads} heads of ${model.headDim}, ${model.numKeyValueHeads} for keys and values`],
-    [
-      'context',
-      `${count(model.contextLength)} tokens${model.slidingWindow ? `, looking back ${model.slidingWindow}` : ''}`,
-    ],
+    ['context', `${count(model.contextLength)} tokens${slidingWindow ? `, looking back ${slidingWindow}${some}` : ''}`],
     ['positions', rope ? `rotary, theta ${rope.theta ?? 'default'}${scaling}` : 'learned'],
     [
       'vocabulary',

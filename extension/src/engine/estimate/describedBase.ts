@@ -1,15 +1,17 @@
 // A base model that is only described: its architecture and how each matrix would be held. The two tracers make a model
-// of it on their own backend; nothing is read.
+// of it on their own backend, and hear of its hidden states; nothing is read.
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, type Architecture } from '../models/architecture.js';
+import type { ForwardPass } from '../models/block.js';
+import { CausalLm, type ModelOptions } from '../models/causalLm.js';
 import { QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
 import type { WeightLayouts } from '../models/weightLayouts.js';
 
 export interface DescribedBase {
   architecture: Architecture;
   layouts: WeightLayouts;
-  /** Layers of the model that one with fewer stands for. */
-  standsFor?: number;
+  /** Attention heads of the whole model that one with fewer layers stands for. */
+  heads?: number;
 }
 
 export interface DescribedTensor {
@@ -26,8 +28,25 @@ export function describedTensors({ architecture, layouts }: DescribedBase): Desc
   });
 }
 
+/** The model, on those tensors. */
+export class DescribedModel extends CausalLm {
+  /** @param onHidden is given what the head is to read, and gives it */
+  constructor(
+    base: DescribedBase,
+    tensors: tf.Tensor[],
+    private readonly onHidden: (hidden: tf.Tensor2D) => tf.Tensor2D,
+    options: Pick<ModelOptions, 'tablePositions'> = {},
+  ) {
+    super(base.architecture, describedWeights(base, tensors), { heads: base.heads, ...options });
+  }
+
+  override finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D {
+    return this.onHidden(super.finalNorm(pass, x));
+  }
+}
+
 /** Parameters out of those tensors, by name. */
-export function describedWeights({ architecture, layouts }: DescribedBase, tensors: tf.Tensor[]): Map<string, Weight> {
+function describedWeights({ architecture, layouts }: DescribedBase, tensors: tf.Tensor[]): Map<string, Weight> {
   let next = 0;
   return new Map(
     architecture.parameters.map(({ name }): [string, Weight] => {

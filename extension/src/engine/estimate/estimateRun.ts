@@ -131,10 +131,16 @@ function trainsInPlace({ key, replaces }: TrainableSpec, { storage }: PeftMethod
 
 /** Weights, the key/value cache of one sequence and the activations of the widest layer. */
 export function inferenceBytes({ architecture, layouts }: DescribedBase, sequenceLength: number): number {
-  const { numLayers, numHeads, numKeyValueHeads, headDim, hiddenSize, intermediateSize, vocabSize } = architecture;
-  const cache = 2 * numLayers * numKeyValueHeads * headDim * sequenceLength;
-  // residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities
-  const perToken = 3 * hiddenSize + 2 * (numHeads + numKeyValueHeads) * headDim + 2 * intermediateSize;
-  const layer = sequenceLength * (perToken + 2 * numHeads * sequenceLength);
-  return weightBytes({ architecture, layouts }) + FLOAT_BYTES * (cache + layer + vocabSize);
+  const { layers, hiddenSize, vocabSize } = architecture;
+  const sizes = layers.map(({ attention: { heads, keyValueHeads, headDim }, mlp }) => {
+    // residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities
+    const perToken = 3 * hiddenSize + 2 * (heads + keyValueHeads) * headDim + 2 * mlp.width;
+    return {
+      cache: 2 * keyValueHeads * headDim * sequenceLength,
+      activations: sequenceLength * (perToken + 2 * heads * sequenceLength),
+    };
+  });
+  const cache = sizes.reduce((sum, layer) => sum + layer.cache, 0);
+  const widest = Math.max(...sizes.map(({ activations }) => activations));
+  return weightBytes({ architecture, layouts }) + FLOAT_BYTES * (cache + widest + vocabSize);
 }

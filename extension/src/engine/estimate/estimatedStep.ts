@@ -16,8 +16,8 @@ export interface EstimatedStep extends Omit<DescribedBase, 'architecture'> {
 }
 
 /** What the step's base is. */
-export function baseOf({ attached: { architecture }, layouts, standsFor }: EstimatedStep): DescribedBase {
-  return { architecture, layouts, standsFor };
+export function baseOf({ attached: { architecture }, layouts, heads }: EstimatedStep): DescribedBase {
+  return { architecture, layouts, heads };
 }
 
 export interface StepTrace {

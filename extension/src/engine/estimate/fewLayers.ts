@@ -1,29 +1,45 @@
-// Stands for a model of many layers by two of its first ones: where all layers are alike, what a step takes grows by the
-// same amount with each, so that two short traces say what a long one would. Called by traceGraph.ts.
+// Stands for a model of many layers by two with fewer: where all layers are alike, or repeat a pattern, what a step takes
+// grows by the same amount with each repetition, so that two short traces say what a long one would. Called by traceGraph.ts.
 import { InputError } from '../../core/inputError.js';
 import { sizeOf } from '../models/architecture.js';
+import { headsOf } from '../models/causalLm.js';
 import type { TrainableSpec } from '../peft/method.js';
 import type { DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep } from './estimatedStep.js';
 
-/** Layers of the shorter model: a first one, a last one and one between; the other has one more. */
+/** Repetitions in the shorter model: a first one, a last one and one between; the other has one more. */
 const FEW = 3;
 
+/** The same step on a model with fewer layers, two times. */
+export interface FewLayers {
+  steps: readonly [EstimatedStep, EstimatedStep];
+  /** A figure of the whole model, from those of the two. */
+  continued<Figures extends Record<keyof Figures, number>>(few: Figures, onePeriodMore: Figures): Figures;
+}
+
 /**
- * The model with its first layers only, one time FEW, one time another; null where they don't stand for it: it has hardly
- * more, they are not alike, or the method doesn't treat them alike.
+ * The step on the model's first layers only: FEW repetitions of its pattern and what is left over at its end, and the same
+ * with one repetition more. null where they don't stand for it: it has hardly more, its layers repeat nothing, or the method
+ * doesn't treat them alike.
  */
-export function fewLayers(step: EstimatedStep): readonly [EstimatedStep, EstimatedStep] | null {
-  const base = baseOf(step);
-  if (base.architecture.numLayers <= 2 * FEW + 1 || !layersAlike(base)) return null;
-  const planOf = ({ attached }: EstimatedStep) => attached.plan('training');
-  const plan = planOf(step);
-  if (!changesAlike(step)) return null;
-  const few = [firstLayers(step, FEW), firstLayers(step, FEW + 1)] as const;
+export function fewLayers(step: EstimatedStep): FewLayers | null {
+  const { length } = step.attached.architecture.layers;
+  const period = periodOf(layerKinds(baseOf(step)));
+  const count = FEW * period + (length % period);
+  // Two traces that together have as many layers as the model save nothing.
+  if (2 * count + period >= length || !changesAlike(step)) return null;
+  const continued: FewLayers['continued'] = (few, onePeriodMore) => {
+    const more = (length - count) / period;
+    const keys = Object.keys(few) as (keyof typeof few)[];
+    const figure = (key: keyof typeof few) => few[key] + more * (onePeriodMore[key] - few[key]);
+    return Object.fromEntries(keys.map(key => [key, figure(key)])) as typeof few;
+  };
+  const sizesOf = ({ attached }: EstimatedStep) => sizes(attached.plan('training'));
+  const steps = [firstLayers(step, count), firstLayers(step, count + period)] as const;
   try {
-    const expected = byLayers(sizes(planOf(few[0])), sizes(planOf(few[1])), base);
-    const { tensors, values } = sizes(plan);
-    return tensors === expected.tensors && values === expected.values ? few : null;
+    const expected = continued(sizesOf(steps[0]), sizesOf(steps[1]));
+    const { tensors, values } = sizesOf(step);
+    return tensors === expected.tensors && values === expected.values ? { steps, continued } : null;
   } catch (error) {
     // Layers that the config names, say, and a short model doesn't have.
     if (!(error instanceof InputError)) throw error;
@@ -31,36 +47,31 @@ export function fewLayers(step: EstimatedStep): readonly [EstimatedStep, Estimat
   }
 }
 
-/** A figure of the whole model, from those of the two short ones. */
-export function byLayers<Figures extends Record<keyof Figures, number>>(
-  few: Figures,
-  oneMore: Figures,
-  { architecture }: DescribedBase,
-): Figures {
-  const more = architecture.numLayers - FEW;
-  const figure = (key: keyof Figures) => few[key] + more * (oneMore[key] - few[key]);
-  return Object.fromEntries(Object.keys(few).map(key => [key, figure(key as keyof Figures)])) as Figures;
-}
-
 function firstLayers(step: EstimatedStep, count: number): EstimatedStep {
   const within = ({ layer }: { layer: number | null }) => layer === null || layer < count;
   const { architecture } = step.attached;
-  const { parameters, linears, numLayers } = architecture;
+  const { parameters, linears, layers } = architecture;
   const first = {
     ...architecture,
-    numLayers: count,
+    layers: layers.slice(0, count),
     parameters: parameters.filter(within),
     linears: linears.filter(within),
   };
-  return { ...step, attached: step.attached.on(first), standsFor: numLayers };
+  return { ...step, attached: step.attached.on(first), heads: headsOf(architecture) };
 }
 
-/** Whether the parameters of each layer have the same shapes and are held the same way. */
-function layersAlike({ architecture, layouts }: DescribedBase): boolean {
-  const layers: string[] = [];
-  for (const { name, shape, layer } of architecture.parameters)
-    if (layer !== null) layers[layer] = `${layers[layer] ?? ''} ${JSON.stringify([shape, layouts.get(name)])}`;
-  return new Set(layers).size === 1;
+/** What each layer is and how its parameters are held; equal for those that are alike. */
+function layerKinds({ architecture, layouts }: DescribedBase): string[] {
+  const kinds = architecture.layers.map(layer => JSON.stringify(layer));
+  for (const { name, layer } of architecture.parameters)
+    if (layer !== null) kinds[layer] += JSON.stringify(layouts.get(name) ?? null);
+  return kinds;
+}
+
+/** The least number of layers after which the next one is as the first, and so on to the last. */
+function periodOf(kinds: readonly string[]): number {
+  const repeats = (period: number) => kinds.every((kind, i) => i < period || kind === kinds[i - period]);
+  return kinds.findIndex((_, i) => repeats(i + 1)) + 1;
 }
 
 /**
@@ -68,7 +79,8 @@ function layersAlike({ architecture, layouts }: DescribedBase): boolean {
  * lies in the middle of the short models, where peaks don't grow evenly: for SELECTIVE's first three layers one was 26% off.
  */
 function changesAlike({ attached }: EstimatedStep): boolean {
-  const { linears, parameters, numLayers } = attached.architecture;
+  const { linears, parameters, layers } = attached.architecture;
+  const numLayers = layers.length;
   const { linear } = attached.placement;
   const replaced = new Set(attached.plan('training').flatMap(({ replaces = [] }) => replaces));
   const changed = [

@@ -2,25 +2,24 @@
 // estimateRun.ts; traceGraph.ts does it for captured steps.
 import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../data/rng.js';
-import { sizeOf, type Architecture } from '../models/architecture.js';
-import { CausalLm } from '../models/causalLm.js';
+import { sizeOf } from '../models/architecture.js';
 import { Adapter } from '../peft/adapter.js';
 import { AdamW } from '../training/adamW.js';
 import { trainingStep } from '../training/trainingStep.js';
-import { describedTensors, describedWeights } from './describedBase.js';
+import { DescribedModel, describedTensors } from './describedBase.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
-/** The architecture, telling how much stands when the gradient comes back to the hidden states. */
-function probed(architecture: Architecture, counter: ByteCounter, tell: (bytes: number) => void): Architecture {
-  const probe = tf.customGrad(x => ({
+/** Hidden states as they are, telling how much is held when their gradient comes. */
+function probe(counter: ByteCounter, tell: (bytes: number) => void): (hidden: tf.Tensor2D) => tf.Tensor2D {
+  const probed = tf.customGrad(x => ({
     value: tf.clone(x as tf.Tensor),
     gradFunc: dy => {
       tell(counter.liveBytes);
       return dy;
     },
   }));
-  return { ...architecture, finalNorm: (pass, x) => probe(architecture.finalNorm(pass, x)) as tf.Tensor2D };
+  return hidden => probed(hidden) as tf.Tensor2D;
 }
 
 /** @throws InputError where the method's config doesn't fit the architecture */
@@ -29,12 +28,12 @@ export function traceEager(step: EstimatedStep): StepTrace {
   const base = baseOf(step);
   return countBytes(counter => {
     const { liveBytes: before, flops, written } = counter;
-    const { architecture } = base;
     const tensors = describedTensors(base).map(({ shape, dtype }) => tf.fill([...shape], 0, dtype));
     let afterForward = 0;
-    const model = new CausalLm(
-      probed(architecture, counter, bytes => (afterForward = bytes)),
-      describedWeights(base, tensors),
+    const model = new DescribedModel(
+      base,
+      tensors,
+      probe(counter, bytes => (afterForward = bytes)),
     );
     // Values that nobody reads: drawing them would take longer than the step.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));

@@ -5,8 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { DataType, type GraphNode } from '../capture/graph.js';
 import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
-import { sizeOf, type Architecture } from '../models/architecture.js';
-import { CausalLm, rotaryTableBytes } from '../models/causalLm.js';
+import { sizeOf } from '../models/architecture.js';
+import { rotaryTableBytes } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
 import { roundUpToBucket } from '../training/buckets.js';
 import { seededDropout } from '../training/dropout.js';
@@ -18,8 +18,8 @@ import {
   type AdamWScalars,
   type MicroBatch,
 } from '../training/stepMath.js';
-import { describedTensors, describedWeights } from './describedBase.js';
-import { byLayers, fewLayers } from './fewLayers.js';
+import { DescribedModel, describedTensors } from './describedBase.js';
+import { fewLayers } from './fewLayers.js';
 import { bytesOf, highest, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
 import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
@@ -57,15 +57,15 @@ interface GraphCosts {
 }
 
 /**
- * Of a model with many layers that are alike, few are traced.
+ * Of a model with many layers that are alike, or repeat a pattern, few are traced.
  * @throws InputError where the method's config doesn't fit the architecture
  */
 export function traceGraph(step: EstimatedStep): StepTrace {
   const few = fewLayers(step);
   if (!few) return traceWholeGraph(step);
-  const [costs, oneMore] = few.map(graphCosts) as [GraphCosts, GraphCosts];
+  const [costs, onePeriodMore] = few.steps.map(graphCosts) as [GraphCosts, GraphCosts];
   const half = halfOf(costs);
-  return stepTrace(byLayers(withPeaks(costs, half), withPeaks(oneMore, half), baseOf(step)), step);
+  return stepTrace(few.continued(withPeaks(costs, half), withPeaks(onePeriodMore, half)), step);
 }
 
 /** The same with every layer traced. */
@@ -132,14 +132,13 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   const held = describedTensors(base);
   const plan = attached.plan('training');
   const micro = roundUpToBucket(microBatch(fullBatch(step)), shape);
-  // Nobody reads the rotary tables; those of a long context take longer than the trace.
-  const shortTables = { ...architecture, maxPositions: 1 };
+  // A trace reads no rotary table; those of a long context take longer to make than the trace.
+  const tablePositions = 1;
   let heldBytes = 0;
   let states: tf.Tensor | null = null;
   const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
     const ofBase = inputs.slice(0, held.length);
-    const finalNorm: Architecture['finalNorm'] = (pass, x) => (states = tf.keep(architecture.finalNorm(pass, x)));
-    const model = new CausalLm({ ...shortTables, finalNorm }, describedWeights(base, ofBase), base.standsFor);
+    const model = new DescribedModel(base, ofBase, hidden => (states = tf.keep(hidden)), { tablePositions });
     // Values that nobody reads: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
@@ -163,7 +162,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
     .filter(({ op }) => op === 'Const')
     .map(({ name }) => traced.tensors.get(`${name}:0`)!)
     .filter(({ dtype, shape }) => dtype === DataType.float32 && shape.length > 0);
-  const otherRows = rotaryTableBytes(architecture) - rotaryTableBytes(shortTables);
+  const otherRows = rotaryTableBytes(architecture) - rotaryTableBytes(architecture, tablePositions);
   const weights = heldBytes + floatBytes(plan) + floatBytes(vectors) + otherRows;
   return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
 }

@@ -37,16 +37,17 @@ function tensorPair(
   { module, rank, scale, readA, readB }: LoraFactors,
   alpha: number,
   target: string,
-  { numHeads, numKeyValueHeads }: Architecture,
+  { layers }: Architecture,
 ): TensorEntry[] {
   const found = ggufTensorName(target, module.name);
   if (!found) throw new InputError(`llama.cpp has no tensor for ${module.name}`, { where: module.name });
-  const heads = { rotary_q: numHeads, rotary_k: numKeyValueHeads };
   // Conv1D needs nothing: A and B have a linear layer's orientation already, as GGUF's weights do.
-  const inOrder = (b: Float32Array) =>
-    found.transform === 'rotary_q' || found.transform === 'rotary_k'
-      ? rotaryRowsToGguf(b, heads[found.transform], rank)
-      : b;
+  const inOrder = (b: Float32Array) => {
+    const { transform } = found;
+    if (transform !== 'rotary_q' && transform !== 'rotary_k') return b;
+    const { heads, keyValueHeads } = layers[module.layer!]!.attention;
+    return rotaryRowsToGguf(b, transform === 'rotary_q' ? heads : keyValueHeads, rank);
+  };
   return [
     { name: `${found.name}.weight.lora_a`, shape: [rank, module.inFeatures], dtype: 'F32', data: readA },
     {

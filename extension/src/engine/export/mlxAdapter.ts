@@ -41,7 +41,7 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
   const description = {
     fine_tune_type: 'lora',
     model: saved.baseModel,
-    num_layers: architecture.numLayers,
+    num_layers: architecture.layers.length,
     lora_parameters: {
       // Names within a block; mlx-lm makes a LoRA layer of each in every block, without effect where no tensor is given.
       keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],

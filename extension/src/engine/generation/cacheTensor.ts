@@ -3,12 +3,19 @@
 // that was given to a step must not be used again. Owned by whoever made it.
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorflowOp } from '../capture/tensorflowOps.js';
-import type { Architecture, KeyValues } from '../models/architecture.js';
+import { keyValueHeadsOfAll, type Architecture, type KeyValues } from '../models/architecture.js';
 import type { DecodingCache, KeyValueCache } from '../models/causalLm.js';
 
-/** Rows [layer][keys, values][kvHeads][capacity] of headDim numbers. */
-export function cacheShape({ numLayers, numKeyValueHeads, headDim }: Architecture, capacity: number): [number, number] {
-  return [numLayers * 2 * numKeyValueHeads * capacity, headDim];
+/** What asks for heads that are alike. */
+const PURPOSE = 'captured decoding';
+
+/**
+ * Rows [layer][keys, values][keyValueHeads][capacity] of headDim numbers.
+ * @throws InputError where layers differ in them
+ */
+export function cacheShape(architecture: Architecture, capacity: number): [number, number] {
+  const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, PURPOSE);
+  return [architecture.layers.length * 2 * keyValueHeads * capacity, headDim];
 }
 
 /** A cache's content with room up to `capacity`, zeros where there is nothing yet. */
@@ -51,7 +58,7 @@ export class StepCache implements DecodingCache {
 
   extend(layer: number, { keys, values }: KeyValues): KeyValues {
     const { capacity } = this;
-    const { numKeyValueHeads: heads, headDim } = this.architecture;
+    const { keyValueHeads: heads, headDim } = keyValueHeadsOfAll(this.architecture, PURPOSE);
     const first = 2 * layer * heads;
     const starts = Int32Array.from({ length: 2 * heads }, (_, i) => (first + i) * capacity);
     const own = tf.reshape(tf.concat([keys, values], 1), [2 * heads, headDim]);

@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CompiledFunction } from '../capture/compiledFunction.js';
 import type { InputSpec } from '../capture/tracingBackend.js';
 import type { CausalLm, KeyValueCache } from '../models/causalLm.js';
+import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';
 import { cacheShape, grown, StepCache, withCapacity } from './cacheTensor.js';
 import { predict, type Prediction } from './tokenReader.js';
@@ -96,7 +97,10 @@ export class CapturedReader {
     return new CapturedReader(graphs, graph, capacity, cache, cache.length - read, read);
   }
 
+  /** @throws Error behind the last usable position: what XLA compiled would read on without a word */
   async read(token: number): Promise<Prediction> {
+    const positions = usablePositions(this.graphs.model.architecture);
+    if (this.prefix + this.position >= positions) throw new Error(`the model reads ${positions} tokens`);
     if (this.prefix + this.position >= this.capacity) await this.grow();
     const int = (value: number) => tf.tensor2d([value], [1, 1], 'int32');
     const own = [int(token), int(this.position), this.content];

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import { UntraceableError } from '../capture/tracingBackend.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';
 import { CapturedReader, DecodingGraphs } from './capturedReader.js';
 import { drawToken, type SamplingOptions } from './sampling.js';
@@ -48,20 +49,22 @@ export class Decoder {
   /**
    * Continues a prompt.
    * @returns the new token ids, without the stop token
-   * @throws InputError where the prompt alone is longer than the model's positions
+   * @throws InputError where the prompt alone takes up all usable positions
    */
   async generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
-    const { vocabSize, maxPositions } = this.options.model.architecture;
+    const { architecture } = this.options.model;
+    const { vocabSize } = architecture;
+    const positions = usablePositions(architecture);
     const { virtualTokens, keyValuePrefix } = this.forward.hooks ?? {};
     const virtual = Array.from({ length: virtualTokens?.count ?? 0 }, (_, i) => vocabSize + i);
     const prompt = [...virtual, ...promptIds];
     const length = prompt.length + (keyValuePrefix?.count ?? 0);
-    if (length >= maxPositions)
-      throw new InputError(`the prompt has ${length} tokens, the model reads ${maxPositions}`, {
+    if (length >= positions)
+      throw new InputError(`the prompt has ${length} tokens, the model reads ${positions}`, {
         where: 'prompt',
         hint: 'Shorten the prompt.',
       });
-    const most = Math.min(options.maxNewTokens, maxPositions - length);
+    const most = Math.min(options.maxNewTokens, positions - length);
     const generated: number[] = [];
     if (most === 0) return generated;
     let reader: EagerReader | CapturedReader = new EagerReader(this.options.model, this.forward);

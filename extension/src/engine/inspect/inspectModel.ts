@@ -19,6 +19,7 @@ export interface ModelDescription {
   dtypes: Record<string, number>;
   numLayers: number;
   hiddenSize: number;
+  /** This, heads and their size are those of the first layer. */
   intermediateSize: number;
   numHeads: number;
   numKeyValueHeads: number;
@@ -26,6 +27,8 @@ export interface ModelDescription {
   vocabSize: number;
   contextLength: number;
   slidingWindow: number | null;
+  /** Layers with that window. */
+  slidingLayers: number;
   /** rope_theta and scaling as the configuration has them; null with learned positions. */
   rope: { theta: number | null; scaling: unknown } | null;
   tieWordEmbeddings: boolean;
@@ -49,6 +52,9 @@ export function inspectModel(files: ModelFiles): ModelDescription {
     theta: scaling?.rope_theta ?? (config['rope_theta'] as number | undefined) ?? null,
     scaling,
   };
+  const { layers } = architecture;
+  const { attention, mlp } = layers[0]!;
+  const windows = layers.flatMap(layer => layer.attention.window ?? []);
   return {
     kind: 'model',
     reference: files.reference,
@@ -58,16 +64,17 @@ export function inspectModel(files: ModelFiles): ModelDescription {
     parameters: countParameters(architecture),
     diskBytes: stored.reduce((sum, { byteLength }) => sum + byteLength, 0),
     dtypes,
-    numLayers: architecture.numLayers,
+    numLayers: layers.length,
     hiddenSize: architecture.hiddenSize,
-    intermediateSize: architecture.intermediateSize,
-    numHeads: architecture.numHeads,
-    numKeyValueHeads: architecture.numKeyValueHeads,
-    headDim: architecture.headDim,
+    intermediateSize: mlp.width,
+    numHeads: attention.heads,
+    numKeyValueHeads: attention.keyValueHeads,
+    headDim: attention.headDim,
     vocabSize: architecture.vocabSize,
     contextLength: architecture.maxPositions,
-    slidingWindow: architecture.slidingWindow,
-    rope: architecture.rotary ? rope : null,
+    slidingWindow: windows[0] ?? null,
+    slidingLayers: windows.length,
+    rope: architecture.positionEmbedding ? null : rope,
     tieWordEmbeddings: architecture.tieWordEmbeddings,
     tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, specialTokens: tokenizer.specialTokens },
     hasChatTemplate: tokenizer !== null && tokenizer.chatTemplate !== null,

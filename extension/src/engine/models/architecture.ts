@@ -1,7 +1,9 @@
-// What a decoder-only model is made of, before a single weight is read: its parameters, its linear modules, its forward
-// pass. A family file (families/llama.ts, ...) builds one from config.json; PEFT methods plan against it, so that an
-// estimate needs no weights. Names are those of Hugging Face's `named_parameters()` / `named_modules()`.
+// What a decoder-only model is made of, before a single weight is read: a description of its layers as data, and the
+// parameters and linear modules that follow from it. A family file (families/llama.ts, ...) makes the description out of
+// config.json, `architectureOf` the rest; block.ts runs it. PEFT methods plan against it, so that an estimate needs no
+// weights. Names are those of Hugging Face's `named_parameters()` / `named_modules()`.
 import type * as tf from '@tensorflow/tfjs-core';
+import { InputError } from '../../core/inputError.js';
 
 export interface ParameterSpec {
   name: string;
@@ -44,29 +46,6 @@ export interface KeyValues {
   values: tf.Tensor4D;
 }
 
-/**
- * The forward pass as the family sees it: weights by name, with whatever a PEFT method does to them behind it. The same
- * object serves training, evaluation and decoding.
- */
-export interface ForwardPass {
-  readonly input: ModelInput;
-  /** A parameter, or the trainable one that stands in for it. */
-  parameter(name: string): tf.Tensor;
-  /** y = x Wᵀ + b through the method's hooks; x [rows, in] -> [rows, out]. */
-  linear(module: string, x: tf.Tensor2D): tf.Tensor2D;
-  /** Token embeddings [rows, hidden], virtual tokens included. */
-  embedTokens(module: string): tf.Tensor2D;
-  /** Position of each token, moved on by what stands before the sequence; int32 [rows]. */
-  readonly positions: tf.Tensor1D;
-  /** Causal self-attention of one layer. q [batch, seq, heads, headDim], k and v [batch, seq, kvHeads, headDim] ->
-   *  [rows, heads * headDim]. */
-  attend(layer: number, q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D): tf.Tensor2D;
-  /** What a sublayer adds to the residual stream, through the method's hooks; [rows, hidden]. */
-  sublayer(layer: number, kind: SublayerKind, output: tf.Tensor2D): tf.Tensor2D;
-  /** Rotary tables for `positions`, [batch, seq, 1, headDim]; null where the architecture has none. */
-  readonly rotary: { cos: tf.Tensor4D; sin: tf.Tensor4D } | null;
-}
-
 export type SublayerKind = 'attention' | 'feed_forward';
 
 /** Inverse frequencies of rotary embeddings, [headDim / 2], scaling included. */
@@ -74,45 +53,102 @@ export interface RotaryFrequencies {
   inverseFrequencies: Float64Array;
 }
 
-export interface Architecture {
-  modelType: string;
-  numLayers: number;
-  hiddenSize: number;
-  intermediateSize: number;
-  numHeads: number;
-  numKeyValueHeads: number;
+/** A linear module of a layer. Names in a layer's data are those within the block, such as `self_attn.q_proj`. */
+export interface LinearSpec {
+  name: string;
+  hasBias: boolean;
+  conv1d: boolean;
+}
+
+/** RMSNorm has a weight, LayerNorm a bias too. */
+export interface NormSpec {
+  kind: 'rms' | 'layer';
+  name: string;
+  epsilon: number;
+}
+
+/** Causal self-attention. */
+export interface AttentionSpec {
+  heads: number;
+  /** Each is shared by heads / keyValueHeads query heads. */
+  keyValueHeads: number;
   headDim: number;
-  vocabSize: number;
-  /** Longest sequence that the model was made for. */
-  maxPositions: number;
-  /** Tokens a position may look back; null without a sliding window. */
-  slidingWindow: number | null;
+  /** Tokens that a position sees, its own included; null without a sliding window. */
+  window: number | null;
+  /** How queries and keys are rotated; layers that do it alike share the object. null: not at all. */
   rotary: RotaryFrequencies | null;
-  parameters: readonly ParameterSpec[];
-  /** Every linear module, the head last. */
-  linears: readonly LinearModule[];
+  /** Queries, keys and values: a module each, or one that gives them side by side. */
+  projections: readonly [queries: LinearSpec, keys: LinearSpec, values: LinearSpec] | readonly [fused: LinearSpec];
+  /** Norms over each query and each key head, before they are rotated. */
+  headNorms: { queries: NormSpec; keys: NormSpec } | null;
+  output: LinearSpec;
+}
+
+/** The feed-forward part: down(silu(gate(x)) * up(x)) or down(gelu_new(up(x))). */
+export type MlpSpec = { width: number; up: LinearSpec; down: LinearSpec } & (
+  { kind: 'swiglu'; gate: LinearSpec } | { kind: 'gelu_new' }
+);
+
+/** One block: each of its two parts reads the normed residual stream and adds to it. Layers with equal data are alike. */
+export interface LayerSpec {
+  attentionNorm: NormSpec;
+  attention: AttentionSpec;
+  mlpNorm: NormSpec;
+  mlp: MlpSpec;
+}
+
+/** A model as its family describes it. */
+export interface ModelDescription {
+  modelType: string;
+  hiddenSize: number;
+  vocabSize: number;
+  /** Longest sequence that the model was made for; `usablePositions` says how long one may be here. */
+  maxPositions: number;
   /** Name of the token embedding module. */
   embedding: string;
+  /** Name of the module of learned positions, [maxPositions, hidden]; null without. */
+  positionEmbedding: string | null;
+  /** Name of the blocks: layer 3 is `${blocks}.3`. */
+  blocks: string;
+  layers: readonly LayerSpec[];
+  /** The norm behind the last block, by its whole name. */
+  finalNorm: NormSpec;
   /** Name of the output head module; its weight may be the embedding's. */
   head: string;
   tieWordEmbeddings: boolean;
   defaultTargets: DefaultTargets;
-  /** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
-  embed(pass: ForwardPass): tf.Tensor2D;
-  /**
-   * One block; the same operations whatever its index, which estimates count on (estimate/fewLayers.ts). It may be run again
-   * for the backward pass, and has to give the same.
-   */
-  layer(pass: ForwardPass, index: number, x: tf.Tensor2D): tf.Tensor2D;
-  /** The norm behind the last block. */
-  finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D;
+}
+
+export interface Architecture extends ModelDescription {
+  parameters: readonly ParameterSpec[];
+  /** Every linear module, the head last. */
+  linears: readonly LinearModule[];
 }
 
 /** One file a family, named after Hugging Face's `model_type`. */
 export interface ModelFamily {
   modelType: string;
-  /** Builds the architecture from config.json. Throws InputError naming the key. `where` is the file, for messages. */
-  architecture(config: Record<string, unknown>, where: string): Architecture;
+  /** Describes the model of a config.json. Throws InputError naming the key. `where` is the file, for messages. */
+  describe(config: Record<string, unknown>, where: string): ModelDescription;
+}
+
+/**
+ * Heads of keys and values, for what gives or keeps those of all layers in one tensor.
+ * @param what needs it, for the message
+ * @throws InputError where layers differ in them
+ */
+export function keyValueHeadsOfAll(
+  { layers }: Architecture,
+  what: string,
+): Pick<AttentionSpec, 'keyValueHeads' | 'headDim'> {
+  const [{ attention: first }] = layers as readonly [LayerSpec];
+  const { keyValueHeads, headDim } = first;
+  const other = layers.findIndex(
+    ({ attention }) => attention.keyValueHeads !== keyValueHeads || attention.headDim !== headDim,
+  );
+  if (other > 0)
+    throw new InputError(`layers 0 and ${other} differ in their heads of keys and values`, { where: what });
+  return { keyValueHeads, headDim };
 }
 
 /** The parameter that holds a name's values: the token embedding for the head's, where the two are tied. */

@@ -6,13 +6,17 @@ import type { ForwardHooks } from './hooks.js';
 import {
   storedName,
   type Architecture,
-  type ForwardPass,
+  type AttentionSpec,
   type KeyValues,
   type LinearModule,
   type ModelInput,
+  type RotaryFrequencies,
 } from './architecture.js';
+import { embed, normalize, runBlock, type ForwardPass, type Rotation } from './block.js';
+import { headProduct, type PlainHead } from './head.js';
 import { attention, gatherRows, linear } from './ops.js';
 import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js';
+import { rotaryTables, rotationsOf, usablePositions, type RotaryTables } from './rotaryTables.js';
 
 /** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
 const HIDDEN_SCORE = -1e9;
@@ -78,21 +82,30 @@ export interface OpenPass extends ForwardPass {
   readonly prefix: readonly { keys: tf.Tensor3D; values: tf.Tensor3D }[] | null;
 }
 
+/** What a model is told that is only traced. */
+export interface ModelOptions {
+  /** Attention heads of all layers, which share what a step may keep; more than its own where it stands for a deeper one. */
+  heads?: number;
+  /** Positions in the rotary tables. */
+  tablePositions?: number;
+}
+
 export class CausalLm {
   private readonly modules: ReadonlyMap<string, LinearModule>;
-  private readonly rotaryTables: RotaryTables | null;
+  private readonly rotaryTables: ReadonlyMap<RotaryFrequencies, RotaryTables>;
+  private readonly heads: number;
 
-  /**
-   * @param weights every parameter of the architecture by name; the model takes them over
-   * @param stepLayers layers that share what a step may keep; more than the architecture's where it stands for a deeper one
-   */
+  /** @param weights every parameter of the architecture by name; the model takes them over */
   constructor(
     readonly architecture: Architecture,
     private readonly weights: Map<string, Weight>,
-    private readonly stepLayers = architecture.numLayers,
+    { heads = headsOf(architecture), tablePositions = usablePositions(architecture) }: ModelOptions = {},
   ) {
+    this.heads = heads;
     this.modules = new Map(architecture.linears.map(module => [module.name, module]));
-    this.rotaryTables = architecture.rotary && rotaryTables(architecture);
+    this.rotaryTables = new Map(
+      rotationsOf(architecture).map(rotary => [rotary, rotaryTables(rotary, tablePositions)]),
+    );
   }
 
   /**
@@ -113,11 +126,24 @@ export class CausalLm {
 
   /** Hidden states after the final norm, [batch * seq, hidden]. */
   forward(input: ModelInput, options: ForwardOptions = {}): tf.Tensor2D {
-    const { architecture } = this;
     const pass = this.open(input, options);
-    let x = architecture.embed(pass);
-    for (let i = 0; i < architecture.numLayers; i++) x = architecture.layer(pass, i, x);
-    return architecture.finalNorm(pass, x);
+    let x = this.embed(pass);
+    for (let i = 0; i < this.architecture.layers.length; i++) x = this.layer(pass, i, x);
+    return this.finalNorm(pass, x);
+  }
+
+  /** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
+  embed(pass: ForwardPass): tf.Tensor2D {
+    return embed(pass, this.architecture);
+  }
+
+  layer(pass: ForwardPass, index: number, x: tf.Tensor2D): tf.Tensor2D {
+    return runBlock(pass, this.architecture, index, x);
+  }
+
+  /** What the head reads. */
+  finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D {
+    return normalize(pass, this.architecture.finalNorm, x);
   }
 
   /** What a forward pass needs from layer to layer, for whoever takes it apart. Its tensors belong to the caller's tidy. */
@@ -132,11 +158,28 @@ export class CausalLm {
     const prefixLayers = before ? null : (prefix?.layers() ?? null);
     const placed = tf.reshape(positions, [batch, seq, 1]);
     const past = before ? before.length : (prefix?.count ?? 0);
-    let bias: tf.Tensor | null = past === null ? null : this.attentionBias(input.segmentIds, placed, past);
+    const { layers } = this.architecture;
+    // One for each window, and made here: what is made in a layer is gone with it where layers are run one by one.
+    const biases = new Map<number, tf.Tensor>();
+    if (past !== null)
+      for (const { attention } of layers) {
+        const window = windowWithin(attention, past + seq);
+        if (!biases.has(window)) biases.set(window, attentionBias(input.segmentIds, placed, past, window));
+      }
+    const biasOf = (layer: number, keys: number): tf.Tensor => {
+      const window = windowWithin(layers[layer]!.attention, keys);
+      if (!biases.has(window)) biases.set(window, positionBias(placed, keys, window));
+      return biases.get(window)!;
+    };
 
-    const { rotaryTables } = this;
     const gathered = (table: tf.Tensor2D): tf.Tensor4D =>
-      tf.reshape(tf.gather(table, positions), [batch, seq, 1, this.architecture.headDim]);
+      tf.reshape(tf.gather(table, positions), [batch, seq, 1, table.shape[1]]);
+    const rotations = new Map(
+      [...this.rotaryTables].map(([rotary, { cos, sin }]): [RotaryFrequencies, Rotation] => [
+        rotary,
+        { cos: gathered(cos), sin: gathered(sin) },
+      ]),
+    );
 
     return {
       input,
@@ -146,24 +189,28 @@ export class CausalLm {
       linear: (name, x) => this.applyLinear(name, x, options),
       embedTokens: name => this.embedTokens(name, input, options),
       sublayer: (layer, kind, output) => hooks.sublayer?.(layer, kind, output) ?? output,
-      rotary: rotaryTables && { cos: gathered(rotaryTables.cos), sin: gathered(rotaryTables.sin) },
+      rotation: rotary => rotations.get(rotary)!,
       attend: (layer, q, k, v) => {
         const heads = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]) as tf.Tensor4D;
         let all: KeyValues = { keys: heads(k), values: heads(v) };
         if (prefixLayers) all = following(everyRow(prefixLayers[layer]!, batch), all);
         if (cache) all = cache.extend(layer, all);
-        bias ??= this.positionBias(placed, all.keys.shape[2]);
-        const probabilities = this.stepLayers * this.architecture.numHeads * rows * all.keys.shape[2];
-        const keeps = 4 * probabilities <= KEPT_PROBABILITY_BYTES;
+        const keys = all.keys.shape[2];
+        const bias = biasOf(layer, keys);
+        const keeps = 4 * this.heads * rows * keys <= KEPT_PROBABILITY_BYTES;
         const out = heads(attention(heads(q), all.keys, all.values, bias, keeps));
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
       },
     };
   }
 
-  /** Logits [rows, vocab] of hidden states [rows, hidden]. */
-  logits(hidden: tf.Tensor2D, options: ForwardOptions = {}): tf.Tensor2D {
-    return this.applyLinear(this.architecture.head, hidden, options);
+  /**
+   * Logits [rows, vocab] of hidden states [rows, hidden]. The only place that makes them, for decoding, scores and losses: what
+   * a family does to its logits belongs here, and its slope to where the fused loss has their gradient (lossOfHead).
+   * @param plain the head, where it is prepared already; no gradient is recorded for it
+   */
+  logits(hidden: tf.Tensor2D, options: ForwardOptions = {}, plain: PlainHead | null = null): tf.Tensor2D {
+    return plain ? headProduct(hidden, plain, true) : this.applyLinear(this.architecture.head, hidden, options);
   }
 
   private parameter(name: string, { replaced }: ForwardOptions): Weight {
@@ -203,91 +250,63 @@ export class CausalLm {
     ) as tf.Tensor2D;
   }
 
-  /**
-   * 0 where a query sees a key, HIDDEN_SCORE elsewhere: keys before the sequence are seen by all, keys within it by later
-   * tokens of the same segment, as far as the sliding window reaches.
-   * @param positions of each token, counted from the first of the keys before the sequence; [batch, seq, 1]
-   * @param past keys before the sequence
-   * @returns [batch, 1, 1, seq, past + seq]
-   */
-  private attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: number): tf.Tensor {
-    const [batch, seq] = segmentIds.shape;
-    const { slidingWindow } = this.architecture;
-    const query = tf.reshape(tf.range(0, seq, 1, 'int32'), [seq, 1]);
-    const key = tf.reshape(tf.range(0, seq, 1, 'int32'), [1, seq]);
-    let seen = tf.lessEqual(key, query);
-    if (slidingWindow !== null && slidingWindow < past + seq)
-      seen = tf.logicalAnd(seen, tf.less(tf.sub(query, key), tf.scalar(slidingWindow, 'int32')));
-    const sameSegment = tf.equal(tf.reshape(segmentIds, [batch, seq, 1]), tf.reshape(segmentIds, [batch, 1, seq]));
-    const within = tf.cast(tf.logicalAnd(tf.expandDims(seen, 0), sameSegment), 'float32');
-    let all: tf.Tensor = within;
-    if (past > 0) {
-      // Filled by TensorFlow: what JavaScript fills would be a constant of the graph, in each of its forms.
-      let before: tf.Tensor = tf.fill([batch, seq, past], 1);
-      if (slidingWindow !== null && slidingWindow < past + seq) {
-        const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, 1, past]);
-        const distance = tf.sub(positions, earlier);
-        before = tf.cast(tf.less(distance, tf.scalar(slidingWindow, 'int32')), 'float32');
-      }
-      all = tf.concat([before, within], 2);
-    }
-    return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
-  }
-
-  /**
-   * 0 where a query sees a key that stands at its own position or before, HIDDEN_SCORE elsewhere.
-   * @param positions [batch, seq, 1]
-   * @returns [batch, 1, 1, seq, keys]
-   */
-  private positionBias(positions: tf.Tensor, keys: number): tf.Tensor {
-    const [batch, seq] = positions.shape as [number, number];
-    const { slidingWindow } = this.architecture;
-    const distance = tf.sub(positions, tf.range(0, keys, 1, 'int32'));
-    let seen = tf.greaterEqual(distance, tf.scalar(0, 'int32'));
-    if (slidingWindow !== null && slidingWindow < keys)
-      seen = tf.logicalAnd(seen, tf.less(distance, tf.scalar(slidingWindow, 'int32')));
-    return tf.reshape(tf.mul(tf.sub(1, tf.cast(seen, 'float32')), HIDDEN_SCORE), [batch, 1, 1, seq, keys]);
-  }
-
   dispose(): void {
     for (const weight of this.weights.values()) weight.dispose();
     this.weights.clear();
-    if (this.rotaryTables) tf.dispose([this.rotaryTables.cos, this.rotaryTables.sin]);
+    for (const { cos, sin } of this.rotaryTables.values()) tf.dispose([cos, sin]);
   }
 }
 
-/** Positions that the rotary tables hold at most: 16 MB at headDim 128. */
-const ROTARY_TABLE_LIMIT = 32768;
-
-function rotaryTableLength({ maxPositions }: Architecture): number {
-  return Math.min(maxPositions, ROTARY_TABLE_LIMIT);
+/** Attention heads of all layers. */
+export function headsOf({ layers }: Architecture): number {
+  return layers.reduce((sum, { attention }) => sum + attention.heads, 0);
 }
 
-/** What a model takes beside its weights. */
-export function rotaryTableBytes(architecture: Architecture): number {
-  return architecture.rotary ? 2 * 4 * rotaryTableLength(architecture) * architecture.headDim : 0;
+/** A layer's window; Infinity where it doesn't end within so many keys. */
+function windowWithin({ window }: AttentionSpec, keys: number): number {
+  return window === null || window >= keys ? Infinity : window;
 }
 
-interface RotaryTables {
-  cos: tf.Tensor2D;
-  sin: tf.Tensor2D;
-}
-
-/** cos and sin of every position, [positions, headDim], equal in both halves of the last dimension. */
-function rotaryTables(architecture: Architecture): RotaryTables {
-  const { rotary, headDim } = architecture;
-  const half = headDim / 2;
-  const length = rotaryTableLength(architecture);
-  const cos = new Float32Array(length * headDim);
-  const sin = new Float32Array(length * headDim);
-  for (let position = 0; position < length; position++) {
-    for (let i = 0; i < half; i++) {
-      const angle = position * rotary!.inverseFrequencies[i]!;
-      const at = position * headDim + i;
-      cos[at] = cos[at + half] = Math.cos(angle);
-      sin[at] = sin[at + half] = Math.sin(angle);
+/**
+ * 0 where a query sees a key, HIDDEN_SCORE elsewhere: keys before the sequence are seen by all, keys within it by later
+ * tokens of the same segment, as far as the window reaches.
+ * @param positions of each token, counted from the first of the keys before the sequence; [batch, seq, 1]
+ * @param past keys before the sequence
+ * @param window tokens that a position sees
+ * @returns [batch, 1, 1, seq, past + seq]
+ */
+function attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: number, window: number): tf.Tensor {
+  const [batch, seq] = segmentIds.shape;
+  const query = tf.reshape(tf.range(0, seq, 1, 'int32'), [seq, 1]);
+  const key = tf.reshape(tf.range(0, seq, 1, 'int32'), [1, seq]);
+  let seen = tf.lessEqual(key, query);
+  if (window < Infinity) seen = tf.logicalAnd(seen, tf.less(tf.sub(query, key), tf.scalar(window, 'int32')));
+  const sameSegment = tf.equal(tf.reshape(segmentIds, [batch, seq, 1]), tf.reshape(segmentIds, [batch, 1, seq]));
+  const within = tf.cast(tf.logicalAnd(tf.expandDims(seen, 0), sameSegment), 'float32');
+  let all: tf.Tensor = within;
+  if (past > 0) {
+    // Filled by TensorFlow: what JavaScript fills would be a constant of the graph, in each of its forms.
+    let before: tf.Tensor = tf.fill([batch, seq, past], 1);
+    if (window < Infinity) {
+      const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, 1, past]);
+      const distance = tf.sub(positions, earlier);
+      before = tf.cast(tf.less(distance, tf.scalar(window, 'int32')), 'float32');
     }
+    all = tf.concat([before, within], 2);
   }
-  const table = (values: Float32Array) => tf.keep(tf.tensor2d(values, [length, headDim]));
-  return { cos: table(cos), sin: table(sin) };
+  return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
+}
+
+/**
+ * 0 where a query sees a key that stands at its own position or before, as far as the window reaches, HIDDEN_SCORE
+ * elsewhere.
+ * @param positions [batch, seq, 1]
+ * @returns [batch, 1, 1, seq, keys]
+ */
+function positionBias(positions: tf.Tensor, keys: number, window: number): tf.Tensor {
+  const [batch, seq] = positions.shape as [number, number];
+  const distance = tf.sub(positions, tf.range(0, keys, 1, 'int32'));
+  let seen = tf.greaterEqual(distance, tf.scalar(0, 'int32'));
+  if (window < Infinity) seen = tf.logicalAnd(seen, tf.less(distance, tf.scalar(window, 'int32')));
+  return tf.reshape(tf.mul(tf.sub(1, tf.cast(seen, 'float32')), HIDDEN_SCORE), [batch, 1, 1, seq, keys]);
 }

@@ -9,7 +9,8 @@ type Changes = Pick<ForwardOptions, 'hooks' | 'replaced'>;
 
 /** Layers from the lowest on that work as in the base model; null where not even their input does. */
 export function frozenLayers(architecture: Architecture, { hooks = {}, replaced }: Changes): number | null {
-  const { parameters, linears, numLayers } = architecture;
+  const { parameters, linears, layers } = architecture;
+  const numLayers = layers.length;
   if (hooks.virtualTokens) return null;
   if (hooks.keyValuePrefix || hooks.sublayer) return 0;
   let lowest = numLayers;
@@ -29,9 +30,8 @@ export function outputOfLowest(
   input: ModelInput,
   options: ForwardOptions,
 ): tf.Tensor2D {
-  const { architecture } = model;
   const pass = model.open(input, options);
-  let x = architecture.embed(pass);
-  for (let i = 0; i < count; i++) x = architecture.layer(pass, i, x);
+  let x = model.embed(pass);
+  for (let i = 0; i < count; i++) x = model.layer(pass, i, x);
   return x;
 }

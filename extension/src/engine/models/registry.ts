@@ -6,6 +6,7 @@ import { llama } from './families/llama.js';
 import { mistral } from './families/mistral.js';
 import { qwen2 } from './families/qwen2.js';
 import { qwen3 } from './families/qwen3.js';
+import { withParameters } from './modelParameters.js';
 
 export const modelFamilies: readonly ModelFamily[] = [llama, mistral, qwen2, qwen3, gpt2];
 
@@ -21,5 +22,5 @@ export function architectureOf(config: Record<string, unknown>, where: string): 
       hint: `Supported: ${modelFamilies.map(candidate => candidate.modelType).join(', ')}.`,
     });
   }
-  return family.architecture(config, where);
+  return withParameters(family.describe(config, where));
 }

@@ -3,6 +3,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
+import { usablePositions } from '../models/rotaryTables.js';
 import type { PeftMethod, Purpose, TensorOf, TrainableSpec } from './method.js';
 
 export class AttachedMethod<Config = unknown> {
@@ -72,5 +73,5 @@ export class AttachedMethod<Config = unknown> {
  * @param attached null: the model alone
  */
 export function usableLength(architecture: Architecture, attached: AttachedMethod | null): number {
-  return architecture.maxPositions - (attached?.positionsTaken ?? 0);
+  return usablePositions(architecture) - (attached?.positionsTaken ?? 0);
 }

@@ -34,8 +34,7 @@ function kinds(config: Config): SublayerKind[] {
 }
 
 function prefixOf(architecture: Architecture, layer: number, kind: SublayerKind): string {
-  const block = architecture.linears.find(module => module.layer === layer)!.name;
-  return `${PEFT_PREFIX}${block.slice(0, block.indexOf(`.${layer}.`) + `.${layer}`.length)}.${kind}_adapter`;
+  return `${PEFT_PREFIX}${architecture.blocks}.${layer}.${kind}_adapter`;
 }
 
 function apply(config: Config, prefix: string, h: tf.Tensor2D, tensorOf: TensorOf): tf.Tensor2D {
@@ -54,7 +53,7 @@ export const bottleneckAdapter: PeftMethod<Config> = {
   identityAtStart: true,
   storage: 'adapter',
   plan: (config, architecture) =>
-    Array.from({ length: architecture.numLayers }, (_, layer) => layer).flatMap(layer =>
+    architecture.layers.flatMap((_, layer) =>
       kinds(config).flatMap((kind): TrainableSpec[] => {
         const prefix = prefixOf(architecture, layer, kind);
         const { hiddenSize } = architecture;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import type { PeftMethod, Purpose, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';
-import { applyEncoderLayer, encoderLayer, PROMPT_KEY, promptSizes } from './virtualTokens.js';
+import { applyEncoderLayer, encoderLayer, prefixHeads, PROMPT_KEY, promptSizes } from './virtualTokens.js';
 
 const schema = z.strictObject({
   num_virtual_tokens: numVirtualTokens,
@@ -41,8 +41,8 @@ export const prefixTuning: PeftMethod<Config> = {
   schema,
   identityAtStart: false,
   storage: 'adapter',
-  plan: (config, { numLayers, numKeyValueHeads, headDim }, purpose) => {
-    const width = numKeyValueHeads * headDim;
+  plan: (config, architecture, purpose) => {
+    const { numLayers, width } = prefixHeads(architecture);
     if (!config.prefix_projection || purpose === 'inference') {
       const shape = [config.num_virtual_tokens, numLayers * 2 * width];
       return [{ key: PROMPT_KEY, shape, init: { kind: 'normal', std: 1 } }];
@@ -54,10 +54,11 @@ export const prefixTuning: PeftMethod<Config> = {
       ...encoderLayer(LAYERS[1], hidden, numLayers * 2 * width),
     ];
   },
-  hooks: (config, { numLayers, numKeyValueHeads, headDim }, tensorOf, purpose) => {
+  hooks: (config, architecture, tensorOf, purpose) => {
+    const { numLayers, keyValueHeads, headDim } = prefixHeads(architecture);
     const count = config.num_virtual_tokens;
     const layers = () => {
-      const all = tf.reshape(prefix(config, tensorOf, purpose), [count, numLayers * 2, numKeyValueHeads, headDim]);
+      const all = tf.reshape(prefix(config, tensorOf, purpose), [count, numLayers * 2, keyValueHeads, headDim]);
       const parts = tf.unstack(tf.transpose(all, [1, 2, 0, 3])) as tf.Tensor3D[];
       return Array.from({ length: numLayers }, (_, i) => ({ keys: parts[2 * i]!, values: parts[2 * i + 1]! }));
     };
@@ -66,7 +67,7 @@ export const prefixTuning: PeftMethod<Config> = {
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     prefix_projection: config.prefix_projection,
-    encoder_hidden_size: config.encoder_hidden_size ?? architecture.numKeyValueHeads * architecture.headDim,
+    encoder_hidden_size: config.encoder_hidden_size ?? prefixHeads(architecture).width,
     ...promptSizes(architecture, 'keyValues'),
   }),
   fromAdapterConfig: json =>

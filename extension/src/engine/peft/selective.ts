@@ -24,7 +24,8 @@ const schema = z.strictObject({
 type Config = z.infer<typeof schema>;
 
 function selected(config: Config, architecture: Architecture): ParameterSpec[] {
-  const { numLayers, parameters } = architecture;
+  const { layers, parameters } = architecture;
+  const numLayers = layers.length;
   if (config.select.endsWith('_layers') && config.num_layers > numLayers)
     throw new InputError(`the model has only ${numLayers} layers`, { where: 'method.num_layers' });
   if (config.select === 'pattern' && config.pattern === null)

@@ -55,10 +55,10 @@ export function targetedLinears(
       hint: 'Write the layers into the expression, or give target_modules as a list.',
     });
   for (const layer of kept ?? [])
-    if (layer < 0 || layer >= architecture.numLayers)
+    if (layer < 0 || layer >= architecture.layers.length)
       throw new InputError(`layer ${layer} does not exist`, {
         where: 'method.layers_to_transform',
-        hint: `The model has layers 0 to ${architecture.numLayers - 1}.`,
+        hint: `The model has layers 0 to ${architecture.layers.length - 1}.`,
       });
 
   let found: LinearModule[];

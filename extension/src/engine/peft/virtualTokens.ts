@@ -1,19 +1,26 @@
 // What the three prompt methods share: PEFT's prompt config and a small multi-layer encoder over virtual tokens.
 import * as tf from '@tensorflow/tfjs-core';
-import type { Architecture } from '../models/architecture.js';
+import { keyValueHeadsOfAll, type Architecture } from '../models/architecture.js';
 import { linear } from '../models/ops.js';
 import type { TensorOf, TrainableSpec } from './method.js';
 
 /** The one tensor of a saved prompt adapter. */
 export const PROMPT_KEY = 'prompt_embeddings';
 
+/** Heads of keys and values, which PEFT's prefix has in one tensor. @throws InputError where layers differ in them */
+export function prefixHeads(architecture: Architecture) {
+  const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, 'method.peft_type');
+  return { numLayers: architecture.layers.length, keyValueHeads, headDim, width: keyValueHeads * headDim };
+}
+
 /** Sizes that PEFT writes into every prompt config. `token_dim` and heads are those of the keys for PREFIX_TUNING. */
 export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyValues'): Record<string, unknown> {
-  const { hiddenSize, numHeads, numKeyValueHeads, headDim, numLayers } = architecture;
+  const { hiddenSize, layers } = architecture;
+  const prefix = kind === 'keyValues' ? prefixHeads(architecture) : null;
   return {
-    token_dim: kind === 'tokens' ? hiddenSize : numKeyValueHeads * headDim,
-    num_attention_heads: kind === 'tokens' ? numHeads : numKeyValueHeads,
-    num_layers: numLayers,
+    token_dim: prefix?.width ?? hiddenSize,
+    num_attention_heads: prefix?.keyValueHeads ?? layers[0]!.attention.heads,
+    num_layers: layers.length,
     num_transformer_submodules: 1,
   };
 }

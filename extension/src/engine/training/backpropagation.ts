@@ -28,13 +28,12 @@ export interface LossGradients {
 /** Everything that the backward pass reads is kept from the forward pass. */
 export function wholeGradients(work: Differentiated): LossGradients {
   const { model, input, options, parameters, lossOf } = work;
-  const { architecture } = model;
   const { frozen, start } = startOf(work);
   const forward = (): tf.Scalar => {
     const pass = model.open(input, options);
-    let x = start ?? architecture.embed(pass);
-    for (let i = frozen; i < architecture.numLayers; i++) x = architecture.layer(pass, i, x);
-    return lossOf(architecture.finalNorm(pass, x));
+    let x = start ?? model.embed(pass);
+    for (let i = frozen; i < model.architecture.layers.length; i++) x = model.layer(pass, i, x);
+    return lossOf(model.finalNorm(pass, x));
   };
   const { value, gradients } = differentiate(forward, parameters, null);
   return { loss: value as tf.Scalar, gradients };
@@ -43,13 +42,12 @@ export function wholeGradients(work: Differentiated): LossGradients {
 /** Each layer's input is kept, and the layer is computed again once the gradient of its output is there. */
 export function checkpointedGradients(work: Differentiated): LossGradients {
   const { model, input, options, parameters, lossOf } = work;
-  const { architecture } = model;
+  const numLayers = model.architecture.layers.length;
   const { frozen, start } = startOf(work);
   const pass = model.open(input, options);
 
-  const inputs = [start ?? tf.tidy(() => architecture.embed(pass))];
-  for (let i = frozen; i < architecture.numLayers; i++)
-    inputs.push(tf.tidy(() => architecture.layer(pass, i, inputs.at(-1)!)));
+  const inputs = [start ?? tf.tidy(() => model.embed(pass))];
+  for (let i = frozen; i < numLayers; i++) inputs.push(tf.tidy(() => model.layer(pass, i, inputs.at(-1)!)));
 
   const sums: (tf.Tensor | null)[] = parameters.map(() => null);
   /** Adds up the parameters' gradients; gives the result and the gradients of `others`. */
@@ -65,15 +63,15 @@ export function checkpointedGradients(work: Differentiated): LossGradients {
   };
 
   const last = inputs.pop()!;
-  const head = backward(() => lossOf(architecture.finalNorm(pass, last)), [last], null);
+  const head = backward(() => lossOf(model.finalNorm(pass, last)), [last], null);
   let dy = head.ofOthers[0]!;
   if (last !== start) last.dispose();
   const ofPrefix: (tf.Tensor | null)[] = [];
-  for (let i = architecture.numLayers - 1; i >= frozen; i--) {
+  for (let i = numLayers - 1; i >= frozen; i--) {
     const x = inputs.pop()!;
     const { keys, values } = pass.prefix?.[i] ?? {};
     const others = keys ? [x, keys, values!] : [x];
-    const { value, ofOthers } = after(dy, () => backward(() => architecture.layer(pass, i, x), others, dy));
+    const { value, ofOthers } = after(dy, () => backward(() => model.layer(pass, i, x), others, dy));
     tf.dispose([value, dy]);
     if (x !== start) x.dispose();
     dy = ofOthers[0]!;
@@ -85,7 +83,7 @@ export function checkpointedGradients(work: Differentiated): LossGradients {
     const inOrder = () => options.hooks!.keyValuePrefix!.layers().flatMap(({ keys, values }) => [keys, values]);
     backward(() => tf.addN(inOrder().map((x, i) => tf.sum(tf.mul(x, given[i]!)))), [], null);
   }
-  if (start === null) backward(() => architecture.embed(pass), [], dy);
+  if (start === null) backward(() => model.embed(pass), [], dy);
   return { loss: head.value as tf.Scalar, gradients: sums };
 }
 

@@ -6,8 +6,9 @@ import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
-import { gatherRows, linear, pieceProduct } from '../models/ops.js';
-import { denseOf, QuantizedWeight, type Weight } from '../models/quantizedWeight.js';
+import { headProduct, plainHead } from '../models/head.js';
+import { gatherRows } from '../models/ops.js';
+import type { Weight } from '../models/quantizedWeight.js';
 
 /**
  * Logits that stand in memory at once: 512 rows of 49,152. With half as many a product reads the head twice as often, and
@@ -75,26 +76,6 @@ function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.T
   return { losses, dLogits };
 }
 
-/**
- * So many rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their activations
- * dwarf it.
- */
-const PIECED_ROWS = 2048;
-
-/** The head as `rows` states are multiplied by it; in a captured step one that is made dense waits for `before`. */
-function headFor(head: Weight, rows: number, before: tf.Tensor): tf.Tensor2D | QuantizedWeight {
-  const inPieces = rows <= PIECED_ROWS;
-  return head instanceof QuantizedWeight && (head.direct || (inPieces && !head.transposed))
-    ? head
-    : denseOf<tf.Tensor2D>(head, before);
-}
-
-/** x W of the head W [vocab, hidden], or x Wᵀ with `turned`. One in few bits isn't rounded any further. */
-function headProduct(x: tf.Tensor2D, head: tf.Tensor2D | QuantizedWeight, turned: boolean): tf.Tensor2D {
-  if (!(head instanceof QuantizedWeight)) return turned ? linear(x, head) : tf.matMul(x, head);
-  return head.direct ? head.roundedProduct(x, turned) : pieceProduct(x, head, turned);
-}
-
 /** Parts of the rows, as even as can be. */
 function chunks(rows: number, vocab: number): { start: number; size: number }[] {
   const count = Math.ceil((4 * rows * vocab) / CHUNK_BYTES);
@@ -116,10 +97,10 @@ export function summedLoss(
   options: ForwardOptions,
 ): tf.Scalar {
   const states = gatherRows(hidden, labels.rows);
-  const { head, vocabSize } = model.architecture;
+  const { head } = model.architecture;
   if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels);
   const trained = options.replaced?.get(`${head}.weight`);
-  return lossOfHead(states, trained ?? model.weight(`${head}.weight`), labels, vocabSize, trained !== undefined);
+  return lossOfHead(model, states, trained ?? model.weight(`${head}.weight`), labels, trained !== undefined);
 }
 
 /** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
@@ -135,25 +116,25 @@ function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): 
 
 /** Through a plain head: the gradient is made chunk by chunk beside the loss, so no logits outlive their chunk. */
 function lossOfHead(
+  model: CausalLm,
   states: tf.Tensor2D,
   head: Weight,
   { targets, weights }: LabelTensors,
-  vocab: number,
   weightTrains: boolean,
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
-    const weight = headFor(head, states.shape[0], states);
+    const weight = plainHead(head, states.shape[0], states);
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
-    for (const { start, size } of chunks(states.shape[0], vocab)) {
+    for (const { start, size } of chunks(states.shape[0], model.architecture.vocabSize)) {
       const inOrder = <T>(f: () => T) => (dStates.length > 0 ? after(dStates.at(-1)!, f) : f());
       const [loss, dState, dW] = inOrder(() =>
         tf.tidy(() => {
           const part = tf.slice(states, [start, 0], [size, -1]);
           const counted = tf.slice(weights, [start], [size]);
-          const logits = headProduct(part, weight, true);
+          const logits = model.logits(part, {}, weight);
           const { losses, dLogits } = rowGradients(logits, tf.slice(targets, [start], [size]));
           // Rows are weighted where they are as wide as the states, not as the vocabulary.
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
@@ -190,7 +171,7 @@ export function score(
 ): { losses: tf.Tensor1D; correct: tf.Scalar } {
   const { head, vocabSize } = model.architecture;
   const weight = options.replaced?.get(`${head}.weight`) ?? model.weight(`${head}.weight`);
-  const plain = options.hooks?.linear?.has(head) ? null : headFor(weight, rows.shape[0], hidden);
+  const plain = options.hooks?.linear?.has(head) ? null : plainHead(weight, rows.shape[0], hidden);
   const losses: tf.Tensor1D[] = [];
   let correct: tf.Tensor = tf.scalar(0);
   for (const { start, size } of chunks(rows.shape[0], vocabSize)) {
@@ -199,7 +180,7 @@ export function score(
         const part = <T extends tf.Tensor>(x: T) => tf.slice(x, [start], [size]) as T;
         const labels = part(targets);
         const states = tf.gather(hidden, part(rows)) as tf.Tensor2D;
-        const logits = plain ? headProduct(states, plain, true) : model.logits(states, options);
+        const logits = model.logits(states, options, plain);
         const hits = tf.cast(tf.equal(tf.argMax(logits, 1), labels), 'float32');
         return [rowLosses(logits, labels).losses, tf.sum(tf.mul(hits, part(weights)))] as [tf.Tensor1D, tf.Scalar];
       }),

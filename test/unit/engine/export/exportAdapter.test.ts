@@ -90,7 +90,8 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
         [module.outFeatures, rank],
       ]);
       const delta = product(readB(), readA(), rank, scale);
-      const heads = { rotary_q: architecture.numHeads, rotary_k: architecture.numKeyValueHeads };
+      const { attention } = architecture.layers[0]!;
+      const heads = { rotary_q: attention.heads, rotary_k: attention.keyValueHeads };
       const expected =
         transform === 'rotary_q' || transform === 'rotary_k'
           ? rotaryRowsToGguf(delta, heads[transform], module.inFeatures)
@@ -105,7 +106,7 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
     const out = join(folder, 'mlx');
     writeMlxAdapter(out, saved, architecture);
     const config = JSON.parse(readFileSync(join(out, 'adapter_config.json'), 'utf8'));
-    expect(config).toMatchObject({ fine_tune_type: 'lora', num_layers: architecture.numLayers });
+    expect(config).toMatchObject({ fine_tune_type: 'lora', num_layers: architecture.layers.length });
     const { tensors, close } = openSafetensors(join(out, 'adapters.safetensors'));
     for (const { module, rank, scale, readA, readB } of loraFactors(saved, architecture)) {
       const name = module.name.replace('transformer.', 'model.');

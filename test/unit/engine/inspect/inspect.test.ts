@@ -44,6 +44,20 @@ test('a model: sizes, types and names without a weight read', () => {
   expect(model.tensors.map(({ name }) => name)).toContain(`model.layers.{0-${model.numLayers - 1}}.mlp.up_proj.weight`);
 });
 
+test('a sliding window, and how many layers have it', () => {
+  const windows = ['llama-tied', 'mistral', 'qwen2-window'].map(name => {
+    const files = openHuggingFaceFolder(`${parity}/${name}`, 'tiny');
+    const { slidingWindow, slidingLayers } = inspectModel(files);
+    files.close();
+    return [slidingWindow, slidingLayers];
+  });
+  expect(windows).toEqual([
+    [null, 0],
+    [6, 2],
+    [6, 1],
+  ]);
+});
+
 test('an adapter: method, base and tensors without its base', () => {
   const adapter = inspectAdapter(`${parity}/llama-tied/lora-qv`);
   const { r } = readAdapterFolder(`${parity}/llama-tied/lora-qv`).config;

@@ -28,6 +28,7 @@ beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: (
 /** A tiny model whose matrices are random blocks of a type. */
 function writeBlocks(family: 'llama' | 'gpt2', ggmlType: string): string {
   const architecture = tinyArchitecture(family, sizes);
+  const { attention, mlp } = architecture.layers[0]!;
   const size = (value: number): GgufTypedValue => ({ type: 'uint32', value });
   const epsilon = family === 'llama' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
   const metadata: Record<string, GgufTypedValue> = {
@@ -35,9 +36,9 @@ function writeBlocks(family: 'llama' | 'gpt2', ggmlType: string): string {
     [`${family}.block_count`]: size(2),
     [`${family}.context_length`]: size(64),
     [`${family}.embedding_length`]: size(64),
-    [`${family}.feed_forward_length`]: size(architecture.intermediateSize),
+    [`${family}.feed_forward_length`]: size(mlp.width),
     [`${family}.attention.head_count`]: size(4),
-    [`${family}.attention.head_count_kv`]: size(architecture.numKeyValueHeads),
+    [`${family}.attention.head_count_kv`]: size(attention.keyValueHeads),
     [`${family}.attention.${epsilon}`]: { type: 'float32', value: 1e-5 },
   };
   const { blockBytes } = quantizations[ggmlType]!;

@@ -1,9 +1,7 @@
 // GPT-2 (learned positions, LayerNorm, one fused q/k/v projection, weights as Conv1D [in, out]).
-import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../../core/inputError.js';
-import type { Architecture, ForwardPass, LinearModule, ModelFamily, ParameterSpec } from '../architecture.js';
-import { gatherRows, geluNew, layerNorm } from '../ops.js';
+import type { LayerSpec, LinearSpec, ModelDescription, ModelFamily, NormSpec } from '../architecture.js';
 import { readConfig } from './readConfig.js';
 
 const size = z.int().positive().max(10_000_000);
@@ -20,9 +18,9 @@ const configSchema = z.looseObject({
   tie_word_embeddings: z.boolean().nullish(),
 });
 
-export const gpt2: ModelFamily = { modelType: 'gpt2', architecture: build };
+export const gpt2: ModelFamily = { modelType: 'gpt2', describe };
 
-function build(raw: Record<string, unknown>, where: string): Architecture {
+function describe(raw: Record<string, unknown>, where: string): ModelDescription {
   const config = readConfig(configSchema, raw, where);
   if (!['gelu_new', 'gelu_pytorch_tanh'].includes(config.activation_function))
     throw new InputError(`activation_function "${config.activation_function}" is not supported`, { where });
@@ -31,90 +29,41 @@ function build(raw: Record<string, unknown>, where: string): Architecture {
   const headDim = hidden / heads;
   if (!Number.isInteger(headDim))
     throw new InputError(`n_embd (${hidden}) is no multiple of n_head (${heads})`, { where });
-  const inner = config.n_inner ?? 4 * hidden;
-  const epsilon = config.layer_norm_epsilon;
-
-  const parameters: ParameterSpec[] = [];
-  const linears: LinearModule[] = [];
-  const norm = (name: string, layer: number | null) => {
-    parameters.push({ name: `${name}.weight`, shape: [hidden], kind: 'norm', layer });
-    parameters.push({ name: `${name}.bias`, shape: [hidden], kind: 'norm', layer });
-  };
-  const conv1d = (name: string, inFeatures: number, outFeatures: number, layer: number) => {
-    linears.push({ name, inFeatures, outFeatures, hasBias: true, conv1d: true, layer });
-    parameters.push({ name: `${name}.weight`, shape: [inFeatures, outFeatures], kind: 'linear', layer });
-    parameters.push({ name: `${name}.bias`, shape: [outFeatures], kind: 'linear', layer });
-  };
-  const embedding = (name: string, rows: number) =>
-    parameters.push({ name: `${name}.weight`, shape: [rows, hidden], kind: 'embedding', layer: null });
-
-  embedding('transformer.wte', config.vocab_size);
-  embedding('transformer.wpe', config.n_positions);
-  for (let i = 0; i < config.n_layer; i++) {
-    const block = `transformer.h.${i}`;
-    norm(`${block}.ln_1`, i);
-    conv1d(`${block}.attn.c_attn`, hidden, 3 * hidden, i);
-    conv1d(`${block}.attn.c_proj`, hidden, hidden, i);
-    norm(`${block}.ln_2`, i);
-    conv1d(`${block}.mlp.c_fc`, hidden, inner, i);
-    conv1d(`${block}.mlp.c_proj`, inner, hidden, i);
-  }
-  norm('transformer.ln_f', null);
-  const tied = config.tie_word_embeddings ?? true;
-  linears.push({
-    name: 'lm_head',
-    inFeatures: hidden,
-    outFeatures: config.vocab_size,
-    hasBias: false,
-    conv1d: false,
-    layer: null,
-  });
-  if (!tied)
-    parameters.push({ name: 'lm_head.weight', shape: [config.vocab_size, hidden], kind: 'linear', layer: null });
-
-  const normalize = (pass: ForwardPass, x: tf.Tensor2D, name: string) =>
-    layerNorm(x, pass.parameter(`${name}.weight`), pass.parameter(`${name}.bias`), epsilon);
-  const embed = (pass: ForwardPass): tf.Tensor2D => {
-    const positions = gatherRows(pass.parameter('transformer.wpe.weight') as tf.Tensor2D, pass.positions);
-    return tf.add(pass.embedTokens('transformer.wte'), positions);
-  };
-  const layer = (pass: ForwardPass, i: number, x: tf.Tensor2D): tf.Tensor2D => {
-    const [batch, seq] = pass.input.inputIds.shape;
-    const block = `transformer.h.${i}`;
-    const qkv = pass.linear(`${block}.attn.c_attn`, normalize(pass, x, `${block}.ln_1`));
-    const [q, k, v] = tf
-      .split(qkv, 3, 1)
-      .map(part => tf.reshape(part, [batch, seq, heads, headDim]) as tf.Tensor4D) as [
-      tf.Tensor4D,
-      tf.Tensor4D,
-      tf.Tensor4D,
-    ];
-    const attended = pass.attend(i, q, k, v);
-    const h = tf.add(x, pass.sublayer(i, 'attention', pass.linear(`${block}.attn.c_proj`, attended))) as tf.Tensor2D;
-    const activated = geluNew(pass.linear(`${block}.mlp.c_fc`, normalize(pass, h, `${block}.ln_2`)));
-    return tf.add(h, pass.sublayer(i, 'feed_forward', pass.linear(`${block}.mlp.c_proj`, activated)));
+  const norm = (name: string): NormSpec => ({ kind: 'layer', name, epsilon: config.layer_norm_epsilon });
+  const conv1d = (name: string): LinearSpec => ({ name, hasBias: true, conv1d: true });
+  const layer: LayerSpec = {
+    attentionNorm: norm('ln_1'),
+    attention: {
+      heads,
+      keyValueHeads: heads,
+      headDim,
+      window: null,
+      rotary: null,
+      projections: [conv1d('attn.c_attn')],
+      headNorms: null,
+      output: conv1d('attn.c_proj'),
+    },
+    mlpNorm: norm('ln_2'),
+    mlp: {
+      kind: 'gelu_new',
+      width: config.n_inner ?? 4 * hidden,
+      up: conv1d('mlp.c_fc'),
+      down: conv1d('mlp.c_proj'),
+    },
   };
 
   return {
     modelType: 'gpt2',
-    numLayers: config.n_layer,
     hiddenSize: hidden,
-    intermediateSize: inner,
-    numHeads: heads,
-    numKeyValueHeads: heads,
-    headDim,
     vocabSize: config.vocab_size,
     maxPositions: config.n_positions,
-    slidingWindow: null,
-    rotary: null,
-    parameters,
-    linears,
     embedding: 'transformer.wte',
+    positionEmbedding: 'transformer.wpe',
+    blocks: 'transformer.h',
+    layers: Array.from({ length: config.n_layer }, () => layer),
+    finalNorm: norm('transformer.ln_f'),
     head: 'lm_head',
-    tieWordEmbeddings: tied,
+    tieWordEmbeddings: config.tie_word_embeddings ?? true,
     defaultTargets: { lora: ['c_attn'], ia3: ['c_attn', 'mlp.c_proj'], ia3FeedForward: ['mlp.c_proj'] },
-    embed,
-    layer,
-    finalNorm: (pass, x) => normalize(pass, x, 'transformer.ln_f'),
   };
 }

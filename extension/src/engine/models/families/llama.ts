@@ -1,5 +1,5 @@
 // Llama (SmolLM and SmolLM2, TinyLlama, Llama 2 and 3).
-import { rotaryDecoder } from './rotaryDecoder.js';
+import { rotaryDecoder, sameWindow } from './rotaryDecoder.js';
 
 export const llama = rotaryDecoder({
   modelType: 'llama',
@@ -7,6 +7,6 @@ export const llama = rotaryDecoder({
   outputBias: config => config.attention_bias ?? false,
   qkNorm: false,
   defaultHeadDim: config => config.hidden_size / config.num_attention_heads,
-  slidingWindow: () => null,
+  windows: config => sameWindow(config, null),
   ia3Attention: 'k_proj',
 });

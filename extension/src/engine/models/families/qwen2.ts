@@ -1,4 +1,5 @@
 // Qwen2 (Qwen2 and Qwen2.5: biases on q, k and v only).
+import { qwenWindows } from './qwenWindows.js';
 import { rotaryDecoder } from './rotaryDecoder.js';
 
 export const qwen2 = rotaryDecoder({
@@ -7,6 +8,6 @@ export const qwen2 = rotaryDecoder({
   outputBias: () => false,
   qkNorm: false,
   defaultHeadDim: config => config.hidden_size / config.num_attention_heads,
-  slidingWindow: () => null,
+  windows: qwenWindows,
   ia3Attention: 'q_proj',
 });

@@ -1,4 +1,5 @@
 // Qwen3 (Qwen3: RMSNorm on each query and key head, head_dim independent of the width).
+import { qwenWindows } from './qwenWindows.js';
 import { rotaryDecoder } from './rotaryDecoder.js';
 
 export const qwen3 = rotaryDecoder({
@@ -7,6 +8,6 @@ export const qwen3 = rotaryDecoder({
   outputBias: config => config.attention_bias ?? false,
   qkNorm: true,
   defaultHeadDim: () => 128,
-  slidingWindow: () => null,
+  windows: qwenWindows,
   ia3Attention: 'q_proj',
 });

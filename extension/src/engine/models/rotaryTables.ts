@@ -1,0 +1,49 @@
+// Rotary tables: cos and sin of every position that a sequence may have. They end somewhere, and what is behind their end
+// must never be read: `usablePositions` is the one answer to how long a sequence may be. Called by causalLm.ts, and by
+// whatever limits rows, prompts and answers.
+import * as tf from '@tensorflow/tfjs-core';
+import type { Architecture, RotaryFrequencies } from './architecture.js';
+
+/** Positions that the rotary tables hold at most: 16 MB each at headDim 128. */
+const LONGEST_TABLE = 32768;
+
+/** Positions that a sequence may take up, with virtual tokens and prefix: as many as the model and its tables have. */
+export function usablePositions({ maxPositions, layers }: Architecture): number {
+  const rotates = layers.some(({ attention }) => attention.rotary);
+  return rotates ? Math.min(maxPositions, LONGEST_TABLE) : maxPositions;
+}
+
+/** The different rotations of a model's layers. */
+export function rotationsOf({ layers }: Architecture): RotaryFrequencies[] {
+  const all = layers.flatMap(({ attention }) => attention.rotary ?? []);
+  return [...new Set(all)];
+}
+
+/** What a model takes beside its weights, with so many positions in its tables. */
+export function rotaryTableBytes(architecture: Architecture, positions = usablePositions(architecture)): number {
+  const widths = rotationsOf(architecture).map(({ inverseFrequencies }) => 2 * inverseFrequencies.length);
+  return widths.reduce((sum, headDim) => sum + 2 * 4 * positions * headDim, 0);
+}
+
+export interface RotaryTables {
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+}
+
+/** cos and sin, [positions, headDim], equal in both halves of the last dimension. The caller disposes them. */
+export function rotaryTables({ inverseFrequencies }: RotaryFrequencies, positions: number): RotaryTables {
+  const half = inverseFrequencies.length;
+  const headDim = 2 * half;
+  const cos = new Float32Array(positions * headDim);
+  const sin = new Float32Array(positions * headDim);
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = position * inverseFrequencies[i]!;
+      const at = position * headDim + i;
+      cos[at] = cos[at + half] = Math.cos(angle);
+      sin[at] = sin[at + half] = Math.sin(angle);
+    }
+  }
+  const table = (values: Float32Array) => tf.keep(tf.tensor2d(values, [positions, headDim]));
+  return { cos: table(cos), sin: table(sin) };
+}
