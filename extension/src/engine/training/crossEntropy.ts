@@ -70,7 +70,7 @@ function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.T
     const [rows] = logits.shape;
     const places = tf.stack([tf.range(0, rows, 1, 'int32'), targets], 1);
     const inputs = [probabilities, places, tf.fill([rows], 1)];
-    return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
+    return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs) as tf.Tensor2D;
   });
   return { losses, dLogits };
 }
@@ -89,10 +89,10 @@ function headFor(head: Weight, rows: number, before: tf.Tensor): tf.Tensor2D | Q
     : denseOf<tf.Tensor2D>(head, before);
 }
 
-/** x W of the head W [vocab, hidden], or x Wᵀ with `turned`. One in few bits isn't rounded any further. */
-function headProduct(x: tf.Tensor2D, head: tf.Tensor2D | QuantizedWeight, turned: boolean): tf.Tensor2D {
-  if (!(head instanceof QuantizedWeight)) return turned ? linear(x, head) : tf.matMul(x, head);
-  return head.direct ? head.roundedProduct(x, turned) : pieceProduct(x, head, turned);
+/** x W of the head W [vocab, hidden], or x Wᵀ with `transposed`. One in few bits isn't rounded any further. */
+function headProduct(x: tf.Tensor2D, head: tf.Tensor2D | QuantizedWeight, transposed: boolean): tf.Tensor2D {
+  if (!(head instanceof QuantizedWeight)) return transposed ? linear(x, head) : tf.matMul(x, head);
+  return head.direct ? head.roundedProduct(x, transposed) : pieceProduct(x, head, transposed);
 }
 
 /** Parts of the rows, as even as can be. */
