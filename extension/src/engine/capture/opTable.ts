@@ -12,7 +12,7 @@ import type { AbstractTensor, ShapeRule } from './shapeRules.js';
  * - `overFirst`: the first input's memory where nothing else reads that and it has the size, else its own
  *   (`forward_input_or_allocate_output` in the kernel). `overAny`: the same with any of the inputs.
  * - `view`: it is the first input's memory.
- * - `update`: the first input's memory, with other values in it from then on, whoever reads it.
+ * - `update`: the first input's memory, with other values in it from then on for all that read it.
  * - `held`: fed, held by a variable or part of the graph.
  */
 export type ResultMemory = 'own' | 'overFirst' | 'overAny' | 'view' | 'update' | 'held';
@@ -98,7 +98,6 @@ const rows = {
   },
   BatchMatMulV3: { shape: shapes.product(rowMatMul), memory: 'own', xla: 'output', product: rowMatMul, implied: null },
 
-  Identity: { shape: shapes.same, memory: 'view', xla: 'output', product: null, implied: null },
   Reshape: { shape: shapes.reshape, memory: 'view', xla: 'output', product: null, implied: null },
   ExpandDims: { shape: shapes.expandDims, memory: 'view', xla: 'output', product: null, implied: typesOfExpandDims },
   Bitcast: { shape: shapes.bitcast, memory: 'view', xla: null, product: null, implied: null },

@@ -41,7 +41,7 @@ const each = (kernels: readonly string[], translation: (op: string) => Translati
 /** The kernels that models, methods and training use; a test runs every method of every family through them. */
 export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Translation>([
   ...each([tf.Neg, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Log, tf.Sigmoid, tf.Tanh, tf.Relu, tf.Softmax], plain),
-  ...each([tf.Add, tf.Sub, tf.RealDiv, tf.Maximum, tf.Minimum, tf.AddN, tf.ZerosLike, tf.Identity], plain),
+  ...each([tf.Add, tf.Sub, tf.RealDiv, tf.Maximum, tf.Minimum, tf.AddN, tf.ZerosLike], plain),
   ...each([tf.Equal, tf.LessEqual, tf.Greater, tf.GreaterEqual, tf.LogicalAnd, tf.Select], plain),
   [tf.Multiply, plain('Mul')],
   ...each([tf.Sum, tf.Mean, tf.Max], reduction),
@@ -64,6 +64,8 @@ export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Trans
     ([codes], { columns }) => call('Fill', [constant(codes!.shape[0]!, columns), scalar('float32', 0)]),
   ],
   [tf.Transpose, ([x], { perm }) => call('Transpose', [x!, constant(...perm)])],
+  // A clone is a second handle of the same memory.
+  [tf.Identity, ([x]) => call('Reshape', [x!, constant(...x!.shape)])],
   [tf.Reshape, ([x], { shape }) => call('Reshape', [x!, constant(...shape)])],
   [tf.ExpandDims, ([x], { dim }) => call('ExpandDims', [x!, constant(dim)])],
   [tf.Cast, ([x], { dtype }) => call('Cast', [x!], { SrcT: { type: x!.dtype }, DstT: { type: typeNumber(dtype) } })],

@@ -1,5 +1,5 @@
 // How much memory a traced graph takes while it runs. TensorFlow's executor frees a buffer as soon as the last node that
-// reads it is done, and lets an elementwise node write over an input that nobody else needs. Pure; called by
+// reads it is done, and lets an elementwise node write over an input that nothing else needs. Pure; called by
 // traceGraph.ts.
 import { boolAttribute, bytesOfType, nodeOf, type GraphNode } from '../capture/graph.js';
 import { memoryOf, rowOf } from '../capture/opTable.js';
@@ -84,11 +84,11 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
 }
 
 export interface Liveness {
-  /** Bytes of intermediate and final results that stand at once, at most. */
+  /** Bytes of intermediate and final results that are held at once, at most. */
   peak: number;
-  /** Those that stand while each node runs, in the order of the schedule. */
+  /** Those held while each node runs, in the order of the schedule. */
   during: readonly number[];
-  /** Bytes that stand when each node is done, by its name. */
+  /** Those held when each node is done, by its name. */
   standing: ReadonlyMap<string, number>;
 }
 

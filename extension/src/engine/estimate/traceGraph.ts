@@ -139,7 +139,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
     const ofBase = inputs.slice(0, held.length);
     const finalNorm: Architecture['finalNorm'] = (pass, x) => (states = tf.keep(architecture.finalNorm(pass, x)));
     const model = new CausalLm({ ...shortTables, finalNorm }, describedWeights(base, ofBase), base.standsFor);
-    // Values that nobody reads: what is trained is an input of the graph.
+    // Values that are never read: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
