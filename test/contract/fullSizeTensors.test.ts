@@ -2,9 +2,9 @@
 // one as large, neither forwards nor backwards. Looked up in the traced graph, for every method of the registry.
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import { fillsMemory } from '../../extension/src/engine/capture/opTable.js';
 import { trace, type InputSpec } from '../../extension/src/engine/capture/tracingBackend.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
-import { makesBuffer } from '../../extension/src/engine/estimate/liveness.js';
 import { sizeOf } from '../../extension/src/engine/models/architecture.js';
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
@@ -64,7 +64,7 @@ test.each(cases)('$family $method.peftType', ({ architecture, smallest, method, 
     return [loss, ...gradients.values()];
   });
   const large = graph.nodes.filter(
-    node => makesBuffer(node) && sizeOf(tensors.get(`${node.name}:0`)?.shape ?? []) >= smallest,
+    node => fillsMemory(node) && sizeOf(tensors.get(`${node.name}:0`)?.shape ?? []) >= smallest,
   );
   expect(large.map(({ op, name }) => `${op} ${name} [${tensors.get(`${name}:0`)!.shape}]`)).toEqual([]);
 });

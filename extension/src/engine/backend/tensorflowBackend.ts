@@ -1,12 +1,13 @@
 // Loads TensorFlow's C library through tfjs-node's addon and registers it as the tfjs backend `tensorflow`. Called by
-// openBackend alone, once a process. Never goes through tfjs-node's own entry, which looks for an addon in node_modules.
+// openBackend alone, once a process.
 import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import type { EngineInstallation } from '../install/installation.js';
 import { cpuModel } from '../machine/machine.js';
 import { requirePackage } from '../install/tfjsNodePackage.js';
-import { registerBlockKernels } from '../capture/blockKernels.js';
+import { createNodeBackend, REAL } from '../capture/nodeBackend.js';
+import type { Addon } from '../capture/tfjsNode.js';
 import type { Backend } from './backend.js';
 
 /**
@@ -27,26 +28,23 @@ export async function loadTensorflowBackend(
   }
 
   const binding = loadBinding(installation, quiet);
-  const { NodeJSKernelBackend } = requirePackage('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
-  requirePackage('@tensorflow/tfjs-node/dist/register_all_kernels.js');
-  registerBlockKernels();
-  tf.registerBackend('tensorflow', () => new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node'));
-  await tf.setBackend('tensorflow');
-  const { isUsingGpuDevice } = tf.backend() as unknown as { isUsingGpuDevice: boolean };
+  const backend = createNodeBackend(binding);
+  tf.registerBackend(REAL, () => backend);
+  await tf.setBackend(REAL);
   return {
     name: 'tensorflow',
     libraryVersion: binding.TF_Version,
-    device: isUsingGpuDevice ? 'GPU (CUDA)' : `CPU (${cpuModel()})`,
+    device: backend.isUsingGpuDevice ? 'GPU (CUDA)' : `CPU (${cpuModel()})`,
     threads: threads ?? availableParallelism(),
   };
 }
 
 /** The addon's exports; loading it loads the library, whose first messages no setting silences. */
-function loadBinding({ folder, addon, muteStderr }: EngineInstallation, quiet: boolean) {
+function loadBinding({ folder, addon, muteStderr }: EngineInstallation, quiet: boolean): Addon {
   const stderr = quiet && muteStderr !== null ? requirePackage(join(folder, muteStderr)) : null;
   stderr?.mute();
   try {
-    return requirePackage(join(folder, addon));
+    return requirePackage(join(folder, addon)) as Addon;
   } finally {
     stderr?.restore();
   }

@@ -1,10 +1,11 @@
 // The kernels behind models/quantizedWeight.ts: words to float32, and products with them in bfloat16, by TensorFlow's ops,
-// so that they can be traced like any other. Between the ops stand types that tfjs doesn't have (int8, float16, bfloat16), so they are chained by the ids of
-// the binding. The cheapest way of those measured (docs/decisions/0022): codes are unpacked as bytes, where the bits of
-// all are cheap, and only then become four bytes wide; a look-up in a table takes ten times as long.
+// so that they can be traced like any other. Types between the ops are some that tfjs doesn't have (int8, float16,
+// bfloat16), so they are chained by the ids of the binding. The cheapest way of those measured (docs/decisions/0022): codes
+// are unpacked as bytes, where the bits of all are cheap, and only then become four bytes wide; a look-up in a table takes
+// ten times as long.
 import * as tf from '@tensorflow/tfjs-core';
-import { DataType } from './graph.js';
-import type { NodeBackend } from './tracingBackend.js';
+import { DataType, typeNumber } from './graph.js';
+import { bindingConstants, type NodeBackend, type TensorHandle } from './tfjsNode.js';
 import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
 
 export const DEQUANTIZE_BLOCKS = 'DequantizeBlocks';
@@ -29,14 +30,8 @@ export interface BlockProductInputs extends DequantizeInputs {
 }
 
 export interface BlockProductAttributes extends DequantizeAttributes {
-  /** Whether the matrix is turned round first. */
-  turned: boolean;
-}
-
-interface Result {
-  id: number;
-  shape: number[];
-  dtype: number;
+  /** Whether the matrix is transposed first. */
+  transposed: boolean;
 }
 
 /** Ops one behind the other. What they make between is freed at the end. */
@@ -45,55 +40,55 @@ class Chain {
 
   constructor(private readonly backend: NodeBackend) {}
 
-  input(tensor: tf.TensorInfo): Result {
+  input(tensor: tf.TensorInfo): TensorHandle {
     const [id] = this.backend.getInputTensorIds([tensor]);
-    return { id: id!, shape: tensor.shape, dtype: DataType[tensor.dtype as 'float32' | 'int32'] };
+    return { id: id!, shape: tensor.shape, dtype: typeNumber(tensor.dtype) };
   }
 
   run(
     op: string,
-    inputs: Result[],
+    inputs: TensorHandle[],
     types: Record<string, number>,
     { ints = {}, bools = {} }: { ints?: Record<string, number>; bools?: Record<string, boolean> } = {},
-  ): Result {
-    const { binding } = this.backend;
+  ): TensorHandle {
+    const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_BOOL } = bindingConstants;
     const attributes = [
-      ...Object.entries(types).map(([name, value]) => ({ name, type: binding.TF_ATTR_TYPE, value })),
-      ...Object.entries(ints).map(([name, value]) => ({ name, type: binding.TF_ATTR_INT, value })),
-      ...Object.entries(bools).map(([name, value]) => ({ name, type: binding.TF_ATTR_BOOL, value })),
+      ...Object.entries(types).map(([name, value]) => ({ name, type: TF_ATTR_TYPE, value })),
+      ...Object.entries(ints).map(([name, value]) => ({ name, type: TF_ATTR_INT, value })),
+      ...Object.entries(bools).map(([name, value]) => ({ name, type: TF_ATTR_BOOL, value })),
     ];
     const ids = inputs.map(({ id }) => id);
-    const [result] = binding.executeOp(op, attributes, ids, 1);
+    const [result] = this.backend.binding.executeOp(op, attributes, ids, 1);
     this.made.push(result!.id);
     return result!;
   }
 
-  constant(values: Int32Array | Uint8Array, shape: number[]): Result {
+  constant(values: Int32Array | Uint8Array, shape: number[]): TensorHandle {
     const dtype = values instanceof Int32Array ? DataType.int32 : DataType.uint8;
     const id = this.backend.binding.createTensor(shape, dtype, values);
     this.made.push(id);
     return { id, shape, dtype };
   }
 
-  bitcast(x: Result, type: number): Result {
+  bitcast(x: TensorHandle, type: number): TensorHandle {
     return this.run('Bitcast', [x], { T: x.dtype, type });
   }
 
-  cast(x: Result, DstT: number): Result {
+  cast(x: TensorHandle, DstT: number): TensorHandle {
     return this.run('Cast', [x], { SrcT: x.dtype, DstT });
   }
 
-  binary(op: string, a: Result, b: Result): Result {
+  binary(op: string, a: TensorHandle, b: TensorHandle): TensorHandle {
     return this.run(op, [a, b], { T: a.dtype });
   }
 
-  reshape(x: Result, shape: number[]): Result {
+  reshape(x: TensorHandle, shape: number[]): TensorHandle {
     const to = this.constant(Int32Array.from(shape), [shape.length]);
     return this.run('Reshape', [x, to], { T: x.dtype, Tshape: DataType.int32 });
   }
 
   /** The first columns of the last dimension. */
-  cut(x: Result, columns: number): Result {
+  cut(x: TensorHandle, columns: number): TensorHandle {
     if (x.shape.at(-1) === columns) return x;
     const zeros = x.shape.map(() => 0);
     const begin = this.constant(Int32Array.from(zeros), [zeros.length]);
@@ -101,22 +96,23 @@ class Chain {
     return this.run('Slice', [x, begin, size], { T: x.dtype, Index: DataType.int32 });
   }
 
-  concat(a: Result, b: Result, axis: number): Result {
+  concat(a: TensorHandle, b: TensorHandle, axis: number): TensorHandle {
     const at = this.constant(Int32Array.of(axis), []);
     return this.run('ConcatV2', [a, b, at], { T: a.dtype, Tidx: DataType.int32 }, { ints: { N: 2 } });
   }
 
   /** The result as a tensor of tfjs. */
-  end(result: Result): tf.TensorInfo {
+  end(result: TensorHandle): tf.TensorInfo {
     for (const id of this.made) if (id !== result.id) this.backend.binding.deleteTensor(id);
     return this.backend.createOutputTensor(result);
   }
 }
 
 /** Codes as float32, [rows, units, unit]. */
-function codeValues(chain: Chain, format: BlockFormatName, words: Result): Result {
+function codeValues(chain: Chain, format: BlockFormatName, words: TensorHandle): TensorHandle {
   const [rows, units] = words.shape as [number, number];
-  const whole = (x: Result) => chain.reshape(chain.cast(x, DataType.float32), [rows, units, blockFormats[format].unit]);
+  const whole = (x: TensorHandle) =>
+    chain.reshape(chain.cast(x, DataType.float32), [rows, units, blockFormats[format].unit]);
   if (format === 'bfloat16') return whole(chain.bitcast(words, DataType.bfloat16));
   if (format === 'int8') return whole(chain.bitcast(words, DataType.int8));
   if (format === 'int4_minimum') {
@@ -135,7 +131,7 @@ function codeValues(chain: Chain, format: BlockFormatName, words: Result): Resul
  * float16 numbers as float32, [rows, units, 1]. They are put into shape as integers: TensorFlow moves a reshape of a cast's
  * result before the cast, and then complains on stderr of float16 on CPUs that don't multiply it.
  */
-function numberValues(chain: Chain, words: Result, units: number): Result {
+function numberValues(chain: Chain, words: TensorHandle, units: number): TensorHandle {
   const [rows, count] = words.shape as [number, number];
   const bits = chain.bitcast(words, DataType.int16);
   const kept = units === 2 * count ? bits : chain.cut(chain.reshape(bits, [rows, 2 * count]), units);
@@ -144,7 +140,7 @@ function numberValues(chain: Chain, words: Result, units: number): Result {
 }
 
 /** The matrix in float32. */
-function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes): Result {
+function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes): TensorHandle {
   const { codes, scales, minima } = inputs;
   const [rows, units] = codes.shape;
   let values = codeValues(chain, format, chain.input(codes));
@@ -154,7 +150,7 @@ function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns 
 }
 
 /** The matrix in bfloat16; one that is held so is only looked at. */
-function roundedValues(chain: Chain, inputs: DequantizeInputs, attributes: DequantizeAttributes): Result {
+function roundedValues(chain: Chain, inputs: DequantizeInputs, attributes: DequantizeAttributes): TensorHandle {
   if (attributes.format !== 'bfloat16') return chain.cast(matrixValues(chain, inputs, attributes), DataType.bfloat16);
   const [rows, units] = inputs.codes.shape;
   const values = chain.reshape(chain.bitcast(chain.input(inputs.codes), DataType.bfloat16), [rows, 2 * units]);
@@ -171,7 +167,7 @@ function multiply(backend: NodeBackend, inputs: BlockProductInputs, attributes: 
   const chain = new Chain(backend);
   const matrix = roundedValues(chain, inputs, attributes);
   const x = chain.cast(chain.input(inputs.x), DataType.bfloat16);
-  const bools = { transpose_a: false, transpose_b: attributes.turned };
+  const bools = { transpose_a: false, transpose_b: attributes.transposed };
   return chain.end(chain.cast(chain.run('MatMul', [x, matrix], { T: DataType.bfloat16 }, { bools }), DataType.float32));
 }
 

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { collectGarbage } from '../machine/processMemory.js';
-import { DataType } from './graph.js';
+import { DataType, typeNumber } from './graph.js';
 import { inXlaParts } from './xlaParts.js';
-import { realBackend, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
+import { realBackend } from './nodeBackend.js';
+import { trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
 
 const TAG = 'serve';
 
@@ -30,7 +31,7 @@ export class CompiledFunction {
 
   /**
    * @param xla whether XLA is to compile the graph's parts, where TensorFlow has it and it knows their ops
-   * @throws UntraceableError on an op without a shape rule
+   * @throws UntraceableError on an op without a row in the table
    */
   static async compile(
     inputs: readonly InputSpec[],
@@ -107,7 +108,7 @@ function runLoaded({ session, inputNames, outputNames }: LoadedGraph, inputs: re
 function addInitialization({ graph, captured }: TracedFunction): string | null {
   if (captured.length === 0) return null;
   const assigned = captured.map(({ variable, tensor }) => {
-    const dtype = { type: DataType[tensor.dtype as keyof typeof DataType] };
+    const dtype = { type: typeNumber(tensor.dtype) };
     const value = graph.add('Placeholder', [], { dtype, shape: { shape: tensor.shape } }, `${variable}/value`);
     return `^${graph.add('AssignVariableOp', [variable, value], { dtype }, `${variable}/assign`)}`;
   });

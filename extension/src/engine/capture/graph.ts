@@ -31,6 +31,20 @@ export function bytesOfType(dtype: number): number {
   return VALUE_BYTES[dtype] ?? 4;
 }
 
+/** The DataType of a type that tfjs has. */
+export function typeNumber(name: string): number {
+  if (name === 'float32' || name === 'int32' || name === 'bool') return DataType[name];
+  throw new Error(`tensors of the type ${name} can't be part of a graph`);
+}
+
+/** tfjs's name of a DataType. */
+export function typeName(dtype: number): 'float32' | 'int32' | 'bool' {
+  if (dtype === DataType.float32) return 'float32';
+  if (dtype === DataType.int32) return 'int32';
+  if (dtype === DataType.bool) return 'bool';
+  throw new Error(`tfjs has no tensors of DataType ${dtype}`);
+}
+
 export interface ConstantValue {
   dtype: number;
   shape: readonly number[];
@@ -48,12 +62,37 @@ export type Attribute =
   | { shape: readonly number[] }
   | { tensor: ConstantValue };
 
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** False where it isn't given, as is TensorFlow's default. */
+export function boolAttribute(attributes: Attributes, name: string): boolean {
+  const attribute = attributes[name];
+  return attribute !== undefined && 'bool' in attribute && attribute.bool;
+}
+
+export function intAttribute(attributes: Attributes, name: string): number {
+  const attribute = attributes[name];
+  if (attribute === undefined || !('int' in attribute)) throw new Error(`there is no integer attribute ${name}`);
+  return attribute.int;
+}
+
+export function typeAttribute(attributes: Attributes, name: string): number {
+  const attribute = attributes[name];
+  if (attribute === undefined || !('type' in attribute)) throw new Error(`there is no type attribute ${name}`);
+  return attribute.type;
+}
+
 export interface GraphNode {
   name: string;
   op: string;
   /** `node:output`, or `^node` for a control dependency. */
   inputs: string[];
-  attributes: Record<string, Attribute>;
+  attributes: Attributes;
+}
+
+/** `node` of `node`, `node:output` or `^node`. */
+export function nodeOf(input: string): string {
+  return input.replace(/^\^|:\d+$/g, '');
 }
 
 /** A part of a graph that nodes call by its name, as if it were an op. */
@@ -76,12 +115,7 @@ export class Graph {
   readonly functions: GraphFunction[] = [];
 
   /** Adds a node under a name of its own and returns the name. */
-  add(
-    op: string,
-    inputs: string[],
-    attributes: Record<string, Attribute> = {},
-    name = `${op}_${this.nodes.length}`,
-  ): string {
+  add(op: string, inputs: string[], attributes: Attributes = {}, name = `${op}_${this.nodes.length}`): string {
     this.nodes.push({ name, op, inputs, attributes });
     return name;
   }

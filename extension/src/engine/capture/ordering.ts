@@ -1,6 +1,6 @@
 // Order between parts of a step that don't depend on each other by data. TensorFlow's executor starts every node as soon as
-// its inputs are there, so work that should wait (the next chunk of logits, a recomputation in the backward pass) has to be
-// told so, or all of it runs at once and the memory saved is gone. Eagerly, code runs in order anyway.
+// its inputs are there, so work that should wait (the next chunk of logits, a recomputation in the backward pass) needs a
+// control dependency, or all of it runs at once and the memory saved is gone. Eagerly, code runs in order anyway.
 import type * as tf from '@tensorflow/tfjs-core';
 
 /** Set by the tracing backend while it records. */

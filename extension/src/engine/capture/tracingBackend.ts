@@ -1,101 +1,16 @@
 // A second tfjs-node backend whose binding records instead of computing. tfjs's kernels and its autodiff run on it as they
-// are; every op that they send to TensorFlow becomes a node of a graph, with shapes worked out by shapeRules.ts. Tensors
+// are; every op that they send to TensorFlow becomes a node of a graph, with shapes worked out by opTable.ts. Tensors
 // of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
 // an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
-import { registerBlockKernels } from './blockKernels.js';
-import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
-import { DataType, Graph, type Attribute, type ConstantValue } from './graph.js';
+import { DataType, Graph, nodeOf, typeName, type Attribute, type Attributes, type ConstantValue } from './graph.js';
+import { createNodeBackend, findRealBackend, REAL, realBackend } from './nodeBackend.js';
+import { resultsOf, rowOf } from './opTable.js';
 import { setOrderRecorder } from './ordering.js';
-import { shapeRules, type AbstractTensor } from './shapeRules.js';
+import type { AbstractTensor } from './shapeRules.js';
+import { bindingConstants, type NodeBackend, type OpAttribute, type OpBinding, type TensorData } from './tfjsNode.js';
 
 const TRACING = 'tensorflow-tracing';
-const REAL = 'tensorflow';
-
-/** An op that can't be traced; the caller then runs eagerly. */
-export class UntraceableError extends Error {
-  constructor(readonly op: string) {
-    super(`the op ${op} has no shape rule, so the step can't be captured`);
-    this.name = 'UntraceableError';
-  }
-}
-
-/** What tfjs-node's NodeJSKernelBackend keeps of a tensor. */
-interface TensorData {
-  shape: number[];
-  dtype: number;
-  values: tf.BackendValues | null;
-  id: number;
-  refCount: number;
-}
-
-interface OpAttribute {
-  name: string;
-  type: number;
-  value: any;
-}
-
-/** Numbers of tensorflow/c that tfjs-node's addon exports and its kernels read. */
-const CONSTANTS = {
-  TF_ATTR_STRING: 0,
-  TF_ATTR_INT: 1,
-  TF_ATTR_FLOAT: 2,
-  TF_ATTR_BOOL: 3,
-  TF_ATTR_TYPE: 4,
-  TF_ATTR_SHAPE: 5,
-  TF_FLOAT: DataType.float32,
-  TF_INT32: DataType.int32,
-  TF_UINT8: DataType.uint8,
-  TF_STRING: DataType.string,
-  TF_COMPLEX64: 8,
-  TF_INT64: DataType.int64,
-  TF_BOOL: DataType.bool,
-  TF_RESOURCE: 20,
-} as const;
-
-/** The part of tfjs-node's native binding that kernels use. */
-interface Binding {
-  isUsingGpuDevice(): boolean;
-  createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
-  deleteTensor(id: number): void;
-  tensorDataSync(id: number): ArrayLike<number>;
-  executeOp(
-    op: string,
-    attributes: OpAttribute[],
-    inputIds: number[],
-    numOutputs: number,
-  ): { id: number; shape: number[]; dtype: number }[];
-}
-
-/** The part of NodeJSKernelBackend that is used here. */
-export interface NodeBackend extends tf.KernelBackend {
-  binding: Binding & {
-    readonly TF_ATTR_TYPE: number;
-    readonly TF_ATTR_INT: number;
-    readonly TF_ATTR_BOOL: number;
-    loadSavedModel(folder: string, tags: string): number;
-    deleteSavedModel(id: number): void;
-    runSavedModel(
-      id: number,
-      inputIds: number[],
-      inputNames: string,
-      outputNames: string,
-    ): { id: number; shape: number[]; dtype: number }[];
-  };
-  tensorMap: tf.DataStorage<TensorData>;
-  getInputTensorIds(tensors: tf.TensorInfo[]): number[];
-  createOutputTensor(metadata: { id: number; shape: number[]; dtype: number }): tf.Tensor;
-}
-
-function findRealBackend(): NodeBackend | null {
-  return tf.findBackend(REAL) as NodeBackend | null;
-}
-
-export function realBackend(): NodeBackend {
-  const backend = findRealBackend();
-  if (!backend || backend === tf.findBackend(TRACING)) throw new Error('the TensorFlow library is not loaded');
-  return backend;
-}
 
 /** A traced tensor: what is known of it, and the node output that gives it. */
 interface TracedTensor extends AbstractTensor {
@@ -110,16 +25,6 @@ export interface CapturedTensor {
 
 /** Constants up to this size are written once, however often they are made. */
 const SHARED_CONSTANT_BYTES = 64;
-
-/** Attributes that tfjs-node leaves to TensorFlow's eager runtime to work out, and a graph must have. */
-const impliedAttributes: Record<string, (inputs: AbstractTensor[]) => Record<string, Attribute>> = {
-  ExpandDims: ([x, axis]) => ({ T: { type: x!.dtype }, Tdim: { type: axis!.dtype } }),
-};
-
-/** `node` of `node:output`. */
-function nodeOf(output: string): string {
-  return output.slice(0, output.lastIndexOf(':'));
-}
 
 class Trace {
   readonly graph = new Graph();
@@ -142,7 +47,7 @@ class Trace {
   }
 
   /** Adds an op. Within a scope it waits if nothing that it reads does already. */
-  operation(op: string, inputs: string[], attributes: Record<string, Attribute>): string {
+  operation(op: string, inputs: string[], attributes: Attributes): string {
     const { order, graph } = this;
     const waits = order && !inputs.some(input => order.made.has(nodeOf(input)));
     const name = graph.add(op, waits ? [...inputs, `^${order.barrier}`] : inputs, attributes);
@@ -181,7 +86,7 @@ class Trace {
   capture(tensor: tf.TensorInfo, dtype: number): number {
     const { graph } = this;
     const variable = `captured_${this.captured.length}`;
-    const attributes: Record<string, Attribute> = { dtype: { type: dtype }, shape: { shape: tensor.shape } };
+    const attributes: Attributes = { dtype: { type: dtype }, shape: { shape: tensor.shape } };
     graph.add('VarHandleOp', [], { ...attributes, shared_name: { string: variable } }, variable);
     graph.add('ReadVariableOp', [variable], { dtype: { type: dtype } }, `${variable}/read`);
     this.captured.push({ variable, tensor });
@@ -207,19 +112,27 @@ function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 
-/** Stands in for the native binding while tracing. */
-function recordingBinding(trace: () => Trace): Binding & typeof CONSTANTS {
-  const attributeOf = ({ type, value }: OpAttribute): Attribute => {
-    if (type === CONSTANTS.TF_ATTR_TYPE) return { type: value };
-    if (type === CONSTANTS.TF_ATTR_BOOL) return { bool: value };
-    if (type === CONSTANTS.TF_ATTR_INT) return Array.isArray(value) ? { ints: value } : { int: value };
-    if (type === CONSTANTS.TF_ATTR_FLOAT) return { float: value };
-    if (type === CONSTANTS.TF_ATTR_STRING) return { string: value };
-    if (type === CONSTANTS.TF_ATTR_SHAPE) return { shape: value };
-    throw new Error(`attribute type ${type} can't be traced`);
-  };
+/** How a graph has the attribute of an op that runs at once. */
+function attributeOf({ name, type, value }: OpAttribute): Attribute {
+  const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_SHAPE } = bindingConstants;
+  if (typeof value === 'boolean') return { bool: value };
+  if (typeof value === 'number') {
+    if (type === TF_ATTR_TYPE) return { type: value };
+    if (type === TF_ATTR_INT) return { int: value };
+    if (type === TF_ATTR_FLOAT) return { float: value };
+  } else if (typeof value === 'string') {
+    if (type === TF_ATTR_STRING) return { string: value };
+  } else {
+    if (type === TF_ATTR_INT) return { ints: value };
+    if (type === TF_ATTR_SHAPE) return { shape: value };
+  }
+  throw new Error(`the attribute ${name} of type ${type} can't be traced`);
+}
+
+/** Used instead of the native binding while tracing. */
+function recordingBinding(trace: () => Trace): OpBinding {
   return {
-    ...CONSTANTS,
+    ...bindingConstants,
     isUsingGpuDevice: () => findRealBackend()?.binding.isUsingGpuDevice() ?? false,
     createTensor(shape, dtype, values) {
       const name = trace().constant({ dtype, shape, content: contentOf(values, dtype) });
@@ -234,18 +147,13 @@ function recordingBinding(trace: () => Trace): Binding & typeof CONSTANTS {
       throw new Error('traced code must not read values');
     },
     executeOp(op, attributes, inputIds) {
-      const rule = shapeRules.get(op);
-      if (!rule) throw new UntraceableError(op);
+      const { implied } = rowOf(op);
       const inputs = inputIds.map(id => trace().symbol(id));
-      const results = rule(inputs, Object.fromEntries(attributes.map(({ name, value }) => [name, value])));
-      const node = trace().operation(
-        op,
-        inputs.map(({ output }) => output),
-        {
-          ...impliedAttributes[op]?.(inputs),
-          ...Object.fromEntries(attributes.map(attribute => [attribute.name, attributeOf(attribute)])),
-        },
-      );
+      const sent = Object.fromEntries(attributes.map(attribute => [attribute.name, attributeOf(attribute)]));
+      const all = { ...implied?.(inputs), ...sent };
+      const results = resultsOf(op, inputs, all);
+      const sources = inputs.map(({ output }) => output);
+      const node = trace().operation(op, sources, all);
       return results.map((result, i) => ({ ...result, id: trace().define(`${node}:${i}`, result) }));
     },
   };
@@ -260,9 +168,7 @@ const active = (): Trace => {
 /** Makes the tracing backend known to tfjs, once. */
 function register(): void {
   if (tf.findBackend(TRACING)) return;
-  const { NodeJSKernelBackend } = requireFromTfjsNode('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js');
-  requireFromTfjsNode('@tensorflow/tfjs-node/dist/register_all_kernels.js');
-  const backend: NodeBackend = new NodeJSKernelBackend(recordingBinding(active), 'tunewright');
+  const backend = createNodeBackend(recordingBinding(active));
   const own = backend.tensorMap;
   const incRef = backend.incRef.bind(backend);
 
@@ -271,7 +177,7 @@ function register(): void {
   own.get = dataId => {
     if (own.has(dataId)) return get(dataId);
     const { shape, dtype } = realBackend().tensorMap.get(dataId);
-    const tensor = { dataId, shape, dtype: dtypeName(dtype) };
+    const tensor = { dataId, shape, dtype: typeName(dtype) };
     const data: TensorData = { shape, dtype, values: null, id: active().capture(tensor, dtype), refCount: 1 };
     captured.add(dataId);
     own.set(dataId, data);
@@ -281,7 +187,6 @@ function register(): void {
   backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : realBackend().incRef(dataId));
 
   backend.dispose = () => {};
-  registerBlockKernels();
   tf.copyRegisteredKernels(REAL, TRACING);
   tf.registerBackend(TRACING, () => backend);
 }
@@ -299,17 +204,6 @@ function withRealName<T>(backend: NodeBackend, f: () => T): T {
 
 /** Data of the real backend that the trace in hand has captured. */
 let captured = new Set<tf.DataId>();
-
-function dtypeName(dtype: number): tf.DataType {
-  const names: Record<number, tf.DataType> = {
-    [DataType.float32]: 'float32',
-    [DataType.int32]: 'int32',
-    [DataType.bool]: 'bool',
-  };
-  const name = names[dtype];
-  if (!name) throw new Error(`tensors of DataType ${dtype} can't be captured`);
-  return name;
-}
 
 export interface InputSpec {
   shape: readonly number[];
@@ -333,7 +227,7 @@ export interface TracedFunction {
 
 /**
  * Runs `f` on symbolic tensors and records what it does; nothing is computed and no memory of the results is taken.
- * @throws UntraceableError on an op without a shape rule
+ * @throws UntraceableError on an op without a row in the table
  */
 export function trace(specs: readonly InputSpec[], f: (...inputs: tf.Tensor[]) => tf.Tensor[]): TracedFunction {
   register();

@@ -1,28 +1,12 @@
-// A traced graph cut into parts that XLA compiles, each a function of the graph's library: one call in place of a part's
+// A traced graph cut into parts that XLA compiles, each a function of the graph's library: one call instead of a part's
 // nodes. Parts that are alike, as a model's layers are, become one function and are compiled once. Called by
 // compiledFunction.ts. Only rearranges nodes: what a graph computes never changes.
-import { Graph, type GraphNode } from './graph.js';
+import { Graph, nodeOf, type GraphNode } from './graph.js';
+import { memoryOf, rowOf } from './opTable.js';
 import type { TracedFunction } from './tracingBackend.js';
 
-/** Ops that may be part of a function, with the name of their output: within a function, values are named by it. */
-const outputNames: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    output:
-      'ArgMax BatchMatMulV2 BatchMatMulV3 ConcatV2 Const ExpandDims Fill GatherV2 Identity Mean Pack PadV2 Range Reshape Select ' +
-      'SelectV2 Slice SplitV Sum Tile Unpack',
-    y: 'Cast Exp Neg OnesLike Rsqrt Sigmoid Sqrt Square Tanh Transpose ZerosLike',
-    z: 'Add AddV2 Div Equal Greater GreaterEqual Less LessEqual LogicalAnd Maximum Minimum Mul NotEqual Pow RealDiv Sub',
-    product: 'MatMul',
-    softmax: 'Softmax',
-    activations: 'Relu',
-  }).flatMap(([output, ops]) => ops.split(' ').map(op => [op, output] as const)),
-);
-
-/** Where inputs and state come from; parts only read them. */
-const SOURCES = new Set(['Placeholder', 'VarHandleOp', 'ReadVariableOp']);
-
 /**
- * The graph by parts: what lies between two updates in place. Those stay nodes of their own, as do slices of their results:
+ * The graph by parts: what lies between two updates. Those stay nodes of their own, as do slices of their results:
  * TensorFlow does both without a copy.
  * @returns null where an op is not one for XLA, or nodes wait for each other
  */
@@ -33,13 +17,11 @@ export function inXlaParts(traced: TracedFunction): TracedFunction | null {
   /** Index of the part that each node is in; of a node outside, the first part that may read it. */
   const places = new Map<string, { part: number; outside: boolean }>();
   for (const node of nodes) {
-    const sources = node.inputs.map(input => byName.get(sourceOf(input))!);
+    const sources = node.inputs.map(input => byName.get(nodeOf(input))!);
+    const memory = memoryOf(node);
     const outside =
-      SOURCES.has(node.op) ||
-      node.op === 'Const' ||
-      node.op === 'InplaceUpdate' ||
-      (node.op === 'Slice' && sources[0]!.op === 'InplaceUpdate');
-    if (!outside && (!outputNames.has(node.op) || node.inputs.some(input => input.startsWith('^')))) return null;
+      memory === 'held' || memory === 'update' || (node.op === 'Slice' && memoryOf(sources[0]!) === 'update');
+    if (!outside && (rowOf(node.op).xla === null || node.inputs.some(input => input.startsWith('^')))) return null;
     let part = 0;
     for (const { name } of sources) {
       const source = places.get(name)!;
@@ -51,23 +33,18 @@ export function inXlaParts(traced: TracedFunction): TracedFunction | null {
   const leaving = new Set(traced.outputs);
   for (const node of nodes)
     for (const input of node.inputs) {
-      const [own, source] = [places.get(node.name)!, places.get(sourceOf(input))!];
+      const [own, source] = [places.get(node.name)!, places.get(nodeOf(input))!];
       if (own.outside || own.part !== source.part) leaving.add(input);
     }
   const rest = nodes.filter(({ name }) => places.get(name)!.outside);
   return new Assembly(traced, byName, leaving).assemble(parts, rest);
 }
 
-/** `node` of `node`, `node:output` or `^node`. */
-function sourceOf(input: string): string {
-  return input.replace(/^\^|:\d+$/g, '');
-}
-
 /** The graph that calls the parts, under construction. */
 class Assembly {
   private readonly graph = new Graph();
   private readonly functions = new Map<string, string>();
-  /** The call's output in place of each value that leaves a part. */
+  /** The call's output instead of each value that leaves a part. */
   private readonly moved = new Map<string, string>();
 
   constructor(
@@ -105,14 +82,14 @@ class Assembly {
     };
     // Constants go into every part that reads them: XLA wants to know sizes and axes.
     const reference = (input: string): string => {
-      const source = this.byName.get(sourceOf(input))!;
+      const source = this.byName.get(nodeOf(input))!;
       if (members.has(source.name) || source.op === 'Const')
-        return `${write(source)}:${outputNames.get(source.op)!}:${input.split(':')[1]!}`;
+        return `${write(source)}:${rowOf(source.op).xla}:${input.split(':')[1]!}`;
       if (!read.includes(input)) read.push(input);
       return `a${read.indexOf(input)}`;
     };
     for (const node of part) write(node);
-    const given = [...this.leaving].filter(output => members.has(sourceOf(output)));
+    const given = [...this.leaving].filter(output => members.has(nodeOf(output)));
     const typeOf = (output: string) => this.traced.tensors.get(output)!.dtype;
     const outputs = given.map(output => ({ type: typeOf(output), value: reference(output) }));
     const content = { inputs: read.map(typeOf), outputs, nodes };

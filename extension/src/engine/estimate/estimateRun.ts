@@ -3,7 +3,7 @@
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf } from '../models/architecture.js';
 import type { PeftMethod, TrainableSpec } from '../peft/method.js';
-import { UntraceableError } from '../capture/tracingBackend.js';
+import { UntraceableError } from '../capture/opTable.js';
 import { weightBytes, type DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 import { traceGraph } from './traceGraph.js';

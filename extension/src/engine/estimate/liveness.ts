@@ -1,35 +1,15 @@
 // How much memory a traced graph takes while it runs. TensorFlow's executor frees a buffer as soon as the last node that
-// reads it is done, and lets an elementwise node write over an input that nobody else needs. Pure; called by
+// reads it is done, and lets an elementwise node write over an input that nothing else needs. Pure; called by
 // traceGraph.ts.
-import { bytesOfType, type GraphNode } from '../capture/graph.js';
+import { boolAttribute, bytesOfType, nodeOf, type GraphNode } from '../capture/graph.js';
+import { memoryOf, rowOf } from '../capture/opTable.js';
 import type { AbstractTensor } from '../capture/shapeRules.js';
 import type { TracedFunction } from '../capture/tracingBackend.js';
-
-/** Nodes whose result is their first input's buffer. */
-const VIEWS = new Set(['Reshape', 'ExpandDims', 'Identity', 'Squeeze', 'Bitcast']);
-/** Nodes that make nothing: what is fed, held by variables or part of the graph is counted elsewhere. */
-const SOURCES = new Set(['Placeholder', 'VarHandleOp', 'ReadVariableOp', 'Const']);
-/** Kernels that ask for `forward_input_or_allocate_output`. */
-const IN_PLACE = new Set([
-  ...['Neg', 'Abs', 'Sign', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Sigmoid', 'Tanh', 'Relu', 'Reciprocal'],
-  ...['Add', 'AddV2', 'Sub', 'Mul', 'Div', 'RealDiv', 'FloorDiv', 'Pow', 'Maximum', 'Minimum', 'AddN'],
-  ...['Softmax', 'LogSoftmax', 'TensorScatterSub'],
-]);
-
-/** Whether a node fills memory of its own. */
-export function makesBuffer({ op }: GraphNode): boolean {
-  return !VIEWS.has(op) && !SOURCES.has(op);
-}
 
 interface Buffer {
   bytes: number;
   /** Nodes that have yet to read it; a result of the graph is never let go. */
   readers: number;
-}
-
-/** `node` of `node:output` or `^node`. */
-export function nodeOf(input: string): string {
-  return input.startsWith('^') ? input.slice(1) : input.slice(0, input.lastIndexOf(':'));
 }
 
 export function bytesOf({ shape, dtype }: AbstractTensor): number {
@@ -55,7 +35,7 @@ export function nodesThatRun({ graph, outputs }: TracedFunction): Schedule {
   };
   const nodes = graph.nodes.flatMap(node => {
     const inputs = node.inputs.map(resolve);
-    if (SOURCES.has(node.op)) return [{ ...node, inputs }];
+    if (memoryOf(node) === 'held') return [{ ...node, inputs }];
     const key = JSON.stringify([node.op, inputs, node.attributes]);
     const first = same.get(key);
     if (first === undefined) same.set(key, node.name);
@@ -104,11 +84,11 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
 }
 
 export interface Liveness {
-  /** Bytes of intermediate and final results that stand at once, at most. */
+  /** Bytes of intermediate and final results that are held at once, at most. */
   peak: number;
-  /** Those that stand while each node runs, in the order of the schedule. */
+  /** Those held while each node runs, in the order of the schedule. */
   during: readonly number[];
-  /** Bytes that stand when each node is done, by its name. */
+  /** Those held when each node is done, by its name. */
   standing: ReadonlyMap<string, number>;
 }
 
@@ -123,21 +103,26 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
   const during: number[] = [];
   let live = 0;
   for (const node of nodes) {
-    const { name, op, inputs } = node;
-    if (SOURCES.has(op)) {
+    const { name, inputs } = node;
+    const memory = memoryOf(node);
+    // What is fed, held by variables or part of the graph is counted elsewhere.
+    if (memory === 'held') {
       during.push(live);
       continue;
     }
     const data = inputs.filter(input => !input.startsWith('^'));
+    const isView = memory === 'view' || memory === 'update';
+    const first = data.length > 0 ? buffers.get(data[0]!) : undefined;
     const read = data.map(input => buffers.get(input)).filter(buffer => buffer !== undefined);
+    const mayOverwrite = memory === 'overAny' ? read : memory === 'overFirst' && first ? [first] : [];
     const made: Buffer[] = [];
     for (let i = 0; tensors.has(`${name}:${i}`); i++) {
       const output = `${name}:${i}`;
       const readers = uses.get(output) ?? 0;
       const bytes = bytesOf(tensors.get(output)!);
-      const shared = VIEWS.has(op) ? buffers.get(data[0]!) : IN_PLACE.has(op) ? overwritten(read, bytes) : undefined;
+      const shared = isView ? first : mayOverwrite.find(buffer => buffer.bytes === bytes && isReadLast(buffer, read));
       // A view of what is fed or held takes nothing.
-      if (VIEWS.has(op) && !shared) continue;
+      if (isView && !shared) continue;
       if (shared) shared.readers += readers;
       else live += bytes;
       const buffer = shared ?? { bytes, readers };
@@ -157,20 +142,18 @@ export function highest(bytes: readonly number[]): number {
 }
 
 /**
- * What a node takes only while it runs: Eigen turns the second matrix of a product round that is to be transposed, in a
- * copy of its own. Measured op by op (256 rows of 576, TensorFlow 2.21): 110-115 MB with 49,152 columns, where the matrix has 113,
+ * What a node takes only while it runs: Eigen transposes the second matrix of a product, where it is to be, in a copy of
+ * its own. Measured op by op (256 rows of 576, TensorFlow 2.21): 110-115 MB with 49,152 columns, where the matrix has 113,
  * 33-36 with 16,384 (38); nothing with the operands the other way round, nor where nothing is transposed. oneDNN takes no
  * copy on a CPU with AVX2 alone; with AVX-512 it wasn't measured, so the copy is counted wherever it may be.
  */
 function scratchBytes({ op, inputs, attributes }: GraphNode, tensors: TracedFunction['tensors']): number {
-  const transposed = { MatMul: 'transpose_b', BatchMatMulV2: 'adj_y' }[op];
-  if (transposed === undefined || !(attributes[transposed] as { bool: boolean }).bool) return 0;
-  return bytesOf(tensors.get(inputs[1]!)!);
+  const { product } = rowOf(op);
+  const copies = product?.copiesTransposed && boolAttribute(attributes, product.transposesSecond);
+  return copies ? bytesOf(tensors.get(inputs[1]!)!) : 0;
 }
 
-/** An input of this size that this node is the last to read. */
-function overwritten(read: readonly Buffer[], bytes: number): Buffer | undefined {
-  return read.find(
-    buffer => buffer.bytes === bytes && buffer.readers === read.filter(other => other === buffer).length,
-  );
+/** Whether a node that reads these is the last to read the buffer. */
+function isReadLast(buffer: Buffer, read: readonly Buffer[]): boolean {
+  return buffer.readers === read.filter(other => other === buffer).length;
 }

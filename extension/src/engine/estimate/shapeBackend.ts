@@ -2,8 +2,11 @@
 // take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
 // traceEager.ts; its tensors must never meet those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
-import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../capture/blockKernels.js';
+import { typeName, typeNumber } from '../capture/graph.js';
+import { fillsMemory, productFlops, resultsOf, rowOf } from '../capture/opTable.js';
+import type { AbstractTensor } from '../capture/shapeRules.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
+import { kernelOps } from './kernelOps.js';
 
 const NAME = 'shapes';
 
@@ -92,93 +95,6 @@ class ShapeBackend extends tf.KernelBackend {
   override dispose(): void {}
 }
 
-type Attributes = Record<string, any>;
-type Result = { shape: readonly number[]; dtype?: tf.DataType; view?: boolean };
-/** Shape of a kernel's result; its type is that of the first input where nothing else is said. */
-type Inference = (inputs: tf.TensorInfo[], attributes: Attributes) => Result | Result[];
-
-const sameShape: Inference = ([x]) => ({ shape: x!.shape });
-const broadcast: Inference = ([a, b]) => ({ shape: tf.backend_util.assertAndGetBroadcastShape(a!.shape, b!.shape) });
-const compare: Inference = (inputs, attributes) => ({ ...(broadcast(inputs, attributes) as Result), dtype: 'bool' });
-
-const reduce: Inference = ([x], { axis, reductionIndices, keepDims }) => {
-  const axes = tf.util.parseAxisParam(axis ?? reductionIndices, x!.shape);
-  const [kept] = tf.backend_util.computeOutAndReduceShapes(x!.shape, axes);
-  return { shape: keepDims ? tf.backend_util.expandShapeToKeepDim(kept, axes) : kept };
-};
-
-const matMul: Inference = ([a, b], { transposeA, transposeB }) => {
-  const rows = a!.shape.at(transposeA ? -1 : -2)!;
-  const columns = b!.shape.at(transposeB ? -2 : -1)!;
-  const batch = tf.backend_util.assertAndGetBroadcastShape(a!.shape.slice(0, -2), b!.shape.slice(0, -2));
-  return { shape: [...batch, rows, columns] };
-};
-
-/** 2 m n k over the batch. */
-function productFlops({ shape }: Result, a: tf.TensorInfo, { transposeA }: Attributes): number {
-  return 2 * tf.util.sizeFromShape([...shape]) * a.shape.at(transposeA ? -2 : -1)!;
-}
-
-const without = (shape: readonly number[], axis: number) => shape.filter((_, i) => i !== axis);
-const group = (names: readonly string[], inference: Inference) => names.map(name => [name, inference] as const);
-
-/** The kernels that models, methods and training use; a test runs every method of every family through them. */
-const inferences: ReadonlyMap<string, Inference> = new Map<string, Inference>([
-  ...group([tf.Neg, tf.Abs, tf.Sign, tf.Step, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Exp, tf.Log], sameShape),
-  ...group([tf.Sigmoid, tf.Tanh, tf.Relu, tf.Softmax, tf.ZerosLike, tf.OnesLike, tf.LogicalNot], sameShape),
-  ...group([tf.Add, tf.Sub, tf.Multiply, tf.RealDiv, tf.FloorDiv, tf.Pow, tf.Maximum, tf.Minimum], broadcast),
-  ...group([tf.Equal, tf.NotEqual, tf.Less, tf.LessEqual, tf.Greater, tf.GreaterEqual], compare),
-  ...group([tf.LogicalAnd, tf.LogicalOr], compare),
-  ...group([tf.Sum, tf.Mean, tf.Max, tf.Min], reduce),
-  [tf.ArgMax, ([x], { axis }) => ({ shape: without(x!.shape, axis), dtype: 'int32' })],
-  [tf.AddN, sameShape],
-  [tf.Select, ([, value]) => ({ shape: value!.shape, dtype: value!.dtype })],
-  [tf.BatchMatMul, matMul],
-  [tf.Transpose, ([x], { perm }) => ({ shape: (perm as number[]).map(axis => x!.shape[axis]!) })],
-  [
-    tf.Reshape,
-    ([x], { shape }) => ({ shape: tf.util.inferFromImplicitShape(shape, tf.util.sizeFromShape(x!.shape)), view: true }),
-  ],
-  [
-    tf.ExpandDims,
-    ([x], { dim }) => ({ shape: x!.shape.toSpliced(dim < 0 ? x!.shape.length + dim + 1 : dim, 0, 1), view: true }),
-  ],
-  [tf.Identity, ([x]) => ({ shape: x!.shape, view: true })],
-  [tf.Cast, ([x], { dtype }) => ({ shape: x!.shape, dtype, view: dtype === x!.dtype })],
-  [tf.Slice, ([x], { begin, size }) => ({ shape: tf.slice_util.parseSliceParams(x as tf.Tensor, begin, size)[1]! })],
-  [
-    tf.Concat,
-    (parts, { axis }) => ({
-      shape: tf.backend_util.computeOutShape(
-        parts.map(part => part.shape),
-        tf.util.parseAxisParam(axis, parts[0]!.shape)[0]!,
-      ),
-    }),
-  ],
-  [tf.PadV2, ([x], { paddings }) => ({ shape: x!.shape.map((size, i) => size + paddings[i][0] + paddings[i][1]) })],
-  [tf.Pack, (parts, { axis }) => ({ shape: parts[0]!.shape.toSpliced(axis, 0, parts.length) })],
-  [tf.Unpack, ([x], { axis }) => Array.from({ length: x!.shape[axis]! }, () => ({ shape: without(x!.shape, axis) }))],
-  [
-    tf.SplitV,
-    ([x], { numOrSizeSplits, axis }) => {
-      const at = tf.util.parseAxisParam(axis, x!.shape)[0]!;
-      const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, numOrSizeSplits, at);
-      return sizes.map(size => ({ shape: x!.shape.with(at, size) }));
-    },
-  ],
-  [tf.Tile, ([x], { reps }) => ({ shape: x!.shape.map((size, i) => size * reps[i]) })],
-  [tf.GatherV2, ([x, indices], { axis }) => ({ shape: x!.shape.toSpliced(axis, 1, ...indices!.shape) })],
-  [tf.ScatterNd, ([, updates], { shape }) => ({ shape, dtype: updates!.dtype })],
-  [
-    BLOCK_PRODUCT,
-    ([x, codes], { columns, turned }) => ({ shape: [x!.shape[0]!, turned ? codes!.shape[0]! : columns] }),
-  ],
-  [DEQUANTIZE_BLOCKS, ([codes], { columns }) => ({ shape: [codes!.shape[0]!, columns], dtype: 'float32' })],
-  [tf.OneHot, ([indices], { depth, dtype }) => ({ shape: [...indices!.shape, depth], dtype })],
-  [tf.Range, (_inputs, { start, stop, step, dtype }) => ({ shape: [Math.ceil((stop - start) / step)], dtype })],
-  [tf.Fill, (_inputs, { shape, dtype }) => ({ shape, dtype })],
-]);
-
 let backend: ShapeBackend | null = null;
 
 function register(): ShapeBackend {
@@ -186,20 +102,25 @@ function register(): ShapeBackend {
   requireFromTfjsNode('@tensorflow/tfjs');
   const made = new ShapeBackend();
   tf.registerBackend(NAME, () => made);
-  for (const [kernelName, infer] of inferences) {
+  for (const [kernelName, callOf] of kernelOps) {
     const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) => {
       const given = Object.values(inputs) as tf.TensorInfo[];
-      const result = infer(given, attrs ?? {});
-      if (kernelName === tf.BatchMatMul || kernelName === BLOCK_PRODUCT)
-        made.flops += productFlops(result as Result, given[0]!, attrs!);
-      else for (const one of [result].flat()) if (!one.view) made.written += 4 * tf.util.sizeFromShape([...one.shape]);
-      const make = ({ shape, dtype, view }: Result) =>
-        made.make(shape, dtype ?? given[0]!.dtype, view ? given[0] : undefined);
-      return Array.isArray(result) ? result.map(make) : make(result);
+      const { op, inputs: described, attributes } = callOf(given.map(describe), attrs ?? {});
+      const results = resultsOf(op, described, attributes);
+      const { product } = rowOf(op);
+      const looksAt = fillsMemory({ op, attributes }) ? undefined : given[0];
+      if (product) made.flops += productFlops(product, attributes, described[0]!, results[0]!);
+      else if (!looksAt) for (const { shape } of results) made.written += 4 * tf.util.sizeFromShape(shape);
+      const tensors = results.map(({ shape, dtype }) => made.make(shape, typeName(dtype), looksAt));
+      return kernelName === tf.Unpack || kernelName === tf.SplitV ? tensors : tensors[0]!;
     };
     tf.registerKernel({ kernelName, backendName: NAME, kernelFunc });
   }
   return made;
+}
+
+function describe({ shape, dtype }: tf.TensorInfo): AbstractTensor {
+  return { shape, dtype: typeNumber(dtype) };
 }
 
 /** Bytes of the tensors there are, as far as they were made inside `countBytes`, and what they took to compute. */

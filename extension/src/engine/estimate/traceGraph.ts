@@ -2,7 +2,8 @@
 // are only described. Bytes come from liveness, FLOPs from the shapes of the matrix products. Called by estimateRun.ts;
 // needs no TensorFlow library.
 import * as tf from '@tensorflow/tfjs-core';
-import { DataType, type GraphNode } from '../capture/graph.js';
+import { DataType, nodeOf, type GraphNode } from '../capture/graph.js';
+import { fillsMemory, productFlops, rowOf } from '../capture/opTable.js';
 import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
@@ -20,14 +21,12 @@ import {
 } from '../training/stepMath.js';
 import { DescribedModel, describedTensors } from './describedBase.js';
 import { fewLayers } from './fewLayers.js';
-import { bytesOf, highest, liveness, makesBuffer, nodeOf, nodesThatRun } from './liveness.js';
+import { bytesOf, highest, liveness, nodesThatRun } from './liveness.js';
 import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
 const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
 const floatBytes = (specs: readonly { shape: readonly number[] }[]) =>
   4 * specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-
-const PRODUCTS = new Set(['MatMul', 'BatchMatMulV2']);
 
 /** Whatever AdamW is set to, it takes the same memory. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
@@ -115,7 +114,7 @@ function graphCosts(step: EstimatedStep): GraphCosts {
       activations: standing.get(hidden)!,
       trained: floatBytes(plan),
       nodes: traced.graph.nodes.length,
-      flops: sum(running.nodes, node => productFlops(node, traced)),
+      flops: sum(running.nodes, node => flopsOf(node, traced)),
       written: sum(running.nodes, node => writtenBytes(node, traced)),
       updatePeak: liveness(nodesThatRun(update), update.tensors).peak,
     },
@@ -139,7 +138,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
     const ofBase = inputs.slice(0, held.length);
     const model = new DescribedModel(base, ofBase, hidden => (states = tf.keep(hidden)), { tablePositions });
-    // Values that nobody reads: what is trained is an input of the graph.
+    // Values that are never read: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
@@ -197,15 +196,13 @@ function sum(nodes: readonly GraphNode[], of: (node: GraphNode) => number): numb
 
 /** What a node that isn't a matrix product fills. */
 function writtenBytes(node: GraphNode, { tensors }: TracedFunction): number {
-  if (PRODUCTS.has(node.op) || !makesBuffer(node)) return 0;
+  if (rowOf(node.op).product || !fillsMemory(node)) return 0;
   const tensor = tensors.get(`${node.name}:0`);
   return tensor ? bytesOf(tensor) : 0;
 }
 
-/** 2 m n k of a matrix product, over its batch; 0 of other nodes. */
-function productFlops({ name, op, inputs, attributes }: GraphNode, { tensors }: TracedFunction): number {
-  if (!PRODUCTS.has(op)) return 0;
-  const turned = attributes[op === 'MatMul' ? 'transpose_a' : 'adj_x'] as { bool: boolean };
-  const inner = tensors.get(inputs[0]!)!.shape.at(turned.bool ? -2 : -1)!;
-  return 2 * inner * sizeOf(tensors.get(`${name}:0`)!.shape);
+/** Those of a matrix product; 0 of other nodes. */
+function flopsOf({ name, op, inputs, attributes }: GraphNode, { tensors }: TracedFunction): number {
+  const { product } = rowOf(op);
+  return product ? productFlops(product, attributes, tensors.get(inputs[0]!)!, tensors.get(`${name}:0`)!) : 0;
 }

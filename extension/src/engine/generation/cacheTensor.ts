@@ -63,8 +63,8 @@ export class StepCache implements DecodingCache {
     const starts = Int32Array.from({ length: 2 * heads }, (_, i) => (first + i) * capacity);
     const own = tf.reshape(tf.concat([keys, values], 1), [2 * heads, headDim]);
     const indices = tf.add(tf.tensor1d(starts, 'int32'), this.position);
-    const written = tensorflowOp('InplaceUpdate', { T: 'float32' }, [this.content, indices, own]);
-    this.content = written[0] as tf.Tensor2D;
+    const inputs = [this.content, indices, own];
+    this.content = tensorflowOp('InplaceUpdate', { T: 'float32' }, inputs) as tf.Tensor2D;
     const part = (start: number): tf.Tensor4D => {
       const slice = tf.slice(this.content, [start * capacity, 0], [heads * capacity, headDim]);
       return tf.reshape(slice, [1, heads, capacity, headDim]);

@@ -1,7 +1,7 @@
 // Decoding with a key/value cache: greedy, or sampled from a seed. One sequence at a time.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
-import { UntraceableError } from '../capture/tracingBackend.js';
+import { UntraceableError } from '../capture/opTable.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';

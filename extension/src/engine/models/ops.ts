@@ -57,33 +57,33 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
       ? rowLinear(x, weight as tf.Tensor2D, conv1d)
       : (product(x, weight, false, !conv1d) as tf.Tensor2D);
   // Dequantized when x is there and again when dy is: the dense matrix never outlives its product.
-  const turned = conv1d === weight.transposed;
+  const transposed = conv1d === weight.transposed;
   return withGradient([x], (_save, x) => ({
-    value: after(x, () => times(x, weight, turned)),
-    gradFunc: dy => times(dy, weight, !turned),
+    value: after(x, () => times(x, weight, transposed)),
+    gradFunc: dy => times(dy, weight, !transposed),
   }));
 }
 
-/** x W of a matrix as it is stored, or x Wᵀ with `turned`, in the precision that it wants. */
-function times(x: tf.Tensor2D, weight: QuantizedWeight, turned: boolean): tf.Tensor2D {
-  return weight.precision === 'bfloat16' ? weight.roundedProduct(x, turned) : pieceProduct(x, weight, turned);
+/** x W of a matrix as it is stored, or x Wᵀ with `transposed`, in the precision that it wants. */
+function times(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
+  return weight.precision === 'bfloat16' ? weight.roundedProduct(x, transposed) : pieceProduct(x, weight, transposed);
 }
 
 /** Rows of a matrix in few bits that stand in float32 at once: of SmolLM2-135M's head 19 MB in place of 113. */
 const PIECE_ROWS = 8192;
 
 /**
- * x W of the stored matrix W, or x Wᵀ with `turned`, in float32. A piece of W is only dequantized when the one before has
+ * x W of the stored matrix W, or x Wᵀ with `transposed`, in float32. A piece of W is only dequantized when the one before has
  * been multiplied. For gradients that are written by hand: nothing is recorded for differentiation.
  */
-export function pieceProduct(x: tf.Tensor2D, weight: QuantizedWeight, turned: boolean): tf.Tensor2D {
+export function pieceProduct(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
   const { rows } = weight;
-  if (rows <= PIECE_ROWS) return rowProduct(x, weight.dequantize(), turned);
+  if (rows <= PIECE_ROWS) return rowProduct(x, weight.dequantize(), transposed);
   const products: tf.Tensor2D[] = [];
   let sum: tf.Tensor2D | null = null;
   for (let start = 0; start < rows; start += PIECE_ROWS) {
     const size = Math.min(PIECE_ROWS, rows - start);
-    if (turned)
+    if (transposed)
       products.push(
         after(products.at(-1) ?? x, () => tf.tidy(() => rowProduct(x, weight.dequantizePiece(start, size), true))),
       );
@@ -118,7 +118,7 @@ function rowLinear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d: boolean): tf.Ten
 function rowProduct(x: tf.Tensor2D, weight: tf.Tensor2D, transposed: boolean): tf.Tensor2D {
   if (x.shape[0] > 1 || !hasTensorflowOps()) return product(x, weight, false, transposed) as tf.Tensor2D;
   const attributes = { Ta: 'float32', Tb: 'float32', Tout: 'float32', adj_x: false, adj_y: transposed } as const;
-  return tensorflowOp('BatchMatMulV3', attributes, [x, weight])[0] as tf.Tensor2D;
+  return tensorflowOp('BatchMatMulV3', attributes, [x, weight]) as tf.Tensor2D;
 }
 
 /** x / sqrt(mean(x²) + eps) * weight over the last dimension (RMSNorm, arXiv:1910.07467). */

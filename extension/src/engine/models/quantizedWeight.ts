@@ -20,7 +20,7 @@ export interface WeightLayout {
   shape: readonly [number, number];
   /** Type in which it is multiplied. */
   precision: UsedWeights['precision'];
-  /** Whether the parameter is the stored matrix turned round (GPT-2's Conv1D out of a GGUF file). */
+  /** Whether the parameter is the stored matrix transposed (GPT-2's Conv1D out of a GGUF file). */
   transposed: boolean;
 }
 
@@ -63,10 +63,10 @@ export class QuantizedWeight {
     return this.layout.precision;
   }
 
-  /** x W of the stored matrix W, or x Wᵀ with `turned`, both rounded to bfloat16; belongs to the caller's tidy. */
-  roundedProduct(x: tf.Tensor2D, turned: boolean): tf.Tensor2D {
+  /** x W of the stored matrix W, or x Wᵀ with `transposed`, both rounded to bfloat16; belongs to the caller's tidy. */
+  roundedProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D {
     const { format, shape } = this.layout;
-    const attributes: BlockProductAttributes = { format, columns: shape[1], turned };
+    const attributes: BlockProductAttributes = { format, columns: shape[1], transposed };
     return run(BLOCK_PRODUCT, { x, ...named(this.words) }, attributes);
   }
 

@@ -2,7 +2,8 @@
 // within a run (capturedStep.ts) and by the `evaluate` command.
 import * as tf from '@tensorflow/tfjs-core';
 import { CompiledFunction } from '../capture/compiledFunction.js';
-import { specsOf, UntraceableError } from '../capture/tracingBackend.js';
+import { UntraceableError } from '../capture/opTable.js';
+import { specsOf } from '../capture/tracingBackend.js';
 import type { Batch } from '../data/batch.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';

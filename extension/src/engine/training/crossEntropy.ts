@@ -71,7 +71,7 @@ function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.T
     const [rows] = logits.shape;
     const places = tf.stack([tf.range(0, rows, 1, 'int32'), targets], 1);
     const inputs = [probabilities, places, tf.fill([rows], 1)];
-    return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs)[0] as tf.Tensor2D;
+    return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs) as tf.Tensor2D;
   });
   return { losses, dLogits };
 }

@@ -25,7 +25,7 @@ function statelessUniform(seed: tf.Scalar): (shape: number[], site: number) => t
   return (shape, site) => {
     const key = tf.stack([seed, tf.scalar(site, 'int32')]);
     const attributes = { dtype: 'float32', T: 'int32', Tseed: 'int32' } as const;
-    return tensorflowOp('StatelessRandomUniform', attributes, [tf.tensor1d(shape, 'int32'), key])[0]!;
+    return tensorflowOp('StatelessRandomUniform', attributes, [tf.tensor1d(shape, 'int32'), key]);
   };
 }
 

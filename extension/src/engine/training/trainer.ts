@@ -13,7 +13,7 @@ import type { Rng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
-import { UntraceableError } from '../capture/tracingBackend.js';
+import { UntraceableError } from '../capture/opTable.js';
 import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';

@@ -1,7 +1,8 @@
 // Peak memory of small graphs that can be counted by hand: buffers die after their last reader, views and elementwise
-// nodes take none of their own, twins are merged, what nothing needs doesn't run, and a product turns its second matrix round.
+// nodes take none of their own, twins are merged, what nothing needs doesn't run, and a product copies a second matrix that is
+// to be transposed.
 import { expect, test } from 'vitest';
-import { Graph, type Attribute } from '../../../../extension/src/engine/capture/graph.js';
+import { DataType, Graph, type Attribute } from '../../../../extension/src/engine/capture/graph.js';
 import { liveness, nodesThatRun } from '../../../../extension/src/engine/estimate/liveness.js';
 
 const KB = 1024;
@@ -69,6 +70,22 @@ test('a view keeps the buffer that it looks at', () => {
   expect(peak).toBe(20);
 });
 
+test('a cast takes a buffer unless the type stays', () => {
+  const peak = (DstT: number) => {
+    const graph = new Graph();
+    graph.add('Placeholder', [], {}, 'x');
+    graph.add('Transpose', ['x:0'], {}, 'a');
+    graph.add('Cast', ['a:0'], { SrcT: { type: DataType.float32 }, DstT: { type: DstT } }, 'b');
+    const tensors = new Map(
+      ['x', 'a', 'b'].map(name => [`${name}:0`, { shape: [(10 * KB) / 4], dtype: DataType.float32 }]),
+    );
+    const traced = { graph, captured: [], inputs: [], outputs: ['b:0'], tensors };
+    return liveness(nodesThatRun(traced), tensors).peak / KB;
+  };
+  expect(peak(DataType.int32)).toBe(20);
+  expect(peak(DataType.float32)).toBe(10);
+});
+
 test('what is computed twice alike is computed once and kept, unless it waits for something', () => {
   const twice = (waits: string[]) =>
     peakOf(
@@ -99,12 +116,12 @@ test('nodes without a reader do not run', () => {
   expect(nodesThatRun(traced).nodes.map(({ name }) => name)).toEqual(['x', 'a']);
 });
 
-test('a matrix that is to be transposed is copied while its product runs', () => {
-  const peak = (adjY: boolean) => {
+test('a matrix that is to be transposed is copied while its product runs, but not for the product of a row', () => {
+  const peak = (adjY: boolean, op = 'BatchMatMulV2') => {
     const graph = new Graph();
     graph.add('Placeholder', [], {}, 'x');
     graph.add('Tile', ['x:0'], {}, 'matrix');
-    graph.add('BatchMatMulV2', ['x:0', 'matrix:0'], { adj_x: { bool: false }, adj_y: { bool: adjY } }, 'product');
+    graph.add(op, ['x:0', 'matrix:0'], { adj_x: { bool: false }, adj_y: { bool: adjY } }, 'product');
     graph.add('Tile', ['product:0'], {}, 'after');
     const sizes = { x: 10, matrix: 100, product: 20, after: 25 };
     const tensors = new Map(
@@ -115,4 +132,5 @@ test('a matrix that is to be transposed is copied while its product runs', () =>
   };
   expect(peak(false)).toBe(100 + 20);
   expect(peak(true)).toBe(100 + 20 + 100);
+  expect(peak(true, 'BatchMatMulV3')).toBe(100 + 20);
 });
