@@ -112,11 +112,11 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
     for (let step = 0; step < STEPS; step++) {
       const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
       const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
-      const expected = trainingStep(eager.model, eager.adapter, eager.optimizer, batches, settings);
+      const expected = await trainingStep(eager.model, eager.adapter, eager.optimizer, batches, settings);
       const changed = { ...settings, gradientCheckpointing };
       const actual = captures
         ? await captured.step(batches, changed)
-        : trainingStep(traced.model, traced.adapter, traced.optimizer, batches, changed);
+        : await trainingStep(traced.model, traced.adapter, traced.optimizer, batches, changed);
       worst.loss = Math.max(worst.loss, Math.abs(actual.loss / expected.loss - 1));
       worst.norm = Math.max(worst.norm, Math.abs(actual.gradNorm / expected.gradNorm - 1));
       expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
@@ -131,7 +131,7 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
       expect(off, `tensor ${key}`).toBeLessThanOrEqual(1e-3 * size);
     }
     const [batch] = batchesFor(eager.model, eager.adapter, drops);
-    const expected = scoreBatch(eager.model, eager.adapter.forwardOptions, batch!);
+    const expected = await scoreBatch(eager.model, eager.adapter.forwardOptions, batch!);
     const actual = await captured.score(batch!);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>

@@ -14,7 +14,7 @@ import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { estimateRun } from '../../extension/src/engine/estimate/estimateRun.js';
 import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingfaceFolder.js';
-import { openSafetensors, writeSafetensors } from '../../extension/src/engine/files/safetensors.js';
+import { openSafetensors, writeDeviceTensors } from '../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
 import { CausalLm, type ForwardOptions } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf } from '../../extension/src/engine/models/quantizedWeight.js';
@@ -22,7 +22,7 @@ import { loadModel } from '../../extension/src/engine/models/loadModel.js';
 import { writeModelFolder } from '../../extension/src/engine/models/writeModelFolder.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
-import { loadAdapter, openAdapter, saveAdapter, tensorEntries } from '../../extension/src/engine/peft/adapterFiles.js';
+import { loadAdapter, openAdapter, saveAdapter } from '../../extension/src/engine/peft/adapterFiles.js';
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
@@ -148,10 +148,10 @@ function attach(method: PeftMethod, config: unknown, model: CausalLm): Adapter {
   });
 }
 
-function train(model: CausalLm, adapter: Adapter, steps: number): void {
+async function train(model: CausalLm, adapter: Adapter, steps: number): Promise<void> {
   const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
   for (let step = 0; step < steps; step++) {
-    const { loss } = trainingStep(model, adapter, optimizer, [batchFor(model, adapter)], {
+    const { loss } = await trainingStep(model, adapter, optimizer, [batchFor(model, adapter)], {
       learningRate: 1e-2,
       maxGradNorm: 1,
       rng: createRng(step),
@@ -211,7 +211,7 @@ it('has a case of every method on every kind of model', () => {
 });
 
 describe.each(cases)('$title', ({ method, modelType, config }) => {
-  it('trains its own parameters only, and saves, loads and merges what it trained', () => {
+  it('trains its own parameters only, and saves, loads and merges what it trained', async () => {
     const tensorsBefore = tf.memory().numTensors;
     const model = tinyModel(modelType);
     logitsOf(model);
@@ -222,7 +222,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
     if (method.identityAtStart) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'at the start');
     const start = valuesOf(adapter.variables);
-    train(model, adapter, 3);
+    await train(model, adapter, 3);
     for (const [name, values] of weightsOf(model))
       expect(values, `base parameter ${name} moved`).toEqual(base.get(name));
     for (const [key, values] of valuesOf(adapter.variables))
@@ -235,7 +235,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
     expect(merged === null).toBe(method.merge === undefined);
     if (merged) {
       const folder = newFolder();
-      writeModelFolder(folder, model, filesOf(modelType), merged);
+      await writeModelFolder(folder, model, filesOf(modelType), merged);
       tf.dispose([...merged.values()]);
       const mergedModel = reopen(folder);
       expectClose(logitsOf(mergedModel), trained, 1e-4, 'merged');
@@ -244,7 +244,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
     if (method.storage !== 'model') {
       const folder = newFolder();
-      saveAdapter(folder, adapter, 'org/base');
+      await saveAdapter(folder, adapter, 'org/base');
       const saved = openAdapter(folder, model.architecture);
       const loaded = loadAdapter(saved, model);
       expectClose(logitsOf(model, loaded), trained, 1e-6, 'saved and loaded');
@@ -279,7 +279,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 describe.each(named())('$peftType', ({ method }) => {
   const config = method.schema.parse({});
 
-  it('leaks nothing where a step fails or comes to no number', () => {
+  it('leaks nothing where a step fails or comes to no number', async () => {
     const model = tinyModel('llama');
     logitsOf(model);
     const before = tf.memory().numTensors;
@@ -294,7 +294,7 @@ describe.each(named())('$peftType', ({ method }) => {
     const start = valuesOf(adapter.variables);
     const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
     const options = { learningRate: 1, maxGradNorm: 1, rng: createRng(0) };
-    expect(trainingStep(model, adapter, optimizer, [good], options).loss).toBeNaN();
+    expect((await trainingStep(model, adapter, optimizer, [good], options)).loss).toBeNaN();
     expect(valuesOf(adapter.variables), 'an update without a number').toEqual(start);
     optimizer.dispose();
     adapter.dispose();
@@ -323,11 +323,11 @@ describe.each(named(method => method.storage !== 'model'))('files of $peftType',
   const config = method.schema.parse({});
   let model: CausalLm;
   let folder: string;
-  beforeAll(() => {
+  beforeAll(async () => {
     model = tinyModel('llama');
     folder = newFolder();
     const adapter = attach(method, config, model);
-    saveAdapter(folder, adapter, 'org/base');
+    await saveAdapter(folder, adapter, 'org/base');
     adapter.dispose();
   });
   afterAll(() => model.dispose());
@@ -345,7 +345,7 @@ describe.each(named(method => method.storage !== 'model'))('files of $peftType',
     );
     file.close();
     change(tensors);
-    writeSafetensors(tensorFile(), tensorEntries(tensors));
+    await writeDeviceTensors(tensorFile(), tensors);
     const before = tf.memory().numTensors;
     const saved = openAdapter(folder, model.architecture);
     const error = await inputErrorOf(() => loadAdapter(saved, model));

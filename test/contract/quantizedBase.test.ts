@@ -86,8 +86,8 @@ describe('a quantized base', () => {
     const captured = new CapturedStep(traced.model, traced.adapter, traced.optimizer, { batchSize: 2, maxLength: 16 });
     for (let step = 0; step < STEPS; step++) {
       const settings = { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(step) };
-      const expected = trainingStep(eager.model, eager.adapter, eager.optimizer, [batch], settings);
-      const ofDense = trainingStep(dense.model, dense.adapter, dense.optimizer, [batch], settings);
+      const expected = await trainingStep(eager.model, eager.adapter, eager.optimizer, [batch], settings);
+      const ofDense = await trainingStep(dense.model, dense.adapter, dense.optimizer, [batch], settings);
       const actual = await captured.step([batch], settings);
       expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(alike);
       expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(
@@ -95,7 +95,7 @@ describe('a quantized base', () => {
       );
       expect(Math.abs(expected.loss / ofDense.loss - 1), `loss on float32, step ${step}`).toBeLessThan(rounding);
     }
-    const expected = scoreBatch(eager.model, eager.adapter.forwardOptions, batch);
+    const expected = await scoreBatch(eager.model, eager.adapter.forwardOptions, batch);
     const actual = await captured.score(batch);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>

@@ -51,12 +51,12 @@ export function attachForTraining(parityCase: ParityCase, model: CausalLm): Adap
 }
 
 /** Trains the case's steps; `onStep` hears what each of them gave. */
-export function trainCase(
+export async function trainCase(
   { training, steps = [] }: ParityCase,
   model: CausalLm,
   adapter: Adapter,
   onStep: (step: number, ours: Omit<ParityStep, 'micro_batches'>) => void,
-): void {
+): Promise<void> {
   const config = trainingConfigSchema.parse(training);
   const rng = createRng(0);
   const optimizer = new AdamW(adapter.variables, {
@@ -65,13 +65,17 @@ export function trainCase(
     epsilon: config.adam_epsilon,
     weightDecay: config.weight_decay,
   });
-  steps.forEach(({ micro_batches: microBatches }, step) => {
+  for (const [step, { micro_batches: microBatches }] of steps.entries()) {
     const learningRate = learningRateAt(step, config, config.max_steps);
     const batches = microBatches.map(rows => batchOf(asRows(rows), model, adapter));
     const maxGradNorm = config.max_grad_norm;
-    const { loss, gradNorm } = trainingStep(model, adapter, optimizer, batches, { learningRate, maxGradNorm, rng });
+    const { loss, gradNorm } = await trainingStep(model, adapter, optimizer, batches, {
+      learningRate,
+      maxGradNorm,
+      rng,
+    });
     onStep(step, { loss, grad_norm: gradNorm, learning_rate: learningRate });
-  });
+  }
   optimizer.dispose();
 }
 

@@ -71,15 +71,18 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
         checkLogits(packedUnevenly(padded), Float32Array.from(alone), 'packed');
       });
 
-      it.each(casesOf(modelName).map(parityCase => [parityCase.name, parityCase] as const))('%s', (_, parityCase) => {
-        const before = tf.memory().numTensors;
-        runCase(parityCase, model);
-        expect(tf.memory().numTensors, `${modelName}, ${parityCase.name}: tensors leaked`).toBe(before);
-      });
+      it.each(casesOf(modelName).map(parityCase => [parityCase.name, parityCase] as const))(
+        '%s',
+        async (_, parityCase) => {
+          const before = tf.memory().numTensors;
+          await runCase(parityCase, model);
+          expect(tf.memory().numTensors, `${modelName}, ${parityCase.name}: tensors leaked`).toBe(before);
+        },
+      );
     });
   });
 
-  function runCase(parityCase: ParityCase, model: CausalLm): void {
+  async function runCase(parityCase: ParityCase, model: CausalLm): Promise<void> {
     const where = `${parityCase.model}, ${parityCase.name}`;
     const expected = readTensors(parityCase.model, parityCase.name, 'expected.safetensors');
     const checkLogits = (ours: Float32Array, theirs: string, what: string) =>
@@ -99,7 +102,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     const adapter = attachForTraining(parityCase, trained);
     adapter.takeOver();
     expect(adapter.numParameters, `${where}: trainable parameters`).toBe(parityCase.trainable_parameters);
-    trainCase(parityCase, trained, adapter, (step, ours) => {
+    await trainCase(parityCase, trained, adapter, (step, ours) => {
       const theirs = parityCase.steps![step]!;
       const at = `${where}, step ${step + 1}`;
       const rate = Math.abs(ours.learning_rate - theirs.learning_rate);
@@ -111,7 +114,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     checkLogits(logitsOf(trained, asRows(probe), adapter), 'final_logits', 'trained');
     checkLogits(logitsOf(trained, packedUnevenly(probe), adapter), 'final_logits', 'trained, rows packed');
 
-    const written = writeOurs(parityCase, trained, files, adapter);
+    const written = await writeOurs(parityCase, trained, files, adapter);
     if (adapter.method.storage !== 'model') {
       const saved = openAdapter(written.folder, model.architecture);
       const reloaded = loadAdapter(saved, model);
@@ -147,15 +150,15 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
   }
 
   /** Saves the trained adapter and, where that is possible, the merged model. */
-  function writeOurs(parityCase: ParityCase, model: CausalLm, files: ModelFiles, adapter: Adapter) {
+  async function writeOurs(parityCase: ParityCase, model: CausalLm, files: ModelFiles, adapter: Adapter) {
     const folder = join(output, parityCase.model, parityCase.name);
     mkdirSync(folder, { recursive: true });
-    if (adapter.method.storage !== 'model') saveAdapter(folder, adapter, files.reference);
+    if (adapter.method.storage !== 'model') await saveAdapter(folder, adapter, files.reference);
     const changed = adapter.merge();
     if (!changed) return { folder, merged: null };
     const merged = join(folder, 'merged');
     mkdirSync(merged);
-    writeModelFolder(merged, model, files, changed);
+    await writeModelFolder(merged, model, files, changed);
     tf.dispose([...changed.values()]);
     return { folder, merged };
   }

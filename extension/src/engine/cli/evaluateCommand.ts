@@ -99,7 +99,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const forward = adapter?.forwardOptions ?? {};
   const eagerly = (batch: Batch) => scoreBatch(model, forward, batch);
   const captured = new CapturedScore(model, adapter, { batchSize: flags.batchSize, maxLength: config.max_length });
-  const score = compile ? scoring(captured, eagerly, progress.warn) : async (b: Batch) => eagerly(b);
+  const score = compile ? scoring(captured, eagerly, progress.warn) : eagerly;
   const rows: RowLosses[] = [];
   let done = 0;
   const result = await evaluate(score, batches, ({ losses }, batch) => {

@@ -48,7 +48,7 @@ async function merge(flags: MergeFlags): Promise<void> {
   const adapter = loadAdapter(saved, model);
   const merged = adapter.merge()!;
   progress.finish();
-  writeModelFolder(out, model, files, merged);
+  await writeModelFolder(out, model, files, merged);
   if (flags.json)
     console.log(
       JSON.stringify({ folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size }),

@@ -1,11 +1,12 @@
-// Runs one eager training step, as it is, on the backend of shapes and tells which bytes stood when. Called by
-// estimateRun.ts; traceGraph.ts does it for captured steps.
+// Runs one eager training step on the backend of shapes and tells which bytes stood when: all that trainingStep.ts does but
+// reading values. Called by estimateRun.ts; traceGraph.ts does it for captured steps.
 import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import { Adapter } from '../peft/adapter.js';
 import { AdamW } from '../training/adamW.js';
-import { trainingStep } from '../training/trainingStep.js';
+import { clipByGlobalNorm } from '../training/stepMath.js';
+import { computeGradients } from '../training/trainingStep.js';
 import { DescribedModel, describedTensors } from './describedBase.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
@@ -46,8 +47,10 @@ export function traceEager(step: EstimatedStep): StepTrace {
       // More micro-batches than two take no more memory than two.
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
       const { gradientCheckpointing } = shape;
-      const settings = { learningRate: 1e-3, maxGradNorm: 0.5, gradientCheckpointing, rng: createRng(0) };
-      trainingStep(model, adapter, optimizer, batches, settings);
+      const { losses, gradients } = computeGradients(model, adapter, batches, createRng(0), gradientCheckpointing);
+      const { norm, clipped } = clipByGlobalNorm(gradients, 0.5);
+      optimizer.update(clipped, 1e-3);
+      tf.dispose([...losses, norm, ...gradients.values(), ...clipped.values()]);
       const optimizerBytes = 8 * adapter.numParameters;
       const times = shape.gradientAccumulationSteps / batches.length;
       return {

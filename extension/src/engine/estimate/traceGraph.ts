@@ -147,7 +147,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
     const tensors = inputs.slice(held.length + plan.length);
     const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, {
       labelTokens: tf.scalar(1),
-      dropout: seededDropout(tf.scalar(0, 'int32')),
+      dropout: seededDropout(0),
       gradientCheckpointing: shape.gradientCheckpointing,
     });
     adapter.dispose();

@@ -7,29 +7,64 @@ import { InputError } from '../../core/inputError.js';
 /** Node refuses single writes of 2 GiB and more. */
 const maxWriteBytes = 1 << 30;
 
+export type Append = (bytes: NodeJS.ArrayBufferView) => void;
+
 /**
  * Calls `produce` with a function that appends bytes, then puts the file in place.
  * @throws InputError where the disk is full or the folder can't be written; the old file is then as it was.
  */
-export function writeFileAtomically(
-  path: string,
-  produce: (append: (bytes: NodeJS.ArrayBufferView) => void) => void,
-): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  let descriptor: number | null = null;
+export function writeFileAtomically(path: string, produce: (append: Append) => void): void {
+  const file = new FileInTheMaking(path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    const open = openSync(temporary, 'w');
-    descriptor = open;
-    produce(bytes => appendAll(open, bytes));
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-    descriptor = null;
-    renameSync(temporary, path);
+    produce(file.open());
+    file.putInPlace();
   } catch (error) {
-    if (descriptor !== null) closeSync(descriptor);
-    rmSync(temporary, { force: true });
-    throw asInputError(error, path);
+    throw file.abandon(error);
+  }
+}
+
+/** The same where what is appended has to be waited for, such as values that a device holds. */
+export async function streamFileAtomically(path: string, produce: (append: Append) => Promise<void>): Promise<void> {
+  const file = new FileInTheMaking(path);
+  try {
+    await produce(file.open());
+    file.putInPlace();
+  } catch (error) {
+    throw file.abandon(error);
+  }
+}
+
+class FileInTheMaking {
+  private readonly temporary: string;
+  private descriptor: number | null = null;
+
+  constructor(private readonly path: string) {
+    this.temporary = `${path}.${process.pid}.tmp`;
+  }
+
+  open(): Append {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const descriptor = openSync(this.temporary, 'w');
+    this.descriptor = descriptor;
+    return bytes => appendAll(descriptor, bytes);
+  }
+
+  putInPlace(): void {
+    fsyncSync(this.descriptor!);
+    this.close();
+    renameSync(this.temporary, this.path);
+  }
+
+  /** Leaves nothing behind. Returns the error to throw. */
+  abandon(error: unknown): unknown {
+    this.close();
+    rmSync(this.temporary, { force: true });
+    return asInputError(error, this.path);
+  }
+
+  private close(): void {
+    if (this.descriptor !== null) closeSync(this.descriptor);
+    this.descriptor = null;
   }
 }
 

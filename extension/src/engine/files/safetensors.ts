@@ -3,10 +3,18 @@
 // Called by the model folder reader, adapters and checkpoints. It must never allocate from a size it has not checked.
 // Format: https://github.com/huggingface/safetensors#format
 import { InputError } from '../../core/inputError.js';
-import { writeFileAtomically } from './atomicFile.js';
+import { streamFileAtomically, writeFileAtomically } from './atomicFile.js';
 import { plainDtypes, readPlainRows } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
-import { encodeEntry, entryBytes, valueCount, type FloatDtype, type TensorEntry } from './tensorEntry.js';
+import {
+  encodeEntry,
+  encodeValues,
+  entryBytes,
+  valueCount,
+  type DeviceTensor,
+  type FloatDtype,
+  type TensorEntry,
+} from './tensorEntry.js';
 import type { StoredTensor } from './tensorSource.js';
 
 export interface SafetensorsFile {
@@ -148,16 +156,42 @@ function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry,
 
 /** As the reference writer orders tensors, by falling alignment. */
 const dtypeOrder: FloatDtype[] = ['F32', 'BF16', 'F16'];
+/** What Python's loaders ask for. */
+const PYTORCH = { format: 'pt' };
 
 /**
- * Writes the file atomically. Tensors stand as the reference writer orders them, by dtype and then by name. Only one tensor's data is asked for at a time.
+ * Writes the file atomically. Tensors are in the reference writer's order, by dtype and then by name. Only one tensor's
+ * data is asked for at a time.
  * @throws InputError where the disk is full; a file that was there before is then unchanged.
  */
 export function writeSafetensors(
   path: string,
   entries: Iterable<TensorEntry>,
-  metadata: Record<string, string> = { format: 'pt' },
+  metadata: Record<string, string> = PYTORCH,
 ): void {
+  const { prefix, sorted } = layOut(path, entries, metadata);
+  writeFileAtomically(path, append => {
+    append(prefix);
+    for (const entry of sorted) append(encodeEntry(entry));
+  });
+}
+
+/** The same for float32 tensors by name, each read from its device when its turn comes. */
+export async function writeDeviceTensors(path: string, tensors: ReadonlyMap<string, DeviceTensor>): Promise<void> {
+  const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: 'F32' as const, tensor }));
+  const { prefix, sorted } = layOut(path, entries, PYTORCH);
+  await streamFileAtomically(path, async append => {
+    append(prefix);
+    for (const { tensor, ...entry } of sorted) append(encodeValues(entry, (await tensor.data()) as Float32Array));
+  });
+}
+
+/** The file's beginning, and its tensors in order. */
+function layOut<Entry extends Omit<TensorEntry, 'data'>>(
+  path: string,
+  entries: Iterable<Entry>,
+  metadata: Record<string, string>,
+): { prefix: Buffer; sorted: Entry[] } {
   const sorted = [...entries].toSorted(
     (a, b) => dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype) || compareBytes(a.name, b.name),
   );
@@ -174,11 +208,7 @@ export function writeSafetensors(
   const prefix = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
   prefix.writeBigUInt64LE(BigInt(prefix.length - 8));
   json.copy(prefix, 8);
-
-  writeFileAtomically(path, append => {
-    append(prefix);
-    for (const entry of sorted) append(encodeEntry(entry));
-  });
+  return { prefix, sorted };
 }
 
 function compareBytes(a: string, b: string): number {

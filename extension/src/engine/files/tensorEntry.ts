@@ -15,14 +15,27 @@ export interface TensorEntry {
 
 const valueBytes: Record<FloatDtype, number> = { F32: 4, F16: 2, BF16: 2 };
 
+/** A float32 tensor whose values a device holds, as tfjs has it. */
+export interface DeviceTensor {
+  readonly shape: readonly number[];
+  data(): Promise<unknown>;
+}
+
 /** Bytes that the entry takes in a file. */
 export function entryBytes({ shape, dtype }: Pick<TensorEntry, 'shape' | 'dtype'>): number {
   return valueCount(shape) * valueBytes[dtype];
 }
 
-/** The entry's values in its dtype. Throws where their number is not what the shape says: that is our own fault. */
-export function encodeEntry({ name, shape, dtype, data }: TensorEntry): NodeJS.ArrayBufferView {
-  const values = typeof data === 'function' ? data() : data;
+/** The entry's values in its dtype. */
+export function encodeEntry({ data, ...entry }: TensorEntry): NodeJS.ArrayBufferView {
+  return encodeValues(entry, typeof data === 'function' ? data() : data);
+}
+
+/** Throws where the number of values is not what the shape says: that is our own fault. */
+export function encodeValues(
+  { name, shape, dtype }: Omit<TensorEntry, 'data'>,
+  values: Float32Array,
+): NodeJS.ArrayBufferView {
   if (values.length !== valueCount(shape)) {
     throw new Error(`tensor ${name} has ${values.length} values, its shape [${shape}] needs ${valueCount(shape)}`);
   }

@@ -71,7 +71,7 @@ export class Decoder {
     try {
       let prediction = reader.read(prompt);
       for (;;) {
-        const id = choose(prediction, options);
+        const id = await choose(prediction, options);
         if (options.stopTokenIds.includes(id)) break;
         generated.push(id);
         if (options.onToken?.(id) === false || generated.length === most) break;
@@ -109,9 +109,9 @@ export class Decoder {
 }
 
 /** The next token; disposes the prediction. */
-function choose({ likeliest, logits }: Prediction, options: GenerateOptions): number {
+async function choose({ likeliest, logits }: Prediction, options: GenerateOptions): Promise<number> {
   const greedy = options.temperature <= 0;
-  const values = (greedy ? likeliest : logits).dataSync();
+  const values = await (greedy ? likeliest : logits).data();
   tf.dispose([likeliest, logits]);
   return greedy ? values[0]! : drawToken(values as Float32Array, options);
 }

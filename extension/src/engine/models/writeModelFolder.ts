@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { writeSafetensors } from '../files/safetensors.js';
-import type { TensorEntry } from '../files/tensorEntry.js';
+import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
 import { denseOf } from './quantizedWeight.js';
@@ -11,12 +10,12 @@ import { denseOf } from './quantizedWeight.js';
 /**
  * @param changed parameters that differ from the model's own, by name. A head of its own unties embedding and head.
  */
-export function writeModelFolder(
+export async function writeModelFolder(
   folder: string,
   model: CausalLm,
   files: ModelFiles,
   changed: ReadonlyMap<string, tf.Tensor>,
-): void {
+): Promise<void> {
   const { architecture } = model;
   const head = `${architecture.head}.weight`;
   const embedding = changed.get(`${architecture.embedding}.weight`);
@@ -25,11 +24,9 @@ export function writeModelFolder(
     (changed.has(head) ? changed.get(head)!.dataId !== embedding?.dataId : embedding !== undefined);
   const names = architecture.parameters.map(parameter => parameter.name);
   const tensorOf = (name: string) => changed.get(name) ?? denseOf(model.weight(name));
-  const entries = [...names, ...(untied ? [head] : [])].map((name): TensorEntry => {
-    const tensor = tensorOf(name);
-    return { name, shape: tensor.shape, dtype: 'F32', data: () => tensor.dataSync() as Float32Array };
-  });
-  writeSafetensors(join(folder, 'model.safetensors'), entries);
+  const written = [...names, ...(untied ? [head] : [])];
+  const tensors = new Map(written.map(name => [name, tensorOf(name)]));
+  await writeDeviceTensors(join(folder, 'model.safetensors'), tensors);
 
   const json = (name: string, value: Record<string, unknown> | null) => {
     if (!value) return;

@@ -8,8 +8,7 @@ import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
-import { openSafetensors, writeSafetensors } from '../files/safetensors.js';
-import type { TensorEntry } from '../files/tensorEntry.js';
+import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
 import type { StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Architecture } from '../models/architecture.js';
@@ -46,27 +45,17 @@ function sortedJson(value: Record<string, unknown>): string {
   return `${JSON.stringify(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))), null, 2)}\n`;
 }
 
-/** Tensors as file entries, read from the device when their turn comes. */
-export function tensorEntries(tensors: ReadonlyMap<string, tf.Tensor>): TensorEntry[] {
-  return [...tensors].map(([name, tensor]) => ({
-    name,
-    shape: tensor.shape,
-    dtype: 'F32',
-    data: () => tensor.dataSync() as Float32Array,
-  }));
-}
-
 /**
  * Writes an adapter folder. Methods whose `storage` is 'model' are written by writeModelFolder instead.
  * @param baseModel what PEFT finds the base under: a hub id or a path
  */
-export function saveAdapter(folder: string, adapter: Adapter, baseModel: string): void {
+export async function saveAdapter(folder: string, adapter: Adapter, baseModel: string): Promise<void> {
   const { method } = adapter;
   if (method.storage === 'model') throw new Error('a whole model is no adapter');
   const files = FILES[method.storage];
   const tensors = adapter.exportTensors();
   try {
-    writeSafetensors(join(folder, files.tensors), tensorEntries(tensors));
+    await writeDeviceTensors(join(folder, files.tensors), tensors);
   } finally {
     tf.dispose([...tensors.values()]);
   }

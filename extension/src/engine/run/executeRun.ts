@@ -115,7 +115,7 @@ async function execute(
       board = owned.own(tensorBoardWriter(folder.tensorBoard, onFailure), opened => opened.close());
     }
     const outcome = await trainer.run();
-    return { outcome, result: saveResult(prepared, folder, outcome, events) };
+    return { outcome, result: await saveResult(prepared, folder, outcome, events) };
   } catch (error) {
     tellFailure(error as Error, folder, events);
     throw error;
@@ -123,17 +123,17 @@ async function execute(
 }
 
 /** Writes what was trained, and `completed`. Returns the folder of the adapter, or of the model. */
-function saveResult(
+async function saveResult(
   { model, adapter, onDisk }: PreparedRun,
   folder: RunFolder,
   { state, reason }: TrainerOutcome,
   events: EventWriter,
-): string {
+): Promise<string> {
   const { storage } = adapter.method;
   const name = folder.resultName(storage);
   const result = join(folder.path, name);
-  if (storage === 'model') writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
-  else saveAdapter(result, adapter, baseModelName(onDisk));
+  if (storage === 'model') await writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
+  else await saveAdapter(result, adapter, baseModelName(onDisk));
   events.write({
     type: 'completed',
     reason,

@@ -44,8 +44,8 @@ export class CapturedScore {
     }
     const [losses, correct] = graph.run([...tensors, ...variables.values()]);
     // What was added to fill the shape stands behind the batch's own.
-    const own = losses!.dataSync<'float32'>().slice(0, batch.numLabelTokens);
-    const result = { losses: own, correct: correct!.dataSync()[0]! };
+    const own = (await losses!.data<'float32'>()).slice(0, batch.numLabelTokens);
+    const result = { losses: own, correct: (await correct!.data())[0]! };
     tf.dispose([...tensors, losses!, correct!]);
     return result;
   }
@@ -59,7 +59,7 @@ export class CapturedScore {
 /** Scores captured; where an op can't be, says so once and goes on eagerly. */
 export function scoring(
   captured: CapturedScore,
-  eagerly: (batch: Batch) => BatchScore,
+  eagerly: (batch: Batch) => Promise<BatchScore>,
   warn: (code: string, message: string) => void,
 ): (batch: Batch) => Promise<BatchScore> {
   let captures = true;

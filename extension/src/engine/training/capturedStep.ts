@@ -75,7 +75,7 @@ export class CapturedStep {
       const graph = await this.gradientGraph(batch, gradients !== null, gradientCheckpointing);
       const own = [...batchTensors(batch), tf.scalar(labelTokens), tf.scalar(dropoutSeed(rng, i), 'int32')];
       const [value, ...sums] = graph.run([...own, ...variables.values(), ...(gradients ?? [])]);
-      loss += value!.dataSync()[0]!;
+      loss += (await value!.data())[0]!;
       tf.dispose([...own, value!, ...(gradients ?? [])]);
       gradients = sums;
     }
@@ -83,7 +83,7 @@ export class CapturedStep {
     const moments = [...this.optimizer.tensors().values()];
     const scalars = this.optimizer.nextScalars(learningRate).map(value => tf.scalar(value));
     const [norm, ...updated] = update.run([...scalars, ...variables.values(), ...moments, ...gradients!]);
-    const gradNorm = norm!.dataSync()[0]!;
+    const gradNorm = (await norm!.data())[0]!;
     if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
       this.optimizer.step++;
       const count = this.keys.length;
@@ -108,7 +108,7 @@ export class CapturedStep {
       statesOf(model, adapter.forwardOptions, inputs),
     ]);
     const [states] = graph.run(tensors);
-    const values = states!.dataSync<'float32'>();
+    const values = await states!.data<'float32'>();
     tf.dispose([...tensors, states!]);
     const width = values.length / (micro.batchSize * micro.sequenceLength);
     const rows = batch.sequenceLength * width;

@@ -7,8 +7,7 @@ import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
-import { openSafetensors, writeSafetensors } from '../files/safetensors.js';
-import { tensorEntries } from '../peft/adapterFiles.js';
+import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
 import type { AdamW } from './adamW.js';
 
 export const trainerStateSchema = z.object({
@@ -30,18 +29,18 @@ const OPTIMIZER = 'optimizer.safetensors';
 const STATE = 'state.json';
 
 /** Writes the folder as a whole or not at all. @throws InputError where the disk is full */
-export function saveCheckpoint(
+export async function saveCheckpoint(
   folder: string,
   variables: ReadonlyMap<string, tf.Variable>,
   optimizer: AdamW,
   state: TrainerState,
-): void {
+): Promise<void> {
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   try {
     mkdirSync(partial, { recursive: true });
-    writeSafetensors(join(partial, TRAINABLE), tensorEntries(variables));
-    writeSafetensors(join(partial, OPTIMIZER), tensorEntries(optimizer.tensors()));
+    await writeDeviceTensors(join(partial, TRAINABLE), variables);
+    await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.tensors());
     const text = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
     writeFileAtomically(join(partial, STATE), append => append(text));
     rmSync(folder, { recursive: true, force: true });

@@ -1,13 +1,13 @@
 // Inverted dropout whose every mask follows from a seed and its site in the model, so that a layer computed again has the
-// same: drawn by TensorFlow inside the step where that computes (so a
-// captured step draws the same masks), from a seeded stream elsewhere.
+// same: drawn by TensorFlow inside the step where that computes (so a captured step draws the same masks), from a seeded
+// stream elsewhere.
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { createRng } from '../data/rng.js';
 import type { Dropout } from './stepMath.js';
 
-/** @param seed int32 scalar, another one each micro-batch */
-export function seededDropout(seed: tf.Scalar): Dropout {
+/** @param seed another one each micro-batch; a captured step is fed it, as int32 scalar */
+export function seededDropout(seed: number | tf.Scalar): Dropout {
   const uniform = uniformOf(seed);
   return (x, rate, site) => {
     const kept = tf.cast(tf.greaterEqual(uniform(x.shape, site), rate), 'float32');
@@ -16,8 +16,9 @@ export function seededDropout(seed: tf.Scalar): Dropout {
 }
 
 /** A backend that computes nothing (the estimate's) has nothing to draw. */
-function uniformOf(seed: tf.Scalar): (shape: number[], site: number) => tf.Tensor {
-  if (hasTensorflowOps()) return statelessUniform(seed);
+function uniformOf(seed: number | tf.Scalar): (shape: number[], site: number) => tf.Tensor {
+  if (typeof seed !== 'number') return statelessUniform(seed);
+  if (hasTensorflowOps()) return statelessUniform(tf.scalar(seed, 'int32'));
   return tf.getBackend() === 'wasm' ? streamOf(seed) : shape => tf.fill(shape, 1);
 }
 
@@ -29,8 +30,8 @@ function statelessUniform(seed: tf.Scalar): (shape: number[], site: number) => t
   };
 }
 
-function streamOf(seed: tf.Scalar): (shape: number[], site: number) => tf.Tensor {
-  const seeded = createRng(seed.dataSync()[0]!);
+function streamOf(seed: number): (shape: number[], site: number) => tf.Tensor {
+  const seeded = createRng(seed);
   return (shape, site) => {
     const rng = seeded.fork(`site ${site}`);
     return tf.tensor(

@@ -121,10 +121,14 @@ export function clipByGlobalNorm(
   gradients: Tensors,
   maxNorm: number,
 ): { norm: tf.Scalar; clipped: Map<string, tf.Tensor> } {
-  const norm = tf.sqrt(tf.addN([...gradients.values()].map(gradient => tf.sum(tf.square(gradient))))) as tf.Scalar;
+  const norm = tf.tidy(() =>
+    tf.sqrt(tf.addN([...gradients.values()].map(gradient => tf.sum(tf.square(gradient))))),
+  ) as tf.Scalar;
   if (maxNorm === 0) return { norm, clipped: new Map(gradients) };
-  const factor = tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1);
-  return { norm, clipped: new Map([...gradients].map(([key, gradient]) => [key, tf.mul(gradient, factor)])) };
+  const factor = tf.tidy(() => tf.minimum(tf.div(maxNorm, tf.add(norm, 1e-6)), 1));
+  const clipped = new Map([...gradients].map(([key, gradient]) => [key, tf.mul(gradient, factor)]));
+  factor.dispose();
+  return { norm, clipped };
 }
 
 export interface AdamWConfig {

@@ -141,7 +141,7 @@ export class Trainer {
         if (config.samples.steps === null) await this.sample();
       }
       if (config.samples.steps !== null && step % config.samples.steps === 0) await this.sample();
-      if (best || due(training.save_steps)) this.save();
+      if (best || due(training.save_steps)) await this.save();
       const patience = training.early_stopping_patience;
       if (patience !== null && this.state.evaluations_without_improvement >= patience) {
         reason = 'early_stopping';
@@ -149,7 +149,7 @@ export class Trainer {
       }
       await setImmediate();
     }
-    if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) this.save();
+    if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) await this.save();
     const kept = reason === 'stopped' ? this.state.step : this.restoreBest();
     // The last answers are those of the model that is kept.
     if (this.sampledStep !== kept) await this.sample(kept);
@@ -217,7 +217,7 @@ export class Trainer {
   }
 
   /** Runs the captured step; where an op can't be captured, warns once and goes on eagerly for good. */
-  private async capturedOr<T>(run: (captured: CapturedStep) => Promise<T>, eagerly: () => T): Promise<T> {
+  private async capturedOr<T>(run: (captured: CapturedStep) => Promise<T>, eagerly: () => Promise<T>): Promise<T> {
     if (!this.captured) return eagerly();
     try {
       const { graphs } = this.captured.report;
@@ -252,7 +252,7 @@ export class Trainer {
     do {
       for (const { type } of commands()) {
         if (type === 'stop') return 'stop';
-        if (type === 'save') this.save();
+        if (type === 'save') await this.save();
         const pausing: boolean = type === 'save' ? paused : type === 'pause';
         if (pausing !== paused) emit({ type: pausing ? 'paused' : 'resumed', step });
         paused = pausing;
@@ -352,12 +352,12 @@ export class Trainer {
     this.sampledStep = step;
   }
 
-  private save(): void {
+  private async save(): Promise<void> {
     const { folder, adapter, config, emit } = this.options;
     const { step, best_step: bestStep } = this.state;
-    if (!allFinite(adapter.variables.values()))
+    if (!(await allFinite(adapter.variables.values())))
       throw this.diverged(step, `step ${step} left weights that are no finite numbers`);
-    saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
+    await saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
     folder.prune(config.training.save_total_limit, bestStep);
     emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
   }
@@ -378,9 +378,9 @@ function isDiskError(error: unknown): boolean {
 }
 
 /** Times 0, a finite value is 0 and any other is NaN. */
-function allFinite(variables: Iterable<tf.Variable>): boolean {
+async function allFinite(variables: Iterable<tf.Variable>): Promise<boolean> {
   const sum = tf.tidy(() => tf.addN([...variables].map(variable => tf.sum(tf.mul(variable, 0)))));
-  const [value] = sum.dataSync();
+  const [value] = await sum.data();
   sum.dispose();
   return value === 0;
 }

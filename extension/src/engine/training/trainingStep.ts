@@ -30,30 +30,29 @@ export function dropoutSeed(rng: Rng, index: number): number {
   return rng.fork(`micro-batch ${index}`).int(2 ** 31);
 }
 
-/** The gradients of every trainable tensor and the loss. The gradients belong to the caller. */
+/** The gradients of every trainable tensor, and what each micro-batch adds to the loss. All belong to the caller. */
 export function computeGradients(
   model: CausalLm,
   adapter: Adapter,
   batches: readonly Batch[],
   rng: Rng,
   gradientCheckpointing = false,
-): { loss: number; gradients: Map<string, tf.Tensor> } {
+): { losses: tf.Tensor[]; gradients: Map<string, tf.Tensor> } {
   const micro = batches.map(microBatch);
   const labelTokens = micro.reduce((sum, { numLabelTokens }) => sum + numLabelTokens, 0);
   let sums = new Map<string, tf.Tensor>();
-  let loss = 0;
+  const losses: tf.Tensor[] = [];
   try {
     micro.forEach((batch, i) => {
       const keys: string[] = [];
       const [value, ...gradients] = tf.tidy(() => {
-        const dropout = seededDropout(tf.scalar(dropoutSeed(rng, i), 'int32'));
+        const dropout = seededDropout(dropoutSeed(rng, i));
         const options = { labelTokens: tf.scalar(labelTokens), dropout, gradientCheckpointing };
         const result = lossAndGradients(model, adapter, adapter.variables, batchTensors(batch), options);
         keys.push(...result.gradients.keys());
         return [result.loss, ...result.gradients.values()];
       });
-      loss += value!.dataSync()[0]!;
-      value!.dispose();
+      losses.push(value!);
       const before = sums;
       sums = new Map(
         keys.map((key, k) => [key, before.has(key) ? tf.add(before.get(key)!, gradients[k]!) : gradients[k]!]),
@@ -61,43 +60,42 @@ export function computeGradients(
       for (const [k, key] of keys.entries()) if (before.has(key)) tf.dispose([before.get(key)!, gradients[k]!]);
     });
   } catch (error) {
-    tf.dispose([...sums.values()]);
+    tf.dispose([...losses, ...sums.values()]);
     throw error;
   }
-  return { loss, gradients: sums };
+  return { losses, gradients: sums };
 }
 
 /** One update of the adapter. Where loss or gradient norm is not finite nothing is changed. */
-export function trainingStep(
+export async function trainingStep(
   model: CausalLm,
   adapter: Adapter,
   optimizer: AdamW,
   batches: readonly Batch[],
   { learningRate, maxGradNorm, gradientCheckpointing, rng }: StepSettings,
-): StepResult {
-  const { loss, gradients } = computeGradients(model, adapter, batches, rng, gradientCheckpointing);
-  const gradNorm = tf.tidy(() => {
-    const { norm, clipped } = clipByGlobalNorm(gradients, maxGradNorm);
-    const value = norm.dataSync()[0]!;
-    if (Number.isFinite(loss) && Number.isFinite(value)) optimizer.update(clipped, learningRate);
-    return value;
-  });
-  tf.dispose([...gradients.values()]);
+): Promise<StepResult> {
+  const { losses, gradients } = computeGradients(model, adapter, batches, rng, gradientCheckpointing);
+  const { norm, clipped } = clipByGlobalNorm(gradients, maxGradNorm);
+  let loss = 0;
+  for (const value of losses) loss += (await value.data())[0]!;
+  const gradNorm = (await norm.data())[0]!;
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) optimizer.update(clipped, learningRate);
+  tf.dispose([...losses, norm, ...gradients.values(), ...clipped.values()]);
   return { loss, gradNorm };
 }
 
 /** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
-export function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Batch): Float32Array {
+export async function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Batch): Promise<Float32Array> {
   const states = tf.tidy(() => statesOf(model, options, batchTensors(microBatch(batch))));
-  const values = states.dataSync<'float32'>();
+  const values = await states.data<'float32'>();
   states.dispose();
   return values;
 }
 
 /** Losses and right first guesses of a batch, without training. */
-export function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): BatchScore {
+export async function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): Promise<BatchScore> {
   const { losses, correct } = tf.tidy(() => scoreOf(model, options, batchTensors(microBatch(batch))));
-  const result = { losses: losses.dataSync<'float32'>(), correct: correct.dataSync()[0]! };
+  const result = { losses: await losses.data<'float32'>(), correct: (await correct.data())[0]! };
   tf.dispose([losses, correct]);
   return result;
 }

@@ -12,9 +12,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
-import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
+import {
+  openSafetensors,
+  writeDeviceTensors,
+  writeSafetensors,
+} from '../../../../extension/src/engine/files/safetensors.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'safetensors-'))));
@@ -104,6 +110,36 @@ const f32 = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
   shape,
   data_offsets: [begin, end],
 });
+test('tensors of a device are read one by one, in the order of the file', async () => {
+  const path = join(folder, 'device.safetensors');
+  let reading = 0;
+  const order: string[] = [];
+  const tensor = (name: string, values: number[]) => ({
+    shape: [values.length],
+    data: async () => {
+      expect(++reading, 'tensors read at once').toBe(1);
+      order.push(name);
+      await setImmediate();
+      reading--;
+      return Float32Array.from(values);
+    },
+  });
+  await writeDeviceTensors(
+    path,
+    new Map([
+      ['b', tensor('b', [3])],
+      ['a', tensor('a', [1, 2])],
+    ]),
+  );
+  expect(order).toEqual(['a', 'b']);
+  const whole = join(folder, 'whole.safetensors');
+  writeSafetensors(whole, [
+    { name: 'a', shape: [2], dtype: 'F32', data: Float32Array.of(1, 2) },
+    { name: 'b', shape: [1], dtype: 'F32', data: Float32Array.of(3) },
+  ]);
+  expect(readFileSync(path)).toEqual(readFileSync(whole));
+});
+
 describe('a bad file is an InputError', () => {
   test.each([
     ['a header length beyond the file', () => writeRaw('{}', 0, 1n << 60n), /claims 1152921504606846976 bytes/],
@@ -161,6 +197,18 @@ describe('writing is atomic', () => {
     writeSafetensors(path, [{ name: 'w', shape: [1], dtype: 'F32', data: Float32Array.of(1) }]);
     const before = readFileSync(path);
     const error = failure(() => writeSafetensors(path, [{ name: 'w', shape: [1], dtype: 'F32', data: full }]));
+    expect(error.message).toBe('the disk is full');
+    expect(readFileSync(path)).toEqual(before);
+    expect(existsSync(`${path}.${process.pid}.tmp`)).toBe(false);
+  });
+
+  test('a device that fails half way leaves the old file and nothing beside it', async () => {
+    const path = join(folder, 'c.safetensors');
+    const tensor = { shape: [1], data: async () => Float32Array.of(1) };
+    await writeDeviceTensors(path, new Map([['w', tensor]]));
+    const before = readFileSync(path);
+    const broken = { ...tensor, data: async () => full() };
+    const error = await inputErrorOf(() => writeDeviceTensors(path, new Map([['w', broken]])));
     expect(error.message).toBe('the disk is full');
     expect(readFileSync(path)).toEqual(before);
     expect(existsSync(`${path}.${process.pid}.tmp`)).toBe(false);

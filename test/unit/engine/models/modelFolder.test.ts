@@ -27,12 +27,12 @@ describe('writeModelFolder', () => {
     ['one tensor for both ends', ['model.embed_tokens.weight', 'lm_head.weight'], true, false],
     ['a head of its own', ['lm_head.weight'], false, true],
     ['an embedding of its own', ['model.embed_tokens.weight'], false, true],
-  ])('of a tied model with %s', (title, names, tied, hasHead) => {
+  ])('of a tied model with %s', async (title, names, tied, hasHead) => {
     const before = tf.memory().numTensors;
     const files = openHuggingFaceFolder(writeTinyModel(join(path, 'tied')), 'tied');
     const model = loadModel(files);
     const tensor = tf.fill([522, 16], 0.5);
-    writeModelFolder(join(path, title), model, files, new Map(names.map(name => [name, tensor])));
+    await writeModelFolder(join(path, title), model, files, new Map(names.map(name => [name, tensor])));
     expect(readJson(title, 'config.json')).toMatchObject({ tie_word_embeddings: tied, torch_dtype: 'float32' });
     expect(readJson(title, 'tokenizer.json')).toEqual(readJson('tied', 'tokenizer.json'));
 

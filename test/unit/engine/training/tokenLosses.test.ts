@@ -27,7 +27,7 @@ test('each label token has the loss that its row alone gives it', async () => {
   const model = tinyModel('llama');
   const batch = makeBatch(PLAN, DATASET);
   const captured = new CapturedScore(model, null, { batchSize: 4, maxLength: 64 });
-  const scores = [scoreBatch(model, {}, batch), await captured.score(batch)];
+  const scores = [await scoreBatch(model, {}, batch), await captured.score(batch)];
   for (const { losses } of scores) {
     const rows = lossesByRow(PLAN, batch, losses);
     expect(rows.map(({ row }) => row)).toEqual([2, 0, 1]);
