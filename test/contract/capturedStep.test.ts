@@ -14,6 +14,7 @@ import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
+import { causalLm } from '../../extension/src/engine/training/objectives/causalLm.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 
@@ -105,18 +106,18 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
         rng: createRng(3),
       });
       const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
-      return { model, adapter, optimizer };
+      return { objective: causalLm, model, adapter, optimizer };
     });
     const [eager, traced] = sides as [(typeof sides)[0], (typeof sides)[0]];
-    const captured = new CapturedStep(traced.model, traced.adapter, traced.optimizer, { batchSize: 2, maxLength: 16 });
+    const captured = new CapturedStep(traced, traced.optimizer, { batchSize: 2, maxLength: 16 });
     for (let step = 0; step < STEPS; step++) {
       const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
       const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
-      const expected = await trainingStep(eager.model, eager.adapter, eager.optimizer, batches, settings);
+      const expected = await trainingStep(eager, eager.optimizer, batches, settings);
       const changed = { ...settings, gradientCheckpointing };
       const actual = captures
         ? await captured.step(batches, changed)
-        : await trainingStep(traced.model, traced.adapter, traced.optimizer, batches, changed);
+        : await trainingStep(traced, traced.optimizer, batches, changed);
       worst.loss = Math.max(worst.loss, Math.abs(actual.loss / expected.loss - 1));
       worst.norm = Math.max(worst.norm, Math.abs(actual.gradNorm / expected.gradNorm - 1));
       expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
@@ -131,7 +132,7 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
       expect(off, `tensor ${key}`).toBeLessThanOrEqual(1e-3 * size);
     }
     const [batch] = batchesFor(eager.model, eager.adapter, drops);
-    const expected = await scoreBatch(eager.model, eager.adapter.forwardOptions, batch!);
+    const expected = await scoreBatch(eager, eager.adapter.forwardOptions, batch!);
     const actual = await captured.score(batch!);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>

@@ -6,15 +6,16 @@ import { traceGraph, traceWholeGraph } from '../../extension/src/engine/estimate
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { expectSameTrace } from '../support/traces.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
 
-const batch = { batchSize: 3, maxLength: 48, gradientAccumulationSteps: 1 };
+const batch = { objective: defaultObjective, batchSize: 3, maxLength: 48, gradientAccumulationSteps: 1 };
 const shapes = [
   batch,
   { ...batch, gradientCheckpointing: true },
   // So small that gradients weigh more than activations where all is trained.
-  { batchSize: 1, maxLength: 8, gradientAccumulationSteps: 2 },
+  { ...batch, batchSize: 1, maxLength: 8, gradientAccumulationSteps: 2 },
 ];
 const layers = { num_hidden_layers: 9, n_layer: 9 };
 

@@ -2,15 +2,18 @@
 // one as large, neither forwards nor backwards. Looked up in the traced graph, for every method of the registry.
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
+import { traceTree } from '../../extension/src/engine/capture/compiledTree.js';
 import { fillsMemory } from '../../extension/src/engine/capture/opTable.js';
-import { trace, type InputSpec } from '../../extension/src/engine/capture/tracingBackend.js';
+import type { InputSpec } from '../../extension/src/engine/capture/tracingBackend.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { sizeOf } from '../../extension/src/engine/models/architecture.js';
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { lossAndGradients } from '../../extension/src/engine/training/stepMath.js';
+import { batchSpecs, type BatchTensors } from '../../extension/src/engine/training/microBatch.js';
+import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
+import { lossAndGradients, type Tensors } from '../../extension/src/engine/training/stepMath.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
 
 const TOKENS = 4;
@@ -44,24 +47,27 @@ test.each(cases)('$family $method.peftType', ({ architecture, smallest, method, 
   const { parameters } = architecture;
   const plan = method.plan(config, architecture, 'training');
   const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape, dtype: 'float32' });
-  const grid: InputSpec = { shape: [1, TOKENS], dtype: 'int32' };
-  const column: InputSpec = { shape: [TOKENS], dtype: 'int32' };
-  const batch = [grid, grid, grid, column, column, { ...column, dtype: 'float32' } as const];
-  const { graph, tensors } = trace([...parameters.map(float32), ...plan.map(float32), ...batch], (...inputs) => {
-    const model = new CausalLm(architecture, new Map(parameters.map(({ name }, i) => [name, inputs[i]!])));
+  const objective = defaultObjective;
+  const inputs = {
+    weights: new Map(parameters.map(spec => [spec.name, float32(spec)])),
+    own: new Map(plan.map(spec => [spec.key, float32(spec)])),
+    batch: batchSpecs(objective, { batchSize: 1, sequenceLength: TOKENS, rowCount: TOKENS }),
+  };
+  type Inputs = { weights: Map<string, tf.Tensor>; own: Tensors; batch: BatchTensors };
+  const { graph, tensors } = traceTree<Inputs>(inputs, ({ weights, own, batch }) => {
+    const model = new CausalLm(architecture, weights);
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
       purpose: 'training',
       rng: createRng(0),
       values,
     });
-    const own = new Map(plan.map(({ key }, i) => [key, inputs[parameters.length + i]!]));
-    const { loss, gradients } = lossAndGradients(model, adapter, own, inputs.slice(parameters.length + plan.length), {
-      labelTokens: tf.scalar(1),
+    const result = lossAndGradients({ objective, model, adapter }, own, batch, {
+      totalWeight: tf.scalar(1),
       dropout: x => x,
     });
     adapter.dispose();
-    return [loss, ...gradients.values()];
+    return result;
   });
   const large = graph.nodes.filter(
     node => fillsMemory(node) && sizeOf(tensors.get(`${node.name}:0`)?.shape ?? []) >= smallest,

@@ -12,7 +12,7 @@ import { architectureOf, modelFamilies } from '../../extension/src/engine/models
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 
 import { inputErrorOf } from '../support/inputErrors.js';
 import { tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';

@@ -26,6 +26,7 @@ import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.j
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
+import { objectives } from '../../extension/src/engine/training/objectives/registry.js';
 import { tinyArchitecture, tinyModel } from '../support/tinyModels.js';
 
 /** An op as a graph has it. */
@@ -81,7 +82,7 @@ const LENGTH = 160;
 const ROOM = { max_position_embeddings: 256, n_positions: 256 };
 const ROW = { inputIds: new Int32Array(LENGTH), labels: new Int32Array(LENGTH) };
 
-/** Traces a training step with and without sums before it, its update, a score and decoding. */
+/** Traces a training step with and without sums before it, its update and a score, of every objective; and decoding. */
 async function traceAll(family: string, attached: AttachedMethod, settings?: Parameters<typeof tinyModel>[3]) {
   const model = tinyModel(family, ROOM, 1, settings);
   const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0) });
@@ -91,11 +92,14 @@ async function traceAll(family: string, attached: AttachedMethod, settings?: Par
     { get: () => ROW, lengthOf: () => LENGTH },
     { virtualTokens: attached.virtualTokens, firstVirtualId: model.architecture.vocabSize },
   );
-  const step = new CapturedStep(model, adapter, optimizer, { batchSize: 1, maxLength: LENGTH });
-  await step.step([batch, batch], { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(0) });
-  await step.score(batch);
+  for (const objective of objectives) {
+    const step = new CapturedStep({ objective, model, adapter }, optimizer, { batchSize: 1, maxLength: LENGTH });
+    await step.step([batch, batch], { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(0) });
+    await step.score(batch);
+    step.dispose();
+  }
   await new DecodingGraphs(model, adapter).ofCapacity(256);
-  for (const owner of [step, optimizer, adapter, model]) owner.dispose();
+  for (const owner of [optimizer, adapter, model]) owner.dispose();
 }
 
 /** Every method as it is by default, and with what goes another way through the forward pass. */

@@ -26,7 +26,8 @@ import { loadAdapter, openAdapter, saveAdapter } from '../../extension/src/engin
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
-import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
+import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { computeGradients, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
@@ -151,11 +152,16 @@ function attach(method: PeftMethod, config: unknown, model: CausalLm): Adapter {
 async function train(model: CausalLm, adapter: Adapter, steps: number): Promise<void> {
   const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
   for (let step = 0; step < steps; step++) {
-    const { loss } = await trainingStep(model, adapter, optimizer, [batchFor(model, adapter)], {
-      learningRate: 1e-2,
-      maxGradNorm: 1,
-      rng: createRng(step),
-    });
+    const { loss } = await trainingStep(
+      { objective: defaultObjective, model, adapter },
+      optimizer,
+      [batchFor(model, adapter)],
+      {
+        learningRate: 1e-2,
+        maxGradNorm: 1,
+        rng: createRng(step),
+      },
+    );
     expect(Number.isFinite(loss)).toBe(true);
   }
   optimizer.dispose();
@@ -263,7 +269,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
     const { trainableParameters } = estimateRun({
       attached: adapter.attached,
       layouts: new Map(),
-      shape: { batchSize: 1, maxLength: 8, gradientAccumulationSteps: 1 },
+      shape: { objective: defaultObjective, batchSize: 1, maxLength: 8, gradientAccumulationSteps: 1 },
       sequenceLength: 8,
       captured: false,
       graphs: 1,
@@ -287,14 +293,18 @@ describe.each(named())('$peftType', ({ method }) => {
     const good = batchFor(model, adapter);
     // The second micro-batch fails when the gradients of the first are there already.
     const broken = { ...good, labels: good.labels, inputIds: new Int32Array(1) };
-    expect(() => computeGradients(model, adapter, [good, broken], createRng(0))).toThrow();
+    expect(() =>
+      computeGradients({ objective: defaultObjective, model, adapter }, [good, broken], createRng(0)),
+    ).toThrow();
 
     const [first] = adapter.variables.values();
     tf.tidy(() => first!.assign(tf.fill(first!.shape, NaN)));
     const start = valuesOf(adapter.variables);
     const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 });
     const options = { learningRate: 1, maxGradNorm: 1, rng: createRng(0) };
-    expect((await trainingStep(model, adapter, optimizer, [good], options)).loss).toBeNaN();
+    expect(
+      (await trainingStep({ objective: defaultObjective, model, adapter }, optimizer, [good], options)).loss,
+    ).toBeNaN();
     expect(valuesOf(adapter.variables), 'an update without a number').toEqual(start);
     optimizer.dispose();
     adapter.dispose();

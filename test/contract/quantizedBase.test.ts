@@ -12,6 +12,7 @@ import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
+import { causalLm } from '../../extension/src/engine/training/objectives/causalLm.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import type { BaseWeights, UsedWeights } from '../../extension/src/protocol/runConfig.js';
 import { dequantizedModel, tinyModel } from '../support/tinyModels.js';
@@ -74,7 +75,7 @@ describe('a quantized base', () => {
         rng: createRng(3),
       });
       const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
-      return { model, adapter, optimizer };
+      return { objective: causalLm, model, adapter, optimizer };
     };
     const quantized = () => tinyModel(family, { vocab_size: 48 }, 1, { base_weights: baseWeights, precision });
     const [eager, traced] = [attached(quantized()), attached(quantized())];
@@ -83,11 +84,11 @@ describe('a quantized base', () => {
       virtualTokens: eager.adapter.forwardOptions.hooks.virtualTokens?.count ?? 0,
       firstVirtualId: 48,
     });
-    const captured = new CapturedStep(traced.model, traced.adapter, traced.optimizer, { batchSize: 2, maxLength: 16 });
+    const captured = new CapturedStep(traced, traced.optimizer, { batchSize: 2, maxLength: 16 });
     for (let step = 0; step < STEPS; step++) {
       const settings = { learningRate: 1e-3, maxGradNorm: 1, rng: createRng(step) };
-      const expected = await trainingStep(eager.model, eager.adapter, eager.optimizer, [batch], settings);
-      const ofDense = await trainingStep(dense.model, dense.adapter, dense.optimizer, [batch], settings);
+      const expected = await trainingStep(eager, eager.optimizer, [batch], settings);
+      const ofDense = await trainingStep(dense, dense.optimizer, [batch], settings);
       const actual = await captured.step([batch], settings);
       expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(alike);
       expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(
@@ -95,7 +96,7 @@ describe('a quantized base', () => {
       );
       expect(Math.abs(expected.loss / ofDense.loss - 1), `loss on float32, step ${step}`).toBeLessThan(rounding);
     }
-    const expected = await scoreBatch(eager.model, eager.adapter.forwardOptions, batch);
+    const expected = await scoreBatch(eager, eager.adapter.forwardOptions, batch);
     const actual = await captured.score(batch);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>

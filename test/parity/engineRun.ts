@@ -16,7 +16,8 @@ import { checkAdapterTensors, openAdapter, type SavedAdapter } from '../../exten
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { learningRateAt } from '../../extension/src/engine/training/schedules.js';
-import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
+import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { trainingConfigSchema } from '../../extension/src/protocol/runConfig.js';
 import { parityDataset, parityFolder, readTensors, type ParityCase, type ParityStep } from './fixtures.js';
@@ -69,7 +70,7 @@ export async function trainCase(
     const learningRate = learningRateAt(step, config, config.max_steps);
     const batches = microBatches.map(rows => batchOf(asRows(rows), model, adapter));
     const maxGradNorm = config.max_grad_norm;
-    const { loss, gradNorm } = await trainingStep(model, adapter, optimizer, batches, {
+    const { loss, gradNorm } = await trainingStep({ objective: defaultObjective, model, adapter }, optimizer, batches, {
       learningRate,
       maxGradNorm,
       rng,

@@ -14,7 +14,7 @@ import type { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { loadAdapter, openAdapter } from '../../extension/src/engine/peft/adapterFiles.js';
 import { openModel, openModelFiles } from '../../extension/src/engine/run/openModel.js';
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
-import { modelInput } from '../../extension/src/engine/training/stepMath.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 
 /** What standard input holds, as JSON. */
 interface Request {

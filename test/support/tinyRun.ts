@@ -9,6 +9,7 @@ import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
+import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
 import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
 import { runConfigSchema } from '../../extension/src/protocol/runConfig.js';
@@ -111,6 +112,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
       validation: options.validation ? rowSet(options.validation) : null,
     },
     shape: {
+      objective: defaultObjective,
       batchSize: config.training.per_device_train_batch_size,
       maxLength: 16,
       packing: config.dataset.packing,

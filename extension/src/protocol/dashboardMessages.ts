@@ -1,7 +1,13 @@
 // Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). What is "latest wins" comes as
 // a complete snapshot; the long columns of numbers are fetched from a row on, so that 100,000 steps are sent once.
 import * as z from 'zod';
-import { completedEventSchema, failedEventSchema, memoryPartsSchema, startedEventSchema } from './engineEvent.js';
+import {
+  completedEventSchema,
+  failedEventSchema,
+  memoryPartsSchema,
+  metricInfoSchema,
+  startedEventSchema,
+} from './engineEvent.js';
 import { nothing, notificationType, requestType } from './webviewChannel.js';
 
 const folder = z.string().describe('Run folder; names the run in every message');
@@ -43,6 +49,7 @@ export const runSnapshotSchema = z.object({
   dataset: z.string(),
   /** Title of its method. */
   method: z.string(),
+  metrics: z.array(metricInfoSchema).describe('Figures of evaluation beside the loss'),
   started: startedEventSchema.nullable(),
   completed: completedEventSchema.nullable(),
   failed: failedEventSchema.nullable(),

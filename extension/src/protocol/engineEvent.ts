@@ -15,9 +15,28 @@ export const memoryPartsSchema = z.object({
   total: bytes,
 });
 
+/**
+ * Version of a run folder's events and checkpoints. Folders of older versions stay readable: what they lack is filled in here
+ * and in core/runs/version0.ts.
+ */
+export const RUN_FOLDER_VERSION = 1;
+
+/** A figure of evaluation beside the loss. */
+export const metricInfoSchema = z.object({
+  name: z.string(),
+  title: z.string(),
+  better: z.enum(['lower', 'higher']),
+  unit: z.enum(['number', 'share']).describe('share: from 0 to 1, shown as percent'),
+  follows_loss: z.boolean().describe('Another way to say the loss, which needs no curve of its own'),
+});
+export type MetricInfo = z.infer<typeof metricInfoSchema>;
+
 export const startedEventSchema = z.object({
   ...stamp,
   type: z.literal('started'),
+  version: z.int().default(0).describe('Of the run folder; 0 where none is written'),
+  objective: z.string().default('causal_lm'),
+  metrics: z.array(metricInfoSchema).default([]).describe('What the metrics of evaluated are'),
   name: z.string(),
   engine: z.object({
     version: z.string(),
@@ -57,8 +76,9 @@ export const evaluatedEventSchema = z.object({
   type: z.literal('evaluated'),
   step: z.int(),
   loss: z.number(),
-  perplexity: z.number(),
-  token_accuracy: z.number(),
+  metrics: z.record(z.string(), z.number()).default({}).describe('Further figures of the objective, by name'),
+  perplexity: z.number().optional().describe('In version 0 only, as token_accuracy'),
+  token_accuracy: z.number().optional(),
   num_label_tokens: z.int(),
   best: z.boolean(),
   eval_ms: z.number(),

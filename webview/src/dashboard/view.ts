@@ -10,6 +10,7 @@ import {
   type RunSnapshot,
   type Savings,
 } from '../../../extension/src/protocol/dashboardMessages.js';
+import type { MetricInfo } from '../../../extension/src/protocol/engineEvent.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { Chart, type ChartSeries, type Range } from '../shared/chart.js';
 import { h, icon, setText } from '../shared/dom.js';
@@ -36,21 +37,30 @@ interface ChartKind {
   curves: { table: 'steps' | 'evaluations'; key: string; label: string; color: string }[];
 }
 
-const kinds: readonly ChartKind[] = [
-  {
-    title: 'Loss',
-    format: figure,
-    curves: [
-      { table: 'steps', key: 'loss', label: 'training', color: '--vscode-charts-blue' },
-      { table: 'evaluations', key: 'loss', label: 'validation', color: '--vscode-charts-yellow' },
-    ],
-  },
-  {
-    title: 'Token accuracy',
-    format: value => `${(100 * value).toFixed(1)}%`,
-    formatTick: value => `${+(100 * value).toPrecision(3)}%`,
-    curves: [{ table: 'evaluations', key: 'token_accuracy', label: 'validation', color: '--vscode-charts-yellow' }],
-  },
+const lossChart: ChartKind = {
+  title: 'Loss',
+  format: figure,
+  curves: [
+    { table: 'steps', key: 'loss', label: 'training', color: '--vscode-charts-blue' },
+    { table: 'evaluations', key: 'loss', label: 'validation', color: '--vscode-charts-yellow' },
+  ],
+};
+
+/** Of a figure that the run's objective has beside the loss. */
+function metricChart({ name, title, unit }: MetricInfo): ChartKind {
+  const share = { format: (value: number) => `${(100 * value).toFixed(1)}%`, formatTick: shareTick };
+  return {
+    title,
+    ...(unit === 'share' ? share : { format: figure }),
+    curves: [{ table: 'evaluations', key: name, label: 'validation', color: '--vscode-charts-yellow' }],
+  };
+}
+
+function shareTick(value: number): string {
+  return `${+(100 * value).toPrecision(3)}%`;
+}
+
+const stepCharts: readonly ChartKind[] = [
   {
     title: 'Learning rate',
     format: figure,
@@ -81,7 +91,9 @@ export class DashboardView {
     () => this.main && this.channel.notify(revealRun, this.main.folder),
   );
   private readonly problem = new ProblemBanner();
-  private readonly charts: readonly Chart[];
+  /** By title. */
+  private readonly charts = new Map<string, Chart>();
+  private readonly chartGrid = h('div', { class: 'charts' });
   private readonly data: RunData;
   private readonly samples = new SamplesView();
   private readonly overlays = h('ul', { class: 'overlays', 'aria-label': 'Runs shown' });
@@ -103,17 +115,6 @@ export class DashboardView {
     private readonly keep: (view: KeptView) => void,
   ) {
     this.data = new RunData(channel, () => this.draw());
-    this.charts = kinds.map(
-      ({ title, format, formatTick }) =>
-        new Chart({
-          title,
-          format,
-          formatTick,
-          syncGroup: 'steps',
-          onExport: (name, content) => void this.export(name, content),
-          onZoom: range => this.zoom(range),
-        }),
-    );
     this.smoothing.value = String(kept.smoothing);
     this.smoothing.addEventListener('input', () => {
       this.kept.smoothing = Number(this.smoothing.value);
@@ -130,7 +131,7 @@ export class DashboardView {
         this.compareChoice,
         h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
       ),
-      h('div', { class: 'charts' }, ...this.charts.map(({ element }) => element)),
+      this.chartGrid,
       this.samples.element,
       this.memory,
       h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log),
@@ -181,15 +182,41 @@ export class DashboardView {
     this.header.show(main, this.data.of(main.folder));
     setText(this.smoothingText, this.kept.smoothing.toFixed(2));
     const lastStep = Math.max(...this.snapshot.runs.map(({ currentStep }) => currentStep));
-    this.charts.forEach((chart, i) => {
-      const kind = kinds[i]!;
+    for (const [kind, chart] of this.chartsOf(main)) {
       chart.show(this.seriesOf(kind), this.kept.smoothing, lastStep);
       // Without validation rows there is nothing to wait for.
       chart.element.hidden = this.isOfEvaluations(kind) && this.snapshot.runs.every(hasNoValidation);
-    });
+    }
     this.samples.show(main);
     this.showMemory(main);
     this.showLog(main);
+  }
+
+  /** The charts that a run has, in order; put on the page where they are others than before. */
+  private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
+    const ofMetrics = metrics.filter(metric => !metric.follows_loss).map(metricChart);
+    const shown = [lossChart, ...ofMetrics, ...stepCharts].map((kind): [ChartKind, Chart] => [
+      kind,
+      this.charts.get(kind.title) ?? this.makeChart(kind),
+    ]);
+    const elements = shown.map(([, { element }]) => element);
+    const { children } = this.chartGrid;
+    if (children.length !== elements.length || elements.some((element, i) => children[i] !== element))
+      this.chartGrid.replaceChildren(...elements);
+    return shown;
+  }
+
+  private makeChart({ title, format, formatTick }: ChartKind): Chart {
+    const chart = new Chart({
+      title,
+      format,
+      formatTick,
+      syncGroup: 'steps',
+      onExport: (name, content) => void this.export(name, content),
+      onZoom: range => this.zoom(range),
+    });
+    this.charts.set(title, chart);
+    return chart;
   }
 
   private seriesOf({ curves }: ChartKind): ChartSeries[] {
@@ -214,7 +241,7 @@ export class DashboardView {
   }
 
   private zoom(range: Range | null): void {
-    for (const chart of this.charts) chart.zoom(range);
+    for (const chart of this.charts.values()) chart.zoom(range);
   }
 
   private showOverlays(): void {

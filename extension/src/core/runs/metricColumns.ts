@@ -18,7 +18,7 @@ export class MetricColumns<Keys extends string> {
     // Room that a younger version has written to already is not ours to overwrite.
     const inPlace = this.storage.used === this.length && this.length < this.storage.capacity;
     const storage = inPlace ? this.storage : this.copied(Math.max(64, 2 * this.length));
-    for (const key of this.keys) storage.columns[key][this.length] = row[key];
+    for (const key of this.keys) storage.columns[key][this.length] = row[key] ?? NaN;
     storage.used = this.length + 1;
     return new MetricColumns(this.keys, storage, this.length + 1);
   }

@@ -1,8 +1,9 @@
 // What is known of a run from its events alone: a reducer (RunState, EngineEvent) -> RunState. Run by the host on events.ndjson
 // and by tests on recorded streams; never reads a file or a clock, so that replaying a run folder gives the same state.
-import type { EngineEvent } from '../../protocol/engineEvent.js';
+import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 import { bytes } from '../units.js';
 import { MetricColumns } from './metricColumns.js';
+import { metricInfos, metricsOf } from './version0.js';
 
 type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
 
@@ -24,8 +25,7 @@ export const stepKeys = [
 ] as const;
 export type StepKey = (typeof stepKeys)[number];
 
-export const evaluationKeys = ['step', 'loss', 'perplexity', 'token_accuracy', 'best', 'time'] as const;
-export type EvaluationKey = (typeof evaluationKeys)[number];
+const evaluationKeys: readonly string[] = ['step', 'loss', 'best', 'time'];
 
 export interface Sample {
   step: number;
@@ -51,7 +51,10 @@ export interface RunState {
   firstTime: string | null;
   lastTime: string | null;
   steps: MetricColumns<StepKey>;
-  evaluations: MetricColumns<EvaluationKey>;
+  /** `step`, `loss`, `best`, `time`, and a column for each of `metrics`. */
+  evaluations: MetricColumns<string>;
+  /** Figures of evaluation beside the loss. */
+  metrics: readonly MetricInfo[];
   /** Of each prompt the first answer and the last KEPT_SAMPLES. */
   samples: readonly Sample[];
   checkpoints: readonly { step: number; path: string; best: boolean }[];
@@ -73,6 +76,7 @@ export const initialRunState: RunState = {
   lastTime: null,
   steps: MetricColumns.empty(stepKeys),
   evaluations: MetricColumns.empty(evaluationKeys),
+  metrics: [],
   samples: [],
   checkpoints: [],
   log: [],
@@ -98,11 +102,13 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
       return started(state, event);
     case 'step':
       return { ...state, status: 'running', steps: state.steps.append({ ...event, time: Date.parse(event.time) }) };
-    case 'evaluated':
-      return {
-        ...state,
-        evaluations: state.evaluations.append({ ...event, best: event.best ? 1 : 0, time: Date.parse(event.time) }),
-      };
+    case 'evaluated': {
+      const { step, loss, best, time } = event;
+      const row = { step, loss, best: best ? 1 : 0, time: Date.parse(time), ...metricsOf(event) };
+      const { evaluations } = state;
+      const columns = evaluations.length > 0 ? evaluations : MetricColumns.empty(Object.keys(row));
+      return { ...state, evaluations: columns.append(row) };
+    }
     case 'sample': {
       const { step, prompt, text } = event;
       return { ...state, samples: withSample(state.samples, { step, prompt, text }) };
@@ -156,6 +162,7 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
     status: 'running',
     generation: state.generation + (takenBack ? 1 : 0),
     started: event,
+    metrics: metricInfos(event),
     steps,
     evaluations,
     samples: state.started ? state.samples.filter(sample => sample.step <= from) : state.samples,

@@ -13,7 +13,9 @@ import { openAdapter } from '../peft/adapterFiles.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
-import { CapturedScore, scoring } from '../training/capturedScore.js';
+import { CapturedGraphs } from '../training/capturedGraphs.js';
+import { capturedScore, scoring } from '../training/capturedScore.js';
+import { causalLm } from '../training/objectives/causalLm.js';
 import { lossesByRow, type RowLosses } from '../training/tokenLosses.js';
 import { scoreBatch } from '../training/trainingStep.js';
 import {
@@ -26,7 +28,8 @@ import {
   type WeightFlags,
 } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
-import { count, percent } from '../../core/units.js';
+import { metricsText } from '../../core/metrics/metricText.js';
+import { count } from '../../core/units.js';
 
 interface EvaluateFlags extends EngineFlags, WeightFlags {
   model: string;
@@ -97,33 +100,34 @@ async function run(flags: EvaluateFlags): Promise<void> {
   const { virtualTokens } = adapter?.attached ?? {};
   const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
   const forward = adapter?.forwardOptions ?? {};
-  const eagerly = (batch: Batch) => scoreBatch(model, forward, batch);
-  const captured = new CapturedScore(model, adapter, { batchSize: flags.batchSize, maxLength: config.max_length });
+  const objective = causalLm;
+  const eagerly = (batch: Batch) => scoreBatch({ objective, model }, forward, batch);
+  const graphs = new CapturedGraphs();
+  const sizes = { batchSize: flags.batchSize, maxLength: config.max_length };
+  const captured = (batch: Batch) => capturedScore(graphs, { objective, model, adapter }, batch, sizes);
   const score = compile ? scoring(captured, eagerly, progress.warn) : eagerly;
   const rows: RowLosses[] = [];
   let done = 0;
-  const result = await evaluate(score, batches, ({ losses }, batch) => {
+  const result = await evaluate(objective, score, batches, ({ losses }, batch) => {
     if (flags.perToken !== undefined) rows.push(...lossesByRow(plans[done]!, batch, losses));
     progress.progress('evaluate', ++done, plans.length);
   });
-  captured.dispose();
+  graphs.dispose();
   progress.finish();
   if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, onDisk.tokenizer);
   if (flags.json)
     console.log(
       JSON.stringify({
         loss: result.loss,
-        perplexity: result.perplexity,
-        token_accuracy: result.tokenAccuracy,
+        ...result.metrics,
         num_label_tokens: result.numLabelTokens,
         rows: dataset.length,
       }),
     );
   else
     console.log(
-      `loss ${result.loss.toFixed(4)}  perplexity ${result.perplexity.toFixed(2)}  ` +
-        `token accuracy ${percent(result.tokenAccuracy)}  (${count(dataset.length)} rows, ` +
-        `${count(result.numLabelTokens)} label tokens)`,
+      `loss ${result.loss.toFixed(4)}  ${metricsText(objective.metrics, result.metrics)}  ` +
+        `(${count(dataset.length)} rows, ${count(result.numLabelTokens)} label tokens)`,
     );
   session.dispose();
   model.dispose();

@@ -2,6 +2,7 @@
 // the run's events only.
 import { Presets, SingleBar } from 'cli-progress';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { metricsText } from '../../core/metrics/metricText.js';
 import { bytes, count, duration, percent } from '../../core/units.js';
 
 type Started = Extract<EngineEvent, { type: 'started' }>;
@@ -78,8 +79,8 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         break;
       case 'evaluated':
         print(
-          `step ${event.step}  held-out loss ${event.loss.toFixed(4)}  perplexity ${event.perplexity.toFixed(2)}  ` +
-            `token accuracy ${percent(event.token_accuracy)}${event.best ? '  (best)' : ''}`,
+          `step ${event.step}  held-out loss ${event.loss.toFixed(4)}  ` +
+            `${metricsText(started?.metrics ?? [], event.metrics)}${event.best ? '  (best)' : ''}`,
         );
         break;
       case 'sample': {

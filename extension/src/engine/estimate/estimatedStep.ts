@@ -10,7 +10,7 @@ export interface EstimatedStep extends Omit<DescribedBase, 'architecture'> {
   attached: AttachedMethod;
   /** How matrices are held that aren't float32. */
   layouts: WeightLayouts;
-  shape: Pick<RunShape, 'batchSize' | 'maxLength' | 'gradientAccumulationSteps'> & Partial<RunShape>;
+  shape: Pick<RunShape, 'objective' | 'batchSize' | 'maxLength' | 'gradientAccumulationSteps'> & Partial<RunShape>;
   /** Tokens of its longest sequence, virtual ones left out. */
   sequenceLength: number;
 }

@@ -46,8 +46,9 @@ export function traceEager(step: EstimatedStep): StepTrace {
       const batch = fullBatch(step);
       // More micro-batches than two take no more memory than two.
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
-      const { gradientCheckpointing } = shape;
-      const { losses, gradients } = computeGradients(model, adapter, batches, createRng(0), gradientCheckpointing);
+      const { objective, gradientCheckpointing } = shape;
+      const training = { objective, model, adapter };
+      const { losses, gradients } = computeGradients(training, batches, createRng(0), gradientCheckpointing);
       const { norm, clipped } = clipByGlobalNorm(gradients, 0.5);
       optimizer.update(clipped, 1e-3);
       tf.dispose([...losses, norm, ...gradients.values(), ...clipped.values()]);

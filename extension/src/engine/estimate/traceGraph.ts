@@ -2,23 +2,19 @@
 // are only described. Bytes come from liveness, FLOPs from the shapes of the matrix products. Called by estimateRun.ts;
 // needs no TensorFlow library.
 import * as tf from '@tensorflow/tfjs-core';
+import { traceTree } from '../capture/compiledTree.js';
 import { DataType, nodeOf, type GraphNode } from '../capture/graph.js';
 import { fillsMemory, productFlops, rowOf } from '../capture/opTable.js';
-import { trace, type InputSpec, type TracedFunction } from '../capture/tracingBackend.js';
+import type { InputSpec, TracedFunction } from '../capture/tracingBackend.js';
 import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import { rotaryTableBytes } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
-import { roundUpToBucket } from '../training/buckets.js';
+import type { TrainableSpec } from '../peft/method.js';
+import { bucketOf } from '../training/buckets.js';
 import { seededDropout } from '../training/dropout.js';
-import {
-  adamWUpdate,
-  clipByGlobalNorm,
-  lossAndGradients,
-  microBatch,
-  type AdamWScalars,
-  type MicroBatch,
-} from '../training/stepMath.js';
+import { batchSpecs, type BatchTensors } from '../training/microBatch.js';
+import { clippedUpdate, lossAndGradients, type Tensors, type UpdateInputs } from '../training/stepMath.js';
 import { DescribedModel, describedTensors } from './describedBase.js';
 import { fewLayers } from './fewLayers.js';
 import { bytesOf, highest, liveness, nodesThatRun } from './liveness.js';
@@ -106,7 +102,7 @@ function graphCosts(step: EstimatedStep): GraphCosts {
   const { traced, hidden, weights } = traceGradients(step);
   const running = nodesThatRun(traced);
   const { standing, during } = liveness(running, traced.tensors);
-  const update = traceUpdate(plan.map(float32));
+  const update = traceUpdate(plan);
   const loss = nodeOf(running.outputs[0]!);
   return {
     figures: {
@@ -130,29 +126,31 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   const base = baseOf(step);
   const held = describedTensors(base);
   const plan = attached.plan('training');
-  const micro = roundUpToBucket(microBatch(fullBatch(step)), shape);
+  const { objective } = shape;
+  const batch = batchSpecs(objective, bucketOf(objective.sizes(fullBatch(step)), shape));
+  const parameters = new Map(plan.map(spec => [spec.key, float32(spec)]));
   // A trace reads no rotary table; those of a long context take longer to make than the trace.
   const tablePositions = 1;
   let heldBytes = 0;
   let states: tf.Tensor | null = null;
-  const traced = trace([...held, ...plan.map(float32), ...batchSpecs(micro)], (...inputs) => {
-    const ofBase = inputs.slice(0, held.length);
+  type Inputs = { base: Tensors; parameters: Tensors; batch: BatchTensors };
+  const inputs = { base: new Map(held.map((spec, i) => [String(i), spec])), parameters, batch };
+  const traced = traceTree<Inputs>(inputs, ({ base: given, parameters, batch }) => {
+    const ofBase = [...given.values()];
     const model = new DescribedModel(base, ofBase, hidden => (states = tf.keep(hidden)), { tablePositions });
     // Values that are never read: what is trained is an input of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
     heldBytes = floatBytes(ofBase.filter(({ isDisposed }) => !isDisposed));
-    const own = new Map(plan.map(({ key }, i) => [key, inputs[held.length + i]!]));
-    const tensors = inputs.slice(held.length + plan.length);
-    const { loss, gradients } = lossAndGradients(model, adapter, own, tensors, {
-      labelTokens: tf.scalar(1),
+    const { loss, gradients } = lossAndGradients({ objective, model, adapter }, parameters, batch, {
+      totalWeight: tf.scalar(1),
       dropout: seededDropout(0),
       gradientCheckpointing: shape.gradientCheckpointing,
     });
     adapter.dispose();
     model.dispose();
-    return [states!, loss, ...gradients.values()];
+    return { states: states!, loss, gradients };
   });
   tf.dispose(states!);
   const [hidden, ...outputs] = traced.outputs;
@@ -166,27 +164,13 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
 }
 
-/** Shapes of the tensors of `batchTensors`. */
-function batchSpecs({ batchSize, sequenceLength, rows }: MicroBatch): InputSpec[] {
-  const grid: InputSpec = { shape: [batchSize, sequenceLength], dtype: 'int32' };
-  const column: InputSpec = { shape: [rows.length], dtype: 'int32' };
-  return [grid, grid, grid, column, column, { ...column, dtype: 'float32' }];
-}
-
-/** Clipping and AdamW: parameters, gradients and two moments are fed, all but the gradients fetched. */
-function traceUpdate(parameters: readonly InputSpec[]): TracedFunction {
-  const count = parameters.length;
-  return trace([...parameters, ...parameters, ...parameters, ...parameters], (...inputs) => {
-    const part = (i: number) => inputs.slice(i * count, (i + 1) * count);
-    const [own, first, second] = [part(0), part(1), part(2)];
-    const { norm, clipped } = clipByGlobalNorm(new Map(part(3).map((gradient, i) => [String(i), gradient])), 1);
+/** Clipping and AdamW: what is trained and its moments are fed and fetched, gradients fed. */
+function traceUpdate(plan: readonly TrainableSpec[]): TracedFunction {
+  const gradients = new Map(plan.map(spec => [spec.key, float32(spec)]));
+  const state = new Map([...gradients].map(([key, own]) => [key, { parameter: own, exp_avg: own, exp_avg_sq: own }]));
+  return traceTree<Omit<UpdateInputs, 'scalars'>>({ gradients, state }, ({ gradients, state }) => {
     const one = tf.scalar(1);
-    const scalars: AdamWScalars = { stepSize: one, correction: one, decay: one };
-    const updates = own.map((parameter, i) => {
-      const tensors = { parameter, gradient: clipped.get(String(i))!, first: first[i]!, second: second[i]! };
-      return adamWUpdate(tensors, scalars, ADAMW);
-    });
-    return [norm, ...updates.flatMap(({ parameter, first, second }) => [parameter, first, second])];
+    return clippedUpdate({ gradients, state, scalars: { stepSize: one, correction: one, decay: one } }, 1, ADAMW);
   });
 }
 

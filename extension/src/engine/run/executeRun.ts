@@ -1,7 +1,7 @@
 // The second half of a run: run folder, events, training, result. Takes over what prepareRun.ts has opened.
 import { join } from 'node:path';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
-import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { RUN_FOLDER_VERSION, type EngineEvent } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
@@ -90,6 +90,9 @@ async function execute(
     const resumedFrom = resume ? trainer.resume() : 0;
     events.write({
       type: 'started',
+      version: RUN_FOLDER_VERSION,
+      objective: shape.objective.name,
+      metrics: shape.objective.metrics.map(({ of: _of, ...info }) => info),
       name: config.name,
       engine: {
         version: engineVersion,

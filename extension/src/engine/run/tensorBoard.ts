@@ -44,7 +44,8 @@ export function tensorBoardWriter(
           'train/tokens_per_second': event.tokens_per_second,
         });
       if (event.type === 'evaluated')
-        scalars(event.step, { 'eval/loss': event.loss, 'eval/token_accuracy': event.token_accuracy });
+        for (const [name, value] of Object.entries({ loss: event.loss, ...event.metrics }))
+          scalars(event.step, { [`eval/${name}`]: value });
     },
     close: () => attempt(() => writer?.flush()),
   };

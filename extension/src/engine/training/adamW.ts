@@ -1,69 +1,71 @@
-// AdamW with its state: two moments a parameter and the count of updates. The arithmetic is stepMath.ts's.
+// AdamW with its state: each parameter with its two moments, and the count of updates. The arithmetic is stepMath.ts's.
 import * as tf from '@tensorflow/tfjs-core';
-import { adamWScalars, adamWUpdate, type AdamWConfig, type AdamWScalars, type Tensors } from './stepMath.js';
+import {
+  adamWScalars,
+  adamWUpdate,
+  type AdamWConfig,
+  type AdamWScalars,
+  type AdamWState,
+  type Tensors,
+} from './stepMath.js';
 
-interface Moments {
-  first: tf.Variable;
-  second: tf.Variable;
-}
-
-/** Owns the moments. */
+/** Owns the moments; the parameters stay the caller's. */
 export class AdamW {
-  private readonly moments: Map<string, Moments>;
+  readonly state: ReadonlyMap<string, AdamWState<tf.Variable>>;
   /** Updates made so far. */
   step = 0;
 
   constructor(
-    private readonly parameters: ReadonlyMap<string, tf.Variable>,
+    parameters: ReadonlyMap<string, tf.Variable>,
     readonly config: AdamWConfig,
   ) {
     const zeros = (shape: number[]) => tf.tidy(() => tf.variable(tf.zeros(shape), false));
-    this.moments = new Map(
-      [...parameters].map(([key, { shape }]) => [key, { first: zeros(shape), second: zeros(shape) }]),
+    this.state = new Map(
+      [...parameters].map(([key, parameter]) => {
+        const { shape } = parameter;
+        return [key, { parameter, exp_avg: zeros(shape), exp_avg_sq: zeros(shape) }];
+      }),
     );
   }
 
   /** One update. A parameter without a gradient stays as it is, as in PyTorch. */
   update(gradients: Tensors, learningRate: number): void {
-    const [stepSize, correction, decay] = this.nextScalars(learningRate).map(value => tf.scalar(value));
-    const scalars: AdamWScalars = { stepSize: stepSize!, correction: correction!, decay: decay! };
+    const scalars = this.nextScalars(learningRate);
     for (const [key, gradient] of gradients)
       // One by one, so that the old values of one are gone before the new ones of the next are made.
-      tf.tidy(() => {
-        const parameter = this.parameters.get(key)!;
-        const { first, second } = this.moments.get(key)!;
-        const updated = adamWUpdate({ parameter, gradient, first, second }, scalars, this.config);
-        this.assign(key, updated.parameter, updated.first, updated.second);
-      });
-    tf.dispose([stepSize!, correction!, decay!]);
+      tf.tidy(() => this.assign(key, adamWUpdate(this.state.get(key)!, gradient, scalars, this.config)));
+    tf.dispose(scalars);
     this.step++;
   }
 
-  /** The scalars of the next update, those of `adamWScalars`. */
-  nextScalars(learningRate: number): number[] {
+  /** The scalars of the next update; the caller's. */
+  nextScalars(learningRate: number): AdamWScalars {
     return adamWScalars(this.step + 1, learningRate, this.config);
   }
 
-  /** Puts an update in place that was computed elsewhere. */
-  assign(key: string, parameter: tf.Tensor, first: tf.Tensor, second: tf.Tensor): void {
-    const moments = this.moments.get(key)!;
-    this.parameters.get(key)!.assign(parameter);
-    moments.first.assign(first);
-    moments.second.assign(second);
+  /** Takes over an update of all parameters that was computed elsewhere; its tensors stay the caller's. */
+  take(updated: ReadonlyMap<string, AdamWState>): void {
+    for (const [key, state] of updated) this.assign(key, state);
+    this.step++;
   }
 
-  /** The moments by `${key}.exp_avg` and `${key}.exp_avg_sq`, PyTorch's names; they stay the optimizer's. */
-  tensors(): Map<string, tf.Variable> {
+  /** The moments by `${key}.exp_avg` and `${key}.exp_avg_sq`; they stay the optimizer's. */
+  moments(): Map<string, tf.Variable> {
     return new Map(
-      [...this.moments].flatMap(([key, { first, second }]) => [
-        [`${key}.exp_avg`, first] as const,
-        [`${key}.exp_avg_sq`, second] as const,
-      ]),
+      [...this.state].flatMap(([key, { parameter: _callers, ...moments }]) =>
+        Object.entries(moments).map(([name, moment]) => [`${key}.${name}`, moment] as const),
+      ),
     );
   }
 
   dispose(): void {
-    for (const { first, second } of this.moments.values()) tf.dispose([first, second]);
-    this.moments.clear();
+    tf.dispose([...this.moments().values()]);
+  }
+
+  private assign(key: string, updated: AdamWState): void {
+    const own = this.state.get(key)!;
+    own.parameter.assign(updated.parameter);
+    own.exp_avg.assign(updated.exp_avg);
+    own.exp_avg_sq.assign(updated.exp_avg_sq);
   }
 }

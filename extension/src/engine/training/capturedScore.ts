@@ -1,72 +1,44 @@
-// The losses of a batch without training, as TensorFlow graphs: one for each shape of micro-batch. Called by evaluation
+// The scores of batches without training, as TensorFlow graphs: one for each shape of micro-batch. Called by evaluation
 // within a run (capturedStep.ts) and by the `evaluate` command.
 import * as tf from '@tensorflow/tfjs-core';
-import { CompiledFunction } from '../capture/compiledFunction.js';
+import { tensorsOf } from '../capture/compiledTree.js';
 import { UntraceableError } from '../capture/opTable.js';
-import { specsOf } from '../capture/tracingBackend.js';
 import type { Batch } from '../data/batch.js';
-import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
-import { roundUpToBucket, type BucketSizes } from './buckets.js';
-import type { BatchScore } from './evaluate.js';
-import { batchTensors, microBatch, scoreOf, type MicroBatch } from './stepMath.js';
+import { bucketOf, type BucketSizes } from './buckets.js';
+import { shapesOf, type CapturedGraphs } from './capturedGraphs.js';
+import { batchTensors } from './microBatch.js';
+import { scoreOf, type Tensors, type Training } from './stepMath.js';
+import { readScore } from './trainingStep.js';
 
-/** Owns its graphs; model and adapter stay the caller's. */
-export class CapturedScore {
-  private readonly graphs = new Map<string, CompiledFunction>();
-
-  constructor(
-    private readonly model: CausalLm,
-    private readonly adapter: Adapter | null,
-    private readonly sizes: BucketSizes,
-  ) {}
-
-  /** Graphs made so far. */
-  get compiled(): Iterable<CompiledFunction> {
-    return this.graphs.values();
-  }
-
-  /** @throws UntraceableError on an op that can't be captured */
-  async score(batch: Batch): Promise<BatchScore> {
-    const micro = roundUpToBucket(microBatch(batch), this.sizes);
-    const { model, adapter } = this;
-    const variables = adapter?.variables ?? new Map<string, tf.Variable>();
-    const tensors = batchTensors(micro);
-    const key = shapeKey(micro);
-    let graph = this.graphs.get(key);
-    if (!graph) {
-      graph = await CompiledFunction.compile(specsOf([...tensors, ...variables.values()]), (...inputs) => {
-        const own = new Map([...variables.keys()].map((key, i) => [key, inputs[tensors.length + i]!]));
-        const { losses, correct } = scoreOf(model, adapter?.forwardWith(own) ?? {}, inputs.slice(0, tensors.length));
-        return [losses, correct];
-      });
-      this.graphs.set(key, graph);
-    }
-    const [losses, correct] = graph.run([...tensors, ...variables.values()]);
-    // What was added to fill the shape stands behind the batch's own.
-    const own = (await losses!.data<'float32'>()).slice(0, batch.numLabelTokens);
-    const result = { losses: own, correct: (await correct!.data())[0]! };
-    tf.dispose([...tensors, losses!, correct!]);
-    return result;
-  }
-
-  dispose(): void {
-    for (const graph of this.graphs.values()) graph.dispose();
-    this.graphs.clear();
-  }
+/** Scores a batch; its graphs are kept in `graphs`. @throws UntraceableError on an op that can't be captured */
+export async function capturedScore(
+  graphs: CapturedGraphs,
+  { objective, model, adapter }: Omit<Training, 'adapter'> & { adapter: Adapter | null },
+  batch: Batch,
+  sizes: BucketSizes,
+): Promise<any> {
+  const tensors = batchTensors(objective, batch, bucketOf(objective.sizes(batch), sizes));
+  const parameters: Tensors = adapter?.variables ?? new Map();
+  const inputs = { tensors, parameters };
+  const scored = await graphs.run(`score ${shapesOf(tensors)}`, inputs, ({ tensors, parameters }) =>
+    scoreOf({ objective, model }, adapter?.forwardWith(parameters) ?? {}, tensors),
+  );
+  tf.dispose(tensorsOf(tensors));
+  return readScore(objective, scored, batch);
 }
 
 /** Scores captured; where an op can't be, says so once and goes on eagerly. */
-export function scoring(
-  captured: CapturedScore,
-  eagerly: (batch: Batch) => Promise<BatchScore>,
+export function scoring<Score>(
+  captured: (batch: Batch) => Promise<Score>,
+  eagerly: (batch: Batch) => Promise<Score>,
   warn: (code: string, message: string) => void,
-): (batch: Batch) => Promise<BatchScore> {
+): (batch: Batch) => Promise<Score> {
   let captures = true;
   return async batch => {
     if (!captures) return eagerly(batch);
     try {
-      return await captured.score(batch);
+      return await captured(batch);
     } catch (error) {
       if (!(error instanceof UntraceableError)) throw error;
       warn('not_captured', `${error.message}; it is evaluated eagerly, which is slower and takes more memory`);
@@ -74,8 +46,4 @@ export function scoring(
       return eagerly(batch);
     }
   };
-}
-
-export function shapeKey({ batchSize, sequenceLength, rows, states }: MicroBatch): string {
-  return `${batchSize}x${sequenceLength} ${rows.length}${states ? ' from states' : ''}`;
 }

@@ -5,12 +5,15 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
+import { RUN_FOLDER_VERSION } from '../../protocol/engineEvent.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
 import type { AdamW } from './adamW.js';
 
 export const trainerStateSchema = z.object({
+  /** Of the run folder. */
+  version: z.int().default(0),
   /** Optimizer updates made. */
   step: z.int(),
   num_tokens: z.int(),
@@ -40,7 +43,7 @@ export async function saveCheckpoint(
   try {
     mkdirSync(partial, { recursive: true });
     await writeDeviceTensors(join(partial, TRAINABLE), variables);
-    await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.tensors());
+    await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.moments());
     const text = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
     writeFileAtomically(join(partial, STATE), append => append(text));
     rmSync(folder, { recursive: true, force: true });
@@ -55,6 +58,11 @@ export async function saveCheckpoint(
 export function readCheckpointState(folder: string): TrainerState {
   const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE)));
   if (!state.success) throw new InputError('this is no checkpoint', { where: join(folder, STATE) });
+  if (state.data.version > RUN_FOLDER_VERSION)
+    throw new InputError('a newer version of Tunewright wrote this checkpoint', {
+      where: join(folder, STATE),
+      hint: 'Go on with that version, or start a new run.',
+    });
   return state.data;
 }
 
@@ -66,7 +74,7 @@ export function restoreCheckpoint(
 ): void {
   restore(join(folder, TRAINABLE), variables);
   if (!optimizer) return;
-  restore(join(folder, OPTIMIZER), optimizer.tensors());
+  restore(join(folder, OPTIMIZER), optimizer.moments());
   optimizer.step = readCheckpointState(folder).step;
 }
 

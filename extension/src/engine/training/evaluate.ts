@@ -1,41 +1,31 @@
-// Loss, perplexity and token accuracy on held-out rows, each the mean over all their label tokens.
+// Loss and metrics of an objective on held-out rows.
 import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../data/batch.js';
+import type { Objective } from './objectives/objective.js';
 
 export interface Evaluation {
   loss: number;
-  perplexity: number;
-  /** Share of the label tokens that the model would have chosen itself. */
-  tokenAccuracy: number;
+  /** The objective's other figures, by name. */
+  metrics: Record<string, number>;
   numLabelTokens: number;
 }
 
-export interface BatchScore {
-  /** Of each label token, in the batch's order. */
-  losses: Float32Array;
-  /** Label tokens that the model would have chosen. */
-  correct: number;
-}
-
 /** Gives way to the event loop between batches, so that signals and progress get through. */
-export async function evaluate(
-  score: (batch: Batch) => Promise<BatchScore>,
+export async function evaluate<Score>(
+  objective: Objective<any, Score>,
+  score: (batch: Batch) => Promise<Score>,
   batches: Iterable<Batch>,
-  onBatch?: (score: BatchScore, batch: Batch) => void,
+  onBatch?: (score: Score, batch: Batch) => void,
 ): Promise<Evaluation> {
-  let loss = 0;
-  let correct = 0;
+  const sums = objective.noScores();
   let numLabelTokens = 0;
   for (const batch of batches) {
     const scored = await score(batch);
-    for (const value of scored.losses) loss += value;
-    correct += scored.correct;
+    objective.addScore(sums, scored, batch);
     numLabelTokens += batch.numLabelTokens;
     onBatch?.(scored, batch);
     await setImmediate();
   }
-  const mean = loss / numLabelTokens;
-  // Beyond e^709 there is only Infinity, which JSON doesn't have.
-  const perplexity = Math.min(Math.exp(mean), Number.MAX_VALUE);
-  return { loss: mean, perplexity, tokenAccuracy: correct / numLabelTokens, numLabelTokens };
+  const metrics = Object.fromEntries(objective.metrics.map(({ name, of }) => [name, of(sums)]));
+  return { loss: objective.loss(sums), metrics, numLabelTokens };
 }

@@ -2,8 +2,11 @@
 import { InputError } from '../../core/inputError.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
+import type { Objective } from './objectives/objective.js';
+import { defaultObjective } from './objectives/registry.js';
 
 export interface RunShape {
+  objective: Objective;
   /** Sequences of a micro-batch. */
   batchSize: number;
   /** Longest sequence in tokens, what the method puts before it not counted: max_length, as far as the model has room. */
@@ -26,6 +29,7 @@ export function runShape(
   if (room < 1)
     throw new InputError('the virtual tokens alone fill the model’s positions', { where: 'method.num_virtual_tokens' });
   return {
+    objective: defaultObjective,
     batchSize: training.per_device_train_batch_size,
     maxLength: Math.min(dataset.max_length, room),
     packing: dataset.packing,

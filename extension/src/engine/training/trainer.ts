@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import type { EngineCommand } from '../../protocol/engineCommand.js';
-import type { EngineEventBody } from '../../protocol/engineEvent.js';
+import { RUN_FOLDER_VERSION, type EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../machine/processMemory.js';
 import type { Batch } from '../data/batch.js';
@@ -18,11 +18,12 @@ import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';
 import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
-import { evaluate, type BatchScore } from './evaluate.js';
+import { evaluate } from './evaluate.js';
 import { FrozenStates } from './frozenStates.js';
 import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
 import type { RunShape } from './runShape.js';
+import type { Training } from './stepMath.js';
 import { StepPlan, type RowSet } from './stepPlan.js';
 import { frozenOutput, scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
 
@@ -67,6 +68,7 @@ export class DivergedError extends Error {
 
 export class Trainer {
   readonly plan: StepPlan;
+  private readonly training: Training;
   private readonly optimizer: AdamW;
   private state: TrainerState;
   private sampledStep: number | null = null;
@@ -76,6 +78,7 @@ export class Trainer {
   constructor(private readonly options: TrainerOptions) {
     const { config, rows, shape, rng, adapter } = options;
     const { training } = config;
+    this.training = { objective: shape.objective, model: options.model, adapter };
     this.plan = new StepPlan(rows.train, shape, training, rng.fork('order'));
     this.optimizer = new AdamW(adapter.variables, {
       beta1: training.adam_beta1,
@@ -84,11 +87,12 @@ export class Trainer {
       weightDecay: training.weight_decay,
     });
     if (options.compile)
-      this.captured = new CapturedStep(options.model, adapter, this.optimizer, {
+      this.captured = new CapturedStep(this.training, this.optimizer, {
         batchSize: shape.batchSize,
         maxLength: shape.maxLength,
       });
     this.state = {
+      version: RUN_FOLDER_VERSION,
       step: 0,
       num_tokens: 0,
       best_step: null,
@@ -113,7 +117,7 @@ export class Trainer {
           'The training rows were changed since the checkpoint; from here on the run differs from an unbroken one.',
       });
     restoreCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer);
-    this.state = saved;
+    this.state = { ...saved, version: RUN_FOLDER_VERSION };
     return step;
   }
 
@@ -205,14 +209,12 @@ export class Trainer {
 
   /** One update, captured where that is possible. */
   private async update(batches: readonly Batch[], settings: StepSettings): Promise<StepResult> {
-    const { model, adapter } = this.options;
-    const eagerly = () => trainingStep(model, adapter, this.optimizer, batches, settings);
+    const eagerly = () => trainingStep(this.training, this.optimizer, batches, settings);
     return this.capturedOr(captured => captured.step(batches, settings), eagerly);
   }
 
-  private async score(batch: Batch): Promise<BatchScore> {
-    const { model, adapter } = this.options;
-    const eagerly = () => scoreBatch(model, adapter.forwardOptions, batch);
+  private async score(batch: Batch): Promise<unknown> {
+    const eagerly = () => scoreBatch(this.training, this.training.adapter.forwardOptions, batch);
     return this.capturedOr(captured => captured.score(batch), eagerly);
   }
 
@@ -324,7 +326,11 @@ export class Trainer {
     const validation = rows.validation!;
     const batchSize = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
     const plans = planEpoch({ ...validation, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
-    const result = await evaluate(batch => this.score(batch), batchesOf(plans, validation.dataset, shape));
+    const result = await evaluate(
+      shape.objective,
+      batch => this.score(batch),
+      batchesOf(plans, validation.dataset, shape),
+    );
     const { step, best_loss: bestLoss } = this.state;
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the held-out loss after step ${step} is no finite number`);
@@ -336,8 +342,7 @@ export class Trainer {
       type: 'evaluated',
       step,
       loss: result.loss,
-      perplexity: result.perplexity,
-      token_accuracy: result.tokenAccuracy,
+      metrics: result.metrics,
       num_label_tokens: result.numLabelTokens,
       best,
       eval_ms: performance.now() - began,

@@ -4,11 +4,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch.js';
 import type { Rng } from '../data/rng.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
-import type { Adapter } from '../peft/adapter.js';
 import type { AdamW } from './adamW.js';
 import { seededDropout } from './dropout.js';
-import type { BatchScore } from './evaluate.js';
-import { batchTensors, clipByGlobalNorm, lossAndGradients, microBatch, scoreOf, statesOf } from './stepMath.js';
+import { batchTensors, modelInput } from './microBatch.js';
+import type { Objective } from './objectives/objective.js';
+import { clipByGlobalNorm, lossAndGradients, scoreOf, statesOf, type Training } from './stepMath.js';
 
 export interface StepResult {
   loss: number;
@@ -32,23 +32,22 @@ export function dropoutSeed(rng: Rng, index: number): number {
 
 /** The gradients of every trainable tensor, and what each micro-batch adds to the loss. All belong to the caller. */
 export function computeGradients(
-  model: CausalLm,
-  adapter: Adapter,
+  training: Training,
   batches: readonly Batch[],
   rng: Rng,
   gradientCheckpointing = false,
 ): { losses: tf.Tensor[]; gradients: Map<string, tf.Tensor> } {
-  const micro = batches.map(microBatch);
-  const labelTokens = micro.reduce((sum, { numLabelTokens }) => sum + numLabelTokens, 0);
+  const { objective, adapter } = training;
+  const totalWeight = weightOf(objective, batches);
   let sums = new Map<string, tf.Tensor>();
   const losses: tf.Tensor[] = [];
   try {
-    micro.forEach((batch, i) => {
+    batches.forEach((batch, i) => {
       const keys: string[] = [];
       const [value, ...gradients] = tf.tidy(() => {
         const dropout = seededDropout(dropoutSeed(rng, i));
-        const options = { labelTokens: tf.scalar(labelTokens), dropout, gradientCheckpointing };
-        const result = lossAndGradients(model, adapter, adapter.variables, batchTensors(batch), options);
+        const options = { totalWeight: tf.scalar(totalWeight), dropout, gradientCheckpointing };
+        const result = lossAndGradients(training, adapter.variables, batchTensors(objective, batch), options);
         keys.push(...result.gradients.keys());
         return [result.loss, ...result.gradients.values()];
       });
@@ -68,13 +67,12 @@ export function computeGradients(
 
 /** One update of the adapter. Where loss or gradient norm is not finite nothing is changed. */
 export async function trainingStep(
-  model: CausalLm,
-  adapter: Adapter,
+  training: Training,
   optimizer: AdamW,
   batches: readonly Batch[],
   { learningRate, maxGradNorm, gradientCheckpointing, rng }: StepSettings,
 ): Promise<StepResult> {
-  const { losses, gradients } = computeGradients(model, adapter, batches, rng, gradientCheckpointing);
+  const { losses, gradients } = computeGradients(training, batches, rng, gradientCheckpointing);
   const { norm, clipped } = clipByGlobalNorm(gradients, maxGradNorm);
   let loss = 0;
   for (const value of losses) loss += (await value.data())[0]!;
@@ -84,18 +82,37 @@ export async function trainingStep(
   return { loss, gradNorm };
 }
 
+/** What the losses of a step are divided by. */
+export function weightOf(objective: Objective, batches: readonly Batch[]): number {
+  return batches.reduce((sum, batch) => sum + objective.weight(batch), 0);
+}
+
 /** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
 export async function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Batch): Promise<Float32Array> {
-  const states = tf.tidy(() => statesOf(model, options, batchTensors(microBatch(batch))));
+  const states = tf.tidy(() => statesOf(model, options, modelInput(batch)));
   const values = await states.data<'float32'>();
   states.dispose();
   return values;
 }
 
-/** Losses and right first guesses of a batch, without training. */
-export async function scoreBatch(model: CausalLm, options: ForwardOptions, batch: Batch): Promise<BatchScore> {
-  const { losses, correct } = tf.tidy(() => scoreOf(model, options, batchTensors(microBatch(batch))));
-  const result = { losses: await losses.data<'float32'>(), correct: (await correct.data())[0]! };
-  tf.dispose([losses, correct]);
-  return result;
+/** The objective's score of a batch, without training. */
+export async function scoreBatch<Score>(
+  { objective, model }: { objective: Objective<any, Score>; model: CausalLm },
+  options: ForwardOptions,
+  batch: Batch,
+): Promise<Score> {
+  const scored = tf.tidy(() => scoreOf({ objective, model }, options, batchTensors(objective, batch)));
+  return readScore(objective, scored, batch);
+}
+
+/** Reads and disposes what `scoreOf` gave. */
+export async function readScore<Score>(
+  objective: Objective<any, Score>,
+  scored: Readonly<Record<string, tf.Tensor>>,
+  batch: Batch,
+): Promise<Score> {
+  const values: Record<string, Float32Array> = {};
+  for (const [name, tensor] of Object.entries(scored)) values[name] = await tensor.data<'float32'>();
+  tf.dispose(scored);
+  return objective.readScore(values, batch);
 }

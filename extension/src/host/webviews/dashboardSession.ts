@@ -137,6 +137,7 @@ export class DashboardSession {
       lastTime,
       dataset: String(config.dataset?.train ?? ''),
       method: this.options.methodTitle(started?.peft_type ?? ''),
+      metrics: [...state.metrics],
       started,
       completed,
       failed,

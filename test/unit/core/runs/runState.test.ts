@@ -11,6 +11,12 @@ import type { EngineEvent, EngineEventBody } from '../../../../extension/src/pro
 const memory = { weights: 1, gradients: 1, optimizer: 1, activations: 1, temporary: 1, total: 5 };
 const started = (resumed_from_step = 0): EngineEventBody => ({
   type: 'started',
+  version: 1,
+  objective: 'causal_lm',
+  metrics: [
+    { name: 'perplexity', title: 'Perplexity', better: 'lower', unit: 'number', follows_loss: true },
+    { name: 'token_accuracy', title: 'Token accuracy', better: 'higher', unit: 'share', follows_loss: false },
+  ],
   name: 'n',
   engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
   model: 'm',
@@ -39,8 +45,7 @@ const evaluated = (step: number): EngineEventBody => ({
   type: 'evaluated',
   step,
   loss: 2,
-  perplexity: Math.exp(2),
-  token_accuracy: 0.5,
+  metrics: { perplexity: Math.exp(2), token_accuracy: 0.5 },
   num_label_tokens: 9,
   best: step > 0,
   eval_ms: 1,
@@ -56,6 +61,18 @@ function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunSt
 }
 
 describe('reduceRun', () => {
+  it('has a column for each metric of the run’s objective, whatever it is called', () => {
+    const margin = { name: 'margin', title: 'Margin', better: 'higher', unit: 'number', follows_loss: false } as const;
+    const evaluatedWith = (step: number, margin: number) =>
+      ({ ...evaluated(step), metrics: { margin } }) as EngineEventBody;
+    const begun = { ...started(), objective: 'preference', metrics: [margin] } as EngineEventBody;
+    const state = run([begun, evaluatedWith(0, 1), step(1), evaluatedWith(1, 3)]);
+    expect(state.metrics).toEqual([margin]);
+    expect([...state.evaluations.column('margin')]).toEqual([1, 3]);
+    expect([...state.evaluations.column('best')]).toEqual([0, 1]);
+    expect(state.evaluations.keys).not.toContain('perplexity');
+  });
+
   it('goes from starting over running and paused to completed', () => {
     expect(initialRunState.status).toBe('starting');
     const running = run([started(), step(1)]);

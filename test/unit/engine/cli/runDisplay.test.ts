@@ -12,6 +12,12 @@ afterEach(() => vi.restoreAllMocks());
 
 const started: EngineEventBody = {
   type: 'started',
+  version: 1,
+  objective: 'causal_lm',
+  metrics: [
+    { name: 'perplexity', title: 'Perplexity', better: 'lower', unit: 'number', follows_loss: true },
+    { name: 'token_accuracy', title: 'Token accuracy', better: 'higher', unit: 'share', follows_loss: false },
+  ],
   name: 'tone',
   engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
   model: 'm',
@@ -44,6 +50,12 @@ function show(...events: EngineEventBody[]): void {
     display.show({ seq, time: '2026-01-31T14:25:00Z', ...event } as EngineEvent);
   display.finish();
 }
+
+it('names the metrics of the run’s objective beside the held-out loss', () => {
+  const metrics = { perplexity: Math.exp(2), token_accuracy: 0.25 };
+  show(started, { type: 'evaluated', step: 3, loss: 2, metrics, num_label_tokens: 9, best: true, eval_ms: 1 });
+  expect(lines.at(-1)).toBe('step 3  held-out loss 2.0000  perplexity 7.39  token accuracy 25%  (best)');
+});
 
 it('says what is trained, in figures', () => {
   show(started);

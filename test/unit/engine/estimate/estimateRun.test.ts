@@ -8,6 +8,7 @@ import { weightLayouts } from '../../../../extension/src/engine/models/weightLay
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
+import { defaultObjective } from '../../../../extension/src/engine/training/objectives/registry.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { smolLm2Config, tinyConfigs } from './configs.js';
 
@@ -27,7 +28,7 @@ function estimate(
 ) {
   const method = peftMethod(peftType)!;
   const attached = new AttachedMethod(method, method.schema.parse(methodKeys), architectureOf(config, 'test'));
-  const shape = { batchSize, maxLength: sequenceLength, gradientAccumulationSteps: 1 };
+  const shape = { objective: defaultObjective, batchSize, maxLength: sequenceLength, gradientAccumulationSteps: 1 };
   return estimateRun({ attached, layouts, shape, sequenceLength, captured, graphs });
 }
 

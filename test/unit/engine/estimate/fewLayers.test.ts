@@ -7,6 +7,7 @@ import { traceGraph, traceWholeGraph } from '../../../../extension/src/engine/es
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
 import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
+import { defaultObjective } from '../../../../extension/src/engine/training/objectives/registry.js';
 import { expectSameTrace } from '../../../support/traces.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
@@ -16,7 +17,7 @@ function step(peftType: string, keys: object, numLayers = 11): EstimatedStep {
   return {
     attached: new AttachedMethod(method, method.schema.parse(keys), architecture),
     layouts: new Map(),
-    shape: { batchSize: 2, maxLength: 32, gradientAccumulationSteps: 1 },
+    shape: { objective: defaultObjective, batchSize: 2, maxLength: 32, gradientAccumulationSteps: 1 },
     sequenceLength: 32,
   };
 }

@@ -12,9 +12,7 @@ import { parseRun, type RunFile } from '../../../../extension/src/engine/run/rea
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
 import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
-import { roundUpToBucket } from '../../../../extension/src/engine/training/buckets.js';
-import { shapeKey } from '../../../../extension/src/engine/training/capturedScore.js';
-import { microBatch } from '../../../../extension/src/engine/training/stepMath.js';
+import { bucketOf } from '../../../../extension/src/engine/training/buckets.js';
 import { runShape } from '../../../../extension/src/engine/training/runShape.js';
 import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
 
@@ -50,8 +48,8 @@ describe('countGraphs', () => {
     const made = new Set<string>();
     for (let step = 0; step < plan.totalSteps; step++)
       plan.microBatches(step).forEach((each, i) => {
-        const bucket = roundUpToBucket(microBatch(makeBatch(each, rows.dataset, shape)), shape);
-        made.add(`${shapeKey(bucket)} ${i > 0}`);
+        const bucket = bucketOf(shape.objective.sizes(makeBatch(each, rows.dataset, shape)), shape);
+        made.add(JSON.stringify([bucket, i > 0]));
       });
 
     const counted = countGraphs(rowShapes(rows), config.training, shape);

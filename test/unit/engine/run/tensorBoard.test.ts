@@ -33,10 +33,29 @@ describe('tensorBoardWriter', () => {
     const failures: string[] = [];
     const board = tensorBoardWriter(join(path, 'good'), reason => failures.push(reason));
     board.write(step);
+    const metrics = { token_accuracy: 0.5, margin: 2 };
+    const evaluated = {
+      type: 'evaluated',
+      step: 3,
+      loss: 2,
+      metrics,
+      num_label_tokens: 9,
+      best: true,
+      eval_ms: 1,
+    } as const;
+    board.write({ seq: 2, time: step.time, ...evaluated });
     board.close();
     const [file] = readdirSync(join(path, 'good'));
     const bytes = readFileSync(join(path, 'good', file!));
-    for (const tag of ['train/loss', 'train/grad_norm', 'train/learning_rate', 'train/tokens_per_second'])
+    for (const tag of [
+      'train/loss',
+      'train/grad_norm',
+      'train/learning_rate',
+      'train/tokens_per_second',
+      'eval/loss',
+      'eval/token_accuracy',
+      'eval/margin',
+    ])
       expect(bytes.includes(tag), tag).toBe(true);
     const loss = Buffer.alloc(4);
     loss.writeFloatLE(2.5);

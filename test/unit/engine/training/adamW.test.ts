@@ -45,7 +45,7 @@ describe('AdamW', () => {
       tf.tidy(() => optimizer.update(new Map([['w', tf.tensor(gradient, [2, 3])]]), settings.lr));
       expectClose(parameter, after[step]!, `after step ${step + 1}`);
     });
-    const tensors = optimizer.tensors();
+    const tensors = optimizer.moments();
     expect(optimizer.step).toBe(gradients.length);
     expectClose(tensors.get('w.exp_avg')!, moments.exp_avg, 'exp_avg');
     expectClose(tensors.get('w.exp_avg_sq')!, moments.exp_avg_sq, 'exp_avg_sq');

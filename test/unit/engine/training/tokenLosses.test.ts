@@ -3,8 +3,10 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
-import { CapturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
-import { modelInput } from '../../../../extension/src/engine/training/stepMath.js';
+import { CapturedGraphs } from '../../../../extension/src/engine/training/capturedGraphs.js';
+import { capturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
+import { modelInput } from '../../../../extension/src/engine/training/microBatch.js';
+import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
 import { lossesByRow } from '../../../../extension/src/engine/training/tokenLosses.js';
 import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { tinyModel } from '../../../support/tinyModels.js';
@@ -26,8 +28,12 @@ test('each label token has the loss that its row alone gives it', async () => {
   const before = tf.memory().numTensors;
   const model = tinyModel('llama');
   const batch = makeBatch(PLAN, DATASET);
-  const captured = new CapturedScore(model, null, { batchSize: 4, maxLength: 64 });
-  const scores = [await scoreBatch(model, {}, batch), await captured.score(batch)];
+  const graphs = new CapturedGraphs();
+  const scored = { objective: causalLm, model, adapter: null };
+  const scores = [
+    await scoreBatch(scored, {}, batch),
+    await capturedScore(graphs, scored, batch, { batchSize: 4, maxLength: 64 }),
+  ];
   for (const { losses } of scores) {
     const rows = lossesByRow(PLAN, batch, losses);
     expect(rows.map(({ row }) => row)).toEqual([2, 0, 1]);
@@ -45,7 +51,7 @@ test('each label token has the loss that its row alone gives it', async () => {
       losses.forEach((loss, i) => expect(loss, `row ${row}, token ${i}`).toBeCloseTo(expected[i]!, 4));
     }
   }
-  captured.dispose();
+  graphs.dispose();
   model.dispose();
   expect(tf.memory().numTensors).toBe(before);
 });
