@@ -80,12 +80,18 @@ vi.mock(import('../../extension/src/engine/capture/compiledFunction.js'), async 
 /** Long enough for two blocks of attention. */
 const LENGTH = 160;
 const ROOM = { max_position_embeddings: 256, n_positions: 256 };
+/** Every family takes the keys that it has. */
+const WINDOWS = { ...ROOM, sliding_window: 24, use_sliding_window: true, max_window_layers: 1 };
 const ROW = { inputIds: new Int32Array(LENGTH), labels: new Int32Array(LENGTH) };
 
 /** Traces a training step with and without sums before it, its update and a score, of every objective; and decoding. */
-async function traceAll(family: string, attached: AttachedMethod, settings?: Parameters<typeof tinyModel>[3]) {
-  const model = tinyModel(family, ROOM, 1, settings);
-  const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0) });
+async function traceAll(
+  family: string,
+  attached: AttachedMethod,
+  { changes = ROOM, settings }: { changes?: object; settings?: Parameters<typeof tinyModel>[3] } = {},
+) {
+  const model = tinyModel(family, { ...changes }, 1, settings);
+  const adapter = Adapter.attach(attached.on(model.architecture), model, { purpose: 'training', rng: createRng(0) });
   const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1 });
   const batch = makeBatch(
     { sequences: [[0]] },
@@ -138,13 +144,18 @@ async function noting(what: string, f: () => Promise<void>): Promise<void> {
 beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
   collected.add = traced => collect(traced as TracedFunction);
-  for (const { modelType } of modelFamilies)
-    for (const attached of variantsFor(modelType))
+  for (const { modelType } of modelFamilies) {
+    const variants = variantsFor(modelType);
+    for (const attached of variants)
       await noting(`${modelType} ${attached.method.peftType}`, () => traceAll(modelType, attached));
+    await noting(`${modelType} with windows`, () => traceAll(modelType, variants[0]!, { changes: WINDOWS }));
+  }
   const frozen = variantsFor('llama').find(({ method }) => method.storage !== 'model')!;
   for (const base_weights of ['float32', 'bfloat16', 'int8', 'int4'] as const)
     for (const precision of ['float32', 'bfloat16'] as const)
-      await noting(`${base_weights} in ${precision}`, () => traceAll('llama', frozen, { base_weights, precision }));
+      await noting(`${base_weights} in ${precision}`, () =>
+        traceAll('llama', frozen, { settings: { base_weights, precision } }),
+      );
   // Blocks that only a GGUF file has.
   const layout = { format: 'int4_minimum', shape: [2, 64], precision: 'float32', transposed: false } as const;
   const weight = QuantizedWeight.of(new WeightBlocks(layout.format, layout.shape), layout);

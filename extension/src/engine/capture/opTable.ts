@@ -78,6 +78,7 @@ const rows = {
   LeftShift: { shape: shapes.broadcast, memory: 'own', xla: null, product: null, implied: null },
   RightShift: { shape: shapes.broadcast, memory: 'own', xla: null, product: null, implied: null },
   Equal: { shape: shapes.comparison, memory: 'own', xla: 'z', product: null, implied: null },
+  Less: { shape: shapes.comparison, memory: 'own', xla: 'z', product: null, implied: null },
   LessEqual: { shape: shapes.comparison, memory: 'own', xla: 'z', product: null, implied: null },
   Greater: { shape: shapes.comparison, memory: 'own', xla: 'z', product: null, implied: null },
   GreaterEqual: { shape: shapes.comparison, memory: 'own', xla: 'z', product: null, implied: null },

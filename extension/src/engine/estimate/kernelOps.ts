@@ -42,7 +42,7 @@ const each = (kernels: readonly string[], translation: (op: string) => Translati
 export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Translation>([
   ...each([tf.Neg, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Log, tf.Sigmoid, tf.Tanh, tf.Relu, tf.Softmax], plain),
   ...each([tf.Add, tf.Sub, tf.RealDiv, tf.Maximum, tf.Minimum, tf.AddN, tf.ZerosLike], plain),
-  ...each([tf.Equal, tf.LessEqual, tf.Greater, tf.GreaterEqual, tf.LogicalAnd, tf.Select], plain),
+  ...each([tf.Equal, tf.Less, tf.LessEqual, tf.Greater, tf.GreaterEqual, tf.LogicalAnd, tf.Select], plain),
   [tf.Multiply, plain('Mul')],
   ...each([tf.Sum, tf.Mean, tf.Max], reduction),
   [tf.ArgMax, ([x], { axis }) => call('ArgMax', [x!, constant(axis)], { output_type: { type: DataType.int32 } })],

@@ -71,6 +71,12 @@ describe('memory', () => {
     },
   );
 
+  test.each([true, false])('a model with a sliding window, captured %s', captured => {
+    const mistral = { ...tinyConfigs.find(config => config.model_type === 'mistral')!, sliding_window: 4 };
+    const { memory } = estimate(mistral, 'LORA', {}, { captured });
+    expect(memory.activations).toBeGreaterThan(0);
+  });
+
   test('a captured step takes far less than an eager one, and computes the same', () => {
     const larger = { batchSize: 4, sequenceLength: 256 };
     const captured = estimate(smolLm2Config, 'LORA', { r: 8 }, larger);
