@@ -2,7 +2,7 @@
 // once and hands it to every part; a part never builds a service itself. Interfaces only.
 import type * as vscode from 'vscode';
 import type { RunState } from '../core/runs/runState.js';
-import type { EngineCommand } from '../protocol/engineCommand.js';
+import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
 
 export interface HostServices {
@@ -85,7 +85,7 @@ export interface Run {
   state(): RunState;
   /** The same from its first and last events alone where nobody asked for all of them: steps are missing. */
   glance(): RunState;
-  send(command: EngineCommand): void;
+  send(command: ControlCommand): void;
   /** Events as they stand in the folder, from `fromSeq` on, then ends. */
   events(fromSeq: number): AsyncIterable<EngineEvent>;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { ModelChoice } from '../../../extension/src/protocol/runPanelMessages.js';
-import { modelFactsOf } from '../../../extension/src/host/webviews/engineAnswers.js';
+import { modelFactsOf } from '../../../extension/src/host/engineProcess/engineAnswers.js';
 import { methodsOf, quickLoraCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
 
 const recorded = (name: string) =>

@@ -1,6 +1,6 @@
 // The second half of a run: run folder, events, training, result. Takes over what prepareRun.ts has opened.
 import { join } from 'node:path';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
@@ -162,7 +162,7 @@ function tellFailure(error: Error, folder: RunFolder, events: EventWriter): void
 }
 
 /** What the run is asked for: by commands in its folder, or to stop because its last window is gone. */
-function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => EngineCommand[] {
+function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => ControlCommand[] {
   const read = commandReader(folder.commandsFile);
   const isAbandoned = abandonment(folder.attendedFile);
   return () => {

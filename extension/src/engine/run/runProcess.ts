@@ -2,7 +2,7 @@
 // brings what they ask for, attended.json says that a window is there for a run that is to end with its windows.
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
-import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '../../protocol/engineCommand.js';
+import { controlCommandSchema, runProcessSchema, type ControlCommand } from '../../protocol/controlCommand.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
@@ -14,7 +14,7 @@ import { isAlive } from '../machine/processAlive.js';
  * @throws InputError where another process trains in it
  */
 export function claimRun(folder: RunFolder): () => void {
-  const owner = engineProcessSchema.safeParse(readJsonObject(folder.processFile));
+  const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
   if (owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid))
     throw new InputError(`process ${owner.data.pid} is training in this run folder`, {
       where: folder.path,
@@ -62,7 +62,7 @@ export function forgetOldWindows(path: string, began = performance.timeOrigin): 
 }
 
 /** Reads the commands appended since the last call; those from before it was made are not for this process. */
-export function commandReader(path: string): () => EngineCommand[] {
+export function commandReader(path: string): () => ControlCommand[] {
   let offset = fileSize(path);
   return () => {
     const size = fileSize(path);
@@ -72,7 +72,7 @@ export function commandReader(path: string): () => EngineCommand[] {
     offset += Buffer.byteLength(whole);
     return whole.split('\n').flatMap(line => {
       try {
-        return [engineCommandSchema.parse(JSON.parse(line))];
+        return [controlCommandSchema.parse(JSON.parse(line))];
       } catch {
         // An empty line, or one that means nothing to this version.
         return [];

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../machine/processMemory.js';
@@ -40,7 +40,7 @@ export interface TrainerOptions {
   /** Whether the step is captured as a graph. */
   compile: boolean;
   /** Commands that have come in since it was asked last. */
-  commands(): EngineCommand[];
+  commands(): ControlCommand[];
   /** Aborted: save and end after the current step. */
   signal: AbortSignal;
 }

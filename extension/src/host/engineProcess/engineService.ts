@@ -9,7 +9,7 @@ import {
 } from '../services.js';
 import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
-import { installWithProgress } from './installEngine.js';
+import { installWithProgress } from './installWithProgress.js';
 
 interface EngineStatus {
   installation: object | null;

@@ -5,18 +5,18 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { errorMessage } from '../engineProcess/errorMessage.js';
 import type { Run } from '../services.js';
-import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFiles } from './runFiles.js';
+import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFolderFiles } from './runFolderFiles.js';
 
 export class FolderRun implements Run {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   /** Of the folder; milliseconds since 1970. */
   readonly createdMs: number;
-  private readonly files: ReturnType<typeof runFiles>;
+  private readonly files: ReturnType<typeof runFolderFiles>;
   private written: object | null = null;
   private pid: number | null;
   private offset = 0;
@@ -24,7 +24,7 @@ export class FolderRun implements Run {
   private ends: { size: number; state: RunState } | null = null;
 
   constructor(readonly folder: string) {
-    this.files = runFiles(folder);
+    this.files = runFolderFiles(folder);
     this.createdMs = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
     this.pid = livingProcess(this.files.process);
   }
@@ -98,7 +98,7 @@ export class FolderRun implements Run {
     this.changed.fire();
   }
 
-  send(command: EngineCommand): void {
+  send(command: ControlCommand): void {
     // Commands are heard from the first step on; until then only a signal is.
     if (command.type === 'stop' && this.pid !== null && !this.glance().started) process.kill(this.pid, 'SIGTERM');
     else appendFileSync(this.files.commands, `${JSON.stringify(command)}\n`);

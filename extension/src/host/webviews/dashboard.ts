@@ -7,7 +7,7 @@ import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { HostServices, Run } from '../services.js';
 import type { MethodTitle } from '../runFiles/methodTitles.js';
 import { DashboardSession } from './dashboardSession.js';
-import { savingsOf } from './engineAnswers.js';
+import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewType = 'tunewright.dashboard';

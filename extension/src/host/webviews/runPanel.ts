@@ -21,13 +21,13 @@ import {
   type Pickable,
 } from '../../protocol/runPanelMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import { readRunFile } from '../commands/fineTuneCommands.js';
 import { registerGuarded } from '../commands/guarded.js';
 import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
+import { estimateOf, modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
+import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { EngineInputError, type HostServices } from '../services.js';
-import { embeddedModel, localModels, type ModelElement } from '../views/modelsTree.js';
-import { estimateOf, modelFactsOf, problemOf } from './engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewId = 'tunewright.runPanel';
@@ -62,7 +62,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private channel: WebviewChannel | null = null;
   private draft: Draft;
   private runFile: string | null = null;
-  private models: readonly ModelElement[] = [embeddedModel];
+  private models: readonly MachineModel[] = [embeddedModel];
   private estimating: vscode.CancellationTokenSource | null = null;
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly subscriptions: vscode.Disposable[];
@@ -142,7 +142,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
               openLabel: 'Open in Run Panel',
             })
           )?.[0];
-    if (picked) await this.show((await readRunFile(picked)) as Draft, picked.fsPath);
+    if (picked) await this.show((await readRunDocument(picked)) as Draft, picked.fsPath);
   }
 
   async save(): Promise<void> {
@@ -184,7 +184,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     const { engine, output } = this.services;
     if (vscode.workspace.isTrusted)
       try {
-        this.models = [embeddedModel, ...(await localModels(engine)).filter(({ reason }) => reason === null)];
+        this.models = [embeddedModel, ...(await machineModels(engine)).filter(({ reason }) => reason === null)];
       } catch (error) {
         output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
       }

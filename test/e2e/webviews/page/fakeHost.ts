@@ -9,7 +9,7 @@ import {
   modelFactsOf,
   problemOf,
   savingsOf,
-} from '../../../../extension/src/host/webviews/engineAnswers.js';
+} from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 import type { Run } from '../../../../extension/src/host/services.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import {

@@ -1,7 +1,7 @@
 // From what the engine's commands print to what the webviews are told: facts of a model, estimates, problems at their fields.
 // Pure; what the engine prints is checked here, where it enters.
 import * as z from 'zod';
-import { missingModel } from '../engineProcess/errorMessage.js';
+import { missingModel } from './errorMessage.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import { estimateSchema, type EstimateAnswer, type ModelFacts, type Problem } from '../../protocol/runPanelMessages.js';
 

@@ -7,7 +7,7 @@ import {
   modelFactsOf,
   problemOf,
   savingsOf,
-} from '../../../../extension/src/host/webviews/engineAnswers.js';
+} from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));

@@ -1,0 +1,32 @@
+// A run file as it is in the editor, saved before it is read. Called by commands and by the run panel; what the keys mean is
+// checked by the engine.
+import { dirname } from 'node:path';
+import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
+import * as vscode from 'vscode';
+import { EngineInputError } from '../services.js';
+import { withAbsolutePaths } from './runFilePaths.js';
+
+/**
+ * The run file with absolute paths, so that they mean the same from the run's own folder.
+ * @throws EngineInputError where it is no JSON
+ */
+export async function readRunDocument(file: vscode.Uri): Promise<object> {
+  const document = await openSaved(file);
+  const faults: ParseError[] = [];
+  const config = parse(document.getText(), faults, { disallowComments: true });
+  const [fault] = faults;
+  if (fault || typeof config !== 'object' || config === null) {
+    const line = fault ? document.positionAt(fault.offset).line + 1 : 1;
+    throw new EngineInputError(
+      `${vscode.workspace.asRelativePath(file)}:${line}: this is no JSON (${fault ? printParseErrorCode(fault.error) : 'an object is needed'})`,
+    );
+  }
+  return withAbsolutePaths(config, dirname(file.fsPath));
+}
+
+/** The document, without unsaved changes: what reads the file itself then sees the same. */
+export async function openSaved(file: vscode.Uri): Promise<vscode.TextDocument> {
+  const document = await vscode.workspace.openTextDocument(file);
+  if (document.isDirty) await document.save();
+  return document;
+}
