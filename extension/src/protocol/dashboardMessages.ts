@@ -2,7 +2,7 @@
 // a complete snapshot; the long columns of numbers are fetched from a row on, so that 100,000 steps are sent once.
 import * as z from 'zod';
 import { completedEventSchema, failedEventSchema, memoryPartsSchema, startedEventSchema } from './engineEvent.js';
-import { nothing, notificationType, requestType } from './webviewChannel.js';
+import { nothing, notificationType, requestType } from './messageTypes.js';
 
 const folder = z.string().describe('Run folder; names the run in every message');
 const column = z.instanceof(Float64Array);

@@ -9,8 +9,9 @@ import { writeModelFolder } from '../models/writeModelFolder.js';
 import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
-import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { engineVersion } from './engineVersion.js';
+import { failedEvent } from './failedEvent.js';
 import { OwnedResources } from './ownedResources.js';
 import type { PreparedRun, RunRequest } from './prepareRun.js';
 import { absolutePaths, baseModelName } from './resolvedRun.js';
@@ -148,14 +149,8 @@ function saveResult(
 }
 
 function tellFailure(error: Error, folder: RunFolder, events: EventWriter): void {
-  const last = folder.checkpointSteps().at(-1);
   try {
-    events.write({
-      type: 'failed',
-      step: error instanceof DivergedError ? error.step : (last ?? 0),
-      message: error.message,
-      last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
-    });
+    events.write(failedEvent(folder, error));
   } catch {
     // A full disk has no room for this either; the error itself says why the run failed.
   }

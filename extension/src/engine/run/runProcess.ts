@@ -14,10 +14,10 @@ import { isAlive } from '../machine/processAlive.js';
  * @throws InputError where another process trains in it
  */
 export function claimRun(folder: RunFolder): () => void {
-  const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
-  if (owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid))
-    throw new InputError(`process ${owner.data.pid} is training in this run folder`, {
-      where: folder.path,
+  const other = otherProcess(folder);
+  if (other !== null)
+    throw new InputError(`process ${other} is training in this run folder`, {
+      file: folder.path,
       hint: 'Stop it first, or name another folder with --out.',
     });
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
@@ -26,6 +26,12 @@ export function claimRun(folder: RunFolder): () => void {
   return () => {
     for (const file of [folder.processFile, folder.attendedFile]) rmSync(file, { force: true });
   };
+}
+
+/** Another living process that trains in the folder, or null. */
+export function otherProcess(folder: RunFolder): number | null {
+  const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
+  return owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid) ? owner.data.pid : null;
 }
 
 /** How often a window's mark is looked at; windows renew it as often. */

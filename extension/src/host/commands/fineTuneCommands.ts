@@ -1,18 +1,16 @@
 // Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
-import { dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { missingModel } from '../engineProcess/errorMessage.js';
-import type { EstimateAnswer } from '../../protocol/runPanelMessages.js';
-import { EngineInputError, type EngineService } from '../services.js';
+import type { EstimateAnswer } from '../../protocol/answers.js';
+import type { EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
-import { estimateOf } from '../engineProcess/engineAnswers.js';
+import { missingModel } from '../engineProcess/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
 import type { MethodTitle } from '../runFiles/methodTitles.js';
-import { openSaved, readRunDocument } from '../runFiles/runDocument.js';
+import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
 
@@ -118,12 +116,15 @@ async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | un
 /** Of a model that isn't on the machine nothing can be told; whether it is fetched is for the user to say. */
 async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise<EstimateAnswer | undefined> {
   const options = { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' };
-  const ask = async () =>
-    estimateOf(await engine.json(['estimate', file.fsPath, '--offline'], { cwd: dirname(file.fsPath) }));
+  const runFile = await readRunDocument(file);
+  const ask = (progress: vscode.Progress<{ message: string }>) =>
+    engine.estimate(runFile, file.fsPath, {
+      onProgress: ({ done, total }) => progress.report({ message: `${done + 1} of ${total} methods` }),
+    });
   try {
     return await vscode.window.withProgress(options, ask);
   } catch (error) {
-    const model = error instanceof EngineInputError ? missingModel(error.message) : null;
+    const model = missingModel(error);
     if (model === null) throw error;
     const pull = 'Pull Model';
     const message = `${model} is not on this machine, so there is no estimate.`;
@@ -134,7 +135,6 @@ async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise
 }
 
 async function showEstimate(engine: EngineService, file: vscode.Uri, methodTitle: MethodTitle): Promise<void> {
-  await openSaved(file);
   const estimate = await estimateOffline(engine, file);
   if (!estimate) return;
   const { run, methods, available_bytes: available } = estimate;

@@ -1,23 +1,13 @@
-// From what the engine's commands print to what the webviews are told: facts of a model, estimates, problems at their fields.
-// Pure; what the engine prints is checked here, where it enters.
-import * as z from 'zod';
-import { missingModel } from './errorMessage.js';
+// From what the engine answers to what the webviews are told: facts of a model, savings, problems at their fields. Pure.
+import { describeError } from '../../core/codedError.js';
+import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
-import { estimateSchema, type EstimateAnswer, type ModelFacts, type Problem } from '../../protocol/runPanelMessages.js';
+import type { EngineError } from '../../protocol/engineError.js';
+import type { ModelFacts, Problem } from '../../protocol/runPanelMessages.js';
+import { EngineInputError } from '../services.js';
 
-/** `inspect MODEL --json`, as far as it is used. */
-const inspectionSchema = z.object({
-  reference: z.string(),
-  modelType: z.string(),
-  parameters: z.int(),
-  contextLength: z.int(),
-  defaultTargets: z.object({ lora: z.array(z.string()) }),
-  tensors: z.array(z.object({ name: z.string(), shape: z.array(z.int()), count: z.int() })),
-});
-
-export function modelFactsOf(inspection: unknown): ModelFacts {
-  const { reference, modelType, parameters, contextLength, defaultTargets, tensors } =
-    inspectionSchema.parse(inspection);
+export function modelFactsOf(inspection: ModelInspection): ModelFacts {
+  const { reference, modelType, parameters, contextLength, defaultTargets, tensors } = inspection;
   const matrices = tensors.flatMap(({ name, shape, count }) => {
     // The linear modules of the blocks: `model.layers.{0-29}.mlp.up_proj.weight`, not embeddings and head.
     const module = /\.(?:\{[\d,-]+\}|\d+)\.(?:.*\.)?(\w+)\.weight$/.exec(name)?.[1];
@@ -29,12 +19,7 @@ export function modelFactsOf(inspection: unknown): ModelFacts {
   return { reference, modelType, parameters, contextLength, matrices, loraTargets: defaultTargets.lora };
 }
 
-export function estimateOf(estimate: unknown): EstimateAnswer {
-  return estimateSchema.parse(estimate);
-}
-
-export function savingsOf(estimate: unknown): Savings {
-  const { run, methods, inference_bytes } = estimateOf(estimate);
+export function savingsOf({ run, methods, inference_bytes }: EstimateAnswer): Savings {
   const full = run.peft_type === 'FULL' ? run : methods.find(method => method.peft_type === 'FULL');
   const known = full && 'memory' in full ? full : null;
   return {
@@ -45,14 +30,26 @@ export function savingsOf(estimate: unknown): Savings {
   };
 }
 
-/** The engine's `/tmp/draft.json: method.r: message` as a problem at the field `method.r`. */
-export function problemOf(message: string): Problem {
-  // Which file the draft was written to is nobody's affair.
-  const told = message.replace(/^(?:error: )?(?:\S[^:\n]*\.json: )?/, '').trim();
-  const missing = missingModel(told);
-  if (missing !== null) return notHere(missing);
-  const at = /^((?:model|name|dataset|method|training|samples|engine)(?:\.\w+)*): (.+)$/s.exec(told);
-  return at ? { field: at[1]!, message: at[2]!.trim() } : { field: null, message: told };
+/** The keys that a run file begins with; other keys of records are those of models and adapters. */
+const BLOCKS = ['model', 'name', 'dataset', 'method', 'training', 'samples', 'engine'];
+
+/** The model that a call with --offline hasn't found on this machine, by its name in the run file; else null. */
+export function missingModel(error: unknown): string | null {
+  const record = error instanceof EngineInputError ? error.record : null;
+  return record?.code === 'model_not_found' ? (record.file ?? null) : null;
+}
+
+/**
+ * What is wrong with a draft, at the field that the engine names.
+ * @param draftFile what the engine was told to be the draft's file: of no interest to people, and the file of its keys
+ */
+export function problemOf(record: EngineError, draftFile: string): Problem {
+  const { code, file, key } = record;
+  if (code === 'model_not_found' && file !== undefined) return notHere(file);
+  const isOfDraft = file === undefined || file === draftFile;
+  const field = isOfDraft && key !== undefined && BLOCKS.includes(key.split('.')[0]!) ? key : null;
+  const place = { file: isOfDraft ? undefined : file, key: field === null ? key : undefined };
+  return { field, message: describeError({ ...record, ...place }) };
 }
 
 function notHere(model: string): Problem {

@@ -11,22 +11,20 @@ import { withAbsolutePaths } from './runFilePaths.js';
  * @throws EngineInputError where it is no JSON
  */
 export async function readRunDocument(file: vscode.Uri): Promise<object> {
-  const document = await openSaved(file);
+  const document = await vscode.workspace.openTextDocument(file);
+  if (document.isDirty) await document.save();
   const faults: ParseError[] = [];
   const config = parse(document.getText(), faults, { disallowComments: true });
   const [fault] = faults;
   if (fault || typeof config !== 'object' || config === null) {
     const line = fault ? document.positionAt(fault.offset).line + 1 : 1;
-    throw new EngineInputError(
-      `${vscode.workspace.asRelativePath(file)}:${line}: this is no JSON (${fault ? printParseErrorCode(fault.error) : 'an object is needed'})`,
-    );
+    const reason = fault ? printParseErrorCode(fault.error) : 'an object is needed';
+    throw new EngineInputError({
+      code: 'bad_input',
+      message: `this is no JSON (${reason})`,
+      file: vscode.workspace.asRelativePath(file),
+      line,
+    });
   }
   return withAbsolutePaths(config, dirname(file.fsPath));
-}
-
-/** The document, without unsaved changes: what reads the file itself then sees the same. */
-export async function openSaved(file: vscode.Uri): Promise<vscode.TextDocument> {
-  const document = await vscode.workspace.openTextDocument(file);
-  if (document.isDirty) await document.save();
-  return document;
 }

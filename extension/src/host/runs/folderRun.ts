@@ -3,11 +3,12 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { describeError } from '../../core/codedError.js';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { errorMessage } from '../engineProcess/errorMessage.js';
+import { lastWords } from '../engineProcess/engineErrors.js';
 import type { Run } from '../services.js';
 import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFolderFiles } from './runFolderFiles.js';
 
@@ -71,19 +72,19 @@ export class FolderRun implements Run {
     return this.ends.state;
   }
 
-  /** Why it failed, by its events or, where it never got so far, by the engine's log; null where it didn't. */
+  /** Why it failed: by its event, else by what the engine said last before it was killed; null where it didn't fail. */
   failure(): string | null {
     const { failed } = this.glance();
-    if (failed) return failed.message;
+    if (failed) return describeError(failed);
     return this.phase === 'failed' ? this.lastWords() : null;
   }
 
   /** What the engine's log ends with. */
   lastWords(): string {
     try {
-      return errorMessage(readFileSync(this.files.log, 'utf8'));
+      return lastWords(readFileSync(this.files.log, 'utf8'));
     } catch {
-      return errorMessage('');
+      return lastWords('');
     }
   }
 

@@ -6,8 +6,8 @@ import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
-import { missingModel } from '../engineProcess/errorMessage.js';
-import { EngineFailure, EngineInputError, type Run, type RunService } from '../services.js';
+import { missingModel } from '../engineProcess/engineAnswers.js';
+import { EngineFailure, type Run, type RunService } from '../services.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { livingProcess, runFolderFiles } from './runFolderFiles.js';
@@ -201,9 +201,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
     const { model } = config as { model?: unknown };
     if (typeof model !== 'string' || model.startsWith('embedded:') || isAbsolute(model)) return;
     try {
-      await this.engine.json(['inspect', model, '--offline']);
+      await this.engine.inspectModel(model);
     } catch (error) {
-      if (!(error instanceof EngineInputError) || missingModel(error.message) === null) throw error;
+      if (missingModel(error) === null) throw error;
       const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
       if (path === undefined) throw new vscode.CancellationError();
     }

@@ -83,7 +83,7 @@ class Dashboards implements vscode.Disposable {
   /** null where the engine can't tell: in Restricted Mode, or where the model is gone. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
-      return savingsOf(await this.services.engine.json(['estimate', join(run.folder, 'run.json'), '--offline']));
+      return savingsOf(await this.services.engine.estimate(run.config, join(run.folder, 'run.json')));
     } catch (error) {
       this.services.output.debug(`No estimate for ${run.name}: ${(error as Error).message}`);
       return null;
