@@ -42,6 +42,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const methodTitle = methodTitles(context.extensionPath);
   context.subscriptions.push(
     output,
+    engine,
     runs,
     datasets,
     mergeable,

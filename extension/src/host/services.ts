@@ -1,9 +1,13 @@
 // What the parts of the extension host share: the engine's command line, the runs and the log. extension.ts builds it
 // once and hands it to every part; a part never builds a service itself. Interfaces only.
 import type * as vscode from 'vscode';
+import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
-import type { EngineCommand } from '../protocol/engineCommand.js';
+import type { EngineCapabilities, EstimateAnswer, ModelInspection } from '../protocol/answers.js';
+import type { ControlCommand } from '../protocol/controlCommand.js';
+import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
+import type { Progress } from '../protocol/residentMessages.js';
 
 export interface HostServices {
   readonly engine: EngineService;
@@ -18,31 +22,46 @@ export interface EngineCallOptions {
   cwd?: string;
 }
 
-/** The engine is another process, always: its command line with `--json`. */
+/** The engine is another process, always: one that stays for short questions, else its command line with `--json`. */
 export interface EngineService {
   /**
    * Runs `tunewright ...args --json` to its end and returns what it printed.
-   * @throws EngineInputError where it ends with exit code 2 (bad input), EngineFailure otherwise,
+   * @throws EngineInputError where the input is wrong, EngineFailure otherwise,
    *   vscode.CancellationError where `token` fired, UntrustedWorkspaceError in Restricted Mode
    */
   json<T>(args: readonly string[], options?: EngineCallOptions): Promise<T>;
   /** The same for commands that tell their progress: every line of JSON as it comes. */
   jsonLines<T>(args: readonly string[], onLine: (value: T) => void, options?: EngineCallOptions): Promise<void>;
-  /** `describe --json`, asked once: methods with their JSON schemas, families, formats. */
+  /** As `describe --json`, asked once: methods with their options, families, formats. */
   capabilities(): Promise<EngineCapabilities>;
+  /**
+   * What a run would take, of a model that is on this machine.
+   * @param path where the run file is or would be: its relative paths begin there, and errors name it
+   * @throws as `json`
+   */
+  estimate(runFile: object, path: string, options?: RequestOptions): Promise<EstimateAnswer>;
+  /** A model on this machine; a relative path begins in the first workspace folder. @throws as `json` */
+  inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
   /** True when the engine can train; installs it under a progress notification first. False: the user cancelled. */
   ensureInstalled(): Promise<boolean>;
 }
 
-/** What `describe --json` prints; the JSON schemas are as zod writes them. */
-export type EngineCapabilities = Record<string, unknown>;
-
-/** The user's input is wrong; `message` says what and where, and stands in a form beside its field as it is. */
-export class EngineInputError extends Error {
-  override readonly name = 'EngineInputError';
+/** Of a request to the resident engine. */
+export interface RequestOptions {
+  token?: vscode.CancellationToken | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** The engine ended otherwise than well; `message` is the last of what it wrote to standard error. */
+/** The user's input is wrong; `record` says what and where as data, `message` the same in words. */
+export class EngineInputError extends Error {
+  override readonly name = 'EngineInputError';
+
+  constructor(readonly record: EngineError) {
+    super(describeError(record));
+  }
+}
+
+/** The engine failed, and no other input would have helped. */
 export class EngineFailure extends Error {
   override readonly name = 'EngineFailure';
 }
@@ -85,7 +104,7 @@ export interface Run {
   state(): RunState;
   /** The same from its first and last events alone where nobody asked for all of them: steps are missing. */
   glance(): RunState;
-  send(command: EngineCommand): void;
+  send(command: ControlCommand): void;
   /** Events as they stand in the folder, from `fromSeq` on, then ends. */
   events(fromSeq: number): AsyncIterable<EngineEvent>;
 }

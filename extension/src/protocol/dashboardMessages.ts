@@ -8,7 +8,7 @@ import {
   metricInfoSchema,
   startedEventSchema,
 } from './engineEvent.js';
-import { nothing, notificationType, requestType } from './webviewChannel.js';
+import { nothing, notificationType, requestType } from './messageTypes.js';
 
 const folder = z.string().describe('Run folder; names the run in every message');
 const column = z.instanceof(Float64Array);

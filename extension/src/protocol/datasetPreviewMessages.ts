@@ -1,7 +1,7 @@
 // Messages between the Dataset Preview (webview/src/datasetPreview) and its provider (host/datasets/previewEditor.ts). The
 // summary is "latest wins" and always whole; rows are fetched as they scroll into view.
 import * as z from 'zod';
-import { nothing, notificationType, requestType } from './webviewChannel.js';
+import { nothing, notificationType, requestType } from './messageTypes.js';
 
 const row = z.int().nonnegative();
 

@@ -1,6 +1,7 @@
 // What a run tells, one JSON object a line: in `events.ndjson` of the run folder and, with --json, on standard output.
 // `seq` rises by one an event and never starts again, also over a resume; `time` is ISO 8601.
 import * as z from 'zod';
+import { engineErrorSchema, errorCodeSchema } from './engineError.js';
 
 const stamp = { seq: z.int().nonnegative(), time: z.iso.datetime() };
 const bytes = z.number().nonnegative();
@@ -143,7 +144,8 @@ export const failedEventSchema = z.object({
   ...stamp,
   type: z.literal('failed'),
   step: z.int(),
-  message: z.string(),
+  ...engineErrorSchema.shape,
+  code: errorCodeSchema.optional().catch('internal').describe('Absent in older run folders'),
   last_checkpoint: z.string().nullable(),
 });
 

@@ -1,8 +1,8 @@
 // Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is a run file as
 // far as it is written: keys at their default are left out. Paths in it are absolute.
 import * as z from 'zod';
-import { memoryPartsSchema } from './engineEvent.js';
-import { nothing, notificationType, requestType } from './webviewChannel.js';
+import { estimateSchema } from './answers.js';
+import { nothing, notificationType, requestType } from './messageTypes.js';
 
 /** A run file in the making; checked by the engine, not here. */
 export const draftSchema = z.record(z.string(), z.unknown());
@@ -59,30 +59,6 @@ export const modelFactsSchema = z.object({
   loraTargets: z.array(z.string()),
 });
 export type ModelFacts = z.infer<typeof modelFactsSchema>;
-
-export const methodEstimateSchema = z.object({
-  peft_type: z.string(),
-  trainable_parameters: z.int(),
-  total_parameters: z.int(),
-  share: z.number(),
-  memory: memoryPartsSchema,
-  /** On this machine; null where its speed isn't known. */
-  seconds_per_step: z.number().nullable(),
-  /** Of the whole run; null also where its rows can't be counted. */
-  train_seconds: z.number().nullable(),
-});
-export type MethodEstimate = z.infer<typeof methodEstimateSchema>;
-
-export const estimateSchema = z.object({
-  run: methodEstimateSchema,
-  /** The other methods with their defaults; `reason`: why one doesn't fit the model. */
-  methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
-  inference_bytes: z.number(),
-  available_bytes: z.number(),
-  /** Optimizer steps of the run; null where its rows can't be counted. */
-  total_steps: z.int().nullable(),
-});
-export type EstimateAnswer = z.infer<typeof estimateSchema>;
 
 /** Either what was asked for or what is wrong with the draft. */
 const orProblem = <T extends z.ZodType>(schema: T) =>

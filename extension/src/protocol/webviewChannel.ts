@@ -3,32 +3,7 @@
 // reply, an error reply, or the channel's end. A hidden webview loses notifications without a word, so whatever is
 // "latest wins" is sent as a complete snapshot, never as a difference.
 import * as z from 'zod';
-
-/** A message without an answer. */
-export interface NotificationType<P> {
-  readonly kind: 'notification';
-  readonly name: string;
-  readonly params: z.ZodType<P>;
-}
-
-/** A message with one answer. */
-export interface RequestType<P, R> {
-  readonly kind: 'request';
-  readonly name: string;
-  readonly params: z.ZodType<P>;
-  readonly result: z.ZodType<R>;
-}
-
-export function notificationType<P>(name: string, params: z.ZodType<P>): NotificationType<P> {
-  return { kind: 'notification', name, params };
-}
-
-export function requestType<P, R>(name: string, params: z.ZodType<P>, result: z.ZodType<R>): RequestType<P, R> {
-  return { kind: 'request', name, params, result };
-}
-
-/** Params or result of a message that carries none. */
-export const nothing = z.undefined();
+import type { NotificationType, RequestType } from './messageTypes.js';
 
 /** What carries the messages: a webview's `postMessage` on one side, `acquireVsCodeApi()` on the other. */
 export interface ChannelPort {

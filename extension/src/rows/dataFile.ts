@@ -15,13 +15,13 @@ export class DataFile {
     const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
       throw new InputError(missing ? 'there is no such file' : `the file can't be opened (${error.code})`, {
-        where: path,
+        file: path,
       });
     });
     const stat = await handle.stat();
     if (stat.isFile()) return new DataFile(handle, path, stat.size);
     await handle.close();
-    throw new InputError('this is not a file', { where: path });
+    throw new InputError('this is not a file', { file: path });
   }
 
   /** Fills `target` from `position`. @returns the part that was filled: all of it, except at the end of the file */

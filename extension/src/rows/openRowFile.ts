@@ -20,7 +20,7 @@ export async function openRowFile(path: string): Promise<RowReader> {
   if (!fileType) {
     const extension = extensionOf(path);
     throw new InputError(extension ? `"${extension}" is no dataset file` : 'the dataset file has no extension', {
-      where: path,
+      file: path,
       hint: `Datasets are ${rowFileExtensions.join(', ')} files.`,
     });
   }

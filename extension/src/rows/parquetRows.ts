@@ -134,7 +134,7 @@ function plain(value: unknown): unknown {
 
 function damaged(path: string, error: Error): InputError {
   return new InputError(`the Parquet file can't be read: ${error.message}`, {
-    where: path,
+    file: path,
     hint: 'It may be truncated: copy or download it again.',
   });
 }

@@ -3,7 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { splitCsvRecord } from '../core/data/csvRecord.js';
-import { describeSource, type Row } from '../core/data/example.js';
+import type { Row } from '../core/data/example.js';
 import { rowScanner, type OnRow, type RowScanner, type ScannedFileType } from '../core/data/rowScanner.js';
 import { parseRow } from '../core/data/rowText.js';
 import { InputError } from '../core/inputError.js';
@@ -58,9 +58,7 @@ abstract class ScannedRows {
   }
 
   private faultAt(line: number | null, message: string, hint?: string): InputError {
-    const { path: file } = this;
-    const where = file !== null && line !== null ? describeSource({ file, line }) : (file ?? undefined);
-    return new InputError(message, { where, hint });
+    return new InputError(message, { file: this.path ?? undefined, line: line ?? undefined, hint });
   }
 
   parse(text: string): Row {
@@ -201,7 +199,7 @@ function checkByteOrder(bytes: Buffer, path: string): void {
   const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
   // Without a mark: ASCII characters in UTF-16 have a zero byte each.
   if (isUtf16 || (bytes.length > 1 && (first === 0 || second === 0))) {
-    throw new InputError('the file is UTF-16, not UTF-8', { where: `${path}:1`, hint: 'Save it as UTF-8.' });
+    throw new InputError('the file is UTF-16, not UTF-8', { file: path, line: 1, hint: 'Save it as UTF-8.' });
   }
 }
 

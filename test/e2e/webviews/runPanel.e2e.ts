@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
+import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
@@ -41,7 +42,7 @@ interface PanelOptions extends Partial<OpenOptions> {
   draft?: Draft;
   models?: Record<string, { inspection: any; estimate: any }>;
   trusted?: boolean;
-  problems?: Record<string, string>;
+  problems?: Record<string, EngineError>;
 }
 
 async function open({
@@ -256,7 +257,14 @@ describe('run panel', () => {
 
   it('shows what the engine finds at its field, also a folded one', async () => {
     const page = await open({
-      problems: { '"rank_pattern"': '/tmp/draft.json: method.rank_pattern: "up" matches no module' },
+      problems: {
+        '"rank_pattern"': {
+          code: 'bad_input',
+          message: '"up" matches no module',
+          file: '/tmp/draft.json',
+          key: 'method.rank_pattern',
+        },
+      },
     });
     await page.getByText('More method options').click();
     await input(page, 'rank_pattern').fill('up=4');

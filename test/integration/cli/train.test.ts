@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { openSafetensors } from '../../../extension/src/engine/files/safetensors.js';
+import { errorLineSchema } from '../../../extension/src/protocol/engineError.js';
 import { engineEventSchema, type EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 
@@ -277,7 +278,7 @@ describe('what was trained', () => {
     const file = place.run('diverged', {
       training: { learning_rate: 1e38, lr_scheduler_type: 'constant_with_warmup', warmup_steps: 1, save_steps: 1 },
     });
-    const result = await tunewright(['train', file, '--out', place.file('diverged-run')]);
+    const result = await tunewright(['train', file, '--json', '--out', place.file('diverged-run')]);
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(/no finite number/);
     expect(result.stderr).toContain(place.file('diverged-run', 'checkpoints/step-1'));
@@ -286,6 +287,10 @@ describe('what was trained', () => {
       type: 'failed',
       last_checkpoint: 'checkpoints/step-1',
     });
+    const [failed, told] = result.stdout.trimEnd().split('\n').slice(-2) as [string, string];
+    const { type, ...record } = errorLineSchema.parse(JSON.parse(told));
+    expect({ type, code: record.code }).toEqual({ type: 'error', code: 'diverged' });
+    expect(JSON.parse(failed), 'the event has the fields of the record').toMatchObject({ type: 'failed', ...record });
     expect(existsSync(place.file('diverged-run', 'checkpoints/step-1/trainable.safetensors'))).toBe(true);
   });
 });

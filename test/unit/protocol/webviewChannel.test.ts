@@ -1,11 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { notificationType, nothing, requestType } from '../../../extension/src/protocol/messageTypes.js';
 import {
   ChannelClosedError,
-  notificationType,
-  nothing,
   RemoteError,
-  requestType,
   WebviewChannel,
   type ChannelPort,
 } from '../../../extension/src/protocol/webviewChannel.js';

@@ -2,15 +2,16 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import { modelInspectionSchema } from '../../../extension/src/protocol/answers.js';
 import type { ModelChoice } from '../../../extension/src/protocol/runPanelMessages.js';
-import { modelFactsOf } from '../../../extension/src/host/webviews/engineAnswers.js';
+import { modelFactsOf } from '../../../extension/src/host/engineProcess/engineAnswers.js';
 import { methodsOf, quickLoraCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
 
 describe('quickLoraCount', () => {
-  const facts = modelFactsOf(recorded('inspect-smollm2'));
+  const facts = modelFactsOf(modelInspectionSchema.parse(recorded('inspect-smollm2')));
 
   it('counts as the engine does, from the shapes alone', () => {
     // The recorded estimate is of r = 8 on the default targets.
@@ -19,7 +20,7 @@ describe('quickLoraCount', () => {
   });
 
   it('counts all-linear as the engine does', () => {
-    const tiny = modelFactsOf(recorded('inspect-tiny'));
+    const tiny = modelFactsOf(modelInspectionSchema.parse(recorded('inspect-tiny')));
     expect(quickLoraCount({ target_modules: 'all-linear' }, 8, tiny)).toBe(115_840);
   });
 

@@ -1,6 +1,6 @@
 // The methods as cards of one radio group: arrow keys move, the chosen one's summary stands below.
 import { roughCount } from '../../../extension/src/core/units.js';
-import type { EstimateAnswer } from '../../../extension/src/protocol/runPanelMessages.js';
+import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
 import { h, setText } from '../shared/dom.js';
 import type { MethodChoice } from './draft.js';
 

@@ -11,11 +11,11 @@ import {
   startDraft,
   type Choices,
   type Draft,
-  type EstimateAnswer,
   type ModelFacts,
   type PanelState,
   type Problem,
 } from '../../../extension/src/protocol/runPanelMessages.js';
+import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';

@@ -2,7 +2,7 @@
 // show. Called by loadDataset and, by way of chooseFormat.ts, for the preview. Never guesses: two formats that fit are an error.
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../inputError.js';
-import { describeSource, type Row, type SourcedRow } from './example.js';
+import type { Row, SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
 
@@ -18,7 +18,7 @@ export function formatByName(name: string): DatasetFormat {
   if (format) return format;
   const names = datasetFormats.map(candidate => candidate.name);
   throw new InputError(`there is no format "${name}"`, {
-    where: 'dataset.format',
+    key: 'dataset.format',
     hint: `Did you mean "${nearest(name, names)}"? Known are auto, ${names.join(', ')}.`,
   });
 }
@@ -33,7 +33,7 @@ export function detectFormat(rows: readonly SourcedRow[]): DatasetFormat {
   if (fitting.length > 1) {
     const names = fitting.map(format => format.name);
     throw new InputError(`the rows fit more than one format: ${names.join(' and ')} (they have ${columnsOf(rows)})`, {
-      where: describeSource(rows[0].source),
+      ...rows[0].source,
       hint: `Set dataset.format to ${names.map(name => `"${name}"`).join(' or ')}.\n${describeFormats()}`,
     });
   }
@@ -42,7 +42,7 @@ export function detectFormat(rows: readonly SourcedRow[]): DatasetFormat {
     ? `the rows are of different formats (they have ${columnsOf(rows)})`
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
   throw new InputError(message, {
-    where: describeSource(odd.source),
+    ...odd.source,
     hint: `${suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
 }
@@ -56,17 +56,17 @@ export function checkColumns(columns: ColumnMapping, format: DatasetFormat | nul
   const fields = formats.flatMap(candidate => candidate.fields.map(field => field.name));
   const present = new Set(rows.flatMap(({ row }) => Object.keys(row)));
   for (const [field, column] of Object.entries(columns)) {
-    const where = `dataset.columns.${field}`;
+    const key = `dataset.columns.${field}`;
     if (!fields.includes(field)) {
       const owner = format ? `the format ${format.name} has` : 'any format has';
       throw new InputError(`"${field}" is no field that ${owner}`, {
-        where,
+        key,
         hint: `Did you mean "${nearest(field, fields)}"? The format's field comes first, then the column of your rows.`,
       });
     }
     if (!present.has(column)) {
       throw new InputError(`the rows have no column "${column}"`, {
-        where,
+        key,
         hint: `Did you mean "${nearest(column, [...present])}"? The rows have ${columnsOf(rows)}.`,
       });
     }

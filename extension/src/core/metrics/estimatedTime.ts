@@ -1,5 +1,5 @@
 // How long a run will take, in words, out of its estimate. For the run panel and the message of the Estimate command.
-import type { EstimateAnswer } from '../../protocol/runPanelMessages.js';
+import type { EstimateAnswer } from '../../protocol/answers.js';
 import { roughDuration } from '../runs/runStatus.js';
 import { count, shortTime } from '../units.js';
 

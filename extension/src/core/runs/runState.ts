@@ -1,6 +1,7 @@
 // What is known of a run from its events alone: a reducer (RunState, EngineEvent) -> RunState. Run by the host on events.ndjson
 // and by tests on recorded streams; never reads a file or a clock, so that replaying a run folder gives the same state.
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
+import { describeError } from '../codedError.js';
 import { bytes } from '../units.js';
 import { MetricColumns } from './metricColumns.js';
 import { metricInfos, metricsOf } from './version0.js';
@@ -142,7 +143,7 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
       return logged({ ...state, status, completed: event }, event, 'info', `${ENDINGS[reason]} after step ${step}`);
     }
     case 'failed':
-      return logged({ ...state, status: 'failed', failed: event }, event, 'error', event.message);
+      return logged({ ...state, status: 'failed', failed: event }, event, 'error', describeError(event));
   }
 }
 

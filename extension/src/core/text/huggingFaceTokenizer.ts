@@ -45,7 +45,7 @@ function build(files: TokenizerFiles): Tokenizer {
   const model = tokenizer.model as { vocab?: unknown } | undefined;
   if (!model || typeof model !== 'object' || !model.vocab) {
     throw new InputError('has no "model" with a "vocab"', {
-      where: 'tokenizer.json',
+      file: 'tokenizer.json',
       hint: 'Use the tokenizer.json that was saved with the model.',
     });
   }
@@ -57,7 +57,7 @@ function build(files: TokenizerFiles): Tokenizer {
     return built;
   } catch (error) {
     throw new InputError(`cannot be used: ${(error as Error).message}`, {
-      where: 'tokenizer.json',
+      file: 'tokenizer.json',
       hint: 'Use the tokenizer.json that was saved with the model.',
     });
   }
@@ -72,7 +72,7 @@ function readSpecialTokens(config: Record<string, unknown>, tokenizer: Tokenizer
     if (typeof token !== 'string') continue; // add_bos_token and the like
     if (tokenizer.token_to_id(token) === undefined) {
       throw new InputError(`"${name}" is ${JSON.stringify(token)}, which the vocabulary does not have`, {
-        where: 'tokenizer_config.json',
+        file: 'tokenizer_config.json',
         hint: 'tokenizer.json and tokenizer_config.json must come from the same model.',
       });
     }

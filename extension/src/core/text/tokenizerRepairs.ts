@@ -53,7 +53,8 @@ function preTokenizerSteps(config: Json | null): Json[] {
       if (behavior === 'isolated') return [{ ...config, invert: false }];
       if (behavior === 'removed') return [config];
       throw new InputError(`the pre-tokenizer "Split" with behavior "${String(config.behavior)}" is not supported`, {
-        where: 'tokenizer.json: pre_tokenizer',
+        file: 'tokenizer.json',
+        key: 'pre_tokenizer',
         hint: 'Supported are "Isolated" and "Removed".',
       });
     }

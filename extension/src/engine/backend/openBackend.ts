@@ -14,6 +14,7 @@ export interface OpenBackendOptions extends Pick<EngineConfig, 'backend' | 'thre
 }
 
 const INSTALL = 'Run: tunewright engine install';
+const UNUSABLE = { code: 'engine_not_installed', key: 'engine.backend' } as const;
 const COST = 'the wasm backend is used, which trains about 8 times slower';
 
 const opened = new Map<Backend['name'], Backend>();
@@ -26,8 +27,7 @@ export async function openBackend({ backend, threads, onWarning }: OpenBackendOp
   if (backend === 'wasm') return open('wasm', loadWasmBackend);
   const installation = await findInstallation();
   if (installation === null) {
-    if (backend === 'tensorflow')
-      throw new InputError('TensorFlow is not installed', { where: 'engine.backend', hint: INSTALL });
+    if (backend === 'tensorflow') throw new InputError('TensorFlow is not installed', { ...UNUSABLE, hint: INSTALL });
     onWarning('tensorflow_not_installed', `TensorFlow is not installed: ${COST}. ${INSTALL}`);
     return open('wasm', loadWasmBackend);
   }
@@ -35,7 +35,7 @@ export async function openBackend({ backend, threads, onWarning }: OpenBackendOp
     return await open('tensorflow', () => loadTensorflowBackend(installation, threads));
   } catch (error) {
     const reason = `TensorFlow could not be loaded from ${installation.folder} (${(error as Error).message})`;
-    if (backend === 'tensorflow') throw new InputError(reason, { where: 'engine.backend', hint: `${INSTALL} --force` });
+    if (backend === 'tensorflow') throw new InputError(reason, { ...UNUSABLE, hint: `${INSTALL} --force` });
     onWarning('tensorflow_not_loaded', `${reason}: ${COST}. ${INSTALL} --force`);
     return open('wasm', loadWasmBackend);
   }

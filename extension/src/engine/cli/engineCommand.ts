@@ -2,12 +2,15 @@
 // prints is all it adds to install/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { bytes } from '../../core/units.js';
+import { CancelledError } from '../../core/codedError.js';
+import { bytes, figure } from '../../core/units.js';
 import { engineStatus, type EngineStatus } from '../backend/engineStatus.js';
 import type { EngineInstallation } from '../install/installation.js';
+import { machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { installEngine } from '../install/installEngine.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
+import { positiveNumber } from './engineOptions.js';
 
 interface InstallArguments {
   gpu?: boolean;
@@ -33,6 +36,15 @@ export function registerEngineCommand(program: Command): void {
     .action(async ({ json }: { json?: boolean }) => {
       const status = await engineStatus();
       print(json ? JSON.stringify(status) : describeStatus(status));
+    });
+  engine
+    .command('speed')
+    .description('how fast TensorFlow computes here; measured once, kept for estimates')
+    .option('--threads <count>', 'CPU threads (default: every core)', positiveNumber)
+    .option('--json', 'as one JSON object')
+    .action(async ({ threads, json }: { threads?: number; json?: boolean }) => {
+      const speed = await machineSpeed(threads ?? null);
+      print(json ? JSON.stringify(speed) : describeSpeed(speed));
     });
 }
 
@@ -60,9 +72,7 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
         : `${describeInstallation(installation)} (${seconds} s)`,
     );
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write('Stopped; nothing was installed.\n');
-    process.exitCode = 1;
+    throw stop.signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
   } finally {
     process.off('SIGINT', onInterrupt);
   }
@@ -127,6 +137,10 @@ export function describeStatus({ installation, backend, tfjsNodeVersion, machine
     ['GPU', machine.gpus.join('; ') || 'no NVIDIA GPU seen'],
   ];
   return [...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`), ...advice.map(line => `\n${line}`)].join('\n');
+}
+
+function describeSpeed({ machine, flopsPerSecond, bytesPerSecond }: MachineSpeed): string {
+  return `${figure(flopsPerSecond / 1e9)} GFLOP/s in matrix products, ${figure(bytesPerSecond / 1e9)} GB/s written\n${machine}`;
 }
 
 function print(line: string): void {

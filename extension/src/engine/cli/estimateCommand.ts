@@ -1,34 +1,22 @@
 // `tunewright estimate RUN.json`: parameters and memory of a run and of every other method on the same model, before
-// anything is loaded. What it prints is all it adds to estimate/.
+// anything is loaded. What it prints is all it adds to run/runEstimate.ts.
 import type { Command } from 'commander';
-import type { MemoryParts } from '../../protocol/engineEvent.js';
-import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
-import { availableMemoryBytes } from '../machine/processMemory.js';
-import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
-import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
-import { findInstallation } from '../install/installation.js';
-import { bfloat16Pays, machineSpeed, secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
+import { roughDuration } from '../../core/runs/runStatus.js';
+import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
+import type { Estimate } from '../estimate/estimateRun.js';
+import { machineSpeed } from '../estimate/machineSpeed.js';
 import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estimate/matrixExample.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters } from '../models/architecture.js';
-import { architectureOfFiles, findTensors } from '../models/loadModel.js';
-import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import { loraConfigOf } from '../peft/lora.js';
-import type { PeftMethod } from '../peft/method.js';
-import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
-import { attachMethod } from '../run/attachMethod.js';
-import { findModelFiles } from '../run/openModel.js';
 import { readRunFile } from '../run/readRunFile.js';
-import { countSteps } from '../run/stepCount.js';
-import { runShape } from '../training/runShape.js';
-import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import type { Reporter } from '../run/reporter.js';
+import { estimateJson, MEMORY_PARTS, runEstimate, secondsOf, type RunEstimate } from '../run/runEstimate.js';
 import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
-import { roughDuration } from '../../core/runs/runStatus.js';
-import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
 
 interface EstimateFlags {
   matrix?: string;
@@ -55,87 +43,42 @@ ${bytes(PROGRAM_BYTES)}). It comes from running the step without its numbers: no
     .action(run);
 }
 
-async function run(runFile: string, flags: EstimateFlags): Promise<void> {
+async function run(path: string, flags: EstimateFlags): Promise<void> {
   const progress = progressDisplay();
-  const parsed = readRunFile(runFile);
-  const files = await findModelFiles(parsed.config.model, parsed.resolvePath('.'), progress, !flags.offline);
+  // Of the methods nothing is told: they take a second in all.
+  const reporter: Reporter = {
+    ...progress,
+    progress: (phase, ...more) => phase !== 'estimate' && progress.progress(phase, ...more),
+  };
+  const estimate = await runEstimate(readRunFile(path), {
+    reporter,
+    offline: flags.offline ?? false,
+    speed: machineSpeed,
+  });
   progress.finish();
-  const { method, config } = parsed;
-  const architecture = architectureOfFiles(files);
-  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
-  // Only TensorFlow's rates are known.
-  const speed = tensorflow ? await machineSpeed(config.engine.threads) : null;
-  const layouts = weightLayouts(
-    architecture,
-    findTensors(files, architecture),
-    usedWeights(config.engine, method, speed),
-  );
-  files.close();
-
-  const { attached, start } = attachMethod(parsed, architecture);
-  start?.close();
-  const shape = runShape(config, attached);
-  const captured = tensorflow && config.engine.compile !== false;
-  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
-  const { steps, ...ofRows } = await countSteps(parsed, tokenizer, shape);
-  const own = estimateRun({ attached, layouts, captured, shape, ...ofRows });
-  const otherMethods = peftMethods.filter(other => other !== method);
-  const others = compareMethods(otherMethods, { architecture, layouts }, config, { captured, ...ofRows });
-  const seconds = (estimate: Estimate) => (speed ? secondsPerStep(estimate, speed, captured) : null);
+  const { attached } = estimate;
   const rank = flags.rank ?? loraConfigOf(attached)?.r ?? 8;
-  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, architecture);
-  const inference = inferenceBytes({ architecture, layouts }, ofRows.sequenceLength);
-
-  if (flags.json) {
-    console.log(
-      JSON.stringify({
-        model: {
-          reference: config.model,
-          model_type: architecture.modelType,
-          parameters: countParameters(architecture),
-        },
-        batch_size: shape.batchSize,
-        max_length: shape.maxLength,
-        sequence_length: ofRows.sequenceLength,
-        run: { peft_type: method.peftType, ...estimateJson(own, seconds(own), steps) },
-        methods: others.map(({ method, estimate, reason }) =>
-          estimate
-            ? { peft_type: method.peftType, ...estimateJson(estimate, seconds(estimate), steps) }
-            : { peft_type: method.peftType, reason },
-        ),
-        total_steps: steps,
-        captured,
-        program_bytes: PROGRAM_BYTES,
-        inference_bytes: inference,
-        available_bytes: availableMemoryBytes(),
-        matrix: matrixJson(matrix),
-      }),
-    );
-    return;
-  }
+  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, attached.architecture);
   console.log(
-    [
-      `${config.name}: ${config.model}, ${architecture.modelType}, ${count(countParameters(architecture))} parameters; ` +
-        `batches of ${shape.batchSize} x ${count(ofRows.sequenceLength)} tokens`,
-      '',
-      comparison(method.peftType, own, others, inference),
-      '',
-      verdict(own, seconds(own), steps),
-      '',
-      drawMatrixExample(matrix),
-    ].join('\n'),
+    flags.json
+      ? JSON.stringify({ ...estimateJson(estimate), matrix: matrixJson(matrix) })
+      : describeEstimate(estimate, matrix),
   );
 }
 
-/** The settings with `auto` decided as a run here would. */
-function usedWeights(
-  { base_weights, precision }: WeightSettings,
-  { storage }: PeftMethod,
-  speed: MachineSpeed | null,
-): UsedWeights {
-  if (precision !== 'auto') return { base_weights, precision };
-  const pays = storage !== 'model' && speed !== null && bfloat16Pays(speed);
-  return { base_weights, precision: pays ? 'bfloat16' : 'float32' };
+function describeEstimate(estimate: RunEstimate, matrix: MatrixExample): string {
+  const { run, attached, shape, sequenceLength } = estimate;
+  const { architecture } = attached;
+  return [
+    `${run.config.name}: ${run.config.model}, ${architecture.modelType}, ${count(countParameters(architecture))} parameters; ` +
+      `batches of ${shape.batchSize} x ${count(sequenceLength)} tokens`,
+    '',
+    comparison(estimate),
+    '',
+    verdict(estimate),
+    '',
+    drawMatrixExample(matrix),
+  ].join('\n');
 }
 
 /** The first matrix that the method adapts; where it adapts none, the first that LoRA would by default. */
@@ -145,38 +88,30 @@ function firstTarget({ placement, architecture }: AttachedMethod): string {
     .name;
 }
 
-const PARTS: readonly (keyof MemoryParts)[] = [
-  'weights',
-  'gradients',
-  'optimizer',
-  'activations',
-  'temporary',
-  'total',
-];
-
-function comparison(peftType: string, own: Estimate, others: readonly MethodEstimate[], inference: number): string {
+function comparison({ run, own, others, inferenceBytes }: RunEstimate): string {
   const row = (name: string, { trainableParameters, share, memory, ratioToInference }: Estimate) => [
     name,
     count(trainableParameters),
     percent(share),
-    ...PARTS.map(part => bytes(memory[part])),
+    ...MEMORY_PARTS.map(part => bytes(memory[part])),
     ratioToInference.toFixed(1),
   ];
-  const heading = ['method', 'trainable', 'share', ...PARTS, 'x inference'];
+  const heading = ['method', 'trainable', 'share', ...MEMORY_PARTS, 'x inference'];
   const fitting = others.flatMap(({ method, estimate }) => (estimate ? [row(`  ${method.peftType}`, estimate)] : []));
   const rows = [
-    row(`> ${peftType} (this run)`, own),
+    row(`> ${run.method.peftType} (this run)`, own),
     ...fitting.sort((a, b) => Number(a[1]!.replaceAll(',', '')) - Number(b[1]!.replaceAll(',', ''))),
-    ['  inference', '', '', ...PARTS.slice(0, -1).map(() => ''), bytes(inference), '1.0'],
+    ['  inference', '', '', ...MEMORY_PARTS.slice(0, -1).map(() => ''), bytes(inferenceBytes), '1.0'],
   ];
   const left = others.flatMap(({ method, reason }) => (reason === null ? [] : [`  ${method.peftType}: ${reason}`]));
   const right = heading.map((_, i) => i).slice(1);
   return [table([heading, ...rows], right), ...left].join('\n');
 }
 
-function verdict(estimate: Estimate, seconds: number | null, steps: number | null): string {
-  const { trainableParameters, totalParameters, share, memory } = estimate;
-  const available = availableMemoryBytes();
+function verdict(estimate: RunEstimate): string {
+  const { own, steps, availableBytes: available } = estimate;
+  const { trainableParameters, totalParameters, share, memory } = own;
+  const seconds = secondsOf(own, estimate);
   const fits =
     memory.total < available
       ? `${bytes(available)} are free here.`
@@ -186,22 +121,9 @@ function verdict(estimate: Estimate, seconds: number | null, steps: number | nul
     `and takes about ${bytes(memory.total)}. ${fits}` +
     (seconds === null
       ? ''
-      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(estimate.flopsPerStep / 1e9)} GFLOP)` +
+      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(own.flopsPerStep / 1e9)} GFLOP)` +
         (steps === null ? '.' : `, ${count(steps)} steps about ${roughDuration(steps * seconds)}.`))
   );
-}
-
-function estimateJson(estimate: Estimate, seconds: number | null, steps: number | null): Record<string, unknown> {
-  return {
-    trainable_parameters: estimate.trainableParameters,
-    total_parameters: estimate.totalParameters,
-    share: estimate.share,
-    memory: Object.fromEntries(PARTS.map(part => [part, Math.round(estimate.memory[part])])),
-    ratio_to_inference: estimate.ratioToInference,
-    flops_per_step: estimate.flopsPerStep,
-    seconds_per_step: seconds,
-    train_seconds: seconds === null || steps === null ? null : steps * seconds,
-  };
 }
 
 function matrixJson(example: MatrixExample): Record<string, unknown> {

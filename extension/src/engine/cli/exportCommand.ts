@@ -46,7 +46,7 @@ DoRA, modules_to_save, biases and other methods have no words in these formats: 
 async function run(flags: ExportFlags): Promise<void> {
   const out = resolve(flags.out);
   if (flags.to === 'gguf' && existsSync(out) && statSync(out).isDirectory())
-    throw new InputError('this is a folder', { where: out, hint: 'Name a file, such as adapter.gguf.' });
+    throw new InputError('this is a folder', { file: out, hint: 'Name a file, such as adapter.gguf.' });
   const progress = progressDisplay();
   const files = await findModelFiles(flags.model ?? baseOf(flags.adapter), '.', progress);
   progress.finish();
@@ -66,6 +66,6 @@ async function run(flags: ExportFlags): Promise<void> {
 function baseOf(folder: string): string {
   const { baseModel } = readAdapterFolder(folder);
   if (baseModel === null)
-    throw new InputError('the adapter does not say which model it is for', { where: folder, hint: 'Give --model.' });
+    throw new InputError('the adapter does not say which model it is for', { file: folder, hint: 'Give --model.' });
   return baseModel;
 }

@@ -34,7 +34,7 @@ export function registerMergeCommand(program: Command): void {
 async function merge(flags: MergeFlags): Promise<void> {
   const out = resolve(flags.out);
   if (existsSync(out) && readdirSync(out).length > 0)
-    throw new InputError('the folder is not empty', { where: out, hint: 'Name a new folder with --out.' });
+    throw new InputError('the folder is not empty', { file: out, hint: 'Name a new folder with --out.' });
   const progress = progressDisplay();
   const files = await findModelFiles(flags.model, '.', progress);
   const saved = openAdapter(flags.adapter, architectureOfFiles(files));
@@ -67,7 +67,7 @@ function checkMergeable({ attached: { method }, folder }: SavedAdapter): void {
   throw new InputError(
     `${method.peftType} adds parts that no weight of the model can stand for, so it can't be merged`,
     {
-      where: folder,
+      file: folder,
       hint: 'Use the adapter beside its base: tunewright generate --model M --adapter A.',
     },
   );

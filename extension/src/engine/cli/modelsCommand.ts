@@ -2,6 +2,7 @@
 // main.ts; what it prints is all it adds to hub/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
+import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { listLocalModels, type LocalModel } from '../hub/localModels.js';
 import { pullModel, type PullProgress } from '../hub/pullModel.js';
@@ -29,7 +30,7 @@ export function registerModelsCommand(program: Command): void {
 async function pull(id: string, { revision, json }: { revision?: string; json?: boolean }): Promise<void> {
   const isAlias = Object.hasOwn(modelAliases, id);
   if (isAlias && revision)
-    throw new InputError('a short name has no revisions', { where: id, hint: `Write ${modelAliases[id].hubId}.` });
+    throw new InputError('a short name has no revisions', { file: id, hint: `Write ${modelAliases[id].hubId}.` });
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
@@ -41,9 +42,7 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
     print(json ? JSON.stringify({ type: 'pulled', id, path }) : path);
   } catch (error) {
     progress.end();
-    if (!stop.signal.aborted) throw error;
-    process.stderr.write('Stopped; the same command goes on from here.\n');
-    process.exitCode = 1;
+    throw stop.signal.aborted ? new CancelledError('Stopped; the same command goes on from here.') : error;
   } finally {
     process.off('SIGINT', onInterrupt);
   }

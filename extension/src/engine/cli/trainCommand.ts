@@ -1,11 +1,13 @@
 // `tunewright train RUN.json`.
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { CancelledError } from '../../core/codedError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { recordEarlyFailure } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { trainRun } from '../run/trainRun.js';
-import { DivergedError } from '../training/trainer.js';
+import { reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
 import { runDisplay } from './runDisplay.js';
 
@@ -30,29 +32,33 @@ export function registerTrainCommand(program: Command): void {
 }
 
 async function train(runFile: string, flags: TrainFlags): Promise<void> {
-  const { name } = readRunFile(runFile).config;
-  const directory = dirname(resolve(runFile));
-  const out = flags.out ?? (flags.resume ? latestRunFolder(directory, name) : defaultRunFolder(directory, name));
+  const resume = flags.resume ?? false;
+  const out = resolve(flags.out ?? folderBeside(runFile, resume));
   const progress = progressDisplay();
   const display = runDisplay();
   const stop = new AbortController();
   const interrupt = () => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      reportFailure(new CancelledError('Stopped at once; the last checkpoint is kept.'));
+      process.exit(130);
+    }
     display.finish();
     console.error('Stopping after this step; once more to quit at once.');
     stop.abort();
   };
+  let recorded = false;
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   try {
     const { result } = await trainRun({
       runFile,
-      out: resolve(out),
-      resume: flags.resume ?? false,
+      out,
+      resume,
       force: flags.force ?? false,
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
       onEvent: (event: EngineEvent) => {
         progress.finish();
+        recorded ||= event.type === 'failed';
         if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
         else display.show(event);
       },
@@ -64,13 +70,17 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
     }
   } catch (error) {
     display.finish();
-    if (!(error instanceof DivergedError)) throw error;
-    console.error(`error: ${error.message}`);
-    if (error.lastCheckpoint) console.error(`  The last good checkpoint is ${out}/${error.lastCheckpoint}.`);
-    process.exitCode = 1;
+    if (!recorded) recordEarlyFailure({ runFile, out, resume }, error);
+    throw error;
   } finally {
     progress.finish();
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+function folderBeside(runFile: string, resume: boolean): string {
+  const { name } = readRunFile(runFile).config;
+  const directory = dirname(resolve(runFile));
+  return resume ? latestRunFolder(directory, name) : defaultRunFolder(directory, name);
 }

@@ -104,7 +104,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
     }
     options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share: 1 });
     warn(notes, options);
-    if (lines.length === 0) throw new InputError('no row of the dataset can be trained on', { where: file });
+    if (lines.length === 0) throw new InputError('no row of the dataset can be trained on', { file });
 
     return {
       file,
@@ -187,7 +187,7 @@ function atSource<T>(source: RowSource, encode: () => T): T {
     return encode();
   } catch (error) {
     if (!(error instanceof InputError) || error.where) throw error;
-    throw new InputError(error.message, { where: describeSource(source), hint: error.hint });
+    throw new InputError(error.message, { ...source, hint: error.hint });
   }
 }
 
@@ -201,7 +201,7 @@ function fitLength(
   if (length <= maxLength) return encoded;
   if (truncation === 'error') {
     throw new InputError(`the row has ${length} tokens, but dataset.max_length is ${maxLength}`, {
-      where: describeSource(source),
+      ...source,
       hint: 'Raise dataset.max_length, shorten the row, or set dataset.truncation to "end" or "drop".',
     });
   }

@@ -1,6 +1,6 @@
 // Rows of a dataset file, one after the other with where they stand: the reader that the preview has too (rows/), at the pace of
 // training. Called by loadDataset. What rows mean is for core/data/formats.
-import { describeSource, type Row, type SourcedRow } from '../../core/data/example.js';
+import type { Row, SourcedRow } from '../../core/data/example.js';
 import { faultOffset } from '../../core/data/rowText.js';
 import { InputError } from '../../core/inputError.js';
 import { openRowFile } from '../../rows/openRowFile.js';
@@ -43,7 +43,7 @@ export async function* readRows(
       onShare?.(share);
     }
     if (reader.fault) throw reader.fault;
-    if (isEmpty) throw new InputError('the dataset is empty: there is no row in the file', { where: path });
+    if (isEmpty) throw new InputError('the dataset is empty: there is no row in the file', { file: path });
     if (reader.contentHash) onHash?.(reader.contentHash);
   } finally {
     await reader.close();
@@ -57,6 +57,6 @@ function parseAt(reader: RowReader, text: string, file: string, line: number): R
   } catch (error) {
     if (!(error instanceof InputError) || error.where) throw error;
     const before = text.slice(0, faultOffset(error.message) ?? 0).split('\n').length - 1;
-    throw new InputError(error.message, { where: describeSource({ file, line: line + before }), hint: error.hint });
+    throw new InputError(error.message, { file, line: line + before, hint: error.hint });
   }
 }

@@ -9,7 +9,7 @@ import { createRng } from './rng.js';
 export function splitRows(length: number, share: number, seed: number): { train: Int32Array; validation: Int32Array } {
   if (length < 2) {
     throw new InputError(`${length} row can't be split into training and validation`, {
-      where: 'dataset.validation',
+      key: 'dataset.validation',
       hint: 'Use more rows, or set dataset.validation to null or to a file of its own.',
     });
   }

@@ -110,7 +110,7 @@ class SpillFile {
     } catch (error) {
       this.close();
       throw new InputError(`the tokens of the dataset can't be written (${(error as NodeJS.ErrnoException).code})`, {
-        where: this.folder,
+        file: this.folder,
         hint: 'Free some space there, or set TMPDIR to a folder on another disk.',
       });
     }

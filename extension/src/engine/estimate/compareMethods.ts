@@ -13,22 +13,30 @@ export type MethodEstimate = { method: PeftMethod } & (
   | { estimate: null; reason: string }
 );
 
-/** @param step of the run that they are compared for; each method has its own room for rows */
-export function compareMethods(
+/**
+ * @param step of the run that they are compared for; each method has its own room for rows
+ * @param next awaited before each method, for the turn of other work
+ */
+export async function compareMethods(
   methods: readonly PeftMethod[],
   { architecture, layouts }: DescribedBase,
   config: Pick<RunConfig, 'dataset' | 'training'>,
   step: Pick<EstimateInput, 'captured' | 'graphs' | 'sequenceLength'>,
-): MethodEstimate[] {
-  return methods.map(method => {
+  next: (method: PeftMethod) => Promise<void>,
+): Promise<MethodEstimate[]> {
+  const found: MethodEstimate[] = [];
+  for (const method of methods) {
+    await next(method);
     try {
       const attached = new AttachedMethod(method, method.schema.parse({}), architecture);
       const shape = runShape(config, attached);
       const sequenceLength = Math.min(step.sequenceLength, shape.maxLength);
-      return { method, estimate: estimateRun({ ...step, attached, layouts, shape, sequenceLength }), reason: null };
+      const estimate = estimateRun({ ...step, attached, layouts, shape, sequenceLength });
+      found.push({ method, estimate, reason: null });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      return { method, estimate: null, reason: error.message };
+      found.push({ method, estimate: null, reason: error.message });
     }
-  });
+  }
+  return found;
 }

@@ -35,14 +35,21 @@ export function ratedMachine(threads: number | null): string {
   return `${cpuKind()}, ${threads ?? availableParallelism()} threads`;
 }
 
-/** The rates of an earlier call on this machine, else measured now, which loads TensorFlow (about a second in all). */
+const speedFile = () => join(cacheFolder(), 'machine-speed.json');
+
+/** The rates of an earlier call on this machine, null where there was none. */
+export function knownSpeed(threads: number | null): MachineSpeed | null {
+  const known = readSpeed(speedFile());
+  return known?.machine === ratedMachine(threads) ? known : null;
+}
+
+/** The same, else measured now, which loads TensorFlow (about a second in all). */
 export async function machineSpeed(threads: number | null): Promise<MachineSpeed> {
-  const machine = ratedMachine(threads);
-  const file = join(cacheFolder(), 'machine-speed.json');
-  const known = readSpeed(file);
-  if (known?.machine === machine) return known;
+  const known = knownSpeed(threads);
+  if (known) return known;
   await openBackend({ backend: 'tensorflow', threads, onWarning: () => {} });
-  const speed = { machine, ...measure() };
+  const speed = { machine: ratedMachine(threads), ...measure() };
+  const file = speedFile();
   mkdirSync(dirname(file), { recursive: true });
   const text = Buffer.from(`${JSON.stringify(speed, null, 2)}\n`);
   writeFileAtomically(file, append => append(text));

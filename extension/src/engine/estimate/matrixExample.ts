@@ -45,7 +45,7 @@ export function matrixExampleOf(matrix: string, rank: number, architecture: Arch
   if (!module) {
     const ends = new Set(architecture.linears.map(linear => linear.name.split('.').at(-1)));
     throw new InputError(`"${matrix}" is neither a matrix of this model nor sizes such as 512x64`, {
-      where: '--matrix',
+      key: '--matrix',
       hint: `Matrices: ${[...ends].join(', ')}; one of a layer in full as in "${architecture.linears[0]!.name}".`,
     });
   }

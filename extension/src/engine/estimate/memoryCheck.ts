@@ -12,14 +12,14 @@ export interface MemorySettings {
 
 /**
  * @param available bytes that the machine can still give
- * @param where the run file
+ * @param file the run file
  * @throws InputError where the estimate is more than that, naming what to change
  */
 export function checkMemory(
   { memory }: Pick<Estimate, 'memory'>,
   available: number,
   { gradientCheckpointing, reducedBase }: MemorySettings,
-  where: string,
+  file: string,
 ): void {
   if (memory.total <= available) return;
   const { weights, gradients, optimizer, activations, temporary, total } = memory;
@@ -36,6 +36,6 @@ export function checkMemory(
   throw new InputError(
     `this run needs about ${bytes(total)} of memory, and ${bytes(available)} are free: ${bytes(ofParameters)} for ` +
       `parameters, gradients and optimizer, ${bytes(activations + temporary)} for a batch`,
-    { where, hint: `${advice[0]!.toUpperCase()}${advice.slice(1)}; --force starts it anyway.` },
+    { code: 'out_of_memory', file, hint: `${advice[0]!.toUpperCase()}${advice.slice(1)}; --force starts it anyway.` },
   );
 }

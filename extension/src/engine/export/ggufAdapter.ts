@@ -18,7 +18,7 @@ import { commonValue, loraFactors, scaled, type LoraFactors } from './loraFactor
 export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture: Architecture): void {
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
-    throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { where: saved.folder });
+    throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { file: saved.folder });
   const factors = loraFactors(saved, architecture);
   const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? loraConfigOf(saved.attached)!.lora_alpha;
   writeGguf(
@@ -40,7 +40,7 @@ function tensorPair(
   { layers }: Architecture,
 ): TensorEntry[] {
   const found = ggufTensorName(target, module.name);
-  if (!found) throw new InputError(`llama.cpp has no tensor for ${module.name}`, { where: module.name });
+  if (!found) throw new InputError(`llama.cpp has no tensor for ${module.name}`, { file: module.name });
   // Conv1D needs nothing: A and B have a linear layer's orientation already, as GGUF's weights do.
   const inOrder = (b: Float32Array) => {
     const { transform } = found;

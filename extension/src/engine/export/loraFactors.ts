@@ -24,7 +24,7 @@ export function loraFactors(saved: SavedAdapter, architecture: Architecture): Lo
     const hint = method.merge
       ? 'Fold it into its base: tunewright merge --model M --adapter A --out DIR. The merged model can be converted.'
       : 'Only LORA adapters can be exported, and this method can’t be merged either.';
-    throw new InputError(`${what} can't be expressed in this format`, { where: folder, hint });
+    throw new InputError(`${what} can't be expressed in this format`, { file: folder, hint });
   };
   const config = loraConfigOf(attached) ?? refuse(`a ${method.peftType} adapter`);
   if (config.use_dora) refuse('DoRA (use_dora)');

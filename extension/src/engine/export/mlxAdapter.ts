@@ -21,7 +21,7 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
   const factors = loraFactors(saved, architecture);
   const config = loraConfigOf(saved.attached)!;
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new InputError('the folder is not empty', { where: folder, hint: 'Name a new folder with --out.' });
+    throw new InputError('the folder is not empty', { file: folder, hint: 'Name a new folder with --out.' });
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
   const tensors = factors.flatMap(({ module, rank, scale: own, readA, readB }): TensorEntry[] => {
     const { inFeatures, outFeatures } = module;

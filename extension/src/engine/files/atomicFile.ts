@@ -91,7 +91,7 @@ export function asInputError(error: unknown, path: string): unknown {
   const reason = reasons[(error as NodeJS.ErrnoException | null)?.code ?? ''];
   if (!reason) return error;
   return new InputError(reason, {
-    where: path,
+    file: path,
     hint: 'Nothing that was there was changed. Free some space or choose another folder.',
   });
 }

@@ -1,5 +1,6 @@
 // Opens a GGUF file as named tensors under GGUF's own names, every one checked to lie inside the file.
 // Called by the GGUF model reader. It must never read tensor data before somebody asks for it.
+import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { GgufValue } from './ggufFormat.js';
 import { readGgufHeader, type GgufTensorInfo } from './ggufHeader.js';
@@ -20,7 +21,7 @@ export interface GgufFile {
 /** Types whose blocks a model computes with as they are. */
 const keptFormats: Readonly<Record<string, BlockFormatName>> = { Q8_0: 'int8', Q4_0: 'int4', Q4_1: 'int4_minimum' };
 
-/** @throws InputError naming the file, and the metadata key or tensor where one is at fault. */
+/** @throws InputError naming the file, and the metadata key or tensor place one is at fault. */
 export function openGgufFile(path: string): GgufFile {
   const file = new RandomAccessFile(path);
   try {
@@ -28,7 +29,7 @@ export function openGgufFile(path: string): GgufFile {
     const tensors = new Map<string, StoredTensor>();
     for (const info of infos) {
       if (tensors.has(info.name))
-        throw new InputError('this tensor stands there twice', { where: `${path}: ${info.name}` });
+        throw new InputError('this tensor stands there twice', { file: path, key: info.name });
       tensors.set(info.name, storedTensor(file, info, dataStart));
     }
     return { metadata, tensors, close: () => file.close() };
@@ -43,29 +44,29 @@ function storedTensor(
   { name, shape, dtype, offset }: GgufTensorInfo,
   dataStart: number,
 ): StoredTensor {
-  const where = `${file.path}: ${name}`;
+  const place = { file: file.path, key: name };
   const length = valueCount(shape);
   const position = dataStart + offset;
-  const byteLength = storedBytes(shape, dtype, where);
+  const byteLength = storedBytes(shape, dtype, place);
   if (!(position + byteLength <= file.size)) {
     throw new InputError(`${dtype} [${shape}] would end at byte ${position + byteLength}, the file has ${file.size}`, {
-      where,
+      ...place,
       hint: 'The file is truncated or damaged: copy or download it again.',
     });
   }
-  const tensor = { name, shape, dtype, byteLength, where };
+  const tensor = { name, shape, dtype, byteLength, place };
   if (Object.hasOwn(plainDtypes, dtype))
     return {
       ...tensor,
-      readFloat32: () => plainDtypes[dtype].read(file, position, length, where),
-      readFloat32Rows: () => readPlainRows(file, dtype, shape, position, where),
+      readFloat32: () => plainDtypes[dtype].read(file, position, length, place),
+      readFloat32Rows: () => readPlainRows(file, dtype, shape, position, place),
     };
   const { blockValues, blockBytes, dequantize } = quantizations[dtype];
   const columns = shape.at(-1) ?? 1;
   const rowBytes = (columns / blockValues) * blockBytes;
   const rows = (first: number, count: number) => {
     const bytes = new Uint8Array(count * rowBytes);
-    file.readInto(bytes, position + first * rowBytes, where);
+    file.readInto(bytes, position + first * rowBytes, place);
     return bytes;
   };
   const dequantized = (first: number, count: number) => {
@@ -100,18 +101,18 @@ function storedTensor(
   };
 }
 
-function storedBytes(shape: number[], dtype: string, where: string): number {
+function storedBytes(shape: number[], dtype: string, place: Place): number {
   if (Object.hasOwn(plainDtypes, dtype)) return valueCount(shape) * plainDtypes[dtype].bytes;
   if (!Object.hasOwn(quantizations, dtype)) {
     throw new InputError(`it is stored as ${dtype}, which can't be read`, {
-      where,
+      ...place,
       hint: `Take a file with ${['F32', 'F16', 'BF16', ...Object.keys(quantizations)].join(', ')}.`,
     });
   }
   const { blockValues, blockBytes } = quantizations[dtype];
   const row = shape.at(-1) ?? 1;
   if (row % blockValues !== 0) {
-    throw new InputError(`a row of ${row} values is no whole number of ${dtype} blocks of ${blockValues}`, { where });
+    throw new InputError(`a row of ${row} values is no whole number of ${dtype} blocks of ${blockValues}`, place);
   }
   return (valueCount(shape) / blockValues) * blockBytes;
 }

@@ -111,7 +111,7 @@ function llama3Scaling(tensor: StoredTensor, theta: number, headDim: number): Co
   const divisors = tensor.readFloat32();
   const fail = (): never => {
     throw new InputError('these frequency factors don’t follow Llama 3’s rule', {
-      where: tensor.where,
+      ...tensor.place,
       hint: 'Use the Hugging Face folder of this model instead.',
     });
   };

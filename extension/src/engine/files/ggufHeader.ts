@@ -43,12 +43,12 @@ const hint = 'The file is truncated or damaged: copy or download it again.';
 export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const cursor = new HeaderCursor(file);
   if (file.size < 24 || cursor.text(4, 'magic') !== ggufMagic) {
-    throw new InputError('this is not a GGUF file', { where: file.path });
+    throw new InputError('this is not a GGUF file', { file: file.path });
   }
   const version = cursor.uint32('version');
   if (version !== 2 && version !== 3) {
     throw new InputError(`GGUF version ${version} can't be read`, {
-      where: file.path,
+      file: file.path,
       hint: 'Versions 2 and 3 (little-endian) can: convert the model again with a current llama.cpp.',
     });
   }
@@ -58,8 +58,7 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < metadataCount; i++) {
     const key = cursor.string('metadata key');
-    if (metadata.has(key))
-      throw new InputError('this metadata key stands there twice', { where: `${file.path}: ${key}` });
+    if (metadata.has(key)) throw new InputError('this metadata key stands there twice', { file: file.path, key });
     metadata.set(key, readValue(cursor, readType(cursor, key), key, 0));
   }
   const tensors: GgufTensorInfo[] = [];
@@ -71,7 +70,7 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
     !(alignment >= 8 && alignment <= 65536) ||
     !Number.isInteger(Math.log2(alignment))
   ) {
-    throw new InputError(`an alignment of ${alignment} can't be`, { where: `${file.path}: general.alignment`, hint });
+    throw new InputError(`an alignment of ${alignment} can't be`, { file: file.path, key: 'general.alignment', hint });
   }
   return { metadata, tensors, dataStart: Math.ceil(cursor.position / alignment) * alignment };
 }
@@ -79,7 +78,7 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
 function readType(cursor: HeaderCursor, key: string): GgufValueType {
   const code = cursor.uint32(key);
   const type = ggufValueTypes[code];
-  if (!type) throw new InputError(`there is no metadata type ${code}`, { where: `${cursor.path}: ${key}`, hint });
+  if (!type) throw new InputError(`there is no metadata type ${code}`, { file: cursor.path, key, hint });
   return type;
 }
 
@@ -102,12 +101,11 @@ const smallestBytes: Record<GgufValueType, number> = {
 function readValue(cursor: HeaderCursor, type: GgufValueType, key: string, depth: number): GgufValue {
   if (type === 'string') return cursor.string(key);
   if (type !== 'array') return cursor.scalar(type, key);
-  if (depth === maxArrayDepth)
-    throw new InputError('its arrays are nested too deep', { where: `${cursor.path}: ${key}`, hint });
+  if (depth === maxArrayDepth) throw new InputError('its arrays are nested too deep', { file: cursor.path, key, hint });
   const itemType = readType(cursor, key);
   const length = cursor.count(key, smallestBytes[itemType]);
   if (length > maxArrayLength) {
-    throw new InputError(`an array of ${length} items is too long`, { where: `${cursor.path}: ${key}`, hint });
+    throw new InputError(`an array of ${length} items is too long`, { file: cursor.path, key, hint });
   }
   const items: GgufValue[] = [];
   for (let i = 0; i < length; i++) items.push(readValue(cursor, itemType, key, depth + 1));
@@ -119,7 +117,8 @@ function readTensorInfo(cursor: HeaderCursor): GgufTensorInfo {
   const dims = cursor.uint32(name);
   if (dims > maxDims) {
     throw new InputError(`it claims ${dims} dimensions, ${maxDims} is the most`, {
-      where: `${cursor.path}: ${name}`,
+      file: cursor.path,
+      key: name,
       hint,
     });
   }
@@ -200,12 +199,12 @@ class HeaderCursor {
 
   private take(count: number, what: string): Buffer {
     if (count > this.end - this.position) {
-      throw new InputError('the file ends within its header', { where: `${this.path}: ${what}`, hint });
+      throw new InputError('the file ends within its header', { file: this.path, key: what, hint });
     }
     if (this.position + count > this.windowStart + this.window.length) {
       this.window = Buffer.alloc(Math.min(Math.max(count, windowBytes), this.end - this.position));
       this.windowStart = this.position;
-      this.file.readInto(this.window, this.windowStart, `${this.path}: ${what}`);
+      this.file.readInto(this.window, this.windowStart, { file: this.path, key: what });
     }
     const from = this.position - this.windowStart;
     this.position += count;
@@ -214,7 +213,8 @@ class HeaderCursor {
 
   private lies(value: number | bigint, what: string): never {
     throw new InputError(`it claims a size of ${value}, the file has ${this.file.size} bytes`, {
-      where: `${this.path}: ${what}`,
+      file: this.path,
+      key: what,
       hint,
     });
   }

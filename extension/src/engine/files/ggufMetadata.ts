@@ -60,7 +60,7 @@ export class GgufMetadata {
   }
 
   fail(key: string, message: string, hint?: string): never {
-    throw new InputError(message, { where: `${this.path}: ${key}`, hint });
+    throw new InputError(message, { file: this.path, key, hint });
   }
 
   private missing(key: string): never {

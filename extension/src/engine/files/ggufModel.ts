@@ -74,7 +74,7 @@ function inHuggingFaceLayout(
   const found = module === undefined ? null : huggingFaceModuleName(architecture, module);
   if (!found) {
     throw new InputError(`a ${architecture} model has no such tensor`, {
-      where: tensor.where,
+      ...tensor.place,
       hint: 'This is a variant that can’t be trained here: use a plain model of this architecture.',
     });
   }
@@ -97,7 +97,7 @@ function inHuggingFaceLayout(
     case 'rotary_k': {
       const columns = suffix === 'bias' ? 1 : matrixShape(tensor)[1];
       if (tensor.shape[0] % (2 * heads[transform]) !== 0) {
-        throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, { where: tensor.where });
+        throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, tensor.place);
       }
       const { blocks } = tensor;
       const place = (row: number) => rotaryRowFromGguf(row, tensor.shape[0] / heads[transform]);
@@ -116,7 +116,7 @@ function readWhole(readFloat32: () => Float32Array): Pick<StoredTensor, 'readFlo
   return { readFloat32, readFloat32Rows: () => [readFloat32()] };
 }
 
-function matrixShape({ shape, where }: StoredTensor): [rows: number, columns: number] {
-  if (shape.length !== 2) throw new InputError(`its shape is [${shape}], not that of a matrix`, { where });
+function matrixShape({ shape, place }: StoredTensor): [rows: number, columns: number] {
+  if (shape.length !== 2) throw new InputError(`its shape is [${shape}], not that of a matrix`, place);
   return [shape[0], shape[1]];
 }

@@ -17,7 +17,7 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
   const config = readJsonObject(join(path, 'config.json'));
   if (!config) {
     throw new InputError('this folder has no config.json', {
-      where: path,
+      file: path,
       hint: 'A Hugging Face model folder holds config.json, tokenizer.json and model.safetensors.',
     });
   }
@@ -58,17 +58,17 @@ function openWeights(folder: string): { tensors: Map<string, StoredTensor>; clos
   if (index) return openShards(folder, indexPath, index);
   if (readdirSync(folder).some(name => /^pytorch_model.*\.bin$/.test(name))) {
     throw new InputError('this folder has its weights as pytorch_model.bin only, which is a Python program', {
-      where: folder,
+      file: folder,
       hint: 'Convert it to safetensors: load it in Transformers and call save_pretrained().',
     });
   }
-  throw new InputError('this folder has neither model.safetensors nor model.safetensors.index.json', { where: folder });
+  throw new InputError('this folder has neither model.safetensors nor model.safetensors.index.json', { file: folder });
 }
 
 function openShards(folder: string, indexPath: string, index: Record<string, unknown>) {
   const weightMap = index.weight_map;
   if (typeof weightMap !== 'object' || weightMap === null)
-    throw new InputError('it has no weight_map', { where: indexPath });
+    throw new InputError('it has no weight_map', { file: indexPath });
   const shards = new Map<string, SafetensorsFile>();
   const tensors = new Map<string, StoredTensor>();
   const close = () => shards.forEach(shard => shard.close());
@@ -80,7 +80,7 @@ function openShards(folder: string, indexPath: string, index: Record<string, unk
         shards.set(shardName, shard);
       }
       const tensor = shard.tensors.get(name);
-      if (!tensor) throw new InputError(`${name} is listed in ${shardName}, but is not there`, { where: indexPath });
+      if (!tensor) throw new InputError(`${name} is listed in ${shardName}, but is not there`, { file: indexPath });
       tensors.set(name, tensor);
     }
   } catch (error) {
@@ -95,12 +95,12 @@ function shardPath(folder: string, indexPath: string, shardName: unknown): strin
     typeof shardName !== 'string' || isAbsolute(shardName) || normalize(shardName).split(/[\\/]/)[0] === '..';
   if (outside) {
     throw new InputError(`the shard ${JSON.stringify(shardName)} is outside of the model's folder`, {
-      where: indexPath,
+      file: indexPath,
     });
   }
   const path = join(folder, ...shardName.split(sep));
   if (!existsSync(path)) {
-    throw new InputError(`the shard ${shardName} is missing`, { where: indexPath, hint: 'Download or copy it again.' });
+    throw new InputError(`the shard ${shardName} is missing`, { file: indexPath, hint: 'Download or copy it again.' });
   }
   return path;
 }

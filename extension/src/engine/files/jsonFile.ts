@@ -10,16 +10,16 @@ const maxJsonBytes = 256 * 1024 * 1024;
 export function readTextFile(path: string): string | null {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return null;
-  if (!stat.isFile()) throw new InputError('this is not a file', { where: path });
-  if (stat.size > maxJsonBytes) throw new InputError(`${stat.size} bytes are too many for this file`, { where: path });
+  if (!stat.isFile()) throw new InputError('this is not a file', { file: path });
+  if (stat.size > maxJsonBytes) throw new InputError(`${stat.size} bytes are too many for this file`, { file: path });
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
-      throw new InputError('the file is not UTF-8', { where: path, hint: 'Save it as UTF-8.' });
+      throw new InputError('the file is not UTF-8', { file: path, hint: 'Save it as UTF-8.' });
     }
-    throw new InputError(`the file can't be read (${code})`, { where: path });
+    throw new InputError(`the file can't be read (${code})`, { file: path });
   }
 }
 
@@ -32,11 +32,11 @@ export function readJsonObject(path: string): Record<string, unknown> | null {
     value = JSON.parse(text);
   } catch (error) {
     const position = /at position (\d+)/.exec((error as Error).message);
-    const line = position ? `:${text.slice(0, Number(position[1])).split('\n').length}` : '';
-    throw new InputError(`this is not JSON: ${(error as Error).message}`, { where: path + line });
+    const line = position ? text.slice(0, Number(position[1])).split('\n').length : undefined;
+    throw new InputError(`this is not JSON: ${(error as Error).message}`, { file: path, line });
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError('this is not a JSON object', { where: path });
+    throw new InputError('this is not a JSON object', { file: path });
   }
   return value as Record<string, unknown>;
 }

@@ -1,5 +1,6 @@
 // Reads the number types that are stored value by value (not in quantized blocks) as float32.
 // Called by the safetensors and GGUF readers after they have checked that the file is long enough.
+import type { Place } from '../../core/codedError.js';
 import { bfloat16ToFloat32, halfToFloat32 } from './halfFloat.js';
 import type { RandomAccessFile } from './randomAccessFile.js';
 import { valueCount } from './tensorEntry.js';
@@ -9,7 +10,7 @@ export interface PlainDtype {
   /** Bytes of one value. */
   bytes: number;
   /** Reads `length` values from `position`. */
-  read(file: RandomAccessFile, position: number, length: number, where: string): Float32Array;
+  read(file: RandomAccessFile, position: number, length: number, place: Place): Float32Array;
 }
 
 /** By the name that safetensors and GGUF have in common. Bytes are little-endian, as on every machine Node runs on. */
@@ -17,9 +18,9 @@ export const plainDtypes: Readonly<Record<string, PlainDtype>> = {
   F32: {
     bytes: 4,
     // Straight into the result: a second copy would double the memory of the largest tensors.
-    read: (file, position, length, where) => {
+    read: (file, position, length, place) => {
       const values = new Float32Array(length);
-      file.readInto(values, position, where);
+      file.readInto(values, position, place);
       return values;
     },
   },
@@ -45,21 +46,21 @@ export function* readPlainRows(
   dtype: string,
   shape: readonly number[],
   position: number,
-  where: string,
+  place: Place,
 ): Iterable<Float32Array> {
   const columns = shape.at(-1) ?? 1;
   const { bytes, read } = plainDtypes[dtype];
   for (const { first, count } of rowPieces(valueCount(shape) / columns, columns))
-    yield read(file, position + first * columns * bytes, count * columns, where);
+    yield read(file, position + first * columns * bytes, count * columns, place);
 }
 
 function converted<T extends NodeJS.ArrayBufferView>(
   Stored: new (length: number) => T,
   convert: (source: T, target: Float32Array) => void,
 ): PlainDtype['read'] {
-  return (file, position, length, where) => {
+  return (file, position, length, place) => {
     const stored = new Stored(length);
-    file.readInto(stored, position, where);
+    file.readInto(stored, position, place);
     const values = new Float32Array(length);
     convert(stored, values);
     return values;

@@ -2,6 +2,7 @@
 // length, a JSON header (name -> dtype, shape, data_offsets), then the data without gaps.
 // Called by the model folder reader, adapters and checkpoints. It must never allocate from a size it has not checked.
 // Format: https://github.com/huggingface/safetensors#format
+import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { streamFileAtomically, writeFileAtomically } from './atomicFile.js';
 import { plainDtypes, readPlainRows } from './plainDtype.js';
@@ -30,7 +31,7 @@ const maxHeaderBytes = 100_000_000;
 
 /**
  * Opens the file and checks its whole header; data is read tensor by tensor later.
- * @throws InputError naming the file, and the tensor where one is at fault.
+ * @throws InputError naming the file, and the tensor file one is at fault.
  */
 export function openSafetensors(path: string): SafetensorsFile {
   const file = new RandomAccessFile(path);
@@ -41,7 +42,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     const ranges: { name: string; begin: number; end: number }[] = [];
     for (const [name, entry] of Object.entries(header)) {
       if (name === metadataKey) continue;
-      const checked = checkEntry(entry, `${path}: ${name}`, file.size - dataStart);
+      const checked = checkEntry(entry, { file: path, key: name }, file.size - dataStart);
       ranges.push({ name, ...checked });
       tensors.set(name, storedTensor(file, name, checked, dataStart));
     }
@@ -54,15 +55,16 @@ export function openSafetensors(path: string): SafetensorsFile {
 }
 
 function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; dataStart: number } {
-  const where = file.path;
-  const hint = 'It is truncated or not a safetensors file: copy or download it again.';
-  if (file.size < 8)
-    throw new InputError(`a safetensors file has at least 8 bytes, this one ${file.size}`, { where, hint });
+  const wrong = {
+    file: file.path,
+    hint: 'It is truncated or not a safetensors file: copy or download it again.',
+  };
+  if (file.size < 8) throw new InputError(`a safetensors file has at least 8 bytes, this one ${file.size}`, wrong);
   const prefix = new DataView(new ArrayBuffer(8));
   file.readInto(prefix, 0);
   const length = prefix.getBigUint64(0, true);
   if (length > BigInt(Math.min(maxHeaderBytes, file.size - 8))) {
-    throw new InputError(`its header claims ${length} bytes, the file has ${file.size}`, { where, hint });
+    throw new InputError(`its header claims ${length} bytes, the file has ${file.size}`, wrong);
   }
   const bytes = new Uint8Array(Number(length));
   file.readInto(bytes, 8);
@@ -70,16 +72,16 @@ function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; 
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new InputError('its header is not JSON', { where, hint });
+    throw new InputError('its header is not JSON', wrong);
   }
-  if (!isRecord(header)) throw new InputError('its header is not a JSON object', { where, hint });
+  if (!isRecord(header)) throw new InputError('its header is not a JSON object', wrong);
   return { header, dataStart: 8 + bytes.length };
 }
 
-function readMetadata(header: Record<string, unknown>, where: string): Record<string, string> {
+function readMetadata(header: Record<string, unknown>, file: string): Record<string, string> {
   const metadata = header[metadataKey] ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every(value => typeof value === 'string')) {
-    throw new InputError('__metadata__ of its header is not a table of strings', { where });
+    throw new InputError('__metadata__ of its header is not a table of strings', { file });
   }
   return metadata as Record<string, string>;
 }
@@ -92,32 +94,30 @@ interface CheckedEntry {
   end: number;
 }
 
-function checkEntry(entry: unknown, where: string, dataBytes: number): CheckedEntry {
-  if (!isRecord(entry)) throw new InputError('its header entry is not an object', { where });
+function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEntry {
+  if (!isRecord(entry)) throw new InputError('its header entry is not an object', place);
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(plainDtypes, dtype)) {
     throw new InputError(`unknown dtype ${JSON.stringify(dtype)}`, {
-      where,
+      ...place,
       hint: `Convert it to one of ${Object.keys(plainDtypes).join(', ')}.`,
     });
   }
-  if (!isCounts(shape)) throw new InputError(`its shape is ${JSON.stringify(shape)}, not a list of sizes`, { where });
+  if (!isCounts(shape)) throw new InputError(`its shape is ${JSON.stringify(shape)}, not a list of sizes`, place);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw new InputError(`its data_offsets are ${JSON.stringify(offsets)}, not [begin, end]`, { where });
+    throw new InputError(`its data_offsets are ${JSON.stringify(offsets)}, not [begin, end]`, place);
   }
   const [begin, end] = offsets;
   if (end > dataBytes) {
     throw new InputError(`its data ends at byte ${end}, the file has ${dataBytes} bytes of data`, {
-      where,
+      ...place,
       hint: 'The file is truncated: copy or download it again.',
     });
   }
   const length = valueCount(shape);
   const bytes = length * plainDtypes[dtype].bytes;
   if (bytes !== end - begin) {
-    throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, its data_offsets give it ${end - begin}`, {
-      where,
-    });
+    throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, its data_offsets give it ${end - begin}`, place);
   }
   return { dtype, shape, length, begin, end };
 }
@@ -130,27 +130,28 @@ function checkCoverage(ranges: { name: string; begin: number; end: number }[], p
     if (range.begin !== end) {
       const fault = range.begin < end ? 'overlaps the tensor before it' : 'leaves a gap before it';
       throw new InputError(`its data begins at byte ${range.begin} and ${fault}, which ends at ${end}`, {
-        where: `${path}: ${range.name}`,
+        file: path,
+        key: range.name,
       });
     }
     end = range.end;
   }
   if (end !== dataBytes) {
-    throw new InputError(`its tensors take ${end} bytes, the file has ${dataBytes} bytes of data`, { where: path });
+    throw new InputError(`its tensors take ${end} bytes, the file has ${dataBytes} bytes of data`, { file: path });
   }
 }
 
 function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry, dataStart: number): StoredTensor {
   const { dtype, shape, length, begin, end } = entry;
-  const where = `${file.path}: ${name}`;
+  const place = { file: file.path, key: name };
   return {
     name,
     shape,
     dtype,
     byteLength: end - begin,
-    where,
-    readFloat32: () => plainDtypes[dtype].read(file, dataStart + begin, length, where),
-    readFloat32Rows: () => readPlainRows(file, dtype, shape, dataStart + begin, where),
+    place,
+    readFloat32: () => plainDtypes[dtype].read(file, dataStart + begin, length, place),
+    readFloat32Rows: () => readPlainRows(file, dtype, shape, dataStart + begin, place),
   };
 }
 

@@ -1,5 +1,6 @@
 // A stored tensor that is not read yet. safetensors and GGUF readers make them, models load them one at a time, so that
 // at no time more than one tensor stands in JavaScript memory beside the loaded ones.
+import type { Place } from '../../core/codedError.js';
 import type { BlockFormatName, WeightBlocks } from './weightBlocks.js';
 
 export interface StoredTensor {
@@ -11,8 +12,8 @@ export interface StoredTensor {
   readonly dtype: string;
   /** Bytes in the file. */
   readonly byteLength: number;
-  /** `file: tensor`, for messages. */
-  readonly where: string;
+  /** File and, as its key, name, for messages. */
+  readonly place: Place;
   /** Reads and converts (dequantizes) the whole tensor. Throws InputError where the file is too short. */
   readFloat32(): Float32Array;
   /** The same in consecutive pieces of whole rows, a few MB each where the file's order allows it. */

@@ -61,7 +61,7 @@ export class Decoder {
     const length = prompt.length + (keyValuePrefix?.count ?? 0);
     if (length >= positions)
       throw new InputError(`the prompt has ${length} tokens, the model reads ${positions}`, {
-        where: 'prompt',
+        key: 'prompt',
         hint: 'Shorten the prompt.',
       });
     const most = Math.min(options.maxNewTokens, positions - length);

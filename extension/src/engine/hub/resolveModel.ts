@@ -41,7 +41,7 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
   const path = resolve(baseDir, reference.replace(/^~(?=[\\/])/, homedir()));
   if (existsSync(path)) {
     if (statSync(path).isFile() && !path.endsWith('.gguf')) {
-      throw new InputError('this file is no model', { where: path, hint: 'Name a model folder or a .gguf file.' });
+      throw new InputError('this file is no model', { file: path, hint: 'Name a model folder or a .gguf file.' });
     }
     return path;
   }
@@ -71,7 +71,11 @@ function embeddedModel(reference: string): string {
   const name = reference.slice('embedded:'.length);
   const folder = join(packageRoot(), 'media', 'models', name);
   if (!/^[\w-]+$/.test(name) || !existsSync(folder)) {
-    throw new InputError('there is no such embedded model', { where: reference, hint: 'Write embedded:tiny.' });
+    throw new InputError('there is no such embedded model', {
+      code: 'model_not_found',
+      file: reference,
+      hint: 'Write embedded:tiny.',
+    });
   }
   return folder;
 }
@@ -96,7 +100,8 @@ function notFound(reference: string, message: string, tried: string[], hint?: st
     'What is on this machine: tunewright models list.',
   ];
   return new InputError(`${message} (looked for ${tried.join(', ')})`, {
-    where: reference,
+    code: 'model_not_found',
+    file: reference,
     hint: hints.filter(Boolean).join(' '),
   });
 }

@@ -28,7 +28,7 @@ export function isAdapterFolder(path: string): boolean {
 /** The configuration of an adapter folder, of whatever method. @throws InputError where there is none */
 export function readAdapterFolder(folder: string): { config: Record<string, unknown>; baseModel: string | null } {
   const names = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
-  if (!names) throw new InputError('there is no adapter in this folder', { where: folder });
+  if (!names) throw new InputError('there is no adapter in this folder', { file: folder });
   const config = readJsonObject(join(folder, names.config))!;
   const base = config['base_model_name_or_path'];
   return { config, baseModel: typeof base === 'string' ? base : null };
@@ -38,7 +38,7 @@ export function readAdapterFolder(folder: string): { config: Record<string, unkn
 export function inspectAdapter(folder: string): AdapterDescription {
   const { config, baseModel } = readAdapterFolder(folder);
   const tensors = adapterFileNames.map(names => join(folder, names.tensors)).find(path => existsSync(path));
-  if (!tensors) throw new InputError('the adapter’s safetensors file is missing', { where: folder });
+  if (!tensors) throw new InputError('the adapter’s safetensors file is missing', { file: folder });
   const file = openSafetensors(tensors);
   file.close();
   const stored = [...file.tensors.values()];

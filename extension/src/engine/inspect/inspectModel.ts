@@ -42,7 +42,7 @@ export interface ModelDescription {
 export function inspectModel(files: ModelFiles): ModelDescription {
   const architecture = architectureOfFiles(files);
   const stored = [...files.tensors.values()];
-  if (stored.length === 0) throw new InputError('there are no weights', { where: files.path });
+  if (stored.length === 0) throw new InputError('there are no weights', { file: files.path });
   const dtypes: Record<string, number> = {};
   for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);

@@ -9,7 +9,7 @@ export async function checkFreeSpace(folder: string, bytes: number): Promise<voi
   if (free >= bytes) return;
   const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
   throw new InputError(`this takes ${inGb(bytes)} of disk, and ${inGb(free)} are free`, {
-    where: folder,
+    file: folder,
     hint: 'Free some space, or name another folder in the environment variable TUNEWRIGHT_CACHE.',
   });
 }

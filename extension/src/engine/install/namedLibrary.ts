@@ -15,14 +15,14 @@ import { TENSORFLOW_FILES } from './wheelPlan.js';
  */
 export async function provideNamedLibrary(named: string, folder: string, context: InstallContext): Promise<void> {
   const path = resolve(named);
-  if (!existsSync(path)) throw new InputError('there is no such file or folder', { where: path });
+  if (!existsSync(path)) throw new InputError('there is no such file or folder', { file: path });
   if (path.endsWith('.whl')) return unpackWheelFile(path, folder, TENSORFLOW_FILES, context);
 
   const parent = statSync(path).isDirectory() ? path : dirname(path);
   const libraries = [parent, join(parent, 'lib')].find(candidate => findLibraries(candidate).length > 0);
   if (libraries === undefined)
     throw new InputError('no TensorFlow library here', {
-      where: path,
+      file: path,
       hint: 'Name the folder that holds libtensorflow_cc.so.2 or libtensorflow.so.2, or a TensorFlow wheel.',
     });
   const headers = [join(libraries, 'include'), join(libraries, '../include')].find(candidate =>
@@ -30,7 +30,7 @@ export async function provideNamedLibrary(named: string, folder: string, context
   );
   if (headers === undefined)
     throw new InputError('the library has no C headers beside it', {
-      where: libraries,
+      file: libraries,
       hint: 'include/tensorflow/c/eager/c_api.h has to be in that folder or in the one above.',
     });
 

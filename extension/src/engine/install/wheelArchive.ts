@@ -33,7 +33,7 @@ export async function unpackWheel(
     await checkFreeSpace(folder, size ?? 0);
     written.push(name);
     await pipeline(content(), createWriteStream(path, { flags: 'wx' })).catch(error => {
-      throw error.code === 'ENOSPC' ? new InputError('the disk is full', { where: folder }) : error;
+      throw error.code === 'ENOSPC' ? new InputError('the disk is full', { file: folder }) : error;
     });
   });
   // TensorFlow runs NVIDIA's ptxas

@@ -128,8 +128,8 @@ export interface Architecture extends ModelDescription {
 /** One file a family, named after Hugging Face's `model_type`. */
 export interface ModelFamily {
   modelType: string;
-  /** Describes the model of a config.json. Throws InputError naming the key. `where` is the file, for messages. */
-  describe(config: Record<string, unknown>, where: string): ModelDescription;
+  /** Describes the model of a config.json. Throws InputError naming the key. `file` is for messages. */
+  describe(config: Record<string, unknown>, file: string): ModelDescription;
 }
 
 /**
@@ -146,8 +146,7 @@ export function keyValueHeadsOfAll(
   const other = layers.findIndex(
     ({ attention }) => attention.keyValueHeads !== keyValueHeads || attention.headDim !== headDim,
   );
-  if (other > 0)
-    throw new InputError(`layers 0 and ${other} differ in their heads of keys and values`, { where: what });
+  if (other > 0) throw new InputError(`layers 0 and ${other} differ in their heads of keys and values`, { key: what });
   return { keyValueHeads, headDim };
 }
 

@@ -69,10 +69,10 @@ export function findTensors(files: ModelFiles, architecture: Architecture): Stor
 /** A model saved without its head lacks the first part of each name. */
 export function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): StoredTensor {
   const tensor = files.tensors.get(name) ?? files.tensors.get(name.slice(name.indexOf('.') + 1));
-  if (!tensor) throw new InputError(`tensor ${name} is missing`, { where: files.path });
+  if (!tensor) throw new InputError(`tensor ${name} is missing`, { file: files.path });
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
     throw new InputError(`has shape [${tensor.shape.join(', ')}], the configuration says [${shape.join(', ')}]`, {
-      where: tensor.where,
+      ...tensor.place,
       hint: 'config.json and the weights belong to different models, or one of them is damaged.',
     });
   return tensor;

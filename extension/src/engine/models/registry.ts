@@ -14,13 +14,13 @@ export const modelFamilies: readonly ModelFamily[] = [llama, mistral, qwen2, qwe
  * The architecture that a config.json describes.
  * @throws InputError on an unknown `model_type`, listing the known ones
  */
-export function architectureOf(config: Record<string, unknown>, where: string): Architecture {
+export function architectureOf(config: Record<string, unknown>, file: string): Architecture {
   const family = modelFamilies.find(candidate => candidate.modelType === config['model_type']);
   if (!family) {
     throw new InputError(`model_type ${JSON.stringify(config['model_type'] ?? null)} is not supported`, {
-      where,
+      file,
       hint: `Supported: ${modelFamilies.map(candidate => candidate.modelType).join(', ')}.`,
     });
   }
-  return withParameters(family.describe(config, where));
+  return withParameters(family.describe(config, file));
 }

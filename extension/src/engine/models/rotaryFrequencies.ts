@@ -23,13 +23,13 @@ export function rotaryFrequencies(
   headDim: number,
   theta: number,
   scaling: RopeScaling | null,
-  where: string,
+  file: string,
 ): RotaryFrequencies {
   const plain = Float64Array.from({ length: headDim / 2 }, (_, i) => 1 / theta ** ((2 * i) / headDim));
   const type = scaling?.rope_type ?? scaling?.type ?? 'default';
   const need = (key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings') => {
     const value = scaling?.[key];
-    if (value === undefined) throw new InputError(`rope_scaling of type ${type} lacks ${key}`, { where });
+    if (value === undefined) throw new InputError(`rope_scaling of type ${type} lacks ${key}`, { file });
     return value;
   };
   switch (type) {
@@ -56,7 +56,7 @@ export function rotaryFrequencies(
     }
     default:
       throw new InputError(`rope_scaling of type "${type}" is not supported`, {
-        where,
+        file,
         hint: 'Supported: default, linear, llama3.',
       });
   }

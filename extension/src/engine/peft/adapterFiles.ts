@@ -80,35 +80,35 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
   const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
   if (!files)
     throw new InputError('there is no adapter in this folder', {
-      where: folder,
+      file: folder,
       hint: `An adapter folder holds ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
     });
-  const where = join(folder, files.config);
-  const json = readJsonObject(where)!;
+  const configFile = join(folder, files.config);
+  const json = readJsonObject(configFile)!;
   const method = peftMethod(String(json['peft_type']));
   if (!method)
     throw new InputError(`peft_type ${JSON.stringify(json['peft_type'] ?? null)} is not supported`, {
-      where,
+      file: configFile,
       hint: `Supported: ${peftMethods.map(known => known.peftType).join(', ')}.`,
     });
   let config: unknown;
   try {
-    config = method.fromAdapterConfig(json, architecture, where);
+    config = method.fromAdapterConfig(json, architecture, configFile);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
     const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-    throw new InputError(`the adapter’s configuration can't be used: ${faults.join('; ')}`, { where });
+    throw new InputError(`the adapter’s configuration can't be used: ${faults.join('; ')}`, { file: configFile });
   }
   if (!existsSync(join(folder, files.tensors)))
     throw new InputError(`${files.tensors} is missing`, {
-      where: folder,
+      file: folder,
       hint: 'Adapters saved as adapter_model.bin can be saved anew by PEFT with safe_serialization.',
     });
   const { tensors, close } = openSafetensors(join(folder, files.tensors));
   const base = json['base_model_name_or_path'];
   return {
     folder,
-    configFile: where,
+    configFile,
     attached: new AttachedMethod(method, config, architecture),
     baseModel: typeof base === 'string' ? base : null,
     tensors,
@@ -133,7 +133,7 @@ export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly Tra
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`the adapter doesn't fit this base model: ${error.message}`, {
-      where: saved.configFile,
+      file: saved.configFile,
       hint: [trainedOnHint(saved), error.hint].filter(Boolean).join(' '),
     });
   }
@@ -145,17 +145,17 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly Trainabl
   const expected = new Set(plan.map(spec => spec.key));
   for (const { key, shape } of plan) {
     const tensor = saved.tensors.get(key);
-    if (!tensor) throw new InputError(`tensor ${key} is missing`, { where: saved.folder, hint: trainedOn });
+    if (!tensor) throw new InputError(`tensor ${key} is missing`, { file: saved.folder, hint: trainedOn });
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
       throw new InputError(`has shape [${tensor.shape.join(', ')}], this base model needs [${shape.join(', ')}]`, {
-        where: tensor.where,
+        ...tensor.place,
         hint: trainedOn,
       });
   }
-  for (const [key, { where }] of saved.tensors)
+  for (const [key, { place }] of saved.tensors)
     if (!expected.has(key) && !BASE_COPY.test(key))
       throw new InputError('this tensor is not part of the adapter that the configuration describes', {
-        where,
+        ...place,
         hint: `${trainedOn} Expected are names such as ${plan[0]?.key}.`,
       });
 }

@@ -38,7 +38,7 @@ function scaledModules(config: Config, architecture: Architecture): Scaled[] {
   for (const entry of Array.isArray(config.feedforward_modules) ? config.feedforward_modules : [])
     if (!modules.some(module => matchesTarget(module.name, [entry])))
       throw new InputError(`"${entry}" is none of the target modules`, {
-        where: 'method.feedforward_modules',
+        key: 'method.feedforward_modules',
         hint: 'Name it in target_modules too.',
       });
   return modules.map(module => ({

@@ -213,17 +213,17 @@ export const lora: PeftMethod<Config> = {
     rank_pattern: config.rank_pattern,
     alpha_pattern: config.alpha_pattern,
   }),
-  fromAdapterConfig: (json, architecture, where) => {
+  fromAdapterConfig: (json, architecture, file) => {
     for (const key of UNSUPPORTED) {
       const value = json[key];
       const unused =
         value === null || value === undefined || value === false || Object.keys(Object(value)).length === 0;
-      if (!unused || value === true) throw new InputError(`${key} is not supported`, { where });
+      if (!unused || value === true) throw new InputError(`${key} is not supported`, { file });
     }
     const start = json['init_lora_weights'];
     if (!PLAIN_STARTS.includes(start))
       throw new InputError(`init_lora_weights ${JSON.stringify(start)} is not supported: it changes the base model`, {
-        where,
+        file,
         hint: 'PEFT converts such an adapter with save_pretrained(..., path_initial_model_for_weight_conversion=...).',
       });
     const known = Object.keys(schema.shape).filter(key => json[key] !== undefined && json[key] !== null);

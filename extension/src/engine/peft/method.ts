@@ -64,7 +64,7 @@ export interface PeftMethod<Config = unknown> {
   /** The method's part of adapter_config.json; `undefined` for storage 'model'. */
   toAdapterConfig(config: Config, architecture: Architecture): Record<string, unknown>;
   /** The config that an adapter_config.json stands for. @throws InputError on what is not supported */
-  fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, where: string): Config;
+  fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, file: string): Config;
   /** What an adapter file holds, where that differs from the trained tensors. The result belongs to the caller. */
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 

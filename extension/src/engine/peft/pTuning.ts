@@ -69,10 +69,10 @@ export const pTuning: PeftMethod<Config> = {
     encoder_dropout: 0,
     ...promptSizes(architecture, 'tokens'),
   }),
-  fromAdapterConfig: (json, _architecture, where) => {
+  fromAdapterConfig: (json, _architecture, file) => {
     // Loading needs the output alone, so an adapter that an LSTM made is as good as any other; training one is not.
     if (json['encoder_reparameterization_type'] === 'LSTM' && json['inference_mode'] === false)
-      throw new InputError('an LSTM prompt encoder is not supported', { where });
+      throw new InputError('an LSTM prompt encoder is not supported', { file });
     return schema.parse({
       num_virtual_tokens: json['num_virtual_tokens'],
       encoder_hidden_size: json['encoder_hidden_size'] ?? null,

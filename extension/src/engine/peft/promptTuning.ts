@@ -38,8 +38,7 @@ function initializer(config: Config, embedding: string, vocabSize: number): Init
     kind: 'computed',
     compute: ({ base, rng, tokenize }) => {
       const text = config.prompt_tuning_init === 'TEXT' ? tokenize(config.prompt_tuning_init_text!) : null;
-      if (text?.length === 0)
-        throw new InputError('the text has no tokens', { where: 'method.prompt_tuning_init_text' });
+      if (text?.length === 0) throw new InputError('the text has no tokens', { key: 'method.prompt_tuning_init_text' });
       const ids = Array.from({ length: config.num_virtual_tokens }, (_, i) =>
         text ? text[i % text.length]! : rng.int(vocabSize),
       );

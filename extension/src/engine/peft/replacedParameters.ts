@@ -39,7 +39,7 @@ export function modulesToSave(names: readonly string[] | null, architecture: Arc
   for (const name of names)
     if (!parameters.some(parameter => ownModules(parameter.name).some(module => isNamed(module, [name]))))
       throw new InputError(`"${name}" matches no module of this model`, {
-        where: 'method.modules_to_save',
+        key: 'method.modules_to_save',
         hint: `Modules are named as in ${architecture.embedding}, ${architecture.linears[0]!.name}, ${architecture.head}.`,
       });
   return parameters

@@ -27,9 +27,9 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
   const { layers, parameters } = architecture;
   const numLayers = layers.length;
   if (config.select.endsWith('_layers') && config.num_layers > numLayers)
-    throw new InputError(`the model has only ${numLayers} layers`, { where: 'method.num_layers' });
+    throw new InputError(`the model has only ${numLayers} layers`, { key: 'method.num_layers' });
   if (config.select === 'pattern' && config.pattern === null)
-    throw new InputError('select "pattern" needs a pattern', { where: 'method.pattern' });
+    throw new InputError('select "pattern" needs a pattern', { key: 'method.pattern' });
   const rules: Record<Config['select'], (parameter: ParameterSpec) => boolean> = {
     bias: ({ name }) => name.endsWith('.bias'),
     norm: ({ kind }) => kind === 'norm',
@@ -42,7 +42,7 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
     throw new InputError(
       config.select === 'bias' ? 'this model has no biases' : `"${config.pattern}" matches no parameter of this model`,
       {
-        where: `method.${config.select === 'pattern' ? 'pattern' : 'select'}`,
+        key: `method.${config.select === 'pattern' ? 'pattern' : 'select'}`,
         hint: `Parameters are named as in ${parameters[0]!.name}, ${parameters[1]!.name}, ${parameters.at(-1)!.name}.`,
       },
     );

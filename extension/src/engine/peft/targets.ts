@@ -29,7 +29,7 @@ export function fullMatch(pattern: string, text: string): boolean {
     expression = new RegExp(`^(?:${pattern})$`);
   } catch (error) {
     throw new InputError(`"${pattern}" is no valid regular expression: ${(error as Error).message}`, {
-      where: 'method',
+      key: 'method',
     });
   }
   return expression.test(text);
@@ -51,13 +51,13 @@ export function targetedLinears(
   const kept = listed.length === 0 ? null : new Set(listed);
   if (kept && typeof target === 'string' && target !== 'all-linear')
     throw new InputError('layers_to_transform can’t be combined with a regular expression', {
-      where: 'method.target_modules',
+      key: 'method.target_modules',
       hint: 'Write the layers into the expression, or give target_modules as a list.',
     });
   for (const layer of kept ?? [])
     if (layer < 0 || layer >= architecture.layers.length)
       throw new InputError(`layer ${layer} does not exist`, {
-        where: 'method.layers_to_transform',
+        key: 'method.layers_to_transform',
         hint: `The model has layers 0 to ${architecture.layers.length - 1}.`,
       });
 
@@ -84,15 +84,15 @@ export function targetedLinears(
   }
   if (found.length === 0)
     throw new InputError('no module is left to train', {
-      where: 'method.target_modules',
+      key: 'method.target_modules',
       hint: `target_modules, layers_to_transform and exclude_modules together leave nothing. ${listModules(architecture)}`,
     });
   return found;
 }
 
-function unmatched(entry: string, where: string, architecture: Architecture): InputError {
+function unmatched(entry: string, key: string, architecture: Architecture): InputError {
   return new InputError(`"${entry}" matches no linear module of this model`, {
-    where,
+    key,
     hint: listModules(architecture),
   });
 }

@@ -35,12 +35,14 @@ function checkStart(start: SavedAdapter, run: RunFile): void {
   const { method } = start.attached;
   if (method !== run.method)
     throw new InputError(`the adapter was trained with ${method.peftType}, the run file says ${run.method.peftType}`, {
-      where: `${run.path}: method.init_from`,
+      file: run.path,
+      key: 'method.init_from',
       hint: `Set method.peft_type to "${method.peftType}".`,
     });
   if (method.toAdapterTensors && planOfSaved(start, 'training').length !== start.tensors.size)
     throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
-      where: `${run.path}: method.init_from`,
+      file: run.path,
+      key: 'method.init_from',
       hint: 'Resume its run with --resume, or start anew without init_from.',
     });
 }

@@ -1,6 +1,6 @@
 // The second half of a run: run folder, events, training, result. Takes over what prepareRun.ts has opened.
 import { join } from 'node:path';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
@@ -9,8 +9,9 @@ import { writeModelFolder } from '../models/writeModelFolder.js';
 import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
-import { DivergedError, Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { engineVersion } from './engineVersion.js';
+import { failedEvent } from './failedEvent.js';
 import { OwnedResources } from './ownedResources.js';
 import type { PreparedRun, RunRequest } from './prepareRun.js';
 import { absolutePaths, baseModelName } from './resolvedRun.js';
@@ -151,21 +152,15 @@ async function saveResult(
 }
 
 function tellFailure(error: Error, folder: RunFolder, events: EventWriter): void {
-  const last = folder.checkpointSteps().at(-1);
   try {
-    events.write({
-      type: 'failed',
-      step: error instanceof DivergedError ? error.step : (last ?? 0),
-      message: error.message,
-      last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
-    });
+    events.write(failedEvent(folder, error));
   } catch {
     // A full disk has no room for this either; the error itself says why the run failed.
   }
 }
 
 /** What the run is asked for: by commands in its folder, or to stop because its last window is gone. */
-function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => EngineCommand[] {
+function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => ControlCommand[] {
   const read = commandReader(folder.commandsFile);
   const isAbandoned = abandonment(folder.attendedFile);
   return () => {

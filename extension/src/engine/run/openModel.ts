@@ -36,14 +36,14 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
   const architecture = architectureOfFiles(files);
   if (!files.tokenizer)
     throw new InputError('the model has no tokenizer.json', {
-      where: files.path,
+      file: files.path,
       hint: 'Copy the tokenizer.json and tokenizer_config.json of the model beside its weights.',
     });
   const tokenizer = createTokenizer(files.tokenizer);
   if (tokenizer.vocabSize > architecture.vocabSize)
     throw new InputError(
       `the tokenizer has ${tokenizer.vocabSize} tokens, the model embeds only ${architecture.vocabSize}`,
-      { where: files.path, hint: 'Tokenizer and weights belong to different models.' },
+      { file: files.path, hint: 'Tokenizer and weights belong to different models.' },
     );
   // Before anything is worked out from a configuration that the weights belie.
   findTensors(files, architecture);

@@ -25,7 +25,7 @@ export function readRunFile(path: string): RunFile {
   const raw = readJsonObject(path);
   if (!raw)
     throw new InputError('there is no such run file', {
-      where: path,
+      file: path,
       hint: 'A run file is JSON with at least "model", "dataset" and "method"; media/examples has some.',
     });
   return parseRun(raw, path);
@@ -39,7 +39,8 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
   if (!method) {
     const known = peftMethods.map(candidate => candidate.peftType);
     throw new InputError(`"${peftType}" is no method; ${suggestion(peftType, known)}`, {
-      where: `${path}: method.peft_type`,
+      file: path,
+      key: 'method.peft_type',
       hint: `Methods: ${known.join(', ')}.`,
     });
   }
@@ -60,10 +61,9 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
 function check<S extends z.ZodType>(schema: S, value: unknown, path: string, prefix: string[]): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const faults = result.error.issues.map(issue => describeIssue(issue, schema, prefix));
-  throw new InputError(faults.map(({ key, message }) => (key ? `${key}: ${message}` : message)).join('\n  '), {
-    where: path,
-  });
+  const [first, ...others] = result.error.issues.map(issue => describeIssue(issue, schema, prefix));
+  const lines = others.map(({ key, message }) => (key ? `${key}: ${message}` : message));
+  throw new InputError([first!.message, ...lines].join('\n  '), { file: path, key: first!.key || undefined });
 }
 
 function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, prefix: string[]): { key: string; message: string } {

@@ -13,7 +13,7 @@ import type { Reporter } from './reporter.js';
 export function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
   if (compile === true && backend.name !== 'tensorflow')
     throw new InputError(`the ${backend.name} backend can't capture a step`, {
-      where: 'engine.compile',
+      key: 'engine.compile',
       hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
     });
   return compile !== false && backend.name === 'tensorflow';
@@ -39,7 +39,8 @@ export function checkPrompts(
     const { length } = promptIds(tokenizer, prompt);
     if (length >= room)
       throw new InputError(`the prompt has ${length} tokens, the model has room for ${room}`, {
-        where: `${path}: samples.prompts[${i}]`,
+        file: path,
+        key: `samples.prompts[${i}]`,
         hint: 'Shorten the prompt.',
       });
   }

@@ -2,7 +2,7 @@
 // brings what they ask for, attended.json says that a window is there for a run that is to end with its windows.
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
-import { engineCommandSchema, engineProcessSchema, type EngineCommand } from '../../protocol/engineCommand.js';
+import { controlCommandSchema, runProcessSchema, type ControlCommand } from '../../protocol/controlCommand.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
@@ -14,10 +14,10 @@ import { isAlive } from '../machine/processAlive.js';
  * @throws InputError where another process trains in it
  */
 export function claimRun(folder: RunFolder): () => void {
-  const owner = engineProcessSchema.safeParse(readJsonObject(folder.processFile));
-  if (owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid))
-    throw new InputError(`process ${owner.data.pid} is training in this run folder`, {
-      where: folder.path,
+  const other = otherProcess(folder);
+  if (other !== null)
+    throw new InputError(`process ${other} is training in this run folder`, {
+      file: folder.path,
       hint: 'Stop it first, or name another folder with --out.',
     });
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
@@ -26,6 +26,12 @@ export function claimRun(folder: RunFolder): () => void {
   return () => {
     for (const file of [folder.processFile, folder.attendedFile]) rmSync(file, { force: true });
   };
+}
+
+/** Another living process that trains in the folder, or null. */
+export function otherProcess(folder: RunFolder): number | null {
+  const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
+  return owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid) ? owner.data.pid : null;
 }
 
 /** How often a window's mark is looked at; windows renew it as often. */
@@ -62,7 +68,7 @@ export function forgetOldWindows(path: string, began = performance.timeOrigin): 
 }
 
 /** Reads the commands appended since the last call; those from before it was made are not for this process. */
-export function commandReader(path: string): () => EngineCommand[] {
+export function commandReader(path: string): () => ControlCommand[] {
   let offset = fileSize(path);
   return () => {
     const size = fileSize(path);
@@ -72,7 +78,7 @@ export function commandReader(path: string): () => EngineCommand[] {
     offset += Buffer.byteLength(whole);
     return whole.split('\n').flatMap(line => {
       try {
-        return [engineCommandSchema.parse(JSON.parse(line))];
+        return [controlCommandSchema.parse(JSON.parse(line))];
       } catch {
         // An empty line, or one that means nothing to this version.
         return [];

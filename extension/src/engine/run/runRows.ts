@@ -50,6 +50,6 @@ export function readTemplate(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    throw new InputError('there is no such chat template', { where: `dataset.chat_template: ${path}` });
+    throw new InputError('there is no such chat template', { key: 'dataset.chat_template', file: path });
   }
 }

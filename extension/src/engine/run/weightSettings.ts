@@ -29,15 +29,15 @@ export async function usableWeights(
 ): Promise<UsedWeights> {
   const trainsAll = method?.storage === 'model';
   if (baseWeights !== 'float32') {
-    const where = 'engine.base_weights';
+    const key = 'engine.base_weights';
     if (trainsAll)
       throw new InputError(
         `${method.peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`,
-        { where, hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.' },
+        { key, hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.' },
       );
     if (backend.name !== 'tensorflow')
       throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
-        where,
+        key,
         hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
       });
   }

@@ -14,7 +14,7 @@ export function readEvents(path: string): EngineEvent[] {
     try {
       return engineEventSchema.parse(JSON.parse(line));
     } catch {
-      throw new InputError('this is no event of a run', { where: `${path}:${i + 1}` });
+      throw new InputError('this is no event of a run', { file: path, line: i + 1 });
     }
   });
 }

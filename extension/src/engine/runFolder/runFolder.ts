@@ -25,12 +25,12 @@ export class RunFolder {
   /** The same check before the work that comes before the folder. @throws InputError as `create` */
   static checkFree(path: string, runFile?: string): void {
     if (!existsSync(path)) return;
-    if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { where: path });
+    if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { file: path });
     const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
     const expected = isOwn ? ['run.json', 'engine.log', 'process.json', 'attended.json'] : [];
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
-        where: path,
+        file: path,
         hint: 'Name another one with --out, or go on with the run in it by --resume.',
       });
   }
@@ -40,7 +40,7 @@ export class RunFolder {
     const folder = new RunFolder(path);
     if (!existsSync(folder.runFile))
       throw new InputError('there is no run in this folder', {
-        where: path,
+        file: path,
         hint: 'Name its folder with --out, or start it without --resume.',
       });
     return folder;
@@ -109,7 +109,7 @@ export function latestRunFolder(directory: string, name: string): string {
   const latest = found.sort().at(-1);
   if (!latest)
     throw new InputError(`there is no run of "${name}" to resume`, {
-      where: runs,
+      file: runs,
       hint: 'Name its folder with --out, or start it without --resume.',
     });
   return join(runs, latest);

@@ -57,10 +57,10 @@ export async function saveCheckpoint(
 /** @throws InputError where it is no checkpoint */
 export function readCheckpointState(folder: string): TrainerState {
   const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE)));
-  if (!state.success) throw new InputError('this is no checkpoint', { where: join(folder, STATE) });
+  if (!state.success) throw new InputError('this is no checkpoint', { file: join(folder, STATE) });
   if (state.data.version > RUN_FOLDER_VERSION)
     throw new InputError('a newer version of Tunewright wrote this checkpoint', {
-      where: join(folder, STATE),
+      file: join(folder, STATE),
       hint: 'Go on with that version, or start a new run.',
     });
   return state.data;
@@ -79,14 +79,14 @@ export function restoreCheckpoint(
 }
 
 function restore(path: string, variables: ReadonlyMap<string, tf.Variable>): void {
-  if (!existsSync(path)) throw new InputError('this file of the checkpoint is missing', { where: path });
+  if (!existsSync(path)) throw new InputError('this file of the checkpoint is missing', { file: path });
   const file = openSafetensors(path);
   try {
     for (const [key, variable] of variables) {
       const stored = file.tensors.get(key);
       if (!stored || stored.shape.join() !== variable.shape.join())
         throw new InputError(`the checkpoint doesn't fit the run: tensor ${key}`, {
-          where: path,
+          file: path,
           hint: 'The method’s settings were changed since; start a new run.',
         });
       tf.tidy(() => variable.assign(tf.tensor(stored.readFloat32(), variable.shape)));

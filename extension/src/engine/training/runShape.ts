@@ -27,7 +27,7 @@ export function runShape(
 ): RunShape {
   const room = usableLength(attached.architecture, attached);
   if (room < 1)
-    throw new InputError('the virtual tokens alone fill the model’s positions', { where: 'method.num_virtual_tokens' });
+    throw new InputError('the virtual tokens alone fill the model’s positions', { key: 'method.num_virtual_tokens' });
   return {
     objective: defaultObjective,
     batchSize: training.per_device_train_batch_size,

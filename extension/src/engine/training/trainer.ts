@@ -3,7 +3,8 @@
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import { CodedError } from '../../core/codedError.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEventBody } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../machine/processMemory.js';
@@ -41,7 +42,7 @@ export interface TrainerOptions {
   /** Whether the step is captured as a graph. */
   compile: boolean;
   /** Commands that have come in since it was asked last. */
-  commands(): EngineCommand[];
+  commands(): ControlCommand[];
   /** Aborted: save and end after the current step. */
   signal: AbortSignal;
 }
@@ -54,15 +55,17 @@ export interface TrainerOutcome {
 /** How often a paused run looks for commands. */
 const PAUSE_POLL_MS = 200;
 
-/** A loss or gradient that is not a finite number. */
-export class DivergedError extends Error {
+/** A non-finite loss or gradient. */
+export class DivergedError extends CodedError {
+  override readonly name = 'DivergedError';
+
   constructor(
     readonly step: number,
     readonly lastCheckpoint: string | null,
     message: string,
+    hint?: string,
   ) {
-    super(message);
-    this.name = 'DivergedError';
+    super('diverged', message, { hint });
   }
 }
 
@@ -309,12 +312,14 @@ export class Trainer {
   }
 
   private diverged(step: number, what: string): DivergedError {
-    const last = this.options.folder.checkpointSteps().at(-1);
+    const { folder } = this.options;
+    const last = folder.checkpointSteps().at(-1);
     const { learning_rate: rate } = this.options.config.training;
     return new DivergedError(
       step,
       last === undefined ? null : `checkpoints/step-${last}`,
       `${what}; a lower learning_rate (now ${rate}), a warm-up or max_grad_norm usually helps`,
+      last === undefined ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
     );
   }
 

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
-import { installWithProgress } from '../engineProcess/installEngine.js';
+import { installWithProgress } from '../engineProcess/installWithProgress.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';

@@ -1,19 +1,16 @@
 // Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
-import { dirname } from 'node:path';
 import * as vscode from 'vscode';
-import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { missingModel } from '../engineProcess/errorMessage.js';
-import type { EstimateAnswer } from '../../protocol/runPanelMessages.js';
-import { EngineInputError, type EngineService } from '../services.js';
+import type { EstimateAnswer } from '../../protocol/answers.js';
+import type { EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
-import { estimateOf } from '../webviews/engineAnswers.js';
+import { missingModel } from '../engineProcess/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
 import type { MethodTitle } from '../runFiles/methodTitles.js';
-import { withAbsolutePaths } from '../runFiles/runFilePaths.js';
+import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
 
@@ -40,7 +37,7 @@ export function registerFineTuneCommands(
     ),
     registerGuarded(output, 'tunewright.startRunFile', async uri => {
       const file = await pickRunFile('Start Run from File', uri);
-      return file && start(await readRunFile(file), runs, vscode.workspace.getWorkspaceFolder(file));
+      return file && start(await readRunDocument(file), runs, vscode.workspace.getWorkspaceFolder(file));
     }),
     registerGuarded(output, 'tunewright.estimate', async uri => {
       const file = await pickRunFile('Estimate Memory and Parameters', uri);
@@ -116,34 +113,18 @@ async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | un
   return picked?.file;
 }
 
-/**
- * A run file as it stands in the editor (saved first), with paths that mean the same from the run's own folder.
- * @throws EngineInputError where it is no JSON
- */
-export async function readRunFile(file: vscode.Uri): Promise<object> {
-  const document = await vscode.workspace.openTextDocument(file);
-  if (document.isDirty) await document.save();
-  const faults: ParseError[] = [];
-  const config = parse(document.getText(), faults, { disallowComments: true });
-  const [fault] = faults;
-  if (fault || typeof config !== 'object' || config === null) {
-    const line = fault ? document.positionAt(fault.offset).line + 1 : 1;
-    throw new EngineInputError(
-      `${vscode.workspace.asRelativePath(file)}:${line}: this is no JSON (${fault ? printParseErrorCode(fault.error) : 'an object is needed'})`,
-    );
-  }
-  return withAbsolutePaths(config, dirname(file.fsPath));
-}
-
 /** Of a model that isn't on the machine nothing can be told; whether it is fetched is for the user to say. */
 async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise<EstimateAnswer | undefined> {
   const options = { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' };
-  const ask = async () =>
-    estimateOf(await engine.json(['estimate', file.fsPath, '--offline'], { cwd: dirname(file.fsPath) }));
+  const runFile = await readRunDocument(file);
+  const ask = (progress: vscode.Progress<{ message: string }>) =>
+    engine.estimate(runFile, file.fsPath, {
+      onProgress: ({ done, total }) => progress.report({ message: `${done + 1} of ${total} methods` }),
+    });
   try {
     return await vscode.window.withProgress(options, ask);
   } catch (error) {
-    const model = error instanceof EngineInputError ? missingModel(error.message) : null;
+    const model = missingModel(error);
     if (model === null) throw error;
     const pull = 'Pull Model';
     const message = `${model} is not on this machine, so there is no estimate.`;
@@ -154,8 +135,6 @@ async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise
 }
 
 async function showEstimate(engine: EngineService, file: vscode.Uri, methodTitle: MethodTitle): Promise<void> {
-  const document = await vscode.workspace.openTextDocument(file);
-  if (document.isDirty) await document.save();
   const estimate = await estimateOffline(engine, file);
   if (!estimate) return;
   const { run, methods, available_bytes: available } = estimate;

@@ -45,7 +45,10 @@ export function registerResultCommands(
       if (!run) return undefined;
       const result = resultOf(run);
       if (result === null)
-        throw new EngineInputError(`“${run.name}” has not come to its end: there is no adapter yet.`);
+        throw new EngineInputError({
+          code: 'bad_input',
+          message: `“${run.name}” has not come to its end: there is no adapter yet.`,
+        });
       return act(run, result, more);
     });
   let lastPrompt = '';

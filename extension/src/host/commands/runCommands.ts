@@ -1,9 +1,9 @@
 // Commands on runs that are there: steer, resume, repeat, look at, delete.
 import * as vscode from 'vscode';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { runFiles } from '../runs/runFiles.js';
+import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun, pickRuns, runOf } from './pickRun.js';
@@ -21,7 +21,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       return run && act(run, ...rest);
     });
   /** All that are selected in the tree and fit. */
-  const steer = (id: string, title: string, type: EngineCommand['type'], fits: (run: FolderRun) => boolean) =>
+  const steer = (id: string, title: string, type: ControlCommand['type'], fits: (run: FolderRun) => boolean) =>
     command(id, title, fits, (run, selected) => {
       for (const each of [run, ...others(run, selected)]) if (each === run || fits(each)) each.send({ type });
     });
@@ -56,7 +56,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       'tunewright.revealRun',
       'Reveal Run Folder',
       () => true,
-      run => reveal(runFiles(run.folder).run),
+      run => reveal(runFolderFiles(run.folder).run),
     ),
     command(
       'tunewright.openRunLog',
@@ -118,7 +118,10 @@ async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> 
   const answer = await vscode.window.showQuickPick([again, change, save], { title: `Duplicate ${run.name}` });
   if (answer === again) await runs.start(run.config);
   else if (answer === change)
-    await vscode.commands.executeCommand('tunewright.openRunFileInPanel', vscode.Uri.file(runFiles(run.folder).run));
+    await vscode.commands.executeCommand(
+      'tunewright.openRunFileInPanel',
+      vscode.Uri.file(runFolderFiles(run.folder).run),
+    );
   else if (answer === save) await saveRunFile(run.config, run);
 }
 
@@ -130,5 +133,8 @@ async function tellFailure(run: FolderRun): Promise<void> {
   const answer = await vscode.window.showErrorMessage(`${run.name}: ${message}`, edit, log);
   if (answer === log) await vscode.commands.executeCommand('tunewright.openRunLog', run);
   if (answer === edit)
-    await vscode.commands.executeCommand('tunewright.openRunFileInPanel', vscode.Uri.file(runFiles(run.folder).run));
+    await vscode.commands.executeCommand(
+      'tunewright.openRunFileInPanel',
+      vscode.Uri.file(runFolderFiles(run.folder).run),
+    );
 }

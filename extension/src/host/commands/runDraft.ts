@@ -5,7 +5,7 @@ import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { samplePrompts } from '../../core/data/samplePrompts.js';
 import { readFirstRows } from '../datasets/firstRows.js';
-import { embeddedModel, localModels } from '../views/modelsTree.js';
+import { embeddedModel, machineModels } from '../engineProcess/machineModels.js';
 import type { EngineService } from '../services.js';
 
 export interface RunDraft {
@@ -93,7 +93,7 @@ export class RunDrafter {
 
   async pickModel(): Promise<string | undefined> {
     type Item = vscode.QuickPickItem & { id?: string; act?: 'browse' | 'pull' };
-    const items = localModels(this.engine).then((models): Item[] => [
+    const items = machineModels(this.engine).then((models): Item[] => [
       ...[embeddedModel, ...models.filter(model => model.reason === null)].map(({ id, description }) => ({
         label: `$(symbol-method) ${id}`,
         description,

@@ -1,14 +1,12 @@
-// One call of the engine's command line: lines of standard output as they come, standard error as the reason of a
-// failure. Called by the engine service only; a training run isn't a call, it outlives the window (runs/startProcess.ts).
+// One call of the engine's command line with --json: lines of standard output as they come, the last one of a call that
+// fails as its error. Called by the engine service only; a training run isn't a call, it outlives the window (runs/startProcess.ts).
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';
-import { EngineFailure, EngineInputError } from '../services.js';
-import { errorMessage } from './errorMessage.js';
+import type { EngineError } from '../../protocol/engineError.js';
+import { EngineFailure } from '../services.js';
+import { engineErrorOf, errorLineOf, lastWords } from './engineErrors.js';
 import type { EngineProgram } from './engineProgram.js';
-
-/** Exit code of the engine for bad usage or input. */
-const INPUT_ERROR = 2;
 
 /** What an interrupted engine gets to tidy up before it is killed. */
 const GRACE_MS = 5_000;
@@ -31,9 +29,13 @@ export function callEngine(
       child.kill('SIGINT');
       setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
     });
-    let errors = '';
-    child.stderr.setEncoding('utf8').on('data', text => (errors = (errors + text).slice(-16_384)));
-    createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', onLine);
+    let words = '';
+    let record: EngineError | null = null;
+    child.stderr.setEncoding('utf8').on('data', text => (words = (words + text).slice(-16_384)));
+    createInterface({ input: child.stdout, crlfDelay: Infinity }).on('line', line => {
+      record = errorLineOf(line);
+      if (!record) onLine(line);
+    });
     child.on('error', error => {
       cancelling?.dispose();
       reject(new EngineFailure(`The engine could not be started with ${command}: ${error.message}`));
@@ -42,8 +44,7 @@ export function callEngine(
       cancelling?.dispose();
       if (token?.isCancellationRequested) return reject(new vscode.CancellationError());
       if (code === 0) return resolve();
-      const message = errorMessage(errors);
-      reject(code === INPUT_ERROR ? new EngineInputError(message) : new EngineFailure(message));
+      reject(record ? engineErrorOf(record) : new EngineFailure(lastWords(words)));
     });
   });
 }

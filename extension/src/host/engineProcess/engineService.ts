@@ -1,29 +1,35 @@
 // The engine as the rest of the host sees it: questions answered in JSON, installed when somebody is about to train.
 // Built once by extension.ts. Nothing is executed in Restricted Mode.
 import * as vscode from 'vscode';
+import type { EngineCapabilities, EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
+import { describeRequest, estimateRequest, inspectRequest } from '../../protocol/residentMessages.js';
 import {
   UntrustedWorkspaceError,
   type EngineCallOptions,
-  type EngineCapabilities,
   type EngineService,
+  type RequestOptions,
 } from '../services.js';
 import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
-import { installWithProgress } from './installEngine.js';
+import { installWithProgress } from './installWithProgress.js';
+import { ResidentEngine } from './residentEngine.js';
 
 interface EngineStatus {
   installation: object | null;
 }
 
-export class CommandLineEngine implements EngineService {
+export class CommandLineEngine implements EngineService, vscode.Disposable {
   private found: Promise<EngineProgram> | null = null;
   private described: Promise<EngineCapabilities> | null = null;
   private ready = false;
+  private readonly resident: ResidentEngine;
 
   constructor(
     private readonly extensionPath: string,
     private readonly output: vscode.LogOutputChannel,
-  ) {}
+  ) {
+    this.resident = new ResidentEngine({ program: () => this.program(), log: text => output.debug(text) });
+  }
 
   /** @throws UntrustedWorkspaceError */
   program(): Promise<EngineProgram> {
@@ -38,6 +44,11 @@ export class CommandLineEngine implements EngineService {
   forget(): void {
     this.found = null;
     this.described = null;
+    this.resident.end();
+  }
+
+  dispose(): void {
+    this.resident.dispose();
   }
 
   async json<T>(args: readonly string[], options: EngineCallOptions = {}): Promise<T> {
@@ -55,11 +66,20 @@ export class CommandLineEngine implements EngineService {
   }
 
   capabilities(): Promise<EngineCapabilities> {
-    this.described ??= this.json<EngineCapabilities>(['describe']).catch(error => {
+    this.described ??= this.resident.request(describeRequest, {}).catch(error => {
       this.described = null;
       throw error;
     });
     return this.described;
+  }
+
+  estimate(runFile: object, path: string, options?: RequestOptions): Promise<EstimateAnswer> {
+    return this.resident.request(estimateRequest, { runFile: { ...runFile }, path }, options);
+  }
+
+  inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection> {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '.';
+    return this.resident.request(inspectRequest, { model, folder }, options);
   }
 
   async ensureInstalled(): Promise<boolean> {

@@ -3,20 +3,21 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { describeError } from '../../core/codedError.js';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
-import type { EngineCommand } from '../../protocol/engineCommand.js';
+import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { errorMessage } from '../engineProcess/errorMessage.js';
+import { lastWords } from '../engineProcess/engineErrors.js';
 import type { Run } from '../services.js';
-import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFiles } from './runFiles.js';
+import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFolderFiles } from './runFolderFiles.js';
 
 export class FolderRun implements Run {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   /** Of the folder; milliseconds since 1970. */
   readonly createdMs: number;
-  private readonly files: ReturnType<typeof runFiles>;
+  private readonly files: ReturnType<typeof runFolderFiles>;
   private written: object | null = null;
   private pid: number | null;
   private offset = 0;
@@ -24,7 +25,7 @@ export class FolderRun implements Run {
   private ends: { size: number; state: RunState } | null = null;
 
   constructor(readonly folder: string) {
-    this.files = runFiles(folder);
+    this.files = runFolderFiles(folder);
     this.createdMs = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
     this.pid = livingProcess(this.files.process);
   }
@@ -71,19 +72,19 @@ export class FolderRun implements Run {
     return this.ends.state;
   }
 
-  /** Why it failed, by its events or, where it never got so far, by the engine's log; null where it didn't. */
+  /** Why it failed: by its event, else by what the engine said last before it was killed; null where it didn't fail. */
   failure(): string | null {
     const { failed } = this.glance();
-    if (failed) return failed.message;
+    if (failed) return describeError(failed);
     return this.phase === 'failed' ? this.lastWords() : null;
   }
 
   /** What the engine's log ends with. */
   lastWords(): string {
     try {
-      return errorMessage(readFileSync(this.files.log, 'utf8'));
+      return lastWords(readFileSync(this.files.log, 'utf8'));
     } catch {
-      return errorMessage('');
+      return lastWords('');
     }
   }
 
@@ -98,7 +99,7 @@ export class FolderRun implements Run {
     this.changed.fire();
   }
 
-  send(command: EngineCommand): void {
+  send(command: ControlCommand): void {
     // Commands are heard from the first step on; until then only a signal is.
     if (command.type === 'stop' && this.pid !== null && !this.glance().started) process.kill(this.pid, 'SIGTERM');
     else appendFileSync(this.files.commands, `${JSON.stringify(command)}\n`);

@@ -6,11 +6,11 @@ import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
-import { missingModel } from '../engineProcess/errorMessage.js';
-import { EngineFailure, EngineInputError, type Run, type RunService } from '../services.js';
+import { missingModel } from '../engineProcess/engineAnswers.js';
+import { EngineFailure, type Run, type RunService } from '../services.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
-import { livingProcess, runFiles } from './runFiles.js';
+import { livingProcess, runFolderFiles } from './runFolderFiles.js';
 import { startTraining } from './startProcess.js';
 
 /** How often a living run is read on; one that was killed says nothing, so it has to be asked anyway. */
@@ -88,7 +88,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
       runFolderName(typeof name === 'string' ? name : 'run', new Date(), taken => existsSync(join(home, taken))),
     );
     mkdirSync(path, { recursive: true });
-    writeFileSync(runFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
+    writeFileSync(runFolderFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
     await this.train(program, path, false);
     this.output.info(`Started ${path}`);
     const run = this.add(path);
@@ -201,9 +201,9 @@ export class FolderRunService implements RunService, vscode.Disposable {
     const { model } = config as { model?: unknown };
     if (typeof model !== 'string' || model.startsWith('embedded:') || isAbsolute(model)) return;
     try {
-      await this.engine.json(['inspect', model, '--offline']);
+      await this.engine.inspectModel(model);
     } catch (error) {
-      if (!(error instanceof EngineInputError) || missingModel(error.message) === null) throw error;
+      if (missingModel(error) === null) throw error;
       const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
       if (path === undefined) throw new vscode.CancellationError();
     }
@@ -224,7 +224,7 @@ function runFoldersIn(home: string): string[] {
     return readdirSync(home, { withFileTypes: true })
       .filter(entry => entry.isDirectory())
       .map(entry => join(home, entry.name))
-      .filter(folder => existsSync(runFiles(folder).run));
+      .filter(folder => existsSync(runFolderFiles(folder).run));
   } catch {
     return [];
   }
@@ -232,7 +232,7 @@ function runFoldersIn(home: string): string[] {
 
 /** @throws EngineFailure where it won't end */
 async function endProcess(folder: string): Promise<void> {
-  const file = runFiles(folder).process;
+  const file = runFolderFiles(folder).process;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const pid = livingProcess(file);
     if (pid === null) return;

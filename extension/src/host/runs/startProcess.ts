@@ -5,7 +5,7 @@ import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import { EngineFailure } from '../services.js';
-import { runFiles } from './runFiles.js';
+import { runFolderFiles } from './runFolderFiles.js';
 
 /**
  * Returns once the process is there; `onExit` is called if it ends while this window still lives.
@@ -17,7 +17,7 @@ export async function startTraining(
   resume: boolean,
   onExit: (code: number | null) => void,
 ): Promise<void> {
-  const files = runFiles(folder);
+  const files = runFolderFiles(folder);
   const log = openSync(files.log, 'a');
   const train = ['train', files.run, '--out', folder, ...(resume ? ['--resume'] : [])];
   const child = spawn(command, [...args, ...train], { cwd: folder, env, detached: true, stdio: ['ignore', log, log] });

@@ -1,33 +1,15 @@
 // The Models and Adapters view: the embedded model, what `models list` finds on this machine, and what the runs of this
 // workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
 import * as vscode from 'vscode';
-import { bytes } from '../../core/units.js';
 import type { MethodTitle } from '../runFiles/methodTitles.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
+import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
 import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
 import type { EngineService } from '../services.js';
 
-/** An entry of `models list --json`. */
-interface LocalModel {
-  id: string;
-  store: string;
-  path: string;
-  sizeBytes: number;
-  modelType: string | null;
-  reason: string | null;
-}
-
-export interface ModelElement {
-  kind: 'model';
-  /** What to write as `model` in a run file. */
-  id: string;
-  description: string;
-  /** Why it can't be trained, or null where it can. */
-  reason: string | null;
-  path: string | null;
-}
+export type ModelElement = { kind: 'model' } & MachineModel;
 
 export interface AdapterElement {
   kind: 'adapter';
@@ -36,25 +18,6 @@ export interface AdapterElement {
 }
 
 type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
-
-export const embeddedModel: ModelElement = {
-  kind: 'model',
-  id: 'embedded:tiny',
-  description: 'comes with Tunewright',
-  reason: null,
-  path: null,
-};
-
-export async function localModels(engine: EngineService): Promise<ModelElement[]> {
-  const found = await engine.json<LocalModel[]>(['models', 'list']);
-  return found.map(({ id, store, path, sizeBytes, modelType, reason }) => ({
-    kind: 'model',
-    id,
-    description: [modelType ?? 'unknown type', bytes(sizeBytes), store].join(' · '),
-    reason,
-    path,
-  }));
-}
 
 /** Where a run's result stands, or null where it has none. */
 export function adapterOf(run: FolderRun): AdapterElement | null {
@@ -116,7 +79,8 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       ];
     if (element.kind !== 'section') return [];
     if (element.id === 'adapters') return this.adapters();
-    return [embeddedModel, ...(await localModels(this.engine))];
+    const models = [embeddedModel, ...(await machineModels(this.engine))];
+    return models.map(model => ({ kind: 'model', ...model }));
   }
 
   private adapters(): AdapterElement[] {
@@ -141,7 +105,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
   }
 }
 
-function modelItem({ id, description, reason, path }: ModelElement): vscode.TreeItem {
+function modelItem({ id, description, reason, path }: MachineModel): vscode.TreeItem {
   const item = new vscode.TreeItem(id, vscode.TreeItemCollapsibleState.None);
   item.id = `model:${path ?? id}`;
   item.iconPath = new vscode.ThemeIcon(reason === null ? 'symbol-method' : 'circle-slash');

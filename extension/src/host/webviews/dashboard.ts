@@ -7,7 +7,7 @@ import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { HostServices, Run } from '../services.js';
 import type { MethodTitle } from '../runFiles/methodTitles.js';
 import { DashboardSession } from './dashboardSession.js';
-import { savingsOf } from './engineAnswers.js';
+import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewType = 'tunewright.dashboard';
@@ -83,7 +83,7 @@ class Dashboards implements vscode.Disposable {
   /** null where the engine can't tell: in Restricted Mode, or where the model is gone. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
-      return savingsOf(await this.services.engine.json(['estimate', join(run.folder, 'run.json'), '--offline']));
+      return savingsOf(await this.services.engine.estimate(run.config, join(run.folder, 'run.json')));
     } catch (error) {
       this.services.output.debug(`No estimate for ${run.name}: ${(error as Error).message}`);
       return null;

@@ -1,6 +1,6 @@
 // The sidebar's run panel: what the form can choose from, what the engine says of the draft, and its start. The draft outlives
 // the view: it is kept with the workspace, and commands act on it whether the view is open or not.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import {
@@ -15,19 +15,19 @@ import {
   trustGranted,
   type Choices,
   type Draft,
-  type EstimateAnswer,
   type ModelFacts,
   type OrProblem,
   type Pickable,
 } from '../../protocol/runPanelMessages.js';
+import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import { readRunFile } from '../commands/fineTuneCommands.js';
 import { registerGuarded } from '../commands/guarded.js';
 import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
+import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
+import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { EngineInputError, type HostServices } from '../services.js';
-import { embeddedModel, localModels, type ModelElement } from '../views/modelsTree.js';
-import { estimateOf, modelFactsOf, problemOf } from './engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewId = 'tunewright.runPanel';
@@ -62,7 +62,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private channel: WebviewChannel | null = null;
   private draft: Draft;
   private runFile: string | null = null;
-  private models: readonly ModelElement[] = [embeddedModel];
+  private models: readonly MachineModel[] = [embeddedModel];
   private estimating: vscode.CancellationTokenSource | null = null;
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly subscriptions: vscode.Disposable[];
@@ -142,7 +142,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
               openLabel: 'Open in Run Panel',
             })
           )?.[0];
-    if (picked) await this.show((await readRunFile(picked)) as Draft, picked.fsPath);
+    if (picked) await this.show((await readRunDocument(picked)) as Draft, picked.fsPath);
   }
 
   async save(): Promise<void> {
@@ -184,7 +184,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     const { engine, output } = this.services;
     if (vscode.workspace.isTrusted)
       try {
-        this.models = [embeddedModel, ...(await localModels(engine)).filter(({ reason }) => reason === null)];
+        this.models = [embeddedModel, ...(await machineModels(engine)).filter(({ reason }) => reason === null)];
       } catch (error) {
         output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
       }
@@ -213,7 +213,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   private inspect(model: string): Promise<OrProblem<ModelFacts>> {
-    return orProblem(async () => modelFactsOf(await this.services.engine.json(['inspect', model, '--offline'])));
+    return this.orProblem(async () => modelFactsOf(await this.services.engine.inspectModel(model)));
   }
 
   /** The last draft asked about wins: an estimate that still runs is ended. */
@@ -224,14 +224,9 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     // Memory doesn't depend on the rows, so that a draft without any can be estimated too.
     const dataset = { train: 'rows.jsonl', ...(draft['dataset'] as object | undefined) };
     try {
-      return await orProblem(async () => {
-        const { context, engine } = this.services;
-        const folder = (context.storageUri ?? context.globalStorageUri).fsPath;
-        const file = join(folder, 'draft.json');
-        await mkdir(folder, { recursive: true });
-        await writeFile(file, JSON.stringify({ ...draft, dataset }));
-        return estimateOf(await engine.json(['estimate', file, '--offline'], { token: own.token }));
-      });
+      return await this.orProblem(() =>
+        this.services.engine.estimate({ ...draft, dataset }, this.draftFile, { token: own.token }),
+      );
     } finally {
       own.dispose();
     }
@@ -239,7 +234,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private async start(draft: Draft): Promise<OrProblem<string | null>> {
     try {
-      return await orProblem(async () => {
+      return await this.orProblem(async () => {
         const run = await this.services.runs.start(draft);
         await vscode.commands.executeCommand('tunewright.dashboard.open', run.folder);
         return run.folder;
@@ -249,15 +244,21 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
       throw error;
     }
   }
-}
 
-/** What is wrong with the draft is an answer; everything else is an error. */
-async function orProblem<T>(ask: () => Promise<T>): Promise<OrProblem<T>> {
-  try {
-    return { ok: true, value: await ask() };
-  } catch (error) {
-    if (error instanceof EngineInputError) return { ok: false, problem: problemOf(error.message) };
-    throw error;
+  /** A name for the draft, which is no file; there are no rows beside it that a relative path could mean. */
+  private get draftFile(): string {
+    const { context } = this.services;
+    return join((context.storageUri ?? context.globalStorageUri).fsPath, 'draft.json');
+  }
+
+  /** What is wrong with the draft is an answer; everything else is an error. */
+  private async orProblem<T>(ask: () => Promise<T>): Promise<OrProblem<T>> {
+    try {
+      return { ok: true, value: await ask() };
+    } catch (error) {
+      if (error instanceof EngineInputError) return { ok: false, problem: problemOf(error.record, this.draftFile) };
+      throw error;
+    }
   }
 }
 

@@ -4,13 +4,14 @@
 import '../../../../webview/src/shared/zodWithoutEval.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
-import {
-  estimateOf,
-  modelFactsOf,
-  problemOf,
-  savingsOf,
-} from '../../../../extension/src/host/webviews/engineAnswers.js';
+import { modelFactsOf, problemOf, savingsOf } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 import type { Run } from '../../../../extension/src/host/services.js';
+import {
+  estimateSchema,
+  modelInspectionSchema,
+  type EstimateAnswer,
+} from '../../../../extension/src/protocol/answers.js';
+import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import {
   draftChanged,
@@ -146,7 +147,7 @@ const fake = {
       },
       onFoldersChanged: folders => log.push({ folders }),
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
-      savings: async () => (estimate ? savingsOf(estimate) : null),
+      savings: async () => (estimate ? savingsOf(estimateSchema.parse(estimate)) : null),
       exportFile: async (name, content) => {
         log.push({
           exported: name,
@@ -168,14 +169,14 @@ const fake = {
     trusted: boolean;
     /** What `inspect` and `estimate` print, by model. */
     models: Record<string, { inspection: unknown; estimate: unknown }>;
-    /** Messages of the engine, by a text of JSON that the draft has to contain. */
-    problems: Record<string, string>;
+    /** Errors of the engine, by a text of JSON that the draft has to contain. */
+    problems: Record<string, EngineError>;
     picks: Record<string, string | null>;
   }): void {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     const wrong = (draft: Draft) =>
       Object.entries(options.problems).find(([part]) => JSON.stringify(draft).includes(part))?.[1];
-    const refused = (message: string) => ({ ok: false as const, problem: problemOf(message) });
+    const refused = (error: EngineError) => ({ ok: false as const, problem: problemOf(error, '/tmp/draft.json') });
     channel.onRequest(openPanel, () => ({
       schema: options.schema,
       trusted: options.trusted,
@@ -186,18 +187,22 @@ const fake = {
     channel.onRequest(inspectModel, async model => {
       const known = options.models[model];
       return known
-        ? { ok: true, value: modelFactsOf(known.inspection) }
-        : refused(`${model}: this folder has neither model.safetensors nor a .gguf file`);
+        ? { ok: true, value: modelFactsOf(modelInspectionSchema.parse(known.inspection)) }
+        : refused({
+            code: 'bad_input',
+            message: 'this folder has neither model.safetensors nor a .gguf file',
+            file: model,
+          });
     });
     channel.onRequest(estimateDraft, async draft => {
       log.push({ estimated: draft });
-      const message = wrong(draft);
-      return message ? refused(message) : { ok: true, value: estimateFor(options.models, draft) };
+      const error = wrong(draft);
+      return error ? refused(error) : { ok: true, value: estimateFor(options.models, draft) };
     });
     channel.onRequest(startDraft, draft => {
       log.push({ started: draft });
-      const message = wrong(draft);
-      return message ? refused(message) : { ok: true as const, value: '/runs/new' };
+      const error = wrong(draft);
+      return error ? refused(error) : { ok: true as const, value: '/runs/new' };
     });
     channel.onNotification(draftChanged, draft => void log.push({ draft }));
   },
@@ -207,9 +212,9 @@ const fake = {
 export type Fake = typeof fake;
 
 /** The recorded estimate with the drafted method as the run's. */
-function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft): ReturnType<typeof estimateOf> {
+function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft): EstimateAnswer {
   const { peft_type: peftType } = draft['method'] as { peft_type: string };
-  const recorded = estimateOf(models[String(draft['model'])]!.estimate);
+  const recorded = estimateSchema.parse(models[String(draft['model'])]!.estimate);
   const all = [recorded.run, ...recorded.methods];
   const run = all.find(each => each.peft_type === peftType)!;
   if (!('memory' in run)) throw new Error('this method does not fit the model');

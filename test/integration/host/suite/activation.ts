@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { activated, figures } from './support.js';
+import type { EngineInputError } from '../../../../extension/src/host/services.js';
+import { activated, figures, workspacePath } from './support.js';
 
 describe('activation', () => {
   it('takes less than 100 ms of its own, loading included', async () => {
@@ -30,5 +31,22 @@ describe('activation', () => {
     const { engine } = await activated();
     const { methods } = (await engine.capabilities()) as { methods: { peft_type: string }[] };
     assert.ok(methods.some(method => method.peft_type === 'LORA'));
+  });
+
+  it('tells what a run takes and what is wrong with it, by an engine that stays', async () => {
+    const { engine } = await activated();
+    const path = workspacePath('examples', 'draft.json');
+    const runFile = { model: 'embedded:tiny', dataset: { train: 'rows.jsonl' }, method: { peft_type: 'LORA' } };
+    const first = await engine.estimate(runFile, path);
+    assert.ok(first.run.memory.total > 0);
+    const began = performance.now();
+    const { reference } = await engine.inspectModel('embedded:tiny');
+    figures['inspectMs'] = Math.round(performance.now() - began);
+    assert.equal(reference, 'embedded:tiny');
+    await assert.rejects(
+      engine.estimate({ ...runFile, method: { peft_type: 'LORA', r: 0 } }, path),
+      ({ record }: EngineInputError) =>
+        record.code === 'bad_input' && record.file === path && record.key === 'method.r',
+    );
   });
 });

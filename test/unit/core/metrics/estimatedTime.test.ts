@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { estimatedTime } from '../../../../extension/src/core/metrics/estimatedTime.js';
-import { estimateSchema } from '../../../../extension/src/protocol/runPanelMessages.js';
+import { estimateSchema } from '../../../../extension/src/protocol/answers.js';
 
 const estimate = estimateSchema.parse(
   JSON.parse(readFileSync(new URL('../../../fixtures/webviews/estimate-smollm2.json', import.meta.url), 'utf8')),

@@ -7,6 +7,7 @@ import { countParameters } from '../../../../extension/src/engine/models/archite
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
+import type { PeftMethod } from '../../../../extension/src/engine/peft/method.js';
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
 import { defaultObjective } from '../../../../extension/src/engine/training/objectives/registry.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
@@ -128,7 +129,7 @@ describe('memory', () => {
   });
 });
 
-test('methods are compared on one model, those that do not fit with the reason', () => {
+test('methods are compared on one model, those that do not fit with the reason', async () => {
   const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
   const config = runConfigSchema.parse({
     model: 'm',
@@ -136,7 +137,11 @@ test('methods are compared on one model, those that do not fit with the reason',
     method: { peft_type: 'LORA' },
   });
   const base = { architecture: architectureOf(oneLayer, 'test'), layouts: new Map() };
-  const compared = compareMethods(peftMethods, base, config, { captured: true, graphs: 1, sequenceLength: 16 });
+  const step = { captured: true, graphs: 1, sequenceLength: 16 };
+  const asked: string[] = [];
+  const next = async ({ peftType }: PeftMethod) => void asked.push(peftType);
+  const compared = await compareMethods(peftMethods, base, config, step, next);
+  expect(asked).toEqual(peftMethods.map(({ peftType }) => peftType));
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const left = compared.filter(({ estimate }) => estimate === null);
   expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([

@@ -70,7 +70,12 @@ describe('round trip', () => {
     ]);
     const file = openSafetensors(path);
     expect(file.metadata).toEqual({ format: 'pt' });
-    expect(file.tensors.get('z')).toMatchObject({ shape: [2, 3], dtype: 'F16', byteLength: 12, where: `${path}: z` });
+    expect(file.tensors.get('z')).toMatchObject({
+      shape: [2, 3],
+      dtype: 'F16',
+      byteLength: 12,
+      place: { file: path, key: 'z' },
+    });
     expect(file.tensors.get('z')!.readFloat32()).toEqual(values);
     expect(file.tensors.get('b')!.readFloat32()).toEqual(values);
     expect(file.tensors.get('y')!.readFloat32()).toEqual(Float32Array.of(1, -2.5, 0));

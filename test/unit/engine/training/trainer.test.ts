@@ -7,7 +7,7 @@ import { openBackend } from '../../../../extension/src/engine/backend/openBacken
 import { openSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import { readCheckpointState } from '../../../../extension/src/engine/training/checkpoint.js';
 import { DivergedError } from '../../../../extension/src/engine/training/trainer.js';
-import type { EngineCommand } from '../../../../extension/src/protocol/engineCommand.js';
+import type { ControlCommand } from '../../../../extension/src/protocol/controlCommand.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { eventsOf, randomRows, tinyRun as runTiny, type TinyRunOptions } from '../../../support/tinyRun.js';
 
@@ -284,10 +284,10 @@ describe('resuming', () => {
 
 describe('commands', () => {
   it('save, pause, go on and stop', async () => {
-    const queue: EngineCommand['type'][][] = [[], ['save'], ['pause'], [], ['resume'], ['stop']];
+    const queue: ControlCommand['type'][][] = [[], ['save'], ['pause'], [], ['resume'], ['stop']];
     const { outcome, events, folder } = await tinyRun({
       training: { max_steps: 50, save_steps: 50 },
-      commands: () => (queue.shift() ?? []).map(type => ({ type }) as EngineCommand),
+      commands: () => (queue.shift() ?? []).map(type => ({ type }) as ControlCommand),
     });
     expect(outcome).toMatchObject({ reason: 'stopped', state: { step: 3 } });
     expect(events.map(event => `${event.type} ${'step' in event ? event.step : ''}`)).toEqual([

@@ -1,14 +1,14 @@
 // Reads the fields of a row for the formats in this folder, with errors that name file, line and field. A field that is
 // absent, null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as CSV has to write them.
 import { InputError } from '../../inputError.js';
-import { describeSource, type ChatMessage, type Row, type RowSource } from '../example.js';
+import type { ChatMessage, Row, RowSource } from '../example.js';
 
 export function has(row: Row, field: string): boolean {
   return row[field] !== undefined && row[field] !== null;
 }
 
 export function rowError(source: RowSource, message: string, hint?: string): InputError {
-  return new InputError(message, { where: describeSource(source), hint });
+  return new InputError(message, { ...source, hint });
 }
 
 /** The text of a required field; it may be empty. */

@@ -20,15 +20,15 @@ const configSchema = z.looseObject({
 
 export const gpt2: ModelFamily = { modelType: 'gpt2', describe };
 
-function describe(raw: Record<string, unknown>, where: string): ModelDescription {
-  const config = readConfig(configSchema, raw, where);
+function describe(raw: Record<string, unknown>, file: string): ModelDescription {
+  const config = readConfig(configSchema, raw, file);
   if (!['gelu_new', 'gelu_pytorch_tanh'].includes(config.activation_function))
-    throw new InputError(`activation_function "${config.activation_function}" is not supported`, { where });
+    throw new InputError(`activation_function "${config.activation_function}" is not supported`, { file });
   const hidden = config.n_embd;
   const heads = config.n_head;
   const headDim = hidden / heads;
   if (!Number.isInteger(headDim))
-    throw new InputError(`n_embd (${hidden}) is no multiple of n_head (${heads})`, { where });
+    throw new InputError(`n_embd (${hidden}) is no multiple of n_head (${heads})`, { file });
   const norm = (name: string): NormSpec => ({ kind: 'layer', name, epsilon: config.layer_norm_epsilon });
   const conv1d = (name: string): LinearSpec => ({ name, hasBias: true, conv1d: true });
   const layer: LayerSpec = {

@@ -4,22 +4,22 @@ import { InputError } from '../../../core/inputError.js';
 import { sameWindow, type RotaryConfig } from './rotaryDecoder.js';
 
 /** @throws InputError on layer types that don't fit, and on a sliding layer without a window */
-export function qwenWindows(config: RotaryConfig, where: string): (number | null)[] {
+export function qwenWindows(config: RotaryConfig, file: string): (number | null)[] {
   const { layer_types: types, num_hidden_layers: count, sliding_window: size = 4096 } = config;
   const window = config.use_sliding_window ? size : null;
   if (!types) return sameWindow(config, window).map((own, layer) => (layer < config.max_window_layers ? null : own));
   if (types.length !== count)
-    throw new InputError(`layer_types has ${types.length} entries, num_hidden_layers is ${count}`, { where });
+    throw new InputError(`layer_types has ${types.length} entries, num_hidden_layers is ${count}`, { file });
   return types.map(type => {
     if (type === 'full_attention') return null;
     if (type !== 'sliding_attention')
       throw new InputError(`layer_types: "${type}" is not supported`, {
-        where,
+        file,
         hint: 'Supported: full_attention, sliding_attention.',
       });
     if (window === null)
       throw new InputError('layer_types has "sliding_attention", but there is no window', {
-        where,
+        file,
         hint: 'Set use_sliding_window to true and sliding_window to a number of tokens.',
       });
     return window;

@@ -41,7 +41,7 @@ export interface Variant {
   qkNorm: boolean;
   defaultHeadDim(config: RotaryConfig): number;
   /** Tokens that each layer's positions see; null without a sliding window. */
-  windows(config: RotaryConfig, where: string): readonly (number | null)[];
+  windows(config: RotaryConfig, file: string): readonly (number | null)[];
   /** The attention projection that PEFT's IA3 scales beside v_proj. */
   ia3Attention: 'q_proj' | 'k_proj';
 }
@@ -53,28 +53,28 @@ export function sameWindow({ num_hidden_layers }: RotaryConfig, window: number |
 
 /** A family of this decoder. */
 export function rotaryDecoder(variant: Variant): ModelFamily {
-  return { modelType: variant.modelType, describe: (raw, where) => describe(variant, raw, where) };
+  return { modelType: variant.modelType, describe: (raw, file) => describe(variant, raw, file) };
 }
 
-function describe(variant: Variant, raw: Record<string, unknown>, where: string): ModelDescription {
-  const config = readConfig(configSchema, raw, where);
+function describe(variant: Variant, raw: Record<string, unknown>, file: string): ModelDescription {
+  const config = readConfig(configSchema, raw, file);
   if (config.hidden_act !== 'silu')
-    throw new InputError(`hidden_act "${config.hidden_act}" is not supported`, { where });
+    throw new InputError(`hidden_act "${config.hidden_act}" is not supported`, { file });
   const heads = config.num_attention_heads;
   const keyValueHeads = config.num_key_value_heads ?? heads;
   const headDim = config.head_dim ?? variant.defaultHeadDim(config);
   if (heads % keyValueHeads !== 0)
     throw new InputError(`num_attention_heads (${heads}) is no multiple of num_key_value_heads (${keyValueHeads})`, {
-      where,
+      file,
     });
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
     throw new InputError(`head_dim (${headDim}) must be an even number; hidden_size / num_attention_heads gives it`, {
-      where,
+      file,
     });
   const rope = config.rope_parameters ?? config.rope_scaling ?? null;
   const theta = rope?.rope_theta ?? config.rope_theta ?? 10000;
 
-  const rotary = rotaryFrequencies(headDim, theta, rope, where);
+  const rotary = rotaryFrequencies(headDim, theta, rope, file);
   const norm = (name: string): NormSpec => ({ kind: 'rms', name, epsilon: config.rms_norm_eps });
   const projection = (name: string, hasBias: boolean) => ({ name: `self_attn.${name}`, hasBias, conv1d: false });
   const wide = (name: string) => ({ name: `mlp.${name}`, hasBias: config.mlp_bias ?? false, conv1d: false });
@@ -110,7 +110,7 @@ function describe(variant: Variant, raw: Record<string, unknown>, where: string)
     embedding: 'model.embed_tokens',
     positionEmbedding: null,
     blocks: 'model.layers',
-    layers: variant.windows(config, where).map(layer),
+    layers: variant.windows(config, file).map(layer),
     finalNorm: norm('model.norm'),
     head: 'lm_head',
     tieWordEmbeddings: config.tie_word_embeddings ?? false,

@@ -13,7 +13,7 @@ export function tokenizerOfFolder(folder: string): TextTokenizer {
   let tokenizer = opened.get(folder);
   if (!tokenizer) {
     const json = readJson(join(folder, 'tokenizer.json'));
-    if (!json) throw new InputError('there is no tokenizer.json', { where: folder });
+    if (!json) throw new InputError('there is no tokenizer.json', { file: folder });
     const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
     const template = templateFile(folder);
     tokenizer = createTokenizer({
@@ -36,6 +36,6 @@ function readJson(path: string): Record<string, unknown> | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
   } catch (error) {
-    throw new InputError(`invalid JSON: ${(error as Error).message}`, { where: path });
+    throw new InputError(`invalid JSON: ${(error as Error).message}`, { file: path });
   }
 }

@@ -3,10 +3,10 @@
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
-import { engineProcessSchema } from '../../protocol/engineCommand.js';
+import { runProcessSchema } from '../../protocol/controlCommand.js';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
 
-export const runFiles = (folder: string) => ({
+export const runFolderFiles = (folder: string) => ({
   run: join(folder, 'run.json'),
   events: join(folder, 'events.ndjson'),
   commands: join(folder, 'commands.ndjson'),
@@ -90,7 +90,7 @@ export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
 
 /** The process that trains in the folder, or null; a mark left from before this machine started is nobody's. */
 export function livingProcess(path: string): number | null {
-  const owner = engineProcessSchema.safeParse(readJson(path));
+  const owner = runProcessSchema.safeParse(readJson(path));
   if (!owner.success) return null;
   const booted = Date.now() - uptime() * 1000;
   if (Date.parse(owner.data.started) < booted) return null;

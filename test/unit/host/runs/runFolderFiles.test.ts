@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { initialRunState, reduceRun } from '../../../../extension/src/core/runs/runState.js';
-import { livingProcess, readEventChunk, readEventEnds } from '../../../../extension/src/host/runs/runFiles.js';
+import { livingProcess, readEventChunk, readEventEnds } from '../../../../extension/src/host/runs/runFolderFiles.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-run-files-'));
 const time = '2026-01-01T00:00:00.000Z';

@@ -1,0 +1,65 @@
+// Errors with a code that programs can decide by, and how any error becomes a record (protocol/engineError.ts) or the words
+// that people read. Pure: the engine writes the record, the host reads it back.
+import type { EngineError } from '../protocol/engineError.js';
+
+/** What an error is about, as far as it is known. */
+export type Place = Pick<EngineError, 'file' | 'line' | 'key'>;
+
+export interface ErrorDetails extends Place {
+  /** what to change, as a sentence */
+  hint?: string;
+}
+
+export class CodedError extends Error {
+  constructor(
+    readonly code: EngineError['code'],
+    message: string,
+    private readonly details: ErrorDetails = {},
+  ) {
+    super(message);
+  }
+
+  get hint(): string | undefined {
+    return this.details.hint;
+  }
+
+  /** `file:line: key`, as far as they are known; empty where nothing is. */
+  get where(): string {
+    return describePlace(this.details);
+  }
+
+  record(): EngineError {
+    return { code: this.code, message: this.message, ...this.details };
+  }
+
+  /** `where: message`, and the hint on a line of its own. */
+  describe(): string {
+    return describeError(this.record());
+  }
+}
+
+/** The caller wanted it to end; what it says is no error to show. */
+export class CancelledError extends CodedError {
+  override readonly name = 'CancelledError';
+  constructor(message = 'cancelled') {
+    super('cancelled', message);
+  }
+}
+
+/** A fault of ours or of the machine is `internal`, with its message alone. */
+export function errorRecord(error: unknown): EngineError {
+  if (error instanceof CodedError) return error.record();
+  const { name, message } = error as Error;
+  return { code: name === 'AbortError' ? 'cancelled' : 'internal', message };
+}
+
+export function describeError({ message, hint, file, line, key }: Omit<EngineError, 'code'>): string {
+  const where = describePlace({ file, line, key });
+  const head = where ? `${where}: ${message}` : message;
+  return hint ? `${head}\n  ${hint}` : head;
+}
+
+export function describePlace({ file, line, key }: Place): string {
+  const inFile = file === undefined || line === undefined ? file : `${file}:${line}`;
+  return [inFile, key].filter(part => part !== undefined).join(': ');
+}

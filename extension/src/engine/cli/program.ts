@@ -1,0 +1,46 @@
+// The program's commands, each registered by a file of its own. Built by main.ts, and by the test that tries each of them.
+import { Command } from 'commander';
+import { engineVersion } from '../run/engineVersion.js';
+import { registerDescribeCommand } from './describeCommand.js';
+import { registerEngineCommand } from './engineCommand.js';
+import { registerEstimateCommand } from './estimateCommand.js';
+import { registerEvaluateCommand } from './evaluateCommand.js';
+import { registerExportCommand } from './exportCommand.js';
+import { registerGenerateCommand } from './generateCommand.js';
+import { registerInspectCommand } from './inspectCommand.js';
+import { registerMergeCommand } from './mergeCommand.js';
+import { registerModelsCommand } from './modelsCommand.js';
+import { registerResidentCommand } from './residentCommand.js';
+import { registerTrainCommand } from './trainCommand.js';
+
+/** commander throws instead of exiting, so that every way out goes through `reportFailure`. */
+export function tunewrightProgram(): Command {
+  const program = new Command('tunewright')
+    .description('Fine-tune language models on your own machine, without Python')
+    .version(engineVersion)
+    .showHelpAfterError('(--help lists what there is)')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false });
+
+  for (const register of [
+    registerTrainCommand,
+    registerEstimateCommand,
+    registerInspectCommand,
+    registerGenerateCommand,
+    registerEvaluateCommand,
+    registerMergeCommand,
+    registerExportCommand,
+    registerModelsCommand,
+    registerEngineCommand,
+    registerDescribeCommand,
+    registerResidentCommand,
+  ])
+    register(program);
+  overrideExit(program);
+  return program;
+}
+
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) overrideExit(child);
+}

@@ -1,0 +1,48 @@
+// What the resident engine answers: a line a request of protocol/residentMessages.ts. A handler calls what the command of the
+// same purpose calls; it gives other requests a turn between its parts, and ends where its signal fires.
+import type { RequestType } from '../../protocol/messageTypes.js';
+import { describeRequest, estimateRequest, inspectRequest } from '../../protocol/residentMessages.js';
+import type { MachineSpeed } from '../estimate/machineSpeed.js';
+import { inspectModel } from '../inspect/inspectModel.js';
+import { capabilities } from '../run/capabilities.js';
+import { findModelFiles } from '../run/openModel.js';
+import { parseRun } from '../run/readRunFile.js';
+import { silentReporter, type Reporter } from '../run/reporter.js';
+import { estimateJson, runEstimate } from '../run/runEstimate.js';
+
+export interface RequestContext {
+  signal: AbortSignal;
+  progress: Reporter['progress'];
+}
+
+export interface ResidentRequest {
+  type: RequestType<any, any>;
+  /** @param params as the type's schema has them */
+  handle(params: any, context: RequestContext): Promise<unknown>;
+}
+
+/** @param speed tells how fast this machine computes without loading TensorFlow into this process */
+export function residentRequests(speed: (threads: number | null) => Promise<MachineSpeed | null>): ResidentRequest[] {
+  return [
+    answering(describeRequest, async () => capabilities()),
+    answering(inspectRequest, async ({ model, folder }) => {
+      const files = await findModelFiles(model, folder, silentReporter, false);
+      try {
+        return inspectModel(files);
+      } finally {
+        files.close();
+      }
+    }),
+    answering(estimateRequest, async ({ runFile, path }, { signal, progress }) => {
+      const reporter = { ...silentReporter, progress };
+      return estimateJson(await runEstimate(parseRun(runFile, path), { reporter, offline: true, speed, signal }));
+    }),
+  ];
+}
+
+function answering<P>(
+  type: RequestType<P, unknown>,
+  handle: (params: P, context: RequestContext) => Promise<unknown>,
+): ResidentRequest {
+  return { type, handle };
+}

@@ -1,0 +1,79 @@
+// The engine as a process that stays: JSON-RPC on two streams, a request after another or several at once. Started by
+// `tunewright resident`; requests.ts has what it answers. It ends with its input, so never later than who started it.
+import type { Readable, Writable } from 'node:stream';
+import {
+  createMessageConnection,
+  ProgressType,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type CancellationToken,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import * as z from 'zod';
+import { CodedError, errorRecord } from '../../core/codedError.js';
+import type { EngineError } from '../../protocol/engineError.js';
+import { ENGINE_ERROR, progressSchema, progressTokenSchema, type Progress } from '../../protocol/residentMessages.js';
+import type { ResidentRequest } from './requests.js';
+
+/**
+ * Resolves when `input` ends; requests that are still open are cancelled then.
+ * @param fault told of what isn't for the other end: a broken stream, a message that is none
+ */
+export async function serveResident(
+  input: Readable,
+  output: Writable,
+  requests: readonly ResidentRequest[],
+  fault: (text: string) => void,
+): Promise<void> {
+  const connection = createMessageConnection(new StreamMessageReader(input), new StreamMessageWriter(output), {
+    error: fault,
+    warn: fault,
+    info: () => {},
+    log: () => {},
+  });
+  const closed = new AbortController();
+  for (const request of requests)
+    connection.onRequest(request.type.name, (params: unknown, token: CancellationToken) =>
+      answer(connection, request, params, AbortSignal.any([closed.signal, abortSignalOf(token)])),
+    );
+  connection.listen();
+  await new Promise<void>(resolve => connection.onClose(resolve));
+  closed.abort();
+  connection.dispose();
+}
+
+const progressType = new ProgressType<Progress>();
+
+async function answer(
+  connection: MessageConnection,
+  { type, handle }: ResidentRequest,
+  raw: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  try {
+    const { progressToken } = progressTokenSchema.parse(raw);
+    const progress = (phase: string, done: number, total: number | null, message = '') => {
+      if (progressToken === undefined) return;
+      void connection.sendProgress(progressType, progressToken, progressSchema.parse({ phase, done, total, message }));
+    };
+    return await handle(type.params.parse(raw), { signal, progress });
+  } catch (error) {
+    const record = recordOf(error);
+    return new ResponseError<EngineError>(ENGINE_ERROR, record.message, record);
+  }
+}
+
+/** Params that don't fit their schema are a fault of the caller's. */
+function recordOf(error: unknown): EngineError {
+  return error instanceof z.ZodError
+    ? new CodedError('bad_usage', z.prettifyError(error)).record()
+    : errorRecord(error);
+}
+
+function abortSignalOf(token: CancellationToken): AbortSignal {
+  const controller = new AbortController();
+  if (token.isCancellationRequested) controller.abort();
+  else token.onCancellationRequested(() => controller.abort());
+  return controller.signal;
+}

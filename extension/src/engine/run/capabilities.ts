@@ -1,0 +1,61 @@
+// What this engine can do: methods with their options, model families, dataset formats, as the registries and schemas have
+// them. Printed by `describe`, answered by the resident engine.
+import { datasetFormats } from '../../core/data/formats/registry.js';
+import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
+import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import type { EngineCapabilities } from '../../protocol/answers.js';
+import { modelFamilies } from '../models/registry.js';
+import { peftMethods } from '../peft/registry.js';
+import { inputJsonSchema } from './runFileSchema.js';
+
+export function capabilities(): EngineCapabilities {
+  return { methods: describedMethods(), families: describedFamilies(), formats: describedFormats() };
+}
+
+export interface MethodOption {
+  name: string;
+  values: string;
+  default: unknown;
+  description: string;
+}
+
+function optionsOf(schema: JsonSchema): MethodOption[] {
+  return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
+    name,
+    values: valuesOf(property),
+    default: property.default,
+    description: property.description ?? '',
+  }));
+}
+
+/** What a key takes, in words: `"true" | "false"`, `list of text`, `number or null`. */
+function valuesOf({ type, enum: values, const: value, anyOf, items }: JsonSchema): string {
+  if (value !== undefined) return JSON.stringify(value);
+  if (values) return values.map(each => JSON.stringify(each)).join(' | ');
+  if (anyOf) return [...new Set(anyOf.map(valuesOf))].join(' or ');
+  if (type === 'array') return `list of ${valuesOf(items ?? {})}`;
+  if (type === 'object') return 'table';
+  return { string: 'text', integer: 'whole number', boolean: 'true | false' }[type ?? ''] ?? type ?? 'anything';
+}
+
+export function describedMethods() {
+  return peftMethods.map(({ peftType, title, summary, family, schema, merge }) => ({
+    peft_type: peftType,
+    title,
+    summary,
+    family,
+    mergeable: merge !== null,
+    options: optionsOf(inputJsonSchema(schema)),
+  }));
+}
+
+function describedFamilies() {
+  return modelFamilies.map(({ modelType }) => ({ model_type: modelType }));
+}
+
+function describedFormats() {
+  return {
+    files: rowFileExtensions,
+    formats: datasetFormats.map(({ name, title, fields }) => ({ name, title, fields })),
+  };
+}

@@ -1,0 +1,165 @@
+// What a run would take, and every other method on the same model: everything that `estimate` prints and that the resident
+// engine answers. No weight is read, and only the measuring of a machine that nobody measured before loads TensorFlow.
+import { setImmediate } from 'node:timers/promises';
+import { CancelledError } from '../../core/codedError.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import type { MemoryParts } from '../../protocol/engineEvent.js';
+import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
+import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
+import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
+import { bfloat16Pays, secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
+import { PROGRAM_BYTES } from '../estimate/programBytes.js';
+import { findInstallation } from '../install/installation.js';
+import { availableMemoryBytes } from '../machine/processMemory.js';
+import { countParameters } from '../models/architecture.js';
+import { architectureOfFiles, findTensors } from '../models/loadModel.js';
+import { weightLayouts } from '../models/weightLayouts.js';
+import type { AttachedMethod } from '../peft/attachedMethod.js';
+import type { PeftMethod } from '../peft/method.js';
+import { peftMethods } from '../peft/registry.js';
+import { runShape, type RunShape } from '../training/runShape.js';
+import { attachMethod } from './attachMethod.js';
+import { findModelFiles } from './openModel.js';
+import type { RunFile } from './readRunFile.js';
+import type { Reporter } from './reporter.js';
+import { countSteps } from './stepCount.js';
+
+export interface RunEstimate {
+  run: RunFile;
+  attached: AttachedMethod;
+  shape: RunShape;
+  /** Tokens of the longest sequence. */
+  sequenceLength: number;
+  /** Whether steps run as graphs. */
+  captured: boolean;
+  own: Estimate;
+  others: MethodEstimate[];
+  /** Optimizer steps; null where the rows can't be counted. */
+  steps: number | null;
+  /** null where the machine's speed isn't known. */
+  speed: MachineSpeed | null;
+  inferenceBytes: number;
+  availableBytes: number;
+}
+
+export interface EstimateOptions {
+  reporter: Reporter;
+  /** Fail where the model is not on this machine. */
+  offline: boolean;
+  /** Asked where TensorFlow would train, of which alone rates are known. */
+  speed(threads: number | null): Promise<MachineSpeed | null>;
+  /** Aborted: ends before the next method. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Between two methods other work of the process gets its turn.
+ * @throws InputError where the run can't be; CancelledError where `signal` fired
+ */
+export async function runEstimate(run: RunFile, options: EstimateOptions): Promise<RunEstimate> {
+  const { reporter, offline, signal } = options;
+  const { method, config } = run;
+  const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
+  const architecture = architectureOfFiles(files);
+  const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
+  const speed = tensorflow ? await options.speed(config.engine.threads) : null;
+  const weights = usedWeights(config.engine, method, speed);
+  const layouts = weightLayouts(architecture, findTensors(files, architecture), weights);
+  files.close();
+
+  const { attached, start } = attachMethod(run, architecture);
+  start?.close();
+  const shape = runShape(config, attached);
+  const captured = tensorflow && config.engine.compile !== false;
+  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
+  const { steps, ...ofRows } = await countSteps(run, tokenizer, shape);
+  let done = 0;
+  const next = async ({ peftType }: PeftMethod) => {
+    await setImmediate();
+    if (signal?.aborted) throw new CancelledError();
+    reporter.progress('estimate', done++, peftMethods.length, peftType);
+  };
+  await next(method);
+  const own = estimateRun({ attached, layouts, captured, shape, ...ofRows });
+  const otherMethods = peftMethods.filter(other => other !== method);
+  const others = await compareMethods(otherMethods, { architecture, layouts }, config, { captured, ...ofRows }, next);
+  return {
+    run,
+    attached,
+    shape,
+    sequenceLength: ofRows.sequenceLength,
+    captured,
+    own,
+    others,
+    steps,
+    speed,
+    inferenceBytes: inferenceBytes({ architecture, layouts }, ofRows.sequenceLength),
+    availableBytes: availableMemoryBytes(),
+  };
+}
+
+/** The settings with `auto` decided as a run here would. */
+function usedWeights(
+  { base_weights, precision }: WeightSettings,
+  { storage }: PeftMethod,
+  speed: MachineSpeed | null,
+): UsedWeights {
+  if (precision !== 'auto') return { base_weights, precision };
+  const pays = storage !== 'model' && speed !== null && bfloat16Pays(speed);
+  return { base_weights, precision: pays ? 'bfloat16' : 'float32' };
+}
+
+/** Of an optimizer step; null where the machine's speed isn't known. */
+export function secondsOf(estimate: Estimate, { speed, captured }: RunEstimate): number | null {
+  return speed && secondsPerStep(estimate, speed, captured);
+}
+
+export const MEMORY_PARTS: readonly (keyof MemoryParts)[] = [
+  'weights',
+  'gradients',
+  'optimizer',
+  'activations',
+  'temporary',
+  'total',
+];
+
+/** As `estimate --json` prints it, without the matrix. */
+export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
+  const { run, attached, shape, own, others, steps } = estimate;
+  const { config, method } = run;
+  const { architecture } = attached;
+  return {
+    model: {
+      reference: config.model,
+      model_type: architecture.modelType,
+      parameters: countParameters(architecture),
+    },
+    batch_size: shape.batchSize,
+    max_length: shape.maxLength,
+    sequence_length: estimate.sequenceLength,
+    run: { peft_type: method.peftType, ...figuresJson(own, estimate) },
+    methods: others.map(({ method: { peftType }, estimate: other, reason }) =>
+      other ? { peft_type: peftType, ...figuresJson(other, estimate) } : { peft_type: peftType, reason },
+    ),
+    total_steps: steps,
+    captured: estimate.captured,
+    program_bytes: PROGRAM_BYTES,
+    inference_bytes: estimate.inferenceBytes,
+    available_bytes: estimate.availableBytes,
+  };
+}
+
+function figuresJson(figures: Estimate, estimate: RunEstimate): Record<string, unknown> {
+  const { steps } = estimate;
+  const seconds = secondsOf(figures, estimate);
+  return {
+    trainable_parameters: figures.trainableParameters,
+    total_parameters: figures.totalParameters,
+    share: figures.share,
+    memory: Object.fromEntries(MEMORY_PARTS.map(part => [part, Math.round(figures.memory[part])])),
+    ratio_to_inference: figures.ratioToInference,
+    flops_per_step: figures.flopsPerStep,
+    seconds_per_step: seconds,
+    train_seconds: seconds === null || steps === null ? null : steps * seconds,
+  };
+}

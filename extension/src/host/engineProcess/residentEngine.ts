@@ -1,0 +1,173 @@
+// The one owner of the resident engine (`tunewright resident`): starts it with the first request, again after it crashed,
+// and ends it when it was idle for long, when settings change and when the window closes. Its requests are those of
+// protocol/residentMessages.ts. Used by the engine service only.
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import * as vscode from 'vscode';
+import {
+  CancellationToken,
+  createMessageConnection,
+  ProgressType,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import { engineErrorSchema } from '../../protocol/engineError.js';
+import type { RequestType } from '../../protocol/messageTypes.js';
+import { progressSchema, type Progress } from '../../protocol/residentMessages.js';
+import { EngineFailure, type RequestOptions } from '../services.js';
+import { engineErrorOf, lastWords } from './engineErrors.js';
+import type { EngineProgram } from './engineProgram.js';
+
+/** Unused for so long it is ended, so that its memory is the machine's again. */
+const IDLE_MS = 10 * 60_000;
+
+/** What an engine whose input has ended gets to end by itself. */
+const GRACE_MS = 5_000;
+
+export interface ResidentOptions {
+  /** @throws UntrustedWorkspaceError in Restricted Mode */
+  program(): Promise<EngineProgram>;
+  /** Told what the process writes to standard error, and what becomes of it. */
+  log(text: string): void;
+  idleMs?: number;
+  /** For tests. */
+  start?(program: EngineProgram): ChildProcessWithoutNullStreams;
+}
+
+const progressType = new ProgressType<Progress>();
+
+export class ResidentEngine implements vscode.Disposable {
+  private process: Promise<ResidentProcess> | null = null;
+  private open = 0;
+  private idle: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(private readonly options: ResidentOptions) {}
+
+  /**
+   * @throws EngineInputError where the input is wrong, vscode.CancellationError where `token` fired, EngineFailure where the
+   *   engine fails or ends before its answer, UntrustedWorkspaceError
+   */
+  async request<P extends object, R>(type: RequestType<P, R>, params: P, options: RequestOptions = {}): Promise<R> {
+    this.open++;
+    clearTimeout(this.idle);
+    try {
+      const running = await (this.process ?? this.start());
+      return type.result.parse(await running.send(type.name, params, options));
+    } finally {
+      if (--this.open === 0) this.idle = setTimeout(() => this.end(), this.options.idleMs ?? IDLE_MS);
+    }
+  }
+
+  /** Ends the process; the next request starts another. Open requests fail. */
+  end(): void {
+    clearTimeout(this.idle);
+    const ending = this.process;
+    this.process = null;
+    void ending?.then(
+      running => running.end(),
+      () => {},
+    );
+  }
+
+  dispose(): void {
+    this.end();
+  }
+
+  private start(): Promise<ResidentProcess> {
+    const starting = this.options.program().then(program => ResidentProcess.start(program, this.options));
+    this.process = starting;
+    const forget = () => {
+      if (this.process === starting) this.process = null;
+    };
+    starting.then(running => running.ended.then(forget), forget);
+    return starting;
+  }
+}
+
+/** One process, from its start to its end. */
+class ResidentProcess {
+  readonly ended: Promise<void>;
+  private readonly connection: MessageConnection;
+  private words = '';
+  private isOver = false;
+  private lastToken = 0;
+
+  static async start(program: EngineProgram, options: ResidentOptions): Promise<ResidentProcess> {
+    const child = (options.start ?? spawnResident)(program);
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', error =>
+        reject(new EngineFailure(`The engine could not be started with ${program.command}: ${error.message}`)),
+      );
+    });
+    return new ResidentProcess(child, options.log);
+  }
+
+  private constructor(
+    private readonly child: ChildProcessWithoutNullStreams,
+    log: (text: string) => void,
+  ) {
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.words = (this.words + text).slice(-16_384);
+      log(text.trimEnd());
+    });
+    const fault = (text: string) => log(`Resident engine: ${text}`);
+    this.connection = createMessageConnection(
+      new StreamMessageReader(child.stdout),
+      new StreamMessageWriter(child.stdin),
+      { error: fault, warn: fault, info: () => {}, log: () => {} },
+    );
+    this.ended = new Promise(resolve =>
+      child.once('close', (code, signal) => {
+        log(`Resident engine ${child.pid} ended (${signal ?? code})`);
+        this.isOver = true;
+        // Which rejects what is still open.
+        this.connection.dispose();
+        resolve();
+      }),
+    );
+    // A write to a process that has just died; its end is told by `close`.
+    this.connection.onError(() => {});
+    this.connection.listen();
+    log(`Resident engine ${child.pid} started`);
+  }
+
+  async send(
+    name: string,
+    params: object,
+    { token = CancellationToken.None, onProgress }: RequestOptions,
+  ): Promise<unknown> {
+    const progressToken = onProgress && ++this.lastToken;
+    const listening =
+      onProgress &&
+      this.connection.onProgress(progressType, progressToken!, value => onProgress(progressSchema.parse(value)));
+    try {
+      return await this.connection.sendRequest(name, { ...params, progressToken }, token);
+    } catch (error) {
+      throw this.errorOf(error);
+    } finally {
+      listening?.dispose();
+    }
+  }
+
+  end(): void {
+    this.child.stdin.end();
+    const killing = setTimeout(() => this.child.kill('SIGKILL'), GRACE_MS);
+    killing.unref();
+    void this.ended.then(() => clearTimeout(killing));
+  }
+
+  private errorOf(error: unknown): Error {
+    const record = engineErrorSchema.safeParse(error instanceof ResponseError ? error.data : null);
+    if (!record.success)
+      return new EngineFailure(
+        this.isOver ? `The engine ended before its answer.\n${lastWords(this.words)}` : (error as Error).message,
+      );
+    return record.data.code === 'cancelled' ? new vscode.CancellationError() : engineErrorOf(record.data);
+  }
+}
+
+function spawnResident({ command, args, env }: EngineProgram): ChildProcessWithoutNullStreams {
+  return spawn(command, [...args, 'resident'], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+}

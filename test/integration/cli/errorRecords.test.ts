@@ -1,0 +1,77 @@
+// Every command of the program, asked by a program and given something wrong: exit 2, words without a stack trace on
+// standard error, and the error as data in the last line of standard output. A command without a line here fails.
+import type { Command } from 'commander';
+import { afterAll, expect, it, vi } from 'vitest';
+import { tunewrightProgram } from '../../../extension/src/engine/cli/program.js';
+import { errorLineSchema, type EngineError } from '../../../extension/src/protocol/engineError.js';
+import { expectRefusal, tunewright, workplace } from '../../support/cli.js';
+
+vi.setConfig({ testTimeout: 240_000 });
+
+const place = workplace();
+afterAll(() => place.remove());
+
+const NO_MODEL = { code: 'model_not_found', file: './none' } as const;
+const USAGE = { code: 'bad_usage' } as const;
+
+/** By the words of the command: what is wrong with it, and what the record says beside message and hint. */
+const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = {
+  train: {
+    args: [place.run('train', { method: { r: 0 } })],
+    record: { code: 'bad_input', file: place.file('train.json'), key: 'method.r' },
+  },
+  estimate: {
+    args: [place.write('estimate.json', '{\n "model": "base"\n "method": 1\n}')],
+    record: { code: 'bad_input', file: place.file('estimate.json'), line: 3 },
+  },
+  inspect: { args: ['./none', '--offline'], record: NO_MODEL },
+  generate: { args: ['--model', './none', '--prompt', 'a'], record: NO_MODEL },
+  evaluate: { args: ['--model', './none', '--dataset', 'rows.jsonl'], record: NO_MODEL },
+  merge: { args: ['--model', './none', '--adapter', 'a', '--out', 'merged'], record: NO_MODEL },
+  export: {
+    args: ['--adapter', 'none', '--to', 'gguf', '--out', 'a.gguf'],
+    record: { code: 'bad_input', file: 'none' },
+  },
+  'models list': { args: ['surplus'], record: USAGE },
+  'models pull': { args: ['no/such/model'], record: { code: 'bad_input', file: 'no/such/model' } },
+  'engine install': { args: ['--library', './none'], record: { code: 'bad_input' } },
+  'engine status': { args: ['surplus'], record: USAGE },
+  'engine speed': { args: ['--threads', '0'], record: USAGE },
+  describe: { args: ['nothing'], record: USAGE },
+  resident: { args: ['surplus'], record: USAGE },
+};
+
+/** Commands that do something, each with its words. */
+const leaves = (command: Command, words: string[] = []): { name: string; command: Command }[] =>
+  command.commands.length === 0
+    ? [{ name: words.join(' '), command }]
+    : command.commands.flatMap(child => leaves(child, [...words, child.name()]));
+
+it.each(leaves(tunewrightProgram()))('$name', async ({ name, command }) => {
+  const wrong = WRONG[name];
+  expect(wrong, 'a new command needs a line in this test').toBeDefined();
+  const { args, record } = wrong!;
+  const asData = command.options.some(({ long }) => long === '--json') ? ['--json'] : [];
+  const result = await tunewright([...name.split(' '), ...args, ...asData], { cwd: place.path });
+  expectRefusal(result);
+  const last = result.stdout.trimEnd().split('\n').at(-1)!;
+  if (asData.length === 0) return expect(last, 'messages go there, which nobody asked for yet').toBe('');
+  const told = errorLineSchema.parse(JSON.parse(last));
+  expect(told).toMatchObject(record);
+  expect(result.stderr).toContain(told.message);
+  return undefined;
+});
+
+it('a run that fails before it begins says so in the folder that was made for it, in no other', async () => {
+  place.run('made/run', { model: './none' });
+  const run = place.file('made', 'run.json');
+  await tunewright(['train', run, '--out', place.file('made')]);
+  expect(place.events('made')).toMatchObject([
+    { type: 'failed', code: 'model_not_found', step: 0, last_checkpoint: null },
+  ]);
+
+  // The folder holds a run now: what is refused in it is none of its affairs.
+  const again = await tunewright(['train', run, '--out', place.file('made')]);
+  expectRefusal(again, 'not empty');
+  expect(place.events('made')).toHaveLength(1);
+});

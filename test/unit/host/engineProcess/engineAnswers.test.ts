@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { InputError } from '../../../../extension/src/core/inputError.js';
+import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
+import {
+  missingModel,
+  modelFactsOf,
+  problemOf,
+  savingsOf,
+} from '../../../../extension/src/host/engineProcess/engineAnswers.js';
+import { EngineInputError } from '../../../../extension/src/host/services.js';
+import { estimateSchema, modelInspectionSchema } from '../../../../extension/src/protocol/answers.js';
+
+const recorded = (name: string) =>
+  JSON.parse(readFileSync(new URL(`../../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
+
+describe('modelFactsOf', () => {
+  it('finds the linear modules of the blocks with their shapes, not embeddings, norms and head', () => {
+    const { parameters, matrices, loraTargets } = modelFactsOf(
+      modelInspectionSchema.parse(recorded('inspect-smollm2')),
+    );
+    expect(parameters).toBe(134_515_008);
+    expect(matrices.map(({ name }) => name)).toEqual([
+      'down_proj',
+      'gate_proj',
+      'up_proj',
+      'k_proj',
+      'o_proj',
+      'q_proj',
+      'v_proj',
+    ]);
+    expect(matrices[0]).toEqual({ name: 'down_proj', outFeatures: 576, inFeatures: 1536, count: 30 });
+    expect(loraTargets).toEqual(['q_proj', 'v_proj']);
+  });
+});
+
+describe('savingsOf', () => {
+  it('puts the run beside full fine-tuning on the same model', () => {
+    const estimate = estimateSchema.parse(recorded('estimate-smollm2'));
+    const { run, full } = savingsOf(estimate);
+    expect(run.total).toBe(estimate.run.memory.total);
+    expect(full!.total).toBeGreaterThan(run.total);
+  });
+});
+
+describe('problemOf', () => {
+  const draft = '/tmp/x/draft.json';
+
+  it('is at the field that the engine names, with its hint and without the draft’s file', () => {
+    const told = { message: 'must be at least 1', hint: 'Usual ranks are 4 to 32.' };
+    expect(problemOf({ code: 'bad_input', ...told, file: draft, key: 'method.r' }, draft)).toEqual({
+      field: 'method.r',
+      message: 'must be at least 1\n  Usual ranks are 4 to 32.',
+    });
+    const layers = { message: 'the model has only 4 layers', key: 'method.num_layers' };
+    expect(problemOf({ code: 'bad_input', ...layers }, draft).field).toBe('method.num_layers');
+  });
+
+  it('is at no field where another file is wrong, whatever its keys are called', () => {
+    const tensor = { message: 'it is missing', file: '/models/x/model.safetensors', key: 'model.norm.weight' };
+    expect(problemOf({ code: 'bad_input', ...tensor }, draft)).toEqual({
+      field: null,
+      message: '/models/x/model.safetensors: model.norm.weight: it is missing',
+    });
+  });
+
+  it.each([
+    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^Not on this machine yet, so there is no estimate/],
+    ['/models/none', /^There is no such file/],
+  ])('says of %s, which is not on the machine, that there is no estimate', async (model, words) => {
+    const record = await resolveModel(model, { baseDir: '/', allowDownload: false }).then(
+      () => Promise.reject(new Error('it was found')),
+      (error: InputError) => error.record(),
+    );
+    expect(problemOf(record, draft)).toEqual({ field: 'model', message: expect.stringMatching(words) });
+    expect(missingModel(new EngineInputError(record))).toBe(model);
+  });
+});

@@ -1,0 +1,188 @@
+// The owner of the resident engine against a process that a test plays: two streams and the events of a child.
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { afterEach, expect, test, vi } from 'vitest';
+import {
+  createMessageConnection,
+  ProgressType,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
+import * as z from 'zod';
+import { ResidentEngine } from '../../../../extension/src/host/engineProcess/residentEngine.js';
+import { EngineFailure, EngineInputError, UntrustedWorkspaceError } from '../../../../extension/src/host/services.js';
+import { requestType } from '../../../../extension/src/protocol/messageTypes.js';
+import { ENGINE_ERROR, type Progress } from '../../../../extension/src/protocol/residentMessages.js';
+
+const { CancellationError } = vi.hoisted(() => ({ CancellationError: class extends Error {} }));
+vi.mock('vscode', () => ({ CancellationError }));
+
+const double = requestType('double', z.object({ value: z.number() }), z.number());
+
+class FakeChild extends EventEmitter {
+  readonly stdin = new PassThrough();
+  readonly stdout = new PassThrough();
+  readonly stderr = new PassThrough();
+  readonly pid = 1;
+  readonly engine: MessageConnection;
+  killed = false;
+
+  constructor() {
+    super();
+    this.engine = createMessageConnection(new StreamMessageReader(this.stdin), new StreamMessageWriter(this.stdout));
+    this.engine.onRequest(double.name, ({ value }: { value: number }) => 2 * value);
+    this.engine.listen();
+    this.stdin.once('end', () => this.exit(0));
+    setImmediate(() => this.emit('spawn'));
+  }
+
+  exit(code: number): void {
+    this.engine.dispose();
+    this.stdout.end();
+    this.emit('close', code, null);
+  }
+
+  kill(): void {
+    this.killed = true;
+    this.exit(1);
+  }
+}
+
+let children: FakeChild[] = [];
+const engines: ResidentEngine[] = [];
+afterEach(() => {
+  engines.splice(0).forEach(engine => engine.dispose());
+  children = [];
+  vi.useRealTimers();
+});
+
+function residentEngine(prepare: (child: FakeChild) => void = () => {}, idleMs?: number): ResidentEngine {
+  const engine = new ResidentEngine({
+    program: async () => ({ command: 'node', args: [], env: {} }),
+    log: () => {},
+    idleMs,
+    start: () => {
+      const child = new FakeChild();
+      prepare(child);
+      children.push(child);
+      return child as unknown as ChildProcessWithoutNullStreams;
+    },
+  });
+  engines.push(engine);
+  return engine;
+}
+
+test('one process answers every request, started by the first of them', async () => {
+  const engine = residentEngine();
+  expect(children).toHaveLength(0);
+  const answers = [1, 2, 3].map(value => engine.request(double, { value }));
+  expect(await Promise.all(answers)).toEqual([2, 4, 6]);
+  expect(await engine.request(double, { value: 4 })).toBe(8);
+  expect(children).toHaveLength(1);
+});
+
+test('an answer that doesn’t fit its schema is a fault, not a value', async () => {
+  const engine = residentEngine(({ engine: other }) => other.onRequest(double.name, () => 'four'));
+  await expect(engine.request(double, { value: 2 })).rejects.toThrow(/expected number/);
+});
+
+test('errors come with their record: bad input, failures, a cancelled request', async () => {
+  let code = 'bad_input';
+  const engine = residentEngine(({ engine: other }) =>
+    other.onRequest(double.name, () => new ResponseError(ENGINE_ERROR, 'no', { code, message: 'no', key: 'method.r' })),
+  );
+  const error = await engine.request(double, { value: 1 }).catch(thrown => thrown as EngineInputError);
+  expect(error).toBeInstanceOf(EngineInputError);
+  expect(error).toMatchObject({ message: 'method.r: no', record: { code: 'bad_input', key: 'method.r' } });
+  code = 'internal';
+  await expect(engine.request(double, { value: 1 })).rejects.toBeInstanceOf(EngineFailure);
+  code = 'cancelled';
+  await expect(engine.request(double, { value: 1 })).rejects.toBeInstanceOf(CancellationError);
+});
+
+test('a token that fires reaches the engine', async () => {
+  const engine = residentEngine(({ engine: other }) =>
+    other.onRequest(
+      double.name,
+      (_params, token) =>
+        new Promise(resolve =>
+          token.onCancellationRequested(() =>
+            resolve(new ResponseError(ENGINE_ERROR, 'cancelled', { code: 'cancelled', message: 'cancelled' })),
+          ),
+        ),
+    ),
+  );
+  const emitter = new EventEmitter();
+  const token = {
+    isCancellationRequested: false,
+    onCancellationRequested: (listener: () => void) => {
+      emitter.on('fired', listener);
+      return { dispose: () => emitter.off('fired', listener) };
+    },
+  };
+  const asked = engine.request(double, { value: 1 }, { token: token as never });
+  setTimeout(() => emitter.emit('fired'), 20);
+  await expect(asked).rejects.toBeInstanceOf(CancellationError);
+});
+
+test('progress is told to whom it belongs', async () => {
+  const engine = residentEngine(({ engine: other }) =>
+    other.onRequest(double.name, async ({ value, progressToken }: { value: number; progressToken: number }) => {
+      const told = { phase: 'estimate', done: value, total: 8, message: 'LORA' };
+      await other.sendProgress(new ProgressType<Progress>(), progressToken, told);
+      return 2 * value;
+    }),
+  );
+  const told: number[][] = [[], []];
+  await Promise.all(
+    told.map((heard, i) => engine.request(double, { value: i }, { onProgress: ({ done }) => heard.push(done) })),
+  );
+  expect(told).toEqual([[0], [1]]);
+});
+
+test('after a crash open requests fail with its last words, and the next one starts another process', async () => {
+  const crash = (child: FakeChild) =>
+    child.engine.onRequest(double.name, () => {
+      child.stderr.write('Killed by the machine\n');
+      setTimeout(() => child.exit(137), 10);
+      return new Promise(() => {});
+    });
+  const engine = residentEngine(child => children.length === 0 && crash(child));
+  const failed = await engine.request(double, { value: 1 }).catch(thrown => thrown as Error);
+  expect(failed).toBeInstanceOf(EngineFailure);
+  expect(failed).toMatchObject({ message: expect.stringContaining('Killed by the machine') });
+  expect(await engine.request(double, { value: 2 })).toBe(4);
+  expect(children).toHaveLength(2);
+});
+
+test('it ends after a time unused, by closing its input, and starts again when it is asked', async () => {
+  const engine = residentEngine(undefined, 30);
+  await engine.request(double, { value: 1 });
+  await vi.waitFor(() => expect(children[0]!.stdin.writableEnded).toBe(true));
+  expect(children[0]!.killed).toBe(false);
+  expect(await engine.request(double, { value: 3 })).toBe(6);
+  expect(children).toHaveLength(2);
+});
+
+test('`end` ends it, for settings that have changed and for a window that closes', async () => {
+  const engine = residentEngine();
+  await engine.request(double, { value: 1 });
+  engine.end();
+  await vi.waitFor(() => expect(children[0]!.stdin.writableEnded).toBe(true));
+  expect(await engine.request(double, { value: 1 })).toBe(2);
+  expect(children).toHaveLength(2);
+});
+
+test('in Restricted Mode, or where it can’t be started, nothing is kept of the attempt', async () => {
+  let program: () => Promise<never> = () => Promise.reject(new UntrustedWorkspaceError('no'));
+  const start = vi.fn(() => new FakeChild() as unknown as ChildProcessWithoutNullStreams);
+  const engine = new ResidentEngine({ program: () => program(), log: () => {}, start });
+  await expect(engine.request(double, { value: 1 })).rejects.toBeInstanceOf(UntrustedWorkspaceError);
+  program = () => Promise.reject(new Error('no Node'));
+  await expect(engine.request(double, { value: 1 })).rejects.toThrow('no Node');
+  expect(start).not.toHaveBeenCalled();
+  engine.dispose();
+});
