@@ -3,7 +3,7 @@
 import type * as vscode from 'vscode';
 import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
-import type { EngineCapabilities, EstimateAnswer, ModelInspection } from '../protocol/answers.js';
+import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../protocol/answers.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
@@ -40,6 +40,8 @@ export interface EngineService {
    * @throws as `json`
    */
   estimate(runFile: object, path: string, options?: RequestOptions): Promise<EstimateAnswer>;
+  /** What all batches of a run follow from, of a model that is on this machine. @throws as `json` */
+  runShape(runFile: object, path: string, options?: RequestOptions): Promise<RunShapeAnswer>;
   /** A model on this machine; a relative path begins in the first workspace folder. @throws as `json` */
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
   /** True when the engine can train; installs it under a progress notification first. False: the user cancelled. */

@@ -27,6 +27,14 @@ export const estimateSchema = z.object({
 });
 export type EstimateAnswer = z.infer<typeof estimateSchema>;
 
+/** What all batches of a run follow from. */
+export const runShapeSchema = z.object({
+  max_length: z
+    .int()
+    .describe('Where rows end, in tokens: that of the run file, as far as model and method leave room'),
+});
+export type RunShapeAnswer = z.infer<typeof runShapeSchema>;
+
 /** `inspect MODEL`. */
 export const modelInspectionSchema = z.object({
   reference: z.string(),

@@ -2,19 +2,19 @@
 // these names, `$/progress` where a request brings a token for it, `$/cancelRequest`, and errors with the error record
 // (engineError.ts) as their data. Nothing is downloaded for an answer.
 import * as z from 'zod';
-import { capabilitiesSchema, estimateSchema, modelInspectionSchema } from './answers.js';
+import { capabilitiesSchema, estimateSchema, modelInspectionSchema, runShapeSchema } from './answers.js';
 import { requestType } from './messageTypes.js';
 
 export const describeRequest = requestType('describe', z.object({}), capabilitiesSchema);
 
-export const estimateRequest = requestType(
-  'estimate',
-  z.object({
-    runFile: z.record(z.string(), z.unknown()).describe('What is in the run file, as written'),
-    path: z.string().describe('Where it is or would be: its relative paths begin there, errors name it'),
-  }),
-  estimateSchema,
-);
+const runFileParams = z.object({
+  runFile: z.record(z.string(), z.unknown()).describe('What is in the run file, as written'),
+  path: z.string().describe('Where it is or would be: its relative paths begin there, errors name it'),
+});
+
+export const estimateRequest = requestType('estimate', runFileParams, estimateSchema);
+
+export const runShapeRequest = requestType('run_shape', runFileParams, runShapeSchema);
 
 export const inspectRequest = requestType(
   'inspect',

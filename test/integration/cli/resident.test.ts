@@ -20,6 +20,7 @@ import {
   describeRequest,
   estimateRequest,
   inspectRequest,
+  runShapeRequest,
   type Progress,
 } from '../../../extension/src/protocol/residentMessages.js';
 import { succeed, workplace } from '../../support/cli.js';
@@ -94,6 +95,22 @@ it('describes, inspects and estimates as the commands do, and nothing but messag
     expect(head, `between two messages: ${rest.toString().slice(0, 200)}`).not.toBeNull();
     rest = rest.subarray(head![0].length + Number(head![1]));
   }
+});
+
+it('tells where the rows of a run end, as training works it out', async () => {
+  const { connection } = resident();
+  const length = async (method: Record<string, unknown>, maxLength: number) => {
+    const run = place.run('shaped', { method, dataset: { train: 'rows.jsonl', max_length: maxLength } });
+    const answer = await connection.sendRequest(runShapeRequest.name, estimateOf(run));
+    return runShapeRequest.result.parse(answer).max_length;
+  };
+  const { contextLength } = inspectRequest.result.parse(
+    await connection.sendRequest(inspectRequest.name, { model: 'base', folder: place.path }),
+  );
+  expect(await length({ peft_type: 'LORA' }, 8)).toBe(8);
+  expect(await length({ peft_type: 'LORA' }, 100_000)).toBe(contextLength);
+  const virtual = { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 3 };
+  expect(await length(virtual, 100_000)).toBe(contextLength - 3);
 });
 
 it('answers an error as the record that the command prints, and goes on', async () => {

@@ -1,14 +1,18 @@
 // What the resident engine answers: a line a request of protocol/residentMessages.ts. A handler calls what the command of the
 // same purpose calls; it gives other requests a turn between its parts, and ends where its signal fires.
 import type { RequestType } from '../../protocol/messageTypes.js';
-import { describeRequest, estimateRequest, inspectRequest } from '../../protocol/residentMessages.js';
+import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
 import { inspectModel } from '../inspect/inspectModel.js';
+import { architectureOfFiles } from '../models/loadModel.js';
+import { attachMethod } from '../run/attachMethod.js';
 import { capabilities } from '../run/capabilities.js';
 import { findModelFiles } from '../run/openModel.js';
 import { parseRun } from '../run/readRunFile.js';
 import { silentReporter, type Reporter } from '../run/reporter.js';
+import { modelReference } from '../run/resolvedRun.js';
 import { estimateJson, runEstimate } from '../run/runEstimate.js';
+import { runShape } from '../training/runShape.js';
 
 export interface RequestContext {
   signal: AbortSignal;
@@ -32,6 +36,14 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
       } finally {
         files.close();
       }
+    }),
+    answering(runShapeRequest, async ({ runFile, path }) => {
+      const run = parseRun(runFile, path);
+      const files = await findModelFiles(modelReference(run), run.resolvePath('.'), silentReporter, false);
+      files.close();
+      const { attached, start } = attachMethod(run, architectureOfFiles(files));
+      start?.close();
+      return { max_length: runShape(run.config, attached).maxLength };
     }),
     answering(estimateRequest, async ({ runFile, path }, { signal, progress }) => {
       const reporter = { ...silentReporter, progress };

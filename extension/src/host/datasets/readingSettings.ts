@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
+import type { EngineService } from '../services.js';
 import type { RunFileReference, RunFileReferences } from './runFileReferences.js';
 import { tokenizerFolder } from './tokenizerLocation.js';
 import type { ReadingSettings } from './worker/workerMessages.js';
@@ -18,9 +19,13 @@ export interface Reading {
 }
 
 export class ReadingSettingsSource {
+  /** Answers of the engine, by the run file as it was read. */
+  private readonly lengths = new WeakMap<RunFileReference, Promise<number>>();
+
   constructor(
     private readonly references: RunFileReferences,
     private readonly extensionFolder: string,
+    private readonly engine: Pick<EngineService, 'runShape'>,
   ) {}
 
   async of(uri: vscode.Uri): Promise<Reading> {
@@ -43,7 +48,7 @@ export class ReadingSettingsSource {
       settings: {
         format: dataset?.format ?? 'auto',
         columns: dataset?.columns ?? {},
-        maxLength: dataset?.max_length ?? configured.get<number>('preview.maxLength') ?? 512,
+        maxLength: runFile ? await this.lengthOf(runFile) : (configured.get<number>('preview.maxLength') ?? 512),
         trainOn: dataset?.train_on ?? 'completions',
         truncation: dataset?.truncation ?? 'end',
         chatTemplate: dataset?.chat_template ? readTemplate(resolve(runFolder, dataset.chat_template)) : null,
@@ -51,6 +56,18 @@ export class ReadingSettingsSource {
         compareWith: other,
       },
     };
+  }
+
+  /** Where the run cuts its rows; what the file says where its model isn't here, or something else in it is wrong. */
+  private lengthOf(runFile: RunFileReference): Promise<number> {
+    const known = this.lengths.get(runFile);
+    if (known) return known;
+    const asked = this.engine.runShape(runFile.content, runFile.uri.fsPath).then(
+      ({ max_length }) => max_length,
+      () => runFile.dataset.max_length,
+    );
+    this.lengths.set(runFile, asked);
+    return asked;
   }
 }
 

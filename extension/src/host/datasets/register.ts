@@ -24,7 +24,7 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
   const worker = new DatasetWorkerClient(script, error => output.error(error));
   const files = new FileWatch();
   const references = new RunFileReferences();
-  const settings = new ReadingSettingsSource(references, context.extensionPath);
+  const settings = new ReadingSettingsSource(references, context.extensionPath, services.engine);
   const datasets = new DocumentDatasets(worker, settings, output);
   const outdated = new OutdatedRunMarks(runs, worker, files);
   const continued = continueRuns(services, worker, files);

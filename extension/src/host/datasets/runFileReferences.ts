@@ -14,6 +14,8 @@ export interface RunFileReference {
   name: string;
   model: string;
   dataset: z.infer<typeof datasetConfigSchema>;
+  /** What is in the file. */
+  content: object;
   /** Absolute paths. */
   train: string;
   validation: string | null;
@@ -58,7 +60,8 @@ export class RunFileReferences implements vscode.Disposable {
 async function readReference(uri: vscode.Uri): Promise<RunFileReference | null> {
   try {
     const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
-    const { name, model, dataset } = referringSchema.parse(JSON.parse(text));
+    const content = JSON.parse(text) as object;
+    const { name, model, dataset } = referringSchema.parse(content);
     const folder = dirname(uri.fsPath);
     const { train, validation } = dataset;
     return {
@@ -66,6 +69,7 @@ async function readReference(uri: vscode.Uri): Promise<RunFileReference | null> 
       name: name ?? 'run',
       model,
       dataset,
+      content,
       train: resolve(folder, train),
       validation: typeof validation === 'string' ? resolve(folder, validation) : null,
     };

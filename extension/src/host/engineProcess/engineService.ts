@@ -1,8 +1,8 @@
 // The engine as the rest of the host sees it: questions answered in JSON, installed when somebody is about to train.
 // Built once by extension.ts. Nothing is executed in Restricted Mode.
 import * as vscode from 'vscode';
-import type { EngineCapabilities, EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
-import { describeRequest, estimateRequest, inspectRequest } from '../../protocol/residentMessages.js';
+import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
+import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
 import {
   UntrustedWorkspaceError,
   type EngineCallOptions,
@@ -75,6 +75,10 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
 
   estimate(runFile: object, path: string, options?: RequestOptions): Promise<EstimateAnswer> {
     return this.resident.request(estimateRequest, { runFile: { ...runFile }, path }, options);
+  }
+
+  runShape(runFile: object, path: string, options?: RequestOptions): Promise<RunShapeAnswer> {
+    return this.resident.request(runShapeRequest, { runFile: { ...runFile }, path }, options);
   }
 
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection> {
