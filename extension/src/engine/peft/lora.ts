@@ -9,9 +9,8 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from '../models/hooks.js';
-import type { AttachedMethod } from './attachedMethod.js';
-import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
-import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
+import type { LoraForm, PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
 import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
 import { patternValue, targetedLinears } from './targets.js';
 
@@ -61,11 +60,6 @@ const schema = z.strictObject({
 });
 type Config = z.infer<typeof schema>;
 
-/** The config of an adapter that is LoRA's; null for every other method. */
-export function loraConfigOf({ method, config }: AttachedMethod): Config | null {
-  return method === lora ? (config as Config) : null;
-}
-
 /** One adapted module with everything its config gives it. */
 interface Adapted {
   module: LinearModule;
@@ -77,7 +71,7 @@ interface Adapted {
 }
 
 /** The modules that a config adapts, with their ranks and scales. */
-export function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
+function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
     const rank = patternValue(config.rank_pattern, module.name, config.r);
     const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha);
@@ -159,6 +153,21 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
   return { linear: new Map(entries) };
 }
 
+function asLora(config: Config, architecture: Architecture): LoraForm | string {
+  const beyond = config.use_dora ? 'DoRA (use_dora)' : trainedWhole(config);
+  if (beyond !== null) return beyond;
+  return {
+    dropout: config.lora_dropout,
+    factors: adaptedModules(config, architecture).map(({ module, rank, scale, a, b }) => ({
+      module,
+      rank,
+      scale,
+      a: read => read(a),
+      b: read => read(b),
+    })),
+  };
+}
+
 /** PEFT writes the full names of the modules that "all-linear" stood for. */
 function savedTargets(config: Config, architecture: Architecture): string | string[] {
   if (config.target_modules === 'all-linear')
@@ -194,8 +203,14 @@ export const lora: PeftMethod<Config> = {
   schema,
   identityAtStart: true,
   storage: 'adapter',
+  lowRank: {
+    rank: 'r',
+    pairs: 1,
+    uncountable: ['rank_pattern', 'layers_to_transform', 'bias', 'modules_to_save', 'exclude_modules', 'use_dora'],
+  },
   plan,
   hooks,
+  asLora,
   toAdapterConfig: (config, architecture) => ({
     r: config.r,
     lora_alpha: config.lora_alpha,

@@ -3,8 +3,9 @@
 // methods, in adapter.ts and adapterFiles.ts. A new method is one file beside this one and one line in registry.ts.
 import type * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
+import type { LowRank } from '../../protocol/methodFacts.js';
 import type { Rng } from '../data/rng.js';
-import type { Architecture } from '../models/architecture.js';
+import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
 
 /** How a trainable tensor starts. */
@@ -42,6 +43,26 @@ export type TensorOf = (key: string) => tf.Tensor;
 /** Training needs every trainable tensor; inference only what an adapter file holds (a prompt encoder's output, say). */
 export type Purpose = 'training' | 'inference';
 
+/** One matrix's share of `LoraForm`: y = W x + scale · B A x. */
+export interface LoraFactors {
+  module: LinearModule;
+  rank: number;
+  scale: number;
+  /** A [rank, in] from the adapter's tensors as they are saved. */
+  a(read: ReadTensor): Float32Array;
+  /** B [out, rank] */
+  b(read: ReadTensor): Float32Array;
+}
+
+/** A saved tensor's values by key. */
+export type ReadTensor = (key: string) => Float32Array;
+
+/** An adapter as a LoRA one that computes the same. */
+export interface LoraForm {
+  dropout: number;
+  factors: LoraFactors[];
+}
+
 export interface PeftMethod<Config = unknown> {
   /** PEFT's `peft_type`. */
   peftType: string;
@@ -56,6 +77,8 @@ export interface PeftMethod<Config = unknown> {
   identityAtStart: boolean;
   /** Where the tensors go: PEFT's adapter files, the selective pair, or a whole model. */
   storage: 'adapter' | 'selective' | 'model';
+  /** Where it trains pairs of low-rank factors: what screens need to draw and to count them. */
+  lowRank?: LowRank;
 
   /** @throws InputError where the config doesn't fit the architecture (a target that matches nothing, say) */
   plan(config: Config, architecture: Architecture, purpose: Purpose): TrainableSpec[];
@@ -65,6 +88,11 @@ export interface PeftMethod<Config = unknown> {
   toAdapterConfig(config: Config, architecture: Architecture): Record<string, unknown>;
   /** The config that an adapter_config.json stands for. @throws InputError on what is not supported */
   fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, file: string): Config;
+  /**
+   * The same change in LoRA's form, for files of programs that know no other; in words what of the config has no place in
+   * it, where something hasn't. Left out: no config has that form.
+   */
+  asLora?(config: Config, architecture: Architecture): LoraForm | string;
   /** What an adapter file holds, where that differs from the trained tensors. The result belongs to the caller. */
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 

@@ -21,6 +21,9 @@ export const peftMethods: readonly PeftMethod[] = [
   full,
 ];
 
+/** What the others are compared with: all of the model is trained and written. */
+export const wholeModelMethod: PeftMethod = peftMethods.find(({ storage }) => storage === 'model')!;
+
 export function peftMethod(peftType: string): PeftMethod | undefined {
   return peftMethods.find(method => method.peftType === peftType);
 }

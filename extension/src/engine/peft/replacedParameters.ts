@@ -71,3 +71,9 @@ export function trainedBiases(
     return [{ key, shape: parameter.shape, init: { kind: 'base', name: parameter.name }, replaces: [parameter.name] }];
   });
 }
+
+/** In words which whole parameters a config trains beside its own tensors; null: none. */
+export function trainedWhole(config: { bias?: string; modules_to_save: readonly string[] | null }): string | null {
+  if (config.modules_to_save) return `a module saved whole (modules_to_save: ${config.modules_to_save.join(', ')})`;
+  return (config.bias ?? 'none') === 'none' ? null : `trained biases (bias: "${config.bias}")`;
+}
