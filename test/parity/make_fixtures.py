@@ -39,6 +39,7 @@ warnings.filterwarnings("ignore")
 import torch
 from peft import (
     IA3Config,
+    LoHaConfig,
     LoraConfig,
     PeftModel,
     PrefixTuningConfig,
@@ -232,6 +233,15 @@ CASES = {
     "ia3": {"models": [*ALL, *WINDOWS], "peft_type": "IA3", "config": {}},
     "ia3-targets": {"models": ["qwen2"], "peft_type": "IA3",
                     "config": {"target_modules": ["k_proj", "o_proj", "up_proj"], "feedforward_modules": ["o_proj"]}},
+    "loha": {"models": ["llama-tied", "qwen2"], "peft_type": "LOHA", "config": {"r": 2, "alpha": 4}},
+    # Ranks at which the update is multiplied as factors of rank r² and as a whole matrix.
+    "loha-patterns": {"models": ["llama-untied", "qwen3"], "peft_type": "LOHA",
+                      "config": {"r": 3, "alpha": 6, "target_modules": ["q_proj", "o_proj", "down_proj"],
+                                 "rank_pattern": {"down_proj": 6}, "alpha_pattern": {"o_proj": 9},
+                                 "exclude_modules": ["layers.0.self_attn.q_proj"]}},
+    "loha-save-lm-head": {"models": ["llama-untied"], "peft_type": "LOHA",
+                          "config": {"r": 2, "alpha": 4, "layers_to_transform": [1],
+                                     "target_modules": ["q_proj", "v_proj"], "modules_to_save": ["lm_head"]}},
     "prompt": {"models": ALL, "peft_type": "PROMPT_TUNING", "config": {"num_virtual_tokens": 4}},
     "prefix": {"models": ALL, "peft_type": "PREFIX_TUNING", "config": {"num_virtual_tokens": 3}},
     "prefix-projection": {"models": ["llama-untied", "gpt2"], "peft_type": "PREFIX_TUNING",
@@ -263,12 +273,16 @@ CASES = {
 CONFIGS = {
     "LORA": LoraConfig,
     "IA3": IA3Config,
+    "LOHA": LoHaConfig,
     "PROMPT_TUNING": PromptTuningConfig,
     "PREFIX_TUNING": PrefixTuningConfig,
     "P_TUNING": PromptEncoderConfig,
 }
 
-LEARNING_RATES = {"LORA": 5e-3, "IA3": 1e-2, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
+# Methods that PEFT can merge.
+WEIGHT_CHANGES = ("LORA", "IA3", "LOHA")
+
+LEARNING_RATES = {"LORA": 5e-3, "IA3": 1e-2, "LOHA": 5e-3, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
                   "BOTTLENECK_ADAPTER": 5e-3,
                   "SELECTIVE": 3e-3, "FULL": 1e-3}
 
@@ -311,7 +325,7 @@ def attach(case, model_name, model):
             if not parameter.requires_grad:
                 continue
             noise = torch.randn_like(parameter)
-            if "lora_B" in name:
+            if "lora_B" in name or "hada_w2_b" in name:
                 parameter.copy_(0.1 * noise)
             elif "lora_magnitude_vector" in name:
                 parameter.mul_(1 + 0.2 * noise)
@@ -442,7 +456,7 @@ def run_case(model_name, case_name, case, check):
     os.makedirs(folder)
     peft_type = case["peft_type"]
     block = training_block(case, model_name)
-    mergeable = peft_type in ("LORA", "IA3", "SELECTIVE", "FULL")
+    mergeable = peft_type in (*WEIGHT_CHANGES, "SELECTIVE", "FULL")
     model = attach(case, model_name, load_model(model_name))
     expected = {}
     if peft_type == "BOTTLENECK_ADAPTER":
@@ -472,7 +486,7 @@ def run_case(model_name, case_name, case, check):
     expected["final_logits"] = real_logits(model, PROBE)
     if mergeable:
         merged = copy.deepcopy(model)
-        if peft_type in ("LORA", "IA3"):
+        if peft_type in WEIGHT_CHANGES:
             merged = merged.merge_and_unload()
         drift = (real_logits(merged, PROBE) - expected["final_logits"]).abs().max().item()
         # PEFT adds a tied head's update in place, to the embedding as well.

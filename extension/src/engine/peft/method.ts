@@ -74,7 +74,7 @@ export interface PeftMethod<Config = unknown> {
   /** Keys of the run file's `method` block, with defaults and descriptions; `peft_type` and `init_from` left out. */
   schema: z.ZodType<Config>;
   /** Whether an untrained adapter leaves the model's output as it is. */
-  identityAtStart: boolean;
+  identityAtStart(config: Config): boolean;
   /** Where the tensors go: PEFT's adapter files, the selective pair, or a whole model. */
   storage: 'adapter' | 'selective' | 'model';
   /** Where it trains pairs of low-rank factors: what screens need to draw and to count them. */

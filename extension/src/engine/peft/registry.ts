@@ -3,6 +3,7 @@
 import { bottleneckAdapter } from './bottleneckAdapter.js';
 import { full } from './full.js';
 import { ia3 } from './ia3.js';
+import { loha } from './loha.js';
 import { lora } from './lora.js';
 import type { PeftMethod } from './method.js';
 import { prefixTuning } from './prefixTuning.js';
@@ -16,6 +17,7 @@ export const peftMethods: readonly PeftMethod[] = [
   prefixTuning,
   pTuning,
   ia3,
+  loha,
   selective,
   bottleneckAdapter,
   full,
