@@ -249,7 +249,12 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
     if (method.identityAtStart(config)) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'at the start');
     const start = valuesOf(adapter.variables);
+    const frozen = adapter.attached.plan('training').filter(spec => spec.frozen);
+    const frozenValues = () => valuesOf(frozen.map(({ key }) => [key, adapter.tensorOf(key)]));
+    const frozenStart = frozenValues();
+    for (const { key } of frozen) expect(adapter.variables.has(key), `${key} is trained`).toBe(false);
     await train(model, adapter, 3);
+    expect(frozenValues(), 'what is frozen moved').toEqual(frozenStart);
     for (const [name, values] of weightsOf(model))
       expect(values, `base parameter ${name} moved`).toEqual(base.get(name));
     for (const [key, values] of valuesOf(adapter.variables))
@@ -274,6 +279,8 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
       const folder = newFolder();
       await saveAdapter(folder, adapter, 'org/base');
       const saved = openAdapter(folder, model.architecture);
+      for (const { key, frozen: kind } of frozen)
+        expect(saved.tensors.has(key), `${key} in the file`).toBe(kind === 'saved');
       const loaded = loadAdapter(saved, model);
       expectClose(logitsOf(model, loaded), trained, 1e-6, 'saved and loaded');
       loaded.dispose();

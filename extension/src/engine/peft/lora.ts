@@ -121,7 +121,7 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
   const names = new Set(adapted.map(entry => entry.module.name));
   return [
     ...specs,
-    ...trainedBiases(config.bias, names, architecture),
+    ...trainedBiases(config.bias === 'lora_only' ? 'adapted' : config.bias, names, architecture),
     ...modulesToSave(config.modules_to_save, architecture),
   ];
 }

@@ -28,6 +28,7 @@ export interface InitializerContext {
   tokenize(text: string): number[];
 }
 
+/** A tensor of a method's own: what it trains, and what it needs beside that. */
 export interface TrainableSpec {
   /** Name in the adapter file. */
   key: string;
@@ -35,6 +36,16 @@ export interface TrainableSpec {
   init: Initializer;
   /** The base parameters that it stands in for; two where embedding and head are one parameter. */
   replaces?: readonly string[];
+  /**
+   * Held and read, but not trained: it has no gradient and no optimizer state, and is no trainable parameter. Saved with the
+   * adapter, or left out of the file and computed again by `init`.
+   */
+  frozen?: 'saved' | 'recomputed';
+}
+
+/** What of a plan is trained. */
+export function trainedOf(plan: readonly TrainableSpec[]): TrainableSpec[] {
+  return plan.filter(({ frozen }) => frozen === undefined);
 }
 
 /** The method's tensors by key while it is attached. */

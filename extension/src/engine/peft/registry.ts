@@ -10,6 +10,7 @@ import { prefixTuning } from './prefixTuning.js';
 import { promptTuning } from './promptTuning.js';
 import { pTuning } from './pTuning.js';
 import { selective } from './selective.js';
+import { vera } from './vera.js';
 
 export const peftMethods: readonly PeftMethod[] = [
   lora,
@@ -18,6 +19,7 @@ export const peftMethods: readonly PeftMethod[] = [
   pTuning,
   ia3,
   loha,
+  vera,
   selective,
   bottleneckAdapter,
   full,

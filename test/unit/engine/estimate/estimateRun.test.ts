@@ -53,6 +53,18 @@ describe('counts', () => {
 });
 
 describe('memory', () => {
+  test.each([true, false])(
+    'what a method keeps frozen is held, but neither trained nor counted; captured %s',
+    captured => {
+      const [small, large] = [8, 16].map(r => estimate(smolLm2Config, 'VERA', { r }, { captured }));
+      const modules = 60;
+      const widest = { in: 576, out: 576 };
+      expect(large!.trainableParameters - small!.trainableParameters).toBe(8 * modules);
+      expect(large!.totalParameters - small!.totalParameters).toBe(8 * modules);
+      expect(large!.memory.weights - small!.memory.weights).toBe(4 * 8 * (widest.in + widest.out + modules));
+    },
+  );
+
   const cases = tinyConfigs.flatMap(config =>
     peftMethods
       .filter(method => refusalOf(method, architectureOf(config, 'test')) === null)
