@@ -176,7 +176,7 @@ export class SavingsPicture {
       pair.place({ left, top: LABEL + i * second }, size, pairs > 1 ? i + 1 : '');
     });
     // The Hadamard product of what the pairs make.
-    write(this.signs.entryByEntry, left + size.rank + GAP / 2 - 3, LABEL + height + 13, pairs > 1 ? '∘' : '');
+    write(this.signs.entryByEntry, left + size.rank + GAP / 2 - 3, LABEL + height + 13, pairs > 1 ? '⊙' : '');
     const times = pairs > 1 ? `${pairs} x ` : '';
     const beside = pairs > 1 ? `${pairs} pairs of B and A` : 'B and A';
     setText(this.figures.w, `${outFeatures} x ${inFeatures} = ${count(w)}`);

@@ -12,7 +12,7 @@ export class TorchGenerator {
   private readonly words = new Uint32Array(SIZE);
   private next = SIZE;
 
-  /** `torch.Generator("cpu").manual_seed(seed)`: its lower 32 bits count. @param seed an integer, may be negative */
+  /** `torch.Generator("cpu").manual_seed(seed)`: its lower 32 bits count. @param seed a whole number */
   constructor(seed: number) {
     const { words } = this;
     words[0] = seed;

@@ -30,7 +30,11 @@ const schema = z.strictObject({
     .lt(1)
     .default(0)
     .meta(about('Dropout', 'Dropout on the adapter’s input while training')),
-  d_initial: z.number().default(0.1).meta(about('Start of λd', 'What every entry of the vectors λd starts from')),
+  d_initial: z
+    .number()
+    .positive()
+    .default(0.1)
+    .meta(about('Start of λd', 'What every entry of the vectors λd starts from')),
   target_modules: targetModules,
   layers_to_transform: layersToTransform,
   bias: z
@@ -38,7 +42,11 @@ const schema = z.strictObject({
     .default('none')
     .meta(about('Biases', 'Train biases too: all, or the adapted modules’')),
   modules_to_save: modulesToSaveKey,
-  projection_prng_key: z.int().default(0).meta(about('Seed of A and B', 'What the two random matrices are drawn from')),
+  projection_prng_key: z
+    .int()
+    .nonnegative()
+    .default(0)
+    .meta(about('Seed of A and B', 'What the two random matrices are drawn from')),
   save_projection: z
     .boolean()
     .default(true)
