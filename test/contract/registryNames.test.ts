@@ -1,12 +1,13 @@
 // Only its own file, its registry and the run file's description of it know an entry of a registry by name: anywhere else what
-// differs has to be data of the entry. No entry is named here: a new method, family or format is looked for by its line in
-// the registry.
+// differs has to be data of the entry. No entry is named here: a new method, family, format or objective is looked for
+// by its line in the registry.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { datasetFormats } from '../../extension/src/core/data/formats/registry.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { objectives } from '../../extension/src/engine/training/objectives/registry.js';
 
 interface Registry {
   title: string;
@@ -52,6 +53,14 @@ const registries: Registry[] = [
       'extension/src/host/datasets/worker/workerMessages.ts': 'a kind of source',
       'extension/src/host/datasets/documentDatasets.ts': 'a kind of source',
       'webview/src/runPanel/savingsPicture.ts': 'an SVG element',
+    },
+  },
+  {
+    title: 'objectives',
+    folder: 'extension/src/engine/training/objectives/',
+    names: objectives.map(({ name }) => name),
+    others: {
+      'extension/src/protocol/engineEvent.ts': 'what run folders have that were written before there was a choice',
     },
   },
 ];
