@@ -13,7 +13,8 @@ import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { tinyModel, windowVariants } from '../support/tinyModels.js';
+import { tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
+import { refusalOf } from '../support/methodFit.js';
 
 const PROMPT = [5, 9, 30, 2];
 const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
@@ -36,6 +37,7 @@ function attachAltered(model: CausalLm, method: (typeof peftMethods)[number], co
 /** Every method as it is by default, and LoRA's variants that go another way through the forward pass. */
 const cases = modelFamilies.flatMap(({ modelType }) =>
   [null, ...peftMethods].flatMap(method => {
+    if (method && refusalOf(method, tinyArchitecture(modelType))) return [];
     const keys = Object.keys((method?.schema as { shape?: object } | undefined)?.shape ?? {});
     const variants: Record<string, unknown>[] = [{}];
     if (keys.includes('use_dora')) variants.push({ use_dora: true }, { modules_to_save: ['lm_head'] });

@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { IGNORE_LABEL } from '../../extension/src/core/data/example.js';
-import { InputError } from '../../extension/src/core/inputError.js';
 import type { Batch } from '../../extension/src/engine/data/batch.js';
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
@@ -19,17 +18,19 @@ import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.j
 import { CausalLm, type ForwardOptions } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf } from '../../extension/src/engine/models/quantizedWeight.js';
 import { loadModel } from '../../extension/src/engine/models/loadModel.js';
+import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { writeModelFolder } from '../../extension/src/engine/models/writeModelFolder.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { loadAdapter, openAdapter, saveAdapter } from '../../extension/src/engine/peft/adapterFiles.js';
-import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
+import type { LoraFactors, PeftMethod, ReadTensor } from '../../extension/src/engine/peft/method.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { computeGradients, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { inputErrorOf } from '../support/inputErrors.js';
+import { refusalOf } from '../support/methodFit.js';
 import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
 
 /** One decoder with rotary positions and biases, one with Conv1D. */
@@ -82,22 +83,13 @@ interface Case {
   title: string;
 }
 
-/** A variant that a model can't have, such as biases where there are none, is no case. */
-function fits(method: PeftMethod, config: unknown, modelType: string): boolean {
-  try {
-    method.plan(config, tinyArchitecture(modelType), 'training');
-    return true;
-  } catch (error) {
-    if (error instanceof InputError) return false;
-    throw error;
-  }
-}
-
 const cases: Case[] = peftMethods.flatMap(method =>
   variants(method).flatMap(variant => {
     const config = method.schema.safeParse(variant);
     if (!config.success) return [];
-    return MODEL_TYPES.filter(modelType => fits(method, config.data, modelType)).map(modelType => ({
+    // A variant that a model can't have, such as biases where there are none, is no case.
+    const fitting = MODEL_TYPES.filter(type => refusalOf(method, tinyArchitecture(type), config.data) === null);
+    return fitting.map(modelType => ({
       method,
       modelType,
       config: config.data,
@@ -175,6 +167,18 @@ function weightsOf(model: CausalLm): Map<string, Float32Array> {
   return valuesOf(model.architecture.parameters.map(({ name }) => [name, denseOf(model.weight(name))]));
 }
 
+/** scale · B A in the weight's own orientation. */
+function updateOf({ module, rank, scale, a, b }: LoraFactors, read: ReadTensor): Float32Array {
+  return tf.tidy(() => {
+    const product = tf.matMul(
+      tf.tensor(b(read), [module.outFeatures, rank]) as tf.Tensor2D,
+      tf.tensor(a(read), [rank, module.inFeatures]) as tf.Tensor2D,
+    );
+    const scaled = tf.mul(product, scale);
+    return (module.conv1d ? tf.transpose(scaled) : scaled).dataSync<'float32'>();
+  });
+}
+
 /** The model's files as writeModelFolder wants them. */
 function filesOf(modelType: string): ModelFiles {
   const config = tinyConfig(modelType);
@@ -207,13 +211,30 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(scratch, { recursive: true }));
 
-it('has a case of every method on every kind of model', () => {
-  for (const { peftType } of peftMethods)
-    for (const modelType of MODEL_TYPES)
-      expect(
-        cases.some(entry => entry.method.peftType === peftType && entry.modelType === modelType),
-        `${peftType} on ${modelType}`,
-      ).toBe(true);
+describe.each(named())('families of $peftType', ({ method, peftType }) => {
+  const families = modelFamilies.map(({ modelType }) => ({
+    modelType,
+    refusal: refusalOf(method, tinyArchitecture(modelType)),
+  }));
+
+  it('are at least one, and have cases here', () => {
+    expect(families.some(({ refusal }) => refusal === null)).toBe(true);
+    for (const { modelType, refusal } of families)
+      if (refusal === null && MODEL_TYPES.includes(modelType))
+        expect(
+          cases.some(entry => entry.method === method && entry.modelType === modelType),
+          `${peftType} on ${modelType}`,
+        ).toBe(true);
+  });
+
+  it('are refused by name, with something to do about it', () => {
+    for (const { modelType, refusal } of families) {
+      if (refusal === null) continue;
+      expect(refusal.message).toContain(modelType);
+      expect(refusal.where).toMatch(/^method\./);
+      expect(refusal.hint).toMatch(/\w/);
+    }
+  });
 });
 
 describe.each(cases)('$title', ({ method, modelType, config }) => {
@@ -226,9 +247,14 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
     const attachedBefore = tf.memory().numTensors;
     const adapter = attach(method, config, model);
 
-    if (method.identityAtStart) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'at the start');
+    if (method.identityAtStart(config)) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'at the start');
     const start = valuesOf(adapter.variables);
+    const frozen = adapter.attached.plan('training').filter(spec => spec.frozen);
+    const frozenValues = () => valuesOf(frozen.map(({ key }) => [key, adapter.tensorOf(key)]));
+    const frozenStart = frozenValues();
+    for (const { key } of frozen) expect(adapter.variables.has(key), `${key} is trained`).toBe(false);
     await train(model, adapter, 3);
+    expect(frozenValues(), 'what is frozen moved').toEqual(frozenStart);
     for (const [name, values] of weightsOf(model))
       expect(values, `base parameter ${name} moved`).toEqual(base.get(name));
     for (const [key, values] of valuesOf(adapter.variables))
@@ -239,6 +265,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
     const merged = adapter.merge();
     expect(merged === null).toBe(method.merge === undefined);
+    const mergedValues = merged && valuesOf(merged);
     if (merged) {
       const folder = newFolder();
       await writeModelFolder(folder, model, filesOf(modelType), merged);
@@ -252,9 +279,22 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
       const folder = newFolder();
       await saveAdapter(folder, adapter, 'org/base');
       const saved = openAdapter(folder, model.architecture);
+      for (const { key, frozen: kind } of frozen)
+        expect(saved.tensors.has(key), `${key} in the file`).toBe(kind === 'saved');
       const loaded = loadAdapter(saved, model);
       expectClose(logitsOf(model, loaded), trained, 1e-6, 'saved and loaded');
       loaded.dispose();
+      const lora = method.asLora?.(config, model.architecture);
+      if (lora && typeof lora !== 'string' && mergedValues)
+        for (const factors of lora.factors) {
+          const name = `${factors.module.name}.weight`;
+          const update = mergedValues.get(name)!.map((value, i) => value - base.get(name)![i]!);
+          const same = largestDifference(
+            updateOf(factors, key => saved.tensors.get(key)!.readFloat32()),
+            update,
+          );
+          expect(same, `${name} in LoRA's form`).toBeLessThan(1e-5);
+        }
       saved.close();
     }
     adapter.dispose();

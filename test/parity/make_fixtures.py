@@ -39,11 +39,13 @@ warnings.filterwarnings("ignore")
 import torch
 from peft import (
     IA3Config,
+    LoHaConfig,
     LoraConfig,
     PeftModel,
     PrefixTuningConfig,
     PromptEncoderConfig,
     PromptTuningConfig,
+    VeraConfig,
     get_peft_model,
     get_peft_model_state_dict,
 )
@@ -232,6 +234,25 @@ CASES = {
     "ia3": {"models": [*ALL, *WINDOWS], "peft_type": "IA3", "config": {}},
     "ia3-targets": {"models": ["qwen2"], "peft_type": "IA3",
                     "config": {"target_modules": ["k_proj", "o_proj", "up_proj"], "feedforward_modules": ["o_proj"]}},
+    "loha": {"models": ["llama-tied", "qwen2"], "peft_type": "LOHA", "config": {"r": 2, "alpha": 4}},
+    # Ranks at which the update is multiplied as factors of rank r² and as a whole matrix.
+    "loha-patterns": {"models": ["llama-untied", "qwen3"], "peft_type": "LOHA",
+                      "config": {"r": 3, "alpha": 6, "target_modules": ["q_proj", "o_proj", "down_proj"],
+                                 "rank_pattern": {"down_proj": 6}, "alpha_pattern": {"o_proj": 9},
+                                 "exclude_modules": ["layers.0.self_attn.q_proj"]}},
+    "loha-save-lm-head": {"models": ["llama-untied"], "peft_type": "LOHA",
+                          "config": {"r": 2, "alpha": 4, "layers_to_transform": [1],
+                                     "target_modules": ["q_proj", "v_proj"], "modules_to_save": ["lm_head"]}},
+    "vera": {"models": ["llama-tied", "qwen2", "gpt2"], "peft_type": "VERA", "config": {"r": 8}},
+    # Modules of several sizes share A and B, which the adapter leaves out: they come from the seed.
+    "vera-seed": {"models": ["llama-untied", "qwen3"], "peft_type": "VERA",
+                  "config": {"r": 6, "target_modules": "all-linear", "save_projection": False,
+                             "projection_prng_key": 5, "d_initial": 0.3}},
+    "vera-bias": {"models": ["qwen2"], "peft_type": "VERA",
+                  "config": {"r": 4, "target_modules": ["q_proj", "o_proj", "up_proj"], "bias": "vera_only",
+                             "layers_to_transform": [1], "modules_to_save": ["down_proj"]}},
+    "vera-conv1d": {"models": ["gpt2"], "peft_type": "VERA",
+                    "config": {"r": 4, "target_modules": ["c_attn", "c_proj"], "save_projection": False}},
     "prompt": {"models": ALL, "peft_type": "PROMPT_TUNING", "config": {"num_virtual_tokens": 4}},
     "prefix": {"models": ALL, "peft_type": "PREFIX_TUNING", "config": {"num_virtual_tokens": 3}},
     "prefix-projection": {"models": ["llama-untied", "gpt2"], "peft_type": "PREFIX_TUNING",
@@ -263,12 +284,17 @@ CASES = {
 CONFIGS = {
     "LORA": LoraConfig,
     "IA3": IA3Config,
+    "LOHA": LoHaConfig,
+    "VERA": VeraConfig,
     "PROMPT_TUNING": PromptTuningConfig,
     "PREFIX_TUNING": PrefixTuningConfig,
     "P_TUNING": PromptEncoderConfig,
 }
 
-LEARNING_RATES = {"LORA": 5e-3, "IA3": 1e-2, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
+# Methods that PEFT can merge.
+WEIGHT_CHANGES = ("LORA", "IA3", "LOHA", "VERA")
+
+LEARNING_RATES = {"LORA": 5e-3, "IA3": 1e-2, "LOHA": 5e-3, "VERA": 1e-2, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
                   "BOTTLENECK_ADAPTER": 5e-3,
                   "SELECTIVE": 3e-3, "FULL": 1e-3}
 
@@ -302,7 +328,7 @@ def attach(case, model_name, model):
     config = dict(case["config"])
     if peft_type == "BOTTLENECK_ADAPTER":
         return attach_bottlenecks(config, model)
-    if peft_type in ("LORA", "IA3") and model_name == "gpt2":
+    if peft_type in ("LORA", "IA3", "VERA") and model_name == "gpt2":
         config["fan_in_fan_out"] = True
     torch.manual_seed(7)
     model = get_peft_model(model, CONFIGS[peft_type](task_type="CAUSAL_LM", **config))
@@ -311,9 +337,13 @@ def attach(case, model_name, model):
             if not parameter.requires_grad:
                 continue
             noise = torch.randn_like(parameter)
-            if "lora_B" in name:
+            if "lora_B" in name or "hada_w2_b" in name:
                 parameter.copy_(0.1 * noise)
             elif "lora_magnitude_vector" in name:
+                parameter.mul_(1 + 0.2 * noise)
+            elif "vera_lambda_b" in name:
+                parameter.copy_(0.2 * noise)
+            elif "vera_lambda_d" in name:
                 parameter.mul_(1 + 0.2 * noise)
             elif "ia3_l" in name:
                 parameter.copy_(1 + 0.2 * noise)
@@ -442,7 +472,7 @@ def run_case(model_name, case_name, case, check):
     os.makedirs(folder)
     peft_type = case["peft_type"]
     block = training_block(case, model_name)
-    mergeable = peft_type in ("LORA", "IA3", "SELECTIVE", "FULL")
+    mergeable = peft_type in (*WEIGHT_CHANGES, "SELECTIVE", "FULL")
     model = attach(case, model_name, load_model(model_name))
     expected = {}
     if peft_type == "BOTTLENECK_ADAPTER":
@@ -472,7 +502,7 @@ def run_case(model_name, case_name, case, check):
     expected["final_logits"] = real_logits(model, PROBE)
     if mergeable:
         merged = copy.deepcopy(model)
-        if peft_type in ("LORA", "IA3"):
+        if peft_type in WEIGHT_CHANGES:
             merged = merged.merge_and_unload()
         drift = (real_logits(merged, PROBE) - expected["final_logits"]).abs().max().item()
         # PEFT adds a tied head's update in place, to the embedding as well.

@@ -7,8 +7,7 @@ import { registerResultCommands } from './commands/resultCommands.js';
 import { registerRunCommands } from './commands/runCommands.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
-import { MergeableMethods } from './engineProcess/mergeableMethods.js';
-import { methodTitles } from './runFiles/methodTitles.js';
+import { KnownMethods } from './runFiles/knownMethods.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
@@ -38,25 +37,23 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const runs = new FolderRunService(context, engine, output);
   const services: HostServices = { engine, runs, output, context };
   const datasets = registerDatasets(services);
-  const mergeable = new MergeableMethods(engine);
-  const methodTitle = methodTitles(context.extensionPath);
+  const methods = new KnownMethods(context.extensionPath);
   context.subscriptions.push(
     output,
     engine,
     runs,
     datasets,
-    mergeable,
-    registerRunsTree(runs, datasets.outdated, mergeable, methodTitle, context.workspaceState),
-    registerModelsTree(engine, runs, mergeable, methodTitle),
+    registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
+    registerModelsTree(engine, runs, methods),
     registerRunPanel(services),
-    registerDashboard(services, methodTitle),
+    registerDashboard(services, methods),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
     registerRunFileCodeLens(),
-    registerFineTuneCommands(engine, runs, output, context.extensionPath, methodTitle),
+    registerFineTuneCommands(engine, runs, output, context.extensionPath, methods),
     registerRunCommands(runs, output),
-    registerResultCommands(engine, runs, output),
+    registerResultCommands(engine, runs, output, methods),
     registerEngineCommands(engine, output, context),
   );
   const activation = { loadingMs, activationMs: ownMs() - began };

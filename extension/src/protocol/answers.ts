@@ -20,6 +20,8 @@ export const estimateSchema = z.object({
   run: methodEstimateSchema,
   /** The other methods with their defaults; `reason`: why one doesn't fit the model. */
   methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
+  /** The peft_type that the others are compared with: all of the model is trained. */
+  baseline: z.string(),
   inference_bytes: z.number(),
   available_bytes: z.number(),
   /** Optimizer steps of the run; null where its rows can't be counted. */

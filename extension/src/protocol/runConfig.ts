@@ -194,7 +194,7 @@ export const runConfigSchema = z.strictObject({
   method: z.looseObject({
     peft_type: z
       .string()
-      .describe('LORA, PROMPT_TUNING, PREFIX_TUNING, P_TUNING, IA3, SELECTIVE, BOTTLENECK_ADAPTER, FULL'),
+      .describe('LORA, PROMPT_TUNING, PREFIX_TUNING, P_TUNING, IA3, LOHA, VERA, SELECTIVE, BOTTLENECK_ADAPTER, FULL'),
     init_from: path
       .nullable()
       .default(null)

@@ -108,7 +108,11 @@ describe('run panel', () => {
     await page.getByRole('combobox', { name: 'Matrix' }).click();
     await page.getByRole('option', { name: /worked example/ }).click();
     await expect.poll(() => page.locator('.verdict').textContent()).toMatch(/32,768 become 4,608: 86% fewer/);
-    const width = () => page.locator('rect.matrix-b').evaluate(rect => Number(rect.getAttribute('width')));
+    const width = () =>
+      page
+        .locator('rect.matrix-b')
+        .first()
+        .evaluate(rect => Number(rect.getAttribute('width')));
     const before = await width();
     await page.getByRole('slider', { name: 'Rank r' }).focus();
     for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowRight');
@@ -118,6 +122,24 @@ describe('run panel', () => {
     // At once, from the shapes alone: four times the rank, four times the parameters.
     expect(await page.locator('.share').textContent()).toMatch(/^463,360 of/);
     expect(await last(page, 'draft')).toMatchObject({ method: { peft_type: 'LORA', r: 32 } });
+  });
+
+  it('draws two pairs of factors where a method trains two, and none where it trains none', async () => {
+    const page = await open();
+    await estimated(page);
+    const drawn = () => page.locator('.lora-picture rect:visible').count();
+    expect(await drawn()).toBe(3);
+    await page.getByRole('radio', { name: 'LoHa' }).click();
+    await expect.poll(drawn).toBe(5);
+    await page.getByRole('combobox', { name: 'Matrix' }).click();
+    await page.getByRole('option', { name: /worked example/ }).click();
+    await expect.poll(() => page.locator('.verdict').textContent()).toMatch(/32,768 become 9,216: 72% fewer/);
+    expect(await page.getByRole('img').getAttribute('aria-label')).toMatch(/beside 2 pairs of B and A of rank 8/);
+    await page.screenshot({ path: screenshotPath('panel-two-pairs-dark') });
+    // An `r` of another method is not LoRA's.
+    await page.getByRole('radio', { name: 'VeRA' }).click();
+    await expect.poll(() => input(page, 'r').inputValue()).toBe('256');
+    await expect.poll(drawn).toBe(0);
   });
 
   it('puts the run beside full fine-tuning and beside what this machine has free', async () => {

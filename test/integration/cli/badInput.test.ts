@@ -398,7 +398,7 @@ describe('an adapter', () => {
       f => writeFileSync(join(f, 'adapter_config.json'), 'x'),
       ['adapter_config.json', 'not JSON'],
     ],
-    ['of an unknown method', f => rewrite(f, { peft_type: 'LOHA' }), ['adapter_config.json', '"LOHA"', 'LORA']],
+    ['of an unknown method', f => rewrite(f, { peft_type: 'BOFT' }), ['adapter_config.json', '"BOFT"', 'LORA']],
     ['with a rank that is none', f => rewrite(f, { r: 'eight' }), ['adapter_config.json', 'r:']],
     ['of another rank', f => rewrite(f, { r: 9 }), ['adapter_model.safetensors', '[9, 16]', '[8, 16]']],
     [

@@ -2,31 +2,33 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
+import { peftMethod } from '../../../extension/src/engine/peft/registry.js';
 import { modelInspectionSchema } from '../../../extension/src/protocol/answers.js';
 import type { ModelChoice } from '../../../extension/src/protocol/runPanelMessages.js';
 import { modelFactsOf } from '../../../extension/src/host/engineProcess/engineAnswers.js';
-import { methodsOf, quickLoraCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
+import { methodsOf, quickCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
 
-describe('quickLoraCount', () => {
+describe('quickCount', () => {
   const facts = modelFactsOf(modelInspectionSchema.parse(recorded('inspect-smollm2')));
+  const { lowRank } = peftMethod('LORA')!;
 
   it('counts as the engine does, from the shapes alone', () => {
     // The recorded estimate is of r = 8 on the default targets.
-    expect(quickLoraCount({}, 8, facts)).toBe(recorded('estimate-smollm2').run.trainable_parameters);
-    expect(quickLoraCount({ target_modules: ['q_proj', 'v_proj'] }, 16, facts)).toBe(921_600);
+    expect(quickCount(lowRank!, {}, 8, facts)).toBe(recorded('estimate-smollm2').run.trainable_parameters);
+    expect(quickCount(lowRank!, { target_modules: ['q_proj', 'v_proj'] }, 16, facts)).toBe(921_600);
   });
 
   it('counts all-linear as the engine does', () => {
     const tiny = modelFactsOf(modelInspectionSchema.parse(recorded('inspect-tiny')));
-    expect(quickLoraCount({ target_modules: 'all-linear' }, 8, tiny)).toBe(115_840);
+    expect(quickCount(lowRank!, { target_modules: 'all-linear' }, 8, tiny)).toBe(115_840);
   });
 
   it('leaves to the engine what shapes don’t tell', () => {
-    expect(quickLoraCount({ rank_pattern: { q_proj: 4 } }, 8, facts)).toBeNull();
-    expect(quickLoraCount({ target_modules: '.*q_proj' }, 8, facts)).toBeNull();
+    expect(quickCount(lowRank!, { rank_pattern: { q_proj: 4 } }, 8, facts)).toBeNull();
+    expect(quickCount(lowRank!, { target_modules: '.*q_proj' }, 8, facts)).toBeNull();
   });
 });
 

@@ -1,7 +1,8 @@
 // The run file in the making, as the panel holds it: plain functions over JSON, no DOM. Keys at their default are left out.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import type { Draft, ModelChoice, ModelFacts } from '../../../extension/src/protocol/runPanelMessages.js';
-import { loraParameters } from '../../../extension/src/core/metrics/loraParameters.js';
+import { lowRankParameters } from '../../../extension/src/core/metrics/lowRankParameters.js';
 
 export type Block = Readonly<Record<string, unknown>>;
 
@@ -45,6 +46,8 @@ export interface MethodChoice {
   peftType: string;
   title: string;
   summary: string;
+  /** How its factors are drawn and counted; null: it has none. */
+  lowRank: LowRank | null;
   /** Its options, peft_type left out. */
   schema: JsonSchema;
 }
@@ -57,6 +60,7 @@ export function methodsOf(runFile: JsonSchema): MethodChoice[] {
       peftType: text(peftType?.const),
       title: method.title ?? text(peftType?.const),
       summary: method.description ?? '',
+      lowRank: method.facts?.low_rank ?? null,
       schema: { ...method, properties },
     };
   });
@@ -70,22 +74,13 @@ export function suggestedName(dataset: string, peftType: string): string {
 }
 
 /**
- * Parameters that LoRA trains at this rank, from the model's shapes alone; null where the draft asks for more than shapes
- * tell (patterns, biases, some layers only). The engine's estimate comes later and has the last word.
+ * Parameters that low-rank factors have at this rank, from the model's shapes alone; null where the draft asks for more than
+ * shapes tell (patterns, biases, some layers only). The engine's estimate comes later and has the last word.
  */
-export function quickLoraCount(method: Block, rank: number, facts: ModelFacts): number | null {
-  const plain = [
-    'rank_pattern',
-    'layers_to_transform',
-    'bias',
-    'modules_to_save',
-    'exclude_modules',
-    'use_dora',
-    'init_from',
-  ];
-  if (plain.some(key => method[key] !== undefined && method[key] !== null)) return null;
+export function quickCount({ uncountable, pairs }: LowRank, method: Block, rank: number, facts: ModelFacts) {
+  if ([...uncountable, 'init_from'].some(key => method[key] !== undefined && method[key] !== null)) return null;
   const targets = method['target_modules'] ?? facts.loraTargets;
   if (typeof targets === 'string' && targets !== 'all-linear') return null;
   const adapted = Array.isArray(targets) ? facts.matrices.filter(({ name }) => targets.includes(name)) : facts.matrices;
-  return adapted.reduce((sum, matrix) => sum + matrix.count * loraParameters(matrix, rank).trained, 0);
+  return adapted.reduce((sum, matrix) => sum + matrix.count * lowRankParameters(matrix, rank, pairs).trained, 0);
 }

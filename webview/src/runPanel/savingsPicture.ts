@@ -1,6 +1,6 @@
-// What LoRA saves, drawn: one matrix W and its A and B to scale, with their counts, moving with the rank; below it the
-// trained parameters of the whole model against all of them.
-import { loraParameters, type MatrixShape } from '../../../extension/src/core/metrics/loraParameters.js';
+// What low-rank factors save, drawn: one matrix W and its A and B (or two such pairs, one below the other) to scale, with
+// their counts, moving with the rank; below it the trained parameters of the whole model against all of them.
+import { lowRankParameters, type MatrixShape } from '../../../extension/src/core/metrics/lowRankParameters.js';
 import { count, percent } from '../../../extension/src/core/units.js';
 import { h, icon, setText, svg } from '../shared/dom.js';
 import { dropdown } from '../shared/toolkit.js';
@@ -20,16 +20,46 @@ const HEIGHT = 100;
 const LABEL = 14;
 /** Between two matrices, with a sign in it. */
 const GAP = 26;
+/** Between one pair of factors and the next, with a sign and the labels in it. */
+const PAIR_GAP = 32;
+
+/** What a method trains beside W: pairs of B and A at a rank. */
+export interface Factors {
+  rank: number;
+  pairs: 1 | 2;
+}
+
+/** B times A, as drawn. */
+class DrawnPair {
+  readonly element: SVGElement;
+  private readonly a = svg('rect', { class: 'matrix-a' });
+  private readonly b = svg('rect', { class: 'matrix-b' });
+  private readonly labels = { a: label(), b: label() };
+  private readonly times = label();
+
+  constructor() {
+    this.element = svg('g', {}, this.b, this.a, this.labels.b, this.labels.a, this.times);
+  }
+
+  /** @param index of several pairs, counted from 1 */
+  place(at: { left: number; top: number }, size: { rank: number; out: number; in: number }, index: number | ''): void {
+    const aLeft = at.left + size.rank + GAP;
+    place(this.b, at.left, at.top, size.rank, size.out);
+    place(this.a, aLeft, at.top, size.in, size.rank);
+    write(this.labels.b, at.left, at.top - 4, `B${index}`);
+    write(this.labels.a, aLeft, at.top - 4, `A${index}`);
+    write(this.times, aLeft - GAP / 2 - 3, at.top + Math.max(size.out, size.rank) / 2 + 4, '×');
+  }
+}
 
 export class SavingsPicture {
   readonly element: HTMLElement;
-  private readonly lora: HTMLElement;
+  private readonly factorsPicture: HTMLElement;
   private readonly drawing = svg('svg', { class: 'matrices', role: 'img' });
   private readonly w = svg('rect', { class: 'matrix-w' });
-  private readonly a = svg('rect', { class: 'matrix-a' });
-  private readonly b = svg('rect', { class: 'matrix-b' });
-  private readonly labels = { w: label(), a: label(), b: label() };
-  private readonly signs = { plus: label(), times: label() };
+  private readonly pairs = [new DrawnPair(), new DrawnPair()] as const;
+  private readonly labelOfW = label();
+  private readonly signs = { plus: label(), entryByEntry: label() };
   private readonly figures = {
     w: h('dd', { class: 'number' }),
     a: h('dd', { class: 'number' }),
@@ -48,14 +78,19 @@ export class SavingsPicture {
   private readonly share = h('span', { class: 'share-bar-trained' });
   private readonly totals = h('p', { class: 'number' });
   private matrices: readonly NamedMatrix[] = [EXAMPLE];
-  private rank = 8;
+  private factors: Factors = { rank: 8, pairs: 1 };
 
   constructor(onRank: (rank: number) => void) {
-    this.drawing.append(this.w, this.b, this.a, ...Object.values(this.labels), ...Object.values(this.signs));
+    this.drawing.append(
+      this.w,
+      this.labelOfW,
+      ...this.pairs.map(({ element }) => element),
+      ...Object.values(this.signs),
+    );
     this.slider.addEventListener('input', () => onRank(RANKS[Number(this.slider.value)]!));
     const figure = (name: string, what: string, value: HTMLElement) =>
       h('div', {}, h('dt', {}, h('span', { class: `swatch matrix-${name}`, 'aria-hidden': 'true' }), what), value);
-    this.lora = h(
+    this.factorsPicture = h(
       'div',
       { class: 'lora-picture' },
       h('div', { class: 'rank' }, h('span', {}, 'Rank r'), this.slider, this.rankText),
@@ -73,7 +108,7 @@ export class SavingsPicture {
     this.element = h(
       'div',
       { class: 'fields' },
-      this.lora,
+      this.factorsPicture,
       h('div', { class: 'share' }, this.totals, h('div', { class: 'share-bar', 'aria-hidden': 'true' }, this.share)),
     );
     this.showMatrices([], null);
@@ -90,11 +125,12 @@ export class SavingsPicture {
     this.draw();
   }
 
-  /** null: the method has no rank. */
-  showRank(rank: number | null): void {
-    this.lora.hidden = rank === null;
-    if (rank === null) return;
-    this.rank = rank;
+  /** null: the method trains no such factors. */
+  showFactors(factors: Factors | null): void {
+    this.factorsPicture.hidden = factors === null;
+    if (factors === null) return;
+    this.factors = factors;
+    const { rank } = factors;
     const nearest = RANKS.reduce(
       (best, each, i) => (Math.abs(each - rank) < Math.abs(RANKS[best]! - rank) ? i : best),
       0,
@@ -122,35 +158,38 @@ export class SavingsPicture {
   private draw(): void {
     const matrix = this.matrices.find(({ name }) => name === this.matrixPicker.value) ?? EXAMPLE;
     const { outFeatures, inFeatures } = matrix;
-    const { w, a, b, trained, saved } = loraParameters(matrix, this.rank);
+    const { rank, pairs } = this.factors;
+    const { w, a, b, trained, saved } = lowRankParameters(matrix, rank, pairs);
     // W, beside it B with A to its right, all to one scale.
-    const scale = Math.min(HEIGHT / Math.max(outFeatures, this.rank), (WIDTH - 2 * GAP) / (2 * inFeatures + this.rank));
-    const size = (value: number) => Math.max(1, value * scale);
-    const bLeft = size(inFeatures) + GAP;
-    const aLeft = bLeft + size(this.rank) + GAP;
-    const height = Math.max(size(outFeatures), size(this.rank));
-    this.drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${(LABEL + height + 1).toFixed(2)}`);
-    place(this.w, 0.5, LABEL, size(inFeatures), size(outFeatures));
-    place(this.b, bLeft, LABEL, size(this.rank), size(outFeatures));
-    place(this.a, aLeft, LABEL, size(inFeatures), size(this.rank));
-    const top = LABEL - 4;
-    const middle = LABEL + height / 2 + 4;
-    write(this.labels.w, 0, top, 'W');
-    write(this.labels.b, bLeft, top, 'B');
-    write(this.labels.a, aLeft, top, 'A');
-    write(this.signs.plus, bLeft - GAP / 2 - 3, middle, '+');
-    write(this.signs.times, aLeft - GAP / 2 - 3, middle, '×');
+    const scale = Math.min(HEIGHT / Math.max(outFeatures, rank), (WIDTH - 2 * GAP) / (2 * inFeatures + rank));
+    const scaled = (value: number) => Math.max(1, value * scale);
+    const size = { rank: scaled(rank), out: scaled(outFeatures), in: scaled(inFeatures) };
+    const left = size.in + GAP;
+    const height = Math.max(size.out, size.rank);
+    const second = height + PAIR_GAP;
+    this.drawing.setAttribute('viewBox', `0 0 ${WIDTH} ${(LABEL + (pairs - 1) * second + height + 1).toFixed(2)}`);
+    place(this.w, 0.5, LABEL, size.in, size.out);
+    write(this.labelOfW, 0, LABEL - 4, 'W');
+    write(this.signs.plus, left - GAP / 2 - 3, LABEL + height / 2 + 4, '+');
+    this.pairs.forEach((pair, i) => {
+      pair.element.toggleAttribute('hidden', i >= pairs);
+      pair.place({ left, top: LABEL + i * second }, size, pairs > 1 ? i + 1 : '');
+    });
+    // The Hadamard product of what the pairs make.
+    write(this.signs.entryByEntry, left + size.rank + GAP / 2 - 3, LABEL + height + 13, pairs > 1 ? '⊙' : '');
+    const times = pairs > 1 ? `${pairs} x ` : '';
+    const beside = pairs > 1 ? `${pairs} pairs of B and A` : 'B and A';
     setText(this.figures.w, `${outFeatures} x ${inFeatures} = ${count(w)}`);
-    setText(this.figures.b, `${outFeatures} x ${this.rank} = ${count(b)}`);
-    setText(this.figures.a, `${this.rank} x ${inFeatures} = ${count(a)}`);
+    setText(this.figures.b, `${times}${outFeatures} x ${rank} = ${count(b)}`);
+    setText(this.figures.a, `${times}${rank} x ${inFeatures} = ${count(a)}`);
     const verdict =
       saved > 0
         ? `${count(w)} become ${count(trained)}: ${percentFewer(saved)} fewer`
-        : `${count(trained)} in place of ${count(w)}: no fewer at this rank`;
+        : `${count(trained)} instead of ${count(w)}: no fewer at this rank`;
     this.verdict.replaceChildren(icon(saved > 0 ? 'arrow-down' : 'warning'), ` ${verdict}`);
     this.drawing.setAttribute(
       'aria-label',
-      `W ${outFeatures} x ${inFeatures} beside B and A of rank ${this.rank}: ${verdict}`,
+      `W ${outFeatures} x ${inFeatures} beside ${beside} of rank ${rank}: ${verdict}`,
     );
   }
 }

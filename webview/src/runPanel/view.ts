@@ -1,6 +1,7 @@
 // The run panel: model, data, method, what it saves and takes, training, Start. Holds the draft, tells the host of every
 // change, and shows what the host's engine finds. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
@@ -15,22 +16,14 @@ import {
   type PanelState,
   type Problem,
 } from '../../../extension/src/protocol/runPanelMessages.js';
-import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
+import type { EstimateAnswer, MethodEstimate } from '../../../extension/src/protocol/answers.js';
+import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner, SchemaForm, type FieldAction, type Values } from '../shared/schemaForm.js';
 import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.js';
-import {
-  block,
-  methodsOf,
-  quickLoraCount,
-  suggestedName,
-  text,
-  withBlock,
-  withModel,
-  type MethodChoice,
-} from './draft.js';
+import { block, methodsOf, quickCount, suggestedName, text, withBlock, withModel, type MethodChoice } from './draft.js';
 import { MethodCards } from './methodCards.js';
 import { SavingsPicture } from './savingsPicture.js';
 
@@ -55,6 +48,7 @@ export class RunPanelView {
   /** Options of methods that were left, for when one comes back. */
   private readonly optionsOf = new Map<string, Values>();
   private methodForm: SchemaForm;
+  private lowRank: LowRank | null = null;
   private readonly forms = new Map<string, SchemaForm>();
   private readonly cards: MethodCards;
   private readonly picture: SavingsPicture;
@@ -88,7 +82,7 @@ export class RunPanelView {
     const schema = state.schema as JsonSchema;
     this.methods = methodsOf(schema);
     this.cards = new MethodCards(this.methods, peftType => this.chooseMethod(peftType));
-    this.picture = new SavingsPicture(rank => this.methodForm.change('r', rank));
+    this.picture = new SavingsPicture(rank => this.methodForm.change(this.lowRank!.rank, rank));
     this.methodForm = this.makeMethodForm(this.methods[0]!);
     const properties = schema.properties ?? {};
     const form = (
@@ -262,6 +256,7 @@ export class RunPanelView {
   private useMethod(method: MethodChoice, options: Values): void {
     this.methodForm = this.makeMethodForm(method);
     this.methodForm.values = options;
+    this.lowRank = method.lowRank;
     this.cards.value = method.peftType;
     this.methodHolder.replaceChildren(this.methodForm.element);
     this.draft = { ...this.draft, method: { peft_type: method.peftType, ...options } };
@@ -351,13 +346,12 @@ export class RunPanelView {
       const empty = `${this.shownOnce()}: what a training step takes, part by part.`;
       return this.memory.replaceChildren(h('p', { class: 'help' }, empty));
     }
-    const full = estimate.methods.find(each => each.peft_type === 'FULL');
-    const title = this.methods.find(({ peftType }) => peftType === estimate.run.peft_type)?.title ?? 'This run';
+    const full = baselineOf(estimate);
     this.memory.replaceChildren(
       memoryBars({
         bars: [
-          { label: title, memory: estimate.run.memory },
-          ...(full && 'memory' in full ? [{ label: 'Full fine-tuning', memory: full.memory }] : []),
+          { label: this.titleOf(estimate.run), memory: estimate.run.memory },
+          ...(full && full !== estimate.run ? [{ label: this.titleOf(full), memory: full.memory }] : []),
           { label: 'Answering only', memory: estimate.inference_bytes },
         ],
         availableBytes: estimate.available_bytes,
@@ -365,13 +359,19 @@ export class RunPanelView {
     );
   }
 
+  private titleOf({ peft_type: wanted }: MethodEstimate): string {
+    return this.methods.find(({ peftType }) => peftType === wanted)?.title ?? wanted;
+  }
+
   private showSavings(): void {
     const method = block(this.draft, 'method');
-    const rank = this.methodForm.value('r');
-    this.picture.showRank(typeof rank === 'number' ? rank : null);
+    const { lowRank } = this;
+    const rank = lowRank && this.methodForm.value(lowRank.rank);
+    const factors = lowRank && typeof rank === 'number' ? { rank, pairs: lowRank.pairs } : null;
+    this.picture.showFactors(factors);
     const { facts, estimate } = this;
     const current = estimate && estimate.run.peft_type === method['peft_type'] ? estimate.run : null;
-    const quick = facts && typeof rank === 'number' ? quickLoraCount(method, rank, facts) : null;
+    const quick = facts && lowRank && factors ? quickCount(lowRank, method, factors.rank, facts) : null;
     if (quick !== null) this.picture.showTotals(quick, facts!.parameters + quick);
     else if (current) this.picture.showTotals(current.trainable_parameters, current.total_parameters);
     else this.picture.showNoTotals(this.shownOnce());

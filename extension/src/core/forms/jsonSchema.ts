@@ -1,4 +1,6 @@
 // A node of a JSON schema as zod writes it, as far as forms look into it.
+import type { MethodFacts } from '../../protocol/methodFacts.js';
+
 export interface JsonSchema {
   title?: string;
   type?: string;
@@ -8,6 +10,8 @@ export interface JsonSchema {
   /** Of VS Code's: a line for each value. */
   enumDescriptions?: string[];
   defaultSnippets?: { label: string; description: string; body: unknown }[];
+  /** Ours, of a method's block; editors ignore it. */
+  facts?: MethodFacts;
   const?: unknown;
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];

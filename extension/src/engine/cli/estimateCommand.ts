@@ -9,7 +9,6 @@ import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estim
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters } from '../models/architecture.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
-import { loraConfigOf } from '../peft/lora.js';
 import { targetedLinears } from '../peft/targets.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
@@ -57,7 +56,7 @@ async function run(path: string, flags: EstimateFlags): Promise<void> {
   });
   progress.finish();
   const { attached } = estimate;
-  const rank = flags.rank ?? loraConfigOf(attached)?.r ?? 8;
+  const rank = flags.rank ?? attached.rank ?? 8;
   const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, attached.architecture);
   console.log(
     flags.json

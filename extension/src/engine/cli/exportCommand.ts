@@ -1,8 +1,9 @@
-// `tunewright export`: a LoRA adapter in the format of llama.cpp or mlx-lm.
+// `tunewright export`: an adapter in the format of llama.cpp or mlx-lm.
 import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
+import { exportFormatSchema, type ExportFormat } from '../../protocol/methodFacts.js';
 import { writeGgufAdapter } from '../export/ggufAdapter.js';
 import { writeMlxAdapter } from '../export/mlxAdapter.js';
 import { readAdapterFolder } from '../inspect/inspectAdapter.js';
@@ -13,7 +14,7 @@ import { progressDisplay } from './progressDisplay.js';
 
 interface ExportFlags {
   adapter: string;
-  to: 'gguf' | 'mlx';
+  to: ExportFormat;
   out: string;
   model?: string;
   json?: boolean;
@@ -22,11 +23,11 @@ interface ExportFlags {
 export function registerExportCommand(program: Command): void {
   program
     .command('export')
-    .description('write a LoRA adapter for llama.cpp or mlx-lm')
+    .description('write an adapter for llama.cpp or mlx-lm')
     .requiredOption('--adapter <folder>', 'PEFT adapter')
     .addOption(
       new Option('--to <format>', 'gguf: one file for llama.cpp; mlx: a folder for mlx-lm')
-        .choices(['gguf', 'mlx'])
+        .choices(exportFormatSchema.options)
         .makeOptionMandatory(),
     )
     .requiredOption('--out <path>', 'file (gguf) or new folder (mlx)')
@@ -38,7 +39,7 @@ export function registerExportCommand(program: Command): void {
 llama.cpp:  llama-cli -m BASE.gguf --lora F.gguf
 mlx-lm:     mlx_lm.generate --model BASE --adapter-path F
 
-DoRA, modules_to_save, biases and other methods have no words in these formats: merge them instead.`,
+These formats have words for LoRA only: what isn't LoRA, or can't be said as such (DoRA, modules_to_save, biases), is\nmerged instead.`,
     )
     .action(run);
 }

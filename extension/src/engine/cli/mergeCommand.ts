@@ -24,7 +24,7 @@ export function registerMergeCommand(program: Command): void {
     .command('merge')
     .description('write a model with an adapter folded in, as a Hugging Face folder')
     .requiredOption('--model <model>', 'the base: folder, .gguf file, hub id or embedded:tiny')
-    .requiredOption('--adapter <folder>', 'PEFT adapter, or that of SELECTIVE')
+    .requiredOption('--adapter <folder>', 'adapter folder, PEFT’s or of a run')
     .requiredOption('--out <folder>', 'new folder for the model')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nThe merged model is written in float32, whatever the base was stored in.');

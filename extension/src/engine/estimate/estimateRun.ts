@@ -2,7 +2,7 @@
 // plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads a weight.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf } from '../models/architecture.js';
-import type { PeftMethod, TrainableSpec } from '../peft/method.js';
+import { trainedOf, type PeftMethod, type TrainableSpec } from '../peft/method.js';
 import { UntraceableError } from '../capture/opTable.js';
 import { weightBytes, type DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep, type StepTrace } from './estimatedStep.js';
@@ -58,9 +58,10 @@ const FURTHER_NODE_BYTES = 8_700;
 /** @throws InputError where the method's config doesn't fit the architecture */
 export function estimateRun(input: EstimateInput): Estimate {
   const { attached, captured, graphs } = input;
-  const plan = attached.plan('training');
-  const trainableParameters = countSpecs(plan);
-  const added = countSpecs(plan.filter(spec => !trainsInPlace(spec, attached.method)));
+  // As PEFT counts: what is frozen beside the base takes memory, but is no parameter.
+  const trained = trainedOf(attached.plan('training'));
+  const trainableParameters = countSpecs(trained);
+  const added = countSpecs(trained.filter(spec => !trainsInPlace(spec, attached.method)));
   const totalParameters = countParameters(attached.architecture) + added;
 
   const trace = traceOf(input, captured);

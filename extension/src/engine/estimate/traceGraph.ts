@@ -10,7 +10,7 @@ import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import { rotaryTableBytes } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
-import type { TrainableSpec } from '../peft/method.js';
+import { trainedOf, type TrainableSpec } from '../peft/method.js';
 import { bucketOf } from '../training/buckets.js';
 import { seededDropout } from '../training/dropout.js';
 import { batchSpecs, type BatchTensors } from '../training/microBatch.js';
@@ -98,7 +98,7 @@ function stepTrace(figures: GraphFigures, { shape }: EstimatedStep): StepTrace {
 }
 
 function graphCosts(step: EstimatedStep): GraphCosts {
-  const plan = step.attached.plan('training');
+  const plan = trainedOf(step.attached.plan('training'));
   const { traced, hidden, weights } = traceGradients(step);
   const running = nodesThatRun(traced);
   const { standing, during } = liveness(running, traced.tensors);
@@ -125,7 +125,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   const { architecture } = attached;
   const base = baseOf(step);
   const held = describedTensors(base);
-  const plan = attached.plan('training');
+  const plan = trainedOf(attached.plan('training'));
   const { objective } = shape;
   const batch = batchSpecs(objective, bucketOf(objective.sizes(fullBatch(step)), shape));
   const parameters = new Map(plan.map(spec => [spec.key, float32(spec)]));
@@ -154,7 +154,8 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   });
   tf.dispose(states!);
   const [hidden, ...outputs] = traced.outputs;
-  // What the graph holds as numbers: the tables, of which one row was made, and what tfjs fills for the gradient of relu.
+  // What the graph holds as numbers: what the method keeps frozen, the tables, of which one row was made, and what tfjs fills
+  // for the gradient of relu.
   const vectors = traced.graph.nodes
     .filter(({ op }) => op === 'Const')
     .map(({ name }) => traced.tensors.get(`${name}:0`)!)

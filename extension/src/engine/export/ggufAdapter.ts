@@ -1,4 +1,4 @@
-// A LoRA adapter as llama.cpp reads it (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
+// An adapter in LoRA's form as llama.cpp reads it (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
 // convert_lora_to_gguf.py and llama-adapter.cpp.
 import { InputError } from '../../core/inputError.js';
 import { ggufArchitecture, ggufTensorName } from '../files/ggufNames.js';
@@ -7,8 +7,7 @@ import { writeGguf } from '../files/ggufWriter.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
-import { loraConfigOf } from '../peft/lora.js';
-import { commonValue, loraFactors, scaled, type LoraFactors } from './loraFactors.js';
+import { commonValue, savedLora, scaled, type SavedFactors } from './savedLora.js';
 
 /**
  * Writes the adapter in F32. llama.cpp scales B A by adapter.lora.alpha / rank with the rank of each tensor; what
@@ -19,8 +18,8 @@ export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
     throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { file: saved.folder });
-  const factors = loraFactors(saved, architecture);
-  const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? loraConfigOf(saved.attached)!.lora_alpha;
+  const { factors } = savedLora(saved, architecture);
+  const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? 1;
   writeGguf(
     path,
     {
@@ -34,7 +33,7 @@ export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture
 }
 
 function tensorPair(
-  { module, rank, scale, readA, readB }: LoraFactors,
+  { module, rank, scale, readA, readB }: SavedFactors,
   alpha: number,
   target: string,
   { layers }: Architecture,

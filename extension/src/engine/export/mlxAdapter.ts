@@ -1,4 +1,4 @@
-// A LoRA adapter as mlx-lm reads it (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
+// An adapter in LoRA's form as mlx-lm reads it (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
 // tuner/utils.py and tuner/lora.py.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,8 +9,7 @@ import { writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
-import { loraConfigOf } from '../peft/lora.js';
-import { commonValue, loraFactors, scaled } from './loraFactors.js';
+import { commonValue, savedLora, scaled } from './savedLora.js';
 
 /**
  * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one scale for all
@@ -18,8 +17,7 @@ import { commonValue, loraFactors, scaled } from './loraFactors.js';
  * @throws InputError where the adapter can't be expressed, or the folder holds something already
  */
 export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
-  const factors = loraFactors(saved, architecture);
-  const config = loraConfigOf(saved.attached)!;
+  const { factors, dropout } = savedLora(saved, architecture);
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new InputError('the folder is not empty', { file: folder, hint: 'Name a new folder with --out.' });
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
@@ -45,9 +43,10 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
     lora_parameters: {
       // Names within a block; mlx-lm makes a LoRA layer of each in every block, without effect where no tensor is given.
       keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],
-      rank: config.r,
+      // Of the layers that mlx-lm makes; each tensor brings its own.
+      rank: Math.max(...factors.map(({ rank }) => rank)),
       scale,
-      dropout: config.lora_dropout,
+      dropout,
     },
   };
   const json = Buffer.from(`${JSON.stringify(description, null, 2)}\n`);

@@ -6,7 +6,7 @@ import { sizeOf } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { AttachedMethod } from './attachedMethod.js';
-import type { Initializer, PeftMethod, Purpose, TrainableSpec } from './method.js';
+import { trainedOf, type Initializer, type PeftMethod, type Purpose, type TrainableSpec } from './method.js';
 
 export interface AttachOptions {
   purpose: Purpose;
@@ -20,7 +20,10 @@ export interface AttachOptions {
 type AdapterForward = Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
 
 export class Adapter {
+  /** What is trained, by key. */
   readonly variables = new Map<string, tf.Variable>();
+  /** What is not, by key. */
+  private readonly frozen = new Map<string, tf.Tensor>();
   /** What a forward pass needs to use this adapter's own tensors. */
   readonly forwardOptions: AdapterForward;
   readonly numParameters: number;
@@ -34,22 +37,23 @@ export class Adapter {
   ) {
     this.plan = attached.plan(purpose);
     try {
-      for (const spec of this.plan) this.variables.set(spec.key, this.allocate(spec, options));
+      for (const spec of this.plan) this.allocate(spec, options);
     } catch (error) {
       this.dispose();
       throw error;
     }
-    this.numParameters = this.plan.reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
+    this.numParameters = trainedOf(this.plan).reduce((sum, spec) => sum + sizeOf(spec.shape), 0);
     this.forwardOptions = this.forwardWith(this.variables);
   }
 
-  /** The same with other tensors in place of the adapter's own, such as those of a traced step. */
+  /** The same with other tensors in place of those that are trained, such as those of a traced step. */
   forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
     const { attached, purpose, plan } = this;
     const replaced = new Map(
       plan.flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensors.get(key)!] as const)),
     );
-    return { hooks: attached.hooks(key => tensors.get(key)!, purpose), replaced };
+    const tensorOf = (key: string) => tensors.get(key) ?? this.frozen.get(key)!;
+    return { hooks: attached.hooks(tensorOf, purpose), replaced };
   }
 
   /** Allocates the method's tensors for a model of its architecture. */
@@ -62,9 +66,9 @@ export class Adapter {
   }
 
   readonly tensorOf = (key: string): tf.Tensor => {
-    const variable = this.variables.get(key);
-    if (!variable) throw new Error(`${this.method.peftType} has no tensor ${key}`);
-    return variable;
+    const tensor = this.variables.get(key) ?? this.frozen.get(key);
+    if (!tensor) throw new Error(`${this.method.peftType} has no tensor ${key}`);
+    return tensor;
   };
 
   /** Lets the model forget the parameters that this adapter's own stand in for. The adapter can't be taken off then. */
@@ -81,7 +85,8 @@ export class Adapter {
   exportTensors(): Map<string, tf.Tensor> {
     const made = this.purpose === 'training' ? this.attached.toAdapterTensors(this.tensorOf) : null;
     if (made) return made;
-    return new Map([...this.variables].map(([key, variable]) => [key, tf.clone(variable)]));
+    const saved = this.plan.filter(({ frozen }) => frozen !== 'recomputed');
+    return new Map(saved.map(({ key }) => [key, tf.clone(this.tensorOf(key))]));
   }
 
   /** Base parameters with the adapter folded in, by name (the changed ones only); `null` where that is impossible. */
@@ -95,16 +100,20 @@ export class Adapter {
   }
 
   dispose(): void {
-    tf.dispose([...this.variables.values()]);
+    tf.dispose([...this.variables.values(), ...this.frozen.values()]);
     this.variables.clear();
+    this.frozen.clear();
   }
 
-  private allocate(spec: TrainableSpec, options: AttachOptions): tf.Variable {
+  private allocate(spec: TrainableSpec, options: AttachOptions): void {
+    const { key, init, frozen } = spec;
     const shape = [...spec.shape];
     const saved = options.values?.(spec);
-    return tf.tidy(() =>
-      tf.variable(saved ? tf.tensor(saved, shape) : this.initial(spec.init, shape, spec.key, options)),
-    );
+    tf.tidy(() => {
+      const value = saved ? tf.tensor(saved, shape) : this.initial(init, shape, key, options);
+      if (frozen) this.frozen.set(key, tf.keep(tf.clone(value)));
+      else this.variables.set(key, tf.variable(value));
+    });
   }
 
   private initial(init: Initializer, shape: number[], key: string, options: AttachOptions): tf.Tensor {

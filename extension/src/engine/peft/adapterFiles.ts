@@ -143,8 +143,9 @@ export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly Tra
 export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TrainableSpec[]): void {
   const trainedOn = trainedOnHint(saved);
   const expected = new Set(plan.map(spec => spec.key));
-  for (const { key, shape } of plan) {
+  for (const { key, shape, frozen } of plan) {
     const tensor = saved.tensors.get(key);
+    if (!tensor && frozen === 'recomputed') continue;
     if (!tensor) throw new InputError(`tensor ${key} is missing`, { file: saved.folder, hint: trainedOn });
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
       throw new InputError(`has shape [${tensor.shape.join(', ')}], this base model needs [${shape.join(', ')}]`, {
@@ -166,6 +167,6 @@ export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
   return Adapter.attach(saved.attached, model, {
     purpose: 'inference',
     rng: createRng(0),
-    values: spec => saved.tensors.get(spec.key)!.readFloat32(),
+    values: spec => saved.tensors.get(spec.key)?.readFloat32(),
   });
 }

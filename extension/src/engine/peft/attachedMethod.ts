@@ -4,7 +4,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
 import { usablePositions } from '../models/rotaryTables.js';
-import type { PeftMethod, Purpose, TensorOf, TrainableSpec } from './method.js';
+import type { LoraForm, PeftMethod, Purpose, TensorOf, TrainableSpec } from './method.js';
 
 export class AttachedMethod<Config = unknown> {
   private readonly plans = new Map<Purpose, readonly TrainableSpec[]>();
@@ -50,6 +50,17 @@ export class AttachedMethod<Config = unknown> {
   /** Positions that virtual tokens or a prefix take up before each example. */
   get positionsTaken(): number {
     return this.virtualTokens + (this.placement.keyValuePrefix?.count ?? 0);
+  }
+
+  /** Rank of its low-rank factors; null where it trains none. */
+  get rank(): number | null {
+    const { lowRank } = this.method;
+    return lowRank ? (this.config as Record<string, number>)[lowRank.rank]! : null;
+  }
+
+  /** The adapter in LoRA's form, or in words what has no place in it; null where the method never has that form. */
+  asLora(): LoraForm | string | null {
+    return this.method.asLora?.(this.config, this.architecture) ?? null;
   }
 
   /** The method's part of adapter_config.json. */

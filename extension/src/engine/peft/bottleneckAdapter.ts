@@ -50,7 +50,7 @@ export const bottleneckAdapter: PeftMethod<Config> = {
   summary: 'Trains small two-layer networks put behind the sublayers of each block.',
   family: 'additive',
   schema,
-  identityAtStart: true,
+  identityAtStart: () => true,
   storage: 'adapter',
   plan: (config, architecture) =>
     architecture.layers.flatMap((_, layer) =>

@@ -11,7 +11,7 @@ export const full: PeftMethod<z.infer<typeof schema>> = {
   summary: 'Trains every parameter; takes the most memory and writes a whole model.',
   family: 'full',
   schema,
-  identityAtStart: true,
+  identityAtStart: () => true,
   storage: 'model',
   plan: (_config, architecture) => architecture.parameters.map(parameter => trainedParameter(parameter, architecture)),
   hooks: () => ({}),

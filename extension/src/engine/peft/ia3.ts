@@ -54,7 +54,7 @@ export const ia3: PeftMethod<Config> = {
   summary: 'Trains one scaling vector per projection; the fewest parameters of all.',
   family: 'additive',
   schema,
-  identityAtStart: true,
+  identityAtStart: () => true,
   storage: 'adapter',
   plan: (config, architecture) => [
     ...scaledModules(config, architecture).map(({ module, feedForward, key }) => ({

@@ -9,11 +9,18 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from '../models/hooks.js';
-import type { AttachedMethod } from './attachedMethod.js';
-import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
-import { modulesToSave, PEFT_PREFIX, trainedBiases } from './replacedParameters.js';
-import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
-import { patternValue, targetedLinears } from './targets.js';
+import { knownValues, refuseUsed } from './adapterConfig.js';
+import type { LoraForm, PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
+import {
+  alphaPattern,
+  excludeModules,
+  layersToTransform,
+  modulesToSaveKey,
+  rankPattern,
+  targetModules,
+} from './schemas.js';
+import { patternValue, savedTargets, targetedLinears } from './targets.js';
 
 const schema = z.strictObject({
   r: z.int().positive().max(65536).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
@@ -26,19 +33,9 @@ const schema = z.strictObject({
     .meta(about('Dropout', 'Dropout on the adapter’s input while training')),
   target_modules: targetModules,
   exclude_modules: excludeModules,
-  layers_to_transform: z
-    .union([z.array(z.int().nonnegative()), z.int().nonnegative()])
-    .nullable()
-    .default(null)
-    .meta(about('Layers', 'Adapt these layers only')),
-  rank_pattern: z
-    .record(z.string(), z.int().positive())
-    .default({})
-    .meta(about('Rank of some modules', 'Another r for some modules: {"down_proj": 16}')),
-  alpha_pattern: z
-    .record(z.string(), z.number().positive())
-    .default({})
-    .meta(about('Alpha of some modules', 'Another lora_alpha for some modules')),
+  layers_to_transform: layersToTransform,
+  rank_pattern: rankPattern,
+  alpha_pattern: alphaPattern('lora_alpha'),
   use_rslora: z.boolean().default(false).meta(about('rsLoRA', 'Scale by lora_alpha / sqrt(r): steadier at high ranks')),
   use_dora: z
     .boolean()
@@ -61,11 +58,6 @@ const schema = z.strictObject({
 });
 type Config = z.infer<typeof schema>;
 
-/** The config of an adapter that is LoRA's; null for every other method. */
-export function loraConfigOf({ method, config }: AttachedMethod): Config | null {
-  return method === lora ? (config as Config) : null;
-}
-
 /** One adapted module with everything its config gives it. */
 interface Adapted {
   module: LinearModule;
@@ -77,7 +69,7 @@ interface Adapted {
 }
 
 /** The modules that a config adapts, with their ranks and scales. */
-export function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
+function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
     const rank = patternValue(config.rank_pattern, module.name, config.r);
     const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha);
@@ -129,7 +121,7 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
   const names = new Set(adapted.map(entry => entry.module.name));
   return [
     ...specs,
-    ...trainedBiases(config.bias, names, architecture),
+    ...trainedBiases(config.bias === 'lora_only' ? 'adapted' : config.bias, names, architecture),
     ...modulesToSave(config.modules_to_save, architecture),
   ];
 }
@@ -159,12 +151,19 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
   return { linear: new Map(entries) };
 }
 
-/** PEFT writes the full names of the modules that "all-linear" stood for. */
-function savedTargets(config: Config, architecture: Architecture): string | string[] {
-  if (config.target_modules === 'all-linear')
-    return targetedLinears({ target_modules: 'all-linear' }, architecture, []).map(module => module.name);
-  const targets = config.target_modules ?? architecture.defaultTargets.lora;
-  return typeof targets === 'string' ? targets : [...targets];
+function asLora(config: Config, architecture: Architecture): LoraForm | string {
+  const beyond = config.use_dora ? 'DoRA (use_dora)' : trainedWhole(config);
+  if (beyond !== null) return beyond;
+  return {
+    dropout: config.lora_dropout,
+    factors: adaptedModules(config, architecture).map(({ module, rank, scale, a, b }) => ({
+      module,
+      rank,
+      scale,
+      a: read => read(a),
+      b: read => read(b),
+    })),
+  };
 }
 
 /** Keys of PEFT's LoraConfig whose use changes what the adapter computes and that this engine doesn't have. */
@@ -192,15 +191,21 @@ export const lora: PeftMethod<Config> = {
   summary: 'Trains a low-rank update beside frozen weights; small, mergeable, the usual choice.',
   family: 'reparameterization',
   schema,
-  identityAtStart: true,
+  identityAtStart: ({ init_lora_weights: start }) => start !== false,
   storage: 'adapter',
+  lowRank: {
+    rank: 'r',
+    pairs: 1,
+    uncountable: ['rank_pattern', 'layers_to_transform', 'bias', 'modules_to_save', 'exclude_modules', 'use_dora'],
+  },
   plan,
   hooks,
+  asLora,
   toAdapterConfig: (config, architecture) => ({
     r: config.r,
     lora_alpha: config.lora_alpha,
     lora_dropout: config.lora_dropout,
-    target_modules: savedTargets(config, architecture),
+    target_modules: savedTargets(config.target_modules, architecture),
     exclude_modules: config.exclude_modules,
     fan_in_fan_out: architecture.linears.some(module => module.conv1d),
     bias: config.bias,
@@ -214,26 +219,23 @@ export const lora: PeftMethod<Config> = {
     alpha_pattern: config.alpha_pattern,
   }),
   fromAdapterConfig: (json, architecture, file) => {
-    for (const key of UNSUPPORTED) {
-      const value = json[key];
-      const unused =
-        value === null || value === undefined || value === false || Object.keys(Object(value)).length === 0;
-      if (!unused || value === true) throw new InputError(`${key} is not supported`, { file });
-    }
+    refuseUsed(UNSUPPORTED, json, file);
     const start = json['init_lora_weights'];
     if (!PLAIN_STARTS.includes(start))
       throw new InputError(`init_lora_weights ${JSON.stringify(start)} is not supported: it changes the base model`, {
         file,
         hint: 'PEFT converts such an adapter with save_pretrained(..., path_initial_model_for_weight_conversion=...).',
       });
-    const known = Object.keys(schema.shape).filter(key => json[key] !== undefined && json[key] !== null);
-    const picked = Object.fromEntries(known.map(key => [key, json[key]]));
     // Tied modules were trained as one and saved as two equal copies.
     const saved = json['modules_to_save'];
     const tied = json['ensure_weight_tying'] === true && Array.isArray(saved);
     const ends = [architecture.embedding, architecture.head];
     const whole = tied && { modules_to_save: [...new Set([...saved, ...ends])] };
-    return schema.parse({ ...picked, ...whole, init_lora_weights: start === 'gaussian' ? start : true });
+    return schema.parse({
+      ...knownValues(schema, json),
+      ...whole,
+      init_lora_weights: start === 'gaussian' ? start : true,
+    });
   },
   merge: (config, architecture, tensorOf, base) =>
     new Map(

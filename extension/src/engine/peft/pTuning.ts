@@ -42,7 +42,7 @@ export const pTuning: PeftMethod<Config> = {
   summary: 'Virtual tokens made by a small trained network, which makes them easier to train.',
   family: 'additive',
   schema,
-  identityAtStart: false,
+  identityAtStart: () => false,
   storage: 'adapter',
   plan: (config, { hiddenSize }, purpose) => {
     const shape = [config.num_virtual_tokens, hiddenSize];

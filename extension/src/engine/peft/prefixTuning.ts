@@ -39,7 +39,7 @@ export const prefixTuning: PeftMethod<Config> = {
   summary: 'Trains keys and values that every layer sees before the input.',
   family: 'additive',
   schema,
-  identityAtStart: false,
+  identityAtStart: () => false,
   storage: 'adapter',
   plan: (config, architecture, purpose) => {
     const { numLayers, width } = prefixHeads(architecture);

@@ -53,7 +53,7 @@ export const promptTuning: PeftMethod<Config> = {
   summary: 'Trains a few virtual tokens put before the input; the model itself stays untouched.',
   family: 'additive',
   schema,
-  identityAtStart: false,
+  identityAtStart: () => false,
   storage: 'adapter',
   plan: (config, { embedding, hiddenSize, vocabSize }) => [
     {

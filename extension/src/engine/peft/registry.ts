@@ -3,12 +3,14 @@
 import { bottleneckAdapter } from './bottleneckAdapter.js';
 import { full } from './full.js';
 import { ia3 } from './ia3.js';
+import { loha } from './loha.js';
 import { lora } from './lora.js';
 import type { PeftMethod } from './method.js';
 import { prefixTuning } from './prefixTuning.js';
 import { promptTuning } from './promptTuning.js';
 import { pTuning } from './pTuning.js';
 import { selective } from './selective.js';
+import { vera } from './vera.js';
 
 export const peftMethods: readonly PeftMethod[] = [
   lora,
@@ -16,10 +18,15 @@ export const peftMethods: readonly PeftMethod[] = [
   prefixTuning,
   pTuning,
   ia3,
+  loha,
+  vera,
   selective,
   bottleneckAdapter,
   full,
 ];
+
+/** What the others are compared with: all of the model is trained and written. */
+export const wholeModelMethod: PeftMethod = peftMethods.find(({ storage }) => storage === 'model')!;
 
 export function peftMethod(peftType: string): PeftMethod | undefined {
   return peftMethods.find(method => method.peftType === peftType);

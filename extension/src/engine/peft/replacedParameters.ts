@@ -53,11 +53,11 @@ export function modulesToSave(names: readonly string[] | null, architecture: Arc
 }
 
 /**
- * PEFT's `bias`: "all" trains every parameter named bias, "lora_only" those of the adapted modules.
+ * PEFT's `bias`: "all" trains every parameter named bias, "adapted" ("lora_only" and the like) those of the adapted modules.
  * @param adapted modules that PEFT wraps, whose own parameters it therefore finds under `base_layer`
  */
 export function trainedBiases(
-  bias: 'none' | 'all' | 'lora_only',
+  bias: 'none' | 'all' | 'adapted',
   adapted: ReadonlySet<string>,
   architecture: Architecture,
 ): TrainableSpec[] {
@@ -66,8 +66,14 @@ export function trainedBiases(
     if (!parameter.name.endsWith('.bias')) return [];
     const module = parameter.name.slice(0, -'.bias'.length);
     const wrapped = adapted.has(module);
-    if (bias === 'lora_only' && !wrapped) return [];
+    if (bias === 'adapted' && !wrapped) return [];
     const key = `${PEFT_PREFIX}${module}${wrapped ? '.base_layer' : ''}.bias`;
     return [{ key, shape: parameter.shape, init: { kind: 'base', name: parameter.name }, replaces: [parameter.name] }];
   });
+}
+
+/** In words which whole parameters a config trains beside its own tensors; null: none. */
+export function trainedWhole(config: { bias?: string; modules_to_save: readonly string[] | null }): string | null {
+  if (config.modules_to_save) return `a module saved whole (modules_to_save: ${config.modules_to_save.join(', ')})`;
+  return (config.bias ?? 'none') === 'none' ? null : `trained biases (bias: "${config.bias}")`;
 }

@@ -32,3 +32,22 @@ export const numVirtualTokens = z
   .max(4096)
   .default(20)
   .meta(about('Virtual tokens', 'Trainable virtual tokens before the input'));
+
+export const layersToTransform = z
+  .union([z.array(z.int().nonnegative()), z.int().nonnegative()])
+  .nullable()
+  .default(null)
+  .meta(about('Layers', 'Adapt these layers only'));
+
+export const rankPattern = z
+  .record(z.string(), z.int().positive())
+  .default({})
+  .meta(about('Rank of some modules', 'Another r for some modules: {"down_proj": 16}'));
+
+/** @param alpha the key that it stands in for */
+export function alphaPattern(alpha: string) {
+  return z
+    .record(z.string(), z.number().positive())
+    .default({})
+    .meta(about('Alpha of some modules', `Another ${alpha} for some modules`));
+}

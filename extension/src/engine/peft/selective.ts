@@ -55,7 +55,7 @@ export const selective: PeftMethod<Config> = {
   summary: 'Trains a chosen part of the model’s own parameters and freezes the rest.',
   family: 'selective',
   schema,
-  identityAtStart: true,
+  identityAtStart: () => true,
   storage: 'selective',
   plan: (config, architecture) =>
     selected(config, architecture).map(parameter => trainedParameter(parameter, architecture)),

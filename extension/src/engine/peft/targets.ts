@@ -90,6 +90,17 @@ export function targetedLinears(
   return found;
 }
 
+/**
+ * What adapter_config.json has for `target_modules`, of a method whose usual targets are LoRA's: PEFT writes the full names
+ * of the modules that "all-linear" stood for.
+ */
+export function savedTargets(target: TargetConfig['target_modules'], architecture: Architecture): string | string[] {
+  if (target === 'all-linear')
+    return targetedLinears({ target_modules: target }, architecture, []).map(({ name }) => name);
+  const targets = target ?? architecture.defaultTargets.lora;
+  return typeof targets === 'string' ? targets : [...targets];
+}
+
 function unmatched(entry: string, key: string, architecture: Architecture): InputError {
   return new InputError(`"${entry}" matches no linear module of this model`, {
     key,

@@ -6,6 +6,7 @@ import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import type { EngineCapabilities } from '../../protocol/answers.js';
 import { modelFamilies } from '../models/registry.js';
 import { peftMethods } from '../peft/registry.js';
+import { methodFacts } from './methodFacts.js';
 import { inputJsonSchema } from './runFileSchema.js';
 
 export function capabilities(): EngineCapabilities {
@@ -39,13 +40,13 @@ function valuesOf({ type, enum: values, const: value, anyOf, items }: JsonSchema
 }
 
 export function describedMethods() {
-  return peftMethods.map(({ peftType, title, summary, family, schema, merge }) => ({
-    peft_type: peftType,
-    title,
-    summary,
-    family,
-    mergeable: merge !== null,
-    options: optionsOf(inputJsonSchema(schema)),
+  return peftMethods.map(method => ({
+    peft_type: method.peftType,
+    title: method.title,
+    summary: method.summary,
+    family: method.family,
+    ...methodFacts(method),
+    options: optionsOf(inputJsonSchema(method.schema)),
   }));
 }
 

@@ -119,7 +119,7 @@ async function prepare(
     purpose: 'training',
     rng: rng.fork('adapter'),
     tokenize: text => onDisk.tokenizer.encode(text),
-    values: spec => (start ? start.tensors.get(spec.key)!.readFloat32() : startOnDisk(onDisk, layouts, spec)),
+    values: spec => (start ? start.tensors.get(spec.key)?.readFloat32() : startOnDisk(onDisk, layouts, spec)),
   });
   owned.own(adapter, opened => opened.dispose());
   adapter.takeOver();

@@ -16,7 +16,7 @@ import { architectureOfFiles, findTensors } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { PeftMethod } from '../peft/method.js';
-import { peftMethods } from '../peft/registry.js';
+import { peftMethods, wholeModelMethod } from '../peft/registry.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import { attachMethod } from './attachMethod.js';
 import { findModelFiles } from './openModel.js';
@@ -141,6 +141,8 @@ export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
     methods: others.map(({ method: { peftType }, estimate: other, reason }) =>
       other ? { peft_type: peftType, ...figuresJson(other, estimate) } : { peft_type: peftType, reason },
     ),
+    // The one of them that the others are compared with.
+    baseline: wholeModelMethod.peftType,
     total_steps: steps,
     captured: estimate.captured,
     program_bytes: PROGRAM_BYTES,

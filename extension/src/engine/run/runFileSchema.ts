@@ -6,6 +6,7 @@ import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
+import { methodFacts } from './methodFacts.js';
 
 /** What a user may write for a zod schema: keys with a default are optional. Draft 7 is what editors know best. */
 export function inputJsonSchema(schema: z.ZodType): JsonSchema {
@@ -30,25 +31,30 @@ export function runFileJsonSchema(): JsonSchema {
   return {
     ...run,
     title: 'Tunewright run file',
-    defaultSnippets: [newRun],
+    defaultSnippets: [newRun()],
     properties: { ...properties, dataset: { ...dataset, properties: { ...dataset.properties, format } }, method },
   };
 }
 
-/** What editors offer in an empty run file. */
-const newRun = {
-  label: 'Fine-tune with LoRA',
-  description: 'A run file to start from',
-  body: {
-    name: '${1:run}',
-    model: '${2:embedded:tiny}',
-    dataset: { train: '${3:train.jsonl}', validation: 0.1 },
-    method: { peft_type: 'LORA', r: 8 },
-    training: { num_train_epochs: 3, learning_rate: 2e-4 },
-  },
-};
+/** What editors offer in an empty run file: the registry's first method. */
+function newRun() {
+  const [{ peftType, title, schema, lowRank }] = peftMethods as [PeftMethod];
+  const rank = lowRank && { [lowRank.rank]: (schema.parse({}) as Record<string, unknown>)[lowRank.rank] };
+  return {
+    label: `Fine-tune with ${title}`,
+    description: 'A run file to start from',
+    body: {
+      name: '${1:run}',
+      model: '${2:embedded:tiny}',
+      dataset: { train: '${3:train.jsonl}', validation: 0.1 },
+      method: { peft_type: peftType, ...rank },
+      training: { num_train_epochs: 3, learning_rate: 2e-4 },
+    },
+  };
+}
 
-function methodJsonSchema({ peftType, title, summary, schema }: PeftMethod, initFrom: JsonSchema): JsonSchema {
+function methodJsonSchema(method: PeftMethod, initFrom: JsonSchema): JsonSchema {
+  const { peftType, title, summary, schema } = method;
   const { properties = {}, required = [] } = inputJsonSchema(schema);
   return {
     title,
@@ -57,5 +63,6 @@ function methodJsonSchema({ peftType, title, summary, schema }: PeftMethod, init
     properties: { peft_type: { const: peftType, title, description: summary }, ...properties, init_from: initFrom },
     required: ['peft_type', ...required],
     additionalProperties: false,
+    facts: methodFacts(method),
   };
 }

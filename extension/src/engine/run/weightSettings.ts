@@ -33,7 +33,7 @@ export async function usableWeights(
     if (trainsAll)
       throw new InputError(
         `${method.peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`,
-        { key, hint: 'Set it to "float32", or take a method that leaves the base frozen, such as LORA.' },
+        { key, hint: 'Set it to "float32", or take a method that leaves the base frozen.' },
       );
     if (backend.name !== 'tensorflow')
       throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {

@@ -1,5 +1,6 @@
 // Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
 import * as vscode from 'vscode';
+import { baselineOf } from '../../core/metrics/comparedWith.js';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
@@ -9,7 +10,7 @@ import type { EngineService } from '../services.js';
 import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
 import { missingModel } from '../engineProcess/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
-import type { MethodTitle } from '../runFiles/methodTitles.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
@@ -19,14 +20,14 @@ export function registerFineTuneCommands(
   runs: FolderRunService,
   output: vscode.LogOutputChannel,
   extensionPath: string,
-  methodTitle: MethodTitle,
+  methods: KnownMethods,
 ): vscode.Disposable {
   const drafter = new RunDrafter(engine, extensionPath);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
     // Asks before the first question, not after the last, whether anything may be executed here.
     await engine.capabilities();
     const draft = await drafter.draft(given);
-    return draft && decide(draft, runs, methodTitle(draft.method.peft_type));
+    return draft && decide(draft, runs, methods.titleOf(draft.method.peft_type));
   };
   return vscode.Disposable.from(
     registerGuarded(output, 'tunewright.fineTune', () => fineTune({})),
@@ -41,7 +42,7 @@ export function registerFineTuneCommands(
     }),
     registerGuarded(output, 'tunewright.estimate', async uri => {
       const file = await pickRunFile('Estimate Memory and Parameters', uri);
-      return file && showEstimate(engine, file, methodTitle);
+      return file && showEstimate(engine, file, methods);
     }),
   );
 }
@@ -134,21 +135,21 @@ async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise
   }
 }
 
-async function showEstimate(engine: EngineService, file: vscode.Uri, methodTitle: MethodTitle): Promise<void> {
+async function showEstimate(engine: EngineService, file: vscode.Uri, methods: KnownMethods): Promise<void> {
   const estimate = await estimateOffline(engine, file);
   if (!estimate) return;
-  const { run, methods, available_bytes: available } = estimate;
-  const full = methods.find(method => method.peft_type === 'FULL');
+  const { run, available_bytes: available } = estimate;
+  const full = baselineOf(estimate);
   const time = estimatedTime(estimate);
   const details = [
     `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
     `A step takes about ${bytes(run.memory.total)}; ${bytes(available)} are free on this machine.`,
-    ...(full && 'memory' in full ? [`Full fine-tuning would take ${bytes(full.memory.total)}.`] : []),
+    ...(full && full !== run ? [`${methods.titleOf(full.peft_type)} would take ${bytes(full.memory.total)}.`] : []),
     ...(time ? [`${time}.`] : []),
   ];
   const begin = 'Start Run';
   const answer = await vscode.window.showInformationMessage(
-    `${methodTitle(run.peft_type)} for ${vscode.workspace.asRelativePath(file)}`,
+    `${methods.titleOf(run.peft_type)} for ${vscode.workspace.asRelativePath(file)}`,
     { modal: true, detail: details.join('\n') },
     begin,
   );

@@ -3,6 +3,8 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import type { ExportFormat } from '../../protocol/methodFacts.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
@@ -28,19 +30,17 @@ export function registerResultCommands(
   engine: EngineService,
   runs: FolderRunService,
   output: vscode.LogOutputChannel,
+  methods: KnownMethods,
 ): vscode.Disposable {
   const documents = new AnswerDocuments();
   const command = (
     id: string,
     title: string,
-    fits: (run: FolderRun, result: string) => boolean,
+    fits: (run: FolderRun) => boolean,
     act: (run: FolderRun, result: string, more: unknown) => unknown,
   ) =>
     registerGuarded(output, id, async (argument, more) => {
-      const fitting = (run: FolderRun) => {
-        const result = resultOf(run);
-        return result !== null && fits(run, result);
-      };
+      const fitting = (run: FolderRun) => resultOf(run) !== null && fits(run);
       const run = await pickRun(runs, argument, title, fitting);
       if (!run) return undefined;
       const result = resultOf(run);
@@ -59,7 +59,7 @@ export function registerResultCommands(
     command(
       'tunewright.mergeAdapter',
       'Merge Adapter into Model',
-      (_run, result) => !isWholeModel(result),
+      run => methods.canMerge(peftTypeOf(run)),
       (run, result, home) =>
         intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
           withProgress(`Merging ${run.name} into ${basename(modelOf(run))}`, token =>
@@ -70,8 +70,8 @@ export function registerResultCommands(
     command(
       'tunewright.exportAdapter',
       'Export Adapter',
-      run => peftTypeOf(run) === 'LORA',
-      (run, result, home) => exportAdapter(engine, run, result, home),
+      run => methods.exportsOf(peftTypeOf(run)).length > 0,
+      (run, result, home) => exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run)), home),
     ),
     command(
       'tunewright.tryAdapter',
@@ -93,23 +93,36 @@ export function registerResultCommands(
 }
 
 const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
-const peftTypeOf = (run: FolderRun) => (run.config as { method?: { peft_type?: string } }).method?.peft_type;
+const peftTypeOf = (run: FolderRun) => (run.config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
 
 function withProgress<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   return vscode.window.withProgress(options, (_progress, token) => work(token));
 }
 
-async function exportAdapter(engine: EngineService, run: FolderRun, result: string, given: unknown): Promise<unknown> {
+async function exportAdapter(
+  engine: EngineService,
+  run: FolderRun,
+  result: string,
+  formats: readonly ExportFormat[],
+  given: unknown,
+): Promise<unknown> {
   const gguf = {
+    to: 'gguf' as const,
     label: 'GGUF',
     description: 'llama.cpp, Ollama',
     detail: 'One file, loaded beside the base by --lora',
   };
-  const mlx = { label: 'MLX', description: 'mlx-lm', detail: 'A folder, loaded beside the base by --adapter-path' };
+  const mlx = {
+    to: 'mlx' as const,
+    label: 'MLX',
+    description: 'mlx-lm',
+    detail: 'A folder, loaded beside the base by --adapter-path',
+  };
+  const possible = [gguf, mlx].filter(({ to }) => formats.includes(to));
   const home = given instanceof vscode.Uri ? given : undefined;
-  const format = home ? gguf : await vscode.window.showQuickPick([gguf, mlx], { title: `Export ${run.name}` });
-  const write = (to: string, out: string) =>
+  const format = home ? gguf : await vscode.window.showQuickPick(possible, { title: `Export ${run.name}` });
+  const write = (to: ExportFormat, out: string) =>
     withProgress(`Exporting ${run.name}`, token =>
       engine.json(['export', '--adapter', result, '--model', modelOf(run), '--to', to, '--out', out], { token }),
     );

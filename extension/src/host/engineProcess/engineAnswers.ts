@@ -1,5 +1,6 @@
 // From what the engine answers to what the webviews are told: facts of a model, savings, problems at their fields. Pure.
 import { describeError } from '../../core/codedError.js';
+import { baselineOf } from '../../core/metrics/comparedWith.js';
 import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -19,14 +20,13 @@ export function modelFactsOf(inspection: ModelInspection): ModelFacts {
   return { reference, modelType, parameters, contextLength, matrices, loraTargets: defaultTargets.lora };
 }
 
-export function savingsOf({ run, methods, inference_bytes }: EstimateAnswer): Savings {
-  const full = run.peft_type === 'FULL' ? run : methods.find(method => method.peft_type === 'FULL');
-  const known = full && 'memory' in full ? full : null;
+export function savingsOf(answer: EstimateAnswer): Savings {
+  const full = baselineOf(answer);
   return {
-    run: run.memory,
-    full: known?.memory ?? null,
-    full_parameters: known?.trainable_parameters ?? null,
-    inference_bytes,
+    run: answer.run.memory,
+    full: full?.memory ?? null,
+    full_parameters: full?.trainable_parameters ?? null,
+    inference_bytes: answer.inference_bytes,
   };
 }
 

@@ -33,13 +33,13 @@ export function resultOf(run: Run): string | null {
   return path && existsSync(path) ? path : null;
 }
 
-/** FULL makes a model that stands for itself, all other methods something to use beside their base. */
+/** A model that is used by itself, not beside its base; seen from the folder, whatever the method. */
 export function isWholeModel(result: string): boolean {
   return existsSync(join(result, 'config.json'));
 }
 
 /**
- * @param result adapter folder, whose own config applies from here on, or a whole model (FULL), which is the new base
+ * @param result adapter folder, whose own config applies from here on, or a whole model, which is the new base
  * @returns run file JSON; everything else is as it was
  */
 export function furtherRunFile(run: Run, result: string, name: string): RunFile {

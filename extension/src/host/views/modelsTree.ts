@@ -1,12 +1,11 @@
 // The Models and Adapters view: the embedded model, what `models list` finds on this machine, and what the runs of this
 // workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
 import * as vscode from 'vscode';
-import type { MethodTitle } from '../runFiles/methodTitles.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { isWholeModel, resultOf } from '../runs/furtherRun.js';
+import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
-import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
 import type { EngineService } from '../services.js';
 
 export type ModelElement = { kind: 'model' } & MachineModel;
@@ -25,25 +24,26 @@ export function adapterOf(run: FolderRun): AdapterElement | null {
   return path === null ? null : { kind: 'adapter', path, run };
 }
 
-/** Words that `when` clauses of menus look for, of a run's result: `adapter LORA mergeable`. */
-export function resultContext(run: FolderRun, path: string, mergeable: MergeableMethods): string {
+/** Words that `when` clauses of menus look for, of a run's result: `adapter mergeable exportable`. */
+export function resultContext(run: FolderRun, methods: KnownMethods): string {
   const peftType = run.glance().started?.peft_type ?? '';
-  const canMerge = !isWholeModel(path) && mergeable.has(peftType);
-  return ['adapter', peftType, canMerge ? 'mergeable' : ''].filter(Boolean).join(' ');
+  const can = [
+    methods.canMerge(peftType) ? 'mergeable' : '',
+    methods.exportsOf(peftType).length > 0 ? 'exportable' : '',
+  ];
+  return ['adapter', ...can].filter(Boolean).join(' ');
 }
 
 export function registerModelsTree(
   engine: EngineService,
   runs: FolderRunService,
-  mergeable: MergeableMethods,
-  methodTitle: MethodTitle,
+  methods: KnownMethods,
 ): vscode.Disposable {
-  const tree = new ModelsTree(engine, runs, mergeable, methodTitle);
+  const tree = new ModelsTree(engine, runs, methods);
   return vscode.Disposable.from(
     vscode.window.createTreeView('tunewright.models', { treeDataProvider: tree, showCollapseAll: true }),
     tree,
     runs.onDidChange(() => tree.refresh()),
-    mergeable.onDidLearn(() => tree.refresh()),
     runs.onDidChangeRun(run => {
       if (!run.alive) tree.refresh();
     }),
@@ -62,8 +62,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
   constructor(
     private readonly engine: EngineService,
     private readonly runs: FolderRunService,
-    private readonly mergeable: MergeableMethods,
-    private readonly methodTitle: MethodTitle,
+    private readonly methods: KnownMethods,
   ) {}
 
   refresh(): void {
@@ -97,7 +96,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       if (isEmpty) item.description = 'none yet: a run that ends leaves one here';
       return item;
     }
-    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.mergeable, this.methodTitle);
+    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.methods);
   }
 
   dispose(): void {
@@ -115,21 +114,17 @@ function modelItem({ id, description, reason, path }: MachineModel): vscode.Tree
   return item;
 }
 
-function adapterItem(
-  { path, run }: AdapterElement,
-  mergeable: MergeableMethods,
-  methodTitle: MethodTitle,
-): vscode.TreeItem {
+function adapterItem({ path, run }: AdapterElement, methods: KnownMethods): vscode.TreeItem {
   const { started, completed } = run.glance();
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = `adapter:${path}`;
   item.iconPath = new vscode.ThemeIcon('extensions');
   const loss = completed?.best_loss == null ? '' : `loss ${completed.best_loss.toFixed(3)}`;
-  item.description = [started ? methodTitle(started.peft_type) : '', started?.model ?? '', loss]
+  item.description = [started ? methods.titleOf(started.peft_type) : '', started?.model ?? '', loss]
     .filter(Boolean)
     .join(' · ');
   item.tooltip = path;
-  item.contextValue = resultContext(run, path, mergeable);
+  item.contextValue = resultContext(run, methods);
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;
 }

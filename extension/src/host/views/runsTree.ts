@@ -5,8 +5,7 @@ import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
-import type { MergeableMethods } from '../engineProcess/mergeableMethods.js';
-import type { MethodTitle } from '../runFiles/methodTitles.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { FolderRun } from '../runs/folderRun.js';
 import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
@@ -20,11 +19,10 @@ const GROUPING = 'tunewright.runs.grouping';
 export function registerRunsTree(
   runs: FolderRunService,
   outdated: OutdatedRuns,
-  mergeable: MergeableMethods,
-  methodTitle: MethodTitle,
+  methods: KnownMethods,
   memory: vscode.Memento,
 ): vscode.Disposable {
-  const tree = new RunsTree(runs, outdated, mergeable, methodTitle, memory.get<RunGrouping>(GROUPING, 'none'));
+  const tree = new RunsTree(runs, outdated, methods, memory.get<RunGrouping>(GROUPING, 'none'));
   const view = vscode.window.createTreeView('tunewright.runs', {
     treeDataProvider: tree,
     canSelectMany: true,
@@ -53,7 +51,6 @@ export function registerRunsTree(
       showBadge();
     }),
     outdated.onDidChange(() => tree.refresh()),
-    mergeable.onDidLearn(() => tree.refresh()),
     group('none'),
     group('dataset'),
     group('model'),
@@ -68,8 +65,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   constructor(
     private readonly runs: FolderRunService,
     private readonly outdated: OutdatedRuns,
-    private readonly mergeable: MergeableMethods,
-    private readonly methodTitle: MethodTitle,
+    private readonly methods: KnownMethods,
     private grouping: RunGrouping,
   ) {
     this.tellGrouping();
@@ -100,7 +96,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   private runItem(run: FolderRun): vscode.TreeItem {
     const isOutdated = this.outdated.isOutdated(run.folder);
     const peftType = run.glance().started?.peft_type;
-    const method = peftType === undefined ? '' : this.methodTitle(peftType);
+    const method = peftType === undefined ? '' : this.methods.titleOf(peftType);
     const { icon, color } = phaseIcons[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
     item.id = run.folder;
@@ -108,7 +104,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
     item.description = describe(run, isOutdated, method);
     item.tooltip = tooltip(run, isOutdated, method);
-    item.contextValue = contextOf(run, this.mergeable);
+    item.contextValue = contextOf(run, this.methods);
     item.accessibilityInformation = { label: `${run.name}, ${phaseLabels[run.phase]}, ${item.description}` };
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     return item;
@@ -166,10 +162,9 @@ function describe(run: FolderRun, isOutdated: boolean, method: string): string {
 }
 
 /** Words that `when` clauses of the menus look for. */
-function contextOf(run: FolderRun, mergeable: MergeableMethods): string {
+function contextOf(run: FolderRun, methods: KnownMethods): string {
   const ended = run.alive ? '' : 'ended';
-  const path = resultOf(run);
-  const result = path === null ? '' : `result ${resultContext(run, path, mergeable)}`;
+  const result = resultOf(run) === null ? '' : `result ${resultContext(run, methods)}`;
   return ['run', run.alive ? 'alive' : ended, run.phase, run.resumable ? 'resumable' : '', result]
     .filter(Boolean)
     .join(' ');

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { HostServices, Run } from '../services.js';
-import type { MethodTitle } from '../runFiles/methodTitles.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const viewType = 'tunewright.dashboard';
 
-export function registerDashboard(services: HostServices, methodTitle: MethodTitle): vscode.Disposable {
-  const dashboards = new Dashboards(services, methodTitle);
+export function registerDashboard(services: HostServices, methods: KnownMethods): vscode.Disposable {
+  const dashboards = new Dashboards(services, methods);
   return vscode.Disposable.from(
     dashboards,
     // Arguments: a run folder or several; the first is told about in full, the others are laid over its charts.
@@ -32,7 +32,7 @@ class Dashboards implements vscode.Disposable {
 
   constructor(
     private readonly services: HostServices,
-    private readonly methodTitle: MethodTitle,
+    private readonly methods: KnownMethods,
   ) {}
 
   open(folders: readonly string[]): void {
@@ -57,7 +57,7 @@ class Dashboards implements vscode.Disposable {
       runs,
       folders,
       onFoldersChanged: show,
-      methodTitle: this.methodTitle,
+      methodTitle: peftType => this.methods.titleOf(peftType),
       savings: run => this.savings(run),
       exportFile,
       reveal: folder => void vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder)),

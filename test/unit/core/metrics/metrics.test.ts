@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decimate, lowerBound } from '../../../../extension/src/core/metrics/decimation.js';
-import { loraParameters } from '../../../../extension/src/core/metrics/loraParameters.js';
+import { lowRankParameters } from '../../../../extension/src/core/metrics/lowRankParameters.js';
 import { exponentialMovingAverage } from '../../../../extension/src/core/metrics/smoothing.js';
 
 describe('exponentialMovingAverage', () => {
@@ -69,14 +69,14 @@ describe('lowerBound', () => {
   });
 });
 
-describe('loraParameters', () => {
+describe('lowRankParameters', () => {
   it('is 4,608 in place of 32,768 for 512 x 64 at r = 8: 86% fewer', () => {
-    const { w, a, b, trained, saved } = loraParameters({ outFeatures: 512, inFeatures: 64 }, 8);
+    const { w, a, b, trained, saved } = lowRankParameters({ outFeatures: 512, inFeatures: 64 }, 8);
     expect({ w, a, b, trained }).toEqual({ w: 32_768, a: 512, b: 4096, trained: 4608 });
     expect(Math.round(100 * saved)).toBe(86);
   });
 
   it('says so where the rank is too high to save anything', () => {
-    expect(loraParameters({ outFeatures: 64, inFeatures: 64 }, 64).saved).toBe(-1);
+    expect(lowRankParameters({ outFeatures: 64, inFeatures: 64 }, 64).saved).toBe(-1);
   });
 });

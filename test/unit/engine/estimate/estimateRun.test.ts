@@ -11,6 +11,7 @@ import type { PeftMethod } from '../../../../extension/src/engine/peft/method.js
 import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/registry.js';
 import { defaultObjective } from '../../../../extension/src/engine/training/objectives/registry.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
+import { refusalOf } from '../../../support/methodFit.js';
 import { smolLm2Config, tinyConfigs } from './configs.js';
 
 function estimate(
@@ -52,8 +53,22 @@ describe('counts', () => {
 });
 
 describe('memory', () => {
+  test.each([true, false])(
+    'what a method keeps frozen is held, but neither trained nor counted; captured %s',
+    captured => {
+      const [small, large] = [8, 16].map(r => estimate(smolLm2Config, 'VERA', { r }, { captured }));
+      const modules = 60;
+      const widest = { in: 576, out: 576 };
+      expect(large!.trainableParameters - small!.trainableParameters).toBe(8 * modules);
+      expect(large!.totalParameters - small!.totalParameters).toBe(8 * modules);
+      expect(large!.memory.weights - small!.memory.weights).toBe(4 * 8 * (widest.in + widest.out + modules));
+    },
+  );
+
   const cases = tinyConfigs.flatMap(config =>
-    peftMethods.flatMap(({ peftType }) => [true, false].map(captured => ({ config, peftType, captured }))),
+    peftMethods
+      .filter(method => refusalOf(method, architectureOf(config, 'test')) === null)
+      .flatMap(({ peftType }) => [true, false].map(captured => ({ config, peftType, captured }))),
   );
 
   test.each(cases)(

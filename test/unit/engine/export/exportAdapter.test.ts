@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
-import { loraFactors } from '../../../../extension/src/engine/export/loraFactors.js';
+import { savedLora } from '../../../../extension/src/engine/export/savedLora.js';
 import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
 import { openGgufFile } from '../../../../extension/src/engine/files/gguf.js';
 import { ggufTensorName } from '../../../../extension/src/engine/files/ggufNames.js';
@@ -15,7 +15,6 @@ import { openSafetensors } from '../../../../extension/src/engine/files/safetens
 import type { Architecture } from '../../../../extension/src/engine/models/architecture.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { openAdapter, type SavedAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
-import { loraConfigOf } from '../../../../extension/src/engine/peft/lora.js';
 
 const fixtures = 'test/fixtures/parity';
 let folder: string;
@@ -79,7 +78,7 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
       'adapter.type': 'lora',
     });
     const alpha = file.metadata.get('adapter.lora.alpha') as number;
-    const factors = loraFactors(saved, architecture);
+    const { factors } = savedLora(saved, architecture);
     expect(file.tensors.size).toBe(2 * factors.length);
     for (const { module, rank, scale, readA, readB } of factors) {
       const { name, transform } = ggufTensorName(model.split('-')[0]!, module.name)!;
@@ -108,7 +107,7 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
     const config = JSON.parse(readFileSync(join(out, 'adapter_config.json'), 'utf8'));
     expect(config).toMatchObject({ fine_tune_type: 'lora', num_layers: architecture.layers.length });
     const { tensors, close } = openSafetensors(join(out, 'adapters.safetensors'));
-    for (const { module, rank, scale, readA, readB } of loraFactors(saved, architecture)) {
+    for (const { module, rank, scale, readA, readB } of savedLora(saved, architecture).factors) {
       const name = module.name.replace('transformer.', 'model.');
       const a = tensors.get(`${name}.lora_a`)!;
       const b = tensors.get(`${name}.lora_b`)!;
@@ -131,7 +130,7 @@ test('one alpha / r for all modules stays a plain number in both files', () => {
   open('llama-tied', 'lora-qv');
   writeGgufAdapter(join(folder, 'a.gguf'), saved, architecture);
   const file = openGgufFile(join(folder, 'a.gguf'));
-  const { r, lora_alpha: alpha } = loraConfigOf(saved.attached)!;
+  const { r, lora_alpha: alpha } = JSON.parse(readFileSync(saved.configFile, 'utf8'));
   expect(file.metadata.get('adapter.lora.alpha')).toBe(alpha);
   file.close();
   writeMlxAdapter(join(folder, 'mlx'), saved, architecture);

@@ -26,6 +26,13 @@ it('needs peft_type alone, as PEFT does', () => {
   });
 });
 
+it.each([
+  ['LOHA', { r: 8, alpha: 8 }],
+  ['VERA', { r: 256, d_initial: 0.1, projection_prng_key: 0, save_projection: true, bias: 'none' }],
+])('%s has PEFT’s defaults', (peftType, config) => {
+  expect(open({ peft_type: peftType })).toMatchObject({ attached: { config } });
+});
+
 it('passes over keys that change nothing', () => {
   const unused = { megatron_config: null, loftq_config: {}, eva_config: null, corda_config: null, lora_bias: false };
   expect(
@@ -34,17 +41,21 @@ it('passes over keys that change nothing', () => {
 });
 
 it.each([
-  ['layer_replication', [[0, 2]]],
-  ['trainable_token_indices', [1, 2]],
-  ['target_parameters', ['x']],
-  ['lora_bias', true],
-  ['init_lora_weights', 'pissa'],
-])('refuses LoRA with %s, which changes what it computes', async (key, value) => {
-  const error = await inputErrorOf(() => open({ peft_type: 'LORA', [key]: value }));
+  ['LORA', 'layer_replication', [[0, 2]]],
+  ['LORA', 'trainable_token_indices', [1, 2]],
+  ['LORA', 'target_parameters', ['x']],
+  ['LORA', 'lora_bias', true],
+  ['LORA', 'init_lora_weights', 'pissa'],
+  ['LOHA', 'rank_dropout', 0.1],
+  ['LOHA', 'module_dropout', 0.1],
+  ['LOHA', 'layers_pattern', 'layers'],
+  ['VERA', 'layers_pattern', ['layers']],
+])('refuses %s with %s, which changes what it computes', async (peftType, key, value) => {
+  const error = await inputErrorOf(() => open({ peft_type: peftType, [key]: value }));
   expect(error.message).toContain(key);
   expect(error.where).toContain('adapter_config.json');
 });
 
-it.each([undefined, null, 7, 'LOHA'])('refuses a peft_type of %j', async peftType => {
+it.each([undefined, null, 7, 'BOFT'])('refuses a peft_type of %j', async peftType => {
   expect((await inputErrorOf(() => open({ peft_type: peftType }))).hint).toContain('LORA');
 });

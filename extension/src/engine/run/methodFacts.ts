@@ -1,0 +1,13 @@
+// A method of the registry as screens see it (protocol/methodFacts.ts). Called by `describe` and by the run file's schema.
+import { exportFormatSchema, type MethodFacts } from '../../protocol/methodFacts.js';
+import type { PeftMethod } from '../peft/method.js';
+
+export function methodFacts({ storage, merge, asLora, lowRank }: PeftMethod): MethodFacts {
+  return {
+    writes: storage === 'model' ? 'model' : 'adapter',
+    mergeable: merge !== undefined,
+    // Both formats have words for LoRA only.
+    exports: asLora ? [...exportFormatSchema.options] : [],
+    low_rank: lowRank ? { ...lowRank, uncountable: [...lowRank.uncountable] } : null,
+  };
+}

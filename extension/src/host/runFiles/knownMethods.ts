@@ -1,0 +1,38 @@
+// What is known of the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host
+// names no method itself, and asks nobody.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import type { ExportFormat } from '../../protocol/methodFacts.js';
+
+export class KnownMethods {
+  private methods: ReadonlyMap<unknown, JsonSchema> | null = null;
+
+  constructor(private readonly extensionPath: string) {}
+
+  /** `LORA` to `LoRA`; a method that the schema doesn't know keeps its peft_type. */
+  titleOf(peftType: string): string {
+    return this.schemaOf(peftType)?.title ?? peftType;
+  }
+
+  /** Whether its result can be folded into the base. */
+  canMerge(peftType: string): boolean {
+    const facts = this.schemaOf(peftType)?.facts;
+    return facts !== undefined && facts.writes === 'adapter' && facts.mergeable;
+  }
+
+  exportsOf(peftType: string): readonly ExportFormat[] {
+    return this.schemaOf(peftType)?.facts?.exports ?? [];
+  }
+
+  private schemaOf(peftType: string): JsonSchema | undefined {
+    this.methods ??= readMethods(join(this.extensionPath, 'media', 'schemas', 'run.schema.json'));
+    return this.methods.get(peftType);
+  }
+}
+
+function readMethods(file: string): Map<unknown, JsonSchema> {
+  const schema = JSON.parse(readFileSync(file, 'utf8')) as JsonSchema;
+  const methods = schema.properties?.['method']?.oneOf ?? [];
+  return new Map(methods.map(method => [method.properties?.['peft_type']?.const, method]));
+}

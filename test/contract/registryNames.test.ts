@@ -1,0 +1,120 @@
+// Only its own file, its registry and the run file's description of it know an entry of a registry by name: anywhere else what
+// differs has to be data of the entry. No entry is named here: a new method, family, format or objective is looked for
+// by its line in the registry.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { datasetFormats } from '../../extension/src/core/data/formats/registry.js';
+import { modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { peftMethods } from '../../extension/src/engine/peft/registry.js';
+import { objectives } from '../../extension/src/engine/training/objectives/registry.js';
+
+interface Registry {
+  title: string;
+  /** Folder of the entries' own files. */
+  folder: string;
+  names: readonly string[];
+  /** Files where the same words mean something else, with what they mean there. */
+  others: Record<string, string>;
+}
+
+const registries: Registry[] = [
+  {
+    title: 'PEFT methods',
+    folder: 'extension/src/engine/peft/',
+    names: peftMethods.map(({ peftType }) => peftType),
+    others: {
+      'extension/src/protocol/runConfig.ts': 'lists the names that peft_type takes',
+      'extension/src/engine/cli/inspectCommand.ts': 'PEFT’s second table of default targets',
+    },
+  },
+  {
+    title: 'model families',
+    folder: 'extension/src/engine/models/families/',
+    names: modelFamilies.map(({ modelType }) => modelType),
+    others: {
+      'extension/src/engine/files/ggufNames.ts': 'GGUF’s names of architectures, and which of them a family has',
+      'extension/src/engine/files/ggufConfig.ts': 'GGUF’s names of architectures',
+      'extension/src/engine/files/ggufTokenizer.ts': 'GGUF’s names of architectures and tokenizers',
+    },
+  },
+  {
+    title: 'dataset formats',
+    folder: 'extension/src/core/data/formats/',
+    names: datasetFormats.map(({ name }) => name),
+    others: {
+      'extension/src/core/data/example.ts': 'kinds of Example',
+      'extension/src/core/data/encodeExample.ts': 'kinds of Example',
+      'extension/src/core/data/roleOrder.ts': 'a field of chat rows',
+      'extension/src/core/forms/formField.ts': 'a kind of form field',
+      'extension/src/engine/training/objectives/causalLm.ts': 'kinds of Example',
+      'extension/src/engine/run/capabilities.ts': 'a type of JSON schema, in words',
+      'extension/src/host/datasets/worker/exampleText.ts': 'kinds of Example',
+      'extension/src/host/datasets/worker/workerMessages.ts': 'a kind of source',
+      'extension/src/host/datasets/documentDatasets.ts': 'a kind of source',
+      'webview/src/runPanel/savingsPicture.ts': 'an SVG element',
+    },
+  },
+  {
+    title: 'objectives',
+    folder: 'extension/src/engine/training/objectives/',
+    names: objectives.map(({ name }) => name),
+    others: {
+      'extension/src/protocol/engineEvent.ts': 'what run folders have that were written before there was a choice',
+    },
+  },
+];
+
+const root = new URL('../../', import.meta.url).pathname;
+const sources = ['extension/src', 'webview/src'].flatMap(folder =>
+  readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => `${folder}/${name}`),
+);
+
+const TOKENS = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
+
+/** What is written between quotes, comments left out. */
+function literalsOf(source: string): string[] {
+  return [...source.matchAll(TOKENS)].flatMap(([token]) => (token.startsWith('/') ? [] : [token.slice(1, -1)]));
+}
+
+/** A name in capitals is one wherever it stands; the others are common words, so that only the whole text counts. */
+function mentions(literal: string, name: string): boolean {
+  return /^[A-Z0-9_]+$/.test(name) ? new RegExp(`\\b${name}\\b`).test(literal) : literal === name;
+}
+
+test('literals are found, comments are not', () => {
+  expect(literalsOf("// 'a'\nf(\"b\", `c ${d}`); /* \"e\" */ const g = 'it\\'s';")).toEqual(['b', 'c ${d}', "it\\'s"]);
+});
+
+describe.each(registries)('$title', ({ folder, names, others }) => {
+  const found = new Map(
+    sources
+      .filter(file => !file.startsWith(folder))
+      .map(file => {
+        const literals = literalsOf(readFileSync(join(root, file), 'utf8'));
+        return [file, names.filter(name => literals.some(literal => mentions(literal, name)))] as const;
+      })
+      .filter(([, named]) => named.length > 0),
+  );
+
+  test('are named by nobody else', () => {
+    const elsewhere = [...found].filter(([file]) => !(file in others));
+    expect(Object.fromEntries(elsewhere), 'make what differs data of the registry’s entry').toEqual({});
+  });
+
+  test('have no exception that is no longer needed', () => {
+    expect(Object.keys(others).filter(file => !found.has(file))).toEqual([]);
+  });
+
+  test('are named by no `when` clause', () => {
+    const { contributes } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    const clauses = [...JSON.stringify(contributes).matchAll(/"when":"((?:[^"\\]|\\.)*)"/g)].map(
+      ([, clause]) => clause!,
+    );
+    expect(clauses.length).toBeGreaterThan(10);
+    const capitals = names.filter(name => name === name.toUpperCase());
+    expect(clauses.filter(clause => capitals.some(name => clause.includes(name)))).toEqual([]);
+  });
+});
