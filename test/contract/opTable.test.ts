@@ -9,7 +9,7 @@ import { DataType, typeName, type Attribute, type Attributes } from '../../exten
 import { opTable, productFlops, UntraceableError } from '../../extension/src/engine/capture/opTable.js';
 import type { AbstractTensor } from '../../extension/src/engine/capture/shapeRules.js';
 import {
-  bindingConstants,
+  BINDING_CONSTANTS,
   type NodeBackend,
   type OpAttribute,
   type TensorHandle,
@@ -180,7 +180,7 @@ function callsOf(op: string): Call[] {
 }
 
 function sent(attributes: Attributes): OpAttribute[] {
-  const { TF_ATTR_TYPE, TF_ATTR_BOOL, TF_ATTR_INT } = bindingConstants;
+  const { TF_ATTR_TYPE, TF_ATTR_BOOL, TF_ATTR_INT } = BINDING_CONSTANTS;
   const one = (name: string, attribute: Attribute): OpAttribute => {
     if ('type' in attribute) return { name, type: TF_ATTR_TYPE, value: attribute.type };
     if ('bool' in attribute) return { name, type: TF_ATTR_BOOL, value: attribute.bool };

@@ -1,17 +1,17 @@
-// The kernels behind models/quantizedWeight.ts: words to float32, and products with them in bfloat16, by TensorFlow's ops,
-// so that they can be traced like any other. Types between the ops are some that tfjs doesn't have (int8, float16,
-// bfloat16), so they are chained by the ids of the binding. The cheapest way of those measured (docs/decisions/0022): codes
-// are unpacked as bytes, where the bits of all are cheap, and only then become four bytes wide; a look-up in a table takes
-// ten times as long.
+// The kernels behind models/quantizedWeight.ts: dequantization to float32 and products in bfloat16, built from
+// TensorFlow ops so that they can be traced like any other. Some intermediate types don't exist in tfjs (int8, float16,
+// bfloat16), so ops are chained by the binding's tensor ids. The cheapest variant measured (docs/decisions/0022): codes
+// are unpacked as bytes, where bit operations are cheap, and widened to four bytes only then; a table look-up takes ten
+// times as long.
 import * as tf from '@tensorflow/tfjs-core';
 import { DataType, typeNumber } from './graph.js';
-import { bindingConstants, type NodeBackend, type TensorHandle } from './tfjsNode.js';
+import { BINDING_CONSTANTS, type NodeBackend, type TensorHandle } from './tfjsNode.js';
 import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
 
 export const DEQUANTIZE_BLOCKS = 'DequantizeBlocks';
 
 export interface DequantizeInputs {
-  /** int32, the shapes of `blockShapes` with as many rows as there are. */
+  /** int32, of the shapes of `blockShapes`, with any number of rows. */
   codes: tf.Tensor3D;
   scales?: tf.Tensor2D;
   minima?: tf.Tensor2D;
@@ -30,11 +30,11 @@ export interface BlockProductInputs extends DequantizeInputs {
 }
 
 export interface BlockProductAttributes extends DequantizeAttributes {
-  /** Whether the matrix is transposed first. */
+  /** Whether the matrix is transposed before the product. */
   transposed: boolean;
 }
 
-/** Ops one behind the other. What they make between is freed at the end. */
+/** A chain of ops. Intermediate tensors are freed at the end. */
 class Chain {
   private readonly made: number[] = [];
 
@@ -51,7 +51,7 @@ class Chain {
     types: Record<string, number>,
     { ints = {}, bools = {} }: { ints?: Record<string, number>; bools?: Record<string, boolean> } = {},
   ): TensorHandle {
-    const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_BOOL } = bindingConstants;
+    const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_BOOL } = BINDING_CONSTANTS;
     const attributes = [
       ...Object.entries(types).map(([name, value]) => ({ name, type: TF_ATTR_TYPE, value })),
       ...Object.entries(ints).map(([name, value]) => ({ name, type: TF_ATTR_INT, value })),
@@ -87,7 +87,7 @@ class Chain {
     return this.run('Reshape', [x, to], { T: x.dtype, Tshape: DataType.int32 });
   }
 
-  /** The first columns of the last dimension. */
+  /** The first `columns` entries of the last dimension. */
   cut(x: TensorHandle, columns: number): TensorHandle {
     if (x.shape.at(-1) === columns) return x;
     const zeros = x.shape.map(() => 0);
@@ -101,7 +101,7 @@ class Chain {
     return this.run('ConcatV2', [a, b, at], { T: a.dtype, Tidx: DataType.int32 }, { ints: { N: 2 } });
   }
 
-  /** The result as a tensor of tfjs. */
+  /** The result as a tfjs tensor; frees everything else. */
   end(result: TensorHandle): tf.TensorInfo {
     for (const id of this.made) if (id !== result.id) this.backend.binding.deleteTensor(id);
     return this.backend.createOutputTensor(result);
@@ -122,14 +122,14 @@ function codeValues(chain: Chain, format: BlockFormatName, words: TensorHandle):
   }
   const bytes = chain.bitcast(words, DataType.int8);
   const four = chain.cast(chain.constant(Uint8Array.of(4), []), DataType.int8);
-  // Shifting right keeps the sign.
+  // A right shift of int8 keeps the sign.
   const low = chain.binary('RightShift', chain.binary('LeftShift', bytes, four), four);
   return whole(chain.concat(low, chain.binary('RightShift', bytes, four), 2));
 }
 
 /**
- * float16 numbers as float32, [rows, units, 1]. They are put into shape as integers: TensorFlow moves a reshape of a cast's
- * result before the cast, and then complains on stderr of float16 on CPUs that don't multiply it.
+ * float16 numbers as float32, [rows, units, 1]. They are reshaped as integers: TensorFlow would move a reshape after
+ * the cast to before it, and then warn on stderr about float16 on CPUs that can't multiply it.
  */
 function numberValues(chain: Chain, words: TensorHandle, units: number): TensorHandle {
   const [rows, count] = words.shape as [number, number];
@@ -139,7 +139,7 @@ function numberValues(chain: Chain, words: TensorHandle, units: number): TensorH
   return chain.cast(chain.bitcast(column, DataType.float16), DataType.float32);
 }
 
-/** The matrix in float32. */
+/** The matrix in float32, [rows, columns]. */
 function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns }: DequantizeAttributes): TensorHandle {
   const { codes, scales, minima } = inputs;
   const [rows, units] = codes.shape;
@@ -149,7 +149,7 @@ function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns 
   return chain.cut(chain.reshape(values, [rows, units * blockFormats[format].unit]), columns);
 }
 
-/** The matrix in bfloat16; one that is held so is only looked at. */
+/** The matrix in bfloat16; one that is stored in bfloat16 isn't copied. */
 function roundedValues(chain: Chain, inputs: DequantizeInputs, attributes: DequantizeAttributes): TensorHandle {
   if (attributes.format !== 'bfloat16') return chain.cast(matrixValues(chain, inputs, attributes), DataType.bfloat16);
   const [rows, units] = inputs.codes.shape;
@@ -162,7 +162,7 @@ function dequantize(backend: NodeBackend, inputs: DequantizeInputs, attributes: 
   return chain.end(matrixValues(chain, inputs, attributes));
 }
 
-/** Both sides rounded to bfloat16; oneDNN adds up in float32 and rounds the sums. */
+/** Both operands are rounded to bfloat16; oneDNN accumulates in float32 and rounds the sums. */
 function multiply(backend: NodeBackend, inputs: BlockProductInputs, attributes: BlockProductAttributes) {
   const chain = new Chain(backend);
   const matrix = roundedValues(chain, inputs, attributes);
@@ -171,7 +171,7 @@ function multiply(backend: NodeBackend, inputs: BlockProductInputs, attributes: 
   return chain.end(chain.cast(chain.run('MatMul', [x, matrix], { T: DataType.bfloat16 }, { bools }), DataType.float32));
 }
 
-/** Makes the kernels known for TensorFlow, once. */
+/** Registers the kernels for the TensorFlow backend, once. */
 export function registerBlockKernels(): void {
   register(DEQUANTIZE_BLOCKS, dequantize);
   register(BLOCK_PRODUCT, multiply);

@@ -1,5 +1,5 @@
-// A function on tensors as one TensorFlow graph, run by one call. What the function read beside its inputs is held in the
-// graph's variables, which share memory with the tensors they were filled from (on a CPU). Owns the loaded graph.
+// A function on tensors as one TensorFlow graph, run by one call. Other tensors that the function reads become
+// variables of the graph, which (on a CPU) share memory with the tensors they were filled from. Owns the loaded graph.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,25 +12,24 @@ import { trace, type InputSpec, type TracedFunction } from './tracingBackend.js'
 
 const TAG = 'serve';
 
-/** Nodes of a graph that isn't small. */
+/** From this many nodes on, garbage is collected after tracing. */
 const LARGE_GRAPH = 4000;
 
 export class CompiledFunction {
   private constructor(
     private loaded: LoadedGraph,
-    /** What is loaded instead where XLA refuses; null once a run has ended well. */
-    private instead: TracedFunction | null,
-    /** Tracing and loading; the first run adds TensorFlow's own optimization of the graph, and XLA's work. */
+    /** The plain graph, loaded if XLA refuses the first run; null after that run. */
+    private fallback: TracedFunction | null,
+    /** Tracing and loading; the first run adds TensorFlow's optimization of the graph and XLA's compilation. */
     readonly compileMs: number,
   ) {}
 
-  /** Nodes of the graph. */
   get nodes(): number {
     return this.loaded.nodes;
   }
 
   /**
-   * @param xla whether XLA is to compile the graph's parts, where TensorFlow has it and it knows their ops
+   * @param xla compile the graph's parts with XLA, if TensorFlow has it and it knows their ops
    * @throws UntraceableError on an op without a row in the table
    */
   static async compile(
@@ -39,7 +38,7 @@ export class CompiledFunction {
     xla = false,
   ): Promise<CompiledFunction> {
     const compiled = CompiledFunction.traced(inputs, f, xla);
-    // Some 8 KB of JavaScript a node, and what a step takes at its peak is about to come.
+    // Tracing leaves about 8 KB of JavaScript garbage per node, just before the step reaches its peak memory.
     if (compiled.nodes > LARGE_GRAPH) collectGarbage();
     return compiled;
   }
@@ -57,14 +56,14 @@ export class CompiledFunction {
 
   /** Runs the graph. The results belong to the caller. */
   run(inputs: readonly tf.Tensor[]): tf.Tensor[] {
-    const { instead } = this;
-    this.instead = null;
+    const { fallback } = this;
+    this.fallback = null;
     try {
       return runLoaded(this.loaded, inputs);
     } catch (error) {
-      if (!instead) throw error;
+      if (!fallback) throw error;
       this.dispose();
-      this.loaded = load(instead);
+      this.loaded = load(fallback);
       return runLoaded(this.loaded, inputs);
     }
   }
@@ -104,7 +103,10 @@ function runLoaded({ session, inputNames, outputNames }: LoadedGraph, inputs: re
     .map(metadata => backend.createOutputTensor(metadata));
 }
 
-/** Nodes that fill every variable in one run: each distinct set of feeds and fetches costs an optimization of the graph. */
+/**
+ * Adds nodes that fill all variables in one run: TensorFlow optimizes the graph again for each set of feeds and
+ * fetches.
+ */
 function addInitialization({ graph, captured }: TracedFunction): string | null {
   if (captured.length === 0) return null;
   const assigned = captured.map(({ variable, tensor }) => {

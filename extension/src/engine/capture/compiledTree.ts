@@ -1,12 +1,12 @@
-// Compiled functions whose tensors have names: inputs and outputs are trees of objects and maps, as deep as a caller likes,
-// and no caller counts positions. Made by the captured steps of training/; compiledFunction.ts runs the graph.
+// Compiled functions with named tensors: inputs and outputs are trees of objects and maps of any depth, so callers
+// don't count positions. Used by the captured steps of training/; compiledFunction.ts runs the graph.
 import type * as tf from '@tensorflow/tfjs-core';
 import { CompiledFunction } from './compiledFunction.js';
 import { specsOf, trace, type InputSpec, type TracedFunction } from './tracingBackend.js';
 
 /**
- * A tensor (or its description), or an object or map of such trees by name. What is `undefined` is left out. (A type that said
- * so would refuse interfaces, which have no index signature.)
+ * A tensor (or its description), or an object or map of such trees by name. `undefined` entries are left out. (A more
+ * exact type would reject interfaces, which have no index signature.)
  */
 type Tree = object;
 
@@ -19,8 +19,8 @@ export class CompiledTree<Inputs extends Tree, Outputs extends Tree> {
   ) {}
 
   /**
-   * @param like tensors of the names and shapes that the graph is made for; their values don't count
-   * @throws UntraceableError on an op without a shape rule
+   * @param like tensors with the names and shapes that the graph is made for; their values aren't used
+   * @throws UntraceableError on an op without a row in the table
    */
   static async compile<Inputs extends Tree, Outputs extends Tree>(
     like: Inputs,
@@ -46,7 +46,7 @@ export class CompiledTree<Inputs extends Tree, Outputs extends Tree> {
   }
 }
 
-/** Traces a function on named tensors that are only described. */
+/** Traces a function on descriptions of named tensors. */
 export function traceTree<Inputs extends Tree>(inputs: Tree, f: (inputs: Inputs) => Tree): TracedFunction {
   return trace(leavesOf<InputSpec>(inputs), (...leaves) => tensorsOf(f(filled(inputs, leaves) as Inputs)));
 }
@@ -56,12 +56,12 @@ export function tensorsOf(tree: Tree): tf.Tensor[] {
   return leavesOf<tf.Tensor>(tree);
 }
 
-/** The leaves of `values` under the names that `tree` has, in its order. */
+/** The leaves of `values` under the names in `tree`, in the order of `tree`. */
 function leavesOf<Leaf>(tree: Tree, values: Tree = tree): Leaf[] {
   if (isLeaf(tree)) return [values as Leaf];
   return entriesOf(tree).flatMap(([name, part]) => {
     const value = values instanceof Map ? values.get(name) : (values as Record<string, Tree | undefined>)[name];
-    if (!value) throw new Error(`a graph is to be fed a tensor ${name}, and there is none`);
+    if (!value) throw new Error(`the graph has an input ${name}, but no tensor was passed for it`);
     return leavesOf<Leaf>(part, value);
   });
 }
@@ -70,7 +70,7 @@ function described(tree: Tree): Tree {
   return filled(tree, specsOf(tensorsOf(tree)));
 }
 
-/** The same names with other leaves, in the order of `leavesOf`. */
+/** A tree with the names of `tree` and these leaves, in the order of `leavesOf`. */
 function filled(tree: Tree, leaves: readonly Tree[]): Tree {
   let next = 0;
   const fill = (part: Tree): Tree => {

@@ -1,5 +1,6 @@
-// A TensorFlow graph under construction, and its bytes as a SavedModel. Nodes are plain objects until then; the protobuf
-// classes are those that tfjs-node generated from TensorFlow's published schema. Knows nothing of tfjs tensors.
+// A TensorFlow graph under construction, and its serialization as a SavedModel. Nodes are plain objects until then; the
+// protobuf classes are those that tfjs-node generated from TensorFlow's published schema. Knows nothing about tfjs
+// tensors.
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 /** TensorFlow's DataType numbers (tensorflow/core/framework/types.proto). */
@@ -16,7 +17,7 @@ export const DataType = {
   float16: 19,
 } as const;
 
-/** Bytes of a value where they aren't four. */
+/** Bytes per value of the types whose values don't take four. */
 const VALUE_BYTES: Readonly<Record<number, number>> = {
   [DataType.uint8]: 1,
   [DataType.int8]: 1,
@@ -31,13 +32,13 @@ export function bytesOfType(dtype: number): number {
   return VALUE_BYTES[dtype] ?? 4;
 }
 
-/** The DataType of a type that tfjs has. */
+/** The DataType of a tfjs dtype. */
 export function typeNumber(name: string): number {
   if (name === 'float32' || name === 'int32' || name === 'bool') return DataType[name];
-  throw new Error(`tensors of the type ${name} can't be part of a graph`);
+  throw new Error(`tensors of type ${name} can't be part of a graph`);
 }
 
-/** tfjs's name of a DataType. */
+/** The tfjs dtype of a DataType. */
 export function typeName(dtype: number): 'float32' | 'int32' | 'bool' {
   if (dtype === DataType.float32) return 'float32';
   if (dtype === DataType.int32) return 'int32';
@@ -64,7 +65,7 @@ export type Attribute =
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
-/** False where it isn't given, as is TensorFlow's default. */
+/** False if the attribute is absent, as in TensorFlow. */
 export function boolAttribute(attributes: Attributes, name: string): boolean {
   const attribute = attributes[name];
   return attribute !== undefined && 'bool' in attribute && attribute.bool;
@@ -72,13 +73,13 @@ export function boolAttribute(attributes: Attributes, name: string): boolean {
 
 export function intAttribute(attributes: Attributes, name: string): number {
   const attribute = attributes[name];
-  if (attribute === undefined || !('int' in attribute)) throw new Error(`there is no integer attribute ${name}`);
+  if (attribute === undefined || !('int' in attribute)) throw new Error(`no integer attribute ${name}`);
   return attribute.int;
 }
 
 export function typeAttribute(attributes: Attributes, name: string): number {
   const attribute = attributes[name];
-  if (attribute === undefined || !('type' in attribute)) throw new Error(`there is no type attribute ${name}`);
+  if (attribute === undefined || !('type' in attribute)) throw new Error(`no type attribute ${name}`);
   return attribute.type;
 }
 
@@ -95,18 +96,18 @@ export function nodeOf(input: string): string {
   return input.replace(/^\^|:\d+$/g, '');
 }
 
-/** A part of a graph that nodes call by its name, as if it were an op. */
+/** A function in the graph's library. Nodes call it by its name, like an op. */
 export interface GraphFunction {
   name: string;
   /** DataType of each argument; nodes read them as `a0`, `a1`, ... */
   inputs: readonly number[];
-  /** Each result's DataType, and where it comes from. */
+  /** Each result's DataType, and the value inside the function that it returns. */
   outputs: readonly { type: number; value: string }[];
-  /** Their inputs are `node:name of the output:index`. */
+  /** Their inputs have the form `node:outputName:index`. */
   nodes: readonly GraphNode[];
 }
 
-/** The graph version of TensorFlow 2.9, which every later one reads. */
+/** The graph version of TensorFlow 2.9, which every later version reads. */
 const PRODUCER = 1087;
 const TAG = 'serve';
 
@@ -114,7 +115,7 @@ export class Graph {
   readonly nodes: GraphNode[] = [];
   readonly functions: GraphFunction[] = [];
 
-  /** Adds a node under a name of its own and returns the name. */
+  /** Adds a node and returns its name, which is unique by default. */
   add(op: string, inputs: string[], attributes: Attributes = {}, name = `${op}_${this.nodes.length}`): string {
     this.nodes.push({ name, op, inputs, attributes });
     return name;
@@ -124,7 +125,7 @@ export class Graph {
     return this.add('Const', [], { dtype: { type: value.dtype }, value: { tensor: value } });
   }
 
-  /** The graph as the content of saved_model.pb, to be loaded under the tag `serve`. */
+  /** The content of saved_model.pb; load it with the tag `serve`. */
   toSavedModel(): Uint8Array {
     const messages = requireFromTfjsNode('@tensorflow/tfjs-node/dist/proto/api_pb.js');
     const graph = new messages.GraphDef();

@@ -1,14 +1,15 @@
-// Makes and finds backends of tfjs-node's class: the real one, named `tensorflow`, whose binding is the addon, and others
-// that only record what kernels ask for. Never goes through the package's own entry, which looks for an addon in node_modules.
+// Creates and finds instances of tfjs-node's backend class: the real one, named `tensorflow`, whose binding is the
+// addon, and others that only record what kernels do. Never uses the package's entry point, which looks for an addon in
+// node_modules.
 import * as tf from '@tensorflow/tfjs-core';
 import { requirePackage } from '../install/tfjsNodePackage.js';
 import { registerBlockKernels } from './blockKernels.js';
 import type { Addon, NodeBackend, OpBinding } from './tfjsNode.js';
 
-/** The name that tfjs-node's kernels are registered for. */
+/** The backend name that tfjs-node registers its kernels for. */
 export const REAL = 'tensorflow';
 
-/** A backend on a binding, with the kernels known to tfjs. The caller registers it. */
+/** A backend on a binding; tfjs-node's kernels are registered too. The caller registers the backend. */
 export function createNodeBackend<Binding extends OpBinding>(binding: Binding): NodeBackend<Binding> {
   const { NodeJSKernelBackend } = requirePackage('@tensorflow/tfjs-node/dist/nodejs_kernel_backend.js') as {
     NodeJSKernelBackend: new (binding: Binding, packageName: string) => NodeBackend<Binding>;
@@ -18,14 +19,14 @@ export function createNodeBackend<Binding extends OpBinding>(binding: Binding): 
   return new NodeJSKernelBackend(binding, '@tensorflow/tfjs-node');
 }
 
-/** The backend that computes, where the TensorFlow library is loaded. */
+/** The backend that computes; null if the TensorFlow library isn't loaded. */
 export function findRealBackend(): NodeBackend<Addon> | null {
   const backend = tf.findBackend(REAL) as NodeBackend<Addon> | null;
-  // While a trace without the library runs, the recording backend has its name.
+  // While tracing without the library, the recording backend is registered under this name.
   return backend && 'loadSavedModel' in backend.binding ? backend : null;
 }
 
-/** @throws Error where the TensorFlow library is not loaded */
+/** @throws Error if the TensorFlow library isn't loaded */
 export function realBackend(): NodeBackend<Addon> {
   const backend = findRealBackend();
   if (!backend) throw new Error('the TensorFlow library is not loaded');

@@ -1,6 +1,6 @@
-// What the engine knows of each TensorFlow op that a traced graph may have, one row per op. Tracing, the cut into parts for
-// XLA and both estimates ask here and keep no lists of their own. An op without a row can't be captured: what uses it runs
-// eagerly. test/contract/opTable.test.ts compares the shapes of every row with TensorFlow's.
+// What the engine knows about each TensorFlow op that a traced graph may contain, one row per op. Tracing, the split
+// into parts for XLA and both estimates read it and keep no lists of their own. An op without a row can't be captured;
+// code that uses it runs eagerly. test/contract/opTable.test.ts compares the shapes of every row with TensorFlow's.
 import * as tf from '@tensorflow/tfjs-core';
 import { boolAttribute, typeAttribute, type Attributes, type GraphNode } from './graph.js';
 import * as shapes from './shapeRules.js';
@@ -8,41 +8,43 @@ import type { AbstractTensor, ShapeRule } from './shapeRules.js';
 
 /**
  * Where a result's memory comes from:
- * - `own`: it is allocated.
- * - `overFirst`: the first input's memory where nothing else reads that and it has the size, else its own
+ * - `own`: newly allocated.
+ * - `overFirst`: the first input's memory if nothing else reads it and the size fits, else newly allocated
  *   (`forward_input_or_allocate_output` in the kernel). `overAny`: the same with any of the inputs.
- * - `view`: it is the first input's memory.
- * - `update`: the first input's memory, with other values in it from then on for all that read it.
- * - `held`: fed, held by a variable or part of the graph.
+ * - `view`: the first input's memory, shared.
+ * - `update`: the first input's memory, written in place: everything that reads it later sees the new values.
+ * - `held`: fed, held by a variable, or a constant of the graph.
  */
 export type ResultMemory = 'own' | 'overFirst' | 'overAny' | 'view' | 'update' | 'held';
 
-/** What a matrix product's attributes mean. */
+/** How to read a matrix product's attributes. */
 export interface MatrixProduct {
-  /** Attribute that says whether the first matrix is to be transposed. */
+  /** Name of the attribute that transposes the first matrix. */
   transposesFirst: string;
   transposesSecond: string;
-  /** Whether a second matrix that is to be transposed is copied first. */
+  /** Whether the kernel copies the second matrix in order to transpose it. */
   copiesTransposed: boolean;
 }
 
 export interface OpRow {
-  /** null: no kernel sends the op; the trace adds it and knows what it gives. */
+  /** null: no kernel sends the op; the trace adds it itself and knows the result. */
   shape: ShapeRule | null;
   memory: ResultMemory | ((attributes: Attributes) => ResultMemory);
-  /** Name of the op's output in a function, where XLA may compile it; null: a graph with it isn't cut into parts. */
+  /** Name of the op's output in a function, if XLA may compile the op; null: a graph with it isn't split into parts. */
   xla: string | null;
   product: MatrixProduct | null;
-  /** Attributes that tfjs-node leaves to TensorFlow's eager runtime to work out, and a graph must have. */
+  /** Attributes that a graph must have, but that tfjs-node leaves to TensorFlow's eager runtime to infer. */
   implied: ((inputs: readonly AbstractTensor[]) => Attributes) | null;
 }
 
-const batchMatMul: MatrixProduct = { transposesFirst: 'adj_x', transposesSecond: 'adj_y', copiesTransposed: true };
-const matMul: MatrixProduct = { ...batchMatMul, transposesFirst: 'transpose_a', transposesSecond: 'transpose_b' };
-/** Sent for a single row (models/ops.ts), which is multiplied without a copy: 0-6 MB beside a matrix of 113. */
-const rowMatMul: MatrixProduct = { ...batchMatMul, copiesTransposed: false };
+const BATCH_MAT_MUL: MatrixProduct = { transposesFirst: 'adj_x', transposesSecond: 'adj_y', copiesTransposed: true };
+const MAT_MUL: MatrixProduct = { ...BATCH_MAT_MUL, transposesFirst: 'transpose_a', transposesSecond: 'transpose_b' };
+/**
+ * Sent for a single row (models/ops.ts), which is multiplied without a copy: 0-6 MB in addition to a matrix of 113 MB.
+ */
+const ROW_MAT_MUL: MatrixProduct = { ...BATCH_MAT_MUL, copiesTransposed: false };
 
-/** Nothing is to be done where the type stays. */
+/** A cast to the same type does nothing. */
 const memoryOfCast = (attributes: Attributes): ResultMemory =>
   typeAttribute(attributes, 'SrcT') === typeAttribute(attributes, 'DstT') ? 'view' : 'own';
 
@@ -89,15 +91,21 @@ const rows = {
   Max: { shape: shapes.reduction, memory: 'own', xla: null, product: null, implied: null },
   ArgMax: { shape: shapes.argument, memory: 'own', xla: 'output', product: null, implied: null },
 
-  MatMul: { shape: shapes.product(matMul), memory: 'own', xla: 'product', product: matMul, implied: null },
+  MatMul: { shape: shapes.product(MAT_MUL), memory: 'own', xla: 'product', product: MAT_MUL, implied: null },
   BatchMatMulV2: {
-    shape: shapes.product(batchMatMul),
+    shape: shapes.product(BATCH_MAT_MUL),
     memory: 'own',
     xla: 'output',
-    product: batchMatMul,
+    product: BATCH_MAT_MUL,
     implied: null,
   },
-  BatchMatMulV3: { shape: shapes.product(rowMatMul), memory: 'own', xla: 'output', product: rowMatMul, implied: null },
+  BatchMatMulV3: {
+    shape: shapes.product(ROW_MAT_MUL),
+    memory: 'own',
+    xla: 'output',
+    product: ROW_MAT_MUL,
+    implied: null,
+  },
 
   Reshape: { shape: shapes.reshape, memory: 'view', xla: 'output', product: null, implied: null },
   ExpandDims: { shape: shapes.expandDims, memory: 'view', xla: 'output', product: null, implied: typesOfExpandDims },
@@ -124,7 +132,7 @@ const rows = {
 
 export const opTable: ReadonlyMap<string, OpRow> = new Map<string, OpRow>(Object.entries(rows));
 
-/** An op that can't be traced; the caller then runs eagerly. */
+/** An op that can't be traced; the caller runs eagerly instead. */
 export class UntraceableError extends Error {
   constructor(readonly op: string) {
     super(`the op ${op} has no row in the table of ops, so the step can't be captured`);
@@ -132,7 +140,7 @@ export class UntraceableError extends Error {
   }
 }
 
-/** @throws UntraceableError where there is none */
+/** @throws UntraceableError on an op without a row */
 export function rowOf(op: string): OpRow {
   const row = opTable.get(op);
   if (!row) throw new UntraceableError(op);
@@ -140,7 +148,7 @@ export function rowOf(op: string): OpRow {
 }
 
 /**
- * What an op gives.
+ * The results of an op, described.
  * @throws UntraceableError on an op without a row
  */
 export function resultsOf(op: string, inputs: readonly AbstractTensor[], attributes: Attributes): AbstractTensor[] {
@@ -154,12 +162,12 @@ export function memoryOf({ op, attributes }: Pick<GraphNode, 'op' | 'attributes'
   return typeof memory === 'function' ? memory(attributes) : memory;
 }
 
-/** Whether a node fills memory: its own, or that of an input that nothing else needs. */
+/** Whether a node writes a result to memory: newly allocated, or an input's that nothing else needs. */
 export function fillsMemory(node: Pick<GraphNode, 'op' | 'attributes'>): boolean {
   return ['own', 'overFirst', 'overAny'].includes(memoryOf(node));
 }
 
-/** Floating point operations of a matrix product: 2 m n k over its batch. */
+/** Floating point operations of a batch of matrix products: 2 m n k each. */
 export function productFlops(
   { transposesFirst }: MatrixProduct,
   attributes: Attributes,

@@ -1,18 +1,18 @@
-// Shapes of what TensorFlow's ops give, for tracing without computing: the rules that the rows of opTable.ts name. Values of
-// constant inputs (axes, sizes, permutations) are known. As TensorFlow's op documentation has them.
+// Result shapes of TensorFlow's ops, for tracing without computing: the rules that the rows of opTable.ts use. Values
+// of constant inputs (axes, sizes, permutations) are known. They follow TensorFlow's op documentation.
 import * as tf from '@tensorflow/tfjs-core';
 import { boolAttribute, bytesOfType, DataType, intAttribute, typeAttribute, type Attributes } from './graph.js';
 
-/** A tensor that is only described. */
+/** The description of a tensor. */
 export interface AbstractTensor {
   shape: number[];
   /** TensorFlow's DataType. */
   dtype: number;
-  /** Known where the tensor is a constant. */
+  /** Known if the tensor is a constant. */
   values?: ArrayLike<number>;
 }
 
-/** Described results of an op. */
+/** Describes the results of an op. */
 export type ShapeRule = (inputs: readonly AbstractTensor[], attributes: Attributes) => AbstractTensor[];
 
 const valuesOf = ({ values }: AbstractTensor): number[] => {
@@ -36,7 +36,7 @@ const predicate =
   (inputs, attributes) =>
     rule(inputs, attributes).map(({ shape }) => ({ shape, dtype: DataType.bool }));
 
-/** What is true of each value, and of each pair. */
+/** Boolean results: of each value, and of each pair of values. */
 export const test = predicate(same);
 export const comparison = predicate(broadcast);
 
@@ -53,7 +53,7 @@ export const argument: ShapeRule = ([x, axis], attributes) => {
   return [{ shape: x!.shape.filter((_, i) => i !== reduced), dtype: typeAttribute(attributes, 'output_type') }];
 };
 
-/** Matrices in the last two dimensions; the attributes of these names say which are to be transposed. */
+/** Matrices in the last two dimensions; the attributes with these names transpose them. */
 export const product =
   ({ transposesFirst, transposesSecond }: { transposesFirst: string; transposesSecond: string }): ShapeRule =>
   ([a, b], attributes) => {

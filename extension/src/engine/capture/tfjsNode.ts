@@ -1,10 +1,10 @@
-// tfjs-node's backend and its native binding, typed as far as the engine uses them: once, here. The package's own types
-// need its union package and keep half of this private.
+// Types of tfjs-node's backend and its native binding, as far as the engine uses them. The package's own types need the
+// union package (@tensorflow/tfjs) and make half of this private.
 import type * as tf from '@tensorflow/tfjs-core';
 import { DataType } from './graph.js';
 
-/** Numbers of tensorflow/c that the addon exports and tfjs-node's kernels read. */
-export const bindingConstants = {
+/** Constants of tensorflow/c that the addon exports and tfjs-node's kernels read. */
+export const BINDING_CONSTANTS = {
   TF_ATTR_STRING: 0,
   TF_ATTR_INT: 1,
   TF_ATTR_FLOAT: 2,
@@ -21,7 +21,7 @@ export const bindingConstants = {
   TF_RESOURCE: 20,
 } as const;
 
-/** A tensor of TensorFlow. */
+/** A TensorFlow tensor. */
 export interface TensorHandle {
   id: number;
   shape: number[];
@@ -31,13 +31,13 @@ export interface TensorHandle {
 
 export interface OpAttribute {
   name: string;
-  /** One of the TF_ATTR_ numbers. */
+  /** One of the TF_ATTR_ constants. */
   type: number;
   value: boolean | number | string | readonly number[];
 }
 
-/** What kernels use of the binding. */
-export interface OpBinding extends Readonly<Record<keyof typeof bindingConstants, number>> {
+/** The part of the binding that kernels use. */
+export interface OpBinding extends Readonly<Record<keyof typeof BINDING_CONSTANTS, number>> {
   isUsingGpuDevice(): boolean;
   /** @returns the tensor's id */
   createTensor(shape: number[], dtype: number, values: ArrayLike<number>): number;
@@ -46,27 +46,27 @@ export interface OpBinding extends Readonly<Record<keyof typeof bindingConstants
   executeOp(op: string, attributes: OpAttribute[], inputIds: number[], numOutputs: number): TensorHandle[];
 }
 
-/** The addon's exports, which also run graphs. */
+/** The addon's exports; they can run graphs too. */
 export interface Addon extends OpBinding {
   readonly TF_Version: string;
   /** @returns the loaded model's id */
   loadSavedModel(folder: string, tags: string): number;
   deleteSavedModel(id: number): void;
-  /** Names are `node:output`, with commas between them. */
+  /** Names are `node:output`, separated by commas. */
   runSavedModel(id: number, inputIds: number[], inputNames: string, outputNames: string): TensorHandle[];
 }
 
-/** What NodeJSKernelBackend keeps of a tensor. */
+/** NodeJSKernelBackend's record of a tensor. */
 export interface TensorData {
   shape: number[];
   dtype: number;
-  /** What is yet to be handed to TensorFlow. */
+  /** Values that haven't been handed to TensorFlow yet. */
   values: tf.BackendValues | null;
   id: number;
   refCount: number;
 }
 
-/** NodeJSKernelBackend. */
+/** tfjs-node's NodeJSKernelBackend. */
 export interface NodeBackend<Binding extends OpBinding = OpBinding> extends tf.KernelBackend {
   binding: Binding;
   readonly isUsingGpuDevice: boolean;

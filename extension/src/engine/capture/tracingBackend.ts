@@ -1,6 +1,6 @@
-// A second tfjs-node backend whose binding records instead of computing. tfjs's kernels and its autodiff run on it as they
-// are; every op that they send to TensorFlow becomes a node of a graph, with shapes worked out by opTable.ts. Tensors
-// of the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
+// A second tfjs-node backend whose binding records instead of computing. tfjs's kernels and its autodiff run on it
+// unchanged; every op that they send to TensorFlow becomes a node of a graph, with shapes from opTable.ts. Tensors of
+// the real backend that the traced code reads become variables of the graph. Works without the TensorFlow library too:
 // an estimate traces before anything is loaded.
 import * as tf from '@tensorflow/tfjs-core';
 import { DataType, Graph, nodeOf, typeName, type Attribute, type Attributes, type ConstantValue } from './graph.js';
@@ -8,11 +8,11 @@ import { createNodeBackend, findRealBackend, REAL, realBackend } from './nodeBac
 import { resultsOf, rowOf } from './opTable.js';
 import { setOrderRecorder } from './ordering.js';
 import type { AbstractTensor } from './shapeRules.js';
-import { bindingConstants, type NodeBackend, type OpAttribute, type OpBinding, type TensorData } from './tfjsNode.js';
+import { BINDING_CONSTANTS, type NodeBackend, type OpAttribute, type OpBinding, type TensorData } from './tfjsNode.js';
 
 const TRACING = 'tensorflow-tracing';
 
-/** A traced tensor: what is known of it, and the node output that gives it. */
+/** A traced tensor: its description, and the node output that produces it. */
 interface TracedTensor extends AbstractTensor {
   output: string;
 }
@@ -23,7 +23,7 @@ export interface CapturedTensor {
   tensor: tf.TensorInfo;
 }
 
-/** Constants up to this size are written once, however often they are made. */
+/** Equal constants up to this size share a node. */
 const SHARED_CONSTANT_BYTES = 64;
 
 class Trace {
@@ -32,10 +32,10 @@ class Trace {
   private readonly symbols = new Map<number, TracedTensor>();
   private readonly constants = new Map<string, string>();
   private nextId = 1;
-  /** Node that those of the current scope wait for, and those that were made in the scope. */
+  /** In an `after` scope: the node that its ops wait for, and the nodes made in it so far. */
   private order: { barrier: string; made: Set<string> } | null = null;
 
-  /** Records what `f` does so that it starts when `barrier` is done. */
+  /** Records `f` so that its ops start when `barrier` is done. */
   after<T>(barrier: string, f: () => T): T {
     const outer = this.order;
     this.order = { barrier, made: new Set() };
@@ -46,7 +46,7 @@ class Trace {
     }
   }
 
-  /** Adds an op. Within a scope it waits if nothing that it reads does already. */
+  /** Adds an op. In an `after` scope it waits for the barrier, unless one of its inputs already does. */
   operation(op: string, inputs: string[], attributes: Attributes): string {
     const { order, graph } = this;
     const waits = order && !inputs.some(input => order.made.has(nodeOf(input)));
@@ -67,7 +67,7 @@ class Trace {
     return symbol;
   }
 
-  /** What is known of each node output. */
+  /** The description of each node output. */
   get tensors(): Map<string, AbstractTensor> {
     return new Map([...this.symbols.values()].map(symbol => [symbol.output, symbol]));
   }
@@ -82,7 +82,7 @@ class Trace {
     return name;
   }
 
-  /** A variable that is filled from the real tensor when the graph is loaded. */
+  /** Adds a variable that is filled from the real tensor when the graph is loaded. */
   capture(tensor: tf.TensorInfo, dtype: number): number {
     const { graph } = this;
     const variable = `captured_${this.captured.length}`;
@@ -112,9 +112,9 @@ function contentOf(values: ArrayLike<number>, dtype: number): Uint8Array {
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength);
 }
 
-/** How a graph has the attribute of an op that runs at once. */
+/** An eager op's attribute in the form that a graph has. */
 function attributeOf({ name, type, value }: OpAttribute): Attribute {
-  const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_SHAPE } = bindingConstants;
+  const { TF_ATTR_TYPE, TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_SHAPE } = BINDING_CONSTANTS;
   if (typeof value === 'boolean') return { bool: value };
   if (typeof value === 'number') {
     if (type === TF_ATTR_TYPE) return { type: value };
@@ -126,13 +126,13 @@ function attributeOf({ name, type, value }: OpAttribute): Attribute {
     if (type === TF_ATTR_INT) return { ints: value };
     if (type === TF_ATTR_SHAPE) return { shape: value };
   }
-  throw new Error(`the attribute ${name} of type ${type} can't be traced`);
+  throw new Error(`attribute ${name} of type ${type} can't be traced`);
 }
 
-/** Used instead of the native binding while tracing. */
+/** Replaces the native binding while tracing. */
 function recordingBinding(trace: () => Trace): OpBinding {
   return {
-    ...bindingConstants,
+    ...BINDING_CONSTANTS,
     isUsingGpuDevice: () => findRealBackend()?.binding.isUsingGpuDevice() ?? false,
     createTensor(shape, dtype, values) {
       const name = trace().constant({ dtype, shape, content: contentOf(values, dtype) });
@@ -142,7 +142,7 @@ function recordingBinding(trace: () => Trace): OpBinding {
     tensorDataSync(id) {
       const { values, dtype, shape } = trace().symbol(id);
       if (values) return values;
-      // tfjs looks at the indices of a gather to check their range; any that are in it will do.
+      // tfjs reads the indices of a gather to check their range; zeros always pass.
       if (dtype === DataType.int32) return new Int32Array(tf.util.sizeFromShape(shape));
       throw new Error('traced code must not read values');
     },
@@ -165,7 +165,7 @@ const active = (): Trace => {
   return current;
 };
 
-/** Makes the tracing backend known to tfjs, once. */
+/** Registers the tracing backend with tfjs, once. */
 function register(): void {
   if (tf.findBackend(TRACING)) return;
   const backend = createNodeBackend(recordingBinding(active));
@@ -183,7 +183,7 @@ function register(): void {
     own.set(dataId, data);
     return data;
   };
-  // A clone shares its dataId and is disposed by the backend that it belongs to.
+  // A clone shares its dataId and is disposed by the backend that owns it.
   backend.incRef = dataId => (own.has(dataId) && !captured.has(dataId) ? incRef(dataId) : realBackend().incRef(dataId));
 
   backend.dispose = () => {};
@@ -191,7 +191,7 @@ function register(): void {
   tf.registerBackend(TRACING, () => backend);
 }
 
-/** tfjs-node's kernels look for numbers in the backend called `tensorflow`, so there has to be one. */
+/** tfjs-node's kernels read constants from the backend named `tensorflow`, so there must be one. */
 function withRealName<T>(backend: NodeBackend, f: () => T): T {
   if (findRealBackend()) return f();
   tf.registerBackend(REAL, () => backend);
@@ -202,7 +202,7 @@ function withRealName<T>(backend: NodeBackend, f: () => T): T {
   }
 }
 
-/** Data of the real backend that the trace in hand has captured. */
+/** Data of the real backend that the current trace has captured. */
 let captured = new Set<tf.DataId>();
 
 export interface InputSpec {
@@ -226,13 +226,13 @@ export interface TracedFunction {
 }
 
 /**
- * Runs `f` on symbolic tensors and records what it does; nothing is computed and no memory of the results is taken.
+ * Runs `f` on symbolic tensors and records its ops; nothing is computed, and results take no memory.
  * @throws UntraceableError on an op without a row in the table
  */
 export function trace(specs: readonly InputSpec[], f: (...inputs: tf.Tensor[]) => tf.Tensor[]): TracedFunction {
   register();
   const previous = tf.getBackend();
-  // With a backend that is made synchronously this is done when it returns.
+  // The backend is created synchronously, so this has taken effect when it returns.
   void tf.setBackend(TRACING);
   const backend = tf.findBackend(TRACING) as NodeBackend;
   const recording = new Trace();

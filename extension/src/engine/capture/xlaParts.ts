@@ -1,20 +1,20 @@
-// A traced graph cut into parts that XLA compiles, each a function of the graph's library: one call instead of a part's
-// nodes. Parts that are alike, as a model's layers are, become one function and are compiled once. Called by
+// Splits a traced graph into parts that XLA compiles, each a function in the graph's library: one call replaces a
+// part's nodes. Equal parts, such as a model's layers, become one function and are compiled once. Called by
 // compiledFunction.ts. Only rearranges nodes: what a graph computes never changes.
 import { Graph, nodeOf, type GraphNode } from './graph.js';
 import { memoryOf, rowOf } from './opTable.js';
 import type { TracedFunction } from './tracingBackend.js';
 
 /**
- * The graph by parts: what lies between two updates. Those stay nodes of their own, as do slices of their results:
- * TensorFlow does both without a copy.
- * @returns null where an op is not one for XLA, or nodes wait for each other
+ * The graph split at its in-place updates. Updates stay separate nodes, as do slices of their results: TensorFlow does
+ * both without a copy.
+ * @returns null if the graph has an op that XLA can't compile, or control dependencies
  */
 export function inXlaParts(traced: TracedFunction): TracedFunction | null {
   const { nodes } = traced.graph;
   const byName = new Map(nodes.map(node => [node.name, node]));
   const parts: GraphNode[][] = [];
-  /** Index of the part that each node is in; of a node outside, the first part that may read it. */
+  /** Index of the part that each node is in; for a node outside all parts, the first part that may read it. */
   const places = new Map<string, { part: number; outside: boolean }>();
   for (const node of nodes) {
     const sources = node.inputs.map(input => byName.get(nodeOf(input))!);
@@ -44,33 +44,33 @@ export function inXlaParts(traced: TracedFunction): TracedFunction | null {
 class Assembly {
   private readonly graph = new Graph();
   private readonly functions = new Map<string, string>();
-  /** The call's output instead of each value that leaves a part. */
+  /** For each value that leaves a part, the call's output that replaces it. */
   private readonly moved = new Map<string, string>();
 
   constructor(
     private readonly traced: TracedFunction,
     private readonly byName: ReadonlyMap<string, GraphNode>,
-    /** Values that are read outside of the part that makes them. */
+    /** Values that are read outside the part that computes them. */
     private readonly leaving: ReadonlySet<string>,
   ) {}
 
   assemble(parts: readonly GraphNode[][], rest: readonly GraphNode[]): TracedFunction {
     const { graph, traced, moved } = this;
     graph.nodes.push(...rest);
-    // A part may be empty, between two updates that follow each other.
+    // A part between two successive updates may be empty.
     for (const part of parts) if (part) this.call(part);
     const now = (output: string) => moved.get(output) ?? output;
     for (const [i, node] of graph.nodes.entries()) graph.nodes[i] = { ...node, inputs: node.inputs.map(now) };
     return { ...traced, graph, outputs: traced.outputs.map(now) };
   }
 
-  /** A node that calls a part, and the part as a function unless there is one like it. */
+  /** Adds a node that calls a part, and the part as a function unless an equal one exists. */
   private call(part: readonly GraphNode[]): void {
     const members = new Set(part.map(({ name }) => name));
     const nodes: GraphNode[] = [];
     const written = new Map<string, string>();
     const read: string[] = [];
-    /** Names within the function follow from its structure alone, so that like parts are equal. */
+    /** Names within the function follow from its structure alone, so that equal parts compare equal. */
     const write = (node: GraphNode): string => {
       const known = written.get(node.name);
       if (known) return known;
@@ -80,7 +80,7 @@ class Assembly {
       nodes.push({ ...node, name, inputs });
       return name;
     };
-    // Constants go into every part that reads them: XLA wants to know sizes and axes.
+    // Constants are copied into every part that reads them: XLA needs to know sizes and axes.
     const reference = (input: string): string => {
       const source = this.byName.get(nodeOf(input))!;
       if (members.has(source.name) || source.op === 'Const')
@@ -89,15 +89,15 @@ class Assembly {
       return `a${read.indexOf(input)}`;
     };
     for (const node of part) write(node);
-    const given = [...this.leaving].filter(output => members.has(nodeOf(output)));
+    const returned = [...this.leaving].filter(output => members.has(nodeOf(output)));
     const typeOf = (output: string) => this.traced.tensors.get(output)!.dtype;
-    const outputs = given.map(output => ({ type: typeOf(output), value: reference(output) }));
+    const outputs = returned.map(output => ({ type: typeOf(output), value: reference(output) }));
     const content = { inputs: read.map(typeOf), outputs, nodes };
     const key = JSON.stringify(content);
     const name = this.functions.get(key) ?? `part_${this.functions.size}`;
     if (!this.functions.has(key)) this.graph.functions.push({ name, ...content });
     this.functions.set(key, name);
     const call = this.graph.add(name, read, { _XlaMustCompile: { bool: true } });
-    for (const [i, output] of given.entries()) this.moved.set(output, `${call}:${i}`);
+    for (const [i, output] of returned.entries()) this.moved.set(output, `${call}:${i}`);
   }
 }

@@ -1,4 +1,4 @@
-// A graph whose parts XLA compiles says what the plain graph says, and gives way to it where XLA refuses.
+// A graph whose parts are compiled by XLA gives the plain graph's result, and falls back to it if XLA refuses.
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -22,7 +22,7 @@ const x = () => tf.tensor2d([[1, 2, 3]]);
 let restore = () => {};
 afterEach(() => restore());
 
-/** TensorFlow as it is where it can't run a graph, so many times. */
+/** Makes TensorFlow fail the next `times` runs of a graph. */
 function refuse(times: number): void {
   const backend = realBackend();
   const { binding } = backend;
@@ -34,14 +34,14 @@ function refuse(times: number): void {
   restore = () => void (backend.binding = binding);
 }
 
-it('is one call where nothing is updated, with the same result', async () => {
+it('is a single call if nothing is updated in place, with the same result', async () => {
   const [plain, parts] = [await compiled(false), await compiled(true)];
   expect(parts.nodes).toBeLessThan(plain.nodes);
   const [expected, actual] = [plain, parts].map(graph => [...graph.run([x()])[0]!.dataSync()]);
   actual!.forEach((value, i) => expect(value).toBeCloseTo(expected![i]!, 6));
 });
 
-it('gives way to the plain graph when the first run fails, and only then', async () => {
+it('falls back to the plain graph if the first run fails, and only then', async () => {
   const plain = await compiled(false);
   const parts = await compiled(true);
   refuse(1);
@@ -53,11 +53,11 @@ it('gives way to the plain graph when the first run fails, and only then', async
   expect(() => parts.run([x()])).toThrow('refused');
 });
 
-it('leaves a graph with another op as it is', () => {
+it('does not split a graph with an op that XLA is not known to compile', () => {
   expect(inXlaParts(trace(SPECS, (...[x]) => [tf.log(x!)]))).toBeNull();
 });
 
-it("layers that are alike are one function, whatever the model's depth", () => {
+it("equal layers share one function, whatever the model's depth", () => {
   const functions = [4, 6].map(num_hidden_layers => {
     const model = tinyModel('llama', { num_hidden_layers });
     const token = { shape: [1, 1], dtype: 'int32' as const };
