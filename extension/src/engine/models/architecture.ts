@@ -1,42 +1,42 @@
-// What a decoder-only model is made of, before a single weight is read: a description of its layers as data, and the
-// parameters and linear modules that follow from it. A family file (families/llama.ts, ...) makes the description out of
-// config.json, `architectureOf` the rest; block.ts runs it. PEFT methods plan against it, so that an estimate needs no
-// weights. Names are those of Hugging Face's `named_parameters()` / `named_modules()`.
+// The structure of a decoder-only model, before any weight is read: a description of its layers as data, and the
+// parameters and linear modules that follow from it. A family file (families/llama.ts, ...) makes the description from
+// config.json, `architectureOf` adds the rest; block.ts runs it. PEFT methods plan against it, so that an estimate
+// needs no weights. Names are those of PyTorch's `named_parameters()` / `named_modules()` for the Transformers model.
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 
 export interface ParameterSpec {
   name: string;
-  /** As stored by Hugging Face: linear [out, in], Conv1D [in, out], embedding [vocab, hidden]. */
+  /** As stored by Transformers: linear [out, in], Conv1D [in, out], embedding [vocab, hidden]. */
   shape: readonly number[];
   kind: 'linear' | 'embedding' | 'norm';
-  /** Index of the block that it belongs to; null for embeddings, final norm and head. */
+  /** Index of its block; null for embeddings, final norm and head. */
   layer: number | null;
 }
 
 export interface LinearModule {
-  /** Such as `model.layers.0.self_attn.q_proj`; its parameters are `${name}.weight` and `${name}.bias`. */
+  /** For example `model.layers.0.self_attn.q_proj`; its parameters are `${name}.weight` and `${name}.bias`. */
   name: string;
   inFeatures: number;
   outFeatures: number;
   hasBias: boolean;
-  /** GPT-2's Conv1D keeps its weight as [in, out] (PEFT: fan_in_fan_out). */
+  /** GPT-2's Conv1D stores its weight as [in, out] (PEFT: fan_in_fan_out). */
   conv1d: boolean;
   layer: number | null;
 }
 
-/** Default targets of PEFT for a `model_type`. */
+/** PEFT's default target modules for a `model_type`. */
 export interface DefaultTargets {
   lora: readonly string[];
   ia3: readonly string[];
   ia3FeedForward: readonly string[];
 }
 
-/** Tokens of one forward pass, int32, all [batch, seq]. */
+/** The tokens of a forward pass, int32, all [batch, seq]. */
 export interface ModelInput {
   inputIds: tf.Tensor2D;
   positionIds: tf.Tensor2D;
-  /** 0 on padding; tokens see the earlier tokens of their own segment only. */
+  /** 0 for padding; tokens attend only to earlier tokens of their own segment. */
   segmentIds: tf.Tensor2D;
 }
 
@@ -53,14 +53,14 @@ export interface RotaryFrequencies {
   inverseFrequencies: Float64Array;
 }
 
-/** A linear module of a layer. Names in a layer's data are those within the block, such as `self_attn.q_proj`. */
+/** A linear module of a layer. Names in a layer's data are relative to the block, such as `self_attn.q_proj`. */
 export interface LinearSpec {
   name: string;
   hasBias: boolean;
   conv1d: boolean;
 }
 
-/** RMSNorm has a weight, LayerNorm a bias too. */
+/** RMSNorm has a weight, LayerNorm a weight and a bias. */
 export interface NormSpec {
   kind: 'rms' | 'layer';
   name: string;
@@ -70,26 +70,29 @@ export interface NormSpec {
 /** Causal self-attention. */
 export interface AttentionSpec {
   heads: number;
-  /** Each is shared by heads / keyValueHeads query heads. */
+  /** Each is shared by heads / keyValueHeads query heads (grouped-query attention). */
   keyValueHeads: number;
   headDim: number;
-  /** Tokens that a position sees, its own included; null without a sliding window. */
+  /** Tokens that a position attends to, its own included; null without a sliding window. */
   window: number | null;
-  /** How queries and keys are rotated; layers that do it alike share the object. null: not at all. */
+  /** Rotary embedding of queries and keys; layers with the same one share the object. null: none. */
   rotary: RotaryFrequencies | null;
-  /** Queries, keys and values: a module each, or one that gives them side by side. */
+  /** Query, key and value projections: a module each, or one that gives all three concatenated. */
   projections: readonly [queries: LinearSpec, keys: LinearSpec, values: LinearSpec] | readonly [fused: LinearSpec];
-  /** Norms over each query and each key head, before they are rotated. */
+  /** Norms of each query and each key head, before the rotary embedding. */
   headNorms: { queries: NormSpec; keys: NormSpec } | null;
   output: LinearSpec;
 }
 
-/** The feed-forward part: down(silu(gate(x)) * up(x)) or down(gelu_new(up(x))). */
+/** The feed-forward network: down(silu(gate(x)) * up(x)) or down(gelu_new(up(x))). */
 export type MlpSpec = { width: number; up: LinearSpec; down: LinearSpec } & (
   { kind: 'swiglu'; gate: LinearSpec } | { kind: 'gelu_new' }
 );
 
-/** One block: each of its two parts reads the normed residual stream and adds to it. Layers with equal data are alike. */
+/**
+ * One block: each of its two sublayers reads the normalized residual stream and adds to it. Equal data means equal
+ * layers.
+ */
 export interface LayerSpec {
   attentionNorm: NormSpec;
   attention: AttentionSpec;
@@ -102,16 +105,16 @@ export interface ModelDescription {
   modelType: string;
   hiddenSize: number;
   vocabSize: number;
-  /** Longest sequence that the model was made for; `usablePositions` says how long one may be here. */
+  /** Longest sequence according to config.json; `usablePositions` is the limit that applies here. */
   maxPositions: number;
   /** Name of the token embedding module. */
   embedding: string;
-  /** Name of the module of learned positions, [maxPositions, hidden]; null without. */
+  /** Name of the learned position embedding module, [maxPositions, hidden]; null if there is none. */
   positionEmbedding: string | null;
-  /** Name of the blocks: layer 3 is `${blocks}.3`. */
+  /** Name prefix of the blocks: layer 3 is `${blocks}.3`. */
   blocks: string;
   layers: readonly LayerSpec[];
-  /** The norm behind the last block, by its whole name. */
+  /** The norm after the last block, by its full name. */
   finalNorm: NormSpec;
   /** Name of the output head module; its weight may be the embedding's. */
   head: string;
@@ -121,21 +124,21 @@ export interface ModelDescription {
 
 export interface Architecture extends ModelDescription {
   parameters: readonly ParameterSpec[];
-  /** Every linear module, the head last. */
+  /** All linear modules, the head last. */
   linears: readonly LinearModule[];
 }
 
-/** One file a family, named after Hugging Face's `model_type`. */
+/** A model family, in a file named after Transformers' `model_type`. */
 export interface ModelFamily {
   modelType: string;
-  /** Describes the model of a config.json. Throws InputError naming the key. `file` is for messages. */
+  /** Describes the model of a config.json; `file` is for messages. @throws InputError that names the key */
   describe(config: Record<string, unknown>, file: string): ModelDescription;
 }
 
 /**
- * Heads of keys and values, for what gives or keeps those of all layers in one tensor.
+ * The key and value heads of every layer, for code that holds those of all layers in one tensor.
  * @param what needs it, for the message
- * @throws InputError where layers differ in them
+ * @throws InputError if layers have different ones
  */
 export function keyValueHeadsOfAll(
   { layers }: Architecture,
@@ -146,11 +149,11 @@ export function keyValueHeadsOfAll(
   const other = layers.findIndex(
     ({ attention }) => attention.keyValueHeads !== keyValueHeads || attention.headDim !== headDim,
   );
-  if (other > 0) throw new InputError(`layers 0 and ${other} differ in their heads of keys and values`, { key: what });
+  if (other > 0) throw new InputError(`layers 0 and ${other} have different key and value heads`, { key: what });
   return { keyValueHeads, headDim };
 }
 
-/** The parameter that holds a name's values: the token embedding for the head's, where the two are tied. */
+/** The name under which a parameter is stored: the token embedding's for a tied head. */
 export function storedName({ head, embedding, tieWordEmbeddings }: Architecture, name: string): string {
   return tieWordEmbeddings && name === `${head}.weight` ? `${embedding}.weight` : name;
 }

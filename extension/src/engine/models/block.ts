@@ -1,5 +1,5 @@
-// The forward pass of a decoder, written once for all families and driven by their data: embeddings, a block, the norm at
-// the end. Called by causalLm.ts, which gives it weights, attention and the hooks of a PEFT method as a `ForwardPass`.
+// The forward pass of a decoder, written once for all families and driven by their data: embeddings, a block, the final
+// norm. Called by causalLm.ts, which provides weights, attention and the hooks of a PEFT method as a `ForwardPass`.
 import * as tf from '@tensorflow/tfjs-core';
 import type {
   Architecture,
@@ -12,39 +12,41 @@ import type {
 } from './architecture.js';
 import { gatherRows, geluNew, layerNorm, rmsNorm, rotate, swiglu } from './ops.js';
 
-/** cos and sin of the tokens' positions, [batch, seq, 1, headDim], equal in both halves of the last dimension. */
+/** cos and sin at the tokens' positions, [batch, seq, 1, headDim], equal in both halves of the last dimension. */
 export interface Rotation {
   cos: tf.Tensor4D;
   sin: tf.Tensor4D;
 }
 
-/** A forward pass under way: weights by name, with whatever a PEFT method does to them behind it. */
+/** An open forward pass: weights by name, with the PEFT method's changes applied. */
 export interface ForwardPass {
   readonly input: ModelInput;
-  /** A parameter, or the trainable one that stands in for it. */
+  /** A parameter, or the trainable tensor that replaces it. */
   parameter(name: string): tf.Tensor;
   /** y = x Wᵀ + b through the method's hooks; x [rows, in] -> [rows, out]. */
   linear(module: string, x: tf.Tensor2D): tf.Tensor2D;
   /** Token embeddings [rows, hidden], virtual tokens included. */
   embedTokens(module: string): tf.Tensor2D;
-  /** Position of each token, moved on by what comes before the sequence; int32 [rows]. */
+  /** Position of each token, shifted by the prefix; int32 [rows]. */
   readonly positions: tf.Tensor1D;
   rotation(frequencies: RotaryFrequencies): Rotation;
-  /** Causal self-attention of one layer. q [batch, seq, heads, headDim], k and v [batch, seq, keyValueHeads, headDim] ->
-   *  [rows, heads * headDim]. */
+  /**
+   * Causal self-attention of one layer. q [batch, seq, heads, headDim], k and v [batch, seq, keyValueHeads, headDim] ->
+   * [rows, heads * headDim].
+   */
   attend(layer: number, q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D): tf.Tensor2D;
   /** What a sublayer adds to the residual stream, through the method's hooks; [rows, hidden]. */
   sublayer(layer: number, kind: SublayerKind, output: tf.Tensor2D): tf.Tensor2D;
 }
 
-/** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
+/** The first layer's input; [rows, hidden], rows = batch * seq, like all later hidden states. */
 export function embed(pass: ForwardPass, { embedding, positionEmbedding }: Architecture): tf.Tensor2D {
   if (!positionEmbedding) return pass.embedTokens(embedding);
   const positions = gatherRows(pass.parameter(`${positionEmbedding}.weight`) as tf.Tensor2D, pass.positions);
   return tf.add(pass.embedTokens(embedding), positions);
 }
 
-/** One block. It may be run again for the backward pass, and has to give the same. */
+/** One block. It may run again for the backward pass and must give the same result. */
 export function runBlock(pass: ForwardPass, { blocks, layers }: Architecture, i: number, x: tf.Tensor2D): tf.Tensor2D {
   const { attentionNorm, attention, mlpNorm, mlp } = layers[i]!;
   const block = `${blocks}.${i}.`;
@@ -54,7 +56,7 @@ export function runBlock(pass: ForwardPass, { blocks, layers }: Architecture, i:
   return tf.add(h, pass.sublayer(i, 'feed_forward', fed));
 }
 
-/** @param block what the norm's name is within, with a dot; empty for one of the whole model */
+/** @param block prefix of the norm's name, with a dot; empty for the final norm */
 export function normalize<T extends tf.Tensor>(pass: ForwardPass, spec: NormSpec, x: T, block = ''): T {
   const { kind, name, epsilon } = spec;
   const weight = pass.parameter(`${block}${name}.weight`);

@@ -1,6 +1,6 @@
-// A decoder-only language model with its weights in memory: hidden states and logits, with a PEFT method's hooks in
-// place. Training, evaluation and decoding all come through here, so that they cannot disagree. The model owns its
-// weight tensors and rotary tables; results belong to the caller's tidy.
+// A decoder-only language model with its weights in memory: computes hidden states and logits and calls a PEFT method's
+// hooks. Training, evaluation and decoding all use it, so that they can't disagree. The model owns its weight tensors
+// and rotary tables; results belong to the caller's tidy.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ForwardHooks } from './hooks.js';
 import {
@@ -18,22 +18,24 @@ import { attention, gatherRows, linear } from './ops.js';
 import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js';
 import { rotaryTables, rotationsOf, usablePositions, type RotaryTables } from './rotaryTables.js';
 
-/** Added to the scores of keys that a token may not see; e to the power of it is exactly 0 in float32. */
-const HIDDEN_SCORE = -1e9;
+/** Added to the scores of masked keys; e to this power is exactly 0 in float32. */
+const MASKED_SCORE = -1e9;
 
-/** All layers' attention probabilities of a step are kept for the backward pass up to this size, else computed anew. */
+/** If all layers' attention probabilities of a step fit, they are kept for the backward pass, else recomputed there. */
 const KEPT_PROBABILITY_BYTES = 64 << 20;
 
-/** Where a decoder keeps the keys and values of the tokens that it has seen. */
+/** Keys and values of earlier tokens, for decoding. */
 export interface DecodingCache {
-  /** Keys before the input's own, prefix included. null: each key stands at its token's position, and what stands behind
-   *  the input's own means nothing. */
+  /**
+   * Number of keys before the input's own, prefix included. null: each key is stored at its token's position, and what
+   * follows the input's own is undefined.
+   */
   readonly length: number | null;
-  /** Adds those of the input's tokens; gives all that attention goes over. */
+  /** Appends those of the input's tokens; returns all that attention reads. */
   extend(layer: number, own: KeyValues): KeyValues;
 }
 
-/** A cache that grows with each pass. Owned by whoever made it. */
+/** A cache that grows with each pass. The creator disposes it. */
 export class KeyValueCache implements DecodingCache {
   readonly layers: KeyValues[] = [];
 
@@ -43,7 +45,7 @@ export class KeyValueCache implements DecodingCache {
 
   extend(layer: number, own: KeyValues): KeyValues {
     const old = this.layers[layer];
-    const all = old ? following(old, own) : own;
+    const all = old ? appended(old, own) : own;
     this.layers[layer] = { keys: tf.keep(all.keys), values: tf.keep(all.values) };
     if (old) tf.dispose([old.keys, old.values]);
     return all;
@@ -55,36 +57,39 @@ export class KeyValueCache implements DecodingCache {
   }
 }
 
-/** Keys and values [kvHeads, length, headDim] as they stand before each row of a batch. */
+/** Keys and values [kvHeads, length, headDim], repeated for each sequence of a batch. */
 function everyRow({ keys, values }: { keys: tf.Tensor3D; values: tf.Tensor3D }, batch: number): KeyValues {
   const repeated = (x: tf.Tensor3D) => tf.tile(tf.expandDims(x, 0), [batch, 1, 1, 1]) as tf.Tensor4D;
   return { keys: repeated(keys), values: repeated(values) };
 }
 
-/** The keys and values of one layer behind those of earlier tokens. */
-function following(before: KeyValues, own: KeyValues): KeyValues {
+/** One layer's keys and values, appended to those of earlier tokens. */
+function appended(before: KeyValues, own: KeyValues): KeyValues {
   return { keys: tf.concat([before.keys, own.keys], 2), values: tf.concat([before.values, own.values], 2) };
 }
 
 export interface ForwardOptions {
   hooks?: ForwardHooks;
-  /** Trainable tensors that stand in for parameters, by the parameter's name. */
+  /** Trainable tensors that replace parameters, by the parameter's name. */
   replaced?: ReadonlyMap<string, tf.Tensor>;
-  /** Given while training; scales what it keeps by 1 / (1 - rate). Each `site` has a mask of its own, the same each time. */
+  /**
+   * Set while training; scales the values it keeps by 1 / (1 - rate). Each `site` has its own mask, the same on every
+   * call.
+   */
   dropout?: (x: tf.Tensor2D, rate: number, site: number) => tf.Tensor2D;
-  /** Given while decoding; the input's tokens follow those in it. */
+  /** Set while decoding; the input's tokens follow those in it. */
   cache?: DecodingCache;
 }
 
-/** A forward pass under way. */
+/** An open forward pass with the method's prefix. */
 export interface OpenPass extends ForwardPass {
   /** Trained keys and values before the sequence, a pair a layer. */
   readonly prefix: readonly { keys: tf.Tensor3D; values: tf.Tensor3D }[] | null;
 }
 
-/** What a model is told that is only traced. */
+/** Options of a model that is only traced. */
 export interface ModelOptions {
-  /** Attention heads of all layers, which share what a step may keep; more than its own where it stands for a deeper one. */
+  /** Attention heads of all layers, which share KEPT_PROBABILITY_BYTES; larger if the model represents a deeper one. */
   heads?: number;
   /** Positions in the rotary tables. */
   tablePositions?: number;
@@ -95,7 +100,7 @@ export class CausalLm {
   private readonly rotaryTables: ReadonlyMap<RotaryFrequencies, RotaryTables>;
   private readonly heads: number;
 
-  /** @param weights every parameter of the architecture by name; the model takes them over */
+  /** @param weights every parameter of the architecture by name; the model takes ownership */
   constructor(
     readonly architecture: Architecture,
     private readonly weights: Map<string, Weight>,
@@ -109,8 +114,8 @@ export class CausalLm {
   }
 
   /**
-   * A base parameter. The head's weight is the token embedding where the two are tied.
-   * @throws Error where the parameter was released to a trainable stand-in
+   * A base parameter. A tied head's weight is the token embedding.
+   * @throws Error if the parameter was released
    */
   weight(name: string): Weight {
     const weight = this.weights.get(storedName(this.architecture, name));
@@ -118,7 +123,7 @@ export class CausalLm {
     return weight;
   }
 
-  /** Forgets a parameter that a trainable one replaces for good, so that it isn't held twice. */
+  /** Disposes a parameter that a trainable tensor has permanently replaced, so that it isn't held twice. */
   release(name: string): void {
     this.weights.get(name)?.dispose();
     this.weights.delete(name);
@@ -132,7 +137,7 @@ export class CausalLm {
     return this.finalNorm(pass, x);
   }
 
-  /** What the first layer reads; [rows, hidden], rows = batch * seq, as all that follows. */
+  /** The first layer's input; [rows, hidden], rows = batch * seq, like all later hidden states. */
   embed(pass: ForwardPass): tf.Tensor2D {
     return embed(pass, this.architecture);
   }
@@ -141,12 +146,12 @@ export class CausalLm {
     return runBlock(pass, this.architecture, index, x);
   }
 
-  /** What the head reads. */
+  /** The head's input. */
   finalNorm(pass: ForwardPass, x: tf.Tensor2D): tf.Tensor2D {
     return normalize(pass, this.architecture.finalNorm, x);
   }
 
-  /** What a forward pass needs from layer to layer, for whoever takes it apart. Its tensors belong to the caller's tidy. */
+  /** Starts a forward pass that the caller runs layer by layer. Its tensors belong to the caller's tidy. */
   open(input: ModelInput, options: ForwardOptions = {}): OpenPass {
     const { hooks = {}, cache } = options;
     const [batch, seq] = input.inputIds.shape;
@@ -159,7 +164,7 @@ export class CausalLm {
     const placed = tf.reshape(positions, [batch, seq, 1]);
     const past = before ? before.length : (prefix?.count ?? 0);
     const { layers } = this.architecture;
-    // One for each window, and made here: what is made in a layer is gone with it where layers are run one by one.
+    // One per window, created here: where layers run one by one, tensors created in a layer are freed with it.
     const biases = new Map<number, tf.Tensor>();
     if (past !== null)
       for (const { attention } of layers) {
@@ -193,7 +198,7 @@ export class CausalLm {
       attend: (layer, q, k, v) => {
         const heads = (x: tf.Tensor4D) => tf.transpose(x, [0, 2, 1, 3]) as tf.Tensor4D;
         let all: KeyValues = { keys: heads(k), values: heads(v) };
-        if (prefixLayers) all = following(everyRow(prefixLayers[layer]!, batch), all);
+        if (prefixLayers) all = appended(everyRow(prefixLayers[layer]!, batch), all);
         if (cache) all = cache.extend(layer, all);
         const keys = all.keys.shape[2];
         const bias = biasOf(layer, keys);
@@ -205,9 +210,10 @@ export class CausalLm {
   }
 
   /**
-   * Logits [rows, vocab] of hidden states [rows, hidden]. The only place that makes them, for decoding, scores and losses: what
-   * a family does to its logits belongs here, and its slope to where the fused loss has their gradient (lossOfHead).
-   * @param plain the head, where it is prepared already; no gradient is recorded for it
+   * Logits [rows, vocab] of hidden states [rows, hidden]. The only place that computes them, for decoding, scores and
+   * losses: a family's logit cap or scale belongs here, and its derivative where the fused loss computes the gradient
+   * (lossOfHead).
+   * @param plain the prepared head, if there is one; no gradient is recorded for it
    */
   logits(hidden: tf.Tensor2D, options: ForwardOptions = {}, plain: PlainHead | null = null): tf.Tensor2D {
     return plain ? headProduct(hidden, plain, true) : this.applyLinear(this.architecture.head, hidden, options);
@@ -262,17 +268,17 @@ export function headsOf({ layers }: Architecture): number {
   return layers.reduce((sum, { attention }) => sum + attention.heads, 0);
 }
 
-/** A layer's window; Infinity where it doesn't end within so many keys. */
+/** A layer's window; Infinity if it covers all of `keys` keys. */
 function windowWithin({ window }: AttentionSpec, keys: number): number {
   return window === null || window >= keys ? Infinity : window;
 }
 
 /**
- * 0 where a query sees a key, HIDDEN_SCORE elsewhere: keys before the sequence are seen by all, keys within it by later
- * tokens of the same segment, as far as the window reaches.
+ * 0 where a query may attend to a key, MASKED_SCORE elsewhere: keys before the sequence are visible to all tokens, keys
+ * within it to later tokens of the same segment, both within the window.
  * @param positions of each token, counted from the first of the keys before the sequence; [batch, seq, 1]
  * @param past keys before the sequence
- * @param window tokens that a position sees
+ * @param window tokens that a position attends to
  * @returns [batch, 1, 1, seq, past + seq]
  */
 function attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: number, window: number): tf.Tensor {
@@ -285,7 +291,7 @@ function attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: numb
   const within = tf.cast(tf.logicalAnd(tf.expandDims(seen, 0), sameSegment), 'float32');
   let all: tf.Tensor = within;
   if (past > 0) {
-    // Filled by TensorFlow: what JavaScript fills would be a constant of the graph, in each of its forms.
+    // Filled by TensorFlow: an array filled in JavaScript would become a constant of every captured graph.
     let before: tf.Tensor = tf.fill([batch, seq, past], 1);
     if (window < Infinity) {
       const earlier = tf.reshape(tf.range(0, past, 1, 'int32'), [1, 1, past]);
@@ -294,12 +300,11 @@ function attentionBias(segmentIds: tf.Tensor2D, positions: tf.Tensor, past: numb
     }
     all = tf.concat([before, within], 2);
   }
-  return tf.reshape(tf.mul(tf.sub(1, all), HIDDEN_SCORE), [batch, 1, 1, seq, past + seq]);
+  return tf.reshape(tf.mul(tf.sub(1, all), MASKED_SCORE), [batch, 1, 1, seq, past + seq]);
 }
 
 /**
- * 0 where a query sees a key that stands at its own position or before, as far as the window reaches, HIDDEN_SCORE
- * elsewhere.
+ * 0 for keys at the query's own position or earlier, within the window, MASKED_SCORE elsewhere.
  * @param positions [batch, seq, 1]
  * @returns [batch, 1, 1, seq, keys]
  */
@@ -308,5 +313,5 @@ function positionBias(positions: tf.Tensor, keys: number, window: number): tf.Te
   const distance = tf.sub(positions, tf.range(0, keys, 1, 'int32'));
   let seen = tf.greaterEqual(distance, tf.scalar(0, 'int32'));
   if (window < Infinity) seen = tf.logicalAnd(seen, tf.less(distance, tf.scalar(window, 'int32')));
-  return tf.reshape(tf.mul(tf.sub(1, tf.cast(seen, 'float32')), HIDDEN_SCORE), [batch, 1, 1, seq, keys]);
+  return tf.reshape(tf.mul(tf.sub(1, tf.cast(seen, 'float32')), MASKED_SCORE), [batch, 1, 1, seq, keys]);
 }

@@ -1,13 +1,13 @@
-// How much of a model's lower end a PEFT method leaves as it is: known from where its hooks and tensors stand, so that no
-// method has to say it. What is frozen needs no gradient, and gives the same for the same tokens in every step. Called by
-// training/backpropagation.ts and by whoever keeps the output of frozen layers.
+// How many of a model's lowest layers a PEFT method leaves unchanged, derived from its hooks and replaced parameters,
+// so that no method has to declare it. Frozen layers need no gradient, and their output for the same tokens is the same
+// in every step. Called by training/backpropagation.ts and by the code that keeps the output of frozen layers.
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture, ModelInput } from './architecture.js';
 import type { CausalLm, ForwardOptions } from './causalLm.js';
 
 type Changes = Pick<ForwardOptions, 'hooks' | 'replaced'>;
 
-/** Layers from the lowest on that work as in the base model; null where not even their input does. */
+/** Number of lowest layers that work as in the base model; null if even their input is changed. */
 export function frozenLayers(architecture: Architecture, { hooks = {}, replaced }: Changes): number | null {
   const { parameters, linears, layers } = architecture;
   const numLayers = layers.length;
@@ -23,7 +23,7 @@ export function frozenLayers(architecture: Architecture, { hooks = {}, replaced 
   return lowest;
 }
 
-/** What the layer behind the lowest `count` reads, [batch * seq, hidden]. Belongs to the caller's tidy. */
+/** The output of the lowest `count` layers, [batch * seq, hidden]. Belongs to the caller's tidy. */
 export function outputOfLowest(
   model: CausalLm,
   count: number,

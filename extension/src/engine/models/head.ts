@@ -1,5 +1,5 @@
-// The plain output head, one that no hook of a PEFT method changes: how it is held while it is multiplied by many rows, and
-// its two products. Called by CausalLm.logits and by the loss that is fused with the head (training/crossEntropy.ts).
+// The plain output head, without a hook of a PEFT method: the form in which it is multiplied by many rows, and its two
+// products. Called by CausalLm.logits and by the loss that is fused with the head (training/crossEntropy.ts).
 import * as tf from '@tensorflow/tfjs-core';
 import { linear, pieceProduct } from './ops.js';
 import { denseOf, QuantizedWeight, type Weight } from './quantizedWeight.js';
@@ -8,12 +8,12 @@ import { denseOf, QuantizedWeight, type Weight } from './quantizedWeight.js';
 export type PlainHead = tf.Tensor2D | QuantizedWeight;
 
 /**
- * So many rows dequantize a head anew, a piece at a time; with more of them it would be a cost, and their activations
- * dwarf it.
+ * Up to this many rows, a quantized head is dequantized piece by piece in each product. With more, that takes
+ * noticeable time, and a dense head is small next to their activations.
  */
 const PIECED_ROWS = 2048;
 
-/** The head as `rows` states are multiplied by it; in a captured step one that is made dense waits for `before`. */
+/** The head for products with `rows` states; in a captured step, a dense copy is made only after `before`. */
 export function plainHead(head: Weight, rows: number, before: tf.Tensor): PlainHead {
   const inPieces = rows <= PIECED_ROWS;
   return head instanceof QuantizedWeight && (head.direct || (inPieces && !head.transposed))
@@ -21,7 +21,7 @@ export function plainHead(head: Weight, rows: number, before: tf.Tensor): PlainH
     : denseOf<tf.Tensor2D>(head, before);
 }
 
-/** x Wᵀ with `transposed`, else x W. A head in few bits isn't rounded any further. */
+/** x Wᵀ with `transposed`, else x W. A quantized head isn't rounded any further. */
 export function headProduct(x: tf.Tensor2D, head: PlainHead, transposed: boolean): tf.Tensor2D {
   if (!(head instanceof QuantizedWeight)) return transposed ? linear(x, head) : tf.matMul(x, head);
   return head.direct ? head.roundedProduct(x, transposed) : pieceProduct(x, head, transposed);

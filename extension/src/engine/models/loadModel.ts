@@ -1,4 +1,4 @@
-// Reads a pretrained model's weights into tensors, one at a time, after every name and size has been checked.
+// Reads a pretrained model's weights into tensors, one at a time, after checking every name and shape.
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
@@ -12,20 +12,20 @@ import { weightLayouts } from './weightLayouts.js';
 const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
 
 export interface LoadOptions {
-  /** How frozen matrices are held; float32 where nothing is said. */
+  /** Format of frozen matrices; float32 by default. */
   settings?: UsedWeights;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }
 
-/** The architecture of a model on disk. @throws InputError on a configuration that can't be used */
+/** The architecture of a model on disk. @throws InputError on an unsupported configuration */
 export function architectureOfFiles(files: ModelFiles): Architecture {
   return architectureOf(files.config, files.format === 'gguf' ? files.path : `${files.path}/config.json`);
 }
 
 /**
- * Loads a model. The result owns its tensors.
- * @throws InputError naming a tensor that is missing or of another shape than the configuration says
+ * Loads a model, which owns its tensors.
+ * @throws InputError that names a tensor that is missing or whose shape differs from the configuration's
  */
 export function loadModel(
   files: ModelFiles,
@@ -46,7 +46,7 @@ export function loadModel(
   return new CausalLm(architecture, weights);
 }
 
-/** Blocks as the file has them, or rounded piece by piece. */
+/** The file's own blocks if they have the format, else its values, quantized piece by piece. */
 function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): WeightBlocks {
   if (tensor.blocks?.format === format) return tensor.blocks.read();
   const blocks = new WeightBlocks(format, shape);
@@ -59,26 +59,26 @@ function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): Weig
 }
 
 /**
- * The stored tensor of each parameter, by their headers alone.
- * @throws InputError naming a tensor that is missing or of another shape than the configuration says
+ * The stored tensor of each parameter; reads no values.
+ * @throws InputError that names a tensor that is missing or whose shape differs from the configuration's
  */
 export function findTensors(files: ModelFiles, architecture: Architecture): StoredTensor[] {
   return architecture.parameters.map(parameter => findTensor(files, parameter));
 }
 
-/** A model saved without its head lacks the first part of each name. */
+/** The stored tensor of a parameter. In a model that was saved without its head, names lack the first part. */
 export function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): StoredTensor {
   const tensor = files.tensors.get(name) ?? files.tensors.get(name.slice(name.indexOf('.') + 1));
   if (!tensor) throw new InputError(`tensor ${name} is missing`, { file: files.path });
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
-    throw new InputError(`has shape [${tensor.shape.join(', ')}], the configuration says [${shape.join(', ')}]`, {
+    throw new InputError(`has shape [${tensor.shape.join(', ')}], but the configuration says [${shape.join(', ')}]`, {
       ...tensor.place,
       hint: 'config.json and the weights belong to different models, or one of them is damaged.',
     });
   return tensor;
 }
 
-/** Buffers that older checkpoints carry beside the parameters. */
+/** Buffers that older checkpoints contain in addition to the parameters. */
 const BUFFERS = /(rotary_emb\.inv_freq|attn\.(masked_)?bias)$/;
 
 function warnOfUnused(
@@ -94,6 +94,6 @@ function warnOfUnused(
   if (unused.length > 0)
     onWarning?.(
       'tensors_unused',
-      `${files.path}: ${unused.length} tensors are not part of a ${architecture.modelType} model and were left out, such as ${unused[0]![0]}`,
+      `${files.path}: ignored ${unused.length} tensors that a ${architecture.modelType} model doesn't have, such as ${unused[0]![0]}`,
     );
 }

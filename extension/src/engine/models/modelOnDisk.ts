@@ -1,4 +1,4 @@
-// A model whose files are open and checked, with no weight read yet. Made by run/openModel.ts.
+// A model whose files are open and checked; no weight is read yet. Created by run/openModel.ts.
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from './architecture.js';

@@ -1,5 +1,5 @@
-// The parameters and linear modules that a model's description asks for, in one order for all families. Called by
-// registry.ts; it knows no family.
+// The parameters and linear modules that follow from a model's description, in the same order for all families. Called
+// by registry.ts; knows no family.
 import type {
   Architecture,
   LinearModule,
@@ -9,7 +9,7 @@ import type {
   ParameterSpec,
 } from './architecture.js';
 
-/** The whole architecture of a description. */
+/** The complete architecture of a description. */
 export function withParameters(description: ModelDescription): Architecture {
   const { hiddenSize, vocabSize, maxPositions, embedding, positionEmbedding, blocks, layers, finalNorm } = description;
   const parameters: ParameterSpec[] = [];

@@ -1,13 +1,13 @@
-// The few operations that a decoder needs beyond TensorFlow.js's own, each with a hand-written gradient where that saves
-// memory: inside tf.customGrad only what is `save`d outlives the operation, while a chain of plain ops keeps every
-// intermediate until the step ends. For the same reason a gradient may use only what was saved, never a tensor that it
-// closes over. Pure functions; the caller's tidy owns the results.
+// The operations that a decoder needs beyond TensorFlow.js's own, with a hand-written gradient where that saves memory:
+// with tf.customGrad only what is `save`d outlives the operation, while a chain of plain ops keeps every intermediate
+// until the step ends. For the same reason a gradient may only use saved tensors, never one that it closes over. Pure
+// functions; results belong to the caller's tidy.
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import { QuantizedWeight, type Weight } from './quantizedWeight.js';
 
-/** tf.customGrad with the types of inputs and output kept. */
+/** tf.customGrad that keeps the types of inputs and output. */
 function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
   inputs: [...Inputs],
   f: (
@@ -17,21 +17,22 @@ function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
 ): Output {
   const wrapped = (...args: unknown[]) => {
     const { value, gradFunc } = f(args.at(-1) as tf.GradSaveFunc, ...(args.slice(0, -1) as Inputs));
-    // tfjs frees what a forward pass leaves behind by itself, but not what a gradient does. What a gradient computes anew
-    // waits for `dy`: else TensorFlow's optimizer finds it equal to what the forward pass made, and keeps that instead.
+    // tfjs frees a forward pass's intermediates, but not a gradient's. What a gradient recomputes waits for `dy`;
+    // otherwise TensorFlow's optimizer finds it equal to what the forward pass computed and keeps that in memory
+    // instead.
     return { value, gradFunc: (dy: Output, saved: tf.Tensor[]) => after(dy, () => tf.tidy(() => gradFunc(dy, saved))) };
   };
   return tf.customGrad(wrapped as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as Output;
 }
 
-/** Computes `f` without recording it for differentiation: what PyTorch's `.detach()` does. */
+/** Computes `f` without recording it for differentiation, like PyTorch's `.detach()`. */
 export function stopGradient<T extends tf.Tensor>(f: () => T): T {
   return withGradient<[tf.Scalar], T>([tf.scalar(0)], () => ({ value: f(), gradFunc: () => tf.scalar(0) }));
 }
 
 /**
- * The WebAssembly backend multiplies 17 times slower when an operand is to be transposed, so it is transposed in memory
- * first; TensorFlow takes it as it is.
+ * The WebAssembly backend's matMul is 17 times slower with a transpose flag, so operands are transposed in memory
+ * first; TensorFlow needs no copy.
  */
 function product(a: tf.Tensor, b: tf.Tensor, transposeA: boolean, transposeB: boolean): tf.Tensor {
   if (tf.getBackend() !== 'wasm' || !(transposeA || transposeB)) return tf.matMul(a, b, transposeA, transposeB);
@@ -46,7 +47,7 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: tf.Tensor): T {
 }
 
 /**
- * x W for a weight as Hugging Face stores it.
+ * x Wᵀ (x W with `conv1d`) for a weight as Transformers stores it.
  * @param x [rows, in]
  * @param weight [out, in], or [in, out] with `conv1d`; no gradient reaches a quantized one
  * @returns [rows, out]
@@ -56,7 +57,7 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
     return x.shape[0] === 1
       ? rowLinear(x, weight as tf.Tensor2D, conv1d)
       : (product(x, weight, false, !conv1d) as tf.Tensor2D);
-  // Dequantized when x is there and again when dy is: the dense matrix never outlives its product.
+  // Dequantized once x is computed, and again once dy is: the dense matrix never outlives its product.
   const transposed = conv1d === weight.transposed;
   return withGradient([x], (_save, x) => ({
     value: after(x, () => times(x, weight, transposed)),
@@ -64,17 +65,17 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
   }));
 }
 
-/** x W of a matrix as it is stored, or x Wᵀ with `transposed`, in the precision that it wants. */
+/** x W of the stored matrix W, or x Wᵀ with `transposed`, in the precision of its layout. */
 function times(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
   return weight.precision === 'bfloat16' ? weight.roundedProduct(x, transposed) : pieceProduct(x, weight, transposed);
 }
 
-/** Rows of a matrix in few bits that stand in float32 at once: of SmolLM2-135M's head 19 MB in place of 113. */
+/** Rows of a quantized matrix that are in float32 at the same time: 19 MB of SmolLM2-135M's head instead of 113 MB. */
 const PIECE_ROWS = 8192;
 
 /**
- * x W of the stored matrix W, or x Wᵀ with `transposed`, in float32. A piece of W is only dequantized when the one before has
- * been multiplied. For gradients that are written by hand: nothing is recorded for differentiation.
+ * x W of the stored matrix W, or x Wᵀ with `transposed`, in float32. A piece of W is dequantized only after the
+ * previous one has been multiplied. For hand-written gradients: nothing is recorded for differentiation.
  */
 export function pieceProduct(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
   const { rows } = weight;
@@ -112,8 +113,8 @@ function rowLinear(x: tf.Tensor2D, weight: tf.Tensor2D, conv1d: boolean): tf.Ten
 }
 
 /**
- * A product that isn't recorded for differentiation. Of a single row, as in decoding, all that counts is how fast the weight
- * is read: TensorFlow leaves this op to Eigen, but hands MatMul to oneDNN, which reads a row's weights at half the speed.
+ * A product that isn't recorded for differentiation. With a single row, as in decoding, only the speed of reading the
+ * weight matters: TensorFlow runs this op with Eigen, but MatMul with oneDNN, which reads the weight at half the speed.
  */
 function rowProduct(x: tf.Tensor2D, weight: tf.Tensor2D, transposed: boolean): tf.Tensor2D {
   if (x.shape[0] > 1 || !hasTensorflowOps()) return product(x, weight, false, transposed) as tf.Tensor2D;
@@ -192,7 +193,7 @@ export function geluNew<T extends tf.Tensor>(x: T): T {
   });
 }
 
-/** Turns the two halves of the last dimension: [a, b] -> [-b, a]. */
+/** Rotates the two halves of the last dimension: [a, b] -> [-b, a], or [b, -a] with `sign` -1. */
 function rotateHalf(x: tf.Tensor4D, sign: 1 | -1): tf.Tensor4D {
   const half = x.shape[3] / 2;
   const first = tf.slice(x, [0, 0, 0, 0], [-1, -1, -1, half]);
@@ -201,33 +202,35 @@ function rotateHalf(x: tf.Tensor4D, sign: 1 | -1): tf.Tensor4D {
 }
 
 /**
- * Rotary position embedding (arXiv:2104.09864) in Hugging Face's half-split layout.
+ * Rotary position embedding (arXiv:2104.09864) in Transformers' half-split layout.
  * @param x [batch, seq, heads, headDim]
- * @param cos [batch, seq, 1, headDim], as is `sin`
+ * @param cos [batch, seq, 1, headDim], like `sin`
  */
 export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf.Tensor4D }): tf.Tensor4D {
   return withGradient([x], (save, x) => {
     save([cos, sin]);
     return {
       value: tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x, 1), sin)) as tf.Tensor4D,
-      // The rotation is orthogonal: its gradient turns back. sin is equal in both halves, so it may be applied first.
+      // The rotation is orthogonal: its gradient is the inverse. sin is equal in both halves, so it may be applied
+      // first.
       gradFunc: (dy, [cos, sin]) => tf.add(tf.mul(dy, cos), rotateHalf(tf.mul(dy, sin), -1)),
     };
   });
 }
 
-/** Queries of one block of attention at least, and blocks at most: each is a few dozen nodes of a captured step. */
-const QUERY_BLOCK = 128;
-const MOST_BLOCKS = 4;
+/** Minimum queries per block of attention, and maximum blocks: each block is a few dozen nodes of a captured step. */
+const MIN_BLOCK_QUERIES = 128;
+const MAX_BLOCKS = 4;
 
 /**
- * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, by blocks of queries that only meet the keys before
- * them. Probabilities are computed anew for the gradient (as FlashAttention does, arXiv:2205.14135), so that no
- * [seq, keys] matrix outlives its block, unless they are few enough to be kept.
+ * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, in blocks of queries that skip the keys after
+ * them. Probabilities are recomputed for the gradient (as in FlashAttention, arXiv:2205.14135), so that no [seq, keys]
+ * matrix outlives its block, unless they are small enough to be kept.
  * @param q [batch, heads, seq, headDim]
- * @param k [batch, kvHeads, keys, headDim], as is `v`; the last `seq` of the keys are the queries' own
- * @param bias [batch, 1, 1, seq, keys], 0 where a key is seen and a large negative number where it isn't; later keys never
- *   are
+ * @param k [batch, kvHeads, keys, headDim], like `v`; the last `seq` keys are the queries' own
+ * @param bias [batch, 1, 1, seq, keys], 0 for visible keys and a large negative number for masked ones; later keys must
+ *   be masked
+ * @param keepsProbabilities keep the probabilities for the gradient instead
  * @returns [batch, heads, seq, headDim]
  */
 export function attention(
@@ -241,7 +244,7 @@ export function attention(
   const [, kvHeads, keys] = k.shape;
   const groups = heads / kvHeads;
   const scale = 1 / Math.sqrt(headDim);
-  const blockSize = Math.max(QUERY_BLOCK, Math.ceil(seq / MOST_BLOCKS));
+  const blockSize = Math.max(MIN_BLOCK_QUERIES, Math.ceil(seq / MAX_BLOCKS));
   const blocks = Array.from({ length: Math.ceil(seq / blockSize) }, (_, i) => {
     const start = i * blockSize;
     const size = Math.min(blockSize, seq - start);
@@ -250,7 +253,7 @@ export function attention(
   type Block = (typeof blocks)[number];
   const whole = blocks.length === 1;
 
-  /** Queries of a block, the heads of a group side by side: [batch, kvHeads, groups * size, headDim]. */
+  /** Queries of a block, the heads of a group concatenated: [batch, kvHeads, groups * size, headDim]. */
   const queries = (x: tf.Tensor, { start, size }: Block): tf.Tensor4D => {
     const part = whole ? x : tf.slice(x, [0, 0, start, 0], [-1, -1, size, -1]);
     return tf.reshape(part, [batch, kvHeads, groups * size, headDim]);
@@ -265,7 +268,7 @@ export function attention(
   };
   const joined = (parts: tf.Tensor4D[]): tf.Tensor4D => (whole ? parts[0]! : tf.concat(parts, 2));
   const ungrouped = (x: tf.Tensor, { size }: Block): tf.Tensor4D => tf.reshape(x, [batch, heads, size, headDim]);
-  /** Gradients of the keys that a block sees, with zeros for those that it doesn't. */
+  /** Gradients of the keys that a block reads, with zeros for the others. */
   const padded = (x: tf.Tensor4D, { seen }: Block): tf.Tensor4D =>
     seen === keys
       ? x
@@ -316,7 +319,7 @@ export function attention(
 }
 
 /**
- * Rows of a table. Unlike tf.gather its gradient is a scatter, which every backend has.
+ * Rows of a table. Unlike tf.gather's, its gradient is a scatter, which every backend has.
  * @param table [count, width]; no gradient reaches a quantized one
  * @param indices int32 [rows]
  * @returns [rows, width]

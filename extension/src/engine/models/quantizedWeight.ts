@@ -1,5 +1,5 @@
-// A frozen matrix that is held in few bits and made float32 where it is used: each use dequantizes it anew, inside of the
-// step, and lets it go. Held by CausalLm in place of a tensor; never trained, never written to a file.
+// A frozen matrix that is held quantized: each use dequantizes it again, within the step, and frees the dense copy.
+// Held by CausalLm instead of a tensor; never trained, never written to a file.
 import * as tf from '@tensorflow/tfjs-core';
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import {
@@ -11,27 +11,27 @@ import {
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
 
-/** A base parameter as the model holds it. */
+/** A base parameter in the form that the model holds. */
 export type Weight = tf.Tensor | QuantizedWeight;
 
 export interface WeightLayout {
   format: BlockFormatName;
-  /** Rows and columns as they are stored. */
+  /** Stored rows and columns. */
   shape: readonly [number, number];
-  /** Type in which it is multiplied. */
+  /** Type of its products. */
   precision: UsedWeights['precision'];
-  /** Whether the parameter is the stored matrix transposed (GPT-2's Conv1D out of a GGUF file). */
+  /** Whether the parameter is the transposed stored matrix (GPT-2's Conv1D from a GGUF file). */
   transposed: boolean;
 }
 
 export class QuantizedWeight {
-  /** @param words codes, scales, minima in the shapes of `blockShapes`; taken over */
+  /** @param words codes, scales, minima in the shapes of `blockShapes`; owned from now on */
   constructor(
     private readonly layout: WeightLayout,
     readonly words: readonly tf.Tensor[],
   ) {}
 
-  /** Copies the blocks into memory of the backend. */
+  /** Copies the blocks into the backend's memory. */
   static of(blocks: WeightBlocks, layout: WeightLayout): QuantizedWeight {
     const { shapes } = blocks;
     const arrays = [blocks.codes, ...blocks.parts];
@@ -39,7 +39,7 @@ export class QuantizedWeight {
     return new QuantizedWeight(layout, words);
   }
 
-  /** Shapes of `words`, all int32, for a matrix that is only described. */
+  /** Shapes of `words`, all int32, without the matrix. */
   static wordShapes({ format, shape }: WeightLayout): number[][] {
     const { codes, parts } = blockShapes(format, shape);
     return [codes, ...parts];
@@ -49,12 +49,12 @@ export class QuantizedWeight {
     return this.layout.transposed;
   }
 
-  /** Rows as they are stored. */
+  /** Stored rows. */
   get rows(): number {
     return this.layout.shape[0];
   }
 
-  /** Whether its words are multiplied as they are, so that nothing is gained by a dense copy. */
+  /** Whether its words are multiplied directly, so that a dense copy would gain nothing. */
   get direct(): boolean {
     return this.layout.format === 'bfloat16' && this.layout.precision === 'bfloat16';
   }
@@ -63,7 +63,9 @@ export class QuantizedWeight {
     return this.layout.precision;
   }
 
-  /** x W of the stored matrix W, or x Wᵀ with `transposed`, both rounded to bfloat16; belongs to the caller's tidy. */
+  /**
+   * x W of the stored matrix W, or x Wᵀ with `transposed`, operands rounded to bfloat16; belongs to the caller's tidy.
+   */
   roundedProduct(x: tf.Tensor2D, transposed: boolean): tf.Tensor2D {
     const { format, shape } = this.layout;
     const attributes: BlockProductAttributes = { format, columns: shape[1], transposed };
@@ -75,12 +77,12 @@ export class QuantizedWeight {
     return this.dequantized(this.words);
   }
 
-  /** `size` rows of the stored matrix from `start` on, [size, columns]. TensorFlow only looks at them. */
+  /** `size` rows of the stored matrix from `start` on, [size, columns]; TensorFlow doesn't copy the words. */
   dequantizePiece(start: number, size: number): tf.Tensor2D {
     return this.dequantized(this.words.map(words => tf.slice(words, start, size)));
   }
 
-  /** Some rows of the stored matrix, [indices, columns]. */
+  /** These rows of the stored matrix, [indices, columns]. */
   dequantizeRows(indices: tf.Tensor1D): tf.Tensor2D {
     return this.dequantized(this.words.map(words => tf.gather(words, indices)));
   }
@@ -96,7 +98,7 @@ export class QuantizedWeight {
   }
 }
 
-/** Words as the kernels name them. */
+/** Words by the kernels' names. */
 function named([codes, scales, minima]: readonly tf.Tensor[]): Record<string, tf.Tensor> {
   return { codes: codes!, ...(scales && { scales }), ...(minima && { minima }) };
 }
@@ -105,14 +107,16 @@ function run(kernel: string, inputs: Record<string, tf.Tensor>, attributes: obje
   return tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap);
 }
 
-/** The parameter as a tensor. In a captured step a quantized one is made when `before` is computed, not sooner. */
+/** The parameter as a tensor. In a captured step, a quantized one is dequantized only after `before` is computed. */
 export function denseOf<T extends tf.Tensor = tf.Tensor>(weight: Weight, before?: tf.Tensor): T {
   if (weight instanceof tf.Tensor) return weight as T;
   const make = () => (weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize());
   return (before ? after(before, make) : make()) as tf.Tensor as T;
 }
 
-/** A tensor that the backend has taken in: tfjs-node otherwise keeps the JavaScript copy until the first use. */
+/**
+ * A tensor whose values are in the backend's memory: tfjs-node otherwise keeps the JavaScript copy until the first use.
+ */
 export function uploaded(values: Float32Array | Int32Array, shape: number[], dtype: 'float32' | 'int32'): tf.Tensor {
   return tf.tidy(() => tf.reshape(tf.tensor(values, shape, dtype), shape));
 }

@@ -1,4 +1,4 @@
-// The model families, by Hugging Face's `model_type`. A new family is one file in families/ and one line here.
+// The model families, by Transformers' `model_type`. A new family is one file in families/ and one line here.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, ModelFamily } from './architecture.js';
 import { gpt2 } from './families/gpt2.js';
@@ -12,7 +12,7 @@ export const modelFamilies: readonly ModelFamily[] = [llama, mistral, qwen2, qwe
 
 /**
  * The architecture that a config.json describes.
- * @throws InputError on an unknown `model_type`, listing the known ones
+ * @throws InputError on an unknown `model_type`; lists the supported ones
  */
 export function architectureOf(config: Record<string, unknown>, file: string): Architecture {
   const family = modelFamilies.find(candidate => candidate.modelType === config['model_type']);

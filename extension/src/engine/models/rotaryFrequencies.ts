@@ -1,4 +1,4 @@
-// Inverse frequencies of rotary embeddings and their scalings, computed as Transformers' modeling_rope_utils does.
+// Inverse frequencies of rotary embeddings and their scalings, computed as in Transformers' modeling_rope_utils.
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import type { RotaryFrequencies } from './architecture.js';
@@ -16,8 +16,8 @@ export const ropeScalingSchema = z.looseObject({
 export type RopeScaling = z.infer<typeof ropeScalingSchema>;
 
 /**
- * @param headDim size of a head; frequencies come in headDim / 2 pairs
- * @throws InputError on a scaling that is not `default`, `linear` or `llama3`, or lacks its factors
+ * @param headDim size of a head; there are headDim / 2 frequencies
+ * @throws InputError on a scaling that is not `default`, `linear` or `llama3`, or that lacks a value
  */
 export function rotaryFrequencies(
   headDim: number,
@@ -29,7 +29,7 @@ export function rotaryFrequencies(
   const type = scaling?.rope_type ?? scaling?.type ?? 'default';
   const need = (key: 'factor' | 'low_freq_factor' | 'high_freq_factor' | 'original_max_position_embeddings') => {
     const value = scaling?.[key];
-    if (value === undefined) throw new InputError(`rope_scaling of type ${type} lacks ${key}`, { file });
+    if (value === undefined) throw new InputError(`rope_scaling of type "${type}" has no ${key}`, { file });
     return value;
   };
   switch (type) {

@@ -1,16 +1,18 @@
-// Rotary tables: cos and sin of every position that a sequence may have. They end somewhere, and what is behind their end
-// must never be read: `usablePositions` is the one answer to how long a sequence may be. Called by causalLm.ts, and by
-// whatever limits rows, prompts and answers.
+// Rotary tables: cos and sin of every position that a sequence may use. They must never be read beyond their end:
+// `usablePositions` is the only source of how long a sequence may be. Called by causalLm.ts, and by the code that
+// limits rows, prompts and answers.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture, RotaryFrequencies } from './architecture.js';
 
-/** Positions that the rotary tables hold at most: 16 MB each at headDim 128. */
-const LONGEST_TABLE = 32768;
+/** Maximum positions in a rotary table: 16 MB each at headDim 128. */
+const MAX_TABLE_POSITIONS = 32768;
 
-/** Positions that a sequence may take up, with virtual tokens and prefix: as many as the model and its tables have. */
+/**
+ * Maximum length of a sequence, virtual tokens and prefix included: the model's positions, as far as the tables reach.
+ */
 export function usablePositions({ maxPositions, layers }: Architecture): number {
   const rotates = layers.some(({ attention }) => attention.rotary);
-  return rotates ? Math.min(maxPositions, LONGEST_TABLE) : maxPositions;
+  return rotates ? Math.min(maxPositions, MAX_TABLE_POSITIONS) : maxPositions;
 }
 
 /** The different rotations of a model's layers. */
@@ -19,7 +21,7 @@ export function rotationsOf({ layers }: Architecture): RotaryFrequencies[] {
   return [...new Set(all)];
 }
 
-/** What a model takes beside its weights, with so many positions in its tables. */
+/** Bytes of a model's rotary tables with `positions` positions. */
 export function rotaryTableBytes(architecture: Architecture, positions = usablePositions(architecture)): number {
   const widths = rotationsOf(architecture).map(({ inverseFrequencies }) => 2 * inverseFrequencies.length);
   return widths.reduce((sum, headDim) => sum + 2 * 4 * positions * headDim, 0);

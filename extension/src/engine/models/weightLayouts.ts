@@ -1,25 +1,24 @@
-// Which base parameters are held in few bits, and how: `engine.base_weights`, `engine.precision` and what
-// the file has. Called by loadModel and
-// by the estimate, which reads no weight.
+// Which base parameters are quantized, and how: this follows from `engine.base_weights`, `engine.precision` and the
+// formats in the file. Called by loadModel.ts and by the estimate, which reads no weights.
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import type { StoredTensor } from '../files/tensorSource.js';
 import { sizeOf, type Architecture } from './architecture.js';
 import type { WeightLayout } from './quantizedWeight.js';
 
-/** By parameter name; what isn't listed is float32. */
+/** By parameter name; parameters that aren't listed are float32. */
 export type WeightLayouts = ReadonlyMap<string, WeightLayout>;
 
-/** What a layout needs to know of a stored tensor. */
+/** The part of a stored tensor that a layout depends on. */
 export type StoredAs = Pick<StoredTensor, 'blocks' | 'byteLength'>;
 
-/** Q5_1 takes 6, Q6_K 6.56. */
-const BITS_FOR_INT4 = 6;
+/** In a file with blocks, a tensor with more bits per value than this isn't rounded to int4. Q5_1 has 6, Q6_K 6.56. */
+const MAX_BITS_FOR_INT4 = 6;
 
 /**
- * The matrices of linear modules and the token embedding. Blocks that a file has already stay as they are, whichever format
- * is asked for: rounding them again would move the loss (by 3% on a Q4_1 file whose embedding is Q8_0), and a file of the
- * wanted size is a better way to it. What such a file has in more bits than its blocks (the head as Q6_K, rows that are no whole
- * blocks as F16) is int8 where int4 is asked for, for the same reason.
+ * Layouts of the linear modules' weights and the token embedding. Blocks that a file already has are kept, whatever
+ * format is requested: rounding them again would change the loss (by 3% on a Q4_1 file whose embedding is Q8_0), and a
+ * file of the wanted size is the better choice. For the same reason, tensors that such a file stores in more bits (the
+ * head as Q6_K, rows that aren't a whole number of blocks as F16) become int8 if int4 is requested.
  * @param stored the tensor of each parameter, in the architecture's order
  */
 export function weightLayouts(
@@ -27,7 +26,7 @@ export function weightLayouts(
   stored: readonly StoredAs[],
   { base_weights: baseWeights, precision }: UsedWeights,
 ): WeightLayouts {
-  // Products in bfloat16 would round the weights each time anyway.
+  // Products in bfloat16 would round float32 weights each time anyway.
   const format = baseWeights === 'float32' && precision === 'bfloat16' ? 'bfloat16' : baseWeights;
   if (format === 'float32') return new Map();
   const matrices = new Set([...linears.map(({ name }) => name), embedding].map(module => `${module}.weight`));
@@ -36,7 +35,7 @@ export function weightLayouts(
   parameters.forEach(({ name, shape }, i) => {
     if (!matrices.has(name)) return;
     const [rows, columns] = shape as [number, number];
-    const wide = inBlocks && (8 * stored[i]!.byteLength) / sizeOf(shape) > BITS_FOR_INT4;
+    const wide = inBlocks && (8 * stored[i]!.byteLength) / sizeOf(shape) > MAX_BITS_FOR_INT4;
     const wanted: WeightLayout = {
       format: wide && format === 'int4' ? 'int8' : format,
       shape: [rows, columns],
@@ -48,7 +47,7 @@ export function weightLayouts(
   return layouts;
 }
 
-/** The blocks that a file has, turned round where they lie so. */
+/** The layout of the file's own blocks, transposed if they are stored so; null if it has none. */
 function keptLayout({ blocks }: StoredAs, wanted: WeightLayout): WeightLayout | null {
   if (!blocks) return null;
   const [rows, columns] = wanted.shape;

@@ -1,4 +1,4 @@
-// Writes a whole model as a Hugging Face folder that Transformers loads: what FULL and `merge` give.
+// Writes a complete model as a folder that Transformers can load: the result of FULL and of `merge`.
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -8,7 +8,8 @@ import type { CausalLm } from './causalLm.js';
 import { denseOf } from './quantizedWeight.js';
 
 /**
- * @param changed parameters that differ from the model's own, by name. A head of its own unties embedding and head.
+ * @param changed parameters that replace the model's own, by name. Different tensors for embedding and head untie the
+ *   two.
  */
 export async function writeModelFolder(
   folder: string,
@@ -33,7 +34,7 @@ export async function writeModelFolder(
     const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
     writeFileAtomically(join(folder, name), append => append(text));
   };
-  // Quantized or half-precision bases are written out in float32.
+  // Quantized and half-precision bases are written in float32.
   const { torch_dtype: _dtype, dtype: _newDtype, quantization_config: _quantization, ...config } = files.config;
   json('config.json', { ...config, torch_dtype: 'float32', ...(untied && { tie_word_embeddings: false }) });
   json('generation_config.json', files.generationConfig);

@@ -1,4 +1,4 @@
-// Blocked attention with its hand-written gradient against the plain formula differentiated by tfjs.
+// Blocked attention with its hand-written gradient, compared with the plain formula differentiated by tfjs.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -12,7 +12,7 @@ const random = (...shape: [number, number, number, number]): tf.Tensor4D =>
     shape,
   );
 
-/** Every query sees the keys before the sequence and its own up to itself. */
+/** Every query attends to the keys before the sequence and to those of the sequence up to itself. */
 function causalBias(batch: number, seq: number, keys: number): tf.Tensor {
   const seen = Float32Array.from({ length: seq * keys }, (_, i) =>
     i % keys <= keys - seq + Math.floor(i / keys) ? 0 : -1e9,
@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 
 describe.each([
-  ['computed anew', attention],
+  ['recomputed', attention],
   ['kept', (...[q, k, v, bias]: Parameters<typeof attention>) => attention(q, k, v, bias, true)],
 ] as const)('attention, probabilities %s', (_name, attention) => {
   test.each([

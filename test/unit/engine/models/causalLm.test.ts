@@ -1,4 +1,4 @@
-// What layers share in a forward pass, and what asks that they are alike.
+// What layers share in a forward pass, and what requires all of them to have the same heads.
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { trace } from '../../../../extension/src/engine/capture/tracingBackend.js';
@@ -9,7 +9,7 @@ import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
-/** How often an op is in the graph of a forward pass over 8 tokens. */
+/** How often each op is in the graph of a forward pass over 8 tokens. */
 function opsOf(architecture: Architecture): Record<string, number> {
   const grid = { shape: [1, 8], dtype: 'int32' } as const;
   const parameters = architecture.parameters.map(({ shape }) => ({ shape, dtype: 'float32' as const }));
@@ -26,7 +26,7 @@ function opsOf(architecture: Architecture): Record<string, number> {
   return counts;
 }
 
-test('which keys are seen is worked out once for each window', () => {
+test('the attention mask is computed once per window', () => {
   const windows = (types: string[], sliding_window: number) =>
     opsOf(
       tinyArchitecture('qwen2', {
@@ -37,20 +37,20 @@ test('which keys are seen is worked out once for each window', () => {
       }),
     )['LogicalAnd'];
   const [full, sliding] = ['full_attention', 'sliding_attention'] as const;
-  // One op where there is no window, two where there is one.
+  // One op without a window, two with one.
   expect(windows([full, full, full], 3)).toBe(1);
   expect(windows([sliding, sliding, sliding], 3)).toBe(2);
   expect(windows([full, sliding, full, sliding, sliding], 3)).toBe(3);
-  // A window as long as the sequence is none.
+  // A window as long as the sequence has no effect.
   expect(windows([full, sliding, full, sliding, sliding], 8)).toBe(1);
 });
 
-test('positions are rotated by the same tables in all layers', () => {
+test('all layers use the same rotary tables', () => {
   const { GatherV2: two } = opsOf(tinyArchitecture('llama', { num_hidden_layers: 2 }));
   expect(opsOf(tinyArchitecture('llama', { num_hidden_layers: 5 }))['GatherV2']).toBe(two);
 });
 
-test('where layers differ in their heads, what has those of all in one tensor says so', async () => {
+test('layers with different heads are refused by code that holds those of all layers in one tensor', async () => {
   const architecture = tinyArchitecture('llama');
   const [first, last] = architecture.layers;
   const other = { ...last!, attention: { ...last!.attention, keyValueHeads: 4 } };
@@ -61,5 +61,5 @@ test('where layers differ in their heads, what has those of all in one tensor sa
     inputErrorOf(() => prefix.plan(config, mixed, 'training')),
     inputErrorOf(() => cacheShape(mixed, 256)),
   ]);
-  for (const { message } of errors) expect(message).toBe('layers 0 and 1 differ in their heads of keys and values');
+  for (const { message } of errors) expect(message).toBe('layers 0 and 1 have different key and value heads');
 });

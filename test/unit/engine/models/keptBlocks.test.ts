@@ -1,5 +1,5 @@
-// GGUF's blocks as a base: kept as they are whichever format is asked for, in a Llama (whose query
-// and key rows are permuted) and a GPT-2 (whose matrices are turned round), with the very values of the dequantized file.
+// GGUF's blocks as a base: kept whatever format is requested, in a Llama (whose query and key rows are permuted) and a
+// GPT-2 (whose matrices are transposed), with exactly the values of the dequantized file.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ import type { BaseWeights, UsedWeights } from '../../../../extension/src/protoco
 import { writeGgufModel } from '../../../support/ggufModel.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
-const sizes = { hidden_size: 64, intermediate_size: 96, head_dim: 16, n_embd: 64, attention_bias: false };
+const SIZES = { hidden_size: 64, intermediate_size: 96, head_dim: 16, n_embd: 64, attention_bias: false };
 const float32 = (base_weights: BaseWeights): UsedWeights => ({ base_weights, precision: 'float32' });
 const folder = mkdtempSync(join(tmpdir(), 'kept-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -27,7 +27,7 @@ beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: (
 
 /** A tiny model whose matrices are random blocks of a type. */
 function writeBlocks(family: 'llama' | 'gpt2', ggmlType: string): string {
-  const architecture = tinyArchitecture(family, sizes);
+  const architecture = tinyArchitecture(family, SIZES);
   const { attention, mlp } = architecture.layers[0]!;
   const size = (value: number): GgufTypedValue => ({ type: 'uint32', value });
   const epsilon = family === 'llama' ? 'layer_norm_rms_epsilon' : 'layer_norm_epsilon';
@@ -54,7 +54,7 @@ function writeBlocks(family: 'llama' | 'gpt2', ggmlType: string): string {
     if (shape.length === 1 || name.includes('wpe'))
       return { ...stored, dtype: 'F32' as const, data: Float32Array.from({ length }, () => rng.normal()) };
     const bytes = Uint8Array.from({ length: (length / 32) * blockBytes }, () => rng.int(256));
-    // Scales, and with them minima, between 1/32 and 2.
+    // Scales (and minima, in Q4_1) between 1/32 and 2.
     for (let at = 0; at < bytes.length; at += blockBytes)
       for (const half of ggmlType === 'Q4_1' ? [at, at + 2] : [at]) bytes[half + 1] = 0x28 + rng.int(0x18);
     return { ...stored, ggmlType, byteLength: bytes.length, pieces: () => [bytes] };
@@ -73,11 +73,11 @@ test.each([
   ['llama', 'Q8_0', 'int4', 'int8'],
   ['gpt2', 'Q8_0', 'int8', 'int8'],
   ['gpt2', 'Q4_1', 'int8', 'int4_minimum'],
-] as const)('%s in %s, asked for as %s, is held as %s', (family, ggmlType, asked, held) => {
+] as const)('%s in %s, requested as %s, is held as %s', (family, ggmlType, requested, held) => {
   const before = tf.memory().numTensors;
   const files = openGguf(writeBlocks(family, ggmlType), 'kept');
-  const [kept, dense] = [loadModel(files, { settings: float32(asked) }), loadModel(files)];
-  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), float32(asked));
+  const [kept, dense] = [loadModel(files, { settings: float32(requested) }), loadModel(files)];
+  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), float32(requested));
   expect(new Set([...layouts.values()].map(({ format }) => format))).toEqual(new Set([held]));
   // Every matrix but GPT-2's positions.
   expect(layouts.size).toBe(family === 'llama' ? 15 : 9);
@@ -97,20 +97,20 @@ test.each([
   ['Q8_0', 'int8', 'int8'],
   ['Q4_0', 'int4', 'int4'],
   ['Q4_1', 'int4', 'int4_minimum'],
-] as const)('the embedded model in %s: blocks are kept, what the file has in F16 is int8', (type, asked, held) => {
+] as const)('the embedded model in %s: blocks are kept, F16 tensors become int8', (type, requested, held) => {
   const embedded = fileURLToPath(new URL('../../../../media/models/tiny', import.meta.url));
   const files = openGguf(writeGgufModel(join(folder, `embedded-${type}.gguf`), embedded, type), 'kept');
-  const [kept, dense] = [loadModel(files, { settings: float32(asked) }), loadModel(files)];
+  const [kept, dense] = [loadModel(files, { settings: float32(requested) }), loadModel(files)];
   const { parameters } = kept.architecture;
-  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), float32(asked));
+  const layouts = weightLayouts(kept.architecture, findTensors(files, kept.architecture), float32(requested));
   for (const { name, shape } of parameters) {
     const [actual, expected] = [kept, dense].map(model =>
       tf.tidy(() => denseOf(model.weight(name)).dataSync<'float32'>().slice()),
     );
-    // 432 columns are no whole number of blocks: llama.cpp leaves such a tensor in F16.
+    // 432 columns aren't a whole number of blocks: llama.cpp keeps such a tensor in F16.
     const rounded = name.includes('down_proj');
     if (shape.length > 1) expect(layouts.get(name)!.format, name).toBe(rounded ? 'int8' : held);
-    // Not by toEqual, which takes seconds for so many.
+    // toEqual would take seconds for this many values.
     if (!rounded)
       expect(
         actual!.every((value, i) => value === expected![i]),
@@ -128,7 +128,7 @@ test.each([
 
 test('a float32 base multiplied in bfloat16 is rounded once, not at each use', () => {
   const files = openGguf(writeBlocks('gpt2', 'Q8_0'), 'kept');
-  const architecture = tinyArchitecture('gpt2', sizes);
+  const architecture = tinyArchitecture('gpt2', SIZES);
   const layouts = weightLayouts(architecture, findTensors(files, architecture), {
     base_weights: 'float32',
     precision: 'bfloat16',

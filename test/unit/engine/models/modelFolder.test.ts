@@ -1,4 +1,4 @@
-// Whole models written and read: tied and untied heads, names without their prefix, tensors that nobody knows.
+// Complete models written and read: tied and untied heads, names without their prefix, unknown tensors.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,10 +24,10 @@ const readJson = (...parts: string[]) => JSON.parse(readFileSync(join(path, ...p
 describe('writeModelFolder', () => {
   it.each([
     ['nothing changed', [], true, false],
-    ['one tensor for both ends', ['model.embed_tokens.weight', 'lm_head.weight'], true, false],
-    ['a head of its own', ['lm_head.weight'], false, true],
-    ['an embedding of its own', ['model.embed_tokens.weight'], false, true],
-  ])('of a tied model with %s', async (title, names, tied, hasHead) => {
+    ['one new tensor for embedding and head', ['model.embed_tokens.weight', 'lm_head.weight'], true, false],
+    ['a new head', ['lm_head.weight'], false, true],
+    ['a new embedding', ['model.embed_tokens.weight'], false, true],
+  ])('writes a tied model with %s', async (title, names, tied, hasHead) => {
     const before = tf.memory().numTensors;
     const files = openHuggingFaceFolder(writeTinyModel(join(path, 'tied')), 'tied');
     const model = loadModel(files);
@@ -53,7 +53,7 @@ describe('writeModelFolder', () => {
 });
 
 describe('loadModel', () => {
-  /** The model with its tensors renamed, or more of them. */
+  /** The model with its tensors renamed, and `extra` ones added. */
   const rewritten = (name: string, rename: (tensor: string) => string, extra: string[] = []) => {
     const folder = writeTinyModel(join(path, name), { modelType: 'gpt2' });
     const file = openSafetensors(join(folder, 'model.safetensors'));
@@ -67,7 +67,7 @@ describe('loadModel', () => {
     return openHuggingFaceFolder(folder, name);
   };
 
-  it('takes the names of a model that was saved without its head, and passes over old buffers', () => {
+  it('accepts the names of a model that was saved without its head, and skips old buffers', () => {
     const warnings: string[] = [];
     const files = rewritten('headless', name => name.replace(/^transformer\./, ''), [
       'h.0.attn.bias',
@@ -81,7 +81,7 @@ describe('loadModel', () => {
     expect(progress.at(-1)).toBe(files.tensors.size - 2);
   });
 
-  it('warns of tensors that the architecture doesn’t have', () => {
+  it('warns about tensors that the architecture doesn’t have', () => {
     const warnings: string[] = [];
     const files = rewritten('more', name => name, ['score.weight']);
     loadModel(files, { onWarning: (code, message) => warnings.push(`${code} ${message}`) }).dispose();
@@ -89,7 +89,7 @@ describe('loadModel', () => {
     expect(warnings).toEqual([expect.stringMatching(/^tensors_unused .*score\.weight/)]);
   });
 
-  it('reads no weight before every tensor was found', async () => {
+  it('reads no weights before all tensors are found', async () => {
     const before = tf.memory().numTensors;
     const files = rewritten('less', name => name.replace('transformer.ln_f.bias', 'other'));
     const error = await inputErrorOf(() => loadModel(files));

@@ -1,4 +1,5 @@
-// The operations with hand-written gradients, against the same function in plain ops differentiated by TensorFlow.js.
+// Operations with hand-written gradients, compared with the same function in plain ops, differentiated by
+// TensorFlow.js.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -23,7 +24,7 @@ function random(shape: number[], seed: number): tf.Tensor {
   );
 }
 
-/** Angles that are equal in both halves, as rotary tables have them. */
+/** Angles that are equal in both halves, as in rotary tables. */
 const angles = () => {
   const half = random([2, 3, 1, 2], 9);
   return tf.concat([half, half], 3) as tf.Tensor4D;

@@ -1,5 +1,5 @@
-// Matrices held in few bits: rounded as Python's `gguf` rounds and dequantized to its values, bit for bit, eagerly and in a
-// captured graph; GGUF's blocks taken over as they are; products and look-ups with them, and their gradients.
+// Quantized matrices: rounded like Python's `gguf` and dequantized to its values, bit for bit, eagerly and in a
+// captured graph; GGUF's blocks taken over unchanged; products and look-ups with them, and their gradients.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -39,7 +39,7 @@ const layoutOf = ({ format, shape }: WeightBlocks, changes: Partial<WeightLayout
   ...changes,
 });
 
-/** A random matrix; what the format can't round to comes out of GGUF's blocks. */
+/** A random matrix; for a format that values can't be rounded to, random GGUF blocks. */
 function randomWeight(format: BlockFormatName, shape: [number, number], transposed = false): QuantizedWeight {
   const blocks = new WeightBlocks(format, shape);
   if (format !== 'int4_minimum') blocks.quantizeRows(0, random(shape, 1));
@@ -74,7 +74,7 @@ const valuesOf = (f: () => tf.Tensor) => {
 
 beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} }));
 
-describe('against Python’s gguf', () => {
+describe('compared with Python’s gguf', () => {
   test.each(['bfloat16', 'int8', 'int4'] as const)('%s rounds to its values', async format => {
     const blocks = new WeightBlocks(format, [ROWS, COLUMNS]);
     const input = floatsOf(fixture.float32);
@@ -103,13 +103,13 @@ describe('against Python’s gguf', () => {
 });
 
 describe.each(FORMATS)('%s', format => {
-  test('takes the share of float32 that it says', () => {
+  test('takes the documented share of float32’s memory', () => {
     const share = blockBytes(format, [64, 4096]) / (4 * 64 * 4096);
     expect(share).toBeCloseTo({ bfloat16: 16, int8: 8.5, int4: 4.5, int4_minimum: 5 }[format] / 32, 6);
   });
 
-  // 40 columns end within a block, 33 within a word.
-  test.each([40, 64, 33])('products and rows are those of the dense matrix, %i columns', async columns => {
+  // 40 columns end inside a block, 33 inside a word.
+  test.each([40, 64, 33])('gives the products and rows of the dense matrix, %i columns', async columns => {
     const before = tf.memory().numTensors;
     for (const transposed of [false, true]) {
       const weight = randomWeight(format, [6, columns], transposed);

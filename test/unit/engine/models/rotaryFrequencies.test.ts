@@ -1,4 +1,4 @@
-// Against the numbers of Transformers' ROPE_INIT_FUNCTIONS (head_dim 16), computed by transformers 5.23.
+// Rotary frequencies compared with Transformers' ROPE_INIT_FUNCTIONS (head_dim 16), computed by transformers 5.23.
 import { describe, expect, it } from 'vitest';
 import { rotaryFrequencies, type RopeScaling } from '../../../../extension/src/engine/models/rotaryFrequencies.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
@@ -33,7 +33,7 @@ describe('rotaryFrequencies', () => {
     inverseFrequencies.forEach((value, i) => expect(value / expected[i]!).toBeCloseTo(1, 5));
   });
 
-  it('names the type that it doesn’t know and the factor that is missing', async () => {
+  it('names an unknown type and a missing factor', async () => {
     const refuse = (scaling: RopeScaling) => inputErrorOf(() => rotaryFrequencies(16, 1e4, scaling, 'config.json'));
     expect((await refuse({ rope_type: 'yarn', factor: 2 })).message).toContain('"yarn"');
     expect((await refuse({ rope_type: 'linear' })).message).toContain('factor');

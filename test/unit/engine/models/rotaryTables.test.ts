@@ -1,5 +1,5 @@
-// How long a sequence may be: as long as the model's positions and the rotary tables reach, and a reader says so instead of
-// reading on behind them.
+// How long a sequence may be: as long as the model's positions and the rotary tables reach. A reader fails instead of
+// reading beyond them.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -29,7 +29,7 @@ describe('usable positions', () => {
     expect(usableLength(architecture, new AttachedMethod(method, config, architecture))).toBe(expected - 5);
   });
 
-  test('are rows of the tables', () => {
+  test('are the number of rows in the tables', () => {
     const model = tinyModel('llama', long);
     const tables = tf.memory().numBytes - tinyWithoutTables();
     expect(tables).toBe(rotaryTableBytes(model.architecture));
@@ -42,7 +42,7 @@ describe('usable positions', () => {
   });
 });
 
-test.each(['llama', 'gpt2'])('a reader of %s stops behind the last one', async family => {
+test.each(['llama', 'gpt2'])('a reader of %s fails beyond the last one', async family => {
   const before = tf.memory().numTensors;
   const model = tinyModel(family, { max_position_embeddings: 6, n_positions: 6 });
   const eager = new EagerReader(model, {});

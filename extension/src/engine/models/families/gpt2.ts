@@ -28,7 +28,7 @@ function describe(raw: Record<string, unknown>, file: string): ModelDescription 
   const heads = config.n_head;
   const headDim = hidden / heads;
   if (!Number.isInteger(headDim))
-    throw new InputError(`n_embd (${hidden}) is no multiple of n_head (${heads})`, { file });
+    throw new InputError(`n_embd (${hidden}) is not a multiple of n_head (${heads})`, { file });
   const norm = (name: string): NormSpec => ({ kind: 'layer', name, epsilon: config.layer_norm_epsilon });
   const conv1d = (name: string): LinearSpec => ({ name, hasBias: true, conv1d: true });
   const layer: LayerSpec = {

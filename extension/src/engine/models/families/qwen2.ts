@@ -1,4 +1,4 @@
-// Qwen2 (Qwen2 and Qwen2.5: biases on q, k and v only).
+// Qwen2 (Qwen2 and Qwen2.5: biases only on q, k and v).
 import { qwenWindows } from './qwenWindows.js';
 import { rotaryDecoder } from './rotaryDecoder.js';
 

@@ -1,15 +1,15 @@
-// Which layers of Qwen2 and Qwen3 have a sliding window, as Transformers 5.24 reads their config.json: those that layer_types
-// says, else with use_sliding_window those from max_window_layers on. Called by qwen2.ts and qwen3.ts.
+// Which layers of Qwen2 and Qwen3 have a sliding window, as Transformers 5.24 reads their config.json: those that
+// layer_types lists, else, with use_sliding_window, those from max_window_layers on. Called by qwen2.ts and qwen3.ts.
 import { InputError } from '../../../core/inputError.js';
 import { sameWindow, type RotaryConfig } from './rotaryDecoder.js';
 
-/** @throws InputError on layer types that don't fit, and on a sliding layer without a window */
+/** @throws InputError on unsupported or wrongly many layer types, and on a sliding layer without a window */
 export function qwenWindows(config: RotaryConfig, file: string): (number | null)[] {
   const { layer_types: types, num_hidden_layers: count, sliding_window: size = 4096 } = config;
   const window = config.use_sliding_window ? size : null;
   if (!types) return sameWindow(config, window).map((own, layer) => (layer < config.max_window_layers ? null : own));
   if (types.length !== count)
-    throw new InputError(`layer_types has ${types.length} entries, num_hidden_layers is ${count}`, { file });
+    throw new InputError(`layer_types has ${types.length} entries, but num_hidden_layers is ${count}`, { file });
   return types.map(type => {
     if (type === 'full_attention') return null;
     if (type !== 'sliding_attention')

@@ -1,5 +1,5 @@
 // The decoder that Llama, Mistral and Qwen share: RMSNorm before each sublayer, rotary attention with grouped key/value
-// heads, a gated feed-forward block. What differs between the families is in `Variant`; their files hold nothing else.
+// heads, a gated feed-forward network. Families differ only in their `Variant`, which is all their files contain.
 import { z } from 'zod';
 import { InputError } from '../../../core/inputError.js';
 import type { LayerSpec, ModelDescription, ModelFamily, NormSpec } from '../architecture.js';
@@ -34,24 +34,24 @@ export type RotaryConfig = z.infer<typeof configSchema>;
 
 export interface Variant {
   modelType: string;
-  /** Which attention projections carry a bias. */
+  /** Whether the q, k and v projections have a bias, and the output projection. */
   qkvBias(config: RotaryConfig): boolean;
   outputBias(config: RotaryConfig): boolean;
-  /** RMSNorm over each query and key head (Qwen3). */
+  /** RMSNorm of each query and key head (Qwen3). */
   qkNorm: boolean;
   defaultHeadDim(config: RotaryConfig): number;
-  /** Tokens that each layer's positions see; null without a sliding window. */
+  /** Each layer's sliding window in tokens; null without one. */
   windows(config: RotaryConfig, file: string): readonly (number | null)[];
-  /** The attention projection that PEFT's IA3 scales beside v_proj. */
+  /** The attention projection that PEFT's IA3 scales in addition to v_proj. */
   ia3Attention: 'q_proj' | 'k_proj';
 }
 
-/** A window that all layers have, or none. */
+/** The same window, or none, for all layers. */
 export function sameWindow({ num_hidden_layers }: RotaryConfig, window: number | null): (number | null)[] {
   return Array.from({ length: num_hidden_layers }, () => window);
 }
 
-/** A family of this decoder. */
+/** A family that uses this decoder. */
 export function rotaryDecoder(variant: Variant): ModelFamily {
   return { modelType: variant.modelType, describe: (raw, file) => describe(variant, raw, file) };
 }
@@ -64,12 +64,13 @@ function describe(variant: Variant, raw: Record<string, unknown>, file: string):
   const keyValueHeads = config.num_key_value_heads ?? heads;
   const headDim = config.head_dim ?? variant.defaultHeadDim(config);
   if (heads % keyValueHeads !== 0)
-    throw new InputError(`num_attention_heads (${heads}) is no multiple of num_key_value_heads (${keyValueHeads})`, {
+    throw new InputError(`num_attention_heads (${heads}) is not a multiple of num_key_value_heads (${keyValueHeads})`, {
       file,
     });
   if (!Number.isInteger(headDim) || headDim % 2 !== 0)
-    throw new InputError(`head_dim (${headDim}) must be an even number; hidden_size / num_attention_heads gives it`, {
+    throw new InputError(`head_dim (${headDim}) is not an even number`, {
       file,
+      hint: 'Without head_dim it is hidden_size / num_attention_heads.',
     });
   const rope = config.rope_parameters ?? config.rope_scaling ?? null;
   const theta = rope?.rope_theta ?? config.rope_theta ?? 10000;

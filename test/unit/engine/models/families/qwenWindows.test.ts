@@ -1,5 +1,5 @@
-// Which layers of Qwen2 and Qwen3 have a sliding window. The expected ones are what Qwen2Config and Qwen3Config of
-// Transformers 5.24 make of the same keys (`config.layer_types`, `config.sliding_window`).
+// Which layers of Qwen2 and Qwen3 have a sliding window. The expected values are those of Qwen2Config and Qwen3Config
+// in Transformers 5.24 for the same keys (`config.layer_types`, `config.sliding_window`).
 import { describe, expect, test } from 'vitest';
 import { inputErrorOf } from '../../../../support/inputErrors.js';
 import { tinyArchitecture } from '../../../../support/tinyModels.js';
@@ -19,11 +19,11 @@ describe.each(['qwen2', 'qwen3'])('%s', family => {
     [{ use_sliding_window: true, sliding_window: 8, max_window_layers: 0 }, [8, 8, 8, 8]],
     [{ use_sliding_window: true, sliding_window: 8, max_window_layers: 3 }, [null, null, null, 8]],
     [{ use_sliding_window: true, sliding_window: 8, max_window_layers: 4 }, [null, null, null, null]],
-    // 28 layers without a window, 4,096 tokens, where nothing is said.
+    // Defaults: 28 layers without a window, then 4,096 tokens.
     [{ use_sliding_window: true, sliding_window: 8 }, [null, null, null, null]],
     [{ use_sliding_window: true, max_window_layers: 2 }, [null, null, 4096, 4096]],
     [{ use_sliding_window: true, sliding_window: null, max_window_layers: 0 }, [null, null, null, null]],
-    // layer_types counts before max_window_layers.
+    // layer_types takes precedence over max_window_layers.
     [
       { use_sliding_window: true, sliding_window: 8, max_window_layers: 4, layer_types: [S, F, S, F] },
       [8, null, 8, null],
@@ -40,7 +40,7 @@ describe.each(['qwen2', 'qwen3'])('%s', family => {
 
   test.each<[Record<string, unknown>, RegExp]>([
     [{ layer_types: [F, F, 'chunked_attention', F] }, /layer_types.*"chunked_attention"/],
-    [{ layer_types: [F, F, F] }, /layer_types has 3 entries, num_hidden_layers is 4/],
+    [{ layer_types: [F, F, F] }, /layer_types has 3 entries, but num_hidden_layers is 4/],
     [{ layer_types: [F, F, F, S], sliding_window: 8 }, /layer_types.*"sliding_attention".*no window/],
     [{ layer_types: F }, /layer_types/],
     [{ use_sliding_window: true, sliding_window: 0 }, /sliding_window/],
@@ -52,7 +52,7 @@ describe.each(['qwen2', 'qwen3'])('%s', family => {
   });
 });
 
-test('Mistral’s window is in all layers: 4,096 tokens where nothing is said, none where it is null', () => {
+test('all layers of Mistral have the same window: 4,096 tokens by default, none if it is null', () => {
   expect(windowsOf('mistral', {})).toEqual([4096, 4096, 4096, 4096]);
   expect(windowsOf('mistral', { sliding_window: 8 })).toEqual([8, 8, 8, 8]);
   expect(windowsOf('mistral', { sliding_window: null })).toEqual([null, null, null, null]);
