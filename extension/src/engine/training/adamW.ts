@@ -1,4 +1,5 @@
-// AdamW with its state: each parameter with its two moments, and the count of updates. The arithmetic is stepMath.ts's.
+// AdamW with its state: each parameter with its two moments, and the number of updates. The arithmetic is in
+// stepMath.ts.
 import * as tf from '@tensorflow/tfjs-core';
 import {
   adamWScalars,
@@ -9,7 +10,7 @@ import {
   type Tensors,
 } from './stepMath.js';
 
-/** Owns the moments; the parameters stay the caller's. */
+/** Owns the moments; the parameters belong to the caller. */
 export class AdamW {
   readonly state: ReadonlyMap<string, AdamWState<tf.Variable>>;
   /** Updates made so far. */
@@ -28,28 +29,28 @@ export class AdamW {
     );
   }
 
-  /** One update. A parameter without a gradient stays as it is, as in PyTorch. */
+  /** One update. A parameter without a gradient isn't changed, as in PyTorch. */
   update(gradients: Tensors, learningRate: number): void {
     const scalars = this.nextScalars(learningRate);
     for (const [key, gradient] of gradients)
-      // One by one, so that the old values of one are gone before the new ones of the next are made.
+      // One by one, so that the old values of one are freed before the new ones of the next are computed.
       tf.tidy(() => this.assign(key, adamWUpdate(this.state.get(key)!, gradient, scalars, this.config)));
     tf.dispose(scalars);
     this.step++;
   }
 
-  /** The scalars of the next update; the caller's. */
+  /** The scalars of the next update; they belong to the caller. */
   nextScalars(learningRate: number): AdamWScalars {
     return adamWScalars(this.step + 1, learningRate, this.config);
   }
 
-  /** Takes over an update of all parameters that was computed elsewhere; its tensors stay the caller's. */
+  /** Applies an update of all parameters that was computed elsewhere; its tensors still belong to the caller. */
   take(updated: ReadonlyMap<string, AdamWState>): void {
     for (const [key, state] of updated) this.assign(key, state);
     this.step++;
   }
 
-  /** The moments by `${key}.exp_avg` and `${key}.exp_avg_sq`; they stay the optimizer's. */
+  /** The moments by `${key}.exp_avg` and `${key}.exp_avg_sq`; they still belong to the optimizer. */
   moments(): Map<string, tf.Variable> {
     return new Map(
       [...this.state].flatMap(([key, { parameter: _callers, ...moments }]) =>

@@ -1,6 +1,6 @@
-// The loss of a forward pass and its gradients: in one piece, or layer by layer with each layer computed again for the
-// backward pass (gradient checkpointing, arXiv:1604.06174), so that no more of a layer than its input outlives it. Layers
-// below the first changed one are only run. Pure; called by stepMath.ts inside the caller's tidy.
+// The loss of a forward pass and its gradients: in one piece, or layer by layer with each layer recomputed for the
+// backward pass (gradient checkpointing, arXiv:1604.06174), so that only its input is kept. Layers below the lowest
+// changed one run forward only. Pure; called by stepMath.ts inside the caller's tidy.
 import * as tf from '@tensorflow/tfjs-core';
 import { after } from '../capture/ordering.js';
 import type { ModelInput } from '../models/architecture.js';
@@ -10,22 +10,22 @@ import { frozenLayers, outputOfLowest } from '../models/frozenLayers.js';
 export interface Differentiated {
   model: CausalLm;
   input: ModelInput;
-  /** Hooks and stand-ins read `parameters` themselves, so that a layer computed again reads the same ones. */
+  /** Hooks and replaced parameters read `parameters` themselves, so that a recomputed layer reads the same ones. */
   options: ForwardOptions;
   parameters: readonly tf.Tensor[];
   /** The loss of hidden states [batch * seq, hidden]. */
   lossOf(hidden: tf.Tensor2D): tf.Scalar;
-  /** What the lowest changed layer reads, where that is known already. */
+  /** The input of the lowest changed layer, if it was kept from an earlier epoch. */
   start: tf.Tensor2D | null;
 }
 
 export interface LossGradients {
   loss: tf.Scalar;
-  /** In the order of the parameters; null for one that the loss doesn't depend on. */
+  /** In the order of the parameters; null for those that the loss doesn't depend on. */
   gradients: (tf.Tensor | null)[];
 }
 
-/** Everything that the backward pass reads is kept from the forward pass. */
+/** Keeps everything that the backward pass reads from the forward pass. */
 export function wholeGradients(work: Differentiated): LossGradients {
   const { model, input, options, parameters, lossOf } = work;
   const { frozen, start } = startOf(work);
@@ -39,7 +39,7 @@ export function wholeGradients(work: Differentiated): LossGradients {
   return { loss: value as tf.Scalar, gradients };
 }
 
-/** Each layer's input is kept, and the layer is computed again once the gradient of its output is there. */
+/** Keeps each layer's input, and recomputes the layer once the gradient of its output is known. */
 export function checkpointedGradients(work: Differentiated): LossGradients {
   const { model, input, options, parameters, lossOf } = work;
   const numLayers = model.architecture.layers.length;
@@ -50,7 +50,7 @@ export function checkpointedGradients(work: Differentiated): LossGradients {
   for (let i = frozen; i < numLayers; i++) inputs.push(tf.tidy(() => model.layer(pass, i, inputs.at(-1)!)));
 
   const sums: (tf.Tensor | null)[] = parameters.map(() => null);
-  /** Adds up the parameters' gradients; gives the result and the gradients of `others`. */
+  /** Adds to the parameters' gradients; returns the value of `f` and the gradients of `others`. */
   const backward = (f: () => tf.Tensor, others: readonly tf.Tensor[], dy: tf.Tensor | null) => {
     const { value, gradients } = differentiate(f, [...others, ...parameters], dy);
     gradients.slice(others.length).forEach((gradient, i) => {
@@ -78,16 +78,16 @@ export function checkpointedGradients(work: Differentiated): LossGradients {
     ofPrefix.push(...ofOthers.slice(1).reverse());
   }
   if (pass.prefix) {
-    // Gradients of all layers' keys and values go back through what made them together.
-    const given = ofPrefix.reverse();
+    // The prefix of all layers is computed together, so its gradients are propagated back together.
+    const dPrefix = ofPrefix.reverse();
     const inOrder = () => options.hooks!.keyValuePrefix!.layers().flatMap(({ keys, values }) => [keys, values]);
-    backward(() => tf.addN(inOrder().map((x, i) => tf.sum(tf.mul(x, given[i]!)))), [], null);
+    backward(() => tf.addN(inOrder().map((x, i) => tf.sum(tf.mul(x, dPrefix[i]!)))), [], null);
   }
   if (start === null) backward(() => model.embed(pass), [], dy);
   return { loss: head.value as tf.Scalar, gradients: sums };
 }
 
-/** How many layers need no gradient, and what they give; null where the embeddings need one too. */
+/** The number of lowest layers that need no gradient, and their output; null if the embeddings need a gradient too. */
 function startOf({ model, input, options, start }: Differentiated): { frozen: number; start: tf.Tensor2D | null } {
   const frozen = frozenLayers(model.architecture, options);
   if (frozen === null) return { frozen: 0, start: null };

@@ -1,19 +1,19 @@
-// Sizes of micro-batches rounded up to a few, since each shape is a graph of its own. What is added is padding: tokens of
-// segment 0, and label rows that weigh nothing.
+// Rounds the sizes of micro-batches up to a few buckets, since each shape needs a separate graph. The difference is
+// padding: tokens of segment 0, and label rows of weight 0.
 import type { RunShape } from './runShape.js';
 
-/** Sequences that every micro-batch is filled up to, and the longest sequence to expect. */
+/** The number of sequences that every micro-batch is padded to, and the longest sequence to expect. */
 export type BucketSizes = Pick<RunShape, 'batchSize' | 'maxLength'>;
 
-/** Steps of the sequence length: an eighth of the longest, in multiples of 16. */
+/** Bucket step of the sequence length: an eighth of the longest, rounded up to a multiple of 16. */
 function lengthStep(maxLength: number): number {
   return Math.max(16, Math.ceil(maxLength / 8 / 16) * 16);
 }
 
-/** Label rows go in quarters of the tokens. */
+/** Bucket step of the label rows: a quarter of the tokens. */
 const ROW_SHARE = 4;
 
-/** What a graph is made for; the sizes that tensors of a micro-batch are described by. */
+/** The sizes that a graph is compiled for; they determine the shapes of a micro-batch's tensors. */
 export interface Bucket {
   batchSize: number;
   sequenceLength: number;

@@ -1,4 +1,4 @@
-// The graphs of a run's captured functions, by purpose and by the shapes of the micro-batch. Shared by steps (capturedStep.ts)
+// The graphs of a run's captured functions, by purpose and shapes of the micro-batch. Shared by steps (capturedStep.ts)
 // and scores (capturedScore.ts); owns its graphs.
 import type { CompiledFunction } from '../capture/compiledFunction.js';
 import { CompiledTree, tensorsOf } from '../capture/compiledTree.js';
@@ -12,7 +12,7 @@ export interface CompileReport {
 export class CapturedGraphs {
   private readonly graphs = new Map<string, CompiledTree<any, any>>();
 
-  /** Graphs made so far. */
+  /** Counts over all graphs compiled so far. */
   get report(): CompileReport {
     const all = [...this.graphs.values()].map(({ compiled }) => compiled);
     const sum = (of: (graph: CompiledFunction) => number) => all.reduce((total, graph) => total + of(graph), 0);
@@ -20,9 +20,8 @@ export class CapturedGraphs {
   }
 
   /**
-   * What `f` gives for `inputs`, by the graph that was made for `key`; where there is none, it is made. The results belong to
-   * the caller.
-   * @param key purpose, and the shape of everything whose shape changes
+   * Runs `f` on `inputs` as the graph for `key`, which is compiled on first use. The results belong to the caller.
+   * @param key purpose, and the shapes of all inputs whose shapes vary
    * @throws UntraceableError on an op that can't be captured
    */
   async run<Inputs extends object, Outputs extends object>(
@@ -44,7 +43,7 @@ export class CapturedGraphs {
   }
 }
 
-/** The shapes of tensors, as a part of a graph's key. */
+/** The shapes of tensors, for a graph's key. */
 export function shapesOf(tensors: object): string {
   return tensorsOf(tensors)
     .map(({ shape }) => shape.join('x'))

@@ -1,5 +1,5 @@
-// The scores of batches without training, as TensorFlow graphs: one for each shape of micro-batch. Called by evaluation
-// within a run (capturedStep.ts) and by the `evaluate` command.
+// Scores batches without training, with TensorFlow graphs: one for each shape of micro-batch. Called by evaluation
+// during a run (capturedStep.ts) and by the `evaluate` command.
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorsOf } from '../capture/compiledTree.js';
 import { UntraceableError } from '../capture/opTable.js';
@@ -11,7 +11,7 @@ import { batchTensors } from './microBatch.js';
 import { scoreOf, type Tensors, type Training } from './stepMath.js';
 import { readScore } from './trainingStep.js';
 
-/** Scores a batch; its graphs are kept in `graphs`. @throws UntraceableError on an op that can't be captured */
+/** Scores a batch with a graph from `graphs`. @throws UntraceableError on an op that can't be captured */
 export async function capturedScore(
   graphs: CapturedGraphs,
   { objective, model, adapter }: Omit<Training, 'adapter'> & { adapter: Adapter | null },
@@ -28,7 +28,7 @@ export async function capturedScore(
   return readScore(objective, scored, batch);
 }
 
-/** Scores captured; where an op can't be, says so once and goes on eagerly. */
+/** Scores with captured graphs; if an op can't be captured, warns once and scores eagerly from then on. */
 export function scoring<Score>(
   captured: (batch: Batch) => Promise<Score>,
   eagerly: (batch: Batch) => Promise<Score>,
@@ -41,7 +41,7 @@ export function scoring<Score>(
       return await captured(batch);
     } catch (error) {
       if (!(error instanceof UntraceableError)) throw error;
-      warn('not_captured', `${error.message}; it is evaluated eagerly, which is slower and takes more memory`);
+      warn('not_captured', `${error.message}; evaluation runs eagerly instead, which is slower and takes more memory`);
       captures = false;
       return eagerly(batch);
     }

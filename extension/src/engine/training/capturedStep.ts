@@ -1,6 +1,7 @@
-// The training step as TensorFlow graphs: the functions of stepMath.ts traced once for each shape of micro-batch and then
-// run by one call. Weights live in the graphs' variables; what is trained is fed and fetched, so that checkpoints,
-// evaluation and the eager step see the same tensors. Lengths are rounded up to a few buckets to keep graphs few.
+// The training step as TensorFlow graphs: the functions of stepMath.ts, traced once for each shape of micro-batch and
+// then run by one call. Frozen weights are variables of the graphs; trainable tensors are fed and fetched, so that
+// checkpoints, evaluation and the eager step see the same tensors. Sizes are rounded up to a few buckets to keep the
+// number of graphs small.
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorsOf } from '../capture/compiledTree.js';
 import type { Batch } from '../data/batch.js';
@@ -13,7 +14,7 @@ import { batchTensors, modelInput } from './microBatch.js';
 import { clippedUpdate, lossAndGradients, statesOf, type Tensors, type Training } from './stepMath.js';
 import { dropoutSeed, weightOf, type StepResult, type StepSettings } from './trainingStep.js';
 
-/** Owns its graphs; model, adapter and optimizer stay the caller's. */
+/** Owns its graphs; model, adapter and optimizer belong to the caller. */
 export class CapturedStep {
   private readonly graphs = new CapturedGraphs();
 
@@ -23,13 +24,13 @@ export class CapturedStep {
     private readonly sizes: BucketSizes,
   ) {}
 
-  /** Graphs made so far. */
+  /** Counts over all graphs compiled so far. */
   get report(): CompileReport {
     return this.graphs.report;
   }
 
   /**
-   * One update of the adapter. Where loss or gradient norm is not finite nothing is changed.
+   * One update of the adapter. If the loss or the gradient norm is non-finite, nothing is changed.
    * @throws UntraceableError on an op that can't be captured
    */
   async step(batches: readonly Batch[], settings: StepSettings): Promise<StepResult> {
@@ -64,7 +65,7 @@ export class CapturedStep {
     return capturedScore(this.graphs, this.training, batch, this.sizes);
   }
 
-  /** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
+  /** The frozen lower layers' output for a batch, [batch * seq, hidden]. */
   async frozenOutput(batch: Batch): Promise<Float32Array> {
     const { model, adapter } = this.training;
     const bucket = this.bucketFor(batch);
@@ -92,7 +93,7 @@ export class CapturedStep {
     return bucketOf(this.training.objective.sizes(batch), this.sizes);
   }
 
-  /** Loss and gradients of a micro-batch, added to `sums` where there are some. */
+  /** Loss and gradients of a micro-batch; the gradients are added to `sums`, if given. */
   private gradients(
     own: { tensors: ReturnType<typeof batchTensors>; totalWeight: tf.Scalar; seed: tf.Scalar },
     sums: Tensors | undefined,

@@ -1,5 +1,5 @@
-// Checkpoints: everything that an exact resume needs. Batches, dropout and schedules follow from the seed and the step, so
-// beside the trained tensors and the optimizer's moments only counters are kept.
+// Checkpoints: everything that an exact resume needs. Batches, dropout and learning rate follow from the seed and the
+// step, so only counters are saved in addition to the trained tensors and the optimizer's moments.
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -12,17 +12,17 @@ import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
 import type { AdamW } from './adamW.js';
 
 export const trainerStateSchema = z.object({
-  /** Of the run folder. */
+  /** RUN_FOLDER_VERSION at the time of saving. */
   version: z.int().default(0),
   /** Optimizer updates made. */
   step: z.int(),
   num_tokens: z.int(),
   best_step: z.int().nullable(),
   best_loss: z.number().nullable(),
-  /** Evaluations since the best one. */
+  /** Evaluations since the best checkpoint. */
   evaluations_without_improvement: z.int(),
   train_seconds: z.number(),
-  /** sha256 of the training file, to tell a resume on changed rows. */
+  /** SHA-256 of the training file, to detect changed rows on resume. */
   dataset_hash: z.string(),
 });
 export type TrainerState = z.infer<typeof trainerStateSchema>;
@@ -31,7 +31,7 @@ const TRAINABLE = 'trainable.safetensors';
 const OPTIMIZER = 'optimizer.safetensors';
 const STATE = 'state.json';
 
-/** Writes the folder as a whole or not at all. @throws InputError where the disk is full */
+/** Writes the complete folder or nothing. @throws InputError if the disk is full */
 export async function saveCheckpoint(
   folder: string,
   variables: ReadonlyMap<string, tf.Variable>,
@@ -54,19 +54,19 @@ export async function saveCheckpoint(
   }
 }
 
-/** @throws InputError where it is no checkpoint */
+/** @throws InputError if the folder isn't a checkpoint, or is one of a newer version */
 export function readCheckpointState(folder: string): TrainerState {
   const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE)));
-  if (!state.success) throw new InputError('this is no checkpoint', { file: join(folder, STATE) });
+  if (!state.success) throw new InputError('not a valid checkpoint', { file: join(folder, STATE) });
   if (state.data.version > RUN_FOLDER_VERSION)
     throw new InputError('a newer version of Tunewright wrote this checkpoint', {
       file: join(folder, STATE),
-      hint: 'Go on with that version, or start a new run.',
+      hint: 'Resume with that version, or start a new run.',
     });
   return state.data;
 }
 
-/** Puts the saved values into `variables` and, where given, `optimizer`. */
+/** Assigns the saved values to `variables` and, if given, the state of `optimizer`. */
 export function restoreCheckpoint(
   folder: string,
   variables: ReadonlyMap<string, tf.Variable>,
@@ -85,9 +85,9 @@ function restore(path: string, variables: ReadonlyMap<string, tf.Variable>): voi
     for (const [key, variable] of variables) {
       const stored = file.tensors.get(key);
       if (!stored || stored.shape.join() !== variable.shape.join())
-        throw new InputError(`the checkpoint doesn't fit the run: tensor ${key}`, {
+        throw new InputError(`tensor ${key} doesn't match this run`, {
           file: path,
-          hint: 'The method’s settings were changed since; start a new run.',
+          hint: 'The method’s settings have changed since this checkpoint; start a new run.',
         });
       tf.tidy(() => variable.assign(tf.tensor(stored.readFloat32(), variable.shape)));
     }

@@ -1,5 +1,5 @@
-// Next-token loss over the label positions of a batch. Logits are only made where a label is, a chunk of rows at a time:
-// with a vocabulary of 49,152 they are the largest tensors of a step.
+// Next-token loss over the label positions of a batch. Logits are computed only for positions with a label, a chunk of
+// rows at a time: with a vocabulary of 49,152 they are the largest tensors of a step.
 import * as tf from '@tensorflow/tfjs-core';
 import { IGNORE_LABEL } from '../../core/data/example.js';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
@@ -11,18 +11,18 @@ import { gatherRows } from '../models/ops.js';
 import type { Weight } from '../models/quantizedWeight.js';
 
 /**
- * Logits that stand in memory at once: 512 rows of 49,152. With half as many a product reads the head twice as often, and
- * takes a quarter longer (docs/decisions/0026).
+ * Bytes of logits in memory at the same time: 512 rows of 49,152. With half as many, the head is read twice as often
+ * and its products take a quarter longer (docs/decisions/0026).
  */
 const CHUNK_BYTES = 96 << 20;
 
-/** Which hidden states predict a label, and which: row b * seq + t predicts the label at t + 1. */
+/** The hidden states that predict a label, and those labels: row b * seq + t predicts the label at t + 1. */
 export interface LabelRows {
   rows: Int32Array;
   targets: Int32Array;
 }
 
-/** The same as tensors, all [labels]. A weight of 0 marks a row that only fills up. */
+/** The same as tensors, all [labels]. A weight of 0 marks padding. */
 export interface LabelTensors {
   rows: tf.Tensor1D;
   targets: tf.Tensor1D;
@@ -43,9 +43,9 @@ export function labelRows({ labels, batchSize, sequenceLength }: Batch): LabelRo
 }
 
 /**
- * Cross-entropy of each row, and the probabilities that its gradient is made of. The loss is log(sum of exponentials) - the
- * label's logit, and that logarithm is the highest logit - log(the highest probability), which never is 0: softmax and two
- * maxima, which take less time than TensorFlow's SparseSoftmaxCrossEntropyWithLogits (docs/decisions/0026).
+ * Cross entropy of each row, and the probabilities, from which its gradient follows. The loss is logsumexp(logits) -
+ * the label's logit, and logsumexp is the highest logit - log(the highest probability), which is never 0. A softmax and
+ * two maxima take less time than TensorFlow's SparseSoftmaxCrossEntropyWithLogits (docs/decisions/0026).
  * @param logits [rows, vocab]
  * @param targets int32 [rows]
  */
@@ -58,25 +58,25 @@ function rowLosses(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tens
   return { losses, probabilities };
 }
 
-/** The same with the losses' gradient by the logits: the probabilities less one at each row's target. */
+/** The same, with the losses' gradient with respect to the logits: the probabilities minus one at each row's target. */
 function rowGradients(logits: tf.Tensor2D, targets: tf.Tensor1D): { losses: tf.Tensor1D; dLogits: tf.Tensor2D } {
   const { losses, probabilities } = rowLosses(logits, targets);
   if (!hasTensorflowOps()) {
-    // Cast, since the wasm backend's oneHot makes integers whatever type it is asked for.
+    // Cast, since the wasm backend's oneHot returns integers whatever its dtype argument.
     const hot = tf.cast(tf.oneHot(targets, logits.shape[1]), 'float32');
     return { losses, dLogits: tf.sub(probabilities, hot) };
   }
-  // Once the losses are there nobody else needs the probabilities, and TensorFlow subtracts in place.
+  // Once the losses are computed, nothing else reads the probabilities, so TensorFlow subtracts in place.
   const dLogits = after(losses, () => {
     const [rows] = logits.shape;
-    const places = tf.stack([tf.range(0, rows, 1, 'int32'), targets], 1);
-    const inputs = [probabilities, places, tf.fill([rows], 1)];
+    const indices = tf.stack([tf.range(0, rows, 1, 'int32'), targets], 1);
+    const inputs = [probabilities, indices, tf.fill([rows], 1)];
     return tensorflowOp('TensorScatterSub', { T: 'float32', Tindices: 'int32' }, inputs) as tf.Tensor2D;
   });
   return { losses, dLogits };
 }
 
-/** Parts of the rows, as even as can be. */
+/** Splits the rows into chunks that are as equal as possible. */
 function chunks(rows: number, vocab: number): { start: number; size: number }[] {
   const count = Math.ceil((4 * rows * vocab) / CHUNK_BYTES);
   const most = Math.ceil(rows / count);
@@ -103,7 +103,7 @@ export function summedLoss(
   return lossOfHead(model, states, trained ?? model.weight(`${head}.weight`), labels, trained !== undefined);
 }
 
-/** Through a head that a PEFT method changes: its logits are needed whole for the gradient. */
+/** For a head that a PEFT method changes: the gradient needs all logits at once. */
 function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): tf.Scalar {
   const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
     const { losses, dLogits } = rowGradients(logits as tf.Tensor2D, targets);
@@ -114,7 +114,9 @@ function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): 
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(logits) as tf.Scalar;
 }
 
-/** Through a plain head: the gradient is made chunk by chunk beside the loss, so no logits outlive their chunk. */
+/**
+ * For a plain head: the gradient is computed chunk by chunk together with the loss, so no logits outlive their chunk.
+ */
 function lossOfHead(
   model: CausalLm,
   states: tf.Tensor2D,
@@ -136,7 +138,7 @@ function lossOfHead(
           const counted = tf.slice(weights, [start], [size]);
           const logits = model.logits(part, {}, weight);
           const { losses, dLogits } = rowGradients(logits, tf.slice(targets, [start], [size]));
-          // Rows are weighted where they are as wide as the states, not as the vocabulary.
+          // Weights are applied to rows as wide as the hidden size, not the vocabulary.
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
           const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
           const sum = tf.sum(tf.mul(losses, counted));
@@ -162,7 +164,7 @@ function lossOfHead(
   return tf.customGrad(f as unknown as Parameters<typeof tf.customGrad>[0])(...inputs) as tf.Scalar;
 }
 
-/** Loss of each label position, and how many of them the model would have guessed, without a gradient. */
+/** The loss of each label position and the number of correct predictions, without a gradient. */
 export function score(
   model: CausalLm,
   hidden: tf.Tensor2D,

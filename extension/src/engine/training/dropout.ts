@@ -1,12 +1,12 @@
-// Inverted dropout whose every mask follows from a seed and its site in the model, so that a layer computed again has the
-// same: drawn by TensorFlow inside the step where that computes (so a captured step draws the same masks), from a seeded
-// stream elsewhere.
+// Inverted dropout. Each mask follows from a seed and its site in the model, so that a recomputed layer has the same
+// mask. With TensorFlow it is drawn by an op inside the step (so a captured step draws the same masks), elsewhere from
+// a seeded stream.
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { createRng } from '../data/rng.js';
 import type { Dropout } from './stepMath.js';
 
-/** @param seed another one each micro-batch; a captured step is fed it, as int32 scalar */
+/** @param seed differs between micro-batches; a captured step gets it as an int32 scalar */
 export function seededDropout(seed: number | tf.Scalar): Dropout {
   const uniform = uniformOf(seed);
   return (x, rate, site) => {
@@ -15,7 +15,7 @@ export function seededDropout(seed: number | tf.Scalar): Dropout {
   };
 }
 
-/** A backend that computes nothing (the estimate's) has nothing to draw. */
+/** A backend that computes nothing (the estimate's) draws no random numbers. */
 function uniformOf(seed: number | tf.Scalar): (shape: number[], site: number) => tf.Tensor {
   if (typeof seed !== 'number') return statelessUniform(seed);
   if (hasTensorflowOps()) return statelessUniform(tf.scalar(seed, 'int32'));

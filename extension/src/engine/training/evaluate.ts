@@ -5,12 +5,12 @@ import type { Objective } from './objectives/objective.js';
 
 export interface Evaluation {
   loss: number;
-  /** The objective's other figures, by name. */
+  /** The objective's metrics, by name. */
   metrics: Record<string, number>;
   numLabelTokens: number;
 }
 
-/** Gives way to the event loop between batches, so that signals and progress get through. */
+/** Evaluates batches. Yields to the event loop between them, so that signals and progress get through. */
 export async function evaluate<Score>(
   objective: Objective<any, Score>,
   score: (batch: Batch) => Promise<Score>,

@@ -1,4 +1,4 @@
-// What the frozen lower layers give, computed once an example and used again in later epochs: they do the same each time.
+// The output of the frozen lower layers, computed once per example and reused in later epochs, since it never changes.
 // Kept by example, so that packing and order may change from epoch to epoch. Called by the trainer; owns its store.
 import { makeBatch, type MicroBatchPlan } from '../data/batches.js';
 import type { Batch } from '../data/batch.js';
@@ -13,11 +13,12 @@ export interface FrozenStatesOptions {
   width: number;
   store: HiddenStateStore;
   /**
-   * Micro-batches in which missing rows are computed. They must not follow from the order of training: the last bits of a
-   * product depend on what else it multiplies, and a resumed run, which starts with nothing kept, has to get the same.
+   * Micro-batches in which missing rows are computed. They must not depend on the order of training: the last bits of a
+   * product depend on the other rows in it, and a resumed run, which starts without kept states, must get the same
+   * values.
    */
   groups: readonly MicroBatchPlan[];
-  /** What the frozen layers give for a batch, [batch * seq, width]. */
+  /** The frozen layers' output for a batch, [batch * seq, width]. */
   compute(batch: Batch): Promise<Float32Array>;
 }
 
@@ -29,8 +30,8 @@ export class FrozenStates {
   }
 
   /**
-   * The batch with what its lowest trained layer reads; zeros where it is padded.
-   * @throws where the store's disk is full
+   * The batch with the input of the lowest trained layer; zeros for padding.
+   * @throws if the disk is full
    */
   async addTo(batch: Batch, plan: MicroBatchPlan): Promise<Batch> {
     const { width, store, rows } = this.options;
@@ -54,7 +55,7 @@ export class FrozenStates {
   }
 }
 
-/** Where each row of a plan begins among the tokens of its batch. There are no virtual tokens: they would change the input. */
+/** The position of each row's first token in its batch. No virtual tokens: with them, no layer is frozen. */
 function* placesOf(plan: MicroBatchPlan, sequenceLength: number, { dataset }: RowSet) {
   for (const [i, sequence] of plan.sequences.entries()) {
     let start = i * sequenceLength;

@@ -1,22 +1,22 @@
-// Hidden states of examples, by row: in memory where all of them are few, else in one file of the run folder that is gone
-// when the run is. Called by frozenStates.ts; knows nothing of models.
+// Hidden states of examples, by row: in memory if all of them are small enough, else in one file of the run folder,
+// which is deleted when the run ends. Called by frozenStates.ts; knows nothing about models.
 import { closeSync, openSync, readSync, rmSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 const FLOAT_BYTES = Float32Array.BYTES_PER_ELEMENT;
 const MEMORY_BYTES = 256 << 20;
-/** Of what is free on the disk, so much is taken at most. */
-const DISK_SHARE = 0.5;
+/** Maximum share of the disk's free space. */
+const MAX_DISK_SHARE = 0.5;
 
 export interface HiddenStateStoreOptions {
   /** Rows that may be stored. */
   rows: ArrayLike<number>;
   lengthOf(row: number): number;
-  /** Values of a token. */
+  /** Values per token. */
   width: number;
-  /** Where the file would stand. */
+  /** Path of the file, if one is needed. */
   file: string;
-  /** Free bytes of the file's disk, and how much may stand in memory: for tests. */
+  /** Free bytes of the file's disk, and the memory limit: for tests. */
   freeBytes?: number;
   memoryBytes?: number;
 }
@@ -33,7 +33,7 @@ export class HiddenStateStore {
     private readonly disk: { descriptor: number; file: string; starts: Map<number, number> } | null,
   ) {}
 
-  /** null where neither memory nor disk has room for all rows, or the file can't be made. */
+  /** null if neither memory nor disk has room for all rows, or the file can't be created. */
   static open({
     rows,
     lengthOf,
@@ -49,10 +49,10 @@ export class HiddenStateStore {
       bytes += lengthOf(row) * width * FLOAT_BYTES;
     }
     if (bytes <= (memoryBytes ?? MEMORY_BYTES)) return new HiddenStateStore(lengthOf, width, bytes, null);
-    if (bytes > DISK_SHARE * (freeBytes ?? freeBytesBeside(file))) return null;
+    if (bytes > MAX_DISK_SHARE * (freeBytes ?? freeBytesOfDisk(file))) return null;
     try {
       const descriptor = openSync(file, 'w+');
-      // Where the system allows it the file has no name from now on, so that it can't outlive this process.
+      // Where the system allows it, the open file is unlinked, so that it can't outlive this process.
       if (process.platform !== 'win32') unlinkSync(file);
       return new HiddenStateStore(lengthOf, width, bytes, { descriptor, file, starts });
     } catch {
@@ -68,7 +68,7 @@ export class HiddenStateStore {
     return this.memory.has(row) || this.written.has(row);
   }
 
-  /** @param states [tokens, width] @throws where the disk is full */
+  /** @param states [tokens, width] @throws if the disk is full */
   put(row: number, states: Float32Array): void {
     const { disk } = this;
     if (!disk) {
@@ -82,7 +82,7 @@ export class HiddenStateStore {
     this.written.add(row);
   }
 
-  /** Fills `target`, [tokens, width], with what was put. */
+  /** Fills `target`, [tokens, width], with the row's states. */
   read(row: number, target: Float32Array): void {
     const { disk } = this;
     if (!disk) {
@@ -93,7 +93,7 @@ export class HiddenStateStore {
     const start = disk.starts.get(row)!;
     for (let done = 0; done < bytes.length;) {
       const got = readSync(disk.descriptor, bytes, done, bytes.length - done, start + done);
-      if (got === 0) throw new Error(`${disk.file} was changed by someone else`);
+      if (got === 0) throw new Error(`${disk.file} was changed by another program`);
       done += got;
     }
   }
@@ -106,7 +106,7 @@ export class HiddenStateStore {
   }
 }
 
-function freeBytesBeside(file: string): number {
+function freeBytesOfDisk(file: string): number {
   const { bavail, bsize } = statfsSync(dirname(file));
   return bavail * bsize;
 }

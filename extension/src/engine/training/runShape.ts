@@ -1,4 +1,5 @@
-// What every batch of a run follows from, worked out once: training, its estimate and the count of its graphs read it here.
+// The settings that determine every batch of a run, computed once for training, its estimate and the count of its
+// graphs.
 import { InputError } from '../../core/inputError.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
@@ -9,25 +10,29 @@ export interface RunShape {
   objective: Objective;
   /** Sequences of a micro-batch. */
   batchSize: number;
-  /** Longest sequence in tokens, what the method puts before it not counted: max_length, as far as the model has room. */
+  /**
+   * Longest sequence in tokens, virtual tokens and prefix not counted: max_length, or less if the model has less room.
+   */
   maxLength: number;
   packing: boolean;
-  /** Virtual tokens that the method puts before each example. */
+  /** Virtual tokens that the method inserts before each example. */
   virtualTokens: number;
-  /** Id of the first of them. */
+  /** Token id of the first virtual token. */
   firstVirtualId: number;
   gradientAccumulationSteps: number;
   gradientCheckpointing: boolean;
 }
 
-/** @throws InputError where what the method puts before a row leaves no room for it */
+/** @throws InputError if virtual tokens or prefix leave no room for a row */
 export function runShape(
   { dataset, training }: Pick<RunConfig, 'dataset' | 'training'>,
   attached: AttachedMethod,
 ): RunShape {
   const room = usableLength(attached.architecture, attached);
   if (room < 1)
-    throw new InputError('the virtual tokens alone fill the model’s positions', { key: 'method.num_virtual_tokens' });
+    throw new InputError('the virtual tokens take up all of the model’s positions', {
+      key: 'method.num_virtual_tokens',
+    });
   return {
     objective: defaultObjective,
     batchSize: training.per_device_train_batch_size,

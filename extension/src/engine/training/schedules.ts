@@ -1,4 +1,4 @@
-// Learning rate schedules as Transformers' get_scheduler gives them: a factor on the peak rate by step, from 0.
+// The learning rate schedules of Transformers' get_scheduler: a factor on the peak rate by step, counted from 0.
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 
 export type SchedulerType = TrainingConfig['lr_scheduler_type'];
@@ -9,15 +9,15 @@ interface Span {
   learningRate: number;
 }
 
-/** lr_end of Transformers' polynomial schedule. */
+/** lr_end in Transformers' polynomial schedule. */
 const POLYNOMIAL_END = 1e-7;
 
-/** Share of the way from the end of the warm-up to the last step. */
+/** Share of the steps after the warm-up that are done. */
 function progress(step: number, { warmup, total }: Span): number {
   return (step - warmup) / Math.max(1, total - warmup);
 }
 
-/** After the warm-up, which is linear in all of them but `constant`. */
+/** The factor after the warm-up, which is linear in all schedules except `constant`, which has none. */
 const decays: Record<SchedulerType, (step: number, span: Span) => number> = {
   constant: () => 1,
   constant_with_warmup: () => 1,
@@ -38,7 +38,7 @@ const decays: Record<SchedulerType, (step: number, span: Span) => number> = {
 };
 
 /**
- * The rate that update number `step` (from 0) uses.
+ * The learning rate of update `step`, counted from 0.
  * @param totalSteps updates of the whole run
  */
 export function learningRateAt(step: number, config: TrainingConfig, totalSteps: number): number {

@@ -1,5 +1,5 @@
 // The arithmetic of one optimizer step as pure functions on tensors: loss and gradients, clipping, AdamW, scores. Run
-// eagerly it computes, traced it becomes a graph (capturedStep.ts); either way this is the only place where it is written.
+// eagerly, they compute; traced, they become a graph (capturedStep.ts). This is the only place that implements it.
 import * as tf from '@tensorflow/tfjs-core';
 import type { ModelInput } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
@@ -12,7 +12,7 @@ import type { Objective } from './objectives/objective.js';
 export type Tensors = ReadonlyMap<string, tf.Tensor>;
 export type Dropout = NonNullable<ForwardOptions['dropout']>;
 
-/** What is trained, and on what. */
+/** An adapter, its base model and the objective. */
 export interface Training {
   objective: Objective;
   model: CausalLm;
@@ -20,10 +20,10 @@ export interface Training {
 }
 
 export interface GradientOptions {
-  /** Weights of all batches of the step together, so that micro-batches add up to its mean. */
+  /** Sum of the weights of all batches of the step, so that the micro-batches' losses add up to its mean. */
   totalWeight: tf.Scalar;
   dropout: Dropout;
-  /** Layers are computed again for the backward pass in place of being kept. */
+  /** Recompute layers for the backward pass instead of keeping their intermediates. */
   gradientCheckpointing?: boolean;
 }
 
@@ -45,13 +45,13 @@ export function lossAndGradients(
   });
   const byKey = new Map<string, tf.Tensor>();
   [...parameters.keys()].forEach((key, i) => {
-    // A parameter that the batch doesn't reach has none, as in PyTorch.
+    // A parameter that the loss doesn't depend on has no gradient, as in PyTorch.
     if (gradients[i]) byKey.set(key, gradients[i]!);
   });
   return { loss, gradients: byKey };
 }
 
-/** Norm of all gradients together, and the gradients scaled down to `maxNorm` (0: as they are), as clip_grad_norm_. */
+/** The norm of all gradients together, and the gradients clipped to `maxNorm` (0: unchanged), like clip_grad_norm_. */
 export function clipByGlobalNorm(
   gradients: Tensors,
   maxNorm: number,
@@ -73,10 +73,10 @@ export interface AdamWConfig {
   weightDecay: number;
 }
 
-/** A parameter with its moments, by the names of torch.optim.AdamW. */
+/** A parameter with its moments, named as in torch.optim.AdamW. */
 export type AdamWState<T extends tf.Tensor = tf.Tensor> = { parameter: T; exp_avg: T; exp_avg_sq: T };
 
-/** What changes from update to update. */
+/** The scalars that change from update to update. */
 export type AdamWScalars = {
   /** learning rate / (1 - beta1^t) */
   stepSize: tf.Scalar;
@@ -86,7 +86,7 @@ export type AdamWScalars = {
   decay: tf.Scalar;
 };
 
-/** The scalars of update `step`, counted from 1; the caller's. */
+/** The scalars of update `step`, counted from 1; they belong to the caller. */
 export function adamWScalars(
   step: number,
   learningRate: number,
@@ -114,14 +114,14 @@ export function adamWUpdate(
   return { parameter: tf.sub(decayed, update), exp_avg: first, exp_avg_sq: second };
 }
 
-/** What a step's end is made of: the gradients of all its micro-batches, and what they update. */
+/** The inputs of an update: the summed gradients of all micro-batches, and the state that they update. */
 export type UpdateInputs = {
   gradients: Tensors;
   state: ReadonlyMap<string, AdamWState>;
   scalars: AdamWScalars;
 };
 
-/** Clipping and AdamW of all parameters at once, as a graph has them. */
+/** Clipping and AdamW of all parameters at once, for a graph. */
 export function clippedUpdate(
   { gradients, state, scalars }: UpdateInputs,
   maxNorm: number,
@@ -132,12 +132,12 @@ export function clippedUpdate(
   return { norm, state: new Map(updated) };
 }
 
-/** What the frozen lower layers give for a micro-batch, [batch * seq, hidden]; some of them have to be frozen. */
+/** The frozen lower layers' output for a micro-batch, [batch * seq, hidden]; there must be some. */
 export function statesOf(model: CausalLm, options: ForwardOptions, input: ModelInput): tf.Tensor2D {
   return outputOfLowest(model, frozenLayers(model.architecture, options)!, input, options);
 }
 
-/** What the objective's evaluation reads of a micro-batch, without training. */
+/** The tensors that the objective's evaluation reads from a micro-batch, without training. */
 export function scoreOf(
   { objective, model }: Pick<Training, 'objective' | 'model'>,
   options: ForwardOptions,

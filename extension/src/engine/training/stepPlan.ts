@@ -1,12 +1,12 @@
-// Which micro-batches each optimizer step takes, for the whole run. Pure: seed, rows and settings decide it, so that a
-// resumed run meets the very batches that it would have met.
+// The micro-batches of each optimizer step, for the whole run. Pure: they follow from seed, rows and settings, so that
+// a resumed run gets exactly the batches that it would have got without the interruption.
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
 import type { Rng } from '../data/rng.js';
 import type { RunShape } from './runShape.js';
 
-/** Rows of a dataset that one purpose uses. */
+/** Rows of a dataset, for training or for evaluation. */
 export interface RowSet {
   dataset: Dataset;
   indices: ArrayLike<number>;
@@ -27,7 +27,7 @@ export class StepPlan {
     let total = 0;
     for (let epoch = 0; maxSteps > 0 ? total < maxSteps : epoch < epochs; epoch++) {
       const steps = this.stepsOf(epoch).length;
-      // A share of an epoch at the end takes that share of its steps.
+      // A fraction of an epoch at the end has that fraction of its steps.
       const taken = maxSteps > 0 ? steps : Math.ceil(steps * Math.min(1, epochs - epoch));
       this.stepsPerEpoch.push(taken);
       total += taken;
@@ -43,12 +43,12 @@ export class StepPlan {
     return this.stepsOf(epoch)[step - before]!;
   }
 
-  /** Passes over the rows, those that are broken off among them. */
+  /** Passes over the rows, including an incomplete one. */
   get epochs(): number {
     return this.stepsPerEpoch.length;
   }
 
-  /** Passes over the rows that `steps` updates are. */
+  /** Passes over the rows after `steps` updates, with their fraction. */
   epochsAfter(steps: number): number {
     let before = 0;
     for (const [epoch, count] of this.stepsPerEpoch.entries()) {
@@ -58,7 +58,7 @@ export class StepPlan {
     return this.stepsPerEpoch.length;
   }
 
-  /** Whether an epoch, or the run, ends with the update that makes `steps` of them. */
+  /** Whether an epoch, or the run, ends after `steps` updates. */
   endsEpoch(steps: number): boolean {
     let before = 0;
     return steps === this.totalSteps || this.stepsPerEpoch.some(count => (before += count) === steps);

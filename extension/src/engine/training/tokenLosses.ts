@@ -1,4 +1,4 @@
-// Which row and token each loss of a scored batch belongs to. Called by `evaluate --per-token`.
+// Assigns the losses of a scored batch to rows and tokens. Called by `evaluate --per-token`.
 import type { Batch } from '../data/batch.js';
 import type { MicroBatchPlan } from '../data/batches.js';
 import { labelRows } from './crossEntropy.js';
@@ -11,7 +11,7 @@ export interface RowLosses {
   losses: number[];
 }
 
-/** @param losses of each label token, in the batch's order */
+/** @param losses one for each label token, in the batch's order */
 export function lossesByRow({ sequences }: MicroBatchPlan, batch: Batch, losses: Float32Array): RowLosses[] {
   const byRow = new Map<number, RowLosses>();
   for (const row of sequences.flat()) byRow.set(row, { row, tokenIds: [], losses: [] });

@@ -1,5 +1,5 @@
-// The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on NaN. It tells what happens as
-// events and knows no terminal, no signals and no run file; run/executeRun.ts sets it up.
+// The training loop: steps, evaluations, samples, checkpoints, early stopping, a stop on non-finite values. It reports
+// what happens as events and knows no terminal, no signals and no run file; run/executeRun.ts sets it up.
 import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
@@ -37,13 +37,13 @@ export interface TrainerOptions {
   folder: RunFolder;
   rng: Rng;
   emit(event: EngineEventBody): void;
-  /** Answers a prompt with the model as it is now. */
+  /** Answers a prompt with the current weights. */
   answer(prompt: string): Promise<string>;
-  /** Whether the step is captured as a graph. */
+  /** Whether to capture the step as a graph. */
   compile: boolean;
-  /** Commands that have come in since it was asked last. */
+  /** Commands since the last call. */
   commands(): ControlCommand[];
-  /** Aborted: save and end after the current step. */
+  /** When aborted, the run saves and ends after the current step. */
   signal: AbortSignal;
 }
 
@@ -52,10 +52,10 @@ export interface TrainerOutcome {
   state: TrainerState;
 }
 
-/** How often a paused run looks for commands. */
+/** Interval at which a paused run checks for commands. */
 const PAUSE_POLL_MS = 200;
 
-/** A non-finite loss or gradient. */
+/** A non-finite loss, gradient or weight. */
 export class DivergedError extends CodedError {
   override readonly name = 'DivergedError';
 
@@ -106,7 +106,7 @@ export class Trainer {
     };
   }
 
-  /** Goes on from the youngest checkpoint of the run folder. Returns its step. */
+  /** Restores the latest checkpoint of the run folder. Returns its step, 0 if there is none. */
   resume(): number {
     const { folder, adapter, emit } = this.options;
     const step = folder.checkpointSteps().at(-1);
@@ -117,14 +117,14 @@ export class Trainer {
         type: 'warned',
         code: 'dataset_changed',
         message:
-          'The training rows were changed since the checkpoint; from here on the run differs from an unbroken one.',
+          'The training rows have changed since the checkpoint; from here on the run differs from an uninterrupted one.',
       });
     restoreCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer);
     this.state = { ...saved, version: RUN_FOLDER_VERSION };
     return step;
   }
 
-  /** @throws DivergedError where the loss or its gradient is no finite number any more */
+  /** @throws DivergedError if the loss, a gradient or a weight becomes non-finite */
   async run(): Promise<TrainerOutcome> {
     const { config, signal } = this.options;
     const { training } = config;
@@ -158,7 +158,7 @@ export class Trainer {
     }
     if (this.state.step > 0 && this.options.folder.checkpointSteps().at(-1) !== this.state.step) await this.save();
     const kept = reason === 'stopped' ? this.state.step : this.restoreBest();
-    // The last answers are those of the model that is kept.
+    // The last samples must come from the weights that are kept.
     if (this.sampledStep !== kept) await this.sample(kept);
     return { reason, state: this.state };
   }
@@ -169,7 +169,7 @@ export class Trainer {
     this.optimizer.dispose();
   }
 
-  /** Where the lowest layers are frozen and several epochs go over the rows, what those layers give is kept. */
+  /** If the lowest layers are frozen and there are several epochs, the output of those layers is kept. */
   private openFrozenStates(): FrozenStates | null {
     const { model, adapter, rows, shape, rng, folder, emit } = this.options;
     const { architecture } = model;
@@ -189,7 +189,7 @@ export class Trainer {
     return new FrozenStates({ rows: rows.train, shape, width, store, groups, compute });
   }
 
-  /** The batch of a plan, with kept states where there are some. */
+  /** The batch of a plan, with kept states if there are any. */
   private async batchOf(plan: MicroBatchPlan): Promise<Batch> {
     const { rows, shape, emit } = this.options;
     const batch = makeBatch(plan, rows.train.dataset, shape);
@@ -202,7 +202,7 @@ export class Trainer {
       emit({
         type: 'warned',
         code: 'frozen_layers_not_kept',
-        message: `the output of frozen layers can't be kept (${reason}); it is computed in each step, which is slower`,
+        message: `can't keep the output of frozen layers (${reason}); it is computed in each step instead, which is slower`,
       });
       this.frozenStates.close();
       this.frozenStates = null;
@@ -210,7 +210,7 @@ export class Trainer {
     }
   }
 
-  /** One update, captured where that is possible. */
+  /** One update, captured if possible. */
   private async update(batches: readonly Batch[], settings: StepSettings): Promise<StepResult> {
     const eagerly = () => trainingStep(this.training, this.optimizer, batches, settings);
     return this.capturedOr(captured => captured.step(batches, settings), eagerly);
@@ -221,7 +221,7 @@ export class Trainer {
     return this.capturedOr(captured => captured.score(batch), eagerly);
   }
 
-  /** Runs the captured step; where an op can't be captured, warns once and goes on eagerly for good. */
+  /** Runs the captured step; if an op can't be captured, warns once and runs eagerly from then on. */
   private async capturedOr<T>(run: (captured: CapturedStep) => Promise<T>, eagerly: () => Promise<T>): Promise<T> {
     if (!this.captured) return eagerly();
     try {
@@ -241,7 +241,7 @@ export class Trainer {
       this.options.emit({
         type: 'warned',
         code: 'not_captured',
-        message: `${error.message}; it runs eagerly, which is slower and takes more memory`,
+        message: `${error.message}; training runs eagerly instead, which is slower and takes more memory`,
       });
       this.captured.dispose();
       this.captured = null;
@@ -249,8 +249,8 @@ export class Trainer {
     }
   }
 
-  /** Carries out what the user asked for; stays here while paused. */
-  private async obey(): Promise<'go on' | 'stop'> {
+  /** Carries out the user's commands; doesn't return while paused. */
+  private async obey(): Promise<'continue' | 'stop'> {
     const { commands, emit, signal } = this.options;
     const { step } = this.state;
     let paused = false;
@@ -265,7 +265,7 @@ export class Trainer {
       if (signal.aborted) return 'stop';
       if (paused) await setTimeout(PAUSE_POLL_MS);
     } while (paused);
-    return 'go on';
+    return 'continue';
   }
 
   private async step(): Promise<void> {
@@ -284,10 +284,7 @@ export class Trainer {
     });
     const step = index + 1;
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
-      throw this.diverged(
-        step,
-        `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is no finite number`,
-      );
+      throw this.diverged(step, `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is non-finite`);
     const stepMs = performance.now() - began;
     const tokens = batches.reduce((sum, batch) => sum + batch.numTokens, 0);
     this.state = {
@@ -318,12 +315,12 @@ export class Trainer {
     return new DivergedError(
       step,
       last === undefined ? null : `checkpoints/step-${last}`,
-      `${what}; a lower learning_rate (now ${rate}), a warm-up or max_grad_norm usually helps`,
+      `${what}; a lower learning_rate (currently ${rate}), a warm-up or max_grad_norm usually helps`,
       last === undefined ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
     );
   }
 
-  /** Evaluates and says whether that was the best so far. The untrained model (step 0) never is. */
+  /** Evaluates and returns whether the result is the best so far. The untrained model (step 0) never is. */
   private async evaluate(): Promise<boolean> {
     const { config, rows, shape, rng, emit } = this.options;
     const { training } = config;
@@ -337,8 +334,7 @@ export class Trainer {
       batchesOf(plans, validation.dataset, shape),
     );
     const { step, best_loss: bestLoss } = this.state;
-    if (!Number.isFinite(result.loss))
-      throw this.diverged(step, `the held-out loss after step ${step} is no finite number`);
+    if (!Number.isFinite(result.loss)) throw this.diverged(step, `the held-out loss after step ${step} is non-finite`);
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
     if (best)
       this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };
@@ -355,7 +351,7 @@ export class Trainer {
     return best;
   }
 
-  /** Answers the prompts with the weights as they are after `step`. */
+  /** Answers the prompts with the current weights, those of `step`. */
   private async sample(step = this.state.step): Promise<void> {
     const { config, emit, answer } = this.options;
     for (const prompt of config.samples.prompts) emit({ type: 'sample', step, prompt, text: await answer(prompt) });
@@ -366,13 +362,13 @@ export class Trainer {
     const { folder, adapter, config, emit } = this.options;
     const { step, best_step: bestStep } = this.state;
     if (!(await allFinite(adapter.variables.values())))
-      throw this.diverged(step, `step ${step} left weights that are no finite numbers`);
+      throw this.diverged(step, `weights are non-finite after step ${step}`);
     await saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
     folder.prune(config.training.save_total_limit, bestStep);
     emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
   }
 
-  /** Goes back to the best weights where the run wants them. Returns the step whose weights are in place then. */
+  /** Restores the best weights if load_best_model_at_end is set. Returns the step whose weights are loaded. */
   private restoreBest(): number {
     const { folder, adapter, config } = this.options;
     const { best_step: bestStep, step } = this.state;
@@ -382,12 +378,12 @@ export class Trainer {
   }
 }
 
-/** Whether the system refused a file operation. */
+/** Whether a file operation failed. */
 function isDiskError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error;
 }
 
-/** Times 0, a finite value is 0 and any other is NaN. */
+/** Multiplied by 0, a finite value gives 0 and any other NaN. */
 async function allFinite(variables: Iterable<tf.Variable>): Promise<boolean> {
   const sum = tf.tidy(() => tf.addN([...variables].map(variable => tf.sum(tf.mul(variable, 0)))));
   const [value] = await sum.data();

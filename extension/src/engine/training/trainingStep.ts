@@ -1,5 +1,5 @@
-// One optimizer step, run eagerly: micro-batches forward and backward, gradients summed, clipped, AdamW. The loss is the
-// mean over the label tokens of all micro-batches together. The reference for capturedStep.ts, and what `wasm` runs.
+// One eager optimizer step: micro-batches forward and backward, gradients summed and clipped, AdamW. The loss is the
+// mean over all micro-batches, by the objective's weights. The reference for capturedStep.ts, and the step on `wasm`.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Batch } from '../data/batch.js';
 import type { Rng } from '../data/rng.js';
@@ -12,16 +12,16 @@ import { clipByGlobalNorm, lossAndGradients, scoreOf, statesOf, type Training } 
 
 export interface StepResult {
   loss: number;
-  /** Norm of all gradients together, before clipping. */
+  /** The norm of all gradients together, before clipping. */
   gradNorm: number;
 }
 
 export interface StepSettings {
   learningRate: number;
   maxGradNorm: number;
-  /** Layers are computed again for the backward pass in place of being kept. */
+  /** Recompute layers for the backward pass instead of keeping their intermediates. */
   gradientCheckpointing?: boolean;
-  /** Dropout of this step follows from it. */
+  /** Determines the dropout of this step. */
   rng: Rng;
 }
 
@@ -30,7 +30,7 @@ export function dropoutSeed(rng: Rng, index: number): number {
   return rng.fork(`micro-batch ${index}`).int(2 ** 31);
 }
 
-/** The gradients of every trainable tensor, and what each micro-batch adds to the loss. All belong to the caller. */
+/** The gradients of all trainable tensors, and each micro-batch's share of the loss. All belong to the caller. */
 export function computeGradients(
   training: Training,
   batches: readonly Batch[],
@@ -65,7 +65,7 @@ export function computeGradients(
   return { losses, gradients: sums };
 }
 
-/** One update of the adapter. Where loss or gradient norm is not finite nothing is changed. */
+/** One update of the adapter. If the loss or the gradient norm is non-finite, nothing is changed. */
 export async function trainingStep(
   training: Training,
   optimizer: AdamW,
@@ -82,12 +82,12 @@ export async function trainingStep(
   return { loss, gradNorm };
 }
 
-/** What the losses of a step are divided by. */
+/** The sum of the batches' weights, by which the losses of a step are divided. */
 export function weightOf(objective: Objective, batches: readonly Batch[]): number {
   return batches.reduce((sum, batch) => sum + objective.weight(batch), 0);
 }
 
-/** What the frozen lower layers give for a batch, [batch * seq, hidden]. */
+/** The frozen lower layers' output for a batch, [batch * seq, hidden]. */
 export async function frozenOutput(model: CausalLm, options: ForwardOptions, batch: Batch): Promise<Float32Array> {
   const states = tf.tidy(() => statesOf(model, options, modelInput(batch)));
   const values = await states.data<'float32'>();
@@ -105,7 +105,7 @@ export async function scoreBatch<Score>(
   return readScore(objective, scored, batch);
 }
 
-/** Reads and disposes what `scoreOf` gave. */
+/** Reads and disposes the result of `scoreOf`. */
 export async function readScore<Score>(
   objective: Objective<any, Score>,
   scored: Readonly<Record<string, tf.Tensor>>,

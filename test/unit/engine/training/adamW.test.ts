@@ -1,4 +1,4 @@
-// Against the numbers of torch.optim.AdamW and clip_grad_norm_ (test/fixtures/training/make.py).
+// AdamW compared with torch.optim.AdamW (test/fixtures/training/make.py).
 import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -37,7 +37,7 @@ describe('AdamW', () => {
     await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
   });
 
-  it.each(adamw)('updates as PyTorch does: $settings', ({ settings, start, gradients, after, ...moments }) => {
+  it.each(adamw)('updates like PyTorch: $settings', ({ settings, start, gradients, after, ...moments }) => {
     const before = tf.memory().numTensors;
     const parameter = tf.tidy(() => tf.variable(tf.tensor(start, [2, 3])));
     const optimizer = optimizerOf(settings, new Map([['w', parameter]]));
@@ -54,7 +54,7 @@ describe('AdamW', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('leaves a parameter without a gradient alone, weight decay included', () => {
+  it('does not change a parameter without a gradient, not even by weight decay', () => {
     const parameters = new Map(['a', 'b'].map(key => [key, tf.tidy(() => tf.variable(tf.ones([2])))]));
     const optimizer = optimizerOf({ lr: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.5 }, parameters);
     tf.tidy(() => optimizer.update(new Map([['a', tf.ones([2])]]), 0.1));

@@ -1,4 +1,4 @@
-// Which checkpoints are read: those of this version and of older ones.
+// Which checkpoints can be read: those of this version and of older ones.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,12 +21,12 @@ const STATE = {
 };
 const write = (state: object) => writeFileSync(join(folder, 'state.json'), JSON.stringify(state));
 
-it('one without a version is of version 0', () => {
+it('reads a checkpoint without a version as version 0', () => {
   write(STATE);
   expect(readCheckpointState(folder)).toEqual({ version: 0, ...STATE });
 });
 
-it('one of a newer version is refused', async () => {
+it('refuses a checkpoint of a newer version', async () => {
   write({ ...STATE, version: RUN_FOLDER_VERSION + 1 });
   const error = await inputErrorOf(() => readCheckpointState(folder));
   expect(error.message).toContain('newer version');

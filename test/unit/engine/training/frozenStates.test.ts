@@ -1,4 +1,5 @@
-// What frozen layers give is computed once a row: the run is the one without it, resumed bit for bit, in memory and on disk.
+// The output of frozen layers is computed once per row: the run gives the same results as without it, resumes bit for
+// bit, in memory and on disk.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -33,7 +34,7 @@ describe.each([
   test.each([
     ['the last layer', upperLayer.method!],
     ['LoRA on the last layer, with dropout', { peft_type: 'LORA', layers_to_transform: [1], lora_dropout: 0.2 }],
-  ])('%s: the run without it', async (_name, method) => {
+  ])('%s: the same losses as without it', async (_name, method) => {
     const options = { ...upperLayer, method, compile };
     const used = await tinyRun(options);
     expect(used.error).toBeNull();
@@ -44,7 +45,7 @@ describe.each([
     losses(plain).forEach((loss, i) => expect(losses(used)[i]! / loss, `loss of step ${i + 1}`).toBeCloseTo(1, 5));
   });
 
-  test('with checkpointing, accumulation and rows in order', async () => {
+  test('the same losses with checkpointing, accumulation and rows in order', async () => {
     const changed = { ...training, shuffle: false, gradient_accumulation_steps: 2, gradient_checkpointing: true };
     const used = await tinyRun({ ...upperLayer, compile, training: changed });
     vi.spyOn(HiddenStateStore, 'open').mockReturnValue(null);
@@ -52,19 +53,19 @@ describe.each([
     losses(plain).forEach((loss, i) => expect(losses(used)[i]! / loss, `loss of step ${i + 1}`).toBeCloseTo(1, 5));
   });
 
-  test('a stopped and resumed run gives the unbroken one, bit for bit', async () => {
-    const unbroken = await tinyRun({ ...upperLayer, compile });
+  test('a stopped and resumed run equals an uninterrupted one, bit for bit', async () => {
+    const uninterrupted = await tinyRun({ ...upperLayer, compile });
     const controller = new AbortController();
     const onEvent = (event: { type: string; step?: number }) => event.step === 5 && controller.abort();
     const { folder } = await tinyRun({ ...upperLayer, compile, onEvent, signal: controller.signal });
     const resumed = await tinyRun({ ...upperLayer, compile, folder, resume: true });
     expect(resumed.resumedFrom).toBe(5);
-    expect(losses(resumed)).toEqual(losses(unbroken).slice(5));
-    expect(resumed.trained).toEqual(unbroken.trained);
+    expect(losses(resumed)).toEqual(losses(uninterrupted).slice(5));
+    expect(resumed.trained).toEqual(uninterrupted.trained);
   });
 });
 
-test('on disk it is the same, and nothing of it is left', async () => {
+test('gives the same on disk, and leaves no file', async () => {
   const before = tf.memory().numTensors;
   const inMemory = await tinyRun(upperLayer);
   storesOn({ memoryBytes: 0 });
@@ -75,7 +76,7 @@ test('on disk it is the same, and nothing of it is left', async () => {
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('a disk that fills up ends it with a warning, and the run goes on', async () => {
+test('is given up with a warning if the disk fills up, and the run continues', async () => {
   const plain = await tinyRun(upperLayer);
   storesOn({ memoryBytes: 0 });
   let puts = 0;
@@ -95,13 +96,13 @@ test.each<[string, TinyRunOptions]>([
   ['LoRA on every layer', { ...upperLayer, method: { peft_type: 'LORA' } }],
   ['virtual tokens', { ...upperLayer, method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 3 } }],
   ['a prefix', { ...upperLayer, method: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 } }],
-])('is not used where it gives nothing: %s', async (_name, options) => {
+])('is not used where it gains nothing: %s', async (_name, options) => {
   expect(kept(await tinyRun(options))).toEqual([]);
 });
 
-test('a store is only opened where there is room', () => {
+test('a store is opened only if there is room', () => {
   const options = { rows: [0, 1, 2], lengthOf: (row: number) => row + 1, width: 8, file: '/nowhere/states.bin' };
   expect(open({ ...options, freeBytes: 0 })).toMatchObject({ bytes: 6 * 8 * 4, onDisk: false });
   expect(open({ ...options, memoryBytes: 191, freeBytes: 383 })).toBeNull();
-  expect(open({ ...options, memoryBytes: 191, freeBytes: 1e9 }), 'a file that can’t be made').toBeNull();
+  expect(open({ ...options, memoryBytes: 191, freeBytes: 1e9 }), 'a file that can’t be created').toBeNull();
 });

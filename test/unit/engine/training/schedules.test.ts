@@ -1,4 +1,4 @@
-// Against the numbers of Transformers' get_scheduler (test/fixtures/training/make.py).
+// Learning rate schedules compared with Transformers' get_scheduler (test/fixtures/training/make.py).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { learningRateAt } from '../../../../extension/src/engine/training/schedules.js';
@@ -17,7 +17,7 @@ const { peak, steps, schedules } = JSON.parse(
 const configOf = (changes: Record<string, unknown>) => trainingConfigSchema.parse({ learning_rate: peak, ...changes });
 
 describe('learningRateAt', () => {
-  it.each(schedules)('is Transformers’ $name with $warmup steps of warm-up', ({ name, warmup, rates }) => {
+  it.each(schedules)('equals Transformers’ $name with $warmup warm-up steps', ({ name, warmup, rates }) => {
     const config = configOf({ lr_scheduler_type: name, warmup_steps: warmup });
     rates.forEach((rate, step) => {
       const ours = learningRateAt(step, config, steps);
@@ -30,7 +30,7 @@ describe('learningRateAt', () => {
     expect(schedules.map(({ name }) => name).toSorted()).toEqual([...names, ...names].toSorted());
   });
 
-  it('takes the warm-up as a share, which warmup_steps overrules', () => {
+  it('reads warmup_ratio as a share of the steps, which warmup_steps overrides', () => {
     const rate = (changes: Record<string, unknown>) => learningRateAt(1, configOf(changes), 20);
     expect(rate({ warmup_ratio: 0.21 })).toBeCloseTo(peak / 5, 12);
     expect(rate({ warmup_ratio: 0.21, warmup_steps: 2 })).toBeCloseTo(peak / 2, 12);

@@ -1,4 +1,4 @@
-// Which rows each optimizer step takes: seed and settings alone decide.
+// The rows of each optimizer step: they follow from seed and settings alone.
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
@@ -18,7 +18,7 @@ const epochEnds = (plan: StepPlan) =>
   Array.from({ length: plan.totalSteps }, (_, i) => i + 1).filter(steps => plan.endsEpoch(steps));
 
 describe('StepPlan', () => {
-  it.each([false, true])('gives the same batches whatever was asked before; packing %s', packing => {
+  it.each([false, true])('gives the same batches in any order of calls; packing %s', packing => {
     const settings = { num_train_epochs: 3, gradient_accumulation_steps: 2 };
     const inOrder = stepsOf(planOf(11, settings, { packing }));
     const other = planOf(11, settings, { packing });
@@ -27,7 +27,7 @@ describe('StepPlan', () => {
     expect(stepsOf(planOf(11, settings, { packing, seed: 2 }))).not.toEqual(inOrder);
   });
 
-  it.each([false, true])('takes each row once an epoch, in another order each time; packing %s', packing => {
+  it.each([false, true])('uses each row once per epoch, in a different order each time; packing %s', packing => {
     const plan = planOf(11, { num_train_epochs: 2 }, { packing });
     const [end] = epochEnds(plan) as [number];
     const epochs = [stepsOf(plan).slice(0, end), stepsOf(plan).slice(end)].map(rowsIn);
@@ -46,10 +46,10 @@ describe('StepPlan', () => {
     [{ num_train_epochs: 0.5 }, 3, [3]],
     [{ num_train_epochs: 1.2 }, 6, [5, 6]],
     [{ num_train_epochs: 0.01 }, 1, [1]],
-    // the last step of an epoch takes what is left
+    // the last step of an epoch has the remaining rows
     [{ num_train_epochs: 2, gradient_accumulation_steps: 2 }, 6, [3, 6]],
     [{ num_train_epochs: 1, gradient_accumulation_steps: 99 }, 1, [1]],
-    // max_steps overrules the epochs, either way
+    // max_steps overrides the epochs, whether it is less or more
     [{ num_train_epochs: 9, max_steps: 3 }, 3, [3]],
     [{ num_train_epochs: 1, max_steps: 12 }, 12, [5, 10, 12]],
     [{ num_train_epochs: 2, max_steps: -1 }, 10, [5, 10]],
@@ -64,7 +64,7 @@ describe('StepPlan', () => {
     expect([0, 1, 5, 6].map(steps => plan.epochsAfter(steps))).toEqual([0, 0.2, 1, 1.2]);
   });
 
-  it('leaves the last step of an epoch what is left', () => {
+  it('puts the remaining rows into the last step of an epoch', () => {
     const plan = planOf(5, { num_train_epochs: 1, gradient_accumulation_steps: 2, shuffle: false });
     expect(stepsOf(plan).map(batches => batches.map(batch => batch.sequences.flat()))).toEqual([
       [

@@ -1,4 +1,4 @@
-// Losses of single tokens: captured and eager give the same, and each belongs to its row and token.
+// Losses of single tokens: captured and eager scores are equal, and each loss belongs to its row and token.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -21,10 +21,10 @@ const ROWS = [
   { inputIds: [22, 3, 40, 8], labels: [22, -100, 40, 8] },
 ].map(({ inputIds, labels }) => ({ inputIds: Int32Array.from(inputIds), labels: Int32Array.from(labels) }));
 const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]!.inputIds.length };
-/** Rows 2 and 0 are packed, row 1 stands alone. */
+/** Rows 2 and 0 are packed, row 1 is alone. */
 const PLAN = { sequences: [[2, 0], [1]] };
 
-test('each label token has the loss that its row alone gives it', async () => {
+test('each label token has the same loss as in its row alone', async () => {
   const before = tf.memory().numTensors;
   const model = tinyModel('llama');
   const batch = makeBatch(PLAN, DATASET);

@@ -1,4 +1,4 @@
-// The training loop: what it stops for, what it keeps, and that a resumed run is the unbroken one, bit for bit.
+// The training loop: when it stops, what it keeps, and that a resumed run equals an uninterrupted one, bit for bit.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -18,7 +18,7 @@ async function tinyRun(options: TinyRunOptions) {
   return result;
 }
 
-/** What is learnt makes these rows likelier first, then unlikelier: their ends are not those of the training rows. */
+/** Training makes the validation row likelier at first, then less likely: it ends differently from the training row. */
 const CONTRARY = { train: [[1, 2, 3, 4, 5, 6]], validation: [[1, 2, 3, 40, 41, 42]] };
 
 function savedTensors(path: string): Map<string, Float32Array> {
@@ -34,7 +34,7 @@ beforeAll(async () => {
 afterEach(() => folders.splice(0).forEach(folder => rmSync(folder, { recursive: true, force: true })));
 
 describe('a run', () => {
-  it('learns its rows, with a step event as often as asked and after the last step', async () => {
+  it('learns its rows, with a step event every logging_steps and after the last step', async () => {
     const before = tf.memory().numTensors;
     const training = { num_train_epochs: 10, learning_rate: 0.02, logging_steps: 4, per_device_train_batch_size: 2 };
     const { outcome, events } = await tinyRun({ train: randomRows(6), training });
@@ -46,7 +46,7 @@ describe('a run', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('evaluates, samples and saves at the end of each epoch unless told otherwise', async () => {
+  it('evaluates, samples and saves at the end of each epoch by default', async () => {
     const result = await tinyRun({
       train: randomRows(4),
       validation: randomRows(2, 9),
@@ -60,11 +60,11 @@ describe('a run', () => {
     expect(samples.slice(0, 6)).toEqual(['0a', '0b', '2a', '2b', '4a', '4b']);
   });
 
-  it('drops out from its seed alone, and never while it evaluates', async () => {
+  it('draws dropout from its seed alone, and uses none in evaluations', async () => {
     const run = (seed: number, dropout: number) =>
       tinyRun({
         method: { peft_type: 'LORA', lora_dropout: dropout, init_lora_weights: false },
-        // Without shuffling only the dropout and the adapter's start depend on the seed.
+        // Without shuffling, only the dropout and the adapter's initial values depend on the seed.
         training: { max_steps: 3, seed, shuffle: false },
         validation: randomRows(2, 9),
       });
@@ -78,7 +78,7 @@ describe('a run', () => {
     expect(untrained(a)).toBe(untrained(without));
   });
 
-  it('n micro-batches of b rows are one batch of n * b', async () => {
+  it('treats n micro-batches of b rows like one batch of n * b', async () => {
     const run = (batch: number, accumulation: number) =>
       tinyRun({
         packing: false,
@@ -102,7 +102,7 @@ describe('a run', () => {
 describe('early stopping and the best checkpoint', () => {
   const training = { max_steps: 30, learning_rate: 0.3, lr_scheduler_type: 'constant', eval_steps: 2 };
 
-  it('stops after so many evaluations without a better one and goes back to the best', async () => {
+  it('stops after early_stopping_patience evaluations without a better one and restores the best', async () => {
     const { outcome, events, folder, trained } = await tinyRun({
       ...CONTRARY,
       training: { ...training, early_stopping_patience: 3 },
@@ -115,7 +115,7 @@ describe('early stopping and the best checkpoint', () => {
     expect(trained).toEqual(savedTensors(join(folder.checkpoint(best.step), 'trainable.safetensors')));
   });
 
-  it('counts only what is lower by the threshold', async () => {
+  it('counts only losses that are lower by early_stopping_threshold', async () => {
     const { outcome, events } = await tinyRun({
       ...CONTRARY,
       training: { ...training, early_stopping_patience: 2, early_stopping_threshold: 100 },
@@ -124,7 +124,7 @@ describe('early stopping and the best checkpoint', () => {
     expect(outcome!.state.step).toBe(6);
   });
 
-  it('keeps the last weights where the best are not wanted', async () => {
+  it('keeps the last weights without load_best_model_at_end', async () => {
     const { outcome, folder, trained } = await tinyRun({
       ...CONTRARY,
       training: { ...training, max_steps: 10, load_best_model_at_end: false },
@@ -138,7 +138,7 @@ describe('early stopping and the best checkpoint', () => {
     [2, 2],
     [3, 3],
     [null, 12],
-  ])('with save_total_limit %j it keeps %i checkpoints: the youngest, and the best one always', async (limit, kept) => {
+  ])('with save_total_limit %j it keeps %i checkpoints: the latest, and always the best one', async (limit, kept) => {
     const { outcome, folder } = await tinyRun({
       ...CONTRARY,
       training: { ...training, max_steps: 12, save_steps: 1, save_total_limit: limit },
@@ -155,10 +155,10 @@ describe('early stopping and the best checkpoint', () => {
   });
 });
 
-describe('a run that comes to no number', () => {
+describe('a run with non-finite values', () => {
   const isFinite = (tensors: Map<string, Float32Array>) => [...tensors.values()].every(t => t.every(Number.isFinite));
 
-  it('stops on a poisoned weight before it changes anything', async () => {
+  it('stops on a NaN weight before it changes anything', async () => {
     const { error, events, trained } = await tinyRun({
       training: { max_steps: 5 },
       prepare: model =>
@@ -179,7 +179,7 @@ describe('a run that comes to no number', () => {
     expect(isFinite(trained)).toBe(true);
   });
 
-  it.each([1e38, 1e300])('with a learning rate of %f it keeps only checkpoints of numbers', async rate => {
+  it.each([1e38, 1e300])('with a learning rate of %f it keeps only finite checkpoints', async rate => {
     const { error, folder, events } = await tinyRun({
       train: randomRows(8),
       validation: randomRows(2, 9),
@@ -187,7 +187,7 @@ describe('a run that comes to no number', () => {
         max_steps: 8,
         learning_rate: rate,
         lr_scheduler_type: 'constant_with_warmup',
-        // The first step has a rate of 0, so that there is something good to keep.
+        // The learning rate of the first step is 0, so that there is a good checkpoint.
         warmup_steps: 1,
         save_steps: 1,
         eval_steps: 1,
@@ -233,15 +233,10 @@ describe('resuming', () => {
       num_tokens,
       epoch,
     })),
-    ...eventsOf(events, 'evaluated').map(({ step, loss, token_accuracy, best }) => ({
-      step,
-      loss,
-      token_accuracy,
-      best,
-    })),
+    ...eventsOf(events, 'evaluated').map(({ step, loss, metrics, best }) => ({ step, loss, metrics, best })),
   ];
 
-  it.each([4, 5])('after a stop behind step %i gives the unbroken run, bit for bit', async stopStep => {
+  it.each([4, 5])('after a stop at step %i equals an uninterrupted run, bit for bit', async stopStep => {
     whole ??= await tinyRun(options);
     const stop = new AbortController();
     const first = await tinyRun({
@@ -257,13 +252,13 @@ describe('resuming', () => {
     expect(rest.outcome!.state).toEqual({ ...whole.outcome!.state, train_seconds: expect.any(Number) });
   });
 
-  it('warns where the rows were changed', async () => {
+  it('warns if the rows have changed', async () => {
     const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 2 } });
     const { events } = await tinyRun({ ...options, train: randomRows(41), folder: first.folder, resume: true });
     expect(eventsOf(events, 'warned').map(({ code }) => code)).toEqual(['dataset_changed']);
   });
 
-  it('passes over a checkpoint that a crash left unfinished', async () => {
+  it('skips a checkpoint that a crash left unfinished', async () => {
     const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 5 } });
     mkdirSync(first.folder.checkpoint(7), { recursive: true });
     mkdirSync(`${first.folder.checkpoint(8)}.partial`, { recursive: true });
@@ -271,7 +266,7 @@ describe('resuming', () => {
     expect(rest.resumedFrom).toBe(5);
   });
 
-  it('refuses a checkpoint of another method, naming the file', async () => {
+  it('refuses a checkpoint of another method and names the file', async () => {
     const first = await tinyRun({ ...options, training: { ...options.training, max_steps: 2 } });
     const error = await inputErrorOf(() =>
       tinyRun({ ...options, method: { peft_type: 'IA3' }, folder: first.folder, resume: true }),
@@ -283,7 +278,7 @@ describe('resuming', () => {
 });
 
 describe('commands', () => {
-  it('save, pause, go on and stop', async () => {
+  it('save, pause, resume and stop', async () => {
     const queue: ControlCommand['type'][][] = [[], ['save'], ['pause'], [], ['resume'], ['stop']];
     const { outcome, events, folder } = await tinyRun({
       training: { max_steps: 50, save_steps: 50 },

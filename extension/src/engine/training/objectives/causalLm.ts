@@ -1,12 +1,12 @@
-// Next-token prediction: cross entropy over the label positions of a batch, its sums and logits as crossEntropy.ts makes them.
+// Next-token prediction: cross entropy over the label positions of a batch, computed by crossEntropy.ts.
 import type * as tf from '@tensorflow/tfjs-core';
 import { labelRows, score, summedLoss, type LabelTensors } from '../crossEntropy.js';
 import type { Objective } from './objective.js';
 
 export interface TokenScore {
-  /** Of each label token, in the batch's order. */
+  /** One for each label token, in the batch's order. */
   losses: Float32Array;
-  /** Label tokens that the model would have chosen. */
+  /** Label tokens that the model predicts. */
   correct: number;
 }
 
@@ -37,7 +37,7 @@ export const causalLm: Objective<keyof LabelTensors, TokenScore, TokenSums> = {
     });
     const targets = new Int32Array(rowCount);
     targets.set(own.targets);
-    // Rows that fill up read the first state, and weigh nothing.
+    // Padding rows read the first state and have weight 0.
     return { rows, targets, weights: new Float32Array(rowCount).fill(1, 0, own.rows.length) };
   },
   weight: batch => batch.numLabelTokens,
@@ -61,7 +61,7 @@ export const causalLm: Objective<keyof LabelTensors, TokenScore, TokenSums> = {
       better: 'lower',
       unit: 'number',
       follows_loss: true,
-      // Beyond e^709 there is only Infinity, which JSON doesn't have.
+      // Beyond e^709 it would be Infinity, which JSON doesn't have.
       of: sums => Math.min(Math.exp(meanLoss(sums)), Number.MAX_VALUE),
     },
     {
