@@ -1,4 +1,4 @@
-// One model, several methods with their default config. Called by `estimate`.
+// Estimates several methods with their default config on one model. Called by `estimate`.
 import { InputError } from '../../core/inputError.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { AttachedMethod } from '../peft/attachedMethod.js';
@@ -14,8 +14,8 @@ export type MethodEstimate = { method: PeftMethod } & (
 );
 
 /**
- * @param step of the run that they are compared for; each method has its own room for rows
- * @param next awaited before each method, for the turn of other work
+ * @param step the run's step; how long rows may be depends on the method
+ * @param next awaited before each method, so that other work gets its turn
  */
 export async function compareMethods(
   methods: readonly PeftMethod[],

@@ -1,5 +1,5 @@
-// A base model that is only described: its architecture and how each matrix would be held. The two tracers make a model
-// of it on their own backend, and hear of its hidden states; nothing is read.
+// A base model that is only described: its architecture and the layout of each matrix. The two tracers build a model
+// from it on their own backend and observe its hidden states; no weights are read.
 import * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, type Architecture } from '../models/architecture.js';
 import type { ForwardPass } from '../models/block.js';
@@ -10,7 +10,7 @@ import type { WeightLayouts } from '../models/weightLayouts.js';
 export interface DescribedBase {
   architecture: Architecture;
   layouts: WeightLayouts;
-  /** Attention heads of the whole model that one with fewer layers stands for. */
+  /** Attention heads of the whole model, if this is a part of its layers. */
   heads?: number;
 }
 
@@ -19,7 +19,7 @@ export interface DescribedTensor {
   dtype: 'float32' | 'int32';
 }
 
-/** The tensors that hold the parameters, one behind the other. */
+/** The tensors that hold the parameters, in the architecture's order. */
 export function describedTensors({ architecture, layouts }: DescribedBase): DescribedTensor[] {
   return architecture.parameters.flatMap(({ name, shape }): DescribedTensor[] => {
     const layout = layouts.get(name);
@@ -28,9 +28,9 @@ export function describedTensors({ architecture, layouts }: DescribedBase): Desc
   });
 }
 
-/** The model, on those tensors. */
+/** The model on those tensors. */
 export class DescribedModel extends CausalLm {
-  /** @param onHidden is given what the head is to read, and gives it */
+  /** @param onHidden gets the head's input and returns it */
   constructor(
     base: DescribedBase,
     tensors: tf.Tensor[],
@@ -45,7 +45,7 @@ export class DescribedModel extends CausalLm {
   }
 }
 
-/** Parameters out of those tensors, by name. */
+/** The parameters made of those tensors, by name. */
 function describedWeights({ architecture, layouts }: DescribedBase, tensors: tf.Tensor[]): Map<string, Weight> {
   let next = 0;
   return new Map(
@@ -59,7 +59,7 @@ function describedWeights({ architecture, layouts }: DescribedBase, tensors: tf.
   );
 }
 
-/** Bytes of all parameters; each value of those tensors takes four. */
+/** Bytes of all parameters; each value of their tensors takes four. */
 export function weightBytes(base: DescribedBase): number {
   return 4 * describedTensors(base).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }

@@ -1,5 +1,6 @@
-// What a run will take before it starts: trained parameters and memory by part, from the architecture and the method's
-// plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads a weight.
+// Estimates a run before it starts: trainable parameters, memory by part and work per step, from the architecture and
+// the method's plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads
+// weights.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf } from '../models/architecture.js';
 import { trainedOf, type PeftMethod, type TrainableSpec } from '../peft/method.js';
@@ -10,21 +11,21 @@ import { traceGraph } from './traceGraph.js';
 import { traceEager } from './traceEager.js';
 
 export interface EstimateInput extends EstimatedStep {
-  /** Whether the step runs as a graph; eagerly it keeps far more. */
+  /** Whether the step runs as a graph; an eager step needs far more memory. */
   captured: boolean;
-  /** Graphs that the lengths of the run's rows ask for, where it is captured. */
+  /** Number of graphs that the lengths of the run's rows require, if the step is captured. */
   graphs: number;
 }
 
 export interface Estimate {
   trainableParameters: number;
-  /** As PEFT's print_trainable_parameters counts: base and added ones; what is trained in place counts once. */
+  /** As in PEFT's print_trainable_parameters: base and added parameters; those trained in place count once. */
   totalParameters: number;
   /** trainable / total */
   share: number;
-  /** Bytes at the peak of a step, beside PROGRAM_BYTES. */
+  /** Bytes at the peak of a step, in addition to PROGRAM_BYTES. */
   memory: MemoryParts;
-  /** Bytes that answering takes with one sequence of the same length. */
+  /** Bytes for inference on one sequence of the same length. */
   inferenceBytes: number;
   /** memory.total / inferenceBytes */
   ratioToInference: number;
@@ -39,26 +40,26 @@ const FLOAT_BYTES = 4;
 const MOMENT_BYTES = 2 * FLOAT_BYTES;
 
 /**
- * What TensorFlow's allocator holds beyond the tensors themselves: it splits blocks rather than moving them. With these
- * figures the total and PROGRAM_BYTES are within 6% of the peak resident memory (VmHWM) of seven captured runs and three
- * eager ones on TensorFlow 2.21: LORA, SELECTIVE and FULL, 1.8M to 135M parameters, 0.65 to 6.2 GB. `npm run bench`
- * measures it anew.
+ * Memory that TensorFlow's allocator holds in addition to the tensors, due to fragmentation. With these figures, the
+ * total and PROGRAM_BYTES are within 6% of the peak resident memory (VmHWM) of seven captured and three eager runs on
+ * TensorFlow 2.21: LORA, SELECTIVE and FULL, 1.8M to 135M parameters, 0.65 to 6.2 GB. `npm run bench` measures it
+ * again.
  */
 const ALLOCATOR_SHARE = 0.1;
-/** The same for parameters that an eager step trains. */
+/** The same per parameter that an eager step trains. */
 const ALLOCATOR_BYTES_PER_TRAINABLE = 6;
-/** A node of a captured graph, in the graph's several forms. */
+/** Per node of a captured graph, which TensorFlow holds in several forms. */
 const NODE_BYTES = 15_000;
 /**
- * A node of each further graph of the same run, which stays until the run ends. Resident memory between the steps of runs of
- * five graphs, SmolLM2-135M's shape: 9.2 KB on float32, 8.7 on int8, 7.4 on int4.
+ * Per node of each further graph of a run; all graphs stay until the run ends. Measured as resident memory between the
+ * steps of runs with five graphs, SmolLM2-135M's shape: 9.2 KB on float32, 8.7 on int8, 7.4 on int4.
  */
 const FURTHER_NODE_BYTES = 8_700;
 
-/** @throws InputError where the method's config doesn't fit the architecture */
+/** @throws InputError if the method's config doesn't fit the architecture */
 export function estimateRun(input: EstimateInput): Estimate {
   const { attached, captured, graphs } = input;
-  // As PEFT counts: what is frozen beside the base takes memory, but is no parameter.
+  // As in PEFT, a method's frozen tensors take memory but don't count as parameters.
   const trained = trainedOf(attached.plan('training'));
   const trainableParameters = countSpecs(trained);
   const added = countSpecs(trained.filter(spec => !trainsInPlace(spec, attached.method)));
@@ -69,8 +70,8 @@ export function estimateRun(input: EstimateInput): Estimate {
   const gradients = FLOAT_BYTES * trainableParameters;
   const optimizer = MOMENT_BYTES * trainableParameters;
   const ofGraphs = (NODE_BYTES + FURTHER_NODE_BYTES * (graphs - 1)) * nodes;
-  const beside = nodes > 0 ? ofGraphs : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
-  const allocator = ALLOCATOR_SHARE * (peak - weights) + beside;
+  const fixed = nodes > 0 ? ofGraphs : ALLOCATOR_BYTES_PER_TRAINABLE * trainableParameters;
+  const allocator = ALLOCATOR_SHARE * (peak - weights) + fixed;
   const temporary = Math.max(0, peak - weights - gradients - optimizer - activations) + allocator;
   const memory = {
     weights,
@@ -93,12 +94,12 @@ export function estimateRun(input: EstimateInput): Estimate {
   };
 }
 
-/** Tokens of the largest batch that is traced; what a larger one takes follows in proportion. */
-const TRACED_TOKENS = 32768;
+/** Maximum tokens in a traced batch; the figures of a larger one are extrapolated in proportion. */
+const MAX_TRACED_TOKENS = 32768;
 
 function traceOf(step: EstimatedStep, captured: boolean): StepTrace {
   const { shape, sequenceLength } = step;
-  const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(TRACED_TOKENS / sequenceLength)));
+  const batchSize = Math.min(shape.batchSize, Math.max(1, Math.floor(MAX_TRACED_TOKENS / sequenceLength)));
   if (batchSize < shape.batchSize) {
     const trace = traceOf({ ...step, shape: { ...shape, batchSize } }, captured);
     const times = shape.batchSize / batchSize;
@@ -115,7 +116,7 @@ function traceOf(step: EstimatedStep, captured: boolean): StepTrace {
     try {
       return traceGraph(step);
     } catch (error) {
-      // Such a step runs eagerly.
+      // The run falls back to eager steps, too.
       if (!(error instanceof UntraceableError)) throw error;
     }
   return traceEager(step);
@@ -125,16 +126,16 @@ function countSpecs(specs: readonly TrainableSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
-/** Whether it is a base parameter itself: SELECTIVE, FULL and `bias`, but not the copies of `modules_to_save`. */
+/** Whether a base parameter itself is trained: SELECTIVE, FULL and `bias`, but not the copies of `modules_to_save`. */
 function trainsInPlace({ key, replaces }: TrainableSpec, { storage }: PeftMethod): boolean {
   return replaces !== undefined && (storage !== 'adapter' || key.endsWith('.bias'));
 }
 
-/** Weights, the key/value cache of one sequence and the activations of the widest layer. */
+/** Bytes of the weights, the key/value cache of one sequence and the activations of the widest layer. */
 export function inferenceBytes({ architecture, layouts }: DescribedBase, sequenceLength: number): number {
   const { layers, hiddenSize, vocabSize } = architecture;
   const sizes = layers.map(({ attention: { heads, keyValueHeads, headDim }, mlp }) => {
-    // residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities
+    // Residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities.
     const perToken = 3 * hiddenSize + 2 * (heads + keyValueHeads) * headDim + 2 * mlp.width;
     return {
       cache: 2 * keyValueHeads * headDim * sequenceLength,

@@ -1,33 +1,33 @@
-// What both ways of tracing a training step (eager: traceEager.ts, captured: traceGraph.ts) take and give.
+// Input and result of both ways to trace a training step (eager: traceEager.ts, captured: traceGraph.ts).
 import type { Batch } from '../data/batch.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { WeightLayouts } from '../models/weightLayouts.js';
 import type { RunShape } from '../training/runShape.js';
 import type { DescribedBase } from './describedBase.js';
 
-/** A training step that is only described: nothing of it is loaded. */
+/** The description of a training step; nothing is loaded. */
 export interface EstimatedStep extends Omit<DescribedBase, 'architecture'> {
   attached: AttachedMethod;
-  /** How matrices are held that aren't float32. */
+  /** Layouts of the matrices that aren't float32. */
   layouts: WeightLayouts;
   shape: Pick<RunShape, 'objective' | 'batchSize' | 'maxLength' | 'gradientAccumulationSteps'> & Partial<RunShape>;
-  /** Tokens of its longest sequence, virtual ones left out. */
+  /** Tokens of its longest sequence, without virtual tokens. */
   sequenceLength: number;
 }
 
-/** What the step's base is. */
+/** The step's base model. */
 export function baseOf({ attached: { architecture }, layouts, heads }: EstimatedStep): DescribedBase {
   return { architecture, layouts, heads };
 }
 
 export interface StepTrace {
-  /** Bytes of base and added parameters and what the model holds beside them; what training replaces counts once. */
+  /** Bytes of base and added parameters and the model's tables; parameters that training replaces count once. */
   weights: number;
-  /** Bytes that the forward pass leaves for the backward pass. */
+  /** Bytes that the forward pass keeps for the backward pass. */
   activations: number;
-  /** The most bytes that stood at once. */
+  /** Maximum bytes in use at the same time. */
   peak: number;
-  /** Nodes of the graph of a micro-batch; 0 where nothing is captured. */
+  /** Nodes of the graph of a micro-batch; 0 for an eager step. */
   nodes: number;
   /** Floating point operations of the step's matrix products. */
   flops: number;
@@ -35,7 +35,7 @@ export interface StepTrace {
   written: number;
 }
 
-/** The largest batch of a run: no padding, a label at every token. */
+/** The largest batch of a run: no padding, and every token after the first is a label token. */
 export function fullBatch({ attached, shape: { batchSize }, sequenceLength }: EstimatedStep): Batch {
   const { virtualTokens, architecture } = attached;
   const { vocabSize } = architecture;

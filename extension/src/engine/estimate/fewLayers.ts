@@ -1,5 +1,6 @@
-// Stands for a model of many layers by two with fewer: where all layers are alike, or repeat a pattern, what a step takes
-// grows by the same amount with each repetition, so that two short traces say what a long one would. Called by traceGraph.ts.
+// Replaces a model with many layers by two with fewer: if all layers are equal, or repeat a pattern, a step's figures
+// grow by the same amount with each repetition, so that two short traces give those of a long one. Called by
+// traceGraph.ts.
 import { InputError } from '../../core/inputError.js';
 import { sizeOf } from '../models/architecture.js';
 import { headsOf } from '../models/causalLm.js';
@@ -7,26 +8,26 @@ import type { TrainableSpec } from '../peft/method.js';
 import type { DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep } from './estimatedStep.js';
 
-/** Repetitions in the shorter model: a first one, a last one and one between; the other has one more. */
+/** Repetitions in the shorter model: a first, a middle and a last one; the other model has one more. */
 const FEW = 3;
 
-/** The same step on a model with fewer layers, two times. */
+/** The same step on two models with fewer layers. */
 export interface FewLayers {
   steps: readonly [EstimatedStep, EstimatedStep];
-  /** A figure of the whole model, from those of the two. */
+  /** The figures of the whole model, extrapolated from those of the two. */
   continued<Figures extends Record<keyof Figures, number>>(few: Figures, onePeriodMore: Figures): Figures;
 }
 
 /**
- * The step on the model's first layers only: FEW repetitions of its pattern and what is left over at its end, and the same
- * with one repetition more. null where they don't stand for it: it has hardly more, its layers repeat nothing, or the method
- * doesn't treat them alike.
+ * The step on the model's first layers only: FEW repetitions of its pattern plus the remainder at its end, and the same
+ * with one more repetition. null if they can't represent the model: it has hardly more layers, its layers repeat no
+ * pattern, or the method doesn't treat them equally.
  */
 export function fewLayers(step: EstimatedStep): FewLayers | null {
   const { length } = step.attached.architecture.layers;
   const period = periodOf(layerKinds(baseOf(step)));
   const count = FEW * period + (length % period);
-  // Two traces that together have as many layers as the model save nothing.
+  // Two traces with as many layers in total as the model save nothing.
   if (2 * count + period >= length || !changesAlike(step)) return null;
   const continued: FewLayers['continued'] = (few, onePeriodMore) => {
     const more = (length - count) / period;
@@ -41,7 +42,7 @@ export function fewLayers(step: EstimatedStep): FewLayers | null {
     const { tensors, values } = sizesOf(step);
     return tensors === expected.tensors && values === expected.values ? { steps, continued } : null;
   } catch (error) {
-    // Layers that the config names, say, and a short model doesn't have.
+    // For example, the config names layers that a short model doesn't have.
     if (!(error instanceof InputError)) throw error;
     return null;
   }
@@ -60,7 +61,7 @@ function firstLayers(step: EstimatedStep, count: number): EstimatedStep {
   return { ...step, attached: step.attached.on(first), heads: headsOf(architecture) };
 }
 
-/** What each layer is and how its parameters are held; equal for those that are alike. */
+/** A key for each layer, from its data and the layouts of its parameters; equal layers have equal keys. */
 function layerKinds({ architecture, layouts }: DescribedBase): string[] {
   const kinds = architecture.layers.map(layer => JSON.stringify(layer));
   for (const { name, layer } of architecture.parameters)
@@ -68,15 +69,16 @@ function layerKinds({ architecture, layouts }: DescribedBase): string[] {
   return kinds;
 }
 
-/** The least number of layers after which the next one is as the first, and so on to the last. */
+/** The length of the pattern that the layers repeat, up to the last one. */
 function periodOf(kinds: readonly string[]): number {
   const repeats = (period: number) => kinds.every((kind, i) => i < period || kind === kinds[i - period]);
   return kinds.findIndex((_, i) => repeats(i + 1)) + 1;
 }
 
 /**
- * Whether a method changes as much in each layer, or in each of a few last ones and nothing below. A border elsewhere
- * lies in the middle of the short models, where peaks don't grow evenly: for SELECTIVE's first three layers one was 26% off.
+ * Whether a method changes the same number of modules in every layer, or in each of a few last layers and none below.
+ * Any other border is in the middle of the short models, where peaks don't grow evenly: for SELECTIVE's first three
+ * layers one was 26% off.
  */
 function changesAlike({ attached }: EstimatedStep): boolean {
   const { linears, parameters, layers } = attached.architecture;

@@ -1,5 +1,5 @@
-// Which op of the table each tfjs kernel is, and how it would be called: what a kernel's result looks like is written there
-// once. Called by shapeBackend.ts. A kernel that TensorFlow computes by several ops is the last of them that fills memory.
+// Translates each tfjs kernel into a call of an op in the table of ops, which defines the shape of its result. A kernel
+// that TensorFlow computes with several ops becomes the last of them that fills memory. Called by shapeBackend.ts.
 import * as tf from '@tensorflow/tfjs-core';
 import { BLOCK_PRODUCT, DEQUANTIZE_BLOCKS } from '../capture/blockKernels.js';
 import { DataType, typeNumber, type Attributes } from '../capture/graph.js';
@@ -11,7 +11,7 @@ export interface OpCall {
   attributes: Attributes;
 }
 
-/** The call of a kernel's inputs, in the order of their names, and tfjs's attributes. */
+/** From a kernel's inputs, in the order of their names, and tfjs's attributes to a call. */
 type Translation = (inputs: readonly AbstractTensor[], attributes: Record<string, any>) => OpCall;
 
 const call = (op: string, inputs: readonly AbstractTensor[], attributes: Attributes = {}): OpCall => ({
@@ -38,7 +38,7 @@ const reduction =
 const each = (kernels: readonly string[], translation: (op: string) => Translation) =>
   kernels.map((kernel): [string, Translation] => [kernel, translation(kernel)]);
 
-/** The kernels that models, methods and training use; a test runs every method of every family through them. */
+/** The kernels that models, methods and training use; a test runs every method on every family through them. */
 export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Translation>([
   ...each([tf.Neg, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Log, tf.Sigmoid, tf.Tanh, tf.Relu, tf.Softmax], plain),
   ...each([tf.Add, tf.Sub, tf.RealDiv, tf.Maximum, tf.Minimum, tf.AddN, tf.ZerosLike], plain),
@@ -64,7 +64,7 @@ export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Trans
     ([codes], { columns }) => call('Fill', [constant(codes!.shape[0]!, columns), scalar('float32', 0)]),
   ],
   [tf.Transpose, ([x], { perm }) => call('Transpose', [x!, constant(...perm)])],
-  // A clone is a second handle of the same memory.
+  // A clone shares its input's memory.
   [tf.Identity, ([x]) => call('Reshape', [x!, constant(...x!.shape)])],
   [tf.Reshape, ([x], { shape }) => call('Reshape', [x!, constant(...shape)])],
   [tf.ExpandDims, ([x], { dim }) => call('ExpandDims', [x!, constant(dim)])],

@@ -1,5 +1,5 @@
-// How much memory a traced graph takes while it runs. TensorFlow's executor frees a buffer as soon as the last node that
-// reads it is done, and lets an elementwise node write over an input that nothing else needs. Pure; called by
+// The memory that a traced graph uses while it runs. TensorFlow's executor frees a buffer as soon as the last node that
+// reads it is done, and lets an elementwise node overwrite an input that nothing else needs. Pure; called by
 // traceGraph.ts.
 import { boolAttribute, bytesOfType, nodeOf, type GraphNode } from '../capture/graph.js';
 import { memoryOf, rowOf } from '../capture/opTable.js';
@@ -8,7 +8,7 @@ import type { TracedFunction } from '../capture/tracingBackend.js';
 
 interface Buffer {
   bytes: number;
-  /** Nodes that have yet to read it; a result of the graph is never let go. */
+  /** Reads that are still to come; a result of the graph is never freed. */
   readers: number;
 }
 
@@ -16,15 +16,15 @@ export function bytesOf({ shape, dtype }: AbstractTensor): number {
   return shape.reduce((product, size) => product * size, bytesOfType(dtype));
 }
 
-/** Nodes in the order in which they run, and the results. */
+/** Nodes in execution order, and the graph's results. */
 export interface Schedule {
   nodes: readonly GraphNode[];
   outputs: readonly string[];
 }
 
 /**
- * What TensorFlow runs for the results. Its optimizer leaves out what no result depends on, and merges nodes that are the
- * same: what a gradient computes anew is then kept instead.
+ * The nodes that TensorFlow runs for the results. Its optimizer removes nodes that no result depends on, and merges
+ * equal nodes: a gradient's recomputation is then replaced by keeping the original.
  */
 export function nodesThatRun({ graph, outputs }: TracedFunction): Schedule {
   const same = new Map<string, string>();
@@ -59,7 +59,7 @@ function reachable(all: readonly GraphNode[], outputs: readonly string[]): Graph
   return all.filter(({ name }) => wanted.has(name));
 }
 
-/** The nodes as the executor takes them: whatever is ready, in the order in which it became so. */
+/** The nodes in the executor's order: ready nodes run in the order in which they became ready. */
 function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
   const waiting = new Map<string, { node: GraphNode; inputs: number }>();
   const readers = new Map<string, string[]>();
@@ -74,7 +74,7 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
     if (sources.size === 0) ready.push(node);
     else waiting.set(node.name, { node, inputs: sources.size });
   }
-  // Grows while it is walked.
+  // Grows during the iteration.
   for (const { name } of ready)
     for (const reader of readers.get(name) ?? []) {
       const entry = waiting.get(reader)!;
@@ -84,12 +84,12 @@ function readyFirst(nodes: readonly GraphNode[]): GraphNode[] {
 }
 
 export interface Liveness {
-  /** Bytes of intermediate and final results that are held at once, at most. */
+  /** Maximum bytes of intermediate and final results that are held at the same time. */
   peak: number;
-  /** Those held while each node runs, in the order of the schedule. */
+  /** Bytes held while each node runs, in the order of the schedule. */
   during: readonly number[];
-  /** Those held when each node is done, by its name. */
-  standing: ReadonlyMap<string, number>;
+  /** Bytes held after each node, by its name. */
+  after: ReadonlyMap<string, number>;
 }
 
 export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['tensors']): Liveness {
@@ -99,13 +99,13 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
   outputs.forEach(use);
 
   const buffers = new Map<string, Buffer>();
-  const standing = new Map<string, number>();
+  const after = new Map<string, number>();
   const during: number[] = [];
   let live = 0;
   for (const node of nodes) {
     const { name, inputs } = node;
     const memory = memoryOf(node);
-    // What is fed, held by variables or part of the graph is counted elsewhere.
+    // Inputs, variables and constants are counted elsewhere.
     if (memory === 'held') {
       during.push(live);
       continue;
@@ -121,7 +121,7 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
       const readers = uses.get(output) ?? 0;
       const bytes = bytesOf(tensors.get(output)!);
       const shared = isView ? first : mayOverwrite.find(buffer => buffer.bytes === bytes && isReadLast(buffer, read));
-      // A view of what is fed or held takes nothing.
+      // A view of an input, variable or constant takes no memory.
       if (isView && !shared) continue;
       if (shared) shared.readers += readers;
       else live += bytes;
@@ -132,9 +132,9 @@ export function liveness({ nodes, outputs }: Schedule, tensors: TracedFunction['
     during.push(live + scratchBytes(node, tensors));
     for (const buffer of read) if (--buffer.readers === 0) live -= buffer.bytes;
     for (const buffer of made) if (buffer.readers === 0 && !read.includes(buffer)) live -= buffer.bytes;
-    standing.set(name, live);
+    after.set(name, live);
   }
-  return { peak: highest(during), during, standing };
+  return { peak: highest(during), during, after };
 }
 
 export function highest(bytes: readonly number[]): number {
@@ -142,10 +142,10 @@ export function highest(bytes: readonly number[]): number {
 }
 
 /**
- * What a node takes only while it runs: Eigen transposes the second matrix of a product, where it is to be, in a copy of
- * its own. Measured op by op (256 rows of 576, TensorFlow 2.21): 110-115 MB with 49,152 columns, where the matrix has 113,
- * 33-36 with 16,384 (38); nothing with the operands the other way round, nor where nothing is transposed. oneDNN takes no
- * copy on a CPU with AVX2 alone; with AVX-512 it wasn't measured, so the copy is counted wherever it may be.
+ * Bytes that a node uses only while it runs: Eigen copies the second matrix of a product in order to transpose it.
+ * Measured op by op (256 rows of 576, TensorFlow 2.21): 110-115 MB with 49,152 columns (a matrix of 113 MB), 33-36 MB
+ * with 16,384 (38 MB); nothing for the first matrix, nor without a transposition. oneDNN makes no copy on a CPU with
+ * AVX2 only; AVX-512 wasn't measured, so the copy is counted wherever it is possible.
  */
 function scratchBytes({ op, inputs, attributes }: GraphNode, tensors: TracedFunction['tensors']): number {
   const { product } = rowOf(op);
@@ -153,7 +153,7 @@ function scratchBytes({ op, inputs, attributes }: GraphNode, tensors: TracedFunc
   return copies ? bytesOf(tensors.get(inputs[1]!)!) : 0;
 }
 
-/** Whether a node that reads these is the last to read the buffer. */
+/** Whether a node that reads `read` is the last reader of the buffer. */
 function isReadLast(buffer: Buffer, read: readonly Buffer[]): boolean {
   return buffer.readers === read.filter(other => other === buffer).length;
 }

@@ -1,5 +1,5 @@
-// How fast this machine computes: matrix products and memory, measured once on the TensorFlow backend and kept in the cache
-// folder. Called by `estimate`; a step's time is its work at these rates.
+// The speed of this machine: matrix products and memory, measured once on the TensorFlow backend and stored in the
+// cache folder. Called by `estimate`, which derives a step's time from its work and these rates.
 import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,32 +18,32 @@ const speedSchema = z.object({
   machine: z.string(),
   flopsPerSecond: z.number().positive(),
   bytesPerSecond: z.number().positive(),
-  /** Of products with frozen weights in bfloat16; null where the CPU has no instructions for them. */
+  /** For products with frozen weights in bfloat16; null if the CPU has no instructions for them. */
   bfloat16FlopsPerSecond: z.number().positive().nullable(),
 });
 
 export type MachineSpeed = z.infer<typeof speedSchema>;
 
-/** Elements of the elementwise operation. */
+/** Elements in the elementwise operation. */
 const WIDE = 2 ** 24;
 
-/** Time for each of the two measurements. */
+/** Time for each measurement. */
 const MEASURE_MS = 150;
 
-/** What the rates are of; virtual machines of one model name differ in what their CPU can do. */
+/** Identifies what the rates apply to; virtual machines with the same model name differ in their CPU's features. */
 export function ratedMachine(threads: number | null): string {
   return `${cpuKind()}, ${threads ?? availableParallelism()} threads`;
 }
 
 const speedFile = () => join(cacheFolder(), 'machine-speed.json');
 
-/** The rates of an earlier call on this machine, null where there was none. */
+/** The rates measured earlier on this machine; null if there are none. */
 export function knownSpeed(threads: number | null): MachineSpeed | null {
   const known = readSpeed(speedFile());
   return known?.machine === ratedMachine(threads) ? known : null;
 }
 
-/** The same, else measured now, which loads TensorFlow (about a second in all). */
+/** The same, or measured now, which loads TensorFlow (about a second in total). */
 export async function machineSpeed(threads: number | null): Promise<MachineSpeed> {
   const known = knownSpeed(threads);
   if (known) return known;
@@ -64,7 +64,10 @@ function readSpeed(file: string): MachineSpeed | null {
   }
 }
 
-/** A product as in a small model's feed-forward block; an elementwise operation on more than a cache holds. */
+/**
+ * Measures a product as in a small model's feed-forward network, and an elementwise operation larger than the CPU's
+ * caches.
+ */
 function measure(): Omit<MachineSpeed, 'machine'> {
   const [rows, inner, columns] = [1024, 576, 1536];
   const x = tf.fill([rows, inner], 0.5) as tf.Tensor2D;
@@ -91,12 +94,12 @@ function secondsOfBfloat16(x: tf.Tensor2D, shape: [number, number]): number {
   return seconds;
 }
 
-/** What bfloat16 has to gain on one product to be worth its rounding. */
-const WORTHWHILE = 1.15;
+/** Minimum speed-up of a product in bfloat16 that is worth its rounding. */
+const MIN_BFLOAT16_GAIN = 1.15;
 
 /** Whether products in bfloat16 are clearly faster on this machine. */
 export function bfloat16Pays({ flopsPerSecond, bfloat16FlopsPerSecond }: MachineSpeed): boolean {
-  return bfloat16FlopsPerSecond !== null && bfloat16FlopsPerSecond > WORTHWHILE * flopsPerSecond;
+  return bfloat16FlopsPerSecond !== null && bfloat16FlopsPerSecond > MIN_BFLOAT16_GAIN * flopsPerSecond;
 }
 
 /** Median time of one call. */
@@ -112,12 +115,13 @@ function secondsOf(f: () => tf.Tensor): number {
 }
 
 /**
- * What a step takes beyond its work at the machine's full rates: smaller products, scheduling, and eagerly an op at a time
- * into fresh memory. Measured over steps of 0.15 to 2.1 s (SmolLM2-135M's shape, a small GPT-2, the embedded model).
+ * A step's time relative to its work at the machine's full rates: smaller products, scheduling and, in eager steps, one
+ * op at a time into new memory. Measured over steps of 0.15 to 2.1 s (SmolLM2-135M's shape, a small GPT-2, the embedded
+ * model).
  */
 const OVERHEAD = { captured: 1.15, eager: 2 };
 
-/** Seconds of a step: its products and its other operations, one after the other. */
+/** Seconds per step: its products, then its other operations. */
 export function secondsPerStep(
   { flopsPerStep, bytesPerStep }: Pick<Estimate, 'flopsPerStep' | 'bytesPerStep'>,
   { flopsPerSecond, bytesPerSecond }: MachineSpeed,

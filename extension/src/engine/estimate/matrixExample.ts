@@ -1,9 +1,9 @@
-// What LoRA does to one matrix, in figures: W [out, in] beside A [r, in] and B [out, r]. Called by `estimate`.
+// LoRA on one matrix in figures: W [out, in] compared with A [r, in] and B [out, r]. Called by `estimate`.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture } from '../models/architecture.js';
 
 export interface MatrixExample {
-  /** Module that the matrix belongs to; null for sizes that were given. */
+  /** Module that the matrix belongs to; null if only sizes were given. */
   module: string | null;
   outFeatures: number;
   inFeatures: number;
@@ -12,7 +12,7 @@ export interface MatrixExample {
   aParameters: number;
   bParameters: number;
   loraParameters: number;
-  /** Share of the matrix's parameters that needn't be trained; below 0 where the rank is too high. */
+  /** Share of the matrix's parameters that aren't trained; below 0 if the rank is too high. */
   reduction: number;
 }
 
@@ -31,8 +31,8 @@ export function matrixExample(
 }
 
 /**
- * The example for `512x64` or for a module by its full name or the end of it.
- * @throws InputError where it is neither sizes nor a linear module of the model
+ * The example for sizes such as `512x64`, or for a module by its full name or the end of it.
+ * @throws InputError if `matrix` is neither
  */
 export function matrixExampleOf(matrix: string, rank: number, architecture: Architecture): MatrixExample {
   const sizes = /^(\d+)\s*[x×]\s*(\d+)$/.exec(matrix);
@@ -46,13 +46,13 @@ export function matrixExampleOf(matrix: string, rank: number, architecture: Arch
     const ends = new Set(architecture.linears.map(linear => linear.name.split('.').at(-1)));
     throw new InputError(`"${matrix}" is neither a matrix of this model nor sizes such as 512x64`, {
       key: '--matrix',
-      hint: `Matrices: ${[...ends].join(', ')}; one of a layer in full as in "${architecture.linears[0]!.name}".`,
+      hint: `Matrices: ${[...ends].join(', ')}; for a certain layer use its full name, as in "${architecture.linears[0]!.name}".`,
     });
   }
   return matrixExample(module.outFeatures, module.inFeatures, rank, module.name);
 }
 
-/** The matrix and its two factors, drawn in text. */
+/** The matrix and its two factors as text. */
 export function drawMatrixExample(example: MatrixExample): string {
   const { module, outFeatures, inFeatures, rank, reduction } = example;
   const number = (value: number) => value.toLocaleString('en-US');
@@ -69,7 +69,7 @@ export function drawMatrixExample(example: MatrixExample): string {
     row(0, 'frozen'),
     row(1, 'trained'),
     row(2, 'trained'),
-    `  A + B  = ${number(example.loraParameters)} in place of ${number(example.parameters)}: ${saved}`,
+    `  A + B  = ${number(example.loraParameters)} instead of ${number(example.parameters)}: ${saved}`,
   ].join('\n');
 }
 

@@ -1,19 +1,19 @@
-// Refuses a run that wouldn't fit, before its weights are read. Called by prepareRun.ts.
+// Refuses a run that wouldn't fit into memory, before its weights are read. Called by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
 import type { Estimate } from './estimateRun.js';
 
-/** What a run has done about its memory already. */
+/** Settings of a run that already save memory. */
 export interface MemorySettings {
   gradientCheckpointing: boolean;
-  /** Frozen weights are held in fewer bits than float32. */
+  /** Whether frozen weights are held in fewer bits than float32. */
   reducedBase: boolean;
 }
 
 /**
- * @param available bytes that the machine can still give
+ * @param available bytes of free memory
  * @param file the run file
- * @throws InputError where the estimate is more than that, naming what to change
+ * @throws InputError if the estimate is higher; says what to change
  */
 export function checkMemory(
   { memory }: Pick<Estimate, 'memory'>,
@@ -31,11 +31,15 @@ export function checkMemory(
   const change =
     activations + temporary > ofParameters
       ? [gradientCheckpointing ? null : 'Set training.gradient_checkpointing', batch]
-      : [parameters, 'take a smaller model or a method that trains less', batch];
+      : [parameters, 'use a smaller model or a method with fewer trainable parameters', batch];
   const advice = change.filter(each => each !== null).join(', or ');
   throw new InputError(
-    `this run needs about ${bytes(total)} of memory, and ${bytes(available)} are free: ${bytes(ofParameters)} for ` +
-      `parameters, gradients and optimizer, ${bytes(activations + temporary)} for a batch`,
-    { code: 'out_of_memory', file, hint: `${advice[0]!.toUpperCase()}${advice.slice(1)}; --force starts it anyway.` },
+    `this run needs about ${bytes(total)} of memory, but only ${bytes(available)} is free: ` +
+      `${bytes(ofParameters)} for parameters, gradients and optimizer, ${bytes(activations + temporary)} for a batch`,
+    {
+      code: 'out_of_memory',
+      file,
+      hint: `${advice[0]!.toUpperCase()}${advice.slice(1)}. Use --force to start it anyway.`,
+    },
   );
 }

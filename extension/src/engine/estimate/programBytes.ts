@@ -1,4 +1,4 @@
-// Apart from estimateRun.ts so that the bench can read it without TensorFlow.js.
+// Separate from estimateRun.ts so that the bench can read it without TensorFlow.js.
 
-/** What Node and TensorFlow take themselves, beside a run's tensors. */
+/** Memory of Node and TensorFlow themselves, in addition to a run's tensors. */
 export const PROGRAM_BYTES = 0.48e9;

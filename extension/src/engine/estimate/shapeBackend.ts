@@ -1,6 +1,6 @@
-// A tfjs backend that computes nothing: its kernels only work out the shape of a result and count the bytes it would
-// take. The training step runs on it as it is, so an estimate can't drift from the code it speaks of. Called by
-// traceEager.ts; its tensors must never meet those of another backend.
+// A tfjs backend that computes nothing: its kernels only determine the shape of a result and count its bytes. The
+// training step runs on it unchanged, so an estimate can't drift from the code that it describes. Called by
+// traceEager.ts; its tensors must never be mixed with those of another backend.
 import * as tf from '@tensorflow/tfjs-core';
 import { typeName, typeNumber } from '../capture/graph.js';
 import { fillsMemory, productFlops, resultsOf, rowOf } from '../capture/opTable.js';
@@ -10,7 +10,7 @@ import { kernelOps } from './kernelOps.js';
 
 const NAME = 'shapes';
 
-/** Memory that several tensors may look at: TensorFlow's reshape copies nothing. */
+/** Memory that several tensors may share: TensorFlow's reshape copies nothing. */
 interface Buffer {
   bytes: number;
   views: number;
@@ -29,10 +29,10 @@ class ShapeBackend extends tf.KernelBackend {
   peakBytes = 0;
   /** Floating point operations of the matrix products so far. */
   flops = 0;
-  /** Bytes that the other kernels have made so far. */
+  /** Bytes that the other kernels have written so far. */
   written = 0;
 
-  /** A tensor of this shape, with memory of its own or looking at that of `view`. */
+  /** A tensor of this shape, with new memory or sharing that of `view`. */
   make(shape: readonly number[], dtype: tf.DataType, view?: tf.TensorInfo): tf.TensorInfo {
     const length = tf.util.sizeFromShape([...shape]);
     const buffer = view
@@ -66,7 +66,7 @@ class ShapeBackend extends tf.KernelBackend {
     return true;
   }
 
-  /** Ones: a loss and a gradient norm that are finite, so that no part of the step is left out. */
+  /** Ones: loss and gradient norm are finite, so that no part of the step is skipped. */
   override readSync(dataId: tf.DataId): tf.BackendValues {
     const { length, dtype } = this.entries.get(dataId)!;
     return (dtype === 'float32' ? new Float32Array(length) : new Int32Array(length)).fill(1);
@@ -108,10 +108,10 @@ function register(): ShapeBackend {
       const { op, inputs: described, attributes } = callOf(given.map(describe), attrs ?? {});
       const results = resultsOf(op, described, attributes);
       const { product } = rowOf(op);
-      const looksAt = fillsMemory({ op, attributes }) ? undefined : given[0];
+      const view = fillsMemory({ op, attributes }) ? undefined : given[0];
       if (product) made.flops += productFlops(product, attributes, described[0]!, results[0]!);
-      else if (!looksAt) for (const { shape } of results) made.written += 4 * tf.util.sizeFromShape(shape);
-      const tensors = results.map(({ shape, dtype }) => made.make(shape, typeName(dtype), looksAt));
+      else if (!view) for (const { shape } of results) made.written += 4 * tf.util.sizeFromShape(shape);
+      const tensors = results.map(({ shape, dtype }) => made.make(shape, typeName(dtype), view));
       return kernelName === tf.Unpack || kernelName === tf.SplitV ? tensors : tensors[0]!;
     };
     tf.registerKernel({ kernelName, backendName: NAME, kernelFunc });
@@ -123,7 +123,7 @@ function describe({ shape, dtype }: tf.TensorInfo): AbstractTensor {
   return { shape, dtype: typeNumber(dtype) };
 }
 
-/** Bytes of the tensors there are, as far as they were made inside `countBytes`, and what they took to compute. */
+/** Bytes of the existing tensors that were created in `countBytes`, and the work of computing them. */
 export interface ByteCounter {
   readonly liveBytes: number;
   readonly peakBytes: number;
@@ -131,12 +131,12 @@ export interface ByteCounter {
   readonly written: number;
 }
 
-/** Runs `f` on the backend of shapes and goes back to the one that was in use. */
+/** Runs `f` on the shape backend and restores the previous one. */
 export function countBytes<T>(f: (counter: ByteCounter) => T): T {
   backend ??= register();
   const previous = tf.getBackend();
   backend.peakBytes = backend.liveBytes;
-  // With a backend that is made synchronously this is done when it returns.
+  // The backend is created synchronously, so this has taken effect when it returns.
   void tf.setBackend(NAME);
   try {
     return f(backend);

@@ -1,5 +1,5 @@
-// Runs one eager training step on the backend of shapes and tells which bytes stood when: all that trainingStep.ts does but
-// reading values. Called by estimateRun.ts; traceGraph.ts does it for captured steps.
+// Runs one eager training step on the shape backend and reports its memory: everything that trainingStep.ts does except
+// reading values. Called by estimateRun.ts; traceGraph.ts does the same for captured steps.
 import * as tf from '@tensorflow/tfjs-core';
 import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
@@ -11,19 +11,19 @@ import { DescribedModel, describedTensors } from './describedBase.js';
 import { countBytes, type ByteCounter } from './shapeBackend.js';
 import { baseOf, fullBatch, type EstimatedStep, type StepTrace } from './estimatedStep.js';
 
-/** Hidden states as they are, telling how much is held when their gradient comes. */
-function probe(counter: ByteCounter, tell: (bytes: number) => void): (hidden: tf.Tensor2D) => tf.Tensor2D {
+/** Returns hidden states unchanged, and reports the bytes in use when their gradient is computed. */
+function probe(counter: ByteCounter, report: (bytes: number) => void): (hidden: tf.Tensor2D) => tf.Tensor2D {
   const probed = tf.customGrad(x => ({
     value: tf.clone(x as tf.Tensor),
     gradFunc: dy => {
-      tell(counter.liveBytes);
+      report(counter.liveBytes);
       return dy;
     },
   }));
   return hidden => probed(hidden) as tf.Tensor2D;
 }
 
-/** @throws InputError where the method's config doesn't fit the architecture */
+/** @throws InputError if the method's config doesn't fit the architecture */
 export function traceEager(step: EstimatedStep): StepTrace {
   const { attached, shape } = step;
   const base = baseOf(step);
@@ -36,15 +36,15 @@ export function traceEager(step: EstimatedStep): StepTrace {
       tensors,
       probe(counter, bytes => (afterForward = bytes)),
     );
-    // Values that nobody reads: drawing them would take longer than the step.
+    // These values are never read, and drawing them would take longer than the step.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
-    const standing = counter.liveBytes - before;
+    const weights = counter.liveBytes - before;
     const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 });
     try {
       const batch = fullBatch(step);
-      // More micro-batches than two take no more memory than two.
+      // More than two micro-batches take no more memory than two.
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
       const { objective, gradientCheckpointing } = shape;
       const training = { objective, model, adapter };
@@ -55,8 +55,8 @@ export function traceEager(step: EstimatedStep): StepTrace {
       const optimizerBytes = 8 * adapter.numParameters;
       const times = shape.gradientAccumulationSteps / batches.length;
       return {
-        weights: standing,
-        activations: afterForward - before - standing - optimizerBytes,
+        weights,
+        activations: afterForward - before - weights - optimizerBytes,
         peak: counter.peakBytes - before,
         nodes: 0,
         flops: (counter.flops - flops) * times,

@@ -1,6 +1,6 @@
-// What a captured training step costs: the functions of stepMath.ts traced as capturedStep.ts traces them, with weights that
-// are only described. Bytes come from liveness, FLOPs from the shapes of the matrix products. Called by estimateRun.ts;
-// needs no TensorFlow library.
+// The costs of a captured training step: traces the functions of stepMath.ts like capturedStep.ts, with weights that
+// are only described. Bytes come from liveness.ts, FLOPs from the shapes of the matrix products. Called by
+// estimateRun.ts; needs no TensorFlow library.
 import * as tf from '@tensorflow/tfjs-core';
 import { traceTree } from '../capture/compiledTree.js';
 import { DataType, nodeOf, type GraphNode } from '../capture/graph.js';
@@ -24,36 +24,36 @@ const float32 = ({ shape }: { shape: readonly number[] }): InputSpec => ({ shape
 const floatBytes = (specs: readonly { shape: readonly number[] }[]) =>
   4 * specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 
-/** Whatever AdamW is set to, it takes the same memory. */
+/** AdamW needs the same memory with any settings. */
 const ADAMW = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
 
-/** What a step takes. Where layers are alike, each adds the same to every figure. */
+/** The figures of a step. Equal layers each add the same amount to every figure. */
 interface GraphFigures {
   weights: number;
   activations: number;
-  /** Bytes of what is trained. */
+  /** Bytes of the trainable tensors. */
   trained: number;
   nodes: number;
-  /** Of one micro-batch. */
+  /** Per micro-batch, like `written`. */
   flops: number;
   written: number;
-  /** Most bytes of a micro-batch up to the middle of its backward pass, and behind it. */
+  /** Peak bytes of a micro-batch up to the middle of its backward pass, and after it. */
   upperPeak: number;
   lowerPeak: number;
   updatePeak: number;
 }
 
-/** One trace: figures, and bytes while each node of a micro-batch runs. */
+/** One trace: its figures, and the bytes in use while each node of a micro-batch runs. */
 interface GraphCosts {
   figures: Omit<GraphFigures, 'upperPeak' | 'lowerPeak'>;
   during: readonly number[];
-  /** How many of the nodes come behind the loss. */
+  /** Number of nodes after the loss. */
   backward: number;
 }
 
 /**
- * Of a model with many layers that are alike, or repeat a pattern, few are traced.
- * @throws InputError where the method's config doesn't fit the architecture
+ * The costs of a step. If a model's many layers are equal, or repeat a pattern, only a few are traced.
+ * @throws InputError if the method's config doesn't fit the architecture
  */
 export function traceGraph(step: EstimatedStep): StepTrace {
   const few = fewLayers(step);
@@ -74,9 +74,10 @@ function halfOf({ backward }: GraphCosts): number {
 }
 
 /**
- * Peaks of the nodes up to `half` of them behind the loss, and of the last `half`: the peak of both together grows evenly
- * only as long as it stays in one of them. With each layer the first grows by what a layer keeps for the backward pass, the
- * second by a layer's gradients. What a deeper model has between, one giving way to the other, never takes more than both.
+ * Separate peaks of the nodes up to `half` nodes after the loss, and of the last `half` nodes: the overall peak grows
+ * evenly with depth only as long as it stays in one of the two. With each layer, the first grows by what a layer keeps
+ * for the backward pass, the second by a layer's gradients. In between, a deeper model never needs more than the higher
+ * of the two.
  */
 function withPeaks({ figures, during, backward }: GraphCosts, half: number): GraphFigures {
   const loss = during.length - backward;
@@ -101,13 +102,13 @@ function graphCosts(step: EstimatedStep): GraphCosts {
   const plan = trainedOf(step.attached.plan('training'));
   const { traced, hidden, weights } = traceGradients(step);
   const running = nodesThatRun(traced);
-  const { standing, during } = liveness(running, traced.tensors);
+  const { after, during } = liveness(running, traced.tensors);
   const update = traceUpdate(plan);
   const loss = nodeOf(running.outputs[0]!);
   return {
     figures: {
       weights,
-      activations: standing.get(hidden)!,
+      activations: after.get(hidden)!,
       trained: floatBytes(plan),
       nodes: traced.graph.nodes.length,
       flops: sum(running.nodes, node => flopsOf(node, traced)),
@@ -119,7 +120,10 @@ function graphCosts(step: EstimatedStep): GraphCosts {
   };
 }
 
-/** Loss and gradients of a micro-batch; the node that gives the hidden states; bytes that model and adapter hold. */
+/**
+ * Traces loss and gradients of a micro-batch. `hidden` is the node of the hidden states, `weights` bytes of model and
+ * adapter.
+ */
 function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: string; weights: number } {
   const { attached, shape } = step;
   const { architecture } = attached;
@@ -129,16 +133,16 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   const { objective } = shape;
   const batch = batchSpecs(objective, bucketOf(objective.sizes(fullBatch(step)), shape));
   const parameters = new Map(plan.map(spec => [spec.key, float32(spec)]));
-  // A trace reads no rotary table; those of a long context take longer to make than the trace.
+  // A trace reads no values of rotary tables, and filling those of a long context would take longer than the trace.
   const tablePositions = 1;
   let heldBytes = 0;
   let states: tf.Tensor | null = null;
   type Inputs = { base: Tensors; parameters: Tensors; batch: BatchTensors };
   const inputs = { base: new Map(held.map((spec, i) => [String(i), spec])), parameters, batch };
-  const traced = traceTree<Inputs>(inputs, ({ base: given, parameters, batch }) => {
-    const ofBase = [...given.values()];
+  const traced = traceTree<Inputs>(inputs, ({ base: tensors, parameters, batch }) => {
+    const ofBase = [...tensors.values()];
     const model = new DescribedModel(base, ofBase, hidden => (states = tf.keep(hidden)), { tablePositions });
-    // Values that are never read: what is trained is an input of the graph.
+    // These values are never read: trainable tensors are inputs of the graph.
     const values = ({ shape }: { shape: readonly number[] }) => new Float32Array(sizeOf(shape));
     const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(0), values });
     adapter.takeOver();
@@ -154,8 +158,8 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   });
   tf.dispose(states!);
   const [hidden, ...outputs] = traced.outputs;
-  // What the graph holds as numbers: what the method keeps frozen, the tables, of which one row was made, and what tfjs fills
-  // for the gradient of relu.
+  // Constants of the graph: the method's frozen tensors, one row of each rotary table, and what tfjs fills for the
+  // gradient of relu.
   const vectors = traced.graph.nodes
     .filter(({ op }) => op === 'Const')
     .map(({ name }) => traced.tensors.get(`${name}:0`)!)
@@ -165,7 +169,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
   return { traced: { ...traced, outputs }, hidden: nodeOf(hidden!), weights };
 }
 
-/** Clipping and AdamW: what is trained and its moments are fed and fetched, gradients fed. */
+/** Traces clipping and AdamW: trainable tensors and their moments are fed and fetched, gradients are fed. */
 function traceUpdate(plan: readonly TrainableSpec[]): TracedFunction {
   const gradients = new Map(plan.map(spec => [spec.key, float32(spec)]));
   const state = new Map([...gradients].map(([key, own]) => [key, { parameter: own, exp_avg: own, exp_avg_sq: own }]));
@@ -179,14 +183,14 @@ function sum(nodes: readonly GraphNode[], of: (node: GraphNode) => number): numb
   return nodes.reduce((total, node) => total + of(node), 0);
 }
 
-/** What a node that isn't a matrix product fills. */
+/** Bytes that a node writes; 0 for matrix products. */
 function writtenBytes(node: GraphNode, { tensors }: TracedFunction): number {
   if (rowOf(node.op).product || !fillsMemory(node)) return 0;
   const tensor = tensors.get(`${node.name}:0`);
   return tensor ? bytesOf(tensor) : 0;
 }
 
-/** Those of a matrix product; 0 of other nodes. */
+/** FLOPs of a matrix product; 0 for other nodes. */
 function flopsOf({ name, op, inputs, attributes }: GraphNode, { tensors }: TracedFunction): number {
   const { product } = rowOf(op);
   return product ? productFlops(product, attributes, tensors.get(inputs[0]!)!, tensors.get(`${name}:0`)!) : 0;

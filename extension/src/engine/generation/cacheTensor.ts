@@ -1,24 +1,24 @@
-// The keys and values of all layers in one tensor of a fixed size, for decoding steps that are captured: a graph can't grow
-// what it holds. New rows are written into the tensor's own memory (on a CPU; elsewhere TensorFlow copies it), so a tensor
-// that was given to a step must not be used again. Owned by whoever made it.
+// The keys and values of all layers in one tensor of a fixed size, for captured decoding steps: a graph's tensors can't
+// grow. New rows are written into the tensor's memory (on a CPU; elsewhere TensorFlow copies it), so a tensor that was
+// fed to a step must not be used again. The creator disposes it.
 import * as tf from '@tensorflow/tfjs-core';
 import { tensorflowOp } from '../capture/tensorflowOps.js';
 import { keyValueHeadsOfAll, type Architecture, type KeyValues } from '../models/architecture.js';
 import type { DecodingCache, KeyValueCache } from '../models/causalLm.js';
 
-/** What asks for heads that are alike. */
+/** What needs equal heads in all layers, for the message. */
 const PURPOSE = 'captured decoding';
 
 /**
- * Rows [layer][keys, values][keyValueHeads][capacity] of headDim numbers.
- * @throws InputError where layers differ in them
+ * Rows [layer][keys, values][keyValueHeads][capacity] of headDim values.
+ * @throws InputError if layers have different key and value heads
  */
 export function cacheShape(architecture: Architecture, capacity: number): [number, number] {
   const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, PURPOSE);
   return [architecture.layers.length * 2 * keyValueHeads * capacity, headDim];
 }
 
-/** A cache's content with room up to `capacity`, zeros where there is nothing yet. */
+/** A cache's content, padded with zeros to `capacity` tokens. */
 export function withCapacity({ layers, length }: KeyValueCache, capacity: number): tf.Tensor2D {
   return tf.tidy(() => {
     const heads = layers.flatMap(({ keys, values }) => [keys, values]).map(x => tf.squeeze(x, [0]) as tf.Tensor3D);
@@ -26,12 +26,12 @@ export function withCapacity({ layers, length }: KeyValueCache, capacity: number
   });
 }
 
-/** The same with more room. */
+/** The same with a larger capacity. */
 export function grown(cache: tf.Tensor2D, capacity: number, larger: number): tf.Tensor2D {
   return tf.tidy(() => rows(tf.reshape(cache, [-1, capacity, cache.shape[1]]), larger - capacity));
 }
 
-/** [heads, length, headDim] with zeros behind each head, as rows. */
+/** [heads, length, headDim], with `room` rows of zeros after each head, as rows. */
 function rows(heads: tf.Tensor3D, room: number): tf.Tensor2D {
   const padded = tf.pad(heads, [
     [0, 0],
@@ -41,13 +41,13 @@ function rows(heads: tf.Tensor3D, room: number): tf.Tensor2D {
   return tf.reshape(padded, [-1, heads.shape[2]]);
 }
 
-/** The cache of one traced step. */
+/** The cache in a traced step. */
 export class StepCache implements DecodingCache {
   readonly length = null;
 
   /**
-   * @param content as `cacheShape` says; after the pass, with the token's own keys and values in it
-   * @param position int32 [1]: where the token stands, prefix included
+   * @param content of shape `cacheShape`; after the pass it contains the token's own keys and values
+   * @param position int32 [1]: the token's position, prefix included
    */
   constructor(
     private readonly architecture: Architecture,

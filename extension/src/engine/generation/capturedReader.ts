@@ -1,5 +1,5 @@
-// Reading one token as one call of a TensorFlow graph. The cache of keys and values has a fixed size there, so there is a
-// graph for each size; it is fed and fetched like the tensors of a training step, so the graph keeps nothing.
+// Reads one token with one call of a TensorFlow graph. The key/value cache has a fixed size in a graph, so there is a
+// graph for each size; the cache is fed and fetched like the tensors of a training step, so a graph holds no state.
 import * as tf from '@tensorflow/tfjs-core';
 import { CompiledFunction } from '../capture/compiledFunction.js';
 import type { InputSpec } from '../capture/tracingBackend.js';
@@ -9,21 +9,21 @@ import type { Adapter } from '../peft/adapter.js';
 import { cacheShape, grown, StepCache, withCapacity } from './cacheTensor.js';
 import { predict, type Prediction } from './tokenReader.js';
 
-/** Smallest cache; each next one is twice as large. */
+/** Tokens in the smallest cache; each larger one is twice as large. */
 const SMALLEST_CAPACITY = 256;
 
 function capacityFor(tokens: number): number {
   return SMALLEST_CAPACITY * 2 ** Math.max(0, Math.ceil(Math.log2(tokens / SMALLEST_CAPACITY)));
 }
 
-/** The graphs of a model with an adapter, by the size of the cache. Owns them; model and adapter stay the caller's. */
+/** The graphs of a model with an adapter, by the cache's size. Owns them; model and adapter belong to the caller. */
 export class DecodingGraphs {
   private readonly graphs = new Map<number, CompiledFunction>();
 
   constructor(
     readonly model: CausalLm,
     private readonly adapter: Adapter | null,
-    /** Whether XLA compiles the layers, where it is there. */
+    /** Compile the layers with XLA, if TensorFlow has it. */
     private readonly xla = true,
   ) {}
 
@@ -31,7 +31,7 @@ export class DecodingGraphs {
     return this.graphs.size;
   }
 
-  /** What is fed beside the token: the adapter's tensors, which training changes. */
+  /** Fed in addition to the token: the adapter's tensors, which training changes. */
   get parameters(): tf.Tensor[] {
     return this.adapter ? [...this.adapter.variables.values()] : [];
   }
@@ -49,9 +49,9 @@ export class DecodingGraphs {
     const step = (id: tf.Tensor, position: tf.Tensor, content: tf.Tensor, ...parameters: tf.Tensor[]): tf.Tensor[] => {
       const keys = adapter ? [...adapter.variables.keys()] : [];
       const { hooks, replaced } = adapter?.forwardWith(new Map(keys.map((key, i) => [key, parameters[i]!]))) ?? {};
-      const place = tf.add(position, tf.scalar(hooks?.keyValuePrefix?.count ?? 0, 'int32'));
-      const cache = new StepCache(architecture, capacity, content as tf.Tensor2D, tf.reshape(place, [1]));
-      // A decoder writes no virtual tokens.
+      const row = tf.add(position, tf.scalar(hooks?.keyValuePrefix?.count ?? 0, 'int32'));
+      const cache = new StepCache(architecture, capacity, content as tf.Tensor2D, tf.reshape(row, [1]));
+      // Virtual tokens are never generated.
       const forward = { hooks: { ...hooks, virtualTokens: undefined }, replaced, cache };
       const { likeliest, logits } = predict(model, id as tf.Tensor2D, position as tf.Tensor2D, forward);
       return [likeliest, logits, cache.content];
@@ -76,7 +76,7 @@ export class CapturedReader {
     private graph: CompiledFunction,
     private capacity: number,
     cache: KeyValueCache,
-    /** Keys that stand before the sequence. */
+    /** Keys before the sequence. */
     private readonly prefix: number,
     private position: number,
   ) {
@@ -84,7 +84,7 @@ export class CapturedReader {
   }
 
   /**
-   * @param tokens that were read, and that are to come at most
+   * @param tokens read so far, and at most to come
    * @throws UntraceableError on an op that can't be captured
    */
   static async following(
@@ -97,10 +97,10 @@ export class CapturedReader {
     return new CapturedReader(graphs, graph, capacity, cache, cache.length - read, read);
   }
 
-  /** @throws Error behind the last usable position: what XLA compiled would read on without a word */
+  /** @throws Error beyond the last usable position: XLA's code would silently read past the tables */
   async read(token: number): Promise<Prediction> {
     const positions = usablePositions(this.graphs.model.architecture);
-    if (this.prefix + this.position >= positions) throw new Error(`the model reads ${positions} tokens`);
+    if (this.prefix + this.position >= positions) throw new Error(`the model reads at most ${positions} tokens`);
     if (this.prefix + this.position >= this.capacity) await this.grow();
     const int = (value: number) => tf.tensor2d([value], [1, 1], 'int32');
     const own = [int(token), int(this.position), this.content];

@@ -11,7 +11,7 @@ import { EagerReader, type Prediction } from './tokenReader.js';
 
 export interface GenerateOptions extends SamplingOptions {
   maxNewTokens: number;
-  /** Decoding ends behind one of these. */
+  /** Decoding ends at one of these. */
   stopTokenIds: readonly number[];
   /** Called with each new token; return false to stop. */
   onToken?: (id: number) => boolean | void;
@@ -19,19 +19,19 @@ export interface GenerateOptions extends SamplingOptions {
 
 export interface DecoderOptions {
   model: CausalLm;
-  /** What stands before it in the same decoder may be trained between answers. */
+  /** It may be trained between answers of the same decoder. */
   adapter: Adapter | null;
-  /** Whether tokens are read by captured graphs, once that pays. */
+  /** Whether to read tokens with captured graphs, once that pays off. */
   compile: boolean;
-  /** Told once where an op can't be captured; decoding then stays eager. Absent: that is an error. */
+  /** Called once if an op can't be captured; decoding then stays eager. If absent, that is an error. */
   onWarning?: (code: string, message: string) => void;
-  /** Tokens that are read op by op before a graph is made: making one takes as long as what it saves on so many. */
+  /** Tokens read op by op before a graph is compiled, which takes as long as a graph saves on this many. */
   eagerTokens?: number;
 }
 
 const EAGER_TOKENS = 48;
 
-/** Answers with one model and adapter; keeps its graphs from answer to answer. Owns nothing else. */
+/** Generates text with one model and adapter; keeps its graphs from answer to answer. Owns nothing else. */
 export class Decoder {
   private readonly graphs: DecodingGraphs;
   private readonly forward: ForwardOptions;
@@ -49,7 +49,7 @@ export class Decoder {
   /**
    * Continues a prompt.
    * @returns the new token ids, without the stop token
-   * @throws InputError where the prompt alone takes up all usable positions
+   * @throws InputError if the prompt leaves no usable position for an answer
    */
   async generate(promptIds: readonly number[], options: GenerateOptions): Promise<number[]> {
     const { architecture } = this.options.model;
@@ -60,7 +60,7 @@ export class Decoder {
     const prompt = [...virtual, ...promptIds];
     const length = prompt.length + (keyValuePrefix?.count ?? 0);
     if (length >= positions)
-      throw new InputError(`the prompt has ${length} tokens, the model reads ${positions}`, {
+      throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${positions}`, {
         key: 'prompt',
         hint: 'Shorten the prompt.',
       });
@@ -87,7 +87,7 @@ export class Decoder {
     return generated;
   }
 
-  /** The reader itself, or a captured one that goes on where it stands. */
+  /** The reader itself, or a captured one that continues at its position. */
   private async captured(reader: EagerReader, read: number, toCome: number): Promise<EagerReader | CapturedReader> {
     if (!this.compile || (this.graphs.count === 0 && this.eagerTokens-- > 0)) return reader;
     try {

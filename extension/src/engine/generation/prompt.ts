@@ -1,10 +1,10 @@
-// A prompt as token ids, and the ids that end its answer. Called by the session and by the checks before a run.
+// The token ids of a prompt, and the ids that end its answer. Called by the session and by the checks before a run.
 import type { ChatMessage } from '../../core/data/example.js';
 import { renderChat } from '../../core/text/chatTemplate.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 
-/** Ids of a user's prompt: one turn of a chat where the model knows chats, else the plain text. */
+/** Ids of a user's prompt: one turn of a chat if the tokenizer has a chat template, else the plain text. */
 export function promptIds(tokenizer: TextTokenizer, prompt: string, system?: string): number[] {
   if (tokenizer.chatTemplate === null) return tokenizer.encode(system ? `${system}\n\n${prompt}` : prompt);
   const messages: ChatMessage[] = [{ role: 'user', content: prompt }];

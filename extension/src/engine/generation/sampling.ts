@@ -1,10 +1,10 @@
-// Which token comes next: the likeliest, or one drawn by its probability. Pure but for the random numbers it is given.
+// Draws the next token by its probability. Pure except for the random number generator it is given.
 import type { Rng } from '../data/rng.js';
 
 export interface SamplingOptions {
   /** 0: always the likeliest token. */
   temperature: number;
-  /** Sample from the likeliest tokens that together have this probability. */
+  /** Sample only from the likeliest tokens that together have this probability. */
   topP: number;
   rng: Rng;
 }
@@ -14,7 +14,7 @@ export function drawToken(logits: Float32Array, { temperature, topP, rng }: Samp
   const highest = logits.reduce((most, logit) => Math.max(most, logit));
   const weights = Float64Array.from(logits, logit => Math.exp((logit - highest) / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  // All tokens rarer than this together have less than 1 - topP, so only the others, few of a vocabulary, are sorted.
+  // All rarer tokens together have less than 1 - topP, so only the others, a small part of the vocabulary, are sorted.
   const rare = ((1 - topP) * total) / weights.length;
   const ids: number[] = [];
   for (const [id, weight] of weights.entries()) if (weight >= rare) ids.push(id);

@@ -1,5 +1,5 @@
-// One base model in memory, the adapters attached to it, and a decoder for each: what `generate`, `evaluate` and a run's
-// samples answer with. An adapter is chosen by name with each request; the base is loaded once and never changed.
+// One base model in memory, the adapters attached to it, and a decoder for each. Used by `generate`, `evaluate` and a
+// run's samples. Each request chooses an adapter by name; the base is loaded once and never changed.
 import { createRng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
@@ -10,11 +10,11 @@ import { promptIds, stopTokenIds } from './prompt.js';
 
 export interface SessionOptions {
   onDisk: ModelOnDisk;
-  /** Stays the caller's. */
+  /** Belongs to the caller. */
   model: CausalLm;
-  /** Whether tokens are read by captured graphs, once that pays. */
+  /** Whether to read tokens with captured graphs, once that pays off. */
   compile: boolean;
-  /** Told once for each adapter where an op can't be captured. Absent: that is an error. */
+  /** Called once for each adapter if an op can't be captured. If absent, that is an error. */
   onWarning?: (code: string, message: string) => void;
 }
 
@@ -24,12 +24,12 @@ export interface AnswerRequest {
   /** Name of the adapter that answers; null: the base alone. */
   adapter: string | null;
   maxNewTokens: number;
-  /** 0 always takes the likeliest token. */
+  /** 0: always the likeliest token. */
   temperature?: number;
   topP?: number;
-  /** Of the sampling. */
+  /** Seed of the sampling. */
   seed?: number;
-  /** Called with each new token and the text so far, whole characters only; return false to stop. */
+  /** Called with each new token and the text so far, complete characters only; return false to stop. */
   onToken?: (id: number, text: string) => boolean | void;
 }
 
@@ -41,7 +41,7 @@ export interface Answer {
 interface Attached {
   adapter: Adapter | null;
   decoder: Decoder;
-  /** Whether the session made the adapter, and disposes it. */
+  /** Whether the session loaded the adapter, and disposes it. */
   owned: boolean;
 }
 
@@ -54,19 +54,19 @@ export class Session {
     this.attach(null, null, false);
   }
 
-  /** Loads an adapter under a name; it belongs to the session. @throws InputError where it doesn't fit this base */
+  /** Loads an adapter under a name; it belongs to the session. @throws InputError if it doesn't fit this base */
   load(name: string, saved: SavedAdapter): Adapter {
     const adapter = loadAdapter(saved, this.options.model);
     this.attach(name, adapter, true);
     return adapter;
   }
 
-  /** Lets requests choose an adapter that stays the caller's, such as the one being trained. */
+  /** Lets requests choose an adapter that belongs to the caller, such as the one being trained. */
   share(name: string, adapter: Adapter): void {
     this.attach(name, adapter, false);
   }
 
-  /** @throws InputError where the prompt leaves no room for an answer */
+  /** @throws InputError if the prompt leaves no room for an answer */
   async answer(request: AnswerRequest): Promise<Answer> {
     const { tokenizer } = this.options.onDisk;
     const { decoder } = this.named(request.adapter);
@@ -85,7 +85,7 @@ export class Session {
         (id => {
           tokens.push(id);
           const text = textOf();
-          // A character may take several tokens; its first ones decode to a replacement character.
+          // A character may take several tokens; an incomplete one decodes to a replacement character.
           if (!text.endsWith('\uFFFD')) shown = text;
           return onToken(id, shown);
         }),

@@ -1,9 +1,9 @@
-// What decoding does with each token: the model reads it and says what comes next. EagerReader is one way, op by op;
-// capturedReader.ts is the other. The arithmetic is in `predict`, for both.
+// One decoding step: the model reads a token and predicts the next. EagerReader does it op by op, capturedReader.ts
+// with a graph; both compute it with `predict`.
 import * as tf from '@tensorflow/tfjs-core';
 import { KeyValueCache, type CausalLm, type ForwardOptions } from '../models/causalLm.js';
 
-/** What follows the tokens read so far. Whoever asked for it disposes its tensors. */
+/** The prediction after the tokens read so far. The caller disposes its tensors. */
 export interface Prediction {
   /** int32 [1] */
   likeliest: tf.Tensor;
@@ -11,7 +11,7 @@ export interface Prediction {
   logits: tf.Tensor;
 }
 
-/** @param ids int32 [1, tokens], as is `positions`: places in the sequence, without what stands before it */
+/** @param ids int32 [1, tokens], like `positions`, which don't count a prefix */
 export function predict(
   model: CausalLm,
   ids: tf.Tensor2D,
@@ -24,10 +24,10 @@ export function predict(
   return { likeliest: tf.argMax(logits, 1), logits };
 }
 
-/** Tokens of a prompt that are read at once, so that a long one takes no more memory than a short one. */
+/** Tokens of a prompt that are read at the same time, so that a long prompt needs no more memory than a short one. */
 const PROMPT_CHUNK = 256;
 
-/** Reads tokens op by op, with a cache that grows. */
+/** Reads tokens op by op, with a growing cache. */
 export class EagerReader {
   readonly cache = new KeyValueCache();
   private position = 0;
@@ -37,7 +37,7 @@ export class EagerReader {
     private readonly forward: ForwardOptions,
   ) {}
 
-  /** Reads tokens that follow those read before. */
+  /** Reads the next tokens. */
   read(tokens: readonly number[]): Prediction {
     let prediction: Prediction | null = null;
     for (let start = 0; start < tokens.length; start += PROMPT_CHUNK) {

@@ -1,5 +1,5 @@
-// Model configurations that the estimate tests share; no weights belong to them.
-export const tinyConfigs: readonly Record<string, unknown>[] = [
+// Model configurations, without weights, that the estimate tests share.
+export const TINY_CONFIGS: readonly Record<string, unknown>[] = [
   ...['llama', 'mistral', 'qwen2', 'qwen3'].map(model_type => ({
     model_type,
     hidden_size: 32,
@@ -15,7 +15,7 @@ export const tinyConfigs: readonly Record<string, unknown>[] = [
   { model_type: 'gpt2', n_embd: 32, n_layer: 3, n_head: 4, vocab_size: 96, n_positions: 64 },
 ];
 
-export const smolLm2Config = {
+export const SMOLLM2_CONFIG = {
   model_type: 'llama',
   hidden_size: 576,
   intermediate_size: 1536,

@@ -1,4 +1,4 @@
-// Estimates: counts as PEFT prints them, memory parts that add up and move as they should, nothing left behind.
+// Estimates: counts as PEFT prints them, memory parts that add up and grow with the right settings, no tensors leaked.
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { compareMethods } from '../../../../extension/src/engine/estimate/compareMethods.js';
@@ -12,7 +12,7 @@ import { peftMethod, peftMethods } from '../../../../extension/src/engine/peft/r
 import { defaultObjective } from '../../../../extension/src/engine/training/objectives/registry.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { refusalOf } from '../../../support/methodFit.js';
-import { smolLm2Config, tinyConfigs } from './configs.js';
+import { SMOLLM2_CONFIG, TINY_CONFIGS } from './configs.js';
 
 function estimate(
   config: Record<string, unknown>,
@@ -36,12 +36,12 @@ function estimate(
 
 describe('counts', () => {
   test('SmolLM2-135M with LoRA r = 8 on q_proj and v_proj, as PEFT prints it', () => {
-    const { trainableParameters, totalParameters } = estimate(smolLm2Config, 'LORA', { r: 8 });
+    const { trainableParameters, totalParameters } = estimate(SMOLLM2_CONFIG, 'LORA', { r: 8 });
     expect([trainableParameters, totalParameters]).toEqual([460_800, 134_975_808]);
   });
 
-  test('what is trained in place is counted once, copies of modules_to_save twice', () => {
-    const gpt2 = tinyConfigs.find(config => config.model_type === 'gpt2')!;
+  test('parameters trained in place count once, copies of modules_to_save twice', () => {
+    const gpt2 = TINY_CONFIGS.find(config => config.model_type === 'gpt2')!;
     const base = countParameters(architectureOf(gpt2, 'test'));
     expect(estimate(gpt2, 'FULL').totalParameters).toBe(base);
     expect(estimate(gpt2, 'SELECTIVE', { select: 'norm' }).totalParameters).toBe(base);
@@ -54,9 +54,9 @@ describe('counts', () => {
 
 describe('memory', () => {
   test.each([true, false])(
-    'what a method keeps frozen is held, but neither trained nor counted; captured %s',
+    'a method’s frozen tensors take memory, but are neither trained nor counted; captured %s',
     captured => {
-      const [small, large] = [8, 16].map(r => estimate(smolLm2Config, 'VERA', { r }, { captured }));
+      const [small, large] = [8, 16].map(r => estimate(SMOLLM2_CONFIG, 'VERA', { r }, { captured }));
       const modules = 60;
       const widest = { in: 576, out: 576 };
       expect(large!.trainableParameters - small!.trainableParameters).toBe(8 * modules);
@@ -65,14 +65,14 @@ describe('memory', () => {
     },
   );
 
-  const cases = tinyConfigs.flatMap(config =>
+  const cases = TINY_CONFIGS.flatMap(config =>
     peftMethods
       .filter(method => refusalOf(method, architectureOf(config, 'test')) === null)
       .flatMap(({ peftType }) => [true, false].map(captured => ({ config, peftType, captured }))),
   );
 
   test.each(cases)(
-    '$config.model_type, $peftType, captured $captured: parts add up and no tensor stays',
+    '$config.model_type, $peftType, captured $captured: parts add up and no tensors leak',
     ({ config, peftType, captured }) => {
       const before = tf.memory().numTensors;
       const { memory, trainableParameters, share, flopsPerStep } = estimate(config, peftType, {}, { captured });
@@ -88,46 +88,46 @@ describe('memory', () => {
   );
 
   test.each([true, false])('a model with a sliding window, captured %s', captured => {
-    const mistral = { ...tinyConfigs.find(config => config.model_type === 'mistral')!, sliding_window: 4 };
+    const mistral = { ...TINY_CONFIGS.find(config => config.model_type === 'mistral')!, sliding_window: 4 };
     const { memory } = estimate(mistral, 'LORA', {}, { captured });
     expect(memory.activations).toBeGreaterThan(0);
   });
 
-  test('a captured step takes far less than an eager one, and computes the same', () => {
+  test('a captured step takes far less memory than an eager one, with the same FLOPs', () => {
     const larger = { batchSize: 4, sequenceLength: 256 };
-    const captured = estimate(smolLm2Config, 'LORA', { r: 8 }, larger);
-    const eager = estimate(smolLm2Config, 'LORA', { r: 8 }, { ...larger, captured: false });
+    const captured = estimate(SMOLLM2_CONFIG, 'LORA', { r: 8 }, larger);
+    const eager = estimate(SMOLLM2_CONFIG, 'LORA', { r: 8 }, { ...larger, captured: false });
     expect(captured.memory.total).toBeLessThan(eager.memory.total / 2);
     expect(captured.flopsPerStep / eager.flopsPerStep).toBeCloseTo(1, 2);
   });
 
-  test('FLOPs of a step: six a parameter and token where all is trained, four where the base is frozen', () => {
+  test('FLOPs of a step: four per parameter and token if the base is frozen', () => {
     const parameters = 106_204_608; // matrices of the blocks
     const head = 49152 * 576;
     const tokens = 4 * 256;
-    const attention = 30 * 4 * 9 * 64 * 2 * 256 * 256; // scores and sums, a product a head
-    const { flopsPerStep } = estimate(smolLm2Config, 'LORA', { r: 8 }, { batchSize: 4, sequenceLength: 256 });
+    const attention = 30 * 4 * 9 * 64 * 2 * 256 * 256; // scores and sums, a product per head
+    const { flopsPerStep } = estimate(SMOLLM2_CONFIG, 'LORA', { r: 8 }, { batchSize: 4, sequenceLength: 256 });
     const least = 4 * tokens * (parameters + head) + attention;
     expect(flopsPerStep).toBeGreaterThan(least);
     expect(flopsPerStep).toBeLessThan(1.15 * least);
   });
 
-  test('a parameter that is taken over is held once', () => {
-    const base = 4 * countParameters(architectureOf(tinyConfigs[0]!, 'test'));
+  test('a parameter that training replaces is held once', () => {
+    const base = 4 * countParameters(architectureOf(TINY_CONFIGS[0]!, 'test'));
     const rotaryTables = 2 * 4 * 32 * 8;
-    expect(estimate(tinyConfigs[0]!, 'FULL').memory.weights).toBeLessThanOrEqual(base + rotaryTables);
+    expect(estimate(TINY_CONFIGS[0]!, 'FULL').memory.weights).toBeLessThanOrEqual(base + rotaryTables);
   });
 
-  test('each further graph of a captured run takes as much as the one before', () => {
+  test('each further graph of a captured run takes the same amount', () => {
     const total = (graphs: number, captured = true) =>
-      estimate(tinyConfigs[0]!, 'LORA', {}, { graphs, captured }).memory.total;
+      estimate(TINY_CONFIGS[0]!, 'LORA', {}, { graphs, captured }).memory.total;
     expect(total(2)).toBeGreaterThan(total(1));
     expect(total(5) - total(1)).toBeCloseTo(4 * (total(2) - total(1)), 3);
     expect(total(5, false)).toBe(total(1, false));
   });
 
-  test.each(['int8', 'int4'] as const)('a head in %s is never float32 as a whole', base_weights => {
-    const config = { ...smolLm2Config, num_hidden_layers: 2 };
+  test.each(['int8', 'int4'] as const)('a head in %s is never completely in float32', base_weights => {
+    const config = { ...SMOLLM2_CONFIG, num_hidden_layers: 2 };
     const architecture = architectureOf(config, 'test');
     const stored = architecture.parameters.map(() => ({ byteLength: 0 }));
     const layouts = weightLayouts(architecture, stored, { base_weights, precision: 'float32' });
@@ -135,17 +135,17 @@ describe('memory', () => {
     expect(memory.temporary).toBeLessThan(0.75 * 4 * 49152 * 576);
   });
 
-  test('activations follow batch and length, weights do not', () => {
-    const small = estimate(tinyConfigs[0]!, 'LORA').memory;
-    const double = estimate(tinyConfigs[0]!, 'LORA', {}, { batchSize: 4 }).memory;
+  test('activations grow with the batch, weights do not', () => {
+    const small = estimate(TINY_CONFIGS[0]!, 'LORA').memory;
+    const double = estimate(TINY_CONFIGS[0]!, 'LORA', {}, { batchSize: 4 }).memory;
     expect(double.activations / small.activations).toBeGreaterThan(1.8);
     expect(double.activations / small.activations).toBeLessThan(2.1);
     expect(double.weights).toBe(small.weights);
   });
 });
 
-test('methods are compared on one model, those that do not fit with the reason', async () => {
-  const oneLayer = { ...tinyConfigs[0]!, num_hidden_layers: 1 };
+test('compares methods on one model, with a reason for those that do not fit', async () => {
+  const oneLayer = { ...TINY_CONFIGS[0]!, num_hidden_layers: 1 };
   const config = runConfigSchema.parse({
     model: 'm',
     dataset: { train: 'd', max_length: 16 },
@@ -153,13 +153,13 @@ test('methods are compared on one model, those that do not fit with the reason',
   });
   const base = { architecture: architectureOf(oneLayer, 'test'), layouts: new Map() };
   const step = { captured: true, graphs: 1, sequenceLength: 16 };
-  const asked: string[] = [];
-  const next = async ({ peftType }: PeftMethod) => void asked.push(peftType);
+  const announced: string[] = [];
+  const next = async ({ peftType }: PeftMethod) => void announced.push(peftType);
   const compared = await compareMethods(peftMethods, base, config, step, next);
-  expect(asked).toEqual(peftMethods.map(({ peftType }) => peftType));
+  expect(announced).toEqual(peftMethods.map(({ peftType }) => peftType));
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
-  const left = compared.filter(({ estimate }) => estimate === null);
-  expect(left.map(({ method, reason }) => [method.peftType, reason])).toEqual([
+  const refused = compared.filter(({ estimate }) => estimate === null);
+  expect(refused.map(({ method, reason }) => [method.peftType, reason])).toEqual([
     ['SELECTIVE', 'the model has only 1 layers'],
   ]);
 });

@@ -1,5 +1,5 @@
-// When a model with few layers stands for one with many, and when all of them have to be traced. That both give the same is
-// in test/contract/fewLayers.test.ts.
+// When a few layers represent a whole model, and when all layers must be traced. test/contract/fewLayers.test.ts tests
+// that both give the same figures.
 import { describe, expect, test } from 'vitest';
 import type { EstimatedStep } from '../../../../extension/src/engine/estimate/estimatedStep.js';
 import { fewLayers } from '../../../../extension/src/engine/estimate/fewLayers.js';
@@ -39,12 +39,12 @@ describe('all layers are traced', () => {
     expectSameTrace(traceGraph(traced), traceWholeGraph(traced));
   });
 
-  test('of a model that has hardly more', () => {
+  test('of a model that has hardly more than a few', () => {
     expect(fewLayers(step('LORA', {}, 7))).toBeNull();
     expect(fewLayers(step('LORA', {}, 8))).not.toBeNull();
   });
 
-  test('of a model whose layers are held differently', () => {
+  test('of a model whose layers have different formats', () => {
     const lora = step('LORA', {});
     const { architecture } = lora.attached;
     const stored = architecture.parameters.map(() => ({ byteLength: 0 }));
@@ -69,7 +69,7 @@ describe('few layers are enough', () => {
     expectSameTrace(traceGraph(traced), traceWholeGraph(traced));
   });
 
-  test('where all layers’ probabilities are too many to be kept, though those of a few were not', () => {
+  test('if all layers’ probabilities are too large to be kept, but those of a few layers would not be', () => {
     const short = step('LORA', {});
     const long = { ...short, shape: { ...short.shape, maxLength: 512 }, sequenceLength: 512 };
     expectSameTrace(traceGraph(long), traceWholeGraph(long));

@@ -1,13 +1,13 @@
-// Peak memory of small graphs that can be counted by hand: buffers die after their last reader, views and elementwise
-// nodes take none of their own, twins are merged, what nothing needs doesn't run, and a product copies a second matrix that is
-// to be transposed.
+// Peak memory of small graphs that can be counted by hand: buffers are freed after their last reader, views and
+// elementwise nodes allocate nothing, equal nodes are merged, unused nodes don't run, and a product copies a second
+// matrix in order to transpose it.
 import { expect, test } from 'vitest';
 import { DataType, Graph, type Attribute } from '../../../../extension/src/engine/capture/graph.js';
 import { liveness, nodesThatRun } from '../../../../extension/src/engine/estimate/liveness.js';
 
 const KB = 1024;
 
-/** Every node gives one float32 vector of so many kilobytes. */
+/** Every node gives one float32 vector of `kilobytes`. */
 function graphOf(nodes: [name: string, op: string, inputs: string[], kilobytes: number][], outputs: string[]) {
   const graph = new Graph();
   const attributes: Record<string, Attribute> = {};
@@ -41,7 +41,7 @@ test('a chain holds two links at a time', () => {
   expect(peak).toBe(30);
 });
 
-test('an elementwise node writes over what it reads last, but not over what is fed', () => {
+test('an elementwise node overwrites an input that it is the last to read, but not an input of the graph', () => {
   const chain = (op: string) =>
     peakOf(
       [
@@ -56,7 +56,7 @@ test('an elementwise node writes over what it reads last, but not over what is f
   expect(chain('Transpose')).toBe(20);
 });
 
-test('a view keeps the buffer that it looks at', () => {
+test('a view keeps its buffer alive', () => {
   const peak = peakOf(
     [
       ['x', 'Placeholder', [], 10],
@@ -70,7 +70,7 @@ test('a view keeps the buffer that it looks at', () => {
   expect(peak).toBe(20);
 });
 
-test('a cast takes a buffer unless the type stays', () => {
+test('a cast allocates a buffer unless the type stays the same', () => {
   const peak = (DstT: number) => {
     const graph = new Graph();
     graph.add('Placeholder', [], {}, 'x');
@@ -86,7 +86,7 @@ test('a cast takes a buffer unless the type stays', () => {
   expect(peak(DataType.float32)).toBe(10);
 });
 
-test('what is computed twice alike is computed once and kept, unless it waits for something', () => {
+test('equal nodes are computed once and kept, unless one waits for something else', () => {
   const twice = (waits: string[]) =>
     peakOf(
       [
@@ -116,7 +116,7 @@ test('nodes without a reader do not run', () => {
   expect(nodesThatRun(traced).nodes.map(({ name }) => name)).toEqual(['x', 'a']);
 });
 
-test('a matrix that is to be transposed is copied while its product runs, but not for the product of a row', () => {
+test('a transposed second matrix is copied while its product runs, but not for the product of a row', () => {
   const peak = (adjY: boolean, op = 'BatchMatMulV2') => {
     const graph = new Graph();
     graph.add('Placeholder', [], {}, 'x');

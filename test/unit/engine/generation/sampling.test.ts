@@ -1,4 +1,4 @@
-// How the next token is drawn. That decoding agrees with the forward pass is tested in test/contract/modelFamilies.test.ts.
+// Sampling of the next token. test/contract/modelFamilies.test.ts tests that decoding agrees with the forward pass.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
@@ -23,7 +23,7 @@ const draw = (options: Partial<GenerateOptions>) =>
     ...options,
   });
 
-/** How often each token comes first, over many seeds. */
+/** The share of seeds in which each token comes first. */
 async function frequencies(options: Partial<GenerateOptions>, draws = 300): Promise<number[]> {
   const counts = Array.from({ length: 48 }, () => 0);
   for (let seed = 0; seed < draws; seed++) counts[(await draw({ ...options, rng: createRng(seed) }))[0]!]!++;
@@ -46,7 +46,7 @@ describe('sampling', () => {
     );
   });
 
-  it('top_p leaves the likeliest tokens alone, at least one', async () => {
+  it('top_p keeps only the likeliest tokens, at least one', async () => {
     const ranked = probabilities(5)
       .map((probability, id) => ({ probability, id }))
       .toSorted((a, b) => b.probability - a.probability);
@@ -57,14 +57,14 @@ describe('sampling', () => {
     expect((await frequencies({ temperature: 5, topP: 0 }, 20))[ranked[0]!.id]).toBe(1);
   });
 
-  it('temperature 0 takes the likeliest, whatever the seed', async () => {
+  it('temperature 0 takes the likeliest token, whatever the seed', async () => {
     const expected = probabilities(1);
     const likeliest = expected.indexOf(Math.max(...expected));
     expect(await draw({ temperature: 0 })).toEqual([likeliest]);
     expect(await draw({ temperature: 0, rng: createRng(9) })).toEqual([likeliest]);
   });
 
-  it('tells each token and ends where it is told to', async () => {
+  it('reports each token and stops when onToken returns false', async () => {
     const heard: number[] = [];
     const onToken = (id: number) => heard.push(id) < 3;
     expect(await draw({ maxNewTokens: 10, onToken })).toEqual(heard);

@@ -11,7 +11,7 @@ const LLAMA3 = {
   original_max_position_embeddings: 128,
 };
 
-const cases: [string, number, RopeScaling | null, number[]][] = [
+const CASES: [string, number, RopeScaling | null, number[]][] = [
   ['default', 10000, null, [1, 0.31622776, 0.1, 0.031622776, 0.01, 0.0031622778, 0.001, 0.00031622779]],
   [
     'linear',
@@ -28,7 +28,7 @@ const cases: [string, number, RopeScaling | null, number[]][] = [
 ];
 
 describe('rotaryFrequencies', () => {
-  it.each(cases)('%s', (_, theta, scaling, expected) => {
+  it.each(CASES)('%s', (_, theta, scaling, expected) => {
     const { inverseFrequencies } = rotaryFrequencies(16, theta, scaling, 'config.json');
     inverseFrequencies.forEach((value, i) => expect(value / expected[i]!).toBeCloseTo(1, 5));
   });

@@ -9,10 +9,10 @@ import { HiddenStateStore } from '../../../../extension/src/engine/training/hidd
 import { eventsOf, randomRows, tinyRun, type TinyRunOptions, type TinyRunResult } from '../../../support/tinyRun.js';
 
 const open = HiddenStateStore.open.bind(HiddenStateStore);
-const training = { num_train_epochs: 3, per_device_train_batch_size: 2, learning_rate: 1e-2, save_steps: 2 };
-const upperLayer: TinyRunOptions = {
+const TRAINING = { num_train_epochs: 3, per_device_train_batch_size: 2, learning_rate: 1e-2, save_steps: 2 };
+const UPPER_LAYER: TinyRunOptions = {
   method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 1 },
-  training,
+  training: TRAINING,
   train: randomRows(14),
 };
 const losses = ({ events }: TinyRunResult) => eventsOf(events, 'step').map(({ loss }) => loss);
@@ -32,10 +32,10 @@ describe.each([
   { name: 'eager', compile: false },
 ])('$name', ({ compile }) => {
   test.each([
-    ['the last layer', upperLayer.method!],
+    ['the last layer', UPPER_LAYER.method!],
     ['LoRA on the last layer, with dropout', { peft_type: 'LORA', layers_to_transform: [1], lora_dropout: 0.2 }],
   ])('%s: the same losses as without it', async (_name, method) => {
-    const options = { ...upperLayer, method, compile };
+    const options = { ...UPPER_LAYER, method, compile };
     const used = await tinyRun(options);
     expect(used.error).toBeNull();
     expect(kept(used)).toMatchObject([{ layers: 1, on_disk: false }]);
@@ -46,19 +46,19 @@ describe.each([
   });
 
   test('the same losses with checkpointing, accumulation and rows in order', async () => {
-    const changed = { ...training, shuffle: false, gradient_accumulation_steps: 2, gradient_checkpointing: true };
-    const used = await tinyRun({ ...upperLayer, compile, training: changed });
+    const changed = { ...TRAINING, shuffle: false, gradient_accumulation_steps: 2, gradient_checkpointing: true };
+    const used = await tinyRun({ ...UPPER_LAYER, compile, training: changed });
     vi.spyOn(HiddenStateStore, 'open').mockReturnValue(null);
-    const plain = await tinyRun({ ...upperLayer, compile, training: { ...changed, gradient_checkpointing: false } });
+    const plain = await tinyRun({ ...UPPER_LAYER, compile, training: { ...changed, gradient_checkpointing: false } });
     losses(plain).forEach((loss, i) => expect(losses(used)[i]! / loss, `loss of step ${i + 1}`).toBeCloseTo(1, 5));
   });
 
   test('a stopped and resumed run equals an uninterrupted one, bit for bit', async () => {
-    const uninterrupted = await tinyRun({ ...upperLayer, compile });
+    const uninterrupted = await tinyRun({ ...UPPER_LAYER, compile });
     const controller = new AbortController();
     const onEvent = (event: { type: string; step?: number }) => event.step === 5 && controller.abort();
-    const { folder } = await tinyRun({ ...upperLayer, compile, onEvent, signal: controller.signal });
-    const resumed = await tinyRun({ ...upperLayer, compile, folder, resume: true });
+    const { folder } = await tinyRun({ ...UPPER_LAYER, compile, onEvent, signal: controller.signal });
+    const resumed = await tinyRun({ ...UPPER_LAYER, compile, folder, resume: true });
     expect(resumed.resumedFrom).toBe(5);
     expect(losses(resumed)).toEqual(losses(uninterrupted).slice(5));
     expect(resumed.trained).toEqual(uninterrupted.trained);
@@ -67,9 +67,9 @@ describe.each([
 
 test('gives the same on disk, and leaves no file', async () => {
   const before = tf.memory().numTensors;
-  const inMemory = await tinyRun(upperLayer);
+  const inMemory = await tinyRun(UPPER_LAYER);
   storesOn({ memoryBytes: 0 });
-  const onDisk = await tinyRun(upperLayer);
+  const onDisk = await tinyRun(UPPER_LAYER);
   expect(kept(onDisk)).toMatchObject([{ on_disk: true, bytes: kept(inMemory)[0]!.bytes }]);
   expect(losses(onDisk)).toEqual(losses(inMemory));
   expect(existsSync(join(onDisk.folder.path, 'frozen-states.bin'))).toBe(false);
@@ -77,7 +77,7 @@ test('gives the same on disk, and leaves no file', async () => {
 });
 
 test('is given up with a warning if the disk fills up, and the run continues', async () => {
-  const plain = await tinyRun(upperLayer);
+  const plain = await tinyRun(UPPER_LAYER);
   storesOn({ memoryBytes: 0 });
   let puts = 0;
   const put = HiddenStateStore.prototype.put;
@@ -85,17 +85,17 @@ test('is given up with a warning if the disk fills up, and the run continues', a
     if (++puts > 4) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { syscall: 'write' });
     put.call(this, row, states);
   });
-  const full = await tinyRun(upperLayer);
+  const full = await tinyRun(UPPER_LAYER);
   expect(eventsOf(full.events, 'warned')).toMatchObject([{ code: 'frozen_layers_not_kept' }]);
   expect(eventsOf(full.events, 'warned')[0]!.message).toContain('no space left');
   losses(plain).forEach((loss, i) => expect(losses(full)[i]! / loss).toBeCloseTo(1, 5));
 });
 
 test.each<[string, TinyRunOptions]>([
-  ['a single epoch', { ...upperLayer, training: { ...training, num_train_epochs: 1 } }],
-  ['LoRA on every layer', { ...upperLayer, method: { peft_type: 'LORA' } }],
-  ['virtual tokens', { ...upperLayer, method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 3 } }],
-  ['a prefix', { ...upperLayer, method: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 } }],
+  ['a single epoch', { ...UPPER_LAYER, training: { ...TRAINING, num_train_epochs: 1 } }],
+  ['LoRA on every layer', { ...UPPER_LAYER, method: { peft_type: 'LORA' } }],
+  ['virtual tokens', { ...UPPER_LAYER, method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 3 } }],
+  ['a prefix', { ...UPPER_LAYER, method: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 3 } }],
 ])('is not used where it gains nothing: %s', async (_name, options) => {
   expect(kept(await tinyRun(options))).toEqual([]);
 });
