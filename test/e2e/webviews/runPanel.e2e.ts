@@ -219,7 +219,7 @@ describe('run panel', () => {
     await page.getByRole('radio', { name: 'Prompt tuning' }).click();
     const text = field(page, 'prompt_tuning_init_text');
     await expect.poll(() => text.isVisible()).toBe(false);
-    await choose('Start from', 'TEXT');
+    await choose('Initialization', 'TEXT');
     await expect.poll(() => text.isVisible()).toBe(true);
   });
 

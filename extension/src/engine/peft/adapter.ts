@@ -1,5 +1,5 @@
-// A PEFT method attached to a model: its trainable tensors, allocated and initialised by its plan, and what a forward
-// pass needs of it. The adapter owns its tensors.
+// A PEFT method attached to a model: its tensors, allocated and initialized by its plan, and its part in a forward
+// pass. The adapter owns its tensors.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Rng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
@@ -11,20 +11,20 @@ import { trainedOf, type Initializer, type PeftMethod, type Purpose, type Traina
 export interface AttachOptions {
   purpose: Purpose;
   rng: Rng;
-  /** Needed by prompts that start from a text. */
+  /** Needed by prompts that are initialized from a text. */
   tokenize?: (text: string) => number[];
-  /** Saved values by key, in place of the method's own start. */
+  /** Saved values by key, instead of the method's initial values. */
   values?: (spec: TrainableSpec) => Float32Array | undefined;
 }
 
 type AdapterForward = Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
 
 export class Adapter {
-  /** What is trained, by key. */
+  /** Trainable tensors by key. */
   readonly variables = new Map<string, tf.Variable>();
-  /** What is not, by key. */
+  /** Frozen tensors by key. */
   private readonly frozen = new Map<string, tf.Tensor>();
-  /** What a forward pass needs to use this adapter's own tensors. */
+  /** Options of a forward pass that uses this adapter's tensors. */
   readonly forwardOptions: AdapterForward;
   readonly numParameters: number;
   private readonly plan: readonly TrainableSpec[];
@@ -46,7 +46,7 @@ export class Adapter {
     this.forwardOptions = this.forwardWith(this.variables);
   }
 
-  /** The same with other tensors in place of those that are trained, such as those of a traced step. */
+  /** The same with other tensors instead of the trainable ones, such as those of a traced step. */
   forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
     const { attached, purpose, plan } = this;
     const replaced = new Map(
@@ -71,7 +71,7 @@ export class Adapter {
     return tensor;
   };
 
-  /** Lets the model forget the parameters that this adapter's own stand in for. The adapter can't be taken off then. */
+  /** Releases the base parameters that this adapter's tensors replace. The adapter can't be detached after that. */
   takeOver(): void {
     const { replaced } = this.forwardOptions;
     const { tieWordEmbeddings, embedding, head } = this.model.architecture;
@@ -81,7 +81,7 @@ export class Adapter {
     }
   }
 
-  /** What an adapter file holds, by key; the result belongs to the caller. */
+  /** The tensors of an adapter file, by key; the result belongs to the caller. */
   exportTensors(): Map<string, tf.Tensor> {
     const made = this.purpose === 'training' ? this.attached.toAdapterTensors(this.tensorOf) : null;
     if (made) return made;
@@ -89,7 +89,9 @@ export class Adapter {
     return new Map(saved.map(({ key }) => [key, tf.clone(this.tensorOf(key))]));
   }
 
-  /** Base parameters with the adapter folded in, by name (the changed ones only); `null` where that is impossible. */
+  /**
+   * The base parameters that the adapter changes, with the adapter merged, by name; null if the method can't be merged.
+   */
   merge(): Map<string, tf.Tensor> | null {
     const base = (name: string) => this.forwardOptions.replaced.get(name) ?? denseOf(this.model.weight(name));
     const merged = this.attached.merge(this.tensorOf, base);
@@ -117,7 +119,7 @@ export class Adapter {
   }
 
   private initial(init: Initializer, shape: number[], key: string, options: AttachOptions): tf.Tensor {
-    // Each tensor draws from a stream of its own, so that a start doesn't depend on what else is trained.
+    // Each tensor has its own random stream, so that its initial values don't depend on what else is trained.
     const rng = options.rng.fork(key);
     const drawn = (draw: () => number) => tf.tensor(Float32Array.from({ length: sizeOf(shape) }, draw), shape);
     switch (init.kind) {

@@ -1,14 +1,14 @@
-// Reading an adapter_config.json, as far as methods do it alike: which values are taken over, which can't be.
+// Shared by methods that read an adapter_config.json: which values are accepted, and which are refused.
 import type { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 
-/** The values that the file has for the schema's keys; null stands for a default. */
+/** The file's values for the schema's keys; null means the default and is left out. */
 export function knownValues(schema: z.ZodObject, json: Record<string, unknown>): Record<string, unknown> {
   const known = Object.keys(schema.shape).filter(key => json[key] !== undefined && json[key] !== null);
   return Object.fromEntries(known.map(key => [key, json[key]]));
 }
 
-/** @throws InputError where one of `keys` is used, that is neither empty nor off */
+/** @throws InputError if one of `keys` is used, that is, set to a value that isn't empty or off */
 export function refuseUsed(keys: readonly string[], json: Record<string, unknown>, file: string): void {
   for (const key of keys) {
     const value = json[key];

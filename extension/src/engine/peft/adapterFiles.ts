@@ -17,7 +17,7 @@ import { AttachedMethod } from './attachedMethod.js';
 import type { Purpose, TrainableSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
 
-/** The PEFT version whose files these are. */
+/** The PEFT version whose file format is written. */
 const PEFT_VERSION = '0.21.2';
 
 const FILES = {
@@ -25,33 +25,33 @@ const FILES = {
   selective: { config: 'selective_config.json', tensors: 'selected_model.safetensors' },
 } as const;
 
-/** The pairs of files that an adapter may consist of. */
+/** The pairs of files that an adapter can consist of. */
 export const adapterFileNames: readonly { config: string; tensors: string }[] = Object.values(FILES);
 
 export interface SavedAdapter {
   folder: string;
   /** Path of its adapter_config.json, for messages. */
   configFile: string;
-  /** The method with the config that the files stand for, as a run file would have it. */
+  /** The method, with its config in the form of a run file. */
   attached: AttachedMethod;
-  /** base_model_name_or_path: what it was trained on, as far as the file says. */
+  /** base_model_name_or_path: the model it was trained on; null if the file doesn't say. */
   baseModel: string | null;
   tensors: ReadonlyMap<string, StoredTensor>;
   close(): void;
 }
 
-/** JSON as Python writes it: sorted keys, indented by two. */
+/** JSON as PEFT writes it: sorted keys, indented by two. */
 function sortedJson(value: Record<string, unknown>): string {
   return `${JSON.stringify(Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))), null, 2)}\n`;
 }
 
 /**
  * Writes an adapter folder. Methods whose `storage` is 'model' are written by writeModelFolder instead.
- * @param baseModel what PEFT finds the base under: a hub id or a path
+ * @param baseModel how PEFT finds the base model: a hub id or a path
  */
 export async function saveAdapter(folder: string, adapter: Adapter, baseModel: string): Promise<void> {
   const { method } = adapter;
-  if (method.storage === 'model') throw new Error('a whole model is no adapter');
+  if (method.storage === 'model') throw new Error(`${method.peftType} is saved as a model, not as an adapter`);
   const files = FILES[method.storage];
   const tensors = adapter.exportTensors();
   try {
@@ -73,15 +73,15 @@ export async function saveAdapter(folder: string, adapter: Adapter, baseModel: s
 }
 
 /**
- * Opens an adapter folder, PEFT's or ours.
- * @throws InputError where the folder holds no adapter, of an unknown method, or with a config that is not supported
+ * Opens an adapter folder, written by PEFT or by this program.
+ * @throws InputError if the folder has no adapter, or one of an unknown method or with an unsupported config
  */
 export function openAdapter(folder: string, architecture: Architecture): SavedAdapter {
   const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
   if (!files)
-    throw new InputError('there is no adapter in this folder', {
+    throw new InputError('no adapter found in this folder', {
       file: folder,
-      hint: `An adapter folder holds ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
+      hint: `An adapter folder contains ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
     });
   const configFile = join(folder, files.config);
   const json = readJsonObject(configFile)!;
@@ -97,12 +97,12 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
     const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-    throw new InputError(`the adapter’s configuration can't be used: ${faults.join('; ')}`, { file: configFile });
+    throw new InputError(`invalid adapter configuration: ${faults.join('; ')}`, { file: configFile });
   }
   if (!existsSync(join(folder, files.tensors)))
     throw new InputError(`${files.tensors} is missing`, {
       file: folder,
-      hint: 'Adapters saved as adapter_model.bin can be saved anew by PEFT with safe_serialization.',
+      hint: 'If the adapter was saved as adapter_model.bin, save it again with PEFT and safe_serialization=True.',
     });
   const { tensors, close } = openSafetensors(join(folder, files.tensors));
   const base = json['base_model_name_or_path'];
@@ -116,7 +116,7 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
   };
 }
 
-/** PEFT saves the untouched weight of an adapted head beside the adapter; the base has it already. */
+/** PEFT also saves the unchanged weight of an adapted head; it is ignored, since the base has it already. */
 const BASE_COPY = /\.base_layer\.weight$/;
 
 function trainedOnHint({ baseModel }: SavedAdapter): string {
@@ -124,8 +124,8 @@ function trainedOnHint({ baseModel }: SavedAdapter): string {
 }
 
 /**
- * The tensors that a saved adapter has to hold for this base model; nothing is read.
- * @throws InputError where the base lacks what the adapter changes
+ * The tensors that a saved adapter must have for this base model; reads no values.
+ * @throws InputError if the base model lacks modules that the adapter changes
  */
 export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly TrainableSpec[] {
   try {
@@ -139,7 +139,7 @@ export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly Tra
   }
 }
 
-/** @throws InputError naming a tensor that is missing, unexpected or of another shape */
+/** @throws InputError that names a tensor that is missing, unexpected or of another shape */
 export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TrainableSpec[]): void {
   const trainedOn = trainedOnHint(saved);
   const expected = new Set(plan.map(spec => spec.key));
@@ -148,7 +148,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly Trainabl
     if (!tensor && frozen === 'recomputed') continue;
     if (!tensor) throw new InputError(`tensor ${key} is missing`, { file: saved.folder, hint: trainedOn });
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
-      throw new InputError(`has shape [${tensor.shape.join(', ')}], this base model needs [${shape.join(', ')}]`, {
+      throw new InputError(`has shape [${tensor.shape.join(', ')}], but this base model needs [${shape.join(', ')}]`, {
         ...tensor.place,
         hint: trainedOn,
       });
@@ -157,7 +157,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly Trainabl
     if (!expected.has(key) && !BASE_COPY.test(key))
       throw new InputError('this tensor is not part of the adapter that the configuration describes', {
         ...place,
-        hint: `${trainedOn} Expected are names such as ${plan[0]?.key}.`,
+        hint: `${trainedOn} An expected name is, for example, ${plan[0]?.key}.`,
       });
 }
 

@@ -1,5 +1,5 @@
-// A method with its config on an architecture: what the rest of the engine passes around instead of the three apart, so
-// that they always belong together. Holds no tensor; adapter.ts gives it some.
+// A method with its config on an architecture: the rest of the engine passes it around instead of the three separately,
+// so that they always belong together. Holds no tensors; adapter.ts allocates them.
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
@@ -21,7 +21,7 @@ export class AttachedMethod<Config = unknown> {
     return new AttachedMethod(this.method, this.config, architecture);
   }
 
-  /** @throws InputError where the config doesn't fit the architecture */
+  /** @throws InputError if the config doesn't fit the architecture */
   plan(purpose: Purpose): readonly TrainableSpec[] {
     const known = this.plans.get(purpose);
     if (known) return known;
@@ -34,7 +34,7 @@ export class AttachedMethod<Config = unknown> {
     return this.method.hooks(this.config, this.architecture, tensorOf, purpose);
   }
 
-  /** Where the method acts, known before it has tensors. */
+  /** The method's hooks before it has tensors: they show where it acts. */
   get placement(): ForwardHooks {
     const unread = () => {
       throw new Error('hooks must not read tensors before the forward pass');
@@ -52,13 +52,15 @@ export class AttachedMethod<Config = unknown> {
     return this.virtualTokens + (this.placement.keyValuePrefix?.count ?? 0);
   }
 
-  /** Rank of its low-rank factors; null where it trains none. */
+  /** Rank of its low-rank factors; null if it has none. */
   get rank(): number | null {
     const { lowRank } = this.method;
     return lowRank ? (this.config as Record<string, number>)[lowRank.rank]! : null;
   }
 
-  /** The adapter in LoRA's form, or in words what has no place in it; null where the method never has that form. */
+  /**
+   * The adapter in LoRA's form, or a text that names what can't be expressed in it; null if the method never has it.
+   */
   asLora(): LoraForm | string | null {
     return this.method.asLora?.(this.config, this.architecture) ?? null;
   }
@@ -68,19 +70,19 @@ export class AttachedMethod<Config = unknown> {
     return this.method.toAdapterConfig(this.config, this.architecture);
   }
 
-  /** What an adapter file holds, where that differs from the trained tensors; belongs to the caller. */
+  /** The tensors of an adapter file, if they differ from the trainable tensors; they belong to the caller. */
   toAdapterTensors(tensorOf: TensorOf): Map<string, tf.Tensor> | null {
     return this.method.toAdapterTensors?.(this.config, this.architecture, tensorOf) ?? null;
   }
 
-  /** Base parameters with the adapter folded in, as PeftMethod's `merge`; null where that is impossible. */
+  /** Base parameters with the adapter merged, see `PeftMethod.merge`; null if the method can't be merged. */
   merge(tensorOf: TensorOf, base: (name: string) => tf.Tensor): Map<string, tf.Tensor> | null {
     return this.method.merge?.(this.config, this.architecture, tensorOf, base) ?? null;
   }
 }
 
 /**
- * Tokens of a row that a model has room for, beside what a method puts before it. May be less than 1.
+ * Maximum tokens of a row, in addition to the method's virtual tokens or prefix. May be less than 1.
  * @param attached null: the model alone
  */
 export function usableLength(architecture: Architecture, attached: AttachedMethod | null): number {

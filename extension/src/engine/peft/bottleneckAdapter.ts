@@ -1,6 +1,6 @@
 // Bottleneck adapters: h + scale · U f(D h) on what a sublayer adds to the residual stream. Houlsby (arXiv:1902.00751)
-// puts one behind attention and feed-forward, Pfeiffer (arXiv:2005.00247) behind feed-forward only. PEFT has no such
-// method; its file conventions are kept.
+// places one after attention and one after feed-forward, Pfeiffer (arXiv:2005.00247) only after feed-forward. PEFT has
+// no such method; the files follow its conventions.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -13,13 +13,13 @@ const schema = z.strictObject({
   placement: z
     .enum(['houlsby', 'pfeiffer'])
     .default('pfeiffer')
-    .meta(about('Placement', 'houlsby: behind attention and feed-forward; pfeiffer: behind feed-forward only')),
+    .meta(about('Placement', 'houlsby: after attention and feed-forward; pfeiffer: only after feed-forward')),
   bottleneck_size: z.int().positive().max(65536).default(16).meta(about('Width', 'Width of the bottleneck')),
   non_linearity: z
     .enum(['relu', 'gelu_new', 'silu'])
     .default('relu')
-    .meta(about('Non-linearity', 'Function in the bottleneck')),
-  scaling: z.number().positive().default(1).meta(about('Scaling', 'Factor on what the adapter adds')),
+    .meta(about('Non-linearity', 'Activation function in the bottleneck')),
+  scaling: z.number().positive().default(1).meta(about('Scaling', 'Factor on the adapter’s output')),
 });
 type Config = z.infer<typeof schema>;
 
@@ -47,7 +47,7 @@ function apply(config: Config, prefix: string, h: tf.Tensor2D, tensorOf: TensorO
 export const bottleneckAdapter: PeftMethod<Config> = {
   peftType: 'BOTTLENECK_ADAPTER',
   title: 'Bottleneck adapter',
-  summary: 'Trains small two-layer networks put behind the sublayers of each block.',
+  summary: 'Trains small two-layer networks after the sublayers of each block.',
   family: 'additive',
   schema,
   identityAtStart: () => true,

@@ -1,4 +1,4 @@
-// Full fine-tuning: every parameter of the model is trained, and a whole model is written.
+// Full fine-tuning: all parameters of the model are trained, and a complete model is written.
 import { z } from 'zod';
 import type { PeftMethod } from './method.js';
 import { trainedParameter } from './replacedParameters.js';
@@ -8,7 +8,7 @@ const schema = z.strictObject({});
 export const full: PeftMethod<z.infer<typeof schema>> = {
   peftType: 'FULL',
   title: 'Full fine-tuning',
-  summary: 'Trains every parameter; takes the most memory and writes a whole model.',
+  summary: 'Trains all parameters; needs the most memory and writes a complete model.',
   family: 'full',
   schema,
   identityAtStart: () => true,

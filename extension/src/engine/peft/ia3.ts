@@ -1,5 +1,5 @@
 // (IA)³ (arXiv:2205.05638): a trained vector scales the output of attention projections and the input of feed-forward
-// ones; a few thousand parameters in all. Names, defaults and files are PEFT's.
+// ones; a few thousand parameters in total. Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -19,7 +19,7 @@ const schema = z.strictObject({
     .nullable()
     .default(null)
     .meta(
-      about('Feed-forward modules', 'Which of the targets are scaled at their input; null: the family’s usual ones'),
+      about('Feed-forward modules', 'Targets whose input is scaled instead of the output; null: the family’s defaults'),
     ),
   modules_to_save: modulesToSaveKey,
 });
@@ -37,9 +37,9 @@ function scaledModules(config: Config, architecture: Architecture): Scaled[] {
   const modules = targetedLinears(config, architecture, ia3);
   for (const entry of Array.isArray(config.feedforward_modules) ? config.feedforward_modules : [])
     if (!modules.some(module => matchesTarget(module.name, [entry])))
-      throw new InputError(`"${entry}" is none of the target modules`, {
+      throw new InputError(`"${entry}" is not one of the target modules`, {
         key: 'method.feedforward_modules',
-        hint: 'Name it in target_modules too.',
+        hint: 'Add it to target_modules as well.',
       });
   return modules.map(module => ({
     module,
@@ -96,7 +96,7 @@ export const ia3: PeftMethod<Config> = {
     const merged = new Map<string, tf.Tensor>();
     for (const { module, feedForward, key } of scaledModules(config, architecture)) {
       const scale = tensorOf(key);
-      // Inputs lie along the rows of a Conv1D weight and along the columns of a linear one.
+      // A Conv1D weight has a row per input, a linear one a column per input.
       const alongRows = feedForward === module.conv1d;
       const name = `${module.name}.weight`;
       merged.set(

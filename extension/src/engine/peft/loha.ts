@@ -1,7 +1,7 @@
-// LoHa (arXiv:2108.06098, there FedPara): y = W x + (alpha / r) ((w1_a w1_b) ∘ (w2_a w2_b)) x with both a [out, r] and both b
-// [r, in] trained, W frozen; the entrywise product of two updates of rank r has up to rank r². It is never made as [out, in]
-// while r² is small: its columns are products of the factors' (Khatri-Rao), so it is LoRA's B A at rank r². Names, defaults
-// and files are PEFT's.
+// LoHa (arXiv:2108.06098, there FedPara): y = W x + (alpha / r) ((w1_a w1_b) ∘ (w2_a w2_b)) x with both a [out, r] and
+// both b [r, in] trained, W frozen; the Hadamard product of two updates of rank r has a rank of up to r². For a small
+// r² it is never computed as [out, in]: with Khatri-Rao products of the factors it becomes LoRA's B A of rank r².
+// Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -34,11 +34,11 @@ const schema = z.strictObject({
   init_weights: z
     .boolean()
     .default(true)
-    .meta(about('Start values', 'true: the update starts at 0; false: all four matrices start random, for tests')),
+    .meta(about('Initialization', 'true: the update is 0 at first; false: all four matrices are random, for tests')),
 });
 type Config = z.infer<typeof schema>;
 
-/** One adapted module with everything its config gives it. */
+/** One adapted module with the values of its config. */
 interface Adapted {
   module: LinearModule;
   rank: number;
@@ -47,13 +47,13 @@ interface Adapted {
   factors: readonly [w1a: string, w1b: string, w2a: string, w2b: string];
 }
 
-/** @throws InputError on a Conv1D, which PEFT's LoHa doesn't have either */
+/** @throws InputError on a Conv1D, which PEFT's LoHa doesn't support either */
 function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
     if (module.conv1d)
-      throw new InputError(`LoHa can't adapt ${module.name}: a ${architecture.modelType} model keeps it as Conv1D`, {
+      throw new InputError(`LoHa can't adapt ${module.name}: in a ${architecture.modelType} model it is a Conv1D`, {
         key: 'method.peft_type',
-        hint: 'PEFT refuses it too. Take another method, or a model of another family.',
+        hint: 'Choose another method, or a model of another family. PEFT refuses it, too.',
       });
     const rank = patternValue(config.rank_pattern, module.name, config.r);
     const alpha = patternValue(config.alpha_pattern, module.name, config.alpha);
@@ -79,13 +79,13 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
   return [...specs, ...modulesToSave(config.modules_to_save, architecture)];
 }
 
-/** Products of every row of `p` [r, in] with every row of `q`: [r², in]. */
+/** The products of every row of `p` [r, in] with every row of `q`: [r², in]. */
 function productsOfRows(p: tf.Tensor, q: tf.Tensor): tf.Tensor2D {
   const [rank, width] = p.shape as [number, number];
   return tf.reshape(tf.mul(tf.expandDims(p, 1), tf.expandDims(q, 0)), [rank * rank, width]);
 }
 
-/** The same of columns [out, r]: [out, r²]. */
+/** The same for the columns of `p` and `q` [out, r]: [out, r²]. */
 function productsOfColumns(p: tf.Tensor, q: tf.Tensor): tf.Tensor2D {
   const [height, rank] = p.shape as [number, number];
   return tf.reshape(tf.mul(tf.expandDims(p, 2), tf.expandDims(q, 1)), [height, rank * rank]);
@@ -97,7 +97,7 @@ function delta({ scale, factors: [w1a, w1b, w2a, w2b] }: Adapted, tensorOf: Tens
   return tf.mul(tf.mul(product(w1a, w1b), product(w2a, w2b)), scale) as tf.Tensor2D;
 }
 
-/** The update of x [rows, in], the cheaper way round in memory and products: [rows, out]. */
+/** The update for x [rows, in], in the way that needs less memory and fewer operations: [rows, out]. */
 function update(adapted: Adapted, x: tf.Tensor2D, tensorOf: TensorOf): tf.Tensor2D {
   const { module, rank, scale, factors } = adapted;
   const { inFeatures, outFeatures } = module;
@@ -135,16 +135,16 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
   };
 }
 
-/** Keys of PEFT's LoHaConfig whose use changes what is computed or trained and that this engine doesn't have. */
+/** Keys of PEFT's LoHaConfig that change what is computed or trained, and that aren't supported here. */
 const UNSUPPORTED = ['rank_dropout', 'module_dropout', 'layers_pattern'];
 
 export const loha: PeftMethod<Config> = {
   peftType: 'LOHA',
   title: 'LoHa',
-  summary: 'Trains the entrywise product of two low-rank updates: a higher rank than LoRA’s for as many parameters.',
+  summary: 'Trains the Hadamard product of two low-rank updates: a higher rank than LoRA’s for as many parameters.',
   family: 'reparameterization',
   schema,
-  identityAtStart: ({ init_weights: start }) => start,
+  identityAtStart: ({ init_weights: zero }) => zero,
   storage: 'adapter',
   lowRank: {
     rank: 'r',

@@ -1,6 +1,6 @@
-// LoRA (arXiv:2106.09685): y = W x + (alpha / r) B A x with A [r, in] and B [out, r] trained, W frozen. With
-// use_rslora the scale is alpha / sqrt(r) (arXiv:2312.03732); with use_dora the sum is normalised column by column and
-// scaled by a trained magnitude (arXiv:2402.09353). Names, defaults and files are PEFT's.
+// LoRA (arXiv:2106.09685): y = W x + (alpha / r) B A x with A [r, in] and B [out, r] trained, W frozen. With use_rslora
+// the scale is alpha / sqrt(r) (arXiv:2312.03732); with use_dora the sum is normalized per output and scaled by a
+// trained magnitude (arXiv:2402.09353). Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -36,29 +36,32 @@ const schema = z.strictObject({
   layers_to_transform: layersToTransform,
   rank_pattern: rankPattern,
   alpha_pattern: alphaPattern('lora_alpha'),
-  use_rslora: z.boolean().default(false).meta(about('rsLoRA', 'Scale by lora_alpha / sqrt(r): steadier at high ranks')),
+  use_rslora: z
+    .boolean()
+    .default(false)
+    .meta(about('rsLoRA', 'Scale by lora_alpha / sqrt(r): more stable at high ranks')),
   use_dora: z
     .boolean()
     .default(false)
-    .meta(about('DoRA', 'Train magnitude and direction apart: closer to full fine-tuning, slower')),
+    .meta(about('DoRA', 'Train magnitude and direction separately: closer to full fine-tuning, slower')),
   bias: z
     .enum(['none', 'all', 'lora_only'])
     .default('none')
-    .meta(about('Biases', 'Train biases too: all, or the adapted modules’')),
+    .meta(about('Biases', 'Also train biases: all, or only those of the adapted modules')),
   modules_to_save: modulesToSaveKey,
   init_lora_weights: z
     .union([z.boolean(), z.literal('gaussian')])
     .default(true)
     .meta(
       about(
-        'Start values',
-        'How A starts: true is Kaiming-uniform, "gaussian" normal; B starts at 0. false: B random too, for tests',
+        'Initialization',
+        'true: A is Kaiming uniform; "gaussian": A is normal; in both cases B is 0. false: both are random, for tests',
       ),
     ),
 });
 type Config = z.infer<typeof schema>;
 
-/** One adapted module with everything its config gives it. */
+/** One adapted module with the values of its config. */
 interface Adapted {
   module: LinearModule;
   rank: number;
@@ -131,10 +134,10 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
     const apply = (call: LinearCall): tf.Tensor2D => {
       const x = call.dropout(call.x, config.lora_dropout);
       const narrow = matMulTransposed(x, tensorOf(entry.a));
-      // Scaled while it is narrow.
+      // Scaling is cheapest at the narrow width.
       const update = matMulTransposed(tf.mul(narrow, entry.scale) as tf.Tensor2D, tensorOf(entry.b));
       if (!entry.magnitude) return tf.add(call.base(call.x), update) as tf.Tensor2D;
-      // The norm counts as a constant in the gradient (section 4.3 of the paper).
+      // The norm is treated as a constant in the gradient (section 4.3 of the paper).
       const norms = stopGradient(() =>
         outputNorms(tf.add(denseOf(call.weight(), x), delta(entry, tensorOf)) as tf.Tensor2D, entry.module.conv1d),
       );
@@ -142,7 +145,7 @@ function hooks(config: Config, architecture: Architecture, tensorOf: TensorOf): 
       const bias = call.bias();
       const y = tf.mul(tf.add(linear(x, call.weight(), entry.module.conv1d), update), ratio) as tf.Tensor2D;
       if (x === call.x) return bias ? tf.add(y, bias) : y;
-      // With dropout only the difference to the base goes through it: y = W x + b + (ratio - 1) W d(x) + ratio update.
+      // Dropout applies only to the difference from the base: y = W x + b + (ratio - 1) W d(x) + ratio update.
       const dropped = linear(x, call.weight(), entry.module.conv1d);
       return tf.add(call.base(call.x), tf.sub(y, dropped));
     };
@@ -166,7 +169,7 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
   };
 }
 
-/** Keys of PEFT's LoraConfig whose use changes what the adapter computes and that this engine doesn't have. */
+/** Keys of PEFT's LoraConfig that change what the adapter computes, and that aren't supported here. */
 const UNSUPPORTED = [
   'layer_replication',
   'trainable_token_indices',
@@ -182,16 +185,18 @@ const UNSUPPORTED = [
   'velora_config',
 ];
 
-/** Values of init_lora_weights that leave the base weight as it is; PiSSA, OLoRA, CorDA and others change it on loading. */
-const PLAIN_STARTS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal'];
+/**
+ * Values of init_lora_weights that don't change the base weight; PiSSA, OLoRA, CorDA and others change it on loading.
+ */
+const PLAIN_INITS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal'];
 
 export const lora: PeftMethod<Config> = {
   peftType: 'LORA',
   title: 'LoRA',
-  summary: 'Trains a low-rank update beside frozen weights; small, mergeable, the usual choice.',
+  summary: 'Trains a low-rank update of frozen weights; small, mergeable, the usual choice.',
   family: 'reparameterization',
   schema,
-  identityAtStart: ({ init_lora_weights: start }) => start !== false,
+  identityAtStart: ({ init_lora_weights: init }) => init !== false,
   storage: 'adapter',
   lowRank: {
     rank: 'r',
@@ -220,13 +225,13 @@ export const lora: PeftMethod<Config> = {
   }),
   fromAdapterConfig: (json, architecture, file) => {
     refuseUsed(UNSUPPORTED, json, file);
-    const start = json['init_lora_weights'];
-    if (!PLAIN_STARTS.includes(start))
-      throw new InputError(`init_lora_weights ${JSON.stringify(start)} is not supported: it changes the base model`, {
+    const init = json['init_lora_weights'];
+    if (!PLAIN_INITS.includes(init))
+      throw new InputError(`init_lora_weights ${JSON.stringify(init)} is not supported: it changes the base model`, {
         file,
-        hint: 'PEFT converts such an adapter with save_pretrained(..., path_initial_model_for_weight_conversion=...).',
+        hint: 'Convert the adapter with PEFT: save_pretrained(..., path_initial_model_for_weight_conversion=...).',
       });
-    // Tied modules were trained as one and saved as two equal copies.
+    // Tied modules were trained as one tensor and saved as two equal copies.
     const saved = json['modules_to_save'];
     const tied = json['ensure_weight_tying'] === true && Array.isArray(saved);
     const ends = [architecture.embedding, architecture.head];
@@ -234,7 +239,7 @@ export const lora: PeftMethod<Config> = {
     return schema.parse({
       ...knownValues(schema, json),
       ...whole,
-      init_lora_weights: start === 'gaussian' ? start : true,
+      init_lora_weights: init === 'gaussian' ? init : true,
     });
   },
   merge: (config, architecture, tensorOf, base) =>

@@ -1,6 +1,7 @@
-// What a PEFT method is. A method only declares: which tensors it trains (`plan`), where they act (`hooks`), and how its
-// config and tensors are named in PEFT's files. Allocation, saving, loading, counting and merging are done once, for all
-// methods, in adapter.ts and adapterFiles.ts. A new method is one file beside this one and one line in registry.ts.
+// The interface of a PEFT method. A method only declares which tensors it trains (`plan`), where they act (`hooks`),
+// and how its config and tensors are named in PEFT's files. Allocation, saving, loading, counting and merging are
+// implemented once for all methods, in adapter.ts and adapterFiles.ts. A new method is one file in this folder and one
+// line in registry.ts.
 import type * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 import type { LowRank } from '../../protocol/methodFacts.js';
@@ -8,7 +9,7 @@ import type { Rng } from '../data/rng.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
 
-/** How a trainable tensor starts. */
+/** Initial values of a tensor. */
 export type Initializer =
   | { kind: 'zeros' }
   | { kind: 'ones' }
@@ -17,58 +18,58 @@ export type Initializer =
   | { kind: 'uniform'; bound: number }
   /** A copy of a base parameter. */
   | { kind: 'base'; name: string }
-  /** Computed from base parameters and from the method's tensors that come before it. */
+  /** Computed from base parameters and from the tensors before it in the plan. */
   | { kind: 'computed'; compute(context: InitializerContext): tf.Tensor };
 
 export interface InitializerContext {
   base(name: string): tf.Tensor;
   own(key: string): tf.Tensor;
   rng: Rng;
-  /** Ids of a text, for prompts that start from one. */
+  /** Token ids of a text, for prompts that are initialized from one. */
   tokenize(text: string): number[];
 }
 
-/** A tensor of a method's own: what it trains, and what it needs beside that. */
+/** A tensor of a method: trainable, or frozen and needed by the others. */
 export interface TrainableSpec {
   /** Name in the adapter file. */
   key: string;
   shape: readonly number[];
   init: Initializer;
-  /** The base parameters that it stands in for; two where embedding and head are one parameter. */
+  /** The base parameters that it replaces; two if embedding and head are tied. */
   replaces?: readonly string[];
   /**
-   * Held and read, but not trained: it has no gradient and no optimizer state, and is no trainable parameter. Saved with the
-   * adapter, or left out of the file and computed again by `init`.
+   * Set for a tensor that isn't trained: it has no gradient and no optimizer state, and doesn't count as a trainable
+   * parameter. It is saved with the adapter, or left out of the file and recomputed by `init`.
    */
   frozen?: 'saved' | 'recomputed';
 }
 
-/** What of a plan is trained. */
+/** The trainable tensors of a plan. */
 export function trainedOf(plan: readonly TrainableSpec[]): TrainableSpec[] {
   return plan.filter(({ frozen }) => frozen === undefined);
 }
 
-/** The method's tensors by key while it is attached. */
+/** Looks up the attached method's tensors by key. */
 export type TensorOf = (key: string) => tf.Tensor;
 
-/** Training needs every trainable tensor; inference only what an adapter file holds (a prompt encoder's output, say). */
+/** Training needs all tensors, inference only those of an adapter file (for example a prompt encoder's output). */
 export type Purpose = 'training' | 'inference';
 
-/** One matrix's share of `LoraForm`: y = W x + scale · B A x. */
+/** `LoraForm` for one matrix: y = W x + scale · B A x. */
 export interface LoraFactors {
   module: LinearModule;
   rank: number;
   scale: number;
-  /** A [rank, in] from the adapter's tensors as they are saved. */
+  /** A [rank, in], computed from the adapter's saved tensors. */
   a(read: ReadTensor): Float32Array;
   /** B [out, rank] */
   b(read: ReadTensor): Float32Array;
 }
 
-/** A saved tensor's values by key. */
+/** Reads a saved tensor's values by key. */
 export type ReadTensor = (key: string) => Float32Array;
 
-/** An adapter as a LoRA one that computes the same. */
+/** An adapter expressed as a LoRA adapter that computes the same. */
 export interface LoraForm {
   dropout: number;
   factors: LoraFactors[];
@@ -78,37 +79,37 @@ export interface PeftMethod<Config = unknown> {
   /** PEFT's `peft_type`. */
   peftType: string;
   title: string;
-  /** One sentence for the form and for `describe`. */
+  /** One sentence, for the run panel and for `describe`. */
   summary: string;
-  /** Family in PEFT's sense; how the methods are grouped on screen. */
+  /** Kind of method; the run panel groups methods by it. */
   family: 'selective' | 'reparameterization' | 'additive' | 'full';
-  /** Keys of the run file's `method` block, with defaults and descriptions; `peft_type` and `init_from` left out. */
+  /** Keys of the run file's `method` block with defaults and descriptions, without `peft_type` and `init_from`. */
   schema: z.ZodType<Config>;
-  /** Whether an untrained adapter leaves the model's output as it is. */
+  /** Whether an untrained adapter doesn't change the model's output. */
   identityAtStart(config: Config): boolean;
-  /** Where the tensors go: PEFT's adapter files, the selective pair, or a whole model. */
+  /** Where the tensors are saved: PEFT's adapter files, the selective pair, or a complete model. */
   storage: 'adapter' | 'selective' | 'model';
-  /** Where it trains pairs of low-rank factors: what screens need to draw and to count them. */
+  /** Set if it trains pairs of low-rank factors: how screens draw and count them. */
   lowRank?: LowRank;
 
-  /** @throws InputError where the config doesn't fit the architecture (a target that matches nothing, say) */
+  /** @throws InputError if the config doesn't fit the architecture (for example, a target matches nothing) */
   plan(config: Config, architecture: Architecture, purpose: Purpose): TrainableSpec[];
   hooks(config: Config, architecture: Architecture, tensorOf: TensorOf, purpose: Purpose): ForwardHooks;
 
   /** The method's part of adapter_config.json; `undefined` for storage 'model'. */
   toAdapterConfig(config: Config, architecture: Architecture): Record<string, unknown>;
-  /** The config that an adapter_config.json stands for. @throws InputError on what is not supported */
+  /** The config of an adapter_config.json. @throws InputError on unsupported values */
   fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, file: string): Config;
   /**
-   * The same change in LoRA's form, for files of programs that know no other; in words what of the config has no place in
-   * it, where something hasn't. Left out: no config has that form.
+   * The adapter in LoRA's form, for file formats of programs that support only LoRA; or a text that names the part of
+   * the config that can't be expressed in it. Absent if no config can.
    */
   asLora?(config: Config, architecture: Architecture): LoraForm | string;
-  /** What an adapter file holds, where that differs from the trained tensors. The result belongs to the caller. */
+  /** The tensors of an adapter file, if they differ from the trainable tensors. The result belongs to the caller. */
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 
   /**
-   * Base parameters with the adapter folded in, by name; the result belongs to the caller. Absent where the method is no
+   * Base parameters with the adapter merged, by name; the result belongs to the caller. Absent if the method isn't a
    * change of weights.
    */
   merge?(

@@ -1,5 +1,5 @@
-// P-tuning (arXiv:2103.10385): virtual tokens whose embeddings come out of a small trained network. As in PEFT, the
-// adapter file holds the network's output only; training again from it starts with a new network.
+// P-tuning (arXiv:2103.10385): virtual tokens whose embeddings are the output of a small trained network. As in PEFT,
+// the adapter file contains only that output; training again from it starts with a new network.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -13,19 +13,19 @@ const schema = z.strictObject({
   encoder_reparameterization_type: z
     .literal('MLP')
     .default('MLP')
-    .meta(about('Network', 'The network: two hidden ReLU layers')),
+    .meta(about('Network', 'Type of the network: an MLP with two hidden ReLU layers')),
   encoder_hidden_size: z
     .int()
     .positive()
     .max(65536)
     .nullable()
     .default(null)
-    .meta(about('Width of the network', 'Width of its hidden layers; null: the model’s own')),
+    .meta(about('Width of the network', 'Width of its hidden layers; null: the model’s hidden size')),
 });
 type Config = z.infer<typeof schema>;
 
 const EMBEDDING = 'embedding.weight';
-/** Places of the linear layers in PEFT's torch.nn.Sequential. */
+/** Names of the linear layers in PEFT's torch.nn.Sequential. */
 const LAYERS = ['mlp_head.0', 'mlp_head.2', 'mlp_head.4'] as const;
 
 function encode(tensorOf: TensorOf): tf.Tensor2D {
@@ -39,7 +39,7 @@ function encode(tensorOf: TensorOf): tf.Tensor2D {
 export const pTuning: PeftMethod<Config> = {
   peftType: 'P_TUNING',
   title: 'P-tuning',
-  summary: 'Virtual tokens made by a small trained network, which makes them easier to train.',
+  summary: 'Trains a small network that generates virtual tokens, which is easier than training the tokens themselves.',
   family: 'additive',
   schema,
   identityAtStart: () => false,
@@ -70,7 +70,7 @@ export const pTuning: PeftMethod<Config> = {
     ...promptSizes(architecture, 'tokens'),
   }),
   fromAdapterConfig: (json, _architecture, file) => {
-    // Loading needs the output alone, so an adapter that an LSTM made is as good as any other; training one is not.
+    // Loading needs only the network's output, so an LSTM's is fine; training an LSTM is not supported.
     if (json['encoder_reparameterization_type'] === 'LSTM' && json['inference_mode'] === false)
       throw new InputError('an LSTM prompt encoder is not supported', { file });
     return schema.parse({

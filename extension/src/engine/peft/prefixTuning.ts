@@ -1,5 +1,5 @@
-// Prefix tuning (arXiv:2101.00190): trained keys and values that every token sees in every layer. PEFT's names and
-// files: one tensor [tokens, layers * 2 * token_dim], per layer the keys, then the values.
+// Prefix tuning (arXiv:2101.00190): trained keys and values that every token attends to in every layer. PEFT's names
+// and files: one tensor [tokens, layers * 2 * token_dim], for each layer the keys, then the values.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -12,14 +12,14 @@ const schema = z.strictObject({
   prefix_projection: z
     .boolean()
     .default(false)
-    .meta(about('Prefix network', 'Make the prefix by a small trained network')),
+    .meta(about('Prefix network', 'Generate the prefix with a small trained network')),
   encoder_hidden_size: z
     .int()
     .positive()
     .max(65536)
     .nullable()
     .default(null)
-    .meta(about('Width of the network', 'Width of that network; null: as wide as the keys')),
+    .meta(about('Width of the network', 'Width of that network; null: the width of the keys')),
 });
 type Config = z.infer<typeof schema>;
 
@@ -36,7 +36,7 @@ function prefix(config: Config, tensorOf: TensorOf, purpose: Purpose): tf.Tensor
 export const prefixTuning: PeftMethod<Config> = {
   peftType: 'PREFIX_TUNING',
   title: 'Prefix tuning',
-  summary: 'Trains keys and values that every layer sees before the input.',
+  summary: 'Trains keys and values before the input that every layer attends to.',
   family: 'additive',
   schema,
   identityAtStart: () => false,

@@ -15,8 +15,8 @@ const schema = z
       .default('RANDOM')
       .meta(
         about(
-          'Start from',
-          'Start from random vectors, from the tokens of a text, or from random tokens of the vocabulary',
+          'Initialization',
+          'Initialize with random vectors, the tokens of a text, or random tokens of the vocabulary',
         ),
       ),
     prompt_tuning_init_text: z
@@ -24,11 +24,11 @@ const schema = z
       .min(1)
       .nullable()
       .default(null)
-      .meta(about('Text to start from', 'The text to start from, repeated or cut to fit; for TEXT')),
+      .meta(about('Initialization text', 'Text whose tokens are used, repeated or truncated to fit; for TEXT')),
   })
   .refine(config => config.prompt_tuning_init !== 'TEXT' || config.prompt_tuning_init_text !== null, {
     path: ['prompt_tuning_init_text'],
-    message: 'prompt_tuning_init "TEXT" needs a text',
+    message: 'prompt_tuning_init "TEXT" requires a text',
   });
 type Config = z.infer<typeof schema>;
 
@@ -50,7 +50,7 @@ function initializer(config: Config, embedding: string, vocabSize: number): Init
 export const promptTuning: PeftMethod<Config> = {
   peftType: 'PROMPT_TUNING',
   title: 'Prompt tuning',
-  summary: 'Trains a few virtual tokens put before the input; the model itself stays untouched.',
+  summary: 'Trains a few virtual tokens before the input; the model itself is not changed.',
   family: 'additive',
   schema,
   identityAtStart: () => false,
@@ -65,7 +65,7 @@ export const promptTuning: PeftMethod<Config> = {
   hooks: (config, _architecture, tensorOf) => ({
     virtualTokens: { count: config.num_virtual_tokens, embeddings: () => tensorOf(PROMPT_KEY) as tf.Tensor2D },
   }),
-  // PEFT insists on a tokenizer for TEXT even where it only loads, so the saved config says RANDOM: the start is past.
+  // For TEXT, PEFT requires a tokenizer even for loading, so the saved config says RANDOM: initialization is over.
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     prompt_tuning_init: 'RANDOM',

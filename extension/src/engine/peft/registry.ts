@@ -25,7 +25,7 @@ export const peftMethods: readonly PeftMethod[] = [
   full,
 ];
 
-/** What the others are compared with: all of the model is trained and written. */
+/** The method that trains and writes the complete model; others are compared with it. */
 export const wholeModelMethod: PeftMethod = peftMethods.find(({ storage }) => storage === 'model')!;
 
 export function peftMethod(peftType: string): PeftMethod | undefined {

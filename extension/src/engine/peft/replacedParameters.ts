@@ -1,4 +1,5 @@
-// Trainable stand-ins for whole base parameters: what SELECTIVE and FULL train, and PEFT's `modules_to_save` and `bias`.
+// Trainable tensors that replace whole base parameters: those of SELECTIVE and FULL, and PEFT's `modules_to_save` and
+// `bias`.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, ParameterSpec } from '../models/architecture.js';
 import type { TrainableSpec } from './method.js';
@@ -6,7 +7,7 @@ import type { TrainableSpec } from './method.js';
 /** Prefix of every module name in PEFT's files. */
 export const PEFT_PREFIX = 'base_model.model.';
 
-/** A parameter trained under its own name; where embedding and head are tied, it stands in for both. */
+/** A parameter trained under its own name; a tied embedding replaces the head, too. */
 export function trainedParameter(parameter: ParameterSpec, architecture: Architecture): TrainableSpec {
   const tied = architecture.tieWordEmbeddings && parameter.name === `${architecture.embedding}.weight`;
   return {
@@ -18,8 +19,8 @@ export function trainedParameter(parameter: ParameterSpec, architecture: Archite
 }
 
 /**
- * PEFT's `modules_to_save`: a trained copy of each named module. A tied head or embedding gets a copy of its own, the
- * other one stays as it was (as PEFT does without `ensure_weight_tying`).
+ * PEFT's `modules_to_save`: a trained copy of each named module. Of a tied head and embedding, only the named one is
+ * copied, and the other one isn't changed (as in PEFT without `ensure_weight_tying`).
  * @throws InputError on a name that matches no module
  */
 export function modulesToSave(names: readonly string[] | null, architecture: Architecture): TrainableSpec[] {
@@ -30,7 +31,7 @@ export function modulesToSave(names: readonly string[] | null, architecture: Arc
     const shape = [architecture.vocabSize, architecture.hiddenSize];
     parameters.push({ name: head, shape, kind: 'linear', layer: null });
   }
-  // Unlike target_modules, PEFT compares these names by their end alone: "norm" is input_layernorm too.
+  // Unlike target_modules, PEFT matches these names by any suffix: "norm" also matches input_layernorm.
   const isNamed = (module: string, names: readonly string[]) => names.some(name => module.endsWith(name));
   const ownModules = (parameter: string) => {
     const parts = parameter.split('.').slice(0, -1);
@@ -40,7 +41,7 @@ export function modulesToSave(names: readonly string[] | null, architecture: Arc
     if (!parameters.some(parameter => ownModules(parameter.name).some(module => isNamed(module, [name]))))
       throw new InputError(`"${name}" matches no module of this model`, {
         key: 'method.modules_to_save',
-        hint: `Modules are named as in ${architecture.embedding}, ${architecture.linears[0]!.name}, ${architecture.head}.`,
+        hint: `Examples of module names: ${architecture.embedding}, ${architecture.linears[0]!.name}, ${architecture.head}.`,
       });
   return parameters
     .filter(parameter => ownModules(parameter.name).some(module => isNamed(module, names)))
@@ -53,8 +54,9 @@ export function modulesToSave(names: readonly string[] | null, architecture: Arc
 }
 
 /**
- * PEFT's `bias`: "all" trains every parameter named bias, "adapted" ("lora_only" and the like) those of the adapted modules.
- * @param adapted modules that PEFT wraps, whose own parameters it therefore finds under `base_layer`
+ * PEFT's `bias`: "all" trains all parameters named bias, "adapted" ("lora_only" and similar) those of the adapted
+ * modules.
+ * @param adapted modules that PEFT wraps, so that their own parameters are under `base_layer`
  */
 export function trainedBiases(
   bias: 'none' | 'all' | 'adapted',
@@ -72,7 +74,7 @@ export function trainedBiases(
   });
 }
 
-/** In words which whole parameters a config trains beside its own tensors; null: none. */
+/** A text that names the whole parameters that a config trains in addition to its own tensors; null if none. */
 export function trainedWhole(config: { bias?: string; modules_to_save: readonly string[] | null }): string | null {
   if (config.modules_to_save) return `a module saved whole (modules_to_save: ${config.modules_to_save.join(', ')})`;
   return (config.bias ?? 'none') === 'none' ? null : `trained biases (bias: "${config.bias}")`;

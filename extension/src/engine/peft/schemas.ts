@@ -1,4 +1,4 @@
-// Config keys that several methods share, so that their words, checks and defaults stand once.
+// Config keys that several methods share: their descriptions, checks and defaults.
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 
@@ -11,7 +11,7 @@ export const targetModules = z
   .meta(
     about(
       'Target modules',
-      'Modules to adapt: names, a regular expression, or "all-linear"; null: the family’s usual ones',
+      'Modules to adapt: names, a regular expression, or "all-linear"; null: the family’s defaults',
     ),
   );
 
@@ -19,35 +19,35 @@ export const excludeModules = z
   .union([names, z.string().min(1)])
   .nullable()
   .default(null)
-  .meta(about('Excluded modules', 'Modules to leave out of those, as names or a regular expression'));
+  .meta(about('Excluded modules', 'Target modules not to adapt: names or a regular expression'));
 
 export const modulesToSaveKey = names
   .nullable()
   .default(null)
-  .meta(about('Modules to save', 'Further modules to train whole and save beside the adapter, such as "lm_head"'));
+  .meta(about('Modules to save', 'Other modules to train completely and save with the adapter, such as "lm_head"'));
 
 export const numVirtualTokens = z
   .int()
   .positive()
   .max(4096)
   .default(20)
-  .meta(about('Virtual tokens', 'Trainable virtual tokens before the input'));
+  .meta(about('Virtual tokens', 'Number of trainable virtual tokens before the input'));
 
 export const layersToTransform = z
   .union([z.array(z.int().nonnegative()), z.int().nonnegative()])
   .nullable()
   .default(null)
-  .meta(about('Layers', 'Adapt these layers only'));
+  .meta(about('Layers', 'Adapt only these layers'));
 
 export const rankPattern = z
   .record(z.string(), z.int().positive())
   .default({})
-  .meta(about('Rank of some modules', 'Another r for some modules: {"down_proj": 16}'));
+  .meta(about('Rank by module', 'A different r for some modules: {"down_proj": 16}'));
 
-/** @param alpha the key that it stands in for */
+/** @param alpha the key that it overrides */
 export function alphaPattern(alpha: string) {
   return z
     .record(z.string(), z.number().positive())
     .default({})
-    .meta(about('Alpha of some modules', `Another ${alpha} for some modules`));
+    .meta(about('Alpha by module', `A different ${alpha} for some modules`));
 }

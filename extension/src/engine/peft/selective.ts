@@ -1,5 +1,5 @@
 // Selective fine-tuning: a chosen subset of the model's own parameters is trained (BitFit, arXiv:2106.10199, is
-// `select: "bias"`). Saved under the base model's tensor names, beside a config of its own.
+// `select: "bias"`). Saved under the base model's tensor names, with a separate config file.
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
@@ -12,14 +12,14 @@ const schema = z.strictObject({
   select: z
     .enum(['bias', 'norm', 'last_layers', 'first_layers', 'pattern'])
     .default('last_layers')
-    .meta(about('Parameters', 'Which parameters: biases, normalisations, whole blocks from either end, or a pattern')),
-  num_layers: z.int().positive().default(2).meta(about('Blocks', 'How many blocks; for last_layers and first_layers')),
+    .meta(about('Parameters', 'Parameters to train: biases, norms, the last or first blocks, or a pattern')),
+  num_layers: z.int().positive().default(2).meta(about('Blocks', 'Number of blocks; for last_layers and first_layers')),
   pattern: z
     .string()
     .min(1)
     .nullable()
     .default(null)
-    .meta(about('Pattern', 'Regular expression over whole parameter names; for pattern')),
+    .meta(about('Pattern', 'Regular expression that matches complete parameter names; for pattern')),
 });
 type Config = z.infer<typeof schema>;
 
@@ -27,9 +27,11 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
   const { layers, parameters } = architecture;
   const numLayers = layers.length;
   if (config.select.endsWith('_layers') && config.num_layers > numLayers)
-    throw new InputError(`the model has only ${numLayers} layers`, { key: 'method.num_layers' });
+    throw new InputError(`the model has only ${numLayers} ${numLayers === 1 ? 'layer' : 'layers'}`, {
+      key: 'method.num_layers',
+    });
   if (config.select === 'pattern' && config.pattern === null)
-    throw new InputError('select "pattern" needs a pattern', { key: 'method.pattern' });
+    throw new InputError('select "pattern" requires a pattern', { key: 'method.pattern' });
   const rules: Record<Config['select'], (parameter: ParameterSpec) => boolean> = {
     bias: ({ name }) => name.endsWith('.bias'),
     norm: ({ kind }) => kind === 'norm',
@@ -43,7 +45,7 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
       config.select === 'bias' ? 'this model has no biases' : `"${config.pattern}" matches no parameter of this model`,
       {
         key: `method.${config.select === 'pattern' ? 'pattern' : 'select'}`,
-        hint: `Parameters are named as in ${parameters[0]!.name}, ${parameters[1]!.name}, ${parameters.at(-1)!.name}.`,
+        hint: `Examples of parameter names: ${[0, 1, -1].map(i => parameters.at(i)!.name).join(', ')}.`,
       },
     );
   return found;

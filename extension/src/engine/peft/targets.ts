@@ -1,4 +1,5 @@
-// Which modules a config names: PEFT's rules for target_modules, exclude_modules, layers_to_transform and pattern keys.
+// PEFT's rules for the modules that a config selects: target_modules, exclude_modules, layers_to_transform and pattern
+// keys.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 
@@ -6,29 +7,31 @@ export interface TargetConfig {
   target_modules: readonly string[] | string | null;
   exclude_modules?: readonly string[] | string | null;
   layers_to_transform?: readonly number[] | number | null;
-  /** Modules trained whole are no targets, nor are their children. */
+  /** These modules and their children are trained completely and are never targets. */
   modules_to_save?: readonly string[] | null;
 }
 
-/** A list entry names a module by its whole name or its last parts; a string is a regular expression over the whole name. */
+/**
+ * A list entry matches a module by its full name or its last parts; a string is a regular expression for the full name.
+ */
 export function matchesTarget(name: string, target: readonly string[] | string): boolean {
   if (typeof target === 'string') return fullMatch(target, name);
   return target.some(entry => name === entry || name.endsWith(`.${entry}`));
 }
 
-/** The value that a rank_pattern / alpha_pattern gives a module, or the fallback. Keys match `(.*\.)?(key)$`. */
+/** A module's value in a rank_pattern / alpha_pattern, or the fallback. Keys match `(.*\.)?(key)$`. */
 export function patternValue(pattern: Record<string, number>, name: string, fallback: number): number {
   const key = Object.keys(pattern).find(candidate => fullMatch(`(.*\\.)?(${candidate})`, name));
   return key === undefined ? fallback : pattern[key]!;
 }
 
-/** Python's re.fullmatch. @throws InputError on a pattern that is no regular expression */
+/** Python's re.fullmatch. @throws InputError on an invalid regular expression */
 export function fullMatch(pattern: string, text: string): boolean {
   let expression: RegExp;
   try {
     expression = new RegExp(`^(?:${pattern})$`);
   } catch (error) {
-    throw new InputError(`"${pattern}" is no valid regular expression: ${(error as Error).message}`, {
+    throw new InputError(`"${pattern}" is not a valid regular expression: ${(error as Error).message}`, {
       key: 'method',
     });
   }
@@ -37,8 +40,8 @@ export function fullMatch(pattern: string, text: string): boolean {
 
 /**
  * The linear modules that a config targets, in the model's order.
- * @param fallback targets where the config names none
- * @throws InputError on a name that matches nothing, listing the modules there are
+ * @param fallback targets if the config names none
+ * @throws InputError on a name that matches nothing; lists the model's modules
  */
 export function targetedLinears(
   config: TargetConfig,
@@ -52,7 +55,7 @@ export function targetedLinears(
   if (kept && typeof target === 'string' && target !== 'all-linear')
     throw new InputError('layers_to_transform can’t be combined with a regular expression', {
       key: 'method.target_modules',
-      hint: 'Write the layers into the expression, or give target_modules as a list.',
+      hint: 'Select the layers in the regular expression, or make target_modules a list.',
     });
   for (const layer of kept ?? [])
     if (layer < 0 || layer >= architecture.layers.length)
@@ -85,14 +88,14 @@ export function targetedLinears(
   if (found.length === 0)
     throw new InputError('no module is left to train', {
       key: 'method.target_modules',
-      hint: `target_modules, layers_to_transform and exclude_modules together leave nothing. ${listModules(architecture)}`,
+      hint: `target_modules, layers_to_transform and exclude_modules together leave none. ${listModules(architecture)}`,
     });
   return found;
 }
 
 /**
- * What adapter_config.json has for `target_modules`, of a method whose usual targets are LoRA's: PEFT writes the full names
- * of the modules that "all-linear" stood for.
+ * The `target_modules` of adapter_config.json, for a method whose default targets are LoRA's. For "all-linear", PEFT
+ * writes the full names of the modules.
  */
 export function savedTargets(target: TargetConfig['target_modules'], architecture: Architecture): string | string[] {
   if (target === 'all-linear')
@@ -111,5 +114,5 @@ function unmatched(entry: string, key: string, architecture: Architecture): Inpu
 function listModules(architecture: Architecture): string {
   const names = new Set(architecture.linears.map(module => module.name.split('.').at(-1)!));
   const example = architecture.linears[0]!.name;
-  return `The model has ${[...names].join(', ')}, each in full as in "${example}".`;
+  return `The model has ${[...names].join(', ')}; a full name is, for example, "${example}".`;
 }

@@ -1,6 +1,6 @@
-// VeRA (arXiv:2310.11454): y = W x + λb ∘ (B (λd ∘ (A x))) with one random A [r, largest in] and B [largest out, r] for all
-// modules, frozen and cut to each module's size; only the vectors λd [r] and λb [out] are trained. A and B are drawn from
-// torch's generator, so that equal seeds give PEFT's. Names, defaults and files are PEFT's.
+// VeRA (arXiv:2310.11454): y = W x + λb ∘ (B (λd ∘ (A x))) with one random A [r, largest in] and B [largest out, r] for
+// all modules, frozen and sliced to each module's size; only the vectors λd [r] and λb [out] are trained. A and B are
+// drawn with torch's generator, so that the same seed gives PEFT's values. Names, defaults and files are PEFT's.
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
@@ -23,7 +23,7 @@ const schema = z.strictObject({
     .positive()
     .max(65536)
     .default(256)
-    .meta(about('Rank', 'Height of A and width of B; higher than LoRA’s, since they are not trained')),
+    .meta(about('Rank', 'Rows of A and columns of B; higher than for LoRA, since A and B are not trained')),
   vera_dropout: z
     .number()
     .min(0)
@@ -34,27 +34,27 @@ const schema = z.strictObject({
     .number()
     .positive()
     .default(0.1)
-    .meta(about('Start of λd', 'What every entry of the vectors λd starts from')),
+    .meta(about('Initial λd', 'Initial value of every entry of the vectors λd')),
   target_modules: targetModules,
   layers_to_transform: layersToTransform,
   bias: z
     .enum(['none', 'all', 'vera_only'])
     .default('none')
-    .meta(about('Biases', 'Train biases too: all, or the adapted modules’')),
+    .meta(about('Biases', 'Also train biases: all, or only those of the adapted modules')),
   modules_to_save: modulesToSaveKey,
   projection_prng_key: z
     .int()
     .nonnegative()
     .default(0)
-    .meta(about('Seed of A and B', 'What the two random matrices are drawn from')),
+    .meta(about('Seed of A and B', 'Seed of the two random matrices')),
   save_projection: z
     .boolean()
     .default(true)
-    .meta(about('Save A and B', 'false: the adapter is smaller, and whoever loads it draws A and B from the seed')),
+    .meta(about('Save A and B', 'false: the adapter is smaller, and A and B are drawn from the seed on loading')),
   init_weights: z
     .boolean()
     .default(true)
-    .meta(about('Start values', 'true: the update starts at 0; false: λd normal and λb 1, for tests')),
+    .meta(about('Initialization', 'true: the update is 0 at first; false: λd is normal and λb 1, for tests')),
 });
 type Config = z.infer<typeof schema>;
 
@@ -72,13 +72,13 @@ function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   });
 }
 
-/** Shapes of A and B: what the largest of the modules needs, one dimension apart from the other. */
+/** Shapes of A and B: each dimension is that of the largest module. */
 function projectionShapes(r: number, adapted: readonly Adapted[]): { a: [number, number]; b: [number, number] } {
   const largest = (of: (module: LinearModule) => number) => Math.max(...adapted.map(({ module }) => of(module)));
   return { a: [r, largest(module => module.inFeatures)], b: [largest(module => module.outFeatures), r] };
 }
 
-/** A, then B as PEFT draws them: Kaiming uniform, within sqrt(6 / columns). */
+/** A, then B, drawn as in PEFT: Kaiming uniform, within sqrt(6 / columns). */
 function drawProjections({ r, projection_prng_key: seed }: Config, adapted: readonly Adapted[]) {
   const generator = new TorchGenerator(seed);
   const draw = ([rows, columns]: [number, number]) => {
@@ -92,7 +92,7 @@ function drawProjections({ r, projection_prng_key: seed }: Config, adapted: read
 
 function plan(config: Config, architecture: Architecture): TrainableSpec[] {
   const adapted = adaptedModules(config, architecture);
-  const { r, d_initial: start, init_weights: plain } = config;
+  const { r, d_initial: initial, init_weights: plain } = config;
   const shapes = projectionShapes(r, adapted);
   const frozen = config.save_projection ? 'saved' : 'recomputed';
   const drawn = (name: 'a' | 'b') =>
@@ -108,7 +108,7 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
     {
       key: d,
       shape: [r],
-      init: plain ? { kind: 'computed', compute: () => tf.fill([r], start) } : { kind: 'normal', std: 1 },
+      init: plain ? { kind: 'computed', compute: () => tf.fill([r], initial) } : { kind: 'normal', std: 1 },
     },
     { key: b, shape: [module.outFeatures], init: { kind: plain ? 'zeros' : 'ones' } },
   ]);
@@ -122,8 +122,8 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
   ];
 }
 
-/** A and B as a module has them: [r, in] and [out, r]. */
-function cut({ inFeatures, outFeatures }: LinearModule, tensorOf: TensorOf): { a: tf.Tensor2D; b: tf.Tensor2D } {
+/** A and B, sliced to a module's size: [r, in] and [out, r]. */
+function slicedTo({ inFeatures, outFeatures }: LinearModule, tensorOf: TensorOf): { a: tf.Tensor2D; b: tf.Tensor2D } {
   const [a, b] = [tensorOf(A) as tf.Tensor2D, tensorOf(B) as tf.Tensor2D];
   return {
     a: a.shape[1] === inFeatures ? a : tf.slice(a, [0, 0], [-1, inFeatures]),
@@ -162,7 +162,7 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
 export const vera: PeftMethod<Config> = {
   peftType: 'VERA',
   title: 'VeRA',
-  summary: 'Trains two scaling vectors per module around random matrices that all modules share; very few parameters.',
+  summary: 'Trains two scaling vectors per module for random matrices that all modules share; very few parameters.',
   family: 'reparameterization',
   schema,
   identityAtStart: ({ init_weights: plain }) => plain,
@@ -172,9 +172,9 @@ export const vera: PeftMethod<Config> = {
     linear: new Map(
       adaptedModules(config, architecture).map(({ module, d, b }) => {
         const apply = (call: LinearCall) => {
-          const cutTo = cut(module, tensorOf);
-          const narrow = tf.mul(matMulTransposed(call.dropout(call.x, config.vera_dropout), cutTo.a), tensorOf(d));
-          const update = tf.mul(matMulTransposed(narrow as tf.Tensor2D, cutTo.b), tensorOf(b));
+          const sliced = slicedTo(module, tensorOf);
+          const narrow = tf.mul(matMulTransposed(call.dropout(call.x, config.vera_dropout), sliced.a), tensorOf(d));
+          const update = tf.mul(matMulTransposed(narrow as tf.Tensor2D, sliced.b), tensorOf(b));
           return tf.add(call.base(call.x), update) as tf.Tensor2D;
         };
         return [module.name, apply];
@@ -197,9 +197,9 @@ export const vera: PeftMethod<Config> = {
       adaptedModules(config, architecture).map(({ module, d, b }) => {
         const name = `${module.name}.weight`;
         const merged = tf.tidy(() => {
-          const cutTo = cut(module, tensorOf);
+          const sliced = slicedTo(module, tensorOf);
           const [left, right] = [tf.expandDims(tensorOf(b), 1), tf.expandDims(tensorOf(d), 1)];
-          const delta = tf.matMul(tf.mul(left, cutTo.b) as tf.Tensor2D, tf.mul(right, cutTo.a) as tf.Tensor2D);
+          const delta = tf.matMul(tf.mul(left, sliced.b) as tf.Tensor2D, tf.mul(right, sliced.a) as tf.Tensor2D);
           return tf.add(base(name), module.conv1d ? tf.transpose(delta) : delta);
         });
         return [name, merged];

@@ -1,19 +1,19 @@
-// What the three prompt methods share: PEFT's prompt config and a small multi-layer encoder over virtual tokens.
+// Shared by the three prompt methods: PEFT's prompt config and a small multi-layer encoder for virtual tokens.
 import * as tf from '@tensorflow/tfjs-core';
 import { keyValueHeadsOfAll, type Architecture } from '../models/architecture.js';
 import { linear } from '../models/ops.js';
 import type { TensorOf, TrainableSpec } from './method.js';
 
-/** The one tensor of a saved prompt adapter. */
+/** The only tensor of a saved prompt adapter. */
 export const PROMPT_KEY = 'prompt_embeddings';
 
-/** Heads of keys and values, which PEFT's prefix has in one tensor. @throws InputError where layers differ in them */
+/** The key and value heads, which PEFT's prefix has in one tensor. @throws InputError if layers have different ones */
 export function prefixHeads(architecture: Architecture) {
   const { keyValueHeads, headDim } = keyValueHeadsOfAll(architecture, 'method.peft_type');
   return { numLayers: architecture.layers.length, keyValueHeads, headDim, width: keyValueHeads * headDim };
 }
 
-/** Sizes that PEFT writes into every prompt config. `token_dim` and heads are those of the keys for PREFIX_TUNING. */
+/** Sizes that PEFT writes into every prompt config. For PREFIX_TUNING, `token_dim` and heads are those of the keys. */
 export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyValues'): Record<string, unknown> {
   const { hiddenSize, layers } = architecture;
   const prefix = kind === 'keyValues' ? prefixHeads(architecture) : null;
@@ -25,7 +25,7 @@ export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyVal
   };
 }
 
-/** One linear layer of an encoder, initialised as torch.nn.Linear. */
+/** One linear layer of an encoder, initialized like torch.nn.Linear. */
 export function encoderLayer(name: string, inFeatures: number, outFeatures: number): TrainableSpec[] {
   const bound = 1 / Math.sqrt(inFeatures);
   return [

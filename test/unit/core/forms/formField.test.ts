@@ -110,7 +110,7 @@ it('help speaks of empty fields as the form shows them', () => {
 it('help calls other fields by their titles, and shows tables as they are written in a field', () => {
   expect(helpOf(training['max_steps']!, training)).toBe('Stop after so many optimizer steps; -1 follows “Epochs”');
   expect(helpOf(lora['lora_alpha']!, lora)).toBe('The update is scaled by “Alpha” / “Rank”');
-  expect(helpOf(lora['rank_pattern']!, lora)).toBe('Another “Rank” for some modules: down_proj=16');
+  expect(helpOf(lora['rank_pattern']!, lora)).toBe('A different “Rank” for some modules: down_proj=16');
   const [, table] = helpOf(dataset['columns']!, dataset).split(': ');
   expect(table).toBe('instruction=question, output=answer');
   expect(value(dataset['columns']!, table!)).toEqual({ instruction: 'question', output: 'answer' });
@@ -138,7 +138,7 @@ describe('conditionOf', () => {
       values: ['last_layers', 'first_layers'],
     });
     expect(conditionOf(selective['pattern']!, selective)).toEqual({ key: 'select', values: ['pattern'] });
-    expect(helpOf(selective['pattern']!, selective)).toBe('Regular expression over whole parameter names');
+    expect(helpOf(selective['pattern']!, selective)).toBe('Regular expression that matches complete parameter names');
     expect(conditionOf(selective['select']!, selective)).toBeNull();
   });
 

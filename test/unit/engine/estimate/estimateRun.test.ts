@@ -160,6 +160,6 @@ test('compares methods on one model, with a reason for those that do not fit', a
   expect(compared.map(({ method }) => method)).toEqual(peftMethods);
   const refused = compared.filter(({ estimate }) => estimate === null);
   expect(refused.map(({ method, reason }) => [method.peftType, reason])).toEqual([
-    ['SELECTIVE', 'the model has only 1 layers'],
+    ['SELECTIVE', 'the model has only 1 layer'],
   ]);
 });

@@ -1,4 +1,4 @@
-// Adapter configs that PEFT writes: what is read, what is passed over, what is refused.
+// Adapter configs that PEFT writes: which keys are read, ignored and refused.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ function open(config: Record<string, unknown>) {
   return saved;
 }
 
-it('needs peft_type alone, as PEFT does', () => {
+it('requires only peft_type, like PEFT', () => {
   expect(open({ peft_type: 'LORA' })).toMatchObject({
     baseModel: null,
     attached: { config: { r: 8, lora_alpha: 8, bias: 'none' } },
@@ -33,7 +33,7 @@ it.each([
   expect(open({ peft_type: peftType })).toMatchObject({ attached: { config } });
 });
 
-it('passes over keys that change nothing', () => {
+it('ignores keys that change nothing', () => {
   const unused = { megatron_config: null, loftq_config: {}, eva_config: null, corda_config: null, lora_bias: false };
   expect(
     open({ peft_type: 'LORA', r: 4, some_new_key: null, trainable_token_indices: null, ...unused }).attached.config,

@@ -1,4 +1,4 @@
-// Which modules a config means, by PEFT's rules.
+// The modules that a config selects, by PEFT's rules.
 import { describe, expect, it } from 'vitest';
 import {
   matchesTarget,
@@ -16,7 +16,7 @@ const names = (config: Partial<TargetConfig>, architecture = llama) =>
   targetedLinears({ target_modules: null, ...config }, architecture, ['q_proj']).map(({ name }) => name);
 
 describe('target_modules', () => {
-  it('matches whole last parts of a name, as a list', () => {
+  it('matches complete last parts of a name, as a list', () => {
     const name = 'model.layers.1.self_attn.q_proj';
     for (const target of ['q_proj', 'self_attn.q_proj', '1.self_attn.q_proj', name])
       expect(matchesTarget(name, [target]), target).toBe(true);
@@ -24,7 +24,7 @@ describe('target_modules', () => {
       expect(matchesTarget(name, [target])).toBe(false);
   });
 
-  it('matches whole names, as an expression', () => {
+  it('matches full names, as a regular expression', () => {
     const name = 'model.layers.1.self_attn.q_proj';
     for (const target of [String.raw`.*\.(q|v)_proj`, String.raw`model\.layers\.\d+\.self_attn\.q_proj`, '.*'])
       expect(matchesTarget(name, target), target).toBe(true);
@@ -32,7 +32,7 @@ describe('target_modules', () => {
       expect(matchesTarget(name, target), target).toBe(false);
   });
 
-  it('takes the family’s own where there is none, and all but the head for all-linear', () => {
+  it('defaults to the family’s targets, and means all modules except the head for all-linear', () => {
     expect(names({})).toEqual(['model.layers.0.self_attn.q_proj', 'model.layers.1.self_attn.q_proj']);
     expect(names({ target_modules: 'all-linear' })).toHaveLength(14);
     expect(names({ target_modules: 'all-linear' })).not.toContain('lm_head');
@@ -41,7 +41,7 @@ describe('target_modules', () => {
     expect(names({ target_modules: ['c_proj'] }, gpt2)).toHaveLength(4);
   });
 
-  it('keeps to layers_to_transform and leaves out exclude_modules and modules trained whole', () => {
+  it('respects layers_to_transform, exclude_modules and modules_to_save', () => {
     expect(names({ layers_to_transform: [1] })).toEqual(['model.layers.1.self_attn.q_proj']);
     expect(names({ layers_to_transform: 0 })).toEqual(['model.layers.0.self_attn.q_proj']);
     expect(names({ exclude_modules: ['layers.0.self_attn.q_proj'] })).toEqual(['model.layers.1.self_attn.q_proj']);
@@ -49,7 +49,7 @@ describe('target_modules', () => {
     expect(names({ target_modules: ['q_proj', 'lm_head'], modules_to_save: ['lm_head'] })).toHaveLength(2);
   });
 
-  it('is refused where nothing is left, or where both ways of naming layers meet', async () => {
+  it('is refused if no module is left, or if layers are selected in two ways', async () => {
     expect((await inputErrorOf(() => names({ exclude_modules: ['q_proj'] }))).message).toMatch(/no module is left/);
     expect((await inputErrorOf(() => names({ exclude_modules: ['k_proj'] }))).where).toBe('method.exclude_modules');
     const both = { target_modules: '.*q_proj', layers_to_transform: [0] };
@@ -58,7 +58,7 @@ describe('target_modules', () => {
   });
 });
 
-it('patterns match the end of a name from a dot on, the first one wins', () => {
+it('patterns match the end of a name after a dot, and the first match wins', () => {
   const pattern = { 'layers.0.self_attn.q_proj': 2, q_proj: 3, '[kv]_proj': 4 };
   const value = (name: string) => patternValue(pattern, name, 8);
   expect(value('model.layers.0.self_attn.q_proj')).toBe(2);
