@@ -1,5 +1,5 @@
-// Captured decoding against eager decoding, for every method of the registry on every model family: the same tokens and the
-// same logits, through a cache that grows, while the adapter's tensors change; nothing leaked.
+// Captured decoding compared with eager decoding, for every method of the registry on every model family: the same
+// tokens and logits, with a growing cache, while the adapter's tensors change; no leaks.
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -18,10 +18,10 @@ import { refusalOf } from '../support/methodFit.js';
 
 const PROMPT = [5, 9, 30, 2];
 const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
-/** More than the smallest cache holds. */
+/** More positions than the smallest cache holds. */
 const ROOM = { max_position_embeddings: 512, n_positions: 512 };
 
-/** Values that change what the model says, so that a hook left out of decoding shows. */
+/** With values that change the model's output, so that a hook missing in decoding is noticed. */
 function attachAltered(model: CausalLm, method: (typeof peftMethods)[number], config: unknown): Adapter {
   const rng = createRng(8);
   return Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
@@ -34,7 +34,7 @@ function attachAltered(model: CausalLm, method: (typeof peftMethods)[number], co
   });
 }
 
-/** Every method as it is by default, and LoRA's variants that go another way through the forward pass. */
+/** Every method with its defaults, and variants that take a different path through the forward pass. */
 const cases = modelFamilies.flatMap(({ modelType }) =>
   [null, ...peftMethods].flatMap(method => {
     if (method && refusalOf(method, tinyArchitecture(modelType))) return [];
@@ -56,7 +56,7 @@ beforeAll(async () => {
 
 describe('captured decoding', () => {
   let worst = 0;
-  afterAll(() => console.log('captured against eager, largest difference of a logit:', worst));
+  afterAll(() => console.log('captured and eager decoding, largest relative difference of a logit:', worst));
 
   function compare(expected: Prediction, actual: Prediction, at: number): number {
     const [logits, others] = [expected, actual].map(({ logits }) => logits.dataSync() as Float32Array);
@@ -69,9 +69,9 @@ describe('captured decoding', () => {
     return id!;
   }
 
-  test.each(cases)('$family with $name says what eager decoding says', async ({ family, method, config }) => {
+  test.each(cases)('$family with $name equals eager decoding', async ({ family, method, config }) => {
     const before = tf.memory().numTensors;
-    // XLA takes seconds a graph: it compiles every method on one family, and one method on every family.
+    // XLA takes seconds per graph: it compiles every method on one family, and one method on every family.
     const compiles = family === modelFamilies[0]!.modelType || method === peftMethods[0];
     const windows = windowVariants(family, 24);
     const ways = [...new Set([windows[0]!, windows.at(-1)!])].map(changes => [changes, false] as const);
@@ -87,7 +87,7 @@ describe('captured decoding', () => {
         Object.values(reader.read(prompt)).forEach(tensor => (tensor as tf.Tensor).dispose());
         return reader;
       };
-      // Again with other values in the adapter's tensors: a graph must not keep them.
+      // The second round has different values in the adapter's tensors: a graph must not keep the old ones.
       for (let round = 0; round < 2; round++) {
         const eager = start();
         const begun = start();
@@ -114,7 +114,7 @@ describe('captured decoding', () => {
   const formats = ['bfloat16', 'int8', 'int4'] as const;
   const bases = modelFamilies.flatMap(({ modelType }) => formats.map(format => [modelType, format] as const));
 
-  test.each(bases)('%s on a base in %s says what eager decoding says', async (family, base_weights) => {
+  test.each(bases)('%s on a base in %s equals eager decoding', async (family, base_weights) => {
     const before = tf.memory().numTensors;
     const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
     const model = tinyModel(family, ROOM, 1, { base_weights, precision: 'float32' });
@@ -163,7 +163,7 @@ describe('captured decoding', () => {
     model.dispose();
   });
 
-  test('an op that cannot be captured is named once, and decoding goes on', async () => {
+  test('an op that cannot be captured is named once, and decoding continues', async () => {
     const model = tinyModel('llama', ROOM);
     const sublayer = (_layer: number, _kind: string, output: tf.Tensor2D) => tf.atan(output) as tf.Tensor2D;
     const odd = { ...peftMethods[0]!, schema: peftMethods[0]!.schema, plan: () => [], hooks: () => ({ sublayer }) };
@@ -171,12 +171,12 @@ describe('captured decoding', () => {
       purpose: 'inference',
       rng: createRng(0),
     });
-    const told: string[] = [];
-    const onWarning = (code: string, message: string) => told.push(`${code}: ${message}`);
+    const warnings: string[] = [];
+    const onWarning = (code: string, message: string) => warnings.push(`${code}: ${message}`);
     const decoder = new Decoder({ model, adapter, compile: true, eagerTokens: 1, onWarning });
     for (let i = 0; i < 2; i++) expect(await decoder.generate(PROMPT, { ...GREEDY, maxNewTokens: 6 })).toHaveLength(6);
-    expect(told).toHaveLength(1);
-    expect(told[0]).toMatch(/^not_captured: the op Atan /);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^not_captured: the op Atan /);
     decoder.dispose();
     const strict = new Decoder({ model, adapter, compile: true, eagerTokens: 1 });
     await expect(strict.generate(PROMPT, { ...GREEDY, maxNewTokens: 6 })).rejects.toThrow(/Atan/);

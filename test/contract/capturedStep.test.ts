@@ -1,6 +1,6 @@
-// The captured step, and steps with gradient checkpointing, against the plain eager one, for every method of the registry on
-// a model of each kind: the same losses, gradient norms and tensors over 20 steps, with dropout, accumulation and ragged
-// batches; nothing leaked.
+// The captured step, and steps with gradient checkpointing, compared with the plain eager step, for every method of the
+// registry on a model of each kind: the same losses, gradient norms and tensors over 20 steps, with dropout,
+// accumulation and ragged batches; no leaks.
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -27,8 +27,8 @@ const ROWS = [7, 3, 12, 5, 9, 4, 16, 16].map(length => {
 const DATASET = { get: (i: number) => ROWS[i]!, lengthOf: (i: number) => ROWS[i]!.inputIds.length };
 
 /**
- * Two micro-batches of other shapes: one packed and ragged, one with a sequence less. Dropout draws its mask for the shape
- * that a graph rounds up to, so it is compared on rows that need no rounding.
+ * Two micro-batches of different shapes: one packed and ragged, one with one sequence less. Dropout draws its mask for
+ * the padded shape of a graph, so it is compared on rows that need no padding.
  */
 function batchesFor(model: CausalLm, adapter: Adapter, drops: boolean): Batch[] {
   const virtualTokens = adapter.forwardOptions.hooks.virtualTokens?.count ?? 0;
@@ -37,14 +37,14 @@ function batchesFor(model: CausalLm, adapter: Adapter, drops: boolean): Batch[] 
   return plans.map(sequences => makeBatch({ sequences }, DATASET, options));
 }
 
-const kinds = [
+const MODELS = [
   { family: 'llama', changes: {}, windows: false },
   { family: 'gpt2', changes: {}, windows: false },
   { family: 'qwen2', changes: windowVariants('qwen2', 4).at(-1)!, windows: true },
 ];
 
-/** Every method as it is by default, and LoRA's variants that go another way through the forward pass. */
-const cases = kinds.flatMap(({ family, changes, windows }) =>
+/** Every method with its defaults, and variants that take a different path through the forward pass. */
+const cases = MODELS.flatMap(({ family, changes, windows }) =>
   peftMethods.flatMap(method => {
     const variants: Record<string, unknown>[] = [{}];
     if (windows) return [{ family, changes, method, config: method.schema.parse({}), shown: 'with a window by layer' }];
@@ -69,27 +69,27 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 });
 
-interface Way {
-  way: string;
+interface Mode {
+  mode: string;
   captures: boolean;
   gradientCheckpointing: boolean;
 }
 
-const ways: Way[] = [
-  { way: 'captured', captures: true, gradientCheckpointing: false },
-  { way: 'captured with checkpointing', captures: true, gradientCheckpointing: true },
-  { way: 'with checkpointing', captures: false, gradientCheckpointing: true },
+const MODES: Mode[] = [
+  { mode: 'captured', captures: true, gradientCheckpointing: false },
+  { mode: 'captured with checkpointing', captures: true, gradientCheckpointing: true },
+  { mode: 'with checkpointing', captures: false, gradientCheckpointing: true },
 ];
 
-describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
+describe.each(MODES)('$mode', ({ mode, captures, gradientCheckpointing }) => {
   const worst = { loss: 0, norm: 0, tensors: 0 };
-  afterAll(() => console.log(`${way} against eager, largest relative differences:`, worst));
+  afterAll(() => console.log(`${mode}, compared with eager, largest relative differences:`, worst));
 
   test.each(cases)('$family $method.peftType $shown equals the eager step', async tested => {
     const { family, changes, method, config } = tested;
     const before = tf.memory().numTensors;
     const drops = ((config as { lora_dropout?: number }).lora_dropout ?? 0) > 0;
-    // GPT-2's key biases have no gradient but rounding noise, which a smaller epsilon would turn into full steps.
+    // The gradient of GPT-2's key biases is only rounding noise, which a smaller epsilon would turn into full steps.
     const sides = [0, 1].map(() => {
       const model = tinyModel(family, changes);
       const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
@@ -130,7 +130,7 @@ describe.each(ways)('$way', ({ way, captures, gradientCheckpointing }) => {
       expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(1e-4 * (1 + loss)),
     );
     expect(actual.correct).toBe(expected.correct);
-    // Two shapes of batch with and without sums before them, the update, the score.
+    // Two shapes of batch, with and without previous sums, the update and the score.
     expect(captured.report.graphs).toBeLessThanOrEqual(5);
 
     captured.dispose();

@@ -1,5 +1,5 @@
-// What every dataset format keeps, over the registry and over the bundled examples in media/datasets. No format is named
-// here: a new one is tested by its line in core/data/formats/registry.ts and by its example.
+// The contract of every dataset format, over the registry and the bundled examples in media/datasets. No format is
+// named here: a new one is tested once it has a line in core/data/formats/registry.ts and an example.
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,7 +22,7 @@ const examples = await Promise.all(readdirSync(folder).map(async name => ({ name
 const examplesOf = (format: string) => examples.filter(({ rows }) => detectFormat(rows).name === format);
 
 describe.each(examples.map(({ name, rows }) => ({ name, rows })))('media/datasets/$name', ({ rows }) => {
-  it('is of one format only, each row of it', () => {
+  it('matches exactly one format with each row', () => {
     const format = detectFormat(rows);
     expect(datasetFormats.filter(candidate => rows.some(({ row }) => candidate.detect(row)))).toEqual([format]);
   });
@@ -39,7 +39,7 @@ describe.each(datasetFormats.map(format => ({ format, name: format.name })))('$n
     expect(examplesOf(format.name).map(({ name }) => basename(name))).not.toEqual([]);
   });
 
-  it('names file and line of a row whose fields are wrong', async () => {
+  it('names file and line of a row with invalid fields', async () => {
     const [{ row }] = examplesOf(format.name)[0]!.rows as [SourcedRow];
     const source = { file: 'rows.jsonl', line: 7 };
     const required = format.fields.filter(field => field.required);
@@ -52,7 +52,7 @@ describe.each(datasetFormats.map(format => ({ format, name: format.name })))('$n
       }
   });
 
-  it('tells of its fields', () => {
+  it('describes its fields', () => {
     for (const { name, description } of format.fields) expect(description, name).toMatch(/\w{3}/);
   });
 });

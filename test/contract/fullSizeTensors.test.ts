@@ -1,5 +1,5 @@
-// A method that trains little is applied without a temporary of a weight's size: beside a frozen matrix no step makes another
-// one as large, neither forwards nor backwards. Looked up in the traced graph, for every method of the registry.
+// A method with few trainable parameters needs no temporary of a weight's size: no step creates a tensor as large as a
+// frozen matrix, neither forward nor backward. Checked in the traced graph, for every method of the registry.
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { traceTree } from '../../extension/src/engine/capture/compiledTree.js';
@@ -19,18 +19,18 @@ import { refusalOf } from '../support/methodFit.js';
 import { tinyArchitecture } from '../support/tinyModels.js';
 
 const TOKENS = 4;
-const sizes = { hidden_size: 64, n_embd: 64, head_dim: 16, intermediate_size: 96 };
-const small = { num_virtual_tokens: 2, bottleneck_size: 4, r: 4 };
+const SIZES = { hidden_size: 64, n_embd: 64, head_dim: 16, intermediate_size: 96 };
+const SMALL = { num_virtual_tokens: 2, bottleneck_size: 4, r: 4 };
 
 const cases = ['llama', 'gpt2'].flatMap(family => {
-  const architecture = tinyArchitecture(family, sizes);
+  const architecture = tinyArchitecture(family, SIZES);
   const matrices = architecture.parameters.filter(({ kind, shape }) => kind === 'linear' && shape.length === 2);
   const smallest = Math.min(...matrices.map(({ shape }) => sizeOf(shape)));
   return peftMethods
     .map(method => {
       const keys = Object.keys((method.schema as { shape?: object }).shape ?? {});
       const config = method.schema.parse(
-        Object.fromEntries(Object.entries(small).filter(([key]) => keys.includes(key))),
+        Object.fromEntries(Object.entries(SMALL).filter(([key]) => keys.includes(key))),
       );
       return { family, architecture, smallest, method, config: config as unknown };
     })
@@ -40,7 +40,7 @@ const cases = ['llama', 'gpt2'].flatMap(family => {
     );
 });
 
-test('there are such methods', () => {
+test('all methods with few parameters are tested', () => {
   expect(cases.map(({ method }) => method.peftType)).toEqual(
     expect.arrayContaining(['LORA', 'LOHA', 'VERA', 'IA3', 'PREFIX_TUNING', 'PROMPT_TUNING', 'BOTTLENECK_ADAPTER']),
   );

@@ -1,5 +1,5 @@
-// What every model family keeps, over the registry: a forward pass that decoding and packing agree with, whatever method
-// is attached. No family is named here: a new one is tested by its line in engine/models/registry.ts.
+// The contract of every model family, over the registry: decoding and packing agree with the forward pass, whatever
+// method is attached. No family is named here: a new one is tested once it has a line in engine/models/registry.ts.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -13,7 +13,6 @@ import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { modelInput } from '../../extension/src/engine/training/microBatch.js';
-
 import { inputErrorOf } from '../support/inputErrors.js';
 import { tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
@@ -21,7 +20,7 @@ import { refusalOf } from '../support/methodFit.js';
 const PROMPT = [5, 9, 30, 2];
 const NEW_TOKENS = 8;
 
-/** Logits of each of the rows' own tokens. The rows are packed into one sequence, or padded side by side. */
+/** Logits of each of the rows' own tokens. The rows are packed into one sequence, or one sequence each with padding. */
 function logitsOf(model: CausalLm, rows: number[][], packed: boolean, adapter?: Adapter): number[][] {
   const encoded = rows.map(ids => ({ inputIds: Int32Array.from(ids), labels: Int32Array.from(ids) }));
   const numbers = [...rows.keys()];
@@ -45,7 +44,7 @@ function largestDifference(a: number[][], b: number[][]): number {
   return Math.max(...a.map((row, i) => Math.max(...row.map((value, j) => Math.abs(value - b[i]![j]!)))));
 }
 
-/** Every method with values that change what the model says, so that a hook left out of decoding shows. */
+/** With values that change the model's output, so that a hook missing in decoding is noticed. */
 function attachAltered(model: CausalLm, method: (typeof peftMethods)[number]): Adapter {
   const rng = createRng(8);
   return Adapter.attach(new AttachedMethod(method, method.schema.parse({}), model.architecture), model, {
@@ -108,7 +107,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
   it.each<[string, Record<string, unknown>]>([
     ['untied', { tie_word_embeddings: false }],
     ...windowVariants(modelType, 3).map((changes): [string, typeof changes] => [JSON.stringify(changes), changes]),
-  ])('decodes with a cache as without: %s', async (_, changes) => {
+  ])('decodes the same with a cache as without: %s', async (_, changes) => {
     const before = tf.memory().numTensors;
     const model = tinyModel(modelType, changes);
     await expectDecodingAgrees(model);
@@ -116,7 +115,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it.each(fitting.map(method => method.peftType))('decodes with a cache as without: %s', async peftType => {
+  it.each(fitting.map(method => method.peftType))('decodes the same with a cache as without: %s', async peftType => {
     const method = peftMethods.find(candidate => candidate.peftType === peftType)!;
     for (const changes of windowVariants(modelType, 24)) {
       const model = tinyModel(modelType, changes);
@@ -127,7 +126,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     }
   });
 
-  it.each([null, ...fitting.map(method => method.peftType)])('packed rows see only themselves: %s', peftType => {
+  it.each([null, ...fitting.map(method => method.peftType)])('packed rows attend only to themselves: %s', peftType => {
     const rows = [
       [5, 9, 30, 2, 17],
       [7, 7],
@@ -146,8 +145,8 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     }
   });
 
-  it('looks back as far as its window says', () => {
-    // One layer, since each further one looks through the layer below it.
+  it('attends as far back as its window', () => {
+    // A single layer, since each further one extends the reach by a window.
     const windows = { sliding_window: 3, use_sliding_window: true, max_window_layers: 0 };
     const model = tinyModel(modelType, { ...windows, num_hidden_layers: 1, n_layer: 1 });
     const ids = [5, 9, 30, 2, 17, 41];
@@ -158,7 +157,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     model.dispose();
   });
 
-  it('draws the same from the same seed, and stops behind a stop token', async () => {
+  it('samples the same from the same seed, and ends at a stop token', async () => {
     const model = tinyModel(modelType);
     const draw = (seed: number, stopTokenIds: number[] = []) =>
       decode(model, { maxNewTokens: 12, stopTokenIds, temperature: 2, topP: 0.9, rng: createRng(seed) });
@@ -179,7 +178,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     model.dispose();
   });
 
-  it('names each key of config.json that is missing or wrong', async () => {
+  it('names each missing or invalid key of config.json', async () => {
     const config = tinyConfig(modelType);
     const needed = Object.keys(config).filter(key => {
       const { [key]: _left, ...rest } = config;
@@ -200,7 +199,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
   });
 });
 
-/** A prompt has no file that it stands in, so its errors have no place. */
+/** A prompt isn't in a file, so its errors have no place. */
 async function inputErrorOfPrompt(f: () => unknown): Promise<string> {
   try {
     await f();
@@ -210,7 +209,7 @@ async function inputErrorOfPrompt(f: () => unknown): Promise<string> {
   throw new Error('nothing was thrown');
 }
 
-it('has a family whose layers differ', () => {
+it('has a family with different layers', () => {
   const kinds = modelFamilies.flatMap(({ modelType }) =>
     windowVariants(modelType, 3).map(changes => {
       const windows = tinyArchitecture(modelType, changes).layers.map(({ attention }) => attention.window);
@@ -220,7 +219,7 @@ it('has a family whose layers differ', () => {
   expect(Math.max(...kinds)).toBe(2);
 });
 
-it('refuses an unknown model_type and lists the known ones', async () => {
+it('refuses an unknown model_type and lists the supported ones', async () => {
   for (const modelType of ['bert', undefined, 7]) {
     const error = await inputErrorOf(() => architectureOf({ model_type: modelType }, 'folder/config.json'));
     for (const family of modelFamilies) expect(error.hint).toContain(family.modelType);

@@ -1,5 +1,5 @@
-// What every objective of the registry keeps to: the tensors it declares are those it makes, padding to a bucket changes
-// nothing, a captured step and score equal the eager ones, and a step on micro-batches is a step on all of them.
+// The contract of every objective of the registry: it makes the tensors that it declares, padding to a bucket changes
+// nothing, and captured steps and scores equal the eager ones.
 import { readdirSync, readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 });
 
-it('have names of their own, and take every kind of example that the bundled datasets give', () => {
+it('have unique names, and accept every kind of example in the bundled datasets', () => {
   expect(new Set(objectives.map(({ name }) => name)).size).toBe(objectives.length);
   const kinds = new Set(objectives.flatMap(({ examples }) => examples));
   const files = readdirSync(datasets).filter(name => /\.jsonl?$/.test(name));
@@ -112,7 +112,7 @@ describe.each(objectives.map(objective => [objective.name, objective] as const))
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('takes the same steps and gives the same figures captured and eagerly', async () => {
+  it('takes the same steps and gives the same metrics, captured and eagerly', async () => {
     const before = tf.memory().numTensors;
     const [eager, other] = [trained(), trained()];
     const captured = new CapturedStep(other, other.optimizer, SIZES);
@@ -137,7 +137,7 @@ describe.each(objectives.map(objective => [objective.name, objective] as const))
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('names its metrics apart from what every evaluation has', () => {
+  it('has metrics whose names differ from the fields of every evaluation', () => {
     const names = objective.metrics.map(({ name }) => name);
     expect(new Set([...names, 'step', 'loss', 'best', 'time']).size).toBe(names.length + 4);
     for (const { title } of objective.metrics) expect(title).toMatch(/^[A-Z]/);

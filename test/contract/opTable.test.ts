@@ -1,6 +1,7 @@
-// The table of ops against the graphs of every family and method, and against TensorFlow: every op that is recorded has a row,
-// every row is needed, TensorFlow's results have the shapes and types that a row says, a product's FLOPs are those of its
-// sizes, and XLA compiles the ops whose output has a name. Graphs are only traced here; capturedStep and capturedDecoding run them.
+// The table of ops compared with the graphs of every family and method, and with TensorFlow: every recorded op has a
+// row, every row is needed, TensorFlow's results have a row's shapes and types, a product's FLOPs follow from its
+// sizes, and XLA compiles the ops whose output has a name. Graphs are only traced here; capturedStep and
+// capturedDecoding run them.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -29,7 +30,7 @@ import { CapturedStep } from '../../extension/src/engine/training/capturedStep.j
 import { objectives } from '../../extension/src/engine/training/objectives/registry.js';
 import { tinyArchitecture, tinyModel } from '../support/tinyModels.js';
 
-/** An op as a graph has it. */
+/** An op in a graph. */
 interface Call {
   op: string;
   inputs: AbstractTensor[];
@@ -37,9 +38,9 @@ interface Call {
   results: AbstractTensor[];
 }
 
-/** Rows that no captured graph needs: who does, and a function that has the op. */
+/** Rows that no captured graph needs: what needs them, and a function with the op. */
 const OTHERS: Record<string, { neededBy: string; f: (x: tf.Tensor) => tf.Tensor }> = {
-  OneHot: { neededBy: "an eager step's loss, on the backend of shapes", f: x => tf.oneHot(tf.cast(x, 'int32'), 3) },
+  OneHot: { neededBy: "an eager step's loss, on the shape backend", f: x => tf.oneHot(tf.cast(x, 'int32'), 3) },
 };
 
 /** Distinct calls of each op, from all graphs. */
@@ -59,7 +60,7 @@ function collect({ graph, tensors }: TracedFunction): void {
 
 const collected = vi.hoisted(() => ({ add: (_traced: unknown): void => {} }));
 
-/** Traces as the real one does, and gives zeros instead of running. */
+/** Traces like the real one, and returns zeros instead of running. */
 vi.mock(import('../../extension/src/engine/capture/compiledFunction.js'), async () => {
   class TracedOnly {
     static async compile(specs: readonly InputSpec[], f: (...inputs: tf.Tensor[]) => tf.Tensor[]) {
@@ -80,11 +81,11 @@ vi.mock(import('../../extension/src/engine/capture/compiledFunction.js'), async 
 /** Long enough for two blocks of attention. */
 const LENGTH = 160;
 const ROOM = { max_position_embeddings: 256, n_positions: 256 };
-/** Every family takes the keys that it has. */
+/** Every family reads the keys that it knows. */
 const WINDOWS = { ...ROOM, sliding_window: 24, use_sliding_window: true, max_window_layers: 1 };
 const ROW = { inputIds: new Int32Array(LENGTH), labels: new Int32Array(LENGTH) };
 
-/** Traces a training step with and without sums before it, its update and a score, of every objective; and decoding. */
+/** Traces a training step with and without previous sums, its update and a score, for every objective; and decoding. */
 async function traceAll(
   family: string,
   attached: AttachedMethod,
@@ -108,7 +109,7 @@ async function traceAll(
   for (const owner of [optimizer, adapter, model]) owner.dispose();
 }
 
-/** Every method as it is by default, and with what goes another way through the forward pass. */
+/** Every method with its defaults, and variants that take a different path through the forward pass. */
 function variantsFor(family: string): AttachedMethod[] {
   return peftMethods.flatMap(method => {
     const keys = Object.keys((method.schema as { shape?: object }).shape ?? {});
@@ -156,14 +157,14 @@ beforeAll(async () => {
       await noting(`${base_weights} in ${precision}`, () =>
         traceAll('llama', frozen, { settings: { base_weights, precision } }),
       );
-  // Blocks that only a GGUF file has.
+  // Blocks that exist only in GGUF files.
   const layout = { format: 'int4_minimum', shape: [2, 64], precision: 'float32', transposed: false } as const;
   const weight = QuantizedWeight.of(new WeightBlocks(layout.format, layout.shape), layout);
   collect(trace([], () => [weight.dequantize()]));
   weight.dispose();
 });
 
-test('every op that is recorded has a row', () => {
+test('every recorded op has a row', () => {
   expect([...untraceable]).toEqual([]);
 });
 
@@ -185,7 +186,7 @@ function sent(attributes: Attributes): OpAttribute[] {
     if ('type' in attribute) return { name, type: TF_ATTR_TYPE, value: attribute.type };
     if ('bool' in attribute) return { name, type: TF_ATTR_BOOL, value: attribute.bool };
     if ('int' in attribute) return { name, type: TF_ATTR_INT, value: attribute.int };
-    throw new Error(`the attribute ${name} is of another type`);
+    throw new Error(`attribute ${name} has another type`);
   };
   return Object.entries(attributes).map(([name, attribute]) => one(name, attribute));
 }
@@ -195,7 +196,9 @@ const cast = ({ id }: { id: number }, from: number, to: number): TensorHandle =>
   return (tf.backend() as NodeBackend).binding.executeOp('Cast', types, [id], 1)[0]!;
 };
 
-/** Runs a call on the active backend, with its constants and otherwise with what is given as float32. */
+/**
+ * Runs a call on the active backend, with its constants and, for other inputs, the `given` tensors, which are float32.
+ */
 function run({ op, inputs, attributes, results }: Call, given: readonly tf.Tensor[]): TensorHandle[] {
   const { binding, getInputTensorIds } = tf.backend() as NodeBackend;
   const ids = getInputTensorIds.call(tf.backend(), [...given]);
@@ -207,9 +210,9 @@ function run({ op, inputs, attributes, results }: Call, given: readonly tf.Tenso
 
 const described = ({ shape, dtype }: AbstractTensor) => ({ shape, dtype });
 
-test.each(rows)('%s has the shapes and types that TensorFlow gives', op => {
+test.each(rows)('%s has TensorFlow’s shapes and types', op => {
   for (const call of callsOf(op)) {
-    // Zeros are valid indices, too.
+    // Zeros are also valid indices.
     const given = call.inputs.map(({ shape }) => tf.zeros(shape));
     expect(run(call, given).map(described), JSON.stringify(call.attributes)).toEqual(call.results.map(described));
     tf.dispose(given);
@@ -233,7 +236,7 @@ test.each(rows.filter(op => op.includes('MatMul')))('%s counts its FLOPs', op =>
 describe('by XLA', () => {
   const named = rows.filter(op => opTable.get(op)!.xla !== null);
 
-  // A graph that XLA refuses gives way to the plain one, which has more nodes.
+  // If XLA refuses a graph, the plain one replaces it, which has more nodes.
   test.each(named)('%s is compiled', async op => {
     const actual = await vi.importActual<{ CompiledFunction: typeof CompiledFunction }>(
       '../../extension/src/engine/capture/compiledFunction.js',

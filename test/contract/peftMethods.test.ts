@@ -1,5 +1,5 @@
-// What every PEFT method keeps, over the registry and over the choices of each method's own schema. No method is named
-// here: a new one is tested by its line in engine/peft/registry.ts.
+// The contract of every PEFT method, over the registry and the options of each method's schema. No method is named
+// here: a new one is tested once it has a line in engine/peft/registry.ts.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,10 +44,10 @@ function named(chosen: (method: PeftMethod) => boolean = () => true): { method: 
   return peftMethods.filter(chosen).map(method => ({ method, peftType: method.peftType }));
 }
 
-/** Fits a free text as well as an expression over names. */
+/** Valid as any text and as a regular expression. */
 const ANY_TEXT = '.*';
 
-/** Every choice that a method's schema offers, one at a time, beside its defaults. */
+/** A method's defaults, and every option that its schema offers, one at a time. */
 function variants(method: PeftMethod): Record<string, unknown>[] {
   const texts: Record<string, unknown> = {};
   const found: Record<string, unknown>[] = [{}];
@@ -68,7 +68,7 @@ function withoutWrappers(schema: z.ZodType): z.ZodType {
 function choices(schema: z.ZodType): unknown[] {
   if (schema instanceof z.ZodEnum) return schema.options;
   if (schema instanceof z.ZodBoolean) return [true, false];
-  // A share that is 0 unless told otherwise, such as a dropout.
+  // A share, such as a dropout.
   if (schema instanceof z.ZodNumber && schema.safeParse(0.25).success && !schema.safeParse(1).success) return [0.25];
   if (schema instanceof z.ZodLiteral) return [...schema.values];
   if (schema instanceof z.ZodUnion)
@@ -87,7 +87,7 @@ const cases: Case[] = peftMethods.flatMap(method =>
   variants(method).flatMap(variant => {
     const config = method.schema.safeParse(variant);
     if (!config.success) return [];
-    // A variant that a model can't have, such as biases where there are none, is no case.
+    // Variants that a model can't have, such as biases that don't exist, are left out.
     const fitting = MODEL_TYPES.filter(type => refusalOf(method, tinyArchitecture(type), config.data) === null);
     return fitting.map(modelType => ({
       method,
@@ -179,7 +179,7 @@ function updateOf({ module, rank, scale, a, b }: LoraFactors, read: ReadTensor):
   });
 }
 
-/** The model's files as writeModelFolder wants them. */
+/** The model's files, for writeModelFolder. */
 function filesOf(modelType: string): ModelFiles {
   const config = tinyConfig(modelType);
   return {
@@ -217,7 +217,7 @@ describe.each(named())('families of $peftType', ({ method, peftType }) => {
     refusal: refusalOf(method, tinyArchitecture(modelType)),
   }));
 
-  it('are at least one, and have cases here', () => {
+  it('are at least one, and have cases', () => {
     expect(families.some(({ refusal }) => refusal === null)).toBe(true);
     for (const { modelType, refusal } of families)
       if (refusal === null && MODEL_TYPES.includes(modelType))
@@ -227,7 +227,7 @@ describe.each(named())('families of $peftType', ({ method, peftType }) => {
         ).toBe(true);
   });
 
-  it('are refused by name, with something to do about it', () => {
+  it('are refused by name, with a hint', () => {
     for (const { modelType, refusal } of families) {
       if (refusal === null) continue;
       expect(refusal.message).toContain(modelType);
@@ -238,7 +238,7 @@ describe.each(named())('families of $peftType', ({ method, peftType }) => {
 });
 
 describe.each(cases)('$title', ({ method, modelType, config }) => {
-  it('trains its own parameters only, and saves, loads and merges what it trained', async () => {
+  it('trains only its own parameters, and saves, loads and merges them', async () => {
     const tensorsBefore = tf.memory().numTensors;
     const model = tinyModel(modelType);
     logitsOf(model);
@@ -247,18 +247,18 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
     const attachedBefore = tf.memory().numTensors;
     const adapter = attach(method, config, model);
 
-    if (method.identityAtStart(config)) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'at the start');
+    if (method.identityAtStart(config)) expectClose(logitsOf(model, adapter), baseLogits, 1e-5, 'before training');
     const start = valuesOf(adapter.variables);
     const frozen = adapter.attached.plan('training').filter(spec => spec.frozen);
     const frozenValues = () => valuesOf(frozen.map(({ key }) => [key, adapter.tensorOf(key)]));
     const frozenStart = frozenValues();
     for (const { key } of frozen) expect(adapter.variables.has(key), `${key} is trained`).toBe(false);
     await train(model, adapter, 3);
-    expect(frozenValues(), 'what is frozen moved').toEqual(frozenStart);
+    expect(frozenValues(), 'frozen tensors changed').toEqual(frozenStart);
     for (const [name, values] of weightsOf(model))
-      expect(values, `base parameter ${name} moved`).toEqual(base.get(name));
+      expect(values, `base parameter ${name} changed`).toEqual(base.get(name));
     for (const [key, values] of valuesOf(adapter.variables))
-      expect(largestDifference(values, start.get(key)!), `${key} did not move`).toBeGreaterThan(0);
+      expect(largestDifference(values, start.get(key)!), `${key} did not change`).toBeGreaterThan(0);
     expectClose(logitsOf(model), baseLogits, 0, 'the base without the adapter');
     const trained = logitsOf(model, adapter);
     expect(largestDifference(trained, baseLogits)).toBeGreaterThan(1e-3);
@@ -303,7 +303,7 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
     expect(tf.memory().numTensors, 'tensors leaked by the model').toBe(tensorsBefore);
   });
 
-  it('counts as many parameters as the estimate', () => {
+  it('has as many parameters as the estimate', () => {
     const model = tinyModel(modelType);
     const adapter = attach(method, config, model);
     const { trainableParameters } = estimateRun({
@@ -325,13 +325,13 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 describe.each(named())('$peftType', ({ method }) => {
   const config = method.schema.parse({});
 
-  it('leaks nothing where a step fails or comes to no number', async () => {
+  it('leaks nothing if a step fails or its loss is NaN', async () => {
     const model = tinyModel('llama');
     logitsOf(model);
     const before = tf.memory().numTensors;
     const adapter = attach(method, config, model);
     const good = batchFor(model, adapter);
-    // The second micro-batch fails when the gradients of the first are there already.
+    // The second micro-batch fails after the gradients of the first have been computed.
     const broken = { ...good, labels: good.labels, inputIds: new Int32Array(1) };
     expect(() =>
       computeGradients({ objective: defaultObjective, model, adapter }, [good, broken], createRng(0)),
@@ -345,21 +345,21 @@ describe.each(named())('$peftType', ({ method }) => {
     expect(
       (await trainingStep({ objective: defaultObjective, model, adapter }, optimizer, [good], options)).loss,
     ).toBeNaN();
-    expect(valuesOf(adapter.variables), 'an update without a number').toEqual(start);
+    expect(valuesOf(adapter.variables), 'updated by a non-finite step').toEqual(start);
     optimizer.dispose();
     adapter.dispose();
     expect(tf.memory().numTensors).toBe(before);
     model.dispose();
   });
 
-  it('plans only what its schema says, with a description of every key', () => {
+  it('has a strict schema with a description of every key', () => {
     for (const [key, schema] of Object.entries(keysOf(method))) expect(schema.description, key).toMatch(/\w/);
     expect(method.schema.safeParse({ no_such_key: 1 }).success).toBe(false);
   });
 });
 
 describe.each(named(method => 'target_modules' in keysOf(method)))('targets of $peftType', ({ method }) => {
-  it('list the modules there are where one matches nothing', async () => {
+  it('are refused if one matches nothing, with a list of the modules', async () => {
     for (const target of [['no_such_proj'], 'no_such.*']) {
       const wrong = method.schema.parse({ target_modules: target });
       const error = await inputErrorOf(() => method.plan(wrong, tinyArchitecture('llama'), 'training'));
@@ -386,7 +386,7 @@ describe.each(named(method => method.storage !== 'model'))('files of $peftType',
     join(folder, method.storage === 'adapter' ? 'adapter_model.safetensors' : 'selected_model.safetensors');
   const configFile = () => join(folder, method.storage === 'adapter' ? 'adapter_config.json' : 'selective_config.json');
 
-  /** The folder with other tensors in it, opened as a user's. */
+  /** Loads the folder with changed tensors. */
   async function errorWith(change: (tensors: Map<string, tf.Tensor>) => void) {
     const kept = readFileSync(tensorFile());
     const file = openSafetensors(tensorFile());
@@ -424,7 +424,7 @@ describe.each(named(method => method.storage !== 'model'))('files of $peftType',
     file.close();
   });
 
-  it('come back as the same config', () => {
+  it('are read back as the same config', () => {
     const saved = openAdapter(folder, model.architecture);
     saved.close();
     expect(saved.attached.method.peftType).toBe(method.peftType);

@@ -1,5 +1,5 @@
-// A base held in few bits, for every method that leaves it frozen: the losses of captured steps are those of the eager
-// step, and those of the same run on a float32 base of the same values; only the method's own tensors change.
+// A quantized base, for every method that leaves it frozen: captured steps have the losses of eager steps, and of the
+// same run on a float32 base with the same values.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -35,7 +35,7 @@ interface Case {
   shown: string;
 }
 
-/** Every method on int8, and the ways through the forward pass that differ on the other formats. */
+/** Every method on int8, and different paths through the forward pass on the other formats. */
 const cases: Case[] = ['llama', 'gpt2'].flatMap(family => {
   const withFrozenBase = peftMethods.filter(
     method => method.storage !== 'model' && refusalOf(method, tinyArchitecture(family)) === null,
@@ -69,7 +69,7 @@ beforeAll(async () => {
 describe('a quantized base', () => {
   test.each(cases)('$family $baseWeights in $precision, $method.peftType $shown', async testCase => {
     const { family, baseWeights, precision, method, config } = testCase;
-    // Sums that differ in their last bit may round to another bfloat16.
+    // Sums that differ in the last bit may round to different bfloat16 values.
     const [alike, rounding] = precision === 'bfloat16' ? [1e-3, 1e-2] : [1e-5, 1e-5];
     const before = tf.memory().numTensors;
     const attached = (model: CausalLm) => {

@@ -1,6 +1,6 @@
-// Only its own file, its registry and the run file's description of it know an entry of a registry by name: anywhere else what
-// differs has to be data of the entry. No entry is named here: a new method, family, format or objective is looked for
-// by its line in the registry.
+// Only its own file, its registry and the run file's schema know an entry of a registry by name; everywhere else,
+// differences must be data of the entry. No entry is named here: a new method, family, format or objective is checked
+// once it has a line in its registry.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ interface Registry {
   /** Folder of the entries' own files. */
   folder: string;
   names: readonly string[];
-  /** Files where the same words mean something else, with what they mean there. */
+  /** Files in which the same words mean something else, and their meaning there. */
   others: Record<string, string>;
 }
 
@@ -24,7 +24,7 @@ const registries: Registry[] = [
     folder: 'extension/src/engine/peft/',
     names: peftMethods.map(({ peftType }) => peftType),
     others: {
-      'extension/src/protocol/runConfig.ts': 'lists the names that peft_type takes',
+      'extension/src/protocol/runConfig.ts': 'lists the values of peft_type',
       'extension/src/engine/cli/inspectCommand.ts': 'PEFT’s second table of default targets',
     },
   },
@@ -33,7 +33,7 @@ const registries: Registry[] = [
     folder: 'extension/src/engine/models/families/',
     names: modelFamilies.map(({ modelType }) => modelType),
     others: {
-      'extension/src/engine/files/ggufNames.ts': 'GGUF’s names of architectures, and which of them a family has',
+      'extension/src/engine/files/ggufNames.ts': 'GGUF’s names of architectures, and their families',
       'extension/src/engine/files/ggufConfig.ts': 'GGUF’s names of architectures',
       'extension/src/engine/files/ggufTokenizer.ts': 'GGUF’s names of architectures and tokenizers',
     },
@@ -60,7 +60,7 @@ const registries: Registry[] = [
     folder: 'extension/src/engine/training/objectives/',
     names: objectives.map(({ name }) => name),
     others: {
-      'extension/src/protocol/engineEvent.ts': 'what run folders have that were written before there was a choice',
+      'extension/src/protocol/engineEvent.ts': 'the objective of run folders from before there was a choice',
     },
   },
 ];
@@ -74,17 +74,19 @@ const sources = ['extension/src', 'webview/src'].flatMap(folder =>
 
 const TOKENS = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
 
-/** What is written between quotes, comments left out. */
+/** The string literals of a source, without comments. */
 function literalsOf(source: string): string[] {
   return [...source.matchAll(TOKENS)].flatMap(([token]) => (token.startsWith('/') ? [] : [token.slice(1, -1)]));
 }
 
-/** A name in capitals is one wherever it stands; the others are common words, so that only the whole text counts. */
+/**
+ * A name in capitals counts anywhere in a literal; the others are common words, so that only the whole literal counts.
+ */
 function mentions(literal: string, name: string): boolean {
   return /^[A-Z0-9_]+$/.test(name) ? new RegExp(`\\b${name}\\b`).test(literal) : literal === name;
 }
 
-test('literals are found, comments are not', () => {
+test('finds literals, but not comments', () => {
   expect(literalsOf("// 'a'\nf(\"b\", `c ${d}`); /* \"e\" */ const g = 'it\\'s';")).toEqual(['b', 'c ${d}', "it\\'s"]);
 });
 
@@ -99,16 +101,16 @@ describe.each(registries)('$title', ({ folder, names, others }) => {
       .filter(([, named]) => named.length > 0),
   );
 
-  test('are named by nobody else', () => {
+  test('are named nowhere else', () => {
     const elsewhere = [...found].filter(([file]) => !(file in others));
-    expect(Object.fromEntries(elsewhere), 'make what differs data of the registry’s entry').toEqual({});
+    expect(Object.fromEntries(elsewhere), 'turn the difference into data of the registry’s entry').toEqual({});
   });
 
-  test('have no exception that is no longer needed', () => {
+  test('have no obsolete exceptions', () => {
     expect(Object.keys(others).filter(file => !found.has(file))).toEqual([]);
   });
 
-  test('are named by no `when` clause', () => {
+  test('are not named in `when` clauses', () => {
     const { contributes } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
     const clauses = [...JSON.stringify(contributes).matchAll(/"when":"((?:[^"\\]|\\.)*)"/g)].map(
       ([, clause]) => clause!,

@@ -1,5 +1,6 @@
-// One stack reads rows for training and for the preview: over a table of files of every type, good and bad, both have the same
-// rows on the same lines, the same format and the same words for what is wrong. A new file type gets its files here.
+// One stack reads rows for training and for the preview: for a table of valid and invalid files of every type, both
+// have the same rows on the same lines, the same format and the same error messages. A new file type gets its files
+// here.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,15 +20,15 @@ import { root } from '../support/datasetWorker.js';
 
 const tiny = join(root, 'media/models/tiny');
 const tokenizer = createTokenizer(readTokenizer(tiny)!);
-const reading = { format: 'auto', columns: {}, train_on: 'completions' } as const;
+const READING = { format: 'auto', columns: {}, train_on: 'completions' } as const;
 
 interface Case {
   file: string;
   content: string | Buffer;
-  /** The line of every row; for Parquet its number. */
+  /** The line of every row; for Parquet the row's number. */
   lines: number[];
   format?: string;
-  /** What training ends with: on a line, or of the file as a whole. */
+  /** The error that ends training: on a line, or for the whole file. */
   fails?: { line: number | null; message: RegExp; row?: number };
 }
 
@@ -63,13 +64,13 @@ const cases: Record<string, Case> = {
     lines: [1, 2],
     fails: { line: 2, message: /^invalid JSON/ },
   },
-  'JSONL with a row that is no object': {
+  'JSONL with a row that is not an object': {
     file: 'a.jsonl',
     content: `${pair('a')}\n[1]\n`,
     lines: [1, 2],
     fails: { line: 2, message: /must be a JSON object, but this is a list/ },
   },
-  'JSONL with a row of wrong values': {
+  'JSONL with a row of invalid values': {
     file: 'a.jsonl',
     content: [...many(sampleRows, pair('a')), '{"prompt": 7, "completion": "b"}'].join('\n'),
     lines: Array.from({ length: sampleRows + 1 }, (_, i) => i + 1),
@@ -88,13 +89,13 @@ const cases: Record<string, Case> = {
     lines: [],
     fails: { line: 1, message: /UTF-16/ },
   },
-  'UTF-16 without': {
+  'UTF-16 without a byte order mark': {
     file: 'a.csv',
     content: utf16('prompt,completion\n'),
     lines: [],
     fails: { line: 1, message: /UTF-16/ },
   },
-  'a line without end': {
+  'an endless line': {
     file: 'a.jsonl',
     content: Buffer.concat([Buffer.from(`${pair('a')}\n`), Buffer.alloc(65 << 20, 'x')]),
     lines: [1, 2],
@@ -103,7 +104,7 @@ const cases: Record<string, Case> = {
   'an empty file': { file: 'a.jsonl', content: '', lines: [] },
   'blank lines': { file: 'a.csv', content: '\n\r\n', lines: [] },
   'an empty list': { file: 'a.json', content: '[]', lines: [] },
-  'a CSV header alone': { file: 'a.csv', content: 'prompt,completion\n', lines: [] },
+  'only a CSV header': { file: 'a.csv', content: 'prompt,completion\n', lines: [] },
   'JSON with rows over several lines': {
     file: 'a.json',
     content: `\ufeff[\r\n  ${pair('a ],}\\"[')},\n\n {"prompt": "a",\n "completion": "b", "more": [[1, {"x": []}]]\n}, ${pair('c')}]\n`,
@@ -116,7 +117,7 @@ const cases: Record<string, Case> = {
     lines: [4, 5],
     format: 'prompt_completion',
   },
-  'JSON that breaks within a row': {
+  'JSON with an error in a row': {
     file: 'a.json',
     content: `[${pair('a')},\n{\n"prompt" "b"\n}]`,
     lines: [1, 2],
@@ -128,31 +129,31 @@ const cases: Record<string, Case> = {
     lines: [1, 2],
     fails: { line: 2, message: /this is a list/ },
   },
-  'JSON whose list is not closed': {
+  'JSON with an unclosed list': {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')}\n\n`,
     lines: [1, 2],
     fails: { line: 2, message: /^invalid JSON: Unexpected end/ },
   },
-  'JSON with a comma too many at the end': {
+  'JSON with a trailing comma': {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')},\n]`,
     lines: [1, 2],
     fails: { line: 2, message: /^invalid JSON: a comma behind the last row/ },
   },
-  'JSON with a comma too many': {
+  'JSON with an extra comma': {
     file: 'a.json',
     content: `[${pair('a')},\n, ${pair('c')}]`,
     lines: [1, 2],
     fails: { line: 2, message: /^invalid JSON: a comma without a row/ },
   },
-  'JSON with something behind the list': {
+  'JSON with content after the list': {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')}]\n{"data": [${pair('x')}]}`,
     lines: [1, 2],
     fails: { line: 3, message: /^invalid JSON: Unexpected non-whitespace/ },
   },
-  'JSON that breaks beside the rows': {
+  'JSON with an error outside the rows': {
     file: 'a.json',
     content: `{"data": [\n${pair('a')}\n],\n"more" 5}`,
     lines: [2],
@@ -164,13 +165,13 @@ const cases: Record<string, Case> = {
     lines: [1],
     fails: { line: 2, message: /more than one list of rows/ },
   },
-  'JSON that holds no list of rows': {
+  'JSON without a list of rows': {
     file: 'a.json',
     content: `{"rows": [${pair('a')}]}`,
     lines: [],
     fails: { line: null, message: /neither a list of rows nor/ },
   },
-  'JSON Lines with the name of JSON': {
+  'JSON Lines with the extension of JSON': {
     file: 'a.json',
     content: `${pair('a')}\n${pair('c')}\n`,
     lines: [],
@@ -188,7 +189,7 @@ const cases: Record<string, Case> = {
     lines: [2, 3, 5],
     format: 'prompt_completion',
   },
-  'CSV with a field too many': {
+  'CSV with an extra field': {
     file: 'a.csv',
     content: 'prompt,completion\na,b\n"c\n",d,e\nf,g\n',
     lines: [2, 3, 5],
@@ -200,7 +201,7 @@ const cases: Record<string, Case> = {
     lines: [2, 3],
     fails: { line: 3, message: /quote in its middle/ },
   },
-  'CSV with a quote that is never closed': {
+  'CSV with an unclosed quote': {
     file: 'a.csv',
     content: 'prompt,completion\na,b\nc,"d\ne,f\n',
     lines: [2, 3],
@@ -224,13 +225,13 @@ const cases: Record<string, Case> = {
     lines: [1, 2, 3, 4, 5],
     format: 'messages',
   },
-  'Parquet that is none': {
+  'a Parquet file that is not Parquet': {
     file: 'a.parquet',
     content: 'PAR1 nothing of the kind PAR1',
     lines: [],
     fails: { line: null, message: /Parquet file can't be read/ },
   },
-  'Parquet that is cut off': {
+  'a truncated Parquet file': {
     file: 'a.parquet',
     content: fixture('test/fixtures/datasets/messages.parquet').subarray(0, 300),
     lines: [],
@@ -248,7 +249,7 @@ interface TrainingRow {
   turns: unknown;
 }
 
-/** What training has of the file before it is through or stops. */
+/** What training reads from the file until its end or an error. */
 async function train(path: string) {
   const rows: TrainingRow[] = [];
   let format: string | null = null;
@@ -261,7 +262,7 @@ async function train(path: string) {
   }
   try {
     const onHash = (hash: string) => (contentHash = hash);
-    for await (const { encoded, source, resolved } of encodeRows({ file: path, config: reading, tokenizer, onHash })) {
+    for await (const { encoded, source, resolved } of encodeRows({ file: path, config: READING, tokenizer, onHash })) {
       format = resolved.name;
       const example: Example = resolved.parse(values[rows.length] as Record<string, unknown>, source);
       rows.push({ line: source.line, tokens: encoded.labels.length, turns: turnsOf(example, 'completions') });
@@ -297,7 +298,7 @@ async function preview(source: SourceDescription) {
   };
 }
 
-test('every file type has its files here', () => {
+test('every file type has files in the table', () => {
   const used = new Set(Object.values(cases).map(({ file }) => file.slice(1)));
   expect([...used].sort()).toEqual([...rowFileExtensions].sort());
 });
@@ -325,12 +326,12 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
     }
   });
 
-  test('and by the preview alike', async () => {
+  test('is read the same by the preview', async () => {
     const path = written();
     const trained = await train(path);
     const sources: SourceDescription[] = [{ kind: 'file', path }];
     const fileType = fileTypeOf(path)!;
-    // What an editor has is text: encodings and sizes are no matter of its.
+    // An editor's content is text: encodings and file sizes don't apply.
     if (typeof content === 'string' && fileType !== 'parquet') sources.push({ kind: 'text', text: content, fileType });
     for (const source of sources) {
       const shown = await preview(source);
@@ -347,7 +348,7 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
       }
       const { message, hint } = trained.error!;
       if (shown.error !== null) {
-        // Of a text there is no file to name.
+        // For a text there is no file to name.
         expect(shown.error).toBe(
           source.kind === 'file' ? trained.error!.describe() : new InputError(message, { hint }).describe(),
         );
@@ -359,7 +360,7 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
   });
 });
 
-test('rows beyond the sample decide nothing: they are wrong rows of the format that the first ones have', async () => {
+test('rows after the sample don’t affect the format: others are invalid rows of it', async () => {
   const other = JSON.stringify({ text: 'a' });
   const path = join(folder, 'mixed.jsonl');
   writeFileSync(path, [...many(sampleRows, pair('a')), ...many(3 * sampleRows, other)].join('\n'));

@@ -1,5 +1,5 @@
-// One parity case on this engine, from the files that PEFT wrote: load, train step by step, give logits. Used by the
-// parity tests and by writeLogits.ts. It calls the engine as a run does and computes nothing itself.
+// Runs a parity case on this engine, from the files that PEFT wrote: loads, trains step by step, computes logits. Used
+// by the parity tests. It calls the engine like a run and computes nothing itself.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -27,13 +27,13 @@ export function openParityModel(name: string): { files: ModelFiles; model: Causa
   return { files, model: loadModel(files) };
 }
 
-/** The adapter that PEFT saved as the case's start; null for SELECTIVE and FULL, which start from the base. */
+/** The adapter that PEFT saved before training; null for SELECTIVE and FULL, which start from the base. */
 export function openStart({ model: modelName, name }: ParityCase, model: CausalLm): SavedAdapter | null {
   const folder = join(parityFolder, modelName, name);
   return existsSync(join(folder, 'adapter_config.json')) ? openAdapter(folder, model.architecture) : null;
 }
 
-/** The case's method attached for training at PEFT's start values. The caller disposes it. */
+/** The case's method attached for training, with PEFT's initial values. The caller disposes it. */
 export function attachForTraining(parityCase: ParityCase, model: CausalLm): Adapter {
   const { peft_type: peftType, ...block } = parityCase.method;
   const method = peftMethod(peftType)!;
@@ -51,7 +51,7 @@ export function attachForTraining(parityCase: ParityCase, model: CausalLm): Adap
   return adapter;
 }
 
-/** Trains the case's steps; `onStep` hears what each of them gave. */
+/** Trains the case's steps; calls `onStep` with the figures of each. */
 export async function trainCase(
   { training, steps = [] }: ParityCase,
   model: CausalLm,
@@ -80,7 +80,7 @@ export async function trainCase(
   optimizer.dispose();
 }
 
-/** A sequence a row. */
+/** One sequence per row. */
 export function asRows(rows: readonly number[]): number[][] {
   return rows.map(row => [row]);
 }

@@ -1,5 +1,5 @@
-// Reads what make_fixtures.py wrote: rows, models, cases with PyTorch's numbers. Used by the parity tests and by
-// writeLogits.ts; it knows the layout of test/fixtures/parity and nothing of how anything is computed.
+// Reads the output of make_fixtures.py: rows, models, and cases with PyTorch's figures. Used by the parity tests; knows
+// only the layout of test/fixtures/parity.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,12 +24,12 @@ export interface ParityStep {
 export interface ParityCase {
   name: string;
   model: string;
-  /** The method block of a run file; `training` is its training block, where that differs from the defaults. */
+  /** The method block of a run file; `training` is its training block, as far as it differs from the defaults. */
   method: { peft_type: string } & Record<string, unknown>;
   training: Record<string, unknown>;
   mergeable: boolean;
   trainable_parameters: number;
-  /** Missing where the adapter is only to be loaded. */
+  /** Missing if the adapter is only loaded. */
   steps?: ParityStep[];
 }
 
@@ -47,7 +47,7 @@ export function casesOf(model: string): ParityCase[] {
   return (readJson(model, 'expected.json').cases as ParityCase[]).map(entry => ({ ...entry, model }));
 }
 
-/** Every tensor of a file under the fixtures. */
+/** All tensors of a file in the fixtures. */
 export function readTensors(...path: string[]): Map<string, Float32Array> {
   const file = openSafetensors(join(parityFolder, ...path));
   const tensors = new Map([...file.tensors].map(([name, tensor]) => [name, tensor.readFloat32()]));

@@ -1,5 +1,5 @@
-// The parity tests, once for every backend: parity.test.ts and parityWasm.test.ts call this with the backend and its
-// tolerances, in processes of their own. Each failure names model, case, step and figure.
+// The parity tests of one backend: parity.test.ts and parityWasm.test.ts call this with a backend and its tolerances,
+// in separate processes. Each failure names model, case, step and figure.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ export interface Tolerances {
 const RATE_TOLERANCE = 1e-12;
 
 export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Tolerances): void {
-  // peft_loads_ours.py gives a folder of its own and reads there what was saved.
+  // peft_loads_ours.py passes its own folder and reads the saved files there.
   let output = process.env.PARITY_OUT ?? '';
   const worst: Tolerances = { logits: 0, loss: 0, gradNorm: 0, tensors: 0 };
   const check = (kind: keyof Tolerances, difference: number, where: string) => {
@@ -97,7 +97,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     }
     if (!parityCase.steps) return;
 
-    // A model of its own, since an attached adapter takes over parameters of it for good, as in a run.
+    // A separate model, since takeOver permanently releases parameters of it, as in a run.
     const { model: trained, files } = openParityModel(parityCase.model);
     const adapter = attachForTraining(parityCase, trained);
     adapter.takeOver();
@@ -137,7 +137,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
 
   function checkTensors(adapter: Adapter, expected: ReadonlyMap<string, Float32Array>, where: string): void {
     const ours = adapter.exportTensors();
-    // PEFT keeps the untouched weight of an adapted head in the file.
+    // PEFT also saves the unchanged weight of an adapted head.
     const theirs = [...expected].filter(([name]) => name.startsWith('final.') && !name.endsWith('.base_layer.weight'));
     expect([...ours.keys()].sort(), `${where}: names of the tensors`).toEqual(
       theirs.map(([name]) => name.slice('final.'.length)).sort(),
@@ -149,7 +149,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     tf.dispose([...ours.values()]);
   }
 
-  /** Saves the trained adapter and, where that is possible, the merged model. */
+  /** Saves the trained adapter and, if it can be merged, the merged model. */
   async function writeOurs(parityCase: ParityCase, model: CausalLm, files: ModelFiles, adapter: Adapter) {
     const folder = join(output, parityCase.model, parityCase.name);
     mkdirSync(folder, { recursive: true });
@@ -164,7 +164,7 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
   }
 }
 
-/** The rows in two sequences: all but the last together, the last alone. */
+/** The rows in two sequences: all but the last one packed, and the last one alone. */
 function packedUnevenly(rows: readonly number[]): number[][] {
   return [rows.slice(0, -1), rows.slice(-1)];
 }

@@ -1,5 +1,5 @@
-// This engine's side of check_adapter.py, started by it through writeLogits.mjs: logits of whole chats, of the base model
-// and with an adapter. It calls the engine as `tunewright generate` does and compares nothing itself.
+// This engine's part of check_adapter.py, which starts it through writeLogits.mjs: logits of whole chats, of the base
+// model and with an adapter. It calls the engine like `tunewright generate` and compares nothing itself.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -16,15 +16,18 @@ import { openModel, openModelFiles } from '../../extension/src/engine/run/openMo
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
 import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 
-/** What standard input holds, as JSON. */
+/** The JSON on standard input. */
 interface Request {
-  /** As a run file names it. */
+  /** As in a run file. */
   model: string;
   /** Folder of the adapter. */
   adapter: string;
-  /** A chat whose last turn is the user's ends with the prompt for an answer. */
+  /** If a chat's last turn is the user's, the generation prompt is added. */
   chats: ChatMessage[][];
-  /** Folder for `ids.json`, the token ids of each chat, and `logits.safetensors`: `base.<i>`, `adapter.<i>` [tokens, vocab]. */
+  /**
+   * Folder for `ids.json`, the token ids of each chat, and `logits.safetensors`: `base.<i>`, `adapter.<i>` [tokens,
+   * vocab].
+   */
   out: string;
 }
 
@@ -40,7 +43,7 @@ function logitsOf(ids: Int32Array, model: CausalLm, adapter?: Adapter): Float32A
   const { vocabSize } = model.architecture;
   const dataset = { get: () => ({ inputIds: ids, labels: ids }), lengthOf: () => ids.length };
   const batch = makeBatch({ sequences: [[0]] }, dataset, { virtualTokens, firstVirtualId: vocabSize });
-  // Values are read outside: tidy looks for tensors in all that is returned, number by number in an array.
+  // Values are read outside: tidy searches its result for tensors, including every number of an array.
   const logits = tf.tidy(() => model.logits(model.forward(modelInput(batch), options), options));
   const all = logits.dataSync() as Float32Array;
   logits.dispose();

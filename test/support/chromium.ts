@@ -1,9 +1,9 @@
-// Chromium for the tests, headless and asking nobody for anything. It may run as root, without a display and with a small
+// Headless Chromium for the tests, without background requests. It can run as root, without a display and with a small
 // /dev/shm, as in a container.
 import { chromium, type Browser } from 'playwright-core';
 import { chromiumPath } from '../../extension/scripts/testTools.mjs';
 
-/** @throws Error that says how to get it */
+/** @throws Error that says how to install it, if it is missing */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: chromiumPath(),

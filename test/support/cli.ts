@@ -1,4 +1,4 @@
-// The real command line as a user runs it, in a process of its own; and a folder with a tiny model and rows to run it on.
+// Runs the real command line in a separate process, like a user; and makes a folder with a tiny model and rows for it.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ export interface CliResult {
 export interface CliOptions {
   cwd?: string;
   env?: Record<string, string>;
-  /** Hears each line of standard output as it comes. */
+  /** Called with each line of standard output. */
   onLine?(line: string, child: ChildProcess): void;
 }
 
@@ -38,14 +38,14 @@ export function tunewright(args: readonly string[], { cwd, env, onLine }: CliOpt
   });
 }
 
-/** The same where it has to succeed. */
+/** The same, and expects success. */
 export async function succeed(args: readonly string[], options?: CliOptions): Promise<CliResult> {
   const result = await tunewright(args, options);
   expect(result.code, `${args.join(' ')}\n${result.stderr}`).toBe(0);
   return result;
 }
 
-/** What a refusal looks like: exit 2, words that say where and what to change, no stack trace. */
+/** Expects a refusal: exit code 2, a message that says where and what to change, no stack trace. */
 export function expectRefusal(result: CliResult, ...parts: (string | RegExp)[]): void {
   expect(result.stderr).toMatch(/^error: \S/m);
   expect(result.code, result.stderr).toBe(2);
@@ -59,10 +59,10 @@ export function expectRefusal(result: CliResult, ...parts: (string | RegExp)[]):
 export interface Workplace {
   path: string;
   file(...parts: string[]): string;
-  /** Writes JSON, JSONL (an array of rows under a name that ends so) or text. */
+  /** Writes JSON, JSONL (an array of rows, if the name ends in .jsonl) or text. */
   write(name: string, content: unknown): string;
   model(name: string, options?: TinyFolderOptions): string;
-  /** A run file on the folder's own model and rows, with blocks changed. */
+  /** Writes a run file for the folder's model and rows, with changed blocks. */
   run(name: string, changes?: RunChanges): string;
   events(run: string): EngineEvent[];
   remove(): void;

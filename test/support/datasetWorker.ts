@@ -1,4 +1,4 @@
-// The dataset worker as the product bundles it, in a temporary folder, for tests that start it.
+// Bundles the dataset worker like the product, in a temporary folder, for tests that start it.
 import { build } from 'esbuild';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// A model folder as a GGUF file in one of llama.cpp's types of blocks: what quantizing it there would give. Used where a base
-// in few bits is to be a real model, such as the embedded one.
+// Writes a model folder as a GGUF file with one of llama.cpp's block types, as if it were quantized there. For tests
+// that need a real model as a quantized base, such as the embedded one.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rotaryRowsToGguf } from '../../extension/src/engine/files/ggufTransforms.js';
@@ -12,7 +12,7 @@ import { BLOCK_VALUES, WeightBlocks } from '../../extension/src/engine/files/wei
 
 export type GgmlBlockType = 'Q8_0' | 'Q4_0' | 'Q4_1';
 
-/** @param folder a Llama with a byte-level tokenizer that is cut as SmolLM's, such as the embedded model */
+/** @param folder a Llama with a byte-level tokenizer that splits text like SmolLM's, such as the embedded model */
 export function writeGgufModel(path: string, folder: string, type: GgmlBlockType): string {
   const json = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8'));
   const config = json('config.json') as Record<string, number>;
@@ -27,7 +27,7 @@ export function writeGgufModel(path: string, folder: string, type: GgmlBlockType
     const values =
       transform === 'rotary_q' || transform === 'rotary_k' ? rotaryRowsToGguf(read, heads[transform], shape[1]!) : read;
     if (shape.length === 1) return { ...stored, dtype: 'F32', data: values };
-    // llama.cpp leaves what isn't whole blocks wide as F16.
+    // llama.cpp keeps tensors whose rows aren't a whole number of blocks as F16.
     if (shape[1]! % BLOCK_VALUES > 0) return { ...stored, dtype: 'F16', data: values };
     const bytes = blocksOf(values, type);
     return { ...stored, ggmlType: type, byteLength: bytes.length, pieces: () => [bytes] };
@@ -86,18 +86,18 @@ function tokenizerMetadata(json: (file: string) => unknown): Record<string, Gguf
   };
 }
 
-/** Values as whole blocks, rounded as llama.cpp's reference does. */
+/** Quantizes values to blocks, rounding like llama.cpp's reference. */
 function blocksOf(values: Float32Array, type: GgmlBlockType): Uint8Array {
   const count = values.length / BLOCK_VALUES;
   const blocks = Array.from({ length: count }, (_, i) => values.subarray(i * BLOCK_VALUES, (i + 1) * BLOCK_VALUES));
   if (type === 'Q4_1') return Buffer.concat(blocks.map(blockWithMinimum));
-  // Each block as a matrix row of its own: its codes, and one scale.
+  // Each block is a separate matrix row: its codes, and one scale.
   const rounded = new WeightBlocks(type === 'Q8_0' ? 'int8' : 'int4', [count, BLOCK_VALUES]);
   rounded.quantizeRows(0, values);
   const codes = new Uint8Array(rounded.codes.buffer);
   const scales = new Uint8Array(rounded.parts[0]!.buffer);
   const length = codes.length / count;
-  // GGUF has codes of 4 bits with an offset of 8.
+  // GGUF's 4-bit codes have an offset of 8.
   const flip = type === 'Q4_0' ? 0x88 : 0;
   return Buffer.concat(
     blocks.flatMap((_, i) => [

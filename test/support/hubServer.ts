@@ -1,4 +1,4 @@
-// A hub on loopback for tests: the three endpoints that a pull uses, with faults on demand.
+// A Hugging Face hub on loopback for tests: the three endpoints that a pull uses, with faults on demand.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -12,14 +12,14 @@ export interface HubServer {
   url: string;
   /** `METHOD path range token` of each request so far. */
   requests: string[];
-  /** File name -> bytes after which its next transfer breaks off, once. */
+  /** File name -> bytes after which its next transfer is aborted, once. */
   breakAt: Map<string, number>;
-  /** File name -> bytes after which its transfers wait, for as long as it stands here. */
+  /** File name -> bytes after which its transfers hang, as long as the entry exists. */
   holdAt: Map<string, number>;
   close(): Promise<void>;
 }
 
-/** @param files of the one model `org/model`; those over 1000 bytes are served as LFS files */
+/** @param files of the only model, `org/model`; those over 1000 bytes are served as LFS files */
 export async function startHubServer(files: Record<string, Buffer>): Promise<HubServer> {
   const requests: string[] = [];
   const breakAt = new Map<string, number>();
@@ -77,9 +77,9 @@ export const tinyFolder = new URL('../../media/models/tiny/', import.meta.url).p
 const tinyFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
 
 export interface TinyHub extends HubServer {
-  /** What is pulled from it; gone with it. */
+  /** Where pulled files go; deleted on close. */
   folder: string;
-  /** By which a program knows this hub alone, and no model of this machine. */
+  /** Environment in which a program knows only this hub, and no model of this machine. */
   env: Record<string, string>;
 }
 

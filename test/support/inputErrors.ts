@@ -1,8 +1,8 @@
-// What every refusal has to look like, wherever it comes from.
+// What every InputError must look like.
 import { expect } from 'vitest';
 import { InputError } from '../../extension/src/core/inputError.js';
 
-/** Runs `f`, which must throw an InputError; gives it for a closer look. Anything else fails the test by name. */
+/** Runs `f`, which must throw an InputError, and returns that. Anything else fails the test. */
 export async function inputErrorOf(f: () => unknown): Promise<InputError> {
   let thrown: unknown;
   try {
@@ -12,6 +12,6 @@ export async function inputErrorOf(f: () => unknown): Promise<InputError> {
   }
   expect(thrown, 'nothing was thrown').toBeDefined();
   if (!(thrown instanceof InputError)) throw thrown;
-  expect(thrown.describe(), 'a message without a place').toMatch(/\S: \S/);
+  expect(thrown.describe(), 'the message has no place').toMatch(/\S: \S/);
   return thrown;
 }

@@ -1,10 +1,10 @@
-// HTTP servers on 127.0.0.1 for tests of downloads, and an environment in which nothing of the user's settings counts.
+// HTTP servers on 127.0.0.1 for tests of downloads, and an environment without the user's settings.
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { vi } from 'vitest';
 
 export interface Loopback {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   url: string;
   requests: { url: string; headers: IncomingMessage['headers'] }[];
   close: () => void;
@@ -28,7 +28,7 @@ export async function listen(handler: RequestListener, server: Server = createSe
   };
 }
 
-/** Stubs the environment: `home` is the only place that settings are read from. Undone by `vi.unstubAllEnvs`. */
+/** Stubs the environment so that settings are read only from `home`. Undone by `vi.unstubAllEnvs`. */
 export function useOwnSettings(home: string): void {
   for (const name of Object.keys(process.env))
     if (/^(PIP_|UV_)|_proxy$|^(REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS|NETRC)$/i.test(name))

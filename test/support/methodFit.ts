@@ -1,10 +1,10 @@
-// Which methods a model can have: a method may refuse a family, which then is no case of the contract tests. What a refusal
-// has to look like is in test/contract/peftMethods.test.ts.
+// Whether a method fits a model: a method may refuse a family, which the contract tests then skip.
+// test/contract/peftMethods.test.ts tests what a refusal looks like.
 import { InputError } from '../../extension/src/core/inputError.js';
 import type { Architecture } from '../../extension/src/engine/models/architecture.js';
 import type { PeftMethod } from '../../extension/src/engine/peft/method.js';
 
-/** Why the method can't be had with this config (its defaults, if none is given); null: it can. */
+/** Why the method doesn't fit with this config (by default, its defaults); null if it does. */
 export function refusalOf(
   method: PeftMethod,
   architecture: Architecture,

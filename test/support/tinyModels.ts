@@ -1,4 +1,4 @@
-// Small models with random weights, of any family of the registry: in memory, or as a Hugging Face folder with one of the
+// Small models with random weights, of any family of the registry: in memory, or as a model folder with one of the
 // stored tokenizers. Used by contract, unit and integration tests; equal seeds give equal weights.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { architectureOf } from '../../extension/src/engine/models/registry.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
 import type { UsedWeights } from '../../extension/src/protocol/runConfig.js';
 
-/** A config.json that every family understands: each takes its own keys. */
+/** A config.json for every family: each reads its own keys. */
 export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     model_type: modelType,
@@ -40,8 +40,8 @@ export function tinyArchitecture(modelType: string, changes: Record<string, unkn
 }
 
 /**
- * Changes that give the layers of a family a sliding window, each with other layers than those before: in none, in all, in
- * every other one. Only what the family knows.
+ * Changes that give a family's layers a sliding window: none of them, all, and every other one. Changes that the family
+ * doesn't know are left out.
  */
 export function windowVariants(modelType: string, window: number): Record<string, unknown>[] {
   const { length } = tinyArchitecture(modelType).layers;
@@ -54,7 +54,7 @@ export function windowVariants(modelType: string, window: number): Record<string
   });
 }
 
-/** Weights large enough that every part of the model matters. */
+/** Weights that are large enough for every part of the model to matter. */
 function randomWeights({ name, shape, kind }: ParameterSpec, seed: number): Float32Array {
   const rng = createRng(seed).fork(name);
   const scale = kind === 'embedding' ? 1 : kind === 'norm' || shape.length === 1 ? 0.2 : 1.5 / Math.sqrt(shape[0]!);
@@ -83,7 +83,7 @@ export function tinyModel(
   return new CausalLm(architecture, new Map(weights));
 }
 
-/** The same model with the values that its matrices stand for in float32; the caller disposes it. */
+/** The same model with dequantized matrices; the caller disposes it. */
 export function dequantizedModel(model: CausalLm): CausalLm {
   const { architecture } = model;
   const weights = architecture.parameters.map(({ name }): [string, tf.Tensor] => [
@@ -103,7 +103,7 @@ export interface TinyFolderOptions {
   seed?: number;
 }
 
-/** Writes a model folder with a tokenizer of 522 tokens at most. */
+/** Writes a model folder with a tokenizer of at most 522 tokens. */
 export function writeTinyModel(
   folder: string,
   { modelType = 'llama', changes = {}, tokenizer = 'smollm', seed = 1 }: TinyFolderOptions = {},

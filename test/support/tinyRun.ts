@@ -1,4 +1,4 @@
-// A training run on a tiny model in this process, without files for model and rows: for tests of the training loop.
+// Runs training on a tiny model in this process, without files for model and rows, for tests of the training loop.
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.j
 import { runConfigSchema } from '../../extension/src/protocol/runConfig.js';
 import { tinyModel } from './tinyModels.js';
 
-/** Rows of token ids as a dataset; every token takes a loss. */
+/** Rows of token ids as a dataset; every token is a label token. */
 export function datasetOf(rows: number[][]): Dataset {
   return {
     file: 'rows.jsonl',
@@ -42,7 +42,7 @@ export function rowSet(rows: number[][]) {
   return { dataset: datasetOf(rows), indices: [...rows.keys()] };
 }
 
-/** Rows of 3 to 9 tokens of a vocabulary of 48. */
+/** Rows of 3 to 9 tokens from a vocabulary of 48. */
 export function randomRows(count: number, seed = 1): number[][] {
   const rng = createRng(seed);
   return Array.from({ length: count }, () => Array.from({ length: 3 + rng.int(7) }, () => rng.int(48)));
@@ -71,7 +71,7 @@ export interface TinyRunResult {
   error: unknown;
   events: EngineEventBody[];
   folder: RunFolder;
-  /** What was trained, as it stands at the end. */
+  /** Values of the trainable tensors at the end. */
   trained: Map<string, Float32Array>;
   resumedFrom: number;
 }

@@ -1,11 +1,11 @@
-// Traces of a training step compared: one of few layers with one of all. Used by unit and contract tests.
+// Compares traces of a training step: one of a few layers with one of all. Used by unit and contract tests.
 import { expect } from 'vitest';
 import type { StepTrace } from '../../extension/src/engine/estimate/estimatedStep.js';
 
 /**
- * Everything to the byte but the number of nodes. A small constant that a graph has already is shared, and a shape with
- * the number of layers in it (prefix tuning's) can equal another by chance: one node of a short trace, at each layer that
- * isn't traced.
+ * Expects equal figures, to the byte, except for the number of nodes: equal small constants are shared, and in a short
+ * trace a shape that contains the number of layers (prefix tuning's) can equal another one by chance, which then counts
+ * one node less for each layer that isn't traced.
  */
 export function expectSameTrace(few: StepTrace, whole: StepTrace, what = ''): void {
   const { nodes, ...figures } = few;

@@ -1,4 +1,4 @@
-// Small zip files for tests, in each of the ways that a wheel may be written.
+// Makes small zip files for tests, in all variants that a wheel may have.
 import { crc32, deflateRawSync } from 'node:zlib';
 
 export interface ZipEntry {
@@ -8,11 +8,11 @@ export interface ZipEntry {
   mode?: number;
   /** Not compressed. */
   stored?: boolean;
-  /** Sizes and checksum behind the content, as a writer does that can't seek. */
+  /** Sizes and checksum after the content, as written by a program that can't seek. */
   descriptor?: 'plain' | 'signed';
   /** Sizes in 64 bits. */
   zip64?: boolean;
-  /** What the local header says instead of the truth. */
+  /** Wrong values in the local header. */
   lie?: { crc?: number; size?: number };
 }
 
