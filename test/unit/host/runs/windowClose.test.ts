@@ -70,7 +70,7 @@ afterEach(() => {
 
 describe('what becomes of runs when their window closes', () => {
   it('is asked once, at the first start, and kept as a setting', async () => {
-    editor.answer = 'Stop with the Window';
+    editor.answer = 'Stop Training';
     const { start } = service();
     expect(editor.questions).toBe(0);
     start();

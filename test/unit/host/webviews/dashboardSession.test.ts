@@ -122,7 +122,7 @@ describe('DashboardSession', () => {
     await view.request(steerRun, { folder: '/a', command: 'continue' });
     expect(run.sent).toEqual(['pause']);
     expect(resumed).toEqual(['/a']);
-    await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(/This run is gone/);
+    await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(/This run no longer exists/);
   });
 
   it('shows other runs on demand, and listens to nobody once it is disposed', async () => {
