@@ -304,7 +304,7 @@ describe('dashboard', () => {
       for (let i = 0; i < 60; i++) {
         slider.value = String(0.5 + i / 150);
         slider.dispatchEvent(new Event('input'));
-        window.fake.feedMadeUp('/runs/long', 100_001 + i * 10, 100_010 + i * 10);
+        window.fake.feedSynthetic('/runs/long', 100_001 + i * 10, 100_010 + i * 10);
         const now = await frame();
         frames.push(now - last);
         last = now;

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { phaseLabels } from '../../core/runs/runStatus.js';
-import { phaseIcons } from '../views/runsTree.js';
+import { PHASE_ICONS } from '../views/runsTree.js';
 import { tellBriefly } from './tellBriefly.js';
 
 /** @returns undefined if the user chose none, or there is no candidate */
@@ -42,7 +42,7 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
 }
 
 function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
-  const { icon } = phaseIcons[run.phase];
+  const { icon } = PHASE_ICONS[run.phase];
   const label = phaseLabels[run.phase];
   return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
 }

@@ -22,7 +22,7 @@ export interface MachineModel {
   path: string | null;
 }
 
-export const embeddedModel: MachineModel = {
+export const EMBEDDED_MODEL: MachineModel = {
   id: 'embedded:tiny',
   description: 'comes with Tunewright',
   reason: null,
