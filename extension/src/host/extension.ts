@@ -1,4 +1,5 @@
-// Entry point of the extension: creates the services and registers every part. Does nothing else, so that activation is fast.
+// Entry point of the extension: creates the services and registers every part. Does nothing else, so that activation is
+// fast.
 import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';

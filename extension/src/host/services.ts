@@ -1,5 +1,5 @@
-// The services that the parts of the extension host share: the engine, the runs and the log. Created once by extension.ts and
-// passed to every part; no part creates a service itself. Interfaces and error classes only.
+// The services that the parts of the extension host share: the engine, the runs and the log. Created once by
+// extension.ts and passed to every part; no part creates a service itself. Interfaces and error classes only.
 import type * as vscode from 'vscode';
 import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
@@ -104,7 +104,10 @@ export interface Run {
   readonly alive: boolean;
   readonly onDidChange: vscode.Event<void>;
   state(): RunState;
-  /** The state without reading all events: as long as `state` wasn't called, from the first and last ones, without most steps. */
+  /**
+   * The state without reading all events: as long as `state` wasn't called, from the first and last ones, without most
+   * steps.
+   */
   glance(): RunState;
   send(command: ControlCommand): void;
   /** The events in the folder from `fromSeq` on. */

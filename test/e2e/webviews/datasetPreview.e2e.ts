@@ -1,5 +1,6 @@
-// The Dataset Preview in a real browser with the product's own session and worker: the table that reads rows as it scrolls, search,
-// sorting, filters, the selected row, changes of the file; keyboard, accessibility and appearance in every theme.
+// The Dataset Preview in a real browser with the product's own session and worker: the table that reads rows as it
+// scrolls, search, sorting, filters, the selected row, changes of the file; keyboard, accessibility and appearance in
+// every theme.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

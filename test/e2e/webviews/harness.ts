@@ -1,5 +1,5 @@
-// A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and fakeHost.ts instead
-// of VS Code. Used by the tests of this folder; needs no workbench.
+// A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and
+// fakeHost.ts instead of VS Code. Used by the tests of this folder; needs no workbench.
 import { build } from 'esbuild';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';

@@ -1,5 +1,5 @@
-// Datasets in a real workbench with the packaged extension: CodeLens, row lengths, menus and hover in the editor, the preview in a
-// tab, and an edit from outside while it is open.
+// Datasets in a real workbench with the packaged extension: CodeLens, row lengths, menus and hover in the editor, the
+// preview in a tab, and an edit from outside while it is open.
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// The packaged extension on a machine without the training engine: the first run installs it, and a cancellation leaves nothing
-// behind. With TUNEWRIGHT_TEST_INSTALL it is installed for real (274 MB) and the run trains to its end.
+// The packaged extension on a machine without the training engine: the first run installs it, and a cancellation leaves
+// nothing behind. With TUNEWRIGHT_TEST_INSTALL it is installed for real (274 MB) and the run trains to its end.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// Estimates of run files from the palette, in a real workbench with the packaged extension: a dialog with parameters, memory and
-// time, or an offer to pull a missing model. The hub is a server on loopback.
+// Estimates of run files from the palette, in a real workbench with the packaged extension: a dialog with parameters,
+// memory and time, or an offer to pull a missing model. The hub is a server on loopback.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

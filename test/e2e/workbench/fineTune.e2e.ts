@@ -17,7 +17,10 @@ afterAll(() => session?.close());
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
 const statusItem = () => page.locator('.statusbar-item').filter({ hasText: /pirate: / });
 
-/** Which of these the palette offers. Searches for commands on runs, as the palette renders only what fits into its list. */
+/**
+ * Which of these the palette offers. Searches for commands on runs, as the palette renders only what fits into its
+ * list.
+ */
 const steering = ['Stop Run', 'Pause Run', 'Continue Run', 'Resume Run', 'Save Checkpoint Now'];
 async function offered(): Promise<string[]> {
   const [runs, saving] = [

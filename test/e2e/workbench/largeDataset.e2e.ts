@@ -1,6 +1,6 @@
-// A dataset too large for VS Code's text features, in a real workbench with the packaged extension: the preview is offered, shows
-// the first rows before the rest is read, and uses no memory of the extension host. TUNEWRIGHT_LARGE_DATASET_MB=1000 sets the size,
-// prints the figures and checks their limits.
+// A dataset too large for VS Code's text features, in a real workbench with the packaged extension: the preview is
+// offered, shows the first rows before the rest is read, and uses no memory of the extension host.
+// TUNEWRIGHT_LARGE_DATASET_MB=1000 sets the size, prints the figures and checks their limits.
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -88,7 +88,10 @@ function noteMoments(): void {
   }, 10);
 }
 
-/** Resident memory, now and at its peak, of this test's process with these words in its command line; null if there is none. */
+/**
+ * Resident memory, now and at its peak, of this test's process with these words in its command line; null if there is
+ * none.
+ */
 function memoryOf(words: string): { residentMb: number; peakMb: number } | null {
   const megabytesOf = (status: string, key: string) =>
     Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);

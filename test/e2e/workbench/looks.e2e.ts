@@ -1,6 +1,6 @@
-// The whole UI on recorded runs in each kind of theme: the views, a dataset with hover and preview, a dashboard, the walkthrough.
-// Checks that nothing is seriously inaccessible in the workbench's own colours; the screenshots (TUNEWRIGHT_SCREENSHOTS) are for
-// inspection.
+// The whole UI on recorded runs in each kind of theme: the views, a dataset with hover and preview, a dashboard, the
+// walkthrough. Checks that nothing is seriously inaccessible in the workbench's own colours; the screenshots
+// (TUNEWRIGHT_SCREENSHOTS) are for inspection.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// Pulling a model from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no model, the
-// resumed download, and the model in the view, the form and the picker. The hub is a server on loopback.
+// Pulling a model from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no
+// model, the resumed download, and the model in the view, the form and the picker. The hub is a server on loopback.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// Records a page as the frames that the browser sends whenever it draws, with their durations. For the README's recording
-// (extension/scripts/screenshots.mjs turns them into an animation).
+// Records a page as the frames that the browser sends whenever it draws, with their durations. For the README's
+// recording (extension/scripts/screenshots.mjs turns them into an animation).
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// The Runs view in a real workbench, on recorded runs: descriptions, groups, the commands on each run, and that deleting asks for
-// confirmation. Nothing is trained here.
+// The Runs view in a real workbench, on recorded runs: descriptions, groups, the commands on each run, and that
+// deleting asks for confirmation. Nothing is trained here.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// The tour shown in the README: palette, quick picks, a run with moving charts, the form, a dataset. `npm run screenshots` keeps its
-// screenshots and its recording; as a test it checks that the tour works.
+// The tour shown in the README: palette, quick picks, a run with moving charts, the form, a dataset. `npm run
+// screenshots` keeps its screenshots and its recording; as a test it checks that the tour works.
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';

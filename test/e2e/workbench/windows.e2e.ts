@@ -1,5 +1,6 @@
-// Runs and windows, in a real workbench with the packaged extension: the question whether to keep training when the window closes,
-// a second window that follows and controls the same run, a later one that shows it again, and a run that ends with its window.
+// Runs and windows, in a real workbench with the packaged extension: the question whether to keep training when the
+// window closes, a second window that follows and controls the same run, a later one that shows it again, and a run
+// that ends with its window.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// package.json's contributions: commands with category and enablement, context keys, settings with descriptions, and where the
-// extension may run. How VS Code shows them is tested in test/e2e/workbench.
+// package.json's contributions: commands with category and enablement, context keys, settings with descriptions, and
+// where the extension may run. How VS Code shows them is tested in test/e2e/workbench.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,5 +1,5 @@
-// Notifications are for decisions: each has buttons or is modal. Plain information belongs into the status bar, a view or the
-// output.
+// Notifications are for decisions: each has buttons or is modal. Plain information belongs into the status bar, a view
+// or the output.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

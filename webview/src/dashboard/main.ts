@@ -1,4 +1,5 @@
-// Entry point of the dashboard's page (webviewHtml.ts): requests the runs to show from the host, then shows every snapshot.
+// Entry point of the dashboard's page (webviewHtml.ts): requests the runs to show from the host, then shows every
+// snapshot.
 import '../shared/zodWithoutEval.js';
 import './dashboard.css';
 import { dashboardChanged, openDashboard } from '../../../extension/src/protocol/dashboardMessages.js';

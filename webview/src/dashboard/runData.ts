@@ -1,5 +1,5 @@
-// The columns of the runs on screen, fetched from the host as they grow. Fetches only what is missing, and everything again
-// where the host withdrew rows.
+// The columns of the runs on screen, fetched from the host as they grow. Fetches only what is missing, and everything
+// again where the host withdrew rows.
 import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 

@@ -1,5 +1,5 @@
-// The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the runs
-// shown and the smoothing are kept in the webview's state. Wired up by main.ts.
+// The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the
+// runs shown and the smoothing are kept in the webview's state. Wired up by main.ts.
 import { bytes, count, figure, percent } from '../../../extension/src/core/units.js';
 import {
   exportFile,

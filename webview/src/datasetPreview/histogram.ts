@@ -1,5 +1,5 @@
-// A histogram of the rows' lengths in tokens, with a line at max_length and a description for screen readers. Stretches to the
-// available width without scaling its labels. Requests nothing.
+// A histogram of the rows' lengths in tokens, with a line at max_length and a description for screen readers. Stretches
+// to the available width without scaling its labels. Requests nothing.
 import { count } from '../../../extension/src/core/units.js';
 import type { PreviewSummary } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, svg } from '../shared/dom.js';

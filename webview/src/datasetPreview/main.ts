@@ -1,5 +1,5 @@
-// Entry point of the Dataset Preview's page (webviewHtml.ts): shows the embedded first rows, then requests the summary from the
-// host and follows its changes.
+// Entry point of the Dataset Preview's page (webviewHtml.ts): shows the embedded first rows, then requests the summary
+// from the host and follows its changes.
 import './datasetPreview.css';
 import {
   initialPreviewSchema,

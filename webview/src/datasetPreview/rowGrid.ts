@@ -1,12 +1,15 @@
-// The table of rows: of millions, only those in view are in the page, fetched in pages of a hundred as they scroll in. A grid
-// for keyboard and screen readers: one row is active, and the arrow keys move it.
+// The table of rows: of millions, only those in view are in the page, fetched in pages of a hundred as they scroll in.
+// A grid for keyboard and screen readers: one row is active, and the arrow keys move it.
 import { count, percent } from '../../../extension/src/core/units.js';
 import type { PreviewRow, PreviewView } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, icon, setAttribute } from '../shared/dom.js';
 import { isError, problemName } from './problemNames.js';
 
 const ROW_HEIGHT = 24;
-/** Browsers limit elements to some 33 million pixels; beyond this height a scrolled pixel means more than a pixel of rows. */
+/**
+ * Browsers limit elements to some 33 million pixels; beyond this height a scrolled pixel means more than a pixel of
+ * rows.
+ */
 const MAX_HEIGHT = 8_000_000;
 const PAGE_ROWS = 100;
 const SPARE_ROWS = 4;

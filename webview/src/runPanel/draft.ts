@@ -22,8 +22,8 @@ export function text(value: unknown): string {
 }
 
 /**
- * The draft with another model: values suggested for the previous model are removed, and those suggested for this one fill in
- * missing keys.
+ * The draft with another model: values suggested for the previous model are removed, and those suggested for this one
+ * fill in missing keys.
  */
 export function withModel(draft: Draft, model: string, choices: readonly ModelChoice[]): Draft {
   const suggestedFor = (id: unknown) => choices.find(choice => choice.id === id)?.suggested ?? {};
@@ -74,8 +74,8 @@ export function suggestedName(dataset: string, peftType: string): string {
 }
 
 /**
- * Number of parameters of the low-rank factors at this rank, from the model's shapes alone; null if the draft has options that
- * need more than shapes (patterns, biases, selected layers). Shown until the engine's estimate arrives.
+ * Number of parameters of the low-rank factors at this rank, from the model's shapes alone; null if the draft has
+ * options that need more than shapes (patterns, biases, selected layers), which only the engine can count.
  */
 export function quickCount({ uncountable, pairs }: LowRank, method: Block, rank: number, facts: ModelFacts) {
   if ([...uncountable, 'init_from'].some(key => method[key] !== undefined && method[key] !== null)) return null;

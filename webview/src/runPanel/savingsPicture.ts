@@ -1,5 +1,5 @@
-// A picture of the parameters that low-rank factors save: a matrix W and its factors B and A (or two such pairs) to scale, with
-// their sizes, following the rank; below it the share of the model's parameters that are trained.
+// A picture of the parameters that low-rank factors save: a matrix W and its factors B and A (or two such pairs) to
+// scale, with their sizes, following the rank; below it the share of the model's parameters that are trained.
 import { lowRankParameters, type MatrixShape } from '../../../extension/src/core/metrics/lowRankParameters.js';
 import { count, percent } from '../../../extension/src/core/units.js';
 import { h, icon, setText, svg } from '../shared/dom.js';

@@ -1,5 +1,5 @@
-// The run panel: model, data, method, trained parameters, memory, training options, Start. Holds the draft, notifies the host of
-// every change, and shows the engine's answers. Wired up by main.ts.
+// The run panel: model, data, method, trained parameters, memory, training options, Start. Holds the draft, notifies
+// the host of every change, and shows the engine's answers. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';

@@ -1,6 +1,6 @@
-// A line chart over uPlot: theme colours, values at the pointer or the arrow keys, zoom by dragging, log scale, smoothing,
-// PNG and CSV. It takes whole columns, smooths them, then thins them to the width in pixels, so that the cost of drawing
-// depends on the pixels and not on the number of steps.
+// A line chart over uPlot: theme colours, values at the pointer or the arrow keys, zoom by dragging, log scale,
+// smoothing, PNG and CSV. It takes whole columns, smooths them, then thins them to the width in pixels, so that the
+// cost of drawing depends on the pixels and not on the number of steps.
 import 'uplot/dist/uPlot.min.css';
 import uPlot from 'uplot';
 import { decimate, lowerBound } from '../../../extension/src/core/metrics/decimation.js';

@@ -1,4 +1,5 @@
-// The webview's end of the channel to the extension host. The only module that calls acquireVsCodeApi(), which is allowed only once.
+// The webview's end of the channel to the extension host. The only module that calls acquireVsCodeApi(), which is
+// allowed only once.
 import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 
 const vscode = acquireVsCodeApi();

@@ -1,5 +1,5 @@
-// Memory by part as stacked bars on one scale, with a line at the free memory of this machine. Used by the run panel (before
-// a run) and by the dashboard (compared with full fine-tuning).
+// Memory by part as stacked bars on one scale, with a line at the free memory of this machine. Used by the run panel
+// (before a run) and by the dashboard (compared with full fine-tuning).
 import type { MemoryParts } from '../../../extension/src/protocol/engineEvent.js';
 import { bytes } from '../../../extension/src/core/units.js';
 import { h, type Child } from './dom.js';

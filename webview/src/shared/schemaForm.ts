@@ -1,5 +1,5 @@
-// A form generated from a JSON schema: each key has a field with help, default, range and problem; the important fields come
-// first, the rest are collapsed. Values are those of a run file: a key at its default is omitted. Names no option.
+// A form generated from a JSON schema: each key has a field with help, default, range and problem; the important fields
+// come first, the rest are collapsed. Values are those of a run file: a key at its default is omitted. Names no option.
 import {
   conditionOf,
   controlOf,

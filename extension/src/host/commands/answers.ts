@@ -1,5 +1,5 @@
-// Answers of the base model and the fine-tuned model side by side: two read-only documents in a diff editor, to which each
-// prompt is appended. Kept until the editor is closed; nothing is written to disk.
+// Answers of the base model and the fine-tuned model side by side: two read-only documents in a diff editor, to which
+// each prompt is appended. Kept until the editor is closed; nothing is written to disk.
 import * as vscode from 'vscode';
 
 const SCHEME = 'tunewright-answers';

@@ -1,4 +1,5 @@
-// Commands for the engine and its models: install, pull, copy and reveal, open the settings, the output and the walkthrough.
+// Commands for the engine and its models: install, pull, copy and reveal, open the settings, the output and the
+// walkthrough.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';

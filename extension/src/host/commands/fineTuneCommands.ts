@@ -1,4 +1,5 @@
-// Commands that start a run from scratch, from a dataset, a model, an adapter or a run file; and the one that estimates a run.
+// Commands that start a run from scratch, from a dataset, a model, an adapter or a run file; and the one that estimates
+// a run.
 import * as vscode from 'vscode';
 import { baselineOf } from '../../core/metrics/comparedWith.js';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
@@ -94,7 +95,10 @@ function fileOf(uri: unknown): string | undefined {
   return target?.scheme === 'file' ? target.fsPath : undefined;
 }
 
-/** The command's argument, the file in the active editor, or the user's choice in the workspace or, if that has none, anywhere. */
+/**
+ * The command's argument, the file in the active editor, or the user's choice in the workspace or, if that has none,
+ * anywhere.
+ */
 async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | undefined> {
   if (uri instanceof vscode.Uri) return uri;
   const active = vscode.window.activeTextEditor?.document.uri;

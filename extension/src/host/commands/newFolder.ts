@@ -1,5 +1,6 @@
-// A folder that an engine command fills: created next to its final path and renamed once complete, so that a failure or a
-// cancellation leaves no partial folder, and an existing folder is only replaced by a complete one. Imports no vscode.
+// A folder that an engine command fills: created next to its final path and renamed once complete, so that a failure or
+// a cancellation leaves no partial folder, and an existing folder is only replaced by a complete one. Imports no
+// vscode.
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

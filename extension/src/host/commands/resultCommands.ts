@@ -1,5 +1,5 @@
-// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt. The engine's `merge`,
-// `export` and `generate` do the work; the commands ask for paths and show progress and results.
+// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt. The engine's
+// `merge`, `export` and `generate` do the work; the commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';

@@ -1,5 +1,5 @@
-// Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is an ordinary run
-// file; the engine fills in the defaults.
+// Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is an
+// ordinary run file; the engine fills in the defaults.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -34,8 +34,8 @@ const MAX_DATASETS = 200;
 const SAMPLES = 3;
 
 /**
- * Values suggested for a model instead of the defaults. The defaults are for models 100 times as large as the embedded one,
- * which gets those of its example.
+ * Values suggested for a model instead of the defaults. The defaults are for models 100 times as large as the embedded
+ * one, which gets those of its example.
  */
 export function suggestedFor(
   model: string,

@@ -1,6 +1,7 @@
-// For runs with `on_change: continue`: once the training file was edited, a new run continues training from the last result.
-// Created by register.ts; decides only by the run folders and the file's content. Never starts two runs for the same content,
-// none while a run of the chain is alive, and none after a stopped one. Imports no vscode, so that unit tests can run it.
+// For runs with `on_change: continue`: once the training file was edited, a new run continues training from the last
+// result. Created by register.ts; decides only by the run folders and the file's content. Never starts two runs for the
+// same content, none while a run of the chain is alive, and none after a stopped one. Imports no vscode, so that unit
+// tests can run it.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
@@ -135,7 +136,9 @@ function continues(run: Run): boolean {
   return dataset?.on_change === 'continue' && trainingFile(run) !== null;
 }
 
-/** Creates a file that only one window can create. It is kept, so that a failed run isn't repeated on the same content. */
+/**
+ * Creates a file that only one window can create. It is kept, so that a failed run isn't repeated on the same content.
+ */
 function claimed(path: string, content: string): boolean {
   try {
     writeFileSync(path, `${JSON.stringify({ dataset_hash: content })}\n`, { flag: 'wx' });

@@ -1,6 +1,6 @@
-// The host's end of the dataset worker: starts the process when a dataset is opened, ends it some time after the last one is
-// closed, and starts another after a crash. Used by documentDatasets.ts and previewEditor.ts. Imports no vscode, so that unit
-// tests can run it.
+// The host's end of the dataset worker: starts the process when a dataset is opened, ends it some time after the last
+// one is closed, and starts another after a crash. Used by documentDatasets.ts and previewEditor.ts. Imports no vscode,
+// so that unit tests can run it.
 import { fork, type ChildProcess } from 'node:child_process';
 import type {
   DatasetSummary,

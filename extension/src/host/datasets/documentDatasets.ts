@@ -1,5 +1,5 @@
-// The datasets in text editors: each is analysed when it becomes visible and again after an edit, until it is closed. CodeLens,
-// hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
+// The datasets in text editors: each is analysed when it becomes visible and again after an edit, until it is closed.
+// CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { ScannedFileType } from '../../core/data/rowScanner.js';

@@ -1,5 +1,6 @@
-// Watches single files with chokidar, wherever they are: one watcher for all. A new file renamed over the old one counts as a
-// change, and so does a deleted file that reappears. Used by the preview, by continued runs and by the marks of outdated runs.
+// Watches single files with chokidar, wherever they are: one watcher for all. A new file renamed over the old one
+// counts as a change, and so does a deleted file that reappears. Used by the preview, by continued runs and by the
+// marks of outdated runs.
 import { watch, type FSWatcher } from 'chokidar';
 import { resolve } from 'node:path';
 

@@ -1,5 +1,5 @@
-// The first rows of a file, read without the rest: for the preview, which shows them without waiting for the worker, the
-// tokenizer and the index, and for sample prompts. Imports no vscode and no Parquet reader.
+// The first rows of a file, read without the rest: for the preview, which shows them without waiting for the worker,
+// the tokenizer and the index, and for sample prompts. Imports no vscode and no Parquet reader.
 import { chooseFormat } from '../../core/data/chooseFormat.js';
 import type { Row } from '../../core/data/example.js';
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';

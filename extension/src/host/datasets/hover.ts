@@ -1,5 +1,5 @@
-// The hover over a row: its length compared with max_length, its problems, and its text as tokens, with the tokens trained on,
-// the context and the part that is cut off set apart.
+// The hover over a row: its length compared with max_length, its problems, and its text as tokens, with the tokens
+// trained on, the context and the part that is cut off set apart.
 import * as vscode from 'vscode';
 import type { LabelledRun } from '../../core/data/rowAnalysis.js';
 import { count } from '../../core/units.js';

@@ -1,5 +1,5 @@
-// VS Code disables extension features in editors of files over 50 MB: they have no CodeLens, hovers or problems. Offers the
-// preview for such files, once per file and window.
+// VS Code disables extension features in editors of files over 50 MB: they have no CodeLens, hovers or problems. Offers
+// the preview for such files, once per file and window.
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { PREVIEW_VIEW_TYPE } from './previewEditor.js';

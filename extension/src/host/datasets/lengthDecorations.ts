@@ -1,5 +1,5 @@
-// The length in tokens before each visible row of a dataset's editor: dimmed by default, in the warning colour if the answer is
-// cut off or the row has nothing to train on, and none if the row can't be read.
+// The length in tokens before each visible row of a dataset's editor: dimmed by default, in the warning colour if the
+// answer is cut off or the row has nothing to train on, and none if the row can't be read.
 import * as vscode from 'vscode';
 import { rowAt, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { RowSummary } from './worker/workerMessages.js';

@@ -1,5 +1,5 @@
-// Which runs were trained on a file that has changed since: compares the hash in the run with that of the present file. Used by
-// the CodeLens, the preview and the Runs view; watches the training files of all known runs.
+// Which runs were trained on a file that has changed since: compares the hash in the run with that of the present file.
+// Used by the CodeLens, the preview and the Runs view; watches the training files of all known runs.
 import * as vscode from 'vscode';
 import type { Run, RunService } from '../services.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';

@@ -1,5 +1,5 @@
-// The custom editor "Dataset Preview": creates a session and a page for each file opened with it. It is the default editor of
-// Parquet files, which are not text.
+// The custom editor "Dataset Preview": creates a session and a page for each file opened with it. It is the default
+// editor of Parquet files, which are not text.
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';

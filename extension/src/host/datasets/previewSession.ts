@@ -1,5 +1,5 @@
-// One open Dataset Preview: connects its webview's channel to the dataset in the worker, and reads the file again after a
-// change. Created by previewEditor.ts; imports no vscode, so that the browser tests can run it.
+// One open Dataset Preview: connects its webview's channel to the dataset in the worker, and reads the file again after
+// a change. Created by previewEditor.ts; imports no vscode, so that the browser tests can run it.
 import { basename } from 'node:path';
 import {
   fineTuneFromPreview,
@@ -83,7 +83,9 @@ export class PreviewSession {
     });
   }
 
-  /** Reads the file again after it, a run file or a setting has changed; rows with the same text are not analysed again. */
+  /**
+   * Reads the file again after it, a run file or a setting has changed; rows with the same text are not analysed again.
+   */
   reload(): void {
     // A file that hasn't been opened yet will be read then.
     this.opening

@@ -1,4 +1,5 @@
-// Quick fixes for each kind of problem in a dataset: repair the row, delete it, delete all rows of its kind, or raise max_length.
+// Quick fixes for each kind of problem in a dataset: repair the row, delete it, delete all rows of its kind, or raise
+// max_length.
 import * as vscode from 'vscode';
 import { modify } from 'jsonc-parser';
 import { removeRows, repairJson, repairRoles, type TextEdit } from '../../core/data/rowEdits.js';

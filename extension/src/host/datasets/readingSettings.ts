@@ -1,5 +1,5 @@
-// How the preview reads a dataset: according to the run file that uses it, else to the settings. Called when a dataset is opened
-// or something that this depends on has changed.
+// How the preview reads a dataset: according to the run file that uses it, else to the settings. Called when a dataset
+// is opened or something that this depends on has changed.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
@@ -58,7 +58,10 @@ export class ReadingSettingsSource {
     };
   }
 
-  /** The length at which the run cuts its rows; the file's own if the model isn't on this machine or the file has errors. */
+  /**
+   * The length at which the run cuts its rows; the file's own if the model isn't on this machine or the file has
+   * errors.
+   */
   private lengthOf(runFile: RunFileReference): Promise<number> {
     const known = this.lengths.get(runFile);
     if (known) return known;

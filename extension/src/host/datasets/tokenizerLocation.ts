@@ -1,5 +1,5 @@
-// Finds the tokenizer of what a user writes as `model`: the embedded model, a folder, or a model in the Hugging Face cache. Called
-// by readingSettings.ts. Downloads nothing; the engine's resolveModel.ts has the complete rules.
+// Finds the tokenizer of what a user writes as `model`: the embedded model, a folder, or a model in the Hugging Face
+// cache. Called by readingSettings.ts. Downloads nothing; the engine's resolveModel.ts has the complete rules.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -9,10 +9,13 @@ export function trainingFile(run: Run): string | null {
   return typeof dataset?.train === 'string' ? dataset.train : null;
 }
 
-/** SHA-256 of the training file as the run read it, from `started`, else from the latest checkpoint; null if it has neither. */
+/**
+ * SHA-256 of the training file as the run read it, from `started`, else from the latest checkpoint; null if it has
+ * neither.
+ */
 export async function trainedContent(run: Run): Promise<string | null> {
-  const told = run.glance().started?.dataset_hash;
-  if (told) return told;
+  const recorded = run.glance().started?.dataset_hash;
+  if (recorded) return recorded;
   const folder = join(run.folder, 'checkpoints');
   const names = await readdir(folder).catch(() => []);
   const steps = names.map(name => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN)).filter(step => !Number.isNaN(step));

@@ -1,5 +1,5 @@
-// Converts the engine's error records to the errors that the host throws. Called for the command line and for the resident
-// engine. Imports no vscode, so that tests and pages can use it.
+// Converts the engine's error records to the errors that the host throws. Called for the command line and for the
+// resident engine. Imports no vscode, so that tests and pages can use it.
 import { describeError } from '../../core/codedError.js';
 import { errorLineSchema, type EngineError } from '../../protocol/engineError.js';
 import { EngineFailure, EngineInputError } from '../services.js';

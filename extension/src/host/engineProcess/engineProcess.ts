@@ -1,5 +1,6 @@
-// One call of the engine's command line with --json: passes on the lines of standard output, and turns the last one of a failed
-// call into its error. Called by the engine service only; training runs outlive the window, see runs/startProcess.ts.
+// One call of the engine's command line with --json: passes on the lines of standard output, and turns the last one of
+// a failed call into its error. Called by the engine service only; training runs outlive the window, see
+// runs/startProcess.ts.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';

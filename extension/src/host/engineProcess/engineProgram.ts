@@ -1,5 +1,5 @@
-// Finds the program of the engine on this machine: a Node executable and dist/tunewright.mjs. Used by the engine service and to
-// start runs. Never starts the engine itself.
+// Finds the program of the engine on this machine: a Node executable and dist/tunewright.mjs. Used by the engine
+// service and to start runs. Never starts the engine itself.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ export interface EngineProgram {
 const OLDEST_NODE = [20, 19];
 
 /**
- * The Node of the setting, else the one that the extension host runs on, else the one on the PATH. Electron comes last: as Node,
- * it forbids external memory, which TensorFlow's addon returns.
+ * The Node of the setting, else the one that the extension host runs on, else the one on the PATH. Electron comes last:
+ * as Node, it forbids external memory, which TensorFlow's addon returns.
  */
 export async function findEngineProgram(extensionPath: string): Promise<EngineProgram> {
   const args = [join(extensionPath, 'dist', 'tunewright.mjs')];

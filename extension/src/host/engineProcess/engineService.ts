@@ -1,5 +1,5 @@
-// The engine for the rest of the host: answers requests, and is installed before the first run. Created once by extension.ts.
-// Executes nothing in Restricted Mode.
+// The engine for the rest of the host: answers requests, and is installed before the first run. Created once by
+// extension.ts. Executes nothing in Restricted Mode.
 import * as vscode from 'vscode';
 import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';

@@ -1,5 +1,5 @@
-// Installs the training engine with a cancellable progress notification. Called by the engine service before the first run, and
-// by the command.
+// Installs the training engine with a cancellable progress notification. Called by the engine service before the first
+// run, and by the command.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';

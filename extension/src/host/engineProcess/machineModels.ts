@@ -1,5 +1,5 @@
-// The models that can be fine-tuned: the embedded one, and those that `models list` finds on this machine. Used by the Models
-// view, the run panel and the quick picks.
+// The models that can be fine-tuned: the embedded one, and those that `models list` finds on this machine. Used by the
+// Models view, the run panel and the quick picks.
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
 

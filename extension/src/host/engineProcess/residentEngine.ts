@@ -1,6 +1,6 @@
-// Owns the resident engine (`tunewright resident`): starts it with the first request and again after a crash, and ends it when
-// it has been idle for long, when settings change and when the window closes. Its requests are in protocol/residentMessages.ts.
-// Used by the engine service only.
+// Owns the resident engine (`tunewright resident`): starts it with the first request and again after a crash, and ends
+// it when it has been idle for long, when settings change and when the window closes. Its requests are in
+// protocol/residentMessages.ts. Used by the engine service only.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import * as vscode from 'vscode';
 import {
@@ -45,8 +45,8 @@ export class ResidentEngine implements vscode.Disposable {
   constructor(private readonly options: ResidentOptions) {}
 
   /**
-   * @throws EngineInputError for invalid input, vscode.CancellationError if `token` is cancelled, EngineFailure if the engine
-   *   fails or ends before it answers, UntrustedWorkspaceError
+   * @throws EngineInputError for invalid input, vscode.CancellationError if `token` is cancelled, EngineFailure if the
+   *   engine fails or ends before it answers, UntrustedWorkspaceError
    */
   async request<P extends object, R>(type: RequestType<P, R>, params: P, options: RequestOptions = {}): Promise<R> {
     this.open++;

@@ -1,5 +1,5 @@
-// Facts about the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host names no
-// method, and needs no request to the engine.
+// Facts about the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host
+// names no method, and needs no request to the engine.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';

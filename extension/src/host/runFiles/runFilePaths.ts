@@ -1,5 +1,5 @@
-// Converts the paths of a run file: relative to its folder in run files, absolute in drafts and in a run's own run.json.
-// Imports no vscode.
+// Converts the paths of a run file: relative to its folder in run files, absolute in drafts and in a run's own
+// run.json. Imports no vscode.
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 
@@ -24,8 +24,8 @@ export function withAbsolutePaths(config: any, base: string): object {
 }
 
 /**
- * The inverse for a run file in the folder `base`: paths within `root` become relative to `base`, so that both can be moved and
- * shared together; others stay absolute.
+ * The inverse for a run file in the folder `base`: paths within `root` become relative to `base`, so that both can be
+ * moved and shared together; others stay absolute.
  */
 export function withRelativePaths(config: any, base: string, root: string): object {
   const path = (value: string) => {

@@ -1,5 +1,5 @@
-// Saves a config as a run file: asks for the location, makes paths relative to it, opens the file. Called by the run panel and
-// by commands on drafts and runs.
+// Saves a config as a run file: asks for the location, makes paths relative to it, opens the file. Called by the run
+// panel and by commands on drafts and runs.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

@@ -1,5 +1,5 @@
-// A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and commands are
-// sent by appending a line. Keeps the steps only of runs that are alive or shown.
+// A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
+// commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';

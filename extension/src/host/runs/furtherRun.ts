@@ -1,5 +1,5 @@
-// A run that continues training from the result of a completed run: its run file, and its name, which groups the two in trees.
-// Called by the command and after a change of a dataset. Pure, except that it checks which files exist.
+// A run that continues training from the result of a completed run: its run file, and its name, which groups the two in
+// trees. Called by the command and after a change of a dataset. Pure, except that it checks which files exist.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '../services.js';

@@ -4,11 +4,11 @@ import { resultOf } from './furtherRun.js';
 import type { FolderRunService } from './runService.js';
 
 export function registerRunContextKeys(runs: FolderRunService): vscode.Disposable {
-  const told = new Map<string, number>();
+  const sent = new Map<string, number>();
   // No key may have the ID of a view: within a tree, VS Code sets a key with the tree's ID.
   const tell = (name: string, value: number) => {
-    if (told.get(name) === value) return;
-    told.set(name, value);
+    if (sent.get(name) === value) return;
+    sent.set(name, value);
     void vscode.commands.executeCommand('setContext', `tunewright.${name}`, value);
   };
   const countAlive = () => {

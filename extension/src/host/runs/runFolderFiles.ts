@@ -1,5 +1,5 @@
-// The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and wherever
-// the host needs a file of a run; writes nothing.
+// The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and
+// wherever the host needs a file of a run; writes nothing.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// The runs of this workspace: finds their folders, follows running ones, starts, resumes and deletes runs. Created once by
-// extension.ts. A run belongs to its folder, not to a window: runs started by other windows appear here as well.
+// The runs of this workspace: finds their folders, follows running ones, starts, resumes and deletes runs. Created once
+// by extension.ts. A run belongs to its folder, not to a window: runs started by other windows appear here as well.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';

@@ -1,5 +1,5 @@
-// Where runs are stored: the setting `tunewright.runsFolder` of each workspace folder, or the extension's storage if no folder
-// is open.
+// Where runs are stored: the setting `tunewright.runsFolder` of each workspace folder, or the extension's storage if no
+// folder is open.
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 

@@ -1,5 +1,5 @@
-// Starts the engine on a run folder as a separate process: detached, at low priority, with its output in engine.log. It outlives
-// this window; from then on it is followed and controlled through the folder only.
+// Starts the engine on a run folder as a separate process: detached, at low priority, with its output in engine.log. It
+// outlives this window; from then on it is followed and controlled through the folder only.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';

@@ -1,7 +1,7 @@
-// What happens to a run when its window closes. VS Code doesn't let extensions ask then, so the user is asked when the first run
-// starts, and the answer is kept as a setting; until then runs continue. Nor do windows report reliably that they close: a host
-// may be killed, a browser's last message lost, and a reload looks the same. So open windows mark the run repeatedly, and the
-// engine ends it when the marks stop.
+// What happens to a run when its window closes. VS Code doesn't let extensions ask then, so the user is asked when the
+// first run starts, and the answer is kept as a setting; until then runs continue. Nor do windows report reliably that
+// they close: a host may be killed, a browser's last message lost, and a reload looks the same. So open windows mark
+// the run repeatedly, and the engine ends it when the marks stop.
 import * as vscode from 'vscode';
 import type { FolderRunService } from './runService.js';
 
@@ -37,7 +37,8 @@ export function registerWindowClose(runs: FolderRunService): vscode.Disposable {
       else if (silence < MAX_SILENT_BEATS && (own.has(run) || run.endsWithWindows)) run.attend();
   };
   const beat = setInterval(() => {
-    // The window itself answers this command. Beats are counted instead of time, so that a sleeping machine doesn't count.
+    // The window itself answers this command. Beats are counted instead of time, so that a sleeping machine doesn't
+    // count.
     if (silence++ === 0) {
       const answered = () => void (silence = 0);
       vscode.commands.executeCommand('setContext', 'tunewright.windowIsThere', true).then(answered, answered);

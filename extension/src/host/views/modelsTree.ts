@@ -1,5 +1,5 @@
-// The Models and Adapters view: the embedded model, the models that `models list` finds on this machine, and the results of this
-// workspace's runs. Asks the engine when first shown and on refresh; empty in Restricted Mode.
+// The Models and Adapters view: the embedded model, the models that `models list` finds on this machine, and the
+// results of this workspace's runs. Asks the engine when first shown and on refresh; empty in Restricted Mode.
 import * as vscode from 'vscode';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';

@@ -1,5 +1,5 @@
-// The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or status.
-// Elements are the runs themselves, so that commands of the view get a Run.
+// The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or
+// status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';

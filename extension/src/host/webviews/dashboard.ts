@@ -1,5 +1,6 @@
-// The dashboard's editor tabs: opens one for a run or for several to compare, and restores it after a reload of the window. Its
-// content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when shown.
+// The dashboard's editor tabs: opens one for a run or for several to compare, and restores it after a reload of the
+// window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
+// shown.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';

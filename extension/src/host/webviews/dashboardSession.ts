@@ -1,5 +1,5 @@
-// The host's side of one open dashboard: sends snapshots and columns of the runs' states, and controls runs. Its panel is in
-// dashboard.ts. Imports no vscode, so that tests can run it.
+// The host's side of one open dashboard: sends snapshots and columns of the runs' states, and controls runs. Its panel
+// is in dashboard.ts. Imports no vscode, so that tests can run it.
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
 import { runPhase } from '../../core/runs/runStatus.js';
 import {

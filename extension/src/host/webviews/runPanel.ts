@@ -1,5 +1,5 @@
-// The host's side of the run panel in the side bar: the choices of its form, the engine's answers on the draft, and its start. The
-// draft is stored with the workspace, so that commands can use it whether the view is open or not.
+// The host's side of the run panel in the side bar: the choices of its form, the engine's answers on the draft, and its
+// start. The draft is stored with the workspace, so that commands can use it whether the view is open or not.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -245,7 +245,10 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     }
   }
 
-  /** Path of the draft for the engine, although it is not a file; its folder has no files that relative paths could match. */
+  /**
+   * Path of the draft for the engine, although it is not a file; its folder has no files that relative paths could
+   * match.
+   */
   private get draftFile(): string {
     const { context } = this.services;
     return join((context.storageUri ?? context.globalStorageUri).fsPath, 'draft.json');

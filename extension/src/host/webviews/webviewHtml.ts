@@ -1,5 +1,5 @@
-// The page of every webview: a strict content security policy, one script, its styles, and an empty body, which the script fills
-// from validated messages. Pure, so that the browser tests load the same page.
+// The page of every webview: a strict content security policy, one script, its styles, and an empty body, which the
+// script fills from validated messages. Pure, so that the browser tests load the same page.
 
 export interface WebviewPage {
   title: string;
@@ -9,7 +9,10 @@ export interface WebviewPage {
   /** URLs as the webview sees them. */
   script: string;
   styles: readonly string[];
-  /** JSON embedded in the page (read by webview/src/shared/initial.ts), so that the script can show something immediately. */
+  /**
+   * JSON embedded in the page (read by webview/src/shared/initial.ts), so that the script can show something
+   * immediately.
+   */
   initial?: unknown;
 }
 

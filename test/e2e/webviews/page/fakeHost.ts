@@ -1,6 +1,6 @@
-// Replaces VS Code on the plain page of the webview tests: acquireVsCodeApi() with the product's own sessions on runs fed from
-// recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`.
-// Without this, zod would try eval, which the page's policy forbids except while the debugger evaluates.
+// Replaces VS Code on the plain page of the webview tests: acquireVsCodeApi() with the product's own sessions on runs
+// fed from recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`. Without this, zod
+// would try eval, which the page's policy forbids except while the debugger evaluates.
 import '../../../../webview/src/shared/zodWithoutEval.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';

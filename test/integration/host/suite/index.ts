@@ -1,4 +1,5 @@
-// Loaded by the extension host (extensionTestsPath): runs the suite with mocha and writes the results into the workspace.
+// Loaded by the extension host (extensionTestsPath): runs the suite with mocha and writes the results into the
+// workspace.
 import Mocha from 'mocha';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

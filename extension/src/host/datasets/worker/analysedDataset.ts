@@ -1,6 +1,6 @@
-// One dataset in the worker: indexes its rows, detects the format, counts tokens, finds problems, and answers the preview's
-// requests meanwhile. Created by datasetWorker.ts. Of a large file only a sample of the rows is tokenized, so that its token
-// counts are estimates until `countAll`.
+// One dataset in the worker: indexes its rows, detects the format, counts tokens, finds problems, and answers the
+// preview's requests meanwhile. Created by datasetWorker.ts. Of a large file only a sample of the rows is tokenized, so
+// that its token counts are estimates until `countAll`.
 import { chooseFormat } from '../../../core/data/chooseFormat.js';
 import type { Example, Row } from '../../../core/data/example.js';
 import { fingerprint, FingerprintSet } from '../../../core/data/fingerprint.js';

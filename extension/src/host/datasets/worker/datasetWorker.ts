@@ -1,6 +1,6 @@
-// The dataset worker: a process next to the extension host that reads and tokenizes rows, so that large files neither block the
-// extension host nor use its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts. Knows no vscode,
-// executes nothing.
+// The dataset worker: a process next to the extension host that reads and tokenizes rows, so that large files neither
+// block the extension host nor use its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts.
+// Knows no vscode, executes nothing.
 import { stat } from 'node:fs/promises';
 import { fileTypeOf } from '../../../core/data/rowFileTypes.js';
 import { InputError } from '../../../core/inputError.js';

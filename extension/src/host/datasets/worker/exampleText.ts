@@ -1,4 +1,5 @@
-// An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by analysedDataset.ts.
+// An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by
+// analysedDataset.ts.
 import type { Example } from '../../../core/data/example.js';
 import type { RowDetail } from './workerMessages.js';
 

@@ -1,5 +1,5 @@
-// SHA-256 of dataset files, to tell whether a file has changed since a run was trained on it. Called by the dataset worker; a
-// file is read again only if its size, time or inode has changed.
+// SHA-256 of dataset files, to tell whether a file has changed since a run was trained on it. Called by the dataset
+// worker; a file is read again only if its size, time or inode has changed.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Statistics of a row table (lengths, shares, problems), and which rows of a large file to sample. Called by analysedDataset.ts.
+// Statistics of a row table (lengths, shares, problems), and which rows of a large file to sample. Called by
+// analysedDataset.ts.
 import { problemCodes } from '../../../core/data/rowAnalysis.js';
 import type { RowTable } from './rowTable.js';
 import type { DatasetSummary, LengthBin, ReadingSettings } from './workerMessages.js';
@@ -26,8 +27,8 @@ export function problemCounts(table: RowTable): DatasetSummary['problems'] {
 }
 
 /**
- * `tokens` and `labelShare` are those of a run: rows are cut at max_length, and rows that it leaves out don't count. Tokens of
- * rows outside the sample are extrapolated from their size.
+ * `tokens` and `labelShare` are those of a run: rows are cut at max_length, and rows that it leaves out don't count.
+ * Tokens of rows outside the sample are extrapolated from their size.
  */
 export function lengthStatistics(
   table: RowTable,

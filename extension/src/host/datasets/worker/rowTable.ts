@@ -1,6 +1,6 @@
-// What the worker keeps of each row, its place and the results, in typed columns with chunks of 4,096 rows: a row costs some
-// 20 bytes, growing never copies, and columns that only a sample of the rows fills take no memory for the rest. Used by
-// analysedDataset.ts only.
+// What the worker keeps of each row, its place and the results, in typed columns with chunks of 4,096 rows: a row costs
+// some 20 bytes, growing never copies, and columns that only a sample of the rows fills take no memory for the rest.
+// Used by analysedDataset.ts only.
 import type { RowPlace } from '../../../rows/rowReader.js';
 import { problemCodes, type ProblemCode } from '../../../core/data/rowAnalysis.js';
 

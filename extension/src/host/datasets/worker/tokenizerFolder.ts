@@ -1,5 +1,5 @@
-// Builds the tokenizer of a model folder from its JSON files, as the engine does. Called by the dataset worker; tokenizers are
-// kept while the worker lives, since building one takes longer than tokenizing most datasets.
+// Builds the tokenizer of a model folder from its JSON files, as the engine does. Called by the dataset worker;
+// tokenizers are kept while the worker lives, since building one takes longer than tokenizing most datasets.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';

@@ -1,5 +1,5 @@
-// Yields to other work: long passes await `turn` between pieces, so that a request for the visible rows is answered while a
-// gigabyte is being indexed. Used by everything in this folder that loops over rows.
+// Yields to other work: long passes await `turn` between pieces, so that a request for the visible rows is answered
+// while a gigabyte is being indexed. Used by everything in this folder that loops over rows.
 
 const SLICE_MS = 12;
 let sliceEnd = performance.now() + SLICE_MS;

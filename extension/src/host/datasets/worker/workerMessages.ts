@@ -1,5 +1,5 @@
-// Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The worker
-// holds datasets by number; "latest wins" state is sent as a whole summary.
+// Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
+// worker holds datasets by number; "latest wins" state is sent as a whole summary.
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowScanner.js';
 
