@@ -1,5 +1,5 @@
-// Where the extension begins and ends: builds the services once and registers every part. Nothing else happens here, so that
-// activation takes no time of its own.
+// Entry point of the extension: creates the services and registers every part. Does nothing else, so that activation is
+// fast.
 import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
@@ -19,12 +19,12 @@ import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
 import { registerRunPanel } from './webviews/runPanel.js';
 
-/** Processor time of this thread, and what it was at the first line of the bundle (scripts/build.mjs). */
+/** CPU time of this thread, and its value at the first line of the bundle; defined in scripts/build.mjs. */
 declare const ownMs: () => number;
 declare const loadingBegan: number;
 const loadingMs = ownMs() - loadingBegan;
 
-/** What the extension takes of the editor's start, in processor time. */
+/** CPU time that the extension adds to the start of the editor. */
 export interface ActivationTime {
   loadingMs: number;
   activationMs: number;

@@ -1,5 +1,5 @@
-// What the parts of the extension host share: the engine's command line, the runs and the log. extension.ts builds it
-// once and hands it to every part; a part never builds a service itself. Interfaces only.
+// The services that the parts of the extension host share: the engine, the runs and the log. Created once by
+// extension.ts and passed to every part; no part creates a service itself. Interfaces and error classes only.
 import type * as vscode from 'vscode';
 import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
@@ -18,43 +18,43 @@ export interface HostServices {
 
 export interface EngineCallOptions {
   token?: vscode.CancellationToken;
-  /** Where relative paths in `args` begin; default: the first workspace folder. */
+  /** Base of relative paths in `args`; default: the first workspace folder. */
   cwd?: string;
 }
 
-/** The engine is another process, always: one that stays for short questions, else its command line with `--json`. */
+/** The engine, always in another process: a resident one for short requests, else its command line with `--json`. */
 export interface EngineService {
   /**
-   * Runs `tunewright ...args --json` to its end and returns what it printed.
-   * @throws EngineInputError where the input is wrong, EngineFailure otherwise,
-   *   vscode.CancellationError where `token` fired, UntrustedWorkspaceError in Restricted Mode
+   * Runs `tunewright ...args --json` to its end and returns its output.
+   * @throws EngineInputError for invalid input, EngineFailure for other failures,
+   *   vscode.CancellationError if `token` is cancelled, UntrustedWorkspaceError in Restricted Mode
    */
   json<T>(args: readonly string[], options?: EngineCallOptions): Promise<T>;
-  /** The same for commands that tell their progress: every line of JSON as it comes. */
+  /** The same for commands that report progress: calls `onLine` with each line of JSON as it arrives. */
   jsonLines<T>(args: readonly string[], onLine: (value: T) => void, options?: EngineCallOptions): Promise<void>;
-  /** As `describe --json`, asked once: methods with their options, families, formats. */
+  /** The answer of `describe`, requested once: methods with their options, families, formats. */
   capabilities(): Promise<EngineCapabilities>;
   /**
-   * What a run would take, of a model that is on this machine.
-   * @param path where the run file is or would be: its relative paths begin there, and errors name it
+   * The memory and time that a run would take; the model must be on this machine.
+   * @param path of the run file, existing or not: base of its relative paths, and named in errors
    * @throws as `json`
    */
   estimate(runFile: object, path: string, options?: RequestOptions): Promise<EstimateAnswer>;
-  /** What all batches of a run follow from, of a model that is on this machine. @throws as `json` */
+  /** Usable length and batch size of a run; the model must be on this machine. @throws as `json` */
   runShape(runFile: object, path: string, options?: RequestOptions): Promise<RunShapeAnswer>;
-  /** A model on this machine; a relative path begins in the first workspace folder. @throws as `json` */
+  /** Describes a model on this machine; a relative path starts from the first workspace folder. @throws as `json` */
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
-  /** True when the engine can train; installs it under a progress notification first. False: the user cancelled. */
+  /** Installs the engine with a progress notification if necessary. False: the user cancelled. */
   ensureInstalled(): Promise<boolean>;
 }
 
-/** Of a request to the resident engine. */
+/** Options of a request to the resident engine. */
 export interface RequestOptions {
   token?: vscode.CancellationToken | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** The user's input is wrong; `record` says what and where as data, `message` the same in words. */
+/** The user's input is invalid; `record` says what and where as data, `message` in words. */
 export class EngineInputError extends Error {
   override readonly name = 'EngineInputError';
 
@@ -63,50 +63,53 @@ export class EngineInputError extends Error {
   }
 }
 
-/** The engine failed, and no other input would have helped. */
+/** The engine failed for a reason that other input would not have avoided. */
 export class EngineFailure extends Error {
   override readonly name = 'EngineFailure';
 }
 
-/** Nothing is executed in a workspace that the user doesn't trust. */
+/** Thrown instead of executing anything in an untrusted workspace. */
 export class UntrustedWorkspaceError extends Error {
   override readonly name = 'UntrustedWorkspaceError';
 }
 
 export interface RunService {
-  /** Every run of the runs folders of this workspace, youngest first. */
+  /** All runs in the runs folders of this workspace, latest first. */
   runs(): readonly Run[];
-  /** The list changed, not what a run tells: that is `Run.onDidChange`. */
+  /** The list changed; for changes of a run see `Run.onDidChange`. */
   readonly onDidChange: vscode.Event<void>;
   get(folder: string): Run | undefined;
-  /** The process of a run of the list has ended, whoever started it. */
+  /** The process of a listed run has ended, including those that other windows started. */
   readonly onDidEnd: vscode.Event<Run>;
   /**
    * Starts a run in a new folder of `folder`'s runs folder, as a process that outlives this window.
-   * @param config run file JSON; paths absolute
-   * @throws EngineInputError, UntrustedWorkspaceError, vscode.CancellationError where the user doesn't install the engine
+   * @param config run file JSON with absolute paths
+   * @throws EngineInputError, UntrustedWorkspaceError, vscode.CancellationError if the user doesn't install the engine
    */
   start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run>;
-  /** Goes on from the last checkpoint. */
+  /** Resumes from the last checkpoint. */
   resume(run: Run): Promise<void>;
-  /** Deletes the run folder, without asking; a living process is stopped first. */
+  /** Deletes the run folder without confirmation; stops its process first. */
   delete(run: Run): Promise<void>;
 }
 
-/** A run is its folder: all of this is read from there, so another window sees the same. */
+/** A run. Everything is read from its folder, so that all windows see the same. */
 export interface Run {
   /** Absolute path. */
   readonly folder: string;
   readonly name: string;
-  /** run.json, as written (paths absolute). */
+  /** Content of run.json; paths are absolute. */
   readonly config: object;
-  /** A process trains in the folder. */
+  /** A process is training in the folder. */
   readonly alive: boolean;
   readonly onDidChange: vscode.Event<void>;
   state(): RunState;
-  /** The same from its first and last events alone where nobody asked for all of them: steps are missing. */
+  /**
+   * The state without reading all events: as long as `state` wasn't called, from the first and last ones, without most
+   * steps.
+   */
   glance(): RunState;
   send(command: ControlCommand): void;
-  /** Events as they stand in the folder, from `fromSeq` on, then ends. */
+  /** The events in the folder from `fromSeq` on. */
   events(fromSeq: number): AsyncIterable<EngineEvent>;
 }

@@ -1,4 +1,4 @@
-// axe-core on a page, or on a webview's frame in a workbench, as it stands: nothing serious or critical may be found.
+// Runs axe-core on a page or on a webview's frame in a workbench, which must have no serious or critical violations.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
@@ -7,10 +7,10 @@ import { root } from './harness.js';
 
 const axe = readFileSync(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8');
 
-/** @param behind the theme variable of what a webview, which is transparent, stands on */
+/** @param behind theme variable of the background behind the webview, which is transparent */
 export async function expectAccessible(page: Page | Frame, behind?: string): Promise<void> {
   if (behind) await page.evaluate(name => (document.body.style.background = `var(${name})`), behind);
-  // As an expression of the debugger's, since the page's policy allows no eval.
+  // Evaluated by the debugger, since the page's policy forbids eval.
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
     const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };

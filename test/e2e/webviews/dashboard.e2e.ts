@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.stop());
 
-/** Lays a run over those that are shown, and waits for its values. */
+/** Adds a run to the charts, and waits for its values. */
 async function compareWith(page: Page, name: string): Promise<void> {
   await page.getByRole('combobox', { name: 'Compare with' }).click();
   await page.getByRole('option', { name }).click();
@@ -56,7 +56,7 @@ const chart = (page: Page, title: string) =>
   page.locator('.chart', { has: page.getByRole('heading', { name: title, exact: true }) });
 
 describe('dashboard', () => {
-  it('shows a run as it goes', async () => {
+  it('follows a run', async () => {
     const page = await open(60);
     await charted(page);
     expect(await page.locator('h1').textContent()).toBe('pirate-lora');
@@ -82,21 +82,21 @@ describe('dashboard', () => {
     expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
   });
 
-  it('says what was saved against full fine-tuning: parameters, and memory by part', async () => {
+  it('shows the savings compared with full fine-tuning: parameters, and memory by part', async () => {
     const page = await open(lora.length);
-    const savings = page.getByRole('region', { name: 'Memory against full fine-tuning' });
-    await savings.getByText('115,840 parameters are trained in place of 1,750,240: 93% fewer.').waitFor();
-    expect(await savings.textContent()).toMatch(/A step takes \d+ MB less memory by estimate/);
+    const savings = page.getByRole('region', { name: 'Compared with full fine-tuning' });
+    await savings.getByText('115,840 parameters are trained instead of 1,750,240: 93% fewer.').waitFor();
+    expect(await savings.textContent()).toMatch(/A step takes an estimated \d+ MB less memory/);
     expect(await savings.locator('.memory-label').allTextContents()).toEqual([
       expect.stringMatching(/^LoRA\d+ MB$/),
       expect.stringMatching(/^Full fine-tuning\d+ MB$/),
-      expect.stringMatching(/^Answering only\d+ MB$/),
+      expect.stringMatching(/^Inference\d+ MB$/),
     ]);
     const parts = await savings.locator('.memory-legend dt').allTextContents();
     expect(parts).toEqual(['weights', 'gradients', 'optimizer', 'activations', 'temporary']);
   });
 
-  it('lays several runs over each other', async () => {
+  it('overlays several runs', async () => {
     const page = await open(lora.length);
     await charted(page);
     await compareWith(page, 'pirate-prompt');
@@ -104,7 +104,7 @@ describe('dashboard', () => {
     await compareWith(page, 'pirate-full');
     expect(await page.locator('.overlays li').count()).toBe(3);
     await page.screenshot({ path: screenshotPath('dashboard-compare-3-dark'), fullPage: true });
-    // A line each, its values in columns; the plots beside each other begin at one height.
+    // A line for each run, with values in columns; neighbouring plots start at the same height.
     const corners = () =>
       chart(page, 'Loss')
         .locator('.readout li:not(.at)')
@@ -124,28 +124,28 @@ describe('dashboard', () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
     await page.screenshot({ path: screenshotPath('dashboard-compare-3-narrow-dark'), fullPage: true });
     await page.setViewportSize({ width: 1200, height: 900 });
-    await page.getByRole('button', { name: 'Take pirate-lora away' }).click();
+    await page.getByRole('button', { name: 'Remove pirate-lora' }).click();
     await expect.poll(() => page.locator('h1').textContent()).toBe('pirate-prompt');
   });
 
-  it('steers the run, and shows only what can be done', async () => {
+  it('controls the run, and shows only available actions', async () => {
     const page = await open(60);
     await charted(page);
     const sent = () => page.evaluate(() => window.fake.sent('/runs/lora'));
     const button = (name: string) => page.getByRole('button', { name, exact: true });
-    await button('Pause').click();
-    await button('Save a checkpoint now').click();
+    await button('Pause Run').click();
+    await button('Save Checkpoint Now').click();
     await expect.poll(sent).toEqual(['pause', 'save']);
-    expect(await button('Resume').isVisible()).toBe(false);
+    expect(await button('Continue Run').isVisible()).toBe(false);
     const { seq, time } = lora[59]!;
     const paused: (typeof lora)[number] = { seq: seq + 1, time, type: 'paused', step: 20 };
     await page.evaluate(event => window.fake.feed('/runs/lora', [event]), paused);
-    await button('Resume').click();
-    expect(await button('Pause').isVisible()).toBe(false);
-    await button('Stop and save the adapter').click();
+    await button('Continue Run').click();
+    expect(await button('Pause Run').isVisible()).toBe(false);
+    await button('Stop Run (saves the adapter)').click();
     await expect.poll(sent).toEqual(['pause', 'save', 'resume', 'stop']);
     await page.evaluate(() => window.fake.setAlive('/runs/lora', false));
-    await button('Continue from the last checkpoint').click();
+    await button('Resume Run (from the last checkpoint)').click();
     await expect.poll(() => page.evaluate(() => window.fake.log)).toContainEqual({ resumed: '/runs/lora' });
   });
 
@@ -157,11 +157,11 @@ describe('dashboard', () => {
     await page.keyboard.press('Home');
     await expect.poll(() => loss.locator('.readout').textContent()).toMatch(/0$/);
     await page.keyboard.press('+');
-    await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(true);
+    await expect.poll(() => loss.getByRole('button', { name: 'reset zoom' }).isVisible()).toBe(true);
     await page.keyboard.press('0');
-    await expect.poll(() => loss.getByRole('button', { name: 'show everything' }).isVisible()).toBe(false);
+    await expect.poll(() => loss.getByRole('button', { name: 'reset zoom' }).isVisible()).toBe(false);
     await loss.getByRole('button', { name: 'save as CSV' }).click();
-    await loss.getByRole('button', { name: 'save as picture' }).click();
+    await loss.getByRole('button', { name: 'save as PNG' }).click();
     await expect.poll(() => page.evaluate(() => window.fake.log.length)).toBe(2);
     const [csv, png] = (await page.evaluate(() => window.fake.log)) as {
       exported: string;
@@ -177,7 +177,7 @@ describe('dashboard', () => {
     expect(png!.size).toBeGreaterThan(5000);
   });
 
-  it('draws on a logarithmic scale, and zooms every chart to what the mouse marks', async () => {
+  it('draws on a logarithmic scale, and zooms all charts to the range selected by mouse', async () => {
     const page = await open(lora.length);
     await charted(page);
     const loss = chart(page, 'Loss');
@@ -194,11 +194,11 @@ describe('dashboard', () => {
     await page.mouse.down();
     await page.mouse.move(box.x + (3 * box.width) / 4, box.y + 50, { steps: 4 });
     await page.mouse.up();
-    const everything = page.getByRole('button', { name: 'show everything' });
-    await expect.poll(() => everything.count()).toBe(6);
+    const reset = page.getByRole('button', { name: 'reset zoom' });
+    await expect.poll(() => reset.count()).toBe(6);
     expect(await drawn()).not.toBe(linear);
     await loss.locator('.u-over').dblclick();
-    await expect.poll(() => everything.count()).toBe(0);
+    await expect.poll(() => reset.count()).toBe(0);
     await page.mouse.move(0, 0);
     await expect.poll(drawn).toBe(linear);
   });
@@ -218,13 +218,13 @@ describe('dashboard', () => {
     await expect.poll(() => readout.locator('li').last().textContent()).toMatch(/^step [56]\d$/);
   });
 
-  it('shows answers before, in between and after side by side, and the log', async () => {
+  it('shows answers before, during and after training side by side, and the log', async () => {
     const page = await open(lora.length);
     await charted(page);
     const cells = async (locator: string) => (await page.locator(`.samples ${locator}`).allTextContents()).slice(0, 4);
     const said = (step: number) => lora.find(event => event.type === 'sample' && event.step === step)!;
     expect(await cells('thead th')).toEqual(['Prompt', 'Before', expect.stringMatching(/^Step \d+$/), 'After step 80']);
-    await page.getByRole('combobox', { name: 'Answers of step' }).click();
+    await page.getByRole('combobox', { name: 'Answers at step' }).click();
     await page.getByRole('option', { name: '40', exact: true }).click();
     const { prompt, text: before } = said(0) as { prompt: string; text: string };
     const { text: between } = said(40) as { text: string };
@@ -235,7 +235,7 @@ describe('dashboard', () => {
       expect(log).toMatch(words);
   });
 
-  it('shows everything again after it was hidden and lost what it was sent', async () => {
+  it('shows everything again after messages were lost while it was hidden', async () => {
     const page = await open(60);
     await charted(page);
     await page.evaluate(
@@ -256,7 +256,7 @@ describe('dashboard', () => {
       .toMatch(/training: 120 values/);
   });
 
-  it('says why a run failed, and that a run is gone', async () => {
+  it('says why a run failed, and that a run no longer exists', async () => {
     const page = await browser.open({
       webview: 'dashboard',
       theme: 'dark',
@@ -278,7 +278,7 @@ describe('dashboard', () => {
       width: 700,
       prepare: page => page.evaluate(() => window.fake.serveDashboard(['/runs/none'], null)),
     });
-    expect(await gone.locator('.empty').textContent()).toMatch(/This run is gone/);
+    expect(await gone.locator('.empty').textContent()).toMatch(/This run no longer exists/);
     await gone.screenshot({ path: screenshotPath('dashboard-gone-dark') });
   });
 
@@ -300,11 +300,11 @@ describe('dashboard', () => {
       const slider = document.querySelector<HTMLInputElement>('.smoothing input')!;
       const frames: number[] = [];
       let last = await frame();
-      // The hardest there is: smoothing dragged while steps come in.
+      // The hardest case: dragging the smoothing slider while steps arrive.
       for (let i = 0; i < 60; i++) {
         slider.value = String(0.5 + i / 150);
         slider.dispatchEvent(new Event('input'));
-        window.fake.feedMadeUp('/runs/long', 100_001 + i * 10, 100_010 + i * 10);
+        window.fake.feedSynthetic('/runs/long', 100_001 + i * 10, 100_010 + i * 10);
         const now = await frame();
         frames.push(now - last);
         last = now;

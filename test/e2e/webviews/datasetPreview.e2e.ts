@@ -1,5 +1,6 @@
-// The Dataset Preview in a real browser, joined to the product's own session and worker: a table that reads as it scrolls, search,
-// sorting, filters, the selected row, changes of the file; keyboard, accessibility and looks in every theme.
+// The Dataset Preview in a real browser with the product's own session and worker: the table that reads rows as it
+// scrolls, search, sorting, filters, the selected row, changes of the file; keyboard, accessibility and appearance in
+// every theme.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,7 +106,7 @@ async function preview(
             },
             ...{ tokenizerFolder: join(root, 'media/models/tiny'), compareWith: null },
           },
-          readBy: 'Read as the run file pirate says; tokens of embedded:tiny',
+          readBy: 'Settings from run file pirate; tokenizer of embedded:tiny',
         }),
         watch: listener => files.add(path, listener),
         outdatedRuns: () => 0,
@@ -117,11 +118,11 @@ async function preview(
     },
   });
   page.setDefaultTimeout(8000);
-  await page.getByText(/tokens · .*learnt/).waitFor();
+  await page.getByText(/tokens · .*trained on/).waitFor();
   return { page, actions } satisfies Preview;
 }
 
-/** A file with every kind of trouble, and enough rows to scroll. */
+/** A file with several kinds of problems, and enough rows to scroll. */
 function troubledFile(): string {
   const path = join(folder, 'trouble.messages.jsonl');
   const lines = readFileSync(join(media, 'pirate.messages.jsonl'), 'utf8').trimEnd().split('\n');
@@ -143,7 +144,7 @@ function troubledFile(): string {
 const rowsOf = (page: Page) => page.locator('.layer [role=row]');
 
 describe('the table', () => {
-  test('facts, lengths and problems of a dataset; a row rendered, as tokens and as it stands', async () => {
+  test('facts, lengths and problems of a dataset; a row as a conversation, as tokens and as text', async () => {
     const { page, actions } = await preview(troubledFile());
     await expect
       .poll(() => page.locator('.facts').textContent())
@@ -153,10 +154,10 @@ describe('the table', () => {
     const detail = page.getByRole('region', { name: 'Selected row' });
     await detail.getByText('Row 9').waitFor();
     await detail.getByText(/of the answer are cut off/).waitFor();
-    await detail.getByRole('tab', { name: 'As the Model Reads It' }).click();
+    await detail.getByRole('tab', { name: 'Tokens' }).click();
     expect(await detail.locator('pre .run.cut').count()).toBe(1);
     expect(await detail.locator('pre .run.trained').first().textContent()).toMatch(/^Once upon a time/);
-    // What a dataset says is text, never markup.
+    // Content of a dataset is text, never markup.
     await rowsOf(page).nth(10).click();
     await detail.getByText('Row 11').waitFor();
     expect(await detail.textContent()).toContain('<script>alert("no")</script>');
@@ -168,18 +169,18 @@ describe('the table', () => {
   test('search, filter and sort', async () => {
     const { page } = await preview(troubledFile());
     const grid = page.getByRole('grid');
-    await page.getByRole('textbox', { name: 'Search the rows' }).fill('parrot');
+    await page.getByRole('textbox', { name: 'Search rows' }).fill('parrot');
     await page.getByText(/^\d+ of 305 rows$/).waitFor();
     expect(Number(await grid.getAttribute('aria-rowcount'))).toBeLessThan(30);
-    await page.getByRole('textbox', { name: 'Search the rows' }).fill('');
+    await page.getByRole('textbox', { name: 'Search rows' }).fill('');
     await page.getByRole('button', { name: 'Tokens' }).click();
     await expect.poll(() => rowsOf(page).first().textContent()).toMatch(/^9/);
     expect(await page.getByRole('columnheader', { name: 'Tokens' }).getAttribute('aria-sort')).toBe('descending');
     await page.getByRole('button', { name: 'Problems' }).click();
-    await expect.poll(() => rowsOf(page).first().textContent()).toMatch(/^4.*Not valid/);
+    await expect.poll(() => rowsOf(page).first().textContent()).toMatch(/^4.*Invalid/);
   });
 
-  test('keyboard alone: rows are walked, the row is read, the last row is reached', async () => {
+  test('by keyboard alone: moves between rows, opens one, reaches the last', async () => {
     const { page, actions } = await preview(join(media, 'pirate.messages.jsonl'));
     const grid = page.getByRole('grid');
     await grid.focus();
@@ -197,7 +198,7 @@ describe('the table', () => {
     await expect.poll(() => actions).toEqual([{ reveal: 1 }]);
   });
 
-  test('half a million rows scroll from end to end; only those in view are in the page', async () => {
+  test('scrolls half a million rows from end to end, with only those in view in the page', async () => {
     const path = join(folder, 'many.jsonl');
     writeFileSync(path, Array.from({ length: 500_000 }, (_, i) => `{"text":"row ${i + 1}"}`).join('\n'));
     const { page } = await preview(path);
@@ -212,7 +213,7 @@ describe('the table', () => {
   });
 });
 
-test('an edit of the file shows; a deleted file is told, and one that comes back is read', async () => {
+test('shows an edit of the file, its deletion, and a file that reappears', async () => {
   const path = join(folder, 'watched.csv');
   copyFileSync(join(media, 'facts.csv'), path);
   const { page } = await preview(path);
@@ -243,12 +244,12 @@ describe('looks', () => {
     await rowsOf(page).nth(8).click();
     await page.getByRole('heading', { name: 'Row 9' }).waitFor();
     await page.screenshot({ path: screenshotPath(`preview-${theme}`) });
-    await page.getByRole('tab', { name: 'As the Model Reads It' }).click();
+    await page.getByRole('tab', { name: 'Tokens' }).click();
     await page.screenshot({ path: screenshotPath(`preview-tokens-${theme}`) });
     await expectAccessible(page);
   });
 
-  test('narrow: the row stands below the table', async () => {
+  test('narrow: the row is below the table', async () => {
     const { page } = await preview(troubledFile(), 'dark', { width: 560, height: 760 });
     await rowsOf(page).nth(3).click();
     await page.getByRole('heading', { name: 'Row 4' }).waitFor();

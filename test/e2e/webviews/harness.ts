@@ -1,5 +1,5 @@
-// A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and fakeHost.ts in
-// place of VS Code. Used by the tests of this folder; needs no workbench.
+// A webview on a plain page in a real Chromium: the product's page and bundles, VS Code's theme variables, and
+// fakeHost.ts instead of VS Code. Used by the tests of this folder; needs no workbench.
 import { build } from 'esbuild';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -21,13 +21,13 @@ const bodyClass: Record<Theme, string> = {
   highContrast: 'vscode-high-contrast',
   highContrastLight: 'vscode-high-contrast vscode-high-contrast-light',
 };
-/** Theme variables as a webview of VS Code has them, with the default themes. */
+/** Theme variables that VS Code gives webviews, for its default themes. */
 const variables = JSON.parse(readFileSync(join(root, 'test/fixtures/webviews/themes.json'), 'utf8')) as Record<
   Theme,
   Record<string, string>
 >;
 
-/** What the webview, which is transparent, stands on. */
+/** The background behind the webview, which is transparent. */
 const backgrounds: Record<OpenOptions['webview'], string> = {
   runPanel: '--vscode-sideBar-background',
   dashboard: '--vscode-editor-background',
@@ -46,23 +46,23 @@ export interface OpenOptions {
   width: number;
   height?: number;
   reducedMotion?: boolean;
-  /** What the host puts into the page. */
+  /** Data that the host embeds in the page. */
   initial?: unknown;
-  /** Sets up `window.fake`, which keeps what the webview asks until then. */
+  /** Sets up `window.fake`, which queues the webview's requests until then. */
   prepare?: (page: Page) => Promise<void>;
-  /** Runs before the page is loaded: for a host of the test's own in place of fakeHost.ts. */
+  /** Runs before the page is loaded, for tests with their own host instead of fakeHost.ts. */
   beforeLoad?: (page: Page) => Promise<void>;
 }
 
 export class WebviewBrowser {
-  /** What the browser complained of: broken policies, errors. */
+  /** Errors in the browser, such as policy violations. */
   private readonly complaints: string[] = [];
 
   private constructor(
     private readonly browser: Browser,
     private readonly server: Server,
     private readonly files: Map<string, Uint8Array>,
-    /** What stands in the pages from the start, by the number in their address: too long for the address itself. */
+    /** Embedded data of the pages, by the number in their URL; too long for the URL itself. */
     private readonly initials: unknown[],
   ) {}
 
@@ -74,7 +74,7 @@ export class WebviewBrowser {
       const body = path.startsWith('/page/')
         ? page(path.slice('/page/'.length), initials[Number(searchParams.get('initial') ?? -1)])
         : files.get(path.slice(1));
-      // A browser asks for an icon of its own accord.
+      // Browsers request a favicon on their own.
       response.writeHead(body ? 200 : path === '/favicon.ico' ? 204 : 404, {
         'Content-Type': contentTypes[extname(path)] ?? 'text/html',
       });
@@ -129,11 +129,11 @@ export class WebviewBrowser {
     return opened;
   }
 
-  /** @throws Error where a page complained, as of a style or script that its policy forbids */
+  /** @throws Error if a page reported errors, such as a style or script that its policy forbids */
   async stop(): Promise<void> {
     await this.browser.close();
     this.server.close();
-    if (this.complaints.length > 0) throw new Error(`in the pages: ${[...new Set(this.complaints)].join('\n')}`);
+    if (this.complaints.length > 0) throw new Error(`errors in the pages: ${[...new Set(this.complaints)].join('\n')}`);
   }
 }
 
@@ -173,7 +173,7 @@ async function bundles(): Promise<Map<string, Uint8Array>> {
   return files;
 }
 
-/** Where screenshots go that people look at. */
+/** Path of a screenshot for manual inspection. */
 export function screenshotPath(name: string): string {
   const folder = join(root, 'dist/screenshots');
   mkdirSync(folder, { recursive: true });

@@ -1,4 +1,4 @@
-// The recorded event streams and answers of the engine that the webview tests replay.
+// Recorded events and answers of the engine, which the webview tests replay.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { engineEventSchema, type EngineEvent } from '../../../extension/src/protocol/engineEvent.js';

@@ -75,7 +75,7 @@ async function open({
   });
 }
 
-/** The last thing of this kind that the panel told the host. */
+/** The latest of what the panel sent to the host, by kind. */
 const last = (page: Page, kind: 'draft' | 'started' | 'estimated') =>
   page.evaluate(
     kind =>
@@ -90,7 +90,7 @@ const input = (page: Page, key: string) => field(page, key).locator('input');
 const estimated = (page: Page) => expect.poll(() => page.locator('.memory-row').count()).toBe(3);
 
 describe('run panel', () => {
-  it('shows the draft, what the model is and what the run takes', async () => {
+  it('shows the draft, facts about the model, and the estimate', async () => {
     const page = await open();
     await expect.poll(() => page.locator('.panel').textContent()).toMatch(/1\.8M parameters · llama · 512 tokens/);
     await estimated(page);
@@ -102,7 +102,7 @@ describe('run panel', () => {
     expect(await page.evaluate(() => window.fake.faults)).toEqual([]);
   });
 
-  it('moves the picture with the rank: 512 x 64 at r = 8 is 86% fewer', async () => {
+  it('updates the picture with the rank: 512 x 64 at r = 8 is 86% fewer', async () => {
     const page = await open();
     await estimated(page);
     await page.getByRole('combobox', { name: 'Matrix' }).click();
@@ -119,7 +119,7 @@ describe('run panel', () => {
     await expect.poll(() => input(page, 'r').inputValue()).toBe('32');
     expect(await page.locator('.verdict').textContent()).toMatch(/18,432: 44% fewer/);
     expect(await width()).toBeGreaterThan(before);
-    // At once, from the shapes alone: four times the rank, four times the parameters.
+    // Immediately, from the shapes alone: four times the rank, four times the parameters.
     expect(await page.locator('.share').textContent()).toMatch(/^463,360 of/);
     expect(await last(page, 'draft')).toMatchObject({ method: { peft_type: 'LORA', r: 32 } });
   });
@@ -134,7 +134,7 @@ describe('run panel', () => {
     await page.getByRole('combobox', { name: 'Matrix' }).click();
     await page.getByRole('option', { name: /worked example/ }).click();
     await expect.poll(() => page.locator('.verdict').textContent()).toMatch(/32,768 become 9,216: 72% fewer/);
-    expect(await page.getByRole('img').getAttribute('aria-label')).toMatch(/beside 2 pairs of B and A of rank 8/);
+    expect(await page.getByRole('img').getAttribute('aria-label')).toMatch(/with 2 pairs of B and A of rank 8/);
     await page.screenshot({ path: screenshotPath('panel-two-pairs-dark') });
     // An `r` of another method is not LoRA's.
     await page.getByRole('radio', { name: 'VeRA' }).click();
@@ -142,7 +142,7 @@ describe('run panel', () => {
     await expect.poll(drawn).toBe(0);
   });
 
-  it('puts the run beside full fine-tuning and beside what this machine has free', async () => {
+  it('compares the run with full fine-tuning and with the free memory', async () => {
     const { estimate, inspection } = models['embedded:tiny'];
     const needed = estimate.run.memory.total;
     const openWith = (available_bytes: number) =>
@@ -153,7 +153,7 @@ describe('run panel', () => {
     expect(await labels(rich)).toEqual([
       expect.stringMatching(/^LoRA\d+ MB$/),
       expect.stringMatching(/^Full fine-tuning\d+ MB$/),
-      expect.stringMatching(/^Answering only\d+ MB$/),
+      expect.stringMatching(/^Inference\d+ MB$/),
     ]);
     expect(await rich.locator('.memory-free').textContent()).toMatch(/^[\d.]+ [GM]B free on this machine$/);
     expect(await rich.locator('.memory-row').first().locator('.part').count()).toBe(5);
@@ -163,7 +163,7 @@ describe('run panel', () => {
     expect(await poor.locator('.memory-bar .available').count()).toBe(3);
   });
 
-  it('has every option of every method, with its help, default and problem, within 260 pixels', async () => {
+  it('has every option of every method, with help, default and problem, within 260 pixels', async () => {
     const page = await open();
     await estimated(page);
     const methods = (runFileJsonSchema() as JsonSchema).properties!['method']!.oneOf!;
@@ -188,7 +188,7 @@ describe('run panel', () => {
     }
   });
 
-  it('shows of a method’s options only those that count for what is chosen', async () => {
+  it('shows only those options of a method that apply to the values of others', async () => {
     const page = await open();
     await page.getByRole('radio', { name: 'Selective' }).click();
     const choose = async (label: string, option: string) => {
@@ -201,7 +201,7 @@ describe('run panel', () => {
     };
     await shown('num_layers');
     expect(await field(page, 'num_layers').locator('.help').textContent()).toBe('How many blocks');
-    // What is wrong out of sight keeps nobody from starting.
+    // A problem in a hidden field doesn't block the start.
     await input(page, 'num_layers').fill('0');
     await field(page, 'num_layers').getByRole('alert').waitFor();
     await choose('Parameters', 'pattern');
@@ -223,13 +223,13 @@ describe('run panel', () => {
     await expect.poll(() => text.isVisible()).toBe(true);
   });
 
-  it('takes prompts with commas, one a line, and a name or none', async () => {
+  it('takes prompts with commas, one per line, and an optional name', async () => {
     const page = await open();
     await page.getByText('Sample answers').click();
     await page.getByRole('textbox', { name: 'Prompts' }).fill('Hello, who are you?\nWhy?');
     const samples = { prompts: ['Hello, who are you?', 'Why?'] };
     await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples });
-    await page.getByText('Name of the run').click();
+    await page.getByText('Run name').click();
     expect(await input(page, 'name').getAttribute('placeholder')).toBe('pirate-lora');
     await input(page, 'name').fill('mine');
     await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples, name: 'mine' });
@@ -237,7 +237,7 @@ describe('run panel', () => {
     await expect.poll(() => last(page, 'draft')).toEqual({ ...ready, samples });
   });
 
-  it('moves nothing where less motion is wanted', async () => {
+  it('has no motion if reduced motion is preferred', async () => {
     const moving = (page: Page) =>
       page.locator('.panel').evaluate(panel => {
         const styles = [...panel.querySelectorAll('*')].map(element => getComputedStyle(element));
@@ -254,7 +254,7 @@ describe('run panel', () => {
     expect(await moving(still)).toBe(0);
   });
 
-  it('leaves out what stands at its default', async () => {
+  it('omits options at their default', async () => {
     const page = await open();
     await input(page, 'r').fill('4');
     await input(page, 'r').fill('8');
@@ -263,21 +263,21 @@ describe('run panel', () => {
       .toEqual({ ...ready, method: { peft_type: 'LORA', target_modules: 'all-linear' } });
   });
 
-  it('says at the field what is wrong, and does not start', async () => {
+  it('shows a problem at its field, and does not start', async () => {
     const page = await open();
     await input(page, 'r').fill('0');
     await expect
       .poll(() => field(page, 'r').getByRole('alert').textContent())
       .toBe('Must be a whole number from 1 to 65536.');
     await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
-    await expect.poll(() => page.locator('.footer').textContent()).toMatch(/Mend the marked fields first/);
+    await expect.poll(() => page.locator('.footer').textContent()).toMatch(/Fix the highlighted fields first/);
     expect(await last(page, 'started')).toBeUndefined();
     await page.screenshot({ path: screenshotPath('panel-problem-dark') });
     await input(page, 'r').fill('8');
     await expect.poll(() => field(page, 'r').getByRole('alert').isVisible()).toBe(false);
   });
 
-  it('shows what the engine finds at its field, also a folded one', async () => {
+  it('shows a problem that the engine found at its field, even a collapsed one', async () => {
     const page = await open({
       problems: {
         '"rank_pattern"': {
@@ -313,7 +313,7 @@ describe('run panel', () => {
         if (await target.evaluate(element => element.matches(':focus-within'))) return;
         await page.keyboard.press('Tab');
       }
-      throw new Error('Tab never gets there');
+      throw new Error('not reachable by Tab');
     };
     await tabTo(page.getByRole('combobox', { name: 'Model', exact: true }));
     await page.keyboard.press('ArrowDown');
@@ -338,25 +338,25 @@ describe('run panel', () => {
       });
   });
 
-  it('starts the run with a name of its own', async () => {
+  it('starts the run with the suggested name', async () => {
     const page = await open();
     await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
     await expect.poll(() => last(page, 'started')).toEqual({ name: 'pirate-lora', ...ready });
   });
 
-  it('says what is missing first', async () => {
+  it('says what is missing', async () => {
     const page = await open({ draft: {} });
-    expect(await page.locator('.panel').textContent()).toMatch(/Choose what to fine-tune/);
+    expect(await page.locator('.panel').textContent()).toMatch(/Choose a model to fine-tune/);
     await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
     await expect.poll(() => page.locator('.footer').textContent()).toMatch(/Choose a model first/);
     await page.screenshot({ path: screenshotPath('panel-empty-dark') });
   });
 
-  it('lets a model and a file be picked elsewhere', async () => {
+  it('takes a model and a dataset from dialogs', async () => {
     const page = await open({ draft: {}, height: 1400 });
     for (const [choice, model] of [
       ['GGUF file...', '/models/mine.gguf'],
-      ['Hugging Face id...', 'org/name'],
+      ['Hugging Face ID...', 'org/name'],
       ['smollm2-135m-instruct', 'smollm2-135m-instruct'],
       ['Model folder...', '/models/mine'],
     ] as const) {
@@ -366,15 +366,15 @@ describe('run panel', () => {
     }
     await expect.poll(() => page.getByRole('alert').first().textContent()).toMatch(/neither model\.safetensors/);
     await page.getByRole('combobox', { name: 'Training data' }).click();
-    await page.getByRole('option', { name: 'Another file...' }).click();
+    await page.getByRole('option', { name: 'Browse...' }).click();
     await expect.poll(() => last(page, 'draft')).toMatchObject({ dataset: { train: '/elsewhere/rows.csv' } });
   });
 
-  it('opens a run file and takes trust that comes later', async () => {
+  it('opens a run file, and reacts to trust granted later', async () => {
     const page = await open({ draft: {}, trusted: false });
     await expect.poll(() => page.locator('.panel').textContent()).toMatch(/Restricted Mode/);
-    await page.getByText('Shown once this workspace is trusted: what a training step takes').waitFor();
-    await page.getByText('Shown once this workspace is trusted: the parameters that are trained').waitFor();
+    await page.getByText('Trust this workspace to see the memory that a training step takes.').waitFor();
+    await page.getByText('Trust this workspace to see the number of trained parameters.').waitFor();
     const manage = page.getByRole('link', { name: 'Manage Workspace Trust' });
     expect(await manage.getAttribute('href')).toBe('command:workbench.trust.manage');
     expect(await page.getByRole('button', { name: 'Start Fine-Tuning' }).isDisabled()).toBe(true);

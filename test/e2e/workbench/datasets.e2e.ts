@@ -1,5 +1,5 @@
-// Datasets in a real workbench with the packaged extension: what stands above, beside and over the rows, the preview in a tab,
-// an edit from outside while it is watched.
+// Datasets in a real workbench with the packaged extension: CodeLens, row lengths, menus and hover in the editor, the
+// preview in a tab, and an edit from outside while it is open.
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -19,9 +19,9 @@ afterAll(() => session?.close());
 
 const lens = (text: string | RegExp) => page.locator('.codelens-decoration').filter({ hasText: text }).first();
 
-test('above the rows: what the dataset is; before each: its length', async () => {
+test('a CodeLens above the rows, and the length before each', async () => {
   await openFile(page, 'pirate.messages.jsonl');
-  await lens(/300 rows · [\d,]+ tokens · \d+% learnt/).waitFor();
+  await lens(/300 rows · [\d,]+ tokens · \d+% trained on/).waitFor();
   await lens('Fine-Tune').waitFor();
   await until('a length before each row', async () => {
     const lengths = await page.locator('.view-line').evaluateAll(textsBefore);
@@ -49,7 +49,7 @@ test('a row that can’t be read has no length, not a length of 0', async () => 
   await openFile(page, 'pirate.messages.jsonl');
 });
 
-test('the explorer offers what a dataset is for, what a run file is for, and nothing on package.json', async () => {
+test('the explorer offers commands on datasets and run files, and none on package.json', async () => {
   const offered = async (name: string) => {
     const file = page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: name }).first();
     const titles = await contextMenu(file);
@@ -66,7 +66,7 @@ test('the explorer offers what a dataset is for, what a run file is for, and not
   expect(await offered('package.json')).toEqual([]);
 });
 
-test('over a row: what the model learns from it', async () => {
+test('a hover over a row shows the tokens trained on', async () => {
   const line = page.locator('.view-line').nth(2);
   const box = (await line.boundingBox())!;
   await page.mouse.move(box.x + 200, box.y + box.height / 2);
@@ -93,14 +93,14 @@ test('the preview, and an edit of the file while it is open', async () => {
   await expectAccessible(frame, '--vscode-editor-background');
   appendFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), '{"messages": [oops\n');
   await frame.getByText(/301 rows/).waitFor();
-  await frame.getByRole('combobox', { name: 'Which rows to show' }).click();
-  await frame.getByRole('option', { name: 'Not valid (1)' }).click();
+  await frame.getByRole('combobox', { name: 'Filter rows' }).click();
+  await frame.getByRole('option', { name: 'Invalid (1)' }).click();
   await frame.getByText('1 of 301 rows').waitFor();
 });
 
-test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
+test('no request left this machine', () => expect(session.browser.outside).toEqual([]));
 
-/** What is drawn before the text of each line. */
+/** The decorations before the text of each line. */
 const textsBefore = (lines: Element[]): string[] =>
   lines.map(line => {
     const drawn = Array.from(line.querySelectorAll('span'), span => getComputedStyle(span, '::before').content);

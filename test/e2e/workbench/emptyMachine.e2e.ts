@@ -1,5 +1,5 @@
-// The packaged extension where the training engine was never installed: the first run offers to provide it, and a cancellation
-// leaves nothing behind. With TUNEWRIGHT_TEST_INSTALL it is installed for real (274 MB) and the run trains to its end.
+// The packaged extension on a machine without the training engine: the first run installs it, and a cancellation leaves
+// nothing behind. With TUNEWRIGHT_TEST_INSTALL it is installed for real (274 MB) and the run trains to its end.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -25,7 +25,7 @@ const runs = () => {
   return existsSync(folder) ? readdirSync(folder) : [];
 };
 
-test('a first run installs the engine with progress; cancelled, nothing is started and nothing stays', async () => {
+test('a first run installs the engine with progress; cancelled, it starts nothing and leaves nothing', async () => {
   await runCommand(page, 'Tunewright: Start Run from File');
   await installing().waitFor();
   await session.shot(page, 'installing');
@@ -37,7 +37,7 @@ test('a first run installs the engine with progress; cancelled, nothing is start
     const engines = join(cache(), 'engine');
     return existsSync(engines) ? readdirSync(engines).filter(name => name.startsWith('tensorflow-')) : [];
   };
-  await until('half an installation to be gone', async () => libraries().length === 0);
+  await until('the partial installation to be removed', async () => libraries().length === 0);
 });
 
 test.runIf(forReal)(

@@ -1,5 +1,5 @@
-// What a run file would take, by the palette, in a real workbench with the packaged extension: a dialog with parameters, memory and
-// time; where the model isn't on the machine, an offer to pull it. The hub is one on loopback.
+// Estimates of run files from the palette, in a real workbench with the packaged extension: a dialog with parameters,
+// memory and time, or an offer to pull a missing model. The hub is a server on loopback.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -31,13 +31,13 @@ async function expectEstimate(file: string): Promise<void> {
   await dialog().getByText(`LoRA for examples/${file}`).waitFor();
   const text = await dialog().innerText();
   expect(text).toMatch(/115,840 of 1,866,080 parameters are trained \(6\.21%\)/);
-  expect(text).toMatch(/A step takes about \d+ MB; [\d.]+ [GM]B are free on this machine/);
+  expect(text).toMatch(/A step takes about \d+ MB of memory; [\d.]+ [GM]B is free on this machine/);
   expect(text).toMatch(/Full fine-tuning would take \d+ MB/);
   expect(text).toMatch(/steps of \d/);
   await button('Start Run').waitFor();
 }
 
-test('with several run files it asks which; the embedded model’s estimate needs no download', async () => {
+test('asks which of several run files; the embedded model needs no download', async () => {
   await runCommand(page, 'Tunewright: Estimate Memory and Parameters');
   await pick(page, 'examples/pirate.tune.json');
   await expectEstimate('pirate.tune.json');
@@ -47,7 +47,7 @@ test('with several run files it asks which; the embedded model’s estimate need
   expect(hub.requests).toEqual([]);
 });
 
-test('of a model that isn’t here there is none, and nothing is asked for before one says Pull Model', async () => {
+test('a missing model has no estimate, and nothing is requested before Pull Model is chosen', async () => {
   await openFile(page, 'absent.tune.json');
   await runCommand(page, 'Tunewright: Estimate Memory and Parameters');
   await offer().getByText('org/model is not on this machine, so there is no estimate.').waitFor();
@@ -59,4 +59,4 @@ test('of a model that isn’t here there is none, and nothing is asked for befor
   await button('Cancel').click();
 });
 
-test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
+test('no request left this machine', () => expect(session.browser.outside).toEqual([]));

@@ -1,4 +1,4 @@
-// From the command palette to an adapter, in a real workbench with the packaged extension: what a newcomer does first.
+// From the command palette to an adapter, in a real workbench with the packaged extension: the path of a new user.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { offeredCommands, openFile, openSidebar, pick, runCommand } from '../../integration/support/workbenchPage.js';
@@ -17,7 +17,10 @@ afterAll(() => session?.close());
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
 const statusItem = () => page.locator('.statusbar-item').filter({ hasText: /pirate: / });
 
-/** Which of these the palette offers; it is asked for all that has to do with a run, as it shows only what fits into its list. */
+/**
+ * Which of these the palette offers. Searches for commands on runs, as the palette renders only what fits into its
+ * list.
+ */
 const steering = ['Stop Run', 'Pause Run', 'Continue Run', 'Resume Run', 'Save Checkpoint Now'];
 async function offered(): Promise<string[]> {
   const [runs, saving] = [
@@ -28,20 +31,20 @@ async function offered(): Promise<string[]> {
   return steering.filter(title => rows.includes(`Tunewright: ${title}`));
 }
 
-test('the sidebar says what to do where nothing was trained yet', async () => {
+test('without runs the side bar says what to do', async () => {
   await openSidebar(page);
-  await page.getByText('Nothing was trained in this workspace yet').waitFor();
+  await page.getByText('This workspace has no runs yet').waitFor();
   await session.shot(page, 'sidebar-empty');
 });
 
-test('with no run the palette offers none to be steered or looked at', async () => {
+test('without runs the palette offers no commands on runs', async () => {
   expect(await offered()).toEqual([]);
   const rows = (await offeredCommands(page, 'Tunewright: Run', 'Start Run from File')).join('\n');
   for (const title of ['Duplicate Run', 'Compare Runs', 'Delete Run', 'Open Run Log', 'Reveal Run Folder'])
     expect(rows).not.toContain(title);
 });
 
-test('the palette carries through to a run that trains, and to its adapter', async () => {
+test('the palette leads to a run in training', async () => {
   await runCommand(page, 'Tunewright: Fine-Tune a Model');
   await pick(page, 'embedded:tiny');
   await pick(page, 'datasets/pirate.messages.jsonl');
@@ -57,8 +60,8 @@ test('the palette carries through to a run that trains, and to its adapter', asy
   await session.shot(page, 'training');
 });
 
-test('a reload in the middle of a run loses nothing', async () => {
-  // Paused, so that it is still in its middle however long the reload takes.
+test('a reload during a run loses nothing', async () => {
+  // Paused, so that the run doesn't end during the reload.
   await runCommand(page, 'Tunewright: Pause Run');
   await statusItem().filter({ hasText: 'paused' }).waitFor();
   await page.reload();
@@ -66,7 +69,7 @@ test('a reload in the middle of a run loses nothing', async () => {
   await row(/pirate/).waitFor();
 });
 
-test('the palette offers what can be done with a run as it is: paused, training, stopped, resumed, completed', async () => {
+test('the palette offers the commands that fit the status: paused, training, stopped, resumed, completed', async () => {
   await expect.poll(offered).toEqual(['Stop Run', 'Continue Run', 'Resume Run', 'Save Checkpoint Now']);
   await runCommand(page, 'Tunewright: Continue Run');
   await statusItem()
@@ -83,7 +86,7 @@ test('the palette offers what can be done with a run as it is: paused, training,
   await expect.poll(offered).toEqual([]);
 });
 
-test('its adapter stands in the tree of models and adapters', async () => {
+test('its adapter is in the Models and Adapters view', async () => {
   await page
     .locator('.pane-header')
     .filter({ hasText: /Models and Adapters/i })
@@ -92,10 +95,10 @@ test('its adapter stands in the tree of models and adapters', async () => {
   await session.shot(page, 'adapter');
 });
 
-test('a run file has a line that starts it', async () => {
+test('a run file has a CodeLens that starts it', async () => {
   await openFile(page, 'pirate.tune.json');
   await page.locator('.codelens-decoration a').filter({ hasText: 'Start Run' }).waitFor();
   await session.shot(page, 'run-file');
 });
 
-test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
+test('no request left this machine', () => expect(session.browser.outside).toEqual([]));

@@ -1,6 +1,6 @@
-// A dataset that VS Code gives to no text feature, in a real workbench with the packaged extension: its preview is offered, its
-// first rows come before anything is known of the rest, and what it takes is not the extension host's memory.
-// TUNEWRIGHT_LARGE_DATASET_MB=1000 makes it as large as that, prints the figures and holds them to their limits.
+// A dataset too large for VS Code's text features, in a real workbench with the packaged extension: the preview is
+// offered, shows the first rows before the rest is read, and uses no memory of the extension host.
+// TUNEWRIGHT_LARGE_DATASET_MB=1000 sets the size, prints the figures and checks their limits.
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -21,12 +21,12 @@ beforeAll(async () => {
   writeDataset(join(session.workspace, 'large.jsonl'), megabytes * 1e6);
   await session.browser.context.addInitScript(noteMoments);
   page = await session.open();
-  // A browser needs seconds for the first frame of its session, whatever is in it: that is not the preview's doing.
+  // The first frame of a browser session takes seconds regardless of its content, which must not count for the preview.
   await openSidebar(page);
 });
 afterAll(() => session?.close());
 
-test(`the preview of ${megabytes} MB shows its first rows, then reads the rest in a process of its own`, async () => {
+test(`the preview of ${megabytes} MB shows its first rows, then reads the rest in another process`, async () => {
   await openFile(page, 'large.jsonl');
   const offer = page.locator('.notification-toast').filter({ hasText: 'too large for hovers' });
   const before = memoryOf('--type=extensionHost');
@@ -57,7 +57,7 @@ test(`the preview of ${megabytes} MB shows its first rows, then reads the rest i
   if (asked) expect(firstRowsMs).toBeLessThan(firstRowsLimitMs);
 }, 900_000);
 
-/** Rows as they are in the examples, none like another. */
+/** Rows of an example dataset, made distinct. */
 function writeDataset(path: string, bytes: number): void {
   const rows = readFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), 'utf8').trim().split('\n');
   const file = openSync(path, 'w');
@@ -74,12 +74,12 @@ interface Moments {
   moments: { clicked: number; frame: number; pageRuns: number; firstRow: number };
 }
 
-/** Runs in every frame before its own scripts: when the button was clicked, and what came when. */
+/** Runs in every frame before its own scripts: records the click on the button and what appears when. */
 function noteMoments(): void {
   const moments = { clicked: 0, frame: performance.timeOrigin, pageRuns: 0, firstRow: 0 };
   (window as unknown as Moments).moments = moments;
   window.addEventListener('click', () => (moments.clicked = Date.now()), true);
-  // What a webview writes into its frame takes listeners and observers away, but no timer.
+  // A webview that writes its document removes listeners and observers, but not timers.
   const timer = setInterval(() => {
     if (!moments.pageRuns && document.querySelector('.preview')) moments.pageRuns = Date.now();
     if (!document.querySelector('.preview .layer .row:not(.loading) .excerpt')) return;
@@ -88,7 +88,10 @@ function noteMoments(): void {
   }, 10);
 }
 
-/** Resident memory of this test's process with these words in its command line, now and at most; null where there is none. */
+/**
+ * Resident memory, now and at its peak, of this test's process with these words in its command line; null if there is
+ * none.
+ */
 function memoryOf(words: string): { residentMb: number; peakMb: number } | null {
   const megabytesOf = (status: string, key: string) =>
     Math.round(Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) / 1024);

@@ -1,6 +1,6 @@
-// Everything that is seen, in each of VS Code's kinds of theme, over recorded runs: the views, a dataset with hover and preview, a
-// dashboard, the walkthrough. Holds that nothing is seriously inaccessible in the workbench's own colours; the pictures
-// (TUNEWRIGHT_SCREENSHOTS) are for looking at.
+// The whole UI on recorded runs in each kind of theme: the views, a dataset with hover and preview, a dashboard, the
+// walkthrough. Checks that nothing is seriously inaccessible in the workbench's own colours; the screenshots
+// (TUNEWRIGHT_SCREENSHOTS) are for inspection.
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
@@ -36,11 +36,11 @@ beforeAll(async () => {
       JSON.stringify({ name, model: 'embedded:tiny', dataset, method: { peft_type } }),
     );
   }
-  // Rows with problems, for the marks in the editor.
+  // Rows with problems, for the markers in the editor.
   const rows = readFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), 'utf8').split('\n').slice(0, 12);
   rows.splice(2, 0, '{"messages": [{"role": "user", "content": "half a row"', rows[0]!);
   rows.splice(5, 0, '{"messages": [{"role": "user", "content": "Hello"}, {"role": "bot", "content": "Hi"}]}');
-  // Quick Open goes back to the editor that a file had, so each theme has one of its own.
+  // Quick Open reuses the editor of a file, so each theme has its own file.
   for (const [name] of themes)
     writeFileSync(join(session.workspace, `datasets/${name}-trouble.jsonl`), `${rows.join('\n')}\n`);
   page = await session.open();
@@ -55,16 +55,16 @@ beforeAll(async () => {
 });
 afterAll(() => session?.close());
 
-async function wear(theme: string, kind: string): Promise<void> {
+async function useTheme(theme: string, kind: string): Promise<void> {
   await runCommand(page, 'Preferences: Color Theme');
-  // Those further down are not in the page until something is searched for.
+  // Themes further down are not rendered until the list is filtered.
   await page.locator('.quick-input-widget input[type=text]').fill(theme);
   await pick(page, theme);
   await page.locator(`.monaco-workbench.${kind}`).waitFor();
 }
 
 test.each(themes)('%s', async (name, theme, kind) => {
-  await wear(theme, kind);
+  await useTheme(theme, kind);
   await runCommand(page, 'Tunewright: Open Walkthrough');
   const walkthrough = page.locator('.gettingStartedContainer').first();
   await walkthrough.getByText('Get Started with Tunewright').first().waitFor();

@@ -1,5 +1,5 @@
-// A model is pulled from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no model, the
-// rest of the transfer later, and the model in the view, the form and the picker. The hub is one on loopback.
+// Pulling a model from a hub, in a real workbench with the packaged extension: progress, a cancellation that leaves no
+// model, the resumed download, and the model in the view, the form and the picker. The hub is a server on loopback.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
@@ -32,15 +32,12 @@ const transfers = () => hub.requests.filter(request => request.includes('/model.
 
 async function pull(): Promise<void> {
   await runCommand(page, 'Tunewright: Pull Model');
-  const input = page
-    .locator('.quick-input-widget')
-    .filter({ hasText: 'Model of the Hugging Face Hub' })
-    .locator('input');
+  const input = page.locator('.quick-input-widget').filter({ hasText: 'Choose a Hugging Face Model' }).locator('input');
   await input.fill('org/model');
   await input.press('Enter');
 }
 
-test('a pull says how far it is; cancelled, there is no model', async () => {
+test('a pull shows its progress; cancelled, it leaves no model', async () => {
   await pull();
   await pulling().filter({ hasText: 'model.safetensors, 1 MB of' }).waitFor();
   await session.shot(page, 'pulling');
@@ -51,7 +48,7 @@ test('a pull says how far it is; cancelled, there is no model', async () => {
   expect(await inTree().count()).toBe(0);
 });
 
-test('the next one takes the rest, and the model is there to be trained', async () => {
+test('the next pull resumes, and the model is listed', async () => {
   hub.holdAt.clear();
   await pull();
   await inTree().waitFor();
@@ -60,7 +57,7 @@ test('the next one takes the rest, and the model is there to be trained', async 
   await session.shot(page, 'pulled');
 });
 
-test('in the form and in the picker as well', async () => {
+test('the form and the picker offer it as well', async () => {
   await until('the form to offer it', async () => {
     await panel.getByRole('combobox', { name: 'Model', exact: true }).click();
     const offered = await panel.getByRole('option', { name: 'org/model' }).count();
@@ -73,4 +70,4 @@ test('in the form and in the picker as well', async () => {
   await page.keyboard.press('Escape');
 });
 
-test('nothing asked for an address outside this machine', () => expect(session.browser.outside).toEqual([]));
+test('no request left this machine', () => expect(session.browser.outside).toEqual([]));

@@ -1,12 +1,12 @@
-// Records a page as the pictures that the browser itself sends whenever it draws, with the time each stood. For the README's
-// recording (extension/scripts/screenshots.mjs makes one picture of them).
+// Records a page as the frames that the browser sends whenever it draws, with their durations. For the README's
+// recording (extension/scripts/screenshots.mjs turns them into an animation).
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 
-/** Nothing that moves is waited for longer, however busy the machine. */
+/** Upper limit of a frame's duration, however busy the machine. */
 const LONGEST_FRAME_SECONDS = 0.4;
-/** How long the last picture stands. */
+/** Duration of the last frame. */
 const LAST_FRAME_SECONDS = 6;
 
 export interface Recording {

@@ -1,4 +1,4 @@
-// Restricted Mode: previews work, nothing is trained or executed, and what to do about it is said.
+// Restricted Mode: previews work, nothing is trained or executed, and the views say what to do.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => session?.close());
 
-test('the views say that the workspace has to be trusted', async () => {
+test('the views ask to trust the workspace', async () => {
   const panel = await openSidebar(page);
   await panel.getByText('Restricted Mode: trust this workspace').waitFor();
   expect(await panel.getByRole('button', { name: 'Start Fine-Tuning' }).isEnabled()).toBe(false);
@@ -30,7 +30,7 @@ test('the palette offers nothing that trains', async () => {
     expect(offered).not.toContain(command);
 });
 
-test('datasets can be looked at', async () => {
+test('datasets can be viewed', async () => {
   await openFile(page, 'pirate.messages.jsonl');
   await page
     .locator('.codelens-decoration')
@@ -41,7 +41,7 @@ test('datasets can be looked at', async () => {
   expect(existsSync(join(session.workspace, 'runs'))).toBe(false);
 });
 
-test('the run panel’s link leads to where it is trusted', async () => {
+test('the run panel links to Workspace Trust', async () => {
   const panel = await webview(page, '.cards');
   await panel.getByRole('link', { name: 'Manage Workspace Trust' }).click();
   await page.locator('.workspace-trust-header').filter({ hasText: 'Restricted Mode' }).waitFor();

@@ -31,7 +31,7 @@ async function choose(frame: Frame, label: string, option: string | RegExp): Pro
 }
 const field = (key: string) => panel.locator(`.field[data-key="${key}"]`);
 
-test('the form shows what a run would train and take', async () => {
+test('the form shows trained parameters and memory', async () => {
   panel = await openSidebar(page);
   await choose(panel, 'Model', /embedded:tiny/);
   await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
@@ -41,7 +41,7 @@ test('the form shows what a run would train and take', async () => {
   await expectAccessible(panel, '--vscode-sideBar-background');
 });
 
-test('what is wrong stands at its field, also what only the engine knows', async () => {
+test('problems are shown at their fields, including those that only the engine finds', async () => {
   await field('r').locator('input').fill('0');
   await field('r').getByRole('alert').getByText('whole number from 1').waitFor();
   await field('r').locator('input').fill('8');
@@ -51,12 +51,12 @@ test('what is wrong stands at its field, also what only the engine knows', async
   await field('target_modules').locator('input').fill('all-linear');
 });
 
-test('the palette opens from within a field', async () => {
+test('the palette opens while a field has the focus', async () => {
   await field('r').locator('input').focus();
   expect(await offeredCommands(page, 'Tunewright: ', 'Fine-Tune a Model')).not.toEqual([]);
 });
 
-test('the form is saved as a run file, with paths from where that stands; nothing is, where one changes one’s mind', async () => {
+test('the form is saved as a run file with relative paths; cancelled, nothing is saved', async () => {
   const files = () => readdirSync(join(session.workspace, 'examples'));
   const before = files();
   await runCommand(page, 'Tunewright: Save as Run File');

@@ -1,5 +1,5 @@
-// The Runs view in a real workbench, over recorded runs: what it says of each, its groups, what can be done with which run, and
-// that nothing is deleted unasked. Nothing trains here.
+// The Runs view in a real workbench, on recorded runs: descriptions, groups, the commands on each run, and that
+// deleting asks for confirmation. Nothing is trained here.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
@@ -11,7 +11,6 @@ import {
   openSidebar,
   pick,
   runCommand,
-  until,
   webview,
 } from '../../integration/support/workbenchPage.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
@@ -42,14 +41,14 @@ function addRun(name: string, peft_type: string, train: string, recording = name
 
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
 
-test('each run says how it ended, its loss and how long it took', async () => {
+test('each run shows its status, loss and duration', async () => {
   await row(/pirate-lora.*loss \d\.\d{3} · \d+:\d\d/).waitFor();
   await row(/diverged/).waitFor();
   expect(await row(/diverged/).getAttribute('aria-label')).toMatch(/Failed/);
   expect(await row(/pirate-lora/).getAttribute('aria-label')).toMatch(/Completed/);
 });
 
-test('runs are grouped by their dataset and by their model', async () => {
+test('runs are grouped by dataset and by model', async () => {
   const header = page.locator('.pane-header').filter({ hasText: /^Runs/ });
   for (const [title, groups] of [
     ['Group Runs by Dataset', [/pirate\.messages\.jsonl.*2/, /facts\.csv.*1/]],
@@ -64,16 +63,10 @@ test('runs are grouped by their dataset and by their model', async () => {
   await session.shot(page, 'runs-grouped');
 });
 
-test('a run offers what can be done with what it has made', async () => {
-  // Which methods can be merged is the engine's to say; the first menu may come before its answer.
-  let offered: string[] = [];
-  await until('Merge to be offered', async () => {
-    offered = await contextMenu(row(/pirate-lora/));
-    return offered.includes('Merge Adapter into Model...');
-  });
-  expect(offered).toEqual(
-    expect.arrayContaining(['Open Dashboard', 'Try Adapter...', 'Export Adapter to GGUF or MLX...']),
-  );
+test('a run offers the commands that fit its result', async () => {
+  const offered = await contextMenu(row(/pirate-lora/));
+  const forResult = ['Try Adapter...', 'Merge Adapter into Model...', 'Export Adapter to GGUF or MLX...'];
+  expect(offered).toEqual(expect.arrayContaining(['Open Dashboard', ...forResult]));
   expect(offered).not.toContain('Stop Run');
   const prompt = await contextMenu(row(/pirate-prompt/));
   expect(prompt).toContain('Try Adapter...');
@@ -83,7 +76,7 @@ test('a run offers what can be done with what it has made', async () => {
   expect(failed).not.toContain('Try Adapter...');
 });
 
-test('runs are compared by the palette: those that are picked stand in one dashboard', async () => {
+test('runs chosen in the palette are compared in one dashboard', async () => {
   await runCommand(page, 'Tunewright: Compare Runs');
   const picks = page.locator('.quick-input-list .monaco-list-row');
   for (const name of ['pirate-lora', 'pirate-prompt']) await picks.filter({ hasText: name }).click();
@@ -96,7 +89,7 @@ test('runs are compared by the palette: those that are picked stand in one dashb
   await session.shot(page, 'compare');
 });
 
-test('a run is deleted once that was confirmed', async () => {
+test('a run is deleted after confirmation', async () => {
   const dialog = page.locator('.monaco-dialog-box').filter({ hasText: 'Delete the run “diverged”' });
   for (const answer of ['Cancel', 'Delete']) {
     await chooseInMenu(row(/diverged/), 'Delete Run...');
@@ -111,7 +104,7 @@ test('a run is deleted once that was confirmed', async () => {
 
 test('a run is duplicated into the run panel, with its options', async () => {
   await chooseInMenu(row(/pirate-prompt/), 'Duplicate Run...');
-  await pick(page, 'Change in Run Panel');
+  await pick(page, 'Edit in Run Panel');
   await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
 });
 
@@ -132,7 +125,7 @@ async function select(...runs: RegExp[]): Promise<void> {
   for (const [index, run] of runs.entries()) await row(run).click({ modifiers: index === 0 ? [] : ['ControlOrMeta'] });
 }
 
-test('runs that are selected together are compared in one dashboard', async () => {
+test('selected runs are compared in one dashboard', async () => {
   await select(/pirate-lora/, /pirate-prompt/);
   await chooseInMenu(row(/pirate-prompt/), 'Compare Runs');
   const dashboard = await webview(page, '.overlays li >> nth=1');
@@ -141,7 +134,7 @@ test('runs that are selected together are compared in one dashboard', async () =
   await session.shot(page, 'runs-compared');
 });
 
-test('runs that are selected together are deleted together, once that was confirmed', async () => {
+test('selected runs are deleted together after confirmation', async () => {
   addRun('spare-one', 'LORA', 'datasets/facts.csv', 'diverged');
   addRun('spare-two', 'LORA', 'datasets/facts.csv', 'diverged');
   await row(/spare-one/).waitFor();
@@ -161,12 +154,12 @@ test('runs that are selected together are deleted together, once that was confir
   expect(existsSync(runFolder('pirate-lora'))).toBe(true);
 });
 
-test('a run’s folder is shown in the explorer', async () => {
-  // Where this is tried again, the explorer stands in its place.
+test('a run’s folder is revealed in the Explorer', async () => {
+  // On a retry, the Explorer is shown instead.
   await runCommand(page, 'Focus on Runs View');
-  // Selected first: VS Code takes a menu for that of several rows while the deleted ones were its selection.
+  // Selected first, since VS Code opens the menu of several rows while deleted ones are still selected.
   await row(/pirate-lora/).click();
-  // It opens the dashboard, which takes the focus when it has loaded: only then is there rest.
+  // This opens the dashboard, which takes the focus once it has loaded.
   await page
     .locator('.tab.active')
     .filter({ hasText: /^pirate-lora$/ })

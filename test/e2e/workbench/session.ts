@@ -14,7 +14,7 @@ import {
 } from '../../integration/support/workbenchPage.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** Screenshots, for looking at and for the README. */
+/** Folder for screenshots, for inspection and for the README. */
 const SHOTS = process.env['TUNEWRIGHT_SCREENSHOTS'];
 
 export interface WorkbenchSession {
@@ -22,9 +22,9 @@ export interface WorkbenchSession {
   /** The user's settings.json. */
   settingsFile: string;
   browser: BrowserSession;
-  /** @param from another browser: a window behind another of the same one draws nothing */
+  /** @param from another browser, since a window hidden behind another of the same browser isn't rendered */
   open(from?: BrowserSession): Promise<Page>;
-  /** Kept where TUNEWRIGHT_SCREENSHOTS names a folder. */
+  /** Takes a screenshot if TUNEWRIGHT_SCREENSHOTS is set. */
   shot(page: Page, name: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export async function startWorkbench(
   options: {
     workspaceTrust?: boolean;
     settings?: Record<string, unknown>;
-    /** Of the extension host and whatever it starts. */
+    /** Environment of the extension host and the processes it starts. */
     env?: Record<string, string>;
     emptyCache?: boolean;
   } = {},
@@ -64,7 +64,7 @@ export async function startWorkbench(
     shot: async (page, name) => {
       if (!SHOTS) return;
       mkdirSync(SHOTS, { recursive: true });
-      // What fades in is shown at its end.
+      // Shows animations at their end.
       await page.screenshot({ path: join(SHOTS, `${name}.png`), animations: 'disabled' });
     },
     close: async () => {
@@ -76,13 +76,13 @@ export async function startWorkbench(
   };
 }
 
-/** Training outlives its window; it mustn't outlive a test that failed. */
+/** Training outlives its window, but mustn't outlive a failed test. */
 function endTraining(workspace: string): void {
   const runs = join(workspace, 'runs');
   for (const name of existsSync(runs) ? readdirSync(runs) : [])
     try {
       process.kill(JSON.parse(readFileSync(join(runs, name, 'process.json'), 'utf8')).pid, 'SIGKILL');
     } catch {
-      // It has ended.
+      // Already ended.
     }
 }

@@ -1,5 +1,5 @@
-// The tour that the README shows: palette, quick picks, a run whose charts move, the form, a dataset. `npm run screenshots` keeps
-// its pictures and its recording; as a test it holds that the tour can be taken.
+// The tour shown in the README: palette, quick picks, a run with moving charts, the form, a dataset. `npm run
+// screenshots` keeps its screenshots and its recording; as a test it checks that the tour works.
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -14,7 +14,7 @@ let session: WorkbenchSession;
 let page: Page;
 let panel: Frame;
 beforeAll(async () => {
-  // Only what belongs to the tour.
+  // Hides what doesn't belong to the tour.
   session = await startWorkbench({
     settings: {
       'workbench.layoutControl.enabled': false,
@@ -48,7 +48,7 @@ test('from the palette to charts that move', async () => {
   await recording?.stop();
 });
 
-test('the form: what is trained and what it takes', async () => {
+test('the form: trained parameters and memory', async () => {
   await pane(/^Runs/i).click();
   const sash = page.locator('.monaco-sash.vertical').nth(1);
   const box = await sash.boundingBox();
@@ -68,12 +68,12 @@ test('the form: what is trained and what it takes', async () => {
   await panel.getByRole('option', { name: /worked example/ }).click();
   await panel.getByText(/86% fewer/).waitFor();
   await panel.evaluate(() => document.querySelector('.lora-picture')!.scrollIntoView({ block: 'start' }));
-  // The matrices glide to their new sizes.
+  // The matrices animate to their new sizes.
   await page.waitForTimeout(1000);
   await session.shot(page, 'run-panel');
 });
 
-test('a dataset: what stands above its rows, and the preview', async () => {
+test('a dataset: CodeLens, hover and preview', async () => {
   await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
   await openFile(page, 'pirate.messages.jsonl');
   await page

@@ -1,5 +1,6 @@
-// Runs and windows, in a real workbench with the packaged extension: the question what becomes of a run when its window closes,
-// a second window that watches and steers the same run, a later one that finds it again, and a run that ends with its window.
+// Runs and windows, in a real workbench with the packaged extension: the question whether to keep training when the
+// window closes, a second window that follows and controls the same run, a later one that shows it again, and a run
+// that ends with its window.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
@@ -44,7 +45,8 @@ afterAll(async () => {
 const statusItem = (page: Page, text: string | RegExp) => page.locator('.statusbar-item').filter({ hasText: text });
 const row = (page: Page, text: string | RegExp) =>
   page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
-const question = (page: Page) => page.locator('.notification-list-item').filter({ hasText: 'shall they go on?' });
+const question = (page: Page) =>
+  page.locator('.notification-list-item').filter({ hasText: 'Keep training when you close this window?' });
 const onWindowClose = () =>
   JSON.parse(readFileSync(session.settingsFile, 'utf8'))['tunewright.onWindowClose'] as string;
 
@@ -58,14 +60,14 @@ async function start(page: Page, name: string): Promise<void> {
   await statusItem(page, new RegExp(`${name}: step`)).waitFor();
 }
 
-/** What is in the folder of a run, found by its name. */
+/** The folder of the run with this name. */
 function runFolder(name: string) {
   const runs = join(session.workspace, 'runs');
   const entry = readdirSync(runs).find(each => each.includes(name));
   if (!entry) throw new Error(`there is no run called ${name}`);
   const folder = join(runs, entry);
   return {
-    /** When a window last said that it is there; 0 where the run outlives its windows. */
+    /** When a window last marked the run; 0 if it outlives its windows. */
     attendedMs: () => statSync(join(folder, 'attended.json'), { throwIfNoEntry: false })?.mtimeMs ?? 0,
     text: () => readFileSync(join(folder, 'events.ndjson'), 'utf8'),
     alive: () => existsSync(join(folder, 'process.json')),
@@ -74,15 +76,15 @@ function runFolder(name: string) {
   };
 }
 
-test('the first run asks what becomes of runs when the window closes, and keeps the answer', async () => {
+test('the first run asks whether to keep training when the window closes, and keeps the answer', async () => {
   await start(first, 'long');
   await question(first).waitFor();
   await session.shot(first, 'window-close');
-  await question(first).getByRole('button', { name: 'Keep Running' }).click();
+  await question(first).getByRole('button', { name: 'Keep Training' }).click();
   await expect.poll(onWindowClose).toBe('keepRunning');
 });
 
-test('another window watches the same run, and steers it', async () => {
+test('another window follows and controls the same run', async () => {
   second = await session.open(elsewhere);
   await openSidebar(second);
   await row(second, /long/).waitFor();
@@ -100,7 +102,7 @@ test('another window watches the same run, and steers it', async () => {
   await dashboard.locator('.status[data-status="running"]').waitFor();
 });
 
-test('it outlives its windows, and a later one finds it again', async () => {
+test('it outlives its windows, and a later one shows it again', async () => {
   await first.close();
   await second.close();
   const run = runFolder('long');
@@ -113,23 +115,23 @@ test('it outlives its windows, and a later one finds it again', async () => {
   expect(run.lastEvent()).toMatchObject({ type: 'completed', reason: 'stopped' });
 });
 
-test('nobody is asked twice', async () => {
+test('does not ask twice', async () => {
   await start(first, 'next');
   const run = runFolder('next');
   await until('steps', async () => run.steps() > 2);
   expect(await question(first).count()).toBe(0);
 });
 
-test('one that is to end with its window goes on over a reload', async () => {
+test('a run that ends with its window survives a reload', async () => {
   // The workspace's settings: code-server was not seen to notice a change of the user's from outside.
   mkdirSync(join(session.workspace, '.vscode'), { recursive: true });
   writeFileSync(join(session.workspace, '.vscode/settings.json'), '{ "tunewright.onWindowClose": "stop" }');
   const run = runFolder('next');
-  await until('the window to say that it is there', async () => run.attendedMs() > 0);
+  await until('the window to mark the run', async () => run.attendedMs() > 0);
   await first.reload();
   await statusItem(first, /next: step/).waitFor();
   const reloaded = Date.now();
-  await until('the window to say it again', async () => run.attendedMs() > reloaded);
+  await until('the window to mark it again', async () => run.attendedMs() > reloaded);
   expect(run.alive()).toBe(true);
 });
 

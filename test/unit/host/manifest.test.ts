@@ -1,5 +1,5 @@
-// What package.json tells VS Code: every command under its category and with what it needs, keys that somebody sets, settings
-// with descriptions, and where the extension may run. What comes of it is shown in test/e2e/workbench.
+// package.json's contributions: commands with category and enablement, context keys, settings with descriptions, and
+// where the extension may run. How VS Code shows them is tested in test/e2e/workbench.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -35,11 +35,11 @@ test.each([
   ['Install Training Engine', 'isWorkspaceTrusted'],
   ['Pull Model', 'isWorkspaceTrusted'],
   ['Open Walkthrough', undefined],
-])('%s is a command, enabled where it makes sense', (title, enablement) => {
+])('%s is a command with its enablement', (title, enablement) => {
   expect(byTitle.get(title)?.enablement).toBe(enablement);
 });
 
-test('every command is Tunewright’s; what needs an element of a view is not in the palette', () => {
+test('every command has the category Tunewright, and menus only have contributed commands', () => {
   for (const { command, category } of commands as Command[])
     expect([command, category]).toEqual([command, 'Tunewright']);
   const inView = Object.values(menus as Record<string, { command: string }[]>).flat();
@@ -47,7 +47,7 @@ test('every command is Tunewright’s; what needs an element of a view is not in
   expect(inView.map(({ command }) => command).filter(command => !known.has(command))).toEqual([]);
 });
 
-test('every context key that a clause asks for is set somewhere', () => {
+test('every context key in a clause is set in the code', () => {
   const sources = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.ts'))
     .map(name => readFileSync(join(root, 'extension/src/host', name), 'utf8'))
@@ -63,7 +63,7 @@ test('every context key that a clause asks for is set somewhere', () => {
   ).toEqual([]);
 });
 
-test('every setting says what it is for, and every choice of it', () => {
+test('every setting, and each of its values, has a description', () => {
   for (const [key, setting] of Object.entries<any>(configuration.properties)) {
     expect([key, setting.description ?? setting.markdownDescription]).toEqual([key, expect.stringMatching(/\w.*\.$/)]);
     if (setting.enum) expect(setting.enumDescriptions).toHaveLength(setting.enum.length);
@@ -71,17 +71,17 @@ test('every setting says what it is for, and every choice of it', () => {
   }
 });
 
-test('it runs where the files are, in no virtual workspace, and limited without trust', () => {
+test('it runs where the files are, not in virtual workspaces, and limited without trust', () => {
   expect(manifest.extensionKind).toEqual(['workspace']);
   expect(manifest.capabilities.virtualWorkspaces).toMatchObject({ supported: false });
   expect(manifest.capabilities.untrustedWorkspaces).toMatchObject({ supported: 'limited' });
-  // Whatever names a program, or a place that is written to.
+  // Settings with a program, or with a path that is written to.
   expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toEqual(
     expect.arrayContaining(['tunewright.nodePath', 'tunewright.runsFolder']),
   );
 });
 
-test('it is typed against the oldest VS Code that it says it needs', () => {
+test('it is compiled against the oldest VS Code that it supports', () => {
   const [, needed] = /^\^(\d+\.\d+)\./.exec(manifest.engines.vscode)!;
   const { version } = JSON.parse(readFileSync(join(root, 'node_modules/@types/vscode/package.json'), 'utf8'));
   expect(version.startsWith(`${needed}.`)).toBe(true);

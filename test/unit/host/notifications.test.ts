@@ -1,5 +1,5 @@
-// Notifications are for what needs an answer: each has something to choose, or asks as a dialog. What is merely told stands in the
-// status bar, in a view or in the output.
+// Notifications are for decisions: each has buttons or is modal. Plain information belongs into the status bar, a view
+// or the output.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -11,7 +11,7 @@ interface Call {
   arguments: string[];
 }
 
-/** Calls of `show...Message` with their arguments as they are written. */
+/** Calls of `show...Message` with the source text of their arguments. */
 function callsIn(name: string): Call[] {
   const text = readFileSync(join(host, name), 'utf8');
   return [...text.matchAll(/show(?:Information|Warning|Error)Message\(/g)].map(({ 0: start, index }) => ({

@@ -1,4 +1,4 @@
-// Webviews have no colour of their own: whatever is coloured takes a theme variable, so that every theme fits.
+// Webviews define no colours: everything uses theme variables, so that all themes work.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -13,14 +13,14 @@ test.each(files.filter(name => name.endsWith('.css')))('%s', name => {
   ];
   const own = coloured
     .map(([, value]) => value!)
-    // What is left beside theme variables and what they fall back on.
+    // The rest, without theme variables and their fallbacks.
     .map(value => value.replace(/var\([^;]*\)/g, ''))
     .filter(value => /#|rgb|hsl|\b(?:black|white|gray|grey|red|green|blue|yellow|orange|purple)\b/.test(value));
   expect(own).toEqual([]);
   expect(text(name)).not.toMatch(/#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(/i);
 });
 
-test('scripts name theme variables only', () => {
+test('scripts use theme variables only', () => {
   for (const name of files.filter(each => each.endsWith('.ts')))
     expect([name, text(name).match(/['"`]#[0-9a-f]{3,8}['"`]|rgba?\(|hsla?\(/gi)]).toEqual([name, null]);
 });

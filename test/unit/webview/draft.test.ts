@@ -16,7 +16,7 @@ describe('quickCount', () => {
   const { lowRank } = peftMethod('LORA')!;
 
   it('counts as the engine does, from the shapes alone', () => {
-    // The recorded estimate is of r = 8 on the default targets.
+    // The recorded estimate has r = 8 and the default targets.
     expect(quickCount(lowRank!, {}, 8, facts)).toBe(recorded('estimate-smollm2').run.trainable_parameters);
     expect(quickCount(lowRank!, { target_modules: ['q_proj', 'v_proj'] }, 16, facts)).toBe(921_600);
   });
@@ -26,7 +26,7 @@ describe('quickCount', () => {
     expect(quickCount(lowRank!, { target_modules: 'all-linear' }, 8, tiny)).toBe(115_840);
   });
 
-  it('leaves to the engine what shapes don’t tell', () => {
+  it('leaves options that need more than shapes to the engine', () => {
     expect(quickCount(lowRank!, { rank_pattern: { q_proj: 4 } }, 8, facts)).toBeNull();
     expect(quickCount(lowRank!, { target_modules: '.*q_proj' }, 8, facts)).toBeNull();
   });
@@ -39,7 +39,7 @@ describe('withModel', () => {
     { id: 'wide', group: '', detail: '', suggested: { method: { peft_type: 'LORA', r: 4 } } },
   ];
 
-  it('brings options of a method to that method only', () => {
+  it('adds suggested options to their own method only', () => {
     const lora = { method: { peft_type: 'LORA' } };
     expect(withModel(lora, 'wide', choices)).toEqual({ model: 'wide', method: { peft_type: 'LORA', r: 4 } });
     expect(withModel(withModel(lora, 'wide', choices), 'large', choices)).toEqual({ ...lora, model: 'large' });
@@ -47,7 +47,7 @@ describe('withModel', () => {
     expect(withModel(ia3, 'wide', choices)).toEqual({ ...ia3, model: 'wide' });
   });
 
-  it('brings what is suggested for the model where nothing is written, and takes it away with the model', () => {
+  it('adds missing values suggested for the model, and removes them with the model', () => {
     const draft = { training: { warmup_steps: 9, seed: 1 }, name: 'mine' };
     const tiny = withModel(draft, 'tiny', choices);
     expect(tiny).toEqual({
@@ -72,7 +72,7 @@ describe('methodsOf', () => {
 });
 
 describe('suggestedName', () => {
-  it('names a run after its rows and its method', () => {
+  it('names a run after its dataset and its method', () => {
     expect(suggestedName('C:\\data\\pirate.messages.jsonl', 'PROMPT_TUNING')).toBe('pirate-prompt-tuning');
     expect(suggestedName('', 'LORA')).toBe('run-lora');
   });

@@ -1,4 +1,4 @@
-// The head of the dashboard: which run, how it stands, how far it is, what can be done with it, and its figures.
+// The head of the dashboard: the run's name, status, progress, actions and figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
 import { phaseLabels, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
@@ -8,7 +8,7 @@ import { column, type RunColumns } from './runData.js';
 
 export type Steering = 'pause' | 'resume' | 'save' | 'stop' | 'continue';
 
-const statusIcon: Record<RunPhase, string> = {
+const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
   running: 'sync codicon-modifier-spin',
   paused: 'debug-pause',
@@ -18,8 +18,8 @@ const statusIcon: Record<RunPhase, string> = {
   interrupted: 'debug-disconnect',
 };
 
-/** What can be done in which state. */
-const possible: Record<Steering, readonly RunPhase[]> = {
+/** The phases in which each action is available. */
+const AVAILABLE_IN: Record<Steering, readonly RunPhase[]> = {
   pause: ['running'],
   resume: ['paused'],
   save: ['running', 'paused'],
@@ -46,13 +46,14 @@ export class DashboardHeader {
     const steer = (command: Steering, label: string, glyph: string) =>
       button({ label, icon: glyph, iconOnly: true, onClick: () => onSteer(command) });
     this.buttons = {
-      pause: steer('pause', 'Pause', 'debug-pause'),
-      resume: steer('resume', 'Resume', 'debug-continue'),
-      continue: steer('continue', 'Continue from the last checkpoint', 'debug-restart'),
-      save: steer('save', 'Save a checkpoint now', 'save'),
-      stop: steer('stop', 'Stop and save the adapter', 'debug-stop'),
+      // Named as the commands of the palette and the Runs view.
+      pause: steer('pause', 'Pause Run', 'debug-pause'),
+      resume: steer('resume', 'Continue Run', 'debug-continue'),
+      continue: steer('continue', 'Resume Run (from the last checkpoint)', 'debug-restart'),
+      save: steer('save', 'Save Checkpoint Now', 'save'),
+      stop: steer('stop', 'Stop Run (saves the adapter)', 'debug-stop'),
     };
-    const reveal = button({ label: 'Show the run folder', icon: 'folder', iconOnly: true, onClick: onReveal });
+    const reveal = button({ label: 'Reveal Run Folder', icon: 'folder-opened', iconOnly: true, onClick: onReveal });
     this.element = h(
       'header',
       { class: 'head' },
@@ -76,10 +77,10 @@ export class DashboardHeader {
     setText(this.name, run.name);
     if (this.status.dataset['status'] !== status) {
       this.status.dataset['status'] = status;
-      this.status.replaceChildren(icon(statusIcon[status]), ` ${phaseLabels[status]}`);
+      this.status.replaceChildren(icon(STATUS_ICONS[status]), ` ${phaseLabels[status]}`);
     }
     for (const [command, element] of Object.entries(this.buttons))
-      element.hidden = !possible[command as Steering].includes(status);
+      element.hidden = !AVAILABLE_IN[command as Steering].includes(status);
     const dataset = run.dataset.split(/[\\/]/).at(-1)!;
     setText(
       this.about,
@@ -89,7 +90,7 @@ export class DashboardHeader {
             `${dataset}: ${count(started.train_rows)} rows`,
             `${started.engine.backend} ${started.engine.library}, ${started.engine.device}, ${started.engine.threads} threads`,
           ].join(' · ')
-        : 'The engine loads model and data.',
+        : 'Loading the model and the data...',
     );
     this.showProgress(run, columns);
     this.failure.hidden = !failed;
@@ -140,16 +141,16 @@ export class DashboardHeader {
         evaluations.length ? figure(best ?? evaluations.at(-1)!) : '-',
         !evaluations.length
           ? started.validation_rows > 0
-            ? 'not yet measured'
+            ? 'not measured yet'
             : 'no validation rows'
           : best !== null
-            ? `best, at step ${completed!.best_step}; ${figure(evaluations[0]!)} before`
+            ? `best, at step ${completed!.best_step}; from ${figure(evaluations[0]!)}`
             : evaluations.length === 1 && evaluated[0] === 0
               ? 'before training'
-              : `at step ${evaluated.at(-1)}; ${figure(evaluations[0]!)} before`,
+              : `at step ${evaluated.at(-1)}; from ${figure(evaluations[0]!)}`,
       ),
       item('Trained parameters', percent(trained / total), `${count(trained)} of ${count(total)}`),
-      item('Memory at most', rss ? bytes(rss) : '-', `the step by estimate ${bytes(started.memory_estimate.total)}`),
+      item('Peak memory', rss ? bytes(rss) : '-', `estimated ${bytes(started.memory_estimate.total)} per step`),
     );
   }
 }

@@ -1,5 +1,5 @@
-// The dashboard's editor tab: asks the host for the runs on screen, then shows every snapshot. Loaded by the page of
-// webviewHtml.ts.
+// Entry point of the dashboard's page (webviewHtml.ts): requests the runs to show from the host, then shows every
+// snapshot.
 import '../shared/zodWithoutEval.js';
 import './dashboard.css';
 import { dashboardChanged, openDashboard } from '../../../extension/src/protocol/dashboardMessages.js';

@@ -1,5 +1,5 @@
-// The columns of the runs on screen, fetched from the host as they grow. Asks for what is missing only, and for all of it
-// again where the host took rows back.
+// The columns of the runs on screen, fetched from the host as they grow. Fetches only what is missing, and everything
+// again where the host withdrew rows.
 import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 
@@ -27,7 +27,7 @@ export class RunData {
     return this.columns.get(folder) ?? NONE;
   }
 
-  /** Fetches until what is here is what the snapshots tell of. */
+  /** Fetches until the columns have the lengths that the snapshots announce. */
   follow(runs: readonly RunSnapshot[]): void {
     this.wanted = runs;
     for (const folder of this.columns.keys()) if (!runs.some(run => run.folder === folder)) this.columns.delete(folder);
@@ -47,11 +47,11 @@ export class RunData {
         const base = answer.generation === generation ? known : NONE;
         this.columns.set(folder, appended(base, answer));
         this.onChange();
-        // No further rows although more were told of: the next snapshot asks again.
+        // Fewer rows than announced: the next snapshot fetches again.
         if (lengthOf(answer.steps) + lengthOf(answer.evaluations) === 0) break;
       }
     } catch (error) {
-      // The run is gone: the next snapshot shows it.
+      // The run was deleted: the next snapshot shows that.
       if (!(error instanceof ChannelClosedError)) console.error((error as Error).message);
     } finally {
       this.fetching.delete(folder);

@@ -1,4 +1,4 @@
-// Answers to the sample prompts side by side: before training, at a step of one's choice, and the last.
+// Answers to the sample prompts side by side: before training, at a step of the user's choice, and the latest.
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h } from '../shared/dom.js';
 import { dropdown } from '../shared/toolkit.js';
@@ -9,23 +9,23 @@ export class SamplesView {
   readonly element = h('section', { class: 'block', 'aria-label': 'Sample answers' });
   private readonly table = h('div', { class: 'samples' });
   private readonly between = dropdown({
-    label: 'Answers of step',
+    label: 'Answers at step',
     onChange: step => {
       this.chosen = step;
       this.draw();
     },
   });
-  /** By the user; until then it is the step in the middle. */
+  /** Step chosen by the user; until then, the middle one is shown. */
   private chosen = '';
   private readonly choice = h(
     'div',
     { class: 'choice' },
-    h('span', { class: 'muted' }, 'In between: step'),
+    h('span', { class: 'muted' }, 'In between, at step'),
     this.between.element,
   );
   private samples: readonly Sample[] = [];
   private shownFor = '';
-  /** What stands where there is no answer: one may still come, or not. */
+  /** Shown in place of a missing answer, depending on whether one may still come. */
   private missing = '';
 
   constructor() {
@@ -54,7 +54,7 @@ export class SamplesView {
         h(
           'p',
           { class: 'muted' },
-          'No sample prompts. Put some under samples.prompts of the run file to see what training changes.',
+          'No sample prompts. Add some to samples.prompts in the run file to see how training changes the answers.',
         ),
       );
     const prompts = [...new Set(this.samples.map(({ prompt }) => prompt))];
@@ -90,7 +90,7 @@ export class SamplesView {
               return h(
                 'td',
                 { 'data-label': title, class: found ? '' : 'muted' },
-                found ? found.text || '(no words)' : this.missing,
+                found ? found.text || '(empty answer)' : this.missing,
               );
             });
             return h('tr', {}, h('th', { scope: 'row' }, prompt), ...cells);

@@ -1,5 +1,5 @@
-// The dashboard: one run in full, further ones laid over its charts. Shows whole snapshots and whole columns; keeps which
-// charts are smoothed, zoomed and how in the webview's own state. Wired up by main.ts.
+// The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the
+// runs shown and the smoothing are kept in the webview's state. Wired up by main.ts.
 import { bytes, count, figure, percent } from '../../../extension/src/core/units.js';
 import {
   exportFile,
@@ -21,7 +21,7 @@ import { DashboardHeader, type Steering } from './header.js';
 import { column, RunData } from './runData.js';
 import { SamplesView } from './samples.js';
 
-/** What is kept over hiding and reloading. */
+/** State that survives hiding and reloading. */
 export interface KeptView {
   folders: readonly string[];
   smoothing: number;
@@ -29,7 +29,7 @@ export interface KeptView {
 
 const RUN_COLORS = ['blue', 'yellow', 'green', 'purple', 'red'].map(name => `--vscode-charts-${name}`);
 
-/** A chart's curves out of the columns of a run. */
+/** Which columns of a run a chart draws. */
 interface ChartKind {
   title: string;
   format: (value: number) => string;
@@ -37,7 +37,7 @@ interface ChartKind {
   curves: { table: 'steps' | 'evaluations'; key: string; label: string; color: string }[];
 }
 
-const lossChart: ChartKind = {
+const LOSS_CHART: ChartKind = {
   title: 'Loss',
   format: figure,
   curves: [
@@ -46,7 +46,7 @@ const lossChart: ChartKind = {
   ],
 };
 
-/** Of a figure that the run's objective has beside the loss. */
+/** The chart of a metric that the run's objective reports in addition to the loss. */
 function metricChart({ name, title, unit }: MetricInfo): ChartKind {
   const share = { format: (value: number) => `${(100 * value).toFixed(1)}%`, formatTick: shareTick };
   return {
@@ -60,7 +60,7 @@ function shareTick(value: number): string {
   return `${+(100 * value).toPrecision(3)}%`;
 }
 
-const stepCharts: readonly ChartKind[] = [
+const STEP_CHARTS: readonly ChartKind[] = [
   {
     title: 'Learning rate',
     format: figure,
@@ -101,7 +101,7 @@ export class DashboardView {
   private readonly compareChoice = h('div', { class: 'choice' }, this.compare.element);
   private readonly smoothing = h('input', { type: 'range', min: 0, max: 0.99, step: 0.01, 'aria-label': 'Smoothing' });
   private readonly smoothingText = h('output', { class: 'number' });
-  private readonly memory = h('section', { class: 'block', 'aria-label': 'Memory against full fine-tuning' });
+  private readonly memory = h('section', { class: 'block', 'aria-label': 'Compared with full fine-tuning' });
   private readonly log = h('ol', { class: 'log number', tabindex: 0, 'aria-label': 'Log' });
   private readonly content: HTMLElement;
   private readonly empty: HTMLElement;
@@ -115,22 +115,10 @@ export class DashboardView {
     private readonly keep: (view: KeptView) => void,
   ) {
     this.data = new RunData(channel, () => this.draw());
-    this.smoothing.value = String(kept.smoothing);
-    this.smoothing.addEventListener('input', () => {
-      this.kept.smoothing = Number(this.smoothing.value);
-      this.keep(this.kept);
-      this.draw();
-    });
     this.content = h(
       'div',
       { class: 'content' },
-      h(
-        'div',
-        { class: 'controls' },
-        this.overlays,
-        this.compareChoice,
-        h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
-      ),
+      this.controls(),
       this.chartGrid,
       this.samples.element,
       this.memory,
@@ -140,8 +128,8 @@ export class DashboardView {
       'div',
       { class: 'empty', hidden: true },
       icon('graph-line'),
-      h('p', {}, 'This run is gone: its folder was deleted or moved.'),
-      h('p', { class: 'muted' }, 'Choose another one in the Runs view of the Tunewright side bar.'),
+      h('p', {}, 'This run no longer exists: its folder was deleted or moved.'),
+      h('p', { class: 'muted' }, 'Choose another run in the Runs view.'),
     );
     this.element = h(
       'div',
@@ -151,7 +139,27 @@ export class DashboardView {
       this.content,
       this.empty,
     );
-    // A change of theme shows in the class of the body and in the style of the document.
+    this.followTheme();
+  }
+
+  private controls(): HTMLElement {
+    this.smoothing.value = String(this.kept.smoothing);
+    this.smoothing.addEventListener('input', () => {
+      this.kept.smoothing = Number(this.smoothing.value);
+      this.keep(this.kept);
+      this.draw();
+    });
+    return h(
+      'div',
+      { class: 'controls' },
+      this.overlays,
+      this.compareChoice,
+      h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
+    );
+  }
+
+  /** A change of theme changes the class of the body and the style of the document. */
+  private followTheme(): void {
     const observer = new MutationObserver(() => this.charts.forEach(chart => chart.retheme()));
     observer.observe(document.documentElement, { attributeFilter: ['style', 'class'] });
     observer.observe(document.body, { attributeFilter: ['class', 'data-vscode-theme-id'] });
@@ -184,7 +192,7 @@ export class DashboardView {
     const lastStep = Math.max(...this.snapshot.runs.map(({ currentStep }) => currentStep));
     for (const [kind, chart] of this.chartsOf(main)) {
       chart.show(this.seriesOf(kind), this.kept.smoothing, lastStep);
-      // Without validation rows there is nothing to wait for.
+      // Without validation rows it would stay empty.
       chart.element.hidden = this.isOfEvaluations(kind) && this.snapshot.runs.every(hasNoValidation);
     }
     this.samples.show(main);
@@ -192,10 +200,10 @@ export class DashboardView {
     this.showLog(main);
   }
 
-  /** The charts that a run has, in order; put on the page where they are others than before. */
+  /** The charts of a run, in order; updates the page where they differ from those shown. */
   private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
     const ofMetrics = metrics.filter(metric => !metric.follows_loss).map(metricChart);
-    const shown = [lossChart, ...ofMetrics, ...stepCharts].map((kind): [ChartKind, Chart] => [
+    const shown = [LOSS_CHART, ...ofMetrics, ...STEP_CHARTS].map((kind): [ChartKind, Chart] => [
       kind,
       this.charts.get(kind.title) ?? this.makeChart(kind),
     ]);
@@ -252,7 +260,7 @@ export class DashboardView {
         const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
         swatch.style.background = `var(${runColor(i)})`;
         const remove = button({
-          label: `Take ${run.name} away`,
+          label: `Remove ${run.name}`,
           icon: 'close',
           iconOnly: true,
           onClick: () => this.remove(run.folder),
@@ -290,7 +298,7 @@ export class DashboardView {
     await this.ask(this.channel.request(exportFile, { name: `${this.main?.name ?? 'run'}-${name}`, content }));
   }
 
-  /** Shows what the host says no to. */
+  /** Shows the host's error if the request fails. */
   private async ask(answer: Promise<unknown>): Promise<void> {
     try {
       await answer;
@@ -310,10 +318,10 @@ export class DashboardView {
     const bars = [
       { label: method, memory },
       ...(savings?.full ? [{ label: 'Full fine-tuning', memory: savings.full }] : []),
-      ...(savings ? [{ label: 'Answering only', memory: savings.inference_bytes }] : []),
+      ...(savings ? [{ label: 'Inference', memory: savings.inference_bytes }] : []),
     ];
     this.memory.replaceChildren(
-      h('h2', {}, 'Against full fine-tuning'),
+      h('h2', {}, 'Compared with full fine-tuning'),
       h('p', {}, savingsInWords(trained, memory.total, savings)),
       memoryBars({ bars, availableBytes: null }),
     );
@@ -344,12 +352,12 @@ function savingsInWords(trained: number, memoryBytes: number, savings: Savings |
   if (!savings?.full || savings.full_parameters === null) return `${count(trained)} parameters are trained.`;
   const parameters =
     trained < savings.full_parameters
-      ? `${count(trained)} parameters are trained in place of ${count(savings.full_parameters)}: ` +
+      ? `${count(trained)} parameters are trained instead of ${count(savings.full_parameters)}: ` +
         `${percent(1 - trained / savings.full_parameters)} fewer.`
       : `All ${count(trained)} parameters are trained.`;
   const saved = savings.full.total - memoryBytes;
   if (saved === 0) return parameters;
-  return `${parameters} A step takes ${bytes(Math.abs(saved))} ${saved > 0 ? 'less' : 'more'} memory by estimate.`;
+  return `${parameters} A step takes an estimated ${bytes(Math.abs(saved))} ${saved > 0 ? 'less' : 'more'} memory.`;
 }
 
 function hasNoValidation({ started }: RunSnapshot): boolean {

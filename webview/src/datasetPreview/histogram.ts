@@ -1,28 +1,28 @@
-// How long the rows are: bars of equal width in tokens, and a line where max_length cuts. A picture with its meaning in words for
-// screen readers; as wide as there is room, its letters as large as others. Draws what it is given; asks nobody.
+// A histogram of the rows' lengths in tokens, with a line at max_length and a description for screen readers. Stretches
+// to the available width without scaling its labels. Requests nothing.
 import { count } from '../../../extension/src/core/units.js';
 import type { PreviewSummary } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, svg } from '../shared/dom.js';
 
-/** In units of the drawing, which is stretched to the room there is. */
-const width = 640;
-const height = 100;
-const top = 20;
+/** In units of the viewBox, which is stretched to the available width. */
+const WIDTH = 640;
+const HEIGHT = 100;
+const TOP = 20;
 
 export function histogram(summary: PreviewSummary): HTMLElement {
   const { histogram: bins, maxLength, longest, median, countedRows, rows } = summary;
   const upTo = bins.at(-1)?.to ?? 1;
   const most = Math.max(1, ...bins.map(bin => bin.rows));
-  const x = (tokens: number) => (tokens / upTo) * width;
+  const x = (tokens: number) => (tokens / upTo) * WIDTH;
   const bars = bins
     .filter(bin => bin.rows > 0)
     .map(bin => {
-      // A single row among thousands still shows.
-      const tall = Math.max(2, (bin.rows / most) * (height - top));
+      // A single row among thousands stays visible.
+      const tall = Math.max(2, (bin.rows / most) * (HEIGHT - TOP));
       const bar = svg('rect', {
         class: bin.from >= maxLength ? 'bar over' : 'bar',
         x: x(bin.from) + 0.5,
-        y: height - tall,
+        y: HEIGHT - tall,
         width: Math.max(1, x(bin.to) - x(bin.from) - 1),
         height: tall,
       });
@@ -32,12 +32,12 @@ export function histogram(summary: PreviewSummary): HTMLElement {
     });
   const limit = x(maxLength);
   const label = h('span', { class: 'limit-label' }, `max_length ${count(maxLength)}`);
-  const share = (100 * limit) / width;
+  const share = (100 * limit) / WIDTH;
   if (share > 50) label.style.right = `${100 - share}%`;
   else label.style.left = `${share}%`;
-  const sampled = countedRows < rows ? `, of ${count(countedRows)} counted rows` : '';
+  const sampled = countedRows < rows ? `, of the ${count(countedRows)} rows counted` : '';
   const meaning =
-    `Lengths of the rows in tokens${sampled}: half of them up to ${count(median)}, the longest ${count(longest)}; ` +
+    `Row lengths in tokens${sampled}: median ${count(median)}, longest ${count(longest)}; ` +
     `max_length is ${count(maxLength)}.`;
   return h(
     'figure',
@@ -47,9 +47,9 @@ export function histogram(summary: PreviewSummary): HTMLElement {
       { class: 'bars' },
       svg(
         'svg',
-        { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': meaning },
+        { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': meaning },
         ...bars,
-        svg('line', { class: 'limit', x1: limit, x2: limit, y1: 2, y2: height }),
+        svg('line', { class: 'limit', x1: limit, x2: limit, y1: 2, y2: HEIGHT }),
       ),
       label,
     ),

@@ -1,5 +1,5 @@
-// The Dataset Preview's page: asks the host what is known of the file, then shows it and whatever changes. Loaded by the page of
-// webviewHtml.ts.
+// Entry point of the Dataset Preview's page (webviewHtml.ts): shows the embedded first rows, then requests the summary
+// from the host and follows its changes.
 import './datasetPreview.css';
 import {
   initialPreviewSchema,

@@ -1,4 +1,4 @@
-// The whole preview: facts and histogram above, the table with its search and filters, the selected row beside it.
+// The whole preview: facts and histogram at the top, the table with search and filters, the selected row next to it.
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { count, percent } from '../../../extension/src/core/units.js';
 import {
@@ -20,15 +20,15 @@ import { problemName } from './problemNames.js';
 import { RowDetailView } from './rowDetail.js';
 import { RowGrid } from './rowGrid.js';
 
-/** A pause in typing after which the search begins. */
-const searchPauseMs = 200;
-const plainView: PreviewView = { sort: 'position', descending: false, search: '', problem: null };
+/** Pause in typing before the search starts. */
+const SEARCH_PAUSE_MS = 200;
+const PLAIN_VIEW: PreviewView = { sort: 'position', descending: false, search: '', problem: null };
 
 export class PreviewPage {
   readonly element: HTMLElement;
   private summary: PreviewSummary | null = null;
   private view: PreviewView;
-  /** Rows of the view; null: all rows, however many there are by now. */
+  /** Number of rows in the view; null: all rows read so far. */
   private viewRows: number | null = null;
   private searchTimer = 0;
   private lastView = 0;
@@ -50,11 +50,11 @@ export class PreviewPage {
   private readonly grid: RowGrid;
   private readonly detail: RowDetailView;
   private readonly search = textField({
-    label: 'Search the rows',
-    placeholder: 'Search the rows',
+    label: 'Search rows',
+    placeholder: 'Search rows',
     onChange: value => this.onSearch(value.trim()),
   });
-  private readonly filter = dropdown({ label: 'Which rows to show', onChange: value => this.onFilter(value) });
+  private readonly filter = dropdown({ label: 'Filter rows', onChange: value => this.onFilter(value) });
   private readonly stop = button({
     label: 'Stop',
     icon: 'debug-stop',
@@ -62,7 +62,7 @@ export class PreviewPage {
     onClick: () => this.channel.notify(steerPreview, 'stop'),
   });
   private readonly countAll = button({
-    label: 'Count Every Row',
+    label: 'Count All Rows',
     icon: 'symbol-number',
     secondary: true,
     onClick: () => this.channel.notify(steerPreview, 'countAll'),
@@ -74,7 +74,7 @@ export class PreviewPage {
     private readonly keep: (state: unknown) => void,
   ) {
     const before = previewViewSchema.safeParse(kept);
-    this.view = before.success ? before.data : plainView;
+    this.view = before.success ? before.data : PLAIN_VIEW;
     this.grid = new RowGrid({
       fetch: (from, to) => channel.request(listPreviewRows, { from, to }),
       onSort: sort => this.onSort(sort),
@@ -112,24 +112,24 @@ export class PreviewPage {
     this.grid.showSort(this.view.sort, this.view.descending);
   }
 
-  /** @param rows the first ones, where they are known already */
+  /** @param rows the first rows, if they are known already */
   show(summary: PreviewSummary, rows: readonly PreviewRow[] = []): void {
     const before = this.summary;
     this.summary = summary;
-    const anew = before?.generation !== summary.generation;
+    const isReread = before?.generation !== summary.generation;
     const isBusy = summary.phase === 'indexing' || summary.phase === 'analysing' || summary.phase === 'comparing';
-    // Rows that came without lengths have them now; a sorted or filtered view has another order.
+    // Rows fetched earlier may have lengths now, and a sorted or filtered view another order.
     const settled = before !== null && before.phase !== summary.phase;
     this.showFacts(summary, isBusy);
     this.showFilters(summary);
     if (summary.histogram.length > 0) this.chart.replaceChildren(histogram(summary));
-    const isPlain = JSON.stringify(this.view) === JSON.stringify(plainView);
-    if (!isPlain && (anew || settled)) void this.applyView();
+    const isPlain = JSON.stringify(this.view) === JSON.stringify(PLAIN_VIEW);
+    if (!isPlain && (isReread || settled)) void this.applyView();
     else {
-      this.showRows(anew || settled);
+      this.showRows(isReread || settled);
       if (rows.length > 0) this.grid.seed(rows);
     }
-    if (anew && before && this.selected) void this.showDetail(this.selected.row);
+    if (isReread && before && this.selected) void this.showDetail(this.selected.row);
   }
 
   fail(message: string): void {
@@ -141,11 +141,11 @@ export class PreviewPage {
     const { format, rows, tokens, labelShare, exact, phase, share, countedRows, outdatedRuns } = summary;
     const about = exact || isBusy ? '' : '≈ ';
     const parts = [
-      format?.title ?? (phase === 'indexing' ? 'Reading' : 'No dataset'),
+      format?.title ?? (phase === 'indexing' ? 'Reading...' : 'Not a dataset'),
       rows === 1 ? '1 row' : `${count(rows)} rows`,
     ];
     if (format && tokens > 0)
-      parts.push(`${isBusy && !exact ? '≈ ' : about}${count(tokens)} tokens`, `${percent(labelShare)} learnt`);
+      parts.push(`${isBusy && !exact ? '≈ ' : about}${count(tokens)} tokens`, `${percent(labelShare)} trained on`);
     setText(this.facts, parts.join(' · '));
     const sampled = phase === 'ready' && !exact && countedRows < rows;
     setText(this.readBy, sampled ? `${summary.readBy}; lengths of ${count(countedRows)} rows counted` : summary.readBy);
@@ -158,14 +158,16 @@ export class PreviewPage {
     this.progress.setAttribute('aria-valuenow', String(Math.round(share * 100)));
     this.progress.setAttribute('aria-valuetext', `${phaseName ?? ''} ${Math.round(share * 100)}%`);
     (this.progress.firstElementChild as HTMLElement).style.width = `${share * 100}%`;
-    const trouble =
-      phase === 'deleted' ? 'The file has been deleted. These are the rows that were read before.' : summary.error;
+    const trouble = phase === 'deleted' ? 'The file was deleted. The rows shown were read before that.' : summary.error;
     this.notice.hidden = trouble === null;
     if (trouble !== null) this.fail(trouble);
     this.outdated.hidden = outdatedRuns === 0;
     if (outdatedRuns > 0) {
       const runs = outdatedRuns === 1 ? '1 run was' : `${count(outdatedRuns)} runs were`;
-      this.outdated.replaceChildren(icon('history'), h('span', {}, `${runs} trained on older rows of this file.`));
+      this.outdated.replaceChildren(
+        icon('history'),
+        h('span', {}, `${runs} trained on an older version of this file.`),
+      );
     }
   }
 
@@ -182,20 +184,20 @@ export class PreviewPage {
     this.filter.value = chosen;
   }
 
-  private showRows(anew: boolean): void {
+  private showRows(refetch: boolean): void {
     const { summary, viewRows } = this;
     if (!summary) return;
     const rows = viewRows ?? summary.rows;
-    this.grid.show(rows, summary.maxLength, anew);
+    this.grid.show(rows, summary.maxLength, refetch);
     setText(this.shownRows, viewRows === null ? '' : `${count(rows)} of ${count(summary.rows)} rows`);
     const isRead = summary.phase !== 'indexing';
-    const reason = this.view.search || this.view.problem ? 'No row matches.' : 'There are no rows in this file.';
+    const reason = this.view.search || this.view.problem ? 'No matching rows.' : 'This file has no rows.';
     this.grid.showEmpty(rows === 0 && isRead && !summary.error ? reason : null);
   }
 
   private onSearch(search: string): void {
     window.clearTimeout(this.searchTimer);
-    this.searchTimer = window.setTimeout(() => void this.change({ search }), searchPauseMs);
+    this.searchTimer = window.setTimeout(() => void this.change({ search }), SEARCH_PAUSE_MS);
   }
 
   private onFilter(value: string): void {
@@ -204,7 +206,7 @@ export class PreviewPage {
 
   private onSort(sort: PreviewView['sort']): void {
     const isSame = sort === this.view.sort;
-    // Longest and worst first; a second click turns it round.
+    // Longest and worst first; a second click reverses the order.
     void this.change({ sort, descending: isSame ? !this.view.descending : sort !== 'position' });
   }
 
@@ -218,7 +220,7 @@ export class PreviewPage {
 
   private async applyView(): Promise<void> {
     const asked = ++this.lastView;
-    setText(this.shownRows, 'Searching…');
+    setText(this.shownRows, 'Searching...');
     try {
       const { rows } = await this.channel.request(setPreviewView, this.view);
       if (asked !== this.lastView) return;

@@ -1,11 +1,11 @@
-// What the preview calls each kind of problem, in a table's cell and in the list of filters.
+// Short names of the kinds of problems, for table cells and the filter.
 import type { ProblemCode } from '../../../extension/src/core/data/rowAnalysis.js';
 
-const names: Record<ProblemCode, string> = {
-  invalid_json: 'Not valid',
-  invalid_row: 'Not of the format',
+const PROBLEM_NAMES: Record<ProblemCode, string> = {
+  invalid_json: 'Invalid',
+  invalid_row: 'Wrong format',
   wrong_role_order: 'Role order',
-  all_masked: 'Nothing to learn',
+  all_masked: 'Nothing to train on',
   truncated_answer: 'Cut off',
   in_validation: 'In both files',
   duplicate: 'Duplicate',
@@ -13,7 +13,7 @@ const names: Record<ProblemCode, string> = {
 };
 
 export function problemName(code: string): string {
-  return names[code as ProblemCode] ?? code;
+  return PROBLEM_NAMES[code as ProblemCode] ?? code;
 }
 
 export function isError(code: string): boolean {

@@ -1,17 +1,16 @@
-// One row in full, beside the table: what is wrong with it, and its content rendered as a conversation, as the model reads it,
-// and as it stands in the file.
+// One row in full, next to the table: its problems, and its content as a conversation, as tokens, and as in the file.
 import { count } from '../../../extension/src/core/units.js';
 import type { PreviewDetail } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, icon, setAttribute, uniqueId } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 import { isError, problemName } from './problemNames.js';
 
-const tabs = [
+const TABS = [
   { name: 'rendered', label: 'Rendered' },
-  { name: 'tokens', label: 'As the Model Reads It' },
+  { name: 'tokens', label: 'Tokens' },
   { name: 'source', label: 'Source' },
 ] as const;
-type Tab = (typeof tabs)[number]['name'];
+type Tab = (typeof TABS)[number]['name'];
 
 export class RowDetailView {
   readonly element = h('section', { class: 'detail', 'aria-label': 'Selected row' });
@@ -22,15 +21,13 @@ export class RowDetailView {
   }
 
   clear(): void {
-    this.element.replaceChildren(
-      h('p', { class: 'empty muted' }, 'Select a row to see what the model learns from it.'),
-    );
+    this.element.replaceChildren(h('p', { class: 'empty muted' }, 'Select a row to see what the model is trained on.'));
   }
 
   show(detail: PreviewDetail, maxLength: number): void {
     const { row, line, tokens, labelTokens, findings } = detail;
     const over = tokens !== null && tokens > maxLength ? ` (max_length ${count(maxLength)})` : '';
-    const facts = tokens ? `${count(tokens)} tokens${over}, ${count(labelTokens ?? 0)} learnt` : '';
+    const facts = tokens ? `${count(tokens)} tokens${over}, ${count(labelTokens ?? 0)} trained on` : '';
     const reveal = button({
       label: 'Show in Text Editor',
       icon: 'go-to-file',
@@ -55,22 +52,22 @@ export class RowDetailView {
     const panel = h('div', { class: 'tabpanel', role: 'tabpanel', id: uniqueId('panel'), tabindex: 0 });
     const select = (tab: Tab, focus: boolean) => {
       this.tab = tab;
-      for (const [index, { name }] of tabs.entries()) {
+      for (const [index, { name }] of TABS.entries()) {
         setAttribute(heads[index], 'aria-selected', String(name === tab));
         heads[index].tabIndex = name === tab ? 0 : -1;
         if (name === tab && focus) heads[index].focus();
         if (name === tab) setAttribute(panel, 'aria-labelledby', heads[index].id);
       }
-      panel.replaceChildren(contents[tab](detail));
+      panel.replaceChildren(CONTENTS[tab](detail));
       panel.scrollTop = 0;
     };
     const move = (event: KeyboardEvent, index: number) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (step === undefined) return;
       event.preventDefault();
-      select(tabs[(index + step + tabs.length) % tabs.length].name, true);
+      select(TABS[(index + step + TABS.length) % TABS.length].name, true);
     };
-    const heads = tabs.map(({ name, label }, index) =>
+    const heads = TABS.map(({ name, label }, index) =>
       h(
         'button',
         {
@@ -89,7 +86,7 @@ export class RowDetailView {
   }
 }
 
-const contents: Record<Tab, (detail: PreviewDetail) => HTMLElement> = { rendered, tokens: asTokens, source };
+const CONTENTS: Record<Tab, (detail: PreviewDetail) => HTMLElement> = { rendered, tokens: asTokens, source };
 
 function rendered(detail: PreviewDetail): HTMLElement {
   if (detail.turns.length === 0) return detail.runs.length > 0 ? asTokens(detail) : source(detail);
@@ -100,27 +97,33 @@ function rendered(detail: PreviewDetail): HTMLElement {
       h(
         'li',
         { class: trained ? 'turn trained' : 'turn' },
-        h('div', { class: 'role' }, role, trained && h('span', { class: 'badge' }, 'learnt')),
+        h('div', { class: 'role' }, role, trained && h('span', { class: 'badge' }, 'trained on')),
         h('div', { class: 'content' }, content || '(empty)'),
       ),
     ),
   );
 }
 
+const RUN_NAMES: Record<PreviewDetail['runs'][number]['kind'], string> = {
+  trained: 'trained on',
+  masked: 'context',
+  cut: 'cut off',
+};
+
 function asTokens({ runs }: PreviewDetail): HTMLElement {
-  if (runs.length === 0) return h('p', { class: 'muted' }, 'The row can’t be read as tokens.');
+  if (runs.length === 0) return h('p', { class: 'muted' }, 'This row can’t be tokenized.');
   const legend = h(
     'p',
     { class: 'legend muted' },
-    h('span', { class: 'run trained' }, 'learnt'),
+    h('span', { class: 'run trained' }, RUN_NAMES.trained),
     ' ',
-    h('span', { class: 'run masked' }, 'given'),
+    h('span', { class: 'run masked' }, RUN_NAMES.masked),
   );
-  if (runs.some(({ kind }) => kind === 'cut')) legend.append(' ', h('span', { class: 'run cut' }, 'cut off'));
+  if (runs.some(({ kind }) => kind === 'cut')) legend.append(' ', h('span', { class: 'run cut' }, RUN_NAMES.cut));
   const text = h('pre', { class: 'tokens' });
   for (const run of runs) {
-    const words = { trained: 'learnt', masked: 'given', cut: 'cut off' }[run.kind];
-    text.append(h('span', { class: `run ${run.kind}`, title: `${count(run.tokens)} tokens, ${words}` }, run.text));
+    const title = `${count(run.tokens)} tokens, ${RUN_NAMES[run.kind]}`;
+    text.append(h('span', { class: `run ${run.kind}`, title }, run.text));
   }
   return h('div', {}, legend, text);
 }

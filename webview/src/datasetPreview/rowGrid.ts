@@ -1,43 +1,46 @@
-// The table of rows: millions of them, of which only those in view are in the page, fetched by hundreds as they scroll in. A grid
-// for keyboard and screen readers: one row is active, arrows move it.
+// The table of rows: of millions, only those in view are in the page, fetched in pages of a hundred as they scroll in.
+// A grid for keyboard and screen readers: one row is active, and the arrow keys move it.
 import { count, percent } from '../../../extension/src/core/units.js';
 import type { PreviewRow, PreviewView } from '../../../extension/src/protocol/datasetPreviewMessages.js';
 import { h, icon, setAttribute } from '../shared/dom.js';
 import { isError, problemName } from './problemNames.js';
 
-const rowHeight = 24;
-/** Browsers make no element taller than some 33 million pixels; beyond this a pixel stands for more than itself. */
-const tallestPixels = 8_000_000;
-const pageRows = 100;
-const spareRows = 4;
+const ROW_HEIGHT = 24;
+/**
+ * Browsers limit elements to some 33 million pixels; beyond this height a scrolled pixel means more than a pixel of
+ * rows.
+ */
+const MAX_HEIGHT = 8_000_000;
+const PAGE_ROWS = 100;
+const SPARE_ROWS = 4;
 
 type Sort = PreviewView['sort'];
 
 export interface RowGridOptions {
   fetch(from: number, to: number): Promise<PreviewRow[]>;
   onSort(sort: Sort): void;
-  /** The row that is active now; `open` where it was asked for by Enter or a double click. */
+  /** A row became active; `open` for Enter and double clicks. */
   onActive(row: PreviewRow, open: boolean): void;
 }
 
-const columns: { name: string; label: string; sort: Sort | null; title: string }[] = [
-  { name: 'line', label: 'Row', sort: 'position', title: 'Number of the row in the file' },
-  { name: 'tokens', label: 'Tokens', sort: 'length', title: 'Length in tokens, against max_length' },
-  { name: 'learnt', label: 'Learnt', sort: null, title: 'Share of the tokens that a loss is taken on' },
-  { name: 'problems', label: 'Problems', sort: 'problem', title: 'What is wrong with the row' },
-  { name: 'excerpt', label: 'Content', sort: null, title: 'What the row says' },
+const COLUMNS: { name: string; label: string; sort: Sort | null; title: string }[] = [
+  { name: 'line', label: 'Row', sort: 'position', title: 'Row number in the file' },
+  { name: 'tokens', label: 'Tokens', sort: 'length', title: 'Length in tokens, compared with max_length' },
+  { name: 'trained', label: 'Trained', sort: null, title: 'Share of the tokens that count in the loss' },
+  { name: 'problems', label: 'Problems', sort: 'problem', title: 'Problems of the row' },
+  { name: 'excerpt', label: 'Content', sort: null, title: 'Beginning of the row’s content' },
 ];
 
 export class RowGrid {
   readonly element: HTMLElement;
-  /** The grid itself scrolls, under its heading. */
+  /** The grid itself scrolls, below its heading. */
   private readonly scroller: HTMLElement;
   private readonly sizer = h('div', { class: 'sizer', role: 'presentation' });
   private readonly layer = h('div', { class: 'layer', role: 'rowgroup' });
   private readonly headers = new Map<Sort, HTMLElement>();
   private readonly empty = h('p', { class: 'empty muted', hidden: true });
   private pages = new Map<number, PreviewRow[] | Promise<void>>();
-  /** What stands there until the rest of a page, which is fetched with it, has come. */
+  /** Incomplete pages, shown until the whole page has been fetched again. */
   private readonly cut = new Map<number, PreviewRow[]>();
   private total = 0;
   private maxLength = 1;
@@ -53,8 +56,8 @@ export class RowGrid {
         class: 'grid',
         role: 'grid',
         tabindex: 0,
-        'aria-label': 'Rows of the dataset',
-        'aria-colcount': columns.length,
+        'aria-label': 'Dataset rows',
+        'aria-colcount': COLUMNS.length,
         onkeydown: event => this.onKey(event as KeyboardEvent),
         onscroll: () => this.draw(),
       },
@@ -65,27 +68,27 @@ export class RowGrid {
     new ResizeObserver(() => this.draw()).observe(this.scroller);
   }
 
-  /** The first rows of the view, which then aren't fetched. */
+  /** Sets the first rows of the view, which then aren't fetched. */
   seed(rows: readonly PreviewRow[]): void {
     this.pages.set(0, [...rows]);
   }
 
-  /** @param anew the rows themselves may be others: all are fetched again */
-  show(total: number, maxLength: number, anew: boolean): void {
-    if (anew) {
+  /** @param refetch the rows themselves may have changed, so that all are fetched again */
+  show(total: number, maxLength: number, refetch: boolean): void {
+    if (refetch) {
       this.pages = new Map();
       this.cut.clear();
     }
     const grew = total !== this.total;
     this.total = total;
     this.maxLength = Math.max(1, maxLength);
-    if (grew || anew) {
+    if (grew || refetch) {
       setAttribute(this.scroller, 'aria-rowcount', total + 1);
-      this.sizer.style.height = `${Math.min(total * rowHeight, tallestPixels)}px`;
-      // A page that was cut short by the end of the rows has more now.
-      if (grew) this.pages.delete(Math.floor(Math.max(0, this.total - 1) / pageRows));
+      this.sizer.style.height = `${Math.min(total * ROW_HEIGHT, MAX_HEIGHT)}px`;
+      // The page that held the last rows has more now.
+      if (grew) this.pages.delete(Math.floor(Math.max(0, this.total - 1) / PAGE_ROWS));
       for (const [page, rows] of this.pages)
-        if (!(rows instanceof Promise) && rows.length < pageRows) {
+        if (!(rows instanceof Promise) && rows.length < PAGE_ROWS) {
           this.pages.delete(page);
           this.cut.set(page, rows);
         }
@@ -94,7 +97,7 @@ export class RowGrid {
     this.draw();
   }
 
-  /** What is said in place of rows. */
+  /** A message shown instead of rows. */
   showEmpty(text: string | null): void {
     this.empty.hidden = text === null;
     this.empty.textContent = text ?? '';
@@ -109,23 +112,19 @@ export class RowGrid {
     }
   }
 
-  /** Back to the first row; where `announce`, it becomes the active one. */
+  /** Scrolls to the first row and makes it the active one. */
   toTop(): void {
     this.active = 0;
     this.scroller.scrollTop = 0;
     this.draw();
   }
 
-  focus(): void {
-    this.scroller.focus();
-  }
-
   private header(): HTMLElement {
-    const cells = columns.map(({ name, label, sort, title }) => {
+    const cells = COLUMNS.map(({ name, label, sort, title }) => {
       const content = sort
         ? h(
             'button',
-            { type: 'button', title: `${title}; sort by it`, onclick: () => this.options.onSort(sort) },
+            { type: 'button', title: `${title}; click to sort`, onclick: () => this.options.onSort(sort) },
             label,
           )
         : label;
@@ -137,30 +136,30 @@ export class RowGrid {
     return h('div', { class: 'headings', role: 'rowgroup' }, row);
   }
 
-  /** Pixels for rows: what the heading leaves. */
+  /** Height available for rows, in pixels. */
   private get height(): number {
-    return Math.max(0, this.scroller.clientHeight - rowHeight);
+    return Math.max(0, this.scroller.clientHeight - ROW_HEIGHT);
   }
 
-  /** Position at the upper border of what is in view, with its fraction. */
+  /** Position at the top of the viewport; may be fractional. */
   private get firstVisible(): number {
     const { height } = this;
     const { scrollTop } = this.scroller;
-    if (this.total * rowHeight <= tallestPixels) return scrollTop / rowHeight;
-    const share = scrollTop / Math.max(1, tallestPixels - height);
-    return Math.min(1, share) * (this.total - height / rowHeight);
+    if (this.total * ROW_HEIGHT <= MAX_HEIGHT) return scrollTop / ROW_HEIGHT;
+    const share = scrollTop / Math.max(1, MAX_HEIGHT - height);
+    return Math.min(1, share) * (this.total - height / ROW_HEIGHT);
   }
 
   private scrollTo(position: number): void {
     const { height } = this;
-    const isPlain = this.total * rowHeight <= tallestPixels;
-    const share = position / Math.max(1, this.total - height / rowHeight);
-    this.scroller.scrollTop = isPlain ? position * rowHeight : share * (tallestPixels - height);
+    const isPlain = this.total * ROW_HEIGHT <= MAX_HEIGHT;
+    const share = position / Math.max(1, this.total - height / ROW_HEIGHT);
+    this.scroller.scrollTop = isPlain ? position * ROW_HEIGHT : share * (MAX_HEIGHT - height);
   }
 
   private reveal(position: number): void {
     const first = this.firstVisible;
-    const visible = this.height / rowHeight;
+    const visible = this.height / ROW_HEIGHT;
     if (position < first) this.scrollTo(position);
     else if (position + 1 > first + visible) this.scrollTo(position + 1 - visible);
   }
@@ -176,12 +175,12 @@ export class RowGrid {
 
   private drawNow(): void {
     const first = this.firstVisible;
-    const from = Math.max(0, Math.floor(first) - spareRows);
-    const to = Math.min(this.total, Math.ceil(first + this.height / rowHeight) + spareRows);
+    const from = Math.max(0, Math.floor(first) - SPARE_ROWS);
+    const to = Math.min(this.total, Math.ceil(first + this.height / ROW_HEIGHT) + SPARE_ROWS);
     const drawn: HTMLElement[] = [];
     for (let position = from; position < to; position++) drawn.push(this.rowElement(position));
     this.layer.replaceChildren(...drawn);
-    this.layer.style.transform = `translateY(${this.scroller.scrollTop - (first - from) * rowHeight}px)`;
+    this.layer.style.transform = `translateY(${this.scroller.scrollTop - (first - from) * ROW_HEIGHT}px)`;
     const activeRow = this.active >= from && this.active < to ? rowId(this.active) : null;
     setAttribute(this.scroller, 'aria-activedescendant', this.total > 0 ? activeRow : null);
   }
@@ -205,7 +204,7 @@ export class RowGrid {
     const share = (tokens ?? 0) / this.maxLength;
     const meter = h('span', { class: share > 1 ? 'meter over' : 'meter', 'aria-hidden': 'true' }, h('span', {}));
     (meter.firstElementChild as HTMLElement).style.width = `${Math.min(1, share) * 100}%`;
-    const learnt = !tokens ? '' : labelTokens ? percent(labelTokens / tokens) : '0%';
+    const trained = !tokens ? '' : labelTokens ? percent(labelTokens / tokens) : '0%';
     const cell = (name: string, ...content: (Node | string)[]) =>
       h('div', { class: `cell ${name}`, role: 'gridcell' }, ...content);
     const names = problems.map(problemName).join(', ');
@@ -216,23 +215,23 @@ export class RowGrid {
     return [
       cell('line number', count(row + 1)),
       cell('tokens number', ...(tokens ? [meter, count(tokens)] : [])),
-      cell('learnt number', learnt),
+      cell('trained number', trained),
       problemCell,
       cell('excerpt', excerpt.replace(/\s+/g, ' ')),
     ];
   }
 
   private rowAt(position: number): PreviewRow | null {
-    const page = Math.floor(position / pageRows);
+    const page = Math.floor(position / PAGE_ROWS);
     const rows = this.pages.get(page);
     if (rows === undefined) this.fetch(page);
     const there = Array.isArray(rows) ? rows : this.cut.get(page);
-    return there?.[position - page * pageRows] ?? null;
+    return there?.[position - page * PAGE_ROWS] ?? null;
   }
 
   private fetch(page: number): void {
     const { pages } = this;
-    const arrived = this.options.fetch(page * pageRows, (page + 1) * pageRows).then(
+    const arrived = this.options.fetch(page * PAGE_ROWS, (page + 1) * PAGE_ROWS).then(
       rows => {
         pages.set(page, rows);
         this.cut.delete(page);
@@ -253,7 +252,7 @@ export class RowGrid {
       const row = this.rowAt(wanted);
       if (row) this.options.onActive(row, open);
       else {
-        const pending = this.pages.get(Math.floor(wanted / pageRows));
+        const pending = this.pages.get(Math.floor(wanted / PAGE_ROWS));
         if (pending instanceof Promise) void pending.then(() => this.active === wanted && tell());
       }
     };
@@ -265,8 +264,8 @@ export class RowGrid {
     const target = {
       ArrowDown: this.active + 1,
       ArrowUp: this.active - 1,
-      PageDown: this.active + Math.max(1, Math.floor(this.height / rowHeight)),
-      PageUp: this.active - Math.max(1, Math.floor(this.height / rowHeight)),
+      PageDown: this.active + Math.max(1, Math.floor(this.height / ROW_HEIGHT)),
+      PageUp: this.active - Math.max(1, Math.floor(this.height / ROW_HEIGHT)),
       Home: 0,
       End: this.total - 1,
       Enter: this.active,

@@ -1,4 +1,4 @@
-// The run file in the making, as the panel holds it: plain functions over JSON, no DOM. Keys at their default are left out.
+// The panel's draft of a run file: functions on JSON, without DOM. Keys at their default are omitted.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import type { Draft, ModelChoice, ModelFacts } from '../../../extension/src/protocol/runPanelMessages.js';
@@ -6,7 +6,7 @@ import { lowRankParameters } from '../../../extension/src/core/metrics/lowRankPa
 
 export type Block = Readonly<Record<string, unknown>>;
 
-/** An object inside the draft; empty where it isn't written. */
+/** An object inside the draft; empty if the draft doesn't have it. */
 export function block(draft: Draft, key: string): Block {
   const value = draft[key];
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Block) : {};
@@ -22,8 +22,8 @@ export function text(value: unknown): string {
 }
 
 /**
- * The draft with another model: what was suggested for the one before goes with it, and what is suggested for this one comes
- * where nothing is written.
+ * The draft with another model: values suggested for the previous model are removed, and those suggested for this one
+ * fill in missing keys.
  */
 export function withModel(draft: Draft, model: string, choices: readonly ModelChoice[]): Draft {
   const suggestedFor = (id: unknown) => choices.find(choice => choice.id === id)?.suggested ?? {};
@@ -34,7 +34,7 @@ export function withModel(draft: Draft, model: string, choices: readonly ModelCh
       const own = Object.entries(block(draft, key)).filter(
         ([name, value]) => name === 'peft_type' || before[key]?.[name] !== value,
       );
-      // Options are of one method and no other.
+      // Suggested options apply to their own method only.
       const fits = next[key]?.['peft_type'] === block(draft, key)['peft_type'];
       return withBlock(changed, key, { ...(fits ? next[key] : {}), ...Object.fromEntries(own) });
     },
@@ -46,13 +46,13 @@ export interface MethodChoice {
   peftType: string;
   title: string;
   summary: string;
-  /** How its factors are drawn and counted; null: it has none. */
+  /** How to draw and count its factors; null: it has none. */
   lowRank: LowRank | null;
-  /** Its options, peft_type left out. */
+  /** Its options, without peft_type. */
   schema: JsonSchema;
 }
 
-/** The methods that the run file's schema spells out, in its order. */
+/** The methods of the run file's schema, in its order. */
 export function methodsOf(runFile: JsonSchema): MethodChoice[] {
   return (runFile.properties?.['method']?.oneOf ?? []).map(method => {
     const { peft_type: peftType, ...properties } = method.properties ?? {};
@@ -66,7 +66,7 @@ export function methodsOf(runFile: JsonSchema): MethodChoice[] {
   });
 }
 
-/** A name to start with: the dataset's and the method's. */
+/** The default name of a run, from its dataset and its method. */
 export function suggestedName(dataset: string, peftType: string): string {
   const file = dataset.split(/[\\/]/).at(-1) ?? '';
   const stem = file.split('.')[0] || 'run';
@@ -74,8 +74,8 @@ export function suggestedName(dataset: string, peftType: string): string {
 }
 
 /**
- * Parameters that low-rank factors have at this rank, from the model's shapes alone; null where the draft asks for more than
- * shapes tell (patterns, biases, some layers only). The engine's estimate comes later and has the last word.
+ * Number of parameters of the low-rank factors at this rank, from the model's shapes alone; null if the draft has
+ * options that need more than shapes (patterns, biases, selected layers), which only the engine can count.
  */
 export function quickCount({ uncountable, pairs }: LowRank, method: Block, rank: number, facts: ModelFacts) {
   if ([...uncountable, 'init_from'].some(key => method[key] !== undefined && method[key] !== null)) return null;

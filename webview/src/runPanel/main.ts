@@ -1,4 +1,4 @@
-// The sidebar's run panel: asks the host for what it starts with, then shows it. Loaded by the page of webviewHtml.ts.
+// Entry point of the run panel's page (webviewHtml.ts): requests the initial state from the host, then shows it.
 import '../shared/zodWithoutEval.js';
 import './runPanel.css';
 import {

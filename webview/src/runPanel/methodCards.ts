@@ -1,4 +1,4 @@
-// The methods as cards of one radio group: arrow keys move, the chosen one's summary stands below.
+// The methods as a radio group of cards, with keyboard navigation and the chosen method's summary below.
 import { roughCount } from '../../../extension/src/core/units.js';
 import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
 import { h, setText } from '../shared/dom.js';
@@ -34,12 +34,12 @@ export class MethodCards {
       card.setAttribute('aria-checked', String(key === peftType));
       card.tabIndex = key === peftType ? 0 : -1;
     }
-    // Nothing chosen: the group is still reached by the Tab key.
+    // Without a choice, the group must still be reachable by the Tab key.
     if (!this.cards.has(peftType)) [...this.cards.values()][0]!.card.tabIndex = 0;
     setText(this.summary, this.methods.find(method => method.peftType === peftType)?.summary ?? '');
   }
 
-  /** Trained parameters on each card; null takes them away. */
+  /** Shows trained parameters on each card; null removes them. */
   showEstimate(estimate: EstimateAnswer | null): void {
     const all = estimate ? [estimate.run, ...estimate.methods] : [];
     for (const [peftType, { card, figure }] of this.cards) {

@@ -1,5 +1,5 @@
-// What low-rank factors save, drawn: one matrix W and its A and B (or two such pairs, one below the other) to scale, with
-// their counts, moving with the rank; below it the trained parameters of the whole model against all of them.
+// A picture of the parameters that low-rank factors save: a matrix W and its factors B and A (or two such pairs) to
+// scale, with their sizes, following the rank; below it the share of the model's parameters that are trained.
 import { lowRankParameters, type MatrixShape } from '../../../extension/src/core/metrics/lowRankParameters.js';
 import { count, percent } from '../../../extension/src/core/units.js';
 import { h, icon, setText, svg } from '../shared/dom.js';
@@ -9,27 +9,27 @@ export interface NamedMatrix extends MatrixShape {
   name: string;
 }
 
-/** The example that everybody can reckon along: 32,768 become 4,608. */
+/** An example that is easy to verify: 32,768 parameters become 4,608. */
 const EXAMPLE: NamedMatrix = { name: 'example', outFeatures: 512, inFeatures: 64 };
-/** Ranks of the slider; a finer one is typed into the field. */
+/** Ranks of the slider; others can be typed into the field. */
 const RANKS = [1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
 const WIDTH = 236;
-/** Of the tallest matrix; the drawing is as high as the matrix that it shows. */
+/** Maximum height of a matrix. */
 const HEIGHT = 100;
 const LABEL = 14;
-/** Between two matrices, with a sign in it. */
+/** Between two matrices; holds the sign. */
 const GAP = 26;
-/** Between one pair of factors and the next, with a sign and the labels in it. */
+/** Between two pairs of factors; holds the sign and the labels. */
 const PAIR_GAP = 32;
 
-/** What a method trains beside W: pairs of B and A at a rank. */
+/** What a method trains in addition to W: pairs of B and A at a rank. */
 export interface Factors {
   rank: number;
   pairs: 1 | 2;
 }
 
-/** B times A, as drawn. */
+/** The drawing of B times A. */
 class DrawnPair {
   readonly element: SVGElement;
   private readonly a = svg('rect', { class: 'matrix-a' });
@@ -41,7 +41,7 @@ class DrawnPair {
     this.element = svg('g', {}, this.b, this.a, this.labels.b, this.labels.a, this.times);
   }
 
-  /** @param index of several pairs, counted from 1 */
+  /** @param index among several pairs, from 1 */
   place(at: { left: number; top: number }, size: { rank: number; out: number; in: number }, index: number | ''): void {
     const aLeft = at.left + size.rank + GAP;
     place(this.b, at.left, at.top, size.rank, size.out);
@@ -59,7 +59,7 @@ export class SavingsPicture {
   private readonly w = svg('rect', { class: 'matrix-w' });
   private readonly pairs = [new DrawnPair(), new DrawnPair()] as const;
   private readonly labelOfW = label();
-  private readonly signs = { plus: label(), entryByEntry: label() };
+  private readonly signs = { plus: label(), hadamard: label() };
   private readonly figures = {
     w: h('dd', { class: 'number' }),
     a: h('dd', { class: 'number' }),
@@ -114,7 +114,7 @@ export class SavingsPicture {
     this.showMatrices([], null);
   }
 
-  /** The model's matrices; `first` is shown until another is chosen. */
+  /** Sets the model's matrices; `first` is shown until another is chosen. */
   showMatrices(matrices: readonly NamedMatrix[], first: string | null): void {
     this.matrices = [...matrices, EXAMPLE];
     this.matrixPicker.choices = this.matrices.map(matrix => ({
@@ -125,7 +125,7 @@ export class SavingsPicture {
     this.draw();
   }
 
-  /** null: the method trains no such factors. */
+  /** null: the method has no such factors. */
   showFactors(factors: Factors | null): void {
     this.factorsPicture.hidden = factors === null;
     if (factors === null) return;
@@ -141,17 +141,17 @@ export class SavingsPicture {
     this.draw();
   }
 
-  /** @param why what has to come first */
-  showNoTotals(why: string): void {
+  /** @param message shown instead of the totals */
+  showNoTotals(message: string): void {
     this.share.style.width = '0';
-    setText(this.totals, `${why}: the parameters that are trained.`);
+    setText(this.totals, message);
   }
 
-  /** Parameters of the whole model. */
+  /** Trained and total parameters of the model. */
   showTotals(trained: number, total: number): void {
     const share = trained / total;
     setText(this.totals, `${count(trained)} of ${count(total)} parameters trained (${percent(share)})`);
-    // Even a thousandth of a percent is something: never less than a pixel.
+    // At least a pixel, so that even the smallest share is visible.
     this.share.style.width = `max(1px, ${(100 * Math.min(1, share)).toFixed(3)}%)`;
   }
 
@@ -160,7 +160,7 @@ export class SavingsPicture {
     const { outFeatures, inFeatures } = matrix;
     const { rank, pairs } = this.factors;
     const { w, a, b, trained, saved } = lowRankParameters(matrix, rank, pairs);
-    // W, beside it B with A to its right, all to one scale.
+    // W, B and A from left to right, all on one scale.
     const scale = Math.min(HEIGHT / Math.max(outFeatures, rank), (WIDTH - 2 * GAP) / (2 * inFeatures + rank));
     const scaled = (value: number) => Math.max(1, value * scale);
     const size = { rank: scaled(rank), out: scaled(outFeatures), in: scaled(inFeatures) };
@@ -175,10 +175,10 @@ export class SavingsPicture {
       pair.element.toggleAttribute('hidden', i >= pairs);
       pair.place({ left, top: LABEL + i * second }, size, pairs > 1 ? i + 1 : '');
     });
-    // The Hadamard product of what the pairs make.
-    write(this.signs.entryByEntry, left + size.rank + GAP / 2 - 3, LABEL + height + 13, pairs > 1 ? '⊙' : '');
+    // The Hadamard product of the pairs' products.
+    write(this.signs.hadamard, left + size.rank + GAP / 2 - 3, LABEL + height + 13, pairs > 1 ? '⊙' : '');
     const times = pairs > 1 ? `${pairs} x ` : '';
-    const beside = pairs > 1 ? `${pairs} pairs of B and A` : 'B and A';
+    const factors = pairs > 1 ? `${pairs} pairs of B and A` : 'B and A';
     setText(this.figures.w, `${outFeatures} x ${inFeatures} = ${count(w)}`);
     setText(this.figures.b, `${times}${outFeatures} x ${rank} = ${count(b)}`);
     setText(this.figures.a, `${times}${rank} x ${inFeatures} = ${count(a)}`);
@@ -189,7 +189,7 @@ export class SavingsPicture {
     this.verdict.replaceChildren(icon(saved > 0 ? 'arrow-down' : 'warning'), ` ${verdict}`);
     this.drawing.setAttribute(
       'aria-label',
-      `W ${outFeatures} x ${inFeatures} beside ${beside} of rank ${rank}: ${verdict}`,
+      `W ${outFeatures} x ${inFeatures} with ${factors} of rank ${rank}: ${verdict}`,
     );
   }
 }
@@ -207,7 +207,7 @@ function place(rect: SVGRectElement, x: number, y: number, width: number, height
 }
 
 function write(element: SVGTextElement, x: number, y: number, content: string): void {
-  // Not as attributes, which wouldn't move along with the rectangles.
+  // A transform instead of attributes, so that it moves with the transitions of the rectangles.
   element.style.transform = `translate(${x.toFixed(2)}px, ${y.toFixed(2)}px)`;
   setText(element, content);
 }

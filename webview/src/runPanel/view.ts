@@ -1,5 +1,5 @@
-// The run panel: model, data, method, what it saves and takes, training, Start. Holds the draft, tells the host of every
-// change, and shows what the host's engine finds. Wired up by main.ts.
+// The run panel: model, data, method, trained parameters, memory, training options, Start. Holds the draft, notifies
+// the host of every change, and shows the engine's answers. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
@@ -21,17 +21,23 @@ import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
-import { ProblemBanner, SchemaForm, type FieldAction, type Values } from '../shared/schemaForm.js';
+import {
+  ProblemBanner,
+  SchemaForm,
+  type FieldAction,
+  type SchemaFormOptions,
+  type Values,
+} from '../shared/schemaForm.js';
 import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.js';
 import { block, methodsOf, quickCount, suggestedName, text, withBlock, withModel, type MethodChoice } from './draft.js';
 import { MethodCards } from './methodCards.js';
 import { SavingsPicture } from './savingsPicture.js';
 
-/** Between the last change and the estimate, which starts a process. */
+/** Pause after a change before the estimate is requested. */
 const ESTIMATE_DELAY_MS = 400;
 
 const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
-/** Keys of the schema that have a control of their own. */
+/** Keys of the schema that have a form. */
 const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
 
 export class RunPanelView {
@@ -40,12 +46,12 @@ export class RunPanelView {
   private facts: ModelFacts | null = null;
   private estimate: EstimateAnswer | null = null;
   private estimateTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Answers to questions that were asked before the last one are out of date. */
+  /** Number of the latest estimate request; answers to earlier ones are outdated. */
   private asked = 0;
   private starting = false;
 
   private readonly methods: readonly MethodChoice[];
-  /** Options of methods that were left, for when one comes back. */
+  /** Options of the methods chosen before, restored when one is chosen again. */
   private readonly optionsOf = new Map<string, Values>();
   private methodForm: SchemaForm;
   private lowRank: LowRank | null = null;
@@ -63,14 +69,14 @@ export class RunPanelView {
     'span',
     { class: 'busy', hidden: true },
     icon('loading', 'codicon-modifier-spin'),
-    'estimating',
+    'estimating...',
   );
   private readonly time = h('p', { class: 'muted number', hidden: true });
   private readonly runFileLine = h('p', { class: 'muted run-file', hidden: true });
   private readonly restricted = h(
     'p',
     { class: 'muted', hidden: true },
-    'Restricted Mode: trust this workspace to estimate and to train. A run file can be written all the same. ',
+    'Restricted Mode: trust this workspace to estimate and train. You can still edit and save run files. ',
     h('a', { href: 'command:workbench.trust.manage' }, 'Manage Workspace Trust'),
   );
   private readonly start = button({ label: 'Start Fine-Tuning', icon: 'play', onClick: () => void this.startRun() });
@@ -84,31 +90,36 @@ export class RunPanelView {
     this.cards = new MethodCards(this.methods, peftType => this.chooseMethod(peftType));
     this.picture = new SavingsPicture(rank => this.methodForm.change(this.lowRank!.rank, rank));
     this.methodForm = this.makeMethodForm(this.methods[0]!);
-    const properties = schema.properties ?? {};
-    const form = (
-      key: (typeof BLOCKS)[number],
-      important: readonly string[] | number,
-      moreTitle: string,
-      omit?: string[],
-    ) => {
-      const made = new SchemaForm({
-        schema: properties[key] ?? {},
-        important,
-        omit,
-        moreTitle,
-        actions: key === 'dataset' ? { validation: this.browse('validation', 'Choose a file') } : undefined,
-        onChange: values => this.changeBlock(key, values),
-      });
-      this.forms.set(key, made);
-      return made.element;
-    };
-    const dataset = form('dataset', ['validation', 'max_length'], 'More data options', ['train']);
-    const training = form(
-      'training',
-      ['num_train_epochs', 'learning_rate', 'per_device_train_batch_size'],
-      'More training options',
-    );
-    // Left empty, the run is named after its rows and its method.
+    this.addForms(schema);
+    this.element = this.layout();
+    this.showChoices(state.choices);
+    this.trust(state.trusted);
+    this.show(state.shown.draft, state.shown.runFile);
+  }
+
+  private addForms({ properties = {} }: JsonSchema): void {
+    const form = (key: (typeof BLOCKS)[number], options: Omit<SchemaFormOptions, 'schema' | 'onChange'>) =>
+      this.forms.set(
+        key,
+        new SchemaForm({
+          ...options,
+          schema: properties[key] ?? {},
+          onChange: values => this.changeBlock(key, values),
+        }),
+      );
+    form('dataset', {
+      important: ['validation', 'max_length'],
+      omit: ['train'],
+      moreTitle: 'More data options',
+      actions: { validation: this.browse('validation', 'Choose a file') },
+    });
+    form('training', {
+      important: ['num_train_epochs', 'learning_rate', 'per_device_train_batch_size'],
+      moreTitle: 'More training options',
+    });
+    form('samples', { important: 9, moreTitle: '' });
+    form('engine', { important: 9, moreTitle: '' });
+    // An empty name means the suggested one.
     const name: JsonSchema = { ...properties['name'], anyOf: [{ type: 'string' }, { type: 'null' }], default: null };
     const general = new SchemaForm({
       schema: { properties: { name } },
@@ -117,8 +128,11 @@ export class RunPanelView {
       onChange: ({ name }) => this.change(name === undefined ? without(this.draft, 'name') : { ...this.draft, name }),
     });
     this.forms.set('', general);
+  }
 
-    this.element = h(
+  private layout(): HTMLElement {
+    const form = (key: string) => this.forms.get(key)!.element;
+    return h(
       'div',
       { class: 'panel' },
       h(
@@ -128,26 +142,23 @@ export class RunPanelView {
         this.restricted,
         this.runFileLine,
         section('Model', this.models.element, this.modelFacts, this.modelProblem.element),
-        section('Training data', this.datasets.element, dataset),
+        section('Training data', this.datasets.element, form('dataset')),
         section('Method', this.cards.element, this.methodHolder),
-        section('What is trained', this.picture.element),
+        section('Trained parameters', this.picture.element),
         section(['Memory', this.memoryBusy], this.memory, this.time),
-        section('Training', training),
+        section('Training', form('training')),
         section(
           'More',
-          fold('Name of the run', general.element),
-          fold('Sample answers', form('samples', 9, '')),
-          fold('Engine', form('engine', 9, '')),
+          fold('Run name', form('')),
+          fold('Sample answers', form('samples')),
+          fold('Engine', form('engine')),
         ),
       ),
       h('div', { class: 'footer' }, this.problem.element, this.start),
     );
-    this.showChoices(state.choices);
-    this.trust(state.trusted);
-    this.show(state.shown.draft, state.shown.runFile);
   }
 
-  /** Shows a draft that comes from elsewhere. */
+  /** Shows a draft from the host. */
   show(draft: Draft, runFile: string | null): void {
     this.draft = draft;
     this.optionsOf.clear();
@@ -178,15 +189,15 @@ export class RunPanelView {
     }));
     const files = choices.datasets.map(({ path, label, group }) => ({ value: path, label: `${label} · ${group}` }));
     this.models.choices = [
-      ...withCurrent(known, model, 'Choose a model...'),
-      { value: PICK.id, label: 'Hugging Face id...' },
+      ...withCurrent(known, model, 'Choose a model'),
+      { value: PICK.id, label: 'Hugging Face ID...' },
       { value: PICK.folder, label: 'Model folder...' },
       { value: PICK.file, label: 'GGUF file...' },
     ];
     this.models.value = model;
     this.datasets.choices = [
-      ...withCurrent(files, train, 'Choose a file...'),
-      { value: PICK.dataset, label: 'Another file...' },
+      ...withCurrent(files, train, 'Choose a dataset'),
+      { value: PICK.dataset, label: 'Browse...' },
     ];
     this.datasets.value = train;
   }
@@ -200,7 +211,7 @@ export class RunPanelView {
     this.refresh();
   }
 
-  /** Every change ends here. */
+  /** All changes by the user go through here. */
   private change(draft: Draft): void {
     this.draft = draft;
     this.channel.notify(draftChanged, draft);
@@ -208,7 +219,7 @@ export class RunPanelView {
   }
 
   private changeBlock(key: string, values: Values): void {
-    // `train` has a control of its own beside the form.
+    // `train` has its own control outside the form.
     const { train } = block(this.draft, key);
     this.change(withBlock(this.draft, key, train === undefined ? values : { train, ...values }));
   }
@@ -236,7 +247,7 @@ export class RunPanelView {
 
   private async chooseDataset(value: string): Promise<void> {
     const train = value === PICK.dataset ? await this.channel.request(pick, 'dataset') : value;
-    // Another file may be of another format, with other columns.
+    // Another file may have another format and other columns.
     const { format: _, columns: __, ...others } = block(this.draft, 'dataset');
     if (train !== null) {
       this.change(withBlock(this.draft, 'dataset', { ...others, train }));
@@ -281,7 +292,7 @@ export class RunPanelView {
     this.facts = null;
     this.modelProblem.show(null);
     if (model === '' || !this.state.trusted) return this.showFacts();
-    setText(this.modelFacts, 'Looking at the model...');
+    setText(this.modelFacts, 'Reading the model...');
     try {
       const answer = await this.channel.request(inspectModel, model);
       if (model !== this.draft['model']) return;
@@ -300,14 +311,14 @@ export class RunPanelView {
       facts
         ? `${roughCount(facts.parameters)} parameters · ${facts.modelType} · ${facts.contextLength.toLocaleString('en-US')} tokens`
         : text(this.draft['model']) === ''
-          ? 'Choose what to fine-tune. The embedded model needs no download.'
+          ? 'Choose a model to fine-tune. The embedded model needs no download.'
           : '',
     );
     this.picture.showMatrices(facts?.matrices ?? [], facts?.loraTargets[0] ?? null);
     this.showSavings();
   }
 
-  /** What follows from the draft at once, and the estimate, which takes a moment. */
+  /** Updates what follows from the draft immediately, and requests the estimate. */
   private refresh(): void {
     this.forms.get('')!.hint('name', this.suggestedName());
     this.showSavings();
@@ -343,8 +354,8 @@ export class RunPanelView {
     this.time.hidden = !time;
     setText(this.time, time ?? '');
     if (!estimate) {
-      const empty = `${this.shownOnce()}: what a training step takes, part by part.`;
-      return this.memory.replaceChildren(h('p', { class: 'help' }, empty));
+      const message = this.toSee('the memory that a training step takes');
+      return this.memory.replaceChildren(h('p', { class: 'help' }, message));
     }
     const full = baselineOf(estimate);
     this.memory.replaceChildren(
@@ -352,7 +363,7 @@ export class RunPanelView {
         bars: [
           { label: this.titleOf(estimate.run), memory: estimate.run.memory },
           ...(full && full !== estimate.run ? [{ label: this.titleOf(full), memory: full.memory }] : []),
-          { label: 'Answering only', memory: estimate.inference_bytes },
+          { label: 'Inference', memory: estimate.inference_bytes },
         ],
         availableBytes: estimate.available_bytes,
       }),
@@ -374,20 +385,22 @@ export class RunPanelView {
     const quick = facts && lowRank && factors ? quickCount(lowRank, method, factors.rank, facts) : null;
     if (quick !== null) this.picture.showTotals(quick, facts!.parameters + quick);
     else if (current) this.picture.showTotals(current.trainable_parameters, current.total_parameters);
-    else this.picture.showNoTotals(this.shownOnce());
+    else this.picture.showNoTotals(this.toSee('the number of trained parameters'));
   }
 
-  /** When what isn't known yet will be. */
-  private shownOnce(): string {
-    if (!this.state.trusted) return 'Shown once this workspace is trusted';
-    return `Shown once ${text(this.draft['model']) === '' ? 'a model is chosen' : 'the run can be estimated'}`;
+  /** Says what is needed to see something that isn't known yet. */
+  private toSee(what: string): string {
+    if (!this.state.trusted) return `Trust this workspace to see ${what}.`;
+    if (text(this.draft['model']) === '') return `Choose a model to see ${what}.`;
+    if (this.hasOwnProblems()) return `Fix the highlighted fields to see ${what}.`;
+    return `The estimate will show ${what}.`;
   }
 
   private hasOwnProblems(): boolean {
     return [this.methodForm, ...this.forms.values()].some(form => form.ownProblems.size > 0);
   }
 
-  /** At its field where it names one, else above Start. */
+  /** Shows a problem at its field if it names one, else above Start. */
   private showProblem({ field, message }: Problem): void {
     const [head = '', ...rest] = field?.split('.') ?? [];
     const form = head === 'method' ? this.methodForm : this.forms.get(rest.length > 0 ? head : '');
@@ -408,11 +421,11 @@ export class RunPanelView {
           ? this.datasets
           : null;
     if (missing) {
-      this.problem.show(missing === this.models ? 'Choose a model first.' : 'Choose the training data first.');
+      this.problem.show(missing === this.models ? 'Choose a model first.' : 'Choose a dataset first.');
       return missing.element.focus();
     }
     if (this.hasOwnProblems()) {
-      this.problem.show('Mend the marked fields first.');
+      this.problem.show('Fix the highlighted fields first.');
       this.element.querySelector<HTMLElement>('.has-problem vscode-text-field')?.focus();
       return;
     }
@@ -441,7 +454,7 @@ function without(values: Values, key: string): Record<string, unknown> {
   return others;
 }
 
-/** A value that is none of the known ones stands among them, so that the picker can show it. */
+/** Adds the current value if it isn't among the choices, so that the dropdown can show it. */
 function withCurrent(choices: DropdownChoice[], current: string, invitation: string): DropdownChoice[] {
   if (current === '') return [{ value: '', label: invitation }, ...choices];
   const known = choices.some(({ value }) => value === current);

@@ -1,6 +1,6 @@
-// A line chart over uPlot: theme colours, values under the pointer and under the arrow keys, zoom by dragging, log scale,
-// smoothing, PNG and CSV. It is given whole columns; what it draws is smoothed first, then thinned to the pixels there are,
-// so that 100,000 steps cost no more to draw than there are pixels.
+// A line chart over uPlot: theme colours, values at the pointer or the arrow keys, zoom by dragging, log scale,
+// smoothing, PNG and CSV. It takes whole columns, smooths them, then thins them to the width in pixels, so that the
+// cost of drawing depends on the pixels and not on the number of steps.
 import 'uplot/dist/uPlot.min.css';
 import uPlot from 'uplot';
 import { decimate, lowerBound } from '../../../extension/src/core/metrics/decimation.js';
@@ -11,29 +11,29 @@ import { button } from './toolkit.js';
 export interface ChartSeries {
   /** Also its heading in the CSV. */
   label: string;
-  /** Those of one group stand in one line of the values. */
+  /** Series of one group share a line of the readout. */
   group: string;
   /** Theme variable, such as `--vscode-charts-blue`. */
   color: string;
   /** Ascending. */
   x: Float64Array;
   y: Float64Array;
-  /** `points` are joined by a line, never smoothed. */
+  /** `points` are joined by a line and never smoothed. */
   kind: 'line' | 'points';
 }
 
 export interface ChartOptions {
   title: string;
-  /** A value as people read it. */
+  /** Formats a value for the readout. */
   format(value: number): string;
-  /** The same beside a grid line, as short as can be; default: a plain number. */
+  /** Formats a tick label, as short as possible; default: a plain number. */
   formatTick?(value: number): string;
-  /** Charts of one group share the pointer. */
+  /** Charts of one group share the cursor. */
   syncGroup: string;
   logarithmic?: boolean;
-  /** Called with the file's name and content. */
+  /** Called with the file name and the content. */
   onExport(name: string, content: string | Uint8Array): void;
-  /** The user zoomed; null: everything. */
+  /** The user zoomed; null: to the full range. */
   onZoom(range: Range | null): void;
 }
 
@@ -45,7 +45,7 @@ export interface Range {
 const HEIGHT = 180;
 const RAW_ALPHA = 0.3;
 
-/** A series as it is drawn. */
+/** A series as drawn. */
 interface Drawn {
   series: ChartSeries;
   y: Float64Array;
@@ -59,8 +59,8 @@ export class Chart {
   private readonly plot: HTMLElement;
   private readonly readout = h('ul', { class: 'readout number' });
   private readonly empty = h('p', { class: 'muted chart-empty' }, 'No values yet');
-  private readonly logButton;
-  private readonly resetButton;
+  private readonly logButton: ReturnType<typeof button>;
+  private readonly resetButton: ReturnType<typeof button>;
   private series: readonly ChartSeries[] = [];
   private smoothing = 0;
   private lastStep = 0;
@@ -68,7 +68,7 @@ export class Chart {
   private logarithmic: boolean;
   private uplot: uPlot | null = null;
   private drawn: Drawn[] = [];
-  /** What uplot was made for; another shape needs another uplot. */
+  /** The series that `uplot` was made for; others need a new one. */
   private madeFor = '';
   private frame = 0;
   private readonly resizing: ResizeObserver;
@@ -76,18 +76,8 @@ export class Chart {
   constructor(private readonly options: ChartOptions) {
     const { title } = options;
     this.logarithmic = options.logarithmic ?? false;
-    this.logButton = button({
-      label: `${title}: logarithmic scale`,
-      icon: 'graph-line',
-      iconOnly: true,
-      onClick: () => this.toggleLog(),
-    });
-    this.resetButton = button({
-      label: `${title}: show everything`,
-      icon: 'screen-full',
-      iconOnly: true,
-      onClick: () => options.onZoom(null),
-    });
+    this.logButton = this.action('logarithmic scale', 'graph-line', () => this.toggleLog());
+    this.resetButton = this.action('reset zoom', 'screen-full', () => options.onZoom(null));
     this.resetButton.hidden = true;
     this.plot = h('div', {
       class: 'plot',
@@ -109,13 +99,8 @@ export class Chart {
           { class: 'chart-actions' },
           this.resetButton,
           this.logButton,
-          button({
-            label: `${title}: save as picture`,
-            icon: 'file-media',
-            iconOnly: true,
-            onClick: () => void this.exportPng(),
-          }),
-          button({ label: `${title}: save as CSV`, icon: 'export', iconOnly: true, onClick: () => this.exportCsv() }),
+          this.action('save as PNG', 'file-media', () => void this.exportPng()),
+          this.action('save as CSV', 'export', () => this.exportCsv()),
         ),
       ),
       this.readout,
@@ -127,7 +112,11 @@ export class Chart {
     this.showLog();
   }
 
-  /** `lastStep`: where the axis of steps ends, the same for every chart of a page. */
+  private action(what: string, icon: string, onClick: () => void): ReturnType<typeof button> {
+    return button({ label: `${this.options.title}: ${what}`, icon, iconOnly: true, onClick });
+  }
+
+  /** @param lastStep end of the step axis, the same for every chart of a page */
   show(series: readonly ChartSeries[], smoothing: number, lastStep: number): void {
     this.lastStep = lastStep;
     this.series = series.filter(({ x }) => x.length > 0);
@@ -135,14 +124,14 @@ export class Chart {
     this.draw();
   }
 
-  /** null: everything. */
+  /** null: the full range. */
   zoom(range: Range | null): void {
     this.range = range;
     this.resetButton.hidden = range === null;
     this.draw();
   }
 
-  /** Colours come from the theme, which has changed. */
+  /** Redraws with the colours of the new theme. */
   retheme(): void {
     this.madeFor = '';
     this.draw();
@@ -169,7 +158,7 @@ export class Chart {
     this.drawn = this.series.flatMap(series => {
       if (series.kind === 'points' || this.smoothing === 0) return [{ series, y: series.y, faint: false }];
       const smooth = { series, y: exponentialMovingAverage(series.y, this.smoothing), faint: false };
-      // The raw curve stays visible behind the smoothed one where there is but one run.
+      // With a single run, the raw curve stays visible behind the smoothed one.
       return this.series.filter(({ kind }) => kind === 'line').length > 1
         ? [smooth]
         : [{ series, y: series.y, faint: true }, smooth];
@@ -191,13 +180,13 @@ export class Chart {
     this.showReadout(this.uplot.cursor.idx ?? null);
   }
 
-  /** The columns thinned to two points a pixel and joined on one x. */
+  /** The columns thinned to two points per pixel and joined on one x. */
   private thinned(width: number): uPlot.AlignedData {
     const tables = this.drawn.map(({ series: { x }, y }): uPlot.AlignedData => {
       const from = this.range ? Math.max(0, lowerBound(x, this.range.min) - 1) : 0;
       const to = this.range ? Math.min(x.length, lowerBound(x, this.range.max) + 1) : x.length;
       const kept = decimate(y, from, to, width);
-      // A logarithm has no place for what isn't positive.
+      // A logarithmic axis has no place for values that aren't positive.
       const value = (index: number) =>
         Number.isFinite(y[index]) && !(this.logarithmic && y[index]! <= 0) ? y[index]! : null;
       return [Array.from(kept, index => x[index]!), Array.from(kept, value)];
@@ -237,7 +226,7 @@ export class Chart {
         y: this.logarithmic ? { distr: 3, log: 10 } : { range: (_u, min, max) => padded(min, max) },
       },
       axes: [
-        // Steps are whole numbers.
+        // Steps are integers.
         { ...axis, size: 26, incrs: STEP_INCREMENTS, values: (_u, splits) => splits.map(shortNumber) },
         {
           ...axis,
@@ -274,7 +263,7 @@ export class Chart {
     };
   }
 
-  /** Values at a point of the joined x; null: the last ones. */
+  /** Shows the values at an index of the joined x; null: the last ones. */
   private showReadout(index: number | null): void {
     const at = index === null ? null : this.uplot?.data[0][index];
     const shown = this.drawn.filter(({ faint }) => !faint);
@@ -293,7 +282,7 @@ export class Chart {
       if (series.group !== shown[i - 1]?.series.group) item.classList.add('first');
       return item;
     });
-    // One below the other where several groups have several: in a line they would break anywhere.
+    // As a table where several groups have several series: in a line they would wrap anywhere.
     const groups = shown.map(({ series }) => series.group);
     const columns = Math.max(0, ...groups.map(group => groups.filter(each => each === group).length));
     this.readout.classList.toggle('table', columns > 1 && groups.length > columns);
@@ -302,7 +291,7 @@ export class Chart {
     this.readout.replaceChildren(...items, ...(where ? [where] : []));
   }
 
-  /** For those who don't see it. */
+  /** The chart in words, for screen readers. */
   private describe(): void {
     const parts = this.drawn
       .filter(({ faint }) => !faint)
@@ -313,7 +302,7 @@ export class Chart {
       });
     this.plot.setAttribute(
       'aria-label',
-      `${this.options.title}. ${parts.join('. ')}. Arrow keys read values, plus and minus zoom.`,
+      `${this.options.title}. ${parts.join('. ')}. Use the arrow keys to read values, plus and minus to zoom.`,
     );
   }
 
@@ -334,7 +323,7 @@ export class Chart {
     event.preventDefault();
   }
 
-  /** Around the pointer, within what there is. */
+  /** Around the cursor, within the full range. */
   private zoomBy(factor: number): void {
     const { min, max } = this.uplot!.scales['x']!;
     const center = this.uplot!.data[0][this.uplot!.cursor.idx ?? -1] ?? (min! + max!) / 2;
@@ -378,7 +367,7 @@ export class Chart {
     if (blob) this.options.onExport(`${fileName(this.options.title)}.png`, new Uint8Array(await blob.arrayBuffer()));
   }
 
-  /** Every value, as it was told: neither smoothed nor thinned. */
+  /** Every value, neither smoothed nor thinned. */
   private exportCsv(): void {
     const lines = this.series.flatMap(({ label, x, y }) => Array.from(x, (at, i) => `${quoted(label)},${at},${y[i]}`));
     this.options.onExport(`${fileName(this.options.title)}.csv`, ['series,step,value', ...lines, ''].join('\n'));

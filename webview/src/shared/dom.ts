@@ -1,14 +1,14 @@
-// Makes DOM nodes. Text is always text: nothing here parses HTML, so content needs no escaping.
+// Creates DOM nodes. Nothing here parses HTML, so text needs no escaping.
 
 export type Child = Node | string | null | undefined | false;
 
 export interface Properties {
   class?: string;
-  /** Attributes by their HTML names; `false` and `null` leave one out, `true` sets it empty. */
+  /** Attributes by their HTML names; `false` and `null` omit one, `true` sets it to the empty string. */
   [attribute: string]: string | number | boolean | null | undefined | EventListener;
 }
 
-/** `h('p', { class: 'help' }, 'text')`; a function under `onclick` and the like listens. */
+/** `h('p', { class: 'help' }, 'text')`; a function as `onclick` and the like becomes a listener. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   properties: Properties = {},
@@ -45,7 +45,7 @@ export function setAttribute(
   else element.setAttribute(name, value === true ? '' : String(value));
 }
 
-/** Writes text only where it differs, so that screen readers and selections are left alone. */
+/** Writes text only where it differs, so as not to disturb screen readers and selections. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
@@ -55,7 +55,7 @@ export function icon(name: string, className = ''): HTMLElement {
 }
 
 let lastId = 0;
-/** For `aria-describedby` and its like. */
+/** For `aria-describedby` and the like. */
 export function uniqueId(prefix: string): string {
   return `${prefix}-${++lastId}`;
 }

@@ -1,4 +1,5 @@
-// The webview's end of the line to the extension host. The only module that calls acquireVsCodeApi(), which may be done once.
+// The webview's end of the channel to the extension host. The only module that calls acquireVsCodeApi(), which is
+// allowed only once.
 import { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 
 const vscode = acquireVsCodeApi();
@@ -15,7 +16,7 @@ export const host = new WebviewChannel(
   fault => console.error(fault),
 );
 
-/** What the webview shows again after it was hidden or the window was reloaded. */
+/** Saves state that the webview restores after it was hidden or the window was reloaded. */
 export function keepState(state: unknown): void {
   vscode.setState(state);
 }

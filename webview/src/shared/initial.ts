@@ -1,7 +1,7 @@
-// What the host has put into the page for its script to begin with.
+// Data that the host embedded in the page for the first paint.
 import type { ZodType } from 'zod';
 
-/** null where there is nothing, or nothing that this version understands. */
+/** null where there is none, or none that this version understands. */
 export function initialData<T>(schema: ZodType<T>): T | null {
   const text = document.getElementById('initial')?.textContent;
   return text ? (schema.safeParse(JSON.parse(text)).data ?? null) : null;

@@ -1,17 +1,17 @@
-// Memory by part as bars, one below the other and to one scale, with a line at what the machine has free. Used by the run
-// panel (before a run) and by the dashboard (beside what it took).
+// Memory by part as stacked bars on one scale, with a line at the free memory of this machine. Used by the run panel
+// (before a run) and by the dashboard (compared with full fine-tuning).
 import type { MemoryParts } from '../../../extension/src/protocol/engineEvent.js';
 import { bytes } from '../../../extension/src/core/units.js';
 import { h, type Child } from './dom.js';
 
-export const memoryParts = ['weights', 'gradients', 'optimizer', 'activations', 'temporary'] as const;
+const MEMORY_PARTS = ['weights', 'gradients', 'optimizer', 'activations', 'temporary'] as const;
 
-const meaning: Record<(typeof memoryParts)[number], string> = {
-  weights: 'The model itself, frozen or not',
+const PART_MEANINGS: Record<(typeof MEMORY_PARTS)[number], string> = {
+  weights: 'The model, frozen or trained',
   gradients: 'One for each trained parameter',
-  optimizer: 'AdamW keeps two more for each',
+  optimizer: 'AdamW keeps two moments for each trained parameter',
   activations: 'Kept from the forward pass for the backward pass',
-  temporary: 'Buffers of single operations at the peak of a step',
+  temporary: 'Buffers of operations at the peak of a step',
 };
 
 export interface MemoryBar {
@@ -22,13 +22,13 @@ export interface MemoryBar {
 
 export interface MemoryBarsOptions {
   bars: readonly MemoryBar[];
-  /** Bytes that are free on this machine; null draws no line. */
+  /** Free memory of this machine; null draws no line. */
   availableBytes: number | null;
 }
 
 export function memoryBars({ bars, availableBytes }: MemoryBarsOptions): HTMLElement {
   const totals = bars.map(({ memory }) => (typeof memory === 'number' ? memory : memory.total));
-  // Far more free memory than any bar would squeeze them all: the line then stays off.
+  // Far more free memory than any bar needs would squeeze the bars, so the line is left out.
   const most = Math.max(...totals);
   const drawLine = availableBytes !== null && availableBytes <= 2 * most;
   const scale = drawLine ? Math.max(most, availableBytes) : most;
@@ -38,7 +38,7 @@ export function memoryBars({ bars, availableBytes }: MemoryBarsOptions): HTMLEle
     const segments: Child[] =
       typeof memory === 'number'
         ? [segment('single', width(memory), bytes(memory))]
-        : memoryParts.map(part => segment(part, width(memory[part]), `${part}: ${bytes(memory[part])}`));
+        : MEMORY_PARTS.map(part => segment(part, width(memory[part]), `${part}: ${bytes(memory[part])}`));
     const line = drawLine ? positioned(h('span', { class: 'available' }), 'left', width(availableBytes)) : null;
     return h(
       'div',
@@ -63,7 +63,7 @@ function segment(part: string, width: string, title: string): HTMLElement {
   return positioned(h('span', { class: `part part-${part}`, title }), 'width', width);
 }
 
-/** By script: the policy allows no style attributes. */
+/** By script, since the content security policy forbids style attributes. */
 function positioned(element: HTMLElement, property: 'left' | 'width', value: string): HTMLElement {
   element.style[property] = value;
   return element;
@@ -76,10 +76,10 @@ function legend(bars: readonly MemoryBar[]): HTMLElement | null {
   return h(
     'dl',
     { class: 'memory-legend', 'aria-label': `${first.label}: memory by part` },
-    ...memoryParts.map(part =>
+    ...MEMORY_PARTS.map(part =>
       h(
         'div',
-        { title: meaning[part] },
+        { title: PART_MEANINGS[part] },
         h('dt', {}, h('span', { class: `swatch part-${part}`, 'aria-hidden': 'true' }), part),
         h('dd', { class: 'number' }, bytes(memory[part])),
       ),

@@ -1,5 +1,5 @@
-// A form made from a JSON schema: one field a key with its help, default, range and problem, the important ones first and the
-// rest folded. Values are those of a run file: a key at its default is left out. Knows no option by name.
+// A form generated from a JSON schema: each key has a field with help, default, range and problem; the important fields
+// come first, the rest are collapsed. Values are those of a run file: a key at its default is omitted. Names no option.
 import {
   conditionOf,
   controlOf,
@@ -11,8 +11,8 @@ import {
   textOf,
   type FieldCondition,
 } from '../../../extension/src/core/forms/formField.js';
-import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
-import { fill, h, icon, setText, uniqueId } from './dom.js';
+import type { JsonProperties, JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { h, icon, setText, uniqueId } from './dom.js';
 import { button, checkbox, dropdown, fold, textArea, textField } from './toolkit.js';
 
 export type Values = Readonly<Record<string, unknown>>;
@@ -20,15 +20,15 @@ export type Values = Readonly<Record<string, unknown>>;
 export interface FieldAction {
   icon: string;
   label: string;
-  /** The field's new text; null leaves it. */
+  /** The field's new text; null keeps the present one. */
   run(): Promise<string | null>;
 }
 
 export interface SchemaFormOptions {
   schema: JsonSchema;
-  /** Keys that stand before the fold: so many of the first, or these. */
+  /** Keys shown above the fold: a number of leading keys, or a list. */
   important: number | readonly string[];
-  /** Keys with a control elsewhere. */
+  /** Keys that have a control elsewhere. */
   omit?: readonly string[];
   moreTitle: string;
   actions?: Readonly<Record<string, FieldAction>>;
@@ -38,7 +38,7 @@ export interface SchemaFormOptions {
 interface Field {
   element: HTMLElement;
   show(value: unknown): void;
-  /** Only of a line of text: what stands in it while it is empty. */
+  /** Sets the placeholder; only text fields have one. */
   hint?(text: string): void;
   problem(message: string | null): void;
 }
@@ -46,7 +46,7 @@ interface Field {
 export class SchemaForm {
   readonly element: HTMLElement;
   private readonly fields = new Map<string, Field>();
-  /** Of fields that only some values of another give a meaning. */
+  /** Of fields that only apply to some values of another field. */
   private readonly conditions = new Map<string, FieldCondition>();
   private readonly problems = new Map<string, string>();
   private readonly more: HTMLDetailsElement | null;
@@ -80,15 +80,15 @@ export class SchemaForm {
       field.show(key in values ? values[key] : this.defaultOf(key));
       field.problem(null);
     }
-    this.showWhatCounts();
+    this.showApplicable();
   }
 
-  /** Problems by key that keep the values from being what the fields show. */
+  /** Problems by key: text that is no valid value, so that `values` differs from what the fields show. */
   get ownProblems(): ReadonlyMap<string, string> {
     return this.problems;
   }
 
-  /** A key's value, default included. */
+  /** A key's value, or its default. */
   value(key: string): unknown {
     return key in this.current ? this.current[key] : this.defaultOf(key);
   }
@@ -99,12 +99,12 @@ export class SchemaForm {
     this.take(key, value);
   }
 
-  /** What an empty field stands for. */
+  /** Sets the placeholder of an empty field. */
   hint(key: string, text: string): void {
     this.fields.get(key)?.hint?.(text);
   }
 
-  /** What the engine found wrong; null takes it away. Returns false where no such field is shown. */
+  /** Shows a problem that the engine found; null removes it. Returns false if the field isn't shown. */
   showProblem(key: string, message: string | null): boolean {
     const field = this.fields.get(key);
     if (!field || field.element.hidden) return false;
@@ -122,12 +122,12 @@ export class SchemaForm {
     this.fields.get(key)!.problem(null);
     if (JSON.stringify(value) === JSON.stringify(this.defaultOf(key))) delete this.current[key];
     else this.current[key] = value;
-    this.showWhatCounts();
+    this.showApplicable();
     this.options.onChange(this.current);
   }
 
-  /** A field that the others make meaningless is out of sight, and what is wrong in it keeps nobody from starting. */
-  private showWhatCounts(): void {
+  /** Hides fields that don't apply to the values of the others; a problem in a hidden field doesn't block the start. */
+  private showApplicable(): void {
     for (const [key, condition] of this.conditions) {
       const field = this.fields.get(key)!;
       field.element.hidden = !condition.values.includes(this.value(condition.key));
@@ -145,48 +145,54 @@ export class SchemaForm {
 
   private field(key: string, schema: JsonSchema): Field {
     const control = controlOf(schema);
-    const helpId = uniqueId('help');
-    const help = h('p', { class: 'help', id: helpId }, helpOf(schema, this.options.schema.properties));
-    const message = h('p', { class: 'field-problem', role: 'alert', hidden: true });
-    const field = h('div', { class: 'field', 'data-key': key });
-    const problem = (text: string | null) => {
-      message.hidden = text === null;
-      message.replaceChildren(...(text === null ? [] : [icon('error'), h('span', {}, text)]));
-      field.classList.toggle('has-problem', text !== null);
-    };
-    const name = schema.title ?? key;
-    const inFile = h('code', { class: 'field-key muted' }, key);
-    const label = h('div', { class: 'field-label', title: key }, name, ' ', inFile);
+    const parts = fieldParts(key, schema, this.options.schema.properties);
+    switch (control.kind) {
+      case 'checkbox':
+        return this.checkboxField(key, parts);
+      case 'select':
+        return this.selectField(key, parts, control.options);
+      case 'lines':
+        return this.linesField(key, parts);
+      case 'text':
+        return this.textField(key, parts, schema, control.numeric);
+    }
+  }
 
-    if (control.kind === 'checkbox') {
-      const box = checkbox({ label: name, onChange: value => this.take(key, value) });
-      box.element.title = key;
-      fill(field, {}, [box.element, help, message]);
-      return { element: field, problem, show: value => void (box.value = value === true) };
-    }
-    if (control.kind === 'select') {
-      const select = dropdown({
-        label: name,
-        onChange: chosen =>
-          this.take(
-            key,
-            control.options.find(option => textOf(option) === chosen),
-          ),
-      });
-      select.choices = control.options.map(option => ({ value: textOf(option), label: textOf(option) || 'none' }));
-      fill(field, {}, [label, help, select.element, message]);
-      return { element: field, problem, show: value => void (select.value = textOf(value)) };
-    }
-    if (control.kind === 'lines') {
-      const area = textArea({
-        label: name,
-        describedBy: helpId,
-        placeholder: 'one a line',
-        onChange: written => this.take(key, parseLines(written)),
-      });
-      fill(field, {}, [label, help, area.element, message]);
-      return { element: field, problem, show: value => void (area.value = linesOf(value)) };
-    }
+  private checkboxField(key: string, { element, name, help, message, problem }: FieldParts): Field {
+    const box = checkbox({ label: name, onChange: value => this.take(key, value) });
+    box.element.title = key;
+    element.append(box.element, help, message);
+    return { element, problem, show: value => void (box.value = value === true) };
+  }
+
+  private selectField(key: string, parts: FieldParts, options: readonly unknown[]): Field {
+    const { element, name, label, help, message, problem } = parts;
+    const select = dropdown({
+      label: name,
+      onChange: chosen =>
+        this.take(
+          key,
+          options.find(option => textOf(option) === chosen),
+        ),
+    });
+    select.choices = options.map(option => ({ value: textOf(option), label: textOf(option) || 'none' }));
+    element.append(label, help, select.element, message);
+    return { element, problem, show: value => void (select.value = textOf(value)) };
+  }
+
+  private linesField(key: string, { element, name, label, help, message, problem }: FieldParts): Field {
+    const area = textArea({
+      label: name,
+      describedBy: help.id,
+      placeholder: 'one per line',
+      onChange: written => this.take(key, parseLines(written)),
+    });
+    element.append(label, help, area.element, message);
+    return { element, problem, show: value => void (area.value = linesOf(value)) };
+  }
+
+  private textField(key: string, parts: FieldParts, schema: JsonSchema, numeric: boolean): Field {
+    const { element, name, label, help, message, problem } = parts;
     const take = (written: string) => {
       const parsed = parseText(schema, written);
       if (parsed.ok) this.take(key, parsed.value);
@@ -194,9 +200,9 @@ export class SchemaForm {
     };
     const text = textField({
       label: name,
-      describedBy: helpId,
+      describedBy: help.id,
       placeholder: textOf(schema.default) || (schema.type === 'object' ? 'key=value, key=value' : NOT_SET),
-      size: control.numeric ? 'short' : undefined,
+      size: numeric ? 'short' : undefined,
       onChange: take,
     });
     const action = this.options.actions?.[key];
@@ -213,12 +219,11 @@ export class SchemaForm {
             take(written);
           }),
       });
-    if (control.numeric) {
-      field.classList.add('numeric');
-      fill(field, {}, [label, text.element, help, message]);
-    } else fill(field, {}, [label, help, h('div', { class: 'field-line' }, text.element, browse), message]);
+    element.classList.toggle('numeric', numeric);
+    if (numeric) element.append(label, text.element, help, message);
+    else element.append(label, help, h('div', { class: 'field-line' }, text.element, browse), message);
     return {
-      element: field,
+      element,
       problem: found => {
         problem(found);
         text.invalid = found !== null;
@@ -229,7 +234,36 @@ export class SchemaForm {
   }
 }
 
-/** A banner for what concerns no single field. */
+/** What all kinds of fields consist of, except for their control. */
+interface FieldParts {
+  element: HTMLElement;
+  /** The title as text, for the control's own name. */
+  name: string;
+  label: HTMLElement;
+  help: HTMLElement;
+  message: HTMLElement;
+  problem(text: string | null): void;
+}
+
+function fieldParts(key: string, schema: JsonSchema, siblings: JsonProperties | undefined): FieldParts {
+  const name = schema.title ?? key;
+  const element = h('div', { class: 'field', 'data-key': key });
+  const message = h('p', { class: 'field-problem', role: 'alert', hidden: true });
+  return {
+    element,
+    name,
+    label: h('div', { class: 'field-label', title: key }, name, ' ', h('code', { class: 'field-key muted' }, key)),
+    help: h('p', { class: 'help', id: uniqueId('help') }, helpOf(schema, siblings)),
+    message,
+    problem: text => {
+      message.hidden = text === null;
+      message.replaceChildren(...(text === null ? [] : [icon('error'), h('span', {}, text)]));
+      element.classList.toggle('has-problem', text !== null);
+    },
+  };
+}
+
+/** A banner for problems that concern no single field. */
 export class ProblemBanner {
   private readonly text = h('span');
   readonly element = h('div', { class: 'problem', role: 'alert', hidden: true }, icon('error'), this.text);

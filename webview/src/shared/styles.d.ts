@@ -1,2 +1,2 @@
-// Styles are imported for esbuild to collect; they export nothing.
+// esbuild collects imported styles; they export nothing.
 declare module '*.css';

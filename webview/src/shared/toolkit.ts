@@ -1,5 +1,5 @@
-// Form controls with the look of VS Code. The only module that knows @vscode/webview-ui-toolkit, which its authors no
-// longer develop: to move to a successor (@vscode-elements/elements), rewrite this file (docs/decisions/0007).
+// Form controls that look like VS Code's. The only module that imports @vscode/webview-ui-toolkit, which is no longer
+// developed: to move to a successor (@vscode-elements/elements), rewrite this file (docs/decisions/0007).
 import {
   provideVSCodeDesignSystem,
   vsCodeButton,
@@ -33,7 +33,7 @@ export interface Control<T> {
 
 export interface ButtonOptions {
   label: string;
-  /** Codicon; alone with `iconOnly`, where the label is for screen readers and the tooltip. */
+  /** Codicon; with `iconOnly` the label becomes the tooltip and the name for screen readers. */
   icon?: string;
   iconOnly?: boolean;
   secondary?: boolean;
@@ -43,7 +43,7 @@ export interface ButtonOptions {
 export function button(options: ButtonOptions): Button {
   const { label, iconOnly, onClick } = options;
   const element = document.createElement('vscode-button') as Button;
-  // As an attribute, before the appearance: an icon button without one names itself "Icon Button".
+  // Set before the appearance: an icon button without a label names itself "Icon Button".
   if (iconOnly) element.setAttribute('aria-label', label);
   element.setAttribute('appearance', iconOnly ? 'icon' : options.secondary ? 'secondary' : 'primary');
   if (options.icon) {
@@ -58,14 +58,14 @@ export function button(options: ButtonOptions): Button {
 }
 
 export interface FieldOptions<T> {
-  /** For screen readers; what is read beside the control is the caller's. */
+  /** For screen readers; a visible label is up to the caller. */
   label: string;
   /** Id of the element that describes it. */
   describedBy?: string;
   onChange(value: T): void;
 }
 
-/** A line of text. `onChange` at every keystroke. */
+/** A line of text; calls `onChange` at every keystroke. */
 export function textField({
   label,
   describedBy,
@@ -112,7 +112,7 @@ export function textField({
   };
 }
 
-/** Several lines of text. `onChange` at every keystroke. */
+/** Several lines of text; calls `onChange` at every keystroke. */
 export function textArea({
   label,
   describedBy,
@@ -142,11 +142,11 @@ export function textArea({
   };
 }
 
-/** The element names itself "Text field" when it is attached; its inner control is what has focus and is read. */
+/** Names the inner control, which has the focus, since the element names itself "Text field" once it is attached. */
 function name(element: HTMLElement, inner: () => HTMLElement, label: string, describedBy: string | undefined): void {
   whenAttached(element, () => {
     element.removeAttribute('aria-label');
-    // The element hands the removal down a frame later, and would take our name away with its own.
+    // The element passes the removal on a frame later, which would remove our name as well.
     requestAnimationFrame(() => {
       inner().setAttribute('aria-label', label);
       const description = describedBy && document.getElementById(describedBy);
@@ -165,7 +165,7 @@ export function checkbox({ label, onChange }: FieldOptions<boolean>): Control<bo
       return element.checked;
     },
     set value(value) {
-      // The element tells of changes by script as it does of the user's.
+      // The element fires `change` for scripts, too.
       if (element.checked !== value) element.checked = value;
     },
     get disabled() {
@@ -192,7 +192,7 @@ export function dropdown({ label, onChange }: FieldOptions<string>): DropdownCon
   let choices: readonly DropdownChoice[] = [];
   let value = '';
   const show = () => {
-    // Not there yet, or there in another order: the index is what the element goes by.
+    // Options may not have arrived yet or have another order, and the element selects by index.
     const index = choices.findIndex(choice => choice.value === value);
     if (element.isConnected) element.selectedIndex = index;
   };
@@ -226,7 +226,7 @@ export function dropdown({ label, onChange }: FieldOptions<string>): DropdownCon
           return option;
         }),
       );
-      // The element takes in its options a frame later.
+      // The element picks up its options a frame later.
       requestAnimationFrame(show);
     },
     get disabled() {
@@ -238,13 +238,13 @@ export function dropdown({ label, onChange }: FieldOptions<string>): DropdownCon
   };
 }
 
-/** Calls `f` once the element stands in the document and has drawn itself. */
+/** Calls `f` once the element is in the document and has rendered. */
 function whenAttached(element: HTMLElement, f: () => void): void {
   const wait = () => (element.isConnected ? requestAnimationFrame(f) : requestAnimationFrame(wait));
   wait();
 }
 
-/** A heading that folds what is below it; native, so that keyboard and screen readers know it. */
+/** A heading with collapsible content; native, so that it works with keyboards and screen readers. */
 export function fold(title: string, ...content: HTMLElement[]): HTMLDetailsElement {
   return h('details', { class: 'fold' }, h('summary', {}, icon('chevron-right', 'twistie'), title), ...content);
 }

@@ -1,8 +1,8 @@
-// What a model answers before and after its fine-tune, side by side: two read-only documents in a diff editor, to which each
-// further prompt is added. Kept until the editor is closed; nothing is written to disk.
+// Answers of the base model and the fine-tuned model side by side: two read-only documents in a diff editor, to which
+// each prompt is appended. Kept until the editor is closed; nothing is written to disk.
 import * as vscode from 'vscode';
 
-const scheme = 'tunewright-answers';
+const SCHEME = 'tunewright-answers';
 
 export interface Answered {
   prompt: string;
@@ -16,13 +16,13 @@ export class AnswerDocuments implements vscode.TextDocumentContentProvider, vsco
   private readonly answers = new Map<string, Answered[]>();
   private readonly subscriptions = [
     this.changed,
-    vscode.workspace.registerTextDocumentContentProvider(scheme, this),
-    vscode.workspace.onDidCloseTextDocument(({ uri }) => uri.scheme === scheme && this.answers.delete(uri.query)),
+    vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
+    vscode.workspace.onDidCloseTextDocument(({ uri }) => uri.scheme === SCHEME && this.answers.delete(uri.query)),
   ];
 
-  /** The run whose answers stand in a document of this kind. */
+  /** Folder of the run whose answers are in this document; null for other documents. */
   static runOf(uri: vscode.Uri | undefined): string | null {
-    return uri?.scheme === scheme ? uri.query : null;
+    return uri?.scheme === SCHEME ? uri.query : null;
   }
 
   provideTextDocumentContent({ path, query }: vscode.Uri): string {
@@ -31,12 +31,12 @@ export class AnswerDocuments implements vscode.TextDocumentContentProvider, vsco
     return answers.map(answer => `> ${answer.prompt.replaceAll('\n', '\n> ')}\n\n${answer[which]}\n`).join('\n');
   }
 
-  /** @param folder of the run, which tells its documents from those of others */
+  /** @param folder of the run, which identifies its documents */
   async show(folder: string, name: string, answered: Answered): Promise<void> {
     this.answers.set(folder, [...(this.answers.get(folder) ?? []), answered]);
-    // Markdown wraps its lines.
+    // As Markdown, so that lines wrap.
     const [base, tuned] = ['base', 'tuned'].map(which =>
-      vscode.Uri.from({ scheme, path: `/${which}/${name}.md`, query: folder }),
+      vscode.Uri.from({ scheme: SCHEME, path: `/${which}/${name}.md`, query: folder }),
     ) as [vscode.Uri, vscode.Uri];
     for (const uri of [base, tuned]) this.changed.fire(uri);
     const options = { preview: false, selection: new vscode.Range(1e6, 0, 1e6, 0) };

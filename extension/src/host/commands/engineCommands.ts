@@ -1,4 +1,5 @@
-// Commands around the engine: install it, say what it is, pull a model, open the walkthrough and the settings.
+// Commands for the engine and its models: install, pull, copy and reveal, open the settings, the output and the
+// walkthrough.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
@@ -9,7 +10,7 @@ import { registerGuarded } from './guarded.js';
 import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
 
-/** What `engine status --json` says, as far as it is shown here. */
+/** The part of `engine status --json` used here. */
 interface EngineStatus {
   installation: { libraryVersion: string; gpu: boolean } | null;
   backend: { name: string; libraryVersion: string; device: string; threads: number };
@@ -51,17 +52,17 @@ export function registerEngineCommands(
 
 async function install(engine: CommandLineEngine, output: vscode.LogOutputChannel): Promise<void> {
   const status = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: 'Looking at the training engine' },
+    { location: vscode.ProgressLocation.Window, title: 'Checking the training engine' },
     () => engine.json<EngineStatus>(['engine', 'status']),
   );
   const { installation, backend, machine, advice } = status;
   for (const line of advice) output.info(line);
   const wantsGpu = machine.gpus.length > 0 && !installation?.gpu;
   if (installation && !wantsGpu) {
-    const keep = { label: '$(check) Keep It', detail: `${backend.device}, ${backend.threads} threads` };
+    const keep = { label: '$(check) Keep', detail: `${backend.device}, ${backend.threads} threads` };
     const again = {
-      label: '$(desktop-download) Install Again',
-      detail: 'Downloads it anew and replaces what is there',
+      label: '$(desktop-download) Reinstall',
+      detail: 'Downloads it again and replaces the installed files',
     };
     const title = `TensorFlow ${installation.libraryVersion} is installed`;
     const answer = await vscode.window.showQuickPick([keep, again], { title });

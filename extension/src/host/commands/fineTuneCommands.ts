@@ -1,4 +1,5 @@
-// Commands that begin a run: from nothing, from a dataset, from a model, from a run file; and what a run would take.
+// Commands that start a run from scratch, from a dataset, a model, an adapter or a run file; and the one that estimates
+// a run.
 import * as vscode from 'vscode';
 import { baselineOf } from '../../core/metrics/comparedWith.js';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
@@ -24,7 +25,7 @@ export function registerFineTuneCommands(
 ): vscode.Disposable {
   const drafter = new RunDrafter(engine, extensionPath);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
-    // Asks before the first question, not after the last, whether anything may be executed here.
+    // Fails in Restricted Mode before the first question, not after the last.
     await engine.capabilities();
     const draft = await drafter.draft(given);
     return draft && decide(draft, runs, methods.titleOf(draft.method.peft_type));
@@ -48,14 +49,14 @@ export function registerFineTuneCommands(
 }
 
 async function decide(draft: RunDraft, runs: FolderRunService, method: string): Promise<unknown> {
-  const begin = { label: '$(play) Start', detail: 'Trains at once; the dashboard opens' };
-  const change = { label: '$(settings) Change in Run Panel', detail: 'Every option of the run, as a form' };
-  const save = { label: '$(save) Save as Run File...', detail: 'A .tune.json to edit, to share or to keep' };
-  const answer = await vscode.window.showQuickPick([begin, change, save], {
+  const begin = { label: '$(play) Start Fine-Tuning', detail: 'Starts training and opens the dashboard' };
+  const edit = { label: '$(settings) Edit in Run Panel', detail: 'Opens a form with all options of the run' };
+  const save = { label: '$(save) Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
+  const answer = await vscode.window.showQuickPick([begin, edit, save], {
     title: `Fine-Tune a Model (4/4): ${draft.name}, ${method} on ${draft.model}`,
   });
   if (answer === begin) return start(draft, runs);
-  if (answer === change)
+  if (answer === edit)
     return vscode.commands.executeCommand('tunewright.fineTuneInPanel', {
       model: draft.model,
       dataset: draft.dataset.train,
@@ -76,14 +77,14 @@ async function continueFrom(
   drafter: RunDrafter,
   runs: FolderRunService,
 ): Promise<string | undefined> {
-  const train = await drafter.pickDataset();
+  const train = await drafter.pickDataset(`Continue Training ${run.name}: Dataset`);
   if (!train) return undefined;
   const name = furtherName(
     run.name,
     runs.runs().map(each => each.name),
   );
   const runFile = furtherRunFile(run, path, name);
-  // Other rows may be of another format; how long they get and what is learnt of them stays.
+  // Another dataset may have another format; length and labels are handled as before.
   const { format: _, columns: __, validation, ...reading } = runFile.dataset;
   const held = typeof validation === 'number' ? { validation } : {};
   return start({ ...runFile, dataset: { ...reading, ...held, train } }, runs);
@@ -94,7 +95,10 @@ function fileOf(uri: unknown): string | undefined {
   return target?.scheme === 'file' ? target.fsPath : undefined;
 }
 
-/** The one it was called on, the one in the editor, or a choice among those of the workspace; where it has none, of any. */
+/**
+ * The command's argument, the file in the active editor, or the user's choice in the workspace or, if that has none,
+ * anywhere.
+ */
 async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | undefined> {
   if (uri instanceof vscode.Uri) return uri;
   const active = vscode.window.activeTextEditor?.document.uri;
@@ -109,13 +113,13 @@ async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | un
     found
       .map(file => ({ label: vscode.workspace.asRelativePath(file), file }))
       .sort((a, b) => (a.label < b.label ? -1 : 1)),
-    { title, placeHolder: 'Which run file?' },
+    { title, placeHolder: 'Choose a run file' },
   );
   return picked?.file;
 }
 
-/** Of a model that isn't on the machine nothing can be told; whether it is fetched is for the user to say. */
-async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise<EstimateAnswer | undefined> {
+/** A missing model can't be estimated, and is only downloaded if the user wants that. */
+async function estimateOrPull(engine: EngineService, file: vscode.Uri): Promise<EstimateAnswer | undefined> {
   const options = { location: vscode.ProgressLocation.Window, title: 'Estimating memory and parameters' };
   const runFile = await readRunDocument(file);
   const ask = (progress: vscode.Progress<{ message: string }>) =>
@@ -136,14 +140,14 @@ async function estimateOffline(engine: EngineService, file: vscode.Uri): Promise
 }
 
 async function showEstimate(engine: EngineService, file: vscode.Uri, methods: KnownMethods): Promise<void> {
-  const estimate = await estimateOffline(engine, file);
+  const estimate = await estimateOrPull(engine, file);
   if (!estimate) return;
   const { run, available_bytes: available } = estimate;
   const full = baselineOf(estimate);
   const time = estimatedTime(estimate);
   const details = [
     `${count(run.trainable_parameters)} of ${count(run.total_parameters)} parameters are trained (${percent(run.trainable_parameters / run.total_parameters)}).`,
-    `A step takes about ${bytes(run.memory.total)}; ${bytes(available)} are free on this machine.`,
+    `A step takes about ${bytes(run.memory.total)} of memory; ${bytes(available)} is free on this machine.`,
     ...(full && full !== run ? [`${methods.titleOf(full.peft_type)} would take ${bytes(full.memory.total)}.`] : []),
     ...(time ? [`${time}.`] : []),
   ];

@@ -1,4 +1,4 @@
-// Registers a command whose errors a user can do something with: what is wrong as a message, the rest in the output.
+// Registers a command and shows its errors to the user: the message as a notification, the stack trace in the output.
 import * as vscode from 'vscode';
 import { EngineInputError, UntrustedWorkspaceError } from '../services.js';
 
@@ -11,13 +11,13 @@ export function registerGuarded(
     try {
       return await run(...args);
     } catch (error) {
-      await tell(output, id, error);
+      await showError(output, id, error);
       return undefined;
     }
   });
 }
 
-async function tell(output: vscode.LogOutputChannel, id: string, error: unknown): Promise<void> {
+async function showError(output: vscode.LogOutputChannel, id: string, error: unknown): Promise<void> {
   if (error instanceof vscode.CancellationError) return;
   if (error instanceof UntrustedWorkspaceError) {
     const manage = 'Manage Workspace Trust';
@@ -29,7 +29,7 @@ async function tell(output: vscode.LogOutputChannel, id: string, error: unknown)
   const show = 'Show Output';
   const message = error instanceof Error ? error.message : String(error);
   const buttons = error instanceof EngineInputError ? [] : [show];
-  // Not awaited by the command: it has ended, the message may stay.
+  // Not awaited: the command has ended, while the notification may stay open.
   void vscode.window.showErrorMessage(message, ...buttons).then(answer => {
     if (answer === show) output.show();
   });

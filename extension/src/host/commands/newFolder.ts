@@ -1,10 +1,11 @@
-// A folder that a command of the engine fills: made beside its place and put there once it is whole, so that neither a failure
-// nor a cancellation leaves half of one, and what stood there goes only for something complete. Imports no vscode.
+// A folder that an engine command fills: created next to its final path and renamed once complete, so that a failure or
+// a cancellation leaves no partial folder, and an existing folder is only replaced by a complete one. Imports no
+// vscode.
 import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** @param fill makes the folder at the path it is given */
+/** @param fill creates the folder at the given path */
 export async function replaceFolder(folder: string, fill: (path: string) => Promise<unknown>): Promise<void> {
   const beside = (suffix: string) => join(dirname(folder), `.${basename(folder)}.${process.pid}.${suffix}`);
   const [partial, old] = [beside('partial'), beside('old')];
@@ -19,7 +20,7 @@ export async function replaceFolder(folder: string, fill: (path: string) => Prom
   }
 }
 
-/** `folder`, or the same with the first number that is free. */
+/** `folder`, or if that exists, with the first number that makes it unique. */
 export function freeFolder(folder: string): string {
   let free = folder;
   for (let i = 2; existsSync(free); i++) free = `${folder}-${i}`;

@@ -1,12 +1,12 @@
-// Which run a command is for: the one it was called with (a tree element, a folder), the only one there is, or a choice.
+// The run that a command applies to: its argument (a tree element, a folder), the only candidate, or the user's choice.
 import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { phaseLabels } from '../../core/runs/runStatus.js';
-import { phaseIcons } from '../views/runsTree.js';
+import { PHASE_ICONS } from '../views/runsTree.js';
 import { tellBriefly } from './tellBriefly.js';
 
-/** @returns undefined where the user chose none, or there is none to choose */
+/** @returns undefined if the user chose none, or there is no candidate */
 export async function pickRun(
   runs: FolderRunService,
   argument: unknown,
@@ -17,15 +17,15 @@ export async function pickRun(
   if (named) return named;
   const candidates = runs.runs().filter(fits);
   if (candidates.length === 0) {
-    // Links and keys get here where the palette wouldn't. The view says what there is, or how to begin.
-    tellBriefly(`$(info) ${title}: there is no such run in this workspace`);
+    // Links and key bindings get here even if the palette hides the command. The view shows which runs exist.
+    tellBriefly(`$(info) ${title}: no matching run in this workspace`);
     await vscode.commands.executeCommand('tunewright.runs.focus');
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
   const picked = await vscode.window.showQuickPick(candidates.map(runChoice), {
     title,
-    placeHolder: 'Which run?',
+    placeHolder: 'Choose a run',
     matchOnDetail: true,
   });
   return picked?.run;
@@ -34,7 +34,7 @@ export async function pickRun(
 export async function pickRuns(runs: FolderRunService, title: string): Promise<FolderRun[] | undefined> {
   const picked = await vscode.window.showQuickPick(runs.runs().map(runChoice), {
     title,
-    placeHolder: 'Which runs?',
+    placeHolder: 'Choose runs',
     matchOnDetail: true,
     canPickMany: true,
   });
@@ -42,7 +42,7 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
 }
 
 function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
-  const { icon } = phaseIcons[run.phase];
+  const { icon } = PHASE_ICONS[run.phase];
   const label = phaseLabels[run.phase];
   return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
 }

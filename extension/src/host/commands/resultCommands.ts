@@ -1,5 +1,5 @@
-// Commands on what a run has made: fold it into its model, write it for other programs, ask it something. The engine's `merge`,
-// `export` and `generate` do the work; here it is asked where to, told how far, and shown.
+// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt. The engine's
+// `merge`, `export` and `generate` do the work; the commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -21,10 +21,10 @@ interface Generated {
   answers: { adapter: string | null; text: string }[];
 }
 
-/** Files of which one stands in every folder that merge and export write. */
-const OURS = ['config.json', 'adapter_config.json'];
+/** Every folder that merge and export write has one of these. */
+const RESULT_FILES = ['config.json', 'adapter_config.json'];
 
-const MOST_TOKENS = 256;
+const MAX_NEW_TOKENS = 256;
 
 export function registerResultCommands(
   engine: EngineService,
@@ -47,7 +47,7 @@ export function registerResultCommands(
       if (result === null)
         throw new EngineInputError({
           code: 'bad_input',
-          message: `“${run.name}” has not come to its end: there is no adapter yet.`,
+          message: `“${run.name}” has no adapter yet, as it has not completed.`,
         });
       return act(run, result, more);
     });
@@ -55,7 +55,7 @@ export function registerResultCommands(
 
   return vscode.Disposable.from(
     documents,
-    // The second argument of both: where to, for those who call them from elsewhere. Menus put the selection there.
+    // Both take the target folder as their second argument when called by other code; menus pass the selection there.
     command(
       'tunewright.mergeAdapter',
       'Merge Adapter into Model',
@@ -111,13 +111,13 @@ async function exportAdapter(
     to: 'gguf' as const,
     label: 'GGUF',
     description: 'llama.cpp, Ollama',
-    detail: 'One file, loaded beside the base by --lora',
+    detail: 'A file that llama.cpp loads with the base model by --lora',
   };
   const mlx = {
     to: 'mlx' as const,
     label: 'MLX',
     description: 'mlx-lm',
-    detail: 'A folder, loaded beside the base by --adapter-path',
+    detail: 'A folder that mlx-lm loads with the base model by --adapter-path',
   };
   const possible = [gguf, mlx].filter(({ to }) => formats.includes(to));
   const home = given instanceof vscode.Uri ? given : undefined;
@@ -130,7 +130,7 @@ async function exportAdapter(
   if (format !== gguf) return undefined;
   const name = `${run.name}.gguf`;
   const beside = home ?? vscode.workspace.workspaceFolders?.[0]?.uri;
-  // It asks before a file is overwritten.
+  // The dialog confirms overwriting.
   const ask = () =>
     vscode.window.showSaveDialog({
       title: 'Export Adapter to GGUF',
@@ -145,7 +145,7 @@ async function exportAdapter(
   return target.fsPath;
 }
 
-/** Asks for the folder that the new one is put into. @returns path of the new one, undefined where the user left */
+/** Asks for the parent of the new folder. @returns path of the new folder, undefined if the user cancelled */
 async function intoFolder(
   name: string,
   given: unknown,
@@ -167,36 +167,36 @@ async function intoFolder(
   return folder;
 }
 
-/** Nothing is replaced unasked, and nothing but a model or an adapter at all. */
+/** Replaces a folder only if the user confirms, and only a model or an adapter. */
 async function placeFor(folder: string): Promise<string | undefined> {
   if (!existsSync(folder)) return folder;
   const replace = 'Replace';
   const keep = 'Keep Both';
-  const isOurs = OURS.some(name => existsSync(join(folder, name)));
+  const isResult = RESULT_FILES.some(name => existsSync(join(folder, name)));
   const answer = await vscode.window.showWarningMessage(
-    `“${basename(folder)}” exists already.`,
+    `“${basename(folder)}” already exists.`,
     { modal: true, detail: folder },
-    ...(isOurs ? [replace, keep] : [keep]),
+    ...(isResult ? [replace, keep] : [keep]),
   );
   if (answer === keep) return freeFolder(folder);
   return answer === replace ? folder : undefined;
 }
 
-/** Where they said themselves: nothing is asked, so nothing has to be closed. */
+/** In the status bar, since the user chose the path and there is nothing to decide. */
 function tellWhere(path: string): void {
-  tellBriefly(`$(check) Written: ${vscode.workspace.asRelativePath(path)}`);
+  tellBriefly(`$(check) Saved ${vscode.workspace.asRelativePath(path)}`);
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {
   return vscode.window.showInputBox({
     title: `Try ${name}`,
-    prompt: 'What the model is asked, before and after the fine-tune',
+    prompt: 'Prompt for the base model and the fine-tuned model',
     placeHolder: 'My parcel is late.',
     value,
   });
 }
 
-/** The base's answer and that of the run's result, always the likeliest tokens. */
+/** Answers of the base model and of the run's result, decoded greedily. */
 async function answers(
   engine: EngineService,
   run: FolderRun,
@@ -204,10 +204,10 @@ async function answers(
   prompt: string,
 ): Promise<[string, string]> {
   const ask = (token: vscode.CancellationToken, model: string, ...more: string[]) => {
-    const asked = ['--model', model, '--prompt', prompt, '--max-new-tokens', String(MOST_TOKENS)];
+    const asked = ['--model', model, '--prompt', prompt, '--max-new-tokens', String(MAX_NEW_TOKENS)];
     return engine.json<Generated>(['generate', ...asked, ...weightFlags(run.config), ...more], { token });
   };
-  return withProgress(`${run.name} is answering`, async token => {
+  return withProgress(`Generating answers with ${run.name}`, async token => {
     if (!isWholeModel(result)) {
       const [base, tuned] = (await ask(token, modelOf(run), '--base', '--adapter', result)).answers;
       return [base!.text, tuned!.text];

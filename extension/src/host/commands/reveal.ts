@@ -1,4 +1,4 @@
-// Shows a file or folder where it can be seen: in the explorer where the workspace holds it, else in the system's own.
+// Reveals a file or folder: in the Explorer if the workspace contains it, else in the system's file manager.
 import * as vscode from 'vscode';
 
 export function reveal(path: string): Thenable<unknown> {

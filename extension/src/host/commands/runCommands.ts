@@ -1,4 +1,4 @@
-// Commands on runs that are there: steer, resume, repeat, look at, delete.
+// Commands on existing runs: control, resume, duplicate, show, delete.
 import * as vscode from 'vscode';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
@@ -20,7 +20,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       const run = await pickRun(runs, argument, title, fits);
       return run && act(run, ...rest);
     });
-  /** All that are selected in the tree and fit. */
+  /** Applies to all runs that are selected in the tree and fit. */
   const steer = (id: string, title: string, type: ControlCommand['type'], fits: (run: FolderRun) => boolean) =>
     command(id, title, fits, (run, selected) => {
       for (const each of [run, ...others(run, selected)]) if (each === run || fits(each)) each.send({ type });
@@ -32,7 +32,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
     steer('tunewright.stopRun', 'Stop Run', 'stop', run => run.alive),
     steer('tunewright.pauseRun', 'Pause Run', 'pause', run => run.phase === 'running'),
     steer('tunewright.continueRun', 'Continue Run', 'resume', run => run.phase === 'paused'),
-    steer('tunewright.saveCheckpoint', 'Save Checkpoint Now', 'save', hearsCommands),
+    steer('tunewright.saveCheckpoint', 'Save Checkpoint Now', 'save', takesCommands),
     command(
       'tunewright.resumeRun',
       'Resume Run',
@@ -66,7 +66,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
     ),
     command(
       'tunewright.copyRunPath',
-      'Copy Path of Run',
+      'Copy Run Path',
       () => true,
       run => vscode.env.clipboard.writeText(run.folder),
     ),
@@ -76,7 +76,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       () => true,
       (run, selected) => confirmAndDelete([run, ...others(run, selected)], runs),
     ),
-    runs.onDidFail(run => void tellFailure(run)),
+    runs.onDidFail(run => void showFailure(run)),
   );
 }
 
@@ -87,23 +87,23 @@ function openDashboard(chosen: readonly FolderRun[]): Thenable<unknown> {
   );
 }
 
-/** The runs selected in the tree, else a choice. */
+/** Compares the runs selected in the tree, else those that the user chooses. */
 async function compare(runs: FolderRunService, selected: unknown): Promise<unknown> {
   const named = Array.isArray(selected) ? selected.flatMap(each => runOf(runs, each) ?? []) : [];
   const chosen = named.length > 1 ? named : await pickRuns(runs, 'Compare Runs');
   return chosen && chosen.length > 0 ? openDashboard(chosen) : undefined;
 }
 
-/** From its first step on; what it is told before is for nobody. */
-function hearsCommands({ phase }: FolderRun): boolean {
+/** The engine reads commands from the first step on. */
+function takesCommands({ phase }: FolderRun): boolean {
   return phase === 'running' || phase === 'paused';
 }
 
 async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunService): Promise<void> {
   const what = chosen.length === 1 ? `the run “${chosen[0]!.name}”` : `${chosen.length} runs`;
-  const training = chosen.some(run => run.alive) ? ' It is training and will be stopped.' : '';
+  const training = chosen.some(run => run.alive) ? ' Training will be stopped.' : '';
   const answer = await vscode.window.showWarningMessage(
-    `Delete ${what}, with the adapter and every checkpoint?`,
+    `Delete ${what}, including adapters and checkpoints?`,
     { modal: true, detail: `${chosen.map(run => run.folder).join('\n')}\n\nThis can’t be undone.${training}` },
     'Delete',
   );
@@ -112,12 +112,12 @@ async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunSer
 }
 
 async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> {
-  const again = { label: '$(play) Start Again', detail: 'The same run, from the beginning' };
-  const change = { label: '$(settings) Change in Run Panel', detail: 'Opens the form with the options of this run' };
-  const save = { label: '$(save) Save as Run File...', detail: 'A .tune.json to edit, to share or to keep' };
-  const answer = await vscode.window.showQuickPick([again, change, save], { title: `Duplicate ${run.name}` });
+  const again = { label: '$(play) Start Again', detail: 'Repeats the run from the beginning' };
+  const edit = { label: '$(settings) Edit in Run Panel', detail: 'Opens the form with the options of this run' };
+  const save = { label: '$(save) Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
+  const answer = await vscode.window.showQuickPick([again, edit, save], { title: `Duplicate ${run.name}` });
   if (answer === again) await runs.start(run.config);
-  else if (answer === change)
+  else if (answer === edit)
     await vscode.commands.executeCommand(
       'tunewright.openRunFileInPanel',
       vscode.Uri.file(runFolderFiles(run.folder).run),
@@ -125,11 +125,11 @@ async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> 
   else if (answer === save) await saveRunFile(run.config, run);
 }
 
-/** A run that this window started ended badly: there is something to mend. */
-async function tellFailure(run: FolderRun): Promise<void> {
+/** Shows why a run that this window started has failed, and offers to fix it. */
+async function showFailure(run: FolderRun): Promise<void> {
   const message = run.failure() ?? run.lastWords();
-  const edit = 'Change in Run Panel';
-  const log = 'Open Log';
+  const edit = 'Edit in Run Panel';
+  const log = 'Open Run Log';
   const answer = await vscode.window.showErrorMessage(`${run.name}: ${message}`, edit, log);
   if (answer === log) await vscode.commands.executeCommand('tunewright.openRunLog', run);
   if (answer === edit)

@@ -1,11 +1,11 @@
-// Quick picks from nothing to a run: model, dataset, method, and what to do with it. Each step can be given beforehand and
-// is then left out. What is picked here is a run file like any other; the engine fills in the defaults.
+// Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is an
+// ordinary run file; the engine fills in the defaults.
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { samplePrompts } from '../../core/data/samplePrompts.js';
 import { readFirstRows } from '../datasets/firstRows.js';
-import { embeddedModel, machineModels } from '../engineProcess/machineModels.js';
+import { EMBEDDED_MODEL, machineModels } from '../engineProcess/machineModels.js';
 import type { EngineService } from '../services.js';
 
 export interface RunDraft {
@@ -17,7 +17,7 @@ export interface RunDraft {
   samples?: { prompts: string[] };
 }
 
-/** What `describe --json` says of a method. */
+/** The part of `describe` about a method that is used here. */
 interface MethodDescription {
   peft_type: string;
   title: string;
@@ -25,36 +25,36 @@ interface MethodDescription {
 }
 
 const DATASET_FILES = '**/*.{jsonl,csv,parquet,json}';
-/** JSON that is no dataset, in any workspace. */
-const NO_DATASETS =
+/** JSON files that are not datasets in any workspace. */
+const EXCLUDED_FILES =
   '**/{node_modules,.git,.vscode,runs,dist,out}/**,**/{package,package-lock,tsconfig,jsconfig}*.json,**/*.tune.json';
-const MOST_DATASETS = 200;
+const MAX_DATASETS = 200;
 
-/** Prompts answered before, while and after it trains. */
+/** Number of sample prompts, answered before, during and after training. */
 const SAMPLES = 3;
 
 /**
- * What a run of this model had better begin with in place of the defaults, which are for models 100 times as large as the
- * embedded one: its example's values.
+ * Values suggested for a model instead of the defaults. The defaults are for models 100 times as large as the embedded
+ * one, which gets those of its example.
  */
 export function suggestedFor(
   model: string,
   extensionPath: string,
 ): Partial<Pick<RunDraft, 'training' | 'method'>> & { dataset?: { max_length: number } } {
-  if (model !== embeddedModel.id) return {};
+  if (model !== EMBEDDED_MODEL.id) return {};
   const file = join(extensionPath, 'media', 'examples', 'pirate.tune.json');
   const { dataset, method, training } = JSON.parse(readFileSync(file, 'utf8')) as RunDraft;
   return { dataset: { max_length: dataset.max_length! }, method, training };
 }
 
-/** Rows held out, so that every run shows whether it learns or repeats. */
+/** Share of the rows held out for validation, so that every run shows whether it generalizes. */
 const VALIDATION_SHARE = 0.1;
 
-/** Dataset files of the workspace, and the examples that come with the extension. */
+/** Dataset files of the workspace, and the extension's example datasets. */
 export async function findDatasets(extensionPath: string): Promise<{ own: vscode.Uri[]; bundled: string[] }> {
   const examples = join(extensionPath, 'media', 'datasets');
   return {
-    own: await vscode.workspace.findFiles(DATASET_FILES, `{${NO_DATASETS}}`, MOST_DATASETS),
+    own: await vscode.workspace.findFiles(DATASET_FILES, `{${EXCLUDED_FILES}}`, MAX_DATASETS),
     bundled: ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv']
       .map(name => join(examples, name))
       .filter(existsSync),
@@ -67,7 +67,7 @@ export class RunDrafter {
     private readonly extensionPath: string,
   ) {}
 
-  /** @returns undefined where the user left a step */
+  /** @returns undefined if the user cancelled a step */
   async draft(given: { model?: string; dataset?: string }): Promise<RunDraft | undefined> {
     const model = given.model ?? (await this.pickModel());
     if (!model) return undefined;
@@ -94,18 +94,18 @@ export class RunDrafter {
   async pickModel(): Promise<string | undefined> {
     type Item = vscode.QuickPickItem & { id?: string; act?: 'browse' | 'pull' };
     const items = machineModels(this.engine).then((models): Item[] => [
-      ...[embeddedModel, ...models.filter(model => model.reason === null)].map(({ id, description }) => ({
+      ...[EMBEDDED_MODEL, ...models.filter(model => model.reason === null)].map(({ id, description }) => ({
         label: `$(symbol-method) ${id}`,
         description,
         id,
       })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      { label: '$(folder-opened) Browse...', description: 'a model folder with config.json', act: 'browse' },
-      { label: '$(cloud-download) Hub...', description: 'the id of a Hugging Face model', act: 'pull' },
+      { label: '$(folder-opened) Browse...', description: 'a model folder or a GGUF file', act: 'browse' },
+      { label: '$(cloud-download) Hugging Face ID...', description: 'a model of the Hugging Face Hub', act: 'pull' },
     ]);
     const picked = await vscode.window.showQuickPick(items, {
       title: 'Fine-Tune a Model (1/4): Model',
-      placeHolder: 'Which model is to learn?',
+      placeHolder: 'Choose a model',
       matchOnDescription: true,
     });
     if (picked?.act === 'browse') return this.browseModel();
@@ -113,7 +113,7 @@ export class RunDrafter {
     return picked?.id;
   }
 
-  async pickDataset(): Promise<string | undefined> {
+  async pickDataset(title = 'Fine-Tune a Model (2/4): Dataset'): Promise<string | undefined> {
     type Item = vscode.QuickPickItem & { path?: string };
     const { own: found, bundled } = await findDatasets(this.extensionPath);
     const items: Item[] = [
@@ -126,8 +126,8 @@ export class RunDrafter {
       { label: '$(folder-opened) Browse...' },
     ];
     const picked = await vscode.window.showQuickPick(items, {
-      title: 'Fine-Tune a Model (2/4): Dataset',
-      placeHolder: 'Which rows is it to learn from?',
+      title,
+      placeHolder: 'Choose a dataset',
       matchOnDescription: true,
     });
     return picked && (picked.path ?? browseDataset());
@@ -142,14 +142,14 @@ export class RunDrafter {
         detail: summary,
         peft_type,
       })),
-      { title: 'Fine-Tune a Model (3/4): Method', placeHolder: 'What is trained?', matchOnDetail: true },
+      { title: 'Fine-Tune a Model (3/4): Method', placeHolder: 'Choose a method', matchOnDetail: true },
     );
     return picked?.peft_type;
   }
 
   private async browseModel(): Promise<string | undefined> {
     const picked = await vscode.window.showOpenDialog({
-      title: 'Model Folder or GGUF File',
+      title: 'Choose a Model Folder or GGUF File',
       canSelectFiles: true,
       canSelectFolders: true,
       openLabel: 'Choose Model',
@@ -158,19 +158,19 @@ export class RunDrafter {
   }
 }
 
-/** A hub id, or one of the engine's short names. */
+/** Asks for an ID of the Hugging Face Hub, or one of the engine's short names. */
 export function askModelId(): Thenable<string | undefined> {
   return vscode.window.showInputBox({
-    title: 'Model of the Hugging Face Hub',
-    prompt: 'org/name, org/name:file.gguf, or smollm2-135m-instruct',
+    title: 'Choose a Hugging Face Model',
+    prompt: 'Model ID: org/name, org/name:file.gguf, or smollm2-135m-instruct',
     placeHolder: 'HuggingFaceTB/SmolLM2-135M-Instruct',
-    validateInput: text => (/\s/.test(text.trim()) ? 'An id has no spaces: org/name' : undefined),
+    validateInput: text => (/\s/.test(text.trim()) ? 'A model ID has no spaces: org/name' : undefined),
   });
 }
 
 async function browseDataset(): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({
-    title: 'Dataset',
+    title: 'Choose a Dataset',
     filters: { Datasets: ['jsonl', 'json', 'csv', 'parquet'] },
     openLabel: 'Choose Dataset',
   });

@@ -1,9 +1,9 @@
-// Says what needs no answer: in the status bar, for as long as it takes to read. Notifications are for what has to be decided.
+// Shows a message that needs no answer in the status bar, long enough to read. Notifications are for decisions.
 import * as vscode from 'vscode';
 
-const TOLD_MS = 10_000;
+const SHOWN_MS = 10_000;
 
-/** @param text may begin with an icon, as `$(check)` */
+/** @param text may start with an icon, as in `$(check)` */
 export function tellBriefly(text: string): void {
-  vscode.window.setStatusBarMessage(text, TOLD_MS);
+  vscode.window.setStatusBarMessage(text, SHOWN_MS);
 }

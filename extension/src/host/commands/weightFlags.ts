@@ -1,6 +1,6 @@
-// How the engine's commands are told to hold a run's base as the run had it. Called where a result is tried.
+// The options of engine commands that load a base model as a run did. Used to try the run's result.
 
-/** @param config of a run, as its folder has it */
+/** @param config content of the run's run.json */
 export function weightFlags(config: object): string[] {
   const { engine = {} } = config as { engine?: { base_weights?: string; precision?: string } };
   return [

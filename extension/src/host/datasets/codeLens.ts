@@ -1,7 +1,7 @@
-// The line above a dataset's first row: what it is, how much of it is learnt, what is wrong with it, what can be done with it.
+// The CodeLens above a dataset's first row: format, rows, tokens, share trained on, problems, and actions.
 import * as vscode from 'vscode';
 import { count, percent } from '../../core/units.js';
-import { datasetSelector, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
+import { DATASET_SELECTOR, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
 
 export function registerCodeLens(datasets: DocumentDatasets, outdated: OutdatedRuns): vscode.Disposable {
@@ -18,7 +18,7 @@ export function registerCodeLens(datasets: DocumentDatasets, outdated: OutdatedR
     changed,
     datasets.onDidChange(() => changed.fire()),
     outdated.onDidChange(() => changed.fire()),
-    vscode.languages.registerCodeLensProvider(datasetSelector, provider),
+    vscode.languages.registerCodeLensProvider(DATASET_SELECTOR, provider),
   );
 }
 
@@ -29,25 +29,31 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const busy = phase !== 'ready' && phase !== 'failed' && phase !== 'stopped';
   const about = exact || busy ? '' : '≈';
   const facts = [format?.title, plural(rows, 'row')];
-  if (!busy) facts.push(`${about}${plural(tokens, 'token')}`, `${percent(labelShare)} learnt`);
+  if (!busy) facts.push(`${about}${plural(tokens, 'token')}`, `${percent(labelShare)} trained on`);
   const { runFile, model, missingModel } = reading;
-  const source = runFile ? `read as ${runFile.name} says` : `max_length ${summary.maxLength}`;
-  const counted = missingModel ? `${model} (the tokenizer of ${missingModel} is not on this machine)` : model;
+  const source = runFile ? `Settings from run file ${runFile.name}` : `max_length ${summary.maxLength} (settings)`;
+  const counted = missingModel ? `${model}, as that of ${missingModel} is not on this machine` : model;
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
   const shown = [
-    lens(`$(database)\u00a0${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokens of ${counted}`),
+    lens(`$(database)\u00a0${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokenizer of ${counted}`),
   ];
   if (busy) shown.push(lens(`$(loading~spin)\u00a0${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
   else if (found > 0)
-    shown.push(lens(`$(warning)\u00a0${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show them', []));
-  else shown.push(lens('$(check)\u00a0No problems', '', 'Every row can be trained on', []));
+    shown.push(
+      lens(`$(warning)\u00a0${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show Problems', []),
+    );
+  else shown.push(lens('$(check)\u00a0No problems', '', 'All rows can be trained on', []));
   if (outdatedRuns > 0) {
-    const title = `$(history)\u00a0${plural(outdatedRuns, 'run')} trained on older rows`;
-    shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since; show the runs', []));
+    const title = `$(history)\u00a0${plural(outdatedRuns, 'run')} trained on an older version`;
+    shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since. Show the runs', []));
   }
   shown.push(lens('$(rocket)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
-    lens('$(open-preview)\u00a0Open Preview', 'tunewright.previewDataset', 'Table, search, lengths, rendered rows'),
+    lens(
+      '$(open-preview)\u00a0Open Preview',
+      'tunewright.previewDataset',
+      'Table with search, lengths and rendered rows',
+    ),
   );
   return shown;
 }

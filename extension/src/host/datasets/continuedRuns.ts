@@ -1,6 +1,7 @@
-// Where a run says `on_change: continue`: once its training file was edited, a new run goes on from its last result. Made by
-// register.ts; decides by the run folders and the file's content alone. Starts nothing twice for one content, nothing while a
-// run of the chain lives, and nothing after one that was stopped. Imports no vscode, so that unit tests run it.
+// For runs with `on_change: continue`: once the training file was edited, a new run continues training from the last
+// result. Created by register.ts; decides only by the run folders and the file's content. Never starts two runs for the
+// same content, none while a run of the chain is alive, and none after a stopped one. Imports no vscode, so that unit
+// tests can run it.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
@@ -9,25 +10,25 @@ import type { Run, RunService } from '../services.js';
 import type { FileWatch } from './fileWatch.js';
 import { trainedContent, trainingFile } from './trainedContent.js';
 
-/** Saves come in crowds; a run begins once there was none for this long. */
+/** Saves come in bursts; a run starts after this long without one. */
 const QUIET_MS = 3_000;
 
-/** One run of a chain, as far as it decides whether the chain goes on. */
+/** What decides, of each run of a chain, whether the chain continues. */
 export interface ChainLink {
   phase: RunPhase;
   alive: boolean;
-  /** Hash of the rows that it was trained on; null where it never read them. */
+  /** Hash of the file that it was trained on; null if it never read the file. */
   content: string | null;
   continues: boolean;
 }
 
 /**
- * The run to go on from now that the rows have the hash `content`; null: none is to be started.
- * @param chain youngest first; the youngest says whether the chain goes on at all
+ * The run to continue training from, now that the file has the hash `content`; null: start none.
+ * @param chain latest first; the latest decides whether the chain continues at all
  */
 export function linkToContinue<T extends ChainLink>(chain: readonly T[], content: string): T | null {
-  const [youngest] = chain;
-  if (!youngest?.continues || youngest.phase === 'stopped') return null;
+  const [latest] = chain;
+  if (!latest?.continues || latest.phase === 'stopped') return null;
   if (chain.some(link => link.alive || link.content === content)) return null;
   return chain.find(link => link.phase === 'completed' && link.content !== null) ?? null;
 }
@@ -35,16 +36,16 @@ export function linkToContinue<T extends ChainLink>(chain: readonly T[], content
 export interface ContinuedRunsOptions {
   runs: Pick<RunService, 'runs' | 'onDidChange' | 'onDidEnd'>;
   files: Pick<FileWatch, 'add'>;
-  /** SHA-256 of a file; null where it is gone. */
+  /** SHA-256 of a file; null if it doesn't exist. */
   hash(path: string): Promise<string | null>;
-  /** Whether anything may be executed in this workspace. */
+  /** Whether the workspace is trusted. */
   isTrusted(): boolean;
-  /** Someone is typing in the file and will save once more. */
+  /** The file has unsaved edits, which will be saved as well. */
   isDirty(path: string): boolean;
-  /** Starts a run in the workspace folder of another one. */
+  /** Starts a run in the workspace folder of `beside`. */
   start(runFile: object, beside: Run): Promise<unknown>;
   log(message: string): void;
-  /** A run that was to be started could not be. */
+  /** A run could not be started. */
   onFault(path: string, error: Error): void;
   quietMs?: number;
 }
@@ -58,7 +59,7 @@ export class ContinuedRuns {
     const { runs } = options;
     this.subscriptions = [
       runs.onDidChange(() => this.watch()),
-      // The rows may have been edited while it trained.
+      // The file may have been edited during training.
       runs.onDidEnd(run => continues(run) && this.considerSoon(trainingFile(run)!)),
     ];
     this.watch();
@@ -110,17 +111,17 @@ export class ContinuedRuns {
     for (const chain of chains.values()) {
       const link = linkToContinue(chain, content);
       const result = link && resultOf(link.run);
-      if (result) await this.goOn(link.run, result, content);
+      if (result) await this.continueFrom(link.run, result, content);
     }
   }
 
-  private async goOn(run: Run, result: string, content: string): Promise<void> {
+  private async continueFrom(run: Run, result: string, content: string): Promise<void> {
     const { runs, start, log } = this.options;
     const claim = join(run.folder, `continued-${content.slice(0, 16)}.json`);
     if (!claimed(claim, content)) return;
     const taken = runs.runs().map(each => each.name);
     const name = furtherName(run.name, taken);
-    log(`${trainingFile(run)} has changed: ${name} goes on from ${result}`);
+    log(`${trainingFile(run)} has changed: ${name} continues training from ${result}`);
     try {
       await start(furtherRunFile(run, result, name), run);
     } catch (error) {
@@ -135,7 +136,9 @@ function continues(run: Run): boolean {
   return dataset?.on_change === 'continue' && trainingFile(run) !== null;
 }
 
-/** A file that only one window can make; it stays, so that a run that failed isn't tried again on the same rows. */
+/**
+ * Creates a file that only one window can create. It is kept, so that a failed run isn't repeated on the same content.
+ */
 function claimed(path: string, content: string): boolean {
   try {
     writeFileSync(path, `${JSON.stringify({ dataset_hash: content })}\n`, { flag: 'wx' });

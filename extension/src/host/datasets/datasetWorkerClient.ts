@@ -1,5 +1,6 @@
-// The host's end of the dataset worker: starts the process when a dataset is opened, ends it when the last one is closed, and
-// starts another should it die. Used by documentDatasets.ts and previewEditor.ts. Imports no vscode, so unit tests run it.
+// The host's end of the dataset worker: starts the process when a dataset is opened, ends it some time after the last
+// one is closed, and starts another after a crash. Used by documentDatasets.ts and previewEditor.ts. Imports no vscode,
+// so that unit tests can run it.
 import { fork, type ChildProcess } from 'node:child_process';
 import type {
   DatasetSummary,
@@ -10,8 +11,8 @@ import type {
   WorkerRequests,
 } from './worker/workerMessages.js';
 
-/** An unused worker goes after this. */
-const idleMs = 20_000;
+/** An unused worker is ended after this long. */
+const IDLE_MS = 20_000;
 
 export class WorkerStoppedError extends Error {
   override readonly name = 'WorkerStoppedError';
@@ -47,7 +48,7 @@ export class DatasetWorkerClient {
     return new OpenDataset(this, dataset);
   }
 
-  /** @throws WorkerStoppedError where the worker ended before it answered */
+  /** @throws WorkerStoppedError if the worker ends before it answers */
   request<N extends RequestName>(name: N, params: WorkerRequests[N]['params']): Promise<WorkerRequests[N]['result']> {
     const worker = (this.worker ??= this.start());
     const id = ++this.lastId;
@@ -61,7 +62,7 @@ export class DatasetWorkerClient {
     if (!this.listeners.delete(dataset) || !this.worker) return;
     await this.request('close', { dataset }).catch(() => {});
     clearTimeout(this.idle);
-    if (this.listeners.size === 0) this.idle = setTimeout(() => this.dispose(), idleMs).unref();
+    if (this.listeners.size === 0) this.idle = setTimeout(() => this.dispose(), IDLE_MS).unref();
   }
 
   dispose(): void {
@@ -72,7 +73,7 @@ export class DatasetWorkerClient {
   }
 
   private start(): ChildProcess {
-    // Numbers and texts as a thread would get them; neither the host's flags nor its standard output.
+    // Structured clones as between threads; without the host's flags and standard output.
     const worker = fork(this.script, [], {
       serialization: 'advanced',
       execArgv: [],
@@ -106,10 +107,10 @@ export class DatasetWorkerClient {
   }
 }
 
-/** Parameters of a request less the dataset's number. */
+/** Parameters of a request, without the dataset's number. */
 type Rest<N extends RequestName> = Omit<WorkerRequests[N]['params'], 'dataset'>;
 
-/** One dataset that the worker holds until it is disposed. */
+/** A dataset that the worker holds until this is disposed. */
 export class OpenDataset {
   constructor(
     private readonly client: DatasetWorkerClient,

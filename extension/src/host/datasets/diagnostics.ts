@@ -1,4 +1,4 @@
-// What is wrong with single rows, in the Problems panel. The quick fixes of quickFixes.ts go by each diagnostic's code.
+// Problems of single rows, for the Problems panel. The quick fixes (quickFixes.ts) depend on each diagnostic's code.
 import * as vscode from 'vscode';
 import { placeOfRoleFault } from '../../core/data/rowEdits.js';
 import type { ProblemCode } from '../../core/data/rowAnalysis.js';
@@ -6,9 +6,9 @@ import { faultOffset } from '../../core/data/rowText.js';
 import { textFileType, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { Finding, ProblemRow } from './worker/workerMessages.js';
 
-export const diagnosticSource = 'Tunewright';
+export const DIAGNOSTIC_SOURCE = 'Tunewright';
 
-const severities: Record<ProblemCode, vscode.DiagnosticSeverity> = {
+const SEVERITIES: Record<ProblemCode, vscode.DiagnosticSeverity> = {
   invalid_json: vscode.DiagnosticSeverity.Error,
   invalid_row: vscode.DiagnosticSeverity.Error,
   wrong_role_order: vscode.DiagnosticSeverity.Warning,
@@ -40,21 +40,21 @@ function diagnostic(document: vscode.TextDocument, row: ProblemRow, finding: Fin
   const found = new vscode.Diagnostic(
     rangeOf(document, row, finding),
     hint ? `${message}. ${hint}` : message,
-    severities[code],
+    SEVERITIES[code],
   );
-  found.source = diagnosticSource;
+  found.source = DIAGNOSTIC_SOURCE;
   found.code = code;
   if (code === 'duplicate') found.tags = [vscode.DiagnosticTag.Unnecessary];
   if (related) {
     const uri = related.path ? vscode.Uri.file(related.path) : document.uri;
     const location = new vscode.Location(uri, new vscode.Position(related.line - 1, 0));
-    const where = related.path ? 'the same row in the other file' : 'the first of the equal rows';
+    const where = related.path ? 'same row in the other file' : 'first occurrence of this row';
     found.relatedInformation = [new vscode.DiagnosticRelatedInformation(location, where)];
   }
   return found;
 }
 
-/** The part that is meant, where it can be told; else the row's first line. */
+/** The faulty part if it can be located, else the row's first line. */
 function rangeOf(document: vscode.TextDocument, { start, end }: ProblemRow, { code, message }: Finding): vscode.Range {
   const range = (from: number, to: number) => new vscode.Range(document.positionAt(from), document.positionAt(to));
   const isJson = textFileType(document.uri) !== 'csv';

@@ -1,5 +1,5 @@
-// The datasets that stand in text editors: each is analysed when it comes into view and again after an edit, until it is
-// closed. CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
+// The datasets in text editors: each is analysed when it becomes visible and again after an edit, until it is closed.
+// CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { ScannedFileType } from '../../core/data/rowScanner.js';
@@ -8,21 +8,21 @@ import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js'
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
 import type { DatasetSummary, ProblemRow, RowDetail, RowSummary, SourceDescription } from './worker/workerMessages.js';
 
-/** A pause in typing after which the rows are looked at again. */
-const editPauseMs = 300;
-/** Rows that editors show something of, and problems that are listed. */
-const shownRows = 200_000;
-const listedProblems = 1000;
+/** Pause in typing before the rows are analysed again. */
+const EDIT_PAUSE_MS = 300;
+/** Limits of the rows with decorations and hovers, and of the problems listed. */
+const MAX_SHOWN_ROWS = 200_000;
+const MAX_LISTED_PROBLEMS = 1000;
 
-/** Those that VS Code opens as text. */
-export const datasetSelector: vscode.DocumentSelector = { scheme: 'file', pattern: '**/*.{jsonl,ndjson,json,csv}' };
+/** Dataset files that VS Code opens as text. */
+export const DATASET_SELECTOR: vscode.DocumentSelector = { scheme: 'file', pattern: '**/*.{jsonl,ndjson,json,csv}' };
 
 export function textFileType(uri: vscode.Uri): ScannedFileType | null {
   const fileType = uri.scheme === 'file' && !/\.tune\.json$/.test(uri.path) ? fileTypeOf(uri.path) : null;
   return fileType === 'parquet' ? null : fileType;
 }
 
-/** What is known of the dataset in a document, for `version` of it. */
+/** What is known about the dataset in a document of a certain version. */
 export interface DocumentDataset {
   uri: vscode.Uri;
   reading: Reading;
@@ -39,7 +39,7 @@ interface Entry {
   opened: OpenDataset | null;
   shown: DocumentDataset | null;
   reading: Reading | null;
-  /** Version of the document that is being analysed. */
+  /** Version of the document under analysis. */
   version: number;
   timer: NodeJS.Timeout | undefined;
 }
@@ -48,7 +48,7 @@ export class DocumentDatasets implements vscode.Disposable {
   private readonly entries = new Map<string, Entry>();
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   private readonly subscriptions: vscode.Disposable[] = [];
-  /** What is known of the document has changed; also when it is no dataset any more. */
+  /** What is known about a document has changed, including that it is no longer a dataset. */
   readonly onDidChange = this.changed.event;
 
   constructor(
@@ -70,13 +70,13 @@ export class DocumentDatasets implements vscode.Disposable {
     this.openVisible();
   }
 
-  /** null while nothing is known, and for documents that are no dataset. */
+  /** null while nothing is known yet, and for documents that are not datasets. */
   get(uri: vscode.Uri): DocumentDataset | null {
     const shown = this.entries.get(uri.toString())?.shown;
     return shown?.summary.format ? shown : null;
   }
 
-  /** Everything about a row; null where the document has been edited since. */
+  /** Everything about a row; null if the document has been edited since. */
   async detail(document: vscode.TextDocument, row: number): Promise<RowDetail | null> {
     const entry = this.entries.get(document.uri.toString());
     if (!entry?.opened || entry.version !== document.version) return null;
@@ -84,7 +84,7 @@ export class DocumentDatasets implements vscode.Disposable {
     return entry.version === document.version ? detail : null;
   }
 
-  /** A run file or a setting has changed: reads the rows anew. */
+  /** Reads all rows again, after a run file or a setting has changed. */
   refreshAll(): void {
     for (const { document } of this.entries.values()) this.schedule(document);
   }
@@ -117,7 +117,7 @@ export class DocumentDatasets implements vscode.Disposable {
     const entry = this.entries.get(uri.toString());
     if (!entry) return;
     clearTimeout(entry.timer);
-    entry.timer = setTimeout(() => void this.analyse(entry), editPauseMs);
+    entry.timer = setTimeout(() => void this.analyse(entry), EDIT_PAUSE_MS);
   }
 
   private async analyse(entry: Entry): Promise<void> {
@@ -132,8 +132,8 @@ export class DocumentDatasets implements vscode.Disposable {
       if (entry.opened) await entry.opened.ask('update', { source, settings });
       else entry.opened = this.worker.open(source, settings, summary => this.receive(entry, summary));
       const [rows, problems] = await Promise.all([
-        entry.opened.ask('rows', { limit: shownRows }),
-        entry.opened.ask('problems', { limit: listedProblems }),
+        entry.opened.ask('rows', { limit: MAX_SHOWN_ROWS }),
+        entry.opened.ask('problems', { limit: MAX_LISTED_PROBLEMS }),
       ]);
       if (!this.isOpen(entry) || entry.version !== version || !entry.shown) return;
       entry.shown = { ...entry.shown, reading, rows, problems, version };
@@ -171,7 +171,7 @@ export class DocumentDatasets implements vscode.Disposable {
   }
 }
 
-/** The row that `offset` falls into, by halving; undefined between rows. */
+/** The row at `offset`, by binary search; undefined between rows. */
 export function rowAt(rows: readonly RowSummary[], offset: number): RowSummary | undefined {
   let low = 0;
   let high = rows.length;

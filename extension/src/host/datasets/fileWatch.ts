@@ -1,20 +1,20 @@
-// Watches single files by chokidar, wherever they stand: one watcher for all, told apart by path. Editors that write a new file
-// and rename it over the old one count as a change; a deleted file that comes back, too. Used by the preview and by the marks
-// of outdated runs.
+// Watches single files with chokidar, wherever they are: one watcher for all. A new file renamed over the old one
+// counts as a change, and so does a deleted file that reappears. Used by the preview, by continued runs and by the
+// marks of outdated runs.
 import { watch, type FSWatcher } from 'chokidar';
 import { resolve } from 'node:path';
 
 export type FileEvent = 'changed' | 'deleted';
 
-/** A delete that a new file follows within this time was a rename over it. */
-const replaceMs = 250;
+/** A deletion followed by a new file within this time was a replacement. */
+const REPLACE_MS = 250;
 
 export class FileWatch {
   private watcher: FSWatcher | null = null;
   private readonly listeners = new Map<string, Set<(event: FileEvent) => void>>();
   private readonly gone = new Map<string, NodeJS.Timeout>();
 
-  /** @returns stops watching */
+  /** @returns a function that stops watching */
   add(file: string, listener: (event: FileEvent) => void): () => void {
     const path = resolve(file);
     const listeners = this.listeners.get(path) ?? new Set();
@@ -39,7 +39,7 @@ export class FileWatch {
   private open(): FSWatcher {
     this.watcher ??= watch([], {
       ignoreInitial: true,
-      // A file that is still being written is told about once it rests.
+      // A file that is still being written is reported once it is complete.
       awaitWriteFinish: { stabilityThreshold: 150, pollInterval: 50 },
     })
       .on('change', path => this.changed(path))
@@ -59,9 +59,9 @@ export class FileWatch {
     const timer = setTimeout(() => {
       this.gone.delete(path);
       this.tell(path, 'deleted');
-      // chokidar lets go of a path that is gone; this one may come back.
+      // chokidar drops deleted paths, but this one may reappear.
       if (this.listeners.has(path)) this.watcher?.add(path);
-    }, replaceMs);
+    }, REPLACE_MS);
     this.gone.set(path, timer);
     this.watcher?.add(path);
   }

@@ -1,5 +1,5 @@
-// The rows at the beginning of a file, read from there alone: what the preview shows before anything else is known, so that it
-// waits for no worker, no tokenizer and no index, and what prompts are taken from. Imports no vscode, and nothing of Parquet.
+// The first rows of a file, read without the rest: for the preview, which shows them without waiting for the worker,
+// the tokenizer and the index, and for sample prompts. Imports no vscode and no Parquet reader.
 import { chooseFormat } from '../../core/data/chooseFormat.js';
 import type { Row } from '../../core/data/example.js';
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
@@ -9,31 +9,31 @@ import type { PreviewRow } from '../../protocol/datasetPreviewMessages.js';
 import { DataFile } from '../../rows/dataFile.js';
 import type { RowPlace } from '../../rows/rowReader.js';
 import { TextFileRows } from '../../rows/scannedRows.js';
-import { excerptLength, excerptOf } from './worker/exampleText.js';
+import { EXCERPT_LENGTH, excerptOf } from './worker/exampleText.js';
 
-/** More than fit into a window, and fewer than the page asks for at once: it asks again when there are more. */
-const mostRows = 60;
-const mostBytes = 256 << 10;
+/** More than fit into a window, but fewer than a page of the table, which is fetched again once there are more. */
+const MAX_ROWS = 60;
+const MAX_BYTES = 256 << 10;
 
-/** A whole row; `row` is null where it can't be parsed. */
+/** A complete row; `row` is null if it can't be parsed. */
 export interface FirstRow {
   line: number;
   text: string;
   row: Row | null;
 }
 
-/** None where the file is Parquet, can't be read or has no whole row there: its worker says what there is to say. */
+/** Empty if the file is Parquet, can't be read or has no complete row at its beginning; the worker reports why. */
 export async function readFirstRows(path: string): Promise<FirstRow[]> {
   const fileType = fileTypeOf(path);
   if (!fileType || fileType === 'parquet') return [];
   const file = await DataFile.open(path).catch(() => null);
   if (!file) return [];
-  const reader = new TextFileRows(file, fileType, mostBytes);
+  const reader = new TextFileRows(file, fileType, MAX_BYTES);
   try {
     const places: (RowPlace & { line: number })[] = [];
     const scan = reader.scan((start, end, line) => places.push({ start, end, line }));
     await scan.next();
-    places.splice(mostRows);
+    places.splice(MAX_ROWS);
     const texts = await reader.texts(places);
     return places.map(({ line }, i) => ({ line, text: texts[i], row: unlessWrong(() => reader.parse(texts[i])) }));
   } catch {
@@ -43,7 +43,7 @@ export async function readFirstRows(path: string): Promise<FirstRow[]> {
   }
 }
 
-/** The same as the preview's table shows them. */
+/** The first rows in the form of the preview's table. */
 export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
   const rows = await readFirstRows(path);
   const format = chooseFormat(
@@ -53,7 +53,7 @@ export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
   );
   return rows.map(({ line, text, row }, index) => ({
     ...{ row: index, line, tokens: null, labelTokens: null, problems: [] },
-    excerpt: excerpt(row, format) ?? text.slice(0, excerptLength),
+    excerpt: excerpt(row, format) ?? text.slice(0, EXCERPT_LENGTH),
   }));
 }
 

@@ -1,12 +1,12 @@
-// VS Code gives files of more than 50 MB to no text feature: their editor shows no line above the rows, no hover, no problems.
-// There the preview is offered, once a file and window.
+// VS Code disables extension features in editors of files over 50 MB: they have no CodeLens, hovers or problems. Offers
+// the preview for such files, once per file and window.
 import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { previewViewType } from './previewEditor.js';
+import { PREVIEW_VIEW_TYPE } from './previewEditor.js';
 import { textFileType } from './documentDatasets.js';
 
-/** As VS Code's own limit for synchronizing documents with extensions. */
-const largestDocumentBytes = 50 << 20;
+/** VS Code's limit for synchronizing documents with extensions. */
+const MAX_SYNCHRONIZED_BYTES = 50 << 20;
 
 export function registerLargeFileOffer(): vscode.Disposable {
   const offered = new Set<string>();
@@ -15,12 +15,13 @@ export function registerLargeFileOffer(): vscode.Disposable {
     if (!(input instanceof vscode.TabInputText) || !textFileType(input.uri)) return;
     const { uri } = input;
     const size = (await stat(uri.fsPath).catch(() => null))?.size ?? 0;
-    if (size <= largestDocumentBytes || offered.has(uri.toString())) return;
+    if (size <= MAX_SYNCHRONIZED_BYTES || offered.has(uri.toString())) return;
     offered.add(uri.toString());
     const open = 'Open Preview';
-    const message = 'This file is too large for hovers, problems and lengths in its editor. The preview has them all.';
+    const message =
+      'This file is too large for hovers, problems and row lengths in the editor. The preview shows them all.';
     if ((await vscode.window.showInformationMessage(message, open)) !== open) return;
-    await vscode.commands.executeCommand('vscode.openWith', uri, previewViewType);
+    await vscode.commands.executeCommand('vscode.openWith', uri, PREVIEW_VIEW_TYPE);
   };
   void look();
   return vscode.Disposable.from(

@@ -1,11 +1,11 @@
-// Each row's length in tokens in front of it, in the visible part of a dataset's editor: dim where all is well, in the warning's
-// colour where the row is longer than max_length or nothing of it is learnt, nothing where the row can't be read.
+// The length in tokens before each visible row of a dataset's editor: dimmed by default, in the warning colour if the
+// answer is cut off or the row has nothing to train on, and none if the row can't be read.
 import * as vscode from 'vscode';
 import { rowAt, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { RowSummary } from './worker/workerMessages.js';
 
-/** Lines beyond the visible ones, so that scrolling shows no gap. */
-const marginLines = 60;
+/** Lines beyond the visible ones, so that scrolling shows no gaps. */
+const MARGIN_LINES = 60;
 
 export function registerLengthDecorations(datasets: DocumentDatasets): vscode.Disposable {
   const type = vscode.window.createTextEditorDecorationType({
@@ -16,7 +16,7 @@ export function registerLengthDecorations(datasets: DocumentDatasets): vscode.Di
     const wanted = vscode.workspace.getConfiguration('tunewright', uri).get('preview.decorations', true);
     const dataset = datasets.get(uri);
     if (!wanted || !dataset) return editor.setDecorations(type, []);
-    // While an edit is being analysed the old ones move with their text.
+    // During the analysis of an edit, the old decorations move with their text.
     if (dataset.version === version) editor.setDecorations(type, decorations(editor, dataset));
   };
   const showAll = () => vscode.window.visibleTextEditors.forEach(show);
@@ -32,8 +32,8 @@ export function registerLengthDecorations(datasets: DocumentDatasets): vscode.Di
 function decorations({ document, visibleRanges }: vscode.TextEditor, { rows, summary }: DocumentDataset) {
   const width = String(summary.longest).length;
   return visibleRanges.flatMap(range => {
-    const from = Math.max(0, range.start.line - marginLines);
-    const to = Math.min(document.lineCount - 1, range.end.line + marginLines);
+    const from = Math.max(0, range.start.line - MARGIN_LINES);
+    const to = Math.min(document.lineCount - 1, range.end.line + MARGIN_LINES);
     const lines = Array.from({ length: to - from + 1 }, (_, i) => from + i);
     return lines.flatMap(line => {
       const text = document.lineAt(line);
@@ -45,10 +45,10 @@ function decorations({ document, visibleRanges }: vscode.TextEditor, { rows, sum
 }
 
 function decoration(document: vscode.TextDocument, row: RowSummary, width: number): vscode.DecorationOptions {
-  const loses = row.problems.includes('truncated_answer') || row.problems.includes('all_masked');
-  const color = new vscode.ThemeColor(loses ? 'editorWarning.foreground' : 'editorCodeLens.foreground');
+  const isWarning = row.problems.includes('truncated_answer') || row.problems.includes('all_masked');
+  const color = new vscode.ThemeColor(isWarning ? 'editorWarning.foreground' : 'editorCodeLens.foreground');
   const start = document.positionAt(row.start);
-  // Figure spaces are as wide as digits, so that the rows begin in one column.
+  // Figure spaces are as wide as digits, so that all rows start in the same column.
   const contentText = (row.tokens ? String(row.tokens) : '').padStart(width, '\u2007');
   return {
     range: new vscode.Range(start, start),

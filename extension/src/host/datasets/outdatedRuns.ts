@@ -1,5 +1,5 @@
-// Which runs were trained on rows that have changed since: the hash that the engine wrote into the run against that of the file
-// as it stands. Asked by the CodeLens, the preview and the Runs tree; watches the training files of all known runs.
+// Which runs were trained on a file that has changed since: compares the hash in the run with that of the present file.
+// Used by the CodeLens, the preview and the Runs view; watches the training files of all known runs.
 import * as vscode from 'vscode';
 import type { Run, RunService } from '../services.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
@@ -8,7 +8,7 @@ import { trainedContent, trainingFile } from './trainedContent.js';
 
 export interface OutdatedRuns {
   isOutdated(folder: string): boolean;
-  /** Runs whose training file is `path` and was another one then. */
+  /** Runs that were trained on an older version of the file `path`. */
   trainedOnOlder(path: string): readonly Run[];
   readonly onDidChange: vscode.Event<void>;
 }
@@ -27,7 +27,7 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
   ) {
     this.subscriptions = [
       runs.onDidChange(() => this.refresh()),
-      // What a run has read is told once it has started.
+      // A run records the hash only after its start.
       runs.onDidEnd(run => void this.compare(trainingFile(run))),
     ];
     this.refresh();
@@ -47,7 +47,7 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
     this.changed.dispose();
   }
 
-  /** Watches what the runs were trained on, and compares. */
+  /** Watches the runs' training files, and compares them. */
   private refresh(): void {
     for (const folder of this.outdated.keys()) if (!this.runs.get(folder)) this.outdated.delete(folder);
     const paths = new Set(this.runs.runs().flatMap(run => trainingFile(run) ?? []));
@@ -72,7 +72,7 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
     let changed = false;
     for (const run of this.runs.runs().filter(each => trainingFile(each) === path)) {
       const then = await trainedContent(run);
-      // A file that is gone is not another one: it may be on a disk that isn't there.
+      // A missing file hasn't changed: it may be on a disk that isn't mounted.
       const isOutdated = now !== null && then !== null && then !== now;
       changed ||= isOutdated !== this.outdated.has(run.folder);
       if (isOutdated) this.outdated.set(run.folder, { run, path });

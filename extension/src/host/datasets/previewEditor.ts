@@ -1,5 +1,5 @@
-// The custom editor "Dataset Preview": gives each file that is opened with it a session and a page. Parquet files, which no text
-// editor shows, open in it by themselves.
+// The custom editor "Dataset Preview": creates a session and a page for each file opened with it. It is the default
+// editor of Parquet files, which are not text.
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';
@@ -11,9 +11,9 @@ import type { OutdatedRuns } from './outdatedRuns.js';
 import { initialPreview, PreviewSession } from './previewSession.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
 
-export const previewViewType = 'tunewright.datasetPreview';
-/** The same editor under another name: one name has one priority for all its patterns. */
-const parquetViewType = 'tunewright.parquetPreview';
+export const PREVIEW_VIEW_TYPE = 'tunewright.datasetPreview';
+/** The same editor under another name, since all patterns of a name share its priority. */
+const PARQUET_VIEW_TYPE = 'tunewright.parquetPreview';
 
 export interface PreviewParts {
   services: HostServices;
@@ -21,7 +21,7 @@ export interface PreviewParts {
   settings: ReadingSettingsSource;
   files: FileWatch;
   outdated: OutdatedRuns;
-  /** Something that the reading of rows goes by has changed. */
+  /** Something has changed that affects how rows are read. */
   onDidChangeReading: vscode.Event<void>;
 }
 
@@ -31,7 +31,7 @@ export function registerPreviewEditor(parts: PreviewParts): vscode.Disposable {
     resolveCustomEditor: ({ uri }, panel) => open(uri, panel, parts),
   };
   return vscode.Disposable.from(
-    ...[previewViewType, parquetViewType].map(viewType =>
+    ...[PREVIEW_VIEW_TYPE, PARQUET_VIEW_TYPE].map(viewType =>
       vscode.window.registerCustomEditorProvider(viewType, provider, { supportsMultipleEditorsPerDocument: true }),
     ),
   );
@@ -44,7 +44,7 @@ async function open(
 ): Promise<void> {
   const { services, worker, settings, files, outdated } = parts;
   const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
-  if (!fileTypeOf(uri.fsPath)) throw new Error(`${uri.fsPath} is no dataset file`);
+  if (!fileTypeOf(uri.fsPath)) throw new Error(`${uri.fsPath} is not a dataset file`);
   const firstRows = await previewFirstRows(uri.fsPath);
   const initial = firstRows.length > 0 ? initialPreview(uri.fsPath, firstRows) : undefined;
   const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview', initial }, services);
@@ -74,10 +74,9 @@ async function open(
 }
 
 function describeReading({ runFile, model, missingModel, settings }: Reading): string {
-  const by = runFile ? `Read as the run file ${runFile.name} says` : `max_length ${settings.maxLength} (settings)`;
-  return missingModel
-    ? `${by}; counted with ${model}: the tokenizer of ${missingModel} is not here`
-    : `${by}; tokens of ${model}`;
+  const source = runFile ? `Settings from run file ${runFile.name}` : `max_length ${settings.maxLength} (settings)`;
+  const missing = missingModel ? `, as that of ${missingModel} is not on this machine` : '';
+  return `${source}; tokenizer of ${model}${missing}`;
 }
 
 async function revealLine(uri: vscode.Uri, line: number): Promise<void> {

@@ -1,5 +1,5 @@
-// One open Dataset Preview: joins its webview's channel with the dataset in the worker, and reads the file again when it has
-// changed. Made by previewEditor.ts; imports no vscode, so that the browser tests run the very same session.
+// One open Dataset Preview: connects its webview's channel to the dataset in the worker, and reads the file again after
+// a change. Created by previewEditor.ts; imports no vscode, so that the browser tests can run it.
 import { basename } from 'node:path';
 import {
   fineTuneFromPreview,
@@ -20,16 +20,16 @@ import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js'
 import type { FileEvent } from './fileWatch.js';
 import type { DatasetSummary, ReadingSettings, RowView } from './worker/workerMessages.js';
 
-const sendMs = 100;
+const SEND_INTERVAL_MS = 100;
 
 export interface PreviewSessionOptions {
   path: string;
-  /** What is shown until the worker has rows. */
+  /** Shown until the worker has rows. */
   firstRows: readonly PreviewRow[];
   channel: WebviewChannel;
   worker: DatasetWorkerClient;
   reading(): Promise<{ settings: ReadingSettings; readBy: string }>;
-  /** Calls back when the file has changed, until the returned function is called. */
+  /** Calls `listener` when the file has changed, until the returned function is called. */
   watch(listener: (event: FileEvent) => void): () => void;
   outdatedRuns(): number;
   fineTune(): void;
@@ -44,10 +44,13 @@ export class PreviewSession {
   private deleted = false;
   private readBy = '';
   private firstRows: readonly PreviewRow[];
-  /** Why the worker could not be asked. */
+  /** Why the worker could not be started. */
   private fault: string | null = null;
   private opening: Promise<void> | null = null;
-  private readonly sender = new LatestWins(() => this.options.channel.notify(previewChanged, this.shown()), sendMs);
+  private readonly sender = new LatestWins(
+    () => this.options.channel.notify(previewChanged, this.shown()),
+    SEND_INTERVAL_MS,
+  );
   private readonly stopWatching: () => void;
 
   constructor(private readonly options: PreviewSessionOptions) {
@@ -71,7 +74,7 @@ export class PreviewSession {
     });
     channel.onNotification(fineTuneFromPreview, () => options.fineTune());
     channel.onNotification(revealRow, ({ line }) => options.reveal(line));
-    // Where there is something to show, the page comes first: indexing would take a core from it.
+    // With first rows to show, the page comes first, since indexing would compete with it for a core.
     if (this.firstRows.length === 0) this.open().catch(() => {});
     this.stopWatching = options.watch(event => {
       this.deleted = event === 'deleted';
@@ -80,16 +83,18 @@ export class PreviewSession {
     });
   }
 
-  /** The file, a run file or a setting has changed; rows whose text is the same are not looked at again. */
+  /**
+   * Reads the file again after it, a run file or a setting has changed; rows with the same text are not analysed again.
+   */
   reload(): void {
-    // Before it was read at all there is nothing to read again.
+    // A file that hasn't been opened yet will be read then.
     this.opening
       ?.catch(() => {})
       .then(() => this.read())
       .catch(this.options.onFault);
   }
 
-  /** Something beside the rows has changed. */
+  /** Sends the summary again, after something other than the rows has changed. */
   refresh(): void {
     this.sender.request();
   }
@@ -101,7 +106,7 @@ export class PreviewSession {
     this.options.channel.dispose();
   }
 
-  /** Gives the file to the worker, once. */
+  /** Opens the file in the worker, once. */
   private open(): Promise<void> {
     if (!this.opening) {
       this.opening = this.read();
@@ -140,7 +145,7 @@ export class PreviewSession {
   private shown(): PreviewSummary {
     const { summary, generation, readBy, deleted, firstRows, fault } = this;
     return {
-      ...(summary ?? unread),
+      ...(summary ?? UNREAD),
       ...(firstRows.length > 0 ? { rows: firstRows.length } : {}),
       error: summary?.error ?? fault,
       problems: { ...summary?.problems },
@@ -153,18 +158,18 @@ export class PreviewSession {
   }
 }
 
-/** The worker can answer for the rows; it may have found that there are none. */
+/** Whether the worker can answer for the rows, even if it found none. */
 function hasRows(summary: DatasetSummary | null): boolean {
   return summary !== null && (summary.rows > 0 || summary.phase !== 'indexing');
 }
 
-/** What the page shows before it has asked for anything. */
+/** What the page shows before its first request. */
 export function initialPreview(path: string, rows: readonly PreviewRow[]): InitialPreview {
   const about = { file: basename(path), generation: 1, readBy: '', outdatedRuns: 0, problems: {} };
-  return { summary: { ...unread, ...about, phase: 'indexing', rows: rows.length }, rows: [...rows] };
+  return { summary: { ...UNREAD, ...about, phase: 'indexing', rows: rows.length }, rows: [...rows] };
 }
 
-const unread = {
+const UNREAD = {
   share: 0,
   error: null,
   format: null,

@@ -1,12 +1,13 @@
-// A quick fix for each kind of problem in a dataset: mend the row, take it out, take out all of its kind, or give it more room.
+// Quick fixes for each kind of problem in a dataset: repair the row, delete it, delete all rows of its kind, or raise
+// max_length.
 import * as vscode from 'vscode';
 import { modify } from 'jsonc-parser';
 import { removeRows, repairJson, repairRoles, type TextEdit } from '../../core/data/rowEdits.js';
 import type { ProblemCode } from '../../core/data/rowAnalysis.js';
 import { count } from '../../core/units.js';
-import { diagnosticSource } from './diagnostics.js';
+import { DIAGNOSTIC_SOURCE } from './diagnostics.js';
 import {
-  datasetSelector,
+  DATASET_SELECTOR,
   rowAt,
   textFileType,
   type DocumentDataset,
@@ -14,29 +15,29 @@ import {
 } from './documentDatasets.js';
 import type { RowSummary } from './worker/workerMessages.js';
 
-/** How each kind is called when all of them go. */
-const removedTogether: Partial<Record<ProblemCode, string>> = {
+/** Names of the kinds that can be removed together. */
+const REMOVED_TOGETHER: Partial<Record<ProblemCode, string>> = {
   duplicate: 'duplicates',
-  invalid_json: 'rows that are not valid',
-  invalid_row: 'rows that are not of the format',
-  all_masked: 'rows with nothing to learn',
-  in_validation: 'rows that stand in the other file too',
+  invalid_json: 'invalid rows',
+  invalid_row: 'rows in the wrong format',
+  all_masked: 'rows with nothing to train on',
+  in_validation: 'rows that are also in the other file',
   truncated_answer: 'rows longer than max_length',
 };
 
-const kind = vscode.CodeActionKind.QuickFix;
+const QUICK_FIX = vscode.CodeActionKind.QuickFix;
 
 export function registerQuickFixes(datasets: DocumentDatasets): vscode.Disposable {
   const provider: vscode.CodeActionProvider = {
     provideCodeActions(document, _range, { diagnostics }) {
       const dataset = datasets.get(document.uri);
-      const ours = diagnostics.filter(({ source }) => source === diagnosticSource);
+      const ours = diagnostics.filter(({ source }) => source === DIAGNOSTIC_SOURCE);
       if (!dataset || dataset.version !== document.version || ours.length === 0) return [];
       return ours.flatMap(diagnostic => fixesOf(document, dataset, diagnostic));
     },
   };
-  const providedCodeActionKinds = [kind];
-  return vscode.languages.registerCodeActionsProvider(datasetSelector, provider, { providedCodeActionKinds });
+  const providedCodeActionKinds = [QUICK_FIX];
+  return vscode.languages.registerCodeActionsProvider(DATASET_SELECTOR, provider, { providedCodeActionKinds });
 }
 
 function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic) {
@@ -45,7 +46,7 @@ function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagno
   const code = diagnostic.code as ProblemCode;
   const fixes: vscode.CodeAction[] = [];
   const offer = (title: string, edit: vscode.WorkspaceEdit) => {
-    const action = new vscode.CodeAction(title, kind);
+    const action = new vscode.CodeAction(title, QUICK_FIX);
     Object.assign(action, { edit, diagnostics: [diagnostic] });
     fixes.push(action);
   };
@@ -59,9 +60,9 @@ function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagno
   const remove = code === 'duplicate' ? 'Remove this duplicate' : 'Delete this row';
   offer(remove, workspaceEdit(document, removeRows(dataset.rows, new Set([row.row]))));
   const alike = dataset.rows.filter(({ problems }) => problems.includes(code));
-  if (alike.length > 1 && removedTogether[code]) {
+  if (alike.length > 1 && REMOVED_TOGETHER[code]) {
     const edits = removeRows(dataset.rows, new Set(alike.map(each => each.row)));
-    offer(`Remove all ${count(alike.length)} ${removedTogether[code]}`, workspaceEdit(document, edits));
+    offer(`Remove all ${count(alike.length)} ${REMOVED_TOGETHER[code]}`, workspaceEdit(document, edits));
   }
   fixes[0].isPreferred = code !== 'truncated_answer';
   return fixes;
@@ -75,19 +76,19 @@ function repairs(document: vscode.TextDocument, { start, end }: RowSummary, code
   return repair ? [repair] : [];
 }
 
-/** In the run file where one reads this dataset, else in the settings. */
+/** In the run file that uses this dataset, else in the settings. */
 function raiseMaxLength({ reading: { runFile }, uri }: DocumentDataset, tokens: number): vscode.CodeAction {
   const title = runFile
     ? `Raise max_length to ${tokens} in ${vscode.workspace.asRelativePath(runFile.uri)}`
     : `Raise tunewright.preview.maxLength to ${tokens}`;
-  const action = new vscode.CodeAction(title, kind);
+  const action = new vscode.CodeAction(title, QUICK_FIX);
   action.command = runFile
     ? { title, command: 'tunewright.raiseMaxLengthOfRun', arguments: [runFile.uri, tokens] }
     : { title, command: 'tunewright.raisePreviewMaxLength', arguments: [uri, tokens] };
   return action;
 }
 
-/** Rows are read as the run file on the disk says, so it is saved; a mere edit would leave it unsaved behind the dataset. */
+/** Saves the run file as well, since rows are read according to the file on disk. */
 export async function raiseMaxLengthOfRun(runFile: vscode.Uri, tokens: number): Promise<void> {
   const document = await vscode.workspace.openTextDocument(runFile);
   const formattingOptions = { insertSpaces: true, tabSize: 2 };

@@ -1,5 +1,5 @@
-// How the preview reads a dataset: as the run file that names it says, else by the settings. Called whenever a dataset is
-// opened or something that this depends on has changed.
+// How the preview reads a dataset: according to the run file that uses it, else to the settings. Called when a dataset
+// is opened or something that this depends on has changed.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
@@ -10,16 +10,16 @@ import type { ReadingSettings } from './worker/workerMessages.js';
 
 export interface Reading {
   settings: ReadingSettings;
-  /** The run file that says so; null: the settings do. */
+  /** The run file that the settings come from; null: VS Code's settings. */
   runFile: RunFileReference | null;
-  /** Whose tokenizer counts. */
+  /** The model whose tokenizer is used. */
   model: string;
-  /** The model that should count, where its tokenizer is not on this machine. */
+  /** The model whose tokenizer should be used but is not on this machine. */
   missingModel: string | null;
 }
 
 export class ReadingSettingsSource {
-  /** Answers of the engine, by the run file as it was read. */
+  /** The engine's answers, by run file as read. */
   private readonly lengths = new WeakMap<RunFileReference, Promise<number>>();
 
   constructor(
@@ -58,7 +58,10 @@ export class ReadingSettingsSource {
     };
   }
 
-  /** Where the run cuts its rows; what the file says where its model isn't here, or something else in it is wrong. */
+  /**
+   * The length at which the run cuts its rows; the file's own if the model isn't on this machine or the file has
+   * errors.
+   */
   private lengthOf(runFile: RunFileReference): Promise<number> {
     const known = this.lengths.get(runFile);
     if (known) return known;

@@ -1,4 +1,4 @@
-// Builds the dataset part of the extension: the worker and what reads from it. Called once by extension.ts.
+// Registers the dataset features of the extension and creates the worker behind them. Called once by extension.ts.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
@@ -13,7 +13,7 @@ import { registerHover } from './hover.js';
 import { registerLengthDecorations } from './lengthDecorations.js';
 import { registerLargeFileOffer } from './largeFileOffer.js';
 import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
-import { previewViewType, registerPreviewEditor } from './previewEditor.js';
+import { PREVIEW_VIEW_TYPE, registerPreviewEditor } from './previewEditor.js';
 import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
@@ -66,10 +66,10 @@ function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClien
     log: message => output.info(message),
     onFault(path, error) {
       if (error instanceof vscode.CancellationError) return;
-      output.error(`After a change of ${path}: ${error.stack ?? error.message}`);
+      output.error(`Continuing training after a change of ${path}: ${error.stack ?? error.message}`);
       const file = workspace.asRelativePath(path);
       const show = 'Show Output';
-      const message = `${file} has changed, but the run that was to go on could not be started: ${error.message}`;
+      const message = `${file} has changed, but training could not be continued: ${error.message}`;
       void vscode.window.showErrorMessage(message, show).then(answer => {
         if (answer === show) output.show();
       });
@@ -82,9 +82,9 @@ function registerCommands(): vscode.Disposable {
   return vscode.Disposable.from(
     registerCommand('tunewright.previewDataset', async (target?: vscode.Uri) => {
       const uri = target ?? activeDataset() ?? (await askForDataset());
-      if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, previewViewType);
+      if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, PREVIEW_VIEW_TYPE);
     }),
-    // Behind quick fixes only, so they are not in the palette.
+    // For quick fixes only, so not in the palette.
     registerCommand('tunewright.raiseMaxLengthOfRun', raiseMaxLengthOfRun),
     registerCommand('tunewright.raisePreviewMaxLength', (uri: vscode.Uri, tokens: number) =>
       vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens),
@@ -103,7 +103,7 @@ async function askForDataset(): Promise<vscode.Uri | null> {
   return chosen?.[0] ?? null;
 }
 
-/** `tunewright.isDataset`: the active editor holds rows that can be trained on. */
+/** Sets `tunewright.isDataset`: whether the active editor shows a dataset. */
 function registerContextKey(datasets: DocumentDatasets): vscode.Disposable {
   let last: boolean | undefined;
   const set = () => {

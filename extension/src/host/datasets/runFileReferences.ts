@@ -1,20 +1,20 @@
-// Which run files of the workspace train on a dataset, so that the preview reads its rows as the run would. Called by
-// readingSettings.ts and the quick fixes; reads *.tune.json only and tells when they change.
+// Which run files of the workspace use a dataset, so that the preview reads its rows as the run would. Used by
+// readingSettings.ts; reads *.tune.json only and reports when they change.
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 
-/** As much of a run file as the preview needs: one with a fault elsewhere still says how it reads its rows. */
+/** The part of a run file that the preview needs, so that errors elsewhere in the file don't matter. */
 const referringSchema = z.looseObject({ name: z.string().optional(), model: z.string(), dataset: datasetConfigSchema });
 
 export interface RunFileReference {
   uri: vscode.Uri;
-  /** What the run is called. */
+  /** Name of the run. */
   name: string;
   model: string;
   dataset: z.infer<typeof datasetConfigSchema>;
-  /** What is in the file. */
+  /** The whole run file. */
   content: object;
   /** Absolute paths. */
   train: string;
@@ -37,7 +37,7 @@ export class RunFileReferences implements vscode.Disposable {
     this.watcher.onDidDelete(again);
   }
 
-  /** The run file that reads this file, one that trains on it before one that validates with it. */
+  /** The run file that trains on this file, else one that validates with it. */
   async referringTo(path: string): Promise<RunFileReference | null> {
     await this.ready;
     const { references } = this;
@@ -74,7 +74,7 @@ async function readReference(uri: vscode.Uri): Promise<RunFileReference | null> 
       validation: typeof validation === 'string' ? resolve(folder, validation) : null,
     };
   } catch {
-    // The run file's own diagnostics tell what is wrong with it.
+    // The run file's own diagnostics report what is wrong with it.
     return null;
   }
 }

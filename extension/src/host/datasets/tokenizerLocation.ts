@@ -1,10 +1,10 @@
-// Where the tokenizer of a model stands, by what a user writes as `model`: the embedded one, a folder, a model in the Hugging
-// Face cache. Called by readingSettings.ts. Downloads nothing; the engine has the whole of these rules.
+// Finds the tokenizer of what a user writes as `model`: the embedded model, a folder, or a model in the Hugging Face
+// cache. Called by readingSettings.ts. Downloads nothing; the engine's resolveModel.ts has the complete rules.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** The folder that holds tokenizer.json, or null where it isn't on this machine as a plain file (such as within GGUF). */
+/** The folder with tokenizer.json; null if this machine has no such file, as for a tokenizer inside a GGUF file. */
 export function tokenizerFolder(model: string, baseFolder: string, extensionFolder: string): string | null {
   const folder = model.startsWith('embedded:')
     ? join(extensionFolder, 'media', 'models', model.slice('embedded:'.length))

@@ -1,4 +1,4 @@
-// Which file a run was trained on, and what stood in it then. Asked by whoever compares that with the file as it stands.
+// Which file a run was trained on, and the hash of its content then. Used where that is compared with the present file.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Run } from '../services.js';
@@ -10,12 +10,12 @@ export function trainingFile(run: Run): string | null {
 }
 
 /**
- * SHA-256 of the training file as the run read it: in the `started` event, else in the newest checkpoint; null for a run that
- * has not come so far.
+ * SHA-256 of the training file as the run read it, from `started`, else from the latest checkpoint; null if it has
+ * neither.
  */
 export async function trainedContent(run: Run): Promise<string | null> {
-  const told = run.glance().started?.dataset_hash;
-  if (told) return told;
+  const recorded = run.glance().started?.dataset_hash;
+  if (recorded) return recorded;
   const folder = join(run.folder, 'checkpoints');
   const names = await readdir(folder).catch(() => []);
   const steps = names.map(name => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN)).filter(step => !Number.isNaN(step));

@@ -1,5 +1,6 @@
-// One call of the engine's command line with --json: lines of standard output as they come, the last one of a call that
-// fails as its error. Called by the engine service only; a training run isn't a call, it outlives the window (runs/startProcess.ts).
+// One call of the engine's command line with --json: passes on the lines of standard output, and turns the last one of
+// a failed call into its error. Called by the engine service only; training runs outlive the window, see
+// runs/startProcess.ts.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';
@@ -8,11 +9,11 @@ import { EngineFailure } from '../services.js';
 import { engineErrorOf, errorLineOf, lastWords } from './engineErrors.js';
 import type { EngineProgram } from './engineProgram.js';
 
-/** What an interrupted engine gets to tidy up before it is killed. */
+/** Time for an interrupted engine to clean up before it is killed. */
 const GRACE_MS = 5_000;
 
 /**
- * Resolves once the engine has ended well.
+ * Resolves once the engine has ended successfully.
  * @throws EngineInputError, EngineFailure, vscode.CancellationError
  */
 export function callEngine(

@@ -1,5 +1,5 @@
-// Which program the engine is on this machine: a Node, and dist/tunewright.mjs. Asked by the engine service and by whoever
-// starts a run. Never starts the engine itself.
+// Finds the program of the engine on this machine: a Node executable and dist/tunewright.mjs. Used by the engine
+// service and to start runs. Never starts the engine itself.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import * as vscode from 'vscode';
 
 export interface EngineProgram {
   command: string;
-  /** Go before the engine's own arguments. */
+  /** Precede the engine's own arguments. */
   args: readonly string[];
   env: NodeJS.ProcessEnv;
 }
@@ -16,8 +16,8 @@ export interface EngineProgram {
 const OLDEST_NODE = [20, 19];
 
 /**
- * The Node of the setting, else the one that the extension host runs on, else that of the PATH. An Electron comes last: run
- * as Node it forbids memory that isn't its own, which TensorFlow's addon hands out.
+ * The Node of the setting, else the one that the extension host runs on, else the one on the PATH. Electron comes last:
+ * as Node, it forbids external memory, which TensorFlow's addon returns.
  */
 export async function findEngineProgram(extensionPath: string): Promise<EngineProgram> {
   const args = [join(extensionPath, 'dist', 'tunewright.mjs')];
@@ -29,7 +29,7 @@ export async function findEngineProgram(extensionPath: string): Promise<EnginePr
   return { command: process.execPath, args, env: { ...env, ELECTRON_RUN_AS_NODE: '1' } };
 }
 
-/** The host's own, without what is meant for the host; addons that came with the extension are named to the installer. */
+/** The host's environment without its own variables; tells the installer about addons packaged with the extension. */
 function engineEnvironment(extensionPath: string): NodeJS.ProcessEnv {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(VSCODE_|ELECTRON_|NODE_OPTIONS$)/.test(name)),

@@ -1,5 +1,5 @@
-// The engine as the rest of the host sees it: questions answered in JSON, installed when somebody is about to train.
-// Built once by extension.ts. Nothing is executed in Restricted Mode.
+// The engine for the rest of the host: answers requests, and is installed before the first run. Created once by
+// extension.ts. Executes nothing in Restricted Mode.
 import * as vscode from 'vscode';
 import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
@@ -35,12 +35,12 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   program(): Promise<EngineProgram> {
     if (!vscode.workspace.isTrusted)
       return Promise.reject(
-        new UntrustedWorkspaceError('Nothing is trained or executed in Restricted Mode. Trust this workspace first.'),
+        new UntrustedWorkspaceError('Training is disabled in Restricted Mode. Trust this workspace first.'),
       );
     return (this.found ??= findEngineProgram(this.extensionPath));
   }
 
-  /** After a change of the settings that say where it is. */
+  /** Ends the resident engine and finds the program again, after a change of settings. */
   forget(): void {
     this.found = null;
     this.described = null;

@@ -1,5 +1,5 @@
-// Installs the training engine under a progress notification that can be cancelled. Called by the engine service before a
-// first run, and by the command.
+// Installs the training engine with a cancellable progress notification. Called by the engine service before the first
+// run, and by the command.
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
@@ -22,12 +22,12 @@ const PHASES: Record<string, string> = {
   download: 'Downloading TensorFlow',
   unpack: 'Unpacking TensorFlow',
   compile: 'Building the addon',
-  check: 'Checking',
+  check: 'Checking the installation',
 };
 
 /**
- * @param args more of `engine install`, such as --gpu
- * @returns true: runs can be started (with the wasm backend where the user chose that after a failure)
+ * @param args further arguments of `engine install`, such as --gpu
+ * @returns whether runs can be started (with the wasm backend if the user chose that after a failure)
  */
 export async function installWithProgress(
   engine: EngineService,
@@ -60,12 +60,12 @@ export async function installWithProgress(
     return true;
   } catch (error) {
     if (error instanceof vscode.CancellationError) return false;
-    return offerWithout((error as Error).message, output);
+    return offerWasm((error as Error).message, output);
   }
 }
 
-/** TensorFlow could not be had: the wasm backend needs nothing, and takes about 8 times as long. */
-async function offerWithout(reason: string, output: vscode.LogOutputChannel): Promise<boolean> {
+/** Offers the wasm backend, which needs no installation and takes about 8 times as long. */
+async function offerWasm(reason: string, output: vscode.LogOutputChannel): Promise<boolean> {
   const without = 'Train Without It (Slower)';
   const show = 'Show Output';
   const answer = await vscode.window.showErrorMessage(

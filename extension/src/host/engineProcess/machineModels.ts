@@ -1,4 +1,4 @@
-// The models that a run can be based on: the embedded one, and what `models list` finds on this machine. Asked by the
+// The models that can be fine-tuned: the embedded one, and those that `models list` finds on this machine. Used by the
 // Models view, the run panel and the quick picks.
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
@@ -14,22 +14,22 @@ interface ListedModel {
 }
 
 export interface MachineModel {
-  /** What to write as `model` in a run file. */
+  /** The value of `model` in a run file. */
   id: string;
   description: string;
-  /** Why it can't be trained, or null where it can. */
+  /** Why it can't be trained; null if it can. */
   reason: string | null;
   path: string | null;
 }
 
-export const embeddedModel: MachineModel = {
+export const EMBEDDED_MODEL: MachineModel = {
   id: 'embedded:tiny',
   description: 'comes with Tunewright',
   reason: null,
   path: null,
 };
 
-/** Without the embedded one. */
+/** The models on this machine, without the embedded one. */
 export async function machineModels(engine: EngineService): Promise<MachineModel[]> {
   const found = await engine.json<ListedModel[]>(['models', 'list']);
   return found.map(({ id, store, path, sizeBytes, modelType, reason }) => ({

@@ -1,5 +1,5 @@
-// The one owner of the resident engine (`tunewright resident`): starts it with the first request, again after it crashed,
-// and ends it when it was idle for long, when settings change and when the window closes. Its requests are those of
+// Owns the resident engine (`tunewright resident`): starts it with the first request and again after a crash, and ends
+// it when it has been idle for long, when settings change and when the window closes. Its requests are in
 // protocol/residentMessages.ts. Used by the engine service only.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import * as vscode from 'vscode';
@@ -19,16 +19,16 @@ import { EngineFailure, type RequestOptions } from '../services.js';
 import { engineErrorOf, lastWords } from './engineErrors.js';
 import type { EngineProgram } from './engineProgram.js';
 
-/** Unused for so long it is ended, so that its memory is the machine's again. */
+/** Idle time after which it is ended, to free its memory. */
 const IDLE_MS = 10 * 60_000;
 
-/** What an engine whose input has ended gets to end by itself. */
+/** Time for the engine to end after its input has ended, before it is killed. */
 const GRACE_MS = 5_000;
 
 export interface ResidentOptions {
   /** @throws UntrustedWorkspaceError in Restricted Mode */
   program(): Promise<EngineProgram>;
-  /** Told what the process writes to standard error, and what becomes of it. */
+  /** Receives the standard error of the process, and its start and end. */
   log(text: string): void;
   idleMs?: number;
   /** For tests. */
@@ -45,8 +45,8 @@ export class ResidentEngine implements vscode.Disposable {
   constructor(private readonly options: ResidentOptions) {}
 
   /**
-   * @throws EngineInputError where the input is wrong, vscode.CancellationError where `token` fired, EngineFailure where the
-   *   engine fails or ends before its answer, UntrustedWorkspaceError
+   * @throws EngineInputError for invalid input, vscode.CancellationError if `token` is cancelled, EngineFailure if the
+   *   engine fails or ends before it answers, UntrustedWorkspaceError
    */
   async request<P extends object, R>(type: RequestType<P, R>, params: P, options: RequestOptions = {}): Promise<R> {
     this.open++;
@@ -122,12 +122,12 @@ class ResidentProcess {
       child.once('close', (code, signal) => {
         log(`Resident engine ${child.pid} ended (${signal ?? code})`);
         this.isOver = true;
-        // Which rejects what is still open.
+        // Rejects the open requests.
         this.connection.dispose();
         resolve();
       }),
     );
-    // A write to a process that has just died; its end is told by `close`.
+    // Writing to a process that has just ended; `close` reports its end.
     this.connection.onError(() => {});
     this.connection.listen();
     log(`Resident engine ${child.pid} started`);
@@ -162,7 +162,7 @@ class ResidentProcess {
     const record = engineErrorSchema.safeParse(error instanceof ResponseError ? error.data : null);
     if (!record.success)
       return new EngineFailure(
-        this.isOver ? `The engine ended before its answer.\n${lastWords(this.words)}` : (error as Error).message,
+        this.isOver ? `The engine ended before it answered.\n${lastWords(this.words)}` : (error as Error).message,
       );
     return record.data.code === 'cancelled' ? new vscode.CancellationError() : engineErrorOf(record.data);
   }

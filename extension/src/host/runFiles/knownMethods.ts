@@ -1,5 +1,5 @@
-// What is known of the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host
-// names no method itself, and asks nobody.
+// Facts about the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host
+// names no method, and needs no request to the engine.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
@@ -10,12 +10,12 @@ export class KnownMethods {
 
   constructor(private readonly extensionPath: string) {}
 
-  /** `LORA` to `LoRA`; a method that the schema doesn't know keeps its peft_type. */
+  /** `LoRA` for `LORA`; for methods that the schema doesn't have, the peft_type. */
   titleOf(peftType: string): string {
     return this.schemaOf(peftType)?.title ?? peftType;
   }
 
-  /** Whether its result can be folded into the base. */
+  /** Whether its adapter can be merged into the base model. */
   canMerge(peftType: string): boolean {
     const facts = this.schemaOf(peftType)?.facts;
     return facts !== undefined && facts.writes === 'adapter' && facts.mergeable;

@@ -1,5 +1,4 @@
-// A run file as it is in the editor, saved before it is read. Called by commands and by the run panel; what the keys mean is
-// checked by the engine.
+// Reads a run file after saving unsaved edits. Called by commands and by the run panel; the engine checks the keys.
 import { dirname } from 'node:path';
 import { parse, printParseErrorCode, type ParseError } from 'jsonc-parser';
 import * as vscode from 'vscode';
@@ -7,8 +6,8 @@ import { EngineInputError } from '../services.js';
 import { withAbsolutePaths } from './runFilePaths.js';
 
 /**
- * The run file with absolute paths, so that they mean the same from the run's own folder.
- * @throws EngineInputError where it is no JSON
+ * The run file with absolute paths, so that they are valid in the run's own folder as well.
+ * @throws EngineInputError if it is not a JSON object
  */
 export async function readRunDocument(file: vscode.Uri): Promise<object> {
   const document = await vscode.workspace.openTextDocument(file);
@@ -18,10 +17,10 @@ export async function readRunDocument(file: vscode.Uri): Promise<object> {
   const [fault] = faults;
   if (fault || typeof config !== 'object' || config === null) {
     const line = fault ? document.positionAt(fault.offset).line + 1 : 1;
-    const reason = fault ? printParseErrorCode(fault.error) : 'an object is needed';
+    const reason = fault ? printParseErrorCode(fault.error) : 'expected an object';
     throw new EngineInputError({
       code: 'bad_input',
-      message: `this is no JSON (${reason})`,
+      message: `invalid JSON: ${reason}`,
       file: vscode.workspace.asRelativePath(file),
       line,
     });

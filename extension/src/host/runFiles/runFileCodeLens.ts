@@ -1,4 +1,4 @@
-// The line above a run file: start it, open it as a form, see what it would take.
+// The CodeLens above a run file: start it, open it in the run panel, estimate it.
 import * as vscode from 'vscode';
 
 export function registerRunFileCodeLens(): vscode.Disposable {
@@ -11,7 +11,7 @@ export function registerRunFileCodeLens(): vscode.Disposable {
 function provideCodeLenses({ uri }: vscode.TextDocument): vscode.CodeLens[] {
   const top = new vscode.Range(0, 0, 0, 0);
   const lens = (title: string, command: string) => new vscode.CodeLens(top, { title, command, arguments: [uri] });
-  // A plain space behind an icon is swallowed.
+  // VS Code removes a plain space after an icon.
   const open = lens('$(settings)\u00a0Open in Run Panel', 'tunewright.openRunFileInPanel');
   if (!vscode.workspace.isTrusted) return [open];
   return [

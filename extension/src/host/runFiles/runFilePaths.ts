@@ -1,9 +1,9 @@
-// A run file's paths are relative to where it stands; a run's own run.json and a draft stand elsewhere, so there they are
-// absolute. From one to the other and back. No vscode.
+// Converts the paths of a run file: relative to its folder in run files, absolute in drafts and in a run's own
+// run.json. Imports no vscode.
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
 
-/** Every path of a run file but the model's, which may be an id as well. */
+/** Maps all paths of a run file except the model's, which may also be an ID. */
 function mapPaths(config: any, path: (value: string) => string): any {
   const at = (holder: any, key: string) =>
     typeof holder?.[key] === 'string' ? { ...holder, [key]: path(holder[key]) } : holder;
@@ -15,7 +15,7 @@ function mapPaths(config: any, path: (value: string) => string): any {
   };
 }
 
-/** A model is a path where something stands there, or where it can be nothing else. */
+/** A model is a path if that exists, or if it can't be anything else. */
 export function withAbsolutePaths(config: any, base: string): object {
   const path = (value: string) => (isAbsolute(value) ? value : join(base, value));
   const { model } = config;
@@ -24,8 +24,8 @@ export function withAbsolutePaths(config: any, base: string): object {
 }
 
 /**
- * The same for a run file in the folder `base`: what lies within `root` is named from there, so that both can be moved and
- * shared together; what lies outside stays absolute.
+ * The inverse for a run file in the folder `base`: paths within `root` become relative to `base`, so that both can be
+ * moved and shared together; others stay absolute.
  */
 export function withRelativePaths(config: any, base: string, root: string): object {
   const path = (value: string) => {
@@ -34,6 +34,6 @@ export function withRelativePaths(config: any, base: string, root: string): obje
   };
   const { model } = config;
   if (typeof model !== 'string' || path(model) === model) return mapPaths(config, path);
-  // `org/name` would be an id.
+  // Without `./`, `org/name` would be an ID.
   return { ...mapPaths(config, path), model: path(model).replace(/^(?!\.)/, './') };
 }

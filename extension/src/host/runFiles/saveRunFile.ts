@@ -1,5 +1,5 @@
-// Writes what somebody has put together as a run file: asks where, names paths from there, opens it. Called by the run panel and
-// by commands that have a run to repeat or a draft to keep.
+// Saves a config as a run file: asks for the location, makes paths relative to it, opens the file. Called by the run
+// panel and by commands on drafts and runs.
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -8,8 +8,8 @@ import { withRelativePaths } from './runFilePaths.js';
 
 /**
  * @param config with absolute paths
- * @param suggested name of a run, or the run file that it was read from
- * @returns its path; undefined: the user changed their mind
+ * @param suggested name of the run, or the run file that it was read from
+ * @returns path of the file; undefined if the user cancelled
  */
 export async function saveRunFile(
   config: object,
@@ -19,7 +19,7 @@ export async function saveRunFile(
   const file = suggested.file ?? join(home ?? '.', `${suggested.name}.tune.json`);
   const chosen = await vscode.window.showSaveDialog({
     title: 'Save Run File',
-    // Dialogs know nothing of endings in two parts: they would append ".tune.json" to what has it already.
+    // Save dialogs don't support extensions with two dots: they would append ".tune.json" a second time.
     filters: { 'Run files': ['json'] },
     defaultUri: vscode.Uri.file(file),
   });
@@ -32,13 +32,13 @@ export async function saveRunFile(
   return target.fsPath;
 }
 
-/** The same file with the ending of run files; undefined where one of that name stands there and shall stay. */
+/** The file with the extension of run files; undefined if it exists and the user keeps it. */
 async function asRunFile(chosen: vscode.Uri): Promise<vscode.Uri | undefined> {
   const target = chosen.with({ path: chosen.path.replace(/(\.tune)?(\.json)?$/, '.tune.json') });
   if (target.path === chosen.path || !existsSync(target.fsPath)) return target;
   const answer = await vscode.window.showWarningMessage(
     `Replace ${basename(target.fsPath)}?`,
-    { modal: true, detail: 'Run files end in .tune.json, and one of that name is there already.' },
+    { modal: true, detail: 'Run files end in .tune.json, and a file of that name already exists.' },
     'Replace',
   );
   return answer && target;

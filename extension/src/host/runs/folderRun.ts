@@ -1,5 +1,5 @@
-// A run as its folder tells it. Built by the run service for every run folder that it finds; reads on when told to, sends
-// commands by appending a line. Holds the steps only of runs that live or that someone looks at.
+// A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
+// commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
 import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
@@ -15,7 +15,7 @@ import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFo
 export class FolderRun implements Run {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
-  /** Of the folder; milliseconds since 1970. */
+  /** Creation time of the folder, in milliseconds since 1970. */
   readonly createdMs: number;
   private readonly files: ReturnType<typeof runFolderFiles>;
   private written: object | null = null;
@@ -51,18 +51,18 @@ export class FolderRun implements Run {
     return runPhase(this.glance(), this.alive);
   }
 
-  /** It ended before its time, with something to go on from. */
+  /** It ended before it completed, and can be resumed. */
   get resumable(): boolean {
     return !this.alive && this.glance().started !== null && this.phase !== 'completed';
   }
 
-  /** As of the last `refresh`, which tells what it reads: whoever read on here would keep it from the others. */
+  /** As of the last `refresh`; reading new events here would keep them from the listeners. */
   state(): RunState {
     if (!this.full) this.readOn();
     return this.full!;
   }
 
-  /** What trees and status bar show: of a run that nobody looked at, only its first and last events. */
+  /** For trees and the status bar; from the first and last events only, unless `state` was called. */
   glance(): RunState {
     if (this.full) return this.full;
     if (this.alive) return this.state();
@@ -72,14 +72,14 @@ export class FolderRun implements Run {
     return this.ends.state;
   }
 
-  /** Why it failed: by its event, else by what the engine said last before it was killed; null where it didn't fail. */
+  /** Why it failed: from its `failed` event, else from the end of the engine's log; null if it didn't fail. */
   failure(): string | null {
     const { failed } = this.glance();
     if (failed) return describeError(failed);
     return this.phase === 'failed' ? this.lastWords() : null;
   }
 
-  /** What the engine's log ends with. */
+  /** The end of the engine's log. */
   lastWords(): string {
     try {
       return lastWords(readFileSync(this.files.log, 'utf8'));
@@ -88,7 +88,7 @@ export class FolderRun implements Run {
     }
   }
 
-  /** Looks at the folder again and tells listeners where something changed. */
+  /** Reads the folder again, and notifies listeners if something has changed. */
   refresh(): void {
     const before = { pid: this.pid, seq: this.full?.lastSeq, size: this.ends?.size };
     this.pid = livingProcess(this.files.process);
@@ -100,22 +100,22 @@ export class FolderRun implements Run {
   }
 
   send(command: ControlCommand): void {
-    // Commands are heard from the first step on; until then only a signal is.
+    // The engine reads commands from the first step on; before that, it only reacts to a signal.
     if (command.type === 'stop' && this.pid !== null && !this.glance().started) process.kill(this.pid, 'SIGTERM');
     else appendFileSync(this.files.commands, `${JSON.stringify(command)}\n`);
   }
 
-  /** It ends once no window attends to it any more. */
+  /** It ends once no window attends to it (see windowClose.ts). */
   get endsWithWindows(): boolean {
     return existsSync(this.files.attended);
   }
 
-  /** This window is there for it, which has to be said again every few seconds. */
+  /** Marks this window as open; must be repeated every few seconds. */
   attend(): void {
     writeFileSync(this.files.attended, `${JSON.stringify({ pid: process.pid })}\n`);
   }
 
-  /** It goes on whatever becomes of its windows. */
+  /** Lets it continue when its windows close. */
   outliveWindows(): void {
     rmSync(this.files.attended, { force: true });
   }
@@ -126,7 +126,7 @@ export class FolderRun implements Run {
       if (!chunk) return;
       offset = chunk.next;
       for (const event of chunk.events) if (event.seq >= fromSeq) yield event;
-      // Lets the host do something else between two chunks.
+      // Yields to the rest of the host between chunks.
       await new Promise(resolve => setImmediate(resolve));
     }
   }

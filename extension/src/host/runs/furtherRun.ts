@@ -1,5 +1,5 @@
-// A run that trains a finished run's result further: its run file, and what it is called, so that the two stand together in
-// trees. Called by the command and where a dataset has changed. Pure but for a look at the result's folder.
+// A run that continues training from the result of a completed run: its run file, and its name, which groups the two in
+// trees. Called by the command and after a change of a dataset. Pure, except that it checks which files exist.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Run } from '../services.js';
@@ -12,12 +12,12 @@ interface RunFile {
 
 const VERSION = / v(\d+)$/;
 
-/** What all runs of a chain are called: `pirate` of `pirate`, `pirate v2`, `pirate v3`. */
+/** The common name of a chain of runs: `pirate` for `pirate`, `pirate v2`, `pirate v3`. */
 export function chainName(name: string): string {
   return name.replace(VERSION, '');
 }
 
-/** Says which run it goes on from: the next version that no run of `taken` has. */
+/** The name of the next run in the chain of `name`: its next version that isn't in `taken`. */
 export function furtherName(name: string, taken: readonly string[]): string {
   const chain = chainName(name);
   const versions = [name, ...taken]
@@ -26,21 +26,21 @@ export function furtherName(name: string, taken: readonly string[]): string {
   return `${chain} v${Math.max(...versions) + 1}`;
 }
 
-/** Absolute path of what a run has made, or null where it has made nothing or that is gone. */
+/** Absolute path of a run's adapter or model; null if there is none. */
 export function resultOf(run: Run): string | null {
   const { completed } = run.glance();
   const path = completed && join(run.folder, completed.adapter);
   return path && existsSync(path) ? path : null;
 }
 
-/** A model that is used by itself, not beside its base; seen from the folder, whatever the method. */
+/** Whether a result is a complete model rather than an adapter; depends on the folder, not on the method. */
 export function isWholeModel(result: string): boolean {
   return existsSync(join(result, 'config.json'));
 }
 
 /**
- * @param result adapter folder, whose own config applies from here on, or a whole model, which is the new base
- * @returns run file JSON; everything else is as it was
+ * @param result adapter folder, whose config replaces that of the run, or a complete model, which becomes the base
+ * @returns run file JSON; everything else is the same as in `run`
  */
 export function furtherRunFile(run: Run, result: string, name: string): RunFile {
   const config = run.config as RunFile;

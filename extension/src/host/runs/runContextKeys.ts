@@ -1,14 +1,14 @@
-// How many runs there are of each kind, as context keys: what commands in the palette and menus are enabled by.
+// Numbers of runs by kind as context keys, which enable commands in the palette and in menus.
 import * as vscode from 'vscode';
 import { resultOf } from './furtherRun.js';
 import type { FolderRunService } from './runService.js';
 
 export function registerRunContextKeys(runs: FolderRunService): vscode.Disposable {
-  const told = new Map<string, number>();
-  // None may be called as a view is: within a tree VS Code sets a key of the tree's own id.
+  const sent = new Map<string, number>();
+  // No key may have the ID of a view: within a tree, VS Code sets a key with the tree's ID.
   const tell = (name: string, value: number) => {
-    if (told.get(name) === value) return;
-    told.set(name, value);
+    if (sent.get(name) === value) return;
+    sent.set(name, value);
     void vscode.commands.executeCommand('setContext', `tunewright.${name}`, value);
   };
   const countAlive = () => {
@@ -17,7 +17,7 @@ export function registerRunContextKeys(runs: FolderRunService): vscode.Disposabl
     tell('runningRuns', alive.filter(run => run.phase === 'running').length);
     tell('pausedRuns', alive.filter(run => run.phase === 'paused').length);
   };
-  // Looks into the folders of runs that have ended, so not at every step of one that trains.
+  // Reads the folders of ended runs, so not called at every step of a running one.
   const countAll = () => {
     countAlive();
     const all = runs.runs();

@@ -1,5 +1,5 @@
-// The files of a run's folder as the host knows them: names, and reading events without holding them all. Called by
-// folderRun.ts; writes nothing.
+// The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and
+// wherever the host needs a file of a run; writes nothing.
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
@@ -11,16 +11,16 @@ export const runFolderFiles = (folder: string) => ({
   events: join(folder, 'events.ndjson'),
   commands: join(folder, 'commands.ndjson'),
   process: join(folder, 'process.json'),
-  /** Renewed by windows for a run that is to end with them. */
+  /** Updated by open windows for a run that should end with them. */
   attended: join(folder, 'attended.json'),
-  /** Standard output and error of the engine; written by whoever starts it. */
+  /** Standard output and error of the engine. */
   log: join(folder, 'engine.log'),
 });
 
 const NEWLINE = 0x0a;
 const CHUNK_BYTES = 1 << 20;
 
-/** What no event of this version's engine is (another version's) is passed over. */
+/** null for lines that are not events of this version. */
 function parseLine(line: string): EngineEvent | null {
   try {
     return engineEventSchema.parse(JSON.parse(line));
@@ -55,7 +55,7 @@ function readBytes(descriptor: number, from: number, length: number): Buffer {
   return bytes.subarray(0, readSync(descriptor, bytes, 0, length, from));
 }
 
-/** Whole lines of one chunk from `offset` on, and where the next one begins; null at the end of the file. */
+/** Whole lines of one chunk from `offset` on, and the offset of the next; null at the end of the file. */
 export function readEventChunk(path: string, offset: number): { events: EngineEvent[]; next: number } | null {
   return withFile(path, null, (descriptor, size) => {
     for (let length = CHUNK_BYTES; offset < size; length *= 2) {
@@ -72,7 +72,7 @@ export function fileSize(path: string): number {
   return withFile(path, 0, (_descriptor, size) => size);
 }
 
-/** First and last events of a file, enough to tell what became of a run without reading 100,000 steps. */
+/** First and last events of a file: enough for the status of a run, without reading 100,000 steps. */
 export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
   return withFile(path, [], (descriptor, size) => {
     if (size <= 2 * endBytes) {
@@ -88,7 +88,7 @@ export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
   });
 }
 
-/** The process that trains in the folder, or null; a mark left from before this machine started is nobody's. */
+/** ID of the process that trains in the folder, or null; a mark from before this machine booted doesn't count. */
 export function livingProcess(path: string): number | null {
   const owner = runProcessSchema.safeParse(readJson(path));
   if (!owner.success) return null;

@@ -1,5 +1,5 @@
-// The runs of this workspace: finds their folders, follows those that live, starts, resumes and deletes. Built once by
-// extension.ts. A run belongs to its folder, not to this window: what another window starts appears here as well.
+// The runs of this workspace: finds their folders, follows running ones, starts, resumes and deletes runs. Created once
+// by extension.ts. A run belongs to its folder, not to a window: runs started by other windows appear here as well.
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -13,30 +13,30 @@ import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { livingProcess, runFolderFiles } from './runFolderFiles.js';
 import { startTraining } from './startProcess.js';
 
-/** How often a living run is read on; one that was killed says nothing, so it has to be asked anyway. */
+/** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
 const FOLLOW_MS = 400;
 
-/** What happens in the runs folders within this time is looked at together. */
+/** Changes in the runs folders within this time are handled together. */
 const GATHER_MS = 100;
 
-/** What a process gets to save and end before it is killed. */
+/** Time for a process to save and end before it is killed. */
 const STOP_MS = 5_000;
 
-/** What appears or goes where runs are kept: their folders, and the files that say that one is there or lives. */
+/** Run folders, and the files that show that a folder holds a run or that its process is running. */
 const WATCHED = '{*,*/run.json,*/process.json}';
 
 export class FolderRunService implements RunService, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
   private readonly touched = new vscode.EventEmitter<FolderRun>();
-  /** Any run of the list told something. */
+  /** A listed run has changed. */
   readonly onDidChangeRun = this.touched.event;
   private readonly failing = new vscode.EventEmitter<FolderRun>();
-  /** A process that this window started ended badly. */
+  /** A process that this window started has failed. */
   readonly onDidFail = this.failing.event;
 
   private readonly started = new vscode.EventEmitter<void>();
-  /** This window started or resumed a run. */
+  /** This window has started or resumed a run. */
   readonly onDidStart = this.started.event;
 
   private readonly ended = new vscode.EventEmitter<FolderRun>();
@@ -112,7 +112,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.scan();
   }
 
-  /** Living runs that this window started or resumed. */
+  /** Runs in progress that this window started or resumed. */
   startedHere(): readonly FolderRun[] {
     return this.alive().filter(run => this.ownFolders.has(run.folder));
   }
@@ -125,7 +125,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     [this.changed, this.touched, this.failing, this.started, this.ended].forEach(emitter => emitter.dispose());
   }
 
-  /** Looks where runs are kept now, and watches there. */
+  /** Finds the runs folders of the present settings, and watches them. */
   private open(): void {
     this.watchers.forEach(watcher => watcher.dispose());
     this.watchers = runsFolders(this.context).map(home => {
@@ -189,14 +189,14 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.ownFolders.add(folder);
   }
 
-  /** @throws vscode.CancellationError where the user doesn't want it installed */
+  /** @throws vscode.CancellationError if the user cancels the installation */
   private async requireEngine(config: object): Promise<void> {
     const { engine } = config as { engine?: { backend?: unknown } };
     if (engine?.backend === 'wasm') return;
     if (!(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
   }
 
-  /** The engine would fetch it too, but tells nobody how far it is. @throws vscode.CancellationError */
+  /** Downloads a missing model with progress; the run itself would do so without. @throws vscode.CancellationError */
   private async requireModel(config: object): Promise<void> {
     const { model } = config as { model?: unknown };
     if (typeof model !== 'string' || model.startsWith('embedded:') || isAbsolute(model)) return;
@@ -214,7 +214,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (!run) return;
     run.refresh();
     this.output.info(`${folder} ended with code ${code}`);
-    // No code: it was killed, which somebody wanted.
+    // Without a code, it was killed deliberately.
     if (code !== 0 && code !== null) this.failing.fire(run);
   }
 }
@@ -230,7 +230,7 @@ function runFoldersIn(home: string): string[] {
   }
 }
 
-/** @throws EngineFailure where it won't end */
+/** @throws EngineFailure if the process doesn't end */
 async function endProcess(folder: string): Promise<void> {
   const file = runFolderFiles(folder).process;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
@@ -242,5 +242,5 @@ async function endProcess(folder: string): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, 100));
     }
   }
-  throw new EngineFailure(`The process that trains in ${folder} doesn't end.`);
+  throw new EngineFailure(`The process that is training in ${folder} could not be stopped.`);
 }

@@ -1,4 +1,4 @@
-// Step, loss and time left of what is training, in the status bar; there is nothing while nothing trains.
+// Shows step, loss and remaining time of the running run in the status bar; hidden while none is running.
 import * as vscode from 'vscode';
 import { currentStep, secondsLeft } from '../../core/runs/runState.js';
 import { lastLoss, roughDuration } from '../../core/runs/runStatus.js';
@@ -14,7 +14,7 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
     const [run] = alive;
     if (!run) return item.hide();
     item.text = textOf(run) + (alive.length > 1 ? ` (+${alive.length - 1})` : '');
-    item.tooltip = `Tunewright: ${run.name}. Opens its dashboard.`;
+    item.tooltip = `Tunewright: Open Dashboard of ${run.name}`;
     item.accessibilityInformation = { label: `Tunewright run ${run.name}, ${wordsOf(run)}` };
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     item.show();

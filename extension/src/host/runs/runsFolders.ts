@@ -1,5 +1,5 @@
-// Where runs are kept: the setting `tunewright.runsFolder` of each workspace folder, or the extension's own storage where
-// no folder is open.
+// Where runs are stored: the setting `tunewright.runsFolder` of each workspace folder, or the extension's storage if no
+// folder is open.
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 
@@ -14,7 +14,7 @@ export function runsFolders(context: vscode.ExtensionContext): string[] {
   return [...new Set(folders.map(folder => runsFolderOf(folder, context)))];
 }
 
-/** `NAME-20260131-142500`, with a number where that is taken. */
+/** `NAME-20260131-142500`, with a number appended if that exists. */
 export function runFolderName(name: string, now: Date, isTaken: (name: string) => boolean): string {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
   const wanted = `${name.replace(/[^\w.-]+/g, '-')}-${stamp.slice(0, 8)}-${stamp.slice(8)}`;

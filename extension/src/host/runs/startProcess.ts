@@ -1,5 +1,5 @@
-// Starts the engine on a run folder as a process of its own: detached, at low priority, its words in engine.log. It outlives
-// this window; from here on it is watched and steered through the folder only.
+// Starts the engine on a run folder as a separate process: detached, at low priority, with its output in engine.log. It
+// outlives this window; from then on it is followed and controlled through the folder only.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
@@ -8,8 +8,8 @@ import { EngineFailure } from '../services.js';
 import { runFolderFiles } from './runFolderFiles.js';
 
 /**
- * Returns once the process is there; `onExit` is called if it ends while this window still lives.
- * @throws EngineFailure where it can't be started
+ * Resolves once the process has started; calls `onExit` if it ends while this window is open.
+ * @throws EngineFailure if it can't be started
  */
 export async function startTraining(
   { command, args, env }: EngineProgram,
@@ -30,9 +30,9 @@ export async function startTraining(
   try {
     setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // It trains all the same.
+    // Training works at normal priority, too.
   }
-  // The engine writes the same as soon as it gets there; until then it is this that shows it alive, in any window.
+  // The engine writes this file as well; until then, this one shows all windows that the run is alive.
   writeFileSync(files.process, `${JSON.stringify({ pid, started: new Date().toISOString() })}\n`);
   child.once('exit', code => {
     rmSync(files.process, { force: true });

@@ -1,16 +1,16 @@
-// What becomes of a run when its window closes. VS Code asks nobody at that moment, so it is asked when the first run starts,
-// and kept as a setting; until there is an answer a run goes on. Nor can a window be trusted to say that it closes: a host is killed,
-// a browser's last words get lost, a reload looks the same. So windows say that they are there, and the engine ends a run when
-// none does any more.
+// What happens to a run when its window closes. VS Code doesn't let extensions ask then, so the user is asked when the
+// first run starts, and the answer is kept as a setting; until then runs continue. Nor do windows report reliably that
+// they close: a host may be killed, a browser's last message lost, and a reload looks the same. So open windows mark
+// the run repeatedly, and the engine ends it when the marks stop.
 import * as vscode from 'vscode';
 import type { FolderRunService } from './runService.js';
 
 type OnWindowClose = 'ask' | 'keepRunning' | 'stop';
 
-/** How often it is said. The engine waits for six times this (engine/run/runProcess.ts). */
+/** How often a window marks its runs. The engine waits for six times this (engine/run/runProcess.ts). */
 const ATTEND_MS = 5_000;
-/** After so many times without an answer from the window, it has gone: a server keeps its host for hours, should it come back. */
-const SILENT_TIMES = 12;
+/** After this many beats without an answer, the window has closed: a server keeps its extension host for hours. */
+const MAX_SILENT_BEATS = 12;
 
 const setting = (): OnWindowClose =>
   vscode.workspace.getConfiguration('tunewright').get<OnWindowClose>('onWindowClose', 'ask');
@@ -20,13 +20,9 @@ export function registerWindowClose(runs: FolderRunService): vscode.Disposable {
   const ask = async () => {
     if (asked || setting() !== 'ask') return;
     asked = true;
-    const keep = 'Keep Running';
-    const stop = 'Stop with the Window';
-    const answer = await vscode.window.showInformationMessage(
-      'Runs train in a process of their own. When you close this window, shall they go on?',
-      keep,
-      stop,
-    );
+    const keep = 'Keep Training';
+    const stop = 'Stop Training';
+    const answer = await vscode.window.showInformationMessage('Keep training when you close this window?', keep, stop);
     if (answer)
       await vscode.workspace
         .getConfiguration('tunewright')
@@ -38,10 +34,11 @@ export function registerWindowClose(runs: FolderRunService): vscode.Disposable {
     const own = new Set(runs.startedHere());
     for (const run of runs.alive())
       if (!ends) run.outliveWindows();
-      else if (silence < SILENT_TIMES && (own.has(run) || run.endsWithWindows)) run.attend();
+      else if (silence < MAX_SILENT_BEATS && (own.has(run) || run.endsWithWindows)) run.attend();
   };
   const beat = setInterval(() => {
-    // Answered by the window itself. Times are counted, not time: a machine that slept has not been silent.
+    // The window itself answers this command. Beats are counted instead of time, so that a sleeping machine doesn't
+    // count.
     if (silence++ === 0) {
       const answered = () => void (silence = 0);
       vscode.commands.executeCommand('setContext', 'tunewright.windowIsThere', true).then(answered, answered);

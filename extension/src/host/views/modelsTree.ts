@@ -1,11 +1,11 @@
-// The Models and Adapters view: the embedded model, what `models list` finds on this machine, and what the runs of this
-// workspace have made. Asks the engine when it is first shown and when told to; in Restricted Mode it stays empty.
+// The Models and Adapters view: the embedded model, the models that `models list` finds on this machine, and the
+// results of this workspace's runs. Asks the engine when first shown and on refresh; empty in Restricted Mode.
 import * as vscode from 'vscode';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import { EMBEDDED_MODEL, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
 import type { EngineService } from '../services.js';
 
 export type ModelElement = { kind: 'model' } & MachineModel;
@@ -18,13 +18,13 @@ export interface AdapterElement {
 
 type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
 
-/** Where a run's result stands, or null where it has none. */
+/** A run's result; null if it has none. */
 export function adapterOf(run: FolderRun): AdapterElement | null {
   const path = resultOf(run);
   return path === null ? null : { kind: 'adapter', path, run };
 }
 
-/** Words that `when` clauses of menus look for, of a run's result: `adapter mergeable exportable`. */
+/** Words for the `when` clauses of menus, such as `adapter mergeable exportable`. */
 export function resultContext(run: FolderRun, methods: KnownMethods): string {
   const peftType = run.glance().started?.peft_type ?? '';
   const can = [
@@ -78,7 +78,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       ];
     if (element.kind !== 'section') return [];
     if (element.id === 'adapters') return this.adapters();
-    const models = [embeddedModel, ...(await machineModels(this.engine))];
+    const models = [EMBEDDED_MODEL, ...(await machineModels(this.engine))];
     return models.map(model => ({ kind: 'model', ...model }));
   }
 
@@ -93,7 +93,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       const item = new vscode.TreeItem(element.title, isEmpty ? None : Expanded);
       item.id = element.id;
       item.contextValue = `section ${element.id}`;
-      if (isEmpty) item.description = 'none yet: a run that ends leaves one here';
+      if (isEmpty) item.description = 'none yet; completed runs add theirs';
       return item;
     }
     return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.methods);

@@ -1,18 +1,18 @@
-// The groups of the Runs view: what they are called, and that two files of one name in two folders are two groups. Pure.
+// The groups of the Runs view and their titles. Files of the same name in different folders are different groups. Pure.
 import { basename, dirname } from 'node:path';
 
 export type RunGrouping = 'none' | 'dataset' | 'model' | 'status';
 
 export interface RunGroup<R> {
-  /** Tells it from all others. */
+  /** Unique among the groups. */
   key: string;
   title: string;
-  /** Where two groups have one title: what tells them apart. */
+  /** Distinguishes groups with the same title, else empty. */
   detail: string;
   runs: readonly R[];
 }
 
-/** @param keyOf what the members of a group have in common: a path, an id, a status */
+/** @param keyOf what the members of a group have in common: a path, an ID, a status */
 export function groupRuns<R>(runs: readonly R[], keyOf: (run: R) => string): RunGroup<R>[] {
   const byKey = new Map<string, R[]>();
   for (const run of runs) byKey.set(keyOf(run), [...(byKey.get(keyOf(run)) ?? []), run]);

@@ -1,5 +1,5 @@
-// The Runs view: every run of the workspace with status, loss and duration, on its own or under its dataset, model or
-// status. Elements are the runs themselves, so commands of the view get a Run.
+// The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or
+// status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
 import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
@@ -31,7 +31,9 @@ export function registerRunsTree(
   const showBadge = () => {
     const alive = runs.alive().length;
     view.badge =
-      alive > 0 ? { value: alive, tooltip: alive === 1 ? '1 run is training' : `${alive} runs train` } : undefined;
+      alive > 0
+        ? { value: alive, tooltip: alive === 1 ? '1 run is training' : `${alive} runs are training` }
+        : undefined;
   };
   const group = (grouping: RunGrouping) =>
     vscode.commands.registerCommand(`tunewright.groupRuns.${grouping}`, () => {
@@ -77,7 +79,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     this.refresh();
   }
 
-  /** Under groups a run may move to another one, so all is read again. */
+  /** With groups, a run may have moved to another one, so everything is refreshed. */
   refresh(run?: FolderRun): void {
     this.changed.fire(this.grouping === 'none' ? run : undefined);
   }
@@ -97,7 +99,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     const isOutdated = this.outdated.isOutdated(run.folder);
     const peftType = run.glance().started?.peft_type;
     const method = peftType === undefined ? '' : this.methods.titleOf(peftType);
-    const { icon, color } = phaseIcons[run.phase];
+    const { icon, color } = PHASE_ICONS[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
     item.id = run.folder;
     item.resourceUri = vscode.Uri.file(run.folder);
@@ -127,7 +129,7 @@ function keyOf(grouping: Exclude<RunGrouping, 'none'>): (run: FolderRun) => stri
   };
 }
 
-export const phaseIcons: Record<RunPhase, { icon: string; color?: string }> = {
+export const PHASE_ICONS: Record<RunPhase, { icon: string; color?: string }> = {
   starting: { icon: 'loading~spin' },
   running: { icon: 'sync~spin', color: 'charts.blue' },
   paused: { icon: 'debug-pause', color: 'charts.yellow' },
@@ -146,7 +148,7 @@ function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.Tr
   return item;
 }
 
-/** What matters most comes first: a narrow side bar cuts the end off. */
+/** Most important first, since a narrow side bar truncates the end. */
 function describe(run: FolderRun, isOutdated: boolean, method: string): string {
   const state = run.glance();
   const loss = lastLoss(state);
@@ -155,13 +157,13 @@ function describe(run: FolderRun, isOutdated: boolean, method: string): string {
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
     loss === null ? '' : `loss ${loss.toFixed(3)}`,
     state.firstTime ? duration(runSeconds(state)) : '',
-    // Runs on the same rows often share a name.
+    // Runs on the same dataset often have the same name.
     method,
   ].filter(Boolean);
   return figures.join(' · ') || phaseLabels[run.phase];
 }
 
-/** Words that `when` clauses of the menus look for. */
+/** Words for the `when` clauses of menus. */
 function contextOf(run: FolderRun, methods: KnownMethods): string {
   const ended = run.alive ? '' : 'ended';
   const result = resultOf(run) === null ? '' : `result ${resultContext(run, methods)}`;
@@ -187,7 +189,7 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
     line(`Best validation loss ${completed.best_loss.toFixed(4)} at step ${completed.best_step}`);
   const problem = run.failure();
   if (problem) line(problem);
-  if (isOutdated) line('The dataset has changed since this run read it.');
+  if (isOutdated) line('The dataset has changed since this run was trained on it.');
   line(run.folder);
   return text;
 }

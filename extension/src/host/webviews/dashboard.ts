@@ -1,5 +1,6 @@
-// The dashboard's editor tabs: opens one for a run or for several to compare, and brings it back after a reload of the window.
-// What is shown is dashboardSession.ts's affair; a hidden tab keeps nothing, its page asks anew when it is shown.
+// The dashboard's editor tabs: opens one for a run or for several to compare, and restores it after a reload of the
+// window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
+// shown.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
@@ -10,17 +11,17 @@ import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
-const viewType = 'tunewright.dashboard';
+const VIEW_TYPE = 'tunewright.dashboard';
 
 export function registerDashboard(services: HostServices, methods: KnownMethods): vscode.Disposable {
   const dashboards = new Dashboards(services, methods);
   return vscode.Disposable.from(
     dashboards,
-    // Arguments: a run folder or several; the first is told about in full, the others are laid over its charts.
+    // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts.
     vscode.commands.registerCommand('tunewright.dashboard.open', (folders: string | readonly string[]) =>
       dashboards.open(typeof folders === 'string' ? [folders] : folders),
     ),
-    vscode.window.registerWebviewPanelSerializer(viewType, {
+    vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       deserializeWebviewPanel: async (panel, kept: { folders?: readonly string[] } | undefined) =>
         dashboards.adopt(panel, kept?.folders ?? []),
     }),
@@ -38,7 +39,7 @@ class Dashboards implements vscode.Disposable {
   open(folders: readonly string[]): void {
     const same = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n'));
     if (same) return same[0].reveal();
-    const panel = vscode.window.createWebviewPanel(viewType, 'Run', vscode.ViewColumn.Active, {});
+    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', vscode.ViewColumn.Active, {});
     this.adopt(panel, folders);
   }
 
@@ -80,7 +81,7 @@ class Dashboards implements vscode.Disposable {
     return folders.length > 1 ? `${name} and ${folders.length - 1} more` : name;
   }
 
-  /** null where the engine can't tell: in Restricted Mode, or where the model is gone. */
+  /** null if the engine can't estimate the run, as in Restricted Mode or without the model. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
       return savingsOf(await this.services.engine.estimate(run.config, join(run.folder, 'run.json')));
@@ -95,7 +96,7 @@ async function exportFile(name: string, content: string | Uint8Array): Promise<s
   const home = vscode.workspace.workspaceFolders?.[0]?.uri;
   const target = await vscode.window.showSaveDialog({
     defaultUri: home && vscode.Uri.joinPath(home, name),
-    filters: name.endsWith('.png') ? { Picture: ['png'] } : { CSV: ['csv'] },
+    filters: name.endsWith('.png') ? { PNG: ['png'] } : { CSV: ['csv'] },
   });
   if (!target) return null;
   await writeFile(target.fsPath, content);

@@ -1,5 +1,5 @@
-// What the dashboard's webview is told, from the runs' states: snapshots, columns, steering. One session for one webview
-// that is alive; the panel around it is dashboard.ts. Knows runs and a channel, no vscode, so that tests can drive it.
+// The host's side of one open dashboard: sends snapshots and columns of the runs' states, and controls runs. Its panel
+// is in dashboard.ts. Imports no vscode, so that tests can run it.
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
 import { runPhase } from '../../core/runs/runStatus.js';
 import {
@@ -23,13 +23,13 @@ import { LatestWins } from './latestWins.js';
 export interface DashboardSessionOptions {
   channel: WebviewChannel;
   runs: Pick<RunService, 'runs' | 'get' | 'onDidChange' | 'resume'>;
-  /** Run folders on screen, the first in full. */
+  /** Folders of the runs shown, the first in full. */
   folders: readonly string[];
   onFoldersChanged(folders: readonly string[]): void;
   methodTitle(peftType: string): string;
-  /** Memory against full fine-tuning; null where it can't be told. */
+  /** Memory compared with full fine-tuning; null if it can't be estimated. */
   savings(run: Run): Promise<Savings | null>;
-  /** Asks where to and writes; null: the user changed their mind. */
+  /** Asks for a location and writes the file; null: the user cancelled. */
   exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
   reveal(folder: string): void;
 }
@@ -66,7 +66,7 @@ export class DashboardSession {
     this.watch();
   }
 
-  /** Lays these runs over each other. */
+  /** Shows these runs over each other. */
   show(folders: readonly string[]): void {
     this.folders = [...new Set(folders)];
     this.options.onFoldersChanged(this.folders);
@@ -82,7 +82,7 @@ export class DashboardSession {
 
   private run(folder: string): Run {
     const run = this.options.runs.get(folder);
-    if (!run) throw new Error('This run is gone: its folder was deleted or moved.');
+    if (!run) throw new Error('This run no longer exists: its folder was deleted or moved.');
     return run;
   }
 
@@ -158,7 +158,7 @@ function seriesOf(state: RunState, generation: number, fromStep: number, fromEva
   };
 }
 
-/** Copies: what a webview is sent must not take the run's whole buffer with it. */
+/** Copies, since sending a view would transfer the run's whole buffer. */
 function columnsFrom<Keys extends string>(columns: MetricColumns<Keys>, from: number): Series['steps'] {
   return Object.fromEntries(columns.keys.map(key => [key, columns.column(key, from).slice()]));
 }

@@ -1,6 +1,6 @@
-// Sends at most every so often, and always what is newest in the end: the last change is never dropped.
+// Limits how often something is sent, without ever dropping the latest change.
 
-/** Calls `send` at once, then at most every `intervalMs` as long as `request` is called. */
+/** Calls `send` immediately on the first `request`, then at most every `intervalMs` while there are requests. */
 export class LatestWins {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private waiting = false;

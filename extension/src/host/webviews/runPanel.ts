@@ -1,5 +1,5 @@
-// The sidebar's run panel: what the form can choose from, what the engine says of the draft, and its start. The draft outlives
-// the view: it is kept with the workspace, and commands act on it whether the view is open or not.
+// The host's side of the run panel in the side bar: the choices of its form, the engine's answers on the draft, and its
+// start. The draft is stored with the workspace, so that commands can use it whether the view is open or not.
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -24,15 +24,15 @@ import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { registerGuarded } from '../commands/guarded.js';
 import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
 import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
-import { embeddedModel, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import { EMBEDDED_MODEL, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { EngineInputError, type HostServices } from '../services.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
-const viewId = 'tunewright.runPanel';
+const VIEW_ID = 'tunewright.runPanel';
 const DRAFT = 'runPanel.draft';
-/** Small changes of the workspace's files come in crowds. */
+/** Changes of the workspace's files come in bursts. */
 const CHOICES_DELAY_MS = 500;
 
 export function registerRunPanel(services: HostServices): vscode.Disposable {
@@ -40,18 +40,18 @@ export function registerRunPanel(services: HostServices): vscode.Disposable {
   const { output } = services;
   return vscode.Disposable.from(
     panel,
-    vscode.window.registerWebviewViewProvider(viewId, panel),
+    vscode.window.registerWebviewViewProvider(VIEW_ID, panel),
     registerGuarded(output, 'tunewright.runPanel.openFile', () => panel.openFile()),
     registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
     registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
-    // Behind the refreshing of the Models view only, so it is not in the palette.
+    // For the refresh of the Models view only, so not in the palette.
     registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.sendChoicesSoon()),
     registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
     registerGuarded(output, 'tunewright.fineTuneInPanel', given => panel.begin(given as Given)),
   );
 }
 
-/** What was chosen before the form opens. */
+/** Values chosen before the form opens. */
 interface Given {
   model?: string;
   dataset?: string;
@@ -62,7 +62,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private channel: WebviewChannel | null = null;
   private draft: Draft;
   private runFile: string | null = null;
-  private models: readonly MachineModel[] = [embeddedModel];
+  private models: readonly MachineModel[] = [EMBEDDED_MODEL];
   private estimating: vscode.CancellationTokenSource | null = null;
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly subscriptions: vscode.Disposable[];
@@ -93,7 +93,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         choices: await this.choices(),
         shown: { draft: this.draft, runFile: this.runFile },
       };
-      // Not before the answer: until the page has that, it takes nothing else.
+      // Later than the answer, which the page needs before it accepts notifications.
       this.sendChoicesSoon();
       return opened;
     });
@@ -108,12 +108,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     });
   }
 
-  /** Shows a draft in the form, and the form. */
+  /** Opens the form with a draft. */
   async show(draft: Draft, runFile: string | null): Promise<void> {
     this.keep(draft);
     this.runFile = runFile;
     this.channel?.notify(draftShown, { draft, runFile });
-    await vscode.commands.executeCommand(`${viewId}.focus`);
+    await vscode.commands.executeCommand(`${VIEW_ID}.focus`);
   }
 
   begin({ model, dataset, method }: Given = {}): Promise<void> {
@@ -139,7 +139,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
             await vscode.window.showOpenDialog({
               title: 'Open Run File',
               filters: { 'Run files': ['json'] },
-              openLabel: 'Open in Run Panel',
+              openLabel: 'Open',
             })
           )?.[0];
     if (picked) await this.show((await readRunDocument(picked)) as Draft, picked.fsPath);
@@ -147,7 +147,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   async save(): Promise<void> {
     const { name } = this.draft;
-    // A run's own run.json is that run's for good.
+    // A run's own run.json must not be overwritten.
     const file = this.runFile?.endsWith('.tune.json') ? this.runFile : null;
     const saved = await saveRunFile(this.draft, { name: typeof name === 'string' ? name : 'run', file });
     if (!saved) return;
@@ -167,13 +167,13 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     void this.services.context.workspaceState.update(DRAFT, draft);
   }
 
-  /** Generated from the engine's own schemas when the extension is built. */
+  /** Generated from the engine's schemas (scripts/writeSchemas.mjs). */
   private async schema(): Promise<Record<string, unknown>> {
     const file = join(this.services.context.extensionPath, 'media', 'schemas', 'run.schema.json');
     return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   }
 
-  /** What there is to choose from may have changed. */
+  /** Sends the choices again, which may have changed. */
   sendChoicesSoon(): void {
     if (!this.channel) return;
     clearTimeout(this.choicesTimer);
@@ -184,7 +184,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     const { engine, output } = this.services;
     if (vscode.workspace.isTrusted)
       try {
-        this.models = [embeddedModel, ...(await machineModels(engine)).filter(({ reason }) => reason === null)];
+        this.models = [EMBEDDED_MODEL, ...(await machineModels(engine)).filter(({ reason }) => reason === null)];
       } catch (error) {
         output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
       }
@@ -216,12 +216,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     return this.orProblem(async () => modelFactsOf(await this.services.engine.inspectModel(model)));
   }
 
-  /** The last draft asked about wins: an estimate that still runs is ended. */
+  /** Cancels an estimate in progress, so that the latest draft wins. */
   private async estimate(draft: Draft): Promise<OrProblem<EstimateAnswer>> {
     this.estimating?.cancel();
     const own = new vscode.CancellationTokenSource();
     this.estimating = own;
-    // Memory doesn't depend on the rows, so that a draft without any can be estimated too.
+    // Memory doesn't depend on the dataset, so that a draft without one can be estimated, too.
     const dataset = { train: 'rows.jsonl', ...(draft['dataset'] as object | undefined) };
     try {
       return await this.orProblem(() =>
@@ -245,13 +245,16 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     }
   }
 
-  /** A name for the draft, which is no file; there are no rows beside it that a relative path could mean. */
+  /**
+   * Path of the draft for the engine, although it is not a file; its folder has no files that relative paths could
+   * match.
+   */
   private get draftFile(): string {
     const { context } = this.services;
     return join((context.storageUri ?? context.globalStorageUri).fsPath, 'draft.json');
   }
 
-  /** What is wrong with the draft is an answer; everything else is an error. */
+  /** Returns problems of the draft as an answer, and throws other errors. */
   private async orProblem<T>(ask: () => Promise<T>): Promise<OrProblem<T>> {
     try {
       return { ok: true, value: await ask() };
@@ -266,11 +269,11 @@ async function pickPath(what: Pickable): Promise<string | null> {
   if (what === 'model_id') return (await askModelId())?.trim() || null;
   const folders = what === 'model_folder' || what === 'adapter';
   const titles: Record<Exclude<Pickable, 'model_id'>, string> = {
-    model_folder: 'Model Folder',
-    model_file: 'GGUF File',
-    dataset: 'Training Data',
-    validation: 'Validation Data',
-    adapter: 'Adapter Folder',
+    model_folder: 'Choose a Model Folder',
+    model_file: 'Choose a GGUF File',
+    dataset: 'Choose a Dataset',
+    validation: 'Choose a Validation Dataset',
+    adapter: 'Choose an Adapter Folder',
   };
   const filters: Record<string, string[]> =
     what === 'model_file' ? { GGUF: ['gguf'] } : { Datasets: ['jsonl', 'json', 'csv', 'parquet'] };

@@ -1,4 +1,4 @@
-// Gives a webview its page and the host's end of its channel. Used by every provider of a webview.
+// Sets the page of a webview and creates the host's end of its channel. Used by all webview providers.
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { WebviewChannel } from '../../protocol/webviewChannel.js';
@@ -6,16 +6,16 @@ import type { HostServices } from '../services.js';
 import { webviewHtml } from './webviewHtml.js';
 
 export interface WebviewBundle {
-  /** Of dist/webview: `<name>.js` and `<name>.css`. */
+  /** Of `<name>.js` and `<name>.css` in dist/webview. */
   name: string;
   title: string;
-  /** What its script is to show at once; it asks for what comes later. */
+  /** Data for the first paint; the script requests everything else. */
   initial?: unknown;
-  /** Commands that its links may carry out. */
+  /** Commands that its links may execute. */
   commands?: readonly string[];
 }
 
-/** The channel belongs to the caller, who disposes it with the webview. */
+/** The caller must dispose the channel together with the webview. */
 export function webviewChannelOf(
   webview: vscode.Webview,
   { name, title, initial, commands = [] }: WebviewBundle,

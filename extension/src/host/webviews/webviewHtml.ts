@@ -1,20 +1,23 @@
-// The page of every webview: a strict content security policy, one script, its styles, an empty body. Whatever is shown is
-// made by the script from validated messages. Pure, so that the browser tests load the very same page.
+// The page of every webview: a strict content security policy, one script, its styles, and an empty body, which the
+// script fills from validated messages. Pure, so that the browser tests load the same page.
 
 export interface WebviewPage {
   title: string;
   /** `webview.cspSource` */
   cspSource: string;
   nonce: string;
-  /** Addresses as the webview sees them. */
+  /** URLs as the webview sees them. */
   script: string;
   styles: readonly string[];
-  /** JSON that the script finds in its page (webview/src/shared/initial.ts), so that it need not ask before it shows something. */
+  /**
+   * JSON embedded in the page (read by webview/src/shared/initial.ts), so that the script can show something
+   * immediately.
+   */
   initial?: unknown;
 }
 
 export function webviewHtml({ title, cspSource, nonce, script, styles, initial }: WebviewPage): string {
-  // No 'unsafe-inline' for styles either: what components and the chart set by script is not covered by the policy.
+  // Styles need no 'unsafe-inline': the policy doesn't apply to those that components and the chart set by script.
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -23,12 +26,12 @@ export function webviewHtml({ title, cspSource, nonce, script, styles, initial }
     `img-src ${cspSource} data: blob:`,
   ].join('; ');
   const links = styles.map(href => `<link rel="stylesheet" href="${escape(href)}">`).join('\n    ');
-  // Data, no code: it is never run, and can't end its element.
+  // Data, not code: it is never executed, and can't close its element.
   const data =
     initial === undefined
       ? ''
       : `<script type="application/json" id="initial">${JSON.stringify(initial).replaceAll('<', '\\u003c')}</script>\n    `;
-  // The toolkit tries out a style of its own with the nonce of this meta element, to know whether :focus-visible can be used.
+  // The toolkit takes the nonce of this meta element for a style that tests whether :focus-visible is supported.
   return `<!doctype html>
 <html lang="en">
   <head>

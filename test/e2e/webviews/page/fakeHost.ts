@@ -1,6 +1,6 @@
-// Stands in for VS Code on the plain page of the webview tests: acquireVsCodeApi() and, behind it, the product's own sessions
-// on runs that are fed from recorded events. Bundled for the browser by harness.ts; tests drive it as `window.fake`.
-// The page's policy forbids eval, but not while the debugger evaluates: zod would take that for leave.
+// Replaces VS Code on the plain page of the webview tests: acquireVsCodeApi() with the product's own sessions on runs
+// fed from recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`. Without this, zod
+// would try eval, which the page's policy forbids except while the debugger evaluates.
 import '../../../../webview/src/shared/zodWithoutEval.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
@@ -72,16 +72,16 @@ class FakeRun {
 }
 
 const listeners: ((message: unknown) => void)[] = [];
-/** What the webview said before the test had set up its host. */
-let unheard: unknown[] = [];
+/** Messages that the webview sent before the test had set up its host. */
+let unhandled: unknown[] = [];
 let visible = true;
 let kept: unknown;
 Object.assign(globalThis, {
   acquireVsCodeApi: () => ({
-    // Both ways copy, as VS Code does.
+    // Both directions copy, as in VS Code.
     postMessage: (message: unknown) => {
       const copy = structuredClone(message);
-      if (listeners.length === 0) unheard.push(copy);
+      if (listeners.length === 0) unhandled.push(copy);
       else queueMicrotask(() => listeners.forEach(listener => listener(copy)));
     },
     setState: (state: unknown) => (kept = structuredClone(state)),
@@ -92,14 +92,14 @@ Object.assign(globalThis, {
 const faults: string[] = [];
 const port = {
   post: (message: unknown) => {
-    // A hidden webview loses what it is sent.
+    // A hidden webview loses messages.
     if (visible) window.postMessage(message, '*');
   },
   listen: (listener: (message: unknown) => void) => {
     listeners.push(listener);
-    const early = unheard;
-    unheard = [];
-    // Once whoever listens has registered what it answers.
+    const early = unhandled;
+    unhandled = [];
+    // After the host has registered its handlers.
     setTimeout(() => early.forEach(listener));
     return () => void listeners.splice(listeners.indexOf(listener), 1);
   },
@@ -114,7 +114,7 @@ let channel: WebviewChannel | null = null;
 const fake = {
   faults,
   log,
-  /** Makes a run and takes in its events. */
+  /** Creates a run from events. */
   addRun(folder: string, name: string, events: readonly EngineEvent[]): void {
     const run = new FakeRun(folder, name);
     run.take(events);
@@ -122,14 +122,14 @@ const fake = {
     runsChanged.fire();
   },
   feed: (folder: string, events: readonly EngineEvent[]) => runs.get(folder)!.take(events),
-  /** A run of so many made-up steps, for measuring. */
+  /** Creates a run with many synthetic steps, for measurements. */
   addLongRun(folder: string, numSteps: number, started: EngineEvent): void {
     const run = new FakeRun(folder, folder);
-    run.take([started, ...madeUpSteps(1, numSteps)]);
+    run.take([started, ...syntheticSteps(1, numSteps)]);
     runs.set(folder, run);
     runsChanged.fire();
   },
-  feedMadeUp: (folder: string, from: number, to: number) => runs.get(folder)!.take(madeUpSteps(from, to)),
+  feedSynthetic: (folder: string, from: number, to: number) => runs.get(folder)!.take(syntheticSteps(from, to)),
   setAlive: (folder: string, alive: boolean) => runs.get(folder)!.set(alive),
   sent: (folder: string) => runs.get(folder)!.sent,
   setVisible: (value: boolean) => (visible = value),
@@ -167,9 +167,9 @@ const fake = {
     choices: Choices;
     draft: Draft;
     trusted: boolean;
-    /** What `inspect` and `estimate` print, by model. */
+    /** Output of `inspect` and `estimate`, by model. */
     models: Record<string, { inspection: unknown; estimate: unknown }>;
-    /** Errors of the engine, by a text of JSON that the draft has to contain. */
+    /** Errors of the engine, by a JSON text that the draft must contain. */
     problems: Record<string, EngineError>;
     picks: Record<string, string | null>;
   }): void {
@@ -211,7 +211,7 @@ const fake = {
 };
 export type Fake = typeof fake;
 
-/** The recorded estimate with the drafted method as the run's. */
+/** The recorded estimate with the draft's method as that of the run. */
 function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft): EstimateAnswer {
   const { peft_type: peftType } = draft['method'] as { peft_type: string };
   const recorded = estimateSchema.parse(models[String(draft['model'])]!.estimate);
@@ -221,7 +221,7 @@ function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft
   return { ...recorded, run, methods: all.filter(each => each !== run) };
 }
 
-function madeUpSteps(from: number, to: number): EngineEvent[] {
+function syntheticSteps(from: number, to: number): EngineEvent[] {
   return Array.from({ length: to - from + 1 }, (_, i) => {
     const step = from + i;
     const noise = ((step * 7919) % 101) / 101 - 0.5;

@@ -4,7 +4,7 @@ import type { EngineInputError } from '../../../../extension/src/host/services.j
 import { activated, figures, workspacePath } from './support.js';
 
 describe('activation', () => {
-  it('takes less than 100 ms of its own, loading included', async () => {
+  it('takes less than 100 ms of CPU time, including loading', async () => {
     const { loadingMs, activationMs } = (await activated()).activation;
     Object.assign(figures, { loadingMs: Math.round(loadingMs), activationMs: Math.round(activationMs) });
     assert.ok(loadingMs + activationMs < 100, `${loadingMs.toFixed(0)} + ${activationMs.toFixed(0)} ms`);
@@ -21,19 +21,19 @@ describe('activation', () => {
     );
   });
 
-  it('tells what it does in an output channel with levels', async () => {
+  it('logs to an output channel with levels', async () => {
     const { output } = await activated();
     assert.equal(output.name, 'Tunewright');
     assert.ok(output.logLevel in vscode.LogLevel);
   });
 
-  it('answers what the engine can do', async () => {
+  it('returns the engine’s capabilities', async () => {
     const { engine } = await activated();
     const { methods } = (await engine.capabilities()) as { methods: { peft_type: string }[] };
     assert.ok(methods.some(method => method.peft_type === 'LORA'));
   });
 
-  it('tells what a run takes and what is wrong with it, by an engine that stays', async () => {
+  it('estimates a run and reports its problems through the resident engine', async () => {
     const { engine } = await activated();
     const path = workspacePath('examples', 'draft.json');
     const runFile = { model: 'embedded:tiny', dataset: { train: 'rows.jsonl' }, method: { peft_type: 'LORA' } };

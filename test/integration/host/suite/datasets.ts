@@ -1,4 +1,4 @@
-// Datasets in real editors: the line above the rows, hover, lengths, problems and their fixes, the preview, outdated runs.
+// Datasets in real editors: CodeLens, hover, lengths, problems and their fixes, the preview, outdated runs.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ async function show(uri: vscode.Uri): Promise<vscode.TextEditor> {
   return vscode.window.showTextDocument(uri, { preview: false });
 }
 
-/** Titles of the line above the rows, once the rows are counted. */
+/** Titles of the CodeLens, once the rows are counted. */
 function titles(uri: vscode.Uri, match: RegExp): Promise<string[]> {
   let last: string[] = [];
   return waitFor(
@@ -34,7 +34,7 @@ function titles(uri: vscode.Uri, match: RegExp): Promise<string[]> {
   );
 }
 
-/** Waits for what `pick` takes from the problems that Tunewright has found. */
+/** Waits until `pick` returns something for the problems that Tunewright has found. */
 function fromProblems<T>(uri: vscode.Uri, what: string, pick: (ours: vscode.Diagnostic[]) => T | false | undefined) {
   const ours = () => vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'Tunewright');
   const told = () => ours().map(({ code, message }) => `${String(code)}: ${message}`);
@@ -49,7 +49,7 @@ function problems(uri: vscode.Uri, count: number): Promise<vscode.Diagnostic[]> 
   return fromProblems(uri, `${count} problems`, ours => ours.length === count && ours);
 }
 
-/** The first of this kind, once there is one. */
+/** Waits for a problem of this kind. */
 function problem(uri: vscode.Uri, code: string): Promise<vscode.Diagnostic> {
   return fromProblems(uri, code, ours => ours.find(each => each.code === code));
 }
@@ -69,7 +69,7 @@ async function apply(actions: readonly vscode.CodeAction[], title: string): Prom
   assert.ok(await vscode.workspace.applyEdit(action.edit));
 }
 
-/** Carries out the fix that is offered first, as VS Code would: its edit, then its command. */
+/** Applies the first fix as VS Code would: its edit, then its command. */
 async function applyFirst(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Promise<vscode.CodeAction> {
   const [first] = await fixes(uri, diagnostic);
   assert.ok(first, `no fix for: ${diagnostic.message}`);
@@ -85,11 +85,11 @@ const withRoles = (...turns: [string, string][]) =>
 const tooLong = chat('Tell me more', 'and more and more '.repeat(150));
 const answeredTooLate = chat('long '.repeat(700), 'and never answered');
 
-/** A kind of problem, a dataset with it and nothing else wrong, the fix that comes first, and what that makes of the rows. */
-const mended: { code: string; what: string; name: string; rows: string[]; fix: string | RegExp; left: string[] }[] = [
+/** A kind of problem, a dataset with that problem only, the first fix, and the rows after the fix. */
+const FIXED: { code: string; what: string; name: string; rows: string[]; fix: string | RegExp; left: string[] }[] = [
   {
     code: 'invalid_json',
-    what: 'JSON that a lenient reader understands',
+    what: 'JSON that a lenient parser accepts',
     name: 'comma.jsonl',
     rows: [chat('a?', 'b'), `${chat('c?', 'd').slice(0, -1)},}`],
     fix: 'Repair the JSON of this row',
@@ -97,7 +97,7 @@ const mended: { code: string; what: string; name: string; rows: string[]; fix: s
   },
   {
     code: 'invalid_json',
-    what: 'JSON that nobody understands',
+    what: 'JSON that no parser accepts',
     name: 'broken.jsonl',
     rows: [chat('a?', 'b'), '[oops', chat('c?', 'd')],
     fix: 'Delete this row',
@@ -137,7 +137,7 @@ const mended: { code: string; what: string; name: string; rows: string[]; fix: s
   },
   {
     code: 'duplicate',
-    what: 'a row that stands there twice',
+    what: 'a duplicate row',
     name: 'twice.jsonl',
     rows: [chat('a?', 'b'), chat('c?', 'd'), chat('a?', 'b')],
     fix: 'Remove this duplicate',
@@ -145,7 +145,7 @@ const mended: { code: string; what: string; name: string; rows: string[]; fix: s
   },
   {
     code: 'duplicate',
-    what: 'the last of a JSON list',
+    what: 'the last element of a JSON array',
     name: 'twice.json',
     rows: ['[', `  ${chat('a?', 'b')},`, `  ${chat('a?', 'b')}`, ']'],
     fix: 'Remove this duplicate',
@@ -165,11 +165,11 @@ describe('datasets in editors', () => {
   after(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
   for (const [name, match] of [
-    ['pirate.messages.jsonl', /Conversations \(OpenAI messages\) · 300 rows · [\d,]+ tokens · \d+% learnt/],
+    ['pirate.messages.jsonl', /Conversations \(OpenAI messages\) · 300 rows · [\d,]+ tokens · \d+% trained on/],
     ['haiku.sharegpt.json', /ShareGPT.* · 32 rows/],
     ['facts.csv', /Prompt and completion · 48 rows/],
   ] as const) {
-    it(`${name} has a line that says what it is`, async () => {
+    it(`${name} has a CodeLens that describes it`, async () => {
       const uri = vscode.Uri.file(workspacePath('datasets', name));
       await show(uri);
       const found = await titles(uri, match);
@@ -178,7 +178,7 @@ describe('datasets in editors', () => {
     });
   }
 
-  it('a file that is no dataset has none', async () => {
+  it('a file that is not a dataset has none', async () => {
     const uri = dataset('server.jsonl', '{"level":"info","message":"a"}', '{"level":"warn","message":"b"}');
     await show(uri);
     await sleep(1500);
@@ -186,7 +186,7 @@ describe('datasets in editors', () => {
     assert.deepEqual(lenses, []);
   });
 
-  it('a row tells what is learnt, and its length against the run file’s max_length', async () => {
+  it('the hover over a row shows its tokens and its length compared with the run file’s max_length', async () => {
     const uri = vscode.Uri.file(workspacePath('datasets', 'pirate.messages.jsonl'));
     await show(uri);
     await titles(uri, /tokens/);
@@ -199,7 +199,7 @@ describe('datasets in editors', () => {
     assert.match(hover, /<b><span style="color:var\(--vscode-charts-green\);">/);
   });
 
-  it('problems are marked where they are, and mended', async () => {
+  it('problems are marked at their place, and fixed', async () => {
     const uri = dataset(
       'wrong.jsonl',
       chat('Hi', 'Hello.'),
@@ -215,7 +215,7 @@ describe('datasets in editors', () => {
       assert.ok(found, `no ${code} in ${diagnostics.map(each => String(each.code)).join()}`);
       return found;
     };
-    // The role that templates don't know also leaves nothing to learn.
+    // A role unknown to templates also leaves nothing to train on.
     let found = await problems(uri, 5);
     assert.deepEqual(found.map(each => each.range.start.line).sort(), [1, 2, 3, 3, 4]);
     const role = line(found, 'wrong_role_order');
@@ -267,11 +267,11 @@ describe('datasets in editors', () => {
     }
   });
 
-  for (const { code, what, name, rows, fix, left } of mended)
-    it(`${code}: the first fix mends ${what}`, async () => {
+  for (const { code, what, name, rows, fix, left } of FIXED)
+    it(`${code}: the first fix repairs ${what}`, async () => {
       const uri = dataset(name, ...rows);
       const { document } = await show(uri);
-      // A question without an answer also leaves nothing to learn, until it is mended.
+      // A question without an answer also leaves nothing to train on until it is fixed.
       const found = await problem(uri, code);
       const { title, isPreferred } = await applyFirst(uri, found);
       assert.equal(title, fix);
@@ -285,7 +285,7 @@ describe('datasets in editors', () => {
     ['truncated_answer', tooLong],
     ['all_masked', answeredTooLate],
   ] as const) {
-    it(`${code}: the first fix gives the rows more room, in the settings`, async () => {
+    it(`${code}: the first fix raises max_length in the settings`, async () => {
       const uri = dataset(`${code}.jsonl`, chat('a?', 'b'), row);
       const { document } = await show(uri);
       const before = document.getText();
@@ -299,7 +299,7 @@ describe('datasets in editors', () => {
       await problem(uri, code);
     });
 
-    it(`${code}: where a run file reads the rows, the first fix gives them more room there, and saves it`, async () => {
+    it(`${code}: with a run file, the first fix raises max_length there, and saves it`, async () => {
       const uri = dataset(`${code}.run.jsonl`, chat('a?', 'b'), row);
       const runFile = workspacePath(`${code}.tune.json`);
       const run = { model: 'embedded:tiny', method: { peft_type: 'LORA' } };
@@ -325,7 +325,7 @@ describe('datasets in editors', () => {
     });
   }
 
-  it('in_validation: the first fix takes the row out of the file that is trained on', async () => {
+  it('in_validation: the first fix removes the row from the training file', async () => {
     const rows = [chat('a?', 'b'), chat('c?', 'd'), chat('e?', 'f')];
     const train = dataset('held.train.jsonl', ...rows);
     const valid = dataset('held.valid.jsonl', rows[1]!, chat('g?', 'h'));
@@ -341,7 +341,7 @@ describe('datasets in editors', () => {
     rmSync(runFile);
   });
 
-  it('rows that stand in both files of a run are found, and all taken out at once', async () => {
+  it('rows that are in both files of a run are found, and removed together', async () => {
     const train = dataset('both.train.jsonl', chat('a?', 'b'), chat('c?', 'd'), chat('e?', 'f'));
     dataset('both.valid.jsonl', chat('c?', 'd'), chat('e?', 'f'), chat('g?', 'h'));
     const runFile = workspacePath('both.tune.json');
@@ -350,13 +350,13 @@ describe('datasets in editors', () => {
     writeFileSync(runFile, JSON.stringify({ ...run, dataset: files }));
     await show(train);
     const [first] = await problems(train, 2);
-    assert.match(first!.message, /validated on must not be learnt/);
-    await apply(await fixes(train, first!), 'Remove all 2 rows that stand in the other file too');
+    assert.match(first!.message, /validation rows must not be trained on/);
+    await apply(await fixes(train, first!), 'Remove all 2 rows that are also in the other file');
     await problems(train, 0);
     rmSync(runFile);
   });
 
-  it('the preview opens from the command, and Parquet by itself', async () => {
+  it('the preview opens by command, and by default for Parquet', async () => {
     const activeInput = () => vscode.window.tabGroups.activeTabGroup.activeTab?.input;
     const shows = (viewType: string) =>
       waitFor(`an editor of ${viewType}`, () => {
@@ -371,7 +371,7 @@ describe('datasets in editors', () => {
     await shows('tunewright.parquetPreview');
   });
 
-  it('a run that was trained on older rows is told, through an atomic save', async () => {
+  it('shows a run that was trained on an older version of the file, after an atomic save', async () => {
     const uri = dataset('outdated.jsonl', chat('a?', 'b'), chat('c?', 'd'));
     const hash = createHash('sha256').update(readFileSync(uri.fsPath)).digest('hex');
     const folder = workspacePath('old-runs', 'outdated-20260101-000000');
@@ -394,7 +394,7 @@ describe('datasets in editors', () => {
     assert.ok(!before.some(title => title.includes('older')));
     writeFileSync(`${uri.fsPath}.new`, `${chat('a?', 'b')}\n`);
     renameSync(`${uri.fsPath}.new`, uri.fsPath);
-    await titles(uri, /1 run trained on older rows/);
+    await titles(uri, /1 run trained on an older version/);
     await titles(uri, /· 1 row ·/);
     await settings.update('runsFolder', undefined, vscode.ConfigurationTarget.Workspace);
     rmSync(folder, { recursive: true });

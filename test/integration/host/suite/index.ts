@@ -1,4 +1,5 @@
-// Loaded by the extension host (extensionTestsPath): runs the suite with mocha and leaves the results in the workspace.
+// Loaded by the extension host (extensionTestsPath): runs the suite with mocha and writes the results into the
+// workspace.
 import Mocha from 'mocha';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ export interface HostTestResult {
 
 export interface HostTestReport {
   results: HostTestResult[];
-  /** What was measured. */
+  /** Measurements. */
   figures: Record<string, number>;
 }
 

@@ -5,7 +5,7 @@ import { activated, waitFor, workspacePath } from './support.js';
 const pirate = () => vscode.Uri.file(workspacePath('examples', 'pirate.tune.json'));
 
 describe('run files', () => {
-  it('have a line that starts them', async () => {
+  it('have a CodeLens that starts them', async () => {
     await activated();
     await vscode.window.showTextDocument(pirate());
     const lenses = await waitFor('code lenses', async () => {
@@ -19,7 +19,7 @@ describe('run files', () => {
     assert.match(lenses.map(lens => lens.command?.title).join(), /Start Run/);
   });
 
-  it('are checked by the schema: a misspelt key is marked', async () => {
+  it('are validated by the schema, which marks a misspelt key', async () => {
     const uri = vscode.Uri.file(workspacePath('examples', 'wrong.tune.json'));
     const text = JSON.stringify({
       model: 'embedded:tiny',
@@ -58,7 +58,7 @@ describe('run files', () => {
     await vscode.workspace.fs.delete(uri);
   });
 
-  it('open in the form, with paths that hold from anywhere', async () => {
+  it('open in the form with absolute paths', async () => {
     const { context } = await activated();
     await vscode.commands.executeCommand('tunewright.openRunFileInPanel', pirate());
     const draft = context.workspaceState.get<{ model: string; dataset: { train: string } }>('runPanel.draft')!;

@@ -11,13 +11,13 @@ import { activated, sleep, waitFor, workspacePath } from './support.js';
 
 const phase = (run: Run) => runPhase(run.state(), run.alive);
 
-/** What to say of a run that keeps a test waiting. */
+/** Describes a run that a test is waiting for. */
 function describeRun(run: Run): string {
   const log = join(run.folder, 'engine.log');
   return `${phase(run)} at step ${currentStep(run.state())}; ${existsSync(log) ? readFileSync(log, 'utf8') : 'no log'}`;
 }
 
-/** A run that failed keeps nobody waiting, unless that is what is waited for. */
+/** Fails early if the run fails, unless that is what the test waits for. */
 const waitForRun = (run: Run, what: string, ask: () => boolean) =>
   waitFor(
     `${run.name}: ${what}`,
@@ -51,7 +51,7 @@ describe('a run', () => {
     assert.deepEqual(seen, [...seen.keys()]);
   });
 
-  it('is shown in a dashboard, and beside another', async () => {
+  it('is shown in a dashboard, alone and with another', async () => {
     const { runs } = await activated();
     const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
     const tab = (label: string) =>
@@ -68,7 +68,7 @@ describe('a run', () => {
     await vscode.commands.executeCommand('workbench.action.closeAllEditors');
   });
 
-  it('is merged, exported and tried beside its base', async () => {
+  it('is merged, exported and tried', async () => {
     const { runs } = await activated();
     const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
     const home = vscode.Uri.file(workspacePath());
@@ -102,7 +102,7 @@ describe('a run', () => {
     await waitForRun(run, 'the run to complete', () => phase(run) === 'completed');
   });
 
-  it('pauses, goes on, stops and is resumed', async () => {
+  it('pauses, continues, stops and is resumed', async () => {
     const { runs } = await activated();
     const run = await runs.start(config('steered', { max_steps: 400, save_steps: 200 }));
     await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
@@ -112,7 +112,7 @@ describe('a run', () => {
     await waitForRun(run, 'the pause', () => phase(run) === 'paused');
     const at = currentStep(run.state());
     await sleep(600);
-    assert.equal(currentStep(run.state()), at, 'no step while it pauses');
+    assert.equal(currentStep(run.state()), at, 'no step while paused');
     run.send({ type: 'resume' });
     await waitForRun(run, 'a step after the pause', () => currentStep(run.state()) > at);
     run.send({ type: 'stop' });
@@ -130,13 +130,13 @@ describe('a run', () => {
     await waitForRun(run, 'steps', () => currentStep(run.state()) > 1);
     const { pid } = JSON.parse(readFileSync(join(run.folder, 'process.json'), 'utf8'));
     process.kill(pid, 'SIGKILL');
-    await waitForRun(run, 'its death to be noticed', () => phase(run) === 'interrupted');
+    await waitForRun(run, 'its end to be noticed', () => phase(run) === 'interrupted');
     await runs.delete(run);
     assert.ok(!existsSync(run.folder));
     assert.equal(runs.get(run.folder), undefined);
   });
 
-  it('goes on from its adapter in a new run, once, after its dataset was edited', async () => {
+  it('continues training its adapter in a new run, once, after its dataset was edited', async () => {
     const { runs } = await activated();
     const train = workspacePath('datasets', 'watched.jsonl');
     const rows = readFileSync(workspacePath('datasets', 'pirate.messages.jsonl'), 'utf8').split('\n').slice(0, 40);
@@ -156,7 +156,7 @@ describe('a run', () => {
     assert.equal(chain().length, 2, 'no further run without an edit');
   });
 
-  it('with a wrong config fails before it begins and says why', async () => {
+  it('with an invalid config fails before the start and says why', async () => {
     const { runs } = await activated();
     const run = await runs.start({ ...config('wrong', {}), dataset: { train: workspacePath('no-such.jsonl') } });
     await waitForRun(run, 'the failure', () => phase(run) === 'failed');

@@ -1,4 +1,4 @@
-// What the tests inside the extension host share: the extension's services, the workspace, waiting.
+// Shared by the tests inside the extension host: the extension's services, the workspace, waiting.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import type { activate } from '../../../../extension/src/host/extension.js';
@@ -12,10 +12,10 @@ export async function activated(): Promise<ReturnType<typeof activate>> {
   return extension.activate();
 }
 
-/** What a busy machine may need for what a quiet one does at once. */
+/** Upper limit for a busy machine. */
 const WAIT_MS = 90_000;
 
-/** Asks until the answer isn't falsy. @throws Error that names what was waited for */
+/** Polls until the answer is truthy. @throws Error that names what it waited for */
 export async function waitFor<T>(
   what: string,
   ask: () => T | Promise<T>,
@@ -25,12 +25,12 @@ export async function waitFor<T>(
     const answer = await ask();
     if (answer) return answer as Exclude<NonNullable<T>, false>;
   }
-  throw new Error(`waited ${WAIT_MS / 1000} s in vain for: ${what}. ${describe()}`);
+  throw new Error(`timed out after ${WAIT_MS / 1000} s waiting for: ${what}. ${describe()}`);
 }
 
 export function sleep(ms: number): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, ms));
 }
 
-/** What was measured; told with the results. */
+/** Measurements, reported with the results. */
 export const figures: Record<string, number> = {};

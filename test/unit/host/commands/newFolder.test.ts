@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
-test('a folder is there once it is whole, and replaces what stood there', async () => {
+test('a folder appears once it is complete, and replaces an existing one', async () => {
   await replaceFolder(folder, async path => {
     await fill('one')(path);
     expect(existsSync(folder)).toBe(false);
@@ -27,7 +27,7 @@ test('a folder is there once it is whole, and replaces what stood there', async 
   expect(readdirSync(home)).toEqual(['merged']);
 });
 
-test('a failure leaves what stood there, and nothing else', async () => {
+test('a failure keeps the existing folder, and leaves nothing else', async () => {
   await replaceFolder(folder, fill('one'));
   const failing = replaceFolder(folder, async path => {
     await fill('half')(path);
@@ -39,7 +39,7 @@ test('a failure leaves what stood there, and nothing else', async () => {
   expect(readdirSync(home)).toEqual(['merged']);
 });
 
-test('beside what is there a number makes the name free', () => {
+test('a number makes the name unique', () => {
   expect(freeFolder(folder)).toBe(folder);
   mkdirSync(folder);
   mkdirSync(`${folder}-2`);

@@ -1,4 +1,4 @@
-// A chain of runs over a dataset that is edited: what starts, from what, and above all what doesn't.
+// A chain of runs on a dataset that is edited: which runs start, from what, and above all which don't.
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ describe('linkToContinue', () => {
   const failed = link(null, { phase: 'failed' });
   const [a, b] = [link('a'), link('b')];
 
-  it('goes on from the youngest that has come to its end', () => {
+  it('continues from the latest completed run', () => {
     expect(linkToContinue([b, a], 'c')).toBe(b);
     expect(linkToContinue([failed, b, a], 'c')).toBe(b);
     expect(linkToContinue([link('x', { phase: 'interrupted' }), a], 'c')).toBe(a);
@@ -39,7 +39,7 @@ describe('linkToContinue', () => {
   });
 });
 
-/** What one window's chain of runs listens to. */
+/** The services that ContinuedRuns depends on. */
 interface Window {
   saved(event: FileEvent): void;
   listChanged(): void;
@@ -72,7 +72,7 @@ describe('ContinuedRuns', () => {
       },
       alive: true,
       glance: () => state,
-      /** Its process has ended: what it was trained on, and how; no reason is a failure. */
+      /** Ends the run's process: what it was trained on, and how it ended; without a reason, it failed. */
       tell(dataset_hash: string | null, reason: string | null) {
         run.alive = false;
         const status = reason === null ? 'failed' : reason === 'stopped' ? 'stopped' : 'completed';
@@ -90,7 +90,7 @@ describe('ContinuedRuns', () => {
     content = to;
     for (const each of windows) each.saved(event);
   };
-  /** Waits until these are the runs, youngest first, and a moment more, in which no other must come. */
+  /** Waits until these are the runs, latest first, and then that no other appears. */
   const expectRuns = async (...expected: string[]) => {
     for (let waited = 0; runs.length < expected.length && waited < 5000; waited += 10) await pause(10);
     await pause(60);
@@ -129,7 +129,7 @@ describe('ContinuedRuns', () => {
     windows.push(own);
   }
 
-  it('starts one run from the last adapter after an edit, and comes to rest', async () => {
+  it('starts one run from the last adapter after an edit, and no more', async () => {
     const first = add('pirate');
     first.tell('a', 'finished');
     await expectRuns('pirate');
@@ -140,7 +140,7 @@ describe('ContinuedRuns', () => {
       dataset: { train: path, on_change: 'continue' },
       method: { peft_type: 'LORA', init_from: join(first.folder, 'adapter') },
     });
-    // The adapter's own config applies; options beside it would only seem to.
+    // The adapter's own config applies; other options would have no effect.
     expect(runs[0]!.config).not.toHaveProperty('method.r');
     runs[0]!.tell('b', 'finished');
     edit('b');
@@ -152,7 +152,7 @@ describe('ContinuedRuns', () => {
     expect(runs[0]!.config).toHaveProperty('method.init_from', join(runs[1]!.folder, 'adapter'));
   });
 
-  it('gathers saves, and waits for who is still typing', async () => {
+  it('debounces saves, and waits for unsaved edits', async () => {
     add('pirate').tell('a', 'finished');
     dirty = true;
     for (const each of ['b', 'c', 'd']) edit(each);
@@ -161,7 +161,7 @@ describe('ContinuedRuns', () => {
     await expectRuns('pirate v2', 'pirate');
   });
 
-  it('waits for the end of a run that trains', async () => {
+  it('waits for the end of a running run', async () => {
     const first = add('pirate');
     edit('b');
     await expectRuns('pirate');
@@ -169,7 +169,7 @@ describe('ContinuedRuns', () => {
     await expectRuns('pirate v2', 'pirate');
   });
 
-  it('tries rows that a run failed on no second time, and the next ones from the last adapter', async () => {
+  it('does not repeat a failed run on the same content, and continues from the last adapter on the next', async () => {
     const first = add('pirate');
     first.tell('a', 'finished');
     edit('broken');
@@ -182,7 +182,7 @@ describe('ContinuedRuns', () => {
     expect(runs[0]!.config).toHaveProperty('method.init_from', join(first.folder, 'adapter'));
   });
 
-  it('starts one run where two windows have seen the edit', async () => {
+  it('starts a single run when two windows see the edit', async () => {
     const first = add('pirate');
     openWindow();
     first.tell('a', 'finished');
@@ -191,7 +191,7 @@ describe('ContinuedRuns', () => {
     expect(readdirSync(first.folder).filter(name => name.startsWith('continued-'))).toHaveLength(1);
   });
 
-  it('does nothing in Restricted Mode, after a stop, for a file that is gone, or unasked', async () => {
+  it('does nothing in Restricted Mode, after a stop, for a deleted file, or without on_change', async () => {
     const first = add('pirate');
     first.tell('a', 'finished');
     trusted = false;
@@ -208,7 +208,7 @@ describe('ContinuedRuns', () => {
     await expectRuns('marked', 'pirate');
   });
 
-  it('leaves a whole model as the base of the next run', async () => {
+  it('uses a complete model as the base of the next run', async () => {
     const first = add('all', { model: 'embedded:tiny', method: { peft_type: 'FULL' } });
     writeFileSync(join(first.folder, 'adapter', 'config.json'), '{}');
     first.tell('a', 'finished');

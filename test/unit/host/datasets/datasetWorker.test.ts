@@ -1,4 +1,4 @@
-// The dataset worker as a process: what the extension host asks of it, on files and on texts of editors.
+// The dataset worker as a process: the extension host's requests, on files and on editor texts.
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
@@ -129,7 +129,7 @@ describe('counts are the engine’s', () => {
 });
 
 test.each(['end', 'drop'] as const)(
-  'what max_length cuts or drops is not counted, as in the engine: %s',
+  'tokens that max_length cuts or drops are not counted, as in the engine: %s',
   async truncation => {
     const path = join(datasets, 'pirate.messages.jsonl');
     const loaded = await loadDataset({
@@ -148,7 +148,7 @@ test.each(['end', 'drop'] as const)(
 );
 
 describe('problems', () => {
-  test('each kind is found and told with its line', async () => {
+  test('each kind is found and reported with its line', async () => {
     const path = write(
       'problems.jsonl',
       chat('Hi', 'Hello.'),
@@ -189,7 +189,7 @@ describe('problems', () => {
     });
   });
 
-  test('rows that stand in the other file of the run too, whatever its format', async () => {
+  test('rows that are also in the other file of the run, whatever its format', async () => {
     const rows = [
       { prompt: 'a?', completion: 'b' },
       { prompt: 'c?', completion: 'd' },
@@ -201,21 +201,21 @@ describe('problems', () => {
       const detail = await opened.dataset.ask('row', { row: 1 });
       expect(detail?.findings[0].related).toEqual({ line: 3, path: validation });
     });
-    // Kept between analyses, and read anew once it has changed.
+    // Kept between analyses, and read again after a change.
     writeFileSync(validation, 'prompt,completion\na?,b\nc?,d\n');
     await withFile(train, settings({ compareWith: validation }), async opened => {
       expect((await opened.ended()).problems).toEqual({ in_validation: 2 });
     });
   });
 
-  test('a file that is no dataset has no format and no problems', async () => {
+  test('a file that is not a dataset has no format and no problems', async () => {
     const path = write('log.jsonl', { level: 'info' }, { level: 'warn' }, 'broken');
     await withFile(path, settings(), async opened => {
       expect(await opened.ended()).toMatchObject({ phase: 'ready', format: null, rows: 3, problems: {} });
     });
   });
 
-  test('a file that is gone, and one that is not Parquet', async () => {
+  test('a missing file, and one that is not Parquet', async () => {
     await withFile(join(folder, 'gone.jsonl'), settings(), async opened => {
       expect((await opened.ended()).error).toContain('there is no such file');
     });
@@ -247,7 +247,7 @@ describe('edits', () => {
     fileType: 'jsonl',
   });
 
-  test('only rows whose text has changed are looked at again', async () => {
+  test('only rows whose text has changed are analysed again', async () => {
     const opened = new Opened(source(lines), settings());
     await opened.ended();
     const edited = [...lines.slice(0, 50), '{"messages": []}', ...lines.slice(51, 120), ...lines.slice(121)];
@@ -257,14 +257,14 @@ describe('edits', () => {
     const rows = await opened.dataset.ask('rows', { limit: 1000 });
     const text = edited.join('\n');
     expect(rows.map(({ start, end }) => text.slice(start, end))).toEqual(edited);
-    // Another reading: everything is looked at again.
+    // Other settings: all rows are analysed again.
     opened.summaries = [];
     await opened.dataset.ask('update', { source: source(edited), settings: settings({ maxLength: 5 }) });
     expect(await opened.ended()).toMatchObject({ reusedRows: 0 });
     opened.dataset.dispose();
   });
 
-  test('edits that follow each other fast end with the last', async () => {
+  test('after rapid edits the result is that of the last', async () => {
     const opened = new Opened(source(lines), settings());
     for (let n = 1; n <= 20; n++) {
       await opened.dataset.ask('update', { source: source(lines.slice(0, n)), settings: settings() });
@@ -301,7 +301,7 @@ describe('views', () => {
 });
 
 describe('a large file', () => {
-  // 40 MB: beyond what is counted at once, small enough for a test.
+  // 40 MB: large enough to be sampled, small enough for a test.
   const rows = 60_000;
   let path: string;
   beforeAll(() => {
@@ -311,7 +311,7 @@ describe('a large file', () => {
     writeFileSync(path, lines.join('\n'));
   });
 
-  test('is sampled; its first rows come before it is indexed; the rest is counted when asked for', async () => {
+  test('is sampled; its first rows arrive before it is indexed; the rest is counted on request', async () => {
     await withFile(path, settings(), async opened => {
       const first = await opened.until(({ rows }) => rows > 0);
       expect(first.phase).toBe('indexing');
@@ -330,7 +330,7 @@ describe('a large file', () => {
     });
   });
 
-  test('stops when told to, and says so', async () => {
+  test('stops on request, and reports that', async () => {
     await withFile(path, settings(), async opened => {
       await opened.until(({ phase }) => phase === 'analysing');
       await opened.dataset.ask('stop', {});
@@ -340,7 +340,7 @@ describe('a large file', () => {
   });
 });
 
-test('the hash of a file is that of its bytes, as the engine writes it into runs', async () => {
+test('the hash of a file is that of its bytes, as in the engine’s runs', async () => {
   const path = write('hashed.jsonl', { text: 'a' });
   const hash = (text: string) => createHash('sha256').update(text).digest('hex');
   expect(await client.request('hash', { path })).toBe(hash('{"text":"a"}\n'));

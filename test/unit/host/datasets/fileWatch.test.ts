@@ -1,4 +1,4 @@
-// Changes of single files as editors and tools make them.
+// Changes of single files, made in the ways of editors and tools.
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Until so many events have come; then a moment more, in which no other must come. */
+/** Waits for this number of events, and then that no other follows. */
 async function settled(count: number): Promise<FileEvent[]> {
   for (let waited = 0; events.length < count && waited < 8000; waited += 50) await pause(50);
   await pause(400);
@@ -52,7 +52,7 @@ test('renamed away, then back', async () => {
   expect(await settled(1)).toEqual(['changed']);
 });
 
-test('deleted, then written anew', async () => {
+test('deleted, then written again', async () => {
   rmSync(path);
   expect(await settled(1)).toEqual(['deleted']);
   writeFileSync(path, 'again\n');
@@ -61,7 +61,7 @@ test('deleted, then written anew', async () => {
   expect(await settled(1)).toEqual(['changed']);
 });
 
-test('nothing is told once nobody listens', async () => {
+test('no events after the last listener is removed', async () => {
   await files.close();
   files = new FileWatch();
   const stop = files.add(path, event => events.push(event));

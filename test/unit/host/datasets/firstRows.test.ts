@@ -1,4 +1,4 @@
-// What the preview shows before its worker has said anything: rows read from the beginning of the file alone.
+// What the preview shows before the worker answers: rows read from the beginning of the file.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ describe('the first rows', () => {
     expect(rows.map(({ row }) => row)).toEqual(rows.map((_, index) => index));
   });
 
-  test('are as they stand there where they are no dataset or broken', async () => {
+  test('are shown as text where they are invalid or not a dataset', async () => {
     const path = written('broken.jsonl', '{"some":1}\n\n{"other": [oops\n{"text":"\xff"}');
     const rows = await previewFirstRows(path);
     expect(rows.map(({ line, excerpt }) => [line, excerpt])).toEqual([
@@ -44,12 +44,12 @@ describe('the first rows', () => {
     ]);
   });
 
-  test('are whole: one that goes on beyond what was read is left out', async () => {
+  test('are complete: a row that extends beyond the part read is left out', async () => {
     const path = written('long.jsonl', `{"text":"short"}\n{"text":"${'x'.repeat(1 << 20)}"}\n`);
     expect(await previewFirstRows(path)).toMatchObject([{ excerpt: 'short' }]);
   });
 
-  test('are none where nothing can be read', async () => {
+  test('are none if nothing can be read', async () => {
     expect(await previewFirstRows(join(folder, 'missing.jsonl'))).toEqual([]);
     expect(await previewFirstRows(written('empty.csv', ''))).toEqual([]);
     expect(await previewFirstRows(example('facts.parquet'))).toEqual([]);
@@ -83,7 +83,7 @@ describe('a preview', () => {
   }
   const row = { row: 0, line: 1, tokens: 3, labelTokens: 1, problems: [] };
 
-  test('shows them while nobody knows how to read the file and no worker answers', async () => {
+  test('shows them before the settings are known and the worker answers', async () => {
     const { session, page } = await open(() => new Promise(() => {}));
     expect(await page.request(openPreview, undefined)).toMatchObject({ rows: 60, phase: 'indexing', format: null });
     const rows = await page.request(listPreviewRows, { from: 0, to: 100 });
@@ -92,7 +92,7 @@ describe('a preview', () => {
     session.dispose();
   });
 
-  test('asks the worker as soon as that has rows, which begins once the page is there', async () => {
+  test('starts the worker once the page is open, and uses its rows as soon as it has some', async () => {
     const { session, page, isOpen, tell } = await open(async () => ({ settings: {}, readBy: '' }) as never);
     expect(isOpen()).toBe(false);
     await page.request(openPreview, undefined);
@@ -106,7 +106,7 @@ describe('a preview', () => {
     session.dispose();
   });
 
-  test('says why where the file can’t be given to the worker', async () => {
+  test('shows the error if the worker can’t open the file', async () => {
     const { session, page } = await open(() => Promise.reject(new Error('no such run file')));
     await page.request(openPreview, undefined);
     expect(await page.request(openPreview, undefined)).toMatchObject({ error: 'no such run file' });
@@ -114,7 +114,7 @@ describe('a preview', () => {
   });
 });
 
-/** Two ends of one line. */
+/** Both ends of a channel. */
 function channels(): [WebviewChannel, WebviewChannel] {
   const listeners: ((message: unknown) => void)[][] = [[], []];
   const end = (own: number) =>

@@ -35,7 +35,7 @@ describe('modelFactsOf', () => {
 });
 
 describe('savingsOf', () => {
-  it('puts the run beside full fine-tuning on the same model', () => {
+  it('compares the run with full fine-tuning of the same model', () => {
     const estimate = estimateSchema.parse(recorded('estimate-smollm2'));
     const { run, full } = savingsOf(estimate);
     expect(run.total).toBe(estimate.run.memory.total);
@@ -46,7 +46,7 @@ describe('savingsOf', () => {
 describe('problemOf', () => {
   const draft = '/tmp/x/draft.json';
 
-  it('is at the field that the engine names, with its hint and without the draft’s file', () => {
+  it('is at the field that the engine names, with the hint and without the draft’s path', () => {
     const told = { message: 'must be at least 1', hint: 'Usual ranks are 4 to 32.' };
     expect(problemOf({ code: 'bad_input', ...told, file: draft, key: 'method.r' }, draft)).toEqual({
       field: 'method.r',
@@ -56,7 +56,7 @@ describe('problemOf', () => {
     expect(problemOf({ code: 'bad_input', ...layers }, draft).field).toBe('method.num_layers');
   });
 
-  it('is at no field where another file is wrong, whatever its keys are called', () => {
+  it('is at no field if it is about another file, whatever its keys', () => {
     const tensor = { message: 'it is missing', file: '/models/x/model.safetensors', key: 'model.norm.weight' };
     expect(problemOf({ code: 'bad_input', ...tensor }, draft)).toEqual({
       field: null,
@@ -65,9 +65,9 @@ describe('problemOf', () => {
   });
 
   it.each([
-    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^Not on this machine yet, so there is no estimate/],
-    ['/models/none', /^There is no such file/],
-  ])('says of %s, which is not on the machine, that there is no estimate', async (model, words) => {
+    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^This model is not on this machine, so there is no estimate/],
+    ['/models/none', /^This file or folder does not exist/],
+  ])('reports that %s is not on this machine', async (model, words) => {
     const record = await resolveModel(model, { baseDir: '/', allowDownload: false }).then(
       () => Promise.reject(new Error('it was found')),
       (error: InputError) => error.record(),

@@ -1,4 +1,4 @@
-// The owner of the resident engine against a process that a test plays: two streams and the events of a child.
+// The owner of the resident engine with a fake process: two streams and the events of a child process.
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
@@ -84,7 +84,7 @@ test('one process answers every request, started by the first of them', async ()
   expect(children).toHaveLength(1);
 });
 
-test('an answer that doesn’t fit its schema is a fault, not a value', async () => {
+test('an answer that doesn’t match its schema is an error', async () => {
   const engine = residentEngine(({ engine: other }) => other.onRequest(double.name, () => 'four'));
   await expect(engine.request(double, { value: 2 })).rejects.toThrow(/expected number/);
 });
@@ -103,7 +103,7 @@ test('errors come with their record: bad input, failures, a cancelled request', 
   await expect(engine.request(double, { value: 1 })).rejects.toBeInstanceOf(CancellationError);
 });
 
-test('a token that fires reaches the engine', async () => {
+test('a cancelled token reaches the engine', async () => {
   const engine = residentEngine(({ engine: other }) =>
     other.onRequest(
       double.name,
@@ -128,7 +128,7 @@ test('a token that fires reaches the engine', async () => {
   await expect(asked).rejects.toBeInstanceOf(CancellationError);
 });
 
-test('progress is told to whom it belongs', async () => {
+test('progress goes to the request that it belongs to', async () => {
   const engine = residentEngine(({ engine: other }) =>
     other.onRequest(double.name, async ({ value, progressToken }: { value: number; progressToken: number }) => {
       const told = { phase: 'estimate', done: value, total: 8, message: 'LORA' };
@@ -143,7 +143,7 @@ test('progress is told to whom it belongs', async () => {
   expect(told).toEqual([[0], [1]]);
 });
 
-test('after a crash open requests fail with its last words, and the next one starts another process', async () => {
+test('after a crash open requests fail with its last output, and the next one starts another process', async () => {
   const crash = (child: FakeChild) =>
     child.engine.onRequest(double.name, () => {
       child.stderr.write('Killed by the machine\n');
@@ -158,7 +158,7 @@ test('after a crash open requests fail with its last words, and the next one sta
   expect(children).toHaveLength(2);
 });
 
-test('it ends after a time unused, by closing its input, and starts again when it is asked', async () => {
+test('it ends after an idle time, when its input closes, and starts again with the next request', async () => {
   const engine = residentEngine(undefined, 30);
   await engine.request(double, { value: 1 });
   await vi.waitFor(() => expect(children[0]!.stdin.writableEnded).toBe(true));
@@ -167,7 +167,7 @@ test('it ends after a time unused, by closing its input, and starts again when i
   expect(children).toHaveLength(2);
 });
 
-test('`end` ends it, for settings that have changed and for a window that closes', async () => {
+test('`end` ends it, as after a change of settings or when the window closes', async () => {
   const engine = residentEngine();
   await engine.request(double, { value: 1 });
   engine.end();
@@ -176,7 +176,7 @@ test('`end` ends it, for settings that have changed and for a window that closes
   expect(children).toHaveLength(2);
 });
 
-test('in Restricted Mode, or where it can’t be started, nothing is kept of the attempt', async () => {
+test('a failed start, as in Restricted Mode, leaves no trace', async () => {
   let program: () => Promise<never> = () => Promise.reject(new UntrustedWorkspaceError('no'));
   const start = vi.fn(() => new FakeChild() as unknown as ChildProcessWithoutNullStreams);
   const engine = new ResidentEngine({ program: () => program(), log: () => {}, start });

@@ -6,7 +6,7 @@ import { withAbsolutePaths, withRelativePaths } from '../../../../extension/src/
 
 const base = mkdtempSync(join(tmpdir(), 'tunewright-paths-'));
 
-test('data set, validation file, template and first adapter are taken from where the run file stands', () => {
+test('paths of dataset, validation file, template and initial adapter are relative to the run file', () => {
   const config = {
     model: 'org/name',
     dataset: { train: 'a.jsonl', validation: '../b.jsonl', chat_template: '/t.jinja' },
@@ -19,7 +19,7 @@ test('data set, validation file, template and first adapter are taken from where
   });
 });
 
-test('a share, a null and what is not there stay', () => {
+test('a share, a null and missing keys stay', () => {
   const config = {
     model: 'embedded:tiny',
     dataset: { train: '/a.jsonl', validation: 0.1 },
@@ -29,13 +29,13 @@ test('a share, a null and what is not there stay', () => {
   expect(withAbsolutePaths({ model: 3 }, base)).toEqual({ model: 3 });
 });
 
-test('a model is a path where it stands there, or is written as one', () => {
+test('a model is a path if it exists or is written as one', () => {
   mkdirSync(join(base, 'my-model'));
   expect(withAbsolutePaths({ model: 'my-model' }, base)).toEqual({ model: join(base, 'my-model') });
   expect(withAbsolutePaths({ model: './gone' }, base)).toEqual({ model: join(base, 'gone') });
 });
 
-test('a saved run file names what lies in the workspace from where it stands; back again gives the same', () => {
+test('a saved run file has relative paths within the workspace; the inverse gives the same config', () => {
   const absolute = {
     model: join(base, 'my-model'),
     dataset: { train: join(base, 'data/a.jsonl'), validation: 0.1, chat_template: '/elsewhere/t.jinja' },

@@ -1,4 +1,4 @@
-// Where a form or a run is saved as a run file: endings, what stands there already, paths from where it stands.
+// Saving a form or a run as a run file: extension, existing files, relative paths.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ test.each(['tone.tune.json', 'tone.json', 'tone'])('%s is written as tone.tune.j
   expect(JSON.parse(readFileSync(join(folder, 'tone.tune.json'), 'utf8')).dataset.train).toBe('data/rows.jsonl');
 });
 
-test('what the dialog did not ask about is not replaced unasked', async () => {
+test('a file that the dialog did not ask about is only replaced after confirmation', async () => {
   writeFileSync(join(folder, 'tone.tune.json'), 'mine');
   expect(await saveAs('tone.json')).toBeUndefined();
   expect(readFileSync(join(folder, 'tone.tune.json'), 'utf8')).toBe('mine');
@@ -50,13 +50,13 @@ test('what the dialog did not ask about is not replaced unasked', async () => {
   expect(dialogs.asked).toBe(2);
 });
 
-test('one that the dialog has asked about is not asked about again', async () => {
+test('a file that the dialog asked about is replaced without asking again', async () => {
   writeFileSync(join(folder, 'tone.tune.json'), 'mine');
   expect(await saveAs('tone.tune.json')).toBe(join(folder, 'tone.tune.json'));
   expect(dialogs.asked).toBe(0);
 });
 
-test('nothing is written where one changes one’s mind', async () => {
+test('nothing is written if the user cancels', async () => {
   mkdirSync(join(folder, 'data'));
   expect(await saveAs(undefined)).toBeUndefined();
   expect(existsSync(join(folder, 'run.tune.json'))).toBe(false);

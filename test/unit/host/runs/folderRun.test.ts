@@ -17,7 +17,7 @@ vi.mock('vscode', async () => {
   };
 });
 
-/** 120 steps of the embedded model, a line each. */
+/** 120 steps of the embedded model, one per line. */
 const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
   .trim()
   .split('\n');
@@ -48,7 +48,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('whoever looks at it between two refreshes keeps no change from those who listen', () => {
+test('reading the state between two refreshes hides no change from listeners', () => {
   const before = currentStep(run.state());
   write(20);
   run.state();
@@ -59,7 +59,7 @@ test('whoever looks at it between two refreshes keeps no change from those who l
   expect(changes, 'nothing was written since').toBe(1);
 });
 
-test('a file that became shorter is read from its beginning', () => {
+test('a file that has become shorter is read from the beginning', () => {
   write(20);
   run.refresh();
   expect(currentStep(run.state())).toBe(120);

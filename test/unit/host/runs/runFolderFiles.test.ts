@@ -14,7 +14,7 @@ const step = (seq: number) =>
     ...{ num_tokens: seq, tokens_per_second: 9, step_ms: 10, rss_bytes: 5e8 },
   })}\n`;
 
-test('a file is read on by whole lines; a line that is half written waits', () => {
+test('a file is read by whole lines; an incomplete line waits', () => {
   const file = join(folder, 'growing.ndjson');
   writeFileSync(file, paused(0) + paused(1).slice(0, 10));
   const first = readEventChunk(file, 0)!;
@@ -24,13 +24,13 @@ test('a file is read on by whole lines; a line that is half written waits', () =
   expect(readEventChunk(file, first.next)!.events.map(event => event.seq)).toEqual([1]);
 });
 
-test('what is no event of this version is passed over', () => {
+test('lines that are not events of this version are skipped', () => {
   const file = join(folder, 'strange.ndjson');
   writeFileSync(file, `{"type":"danced"}\nnonsense\n${paused(2)}`);
   expect(readEventChunk(file, 0)!.events.map(event => event.seq)).toEqual([2]);
 });
 
-test('there is nothing to read where there is no file', () => {
+test('a missing file has nothing to read', () => {
   expect(readEventChunk(join(folder, 'none'), 0)).toBeNull();
   expect(readEventEnds(join(folder, 'none'))).toEqual([]);
 });
@@ -47,7 +47,7 @@ test('the ends of a long file are its first and last whole lines', () => {
 test('100,000 steps are read and reduced in a few seconds at most', () => {
   const file = join(folder, 'steps.ndjson');
   writeFileSync(file, Array.from({ length: 100_000 }, (_, i) => step(i + 1)).join(''));
-  // Processor time: others may be busy too.
+  // CPU time, as the machine may be busy.
   const began = process.cpuUsage();
   let state = initialRunState;
   for (let chunk, offset = 0; (chunk = readEventChunk(file, offset)); offset = chunk.next)
@@ -59,7 +59,7 @@ test('100,000 steps are read and reduced in a few seconds at most', () => {
   expect(cpuMs).toBeLessThan(8_000);
 });
 
-test('a process lives or not; one from before the machine started does not', () => {
+test('a process is alive or not; one from before the machine booted is not', () => {
   const file = join(folder, 'process.json');
   const write = (pid: number, started = new Date().toISOString()) =>
     writeFileSync(file, JSON.stringify({ pid, started }));

@@ -32,12 +32,12 @@ const recorded: EngineEvent[] = readFileSync(
   .split('\n')
   .map(line => engineEventSchema.parse(JSON.parse(line)));
 
-/** A run whose process lives, as far as these events have come. */
+/** A running run after these events. */
 function run(name: string, events: readonly EngineEvent[]) {
   const state = events.reduce(reduceRun, initialRunState);
   return { name, folder: `/runs/${name}`, state: () => state, phase: runPhase(state, true) };
 }
-/** Up to this step, each of which takes `stepMs`. */
+/** Events up to this step, with `stepMs` per step. */
 const until = (step: number, stepMs: number) =>
   recorded
     .slice(0, recorded.findIndex(event => event.type === 'step' && event.step === step) + 1)
@@ -50,7 +50,7 @@ const onDidChange = (listener: () => void) => {
   listeners.push(listener);
   return { dispose: () => {} };
 };
-/** What the item shows of these runs, the first of which it is about. */
+/** The text of the item for these runs. */
 function show(...runs: ReturnType<typeof run>[]): string | null {
   alive.splice(0, alive.length, ...runs);
   for (const listener of listeners) listener();
@@ -77,18 +77,18 @@ const loss = (step: number) =>
     .find(event => event.step === step)!
     .loss.toFixed(3);
 
-test('it tells step, loss and time left of the run that trains', () => {
+test('it shows step, loss and remaining time of the running run', () => {
   expect(total).toBe(120);
   const words = `step 10 of 120, loss ${loss(10)}, 55 s left`;
   expect(show(run('pirate', until(10, 500)))).toBe(`$(sync~spin) pirate: ${words}`);
   expect(item.accessibilityInformation.label).toBe(`Tunewright run pirate, ${words}`);
-  // The time follows from how long steps take; the more there is of it, the rougher it is told.
+  // The time follows from the duration of steps; the longer it is, the rougher its format.
   expect(show(run('pirate', until(20, 500)))).toMatch(new RegExp(`step 20 of 120, loss ${loss(20)}, 50 s left$`));
   expect(show(run('pirate', until(20, 30_000)))).toMatch(/, 50 min left$/);
   expect(show(run('pirate', until(20, 60_000)))).toMatch(/, 1:40 h left$/);
 });
 
-test('nothing is told that is not known yet: no loss before a step, no time left while it pauses', () => {
+test('it shows no loss before the first step, and no remaining time while paused', () => {
   expect(show(run('pirate', []))).toBe('$(loading~spin) pirate: starting');
   const before = recorded.slice(0, recorded.indexOf(started) + 1);
   expect(show(run('pirate', before))).toBe(`$(sync~spin) pirate: step 0 of ${total}`);
@@ -99,13 +99,13 @@ test('nothing is told that is not known yet: no loss before a step, no time left
   );
 });
 
-test('of several it tells how many more there are, and opens the dashboard of the one that it names', () => {
+test('with several runs it shows how many more there are, and opens the dashboard of the one it names', () => {
   const [first, second] = [run('pirate', until(10, 1_000)), run('haiku', until(4, 1_000))];
   expect(show(first, second)).toMatch(/^\$\(sync~spin\) pirate: .* left \(\+1\)$/);
   expect(item.command).toMatchObject({ command: 'tunewright.openDashboard', arguments: [first] });
 });
 
-test('it is gone when nothing trains any more', () => {
+test('it is hidden when no run is running', () => {
   expect(show(run('pirate', until(10, 1_000)))).not.toBeNull();
   expect(show()).toBeNull();
 });

@@ -31,7 +31,7 @@ vi.mock('vscode', () => ({
   },
 }));
 
-/** A window that started one of two living runs; `start` is what starting another tells. */
+/** A window that started one of two running runs; `start` fires as when another is started. */
 function service() {
   const run = () => ({
     attended: 0,
@@ -68,9 +68,9 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-describe('what becomes of runs when their window closes', () => {
-  it('is asked once, at the first start, and kept as a setting', async () => {
-    editor.answer = 'Stop with the Window';
+describe('whether runs keep training when their window closes', () => {
+  it('is asked once, at the first start, and saved as a setting', async () => {
+    editor.answer = 'Stop Training';
     const { start } = service();
     expect(editor.questions).toBe(0);
     start();
@@ -79,14 +79,14 @@ describe('what becomes of runs when their window closes', () => {
     expect(editor.questions).toBe(1);
   });
 
-  it('is not asked where the setting says it', () => {
+  it('is not asked if the setting has the answer', () => {
     editor.setting = 'keepRunning';
     const { start } = service();
     start();
     expect(editor.questions).toBe(0);
   });
 
-  it.each(['keepRunning', 'ask'])('with %s nothing is said of any run', async setting => {
+  it.each(['keepRunning', 'ask'])('with %s no run is marked', async setting => {
     editor.setting = setting;
     const { own, other, start } = service();
     start();
@@ -94,7 +94,7 @@ describe('what becomes of runs when their window closes', () => {
     expect([own.attended, other.attended]).toEqual([0, 0]);
   });
 
-  it('with stop the window says that it is there for what it started, from the start on and again and again', async () => {
+  it('with stop the window marks the runs that it started, from the start on and repeatedly', async () => {
     editor.setting = 'stop';
     const { own, other, start } = service();
     start();
@@ -103,7 +103,7 @@ describe('what becomes of runs when their window closes', () => {
     expect([own.attended, other.attended]).toEqual([121, 0]);
   });
 
-  it('a run that ends with another window, or with this one before a reload, has it from this one as well', async () => {
+  it('a run that should end with another window, or with this one before a reload, is marked by this one as well', async () => {
     editor.setting = 'stop';
     const { other } = service();
     other.endsWithWindows = true;
@@ -111,7 +111,7 @@ describe('what becomes of runs when their window closes', () => {
     expect(other.attended).toBe(1);
   });
 
-  it('a window that answers no more is not there', async () => {
+  it('a window that stops answering marks nothing', async () => {
     editor.setting = 'stop';
     const { own } = service();
     editor.windowIsThere = false;
@@ -119,7 +119,7 @@ describe('what becomes of runs when their window closes', () => {
     expect(own.attended).toBe(11);
   });
 
-  it('a changed mind counts at once', () => {
+  it('a change of the setting applies immediately', () => {
     const { own } = service();
     editor.setting = 'stop';
     editor.settingChanged();

@@ -3,7 +3,7 @@ import { groupRuns } from '../../../../extension/src/host/views/runGroups.js';
 
 const runs = ['/a/rows.jsonl', '/b/rows.jsonl', '/a/rows.jsonl', '/a/other.csv', ''].map((key, i) => ({ key, i }));
 
-test('runs stand under what they have in common, in their order', () => {
+test('runs are grouped by what they have in common, in order', () => {
   const groups = groupRuns(runs, ({ key }) => key);
   expect(groups.map(({ title, runs: members }) => [title, members.map(({ i }) => i)])).toEqual([
     ['rows.jsonl', [0, 2]],
@@ -13,6 +13,6 @@ test('runs stand under what they have in common, in their order', () => {
   ]);
 });
 
-test('two files of one name are told apart by their folders', () => {
+test('files of the same name are distinguished by their folders', () => {
   expect(groupRuns(runs, ({ key }) => key).map(({ detail }) => detail)).toEqual(['/a', '/b', '', '']);
 });

@@ -88,7 +88,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe('DashboardSession', () => {
-  it('sends whole snapshots, few of them, the newest always in the end', async () => {
+  it('sends whole snapshots, at a limited rate, and always the latest', async () => {
     const run = new RecordedRun('/a', 'a');
     const { snapshots } = started([run], ['/a']);
     run.alive = false;
@@ -103,7 +103,7 @@ describe('DashboardSession', () => {
     });
   });
 
-  it('sends columns from a row on, and all of them to who knows another generation', async () => {
+  it('sends columns from a row on, and all of them after a change of generation', async () => {
     const run = new RecordedRun('/a', 'a');
     run.take(...events);
     const { view } = started([run], ['/a']);
@@ -115,17 +115,19 @@ describe('DashboardSession', () => {
     expect(all.steps['loss']).toHaveLength(120);
   });
 
-  it('steers: commands to the process, a continued run through the service', async () => {
+  it('sends commands to the process, and resumes runs through the service', async () => {
     const run = new RecordedRun('/a', 'a');
     const { view, resumed } = started([run], ['/a']);
     await view.request(steerRun, { folder: '/a', command: 'pause' });
     await view.request(steerRun, { folder: '/a', command: 'continue' });
     expect(run.sent).toEqual(['pause']);
     expect(resumed).toEqual(['/a']);
-    await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(/This run is gone/);
+    await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(
+      /This run no longer exists/,
+    );
   });
 
-  it('shows other runs on demand, and listens to nobody once it is disposed', async () => {
+  it('shows other runs on demand, and removes its listeners when disposed', async () => {
     const runs = [new RecordedRun('/a', 'a'), new RecordedRun('/b', 'b')];
     const { session, view } = started(runs, ['/a']);
     expect((await view.request(openDashboard, undefined)).others).toEqual([{ folder: '/b', name: 'b' }]);

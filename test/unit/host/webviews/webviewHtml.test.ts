@@ -18,14 +18,14 @@ test('the policy allows the page’s own script by its nonce, its own styles and
   expect(policy).not.toMatch(/unsafe|\*(?!\.vscode-cdn\.net)|http:/);
 });
 
-test('no script or handler stands in the page, and what is put into it is escaped', () => {
+test('the page has no inline scripts or handlers, and values are escaped', () => {
   expect(page.match(/<script[^>]*>/g)).toEqual([expect.stringContaining('nonce="n0nce"')]);
   expect(page).toContain('></script>');
   expect(page).not.toMatch(/\son\w+=|javascript:|style="/);
   expect(page).toContain('<title>A &#60;b&#62;&#34;run&#34;</title>');
 });
 
-test('what its script is to begin with stands there as data that can’t end its element', () => {
+test('initial data is embedded so that it can’t close its element', () => {
   const initial = { text: '</script><script>alert(1)</script><!--' };
   const html = webviewHtml({ title: '', cspSource: '', nonce: '', script: '', styles: [], initial });
   const [, data] = /<script type="application\/json" id="initial">(.*?)<\/script>/.exec(html)!;

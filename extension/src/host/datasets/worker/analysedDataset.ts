@@ -1,6 +1,6 @@
-// One dataset as the worker knows it: indexes its rows, recognises the format, counts tokens, finds problems, and answers what
-// the preview asks meanwhile. Made by datasetWorker.ts. A large file is sampled first: its tokens are estimates until
-// someone asks for all of them.
+// One dataset in the worker: indexes its rows, detects the format, counts tokens, finds problems, and answers the
+// preview's requests meanwhile. Created by datasetWorker.ts. Of a large file only a sample of the rows is tokenized, so
+// that its token counts are estimates until `countAll`.
 import { chooseFormat } from '../../../core/data/chooseFormat.js';
 import type { Example, Row } from '../../../core/data/example.js';
 import { fingerprint, FingerprintSet } from '../../../core/data/fingerprint.js';
@@ -19,7 +19,7 @@ import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { openRowFile } from '../../../rows/openRowFile.js';
 import type { RowReader } from '../../../rows/rowReader.js';
 import { EditorRows } from '../../../rows/scannedRows.js';
-import { excerptLength, excerptOf, turnsOf } from './exampleText.js';
+import { EXCERPT_LENGTH, excerptOf, turnsOf } from './exampleText.js';
 import { lengthStatistics, problemCounts, sampledRows } from './rowStatistics.js';
 import { RowTable } from './rowTable.js';
 import { tokenizerOfFolder } from './tokenizerFolder.js';
@@ -36,10 +36,10 @@ import type {
   SourceDescription,
 } from './workerMessages.js';
 
-/** Larger texts are sampled. */
-const exactUnits = 32 << 20;
-const batchRows = 256;
-const batchUnits = 1 << 20;
+/** Only a sample of larger texts is tokenized. In units of the text, as row places. */
+const EXACT_UNITS = 32 << 20;
+const BATCH_ROWS = 256;
+const BATCH_UNITS = 1 << 20;
 
 export class AnalysedDataset {
   private table = new RowTable();
@@ -58,7 +58,7 @@ export class AnalysedDataset {
   private exact = true;
   private abort = new AbortController();
   private viewAbort = new AbortController();
-  /** Ends with the analysis, however it ends. */
+  /** Settles when the analysis ends, whether it succeeds or fails. */
   private work: Promise<void> = Promise.resolve();
   private reported = 0;
 
@@ -67,7 +67,7 @@ export class AnalysedDataset {
     private readonly fingerprintsOf: (path: string, settings: ReadingSettings) => Promise<AnalysedDataset['other']>,
   ) {}
 
-  /** Starts over with this source; rows whose text stood there before keep what was found. */
+  /** Starts over with this source; results are kept for rows with the same text. */
   start(source: SourceDescription, settings: ReadingSettings): void {
     this.abort.abort();
     this.viewAbort.abort();
@@ -101,7 +101,7 @@ export class AnalysedDataset {
     this.reader = null;
   }
 
-  /** Counts the rows that sampling left out. */
+  /** Tokenizes the rows that the sample left out. */
   countAll(): void {
     if (this.abort.signal.aborted) this.abort = new AbortController();
     const { signal } = this.abort;
@@ -128,18 +128,18 @@ export class AnalysedDataset {
     const reader =
       source.kind === 'file' ? await openRowFile(source.path) : new EditorRows(source.text, source.fileType);
     this.reader = reader;
-    this.exact = reader.size <= exactUnits;
+    this.exact = reader.size <= EXACT_UNITS;
     this.tokenizer = tokenizerOfFolder(settings.tokenizerFolder);
     for await (const share of reader.scan((start, end, line) => this.table.add(start, end, line))) {
       signal.throwIfAborted();
       this.share = share;
-      if (!this.options && this.table.length >= sampleRows) await this.recognise();
+      if (!this.options && this.table.length >= sampleRows) await this.detectFormat();
       this.tell();
       await turn();
     }
     this.contentHash = reader.contentHash;
     this.error = reader.fault?.describe() ?? null;
-    if (!this.options) await this.recognise();
+    if (!this.options) await this.detectFormat();
     if (this.options) {
       this.phase = 'analysing';
       this.tell(true);
@@ -151,7 +151,7 @@ export class AnalysedDataset {
     this.tell(true);
   }
 
-  /** What `run` opened first. */
+  /** What `run` has opened. */
   private opened(): { reader: RowReader; settings: ReadingSettings; tokenizer: TextTokenizer } {
     const { reader, settings, tokenizer } = this;
     if (!reader || !settings || !tokenizer) throw new Error('the dataset is not open');
@@ -162,7 +162,7 @@ export class AnalysedDataset {
     return this.options?.format ?? null;
   }
 
-  private async recognise(): Promise<void> {
+  private async detectFormat(): Promise<void> {
     const { table } = this;
     const { reader, settings } = this.opened();
     const texts = await reader.texts(table.places(0, Math.min(sampleRows, table.length)));
@@ -200,7 +200,7 @@ export class AnalysedDataset {
     const { reader } = this.opened();
     for (let row = from; row < to;) {
       let end = row + 1;
-      while (end < to && end - row < batchRows && table.end(end) - table.start(row) < batchUnits) end++;
+      while (end < to && end - row < BATCH_ROWS && table.end(end) - table.start(row) < BATCH_UNITS) end++;
       const texts = await reader.texts(table.places(row, end));
       for (const text of texts) {
         signal.throwIfAborted();
@@ -212,7 +212,7 @@ export class AnalysedDataset {
     }
   }
 
-  /** Notes what single rows can tell; the answer is for whoever wants to see it. */
+  /** Analyses a row and enters the result into the table. */
   private analyseRow(row: number, text: string, countTokens: boolean): ExaminedRow {
     const { table } = this;
     const examined = this.examine(text, countTokens);
@@ -254,13 +254,13 @@ export class AnalysedDataset {
     }
   }
 
-  /** What another dataset is compared with: the rows of this one, once they are parsed. */
+  /** The rows of this dataset, once they are parsed, for comparison with another one. */
   async fingerprints(path: string): Promise<NonNullable<AnalysedDataset['other']>> {
     await this.work;
     return { table: this.table, set: this.duplicates, path };
   }
 
-  /** Rows in file order, when the analysis has ended. */
+  /** Rows in file order, once the analysis has ended. */
   async rows(limit: number): Promise<RowSummary[]> {
     await this.settled();
     return Array.from({ length: Math.min(limit, this.table.length) }, (_, row) => this.summaryOf(row));
@@ -279,7 +279,7 @@ export class AnalysedDataset {
     return found;
   }
 
-  /** The analysis has ended, and none was begun meanwhile. */
+  /** Resolves once the analysis has ended and no other was started meanwhile. */
   private async settled(): Promise<void> {
     let work: Promise<void>;
     do {
@@ -314,11 +314,11 @@ export class AnalysedDataset {
     const value = table.example.get(row);
     if (table.hasProblem(row, 'duplicate')) {
       const line = table.line(this.duplicates.find(value));
-      findings.push({ code: 'duplicate', message: `the same as line ${line}`, related: { line } });
+      findings.push({ code: 'duplicate', message: `same row as in line ${line}`, related: { line } });
     }
     if (table.hasProblem(row, 'in_validation') && other) {
       const line = other.table.line(other.set.find(value));
-      const message = `also in the other data set of the run: what is validated on must not be learnt`;
+      const message = 'also in the other dataset of the run: validation rows must not be trained on';
       findings.push({ code: 'in_validation', message, related: { line, path: other.path } });
     }
     const encoded = examined.measured?.encoded;
@@ -331,7 +331,7 @@ export class AnalysedDataset {
     };
   }
 
-  /** Makes `view` the current one; a later one ends the work on it. */
+  /** Makes `view` the current one; a later view aborts this one. */
   async setView(view: RowView): Promise<{ rows: number }> {
     this.viewAbort.abort();
     this.viewAbort = new AbortController();
@@ -351,13 +351,13 @@ export class AnalysedDataset {
       const count = options !== null && !table.isCounted(row);
       const examined = options && (count ? this.analyseRow(row, text, true) : this.examine(text, false));
       const excerpt = examined?.example ? excerptOf(examined.example) : null;
-      rows.push({ ...this.summaryOf(row), excerpt: excerpt ?? text.slice(0, excerptLength) });
+      rows.push({ ...this.summaryOf(row), excerpt: excerpt ?? text.slice(0, EXCERPT_LENGTH) });
     }
     return rows;
   }
 
   private tell(now = false): void {
-    // Summaries look at every row, so they become rarer as rows become more.
+    // A summary visits every row, so the more rows, the fewer summaries.
     const pauseMs = 150 + this.table.length / 4000;
     if (!now && performance.now() - this.reported < pauseMs) return;
     this.reported = performance.now();
@@ -386,7 +386,7 @@ interface ExaminedRow {
   problems: RowProblem[];
 }
 
-/** Everything that what was found of a row depends on. */
+/** Everything that the results of a row depend on. */
 function readingKey(settings: ReadingSettings): string {
   return JSON.stringify({ ...settings, compareWith: null });
 }
@@ -400,7 +400,7 @@ function parsed(reader: RowReader, text: string): Row | null {
   }
 }
 
-/** Of the rows that were looked at. */
+/** Of the rows that were parsed. */
 function fingerprintsOfTexts(table: RowTable): FingerprintSet {
   const set = new FingerprintSet(row => table.text.get(row));
   for (let row = 0; row < table.length; row++) if (table.isParsed(row)) set.add(row);

@@ -1,6 +1,6 @@
-// The dataset worker: a process beside the extension host that reads and counts rows, so that no file, however large, makes the
-// editor wait or takes its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts. Knows no vscode,
-// executes nothing.
+// The dataset worker: a process next to the extension host that reads and tokenizes rows, so that large files neither
+// block the extension host nor use its memory. Bundled to dist/datasetWorker.cjs, started by ../datasetWorkerClient.ts.
+// Knows no vscode, executes nothing.
 import { stat } from 'node:fs/promises';
 import { fileTypeOf } from '../../../core/data/rowFileTypes.js';
 import { InputError } from '../../../core/inputError.js';
@@ -8,16 +8,16 @@ import { AnalysedDataset } from './analysedDataset.js';
 import { hashOf } from './fileHash.js';
 import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
 
-if (!process.send) throw new Error('this is a worker of the extension host');
+if (!process.send) throw new Error('this program is started by the extension host');
 const send = (message: FromWorker) => process.send?.(message);
-/** The host has gone, or its window: nobody is there to ask. */
+// The host has ended, or its window was closed.
 process.on('disconnect', () => process.exit());
 
 const datasets = new Map<number, AnalysedDataset>();
 
 function datasetOf(id: number): AnalysedDataset {
   const dataset = datasets.get(id);
-  if (!dataset) throw new Error(`there is no dataset ${id}`);
+  if (!dataset) throw new Error(`dataset ${id} is not open`);
   return dataset;
 }
 
@@ -52,14 +52,14 @@ process.on('message', async ({ id, name, params }: ToWorker) => {
   }
 });
 
-/** Larger files are not compared with: both would have to be parsed whole for every edit. */
-const comparedBytes = 64 << 20;
+/** Larger files are not compared, since every edit would require parsing both. */
+const MAX_COMPARED_BYTES = 64 << 20;
 const compared = new Map<string, { key: string; dataset: AnalysedDataset }>();
 
-/** The rows of a run's other file, kept until it changes. */
+/** The rows of the run's other file, kept until it changes. */
 async function fingerprintsOf(path: string, settings: ReadingSettings) {
   const found = await stat(path).catch(() => null);
-  if (!found || !fileTypeOf(path) || found.size > comparedBytes) return null;
+  if (!found || !fileTypeOf(path) || found.size > MAX_COMPARED_BYTES) return null;
   const key = JSON.stringify([found.size, found.mtimeMs, settings]);
   let entry = compared.get(path);
   if (entry?.key !== key) {

@@ -1,28 +1,29 @@
-// An example in words for people: an excerpt for the preview's table, turns for its rendered view. Called by analysedDataset.ts.
+// An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by
+// analysedDataset.ts.
 import type { Example } from '../../../core/data/example.js';
 import type { RowDetail } from './workerMessages.js';
 
-export const excerptLength = 300;
+export const EXCERPT_LENGTH = 300;
 
-/** What tells one row from another at a glance; null: its text as it stands. */
+/** Text that distinguishes a row at a glance; null: use the row's own text. */
 export function excerptOf(example: Example): string | null {
   switch (example.kind) {
     case 'chat':
       return example.messages
         .filter(({ role }) => role !== 'system')
-        .map(({ content }) => content.slice(0, excerptLength / 2))
+        .map(({ content }) => content.slice(0, EXCERPT_LENGTH / 2))
         .join(' → ')
-        .slice(0, excerptLength);
+        .slice(0, EXCERPT_LENGTH);
     case 'completion':
-      return `${example.prompt.slice(0, excerptLength / 2)} → ${example.completion.slice(0, excerptLength / 2)}`;
+      return `${example.prompt.slice(0, EXCERPT_LENGTH / 2)} → ${example.completion.slice(0, EXCERPT_LENGTH / 2)}`;
     case 'text':
-      return example.text.slice(0, excerptLength);
+      return example.text.slice(0, EXCERPT_LENGTH);
     case 'tokenized':
       return null;
   }
 }
 
-/** Who says what, and whether it is learnt; empty where the row is no text. */
+/** The row's turns, and whether each is trained on; empty for tokenized rows. */
 export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDetail['turns'] {
   const all = trainOn === 'all';
   switch (example.kind) {

@@ -1,12 +1,12 @@
-// SHA-256 of dataset files, to tell whether a run was trained on what stands there now. Called by the dataset worker; a file
-// is read again only when it has changed.
+// SHA-256 of dataset files, to tell whether a file has changed since a run was trained on it. Called by the dataset
+// worker; a file is read again only if its size, time or inode has changed.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 const known = new Map<string, { stamp: string; hash: string }>();
 
-/** Hexadecimal; null where there is no such file. */
+/** In hexadecimal; null if the file can't be read. */
 export async function hashOf(path: string): Promise<string | null> {
   const found = await stat(path).catch(() => null);
   if (!found?.isFile()) return null;

@@ -1,18 +1,19 @@
-// A row table in numbers: lengths, shares, problems, and which rows of a large file to sample. Called by analysedDataset.ts.
+// Statistics of a row table (lengths, shares, problems), and which rows of a large file to sample. Called by
+// analysedDataset.ts.
 import { problemCodes } from '../../../core/data/rowAnalysis.js';
 import type { RowTable } from './rowTable.js';
 import type { DatasetSummary, LengthBin, ReadingSettings } from './workerMessages.js';
 
-const stretches = 128;
-const stretchRows = 64;
-const bins = 48;
+const SAMPLE_RANGES = 128;
+const RANGE_ROWS = 64;
+const BINS = 48;
 
-/** Stretches `[from, to)` spread evenly over the rows; all of them where they are few. */
+/** Ranges `[from, to)` spread evenly over the rows; a single range if there are few rows. */
 export function sampledRows(rows: number): [number, number][] {
-  if (rows <= stretches * stretchRows) return [[0, rows]];
-  return Array.from({ length: stretches }, (_, i) => {
-    const from = Math.floor((i * (rows - stretchRows)) / (stretches - 1));
-    return [from, from + stretchRows];
+  if (rows <= SAMPLE_RANGES * RANGE_ROWS) return [[0, rows]];
+  return Array.from({ length: SAMPLE_RANGES }, (_, i) => {
+    const from = Math.floor((i * (rows - RANGE_ROWS)) / (SAMPLE_RANGES - 1));
+    return [from, from + RANGE_ROWS];
   });
 }
 
@@ -26,8 +27,8 @@ export function problemCounts(table: RowTable): DatasetSummary['problems'] {
 }
 
 /**
- * `tokens` and `labelShare` are of what a run trains on: rows cut at max_length, those it leaves out not counted. Tokens of rows
- * that were not counted are reckoned from their size.
+ * `tokens` and `labelShare` are those of a run: rows are cut at max_length, and rows that it leaves out don't count.
+ * Tokens of rows outside the sample are extrapolated from their size.
  */
 export function lengthStatistics(
   table: RowTable,
@@ -43,13 +44,13 @@ export function lengthStatistics(
     units += table.size(row);
     if (!table.isCounted(row)) continue;
     const length = table.tokens.get(row);
-    const learnt = table.labelTokens.get(row);
+    const labels = table.labelTokens.get(row);
     countedRows++;
     countedUnits += table.size(row);
     if (length > longest) longest = length;
-    if (learnt === 0 || (truncation === 'drop' && length > maxLength)) continue;
+    if (labels === 0 || (truncation === 'drop' && length > maxLength)) continue;
     tokens += Math.min(length, maxLength);
-    labelTokens += learnt;
+    labelTokens += labels;
   }
   const all = countedUnits > 0 ? Math.round((tokens * units) / countedUnits) : 0;
   return {
@@ -61,16 +62,16 @@ export function lengthStatistics(
   };
 }
 
-/** Bins of one width up to the longest row or max_length, whichever is more. */
+/** Bins of equal width up to the longest row or max_length, whichever is longer. */
 function histogram(table: RowTable, upTo: number): { histogram: LengthBin[]; median: number } {
   const counts = new Uint32Array(upTo + 1);
   for (let row = 0; row < table.length; row++) if (table.isCounted(row)) counts[table.tokens.get(row)]++;
-  // Rows that can't be read as tokens have no length.
+  // Rows that can't be tokenized have no length.
   counts[0] = 0;
   const measured = counts.reduce((sum, rows) => sum + rows, 0);
   let median = 0;
   for (let shorter = counts[0]; median < upTo && shorter * 2 < measured; shorter += counts[median]) median++;
-  const width = niceWidth((upTo + 1) / bins);
+  const width = niceWidth((upTo + 1) / BINS);
   const found: LengthBin[] = [];
   for (let from = 0; from <= upTo; from += width) {
     const to = from + width;
@@ -79,7 +80,7 @@ function histogram(table: RowTable, upTo: number): { histogram: LengthBin[]; med
   return { histogram: found, median };
 }
 
-/** 1, 2, 5, 10, 20, 50, ...: the next one up. */
+/** Rounds up to 1, 2, 5, 10, 20, 50, ... */
 function niceWidth(width: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, width)));
   return Math.max(1, [1, 2, 5, 10].map(step => step * power).find(step => step >= width) as number);

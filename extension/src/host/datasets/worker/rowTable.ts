@@ -1,11 +1,12 @@
-// What the worker remembers of each row: where it stands and what was found, in typed columns of 4,096 rows, so that millions
-// of rows cost some 20 bytes each, growing never copies, and what only a sample of the rows has takes no room for the rest. Used by analysedDataset.ts only.
+// What the worker keeps of each row, its place and the results, in typed columns with chunks of 4,096 rows: a row costs
+// some 20 bytes, growing never copies, and columns that only a sample of the rows fills take no memory for the rest.
+// Used by analysedDataset.ts only.
 import type { RowPlace } from '../../../rows/rowReader.js';
 import { problemCodes, type ProblemCode } from '../../../core/data/rowAnalysis.js';
 
-const chunkBits = 12;
-const chunkRows = 1 << chunkBits;
-const chunkMask = chunkRows - 1;
+const CHUNK_BITS = 12;
+const CHUNK_ROWS = 1 << CHUNK_BITS;
+const CHUNK_MASK = CHUNK_ROWS - 1;
 
 type Numbers = Float64Array | Uint32Array | Uint16Array;
 
@@ -15,56 +16,56 @@ class Column<A extends Numbers> {
   constructor(private readonly make: (length: number) => A) {}
 
   get(row: number): number {
-    return this.chunks[row >>> chunkBits]?.[row & chunkMask] ?? 0;
+    return this.chunks[row >>> CHUNK_BITS]?.[row & CHUNK_MASK] ?? 0;
   }
 
-  /** Chunks that hold zeros alone are not there. */
+  /** Chunks of zeros are not allocated. */
   set(row: number, value: number): void {
-    if (value === 0 && !this.chunks[row >>> chunkBits]) return;
-    (this.chunks[row >>> chunkBits] ??= this.make(chunkRows))[row & chunkMask] = value;
+    if (value === 0 && !this.chunks[row >>> CHUNK_BITS]) return;
+    (this.chunks[row >>> CHUNK_BITS] ??= this.make(CHUNK_ROWS))[row & CHUNK_MASK] = value;
   }
 }
 
 const float64 = () => new Column(length => new Float64Array(length));
 const uint32 = () => new Column(length => new Uint32Array(length));
 
-/** Rising places in a text of any size, 4 bytes each: they count from the first of their chunk. */
+/** Ascending offsets in a text of any size, 4 bytes each: relative to the first of their chunk. */
 class Places {
   private readonly bases: number[] = [];
   private readonly chunks: (Uint32Array | Float64Array)[] = [];
 
   get(row: number): number {
-    const chunk = row >>> chunkBits;
-    return this.bases[chunk] + this.chunks[chunk][row & chunkMask];
+    const chunk = row >>> CHUNK_BITS;
+    return this.bases[chunk] + this.chunks[chunk][row & CHUNK_MASK];
   }
 
-  /** Rows one after the other. */
+  /** Rows must be set in order. */
   set(row: number, place: number): void {
-    const chunk = row >>> chunkBits;
+    const chunk = row >>> CHUNK_BITS;
     this.bases[chunk] ??= place;
-    this.chunks[chunk] ??= new Uint32Array(chunkRows);
+    this.chunks[chunk] ??= new Uint32Array(CHUNK_ROWS);
     const offset = place - this.bases[chunk];
-    // Where the rows of a chunk are more than 4 GB.
+    // The rows of this chunk exceed 4 GB.
     if (offset > 0xffffffff) this.chunks[chunk] = Float64Array.from(this.chunks[chunk]);
-    this.chunks[chunk][row & chunkMask] = offset;
+    this.chunks[chunk][row & CHUNK_MASK] = offset;
   }
 }
 
-/** Beside the problems' bits: the row was parsed, and its tokens were counted. */
+/** In addition to the bits of the problems: the row was parsed, and its tokens were counted. */
 const PARSED = 1 << 14;
 const COUNTED = 1 << 15;
 
 export class RowTable {
   length = 0;
   private readonly starts = new Places();
-  /** Units between this row and the next beyond one, such as for CR LF: zeros in most files. */
+  /** Units between this row and the next minus one, such as for CR LF: zeros in most files. */
   private readonly extraGaps = uint32();
   private lastEnd = 0;
-  /** Lines beyond one a row, up to and with this row: zeros in most files. */
+  /** Line number minus row number, zeros in files with one row per line. */
   private readonly extraLines = uint32();
   /** Fingerprint of the row's text. */
   readonly text = float64();
-  /** Fingerprint of the row as an example; 0 where it is none. */
+  /** Fingerprint of the row's example; 0 if it has none. */
   readonly example = float64();
   readonly tokens = uint32();
   readonly labelTokens = uint32();
@@ -114,28 +115,25 @@ export class RowTable {
   addProblem(row: number, code: ProblemCode): void {
     this.flags.set(row, this.flags.get(row) | bitOf(code));
   }
-  removeProblem(row: number, code: ProblemCode): void {
-    this.flags.set(row, this.flags.get(row) & ~bitOf(code));
-  }
   hasProblem(row: number, code?: ProblemCode): boolean {
-    return (this.flags.get(row) & (code === undefined ? allProblems : bitOf(code))) !== 0;
+    return (this.flags.get(row) & (code === undefined ? ALL_PROBLEMS : bitOf(code))) !== 0;
   }
   problems(row: number): ProblemCode[] {
     const flags = this.flags.get(row);
     return problemCodes.filter(code => (flags & bitOf(code)) !== 0);
   }
-  /** Rows without problems come last; worse problems first. */
+  /** For sorting: worse problems first, rows without problems last. */
   problemRank(row: number): number {
-    const bits = this.flags.get(row) & allProblems;
+    const bits = this.flags.get(row) & ALL_PROBLEMS;
     return bits === 0 ? 32 : 31 - Math.clz32(bits & -bits);
   }
 
-  /** Takes what was found of the same text over from an earlier table. */
+  /** Copies the results of a row with the same text from an earlier table. */
   copy(row: number, from: RowTable, source: number): void {
     this.example.set(row, from.example.get(source));
     this.tokens.set(row, from.tokens.get(source));
     this.labelTokens.set(row, from.labelTokens.get(source));
-    this.flags.set(row, from.flags.get(source) & ~comparedProblems);
+    this.flags.set(row, from.flags.get(source) & ~COMPARED_PROBLEMS);
   }
 }
 
@@ -143,6 +141,6 @@ function bitOf(code: ProblemCode): number {
   return 1 << problemCodes.indexOf(code);
 }
 
-const allProblems = (1 << problemCodes.length) - 1;
-/** Those that depend on other rows. */
-const comparedProblems = bitOf('duplicate') | bitOf('in_validation');
+const ALL_PROBLEMS = (1 << problemCodes.length) - 1;
+/** Problems that depend on other rows. */
+const COMPARED_PROBLEMS = bitOf('duplicate') | bitOf('in_validation');

@@ -1,12 +1,12 @@
-// The rows that the preview's table shows, in its order: searched, filtered, sorted. Called by analysedDataset.ts.
+// Searches, filters and sorts the rows for the preview's table. Called by analysedDataset.ts.
 import type { RowReader } from '../../../rows/rowReader.js';
 import type { RowTable } from './rowTable.js';
 import { turn } from './turns.js';
 import type { RowView } from './workerMessages.js';
 
-const searchedAtOnce = 256;
+const SEARCH_BATCH_ROWS = 256;
 
-/** Row numbers in the order of the view; null: all of them as they stand in the file. */
+/** Row numbers in the order of the view; null: all rows in file order. */
 export async function viewOfRows(
   table: RowTable,
   reader: RowReader,
@@ -16,8 +16,8 @@ export async function viewOfRows(
   if (search === '' && problem === null && sort === 'position' && !descending) return null;
   const kept: number[] = [];
   const wanted = search.toLowerCase();
-  for (let from = 0; from < table.length; from += searchedAtOnce) {
-    const to = Math.min(from + searchedAtOnce, table.length);
+  for (let from = 0; from < table.length; from += SEARCH_BATCH_ROWS) {
+    const to = Math.min(from + SEARCH_BATCH_ROWS, table.length);
     const texts = wanted === '' ? null : await reader.texts(table.places(from, to));
     for (let row = from; row < to; row++) {
       if (problem !== null && !table.hasProblem(row, problem === 'any' ? undefined : problem)) continue;
@@ -37,7 +37,7 @@ export async function viewOfRows(
   return descending ? order.reverse() : order;
 }
 
-/** Tokens; for rows that are not counted, what rows of their size have. */
+/** Tokens, extrapolated from the size for rows that were not counted. */
 function lengthOf(table: RowTable): (row: number) => number {
   let units = 0;
   let tokens = 0;

@@ -1,5 +1,5 @@
-// The tokenizer of a model folder from its plain JSON files, as the engine reads them. Called by the dataset worker; kept for
-// as long as the worker lives, since a tokenizer takes longer to build than most datasets to count.
+// Builds the tokenizer of a model folder from its JSON files, as the engine does. Called by the dataset worker;
+// tokenizers are kept while the worker lives, since building one takes longer than tokenizing most datasets.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
@@ -8,12 +8,12 @@ import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 
 const opened = new Map<string, TextTokenizer>();
 
-/** @throws InputError where the folder has no tokenizer that can be used */
+/** @throws InputError if the folder has no usable tokenizer */
 export function tokenizerOfFolder(folder: string): TextTokenizer {
   let tokenizer = opened.get(folder);
   if (!tokenizer) {
     const json = readJson(join(folder, 'tokenizer.json'));
-    if (!json) throw new InputError('there is no tokenizer.json', { file: folder });
+    if (!json) throw new InputError('tokenizer.json is missing', { file: folder });
     const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
     const template = templateFile(folder);
     tokenizer = createTokenizer({
@@ -25,7 +25,7 @@ export function tokenizerOfFolder(folder: string): TextTokenizer {
   return tokenizer;
 }
 
-/** A template in a file of its own goes before the one in tokenizer_config.json. */
+/** A separate template file takes precedence over tokenizer_config.json. */
 function templateFile(folder: string): unknown {
   const jinja = join(folder, 'chat_template.jinja');
   return existsSync(jinja) ? readFileSync(jinja, 'utf8') : readJson(join(folder, 'chat_template.json'))?.chat_template;

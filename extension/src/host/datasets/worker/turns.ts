@@ -1,12 +1,12 @@
-// Gives other work its turn: the worker's long passes await this between pieces, so that a request for the visible rows is
-// answered in the middle of indexing a gigabyte. Used by everything in this folder that loops over rows.
+// Yields to other work: long passes await `turn` between pieces, so that a request for the visible rows is answered
+// while a gigabyte is being indexed. Used by everything in this folder that loops over rows.
 
-const sliceMs = 12;
-let sliceEnd = performance.now() + sliceMs;
+const SLICE_MS = 12;
+let sliceEnd = performance.now() + SLICE_MS;
 
-/** Resolves at once within a slice; at its end only after everything that waits has run. */
+/** Resolves immediately within a time slice, and at its end after all pending work has run. */
 export async function turn(): Promise<void> {
   if (performance.now() < sliceEnd) return;
   await new Promise(resolve => setImmediate(resolve));
-  sliceEnd = performance.now() + sliceMs;
+  sliceEnd = performance.now() + SLICE_MS;
 }

@@ -1,5 +1,5 @@
-// What the extension host and its dataset worker say to each other; both ends are ours and of one build, so types suffice.
-// The worker holds the datasets by number; whatever is "latest wins" comes as a whole summary.
+// Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
+// worker holds datasets by number; "latest wins" state is sent as a whole summary.
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowScanner.js';
 
@@ -16,19 +16,19 @@ export interface ReadingSettings {
   chatTemplate: string | null;
   /** Folder with tokenizer.json. */
   tokenizerFolder: string;
-  /** Path of the other file of the same run, whose rows should not be here as well. */
+  /** Path of the run's other file (training or validation), which must not share rows with this one. */
   compareWith: string | null;
 }
 
 export type SortKey = 'position' | 'length' | 'problem';
 
-/** Which rows the preview's table shows, and in what order. */
+/** Which rows the preview's table shows, and their order. */
 export interface RowView {
   sort: SortKey;
   descending: boolean;
-  /** Only rows whose text has this, whatever the case; '' for all. */
+  /** Only rows whose text contains this, ignoring case; '' for all. */
   search: string;
-  /** Only rows with this problem; 'any' for those with one. */
+  /** Only rows with this problem, or with 'any' problem. */
   problem: ProblemCode | 'any' | null;
 }
 
@@ -44,14 +44,14 @@ export interface DatasetSummary {
   phase: 'indexing' | 'analysing' | 'comparing' | 'ready' | 'stopped' | 'failed';
   /** Share of the phase, 0 to 1. */
   share: number;
-  /** Why it failed. */
+  /** The error message in phase `failed`. */
   error: string | null;
-  /** null while unknown, and where the rows are no dataset. */
+  /** null while unknown, and if the file is not a dataset. */
   format: { name: string; title: string } | null;
   rows: number;
   /** Rows whose tokens were counted. */
   countedRows: number;
-  /** Every row was counted; else tokens and labelShare are estimates from the counted ones. */
+  /** All rows were counted; otherwise tokens and labelShare are extrapolated from those counted. */
   exact: boolean;
   tokens: number;
   labelShare: number;
@@ -60,9 +60,9 @@ export interface DatasetSummary {
   maxLength: number;
   problems: Partial<Record<ProblemCode, number>>;
   histogram: LengthBin[];
-  /** SHA-256 of the file, as the engine writes into checkpoints; null until read. */
+  /** SHA-256 of the file, as in the engine's checkpoints; null until read. */
   contentHash: string | null;
-  /** Rows that were taken over from the analysis before. */
+  /** Rows whose results were reused from the previous analysis. */
   reusedRows: number;
 }
 
@@ -83,7 +83,7 @@ export interface ListedRow extends RowSummary {
   excerpt: string;
 }
 
-/** A problem in words; where another row is meant, `related` is its line (and its file, if it is another one). */
+/** A problem in words; `related` is the line (and the file, if another) of the row that it refers to. */
 export type Finding = RowProblem & { related?: { line: number; path?: string } };
 
 export interface ProblemRow extends RowSummary {
@@ -91,33 +91,33 @@ export interface ProblemRow extends RowSummary {
 }
 
 export interface RowDetail extends ProblemRow {
-  /** The row as it stands in the file. */
+  /** The row's text in the file. */
   text: string;
-  /** Who says what, for the rendered view; empty where the row is no conversation. */
+  /** For the rendered view; empty for tokenized rows. */
   turns: { role: string; content: string; trained: boolean }[];
   runs: LabelledRun[];
 }
 
-/** Requests by name: parameters and answer. */
+/** Requests by name, with parameters and result. */
 export interface WorkerRequests {
   open: { params: { dataset: number; source: SourceDescription; settings: ReadingSettings }; result: void };
-  /** The same dataset again, after an edit: what has not changed is not looked at again. */
+  /** Reads the dataset again after an edit; unchanged rows are not analysed again. */
   update: { params: { dataset: number; source: SourceDescription; settings: ReadingSettings }; result: void };
-  /** Waits until the analysis is at its end; rows in file order. */
+  /** Rows in file order, once the analysis has ended. */
   rows: { params: { dataset: number; limit: number }; result: RowSummary[] };
-  /** The same for rows with problems, told in words. */
+  /** Rows with problems, once the analysis has ended. */
   problems: { params: { dataset: number; limit: number }; result: ProblemRow[] };
   row: { params: { dataset: number; row: number }; result: RowDetail | null };
   /** Makes the view the current one. */
   view: { params: { dataset: number; view: RowView }; result: { rows: number } };
   /** Rows of the current view. */
   list: { params: { dataset: number; from: number; to: number }; result: ListedRow[] };
-  /** Counts every row of a file that was only sampled. */
+  /** Counts all rows of a sampled file. */
   countAll: { params: { dataset: number }; result: void };
-  /** Stops indexing and counting; what is known stays. */
+  /** Stops indexing and counting, and keeps the results so far. */
   stop: { params: { dataset: number }; result: void };
   close: { params: { dataset: number }; result: void };
-  /** SHA-256 of a file, as the engine writes it into `started` and checkpoints; null where it can't be read. */
+  /** SHA-256 of a file, as in `started` and checkpoints; null if it can't be read. */
   hash: { params: { path: string }; result: string | null };
 }
 
