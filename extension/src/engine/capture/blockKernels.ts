@@ -1,8 +1,8 @@
 // The kernels behind models/quantizedWeight.ts: dequantization to float32 and products in bfloat16, built from
 // TensorFlow ops so that they can be traced like any other. Some intermediate types don't exist in tfjs (int8, float16,
-// bfloat16), so ops are chained by the binding's tensor ids. The cheapest variant measured (docs/decisions/0022): codes
-// are unpacked as bytes, where bit operations are cheap, and widened to four bytes only then; a table look-up takes ten
-// times as long.
+// bfloat16), so ops are chained by the binding's tensor ids. The cheapest variant measured
+// (docs/measurements/baseWeights.md): codes are unpacked as bytes, where bit operations are cheap, and widened to four
+// bytes only then; a table look-up takes ten times as long.
 import * as tf from '@tensorflow/tfjs-core';
 import { DataType, typeNumber } from './graph.js';
 import { BINDING_CONSTANTS, type NodeBackend, type TensorHandle } from './tfjsNode.js';

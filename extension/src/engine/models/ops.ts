@@ -222,6 +222,80 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf
 const MIN_BLOCK_QUERIES = 128;
 const MAX_BLOCKS = 4;
 
+/** Queries from `start` on, which attend to the first `seen` keys only. */
+interface QueryBlock {
+  start: number;
+  size: number;
+  seen: number;
+}
+
+/** Slices attention's tensors into blocks of queries, and joins results again. */
+class AttentionBlocks {
+  readonly blocks: readonly QueryBlock[];
+  readonly scale: number;
+  private readonly groups: number;
+
+  constructor(
+    private readonly shape: tf.Tensor4D['shape'],
+    private readonly kvHeads: number,
+    private readonly keys: number,
+  ) {
+    const [, heads, seq, headDim] = shape;
+    this.scale = 1 / Math.sqrt(headDim);
+    this.groups = heads / kvHeads;
+    const blockSize = Math.max(MIN_BLOCK_QUERIES, Math.ceil(seq / MAX_BLOCKS));
+    this.blocks = Array.from({ length: Math.ceil(seq / blockSize) }, (_, i) => {
+      const start = i * blockSize;
+      const size = Math.min(blockSize, seq - start);
+      return { start, size, seen: keys - seq + start + size };
+    });
+  }
+
+  private get whole(): boolean {
+    return this.blocks.length === 1;
+  }
+
+  /** Queries of a block, the heads of a group concatenated: [batch, kvHeads, groups * size, headDim]. */
+  queries(x: tf.Tensor, { start, size }: QueryBlock): tf.Tensor4D {
+    const [batch, , , headDim] = this.shape;
+    const part = this.whole ? x : tf.slice(x, [0, 0, start, 0], [-1, -1, size, -1]);
+    return tf.reshape(part, [batch, this.kvHeads, this.groups * size, headDim]);
+  }
+
+  seenKeys(x: tf.Tensor, { seen }: QueryBlock): tf.Tensor4D {
+    return (seen === this.keys ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, seen, -1])) as tf.Tensor4D;
+  }
+
+  probabilities(query: tf.Tensor4D, key: tf.Tensor4D, bias: tf.Tensor, { start, size, seen }: QueryBlock): tf.Tensor4D {
+    const [batch] = this.shape;
+    const { kvHeads, groups, scale } = this;
+    const scores = tf.reshape(product(tf.mul(query, scale), key, false, true), [batch, kvHeads, groups, size, seen]);
+    const partOfBias = this.whole ? bias : tf.slice(bias, [0, 0, 0, start, 0], [-1, -1, -1, size, seen]);
+    return tf.reshape(tf.softmax(tf.add(scores, partOfBias)), [batch, kvHeads, groups * size, seen]);
+  }
+
+  /** A block's output, or gradient of its queries, as [batch, heads, size, headDim]. */
+  ungrouped(x: tf.Tensor, { size }: QueryBlock): tf.Tensor4D {
+    const [batch, heads, , headDim] = this.shape;
+    return tf.reshape(x, [batch, heads, size, headDim]);
+  }
+
+  joined(parts: tf.Tensor4D[]): tf.Tensor4D {
+    return this.whole ? parts[0]! : tf.concat(parts, 2);
+  }
+
+  /** Gradients of the keys that a block reads, with zeros for the others. */
+  padded(x: tf.Tensor4D, { seen }: QueryBlock): tf.Tensor4D {
+    if (seen === this.keys) return x;
+    return tf.pad(x, [
+      [0, 0],
+      [0, 0],
+      [0, this.keys - seen],
+      [0, 0],
+    ]);
+  }
+}
+
 /**
  * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, in blocks of queries that skip the keys after
  * them. Probabilities are recomputed for the gradient (as in FlashAttention, arXiv:2205.14135), so that no [seq, keys]
@@ -240,55 +314,18 @@ export function attention(
   bias: tf.Tensor,
   keepsProbabilities = false,
 ): tf.Tensor4D {
-  const [batch, heads, seq, headDim] = q.shape;
-  const [, kvHeads, keys] = k.shape;
-  const groups = heads / kvHeads;
-  const scale = 1 / Math.sqrt(headDim);
-  const blockSize = Math.max(MIN_BLOCK_QUERIES, Math.ceil(seq / MAX_BLOCKS));
-  const blocks = Array.from({ length: Math.ceil(seq / blockSize) }, (_, i) => {
-    const start = i * blockSize;
-    const size = Math.min(blockSize, seq - start);
-    return { start, size, seen: keys - seq + start + size };
-  });
-  type Block = (typeof blocks)[number];
-  const whole = blocks.length === 1;
-
-  /** Queries of a block, the heads of a group concatenated: [batch, kvHeads, groups * size, headDim]. */
-  const queries = (x: tf.Tensor, { start, size }: Block): tf.Tensor4D => {
-    const part = whole ? x : tf.slice(x, [0, 0, start, 0], [-1, -1, size, -1]);
-    return tf.reshape(part, [batch, kvHeads, groups * size, headDim]);
-  };
-  const seenKeys = (x: tf.Tensor, { seen }: Block): tf.Tensor4D =>
-    (seen === keys ? x : tf.slice(x, [0, 0, 0, 0], [-1, -1, seen, -1])) as tf.Tensor4D;
-  const probabilities = (query: tf.Tensor4D, key: tf.Tensor4D, bias: tf.Tensor, block: Block): tf.Tensor4D => {
-    const { start, size, seen } = block;
-    const scores = tf.reshape(product(tf.mul(query, scale), key, false, true), [batch, kvHeads, groups, size, seen]);
-    const partOfBias = whole ? bias : tf.slice(bias, [0, 0, 0, start, 0], [-1, -1, -1, size, seen]);
-    return tf.reshape(tf.softmax(tf.add(scores, partOfBias)), [batch, kvHeads, groups * size, seen]);
-  };
-  const joined = (parts: tf.Tensor4D[]): tf.Tensor4D => (whole ? parts[0]! : tf.concat(parts, 2));
-  const ungrouped = (x: tf.Tensor, { size }: Block): tf.Tensor4D => tf.reshape(x, [batch, heads, size, headDim]);
-  /** Gradients of the keys that a block reads, with zeros for the others. */
-  const padded = (x: tf.Tensor4D, { seen }: Block): tf.Tensor4D =>
-    seen === keys
-      ? x
-      : tf.pad(x, [
-          [0, 0],
-          [0, 0],
-          [0, keys - seen],
-          [0, 0],
-        ]);
-
+  const parts = new AttentionBlocks(q.shape, k.shape[1], k.shape[2]);
+  const { blocks, scale } = parts;
   return withGradient([q, k, v], (save, q, k, v) => {
     const kept: tf.Tensor4D[] = [];
     const outputs = blocks.map(block => {
-      const p = probabilities(queries(q, block), seenKeys(k, block), bias, block);
+      const p = parts.probabilities(parts.queries(q, block), parts.seenKeys(k, block), bias, block);
       if (keepsProbabilities) kept.push(p);
-      return ungrouped(tf.matMul(p, seenKeys(v, block)), block);
+      return parts.ungrouped(tf.matMul(p, parts.seenKeys(v, block)), block);
     });
     save([q, k, v, bias, ...kept]);
     return {
-      value: joined(outputs),
+      value: parts.joined(outputs),
       gradFunc: (dy, [q, k, v, bias, ...kept]) => {
         const dQ: tf.Tensor4D[] = [];
         let dK: tf.Tensor4D | null = null;
@@ -296,15 +333,16 @@ export function attention(
         for (const [i, block] of blocks.entries()) {
           const [dQuery, dKey, dValue] = after(dQ.at(-1) ?? dy, () =>
             tf.tidy(() => {
-              const [query, key, value] = [queries(q!, block), seenKeys(k!, block), seenKeys(v!, block)];
-              const p = (kept[i] as tf.Tensor4D | undefined) ?? probabilities(query, key, bias!, block);
-              const dOutput = queries(dy, block);
+              const query = parts.queries(q!, block);
+              const [key, value] = [parts.seenKeys(k!, block), parts.seenKeys(v!, block)];
+              const p = (kept[i] as tf.Tensor4D | undefined) ?? parts.probabilities(query, key, bias!, block);
+              const dOutput = parts.queries(dy, block);
               const dP = product(dOutput, value, false, true);
               const dScores = tf.mul(p, tf.sub(dP, tf.sum(tf.mul(dP, p), -1, true)));
               return [
-                ungrouped(tf.mul(tf.matMul(dScores, key), scale), block),
-                padded(tf.mul(product(dScores, query, true, false), scale) as tf.Tensor4D, block),
-                padded(product(p, dOutput, true, false) as tf.Tensor4D, block),
+                parts.ungrouped(tf.mul(tf.matMul(dScores, key), scale), block),
+                parts.padded(tf.mul(product(dScores, query, true, false), scale) as tf.Tensor4D, block),
+                parts.padded(product(p, dOutput, true, false) as tf.Tensor4D, block),
               ];
             }),
           ) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
@@ -312,7 +350,7 @@ export function attention(
           dK = dK ? tf.add(dK, dKey) : dKey;
           dV = dV ? tf.add(dV, dValue) : dValue;
         }
-        return [joined(dQ), dK!, dV!];
+        return [parts.joined(dQ), dK!, dV!];
       },
     };
   });
