@@ -139,7 +139,7 @@ const cases: Record<string, Case> = {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')},\n]`,
     lines: [1, 2],
-    fails: { line: 2, message: /^invalid JSON: a comma behind the last row/ },
+    fails: { line: 2, message: /^invalid JSON: a comma after the last row/ },
   },
   'JSON with an extra comma': {
     file: 'a.json',

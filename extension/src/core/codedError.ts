@@ -1,8 +1,8 @@
-// Errors with a code that programs can decide by, and how any error becomes a record (protocol/engineError.ts) or the words
-// that people read. Pure: the engine writes the record, the host reads it back.
+// Errors with a code that programs can act on, and the conversion of any error to a record (protocol/engineError.ts) or to text.
+// Pure: the engine writes the record, the host reads it back.
 import type { EngineError } from '../protocol/engineError.js';
 
-/** What an error is about, as far as it is known. */
+/** Where an error occurred, as far as it is known. */
 export type Place = Pick<EngineError, 'file' | 'line' | 'key'>;
 
 export interface ErrorDetails extends Place {
@@ -23,7 +23,7 @@ export class CodedError extends Error {
     return this.details.hint;
   }
 
-  /** `file:line: key`, as far as they are known; empty where nothing is. */
+  /** `file:line: key`, as far as they are known; may be empty. */
   get where(): string {
     return describePlace(this.details);
   }
@@ -32,13 +32,13 @@ export class CodedError extends Error {
     return { code: this.code, message: this.message, ...this.details };
   }
 
-  /** `where: message`, and the hint on a line of its own. */
+  /** `where: message`, and the hint on its own line. */
   describe(): string {
     return describeError(this.record());
   }
 }
 
-/** The caller wanted it to end; what it says is no error to show. */
+/** The caller cancelled the operation; not shown as an error. */
 export class CancelledError extends CodedError {
   override readonly name = 'CancelledError';
   constructor(message = 'cancelled') {
@@ -46,7 +46,7 @@ export class CancelledError extends CodedError {
   }
 }
 
-/** A fault of ours or of the machine is `internal`, with its message alone. */
+/** Errors that are neither coded nor an abort become `internal`, with their message only. */
 export function errorRecord(error: unknown): EngineError {
   if (error instanceof CodedError) return error.record();
   const { name, message } = error as Error;

@@ -1,10 +1,10 @@
-// The one error that means "your input is wrong": the command line prints it without a stack trace and exits with 2.
-// Everything else that is thrown is a fault of ours or of the machine.
+// The error for wrong input: the command line prints it without a stack trace and exits with 2. All other errors are faults
+// of the program or of the machine.
 import type { EngineError } from '../protocol/engineError.js';
 import { CodedError, type ErrorDetails } from './codedError.js';
 
 export interface InputErrorDetails extends ErrorDetails {
-  /** `bad_input` where nothing closer is known */
+  /** `bad_input` if nothing more specific applies */
   code?: EngineError['code'];
 }
 

@@ -1,4 +1,4 @@
-// Figures as people read them, the same on the command line, in trees and in webviews.
+// Formats numbers for display, the same way on the command line, in trees and in webviews.
 
 export function bytes(value: number): string {
   if (value < 1e6) return `${Math.round(value / 1e3)} kB`;
@@ -17,12 +17,12 @@ export function duration(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** Of a step: 45 ms, 1.3 s */
+/** 45 ms, 1.3 s */
 export function shortTime(seconds: number): string {
   return seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toPrecision(2)} s`;
 }
 
-/** A share as a percentage with as many digits as it takes to say something. */
+/** A share as a percentage, with more digits for small values. */
 export function percent(share: number): string {
   const value = share * 100;
   return `${value >= 10 ? value.toFixed(0) : value >= 0.1 ? value.toFixed(2) : value.toPrecision(2)}%`;
@@ -35,7 +35,7 @@ export function roughCount(value: number): string {
   return `${scaled < 10 ? scaled.toFixed(1) : Math.round(scaled)}${unit}`;
 }
 
-/** Four digits that matter: 1.084, 0.0002000 as 2.00e-4. */
+/** Four significant digits: 1.084; three in scientific notation: 2.00e-4. */
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return String(value);
   const size = Math.abs(value);

@@ -1,5 +1,5 @@
-// What a key of the run file is called and what it is for, as forms, editors and `describe` show it: `.meta(about(...))` on
-// every key of every schema.
+// Title and description of a key of the run file, as shown by forms, editors and `describe`: `.meta(about(...))` on every key of
+// every schema.
 export function about(title: string, description: string): { title: string; description: string } {
   return { title, description };
 }

@@ -1,5 +1,5 @@
-// What the engine answers, as far as it is used: printed by its commands with --json, and as results of the resident engine
-// (residentMessages.ts). More may be in it.
+// The engine's answers, limited to the fields that the extension uses: printed by commands with --json, and results of the
+// resident engine (residentMessages.ts). An answer may have more fields.
 import * as z from 'zod';
 import { memoryPartsSchema } from './engineEvent.js';
 
@@ -9,31 +9,29 @@ export const methodEstimateSchema = z.object({
   total_parameters: z.int(),
   share: z.number(),
   memory: memoryPartsSchema,
-  /** On this machine; null where its speed isn't known. */
+  /** On this machine; null if its speed isn't known. */
   seconds_per_step: z.number().nullable(),
-  /** Of the whole run; null also where its rows can't be counted. */
+  /** Of the whole run; null also if its rows can't be counted. */
   train_seconds: z.number().nullable(),
 });
 export type MethodEstimate = z.infer<typeof methodEstimateSchema>;
 
 export const estimateSchema = z.object({
   run: methodEstimateSchema,
-  /** The other methods with their defaults; `reason`: why one doesn't fit the model. */
+  /** The other methods with their defaults; `reason`: why a method can't be used with the model. */
   methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
   /** The peft_type that the others are compared with: all of the model is trained. */
   baseline: z.string(),
   inference_bytes: z.number(),
   available_bytes: z.number(),
-  /** Optimizer steps of the run; null where its rows can't be counted. */
+  /** Optimizer steps of the run; null if its rows can't be counted. */
   total_steps: z.int().nullable(),
 });
 export type EstimateAnswer = z.infer<typeof estimateSchema>;
 
-/** What all batches of a run follow from. */
+/** Properties that all batches of a run depend on. */
 export const runShapeSchema = z.object({
-  max_length: z
-    .int()
-    .describe('Where rows end, in tokens: that of the run file, as far as model and method leave room'),
+  max_length: z.int().describe('Longest row in tokens: that of the run file, limited by model and method'),
 });
 export type RunShapeAnswer = z.infer<typeof runShapeSchema>;
 

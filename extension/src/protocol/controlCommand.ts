@@ -1,10 +1,10 @@
-// What a running fine-tune can be told, one JSON object a line appended to `commands.ndjson` of its run folder. A file
-// rather than a pipe, so that a window that is opened later, or a second one, can steer the run as well.
+// Commands to a running fine-tune, one JSON object per line, appended to `commands.ndjson` in its run folder. A file instead of a
+// pipe, so that any window, also one that is opened later, can control the run.
 import * as z from 'zod';
 
 export const controlCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pause').describe('Wait before the next step') }),
-  z.object({ type: z.literal('resume').describe('Go on after a pause') }),
+  z.object({ type: z.literal('resume').describe('Continue after a pause') }),
   z.object({ type: z.literal('save').describe('Save a checkpoint now') }),
   z.object({ type: z.literal('stop').describe('Save a checkpoint and the adapter, then end') }),
 ]);

@@ -1,5 +1,5 @@
-// Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). What is "latest wins" comes as
-// a complete snapshot; the long columns of numbers are fetched from a row on, so that 100,000 steps are sent once.
+// Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). State of which only the latest counts
+// is sent as a complete snapshot; long columns of numbers are fetched incrementally, so that 100,000 steps are sent once.
 import * as z from 'zod';
 import {
   completedEventSchema,
@@ -10,10 +10,10 @@ import {
 } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 
-const folder = z.string().describe('Run folder; names the run in every message');
+const folder = z.string().describe('Run folder; identifies the run in every message');
 const column = z.instanceof(Float64Array);
 
-/** As core/runs/runStatus.ts tells it. */
+/** `RunPhase` of core/runs/runStatus.ts. */
 export const runPhaseSchema = z.enum([
   'starting',
   'running',
@@ -24,11 +24,11 @@ export const runPhaseSchema = z.enum([
   'interrupted',
 ]);
 
-/** Memory of the run's method and of full fine-tuning on the same model, as `estimate --json` tells. */
+/** Memory of the run's method and of full fine-tuning of the same model, from `estimate --json`. */
 export const savingsSchema = z.object({
   run: memoryPartsSchema,
   full: memoryPartsSchema.nullable(),
-  /** What full fine-tuning would train. */
+  /** Trainable parameters of full fine-tuning. */
   full_parameters: z.int().nullable(),
   inference_bytes: z.number(),
 });
@@ -38,7 +38,7 @@ export const runSnapshotSchema = z.object({
   folder,
   name: z.string(),
   status: runPhaseSchema,
-  /** Rises when rows that were sent before are taken back; the columns are then fetched anew. */
+  /** Increases when rows that were already sent are discarded; the columns are then fetched again. */
   generation: z.int(),
   numSteps: z.int(),
   numEvaluations: z.int(),
@@ -47,9 +47,9 @@ export const runSnapshotSchema = z.object({
   firstTime: z.string().nullable(),
   lastTime: z.string().nullable(),
   dataset: z.string(),
-  /** Title of its method. */
+  /** Title of the method. */
   method: z.string(),
-  metrics: z.array(metricInfoSchema).describe('Figures of evaluation beside the loss'),
+  metrics: z.array(metricInfoSchema).describe('Metrics of evaluation in addition to the loss'),
   started: startedEventSchema.nullable(),
   completed: completedEventSchema.nullable(),
   failed: failedEventSchema.nullable(),
@@ -68,9 +68,9 @@ export const runSnapshotSchema = z.object({
 export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 
 export const dashboardSnapshotSchema = z.object({
-  /** The runs on screen; the first is the one that is told about in full. */
+  /** The runs on screen; the first is shown in full. */
   runs: z.array(runSnapshotSchema),
-  /** Further runs that can be laid over. */
+  /** Other runs that can be compared. */
   others: z.array(z.object({ folder, name: z.string() })),
 });
 export type DashboardSnapshot = z.infer<typeof dashboardSnapshotSchema>;
@@ -82,20 +82,20 @@ export const seriesSchema = z.object({
 });
 export type Series = z.infer<typeof seriesSchema>;
 
-/** Webview to host: what is on screen; asked once when the view opens. */
+/** Webview to host: what to show; sent once when the view opens. */
 export const openDashboard = requestType('dashboard/open', nothing, dashboardSnapshotSchema);
 
 /** Host to webview: something changed. */
 export const dashboardChanged = notificationType('dashboard/changed', dashboardSnapshotSchema);
 
-/** Webview to host: a run's columns from these rows on; all of them where its generation is another one by now. */
+/** Webview to host: a run's columns from these rows on, or complete if its generation has changed. */
 export const fetchSeries = requestType(
   'dashboard/series',
   z.object({ folder, generation: z.int(), fromStep: z.int(), fromEvaluation: z.int() }),
   seriesSchema,
 );
 
-/** Webview to host: steer a run; `continue` starts a process for one that was interrupted. */
+/** Webview to host: control a run; `continue` starts a process for an interrupted one. */
 export const steerRun = requestType(
   'dashboard/steer',
   z.object({ folder, command: z.enum(['pause', 'resume', 'save', 'stop', 'continue']) }),
@@ -105,7 +105,7 @@ export const steerRun = requestType(
 /** Webview to host: which runs are on screen. */
 export const showRuns = requestType('dashboard/showRuns', z.array(folder).min(1), nothing);
 
-/** Webview to host: ask where to, and write the file. The answer is its path; null: the user changed their mind. */
+/** Webview to host: ask the user where to save, and write the file. The result is its path; null: the user cancelled. */
 export const exportFile = requestType(
   'dashboard/export',
   z.object({ name: z.string(), content: z.union([z.string(), z.instanceof(Uint8Array)]) }),

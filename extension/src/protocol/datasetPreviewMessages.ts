@@ -1,5 +1,5 @@
 // Messages between the Dataset Preview (webview/src/datasetPreview) and its provider (host/datasets/previewEditor.ts). The
-// summary is "latest wins" and always whole; rows are fetched as they scroll into view.
+// summary is always sent complete; rows are fetched as they scroll into view.
 import * as z from 'zod';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 
@@ -7,7 +7,7 @@ const row = z.int().nonnegative();
 
 export const previewSummarySchema = z.object({
   file: z.string().describe('Name of the file, for the heading'),
-  /** Rises when the file was read anew: what was fetched before is another content. */
+  /** Increases when the file is read again: rows that were fetched before are outdated. */
   generation: z.int(),
   phase: z.enum(['indexing', 'analysing', 'comparing', 'ready', 'stopped', 'failed', 'deleted']),
   share: z.number(),
@@ -15,7 +15,7 @@ export const previewSummarySchema = z.object({
   format: z.object({ name: z.string(), title: z.string() }).nullable(),
   rows: z.int(),
   countedRows: z.int(),
-  exact: z.boolean().describe('Every row is counted; else tokens and labelShare are estimates'),
+  exact: z.boolean().describe('Every row has been counted; otherwise tokens and labelShare are estimates'),
   tokens: z.number(),
   labelShare: z.number(),
   longest: z.int(),
@@ -23,7 +23,7 @@ export const previewSummarySchema = z.object({
   maxLength: z.int(),
   problems: z.record(z.string(), z.int()).describe('Rows by code of the problem, worst first'),
   histogram: z.array(z.object({ from: z.int(), to: z.int(), rows: z.int() })),
-  /** What the reading goes by: a run file or the settings, and whose tokenizer counts. */
+  /** What determines how rows are read (a run file or the settings), and the model of the tokenizer. */
   readBy: z.string(),
   outdatedRuns: z.int(),
 });
@@ -39,7 +39,7 @@ export const previewRowSchema = z.object({
 });
 export type PreviewRow = z.infer<typeof previewRowSchema>;
 
-/** In the page from the beginning: the first rows, before anything else is known of the file. */
+/** Embedded in the page: the first rows, before anything else is known of the file. */
 export const initialPreviewSchema = z.object({ summary: previewSummarySchema, rows: z.array(previewRowSchema) });
 export type InitialPreview = z.infer<typeof initialPreviewSchema>;
 
@@ -63,13 +63,13 @@ export const previewViewSchema = z.object({
 });
 export type PreviewView = z.infer<typeof previewViewSchema>;
 
-/** Webview to host: what is known; asked once when the view opens. */
+/** Webview to host: the current summary; sent once when the view opens. */
 export const openPreview = requestType('datasetPreview/open', nothing, previewSummarySchema);
 
 /** Host to webview: something changed. */
 export const previewChanged = notificationType('datasetPreview/changed', previewSummarySchema);
 
-/** Webview to host: which rows the table shows, in which order. The answer is how many. */
+/** Webview to host: which rows the table shows, in which order. The result is their number. */
 export const setPreviewView = requestType('datasetPreview/view', previewViewSchema, z.object({ rows: z.int() }));
 
 /** Webview to host: rows of the current view. */
@@ -79,10 +79,10 @@ export const listPreviewRows = requestType(
   z.array(previewRowSchema),
 );
 
-/** Webview to host: everything about one row; null where it is gone. */
+/** Webview to host: everything about one row; null if it no longer exists. */
 export const readPreviewRow = requestType('datasetPreview/row', row, previewDetailSchema.nullable());
 
-/** Webview to host: `countAll` counts the rows that sampling left out, `stop` ends the reading. */
+/** Webview to host: `countAll` counts the rows that sampling skipped, `stop` ends reading. */
 export const steerPreview = notificationType('datasetPreview/steer', z.enum(['countAll', 'stop', 'reload']));
 
 /** Webview to host: fine-tune with this file, or show the row in a text editor. */

@@ -1,22 +1,22 @@
-// What went wrong, as data: the last line that a command with --json prints, the fields of a run's `failed` event, and what
-// a resident engine answers (residentMessages.ts). People read the same on standard error; programs read this.
+// Errors as data: the last line that a command with --json prints, the fields of a run's `failed` event, and error responses of
+// the resident engine (residentMessages.ts). The same text for people goes to standard error.
 import * as z from 'zod';
 
-/** Stable names to decide by. More may come: a reader takes one that it doesn't know for `internal`. */
+/** Stable codes that programs can act on. New ones may be added: readers treat an unknown code as `internal`. */
 export const errorCodeSchema = z.enum([
-  /** The command line itself: an unknown option, a missing argument. */
+  /** The command line itself is wrong: an unknown option, a missing argument. */
   'bad_usage',
-  /** A file, a key or a value is wrong; the rest of the record says which. */
+  /** A file, key or value is wrong; the other fields of the record say which. */
   'bad_input',
-  /** The model is not on this machine; `file` is what it was asked for by. */
+  /** The model is not on this machine; `file` is the name that was requested. */
   'model_not_found',
   /** TensorFlow is not installed, or can't be used here. */
   'engine_not_installed',
-  /** It would take more memory than is free. */
+  /** More memory is needed than is available. */
   'out_of_memory',
   /** Loss, gradients or weights became non-finite. */
   'diverged',
-  /** The caller asked for it to end. */
+  /** Cancelled by the caller. */
   'cancelled',
   /** A fault of the program or of the machine. */
   'internal',
@@ -25,8 +25,8 @@ export const errorCodeSchema = z.enum([
 export const engineErrorSchema = z.object({
   code: errorCodeSchema.catch('internal'),
   message: z.string(),
-  file: z.string().optional().describe('File or folder; a model or a download by the name that it was asked for'),
-  line: z.int().positive().optional().describe('Of the file, from 1'),
+  file: z.string().optional().describe('File or folder; for a model or a download, the requested name'),
+  line: z.int().positive().optional().describe('Line of the file, from 1'),
   key: z.string().optional().describe('Key of the run file with dots, option, tensor, or key within the file'),
   hint: z.string().optional().describe('What to change, as a sentence'),
 });

@@ -1,5 +1,5 @@
-// What a run tells, one JSON object a line: in `events.ndjson` of the run folder and, with --json, on standard output.
-// `seq` rises by one an event and never starts again, also over a resume; `time` is ISO 8601.
+// Events of a run, one JSON object per line: in `events.ndjson` of the run folder and, with --json, on standard output.
+// `seq` increases by one per event and continues after a resume; `time` is ISO 8601.
 import * as z from 'zod';
 import { engineErrorSchema, errorCodeSchema } from './engineError.js';
 
@@ -17,27 +17,27 @@ export const memoryPartsSchema = z.object({
 });
 
 /**
- * Version of a run folder's events and checkpoints. Folders of older versions stay readable: what they lack is filled in here
- * and in core/runs/version0.ts.
+ * Version of a run folder's events and checkpoints. Folders of older versions stay readable: missing fields are filled in here and
+ * in core/runs/version0.ts.
  */
 export const RUN_FOLDER_VERSION = 1;
 
-/** A figure of evaluation beside the loss. */
+/** A metric of evaluation in addition to the loss. */
 export const metricInfoSchema = z.object({
   name: z.string(),
   title: z.string(),
   better: z.enum(['lower', 'higher']),
   unit: z.enum(['number', 'share']).describe('share: from 0 to 1, shown as percent'),
-  follows_loss: z.boolean().describe('Another way to say the loss, which needs no curve of its own'),
+  follows_loss: z.boolean().describe('A function of the loss, such as perplexity, which needs no curve of its own'),
 });
 export type MetricInfo = z.infer<typeof metricInfoSchema>;
 
 export const startedEventSchema = z.object({
   ...stamp,
   type: z.literal('started'),
-  version: z.int().default(0).describe('Of the run folder; 0 where none is written'),
+  version: z.int().default(0).describe('Version of the run folder; 0 if absent'),
   objective: z.string().default('causal_lm'),
-  metrics: z.array(metricInfoSchema).default([]).describe('What the metrics of evaluated are'),
+  metrics: z.array(metricInfoSchema).default([]).describe('Describes the metrics of `evaluated` events'),
   name: z.string(),
   engine: z.object({
     version: z.string(),
@@ -66,7 +66,7 @@ export const stepEventSchema = z.object({
   loss: z.number(),
   grad_norm: z.number(),
   learning_rate: z.number().describe('The rate that this step used'),
-  num_tokens: z.int().describe('Tokens seen since the run began, padding not counted'),
+  num_tokens: z.int().describe('Tokens seen since the run began, without padding'),
   tokens_per_second: z.number(),
   step_ms: z.number(),
   rss_bytes: bytes,
@@ -77,8 +77,8 @@ export const evaluatedEventSchema = z.object({
   type: z.literal('evaluated'),
   step: z.int(),
   loss: z.number(),
-  metrics: z.record(z.string(), z.number()).default({}).describe('Further figures of the objective, by name'),
-  perplexity: z.number().optional().describe('In version 0 only, as token_accuracy'),
+  metrics: z.record(z.string(), z.number()).default({}).describe('Metrics of the objective, by name'),
+  perplexity: z.number().optional().describe('Only in version 0, like token_accuracy'),
   token_accuracy: z.number().optional(),
   num_label_tokens: z.int(),
   best: z.boolean(),
@@ -104,14 +104,14 @@ export const checkpointSavedEventSchema = z.object({
 export const warnedEventSchema = z.object({
   ...stamp,
   type: z.literal('warned'),
-  code: z.string().describe('Stable name, such as rows_truncated'),
+  code: z.string().describe('Stable code, such as rows_truncated'),
   message: z.string(),
 });
 
 export const compiledEventSchema = z.object({
   ...stamp,
   type: z.literal('compiled'),
-  graphs: z.int().describe('Graphs made so far, one a shape of batch'),
+  graphs: z.int().describe('Graphs compiled so far, one per batch shape'),
   nodes: z.int(),
   compile_ms: z.number(),
 });
@@ -119,7 +119,7 @@ export const compiledEventSchema = z.object({
 export const frozenLayersKeptEventSchema = z.object({
   ...stamp,
   type: z.literal('frozen_layers_kept'),
-  layers: z.int().describe('Lowest layers whose output is computed once a row and used again in later epochs'),
+  layers: z.int().describe('Number of first layers whose output is computed once per row and reused in later epochs'),
   bytes,
   on_disk: z.boolean(),
 });
@@ -166,7 +166,7 @@ export const engineEventSchema = z.discriminatedUnion('type', [
 
 export type EngineEvent = z.infer<typeof engineEventSchema>;
 export type MemoryParts = z.infer<typeof memoryPartsSchema>;
-/** An event before the writer has stamped it with `seq` and `time`. */
+/** An event before the writer adds `seq` and `time`. */
 export type EngineEventBody = EngineEvent extends infer E
   ? E extends EngineEvent
     ? Omit<E, 'seq' | 'time'>

@@ -1,15 +1,15 @@
-// How messages are described, whatever carries them: a name and schemas. Both ends share the descriptors and check what arrives
-// by them: a webview and the host (webviewChannel.ts), the host and the resident engine (residentMessages.ts).
+// Message descriptors, independent of the transport: a name and schemas. Both ends share them and validate what they receive: a
+// webview and the host (webviewChannel.ts), the host and the resident engine (residentMessages.ts).
 import * as z from 'zod';
 
-/** A message without an answer. */
+/** A message without a response. */
 export interface NotificationType<P> {
   readonly kind: 'notification';
   readonly name: string;
   readonly params: z.ZodType<P>;
 }
 
-/** A message with one answer. */
+/** A message with one response. */
 export interface RequestType<P, R> {
   readonly kind: 'request';
   readonly name: string;
@@ -25,5 +25,5 @@ export function requestType<P, R>(name: string, params: z.ZodType<P>, result: z.
   return { kind: 'request', name, params, result };
 }
 
-/** Params or result of a message that carries none. */
+/** Params or result of a message that has none. */
 export const nothing = z.undefined();

@@ -1,6 +1,6 @@
-// What the host asks the resident engine (`tunewright resident`), as JSON-RPC on its standard input and output: requests by
-// these names, `$/progress` where a request brings a token for it, `$/cancelRequest`, and errors with the error record
-// (engineError.ts) as their data. Nothing is downloaded for an answer.
+// Requests of the host to the resident engine (`tunewright resident`), as JSON-RPC on its standard input and output: these
+// requests, `$/progress` if a request has a progress token, `$/cancelRequest`, and errors with the error record (engineError.ts)
+// as their data. No request downloads anything.
 import * as z from 'zod';
 import { capabilitiesSchema, estimateSchema, modelInspectionSchema, runShapeSchema } from './answers.js';
 import { requestType } from './messageTypes.js';
@@ -8,8 +8,8 @@ import { requestType } from './messageTypes.js';
 export const describeRequest = requestType('describe', z.object({}), capabilitiesSchema);
 
 const runFileParams = z.object({
-  runFile: z.record(z.string(), z.unknown()).describe('What is in the run file, as written'),
-  path: z.string().describe('Where it is or would be: its relative paths begin there, errors name it'),
+  runFile: z.record(z.string(), z.unknown()).describe('Content of the run file, as written'),
+  path: z.string().describe('Its actual or future path: the base of its relative paths, and named in errors'),
 });
 
 export const estimateRequest = requestType('estimate', runFileParams, estimateSchema);
@@ -18,14 +18,14 @@ export const runShapeRequest = requestType('run_shape', runFileParams, runShapeS
 
 export const inspectRequest = requestType(
   'inspect',
-  z.object({ model: z.string(), folder: z.string().describe('Where a relative path begins') }),
+  z.object({ model: z.string(), folder: z.string().describe('Base of a relative path') }),
   modelInspectionSchema,
 );
 
-/** Beside the params of a request whose progress somebody wants to hear. */
+/** Added to the params of a request to receive its progress. */
 export const progressTokenSchema = z.object({ progressToken: z.int().optional() });
 
-/** How far a request is. */
+/** Progress of a request. */
 export const progressSchema = z.object({
   phase: z.string(),
   done: z.number(),
@@ -34,5 +34,5 @@ export const progressSchema = z.object({
 });
 export type Progress = z.infer<typeof progressSchema>;
 
-/** Code of every error that the engine itself answers; the record is in its data. */
+/** JSON-RPC code of all errors raised by the engine; the error record is in the data. */
 export const ENGINE_ERROR = 1;

@@ -1,6 +1,5 @@
-// The run file: what a user writes to describe one fine-tune. Zod schemas only; names and defaults are Transformers' and
-// PEFT's own. The `method` block is checked further by the schema of the method that `peft_type` names
-// (engine/peft/registry.ts), so that a new method touches nothing here.
+// The run file, in which a user describes a fine-tune. Zod schemas only; names and defaults are those of Transformers and PEFT.
+// The rest of the `method` block is validated by the schema of the method that `peft_type` names (engine/peft/registry.ts).
 import * as z from 'zod';
 import { about } from './about.js';
 
@@ -16,45 +15,48 @@ export const datasetConfigSchema = z.strictObject({
     .union([path, z.number().positive().lt(1)])
     .nullable()
     .default(null)
-    .meta(about('Validation', 'Held-out rows: a file, or the share of the training rows to hold out (0.1 = 10%)')),
+    .meta(about('Validation', 'Validation rows: a file, or the share of the training rows to hold out (0.1 = 10%)')),
   format: z
     .string()
     .default('auto')
     .meta(
-      about('Format', 'alpaca, sharegpt, messages, prompt_completion, text or tokenized; auto looks at the first rows'),
+      about(
+        'Format',
+        'alpaca, sharegpt, messages, prompt_completion, text or tokenized; auto detects it from the first rows',
+      ),
     ),
   columns: z
     .record(z.string(), z.string())
     .default({})
     .meta(
-      about('Columns', 'Where the format’s fields stand in your rows: {"instruction": "question", "output": "answer"}'),
+      about('Columns', 'Your columns for the fields of the format: {"instruction": "question", "output": "answer"}'),
     ),
   max_length: count
     .default(512)
-    .meta(about('Longest sequence', 'In tokens; unless told otherwise, longer rows are cut at their end')),
+    .meta(about('Max length', 'Longest sequence in tokens; what happens to longer rows is set by truncation')),
   packing: z
     .boolean()
     .default(true)
-    .meta(about('Packing', 'Put several short rows into one sequence; rows never see each other')),
+    .meta(about('Packing', 'Pack several short rows into one sequence; rows don’t attend to each other')),
   train_on: z
     .enum(['completions', 'all'])
     .default('completions')
-    .meta(about('Train on', 'Take the loss on the answers only, or on every token')),
+    .meta(about('Train on', 'Compute the loss on the answers only, or on every token')),
   truncation: z
     .enum(['drop', 'end', 'error'])
     .default('end')
-    .meta(about('Rows that are too long', 'A row longer than max_length is dropped, cut at its end, or stops the run')),
+    .meta(about('Truncation', 'Rows longer than max_length are dropped, truncated at the end, or an error')),
   chat_template: path
     .nullable()
     .default(null)
-    .meta(about('Chat template', 'A Jinja file to use in place of the model’s own chat template')),
+    .meta(about('Chat template', 'A Jinja file to use instead of the model’s own chat template')),
   on_change: z
     .enum(['mark', 'continue'])
     .default('mark')
     .meta(
       about(
         'After an edit',
-        'What VS Code does when the training rows are edited later: mark the run as outdated, or train its adapter further in a new run',
+        'What VS Code does when the training rows are edited later: mark the run as outdated, or continue training its adapter in a new run',
       ),
     ),
 });
@@ -64,25 +66,25 @@ export const trainingConfigSchema = z.strictObject({
   max_steps: z
     .int()
     .default(-1)
-    .meta(about('Most steps', 'Stop after so many optimizer steps; -1 follows num_train_epochs')),
+    .meta(about('Max steps', 'Stop after this number of optimizer steps; -1: train for num_train_epochs')),
   per_device_train_batch_size: count.default(4).meta(about('Batch size', 'Sequences in one forward pass')),
   per_device_eval_batch_size: count
     .nullable()
     .default(null)
-    .meta(about('Batch size of evaluation', 'Sequences evaluated at once; null: as in training')),
+    .meta(about('Evaluation batch size', 'Sequences evaluated at once; null: as in training')),
   gradient_accumulation_steps: count
     .default(1)
-    .meta(about('Gradient accumulation', 'Forward passes in one optimizer step')),
+    .meta(about('Gradient accumulation', 'Batches accumulated for one optimizer step')),
   gradient_checkpointing: z
     .boolean()
     .default(false)
     .meta(
       about(
         'Gradient checkpointing',
-        'Compute each layer again for its gradient in place of keeping it: far less memory, up to half slower',
+        'Recompute each layer in the backward pass instead of keeping its activations: far less memory, up to 50% slower',
       ),
     ),
-  learning_rate: z.number().positive().default(2e-4).meta(about('Learning rate', 'At its peak, behind the warm-up')),
+  learning_rate: z.number().positive().default(2e-4).meta(about('Learning rate', 'Peak value, after warm-up')),
   lr_scheduler_type: z
     .enum([
       'linear',
@@ -94,7 +96,7 @@ export const trainingConfigSchema = z.strictObject({
       'cosine_with_restarts',
     ])
     .default('cosine')
-    .meta(about('Schedule', 'How the learning rate moves over the run, as Transformers’ get_scheduler')),
+    .meta(about('Schedule', 'How the learning rate changes over the run, as Transformers’ get_scheduler')),
   warmup_steps: z
     .int()
     .nonnegative()
@@ -105,7 +107,7 @@ export const trainingConfigSchema = z.strictObject({
     .min(0)
     .lt(1)
     .default(0)
-    .meta(about('Warm-up share', 'The same as a share of all steps; warmup_steps wins')),
+    .meta(about('Warm-up ratio', 'Warm-up as a share of all steps; warmup_steps takes precedence')),
   weight_decay: z.number().nonnegative().default(0).meta(about('Weight decay', 'Decoupled weight decay of AdamW')),
   adam_beta1: z.number().min(0).lt(1).default(0.9).meta(about('Adam β₁', 'Decay of the first moment')),
   adam_beta2: z.number().min(0).lt(1).default(0.999).meta(about('Adam β₂', 'Decay of the second moment')),
@@ -114,65 +116,61 @@ export const trainingConfigSchema = z.strictObject({
     .number()
     .nonnegative()
     .default(1)
-    .meta(about('Gradient clipping', 'Gradients are scaled down to this norm; 0 leaves them')),
-  seed: z
-    .int()
-    .nonnegative()
-    .default(42)
-    .meta(about('Seed', 'Split, order, initial values and dropout follow from it alone')),
-  shuffle: z.boolean().default(true).meta(about('Shuffle', 'A new order each epoch; otherwise the rows in file order')),
-  logging_steps: count.default(1).meta(about('Log every', 'A step event every so many steps')),
+    .meta(about('Gradient clipping', 'Gradients are scaled down to this norm; 0: no clipping')),
+  seed: z.int().nonnegative().default(42).meta(about('Seed', 'Determines split, order, initial values and dropout')),
+  shuffle: z.boolean().default(true).meta(about('Shuffle', 'A new order in each epoch; otherwise file order')),
+  logging_steps: count.default(1).meta(about('Log every', 'Steps between two step events')),
   eval_steps: steps
     .default(null)
-    .meta(about('Evaluate every', 'Evaluate every so many steps; null: at the end of each epoch')),
+    .meta(about('Evaluate every', 'Steps between two evaluations; null: at the end of each epoch')),
   save_steps: steps
     .default(null)
-    .meta(about('Save every', 'Save a checkpoint every so many steps; null: at the end of each epoch')),
+    .meta(about('Save every', 'Steps between two checkpoints; null: at the end of each epoch')),
   save_total_limit: count
     .nullable()
     .default(3)
-    .meta(about('Checkpoints kept', 'Keep so many checkpoints, the best one always')),
+    .meta(about('Checkpoint limit', 'Older checkpoints are deleted, except the best one; null: keep all')),
   load_best_model_at_end: z
     .boolean()
     .default(true)
-    .meta(about('Keep the best', 'Write the adapter of the lowest validation loss')),
+    .meta(about('Load best at end', 'Save the adapter with the lowest validation loss instead of the last one')),
   early_stopping_patience: count
     .nullable()
     .default(null)
-    .meta(about('Early stopping patience', 'Stop after so many evaluations without a lower validation loss')),
+    .meta(about('Early stopping patience', 'Stop after this number of evaluations without a lower validation loss')),
   early_stopping_threshold: z
     .number()
     .nonnegative()
     .default(0)
-    .meta(about('Early stopping threshold', 'How much lower counts as lower')),
+    .meta(about('Early stopping threshold', 'How much the validation loss must decrease to count as lower')),
 });
 
 export const samplesConfigSchema = z.strictObject({
   prompts: z
     .array(z.string().min(1))
     .default([])
-    .meta(about('Prompts', 'Prompts answered before, during and after the training')),
-  steps: steps.default(null).meta(about('Answer every', 'Answer them every so many steps; null: at each evaluation')),
-  max_new_tokens: count.default(48).meta(about('Longest answer', 'In tokens')),
+    .meta(about('Prompts', 'Prompts that are answered before, during and after training')),
+  steps: steps.default(null).meta(about('Sample every', 'Steps between two answers; null: at each evaluation')),
+  max_new_tokens: count.default(48).meta(about('Max new tokens', 'Longest answer in tokens')),
 });
 
 export const engineConfigSchema = z.strictObject({
   backend: z
     .enum(['auto', 'tensorflow', 'wasm'])
     .default('auto')
-    .meta(about('Backend', 'auto: tensorflow where it is installed')),
+    .meta(about('Backend', 'auto: tensorflow if installed')),
   compile: z
     .union([z.literal('auto'), z.boolean()])
     .default('auto')
     .meta(about('Compile', 'Capture the training step as one TensorFlow graph')),
-  threads: count.nullable().default(null).meta(about('Threads', 'CPU threads; null: every core')),
+  threads: count.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
   base_weights: z
     .enum(['float32', 'bfloat16', 'int8', 'int4'])
     .default('float32')
     .meta(
       about(
         'Base weights',
-        'How the frozen weights are held in memory: bfloat16 takes a half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept as they are',
+        'How the frozen weights are stored in memory: bfloat16 takes half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept unchanged',
       ),
     ),
   precision: z
@@ -181,16 +179,16 @@ export const engineConfigSchema = z.strictObject({
     .meta(
       about(
         'Precision',
-        'How inputs are multiplied by frozen weights: bfloat16 rounds both, as autocast does, and is faster on CPUs with AVX512_BF16 or AMX; elsewhere the run says so and stays at float32. auto: bfloat16 where a product measured on this machine is faster by it',
+        'Precision of products with frozen weights: bfloat16 rounds both factors, like autocast, and is faster on CPUs with AVX512_BF16 or AMX; on others the run warns and uses float32. auto: bfloat16 if it is faster in a measurement on this machine',
       ),
     ),
 });
 
 export const runConfigSchema = z.strictObject({
   $schema: z.string().optional(),
-  name: z.string().min(1).default('run').meta(about('Name', 'What the run is called')),
+  name: z.string().min(1).default('run').meta(about('Name', 'Name of the run')),
   model: z.string().min(1).meta(about('Model', 'A folder, a .gguf file, a hub id, or embedded:tiny')),
-  dataset: datasetConfigSchema.meta(about('Dataset', 'The rows to learn from')),
+  dataset: datasetConfigSchema.meta(about('Dataset', 'The rows to train on')),
   method: z.looseObject({
     peft_type: z
       .string()
@@ -198,11 +196,13 @@ export const runConfigSchema = z.strictObject({
     init_from: path
       .nullable()
       .default(null)
-      .meta(about('Start from', 'A PEFT adapter folder to start from; its own config applies')),
+      .meta(about('Initialize from', 'A PEFT adapter folder to continue training from; its own config applies')),
   }),
-  training: trainingConfigSchema.prefault({}).meta(about('Training', 'How long, how fast, what is kept')),
-  samples: samplesConfigSchema.prefault({}).meta(about('Sample answers', 'Prompts that show what training changes')),
-  engine: engineConfigSchema.prefault({}).meta(about('Engine', 'What computes')),
+  training: trainingConfigSchema
+    .prefault({})
+    .meta(about('Training', 'Duration, learning rate, evaluation and checkpoints')),
+  samples: samplesConfigSchema.prefault({}).meta(about('Sample answers', 'Prompts that show the effect of training')),
+  engine: engineConfigSchema.prefault({}).meta(about('Engine', 'Backend and precision')),
 });
 
 export type RunConfig = z.infer<typeof runConfigSchema>;
@@ -210,7 +210,7 @@ export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
 export type EngineConfig = z.infer<typeof engineConfigSchema>;
 export type BaseWeights = EngineConfig['base_weights'];
-/** What says how the base is held and multiplied. */
+/** How the base weights are stored and multiplied. */
 export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
-/** The same on a machine, where `auto` has become one or the other. */
+/** The same with `auto` resolved for a machine. */
 export type UsedWeights = WeightSettings & { precision: Exclude<EngineConfig['precision'], 'auto'> };

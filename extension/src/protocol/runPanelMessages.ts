@@ -1,20 +1,20 @@
-// Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is a run file as
-// far as it is written: keys at their default are left out. Paths in it are absolute.
+// Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is an incomplete run
+// file: keys at their default are left out. Its paths are absolute.
 import * as z from 'zod';
 import { estimateSchema } from './answers.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 
-/** A run file in the making; checked by the engine, not here. */
+/** An incomplete run file; validated by the engine, not here. */
 export const draftSchema = z.record(z.string(), z.unknown());
 export type Draft = z.infer<typeof draftSchema>;
 
 export const modelChoiceSchema = z.object({
-  /** What stands in the run file. */
+  /** The value in the run file. */
   id: z.string(),
-  /** Where it comes from, as a heading: Embedded, Pulled, Ollama ... */
+  /** Its source, as a heading: Embedded, Pulled, Ollama ... */
   group: z.string(),
   detail: z.string(),
-  /** Values that a run of it had better begin with, as blocks of a draft. */
+  /** Recommended settings for this model, as blocks of a draft. */
   suggested: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
 export type ModelChoice = z.infer<typeof modelChoiceSchema>;
@@ -28,13 +28,13 @@ export const choicesSchema = z.object({
 });
 export type Choices = z.infer<typeof choicesSchema>;
 
-/** Something wrong with the draft; `field` is its key with dots, null where it is about none. */
+/** A problem of the draft; `field` is the key with dots, null if it concerns no single key. */
 export const problemSchema = z.object({ field: z.string().nullable(), message: z.string() });
 export type Problem = z.infer<typeof problemSchema>;
 
 const shownDraftSchema = z.object({
   draft: draftSchema,
-  /** Run file that it was read from or written to last. */
+  /** Run file from which it was read, or to which it was last written. */
   runFile: z.string().nullable(),
 });
 
@@ -55,12 +55,12 @@ export const modelFactsSchema = z.object({
   contextLength: z.int(),
   /** Kinds of linear modules that LoRA can adapt, each with the shape of its weight and how often it occurs. */
   matrices: z.array(z.object({ name: z.string(), outFeatures: z.int(), inFeatures: z.int(), count: z.int() })),
-  /** What `target_modules` null stands for. */
+  /** The modules that `target_modules: null` selects. */
   loraTargets: z.array(z.string()),
 });
 export type ModelFacts = z.infer<typeof modelFactsSchema>;
 
-/** Either what was asked for or what is wrong with the draft. */
+/** The requested value, or the problem with the draft. */
 const orProblem = <T extends z.ZodType>(schema: T) =>
   z.union([
     z.object({ ok: z.literal(true), value: schema }),
@@ -68,10 +68,10 @@ const orProblem = <T extends z.ZodType>(schema: T) =>
   ]);
 export type OrProblem<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
-/** Webview to host: everything that the panel starts with. */
+/** Webview to host: the initial state of the panel. */
 export const openPanel = requestType('runPanel/open', nothing, panelStateSchema);
 
-/** Host to webview: models or datasets came or went. */
+/** Host to webview: the available models or datasets changed. */
 export const choicesChanged = notificationType('runPanel/choices', choicesSchema);
 
 /** Host to webview: show this draft (a run file was opened, a dataset was chosen elsewhere). */
@@ -80,18 +80,18 @@ export const draftShown = notificationType('runPanel/show', shownDraftSchema);
 /** Host to webview: the workspace is trusted now. */
 export const trustGranted = notificationType('runPanel/trusted', nothing);
 
-/** Webview to host: the draft as it is now, for commands that act on it and for the next time the panel opens. */
+/** Webview to host: the current draft, for commands that act on it and to restore the panel. */
 export const draftChanged = notificationType('runPanel/draft', draftSchema);
 
 export const pickableSchema = z.enum(['model_folder', 'model_file', 'model_id', 'dataset', 'validation', 'adapter']);
 export type Pickable = z.infer<typeof pickableSchema>;
 
-/** Webview to host: let the user choose; null: they changed their mind. */
+/** Webview to host: let the user choose; null: the user cancelled. */
 export const pick = requestType('runPanel/pick', pickableSchema, z.string().nullable());
 
 export const inspectModel = requestType('runPanel/inspectModel', z.string(), orProblem(modelFactsSchema));
 
 export const estimateDraft = requestType('runPanel/estimate', draftSchema, orProblem(estimateSchema));
 
-/** Webview to host: start the run; the value is its folder, null where the user changed their mind. */
+/** Webview to host: start the run; the value is its folder, null if the user cancelled. */
 export const startDraft = requestType('runPanel/start', draftSchema, orProblem(z.string().nullable()));

@@ -1,31 +1,31 @@
-// The one way in which the extension host and a webview talk. Both ends hold a WebviewChannel over their own port and share
-// message descriptors (protocol/*Messages.ts). Everything that arrives is validated; a request always settles: by its
-// reply, an error reply, or the channel's end. A hidden webview loses notifications without a word, so whatever is
-// "latest wins" is sent as a complete snapshot, never as a difference.
+// The only connection between the extension host and a webview. Both ends have a WebviewChannel over their own port and share
+// message descriptors (protocol/*Messages.ts). Incoming messages are validated; a request always settles: with its reply, an
+// error reply, or the end of the channel. A hidden webview silently loses notifications, so state is sent as complete snapshots,
+// never as differences.
 import * as z from 'zod';
 import type { NotificationType, RequestType } from './messageTypes.js';
 
-/** What carries the messages: a webview's `postMessage` on one side, `acquireVsCodeApi()` on the other. */
+/** The transport: a webview's `postMessage` on one side, `acquireVsCodeApi()` on the other. */
 export interface ChannelPort {
   post(message: unknown): void;
-  /** Calls `listener` with what arrives until the returned function is called. */
+  /** Calls `listener` with incoming messages until the returned function is called. */
   listen(listener: (message: unknown) => void): () => void;
 }
 
-/** The other end said no; `message` is fit to be shown. */
+/** The other end replied with an error; `message` can be shown to the user. */
 export class RemoteError extends Error {
   override readonly name = 'RemoteError';
 }
 
-/** The channel ended before the answer came. */
+/** The channel was closed before the reply arrived. */
 export class ChannelClosedError extends Error {
   override readonly name = 'ChannelClosedError';
   constructor() {
-    super('The view was closed before the answer came.');
+    super('The view was closed before the reply arrived.');
   }
 }
 
-/** What a message carries; as JSON, which VS Code makes of it on the way, `undefined` is left out altogether. */
+/** The content of a message. VS Code serializes it as JSON, which omits `undefined`. */
 const carried = z.unknown().optional();
 
 const envelopeSchema = z.discriminatedUnion('kind', [
@@ -54,7 +54,7 @@ export class WebviewChannel {
   private lastId = 0;
   private closed = false;
 
-  /** @param onFault told of messages that don't fit and of handlers that throw where nobody waits for an answer */
+  /** @param onFault called for invalid messages and for notification handlers that throw */
   constructor(
     private readonly port: ChannelPort,
     private readonly onFault: (fault: string) => void,
@@ -66,7 +66,7 @@ export class WebviewChannel {
     if (!this.closed) this.send({ kind: 'notification', name: type.name, params });
   }
 
-  /** @throws RemoteError where the other end said no, ChannelClosedError where the channel ended first */
+  /** @throws RemoteError if the other end replies with an error, ChannelClosedError if the channel is closed first */
   request<P, R>(type: RequestType<P, R>, params: P): Promise<R> {
     if (this.closed) return Promise.reject(new ChannelClosedError());
     const id = ++this.lastId;
@@ -76,7 +76,7 @@ export class WebviewChannel {
     });
   }
 
-  /** One handler a message; what a request's handler throws goes back as its error reply. */
+  /** One handler per message; errors thrown by the handler of a request are sent back as its error reply. */
   onNotification<P>(type: NotificationType<P>, handle: (params: P) => void): void {
     this.register(type, handle);
   }
@@ -85,7 +85,7 @@ export class WebviewChannel {
     this.register(type, handle);
   }
 
-  /** Ends the channel; requests that still wait are rejected. */
+  /** Closes the channel; pending requests are rejected. */
   dispose(): void {
     if (this.closed) return;
     this.closed = true;
@@ -106,7 +106,7 @@ export class WebviewChannel {
 
   private async receive(message: unknown): Promise<void> {
     const parsed = envelopeSchema.safeParse(message);
-    // Other messages share the port (the workbench's own, browser extensions); they are nobody's fault.
+    // Others share the port (the workbench, browser extensions); their messages are ignored.
     if (!parsed.success || this.closed) return;
     const envelope = parsed.data;
     if (envelope.kind === 'notification') return this.receiveNotification(envelope);

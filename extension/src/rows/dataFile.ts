@@ -1,4 +1,4 @@
-// A dataset file open for reading at any position. Used by the row readers only; it allocates nothing, the caller brings the memory.
+// A dataset file opened for reading at any position. Used by the row readers only; buffers are allocated by the caller.
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
 
@@ -6,7 +6,7 @@ export class DataFile {
   private constructor(
     private readonly handle: FileHandle,
     readonly path: string,
-    /** In bytes, when it was opened. */
+    /** In bytes, at the time of opening. */
     readonly size: number,
   ) {}
 
@@ -14,7 +14,7 @@ export class DataFile {
   static async open(path: string): Promise<DataFile> {
     const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
       const missing = error.code === 'ENOENT';
-      throw new InputError(missing ? 'there is no such file' : `the file can't be opened (${error.code})`, {
+      throw new InputError(missing ? 'the file does not exist' : `the file can't be opened (${error.code})`, {
         file: path,
       });
     });
@@ -24,7 +24,7 @@ export class DataFile {
     throw new InputError('this is not a file', { file: path });
   }
 
-  /** Fills `target` from `position`. @returns the part that was filled: all of it, except at the end of the file */
+  /** Fills `target` from `position`. @returns the part that was filled; shorter only at the end of the file */
   async read(target: Buffer, position: number): Promise<Buffer> {
     let done = 0;
     while (done < target.length) {

@@ -1,5 +1,5 @@
-// Opens a dataset file with the reader of its type. Called by training (engine/data/readRows.ts) and by the preview's worker. Where
-// a type is to be told by what is in the file instead of its name, this is the place.
+// Opens a dataset file with the reader of its type. Called by training (engine/data/readRows.ts) and by the preview's worker. If a
+// type must be detected from the content instead of the name, do it here.
 import { extensionOf, fileTypeOf, rowFileExtensions, type RowFileType } from '../core/data/rowFileTypes.js';
 import { InputError } from '../core/inputError.js';
 import { DataFile } from './dataFile.js';
@@ -19,10 +19,13 @@ export async function openRowFile(path: string): Promise<RowReader> {
   const fileType = fileTypeOf(path);
   if (!fileType) {
     const extension = extensionOf(path);
-    throw new InputError(extension ? `"${extension}" is no dataset file` : 'the dataset file has no extension', {
-      file: path,
-      hint: `Datasets are ${rowFileExtensions.join(', ')} files.`,
-    });
+    throw new InputError(
+      extension ? `"${extension}" is not a dataset file type` : 'the dataset file has no extension',
+      {
+        file: path,
+        hint: `Use a ${rowFileExtensions.join(', ')} file.`,
+      },
+    );
   }
   const file = await DataFile.open(path);
   try {

@@ -1,5 +1,5 @@
-// Rows of a Parquet table, decoded a stretch of a row group at a time. The text of a row is the row as JSON: that is what makes
-// its values (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview.
+// Rows of a Parquet table, decoded a part of a row group at a time. The text of a row is the row as JSON, which makes its values
+// (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview.
 import { createHash } from 'node:crypto';
 import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
@@ -9,9 +9,9 @@ import { InputError } from '../core/inputError.js';
 import type { DataFile } from './dataFile.js';
 import type { RowPlace, RowReader } from './rowReader.js';
 
-const hashBytes = 1 << 20;
-/** About what is decoded at once. Most row groups are smaller; each part of a larger one costs decoding the pages before it. */
-const stretchBytes = 64 << 20;
+const HASH_BYTES = 1 << 20;
+/** Approximate size decoded at once. Most row groups are smaller; each part of a larger one costs decoding the pages before it. */
+const STRETCH_BYTES = 64 << 20;
 
 interface AsyncFile {
   byteLength: number;
@@ -30,7 +30,7 @@ export class ParquetRows implements RowReader {
   private decoded: Stretch & { texts: string[] } = { from: 0, to: 0, texts: [] };
   private readonly stretches: Stretch[];
   private readonly rows: number;
-  /** A row has no place of its own: it gets a share of the file's bytes, for what is estimated from sizes. */
+  /** Rows have no positions in the file, so each gets an equal share of its bytes, for estimates based on size. */
   private readonly rowBytes: number;
 
   private constructor(
@@ -43,7 +43,7 @@ export class ParquetRows implements RowReader {
     this.rowBytes = Math.max(1, Math.round(this.size / Math.max(1, this.rows)));
   }
 
-  /** @param opened is closed with the reader @throws InputError for a file that is not Parquet or is damaged */
+  /** @param opened is closed with the reader @throws InputError if the file is not Parquet or is damaged */
   static async open(opened: DataFile): Promise<ParquetRows> {
     const { size } = opened;
     const file: AsyncFile = {
@@ -69,9 +69,9 @@ export class ParquetRows implements RowReader {
     const { size, rows, rowBytes } = this;
     const hash = createHash('sha256');
     let row = 0;
-    for (let at = 0; at < size; at += hashBytes) {
-      hash.update(new Uint8Array(await this.file.slice(at, at + hashBytes)));
-      const share = Math.min(1, (at + hashBytes) / size);
+    for (let at = 0; at < size; at += HASH_BYTES) {
+      hash.update(new Uint8Array(await this.file.slice(at, at + HASH_BYTES)));
+      const share = Math.min(1, (at + HASH_BYTES) / size);
       if (share === 1) this.contentHash = hash.digest('hex');
       for (const end = Math.round(share * rows); row < end; row++) {
         onRow(row * (rowBytes + 1), row * (rowBytes + 1) + rowBytes, row + 1);
@@ -115,7 +115,7 @@ function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
   let from = 0;
   for (const group of groups) {
     const end = from + Number(group.num_rows);
-    const parts = Math.max(1, Math.ceil(Number(group.total_byte_size) / stretchBytes));
+    const parts = Math.max(1, Math.ceil(Number(group.total_byte_size) / STRETCH_BYTES));
     const rows = Math.max(1, Math.ceil((end - from) / parts));
     for (; from < end; from = Math.min(from + rows, end)) stretches.push({ from, to: Math.min(from + rows, end) });
   }

@@ -1,10 +1,11 @@
-// What reading rows is, whatever the file type: places in one pass, texts of some places, values of a text. Training takes all
-// three in a row; the preview keeps the places and asks for texts when somebody looks. No reader holds its file in memory.
+// The interface for reading rows of any file type: positions in one pass, the texts at some positions, the values of a text.
+// Training uses all three in sequence; the preview keeps the positions and reads texts when they are viewed. No reader keeps its
+// file in memory.
 import type { Row } from '../core/data/example.js';
 import type { OnRow } from '../core/data/rowScanner.js';
 import type { InputError } from '../core/inputError.js';
 
-/** `start` and `end` (exclusive) in units of the reader, as `scan` told them. */
+/** `start` and `end` (exclusive) in units of the reader, as reported by `scan`. */
 export interface RowPlace {
   start: number;
   end: number;
@@ -13,18 +14,18 @@ export interface RowPlace {
 export interface RowReader {
   /** Bytes of the file; UTF-16 units of an editor's text. */
   readonly size: number;
-  /** SHA-256 of the file, hexadecimal, once it is scanned; null before, and for a text that is not a file yet. */
+  /** SHA-256 of the file, hexadecimal; null before the scan is complete, and for an editor's text. */
   readonly contentHash: string | null;
-  /** What is wrong with the file beside single rows, once it is scanned. */
+  /** An error outside the rows; known once the file is scanned. */
   readonly fault: InputError | null;
   /**
-   * Finds every row, block by block; after each it gives the share that has been read, 0 to 1.
-   * @throws InputError for a file of which no row can be read
+   * Finds all rows, block by block; yields the share read so far, 0 to 1, after each block.
+   * @throws InputError if no row of the file can be read
    */
   scan(onRow: OnRow): AsyncGenerator<number>;
-  /** The texts of rows that follow each other, as they stand in the file. */
+  /** The texts of rows, in ascending order of position. */
   texts(places: readonly RowPlace[]): Promise<string[]>;
-  /** The row that a text of `texts` holds. @throws InputError (without where) for a text that is not a row */
+  /** Parses a text from `texts`. @throws InputError (without file and line) if it is not a row */
   parse(text: string): Row;
   close(): Promise<void>;
 }

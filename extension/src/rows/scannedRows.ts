@@ -1,5 +1,5 @@
-// Rows of the types that are text (JSONL, JSON, CSV): of a file, read a block at a time, or of an editor's text. Where rows begin
-// is for core/data/rowScanner.ts, what they hold for core/data/rowText.ts; here are bytes, encodings and limits.
+// Rows of text formats (JSONL, JSON, CSV): of a file, read in blocks, or of an editor's text. Rows are located by
+// core/data/rowScanner.ts and parsed by core/data/rowText.ts; this file deals with bytes, encodings and limits.
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { splitCsvRecord } from '../core/data/csvRecord.js';
@@ -10,11 +10,11 @@ import { InputError } from '../core/inputError.js';
 import { DataFile } from './dataFile.js';
 import type { RowPlace, RowReader } from './rowReader.js';
 
-const blockBytes = 1 << 20;
-/** A longer row is not read: a missing line break or quote must not take the file into memory. */
-const maxRowBytes = 64 << 20;
+const BLOCK_BYTES = 1 << 20;
+/** Longer rows are not read: a missing line break or quote must not load the whole file into memory. */
+const MAX_ROW_BYTES = 64 << 20;
 
-/** Shared by texts and files: CSV's first record is the header, all others are rows. */
+/** Shared by texts and files: the first record of CSV is the header, all others are rows. */
 abstract class ScannedRows {
   fault: InputError | null = null;
   private header: string[] | null = null;
@@ -37,7 +37,7 @@ abstract class ScannedRows {
     });
   }
 
-  /** To be called after each piece that was scanned, before its rows are parsed. */
+  /** Must be called after scanning each block, before its rows are parsed. */
   protected async readHeader(): Promise<void> {
     if (this.header || !this.headerPlace) return;
     const [text] = await this.texts([this.headerPlace]);
@@ -62,13 +62,13 @@ abstract class ScannedRows {
   }
 
   parse(text: string): Row {
-    // All that can be wrong with CSV beside its rows is the header, and without it no row can be read.
+    // The only fault of a CSV file outside its rows is a bad header, without which no row can be read.
     if (this.fault && this.fileType === 'csv') throw this.fault;
     return parseRow(this.fileType, readable(text, this.fileType), this.header ?? []);
   }
 }
 
-/** Rows of the text of an editor. */
+/** Rows of an editor's text. */
 export class EditorRows extends ScannedRows implements RowReader {
   readonly contentHash = null;
 
@@ -108,16 +108,16 @@ export class EditorRows extends ScannedRows implements RowReader {
 /** Rows of a UTF-8 file. */
 export class TextFileRows extends ScannedRows implements RowReader {
   contentHash: string | null = null;
-  /** The block that was scanned last: most texts are asked for while it is there. */
+  /** The latest scanned block: most texts are requested while it is in memory. */
   private scanned: { start: number; bytes: Buffer } | null = null;
-  /** The buffer that the next read may use; whoever reads takes it, and gives it back when the texts are decoded. */
+  /** A buffer for the next read: taken by the read and returned when its texts are decoded. */
   private spare: Buffer = Buffer.alloc(0);
 
   /** @param file is closed with the reader */
   constructor(
     private readonly file: DataFile,
     fileType: ScannedFileType,
-    private readonly block = blockBytes,
+    private readonly block = BLOCK_BYTES,
   ) {
     super(fileType, file.path);
   }
@@ -153,14 +153,14 @@ export class TextFileRows extends ScannedRows implements RowReader {
     const texts: string[] = [];
     for (let row = 0; row < places.length;) {
       const { start, end } = places[row];
-      if (end - start > maxRowBytes) {
+      if (end - start > MAX_ROW_BYTES) {
         texts.push(TOO_LONG);
         row++;
         continue;
       }
-      // Rows that stand close together are read at once.
+      // Rows that are close together are read at once.
       let last = row;
-      while (last + 1 < places.length && places[last + 1].end - start <= blockBytes) last++;
+      while (last + 1 < places.length && places[last + 1].end - start <= BLOCK_BYTES) last++;
       const scanned = this.inScanned(start, places[last].end);
       const bytes = scanned ?? (await this.readBytes(start, places[last].end));
       for (; row <= last; row++) {
@@ -179,14 +179,14 @@ export class TextFileRows extends ScannedRows implements RowReader {
 
   private async readBytes(start: number, end: number): Promise<Buffer> {
     const length = end - start;
-    // Buffers that go with each read would pile up outside the heap before anything collects them.
-    const bytes = this.spare.length >= length ? this.spare : Buffer.allocUnsafe(Math.max(length, blockBytes));
+    // A new buffer for each read would pile up outside the heap before garbage collection runs.
+    const bytes = this.spare.length >= length ? this.spare : Buffer.allocUnsafe(Math.max(length, BLOCK_BYTES));
     this.spare = Buffer.alloc(0);
     return this.file.read(bytes.subarray(0, length), start);
   }
 
   private giveBack({ buffer }: Buffer): void {
-    if (buffer.byteLength === blockBytes) this.spare = Buffer.from(buffer);
+    if (buffer.byteLength === BLOCK_BYTES) this.spare = Buffer.from(buffer);
   }
 
   async close(): Promise<void> {
@@ -197,13 +197,13 @@ export class TextFileRows extends ScannedRows implements RowReader {
 function checkByteOrder(bytes: Buffer, path: string): void {
   const [first, second] = bytes;
   const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  // Without a mark: ASCII characters in UTF-16 have a zero byte each.
+  // Without a byte order mark: each ASCII character in UTF-16 has a zero byte.
   if (isUtf16 || (bytes.length > 1 && (first === 0 || second === 0))) {
     throw new InputError('the file is UTF-16, not UTF-8', { file: path, line: 1, hint: 'Save it as UTF-8.' });
   }
 }
 
-/** Stand before or for the text of a row that can't be one; no text of a row begins so, since NUL is not JSON or CSV. */
+/** Mark (or replace) the text of a row that can't be read. No row begins like this, since NUL is not valid in JSON or CSV. */
 const NOT_UTF8 = '\u0000not UTF-8\u0000';
 const TOO_LONG = '\u0000too long\u0000';
 
@@ -211,16 +211,16 @@ function decode(bytes: Buffer): string {
   return isUtf8(bytes) ? bytes.toString('utf8') : NOT_UTF8 + bytes.toString('latin1');
 }
 
-/** @throws InputError (without where) where `text` stands for one that can't be read */
+/** @throws InputError (without file and line) if `text` is marked as unreadable */
 function readable(text: string, fileType: ScannedFileType): string {
   if (text.startsWith(NOT_UTF8))
     throw new InputError('the row is not valid UTF-8', { hint: 'Save the file as UTF-8.' });
   if (text !== TOO_LONG) return text;
-  throw new InputError(`the row is longer than ${maxRowBytes >> 20} MB`, {
+  throw new InputError(`the row is longer than ${MAX_ROW_BYTES >> 20} MB`, {
     hint: {
-      jsonl: 'Each row must be on a line of its own; one JSON array of rows belongs in a .json file.',
+      jsonl: 'Each row must be on its own line; use the extension .json for a JSON array of rows.',
       json: undefined,
-      csv: 'A quote that is opened and never closed makes one record of the rest of the file.',
+      csv: 'An unclosed quote turns the rest of the file into one record.',
     }[fileType],
   });
 }

@@ -257,7 +257,7 @@ describe('a dataset', () => {
   const lines = (...texts: string[]) => texts.join('\n');
   const good = JSON.stringify(row);
   const cases: [string, string, string | Buffer | null, Parts, RunChanges?][] = [
-    ['that is not there', 'd.jsonl', null, ['d.jsonl', 'no such file']],
+    ['that does not exist', 'd.jsonl', null, ['d.jsonl', 'does not exist']],
     ['that is empty', 'd.jsonl', '', ['d.jsonl', 'empty']],
     ['of blank lines', 'd.jsonl', '\n \n\n', ['d.jsonl', 'empty']],
     ['of an empty list', 'd.json', '[]', ['d.json', 'empty']],

@@ -29,22 +29,22 @@ test.each([
   [{ key: 'method.r' }, 'method.r'],
   [{ line: 3 }, ''],
   [{}, ''],
-])('%j is told as "%s"', (place, text) => expect(describePlace(place)).toBe(text));
+])('%j is described as "%s"', (place, text) => expect(describePlace(place)).toBe(text));
 
-test('what is thrown has the code that tells it apart', () => {
+test('each kind of error has its code', () => {
   const codes = [
     new InputError('no'),
     new InputError('no', { code: 'model_not_found' }),
     new DivergedError(3, null, 'the loss is non-finite'),
     new CancelledError(),
     AbortSignal.abort().reason as Error,
-    new Error('a fault of ours'),
+    new Error('a bug'),
     Object.assign(new Error('of Node'), { code: 'ENOENT' }),
   ].map(error => errorRecord(error).code);
   expect(codes).toEqual(['bad_input', 'model_not_found', 'diverged', 'cancelled', 'cancelled', 'internal', 'internal']);
 });
 
-test('a code of a later version is taken for `internal`; `failed` events of older versions have none', () => {
+test('an unknown code becomes `internal`; `failed` events of older versions have none', () => {
   expect(engineErrorSchema.parse({ code: 'struck_by_lightning', message: 'no' }).code).toBe('internal');
   const stamp = { seq: 0, time: '2026-01-31T14:25:00Z' };
   const old = { ...stamp, type: 'failed', step: 4, message: 'no', last_checkpoint: null };

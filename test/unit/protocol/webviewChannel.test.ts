@@ -12,7 +12,7 @@ const double = requestType('double', z.number(), z.number());
 const ping = requestType('ping', nothing, nothing);
 const moved = notificationType('moved', z.object({ step: z.int() }));
 
-/** VS Code sends JSON in which typed arrays survive: what is undefined isn't there any more. */
+/** VS Code sends JSON that keeps typed arrays but omits `undefined`. */
 function asSent(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;
   if (Array.isArray(value)) return value.map(asSent);
@@ -44,7 +44,7 @@ function connected() {
 const settled = () => new Promise(resolve => setTimeout(resolve, 0));
 
 describe('WebviewChannel', () => {
-  it('answers each request with its own reply, whatever the order', async () => {
+  it('matches replies to requests in any order', async () => {
     const { host, view } = connected();
     const release: (() => void)[] = [];
     host.onRequest(double, async value => {
@@ -57,13 +57,13 @@ describe('WebviewChannel', () => {
     await expect(slow).resolves.toBe(2);
   });
 
-  it('carries nothing as params and result', async () => {
+  it('accepts undefined as params and result', async () => {
     const { host, view } = connected();
     host.onRequest(ping, () => undefined);
     await expect(view.request(ping, undefined)).resolves.toBeUndefined();
   });
 
-  it('sends what a handler throws back as an error fit to be shown', async () => {
+  it('sends errors thrown by a handler back as an error reply', async () => {
     const { host, view } = connected();
     host.onRequest(double, () => {
       throw new Error('no such model');
@@ -73,20 +73,20 @@ describe('WebviewChannel', () => {
     await expect(failure).rejects.toBeInstanceOf(RemoteError);
   });
 
-  it('replies with an error where nobody handles the request or the params don’t fit', async () => {
+  it('replies with an error if the request has no handler or invalid params', async () => {
     const { host, view } = connected();
     await expect(view.request(double, 1)).rejects.toThrow('no handler for request double');
     host.onRequest(double, value => value);
     await expect(view.request(double, 'three' as never)).rejects.toThrow(/request double.*number/s);
   });
 
-  it('rejects an answer that doesn’t fit', async () => {
+  it('rejects an invalid result', async () => {
     const { host, view } = connected();
     host.onRequest(double, () => 'four' as never);
     await expect(view.request(double, 2)).rejects.toThrow(/answer to double/);
   });
 
-  it('delivers valid notifications and tells of the others', async () => {
+  it('delivers valid notifications and reports invalid ones', async () => {
     const { host, view, faults } = connected();
     const handler = vi.fn();
     view.onNotification(moved, handler);
@@ -106,7 +106,7 @@ describe('WebviewChannel', () => {
     expect(await view.request(columns, undefined)).toEqual(Float64Array.of(1, NaN));
   });
 
-  it('rejects what still waits when it is disposed, and everything after', async () => {
+  it('rejects pending requests when it is disposed, and all later ones', async () => {
     const { host, view, listeners } = connected();
     host.onRequest(double, () => new Promise<number>(() => {}));
     const waiting = view.request(double, 1);
@@ -117,7 +117,7 @@ describe('WebviewChannel', () => {
     expect(listeners[1]).toHaveLength(0);
   });
 
-  it('leaves messages of others alone', async () => {
+  it('ignores messages of others', async () => {
     const { raw, faults } = connected();
     raw[0].post({ type: 'vscode-theme' });
     raw[0].post('text');
@@ -125,7 +125,7 @@ describe('WebviewChannel', () => {
     expect(faults).toEqual([]);
   });
 
-  it('refuses a second handler for one message', () => {
+  it('rejects a second handler for a message', () => {
     const { host } = connected();
     host.onRequest(double, value => value);
     expect(() => host.onRequest(double, value => value)).toThrow('double has a handler already');

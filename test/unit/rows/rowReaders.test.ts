@@ -1,4 +1,4 @@
-// Random access, which the preview lives on: any rows, in any order, give the texts that reading from the beginning gives.
+// Random access, which the preview depends on: any rows, in any order, have the same texts as when reading from the beginning.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,7 +41,7 @@ describe.each(Object.entries(contents))('%s', (type, content) => {
     expect(await parsed(places)).toEqual(rows);
     expect(await parsed(places.slice(150))).toEqual(rows.slice(150));
     expect(await parsed(places.slice(3, 5))).toEqual(rows.slice(3, 5));
-    // While the file is scanned, from the block that is there and from others.
+    // Texts read during the scan, from the current block and from others.
     const all = new Set(await reader.texts(places));
     expect(during.filter(text => !all.has(text))).toEqual([]);
     expect(reader.fault).toBeNull();
@@ -69,8 +69,8 @@ test('Parquet, across row groups and backwards', async () => {
   await reader.close();
 });
 
-test('a path that is none', async () => {
-  await expect(openRowFile(join(folder, 'none.jsonl'))).rejects.toThrow(/no such file/);
-  await expect(openRowFile(join(folder, 'rows.xlsx'))).rejects.toThrow(/"\.xlsx" is no dataset file/);
+test('invalid paths', async () => {
+  await expect(openRowFile(join(folder, 'none.jsonl'))).rejects.toThrow(/does not exist/);
+  await expect(openRowFile(join(folder, 'rows.xlsx'))).rejects.toThrow(/"\.xlsx" is not a dataset file type/);
   await expect(openRowFile(folder + '/rows')).rejects.toThrow(/has no extension/);
 });

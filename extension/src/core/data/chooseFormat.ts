@@ -1,12 +1,12 @@
-// Which format a preview reads a file by. Where the engine would be sure, the same; where single rows are wrong, the format of
-// most of them, so that those rows can be named. Pure; called by the preview's worker.
+// The format in which the preview reads a file: the engine's choice where that is unambiguous; where some rows are invalid, the
+// format of the majority, so that the invalid rows can be reported. Pure; called by the preview's worker.
 import { InputError } from '../inputError.js';
 import type { Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
 import { detectFormat, formatByName, mapColumns, sampleRows, type ColumnMapping } from './resolveFormat.js';
 
-/** @param rows from the beginning of the file, null where one can't be parsed @returns null: they are no dataset */
+/** @param rows the first rows of the file, null for one that can't be parsed @returns null if they fit no format */
 export function chooseFormat(
   rows: readonly (Row | null)[],
   name: string,

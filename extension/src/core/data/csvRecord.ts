@@ -1,11 +1,12 @@
-// One CSV record as its fields, by RFC 4180: strict about quotes, blanks are kept, CR LF within quotes is a line break. Called by
+// Splits a CSV record into fields by RFC 4180: strict about quotes, spaces are kept, CR LF within quotes becomes LF. Called by
 // rowText.ts for rows and by rows/ for the header.
 import { InputError } from '../inputError.js';
 import type { Row } from './example.js';
 
-const hint = 'A field with a comma, a quote or a line break must stand in double quotes, a quote in it doubled.';
+const QUOTING_HINT =
+  'A field with a comma, a quote or a line break must be enclosed in double quotes, with quotes inside it doubled.';
 
-/** @throws InputError (without where) for wrong quotes */
+/** @throws InputError (without file and line) for wrong quotes */
 export function splitCsvRecord(record: string): string[] {
   const text = record.replaceAll('\r\n', '\n');
   const fields: string[] = [];
@@ -13,17 +14,19 @@ export function splitCsvRecord(record: string): string[] {
     let end: number;
     if (text[at] === '"') {
       const close = closingQuote(text, at);
-      if (close < 0) throw new InputError('a quote that is opened in this record is never closed', { hint });
+      if (close < 0) throw new InputError('a quote in this record is never closed', { hint: QUOTING_HINT });
       end = close + 1;
       if (end < text.length && text[end] !== ',') {
-        throw new InputError(`field ${fields.length + 1} goes on behind its closing quote`, { hint });
+        throw new InputError(`field ${fields.length + 1} continues after its closing quote`, { hint: QUOTING_HINT });
       }
       fields.push(text.slice(at + 1, close).replaceAll('""', '"'));
     } else {
       const comma = text.indexOf(',', at);
       end = comma < 0 ? text.length : comma;
       const field = text.slice(at, end);
-      if (field.includes('"')) throw new InputError(`field ${fields.length + 1} has a quote in its middle`, { hint });
+      if (field.includes('"')) {
+        throw new InputError(`field ${fields.length + 1} contains a quote but isn't quoted`, { hint: QUOTING_HINT });
+      }
       fields.push(field);
     }
     if (end >= text.length) return fields;
@@ -31,11 +34,11 @@ export function splitCsvRecord(record: string): string[] {
   }
 }
 
-/** @throws InputError (without where) for another number of fields than the header has */
+/** @throws InputError (without file and line) if the number of fields is not that of the header */
 export function csvRow(record: string, header: readonly string[]): Row {
   const fields = splitCsvRecord(record);
   if (fields.length !== header.length) {
-    throw new InputError(`the record has ${fields.length} fields, the header ${header.length}`, { hint });
+    throw new InputError(`the record has ${fields.length} fields, the header ${header.length}`, { hint: QUOTING_HINT });
   }
   return Object.fromEntries(header.map((name, i) => [name, fields[i]]));
 }

@@ -1,6 +1,6 @@
-// Any example as token ids and labels. Called once a row by loadDataset, and by the dataset preview; pure.
-// bos is put where the tokenizer's post-processor puts it, never twice; completions and texts end with eos, once; chats
-// end as their template says.
+// Encodes an example as token ids and labels. Called once per row by loadDataset, and by the dataset preview; pure.
+// bos goes where the tokenizer's post-processor puts it, never twice; completions and texts end with one eos; chats end as
+// their template says.
 import { encodeChat } from '../text/encodeChat.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
 import { IGNORE_LABEL, type EncodedExample, type Example } from './example.js';
@@ -8,16 +8,16 @@ import { InputError } from '../inputError.js';
 
 export interface EncodeOptions {
   trainOn: 'completions' | 'all';
-  /** Jinja source in place of the model's chat template. */
+  /** Jinja source to use instead of the model's chat template. */
   chatTemplate?: string | null;
 }
 
 export interface EncodedRow extends EncodedExample {
-  /** Numbers of assistant messages that could not be found in the rendered chat, on which no loss is taken. */
+  /** Indices of assistant messages that could not be found in the rendered chat; no loss is taken on them. */
   unlocatedTurns: number[];
 }
 
-/** @throws InputError for what the tokenizer or the chat template can't take; the caller adds file and line */
+/** @throws InputError if the tokenizer or the chat template rejects the example; the caller adds file and line */
 export function encodeExample(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
   switch (example.kind) {
     case 'chat': {
@@ -36,8 +36,8 @@ export function encodeExample(example: Example, tokenizer: TextTokenizer, option
 }
 
 /**
- * The ids are those of prompt and completion as one text. Loss begins where they leave the ids of the prompt alone, so a
- * token across the border, which the prompt alone does not determine, is learnt.
+ * The ids are those of prompt and completion as one text. Labels begin where these ids differ from those of the prompt
+ * alone, so a token that spans the boundary is trained on.
  */
 function encodeCompletion(
   { prompt, completion }: { prompt: string; completion: string },
@@ -47,9 +47,9 @@ function encodeCompletion(
   const row = allTrained(withEos(encodeOnce(prompt + completion, tokenizer), tokenizer));
   if (trainOn === 'all') return row;
   const promptIds = encodeOnce(prompt, tokenizer);
-  let given = 0;
-  while (given < promptIds.length && promptIds[given] === row.inputIds[given]) given++;
-  row.labels.fill(IGNORE_LABEL, 0, given);
+  let context = 0;
+  while (context < promptIds.length && promptIds[context] === row.inputIds[context]) context++;
+  row.labels.fill(IGNORE_LABEL, 0, context);
   return row;
 }
 
@@ -71,7 +71,7 @@ function encodeTokenized(
   return row;
 }
 
-/** Encodes as the post-processor wants it; a bos written in the text itself is not doubled. */
+/** Adds the special tokens of the post-processor, but no second bos if the text itself begins with one. */
 function encodeOnce(text: string, tokenizer: TextTokenizer): number[] {
   const ids = tokenizer.encode(text);
   const bos = tokenizer.bosTokenId;

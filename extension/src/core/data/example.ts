@@ -1,8 +1,8 @@
-// The shapes that dataset rows take on their way to a batch: row -> Conversation | Completion | ... -> EncodedExample.
+// The types of a dataset row on its way to a batch: Row -> Example -> EncodedExample.
 // Made by core/data/formats, read by the tokenizing code and by the dataset preview.
 
-/** Where a row stands, for every message about it. `line` counts from 1; in CSV it is the record's first line, in
- *  Parquet the number of the row. */
+/** Location of a row, for messages about it. `line` counts from 1; in CSV it is the record's first line, in Parquet the
+ *  number of the row. */
 export interface RowSource {
   file: string;
   line: number;
@@ -13,7 +13,7 @@ export function describeSource({ file, line }: RowSource): string {
   return `${file}:${line}`;
 }
 
-/** A row as it stands in its file: columns or keys by name, with values that JSON has. */
+/** A row as read from its file: JSON values by column or key. */
 export type Row = Record<string, unknown>;
 
 export interface SourcedRow {
@@ -27,15 +27,15 @@ export interface ChatMessage {
   [extra: string]: unknown;
 }
 
-/** A row as its format understands it, before any tokenizer. */
+/** A row as parsed by its format, before tokenization. */
 export type Example =
   | {
       kind: 'chat';
       messages: ChatMessage[];
       tools?: unknown[];
-      /** Assistant turns before this message are given, not learnt (default 0). */
+      /** Assistant turns before this message are context, not trained on (default 0). */
       trainFrom?: number;
-      /** The same as plain text, for a model without a chat template; formats that are chats by nature have none. */
+      /** The same as plain text, for a model without a chat template; formats that can only be chats have none. */
       plain?: { prompt: string; completion: string };
     }
   | { kind: 'completion'; prompt: string; completion: string }
@@ -45,14 +45,14 @@ export type Example =
 /** Label of a token on which no loss is taken (PyTorch's `ignore_index`). */
 export const IGNORE_LABEL = -100;
 
-/** Tokens from `from` up to `to` that a loss is taken on; by default of the whole row, whose first token nothing predicts. */
+/** Number of label tokens from `from` up to `to`; by default of the whole row without its first token, which is never predicted. */
 export function countLabels(labels: ArrayLike<number>, from = 1, to = labels.length): number {
   let count = 0;
   for (let i = from; i < Math.min(to, labels.length); i++) if (labels[i] !== IGNORE_LABEL) count++;
   return count;
 }
 
-/** Token ids of one example and, position by position, the same ids where loss is taken, else IGNORE_LABEL (not shifted). */
+/** Token ids of one example and their labels (not shifted): the same id where loss is taken, else IGNORE_LABEL. */
 export interface EncodedExample {
   inputIds: Int32Array;
   labels: Int32Array;

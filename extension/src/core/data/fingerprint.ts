@@ -1,7 +1,7 @@
-// A number that stands for a text, to find equal rows among millions without keeping them. Called by the dataset preview's
-// worker only; never for security, and never where a collision would lose data.
+// A hash of a text, to find equal rows among millions without keeping them. Used by the dataset preview's worker only; not
+// for security, and not where a collision would lose data.
 
-/** 53 bits from two FNV-1a-like lanes over the UTF-16 units: among 2 million texts two collide once in 4,000 files. */
+/** 53 bits from two FNV-1a-like lanes over the UTF-16 units: of 4,000 files with 2 million texts, one has a collision. */
 export function fingerprint(text: string): number {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -16,7 +16,7 @@ export function fingerprint(text: string): number {
   return ((a ^ (a >>> 13)) & 0x1fffff) * 0x100000000 + ((b ^ (b >>> 16)) >>> 0);
 }
 
-/** Fingerprint -> number of the row that has it first. The fingerprints themselves stay with the caller. */
+/** Fingerprint -> number of the first row with it. The fingerprints themselves are stored by the caller. */
 export class FingerprintSet {
   private slots = new Int32Array(1024).fill(-1);
   private count = 0;
@@ -28,7 +28,7 @@ export class FingerprintSet {
     return this.slots[this.slotOf(value)];
   }
 
-  /** Takes `row` in, unless one with its fingerprint is there already: then that one comes back, else -1. */
+  /** Adds `row` and returns -1, or returns the row that already has this fingerprint. */
   add(row: number): number {
     const slot = this.slotOf(this.fingerprintOf(row));
     if (this.slots[slot] >= 0) return this.slots[slot];
@@ -45,7 +45,7 @@ export class FingerprintSet {
     return slot;
   }
 
-  /** By less than twice, and odd: among millions the room that is not used counts. */
+  /** By less than a factor of two, since unused slots cost memory with millions of rows; to an odd size. */
   private grow(): void {
     const rows = this.slots;
     this.slots = new Int32Array(Math.floor(rows.length * 0.8) * 2 + 1).fill(-1);

@@ -1,9 +1,9 @@
-// What stands around the rows of a .json file, kept while the rows go by, to be judged at the end: it has to be JSON with a list
-// of rows where rowScanner.ts found one. Used by rowScanner.ts only.
+// The text around the rows of a .json file, collected during the scan and checked at the end: it must be JSON with a list of rows
+// where rowScanner.ts found one. Used by rowScanner.ts only.
 import type { ScanFault, Units } from './rowScanner.js';
 
-/** Beyond this it is not kept: a large .json file that is no dataset must not be in memory whole. */
-const maxUnits = 64 << 20;
+/** Beyond this nothing is kept: a large .json file that isn't a dataset must not end up in memory. */
+const MAX_UNITS = 64 << 20;
 
 const latin1 = new TextDecoder('latin1');
 const utf16 = new TextDecoder('utf-16le');
@@ -17,8 +17,8 @@ export class JsonFrame {
 
   keep(units: Units): void {
     this.units += units.length;
-    if (this.units > maxUnits) return;
-    // Only structure counts, which is ASCII.
+    if (this.units > MAX_UNITS) return;
+    // Only the structure matters, and it is ASCII.
     this.text += (units instanceof Uint8Array ? latin1 : utf16).decode(units);
   }
 
@@ -31,8 +31,8 @@ export class JsonFrame {
 
   /** @param lastLine line of the last unit that is not white space */
   fault(lastLine: number): ScanFault | null {
-    if (this.units > maxUnits) {
-      return { message: `there are more than ${maxUnits >> 20} MB beside the list of rows`, line: null };
+    if (this.units > MAX_UNITS) {
+      return { message: `there are more than ${MAX_UNITS >> 20} MB outside the list of rows`, line: null };
     }
     let value: unknown;
     try {
@@ -44,16 +44,16 @@ export class JsonFrame {
     if (Array.isArray(rows)) return null;
     return {
       message: 'the file is neither a list of rows nor {"data": [rows]}',
-      hint: 'One JSON object a line belongs in a .jsonl file.',
+      hint: 'Use the extension .jsonl for a file with one JSON object per line.',
       line: null,
     };
   }
 
-  /** What V8 quotes, and its position, are of the text without rows: the line is all that is said. */
+  /** V8's quotes and positions refer to the text without the rows, so only the line is reported. */
   private faultOf(inFrame: string, lastLine: number): ScanFault {
     const message = inFrame.replace(/, (\.\.\.)?"[^]*" ?(\.\.\.)? is not valid JSON$/, '');
     const found = / (?:in JSON )?at position (\d+).*$/.exec(message);
-    // Without a position it is the end of the text that is wrong.
+    // V8 names no position if the error is at the end.
     if (!found) return { message: `invalid JSON: ${message}`, line: lastLine };
     const at = Number(found[1]);
     const line = this.text.slice(0, at).split('\n').length + (at >= this.headLength ? this.rowLines : 0);

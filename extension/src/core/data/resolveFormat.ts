@@ -1,31 +1,32 @@
-// Which format a dataset is in, and its columns under the format's names: what the run file says, else what the first rows
-// show. Called by loadDataset and, by way of chooseFormat.ts, for the preview. Never guesses: two formats that fit are an error.
+// The format of a dataset and the mapping of its columns to the format's fields: from the run file, else from the first rows.
+// Called by loadDataset and, through chooseFormat.ts, by the preview. Never guesses: if two formats fit, that is an error.
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../inputError.js';
 import type { Row, SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
 
-/** Rows from the beginning of a file that decide its format, for training and for the preview. */
+/** Number of rows at the beginning of a file that determine its format, for training and for the preview. */
 export const sampleRows = 20;
 
-/** Format's field -> column of the rows, as the run file's dataset.columns. */
+/** Field of the format -> column of the rows, as in the run file's dataset.columns. */
 export type ColumnMapping = Readonly<Record<string, string>>;
 
-/** @throws InputError for a name that no format has, with the nearest one */
+/** @throws InputError for an unknown name, suggesting the nearest one */
 export function formatByName(name: string): DatasetFormat {
   const format = datasetFormats.find(candidate => candidate.name === name);
   if (format) return format;
   const names = datasetFormats.map(candidate => candidate.name);
-  throw new InputError(`there is no format "${name}"`, {
+  throw new InputError(`unknown format "${name}"`, {
     key: 'dataset.format',
-    hint: `Did you mean "${nearest(name, names)}"? Known are auto, ${names.join(', ')}.`,
+    hint: `Did you mean "${nearest(name, names)}"? Known formats: auto, ${names.join(', ')}.`,
   });
 }
 
 /**
- * The one format that every sampled row fits, columns already mapped.
- * @throws InputError where no format fits, or more than one
+ * The only format that all sampled rows fit.
+ * @param rows with columns already mapped
+ * @throws InputError if no format fits, or more than one
  */
 export function detectFormat(rows: readonly SourcedRow[]): DatasetFormat {
   const fitting = datasetFormats.filter(format => rows.every(({ row }) => format.detect(row)));
@@ -48,7 +49,7 @@ export function detectFormat(rows: readonly SourcedRow[]): DatasetFormat {
 }
 
 /**
- * Checks `columns` against the first rows, so that a typing error does not silently leave an optional field empty.
+ * Checks `columns` against the first rows, so that a typo does not silently leave an optional field empty.
  * @throws InputError naming the key of the run file
  */
 export function checkColumns(columns: ColumnMapping, format: DatasetFormat | null, rows: readonly SourcedRow[]): void {
@@ -58,10 +59,9 @@ export function checkColumns(columns: ColumnMapping, format: DatasetFormat | nul
   for (const [field, column] of Object.entries(columns)) {
     const key = `dataset.columns.${field}`;
     if (!fields.includes(field)) {
-      const owner = format ? `the format ${format.name} has` : 'any format has';
-      throw new InputError(`"${field}" is no field that ${owner}`, {
+      throw new InputError(`${format ? `the format ${format.name}` : 'no format'} has a field "${field}"`, {
         key,
-        hint: `Did you mean "${nearest(field, fields)}"? The format's field comes first, then the column of your rows.`,
+        hint: `Did you mean "${nearest(field, fields)}"? Write "field of the format": "column of your rows".`,
       });
     }
     if (!present.has(column)) {
@@ -73,7 +73,7 @@ export function checkColumns(columns: ColumnMapping, format: DatasetFormat | nul
   }
 }
 
-/** The row with its columns under the format's names; columns that are not mapped keep theirs. */
+/** The row with its columns renamed to the format's fields; unmapped columns keep their names. */
 export function mapColumns(row: Row, columns: ColumnMapping): Row {
   const entries = Object.entries(columns);
   if (entries.length === 0) return row;
@@ -95,7 +95,7 @@ function describeFormats(): string {
   return ['  Formats and their fields (? is optional):', ...lines].join('\n');
 }
 
-/** A field whose name is nearly a required one, such as "instructions". */
+/** Suggests the required field that a column is probably meant to be, such as "instruction" for "instructions". */
 function suggestField(row: Row): string {
   const required = datasetFormats.flatMap(format =>
     format.fields.filter(field => field.required).map(field => field.name),

@@ -1,22 +1,22 @@
-// Whether the turns of a conversation take turns, for the dataset preview: what a chat template would refuse, or what trains
-// on the wrong side. Pure; the format's own parser stays the judge of what can be trained at all.
+// Checks the order of roles in a conversation for the dataset preview: what a chat template would reject, or what would train
+// on the wrong side. Pure; whether a row can be trained on at all is decided by the format's parser.
 import type { Row } from './example.js';
 import { asList, isObject } from './formats/rowFields.js';
 
 export interface RoleFault {
   /** JSON path of the turn within the row, such as ["messages", 2]. */
   path: [string, number];
-  /** Key of the turn that says who speaks: role or from. */
+  /** Key of the turn that holds its role. */
   key: 'role' | 'from';
   found: string;
-  /** Who should speak there, in the row's own words; null: nobody, the turn is one too many. */
+  /** The role that belongs there, in the format's own terms; null: none, the turn is superfluous. */
   expected: string | null;
   message: string;
 }
 
 type Speaker = 'system' | 'question' | 'answer';
 
-const speakers: Record<string, Speaker> = {
+const SPEAKERS: Record<string, Speaker> = {
   system: 'system',
   developer: 'system',
   user: 'question',
@@ -29,10 +29,10 @@ const speakers: Record<string, Speaker> = {
   function_call: 'answer',
 };
 
-/** Words that stand in many datasets for the ones that templates know. */
-const synonyms: Record<string, Speaker> = { bot: 'answer', model: 'answer', ai: 'answer', prompter: 'question' };
+/** Names that many datasets use for the roles of chat templates. */
+const SYNONYMS: Record<string, Speaker> = { bot: 'answer', model: 'answer', ai: 'answer', prompter: 'question' };
 
-/** The first turn that is out of order, or null; also null for rows that are no conversation. */
+/** The first turn that is out of order; null if there is none, or if the row is not a conversation. */
 export function findRoleFault(row: Row): RoleFault | null {
   for (const [field, key] of [
     ['messages', 'role'],
@@ -66,9 +66,9 @@ function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Re
   let previous: Speaker = 'answer';
   for (const [index, role] of roles.entries()) {
     const where = `${field}[${index}]`;
-    const speaker = Object.hasOwn(speakers, role) && known(role) ? speakers[role] : undefined;
+    const speaker = Object.hasOwn(SPEAKERS, role) && known(role) ? SPEAKERS[role] : undefined;
     if (!speaker) {
-      const meant = speakers[role.toLowerCase()] ?? synonyms[role.toLowerCase()];
+      const meant = SPEAKERS[role.toLowerCase()] ?? SYNONYMS[role.toLowerCase()];
       const expected = words[meant ?? (previous === 'answer' ? 'question' : 'answer')];
       return fault(index, expected, `${where} has the role "${role}", which chat templates don't know`);
     }
@@ -80,7 +80,7 @@ function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Re
       return fault(index, words.answer, `${where} is from "${role}", but the message before it has no answer yet`);
     }
     if (speaker === 'answer' && previous === 'answer' && !turns[index - 1]?.tool_calls) {
-      const first = index === 0 || (index === 1 && speakers[roles[0]] === 'system');
+      const first = index === 0 || (index === 1 && SPEAKERS[roles[0]] === 'system');
       const message = first
         ? `${where} is an answer, but there is no question before it`
         : `${where} is the second answer in a row`;
@@ -90,7 +90,7 @@ function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Re
   }
   const last = roles.length - 1;
   if (previous === 'question') {
-    return fault(last, null, `${field}[${last}] is a question without an answer: nothing is learnt from it`);
+    return fault(last, null, `${field}[${last}] is a question without an answer: nothing is trained on it`);
   }
   return null;
 }

@@ -1,5 +1,5 @@
-// What the dataset preview says of one row: its length in tokens, how many of them are learnt, and what is wrong with it.
-// Called for each row by the preview's worker. Lengths and labels come from the engine's own encodeExample.
+// What the dataset preview shows of a row: its length in tokens, how many of them are trained on, and its problems.
+// Called for each row by the preview's worker. Lengths and labels come from encodeExample, as in the engine.
 import { InputError } from '../inputError.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
@@ -8,7 +8,7 @@ import type { DatasetFormat } from './formats/datasetFormat.js';
 import { mapColumns, type ColumnMapping } from './resolveFormat.js';
 import { findRoleFault } from './roleOrder.js';
 
-/** Every kind of problem, worst first: the order of the preview's list, and the bits of the worker's table. */
+/** All kinds of problems, worst first. Determines the order of the preview's list and the bits of the worker's table. */
 export const problemCodes = [
   'invalid_json',
   'invalid_row',
@@ -23,23 +23,23 @@ export type ProblemCode = (typeof problemCodes)[number];
 
 export interface RowProblem {
   code: ProblemCode;
-  /** A sentence without a full stop, as it stands in the Problems panel. */
+  /** A sentence without a full stop, as shown in the Problems panel. */
   message: string;
   hint?: string;
 }
 
-/** How the rows would be read by a run: a run file's dataset block, or the preview's settings. */
+/** How a run would read the rows: from a run file's dataset block, or the preview's settings. */
 export interface ReadingOptions {
   format: DatasetFormat;
   columns: ColumnMapping;
   maxLength: number;
   trainOn: 'completions' | 'all';
   truncation: 'drop' | 'end' | 'error';
-  /** Jinja source in place of the model's template. */
+  /** Jinja source to use instead of the model's template. */
   chatTemplate: string | null;
 }
 
-/** The row as an example, or what keeps it from being one. */
+/** Parses the row; `example` is null if that fails. */
 export function readExample(row: Row, options: ReadingOptions): { example: Example | null; problems: RowProblem[] } {
   const mapped = mapColumns(row, options.columns);
   const fault = findRoleFault(mapped);
@@ -55,10 +55,10 @@ export function readExample(row: Row, options: ReadingOptions): { example: Examp
 }
 
 export interface MeasuredExample {
-  /** Before any cut; null where the tokenizer or the chat template refuses the row. */
+  /** Before truncation; null if the tokenizer or the chat template rejects the row. */
   encoded: EncodedRow | null;
   tokens: number;
-  /** Tokens that a loss is taken on, after the cut at maxLength. */
+  /** Number of label tokens after truncation to maxLength. */
   labelTokens: number;
   problems: RowProblem[];
 }
@@ -81,16 +81,16 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
   if (lost > 0 && (labelTokens > 0 || options.truncation !== 'end')) {
     const consequence = {
       end: `the last ${count(lost, 'token')} of the answer are cut off`,
-      drop: 'the row is left out',
+      drop: 'the row is skipped',
       error: 'the run would stop here',
     }[options.truncation];
-    const message = `${count(tokens, 'token')} are more than max_length (${maxLength}): ${consequence}`;
+    const message = `${count(tokens, 'token')} exceed max_length (${maxLength}): ${consequence}`;
     problems.push({ code: 'truncated_answer', message });
   } else if (labelTokens === 0) {
     const message =
       lost > 0
-        ? `the answer begins behind max_length (${maxLength} of ${count(tokens, 'token')}): nothing is learnt`
-        : 'no token of this row is learnt: the row is left out';
+        ? `the answer begins after max_length (${maxLength} of ${count(tokens, 'token')}): no token is trained on`
+        : 'no token of this row is trained on: the row is skipped';
     problems.push({ code: 'all_masked', message });
   }
   if (unlocatedTurns.length > 0) {
@@ -104,14 +104,14 @@ function count(number: number, noun: string): string {
   return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
 }
 
-/** A stretch of a row's text that is learnt, given, or cut off. */
+/** A part of a row's text that is trained on, context, or cut off. */
 export interface LabelledRun {
   text: string;
   kind: 'trained' | 'masked' | 'cut';
   tokens: number;
 }
 
-/** The row's text as the model reads it, in stretches by what happens to their tokens. */
+/** The row's text as the model reads it, split where the kind of its tokens changes. */
 export function labelledRuns({ inputIds, labels }: EncodedRow, tokenizer: TextTokenizer, maxLength: number) {
   const kindOf = (i: number): LabelledRun['kind'] =>
     i >= maxLength ? 'cut' : i > 0 && labels[i] !== IGNORE_LABEL ? 'trained' : 'masked';
@@ -120,7 +120,7 @@ export function labelledRuns({ inputIds, labels }: EncodedRow, tokenizer: TextTo
   for (let start = 0; start < inputIds.length;) {
     let end = start + 1;
     while (end < inputIds.length && kindOf(end) === kindOf(start)) end++;
-    // Decoded from the start each time: a stretch alone would lose its leading space with some tokenizers.
+    // Decoded from the start each time: some tokenizers would drop the leading space of a part.
     const through = tokenizer.decode(inputIds.subarray(0, end));
     runs.push({ text: through.slice(before.length), kind: kindOf(start), tokens: end - start });
     before = through;

@@ -1,5 +1,5 @@
-// Edits that mend a dataset, as text edits: rows taken out, broken JSON written anew, a role set right. Pure; called by the
-// host's quick fixes with the rows' places from the dataset worker.
+// Text edits that fix a dataset: remove rows, repair broken JSON, correct a role. Pure; called by the host's quick fixes with
+// the positions of rows from the dataset worker.
 import { modify, parse, parseTree, findNodeAtLocation } from 'jsonc-parser';
 import { findRoleFault, type RoleFault } from './roleOrder.js';
 import { isObject } from './formats/rowFields.js';
@@ -16,9 +16,9 @@ interface Place {
 }
 
 /**
- * Takes rows out together with what stands between them and the next: the line break, the comma of a JSON list.
+ * Removes rows together with the separator to the next one: the line break, the comma of a JSON list.
  * @param rows every row of the text, in order
- * @param removed numbers of the rows to take out
+ * @param removed indices of the rows to remove
  */
 export function removeRows(rows: readonly Place[], removed: ReadonlySet<number>): TextEdit[] {
   const edits: TextEdit[] = [];
@@ -41,14 +41,14 @@ export interface RowRepair {
   edits: TextEdit[];
 }
 
-/** JSON that a lenient reader understands (a trailing comma, a comment, a brace that is missing), as strict JSON. */
+/** Rewrites what a lenient parser understands (a trailing comma, a comment, a missing brace) as strict JSON. */
 export function repairJson(text: string): RowRepair | null {
   const value: unknown = parse(text, [], { allowTrailingComma: true });
   if (!isObject(value) || Object.keys(value).length === 0) return null;
   return { title: 'Repair the JSON of this row', edits: [{ start: 0, end: text.length, text: JSON.stringify(value) }] };
 }
 
-/** What can be done about the turn that is out of order. */
+/** Possible fixes for the first turn that is out of order. */
 export function repairRoles(text: string): RowRepair[] {
   const fault = roleFaultOf(text);
   if (!fault) return [];
@@ -70,7 +70,7 @@ export function repairRoles(text: string): RowRepair[] {
   return repairs;
 }
 
-/** Where the role stands that is out of order, in the row's text. */
+/** Position of the role that is out of order, in the row's text. */
 export function placeOfRoleFault(text: string): Place | null {
   const fault = roleFaultOf(text);
   const tree = fault && parseTree(text);

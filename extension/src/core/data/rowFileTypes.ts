@@ -1,10 +1,10 @@
-// The file types that rows are read from, by a file's extension. Used by the command line, by the reader (rows/) and by every
-// part of the host that asks whether a file can be a dataset. A new type is a line here and a reader in rows/openRowFile.ts.
+// The types of dataset files by extension. Used by the command line, the readers (rows/) and wherever the host asks whether a
+// file can be a dataset. A new type is a line here and a reader in rows/openRowFile.ts.
 import type { ScannedFileType } from './rowScanner.js';
 
 export type RowFileType = ScannedFileType | 'parquet';
 
-const types: Readonly<Record<string, RowFileType>> = {
+const TYPES: Readonly<Record<string, RowFileType>> = {
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',
   '.json': 'json',
@@ -13,15 +13,15 @@ const types: Readonly<Record<string, RowFileType>> = {
 };
 
 /** The extensions of dataset files, with the dot. */
-export const rowFileExtensions: readonly string[] = Object.keys(types);
+export const rowFileExtensions: readonly string[] = Object.keys(TYPES);
 
-/** With the dot, in lower case; '' where the name has none. */
+/** With the dot, in lower case; '' if the name has none. */
 export function extensionOf(path: string): string {
   return /[^/\\](\.[^./\\]*)$/.exec(path)?.[1].toLowerCase() ?? '';
 }
 
-/** null where the extension is none of a dataset's. */
+/** null if the extension is not that of a dataset. */
 export function fileTypeOf(path: string): RowFileType | null {
   const extension = extensionOf(path);
-  return Object.hasOwn(types, extension) ? types[extension] : null;
+  return Object.hasOwn(TYPES, extension) ? TYPES[extension] : null;
 }

@@ -1,6 +1,6 @@
-// Where the rows of a JSONL, JSON or CSV text begin and end, without parsing them: fed piece by piece, so that a file of any
-// size is read in one pass. Called by rows/ with UTF-8 bytes (files) or UTF-16 units (editors): structure is ASCII in both, so
-// one scanner serves both. It never fails, so that a broken row hides no other: what a row holds is for parseRow to judge.
+// Finds where the rows of a JSONL, JSON or CSV text begin and end, without parsing them. Fed in pieces, so that a file of any
+// size is read in one pass. Called by rows/ with UTF-8 bytes (files) or UTF-16 units (editors): the structure is ASCII in both.
+// It never fails, so that a broken row hides no other one; the content of a row is checked by parseRow.
 import { JsonFrame } from './jsonFrame.js';
 
 /** UTF-8 bytes or UTF-16 code units. */
@@ -9,7 +9,7 @@ export type Units = Uint8Array | Uint16Array;
 /** `start` and `end` (exclusive, without line break) in units from the beginning of the text; `line` from 1. */
 export type OnRow = (start: number, end: number, line: number) => void;
 
-/** What is wrong beside the rows; `line` is null where it is the whole text. */
+/** An error outside the rows; `line` is null if it concerns the whole text. */
 export interface ScanFault {
   message: string;
   hint?: string;
@@ -18,13 +18,13 @@ export interface ScanFault {
 
 export interface RowScanner {
   push(units: Units): void;
-  /** Ends the text: a last row without a line break comes out here. */
+  /** Ends the text: a last row without a line break is reported here. */
   finish(): ScanFault | null;
 }
 
 export type ScannedFileType = 'jsonl' | 'json' | 'csv';
 
-/** For CSV the header comes out as the first row. */
+/** For CSV, the header is reported as the first row. */
 export function rowScanner(fileType: ScannedFileType, onRow: OnRow): RowScanner {
   if (fileType === 'jsonl') return new LineScanner(onRow);
   return fileType === 'json' ? new JsonScanner(onRow) : new CsvScanner(onRow);
@@ -41,17 +41,17 @@ function isSpace(unit: number): boolean {
   return unit === 0x20 || unit === LF || unit === CR || unit === 0x09;
 }
 
-/** Units of a byte order mark: one in UTF-16, three in UTF-8. */
+/** Length of a byte order mark: one unit in UTF-16, three in UTF-8. */
 function markLength(units: Units): number {
   if (units[0] === 0xfeff) return 1;
   return units[0] === 0xef && units[1] === 0xbb && units[2] === 0xbf ? 3 : 0;
 }
 
-/** One row a line; lines of white space are none. */
+/** One row per line; blank lines are skipped. */
 class LineScanner implements RowScanner {
   private offset = 0;
   private line = 1;
-  /** First and last unit of the open line that is not white space. */
+  /** First and last non-space unit of the current line. */
   private first = -1;
   private last = -1;
 
@@ -99,20 +99,20 @@ class JsonScanner implements RowScanner {
   private rowDepth = 0;
   private inString = false;
   private escaped = false;
-  /** Key of the outer object that was read last. */
+  /** The latest key of the outer object. */
   private key = '';
-  private list: 'ahead' | 'open' | 'behind' = 'ahead';
+  private list: 'before' | 'open' | 'after' = 'before';
   private listLine = 1;
   private rows = 0;
   private start = -1;
   private startLine = 1;
   private last = -1;
-  /** Of the last unit that is not white space. */
+  /** Of the last non-space unit. */
   private lastLine = 1;
   private commaLine = 1;
   private fault: ScanFault | null = null;
   private readonly frame = new JsonFrame();
-  /** Where the part of the pushed units begins that is around the rows; -1 among the rows. */
+  /** Start of the pushed units that are outside the rows; -1 within the rows. */
   private frameFrom = 0;
 
   constructor(private readonly onRow: OnRow) {}
@@ -176,22 +176,22 @@ class JsonScanner implements RowScanner {
   }
 
   private openList(units: Units, i: number): void {
-    if (this.list === 'ahead') {
+    if (this.list === 'before') {
       this.list = 'open';
       this.listLine = this.line;
       this.frame.keep(units.subarray(this.frameFrom, i + 1));
       this.frameFrom = -1;
     } else if (this.rowDepth === 2) {
-      this.fault ??= { message: 'there is more than one list of rows under "data"', line: this.line };
+      this.fault ??= { message: 'more than one list of rows under "data"', line: this.line };
     }
   }
 
   private closeList(i: number): void {
     if (this.start < 0 && this.rows > 0) {
-      this.fault ??= { message: 'invalid JSON: a comma behind the last row', line: this.commaLine };
+      this.fault ??= { message: 'invalid JSON: a comma after the last row', line: this.commaLine };
     }
     this.endRow();
-    this.list = 'behind';
+    this.list = 'after';
     this.depth--;
     this.frame.leaveOut(this.rows, this.line - this.listLine);
     this.frameFrom = i;
@@ -206,7 +206,7 @@ class JsonScanner implements RowScanner {
   }
 }
 
-/** Records by RFC 4180: a quoted field may hold line breaks, which are LF, CR LF or CR. Empty lines are none. */
+/** Records by RFC 4180: a quoted field may hold line breaks (LF, CR LF or CR). Empty lines are skipped. */
 class CsvScanner implements RowScanner {
   private offset = 0;
   private line = 1;
@@ -216,7 +216,7 @@ class CsvScanner implements RowScanner {
   private fieldBegins = true;
   private last = -1;
   private afterCr = false;
-  /** Where a quoted field was closed last. */
+  /** Position of the latest closing quote. */
   private closedAt = -2;
 
   constructor(private readonly onRow: OnRow) {}
@@ -235,7 +235,7 @@ class CsvScanner implements RowScanner {
         this.startLine = this.line;
       }
       this.last = this.offset + i;
-      // A doubled quote closes and opens again, which comes to the same. Within plain text a quote means nothing.
+      // A doubled quote closes and reopens the field, with the same result. In an unquoted field a quote has no meaning.
       if (this.quoted) this.quoted = unit !== QUOTE;
       else if (unit === QUOTE && (this.fieldBegins || this.closedAt === this.offset + i - 1)) this.quoted = true;
       if (unit === QUOTE && !this.quoted) this.closedAt = this.offset + i;

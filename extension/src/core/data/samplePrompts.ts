@@ -1,12 +1,12 @@
-// Prompts to show what a run changes, taken from the rows it learns from: of a chat what the user says first, of a
-// completion its prompt. Used where a run is put together by quick picks; whoever writes a run file names their own.
+// Prompts that show what a run changes, taken from its training rows: of a chat the first user message, of a completion its
+// prompt. Used where a run is put together by quick picks; a run file lists its own.
 import { chooseFormat } from './chooseFormat.js';
 import type { Example, Row } from './example.js';
 
-/** Longer ones say more about the prompt than about the model. */
+/** In characters; longer prompts show more of the prompt than of the model. */
 const LONGEST = 300;
 
-/** @param rows the first of a data set @returns at most `count`, none where the rows have no prompts */
+/** @param rows the first of a dataset @returns at most `count`; none if the rows have no prompts */
 export function samplePrompts(rows: readonly Row[], count: number): string[] {
   const format = chooseFormat(rows, 'auto', {});
   if (!format) return [];
@@ -14,7 +14,7 @@ export function samplePrompts(rows: readonly Row[], count: number): string[] {
     try {
       return promptOf(format.parse(row, { file: '', line: i + 1 }));
     } catch {
-      // A row that is wrong is told by the preview and by the run.
+      // Invalid rows are reported by the preview and by the run.
       return [];
     }
   });

@@ -1,16 +1,16 @@
-// From a JSON schema to a field of a form: which control it gets, what its text means, what is wrong with it and how that
-// is said. Used by the run panel's form; knows no option by name, so that a new one needs nothing here.
+// From a JSON schema to a form field: its control, the meaning of its text, and its validation messages. Used by the run
+// panel's form; it knows no option by name, so that new options need no change here.
 import { alternatives, type JsonProperties, type JsonSchema } from './jsonSchema.js';
 
-/** What stands in a field that is empty because its value is null. */
+/** Placeholder of a field that is empty because its value is null. */
 export const NOT_SET = 'not set';
 
 export type FieldControl =
   | { kind: 'checkbox' }
   | { kind: 'select'; options: readonly unknown[] }
-  /** A line of text; numbers, lists and tables are written in it too. */
+  /** A line of text; also for numbers, lists and tables. */
   | { kind: 'text'; numeric: boolean }
-  /** Texts that may hold commas, one a line. */
+  /** Texts that may contain commas, one per line. */
   | { kind: 'lines' };
 
 export type ParsedText = { ok: true; value: unknown } | { ok: false; problem: string };
@@ -27,7 +27,7 @@ export function controlOf(schema: JsonSchema): FieldControl {
   return { kind: 'text', numeric };
 }
 
-/** The values that a schema lists; null where it names a kind of value instead. */
+/** The values that a schema enumerates; null if it describes a type instead. */
 function fixedValues(schema: JsonSchema): unknown[] | null {
   if (schema.enum) return schema.enum;
   if ('const' in schema) return [schema.const];
@@ -35,7 +35,7 @@ function fixedValues(schema: JsonSchema): unknown[] | null {
   return schema.type === 'null' ? [null] : null;
 }
 
-/** The other choice that a field belongs to, and which of its values. */
+/** The other field that a field depends on, and the values for which it applies. */
 export interface FieldCondition {
   key: string;
   values: readonly unknown[];
@@ -43,7 +43,7 @@ export interface FieldCondition {
 
 const ONLY_FOR = /; for ([\w]+(?:(?:, | and | or )[\w]+)*)$/;
 
-/** When a key counts at all, as its description ends: `...; for first_layers and last_layers`. null: always. */
+/** When a key applies, from the end of its description: `...; for first_layers and last_layers`. null: always. */
 export function conditionOf({ description = '' }: JsonSchema, siblings: JsonProperties): FieldCondition | null {
   const values = ONLY_FOR.exec(description)?.[1]?.split(/, | and | or /);
   if (!values) return null;
@@ -55,8 +55,8 @@ export function conditionOf({ description = '' }: JsonSchema, siblings: JsonProp
 }
 
 /**
- * What a schema says of a key, in the words of a form: where nothing is written for null, tables are written as pairs, other fields
- * are called by their titles, and a field stands there only where it counts.
+ * The description of a key, rewritten for a form: null becomes "not set", tables become pairs, other keys become their titles,
+ * and the condition is left out, since the field is only shown where it applies.
  */
 export function helpOf(schema: JsonSchema, siblings: JsonProperties = {}): string {
   const { description = '' } = schema;
@@ -65,14 +65,14 @@ export function helpOf(schema: JsonSchema, siblings: JsonProperties = {}): strin
     .replaceAll(/\bnull\b/g, NOT_SET)
     .replaceAll(/\{[^{}]*\}/g, json => textOf(JSON.parse(json)))
     .replaceAll(/\w+/g, word => {
-      // Others are words of the language as well.
+      // Other keys could be ordinary words.
       const isKey = word.includes('_') || word.length === 1;
       const title = isKey && Object.hasOwn(siblings, word) ? siblings[word]!.title : undefined;
       return title === undefined ? word : `“${title}”`;
     });
 }
 
-/** A list of texts as lines, and back again. */
+/** A list of texts as lines; `parseLines` is the reverse. */
 export function linesOf(values: unknown): string {
   return Array.isArray(values) ? values.join('\n') : '';
 }
@@ -84,7 +84,7 @@ export function parseLines(text: string): string[] {
     .filter(line => line !== '');
 }
 
-/** How a value stands in its line of text: lists with commas, tables as `key=value`, null as nothing. */
+/** A value as a line of text: lists with commas, tables as `key=value`, null as nothing. */
 export function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value)) return value.map(textOf).join(', ');
@@ -95,10 +95,10 @@ export function textOf(value: unknown): string {
   return String(value);
 }
 
-/** Kinds that are told by their looks; text fits nearly anything, so a list goes before it only where there are commas. */
+/** Types that are recognized by their form. Nearly anything is a string, so a list is tried before it only if there are commas. */
 const PLAIN = ['null', 'boolean', 'integer', 'number', 'object'];
 
-/** What a line of text means: the first alternative of the schema that it fits. */
+/** Parses a line of text as the first alternative of the schema that it fits. */
 export function parseText(schema: JsonSchema, text: string): ParsedText {
   const trimmed = text.trim();
   const order = trimmed.includes(',') ? [...PLAIN, 'array', 'string'] : [...PLAIN, 'string', 'array'];
@@ -108,13 +108,13 @@ export function parseText(schema: JsonSchema, text: string): ParsedText {
   for (const kind of kinds) {
     const parsed = parseAs(kind, trimmed);
     if (parsed?.ok) return parsed;
-    // Of several things that are wrong, the one with the kind that the text most looks like is told.
+    // The problem with the alternative that the text most resembles is reported.
     if (parsed && !problem) problem = parsed.problem;
   }
   return { ok: false, problem: problem ?? `Must be ${expected(schema)}.` };
 }
 
-/** null: the text is nothing of this kind. */
+/** null: the text is not of this type. */
 function parseAs(schema: JsonSchema, text: string): ParsedText | null {
   const fixed = fixedValues(schema);
   if (fixed) {
@@ -163,7 +163,7 @@ function writtenPairs(text: string): [string, string][] | null {
   return pairs.includes(null) ? null : pairs.map(pair => [pair![1]!, pair![2]!]);
 }
 
-/** A table may be written as it stands in a run file. */
+/** A table may also be written as in a run file. */
 function pairsOfJson(text: string): [string, string][] | null {
   try {
     return Object.entries(JSON.parse(text) as object).map(([key, value]) => [key, textOf(value)]);
@@ -189,7 +189,7 @@ function checked(schema: JsonSchema, value: number): ParsedText {
   return fits ? { ok: true, value } : { ok: false, problem: `Must be ${expected(schema)}.` };
 }
 
-/** What a schema takes, in words: `a whole number from 1 to 4096`. */
+/** What a schema accepts, in words: `a whole number from 1 to 4096`. */
 export function expected(schema: JsonSchema): string {
   const kinds = alternatives(schema);
   if (kinds.length > 1)
@@ -202,9 +202,9 @@ export function expected(schema: JsonSchema): string {
     case 'number':
       return `a number${range(schema)}`;
     case 'array':
-      return 'a list with commas';
+      return 'a list separated by commas';
     case 'object':
-      return 'key=value pairs with commas';
+      return 'key=value pairs separated by commas';
     default:
       return 'text';
   }
@@ -213,13 +213,13 @@ export function expected(schema: JsonSchema): string {
 function range({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum }: JsonSchema): string {
   const whole = type === 'integer';
   const lowest = minimum ?? (whole && exclusiveMinimum !== undefined ? exclusiveMinimum + 1 : undefined);
-  // zod writes the bounds of safe integers where nobody asked for any.
+  // zod adds the bounds of safe integers to every integer.
   const largest = maximum !== undefined && Math.abs(maximum) < Number.MAX_SAFE_INTEGER ? maximum : undefined;
   const smallest = lowest !== undefined && Math.abs(lowest) < Number.MAX_SAFE_INTEGER ? lowest : undefined;
   const above = exclusiveMinimum !== undefined && smallest === undefined ? ` above ${exclusiveMinimum}` : '';
   const below = exclusiveMaximum !== undefined ? ` below ${exclusiveMaximum}` : '';
   if (smallest !== undefined && largest !== undefined) return ` from ${smallest} to ${largest}`;
-  if (smallest !== undefined) return ` from ${smallest} on${below && ` and${below}`}`;
+  if (smallest !== undefined) return ` of at least ${smallest}${below && ` and${below}`}`;
   if (largest !== undefined) return `${above && `${above} and`} up to ${largest}`;
   return above && below ? `${above} and${below}` : above || below;
 }

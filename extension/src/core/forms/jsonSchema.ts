@@ -1,4 +1,4 @@
-// A node of a JSON schema as zod writes it, as far as forms look into it.
+// A node of a JSON schema as written by zod, limited to what forms use.
 import type { MethodFacts } from '../../protocol/methodFacts.js';
 
 export interface JsonSchema {
@@ -7,10 +7,10 @@ export interface JsonSchema {
   description?: string;
   default?: unknown;
   enum?: unknown[];
-  /** Of VS Code's: a line for each value. */
+  /** A VS Code extension: one text for each value of `enum`. */
   enumDescriptions?: string[];
   defaultSnippets?: { label: string; description: string; body: unknown }[];
-  /** Ours, of a method's block; editors ignore it. */
+  /** Our own, on the block of a method; editors ignore it. */
   facts?: MethodFacts;
   const?: unknown;
   anyOf?: JsonSchema[];
@@ -29,7 +29,7 @@ export interface JsonSchema {
 
 export type JsonProperties = Record<string, JsonSchema>;
 
-/** What a value may be, nested unions laid flat. */
+/** The alternatives of a schema, nested unions flattened. */
 export function alternatives(schema: JsonSchema): JsonSchema[] {
   const union = schema.anyOf ?? schema.oneOf;
   return union ? union.flatMap(alternatives) : [schema];

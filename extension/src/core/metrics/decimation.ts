@@ -1,5 +1,5 @@
-// Fewer points that draw the same picture: of each stretch as wide as a pixel its lowest and its highest value stay, so
-// a single spike in 100,000 steps is still seen. For charts only; exports and figures take every value.
+// Reduces a curve to fewer points that look the same: of each interval the lowest and the highest value are kept, so a single
+// spike in 100,000 steps stays visible. For charts only; exports and figures use every value.
 
 /** First index of the ascending `x` whose value is at least `bound`. */
 export function lowerBound(x: ArrayLike<number>, bound: number): number {
@@ -14,8 +14,8 @@ export function lowerBound(x: ArrayLike<number>, bound: number): number {
 }
 
 /**
- * Ascending indices of `values` in [from, to) to draw: all of them where they are few, else the first, the last and, of
- * each of `buckets` equal stretches, the lowest and the highest. At most 2 * buckets + 2.
+ * Ascending indices of `values` in [from, to) to draw: all if they are few, else the first, the last and, of each of
+ * `buckets` equal intervals, the lowest and the highest. At most 2 * buckets + 2.
  */
 export function decimate(values: Float64Array, from: number, to: number, buckets: number): Uint32Array {
   const count = to - from;
@@ -32,7 +32,7 @@ export function decimate(values: Float64Array, from: number, to: number, buckets
     let lowest = begin;
     let highest = begin;
     for (let i = begin + 1; i < end; i++) {
-      // A comparison with NaN is false: what is no number wins only where nothing else is there.
+      // Comparisons with NaN are false: NaN is kept only if the interval has nothing else.
       if (!(values[i]! >= values[lowest]!)) lowest = Number.isNaN(values[i]!) ? lowest : i;
       if (!(values[i]! <= values[highest]!)) highest = Number.isNaN(values[i]!) ? highest : i;
     }

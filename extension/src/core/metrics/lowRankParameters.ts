@@ -1,6 +1,6 @@
-// What low-rank factors save on matrices whose shapes are known: W [out, in] stays, A [r, in] and B [out, r] are trained, one
-// pair as in LoRA (arXiv:2106.09685) or two as in LoHa (arXiv:2108.06098). For the picture in the run panel; the engine's own
-// estimate has the last word.
+// What low-rank factors save on matrices of known shape: W [out, in] is frozen, A [r, in] and B [out, r] are trained, one pair as
+// in LoRA (arXiv:2106.09685) or two as in LoHa (arXiv:2108.06098). For the diagram in the run panel; the engine's estimate is
+// authoritative.
 
 export interface MatrixShape {
   outFeatures: number;
@@ -10,12 +10,12 @@ export interface MatrixShape {
 export interface LowRankParameters {
   /** Parameters of W. */
   w: number;
-  /** Of A, in all pairs. */
+  /** Parameters of A, in all pairs. */
   a: number;
   b: number;
-  /** a + b: what is trained in place of w. */
+  /** a + b, trained instead of w. */
   trained: number;
-  /** Share of w that needn't be trained; below 0 where the rank is too high to save anything. */
+  /** Share of w that needn't be trained; negative if the rank is too high to save anything. */
   saved: number;
 }
 

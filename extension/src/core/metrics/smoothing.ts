@@ -1,9 +1,9 @@
-// Smoothing of curves for display, over every value that there is: decimate afterwards, never before.
+// Smoothing of curves for display, over all values: decimate afterwards, never before.
 
 /**
- * Exponential moving average as TensorBoard has it, with the bias of the start divided out (Adam's correction,
- * arXiv:1412.6980, section 3). Values that are no finite number pass through and leave the average alone.
- * @param weight of what came before, in [0, 1); 0 returns `values` itself
+ * Exponential moving average as in TensorBoard, with Adam's bias correction (arXiv:1412.6980, section 3). Non-finite values
+ * pass through and leave the average unchanged.
+ * @param weight of the previous average, in [0, 1); 0 returns `values` itself
  */
 export function exponentialMovingAverage(values: Float64Array, weight: number): Float64Array {
   if (weight === 0) return values;

@@ -1,6 +1,5 @@
-// Numbers of a run by step, one typed array a metric. Appending to the newest version is in place, so that a hundred
-// thousand steps cost what they weigh; every older version still reads as it was. Used by runState.ts only to build, by
-// everyone to read.
+// Numbers of a run by step, one typed array per metric. Immutable to its readers, yet appending to the latest version is in
+// place, so that a hundred thousand steps are not copied. Built by runState.ts only.
 
 /** Rows of `Keys`; `column(key)` has `length` entries. */
 export class MetricColumns<Keys extends string> {
@@ -15,7 +14,7 @@ export class MetricColumns<Keys extends string> {
   }
 
   append(row: Readonly<Record<Keys, number>>): MetricColumns<Keys> {
-    // Room that a younger version has written to already is not ours to overwrite.
+    // A later version may already have written to the free space.
     const inPlace = this.storage.used === this.length && this.length < this.storage.capacity;
     const storage = inPlace ? this.storage : this.copied(Math.max(64, 2 * this.length));
     for (const key of this.keys) storage.columns[key][this.length] = row[key] ?? NaN;

@@ -1,5 +1,5 @@
-// What is known of a run from its events alone: a reducer (RunState, EngineEvent) -> RunState. Run by the host on events.ndjson
-// and by tests on recorded streams; never reads a file or a clock, so that replaying a run folder gives the same state.
+// The state of a run as a function of its events: a reducer (RunState, EngineEvent) -> RunState. Used by the host on events.ndjson
+// and by tests on recorded streams; it reads neither files nor a clock, so that replaying a run folder gives the same state.
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 import { describeError } from '../codedError.js';
 import { bytes } from '../units.js';
@@ -26,7 +26,7 @@ export const stepKeys = [
 ] as const;
 export type StepKey = (typeof stepKeys)[number];
 
-const evaluationKeys: readonly string[] = ['step', 'loss', 'best', 'time'];
+const EVALUATION_KEYS: readonly string[] = ['step', 'loss', 'best', 'time'];
 
 export interface Sample {
   step: number;
@@ -43,10 +43,10 @@ export interface LogEntry {
 
 export interface RunState {
   status: RunStatus;
-  /** Rises whenever steps that were told before are taken back (a resume from a checkpoint): readers start over. */
+  /** Increases whenever earlier steps are discarded (on resuming from a checkpoint): readers must start over. */
   generation: number;
   lastSeq: number;
-  /** The newest `started`; a resumed run has several. */
+  /** The latest `started` event; a resumed run has several. */
   started: EventOf<'started'> | null;
   /** Times of the first and of the last event, ISO 8601. */
   firstTime: string | null;
@@ -54,9 +54,9 @@ export interface RunState {
   steps: MetricColumns<StepKey>;
   /** `step`, `loss`, `best`, `time`, and a column for each of `metrics`. */
   evaluations: MetricColumns<string>;
-  /** Figures of evaluation beside the loss. */
+  /** Metrics of evaluation in addition to the loss. */
   metrics: readonly MetricInfo[];
-  /** Of each prompt the first answer and the last KEPT_SAMPLES. */
+  /** For each prompt the first answer and the last KEPT_SAMPLES. */
   samples: readonly Sample[];
   checkpoints: readonly { step: number; path: string; best: boolean }[];
   /** The last KEPT_LOG entries. */
@@ -76,7 +76,7 @@ export const initialRunState: RunState = {
   firstTime: null,
   lastTime: null,
   steps: MetricColumns.empty(stepKeys),
-  evaluations: MetricColumns.empty(evaluationKeys),
+  evaluations: MetricColumns.empty(EVALUATION_KEYS),
   metrics: [],
   samples: [],
   checkpoints: [],
@@ -85,7 +85,7 @@ export const initialRunState: RunState = {
   failed: null,
 };
 
-/** An event that was taken in before (`seq` not above the last) changes nothing. */
+/** An event that was already applied (`seq` not above the last) changes nothing. */
 export function reduceRun(state: RunState, event: EngineEvent): RunState {
   if (event.seq <= state.lastSeq) return state;
   const stamped: RunState = {
@@ -94,10 +94,10 @@ export function reduceRun(state: RunState, event: EngineEvent): RunState {
     firstTime: state.firstTime ?? event.time,
     lastTime: event.time,
   };
-  return takeIn(stamped, event);
+  return apply(stamped, event);
 }
 
-function takeIn(state: RunState, event: EngineEvent): RunState {
+function apply(state: RunState, event: EngineEvent): RunState {
   switch (event.type) {
     case 'started':
       return started(state, event);
@@ -130,13 +130,13 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
       );
     case 'frozen_layers_kept': {
       const where = event.on_disk ? 'on disk' : 'in memory';
-      const text = `The ${event.layers} lowest layers are frozen: their output is kept ${where}, ${bytes(event.bytes)}`;
+      const text = `The first ${event.layers} layers are frozen: their output is cached ${where}, ${bytes(event.bytes)}`;
       return logged(state, event, 'info', text);
     }
     case 'paused':
       return logged({ ...state, status: 'paused' }, event, 'info', `Paused after step ${event.step}`);
     case 'resumed':
-      return logged({ ...state, status: 'running' }, event, 'info', `Going on after step ${event.step}`);
+      return logged({ ...state, status: 'running' }, event, 'info', `Resumed after step ${event.step}`);
     case 'completed': {
       const { reason, step } = event;
       const status = reason === 'stopped' ? 'stopped' : 'completed';
@@ -149,7 +149,7 @@ function takeIn(state: RunState, event: EngineEvent): RunState {
 
 const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
   finished: 'Finished',
-  early_stopping: 'Ended early, the validation loss no longer falls,',
+  early_stopping: 'Stopped early (the validation loss no longer improves)',
   stopped: 'Stopped',
 };
 
@@ -157,11 +157,11 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
   const from = event.resumed_from_step;
   const steps = upTo(state.steps, from);
   const evaluations = upTo(state.evaluations, from);
-  const takenBack = steps !== state.steps || evaluations !== state.evaluations;
+  const discarded = steps !== state.steps || evaluations !== state.evaluations;
   const next: RunState = {
     ...state,
     status: 'running',
-    generation: state.generation + (takenBack ? 1 : 0),
+    generation: state.generation + (discarded ? 1 : 0),
     started: event,
     metrics: metricInfos(event),
     steps,
@@ -175,11 +175,11 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
   return logged(next, event, 'info', from > 0 ? `Resumed from step ${from} (${engine})` : `Started (${engine})`);
 }
 
-/** Rows of the steps that the checkpoint at `step` had behind it. */
+/** The rows up to `step`, which a checkpoint at that step includes. */
 function upTo<Keys extends string>(columns: MetricColumns<Keys | 'step'>, step: number): MetricColumns<Keys | 'step'> {
-  const told = columns.column('step');
-  let length = told.length;
-  while (length > 0 && told[length - 1]! > step) length--;
+  const steps = columns.column('step');
+  let { length } = steps;
+  while (length > 0 && steps[length - 1]! > step) length--;
   return columns.truncate(length);
 }
 
@@ -200,7 +200,7 @@ export function currentStep({ steps, started }: RunState): number {
   return steps.row(steps.length - 1)?.step ?? started?.resumed_from_step ?? 0;
 }
 
-/** Seconds that the steps still to come take at the pace of the last ones; null before the first. */
+/** Estimated time of the remaining steps at the pace of the last ones; null before the first step. */
 export function secondsLeft(state: RunState): number | null {
   const { steps, started, status } = state;
   if (!started || steps.length === 0 || (status !== 'running' && status !== 'paused')) return null;

@@ -1,5 +1,5 @@
-// What run folders of version 0 leave unsaid: they had one objective, whose figures stood beside the loss. Called by
-// runState.ts only, so that everything behind the reducer knows one form.
+// Fills in what run folders of version 0 lack: they had one objective, whose metrics were fields of the event. Called by
+// runState.ts only, so that everything after the reducer knows one form.
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 
 const METRICS: readonly MetricInfo[] = [

@@ -1,28 +1,28 @@
-// Chats as text, by the model's own Jinja template. Called for training rows (encodeChat.ts), by generation and by the
-// preview. Never invents a layout: a model without a template is an error here.
+// Renders chats with the model's Jinja template. Called for training rows (encodeChat.ts), by generation and by the preview.
+// Never invents a layout: a model without a template is an error.
 import { Template } from '@huggingface/jinja';
 import type { ChatMessage } from '../data/example.js';
 import { InputError } from '../inputError.js';
 import type { TextTokenizer } from './textTokenizer.js';
 
 export interface RenderChatOptions {
-  /** End with the header of an assistant turn, for the model to go on from. */
+  /** End with the header of an assistant turn, for the model to continue. */
   addGenerationPrompt?: boolean;
   /** JSON schemas of the functions that the model may call. */
   tools?: unknown[];
-  /** Jinja source in place of the model's own. */
+  /** Jinja source to use instead of the model's own. */
   template?: string | null;
 }
 
 /**
- * Renders `messages` as Python's `apply_chat_template(tokenize=False)` does. In the template's scope: `messages`, `tools`,
+ * Renders `messages` as Transformers' `apply_chat_template(tokenize=False)` does. In the template's scope: `messages`, `tools`,
  * `add_generation_prompt`, the special tokens by their names (`bos_token`, ...), `raise_exception`, `strftime_now`.
- * @throws InputError without a template, and where the template fails or refuses the messages
+ * @throws InputError if there is no template, and if the template fails or rejects the messages
  */
 export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], options: RenderChatOptions = {}): string {
   const source = options.template ?? tokenizer.chatTemplate;
   if (source === null) {
-    throw new InputError('the model has no chat template, which conversations need', {
+    throw new InputError('the model has no chat template, which is required for conversations', {
       hint:
         'Set dataset.chat_template to a Jinja file, use the instruct version of the model, or use rows of the formats ' +
         'prompt_completion or text.',
@@ -37,7 +37,7 @@ export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], op
     });
   } catch (error) {
     throw new InputError(`the chat template failed: ${(error as Error).message}`, {
-      hint: 'Change the messages as the template asks, or set dataset.chat_template to another Jinja file.',
+      hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
     });
   }
 }

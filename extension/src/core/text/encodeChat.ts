@@ -1,6 +1,6 @@
-// A conversation as token ids with the assistant's turns marked for training. Called by core/data/encodeExample.ts.
-// The ids are always those of the whole rendered text, as Python's apply_chat_template(tokenize=True) gives them; only the
-// marks are found here, by rendering the conversation up to and including each assistant turn.
+// Encodes a conversation as token ids with labels on the assistant's turns. Called by core/data/encodeExample.ts.
+// The ids are always those of the whole rendered text, as with Transformers' apply_chat_template(tokenize=True); the turns are
+// located by rendering the conversation up to and including each of them.
 import { IGNORE_LABEL, type ChatMessage, type EncodedExample } from '../data/example.js';
 import { InputError } from '../inputError.js';
 import { renderChat } from './chatTemplate.js';
@@ -15,7 +15,7 @@ export interface EncodeChatOptions {
 }
 
 export interface EncodedChat extends EncodedExample {
-  /** Numbers of the assistant messages that the template moved or rewrote so that they can't be found: no loss on them. */
+  /** Indices of assistant messages that the template moved or rewrote so that they can't be found; no loss is taken on them. */
   unlocatedTurns: number[];
 }
 
@@ -26,8 +26,8 @@ interface Span {
 }
 
 /**
- * Renders and encodes `messages`. Loss is taken on what the model has to write itself: each assistant turn's content and
- * calls and the special token that ends the turn, neither the header before it nor the white space after it.
+ * Renders and encodes `messages`. Loss is taken on what the model must generate: each assistant turn's content and tool
+ * calls and the special token that ends the turn, but not the header before it or the white space after it.
  * @throws InputError as `renderChat`
  */
 export function encodeChat(tokenizer: TextTokenizer, messages: ChatMessage[], options: EncodeChatOptions): EncodedChat {
@@ -57,7 +57,7 @@ function locateTurns(
     try {
       return renderChat(tokenizer, messages.slice(0, count), { ...options, addGenerationPrompt });
     } catch (error) {
-      // The whole conversation did render: a template may still refuse a beginning of it.
+      // The whole conversation rendered, but a template may still reject its beginning.
       if (error instanceof InputError) return null;
       throw error;
     }
@@ -76,7 +76,7 @@ function locateTurns(
   return { spans, unlocatedTurns };
 }
 
-/** Where the turn begins: after everything before it, and after as much of the generation header as the text has. */
+/** Where the turn begins: after the previous messages and as much of the generation header as the text has. */
 function findStart(text: string, withHeader: string | null, renderWithout: () => string | null): number | null {
   if (withHeader !== null && text.startsWith(withHeader)) return withHeader.length;
   const withoutHeader = renderWithout();
@@ -84,8 +84,8 @@ function findStart(text: string, withHeader: string | null, renderWithout: () =>
   return withHeader === null ? withoutHeader.length : commonPrefix(text, withHeader);
 }
 
-/** Where the turn ends. A template may write the same turn otherwise once more follows (without its thoughts): then the
- *  turn ends with what closes a turn, if what stands before that is a part of the message. */
+/** Where the turn ends. A template may render a turn differently once others follow (without its reasoning): then it ends with
+ *  the text that closes a turn, provided that the text before it is part of the message. */
 function findEnd(text: string, start: number, through: string | null, closing: string, content: string): number | null {
   if (through !== null && through.length > start && text.startsWith(through)) return through.length;
   const at = closing === '' ? -1 : text.indexOf(closing, start);
@@ -100,9 +100,9 @@ function afterContent(through: string, content: string): string {
 }
 
 /**
- * Character spans as token spans. Encoding the pieces between the borders gives the ids of the whole text where no token
- * stands across a border; else a border is where the ids of the text before it leave those of the whole, so that a token
- * across a border counts to what follows.
+ * Converts character spans to token spans. Encoding the pieces between the boundaries gives the ids of the whole text if no token
+ * spans a boundary; else a boundary is where the ids of the text before it differ from those of the whole, so that a token
+ * that spans it belongs to what follows.
  */
 function alignSpans(tokenizer: TextTokenizer, text: string, ids: number[], spans: Span[]): Span[] {
   const encode = (from: number, to: number) => tokenizer.encode(text.slice(from, to), { addSpecialTokens: false });
@@ -128,7 +128,7 @@ function alignSpans(tokenizer: TextTokenizer, text: string, ids: number[], spans
   }));
 }
 
-/** The end of a turn without the white space that some templates put after the token that ends it. */
+/** The end of a turn without the white space that some templates add after its final token. */
 function endOfTurn(tokenizer: TextTokenizer, ids: number[], start: number, end: number): number {
   let last = end - 1;
   while (last >= start && tokenizer.decode([ids[last]]).trim() === '') last--;

@@ -1,14 +1,13 @@
-// The TextTokenizer over @huggingface/tokenizers: builds it from tokenizer.json and tokenizer_config.json, whoever read or
-// rebuilt them (a model folder, GGUF metadata). Never reads files. What the library gets wrong is put right in
-// tokenizerRepairs.ts.
+// Implements TextTokenizer with @huggingface/tokenizers, from tokenizer.json and tokenizer_config.json (of a model folder, or
+// rebuilt from GGUF metadata). Never reads files. Differences from Python's tokenizers are fixed in tokenizerRepairs.ts.
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
 import { repairTokenizer, repairTokenizerJson } from './tokenizerRepairs.js';
 
 /**
- * Makes a tokenizer whose ids equal those of Python's `tokenizers` for the same files.
- * @throws InputError where the files are not a tokenizer, or name a special token that the vocabulary lacks
+ * Creates a tokenizer whose ids equal those of Python's `tokenizers` for the same files.
+ * @throws InputError if the files are not a tokenizer, or name a special token that the vocabulary lacks
  */
 export function createTokenizer(files: TokenizerFiles): TextTokenizer {
   const tokenizer = build(files);
@@ -29,10 +28,10 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
       return tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
     },
     decode(ids, { skipSpecialTokens = false } = {}) {
-      // A model's output layer may be wider than the vocabulary: such ids have no text, as in Python.
+      // A model's output layer may be wider than the tokenizer's vocabulary: such ids have no text, as in Python.
       const known = Array.from(ids).filter(id => vocabulary[id] !== undefined);
       if (known.length === 0) return '';
-      // The clean-up is for WordPiece: it removes spaces before punctuation; Transformers 5 ignores it for BPE too.
+      // The clean-up removes spaces before punctuation and is meant for WordPiece; Transformers 5 ignores it for BPE too.
       return tokenizer.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
     },
     tokenToId: token => tokenizer.token_to_id(token),
@@ -71,7 +70,7 @@ function readSpecialTokens(config: Record<string, unknown>, tokenizer: Tokenizer
     const token = typeof value === 'object' ? (value as { content?: unknown }).content : value;
     if (typeof token !== 'string') continue; // add_bos_token and the like
     if (tokenizer.token_to_id(token) === undefined) {
-      throw new InputError(`"${name}" is ${JSON.stringify(token)}, which the vocabulary does not have`, {
+      throw new InputError(`"${name}" is ${JSON.stringify(token)}, which is not in the vocabulary`, {
         file: 'tokenizer_config.json',
         hint: 'tokenizer.json and tokenizer_config.json must come from the same model.',
       });
@@ -81,7 +80,7 @@ function readSpecialTokens(config: Record<string, unknown>, tokenizer: Tokenizer
   return tokens;
 }
 
-/** Older model folders leave the special tokens to the defaults of GPT2Tokenizer and LlamaTokenizer. */
+/** Older model folders rely on the default special tokens of GPT2Tokenizer and LlamaTokenizer. */
 function classDefaults(config: Record<string, unknown>, tokenizer: Tokenizer): Record<string, string> {
   if (config.eos_token !== undefined) return {};
   const has = (token: string) => tokenizer.token_to_id(token) !== undefined;
@@ -90,7 +89,7 @@ function classDefaults(config: Record<string, unknown>, tokenizer: Tokenizer): R
   return {};
 }
 
-/** A string, or a list of named templates of which "default" is meant. */
+/** A string, or a list of named templates, of which "default" is used. */
 function readChatTemplate(config: Record<string, unknown>): string | null {
   const template = config.chat_template;
   if (typeof template === 'string') return template;

@@ -1,28 +1,28 @@
-// Where @huggingface/tokenizers 0.2 differs from Python's tokenizers 0.23, put right: this is the only place that knows.
-// Called by huggingFaceTokenizer.ts; test/fixtures/tokenizers holds strings on which each of these differences shows.
-// - ByteLevel's built-in expression uses JavaScript's \s, which takes U+FEFF for a space and U+0085 for none.
-// - Digits uses \d, which knows ASCII digits only; Rust's is_numeric is \p{N}.
-// - Metaspace never splits, so that whole texts are merged at once; `add_prefix_space: false` of old files is not read.
-// - The ByteFallback decoder swallows a byte order mark, and writes one U+FFFD for a broken run where Rust writes one a byte.
+// Fixes for differences between @huggingface/tokenizers 0.2 and Python's tokenizers 0.23, all of them in this file. Called by
+// huggingFaceTokenizer.ts; test/fixtures/tokenizers has strings that show each difference.
+// - ByteLevel's built-in expression uses JavaScript's \s, which includes U+FEFF but not U+0085.
+// - Digits uses \d, which matches ASCII digits only; Rust's is_numeric is \p{N}.
+// - Metaspace never splits, so that whole texts are merged at once; `add_prefix_space: false` of old files is ignored.
+// - The ByteFallback decoder drops a byte order mark, and writes one U+FFFD for a broken run where Rust writes one per byte.
 // - Characters that a vocabulary without an unknown token lacks (bytes, in SmolLM2's) are dropped after the merges; Rust
 //   drops them before, so that their neighbours merge.
-// - Slow: each word is mapped to bytes and looked up in a cache that re-orders itself on every hit. Here the tokens of a
-//   word are kept under the word itself, which is several times faster.
+// - It is slow: each word is mapped to bytes and looked up in a cache that reorders itself on every hit. Here the tokens are
+//   cached by the word itself, which is several times faster.
 import type { Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
 
 type Json = Record<string, unknown>;
 
-/** GPT-2's expression with Unicode's White_Space, as Rust's regex engines read `\s` (the library translates it). */
+/** GPT-2's expression; the library translates `\s` to Unicode's White_Space, as in Rust's regex engines. */
 const GPT2_SPLIT = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
-/** tokenizer.json with pre-tokenizers that the library gets wrong replaced by equal ones that it gets right. */
+/** Replaces pre-tokenizers that the library gets wrong by equivalent ones. */
 export function repairTokenizerJson(tokenizer: Json): Json {
   const steps = preTokenizerSteps((tokenizer.pre_tokenizer ?? null) as Json | null);
   return { ...tokenizer, pre_tokenizer: steps.length > 0 ? { type: 'Sequence', pretokenizers: steps } : null };
 }
 
-/** Repairs that no rewriting of tokenizer.json can make. Changes `tokenizer`. */
+/** Repairs that can't be made in tokenizer.json. Modifies `tokenizer`. */
 export function repairTokenizer(tokenizer: Tokenizer): void {
   repairDecoder(tokenizer.decoder as unknown as LibraryDecoder | null);
   speedUp(tokenizer as unknown as { pre_tokenizer: LibraryPreTokenizer | null; model: LibraryModel });
@@ -49,7 +49,7 @@ function preTokenizerSteps(config: Json | null): Json[] {
     }
     case 'Split': {
       const behavior = String(config.behavior).toLowerCase();
-      // Isolated pieces are the same either way round; inverted, the library would lose what does not match.
+      // `invert` makes no difference to isolated pieces, but with it the library would lose what does not match.
       if (behavior === 'isolated') return [{ ...config, invert: false }];
       if (behavior === 'removed') return [config];
       throw new InputError(`the pre-tokenizer "Split" with behavior "${String(config.behavior)}" is not supported`, {
@@ -107,10 +107,10 @@ interface LibraryModel {
   encode(words: string[]): string[];
 }
 
-const maxKeptWords = 100_000;
-const maxKeptLength = 256;
+const MAX_KEPT_WORDS = 100_000;
+const MAX_KEPT_LENGTH = 256;
 
-/** Keeps the tokens of each word, and maps it to bytes only when it is new. */
+/** Caches the tokens of each word, so that only new words are mapped to bytes. */
 function speedUp({
   pre_tokenizer: preTokenizer,
   model,
@@ -134,8 +134,8 @@ function speedUp({
       let ofWord = kept.get(word);
       if (!ofWord) {
         ofWord = encode((byteLevel ? byteLevel.pre_tokenize_text(word) : [word]).map(withoutUnknown));
-        if (kept.size >= maxKeptWords) kept.clear();
-        if (word.length <= maxKeptLength) kept.set(word, ofWord);
+        if (kept.size >= MAX_KEPT_WORDS) kept.clear();
+        if (word.length <= MAX_KEPT_LENGTH) kept.set(word, ofWord);
       }
       for (const token of ofWord) tokens.push(token);
     }
@@ -153,7 +153,7 @@ function runSteps(steps: LibraryPreTokenizer[], text: string, options: unknown):
   return pieces;
 }
 
-/** Where the matches are the whole text, as with the expressions of all known models, there is nothing between them. */
+/** If the matches cover the whole text, as with the expressions of all known models, the library's slower split isn't needed. */
 function speedUpSplit(step: LibraryPreTokenizer): void {
   const { pattern } = step;
   if (step.config?.behavior?.toLowerCase() !== 'isolated' || !pattern) return;

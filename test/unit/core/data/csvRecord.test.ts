@@ -8,21 +8,21 @@ describe('fields of a record', () => {
     ['doubled quotes', '"say ""a""","""b"""', ['say "a"', '"b"']],
     ['commas in quotes', '"a,b",","', ['a,b', ',']],
     ['empty fields', ',"",', ['', '', '']],
-    ['blanks are kept', ' a , b ', [' a ', ' b ']],
+    ['spaces are kept', ' a , b ', [' a ', ' b ']],
   ])('%s', (_, record, fields) => {
     expect(splitCsvRecord(record)).toEqual(fields);
   });
 
   test.each([
-    ['a quote in the middle of a field', 'a"b,c', /field 1 has a quote in its middle/],
-    ['text behind a closing quote', 'a,"b"c', /field 2 goes on behind its closing quote/],
+    ['a quote in the middle of a field', 'a"b,c', /field 1 contains a quote but isn't quoted/],
+    ['text after a closing quote', 'a,"b"c', /field 2 continues after its closing quote/],
     ['a quote that is never closed', '"a,b\n', /never closed/],
-  ])('%s is refused', (_, record, message) => {
+  ])('%s is rejected', (_, record, message) => {
     expect(() => splitCsvRecord(record)).toThrow(message);
   });
 });
 
-test('a row has the names of the header, and as many fields', () => {
+test('a row has the names of the header, and the same number of fields', () => {
   expect(csvRow('1,x', ['id', 'text'])).toEqual({ id: '1', text: 'x' });
   expect(() => csvRow('1', ['id', 'text'])).toThrow(/has 1 fields, the header 2/);
   expect(() => csvRow('1,2,3', ['id', 'text'])).toThrow(/has 3 fields, the header 2/);

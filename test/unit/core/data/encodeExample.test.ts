@@ -8,39 +8,42 @@ const llama3 = fixtureTokenizer('llama3');
 const smollm = fixtureTokenizer('smollm');
 const completions = { trainOn: 'completions' } as const;
 
-/** The ids that take a loss, decoded, and the number of those that don't. */
+/** Decoded: the tokens before the first label, and those with labels. */
 function split(example: Example, tokenizer = gpt2, options: { trainOn: 'completions' | 'all' } = completions) {
   const { inputIds, labels } = encodeExample(example, tokenizer, options);
-  const given = labels.findIndex(label => label >= 0);
-  expect([...labels.subarray(given)]).toEqual([...inputIds.subarray(given)]);
-  return { given: tokenizer.decode(inputIds.subarray(0, given)), learnt: tokenizer.decode(inputIds.subarray(given)) };
+  const start = labels.findIndex(label => label >= 0);
+  expect([...labels.subarray(start)]).toEqual([...inputIds.subarray(start)]);
+  return {
+    context: tokenizer.decode(inputIds.subarray(0, start)),
+    trained: tokenizer.decode(inputIds.subarray(start)),
+  };
 }
 
 describe('completion', () => {
   const example: Example = { kind: 'completion', prompt: 'The weather', completion: ' is counting' };
 
-  test('the loss begins with the completion, which ends with eos', () => {
-    expect(split(example)).toEqual({ given: 'The weather', learnt: ' is counting<|endoftext|>' });
+  test('labels begin with the completion, which ends with eos', () => {
+    expect(split(example)).toEqual({ context: 'The weather', trained: ' is counting<|endoftext|>' });
     expect(split(example, gpt2, { trainOn: 'all' })).toEqual({
-      given: '',
-      learnt: 'The weather is counting<|endoftext|>',
+      context: '',
+      trained: 'The weather is counting<|endoftext|>',
     });
   });
 
-  test('ids are those of the whole text; a token across the border is learnt', () => {
+  test('ids are those of the whole text; a token that spans the boundary is trained on', () => {
     const across: Example = { kind: 'completion', prompt: 'The wea', completion: 'ther' };
     const whole = [...gpt2.encode('The weather'), gpt2.eosTokenId];
     expect([...encodeExample(across, gpt2, completions).inputIds]).toEqual(whole);
-    expect(split(across)).toEqual({ given: 'The', learnt: ' weather<|endoftext|>' });
+    expect(split(across)).toEqual({ context: 'The', trained: ' weather<|endoftext|>' });
   });
 
-  test('eos that is there already is not doubled', () => {
+  test('an existing eos is not doubled', () => {
     const ended: Example = { kind: 'completion', prompt: 'a', completion: ' b<|endoftext|>' };
-    expect(split(ended).learnt).toBe(' b<|endoftext|>');
+    expect(split(ended).trained).toBe(' b<|endoftext|>');
   });
 
   test('bos as the post-processor puts it, once', () => {
-    expect(split(example, llama3)).toEqual({ given: '<|begin|>The weather', learnt: ' is counting<|end|>' });
+    expect(split(example, llama3)).toEqual({ context: '<|begin|>The weather', trained: ' is counting<|end|>' });
     const text = { kind: 'text', text: '<|begin|>Hi' } as const;
     expect(llama3.decode(encodeExample(text, llama3, completions).inputIds)).toBe('<|begin|>Hi<|end|>');
     expect(smollm.decode(encodeExample({ kind: 'text', text: 'Hi' }, smollm, completions).inputIds)).toBe(
@@ -57,9 +60,9 @@ describe('chat', () => {
     { role: 'assistant', content: 'b' },
   ];
 
-  test('uses the template where there is one, else the plain text, else is an error', () => {
+  test('uses the template, else the plain text, else is an error', () => {
     const example: Example = { kind: 'chat', messages, plain: { prompt: 'Q: a\nA:', completion: ' b' } };
-    expect(split(example)).toEqual({ given: 'Q: a\nA:', learnt: ' b<|endoftext|>' });
+    expect(split(example)).toEqual({ context: 'Q: a\nA:', trained: ' b<|endoftext|>' });
     const inputIds = encodeExample(example, smollm, completions).inputIds;
     expect(smollm.decode(inputIds)).toContain('<|im_start|>assistant\nb<|im_end|>\n');
     const chatTemplate = '{% for m in messages %}<{{ m.content }}>{% endfor %}';
@@ -69,7 +72,7 @@ describe('chat', () => {
 });
 
 describe('tokenized', () => {
-  test('is taken as it is', () => {
+  test('is used unchanged', () => {
     const example: Example = { kind: 'tokenized', inputIds: [5, 6, 7], labels: [-100, 6, -100] };
     const encoded = encodeExample(example, gpt2, { trainOn: 'all' });
     expect([...encoded.inputIds]).toEqual([5, 6, 7]);

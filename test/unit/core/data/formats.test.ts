@@ -30,7 +30,7 @@ describe('alpaca', () => {
     });
   });
 
-  test('empty and null optional fields are missing ones; history may be JSON, as in CSV', () => {
+  test('empty and null optional fields count as missing; history may be JSON, as in CSV', () => {
     const row = { instruction: 'Add', input: '', output: '5', system: null, history: '[["a","b"]]' };
     expect(parse('alpaca', row)).toMatchObject({
       messages: [{ content: 'a' }, { content: 'b' }, { content: 'Add' }, {}],
@@ -67,7 +67,7 @@ describe('sharegpt', () => {
     });
   });
 
-  test('a system turn of the conversation wins over the column', () => {
+  test('a system turn of the conversation takes precedence over the column', () => {
     const row = { conversations: [turn('system', 'own'), turn('human'), turn('gpt')], system: 'column' };
     expect(parse('sharegpt', row)).toMatchObject({ messages: [{ content: 'own' }, {}, {}] });
   });
@@ -92,7 +92,7 @@ describe('sharegpt', () => {
 });
 
 describe('messages', () => {
-  test('parts are joined, nulls of Parquet go, arguments in a string become an object', () => {
+  test('parts are joined, nulls of Parquet removed, arguments in a string become an object', () => {
     const messages = [
       {
         role: 'user',
@@ -120,7 +120,7 @@ describe('messages', () => {
     failsWith('messages', { messages: [{ content: 'x' }] }, /messages\[0\] has no "role"/);
     failsWith('messages', { messages: [{ role: 'user' }] }, /messages\[0\] has no "content"/);
     const image = [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }];
-    failsWith('messages', { messages: image }, /a part that is no text \("image_url"\)/);
+    failsWith('messages', { messages: image }, /a part that isn't text \("image_url"\)/);
   });
 });
 
@@ -130,7 +130,7 @@ describe('prompt_completion', () => {
     expect(parse('prompt_completion', row)).toEqual({ kind: 'completion', ...row });
   });
 
-  test('message lists: only the completion is learnt', () => {
+  test('message lists: only the completion is trained on', () => {
     const prompt = [
       { role: 'user', content: 'a' },
       { role: 'assistant', content: 'b' },

@@ -20,7 +20,7 @@ const rowOf: Record<string, Row> = {
 };
 
 describe('detectFormat', () => {
-  test.each(datasetFormats.map(format => format.name))('%s is recognised', name => {
+  test.each(datasetFormats.map(format => format.name))('%s is detected', name => {
     expect(detectFormat(sourced(rowOf[name], rowOf[name])).name).toBe(name);
   });
 
@@ -55,7 +55,7 @@ test('formatByName suggests the nearest name', () => {
 });
 
 describe('columns', () => {
-  test('are renamed, swapped ones too, others stay', () => {
+  test('are renamed, also when swapped; others keep their names', () => {
     expect(mapColumns({ question: 'q', answer: 'a', id: 1 }, { instruction: 'question', output: 'answer' })).toEqual({
       instruction: 'q',
       output: 'a',
@@ -67,7 +67,7 @@ describe('columns', () => {
     });
   });
 
-  test('a field or a column that is not there is an error of the run file', () => {
+  test('an unknown field or column is an error in the run file', () => {
     const rows = sourced({ question: 'q', answer: 'a' });
     checkColumns({ instruction: 'question' }, null, rows);
     expect(() => checkColumns({ instructon: 'question' }, null, rows)).toThrow(

@@ -34,20 +34,20 @@ function analyse(row: Row, reading: ReadingOptions, tokenizer = gpt2) {
   return { ...measured, codes: all.map(({ code }) => code), problems: all };
 }
 
-describe('lengths and what is cut', () => {
+describe('lengths and truncation', () => {
   const row = { prompt: 'The weather', completion: ' is counting' };
 
-  test('tokens and those that are learnt, as the engine encodes them', () => {
+  test('tokens and label tokens, as the engine encodes them', () => {
     const encoded = [...gpt2.encode('The weather is counting'), gpt2.eosTokenId];
-    const given = gpt2.encode('The weather').length;
+    const context = gpt2.encode('The weather').length;
     expect(analyse(row, options('prompt_completion'))).toMatchObject({
       tokens: encoded.length,
-      labelTokens: encoded.length - given,
+      labelTokens: encoded.length - context,
       codes: [],
     });
   });
 
-  test('an answer that is cut, one that is gone, and one that is dropped', () => {
+  test('an answer that is truncated, one that is cut off, and one that is dropped', () => {
     const { tokens, labelTokens } = analyse(row, options('prompt_completion'));
     expect(analyse(row, options('prompt_completion', tokens - 1))).toMatchObject({
       labelTokens: labelTokens - 1,
@@ -55,7 +55,7 @@ describe('lengths and what is cut', () => {
     });
     expect(analyse(row, options('prompt_completion', tokens - labelTokens)).codes).toEqual(['all_masked']);
     const dropped = analyse(row, options('prompt_completion', tokens - 1, 'drop'));
-    expect(dropped.problems[0].message).toContain('left out');
+    expect(dropped.problems[0].message).toContain('skipped');
   });
 
   test('labels that are all masked', () => {
@@ -63,7 +63,7 @@ describe('lengths and what is cut', () => {
     expect(analyse({ input_ids: [5, 6], labels: [5, -100] }, options('tokenized')).codes).toEqual(['all_masked']);
   });
 
-  test('stretches are the whole text, told apart', () => {
+  test('the parts add up to the whole text', () => {
     const messages = [
       { role: 'user', content: 'Hi there' },
       { role: 'assistant', content: 'Good day' },
@@ -76,7 +76,7 @@ describe('lengths and what is cut', () => {
     expect(cut.at(-1)).toMatchObject({ kind: 'cut', tokens: 2 });
   });
 
-  test('a row that is not of the format says what is missing', () => {
+  test('a row that is not in the format: the message says what is missing', () => {
     const { codes, problems } = analyse({ prompt: 'a' }, options('prompt_completion'));
     expect(codes).toEqual(['invalid_row']);
     expect(problems[0].message).toContain('"completion" is missing');
@@ -92,7 +92,7 @@ describe('role order', () => {
     ['a tool', messages('user', 'assistant', 'tool', 'assistant')],
     ['ShareGPT', turns('system', 'human', 'gpt')],
     ['ShareGPT with calls', turns('human', 'function_call', 'observation', 'gpt')],
-    ['no chat', { prompt: 'a', completion: 'b' }],
+    ['not a chat', { prompt: 'a', completion: 'b' }],
   ])('%s is in order', (_, row) => expect(findRoleFault(row)).toBeNull());
 
   test('several calls, several results', () => {
@@ -116,7 +116,7 @@ describe('role order', () => {
     expect(fault?.expected).toBe(expected);
   });
 
-  test('told once, whether or not the format refuses the row', () => {
+  test('reported once, whether or not the format rejects the row', () => {
     expect(analyse(turns('human', 'gpt', 'gpt'), options('sharegpt')).codes).toEqual(['wrong_role_order']);
     expect(analyse(messages('user', 'assistant', 'assistant'), options('messages'), smollm).codes).toEqual([
       'wrong_role_order',
@@ -124,10 +124,10 @@ describe('role order', () => {
   });
 });
 
-describe('which format', () => {
+describe('chooseFormat', () => {
   const good = { prompt: 'a', completion: 'b' };
 
-  test('the one that all rows fit, or that most do', () => {
+  test('the format that all rows fit, or most of them', () => {
     expect(chooseFormat([good, good], 'auto', {})?.name).toBe('prompt_completion');
     expect(chooseFormat([good, { prompt: 'a' }, good], 'auto', {})?.name).toBe('prompt_completion');
     expect(chooseFormat([{ q: 'a', a: 'b' }], 'auto', { prompt: 'q', completion: 'a' })?.name).toBe(
@@ -135,7 +135,7 @@ describe('which format', () => {
     );
   });
 
-  test('none for what is no dataset', () => {
+  test('null for what is not a dataset', () => {
     expect(chooseFormat([{ level: 'info', time: 1 }], 'auto', {})).toBeNull();
     expect(chooseFormat([{ level: 'info' }, { level: 'info' }, good], 'auto', {})).toBeNull();
     expect(chooseFormat([], 'auto', {})).toBeNull();
@@ -143,13 +143,13 @@ describe('which format', () => {
 });
 
 describe('fingerprints', () => {
-  test('differ for texts that differ little, among 200,000', () => {
+  test('differ among 200,000 similar texts', () => {
     const seen = new Set(Array.from({ length: 200_000 }, (_, i) => fingerprint(`row number ${i}`)));
     expect(seen.size).toBe(200_000);
     expect(Math.max(...[...seen].slice(0, 1000))).toBeLessThanOrEqual(Number.MAX_SAFE_INTEGER);
   });
 
-  test('the set gives the first row of each', () => {
+  test('the set returns the first row of each', () => {
     const values = Array.from({ length: 5000 }, (_, i) => fingerprint(String(i % 4000)));
     const set = new FingerprintSet(row => values[row]);
     const repeats = values.map((_, row) => set.add(row));

@@ -23,7 +23,7 @@ function without(text: string, fileType: ScannedFileType, ...removed: number[]):
   return apply(text, removeRows(rows, new Set(removed)));
 }
 
-describe('rows are taken out with what separates them', () => {
+describe('rows are removed with their separators', () => {
   test('JSONL', () => {
     const text = '{"a":0}\n{"a":1}\n\n{"a":2}\n{"a":3}\n';
     expect(without(text, 'jsonl', 1)).toBe('{"a":0}\n{"a":2}\n{"a":3}\n');
@@ -33,7 +33,7 @@ describe('rows are taken out with what separates them', () => {
     expect(without(text, 'jsonl', 0, 1, 2, 3)).toBe('\n');
   });
 
-  test('a JSON list stays one', () => {
+  test('a JSON list stays valid', () => {
     const text = '[\n  {"a": 0},\n  {"a": 1},\n  {"a": 2}\n]\n';
     for (const removed of [[0], [1], [2], [0, 1], [1, 2], [0, 2], [0, 1, 2]]) {
       const kept = [0, 1, 2].filter(row => !removed.includes(row)).map(a => ({ a }));
@@ -48,14 +48,14 @@ describe('rows are taken out with what separates them', () => {
 });
 
 describe('repairs', () => {
-  test('JSON with a trailing comma, a comment, a brace that is missing', () => {
+  test('JSON with a trailing comma, a comment, a missing brace', () => {
     for (const text of ['{"a": 1,}', '{"a": 1 /* one */}', '{"a": 1']) {
       expect(JSON.parse(apply(text, repairJson(text)!.edits))).toEqual({ a: 1 });
     }
     expect(repairJson('what is this')).toBeNull();
   });
 
-  test('a role set right, a message taken out; the rest as it was', () => {
+  test('a role is corrected or a message removed; the rest is unchanged', () => {
     const text = '{"id": 7,  "messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]}';
     const [change, remove] = repairRoles(text);
     expect(change.title).toBe('Change role to "assistant"');
@@ -65,7 +65,7 @@ describe('repairs', () => {
     expect(text.slice(place.start, place.end)).toBe('"bot"');
   });
 
-  test('a question at the end can only go', () => {
+  test('a question at the end can only be removed', () => {
     const text =
       '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]}';
     expect(repairRoles(text).map(({ title }) => title)).toEqual(['Remove message 3']);

@@ -4,7 +4,7 @@ import { rowScanner, type ScannedFileType, type Units } from '../../../../extens
 const utf8 = (text: string): Units => new TextEncoder().encode(text);
 const utf16 = (text: string): Units => Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
 
-/** Rows with their lines; pushed in pieces of every size, which must make no difference. */
+/** Rows with their lines; pushing the text in pieces must make no difference. */
 function scan(text: string, fileType: ScannedFileType, encode: (text: string) => Units = utf8): [string, number][] {
   const units = encode(text);
   const whole = scanInPieces(units, fileType, units.length || 1);
@@ -25,7 +25,7 @@ function scanInPieces(units: Units, fileType: ScannedFileType, size: number): [n
 }
 
 describe('JSONL', () => {
-  test('one row a line, blank lines left out, line ends of every kind', () => {
+  test('one row per line, blank lines skipped, any line ending', () => {
     expect(scan('{"a":1}\r\n\n  {"b":2} \n{"c":3}', 'jsonl')).toEqual([
       ['{"a":1}', 1],
       ['{"b":2}', 3],
@@ -35,7 +35,7 @@ describe('JSONL', () => {
     expect(scan('\n\n', 'jsonl')).toEqual([]);
   });
 
-  test('a byte order mark is no part of the first row, in both encodings', () => {
+  test('a byte order mark is not part of the first row, in both encodings', () => {
     expect(scanInPieces(utf8('\ufeff{"a":1}\n'), 'jsonl', 100)).toEqual([[3, 10, 1]]);
     expect(scanInPieces(utf16('\ufeff{"a":1}\n'), 'jsonl', 100)).toEqual([[1, 8, 1]]);
   });
@@ -51,7 +51,7 @@ describe('JSONL', () => {
 });
 
 describe('JSON', () => {
-  test('the elements of a list, whatever stands in their strings', () => {
+  test('the elements of a list, whatever their strings contain', () => {
     expect(scan('[\n  {"a": "],}\\"["},\n  {"b": [1, 2]}\n]\n', 'json')).toEqual([
       ['{"a": "],}\\"["}', 2],
       ['{"b": [1, 2]}', 3],
@@ -66,7 +66,7 @@ describe('JSON', () => {
     expect(scan('{"name": "data", "rows": [1, 2]}', 'json')).toEqual([]);
   });
 
-  test('rows that are broken are still rows, and those after them too', () => {
+  test('broken rows are still rows, and so are those after them', () => {
     expect(scan('[{"a":1}\n {"b":2},\n {"c":3}]', 'json').map(([row]) => row)).toEqual([
       '{"a":1}\n {"b":2}',
       '{"c":3}',
@@ -75,15 +75,15 @@ describe('JSON', () => {
   });
 });
 
-describe('what is wrong around the rows of JSON', () => {
+describe('errors outside the rows of JSON', () => {
   test.each<[string, string, number | null, RegExp]>([
     ['a list that is not closed', '[{"a":1},\n{"a":2}\n\n', 2, /^invalid JSON: Unexpected end/],
-    ['something behind it', '[{"a":1},\n{"a":2}]\n5', 3, /^invalid JSON: Unexpected non-white/],
-    ['a comma behind the last row', '[{"a":1},\n{"a":2},\n]', 2, /a comma behind the last row/],
+    ['something after it', '[{"a":1},\n{"a":2}]\n5', 3, /^invalid JSON: Unexpected non-white/],
+    ['a comma after the last row', '[{"a":1},\n{"a":2},\n]', 2, /a comma after the last row/],
     ['a comma too many', '[\n,{"a":2}]', 2, /a comma without a row before it/],
     ['a key without a value', '{"data": [\n{"a":1}],\n"b" }', 3, /^invalid JSON: Unexpected token '}'$/],
     ['a second list', '{"data": [{"a":1}],\n"data": [{"a":2}]}', 2, /more than one list/],
-    ['no list', '{"rows":\n[1]}', null, /neither a list of rows nor/],
+    ['not a list', '{"rows":\n[1]}', null, /neither a list of rows nor/],
     ['another value', ' 5 ', null, /neither a list of rows nor/],
   ])('%s', (_, text, line, message) => {
     for (const units of [utf8(text), utf16(text)])
@@ -94,7 +94,7 @@ describe('what is wrong around the rows of JSON', () => {
       }
   });
 
-  test('is nothing in a file without text, and of other types', () => {
+  test('none for an empty file and for other types', () => {
     expect(rowScanner('json', () => {}).finish()).toBeNull();
     for (const fileType of ['jsonl', 'csv'] as const) {
       const scanner = rowScanner(fileType, () => {});
@@ -105,7 +105,7 @@ describe('what is wrong around the rows of JSON', () => {
 });
 
 describe('CSV', () => {
-  test('records over several lines, quotes within, empty lines', () => {
+  test('records over several lines, quotes inside, empty lines', () => {
     expect(scan('a,b\r\n"x\ny",1\r\n\r\n"say ""no"", please",2\nlast,"', 'csv')).toEqual([
       ['a,b', 1],
       ['"x\ny",1', 2],
@@ -114,7 +114,7 @@ describe('CSV', () => {
     ]);
   });
 
-  test('line breaks of an old Mac', () => {
+  test('CR as line break', () => {
     expect(scan('a,b\r"x\ry",1\r\rz,2', 'csv')).toEqual([
       ['a,b', 1],
       ['"x\ry",1', 2],

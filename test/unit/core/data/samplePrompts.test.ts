@@ -8,7 +8,7 @@ const chat = (text: string) => ({
   ],
 });
 
-test('of chats the first words of the user, each once, the longest left out', () => {
+test('the first user message of each chat, without duplicates and very long ones', () => {
   const rows = [
     chat('Are bears big?'),
     chat('Are bears big?'),
@@ -19,7 +19,7 @@ test('of chats the first words of the user, each once, the longest left out', ()
   expect(samplePrompts(rows, 2)).toEqual(['Are bears big?', 'Do they swim?']);
 });
 
-test('of completions the prompt, of plain text nothing', () => {
+test('the prompt of completions, nothing for plain text', () => {
   expect(samplePrompts([{ prompt: 'One and one', completion: 'two' }], 3)).toEqual(['One and one']);
   expect(samplePrompts([{ text: 'Once upon a time' }], 3)).toEqual([]);
   expect(samplePrompts([], 3)).toEqual([]);

@@ -49,14 +49,14 @@ describe('parseText', () => {
     expect(problem(lora['r']!, '0')).toBe('Must be a whole number from 1 to 65536.');
     expect(problem(lora['r']!, '1.5')).toBe('Must be a whole number from 1 to 65536.');
     expect(problem(lora['r']!, 'eight')).toBe('Must be a whole number from 1 to 65536.');
-    expect(problem(lora['lora_dropout']!, '1')).toBe('Must be a number from 0 on and below 1.');
+    expect(problem(lora['lora_dropout']!, '1')).toBe('Must be a number of at least 0 and below 1.');
     expect(problem(training['learning_rate']!, '')).toBe('Must be a number above 0.');
     expect(problem(training['max_steps']!, 'x')).toBe('Must be a whole number.');
   });
 
-  it('reads nothing as null where that is allowed', () => {
+  it('reads an empty text as null where that is allowed', () => {
     expect(value(training['eval_steps']!, '')).toBeNull();
-    expect(problem(training['eval_steps']!, '-1')).toBe('Must be a whole number from 1 on.');
+    expect(problem(training['eval_steps']!, '-1')).toBe('Must be a whole number of at least 1.');
   });
 
   it('reads names, a list of names or a special word', () => {
@@ -87,7 +87,7 @@ describe('parseText', () => {
     expect(value(dataset['validation']!, '')).toBeNull();
   });
 
-  it('gives back every default of the run file from its own text', () => {
+  it('restores every default of the run file from its text', () => {
     const groups = ['dataset', 'training', 'samples', 'engine'].map(key => run.properties![key]!.properties!);
     const methods = run.properties!['method']!.oneOf!.map(method => method.properties!);
     for (const properties of [...groups, ...methods])
@@ -97,18 +97,20 @@ describe('parseText', () => {
   });
 });
 
-it('a prompt may hold commas: one stands on each line', () => {
+it('prompts may contain commas: there is one per line', () => {
   const prompts = ['Hello, who are you?', 'Red, green or blue?'];
   expect(parseLines(linesOf(prompts))).toEqual(prompts);
   expect(parseLines('\n  Why?  \n')).toEqual(['Why?']);
 });
 
-it('help speaks of empty fields as the form shows them', () => {
-  expect(helpOf(training['eval_steps']!)).toBe('Evaluate every so many steps; not set: at the end of each epoch');
+it('help describes null as the form shows it', () => {
+  expect(helpOf(training['eval_steps']!)).toBe('Steps between two evaluations; not set: at the end of each epoch');
 });
 
-it('help calls other fields by their titles, and shows tables as they are written in a field', () => {
-  expect(helpOf(training['max_steps']!, training)).toBe('Stop after so many optimizer steps; -1 follows “Epochs”');
+it('help uses the titles of other fields, and shows tables as they are written in a field', () => {
+  expect(helpOf(training['max_steps']!, training)).toBe(
+    'Stop after this number of optimizer steps; -1: train for “Epochs”',
+  );
   expect(helpOf(lora['lora_alpha']!, lora)).toBe('The update is scaled by “Alpha” / “Rank”');
   expect(helpOf(lora['rank_pattern']!, lora)).toBe('A different “Rank” for some modules: down_proj=16');
   const [, table] = helpOf(dataset['columns']!, dataset).split(': ');
@@ -131,7 +133,7 @@ it.each([...Object.entries(blocks), ...methods])('no help of %s names a key or s
 describe('conditionOf', () => {
   const of = (title: string) => Object.fromEntries(methods)[title]!;
 
-  it('tells which values of another field give a field its meaning', () => {
+  it('returns the values of another field for which a field applies', () => {
     const selective = of('Selective');
     expect(conditionOf(selective['num_layers']!, selective)).toEqual({
       key: 'select',
@@ -142,7 +144,7 @@ describe('conditionOf', () => {
     expect(conditionOf(selective['select']!, selective)).toBeNull();
   });
 
-  it('is null where a description ends with for and names no value', () => {
+  it('is null if a description ends with "for" but names no value', () => {
     expect(conditionOf(lora['init_lora_weights']!, lora)).toBeNull();
     const ends = { description: 'How long; for tests' };
     expect(conditionOf(ends, { ends, other: { enum: ['a', 'b'] } })).toBeNull();
@@ -150,8 +152,8 @@ describe('conditionOf', () => {
 });
 
 describe('expected', () => {
-  it('says what a key takes', () => {
-    expect(expected(training['eval_steps']!)).toBe('a whole number from 1 on or empty');
+  it('describes what a key accepts', () => {
+    expect(expected(training['eval_steps']!)).toBe('a whole number of at least 1 or empty');
     expect(expected(lora['bias']!)).toBe('none or all or lora_only');
   });
 });

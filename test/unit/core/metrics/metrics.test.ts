@@ -4,19 +4,19 @@ import { lowRankParameters } from '../../../../extension/src/core/metrics/lowRan
 import { exponentialMovingAverage } from '../../../../extension/src/core/metrics/smoothing.js';
 
 describe('exponentialMovingAverage', () => {
-  it('leaves a constant curve alone from its first value on', () => {
+  it('leaves a constant curve unchanged from its first value', () => {
     expect([...exponentialMovingAverage(Float64Array.of(3, 3, 3, 3), 0.9)].map(v => v.toFixed(9))).toEqual(
       Array(4).fill('3.000000000'),
     );
   });
 
-  it('weighs by age with the start’s bias divided out', () => {
+  it('weights by age, with bias correction', () => {
     const [first, second] = exponentialMovingAverage(Float64Array.of(1, 4), 0.5);
     expect(first).toBeCloseTo(1, 12);
     expect(second).toBeCloseTo((0.5 * 0.5 * 1 + 0.5 * 4) / 0.75, 12);
   });
 
-  it('passes over what is no number', () => {
+  it('passes non-finite values through', () => {
     const smoothed = exponentialMovingAverage(Float64Array.of(2, NaN, Infinity, 2), 0.6);
     expect(smoothed[1]).toBeNaN();
     expect(smoothed[2]).toBe(Infinity);
@@ -37,7 +37,7 @@ describe('decimate', () => {
     expect([...decimate(noisy, 10, 10, 100)]).toEqual([]);
   });
 
-  it('keeps both ends, the extremes and the order, and no more than two a bucket', () => {
+  it('keeps both ends, the extremes and the order, and at most two points per bucket', () => {
     const spiked = noisy.slice();
     spiked[43_210] = 50;
     spiked[77_777] = -50;
@@ -50,13 +50,13 @@ describe('decimate', () => {
     expect(kept.every((index, i) => i === 0 || index > kept[i - 1]!)).toBe(true);
   });
 
-  it('takes a stretch out of the middle', () => {
+  it('decimates a part of the curve', () => {
     const kept = decimate(noisy, 50_000, 60_000, 100);
     expect(kept[0]).toBe(50_000);
     expect(kept.at(-1)).toBe(59_999);
   });
 
-  it('survives what is no number', () => {
+  it('accepts NaN', () => {
     const broken = noisy.slice();
     broken.fill(NaN, 1000, 3000);
     expect(() => decimate(broken, 0, broken.length, 100)).not.toThrow();
@@ -64,19 +64,19 @@ describe('decimate', () => {
 });
 
 describe('lowerBound', () => {
-  it('finds the first that is not below', () => {
+  it('finds the first value that is not below the bound', () => {
     expect([0, 1, 2, 5, 6].map(bound => lowerBound([1, 2, 5], bound))).toEqual([0, 0, 1, 2, 3]);
   });
 });
 
 describe('lowRankParameters', () => {
-  it('is 4,608 in place of 32,768 for 512 x 64 at r = 8: 86% fewer', () => {
+  it('is 4,608 instead of 32,768 for 512 x 64 at r = 8: 86% fewer', () => {
     const { w, a, b, trained, saved } = lowRankParameters({ outFeatures: 512, inFeatures: 64 }, 8);
     expect({ w, a, b, trained }).toEqual({ w: 32_768, a: 512, b: 4096, trained: 4608 });
     expect(Math.round(100 * saved)).toBe(86);
   });
 
-  it('says so where the rank is too high to save anything', () => {
+  it('is negative if the rank is too high to save anything', () => {
     expect(lowRankParameters({ outFeatures: 64, inFeatures: 64 }, 64).saved).toBe(-1);
   });
 });

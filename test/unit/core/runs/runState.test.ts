@@ -61,7 +61,7 @@ function run(bodies: EngineEventBody[], from: RunState = initialRunState): RunSt
 }
 
 describe('reduceRun', () => {
-  it('has a column for each metric of the run’s objective, whatever it is called', () => {
+  it('has a column for each metric of the run’s objective', () => {
     const margin = { name: 'margin', title: 'Margin', better: 'higher', unit: 'number', follows_loss: false } as const;
     const evaluatedWith = (step: number, margin: number) =>
       ({ ...evaluated(step), metrics: { margin } }) as EngineEventBody;
@@ -101,35 +101,35 @@ describe('reduceRun', () => {
     expect(done.log.map(({ text }) => text)).toEqual([
       'Started (tensorflow 2.21.0, 2 threads)',
       'Paused after step 1',
-      'Going on after step 1',
+      'Resumed after step 1',
       'Finished after step 2',
     ]);
   });
 
-  it('takes an event in once', () => {
+  it('applies an event once', () => {
     const state = run([started(), step(1)]);
     const again = reduceRun(state, { ...step(1), seq: 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent);
     expect(again).toBe(state);
   });
 
-  it('takes back what came after the checkpoint that a resume starts from', () => {
+  it('discards what came after the checkpoint from which a run is resumed', () => {
     const before = run([started(), evaluated(0), ...[1, 2, 3, 4, 5].map(n => step(n)), evaluated(4)]);
     const after = run([started(3), step(4, 9)], before);
     expect([...after.steps.column('step')]).toEqual([1, 2, 3, 4]);
     expect(after.steps.row(3)!.loss).toBe(9);
     expect([...after.evaluations.column('step')]).toEqual([0]);
     expect(after.generation).toBe(before.generation + 1);
-    // The older state still reads as it was.
+    // The older state is unchanged.
     expect([...before.steps.column('loss')]).toEqual([1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]);
   });
 
-  it('keeps the generation where a resume takes nothing back', () => {
+  it('keeps the generation if a resume discards nothing', () => {
     const state = run([started(), step(1), started(1), step(2)]);
     expect(state.generation).toBe(0);
     expect(state.steps.length).toBe(2);
   });
 
-  it('keeps of each prompt the first answer and the last ones', () => {
+  it('keeps the first and the last answers to each prompt', () => {
     const answers = Array.from({ length: 100 }, (_, i) => i);
     const state = run([
       started(),
@@ -141,12 +141,12 @@ describe('reduceRun', () => {
     expect(steps.at(-1)).toBe(99);
   });
 
-  it('tells how long the rest takes at the pace of the last steps', () => {
+  it('estimates the remaining time from the pace of the last steps', () => {
     expect(secondsLeft(run([started()]))).toBeNull();
     expect(secondsLeft(run([started(), step(1), step(2)]))).toBeCloseTo(49, 9);
   });
 
-  it('reduces 100,000 steps at a cost that does not grow, each state readable afterwards', () => {
+  it('reduces 100,000 steps at constant cost per step, and earlier states stay readable', () => {
     let state = run([started()]);
     const began = performance.now();
     let middle = state;

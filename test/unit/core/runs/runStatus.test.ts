@@ -4,19 +4,19 @@ import { roughDuration, runPhase, runSeconds } from '../../../../extension/src/c
 
 const started = { ...initialRunState, started: {} as RunState['started'] };
 
-test('a run without events starts while its process lives, and has failed once it is gone', () => {
+test('a run without events is starting while its process is alive, else failed', () => {
   expect(runPhase(initialRunState, true)).toBe('starting');
   expect(runPhase(initialRunState, false)).toBe('failed');
 });
 
-test('a run that neither ended nor lives was interrupted', () => {
+test('a run that has not ended and has no process was interrupted', () => {
   for (const status of ['running', 'paused'] as const) {
     expect(runPhase({ ...started, status }, true)).toBe(status);
     expect(runPhase({ ...started, status }, false)).toBe('interrupted');
   }
 });
 
-test('an end is an end; a process that goes on from there starts', () => {
+test('an ended run keeps its status until a process continues it', () => {
   for (const status of ['completed', 'stopped', 'failed'] as const) {
     expect(runPhase({ ...started, status }, false)).toBe(status);
     expect(runPhase({ ...started, status }, true)).toBe('starting');

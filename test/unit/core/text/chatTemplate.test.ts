@@ -15,18 +15,18 @@ describe.each(['smollm', 'qwen', 'llama2-legacy', 'mistral-first'])('%s renders 
 describe('renderChat', () => {
   const messages = [{ role: 'user', content: 'Hi' }];
 
-  test('no template is an error that says what to do', () => {
+  test('without a template, the error says what to do', () => {
     expect(() => renderChat(fixtureTokenizer('gpt2'), messages)).toThrow(
       expect.objectContaining({ name: 'InputError', hint: expect.stringContaining('dataset.chat_template') }),
     );
   });
 
-  test('a given template wins over the model’s; unset special tokens are empty', () => {
+  test('a template in the options takes precedence over the model’s; unset special tokens are empty', () => {
     const template = '{{ bos_token }}{{ eos_token }}{{ unk_token }}:{{ messages[0].content }}';
     expect(renderChat(fixtureTokenizer('smollm'), messages, { template })).toBe('<|im_start|><|im_end|>:Hi');
   });
 
-  test('what a template raises is in the error, and so is a fault of its own', () => {
+  test('exceptions raised by a template and syntax errors in it are in the error', () => {
     const tokenizer = fixtureTokenizer('llama2-legacy');
     const wrong = [...messages, ...messages];
     expect(() => renderChat(tokenizer, wrong)).toThrow('Roles must alternate user and assistant');

@@ -3,18 +3,18 @@ import { IGNORE_LABEL, type ChatMessage } from '../../../../extension/src/core/d
 import { encodeChat, type EncodeChatOptions } from '../../../../extension/src/core/text/encodeChat.js';
 import { fixtureExpected, fixtureTokenizer } from './tokenizerFixtures.js';
 
-/** The trained stretches, decoded. */
+/** The parts with labels, decoded. */
 function trained(name: string, messages: ChatMessage[], options: EncodeChatOptions = {}): string[] {
   const tokenizer = fixtureTokenizer(name);
   const { inputIds, labels } = encodeChat(tokenizer, messages, options);
-  const stretches: number[][] = [];
+  const parts: number[][] = [];
   labels.forEach((label, i) => {
     if (label < 0) return;
     expect(label).toBe(inputIds[i]);
-    if (i === 0 || labels[i - 1] < 0) stretches.push([]);
-    stretches[stretches.length - 1].push(label);
+    if (i === 0 || labels[i - 1] < 0) parts.push([]);
+    parts[parts.length - 1].push(label);
   });
-  return stretches.map(ids => tokenizer.decode(ids));
+  return parts.map(ids => tokenizer.decode(ids));
 }
 
 describe.each(['smollm', 'qwen', 'llama2-legacy', 'mistral-first'])('%s', name => {
@@ -38,21 +38,21 @@ const chat: ChatMessage[] = [
 ];
 
 describe('encodeChat', () => {
-  test('trains content and end-of-turn token, not the header, not the line break after it', () => {
+  test('trains on content and end-of-turn token, not on the header or the line break after the turn', () => {
     expect(trained('smollm', chat)).toEqual(['Seven apples.<|im_end|>', '\n\n12 bright stars <|im_end|>']);
     expect(trained('llama2-legacy', chat)).toEqual(['Seven apples.</s>', '12 bright stars</s>']);
   });
 
-  test('turns before trainFrom are given', () => {
+  test('turns before trainFrom are context', () => {
     expect(trained('smollm', chat, { trainFrom: 2 })).toEqual(['\n\n12 bright stars <|im_end|>']);
   });
 
-  test('trainOn all takes the loss on every token', () => {
+  test('trainOn all labels every token', () => {
     const { inputIds, labels } = encodeChat(fixtureTokenizer('smollm'), chat, { trainOn: 'all' });
     expect(labels).toEqual(inputIds);
   });
 
-  test('a template that strips earlier thoughts trains what is left of them', () => {
+  test('a template that strips earlier reasoning: what remains is trained on', () => {
     const messages: ChatMessage[] = [
       { role: 'user', content: '2 + 2?' },
       { role: 'assistant', content: '<think>\neasy\n</think>\n\nIt is 4.' },
@@ -62,19 +62,19 @@ describe('encodeChat', () => {
     expect(trained('qwen', messages)).toEqual(['It is 4.<|im_end|>', '<think>\nadd\n</think>\n\nIt is 7.<|im_end|>']);
   });
 
-  test('a generation header that the text does not have is trained from where they part', () => {
+  test('a generation header that differs from the text: labels begin where they diverge', () => {
     const template =
       "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}" +
       "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n<think>\\n' }}{% endif %}";
     expect(trained('qwen', chat.slice(0, 2), { template })).toEqual(['Seven apples.<|im_end|>']);
   });
 
-  test('a template without an end-of-turn token trains up to the next turn', () => {
+  test('without an end-of-turn token, labels extend to the next turn', () => {
     const template = "{% for m in messages %}{{ m.role + ': ' + m.content + '\\n' }}{% endfor %}";
     expect(trained('gpt2', chat.slice(0, 2), { template })).toEqual(['assistant: Seven apples.\n']);
   });
 
-  test('turns that can’t be found are told and not trained', () => {
+  test('turns that can’t be found are reported and get no labels', () => {
     const template = '{{ messages | length }}{% for m in messages %} {{ m.content | upper }}{% endfor %}';
     const { labels, unlocatedTurns } = encodeChat(fixtureTokenizer('gpt2'), chat, { template });
     expect(unlocatedTurns).toEqual([1, 3]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import { fixtureExpected, fixtureFiles, fixtureNames, fixtureTokenizer } from './tokenizerFixtures.js';
 
-describe.each(fixtureNames)('%s gives what Python gives', name => {
+describe.each(fixtureNames)('%s gives the same as Python', name => {
   const tokenizer = fixtureTokenizer(name);
   const expected = fixtureExpected(name);
 
@@ -26,7 +26,7 @@ describe('createTokenizer', () => {
     expect(qwen.specialTokens).toEqual({ eos_token: '<|im_end|>', pad_token: '<|endoftext|>' });
   });
 
-  test('a folder that leaves them to the tokenizer class, as GPT-2’s, gets the defaults of the class', () => {
+  test('a folder that relies on its tokenizer class, like GPT-2’s, gets the defaults of the class', () => {
     const gpt2 = createTokenizer({ ...fixtureFiles('gpt2'), config: { model_max_length: 1024 } });
     expect(gpt2.idToToken(gpt2.eosTokenId as number)).toBe('<|endoftext|>');
     expect(gpt2.bosTokenId).toBe(gpt2.eosTokenId);
@@ -42,7 +42,7 @@ describe('createTokenizer', () => {
     expect(tokenizer.decode(Int32Array.from(ids))).toBe('apples');
   });
 
-  test('of several named templates the default one is taken', () => {
+  test('of several named templates the default one is used', () => {
     const files = fixtureFiles('smollm');
     const named = [
       { name: 'tool_use', template: 'T' },

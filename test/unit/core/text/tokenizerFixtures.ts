@@ -1,4 +1,4 @@
-// Reads the stored tokenizers and what Python made of them (test/fixtures/tokenizers/make.py).
+// Reads the stored tokenizers and Python's results for them (test/fixtures/tokenizers/make.py).
 import { readFileSync } from 'node:fs';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer, TokenizerFiles } from '../../../../extension/src/core/text/textTokenizer.js';

@@ -138,10 +138,10 @@ describe('any file', () => {
   test('empty, missing and unknown files', async () => {
     await failsAt(file('empty.jsonl', ''), null, /empty/);
     await failsAt(file('blank.jsonl', '\n\n'), null, /empty/);
-    await failsAt(join(folder, 'none.jsonl'), null, /no such file/);
-    await failsAt(join(folder, 'none.parquet'), null, /no such file/);
-    await failsAt(join(folder, 'none.json'), null, /no such file/);
-    await failsAt(file('rows.txt', 'a'), null, /"\.txt" is no dataset file/);
+    await failsAt(join(folder, 'none.jsonl'), null, /does not exist/);
+    await failsAt(join(folder, 'none.parquet'), null, /does not exist/);
+    await failsAt(join(folder, 'none.json'), null, /does not exist/);
+    await failsAt(file('rows.txt', 'a'), null, /"\.txt" is not a dataset file type/);
     await failsAt(file('rows', 'a'), null, /no extension/);
   });
 

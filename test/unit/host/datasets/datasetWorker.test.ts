@@ -217,7 +217,7 @@ describe('problems', () => {
 
   test('a missing file, and one that is not Parquet', async () => {
     await withFile(join(folder, 'gone.jsonl'), settings(), async opened => {
-      expect((await opened.ended()).error).toContain('there is no such file');
+      expect((await opened.ended()).error).toContain('the file does not exist');
     });
     const path = join(folder, 'not.parquet');
     copyFileSync(join(datasets, 'facts.csv'), path);

@@ -1,5 +1,5 @@
-// Instruction, optional input, output: Stanford Alpaca's rows, with LLaMA-Factory's `system` and `history`. A chat where the
-// model has a chat template, else plain text in the layout of `plainText` below.
+// Stanford Alpaca's rows (instruction, optional input, output) with LLaMA-Factory's `system` and `history`. A chat if the model
+// has a chat template, else plain text in the layout of `plainText` below.
 import type { ChatMessage, Example } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import { asList, has, readOptionalList, readOptionalText, readText, rowError } from './rowFields.js';
@@ -9,8 +9,8 @@ export const alpaca: DatasetFormat = {
   title: 'Instructions (Alpaca)',
   fields: [
     { name: 'instruction', required: true, description: 'What the model is asked to do' },
-    { name: 'input', required: false, description: 'What it is asked to do it with; stands below the instruction' },
-    { name: 'output', required: true, description: 'The answer to learn' },
+    { name: 'input', required: false, description: 'Input for the task, placed below the instruction' },
+    { name: 'output', required: true, description: 'The answer to train on' },
     { name: 'system', required: false, description: 'System message' },
     { name: 'history', required: false, description: 'Earlier turns: [[question, answer], ...]' },
   ],
@@ -44,7 +44,7 @@ export const alpaca: DatasetFormat = {
   },
 };
 
-/** The prompt of one turn for a model without a chat template; the answer follows right after it. */
+/** The prompt of one turn for a model without a chat template; the answer follows directly. */
 function plainText(instruction: string, input?: string): string {
   const material = input ? `### Input:\n${input}\n\n` : '';
   return `### Instruction:\n${instruction}\n\n${material}### Response:\n`;

@@ -1,5 +1,5 @@
-// What a dataset format is: one file in this folder implements it, one line in registry.ts lists it. Docs, the preview
-// and error messages are made from these fields.
+// The interface of a dataset format: one file in this folder implements it, one line in registry.ts lists it. Docs, the
+// preview and error messages are generated from it.
 import type { Example, Row, RowSource } from '../example.js';
 
 export interface FormatField {
@@ -13,8 +13,8 @@ export interface DatasetFormat {
   readonly name: string;
   readonly title: string;
   readonly fields: readonly FormatField[];
-  /** Whether the row looks like this format, by the names of its fields and the coarse kind of their values. */
+  /** Whether the row looks like this format, by the names of its fields and the rough type of their values. */
   detect(row: Row): boolean;
-  /** @throws InputError naming file and line where the row is not of this format after all */
+  /** @throws InputError with file and line if the row is not in this format */
   parse(row: Row, source: RowSource): Example;
 }

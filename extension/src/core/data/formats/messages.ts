@@ -1,5 +1,5 @@
-// Conversations as OpenAI's API takes them: `role` and `content`, calls and tools included. What order of roles is right is
-// for the model's chat template to say.
+// Conversations in the format of OpenAI's API: `role` and `content`, with tools and tool calls. The model's chat template
+// decides which order of roles is valid.
 import type { DatasetFormat } from './datasetFormat.js';
 import { asList, has, isObject, readList, readMessages, readOptionalList } from './rowFields.js';
 

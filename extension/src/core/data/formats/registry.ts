@@ -1,4 +1,4 @@
-// Every dataset format, one line each: a new one is its file and its line here.
+// All dataset formats. A new one is a file and a line here.
 import { alpaca } from './alpaca.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import { messages } from './messages.js';

@@ -1,5 +1,5 @@
-// Reads the fields of a row for the formats in this folder, with errors that name file, line and field. A field that is
-// absent, null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as CSV has to write them.
+// Reads the fields of a row for the formats in this folder; errors name file, line and field. An optional field that is absent,
+// null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as in CSV.
 import { InputError } from '../../inputError.js';
 import type { ChatMessage, Row, RowSource } from '../example.js';
 
@@ -16,7 +16,7 @@ export function readText(row: Row, field: string, source: RowSource): string {
   const value = row[field];
   if (typeof value === 'string') return value;
   if (value === undefined || value === null) {
-    const names = Object.keys(row).join(', ') || 'nothing';
+    const names = Object.keys(row).join(', ') || 'no fields';
     throw rowError(
       source,
       `"${field}" is missing; the row has ${names}`,
@@ -61,7 +61,7 @@ export function readMessages(list: unknown[], field: string, source: RowSource):
 
 function readMessage(item: unknown, where: string, source: RowSource): ChatMessage {
   if (!isObject(item)) throw rowError(source, `${where} must be {"role", "content"}, but is ${kindOf(item)}`);
-  // Parquet gives every message the keys of all of them, null where unset; templates ask whether a key is there.
+  // Parquet gives every message the keys of all, null where unset; templates test whether a key exists.
   const message = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null && value !== undefined));
   if (typeof message.role !== 'string' || message.role === '') throw rowError(source, `${where} has no "role"`);
   const calls = asList(message.tool_calls);
@@ -80,12 +80,12 @@ function readContent(content: unknown, where: string, source: RowSource): string
       if (typeof part === 'string') return part;
       if (isObject(part) && part.type === 'text' && typeof part.text === 'string') return part.text;
       const type = isObject(part) ? JSON.stringify(part.type) : kindOf(part);
-      throw rowError(source, `${where}.content has a part that is no text (${type})`, 'Only text can be trained on.');
+      throw rowError(source, `${where}.content has a part that isn't text (${type})`, 'Only text can be trained on.');
     })
     .join('');
 }
 
-/** OpenAI writes a call's arguments as JSON in a string; chat templates want the object. */
+/** OpenAI writes a call's arguments as JSON in a string; chat templates expect the object. */
 function readToolCall(call: unknown): unknown {
   if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
   const parsed = parseJson(call.function.arguments);
@@ -96,7 +96,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** `undefined` where the text is not JSON. */
+/** `undefined` if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,5 +1,5 @@
 // Conversations as ShareGPT exports them: `from` and `value`. Questions (human, observation) and answers (gpt,
-// function_call) take turns, a question first; anything else is an error, since the loss would fall on the wrong side.
+// function_call) must alternate, a question first; anything else is an error, since loss would be taken on the wrong side.
 import type { ChatMessage, RowSource } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import {
@@ -13,7 +13,7 @@ import {
   rowError,
 } from './rowFields.js';
 
-/** Who speaks, as the role that chat templates know. */
+/** Value of `from` -> role in chat templates. */
 const ROLES: Record<string, string> = {
   system: 'system',
   human: 'user',
@@ -78,8 +78,8 @@ function checkOrder(messages: ChatMessage[], list: unknown[], source: RowSource)
     const from = (list[index + skipped] as { from: string }).from;
     throw rowError(
       source,
-      `conversations[${index + skipped}] is from "${from}" where ${expected} has to speak`,
-      'Questions and answers must take turns, a question first; "system" may only come first of all.',
+      `conversations[${index + skipped}] is from "${from}" where ${expected} is expected`,
+      'Questions and answers must alternate, starting with a question; "system" is only allowed at the beginning.',
     );
   });
 }

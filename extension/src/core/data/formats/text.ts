@@ -1,11 +1,11 @@
-// Plain text, learnt as a whole.
+// Plain text; every token is trained on.
 import type { DatasetFormat } from './datasetFormat.js';
 import { readText } from './rowFields.js';
 
 export const text: DatasetFormat = {
   name: 'text',
   title: 'Plain text',
-  fields: [{ name: 'text', required: true, description: 'The text to learn, every token of it' }],
+  fields: [{ name: 'text', required: true, description: 'The text; every token is trained on' }],
   detect: row => typeof row.text === 'string',
   parse: (row, source) => ({ kind: 'text', text: readText(row, 'text', source) }),
 };

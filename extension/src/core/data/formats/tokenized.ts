@@ -1,4 +1,4 @@
-// Rows that are token ids already. They are taken as they are: nothing is added, and the labels given are the labels.
+// Rows that are already token ids. They are used unchanged: no special tokens are added, and given labels are kept.
 import { IGNORE_LABEL, type RowSource } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import { asList, has, readList, rowError } from './rowFields.js';
@@ -11,7 +11,7 @@ export const tokenized: DatasetFormat = {
     {
       name: 'labels',
       required: false,
-      description: 'The same ids where loss is taken, -100 elsewhere; without it loss is taken on every token',
+      description: 'The same ids where loss is taken, -100 elsewhere; if absent, loss is taken on every token',
     },
   ],
   detect: row => asList(row.input_ids) !== undefined,
