@@ -1,4 +1,4 @@
-// Ends a test run with the plain line that tools look for: "N passed, N failed, N skipped".
+// Ends a test run with a line for tools: "N passed, N failed, N skipped".
 import type { Reporter, TestCase, TestModule } from 'vitest/node';
 
 export default class ClosingLine implements Reporter {
@@ -9,12 +9,12 @@ export default class ClosingLine implements Reporter {
   }
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
-    // A file that doesn't even load has no test case to fail.
+    // A file that fails to load has no test case that fails.
     const broken = modules.filter(module => module.errors().length > 0).length;
     const { passed, failed, skipped } = this.counts;
     process.on('exit', code => {
       const failures = failed + broken + unhandledErrors.length;
-      // A run that fails without a test that did (no file found, a set-up that threw) mustn't look like one that passed.
+      // A run that fails without a failed test (no file found, set-up threw) must not look like a success.
       console.log(`${passed} passed, ${failures === 0 && code !== 0 ? 1 : failures} failed, ${skipped} skipped`);
     });
   }

@@ -1,5 +1,5 @@
-// Runs once before the tests that need a VS Code: builds dist/ and packs the .vsix that they install, so that none of them writes
-// into dist/ while another reads it.
+// Runs once before the tests that need VS Code: builds dist/ and packages the .vsix that they install, so that no test writes to
+// dist/ while another reads it.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

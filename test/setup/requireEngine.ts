@@ -1,4 +1,4 @@
-// Runs once before the tests: without the TensorFlow library half of them would test nothing, so say so and stop.
+// Runs once before the tests: stops if TensorFlow is not installed, since half of the tests need it.
 import { findInstallation } from '../../extension/src/engine/install/installation.js';
 
 export async function setup(): Promise<void> {

@@ -20,7 +20,7 @@ export const estimateSchema = z.object({
   run: methodEstimateSchema,
   /** The other methods with their defaults; `reason`: why a method can't be used with the model. */
   methods: z.array(z.union([methodEstimateSchema, z.object({ peft_type: z.string(), reason: z.string() })])),
-  /** The peft_type that the others are compared with: all of the model is trained. */
+  /** The peft_type with which the others are compared: the method that trains the whole model. */
   baseline: z.string(),
   inference_bytes: z.number(),
   available_bytes: z.number(),

@@ -1,5 +1,5 @@
-// Everything that a user can get wrong: an InputError that says where and what, before anything is lost or large memory
-// is asked for. Most cases call the run in this process; one of each kind goes through the real command line.
+// Wrong input gives an InputError that says where and what, before anything is lost or large memory is allocated. Most cases call
+// the run in this process; one of each kind goes through the real command line.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,18 +9,18 @@ import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 import { expectRefusal, succeed, tunewright, workplace, type RunChanges } from '../../support/cli.js';
 import { inputErrorOf } from '../../support/inputErrors.js';
 
-// Processes on a machine that does other things as well.
+// The machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
 
 const place = workplace();
 afterAll(() => place.remove());
 
-/** Numbers what the cases make. */
+/** For unique names. */
 let runs = 0;
 
 type Parts = readonly (string | RegExp)[];
 
-/** Starts the run file in this process; it must be refused in these words, and leave no run folder behind. */
+/** Starts the run file in this process; it must be rejected with these texts, and leave no run folder behind. */
 async function refused(runFile: string, parts: Parts): Promise<void> {
   const out = place.file(`refused-${runs++}`);
   const error = await inputErrorOf(() =>
@@ -37,7 +37,7 @@ async function refused(runFile: string, parts: Parts): Promise<void> {
   for (const part of parts)
     if (typeof part === 'string') expect(error.describe()).toContain(part);
     else expect(error.describe()).toMatch(part);
-  expect(existsSync(out), 'a run folder was made for a run that never began').toBe(false);
+  expect(existsSync(out), 'a run folder was created for a run that never began').toBe(false);
 }
 
 const runWith = (changes: RunChanges) => place.run(`case-${runs++}`, changes);
@@ -51,7 +51,7 @@ describe('a run file', () => {
     ['a key of another method', { method: { peft_type: 'IA3', r: 8 } }, ['method', '"r"']],
     ['a misspelt engine key', { engine: { backnd: 'wasm' } }, ['"backnd"', '"backend"']],
     ['a misspelt sample key', { samples: { promts: [] } }, ['"promts"', '"prompts"']],
-    ['two faults at once', { training: { sead: 1, learning_rate: -1 } }, ['"seed"', 'training.learning_rate']],
+    ['two errors at once', { training: { sead: 1, learning_rate: -1 } }, ['"seed"', 'training.learning_rate']],
     [
       'a misspelt method',
       { method: { peft_type: 'LORAA' } },
@@ -69,21 +69,21 @@ describe('a run file', () => {
     ['a batch of 1.5', { training: { per_device_train_batch_size: 1.5 } }, ['training.per_device_train_batch_size']],
     ['a share of 1', { dataset: { validation: 1 } }, ['dataset.validation']],
     ['a rank of 0', { method: { r: 0 } }, ['method.r', '>0']],
-    ['a rank beyond reason', { method: { r: 1e9 } }, ['method.r']],
+    ['an absurd rank', { method: { r: 1e9 } }, ['method.r']],
     [
-      'a misspelt key beside init_from',
+      'a misspelt key next to init_from',
       { method: { init_from: 'x', use_rslra: true } },
       ['"use_rslra"', '"use_rslora"'],
     ],
-    ['a target that is not there', { method: { target_modules: ['qproj'] } }, ['"qproj"', 'q_proj', 'target_modules']],
-    ['a layer that is not there', { method: { layers_to_transform: [7] } }, ['layer 7', '0 to 1']],
-    ['an expression that is none', { method: { target_modules: '(' } }, ['"("', 'regular expression']],
+    ['an unknown target', { method: { target_modules: ['qproj'] } }, ['"qproj"', 'q_proj', 'target_modules']],
+    ['an unknown layer', { method: { layers_to_transform: [7] } }, ['layer 7', '0 to 1']],
+    ['an invalid expression', { method: { target_modules: '(' } }, ['"("', 'regular expression']],
     [
       'a prompt without its text',
       { method: { peft_type: 'PROMPT_TUNING', prompt_tuning_init: 'TEXT' } },
       ['method.prompt_tuning_init_text'],
     ],
-    ['a pattern that is missing', { method: { peft_type: 'SELECTIVE', select: 'pattern' } }, ['method.pattern']],
+    ['a missing pattern', { method: { peft_type: 'SELECTIVE', select: 'pattern' } }, ['method.pattern']],
     [
       'more layers than there are',
       { method: { peft_type: 'SELECTIVE', num_layers: 9 } },
@@ -95,23 +95,27 @@ describe('a run file', () => {
       ['num_virtual_tokens'],
     ],
     [
-      'a batch that no memory holds',
+      'a batch that fits in no memory',
       { training: { per_device_train_batch_size: 2e5 } },
       ['of memory', 'per_device_train_batch_size', 'max_length', '--force'],
     ],
-    ['a prompt longer than the model reads', { samples: { prompts: ['x '.repeat(600)] } }, ['samples.prompts', '256']],
+    [
+      'a prompt longer than the model supports',
+      { samples: { prompts: ['x '.repeat(600)] } },
+      ['samples.prompts', '256'],
+    ],
   ];
   it.each(keys)('with %s', (_, changes, parts) => refused(runWith(changes), parts));
 
   it.each([
-    ['that is not there', null, ['no such run file']],
+    ['that does not exist', null, ['does not exist']],
     ['that is empty', '', ['not JSON']],
     ['with a syntax error on line 3', '{\n"name": "x",\n"model" "y"\n}', ['texts.json:3', 'not JSON']],
     ['that is a list', '[]', ['not a JSON object']],
     ['that is UTF-16', Buffer.from('\ufeff{}', 'utf16le'), ['not UTF-8']],
     ['that lacks everything', '{}', ['model', 'dataset', 'method']],
     [
-      'with a number beyond all numbers',
+      'with a number that is infinite',
       '{"model":"base","dataset":{"train":"rows.jsonl"},"method":{"peft_type":"LORA"},"training":{"learning_rate":1e999}}',
       ['training.learning_rate'],
     ],
@@ -124,7 +128,7 @@ describe('a run file', () => {
 });
 
 describe('a model', () => {
-  /** A copy of the base with something done to its files. */
+  /** A copy of the base with damaged files. */
   const broken = (change: (folder: string) => void) => {
     const folder = place.file(`model-${runs++}`);
     place.model(folder.slice(place.path.length + 1));
@@ -163,7 +167,7 @@ describe('a model', () => {
     ['truncated weights', f => truncateSync(weights(f), 40_000), ['model.safetensors', 'truncated']],
     ['weights of 4 bytes', f => truncateSync(weights(f), 4), ['model.safetensors', '8 bytes']],
     ['empty weights', f => truncateSync(weights(f), 0), ['model.safetensors', '8 bytes']],
-    ['weights cut within their header', f => truncateSync(weights(f), 100), ['model.safetensors', 'header']],
+    ['weights truncated within their header', f => truncateSync(weights(f), 100), ['model.safetensors', 'header']],
     [
       'weights that are a web page',
       f => writeFileSync(weights(f), '<!doctype html><html></html>'),
@@ -186,7 +190,7 @@ describe('a model', () => {
     ['overlapping tensors', f => relabel(f, h => (h[NORM].data_offsets = [0, 64])), [/overlap|gap/]],
     ['an unknown dtype', f => relabel(f, h => (h[NORM].dtype = 'F8_E4M3')), [NORM, 'F8_E4M3']],
     [
-      'a tensor that is missing',
+      'a missing tensor',
       f =>
         relabel(f, h => {
           h['other.weight'] = h[NORM];
@@ -204,19 +208,15 @@ describe('a model', () => {
     ],
     ['an unknown model_type', f => reconfigure(f, { model_type: 'bert' }), ['config.json', '"bert"', 'llama', 'gpt2']],
     ['no config.json', f => rmSync(join(f, 'config.json')), ['config.json']],
-    [
-      'a config.json that is none',
-      f => writeFileSync(join(f, 'config.json'), '{"a":\n1,}'),
-      ['config.json:2', 'not JSON'],
-    ],
+    ['an invalid config.json', f => writeFileSync(join(f, 'config.json'), '{"a":\n1,}'), ['config.json:2', 'not JSON']],
     ['no weights', f => rmSync(weights(f)), ['model.safetensors']],
     ['no tokenizer', f => rmSync(join(f, 'tokenizer.json')), ['tokenizer.json']],
-    ['a tokenizer that is none', f => writeFileSync(join(f, 'tokenizer.json'), '{}'), ['tokenizer.json']],
+    ['an invalid tokenizer', f => writeFileSync(join(f, 'tokenizer.json'), '{}'), ['tokenizer.json']],
     ['a missing shard', f => sharded(f, 'part-2.safetensors'), ['part-2.safetensors', 'missing', 'index.json']],
     ['a shard outside of the folder', f => sharded(f, '../base/model.safetensors'), ['outside', 'index.json']],
-    ['a shard by its absolute path', f => sharded(f, '/etc/passwd'), ['outside', 'index.json']],
-    ['a shard by way of a subfolder', f => sharded(f, 'a/../../base/model.safetensors'), ['outside', 'index.json']],
-    ['a shard that is no text', f => sharded(f, 7 as unknown as string), ['outside', 'index.json']],
+    ['a shard with an absolute path', f => sharded(f, '/etc/passwd'), ['outside', 'index.json']],
+    ['a shard through a subfolder', f => sharded(f, 'a/../../base/model.safetensors'), ['outside', 'index.json']],
+    ['a shard that is not a string', f => sharded(f, 7 as unknown as string), ['outside', 'index.json']],
     ['a shard without its tensor', f => sharded(f, 'empty.safetensors'), ['empty.safetensors']],
   ];
   it.each(cases)('with %s', (_, change, parts) => refused(runWith({ model: broken(change) }), parts));
@@ -225,13 +225,13 @@ describe('a model', () => {
     refused(runWith({ model: place.model('small', { changes: { vocab_size: 300 } }) }), ['300', /tokenizer/i]));
 
   it.each([
-    ['a folder that is not there', './nowhere', ['nowhere']],
-    ['a file that is no model', 'rows.jsonl', ['rows.jsonl', 'no model']],
+    ['a folder that does not exist', './nowhere', ['nowhere']],
+    ['a file that is not a model', 'rows.jsonl', ['rows.jsonl', 'not a model']],
     ['an empty folder', 'empty-folder', ['empty-folder', 'config.json']],
     ['an unknown embedded model', 'embedded:large', ['embedded:large', 'embedded:tiny']],
     ['an unknown Ollama model', 'ollama:nothing', ['ollama:nothing']],
     ['a GGUF file of 3 bytes', 'short.gguf', ['short.gguf']],
-    ['a GGUF file that is none', 'page.gguf', ['page.gguf']],
+    ['an invalid GGUF file', 'page.gguf', ['page.gguf']],
     ['a GGUF file that claims exabytes', 'lying.gguf', ['lying.gguf']],
     ['a truncated GGUF file', 'cut.gguf', ['cut.gguf']],
   ] as const)('%s', async (_, model, parts) => {
@@ -261,7 +261,7 @@ describe('a dataset', () => {
     ['that is empty', 'd.jsonl', '', ['d.jsonl', 'empty']],
     ['of blank lines', 'd.jsonl', '\n \n\n', ['d.jsonl', 'empty']],
     ['of an empty list', 'd.json', '[]', ['d.json', 'empty']],
-    ['of a heading only', 'd.csv', 'prompt,completion\n', ['d.csv', 'empty']],
+    ['of a header only', 'd.csv', 'prompt,completion\n', ['d.csv', 'empty']],
     [
       'with invalid JSON on line 3',
       'd.jsonl',
@@ -293,8 +293,8 @@ describe('a dataset', () => {
     ['in Latin-1 as CSV', 'd.csv', Buffer.from('prompt,completion\né,b\n', 'latin1'), ['d.csv:2', 'UTF-8']],
     ['with an open quote in CSV', 'd.csv', 'prompt,completion\n"a,b\n', ['d.csv:2']],
     ['of an unknown type', 'd.xlsx', 'PK', ['d.xlsx', '.jsonl']],
-    ['that is no Parquet', 'd.parquet', 'PAR1', ['d.parquet']],
-    ['with nothing to learn', 'd.jsonl', '{"input_ids":[1,2],"labels":[-100,-100]}', ['d.jsonl', 'no row']],
+    ['that is not Parquet', 'd.parquet', 'PAR1', ['d.parquet']],
+    ['with nothing to train on', 'd.jsonl', '{"input_ids":[1,2],"labels":[-100,-100]}', ['d.jsonl', 'no row']],
     ['with ids beyond the vocabulary', 'd.jsonl', '{"input_ids":[1,99999]}', ['d.jsonl:1', '99999']],
     [
       'with rows that are too long',
@@ -305,14 +305,14 @@ describe('a dataset', () => {
     ],
     ['with one row to split', 'd.jsonl', good, ['dataset.validation'], { dataset: { validation: 0.5 } }],
     [
-      'with a column that is not there',
+      'with an unknown column',
       'd.jsonl',
       good,
       ['dataset.columns.prompt', '"promt"', '"prompt"'],
       { dataset: { columns: { prompt: 'promt' } } },
     ],
     [
-      'with a template that is not there',
+      'with a template that does not exist',
       'd.jsonl',
       good,
       ['dataset.chat_template', 'none.jinja'],
@@ -341,9 +341,9 @@ describe('a dataset', () => {
     await refused(runWith({ model, dataset: { train } }), ['chats.jsonl:1', 'chat template', 'dataset.chat_template']);
   });
 
-  it('held out, that is broken', () => {
-    const validation = place.write('held-out.jsonl', 'nothing\n');
-    return refused(runWith({ dataset: { validation } }), ['held-out.jsonl:1', 'invalid JSON']);
+  it('for validation that is broken', () => {
+    const validation = place.write('validation.jsonl', 'nothing\n');
+    return refused(runWith({ dataset: { validation } }), ['validation.jsonl:1', 'invalid JSON']);
   });
 });
 
@@ -382,7 +382,7 @@ describe('an adapter', () => {
   });
 
   const cases: [string, (folder: string) => void, Parts][] = [
-    ['that is none', f => rmSync(join(f, 'adapter_config.json')), ['adapter_config.json']],
+    ['without a config', f => rmSync(join(f, 'adapter_config.json')), ['adapter_config.json']],
     [
       'without its tensors',
       f => rmSync(join(f, 'adapter_model.safetensors')),
@@ -394,12 +394,12 @@ describe('an adapter', () => {
       ['adapter_model.safetensors'],
     ],
     [
-      'with a config that is none',
+      'with an invalid config',
       f => writeFileSync(join(f, 'adapter_config.json'), 'x'),
       ['adapter_config.json', 'not JSON'],
     ],
     ['of an unknown method', f => rewrite(f, { peft_type: 'BOFT' }), ['adapter_config.json', '"BOFT"', 'LORA']],
-    ['with a rank that is none', f => rewrite(f, { r: 'eight' }), ['adapter_config.json', 'r:']],
+    ['with an invalid rank', f => rewrite(f, { r: 'eight' }), ['adapter_config.json', 'r:']],
     ['of another rank', f => rewrite(f, { r: 9 }), ['adapter_model.safetensors', '[9, 16]', '[8, 16]']],
     [
       'with more targets than tensors',
@@ -416,7 +416,7 @@ describe('an adapter', () => {
 });
 
 describe('the command line', () => {
-  it('refuses in words, with exit 2, at once', async () => {
+  it('rejects it with a message and exit code 2, immediately', async () => {
     const cut = place.model('cut');
     truncateSync(join(cut, 'model.safetensors'), 40_000);
     const bad = place.write('bad.jsonl', 'nothing\n');
@@ -460,7 +460,7 @@ describe('the command line', () => {
     expect(readdirSync(place.path)).not.toContain('runs');
   });
 
-  it('leaves a run folder with something in it alone', async () => {
+  it('does not touch a run folder that is not empty', async () => {
     const folder = place.file('kept');
     place.write('kept/thesis.txt', 'ten years of work');
     const result = await tunewright(['train', place.run('kept-by'), '--out', folder]);
@@ -469,7 +469,7 @@ describe('the command line', () => {
   });
 });
 
-/** A file system of a fixed size, where this user may mount one. */
+/** A file system of a fixed size, if this user may mount one. */
 function smallDisk(path: string, kilobytes: number): boolean {
   mkdirSync(path, { recursive: true });
   try {
@@ -490,7 +490,7 @@ describe('a full disk', () => {
     if (mounted) execFileSync('umount', [disk]);
   });
 
-  it('stops the run with words and keeps what was saved', async context => {
+  it('stops the run with a message and keeps what was saved', async context => {
     context.skip(!mounted, 'no file system can be mounted here');
     const run = place.run('full-disk', {
       method: { peft_type: 'LORA', target_modules: 'all-linear', r: 16 },
@@ -509,7 +509,7 @@ describe('a full disk', () => {
         'trainable.safetensors',
       ]);
     }
-    // With room again the run goes on from there.
+    // The run can be resumed once there is space again.
     execFileSync('mount', ['-o', 'remount,size=20m', disk]);
     await succeed(['train', run, '--out', out, '--resume']);
     const events = readFileSync(join(out, 'events.ndjson'), 'utf8').trimEnd().split('\n');
@@ -517,7 +517,7 @@ describe('a full disk', () => {
     expect(existsSync(join(out, 'adapter', 'adapter_model.safetensors'))).toBe(true);
   });
 
-  it('is told of before training where not even the run folder has room', async context => {
+  it('is reported before training if there is no space for the run folder', async context => {
     context.skip(!mounted, 'no file system can be mounted here');
     rmSync(join(disk, 'run'), { recursive: true, force: true });
     execFileSync('mount', ['-o', 'remount,size=64k', disk]);

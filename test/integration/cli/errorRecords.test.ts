@@ -1,5 +1,5 @@
-// Every command of the program, asked by a program and given something wrong: exit 2, words without a stack trace on
-// standard error, and the error as data in the last line of standard output. A command without a line here fails.
+// Every command, called with --json and wrong input: exit code 2, a message without a stack trace on standard error, and an error
+// record as the last line of standard output. A command without an entry here fails.
 import type { Command } from 'commander';
 import { afterAll, expect, it, vi } from 'vitest';
 import { tunewrightProgram } from '../../../extension/src/engine/cli/program.js';
@@ -14,7 +14,7 @@ afterAll(() => place.remove());
 const NO_MODEL = { code: 'model_not_found', file: './none' } as const;
 const USAGE = { code: 'bad_usage' } as const;
 
-/** By the words of the command: what is wrong with it, and what the record says beside message and hint. */
+/** Command -> wrong arguments and the expected record, without message and hint. */
 const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = {
   train: {
     args: [place.run('train', { method: { r: 0 } })],
@@ -41,7 +41,7 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   resident: { args: ['surplus'], record: USAGE },
 };
 
-/** Commands that do something, each with its words. */
+/** Commands without subcommands, with their full names. */
 const leaves = (command: Command, words: string[] = []): { name: string; command: Command }[] =>
   command.commands.length === 0
     ? [{ name: words.join(' '), command }]
@@ -49,20 +49,20 @@ const leaves = (command: Command, words: string[] = []): { name: string; command
 
 it.each(leaves(tunewrightProgram()))('$name', async ({ name, command }) => {
   const wrong = WRONG[name];
-  expect(wrong, 'a new command needs a line in this test').toBeDefined();
+  expect(wrong, 'a new command needs an entry in this test').toBeDefined();
   const { args, record } = wrong!;
   const asData = command.options.some(({ long }) => long === '--json') ? ['--json'] : [];
   const result = await tunewright([...name.split(' '), ...args, ...asData], { cwd: place.path });
   expectRefusal(result);
   const last = result.stdout.trimEnd().split('\n').at(-1)!;
-  if (asData.length === 0) return expect(last, 'messages go there, which nobody asked for yet').toBe('');
-  const told = errorLineSchema.parse(JSON.parse(last));
-  expect(told).toMatchObject(record);
-  expect(result.stderr).toContain(told.message);
+  if (asData.length === 0) return expect(last, 'standard output is for messages only').toBe('');
+  const printed = errorLineSchema.parse(JSON.parse(last));
+  expect(printed).toMatchObject(record);
+  expect(result.stderr).toContain(printed.message);
   return undefined;
 });
 
-it('a run that fails before it begins says so in the folder that was made for it, in no other', async () => {
+it('a run that fails before it begins writes a `failed` event into the folder that was created for it, and no other', async () => {
   place.run('made/run', { model: './none' });
   const run = place.file('made', 'run.json');
   await tunewright(['train', run, '--out', place.file('made')]);
@@ -70,7 +70,7 @@ it('a run that fails before it begins says so in the folder that was made for it
     { type: 'failed', code: 'model_not_found', step: 0, last_checkpoint: null },
   ]);
 
-  // The folder holds a run now: what is refused in it is none of its affairs.
+  // The folder has a run now: a later failure is not written into it.
   const again = await tunewright(['train', run, '--out', place.file('made')]);
   expectRefusal(again, 'not empty');
   expect(place.events('made')).toHaveLength(1);

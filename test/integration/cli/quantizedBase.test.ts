@@ -1,11 +1,11 @@
-// The embedded model as GGUF files in llama.cpp's types of blocks, used as they are: training, answering and evaluating
-// through the real command line, against the same file dequantized to float32.
+// The embedded model as quantized GGUF files, used without dequantizing: training, generation and evaluation through the real
+// command line, compared with the same file dequantized to float32.
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 import { writeGgufModel } from '../../support/ggufModel.js';
 
-// Processes on a machine that does other things as well.
+// The machine may be busy.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 });
 
 const media = (path: string) => fileURLToPath(new URL(`../../../media/${path}`, import.meta.url));
@@ -28,7 +28,7 @@ const jsonOf = async (...args: string[]) => JSON.parse((await succeed([...args, 
 describe.each(types)('a base in %s', (type, kept) => {
   const base = ['--model', fileOf(type)];
 
-  test('is trained on to within 2% of the loss on its float32 values', async () => {
+  test('trains with losses within 2% of those of its float32 values', async () => {
     const losses = async (baseWeights: string) => {
       const name = `${type}-${baseWeights}`;
       const file = place.run(name, {
@@ -51,7 +51,7 @@ describe.each(types)('a base in %s', (type, kept) => {
     expect(off).toBeLessThan(0.02);
   });
 
-  test('answers and is evaluated as it is', async () => {
+  test('generates and evaluates without dequantizing', async () => {
     const answering = [...base, '--prompt', 'What does a doctor do?', '--max-new-tokens', '80'];
     const evaluating = [...base, '--dataset', media('datasets/pirate.validation.jsonl'), '--max-length', '128'];
     const [answer, floatAnswer, figures, floatFigures] = await Promise.all([
@@ -66,7 +66,7 @@ describe.each(types)('a base in %s', (type, kept) => {
   });
 });
 
-test('wasm is refused in the words of a run', async () => {
+test('wasm is rejected with the same message in all commands', async () => {
   const base = ['--model', fileOf('Q8_0'), '--backend', 'wasm', '--base-weights', 'int8'];
   const run = place.run('wasm', {
     model: fileOf('Q8_0'),

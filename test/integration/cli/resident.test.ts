@@ -1,5 +1,5 @@
-// The resident engine as the extension starts it: a process on whose standard output nothing but messages appears, which
-// answers as the commands do, stops where it is told to, and ends with its input.
+// The resident engine as the extension starts it: a process that writes only messages to standard output, gives the same answers as
+// the commands, can be cancelled, and ends with its input.
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -35,7 +35,7 @@ afterAll(() => place.remove());
 interface Resident {
   child: ChildProcessWithoutNullStreams;
   connection: MessageConnection;
-  /** What came on standard output so far. */
+  /** Standard output so far. */
   output(): string;
   /** Its exit code, once it has ended. */
   ended: Promise<number | null>;
@@ -62,13 +62,13 @@ const estimateOf = (runFile: string) => ({ runFile: JSON.parse(readFileSync(runF
 
 async function errorOf(request: Promise<unknown>): Promise<EngineError> {
   const error = await request.then(
-    () => expect.fail('it was answered'),
+    () => expect.fail('the request succeeded'),
     (thrown: unknown) => thrown,
   );
   return engineErrorSchema.parse((error as ResponseError<unknown>).data);
 }
 
-it('describes, inspects and estimates as the commands do, and nothing but messages is on its standard output', async () => {
+it('describes, inspects and estimates like the commands, and writes only messages to standard output', async () => {
   const { child, connection, output, ended } = resident();
   const run = place.run('estimated');
   const [described, inspected, estimated] = await Promise.all([
@@ -81,7 +81,7 @@ it('describes, inspects and estimates as the commands do, and nothing but messag
   expect(inspectRequest.result.parse(inspected)).toEqual(
     inspectRequest.result.parse(await printed('inspect', 'base', '--json')),
   );
-  // What is free differs from moment to moment.
+  // Available memory changes all the time.
   const { available_bytes: free, matrix: _, ...others } = await printed('estimate', run, '--json');
   expect(free).toBeGreaterThan(0);
   expect(estimated).toMatchObject(others);
@@ -97,7 +97,7 @@ it('describes, inspects and estimates as the commands do, and nothing but messag
   }
 });
 
-it('tells where the rows of a run end, as training works it out', async () => {
+it('answers the maximum length of rows as training computes it', async () => {
   const { connection } = resident();
   const length = async (method: Record<string, unknown>, maxLength: number) => {
     const run = place.run('shaped', { method, dataset: { train: 'rows.jsonl', max_length: maxLength } });
@@ -113,7 +113,7 @@ it('tells where the rows of a run end, as training works it out', async () => {
   expect(await length(virtual, 100_000)).toBe(contextLength - 3);
 });
 
-it('answers an error as the record that the command prints, and goes on', async () => {
+it('answers errors with the record that the command prints, and continues', async () => {
   const { connection } = resident();
   const run = place.run('wrong', { method: { r: 0 } });
   const record = await errorOf(connection.sendRequest(estimateRequest.name, estimateOf(run)));
@@ -128,49 +128,49 @@ it('answers an error as the record that the command prints, and goes on', async 
   expect(await connection.sendRequest(describeRequest.name, {})).toHaveProperty('methods');
 });
 
-it('tells how far an estimate is, and ends it within a method when it is cancelled', async () => {
+it('reports the progress of an estimate, and cancels it after the current method', async () => {
   const { connection } = resident();
   const cancelling = new CancellationTokenSource();
-  const told: string[] = [];
+  const reported: string[] = [];
   connection.onProgress(new ProgressType<Progress>(), 1, ({ message }) => {
-    told.push(message);
-    if (told.length === 2) cancelling.cancel();
+    reported.push(message);
+    if (reported.length === 2) cancelling.cancel();
   });
   const params = { ...estimateOf(place.run('cancelled')), progressToken: 1 };
   const record = await errorOf(connection.sendRequest(estimateRequest.name, params, cancelling.token));
   expect(record.code).toBe('cancelled');
-  expect(told[0]).toBe('LORA');
-  expect(told.length).toBeLessThan(peftMethods.length);
+  expect(reported[0]).toBe('LORA');
+  expect(reported.length).toBeLessThan(peftMethods.length);
 });
 
-it('ends with its input, also in the middle of a request', async () => {
+it('ends with its input, even during a request', async () => {
   const { child, connection, ended } = resident();
   connection.onClose(() => connection.dispose());
-  const asked = connection.sendRequest(
+  const request = connection.sendRequest(
     estimateRequest.name,
     estimateOf(place.run('left', { dataset: { max_length: 512 } })),
   );
-  asked.catch(() => {});
+  request.catch(() => {});
   child.stdin.end();
   expect(await ended).toBe(0);
 });
 
-it('is understood by its owner in the host', async () => {
+it('works with ResidentEngine of the host', async () => {
   const program = { command: process.execPath, args: [bin], env: process.env };
   const owner = new ResidentEngine({ program: async () => program, log: () => {} });
-  const told: Progress[] = [];
+  const reported: Progress[] = [];
   expect(await owner.request(describeRequest, {})).toHaveProperty('formats');
-  const onProgress = (progress: Progress) => void told.push(progress);
+  const onProgress = (progress: Progress) => void reported.push(progress);
   const { run } = await owner.request(estimateRequest, estimateOf(place.run('asked')), { onProgress });
   expect(run.trainable_parameters).toBeGreaterThan(0);
-  expect(told.map(({ done, total }) => [done, total])).toEqual(peftMethods.map((_, i) => [i, peftMethods.length]));
+  expect(reported.map(({ done, total }) => [done, total])).toEqual(peftMethods.map((_, i) => [i, peftMethods.length]));
   await expect(owner.request(inspectRequest, { model: './none', folder: place.path })).rejects.toMatchObject({
     record: { code: 'model_not_found', file: './none' },
   });
   owner.dispose();
 });
 
-it('--help says what it is; it is not among the commands for people', async () => {
+it('has --help, but is not listed among the commands', async () => {
   expect((await succeed(['resident', '--help'])).stdout).toContain('JSON-RPC');
   expect((await succeed(['--help'])).stdout).not.toMatch(/^ {2}resident/m);
 });

@@ -1,5 +1,5 @@
-// A run that an earlier version of the engine was stopped in is resumed by this one, and ends as that version's unbroken run
-// did (test/fixtures/runFolders).
+// A run that was stopped in an earlier version is resumed by this one, with the same results as that version's uninterrupted run
+// (test/fixtures/runFolders).
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const fixtures = fileURLToPath(new URL('../../fixtures/runFolders', import.meta.
 const place = mkdtempSync(join(tmpdir(), 'tunewright-stored-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-/** Other CPUs add up in another order. On the one that recorded, the figures are the same bits. */
+/** Other CPUs add up in another order; on the CPU of the recording, the values are equal bit for bit. */
 const LOSS_TOLERANCE = 1e-5;
 const NORM_TOLERANCE = 1e-4;
 
@@ -28,13 +28,13 @@ interface Figures {
 it.each(readdirSync(fixtures).filter(name => /^v\d+$/.test(name)))('of %s', async version => {
   cpSync(fixtures, place, { recursive: true });
   const folder = join(place, version, 'stopped');
-  const told = readEvents(join(folder, 'events.ndjson'));
+  const before = readEvents(join(folder, 'events.ndjson'));
   await succeed(['train', join(folder, 'run.json'), '--resume', '--out', folder]);
 
   const events = readEvents(join(folder, 'events.ndjson'));
-  expect(events.slice(0, told.length)).toEqual(told);
-  const stoppedAt = told.findLast(({ type }) => type === 'step') as Figures;
-  expect(events[told.length]).toMatchObject({ type: 'started', resumed_from_step: stoppedAt.step });
+  expect(events.slice(0, before.length)).toEqual(before);
+  const stoppedAt = before.findLast(({ type }) => type === 'step') as Figures;
+  expect(events[before.length]).toMatchObject({ type: 'started', resumed_from_step: stoppedAt.step });
   expect(events.at(-1)).toMatchObject({ type: 'completed', reason: 'finished', step: 10 });
   const figures = events.filter(({ type }) => type === 'step' || type === 'evaluated') as Figures[];
   const unbroken: Figures[] = JSON.parse(readFileSync(join(place, version, 'unbroken.json'), 'utf8'));

@@ -7,7 +7,7 @@ import { errorLineSchema } from '../../../extension/src/protocol/engineError.js'
 import { engineEventSchema, type EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 
-// Processes on a machine that does other things as well.
+// The machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
 
 const place = workplace();
@@ -23,7 +23,7 @@ function tensorNames(path: string): string[] {
   return [...file.tensors.keys()];
 }
 
-/** Trains into a folder of the run's name. */
+/** Trains into a folder named after the run. */
 async function train(name: string, changes: Parameters<typeof place.run>[1] = {}, ...flags: string[]) {
   return succeed(['train', place.run(name, changes), '--out', place.file(`${name}-run`), ...flags]);
 }
@@ -38,7 +38,7 @@ const generation = async (...flags: string[]) => {
 };
 
 describe('a run', () => {
-  it('writes its folder, and with --json prints the very events of events.ndjson', async () => {
+  it('writes its folder, and with --json prints the events of events.ndjson', async () => {
     const { stdout, stderr } = await train(
       'events',
       { dataset: { validation: 0.2 }, samples: { prompts: ['Say ab'], max_new_tokens: 4 } },
@@ -75,13 +75,13 @@ describe('a run', () => {
     expect(events.find(event => event.type === 'checkpoint_saved')!.path).toMatch(/^checkpoints\/step-\d+$/);
   });
 
-  it.runIf(process.arch === 'x64')('multiplies by oneDNN, which TensorFlow leaves off on many CPUs', async () => {
+  it.runIf(process.arch === 'x64')('multiplies with oneDNN, which TensorFlow disables on many CPUs', async () => {
     const flags = ['--model', place.file('base'), '--dataset', place.file('rows.jsonl')];
     const { stdout } = await succeed(['evaluate', ...flags], { env: { ONEDNN_VERBOSE: '1' } });
     expect(stdout).toMatch(/^onednn_verbose.*,exec,cpu,matmul,/m);
   });
 
-  it('prints plain lines where there is no terminal, and the adapter’s folder at the end', async () => {
+  it('prints plain lines without a terminal, and the adapter’s folder at the end', async () => {
     const { stdout, stderr } = await train('plain', { dataset: { validation: 0.2 } });
     expect(stdout).toBe(`${place.file('plain-run', 'adapter')}\n`);
     // oxlint-disable-next-line no-control-regex
@@ -91,7 +91,7 @@ describe('a run', () => {
     expect(stderr).toMatch(/^Done after 6 steps/m);
   });
 
-  it('goes into runs/NAME-TIME beside the run file unless told otherwise, and --resume finds the youngest', async () => {
+  it('writes to runs/NAME-TIME next to the run file by default, and --resume finds the latest', async () => {
     const file = place.run('default', { training: { max_steps: 1 } });
     place.write('runs/default-longer-20990101-000000/run.json', {});
     await succeed(['train', file]);
@@ -115,13 +115,13 @@ describe('resuming', () => {
       save_steps: 4,
       save_total_limit: 2,
     },
-    // Answering after each step takes long enough for a signal to come in between.
+    // Answering after each step takes long enough for a signal to arrive in between.
     samples: { prompts: ['Say ab'], steps: 1, max_new_tokens: 6 },
   };
   const figures = (run: string) => {
     const events = place.events(run);
     expect(events.map(({ seq }) => seq)).toEqual([...events.keys()]);
-    // What a crash undid comes twice; the last time counts.
+    // Steps that were lost in a crash occur twice; the second one counts.
     const last = new Map(stepsOf(events).map(event => [event.step, event]));
     return [...last.values()]
       .toSorted((a, b) => a.step - b.step)
@@ -146,7 +146,7 @@ describe('resuming', () => {
   let whole: Promise<unknown> | undefined;
   const trainWhole = () => (whole ??= train('whole', changes));
 
-  it('after Ctrl-C gives the unbroken run, bit for bit; the adapter is there at the stop', async () => {
+  it('after Ctrl-C gives the uninterrupted run, bit for bit; the adapter is saved when it stops', async () => {
     const file = place.run('stopped', changes);
     const out = ['--out', place.file('stopped-run'), '--json'];
     const stopped = await succeed(['train', file, ...out], {
@@ -155,7 +155,7 @@ describe('resuming', () => {
         if (event.type === 'step' && event.step === 5) child.kill('SIGINT');
       },
     });
-    expect(stopped.stderr).toBe('Stopping after this step; once more to quit at once.\n');
+    expect(stopped.stderr).toBe('Stopping after this step; press Ctrl-C again to quit immediately.\n');
     const events = place.events('stopped-run');
     const end = events.at(-1)!;
     expect(end).toMatchObject({ type: 'completed', reason: 'stopped' });
@@ -174,7 +174,7 @@ describe('resuming', () => {
     expectSame('stopped-run');
   });
 
-  it('after kill -9 behind a checkpoint gives the unbroken run, bit for bit', async () => {
+  it('after kill -9 past a checkpoint gives the uninterrupted run, bit for bit', async () => {
     const file = place.run('killed', changes);
     const out = ['--out', place.file('killed-run'), '--json'];
     const killed = await tunewright(['train', file, ...out], {
@@ -190,7 +190,7 @@ describe('resuming', () => {
     expectSame('killed-run');
   });
 
-  it('is refused where no run stands, or where one is not asked to go on', async () => {
+  it('is an error without a run; so is a folder with a run without --resume', async () => {
     const [none, taken] = await Promise.all([
       tunewright(['train', place.run('none'), '--resume', '--out', place.file('nowhere')]),
       tunewright(['train', place.run('taken'), '--out', place.path]),
@@ -200,7 +200,7 @@ describe('resuming', () => {
   });
 });
 
-describe('what was trained', () => {
+describe('the result', () => {
   it('is used by evaluate and generate, several adapters on one base', async () => {
     await Promise.all([
       train('first', { training: { max_steps: 25, learning_rate: 0.02 } }),
@@ -220,7 +220,7 @@ describe('what was trained', () => {
     expect(new Set(answers.answers.map(({ text }) => text)).size).toBe(3);
   });
 
-  it('goes on by init_from with the adapter’s own config, and only with its own method', async () => {
+  it('is trained further with init_from, with the adapter’s own config, and only with its own method', async () => {
     await train('start', { method: { r: 3, target_modules: ['q_proj'] } });
     const init_from = 'start-run/adapter';
     const [, other] = await Promise.all([
@@ -274,7 +274,7 @@ describe('what was trained', () => {
     expect(answer.answers).toHaveLength(1);
   });
 
-  it('a run that diverges ends with exit 1 and names its last good checkpoint', async () => {
+  it('a run that diverges ends with exit code 1 and names its last good checkpoint', async () => {
     const file = place.run('diverged', {
       training: { learning_rate: 1e38, lr_scheduler_type: 'constant_with_warmup', warmup_steps: 1, save_steps: 1 },
     });
@@ -287,8 +287,8 @@ describe('what was trained', () => {
       type: 'failed',
       last_checkpoint: 'checkpoints/step-1',
     });
-    const [failed, told] = result.stdout.trimEnd().split('\n').slice(-2) as [string, string];
-    const { type, ...record } = errorLineSchema.parse(JSON.parse(told));
+    const [failed, printed] = result.stdout.trimEnd().split('\n').slice(-2) as [string, string];
+    const { type, ...record } = errorLineSchema.parse(JSON.parse(printed));
     expect({ type, code: record.code }).toEqual({ type: 'error', code: 'diverged' });
     expect(JSON.parse(failed), 'the event has the fields of the record').toMatchObject({ type: 'failed', ...record });
     expect(existsSync(place.file('diverged-run', 'checkpoints/step-1/trainable.safetensors'))).toBe(true);

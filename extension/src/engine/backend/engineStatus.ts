@@ -1,5 +1,5 @@
-// What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would get, so
-// that it reports what is in use and not what ought to be. Never installs anything.
+// What the engine runs on and what is missing, for `engine status`. Opens the backend that a run with `auto` would use, to
+// report what is really in use. Never installs anything.
 import type { Backend } from './backend.js';
 import { openBackend } from './openBackend.js';
 import { findCppCompiler, howToGetCompiler } from '../install/cppCompiler.js';
@@ -9,11 +9,11 @@ import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
 
 export interface EngineStatus {
   installation: EngineInstallation | null;
-  /** What a run with `"backend": "auto"` computes on. */
+  /** The backend of a run with `"backend": "auto"`. */
   backend: Backend;
   tfjsNodeVersion: string;
   machine: Machine;
-  /** What to do about what is missing; empty when all is well. */
+  /** How to fix what is missing; empty if nothing is. */
   advice: string[];
 }
 
@@ -31,19 +31,19 @@ export async function engineStatus(): Promise<EngineStatus> {
   return { installation, backend, tfjsNodeVersion, machine, advice };
 }
 
-/** What stands between the machine's GPU and the engine. */
+/** Why the machine's GPU is not in use. */
 export function adviseOnGpu(
   installation: Pick<EngineInstallation, 'gpu'> | null,
   { device }: Pick<Backend, 'device'>,
   { gpus }: Pick<Machine, 'gpus'>,
 ): string[] {
   if (gpus.length > 0 && !installation?.gpu)
-    return ['An NVIDIA GPU is there and not in use. Run: tunewright engine install --gpu'];
+    return ['An NVIDIA GPU was found but is not in use. Run: tunewright engine install --gpu'];
   if (installation?.gpu && !device.startsWith('GPU'))
     return [
       gpus.length > 0
-        ? 'TensorFlow does not see the GPU: TF_CPP_MIN_LOG_LEVEL=0 tunewright engine status shows why (often an old driver).'
-        : 'The GPU library is installed, and no NVIDIA GPU is seen: computing on the CPU.',
+        ? 'TensorFlow does not find the GPU, often because of an old driver. See: TF_CPP_MIN_LOG_LEVEL=0 tunewright engine status'
+        : 'The GPU library is installed, but no NVIDIA GPU was found: using the CPU.',
     ];
   return [];
 }

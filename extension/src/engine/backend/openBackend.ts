@@ -1,5 +1,5 @@
-// Opens what the engine computes on: TensorFlow's C library where it is installed, else WebAssembly. Called once by every
-// command that runs a model, before any tensor is made. Never installs anything.
+// Opens the backend: TensorFlow's C library if it is installed, else WebAssembly. Called once by every command that runs a
+// model, before any tensor is created. Never installs anything.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
@@ -9,19 +9,19 @@ import { loadTensorflowBackend } from './tensorflowBackend.js';
 import { loadWasmBackend } from './wasmBackend.js';
 
 export interface OpenBackendOptions extends Pick<EngineConfig, 'backend' | 'threads'> {
-  /** `code` is one for `warned` events. */
+  /** `code` is that of `warned` events. */
   onWarning: (code: string, message: string) => void;
 }
 
 const INSTALL = 'Run: tunewright engine install';
 const UNUSABLE = { code: 'engine_not_installed', key: 'engine.backend' } as const;
-const COST = 'the wasm backend is used, which trains about 8 times slower';
+const COST = 'using the wasm backend, which is about 8 times slower';
 
 const opened = new Map<Backend['name'], Backend>();
 
 /**
- * Makes a backend tfjs's current one. A process loads each backend once: its number of threads stays that of the first call.
- * @throws InputError when `tensorflow` is asked for and can't be had.
+ * Sets tfjs's current backend. A process loads each backend once, with the number of threads of the first call.
+ * @throws InputError if `tensorflow` is requested but not available
  */
 export async function openBackend({ backend, threads, onWarning }: OpenBackendOptions): Promise<Backend> {
   if (backend === 'wasm') return open('wasm', loadWasmBackend);

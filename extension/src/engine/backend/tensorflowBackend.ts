@@ -1,5 +1,5 @@
 // Loads TensorFlow's C library through tfjs-node's addon and registers it as the tfjs backend `tensorflow`. Called by
-// openBackend alone, once a process.
+// openBackend only, once per process.
 import * as tf from '@tensorflow/tfjs-core';
 import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
@@ -11,8 +11,8 @@ import type { Addon } from '../capture/tfjsNode.js';
 import type { Backend } from './backend.js';
 
 /**
- * @param threads null: every core. TensorFlow reads it once, while its library loads.
- * @throws Error of the dynamic loader when the library can't be loaded.
+ * @param threads null: all cores. TensorFlow reads it once, while its library is loaded.
+ * @throws Error of the dynamic loader if the library can't be loaded
  */
 export async function loadTensorflowBackend(
   installation: EngineInstallation,
@@ -20,7 +20,7 @@ export async function loadTensorflowBackend(
 ): Promise<Backend> {
   const quiet = process.env.TF_CPP_MIN_LOG_LEVEL === undefined;
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
-  // TensorFlow leaves oneDNN off on CPUs without AVX512_VNNI, where it makes a step a fifth faster (decisions/0026).
+  // TensorFlow disables oneDNN on CPUs without AVX512_VNNI, although it makes a step a fifth faster there (decisions/0026).
   if (process.arch === 'x64') process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
   if (threads !== null) {
     process.env.TF_NUM_INTRAOP_THREADS = String(threads);
@@ -39,7 +39,7 @@ export async function loadTensorflowBackend(
   };
 }
 
-/** The addon's exports; loading it loads the library, whose first messages no setting silences. */
+/** The addon's exports. Loading it loads the library, whose first messages can only be silenced by muting stderr. */
 function loadBinding({ folder, addon, muteStderr }: EngineInstallation, quiet: boolean): Addon {
   const stderr = quiet && muteStderr !== null ? requirePackage(join(folder, muteStderr)) : null;
   stderr?.mute();

@@ -1,5 +1,5 @@
-// Registers the WebAssembly backend of tfjs, which is all npm and needs nothing installed. Called by openBackend alone, once
-// a process. One thread: tfjs starts wasm threads in browsers only (https://github.com/tensorflow/tfjs/issues/3830).
+// Registers the WebAssembly backend of tfjs, which comes with npm and needs no installation. Called by openBackend only, once per
+// process. One thread: tfjs starts wasm threads in browsers only (https://github.com/tensorflow/tfjs/issues/3830).
 import * as tf from '@tensorflow/tfjs-core';
 import { dirname, join } from 'node:path';
 import { cpuModel } from '../machine/machine.js';
@@ -7,7 +7,7 @@ import { requireFromTfjsNode, requirePackage } from '../install/tfjsNodePackage.
 import type { Backend } from './backend.js';
 
 export async function loadWasmBackend(): Promise<Backend> {
-  // tfjs-core's bundle for Node registers no gradients; loading the union package (what tfjs-node loads too) does
+  // tfjs-core's bundle for Node doesn't register gradients; the union package, which tfjs-node loads too, does.
   requireFromTfjsNode('@tensorflow/tfjs');
   const wasm = requirePackage('@tensorflow/tfjs-backend-wasm');
   wasm.setWasmPaths(join(dirname(requirePackage.resolve('@tensorflow/tfjs-backend-wasm')), '/'));

@@ -1,4 +1,4 @@
-// `tunewright describe`: methods, model families, dataset formats and the run file's JSON schema, in words or as JSON.
+// `tunewright describe`: methods, model families, dataset formats and the run file's JSON schema, as text or JSON.
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
@@ -7,33 +7,33 @@ import { capabilities, describedMethods } from '../run/capabilities.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
 
-const topics = {
+const TOPICS = {
   methods: describeMethods,
   families: describeFamilies,
   formats: describeFormats,
 } as const;
 
-type Topic = keyof typeof topics | 'schemas';
+type Topic = keyof typeof TOPICS | 'schemas';
 
 export function registerDescribeCommand(program: Command): void {
   program
     .command('describe')
     .description('methods with their options, model families, dataset formats, and the schema of the run file')
     .addArgument(
-      new Argument('[topic]', 'what to describe; nothing: all but the schemas').choices([
-        ...Object.keys(topics),
+      new Argument('[topic]', 'what to describe (default: all except schemas)').choices([
+        ...Object.keys(TOPICS),
         'schemas',
       ]),
     )
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nschemas prints the JSON schema of the run file, which editors complete and check by.')
+    .addHelpText('after', '\nschemas prints the JSON schema of the run file, for completion and validation in editors.')
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => console.log(describe(topic, json ?? false)));
 }
 
 function describe(topic: Topic | undefined, json: boolean): string {
   if (topic === 'schemas') return JSON.stringify(runFileJsonSchema(), null, 2);
-  const chosen = topic ? [topic] : (Object.keys(topics) as (keyof typeof topics)[]);
-  if (!json) return chosen.map(name => topics[name]()).join('\n\n');
+  const chosen = topic ? [topic] : (Object.keys(TOPICS) as (keyof typeof TOPICS)[]);
+  if (!json) return chosen.map(name => TOPICS[name]()).join('\n\n');
   const known = capabilities();
   return JSON.stringify(Object.fromEntries(chosen.map(name => [name, known[name]])));
 }
@@ -42,14 +42,14 @@ function describeMethods(): string {
   const blocks = describedMethods().map(({ peft_type, title, summary, family, options }) => {
     const rows = options.map(option => [
       `    ${option.name}`,
-      option.default === undefined ? '(needed)' : JSON.stringify(option.default),
+      option.default === undefined ? '(required)' : JSON.stringify(option.default),
       option.values.includes(' | "') ? `${option.description}: ${option.values}` : option.description,
     ]);
     return [`  ${peft_type}  ${title} (${family})`, `  ${summary}`, ...(rows.length > 0 ? [table(rows)] : [])].join(
       '\n',
     );
   });
-  return ['Methods (method.peft_type) and their options with defaults', ...blocks].join('\n\n');
+  return ['Methods (method.peft_type), their options and defaults', ...blocks].join('\n\n');
 }
 
 function describeFamilies(): string {

@@ -1,5 +1,5 @@
-// `tunewright engine install|status`: options, progress and text of the engine's native side. Registered by main.ts; what it
-// prints is all it adds to install/.
+// `tunewright engine install|status|speed`: options, progress and text. Registered by program.ts; the work is done in install/,
+// backend/ and estimate/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
@@ -20,28 +20,28 @@ interface InstallArguments {
 }
 
 export function registerEngineCommand(program: Command): void {
-  const engine = program.command('engine').description('the TensorFlow library that the engine computes with');
+  const engine = program.command('engine').description('install and check the TensorFlow library that the engine uses');
   engine
     .command('install')
     .description('download TensorFlow (274 MB) into your cache folder and build its addon')
     .option('--gpu', 'the library for NVIDIA GPUs, with its CUDA packages')
-    .option('--library <path>', 'a TensorFlow library, its folder, or a wheel that you have')
-    .option('--force', 'install again, and with --gpu also where no GPU is seen')
-    .option('--json', 'progress and result as one JSON object a line')
+    .option('--library <path>', 'use a local TensorFlow library, its folder, or a wheel')
+    .option('--force', 'reinstall; with --gpu, install even if no GPU is found')
+    .option('--json', 'print progress and result, one JSON object per line')
     .action(install);
   engine
     .command('status')
-    .description('library, version, device, CPU features and threads in use')
-    .option('--json', 'as one JSON object')
+    .description('show library, version, device, CPU features and threads in use')
+    .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: boolean }) => {
       const status = await engineStatus();
       print(json ? JSON.stringify(status) : describeStatus(status));
     });
   engine
     .command('speed')
-    .description('how fast TensorFlow computes here; measured once, kept for estimates')
-    .option('--threads <count>', 'CPU threads (default: every core)', positiveNumber)
-    .option('--json', 'as one JSON object')
+    .description('measure the speed of TensorFlow on this machine, once; used for estimates')
+    .option('--threads <count>', 'CPU threads (default: all cores)', positiveNumber)
+    .option('--json', 'print one JSON object')
     .action(async ({ threads, json }: { threads?: number; json?: boolean }) => {
       const speed = await machineSpeed(threads ?? null);
       print(json ? JSON.stringify(speed) : describeSpeed(speed));
@@ -50,7 +50,7 @@ export function registerEngineCommand(program: Command): void {
 
 async function install({ json, ...options }: InstallArguments): Promise<void> {
   if (options.gpu && !options.force && (await findNvidiaGpus()).length === 0) {
-    const message = 'No NVIDIA GPU is seen on this machine, so nothing was installed. --force installs all the same.';
+    const message = 'No NVIDIA GPU was found on this machine, so nothing was installed. Use --force to install anyway.';
     return print(json ? JSON.stringify({ type: 'no_gpu', message }) : message);
   }
   const stop = new AbortController();
@@ -100,7 +100,7 @@ function barProgress(): ProgressView {
   };
 }
 
-/** A line when a phase begins and at each fifth of it. */
+/** A line at the beginning of a phase and after each fifth of it. */
 function lineProgress(): ProgressView {
   let last = '';
   return {
@@ -134,7 +134,7 @@ export function describeStatus({ installation, backend, tfjsNodeVersion, machine
     ['Device', `${backend.device}, ${backend.threads} ${backend.threads === 1 ? 'thread' : 'threads'}`],
     ['CPU', [machine.platform, machine.cpu, `${machine.cores} cores`, machine.cpuFeatures.join(' ')].join(', ')],
     ['Memory', `${gigabytes(machine.memoryBytes)}, ${gigabytes(machine.availableMemoryBytes)} available`],
-    ['GPU', machine.gpus.join('; ') || 'no NVIDIA GPU seen'],
+    ['GPU', machine.gpus.join('; ') || 'no NVIDIA GPU found'],
   ];
   return [...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`), ...advice.map(line => `\n${line}`)].join('\n');
 }

@@ -1,4 +1,4 @@
-// Options of the commands that compute without a run file: the keys of its engine block, with the same values and help.
+// Options for commands that compute without a run file: the keys of its engine block, with the same values and descriptions.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/runConfig.js';
 
@@ -15,10 +15,10 @@ export interface WeightFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(optionOf('backend'))
-    .option('--threads <count>', 'CPU threads (default: every core)', positiveNumber);
+    .option('--threads <count>', 'CPU threads (default: all cores)', positiveNumber);
 }
 
-/** For commands that leave the base as it is. */
+/** For commands that don't change the base weights. */
 export function withWeightOptions(command: Command): Command {
   return command.addOption(optionOf('base_weights')).addOption(optionOf('precision'));
 }
@@ -40,23 +40,23 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
 
 export function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('a whole number is needed');
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('must be a whole number of at least 0');
   return value;
 }
 
 export function positiveNumber(text: string): number {
   const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('1 or more is needed');
+  if (value === 0) throw new InvalidArgumentError('must be at least 1');
   return value;
 }
 
 export function finiteNumber(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('a number is needed');
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('must be a number');
   return value;
 }
 
-/** Of commands that only tell: whoever asks may not want gigabytes fetched for the answer. */
+/** For commands that only inspect: the user may not want to download gigabytes for the answer. */
 export function offlineOption(): Option {
-  return new Option('--offline', 'fail where the model is not on this machine, rather than fetch it');
+  return new Option('--offline', 'fail if the model is not on this machine, instead of downloading it');
 }

@@ -1,5 +1,5 @@
-// `tunewright estimate RUN.json`: parameters and memory of a run and of every other method on the same model, before
-// anything is loaded. What it prints is all it adds to run/runEstimate.ts.
+// `tunewright estimate RUN.json`: prints the estimate of run/runEstimate.ts, parameters and memory of a run and of all other
+// methods on the same model, without loading anything.
 import type { Command } from 'commander';
 import { roughDuration } from '../../core/runs/runStatus.js';
 import { bytes, count, figure, percent, shortTime } from '../../core/units.js';
@@ -27,24 +27,24 @@ interface EstimateFlags {
 export function registerEstimateCommand(program: Command): void {
   program
     .command('estimate')
-    .description('trainable parameters and memory of a run, and of every other method on the same model')
+    .description('estimate trainable parameters and memory of a run, and of all other methods on the same model')
     .argument('<run.json>', 'run file')
-    .option('--matrix <name>', 'the worked example for this matrix of the model, or for sizes such as 512x64')
-    .option('--rank <r>', 'its rank (default: the run’s, else 8)', positiveNumber)
+    .option('--matrix <name>', 'show the example for this matrix of the model, or for a size such as 512x64')
+    .option('--rank <r>', 'rank in the example (default: that of the run, else 8)', positiveNumber)
     .addOption(offlineOption())
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       `
-Memory is that of one training step at its peak, with the base as engine.base_weights has it, beside what Node and TensorFlow take themselves (about
-${bytes(PROGRAM_BYTES)}). It comes from running the step without its numbers: no weight is read, and nothing is trained.`,
+Memory is the peak of one training step, with the base weights in the format of engine.base_weights, in addition to what Node and
+TensorFlow use themselves (about ${bytes(PROGRAM_BYTES)}). The step is traced, not computed: no weight is read, and nothing is trained.`,
     )
     .action(run);
 }
 
 async function run(path: string, flags: EstimateFlags): Promise<void> {
   const progress = progressDisplay();
-  // Of the methods nothing is told: they take a second in all.
+  // No progress for the methods: all of them take about a second.
   const reporter: Reporter = {
     ...progress,
     progress: (phase, ...more) => phase !== 'estimate' && progress.progress(phase, ...more),
@@ -80,7 +80,7 @@ function describeEstimate(estimate: RunEstimate, matrix: MatrixExample): string 
   ].join('\n');
 }
 
-/** The first matrix that the method adapts; where it adapts none, the first that LoRA would by default. */
+/** The first matrix that the method adapts; if it adapts none, the first that LoRA adapts by default. */
 function firstTarget({ placement, architecture }: AttachedMethod): string {
   const adapted = architecture.linears.find(({ name }) => placement.linear?.has(name));
   return (adapted ?? targetedLinears({ target_modules: null }, architecture, architecture.defaultTargets.lora)[0]!)
@@ -102,9 +102,9 @@ function comparison({ run, own, others, inferenceBytes }: RunEstimate): string {
     ...fitting.sort((a, b) => Number(a[1]!.replaceAll(',', '')) - Number(b[1]!.replaceAll(',', ''))),
     ['  inference', '', '', ...MEMORY_PARTS.slice(0, -1).map(() => ''), bytes(inferenceBytes), '1.0'],
   ];
-  const left = others.flatMap(({ method, reason }) => (reason === null ? [] : [`  ${method.peftType}: ${reason}`]));
+  const unusable = others.flatMap(({ method, reason }) => (reason === null ? [] : [`  ${method.peftType}: ${reason}`]));
   const right = heading.map((_, i) => i).slice(1);
-  return [table([heading, ...rows], right), ...left].join('\n');
+  return [table([heading, ...rows], right), ...unusable].join('\n');
 }
 
 function verdict(estimate: RunEstimate): string {
@@ -113,14 +113,14 @@ function verdict(estimate: RunEstimate): string {
   const seconds = secondsOf(own, estimate);
   const fits =
     memory.total < available
-      ? `${bytes(available)} are free here.`
-      : `That is more than the ${bytes(available)} that are free here: lower max_length or per_device_train_batch_size.`;
+      ? `${bytes(available)} are available.`
+      : `That is more than the ${bytes(available)} available: lower max_length or per_device_train_batch_size.`;
   return (
     `This run trains ${count(trainableParameters)} of ${count(totalParameters)} parameters (${percent(share)}) ` +
-    `and takes about ${bytes(memory.total)}. ${fits}` +
+    `and needs about ${bytes(memory.total)} of memory. ${fits}` +
     (seconds === null
       ? ''
-      : `\nA step takes about ${shortTime(seconds)} here (estimated from its ${figure(own.flopsPerStep / 1e9)} GFLOP)` +
+      : `\nA step takes about ${shortTime(seconds)} on this machine (estimated from its ${figure(own.flopsPerStep / 1e9)} GFLOP)` +
         (steps === null ? '.' : `, ${count(steps)} steps about ${roughDuration(steps * seconds)}.`))
   );
 }

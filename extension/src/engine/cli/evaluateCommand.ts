@@ -46,17 +46,19 @@ interface EvaluateFlags extends EngineFlags, WeightFlags {
 export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('loss, perplexity and token accuracy on a dataset')
+    .description('compute loss, perplexity and token accuracy on a dataset')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <folder>', 'adapter to evaluate with')
+    .option('--adapter <folder>', 'adapter to evaluate')
     .requiredOption('--dataset <file>', '.jsonl, .json, .csv or .parquet')
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
     .addOption(
-      new Option('--train-on <what>', 'which tokens count').choices(['completions', 'all']).default('completions'),
+      new Option('--train-on <what>', 'tokens on which the loss is computed')
+        .choices(['completions', 'all'])
+        .default('completions'),
     )
-    .option('--per-token <file>', 'write the loss of each of these tokens: a line of JSON a row')
+    .option('--per-token <file>', 'write the loss of each of these tokens, one JSON object per row and line')
     .option('--json', 'print one JSON object');
   withWeightOptions(withEngineOptions(command)).action(run);
 }

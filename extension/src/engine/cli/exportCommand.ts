@@ -31,7 +31,7 @@ export function registerExportCommand(program: Command): void {
         .makeOptionMandatory(),
     )
     .requiredOption('--out <path>', 'file (gguf) or new folder (mlx)')
-    .option('--model <model>', 'its base model (default: the one that the adapter names)')
+    .option('--model <model>', 'base model (default: the one named by the adapter)')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -39,7 +39,7 @@ export function registerExportCommand(program: Command): void {
 llama.cpp:  llama-cli -m BASE.gguf --lora F.gguf
 mlx-lm:     mlx_lm.generate --model BASE --adapter-path F
 
-These formats have words for LoRA only: what isn't LoRA, or can't be said as such (DoRA, modules_to_save, biases), is\nmerged instead.`,
+These formats support only LoRA. An adapter that can't be expressed as LoRA (DoRA, modules_to_save, biases, most other\nmethods) can be merged instead.`,
     )
     .action(run);
 }
@@ -63,10 +63,10 @@ async function run(flags: ExportFlags): Promise<void> {
   console.log(flags.json ? JSON.stringify({ format: flags.to, path: out }) : out);
 }
 
-/** The base that the adapter was trained on, by its own file. */
+/** The base model on which the adapter was trained, from adapter_config.json. */
 function baseOf(folder: string): string {
   const { baseModel } = readAdapterFolder(folder);
   if (baseModel === null)
-    throw new InputError('the adapter does not say which model it is for', { file: folder, hint: 'Give --model.' });
+    throw new InputError('the adapter does not name its base model', { file: folder, hint: 'Add --model.' });
   return baseModel;
 }

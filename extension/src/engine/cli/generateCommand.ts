@@ -1,4 +1,4 @@
-// `tunewright generate`: one base model, and any number of adapters answering the same prompt in turn.
+// `tunewright generate`: one base model and any number of adapters answer the same prompt in turn.
 import type { Command } from 'commander';
 import { Session } from '../generation/session.js';
 import { openAdapter } from '../peft/adapterFiles.js';
@@ -33,14 +33,14 @@ export function registerGenerateCommand(program: Command): void {
     .command('generate')
     .description('answer a prompt, with or without adapters')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <folder...>', 'adapter; several answer in turn, on one base')
-    .option('--base', 'the model without an adapter answers first')
-    .requiredOption('--prompt <text>', 'a chat turn where the model knows chats, else text to go on from')
+    .option('--adapter <folder...>', 'adapter; several answer in turn on the same base')
+    .option('--base', 'also answer without an adapter, first')
+    .requiredOption('--prompt <text>', 'user message if the model has a chat template, else text to continue')
     .option('--system <text>', 'system message')
-    .option('--max-new-tokens <count>', 'longest answer', wholeNumber, 128)
-    .option('--temperature <t>', '0 always takes the likeliest token', finiteNumber, 0)
-    .option('--top-p <p>', 'sample from the likeliest tokens of this probability', finiteNumber, 1)
-    .option('--seed <n>', 'seed of the sampling', wholeNumber, 42)
+    .option('--max-new-tokens <count>', 'longest answer in tokens', wholeNumber, 128)
+    .option('--temperature <t>', '0: greedy, always the most likely token', finiteNumber, 0)
+    .option('--top-p <p>', 'sample from the most likely tokens with this total probability', finiteNumber, 1)
+    .option('--seed <n>', 'seed for sampling', wholeNumber, 42)
     .option('--json', 'print one JSON object');
   withWeightOptions(withEngineOptions(command)).action(run);
 }
@@ -73,7 +73,7 @@ async function run(flags: GenerateFlags): Promise<void> {
   onDisk.files.close();
 }
 
-/** @param streams whether the answer is printed as it comes */
+/** @param streams whether the answer is printed while it is generated */
 async function timedAnswer(session: Session, adapter: string | null, flags: GenerateFlags, streams: boolean) {
   const { prompt, system, maxNewTokens, temperature, topP, seed } = flags;
   const times: number[] = [];
@@ -97,7 +97,7 @@ async function timedAnswer(session: Session, adapter: string | null, flags: Gene
   };
 }
 
-/** The lower one of an even number. */
+/** The lower of the two middle values if their number is even. */
 function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[(values.length - 1) >> 1]!;
 }

@@ -1,5 +1,4 @@
-// `tunewright inspect`: what a model, an adapter or a dataset is, before anything is done with it. Which of them it is
-// shows in the path; what it prints is all it adds to inspect/.
+// `tunewright inspect`: describes a model, an adapter or a dataset, depending on the path. Prints what inspect/ returns.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
@@ -26,13 +25,13 @@ interface InspectFlags {
 export function registerInspectCommand(program: Command): void {
   program
     .command('inspect')
-    .description('what a model, an adapter or a dataset is')
+    .description('describe a model, an adapter or a dataset')
     .argument('<what>', `model (folder, .gguf, hub id), adapter folder, or dataset (${rowFileExtensions.join(', ')})`)
-    .option('--model <model>', 'dataset: the model whose tokens are counted', 'embedded:tiny')
+    .option('--model <model>', 'dataset: model whose tokenizer counts the tokens', 'embedded:tiny')
     .option('--format <name>', 'dataset: format of the rows', 'auto')
-    .option('--max-length <tokens>', 'dataset: tell the rows that are longer', positiveNumber)
+    .option('--max-length <tokens>', 'dataset: report longer rows', positiveNumber)
     .addOption(
-      new Option('--train-on <what>', 'dataset: which tokens are learnt')
+      new Option('--train-on <what>', 'dataset: tokens to train on')
         .choices(['completions', 'all'])
         .default('completions'),
     )
@@ -84,19 +83,19 @@ function describeModelText(model: ModelDescription): string {
   const { slidingWindow, slidingLayers, numLayers } = model;
   const some = slidingLayers < numLayers ? ` in ${slidingLayers} of ${numLayers} blocks` : '';
   const rows: [string, string][] = [
-    ['found at', `${model.path} (${model.format})`],
+    ['path', `${model.path} (${model.format})`],
     ['family', model.modelType],
     ['parameters', count(model.parameters)],
     ['on disk', `${bytes(model.diskBytes)}: ${dtypes.join(', ')}`],
     ['in memory', `${bytes(4 * model.parameters)} as float32`],
-    ['blocks', `${model.numLayers}, ${model.hiddenSize} wide, ${model.intermediateSize} in the feed-forward part`],
+    ['blocks', `${model.numLayers}, hidden size ${model.hiddenSize}, intermediate size ${model.intermediateSize}`],
     ['attention', `${model.numHeads} heads of ${model.headDim}, ${model.numKeyValueHeads} for keys and values`],
-    ['context', `${count(model.contextLength)} tokens${slidingWindow ? `, looking back ${slidingWindow}${some}` : ''}`],
-    ['positions', rope ? `rotary, theta ${rope.theta ?? 'default'}${scaling}` : 'learned'],
     [
-      'vocabulary',
-      `${count(model.vocabSize)}, head ${model.tieWordEmbeddings ? 'tied to the embedding' : 'of its own'}`,
+      'context',
+      `${count(model.contextLength)} tokens${slidingWindow ? `, sliding window of ${slidingWindow}${some}` : ''}`,
     ],
+    ['positions', rope ? `rotary, theta ${rope.theta ?? 'default'}${scaling}` : 'learned'],
+    ['vocabulary', `${count(model.vocabSize)}, head ${model.tieWordEmbeddings ? 'tied to the embedding' : 'not tied'}`],
     ['tokenizer', tokenizer ? `${count(tokenizer.vocabSize)} tokens; ${special.join(', ')}` : 'none'],
     ['chat template', model.hasChatTemplate ? 'yes' : 'no'],
     ['LoRA targets', `${defaultTargets.lora.join(', ')} (default)`],
@@ -108,7 +107,7 @@ function describeModelText(model: ModelDescription): string {
 function describeAdapterText(adapter: AdapterDescription): string {
   const rows: [string, string][] = [
     ['method', adapter.peftType],
-    ['base model', adapter.baseModel ?? 'not said'],
+    ['base model', adapter.baseModel ?? 'unknown'],
     ['parameters', count(adapter.parameters)],
     ['size', bytes(adapter.diskBytes)],
   ];
@@ -119,10 +118,10 @@ function describeAdapterText(adapter: AdapterDescription): string {
   return [adapter.folder, facts(rows), '', facts(config), '', tensorTable(adapter.tensors)].join('\n');
 }
 
-/** "all-linear" is saved as the name of every module. */
+/** Shortens long lists: "all-linear" is saved as the names of all modules. */
 function shortJson(value: unknown): string {
   if (!Array.isArray(value) || value.length <= 8) return JSON.stringify(value);
-  return `${JSON.stringify(value.slice(0, 2)).slice(0, -1)}, ... ${value.length} in all]`;
+  return `${JSON.stringify(value.slice(0, 2)).slice(0, -1)}, ... ${value.length} in total]`;
 }
 
 function tensorTable(groups: readonly TensorGroup[]): string {
@@ -140,22 +139,22 @@ function describeDatasetText(data: DatasetInspection): string {
   const rows: [string, string][] = [
     ['format', data.format],
     ['rows', count(data.rows)],
-    ['tokens', `${count(data.tokens)}, ${percent(data.labelShare)} of them learnt`],
+    ['tokens', `${count(data.tokens)}, ${percent(data.labelShare)} of them trained on`],
     [
       'row length',
-      `${length.min} to ${length.max}, mean ${Math.round(length.mean)}, half below ${length.p50}, ` +
-        `90% below ${length.p90}, 99% below ${length.p99}`,
+      `${length.min} to ${length.max}, mean ${Math.round(length.mean)}, median ${length.p50}, ` +
+        `90% up to ${length.p90}, 99% up to ${length.p99}`,
     ],
     ...data.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   const mark = (text: string) => (process.stdout.isTTY ? `\u001b[7m${text}\u001b[0m` : `[[${text}]]`);
   const text = data.firstRow.parts.map(({ text, trained }) => (trained ? mark(text) : text)).join('');
-  const marked = process.stdout.isTTY ? 'reversed' : 'in [[ ]]';
+  const marked = process.stdout.isTTY ? 'inverted' : 'in [[ ]]';
   return [
     data.file,
     facts(rows),
     '',
-    `First row (line ${data.firstRow.line}, ${data.firstRow.tokens} tokens) as the model sees it; learnt is what stands ${marked}:`,
+    `First row (line ${data.firstRow.line}, ${data.firstRow.tokens} tokens) as the model sees it; text to train on is ${marked}:`,
     '',
     text,
   ].join('\n');

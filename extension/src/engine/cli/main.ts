@@ -1,5 +1,5 @@
-// The command `tunewright`. Results go to standard output, everything else to standard error; exit 0, 1 (failed) or
-// 2 (bad usage or input). With --json the last line of standard output is then the error as data.
+// The command `tunewright`. Results go to standard output, everything else to standard error. Exit code 0, 1 (failure) or 2 (bad
+// usage or input); with --json a failure ends standard output with an error record.
 import { reportFailure } from './failure.js';
 import { tunewrightProgram } from './program.js';
 

@@ -1,4 +1,4 @@
-// `tunewright merge`: a model with an adapter folded in, as a Hugging Face folder that needs no adapter any more.
+// `tunewright merge`: merges an adapter into its base and writes the model as a Hugging Face folder.
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -22,19 +22,19 @@ interface MergeFlags extends EngineFlags {
 export function registerMergeCommand(program: Command): void {
   const command = program
     .command('merge')
-    .description('write a model with an adapter folded in, as a Hugging Face folder')
-    .requiredOption('--model <model>', 'the base: folder, .gguf file, hub id or embedded:tiny')
-    .requiredOption('--adapter <folder>', 'adapter folder, PEFT’s or of a run')
+    .description('merge an adapter into its base model and write a Hugging Face folder')
+    .requiredOption('--model <model>', 'base model: folder, .gguf file, hub id or embedded:tiny')
+    .requiredOption('--adapter <folder>', 'adapter folder of PEFT or of a run')
     .requiredOption('--out <folder>', 'new folder for the model')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nThe merged model is written in float32, whatever the base was stored in.');
+    .addHelpText('after', '\nThe merged model is written in float32, whatever the format of the base.');
   withEngineOptions(command).action(merge);
 }
 
 async function merge(flags: MergeFlags): Promise<void> {
   const out = resolve(flags.out);
   if (existsSync(out) && readdirSync(out).length > 0)
-    throw new InputError('the folder is not empty', { file: out, hint: 'Name a new folder with --out.' });
+    throw new InputError('the folder is not empty', { file: out, hint: 'Choose a new folder with --out.' });
   const progress = progressDisplay();
   const files = await findModelFiles(flags.model, '.', progress);
   const saved = openAdapter(flags.adapter, architectureOfFiles(files));
@@ -65,10 +65,10 @@ async function merge(flags: MergeFlags): Promise<void> {
 function checkMergeable({ attached: { method }, folder }: SavedAdapter): void {
   if (method.merge) return;
   throw new InputError(
-    `${method.peftType} adds parts that no weight of the model can stand for, so it can't be merged`,
+    `${method.peftType} adds parts that can't be expressed as weights of the model, so it can't be merged`,
     {
       file: folder,
-      hint: 'Use the adapter beside its base: tunewright generate --model M --adapter A.',
+      hint: 'Use the adapter with its base: tunewright generate --model M --adapter A.',
     },
   );
 }

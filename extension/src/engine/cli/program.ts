@@ -1,4 +1,4 @@
-// The program's commands, each registered by a file of its own. Built by main.ts, and by the test that tries each of them.
+// The program's commands, each registered by its own file. Built by main.ts, and by a test that runs each of them.
 import { Command } from 'commander';
 import { engineVersion } from '../run/engineVersion.js';
 import { registerDescribeCommand } from './describeCommand.js';
@@ -13,12 +13,12 @@ import { registerModelsCommand } from './modelsCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
-/** commander throws instead of exiting, so that every way out goes through `reportFailure`. */
+/** commander throws instead of exiting, so that every failure goes through `reportFailure`. */
 export function tunewrightProgram(): Command {
   const program = new Command('tunewright')
     .description('Fine-tune language models on your own machine, without Python')
     .version(engineVersion)
-    .showHelpAfterError('(--help lists what there is)')
+    .showHelpAfterError('(use --help for a list of commands and options)')
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false });
 

@@ -1,4 +1,4 @@
-// Progress on a terminal: one bar at a time on standard error, plain lines where there is no terminal.
+// Progress on standard error: one bar at a time on a terminal, plain lines elsewhere.
 import { Presets, SingleBar } from 'cli-progress';
 import type { Reporter } from '../run/reporter.js';
 
@@ -8,7 +8,7 @@ const PHASES: Record<string, string> = {
   tokenize: 'Tokenizing',
 };
 
-/** A reporter that draws; call `finish` before anything else is printed. */
+/** A reporter that draws progress; call `finish` before printing anything else. */
 export function progressDisplay(): Reporter & { finish(): void } {
   const terminal = process.stderr.isTTY;
   let bar: SingleBar | null = null;

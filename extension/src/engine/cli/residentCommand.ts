@@ -1,5 +1,5 @@
-// `tunewright resident`: the engine as a process that stays and answers requests, for the extension. Standard output carries
-// its messages and nothing else.
+// `tunewright resident`: the engine as a long-running process that answers requests of the extension. Standard output carries only
+// its messages.
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import { knownSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
@@ -11,7 +11,7 @@ export function registerResidentCommand(program: Command): void {
   program
     .command('resident', { hidden: true })
     .description('answer requests (JSON-RPC 2.0, Content-Length headers) on standard input and output until it ends')
-    .addHelpText('after', '\nFor programs; extension/src/protocol/residentMessages.ts has the requests.')
+    .addHelpText('after', '\nFor use by programs; the requests are in extension/src/protocol/residentMessages.ts.')
     .action(serve);
 }
 
@@ -22,14 +22,14 @@ async function serve(): Promise<void> {
   process.exit();
 }
 
-/** From here on what anything else prints goes to standard error: a stray line would break the messages. */
+/** Redirects all other output to standard error, since a stray line would break the messages. */
 export function claimStandardOutput(): Writable {
   const write = process.stdout.write.bind(process.stdout);
   process.stdout.write = process.stderr.write.bind(process.stderr);
   return new Writable({ write: (chunk: Buffer, encoding, done) => void write(chunk, encoding, done) });
 }
 
-/** Measured by another process, once a machine: this one would have to keep TensorFlow, with the threads of the first call. */
+/** Measured once per machine, by another process: this one could not unload TensorFlow or change its number of threads. */
 async function measuredSpeed(threads: number | null): Promise<MachineSpeed | null> {
   const known = knownSpeed(threads);
   if (known) return known;

@@ -1,24 +1,19 @@
-// A run as a person follows it: a bar with loss, speed, time left and memory on a terminal, lines elsewhere. Fed with
-// the run's events only.
+// Displays a run from its events: a bar with loss, speed, time left and memory on a terminal, lines elsewhere. Called by the
+// `train` command.
 import { Presets, SingleBar } from 'cli-progress';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { metricsText } from '../../core/metrics/metricText.js';
 import { bytes, count, duration, percent } from '../../core/units.js';
 
-type Started = Extract<EngineEvent, { type: 'started' }>;
-type Step = Extract<EngineEvent, { type: 'step' }>;
+type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
 
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ');
-}
-
-/** Lines that a run prints at most where there is no terminal. */
-const MOST_LINES = 50;
+/** Lines of steps that a run prints without a terminal, at most. */
+const MAX_LINES = 50;
 
 export function runDisplay(): { show(event: EngineEvent): void; finish(): void } {
   const terminal = process.stderr.isTTY;
   const samples = new Map<string, { before: string; after: string }>();
-  let started: Started | null = null;
+  let started: EventOf<'started'> | null = null;
   let bar: SingleBar | null = null;
   let stepMs = 0;
   let compiled = false;
@@ -33,9 +28,9 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
     console.error(text);
   };
 
-  const showStep = (event: Step, { total_steps: total }: Started) => {
-    // Recent steps count more, so that the time left follows the machine's mood.
-    // A step that made a graph first says nothing of the others.
+  const showStep = (event: EventOf<'step'>, { total_steps: total }: EventOf<'started'>) => {
+    // Recent steps weigh more, so that the time left follows changes of the machine's load. Steps that compiled a graph are
+    // ignored.
     if (!compiled) stepMs = stepMs === 0 ? event.step_ms : 0.9 * stepMs + 0.1 * event.step_ms;
     compiled = false;
     const left = ((total - event.step) * (stepMs || event.step_ms)) / 1000;
@@ -43,7 +38,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       `loss ${event.loss.toFixed(3)}  ${count(event.tokens_per_second)} tokens/s  ` +
       `${duration(left)} left  ${bytes(event.rss_bytes)}`;
     if (!terminal) {
-      const every = Math.ceil(total / MOST_LINES);
+      const every = Math.ceil(total / MAX_LINES);
       if (event.step % every === 0 || event.step === total) console.error(`step ${event.step}/${total}  ${figures}`);
       return;
     }
@@ -59,27 +54,16 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
 
   const show = (event: EngineEvent): void => {
     switch (event.type) {
-      case 'started': {
+      case 'started':
         started = event;
-        const { engine, trainable_parameters: trainable, total_parameters: total } = event;
-        print(
-          [
-            `${event.name}: ${event.model}, ${event.peft_type}`,
-            `  engine   ${engine.backend} ${engine.library}, ${engine.device}, ${engine.threads} threads`,
-            `  trains   ${count(trainable)} of ${count(total)} parameters (${percent(trainable / total)})`,
-            `  rows     ${count(event.train_rows)} to train on, ${count(event.validation_rows)} held out`,
-            `  steps    ${count(event.total_steps)}${event.resumed_from_step ? `, going on from ${event.resumed_from_step}` : ''}`,
-            `  memory   about ${bytes(event.memory_estimate.total)} beside the program itself`,
-          ].join('\n'),
-        );
+        print(startedText(event));
         break;
-      }
       case 'step':
         if (started) showStep(event, started);
         break;
       case 'evaluated':
         print(
-          `step ${event.step}  held-out loss ${event.loss.toFixed(4)}  ` +
+          `step ${event.step}  validation loss ${event.loss.toFixed(4)}  ` +
             `${metricsText(started?.metrics ?? [], event.metrics)}${event.best ? '  (best)' : ''}`,
         );
         break;
@@ -91,20 +75,11 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       case 'warned':
         print(`warning: ${event.message}`);
         break;
-      case 'completed': {
-        const why = { finished: 'Done', early_stopping: 'Stopped early: no better any more', stopped: 'Stopped' };
-        const best =
-          event.best_loss === null
-            ? ''
-            : `, best held-out loss ${event.best_loss.toFixed(4)} at step ${event.best_step}`;
-        print(
-          `${why[event.reason]} after ${event.step} steps and ${duration(event.train_seconds)} of training${best}, ` +
-            `${bytes(event.peak_rss_bytes)} at most`,
-        );
+      case 'completed':
+        print(completedText(event));
         for (const [prompt, { before, after }] of samples)
           print(`\n${prompt}\n  before  ${oneLine(before)}\n  after   ${oneLine(after)}`);
         break;
-      }
       case 'paused':
         print(`Paused after step ${event.step}`);
         break;
@@ -113,7 +88,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         break;
       case 'frozen_layers_kept':
         print(
-          `The ${event.layers} lowest layers are frozen: their output is computed once a row and kept ` +
+          `The first ${event.layers} layers are frozen: their output is computed once per row and cached ` +
             `${event.on_disk ? 'on disk' : 'in memory'} (${bytes(event.bytes)})`,
         );
         break;
@@ -124,4 +99,34 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
     }
   };
   return { show, finish };
+}
+
+function startedText(event: EventOf<'started'>): string {
+  const { engine, trainable_parameters: trainable, total_parameters: total, resumed_from_step: from } = event;
+  return [
+    `${event.name}: ${event.model}, ${event.peft_type}`,
+    `  engine   ${engine.backend} ${engine.library}, ${engine.device}, ${engine.threads} threads`,
+    `  trains   ${count(trainable)} of ${count(total)} parameters (${percent(trainable / total)})`,
+    `  rows     ${count(event.train_rows)} for training, ${count(event.validation_rows)} for validation`,
+    `  steps    ${count(event.total_steps)}${from ? `, resumed from ${from}` : ''}`,
+    `  memory   about ${bytes(event.memory_estimate.total)} in addition to the program itself`,
+  ].join('\n');
+}
+
+const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
+  finished: 'Done',
+  early_stopping: 'Stopped early (the validation loss no longer improves)',
+  stopped: 'Stopped',
+};
+
+function completedText({ reason, step, best_loss, best_step, ...event }: EventOf<'completed'>): string {
+  const best = best_loss === null ? '' : `, best validation loss ${best_loss.toFixed(4)} at step ${best_step}`;
+  return (
+    `${ENDINGS[reason]} after ${step} steps and ${duration(event.train_seconds)} of training${best}, ` +
+    `peak memory ${bytes(event.peak_rss_bytes)}`
+  );
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ');
 }

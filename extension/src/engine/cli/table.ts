@@ -1,8 +1,8 @@
-// Columns of text for a terminal. Called by the commands that print tables.
+// Text in columns for a terminal. Called by the commands that print tables.
 
 /**
  * @param rows the first one is the heading
- * @param right numbers of the columns that stand to the right
+ * @param right indices of the columns that are aligned to the right
  */
 export function table(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const columns = Math.max(...rows.map(row => row.length));

@@ -21,29 +21,29 @@ interface TrainFlags {
 export function registerTrainCommand(program: Command): void {
   program
     .command('train')
-    .description('fine-tune a model as a run file says')
+    .description('fine-tune a model as described by a run file')
     .argument('<run.json>', 'run file; `tunewright describe schemas` prints its JSON schema')
-    .option('--out <folder>', 'run folder (default: runs/NAME-TIME beside the run file)')
-    .option('--resume', 'go on from the last checkpoint of --out, or of the youngest run of that name')
-    .option('--force', 'start even where the estimate is more than the free memory')
-    .option('--json', 'print the run’s events, one JSON object a line')
-    .addHelpText('after', '\nCtrl-C saves a checkpoint and the adapter; a second one quits at once.')
+    .option('--out <folder>', 'run folder (default: runs/NAME-TIME next to the run file)')
+    .option('--resume', 'resume from the last checkpoint of --out, or of the latest run with this name')
+    .option('--force', 'start even if the estimate exceeds the available memory')
+    .option('--json', 'print the run’s events, one JSON object per line')
+    .addHelpText('after', '\nCtrl-C saves a checkpoint and the adapter; pressing it again quits immediately.')
     .action(train);
 }
 
 async function train(runFile: string, flags: TrainFlags): Promise<void> {
   const resume = flags.resume ?? false;
-  const out = resolve(flags.out ?? folderBeside(runFile, resume));
+  const out = resolve(flags.out ?? defaultOut(runFile, resume));
   const progress = progressDisplay();
   const display = runDisplay();
   const stop = new AbortController();
   const interrupt = () => {
     if (stop.signal.aborted) {
-      reportFailure(new CancelledError('Stopped at once; the last checkpoint is kept.'));
+      reportFailure(new CancelledError('Stopped immediately; the last checkpoint is kept.'));
       process.exit(130);
     }
     display.finish();
-    console.error('Stopping after this step; once more to quit at once.');
+    console.error('Stopping after this step; press Ctrl-C again to quit immediately.');
     stop.abort();
   };
   let recorded = false;
@@ -79,7 +79,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   }
 }
 
-function folderBeside(runFile: string, resume: boolean): string {
+function defaultOut(runFile: string, resume: boolean): string {
   const { name } = readRunFile(runFile).config;
   const directory = dirname(resolve(runFile));
   return resume ? latestRunFolder(directory, name) : defaultRunFolder(directory, name);

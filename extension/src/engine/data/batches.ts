@@ -1,31 +1,31 @@
-// Which rows make which micro-batch of an epoch, and the micro-batch as arrays. Called by the trainer and by evaluation.
-// A plan follows from its options alone (the generator included), so a resumed run goes on with exactly the same batches.
+// Plans which rows form the micro-batches of an epoch, and lays out a micro-batch as arrays. Called by the trainer and by
+// evaluation. A plan depends only on its options (including the generator), so a resumed run continues with the same batches.
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { Batch } from './batch.js';
 import type { Rng } from './rng.js';
 
-/** Rows of the dataset, by number, for each sequence of a micro-batch. Without packing every sequence is one row. */
+/** Indices of rows for each sequence of a micro-batch. Without packing, a sequence is one row. */
 export interface MicroBatchPlan {
   sequences: number[][];
 }
 
 export interface PlanOptions {
   dataset: { lengthOf(i: number): number };
-  /** Rows that take part, in file order. */
+  /** Rows to use, in file order. */
   indices: ArrayLike<number>;
   /** Sequences in a micro-batch; the last one may have fewer. */
   batchSize: number;
-  /** Longest packed sequence, in tokens; rows are no longer than that already. */
+  /** Longest packed sequence, in tokens; rows are at most this long. */
   maxLength: number;
   packing: boolean;
   /** false: sequences and rows in file order. */
   shuffle: boolean;
-  /** Gives the order where `shuffle` is set: `createRng(seed).fork('order').fork(String(epoch))`. */
+  /** Determines the order if `shuffle` is set: `createRng(seed).fork('order').fork(String(epoch))`. */
   rng: Rng;
 }
 
 /** Rows that are packed together; larger windows fill better, smaller ones keep the shuffled order better. */
-const windowRows = 1024;
+const WINDOW_ROWS = 1024;
 
 /** The micro-batches of one epoch, each row in exactly one of them. */
 export function planEpoch(options: PlanOptions): MicroBatchPlan[] {
@@ -42,15 +42,15 @@ function pack(order: number[], { dataset, maxLength, shuffle, rng }: PlanOptions
   const lengthOf = (row: number) => dataset.lengthOf(row);
   if (!shuffle) return packInOrder(order, maxLength, lengthOf);
   const sequences: number[][] = [];
-  for (let i = 0; i < order.length; i += windowRows) {
-    const packed = packBestFit(order.slice(i, i + windowRows), maxLength, lengthOf);
-    // The longest rows come out first, which must not be what the epoch starts with.
+  for (let i = 0; i < order.length; i += WINDOW_ROWS) {
+    const packed = packBestFit(order.slice(i, i + WINDOW_ROWS), maxLength, lengthOf);
+    // Best fit puts the longest rows first, but an epoch must not begin with them.
     for (const sequence of rng.shuffle(packed)) sequences.push(sequence);
   }
   return sequences;
 }
 
-/** Next fit: a row goes into the open sequence or opens another, so that the order of rows stays. */
+/** Next fit: a row goes into the current sequence or starts a new one, so that the order of rows is kept. */
 function packInOrder(order: number[], maxLength: number, lengthOf: (row: number) => number): number[][] {
   const sequences: number[][] = [];
   let room = 0;
@@ -66,10 +66,10 @@ function packInOrder(order: number[], maxLength: number, lengthOf: (row: number)
   return sequences;
 }
 
-/** Best fit decreasing: the longest row first, each into the fullest sequence that still has room for it. */
+/** Best fit decreasing: the longest row first, each into the fullest sequence that has room for it. */
 function packBestFit(rows: number[], maxLength: number, lengthOf: (row: number) => number): number[][] {
   const sequences: number[][] = [];
-  /** Open sequences by the room that is left in them. */
+  /** Sequences by their remaining room. */
   const byRoom: number[][][] = Array.from({ length: maxLength + 1 }, () => []);
   for (const row of rows.slice().sort((a, b) => lengthOf(b) - lengthOf(a))) {
     const length = lengthOf(row);
@@ -87,7 +87,7 @@ function packBestFit(rows: number[], maxLength: number, lengthOf: (row: number) 
   return sequences;
 }
 
-/** The batches of a plan, each laid out when its turn comes. */
+/** The batches of a plan, each laid out when it is needed. */
 export function* batchesOf(
   plans: Iterable<MicroBatchPlan>,
   dataset: Parameters<typeof makeBatch>[1],
@@ -97,15 +97,15 @@ export function* batchesOf(
 }
 
 export interface MakeBatchOptions {
-  /** Virtual tokens of a prompt-tuning method before each example; they don't count towards max_length. */
+  /** Virtual tokens of a prompt method before each example; they don't count towards max_length. */
   virtualTokens?: number;
   /** Id of the first virtual token: the size of the model's vocabulary. The others follow it. */
   firstVirtualId?: number;
 }
 
 /**
- * Lays out a micro-batch: sequences side by side, padded on the right (id 0, segment 0) to the longest of them. In a
- * sequence each row is a segment of its own with positions from 0, virtual tokens counted.
+ * Lays out a micro-batch: sequences padded on the right (id 0, segment 0) to the longest of them. In a sequence, each row is a
+ * separate segment with positions from 0, virtual tokens included.
  */
 export function makeBatch(
   plan: MicroBatchPlan,
@@ -135,7 +135,7 @@ export function makeBatch(
   return batch;
 }
 
-/** Writes one example from `at` on and gives the position after it. */
+/** Writes an example at `at` and returns the position after it. */
 function placeRow(
   batch: Batch,
   at: number,
@@ -148,7 +148,7 @@ function placeRow(
   for (let v = 0; v < virtualTokens; v++) batch.inputIds[at + v] = firstVirtualId + v;
   batch.inputIds.set(inputIds, at + virtualTokens);
   batch.labels.set(labels, at + virtualTokens);
-  // Nothing before the first token may predict it. Behind virtual tokens the first real one is predicted, as in PEFT.
+  // No earlier token may predict the first one; after virtual tokens it is predicted, as in PEFT.
   if (virtualTokens === 0) batch.labels[at] = IGNORE_LABEL;
   for (let i = 0; i < length; i++) {
     batch.positionIds[at + i] = i;

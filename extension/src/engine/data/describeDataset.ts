@@ -1,4 +1,4 @@
-// A loaded dataset in numbers, for `inspect` and for the dataset preview. Reads lengths only, never the tokens.
+// Statistics of a loaded dataset, for `inspect` and for tests of the preview. Reads lengths only, not the tokens.
 import type { Dataset } from './loadDataset.js';
 
 export interface DatasetDescription {
@@ -6,11 +6,11 @@ export interface DatasetDescription {
   format: string;
   rows: number;
   tokens: number;
-  /** Share of the tokens that a loss is taken on, 0 to 1. */
+  /** Share of label tokens, 0 to 1. */
   labelShare: number;
   /** Row lengths in tokens. */
   length: { min: number; mean: number; p50: number; p90: number; p99: number; max: number };
-  /** Rows that lost something, by what happened to them. */
+  /** Numbers of rows with problems. */
   problems: { truncated: number; dropped: number; allMasked: number };
 }
 

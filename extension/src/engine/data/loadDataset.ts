@@ -1,5 +1,5 @@
-// A dataset file as rows of token ids: reads, recognises, tokenizes once, in file order. Called by train, evaluate and
-// inspect. What is wrong with single rows is counted and told at the end; a row that can't be read stops everything.
+// Loads a dataset file as token ids: reads rows, detects their format and tokenizes them once, in file order. Called by train,
+// evaluate and inspect. Problems of single rows are counted and reported at the end; a row that can't be read is an error.
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
 import { countLabels, describeSource, type EncodedExample, type RowSource } from '../../core/data/example.js';
@@ -11,24 +11,24 @@ import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
 import { TokenStore } from './tokenStore.js';
 
-/** Rows named in a warning. */
-const namedRows = 5;
+/** Number of rows that a warning names. */
+const NAMED_ROWS = 5;
 
 export interface DatasetStats {
-  /** Rows to train on: those read less dropped and all-masked ones. */
+  /** Rows to train on, without dropped and all-masked ones. */
   rows: number;
   tokens: number;
-  /** Tokens that a loss is taken on. */
+  /** Number of label tokens. */
   labelTokens: number;
-  /** Rows cut at max_length. */
+  /** Rows truncated to max_length. */
   truncated: number;
-  /** Rows left out for being longer than max_length. */
+  /** Rows dropped because they are longer than max_length. */
   dropped: number;
-  /** Rows left out because no token would take a loss. */
+  /** Rows skipped because they have no label tokens. */
   allMasked: number;
-  /** Length of the longest row, in tokens, as trained on. */
+  /** Length of the longest row in tokens, after truncation. */
   longest: number;
-  /** SHA-256 of the file, hexadecimal: a resumed run must see the same rows. */
+  /** SHA-256 of the file, hexadecimal: a resumed run must use the same rows. */
   contentHash: string;
 }
 
@@ -50,20 +50,20 @@ export type WarningCode = 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' 
 export interface LoadDatasetOptions {
   /** Path of the file. */
   file: string;
-  /** Of its keys format, columns, max_length, train_on and truncation count here. */
+  /** The keys of the dataset block that are used here. */
   config: Pick<DatasetConfig, 'format' | 'columns' | 'max_length' | 'train_on' | 'truncation'>;
   tokenizer: TextTokenizer;
-  /** Jinja source of dataset.chat_template, in place of the model's own. */
+  /** Jinja source of dataset.chat_template, to use instead of the model's own. */
   chatTemplate?: string | null;
   role: 'train' | 'validation';
   onWarning: (code: WarningCode, message: string) => void;
   onProgress?: (progress: { rows: number; tokens: number; share: number }) => void;
   signal?: AbortSignal;
-  /** Token ids kept in memory, in bytes; what is beyond goes to a temporary file. */
+  /** Limit for token ids in memory, in bytes; the rest goes to a temporary file. */
   memoryBytes?: number;
 }
 
-/** @throws InputError naming file and line for a row that can't be used, and for a dataset that leaves no rows */
+/** @throws InputError with file and line for a row that can't be used, and for a dataset without usable rows */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
   const { file, config } = options;
   const store = new TokenStore({ memoryBytes: options.memoryBytes });
@@ -134,7 +134,7 @@ export interface EncodeRowsOptions
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
-/** The rows as token ids, whole. @throws InputError naming file and line for a row that can't be used */
+/** The rows as token ids, not truncated. @throws InputError with file and line for a row that can't be used */
 export async function* encodeRows({
   file,
   config,
@@ -151,7 +151,7 @@ export async function* encodeRows({
   }
 }
 
-/** The rows with their columns mapped, and their format, which the first of them decide. */
+/** The rows with mapped columns, and their format, which is detected from the first rows. */
 async function* withFormat(
   rows: AsyncIterable<SourcedRow>,
   { format, columns }: Pick<DatasetConfig, 'format' | 'columns'>,
@@ -181,7 +181,7 @@ async function* withFormat(
   for (const sampled of sample) yield { ...map(sampled), resolved };
 }
 
-/** Gives errors of the tokenizer and of the chat template the file and line that they lack. */
+/** Adds file and line to errors of the tokenizer and of the chat template. */
 function atSource<T>(source: RowSource, encode: () => T): T {
   try {
     return encode();
@@ -213,14 +213,14 @@ function fitLength(
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
 }
 
-/** How many rows something is true of, and the first of them. */
+/** Counts rows with a problem, and remembers the first of them. */
 class RowNotes {
   count = 0;
   private readonly first: string[] = [];
 
   add(source: RowSource): void {
     this.count++;
-    if (this.first.length < namedRows) this.first.push(describeSource(source));
+    if (this.first.length < NAMED_ROWS) this.first.push(describeSource(source));
   }
 
   /** `3 rows ... (file:1, file:2, file:9)` */
@@ -236,13 +236,13 @@ function warn(
 ): void {
   const set = role === 'train' ? 'training' : 'validation';
   const tooLong = `of the ${set} set longer than max_length (${config.max_length})`;
-  const tell = (code: WarningCode, note: RowNotes, what: string) => {
+  const report = (code: WarningCode, note: RowNotes, what: string) => {
     if (note.count > 0) onWarning(code, note.describe(what));
   };
-  tell('rows_truncated', notes.truncated, `${tooLong}: cut at the end`);
-  tell('rows_dropped', notes.dropped, `${tooLong}: left out`);
-  tell('rows_all_masked', notes.allMasked, `of the ${set} set with no token to learn: left out`);
-  tell(
+  report('rows_truncated', notes.truncated, `${tooLong}: truncated at the end`);
+  report('rows_dropped', notes.dropped, `${tooLong}: dropped`);
+  report('rows_all_masked', notes.allMasked, `of the ${set} set with no token to train on: skipped`);
+  report(
     'turns_not_found',
     notes.turns,
     `of the ${set} set with assistant turns that the chat template rewrites beyond recognition: no loss on those turns`,

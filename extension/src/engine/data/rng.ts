@@ -17,22 +17,22 @@ export interface Rng {
   uniform(low: number, high: number): number;
   /** Standard normal deviate (Marsaglia's polar method). */
   normal(): number;
-  /** An independent generator named by `label`. The fork depends on this generator's seed and the labels on the way to
-   *  it, never on how many numbers were drawn, so that adding a draw somewhere moves nothing elsewhere. */
+  /** An independent generator named by `label`. It depends on this generator's seed and the labels on the path to it, but not on
+   *  how many numbers were drawn, so that an added draw changes nothing elsewhere. */
   fork(label: string): Rng;
   /** Shuffles in place (Fisher-Yates) and returns the same array. */
   shuffle<T extends { length: number; [index: number]: unknown }>(items: T): T;
-  /** Everything `restoreRng` needs to go on from here. */
+  /** Everything that `restoreRng` needs to continue from here. */
   state(): RngState & { seed: number };
 }
 
-/** Makes a generator. A string seed is hashed (FNV-1a with a finalizer); a number is taken modulo 2^53. */
+/** Creates a generator. A string seed is hashed (FNV-1a with a finalizer); a number is taken modulo 2^53. */
 export function createRng(seed: number | string): Rng {
   const seed32 = typeof seed === 'string' ? hashText(seed, 0) : mixNumber(seed);
   return build(seed32, { words: fillState(seed32), spareNormal: null });
 }
 
-/** Continues a generator from what `state()` gave. */
+/** Continues a generator from a result of `state()`. */
 export function restoreRng(state: RngState & { seed: number }): Rng {
   return build(state.seed, { words: [...state.words], spareNormal: state.spareNormal });
 }
@@ -98,7 +98,7 @@ function rotateLeft(x: number, bits: number): number {
   return (x << bits) | (x >>> (32 - bits));
 }
 
-/** splitmix32, four words; the all-zero state that xoshiro cannot leave does not come out of it. */
+/** splitmix32, four words; it never produces the all-zero state, which xoshiro could not leave. */
 function fillState(seed32: number): [number, number, number, number] {
   let a = seed32;
   const word = () => {

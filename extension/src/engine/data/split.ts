@@ -1,16 +1,16 @@
-// Which rows are held out when the run file gives a share instead of a validation file. Follows from the seed alone.
+// Splits rows into training and validation if the run file has a share instead of a validation file. Depends on the seed only.
 import { InputError } from '../../core/inputError.js';
 import { createRng } from './rng.js';
 
 /**
  * Holds out `share` of `length` rows, at least one and never all. Both lists are in file order.
- * @throws InputError where there are fewer than two rows
+ * @throws InputError if there are fewer than two rows
  */
 export function splitRows(length: number, share: number, seed: number): { train: Int32Array; validation: Int32Array } {
   if (length < 2) {
     throw new InputError(`${length} row can't be split into training and validation`, {
       key: 'dataset.validation',
-      hint: 'Use more rows, or set dataset.validation to null or to a file of its own.',
+      hint: 'Use more rows, or set dataset.validation to null or to a separate file.',
     });
   }
   const heldOut = Math.min(length - 1, Math.max(1, Math.round(length * share)));

@@ -1,29 +1,29 @@
-// The token ids of a whole dataset, row after row: in memory up to a limit, beyond it in a temporary file, so that the size
-// of a dataset is bounded by the disk. Filled once by loadDataset, then read at any row by the batches.
+// Stores the token ids of a whole dataset: in memory up to a limit, the rest in a temporary file, so that the size of a dataset is
+// limited by the disk only. Filled once by loadDataset, then read by row.
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 
-const chunkTokens = 1 << 20;
-const tokenBytes = Int32Array.BYTES_PER_ELEMENT;
+const CHUNK_TOKENS = 1 << 20;
+const TOKEN_BYTES = Int32Array.BYTES_PER_ELEMENT;
 
 export class TokenStore {
-  /** Chunks of `chunkTokens` ids; those beyond the memory limit stand in `spill`. */
+  /** Chunks of CHUNK_TOKENS ids; those beyond the memory limit are in `spill`. */
   private readonly chunks: Int32Array[] = [];
   private readonly memoryChunks: number;
   private spill: SpillFile | null = null;
-  private tail = new Int32Array(chunkTokens);
+  private tail = new Int32Array(CHUNK_TOKENS);
   private tokens = 0;
   /** Row i has the tokens from starts[i] to starts[i + 1]. */
   private readonly starts: number[] = [0];
-  /** Trained stretches, from and to within their row; those of row i from runStarts[i] to runStarts[i + 1]. */
+  /** Start and end, within the row, of each run of label tokens; those of row i are from runStarts[i] to runStarts[i + 1]. */
   private readonly runs: number[] = [];
   private readonly runStarts: number[] = [0];
 
   constructor({ memoryBytes = 256 << 20 }: { memoryBytes?: number } = {}) {
-    this.memoryChunks = Math.floor(memoryBytes / tokenBytes / chunkTokens);
+    this.memoryChunks = Math.floor(memoryBytes / TOKEN_BYTES / CHUNK_TOKENS);
   }
 
   /** Rows stored. */
@@ -31,15 +31,15 @@ export class TokenStore {
     return this.starts.length - 1;
   }
 
-  /** @throws InputError where the disk is full */
+  /** @throws InputError if the disk is full */
   append({ inputIds, labels }: EncodedExample): void {
     for (let done = 0; done < inputIds.length;) {
-      const used = this.tokens % chunkTokens;
-      const part = inputIds.subarray(done, done + chunkTokens - used);
+      const used = this.tokens % CHUNK_TOKENS;
+      const part = inputIds.subarray(done, done + CHUNK_TOKENS - used);
       this.tail.set(part, used);
       done += part.length;
       this.tokens += part.length;
-      if (this.tokens % chunkTokens === 0) this.keepTail();
+      if (this.tokens % CHUNK_TOKENS === 0) this.keepTail();
     }
     this.starts.push(this.tokens);
     for (let i = 0; i < labels.length; i++) {
@@ -60,9 +60,9 @@ export class TokenStore {
     const inputIds = new Int32Array(this.lengthOf(i));
     for (let done = 0; done < inputIds.length;) {
       const position = this.starts[i] + done;
-      const offset = position % chunkTokens;
-      const part = inputIds.subarray(done, done + chunkTokens - offset);
-      this.readChunk(Math.floor(position / chunkTokens), offset, part);
+      const offset = position % CHUNK_TOKENS;
+      const part = inputIds.subarray(done, done + CHUNK_TOKENS - offset);
+      this.readChunk(Math.floor(position / CHUNK_TOKENS), offset, part);
       done += part.length;
     }
     const labels = new Int32Array(inputIds.length).fill(IGNORE_LABEL);
@@ -82,23 +82,23 @@ export class TokenStore {
   private keepTail(): void {
     if (this.chunks.length < this.memoryChunks) {
       this.chunks.push(this.tail);
-      this.tail = new Int32Array(chunkTokens);
+      this.tail = new Int32Array(CHUNK_TOKENS);
     } else {
       this.spill ??= new SpillFile();
       this.spill.append(this.tail);
     }
   }
 
-  /** Fills `target` from `offset` of a chunk on. */
+  /** Fills `target` from `offset` of a chunk. */
   private readChunk(index: number, offset: number, target: Int32Array): void {
-    const isTail = index === Math.floor(this.tokens / chunkTokens);
+    const isTail = index === Math.floor(this.tokens / CHUNK_TOKENS);
     const chunk = isTail ? this.tail : this.chunks[index];
     if (chunk) target.set(chunk.subarray(offset, offset + target.length));
-    else this.spill?.read((index - this.chunks.length) * chunkTokens + offset, target);
+    else this.spill?.read((index - this.chunks.length) * CHUNK_TOKENS + offset, target);
   }
 }
 
-/** Token ids in a file of this process's own. */
+/** Token ids in a temporary file of this process. */
 class SpillFile {
   private readonly folder = mkdtempSync(join(tmpdir(), 'tunewright-tokens-'));
   private readonly descriptor = openSync(join(this.folder, 'tokens.bin'), 'w+');
@@ -116,12 +116,12 @@ class SpillFile {
     }
   }
 
-  /** Fills `target` from token `start` of the file on. */
+  /** Fills `target` from token `start` of the file. */
   read(start: number, target: Int32Array): void {
     const bytes = bytesOf(target);
     for (let done = 0; done < bytes.length;) {
-      const got = readSync(this.descriptor, bytes, done, bytes.length - done, start * tokenBytes + done);
-      if (got === 0) throw new Error(`${this.folder} was changed by someone else`);
+      const got = readSync(this.descriptor, bytes, done, bytes.length - done, start * TOKEN_BYTES + done);
+      if (got === 0) throw new Error(`${this.folder} was changed by another program`);
       done += got;
     }
   }

@@ -1,5 +1,5 @@
-// PyTorch's CPU generator, as far as PEFT's files need it: some adapters keep a seed instead of the numbers that came of it.
-// Equal to torch bit by bit. Everything else draws from rng.ts.
+// PyTorch's CPU generator, bit for bit, for PEFT adapters that store a seed instead of the random values. All other random numbers
+// come from rng.ts.
 // Generator: MT19937 (Matsumoto & Nishimura 1998, doi:10.1145/272991.272995) with its reference constants.
 
 const SIZE = 624;
@@ -12,7 +12,7 @@ export class TorchGenerator {
   private readonly words = new Uint32Array(SIZE);
   private next = SIZE;
 
-  /** `torch.Generator("cpu").manual_seed(seed)`: its lower 32 bits count. @param seed a whole number */
+  /** `torch.Generator("cpu").manual_seed(seed)`, which uses the lower 32 bits. @param seed a whole number */
   constructor(seed: number) {
     const { words } = this;
     words[0] = seed;
@@ -22,11 +22,11 @@ export class TorchGenerator {
     }
   }
 
-  /** `torch.empty(count).uniform_(low, high, generator=...)` in float32: 24 random bits a number, in order. */
+  /** `torch.empty(count).uniform_(low, high, generator=...)` in float32: 24 random bits per number. */
   uniform(count: number, low: number, high: number): Float32Array {
     const [from, to] = [Math.fround(low), Math.fround(high)];
     const width = Math.fround(to - from);
-    // Rounded once, by the array: torch's build multiplies and adds in one instruction.
+    // Rounded once, by the array, because torch multiplies and adds in one instruction.
     return Float32Array.from({ length: count }, () => ((this.uint32() & 0xffffff) / 0x1000000) * width + from);
   }
 

@@ -1,4 +1,4 @@
-// An adapter in LoRA's form as llama.cpp reads it (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
+// Writes an adapter as LoRA for llama.cpp (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
 // convert_lora_to_gguf.py and llama-adapter.cpp.
 import { InputError } from '../../core/inputError.js';
 import { ggufArchitecture, ggufTensorName } from '../files/ggufNames.js';
@@ -10,14 +10,16 @@ import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { commonValue, savedLora, scaled, type SavedFactors } from './savedLora.js';
 
 /**
- * Writes the adapter in F32. llama.cpp scales B A by adapter.lora.alpha / rank with the rank of each tensor; what
- * another scale asks for (rsLoRA, alpha_pattern) is multiplied into B.
- * @throws InputError where the adapter can't be expressed
+ * Writes the adapter in F32. llama.cpp scales B A by adapter.lora.alpha / rank with the rank of each tensor; other scales (rsLoRA,
+ * alpha_pattern) are multiplied into B.
+ * @throws InputError if the adapter can't be expressed
  */
 export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture: Architecture): void {
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
-    throw new InputError(`llama.cpp's name of a ${architecture.modelType} model isn't known`, { file: saved.folder });
+    throw new InputError(`export of ${architecture.modelType} models to llama.cpp is not supported`, {
+      file: saved.folder,
+    });
   const { factors } = savedLora(saved, architecture);
   const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? 1;
   writeGguf(
@@ -40,7 +42,7 @@ function tensorPair(
 ): TensorEntry[] {
   const found = ggufTensorName(target, module.name);
   if (!found) throw new InputError(`llama.cpp has no tensor for ${module.name}`, { file: module.name });
-  // Conv1D needs nothing: A and B have a linear layer's orientation already, as GGUF's weights do.
+  // Conv1D needs no transposition: A and B already have the orientation of a linear layer, as GGUF's weights do.
   const inOrder = (b: Float32Array) => {
     const { transform } = found;
     if (transform !== 'rotary_q' && transform !== 'rotary_k') return b;

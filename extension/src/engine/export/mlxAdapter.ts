@@ -1,4 +1,4 @@
-// An adapter in LoRA's form as mlx-lm reads it (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
+// Writes an adapter as LoRA for mlx-lm (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
 // tuner/utils.py and tuner/lora.py.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { commonValue, savedLora, scaled } from './savedLora.js';
 
 /**
- * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one scale for all
- * modules; where they differ it is 1 and each module's own is multiplied into lora_b.
- * @throws InputError where the adapter can't be expressed, or the folder holds something already
+ * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one scale for all modules; if
+ * theirs differ, it is 1 and each module's scale is multiplied into lora_b.
+ * @throws InputError if the adapter can't be expressed, or the folder is not empty
  */
 export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
   const { factors, dropout } = savedLora(saved, architecture);
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new InputError('the folder is not empty', { file: folder, hint: 'Name a new folder with --out.' });
+    throw new InputError('the folder is not empty', { file: folder, hint: 'Choose a new folder with --out.' });
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
   const tensors = factors.flatMap(({ module, rank, scale: own, readA, readB }): TensorEntry[] => {
     const { inFeatures, outFeatures } = module;
@@ -41,9 +41,9 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
     model: saved.baseModel,
     num_layers: architecture.layers.length,
     lora_parameters: {
-      // Names within a block; mlx-lm makes a LoRA layer of each in every block, without effect where no tensor is given.
+      // Names within a block; mlx-lm creates a LoRA layer for each in every block, which has no effect without tensors.
       keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],
-      // Of the layers that mlx-lm makes; each tensor brings its own.
+      // For the layers that mlx-lm creates; the rank in use is that of each tensor.
       rank: Math.max(...factors.map(({ rank }) => rank)),
       scale,
       dropout,
@@ -53,7 +53,7 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
   writeFileAtomically(join(folder, 'adapter_config.json'), append => append(json));
 }
 
-/** mlx-lm keeps GPT-2's blocks under `model` as those of all other families. */
+/** mlx-lm has GPT-2's blocks under `model`, like those of all other families. */
 function mlxName(module: string): string {
   return module.replace(/^transformer\./, 'model.');
 }

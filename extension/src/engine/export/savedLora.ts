@@ -1,5 +1,5 @@
-// The matrices of a saved adapter in LoRA's form, ready to be written in another program's format. Called by ggufAdapter.ts
-// and mlxAdapter.ts. Refuses what those formats have no words for.
+// The matrices of a saved adapter as LoRA, to be written in another program's format. Called by ggufAdapter.ts and mlxAdapter.ts.
+// Rejects adapters that those formats can't express.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { checkAdapterTensors, type SavedAdapter } from '../peft/adapterFiles.js';
@@ -14,7 +14,7 @@ export interface SavedLora {
 export interface SavedFactors {
   module: LinearModule;
   rank: number;
-  /** y = W x + scale · B A x; rsLoRA and alpha_pattern are in it. */
+  /** y = W x + scale · B A x, with rsLoRA and alpha_pattern included. */
   scale: number;
   /** [rank, in] */
   readA(): Float32Array;
@@ -22,15 +22,15 @@ export interface SavedFactors {
   readB(): Float32Array;
 }
 
-/** @throws InputError on an adapter that is more than B A beside linear modules, saying to merge it instead */
+/** @throws InputError for an adapter that is more than B A on linear modules, with the hint to merge it instead */
 export function savedLora(saved: SavedAdapter, architecture: Architecture): SavedLora {
   const { attached, folder, tensors } = saved;
   const { method } = attached;
   const exportable = peftMethods.filter(({ asLora }) => asLora).map(({ peftType }) => peftType);
   const refuse = (what: string): never => {
     const hint = method.merge
-      ? 'Fold it into its base: tunewright merge --model M --adapter A --out DIR. The merged model can be converted.'
-      : `Only ${exportable.join(', ')} adapters can be exported, and this method can’t be merged either.`;
+      ? 'Merge it into its base and convert the merged model: tunewright merge --model M --adapter A --out DIR.'
+      : `Only ${exportable.join(', ')} adapters can be exported, and this method can't be merged either.`;
     throw new InputError(`${what} can't be expressed in this format`, { file: folder, hint });
   };
   const form = attached.asLora() ?? `a ${method.peftType} adapter`;
@@ -45,7 +45,7 @@ export function savedLora(saved: SavedAdapter, architecture: Architecture): Save
   return { dropout: form.dropout, factors };
 }
 
-/** The one scale that all modules have, or null. */
+/** The common value of all modules; null if they differ. */
 export function commonValue(values: readonly number[]): number | null {
   return values.every(value => value === values[0]) ? (values[0] ?? null) : null;
 }

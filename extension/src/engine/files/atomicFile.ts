@@ -1,20 +1,20 @@
-// Writes a file so that it is either wholly there or not at all: a temporary file beside it, fsync, rename.
-// Called by every writer of model files and checkpoints. It must never touch the old file before the new one is complete.
+// Writes a file atomically: a temporary file in the same folder, fsync, rename. Called by all writers of model files and
+// checkpoints. An existing file is not touched before the new one is complete.
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 
-/** Node refuses single writes of 2 GiB and more. */
-const maxWriteBytes = 1 << 30;
+/** Node rejects single writes of 2 GiB and more. */
+const MAX_WRITE_BYTES = 1 << 30;
 
 export type Append = (bytes: NodeJS.ArrayBufferView) => void;
 
 /**
  * Calls `produce` with a function that appends bytes, then puts the file in place.
- * @throws InputError where the disk is full or the folder can't be written; the old file is then as it was.
+ * @throws InputError if the disk is full or the folder can't be written; an existing file is then unchanged
  */
 export function writeFileAtomically(path: string, produce: (append: Append) => void): void {
-  const file = new FileInTheMaking(path);
+  const file = new PendingFile(path);
   try {
     produce(file.open());
     file.putInPlace();
@@ -23,9 +23,9 @@ export function writeFileAtomically(path: string, produce: (append: Append) => v
   }
 }
 
-/** The same where what is appended has to be waited for, such as values that a device holds. */
+/** The same for asynchronous data, such as values on a device. */
 export async function streamFileAtomically(path: string, produce: (append: Append) => Promise<void>): Promise<void> {
-  const file = new FileInTheMaking(path);
+  const file = new PendingFile(path);
   try {
     await produce(file.open());
     file.putInPlace();
@@ -34,7 +34,7 @@ export async function streamFileAtomically(path: string, produce: (append: Appen
   }
 }
 
-class FileInTheMaking {
+class PendingFile {
   private readonly temporary: string;
   private descriptor: number | null = null;
 
@@ -55,7 +55,7 @@ class FileInTheMaking {
     renameSync(this.temporary, this.path);
   }
 
-  /** Leaves nothing behind. Returns the error to throw. */
+  /** Removes the temporary file. @returns the error to throw */
   abandon(error: unknown): unknown {
     this.close();
     rmSync(this.temporary, { force: true });
@@ -71,14 +71,14 @@ class FileInTheMaking {
 function appendAll(descriptor: number, bytes: NodeJS.ArrayBufferView): void {
   let done = 0;
   while (done < bytes.byteLength) {
-    done += writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, maxWriteBytes));
+    done += writeSync(descriptor, bytes, done, Math.min(bytes.byteLength - done, MAX_WRITE_BYTES));
   }
 }
 
-const reasons: Record<string, string> = {
+const REASONS: Record<string, string> = {
   ENOSPC: 'the disk is full',
-  EDQUOT: 'your disk quota is used up',
-  EFBIG: 'the file would be larger than this disk or a limit of yours allows',
+  EDQUOT: 'your disk quota is exceeded',
+  EFBIG: 'the file would exceed the maximum file size',
   EACCES: 'no permission to write here',
   EPERM: 'no permission to write here',
   EROFS: 'the disk is read-only',
@@ -86,12 +86,12 @@ const reasons: Record<string, string> = {
   EISDIR: 'this is a folder, not a file',
 };
 
-/** A disk that is full, read-only or forbidden in the user's words; any other error as it is. */
+/** Converts errors such as a full or read-only disk to an InputError; other errors are returned unchanged. */
 export function asInputError(error: unknown, path: string): unknown {
-  const reason = reasons[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  const reason = REASONS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
   if (!reason) return error;
   return new InputError(reason, {
     file: path,
-    hint: 'Nothing that was there was changed. Free some space or choose another folder.',
+    hint: 'Existing files are unchanged. Free some space or choose another folder.',
   });
 }

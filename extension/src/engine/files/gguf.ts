@@ -1,5 +1,5 @@
-// Opens a GGUF file as named tensors under GGUF's own names, every one checked to lie inside the file.
-// Called by the GGUF model reader. It must never read tensor data before somebody asks for it.
+// Opens a GGUF file as tensors with GGUF's names, each checked to be inside the file. Called by ggufModel.ts. Tensor data is only
+// read on request.
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { GgufValue } from './ggufFormat.js';
@@ -18,18 +18,17 @@ export interface GgufFile {
   close(): void;
 }
 
-/** Types whose blocks a model computes with as they are. */
-const keptFormats: Readonly<Record<string, BlockFormatName>> = { Q8_0: 'int8', Q4_0: 'int4', Q4_1: 'int4_minimum' };
+/** Types whose blocks a model can use without dequantizing. */
+const KEPT_FORMATS: Readonly<Record<string, BlockFormatName>> = { Q8_0: 'int8', Q4_0: 'int4', Q4_1: 'int4_minimum' };
 
-/** @throws InputError naming the file, and the metadata key or tensor place one is at fault. */
+/** @throws InputError with the file, and the metadata key or tensor at fault */
 export function openGgufFile(path: string): GgufFile {
   const file = new RandomAccessFile(path);
   try {
     const { metadata, tensors: infos, dataStart } = readGgufHeader(file);
     const tensors = new Map<string, StoredTensor>();
     for (const info of infos) {
-      if (tensors.has(info.name))
-        throw new InputError('this tensor stands there twice', { file: path, key: info.name });
+      if (tensors.has(info.name)) throw new InputError('duplicate tensor', { file: path, key: info.name });
       tensors.set(info.name, storedTensor(file, info, dataStart));
     }
     return { metadata, tensors, close: () => file.close() };
@@ -75,7 +74,7 @@ function storedTensor(
     return values;
   };
   const pieces = rowPieces(length / columns, columns);
-  const format = keptFormats[dtype];
+  const format = KEPT_FORMATS[dtype];
   const kept = format !== undefined && shape.length === 2 && columns % BLOCK_VALUES === 0;
   return {
     ...tensor,
@@ -104,15 +103,15 @@ function storedTensor(
 function storedBytes(shape: number[], dtype: string, place: Place): number {
   if (Object.hasOwn(plainDtypes, dtype)) return valueCount(shape) * plainDtypes[dtype].bytes;
   if (!Object.hasOwn(quantizations, dtype)) {
-    throw new InputError(`it is stored as ${dtype}, which can't be read`, {
+    throw new InputError(`the type ${dtype} is not supported`, {
       ...place,
-      hint: `Take a file with ${['F32', 'F16', 'BF16', ...Object.keys(quantizations)].join(', ')}.`,
+      hint: `Use a file with ${['F32', 'F16', 'BF16', ...Object.keys(quantizations)].join(', ')}.`,
     });
   }
   const { blockValues, blockBytes } = quantizations[dtype];
   const row = shape.at(-1) ?? 1;
   if (row % blockValues !== 0) {
-    throw new InputError(`a row of ${row} values is no whole number of ${dtype} blocks of ${blockValues}`, place);
+    throw new InputError(`a row of ${row} values is not a whole number of ${dtype} blocks of ${blockValues}`, place);
   }
   return (valueCount(shape) / blockValues) * blockBytes;
 }

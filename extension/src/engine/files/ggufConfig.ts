@@ -1,5 +1,5 @@
-// config.json of a GGUF model, rebuilt from its metadata in Hugging Face's words.
-// Called by the GGUF model reader. What the metadata doesn't say is read off the tensors: biases, a tied head.
+// Rebuilds config.json of a GGUF model from its metadata, with Hugging Face's keys. Called by ggufModel.ts. What the metadata
+// lacks is derived from the tensors: biases, a tied head.
 import { InputError } from '../../core/inputError.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 import type { StoredTensor } from './tensorSource.js';
@@ -7,7 +7,7 @@ import type { StoredTensor } from './tensorSource.js';
 type Config = Record<string, unknown>;
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** @param tensors under GGUF's names */
+/** @param tensors with GGUF's names */
 export function ggufConfig(architecture: string, metadata: GgufMetadata, tensors: Tensors): Config {
   const embedding = tensors.get('token_embd.weight');
   if (!embedding || embedding.shape.length !== 2) metadata.fail('token_embd.weight', 'this matrix is missing');
@@ -25,7 +25,7 @@ export function ggufConfig(architecture: string, metadata: GgufMetadata, tensors
   };
 }
 
-/** What generation_config.json would say; chat models end a turn with another token than a text. */
+/** Rebuilds generation_config.json; chat models may end a turn with another token than a text. */
 export function ggufGenerationConfig(metadata: GgufMetadata): Config {
   const id = (name: string) => metadata.optionalNumber(`tokenizer.ggml.${name}_token_id`);
   const ends = [...new Set([id('eos'), id('eot'), id('eom')])].filter(end => end !== null);
@@ -53,7 +53,7 @@ function gpt2Config(metadata: GgufMetadata): Config {
 function llamaLikeConfig(architecture: string, metadata: GgufMetadata, tensors: Tensors): Config {
   const key = (name: string) => `${architecture}.${name}`;
   if (tensors.has('blk.0.ffn_gate_inp.weight')) {
-    metadata.fail('blk.0.ffn_gate_inp.weight', 'mixture-of-experts models can’t be trained here');
+    metadata.fail('blk.0.ffn_gate_inp.weight', 'mixture-of-experts models are not supported');
   }
   const hidden = metadata.size(key('embedding_length'));
   const heads = metadata.size(key('attention.head_count'));
@@ -62,7 +62,7 @@ function llamaLikeConfig(architecture: string, metadata: GgufMetadata, tensors: 
   if (rotated !== headDim) {
     metadata.fail(
       key('rope.dimension_count'),
-      `rotating ${rotated} of ${headDim} dimensions of a head can’t be done here`,
+      `rotating only ${rotated} of ${headDim} dimensions of a head is not supported`,
     );
   }
   const theta = metadata.optionalFloat32(key('rope.freq_base')) ?? 10000;
@@ -94,7 +94,7 @@ function ropeScaling(
   if (factors) return llama3Scaling(factors, theta, headDim);
   const key = (name: string) => `${architecture}.rope.${name}`;
   const type = metadata.optionalString(key('scaling.type'));
-  // `scale_linear` is what files had before `scaling.*`.
+  // Older files have `scale_linear` instead of `scaling.*`.
   const factor = metadata.optionalFloat32(key('scaling.factor')) ?? metadata.optionalFloat32(key('scale_linear'));
   if (type === 'none' || factor === null || factor === 1) return null;
   const original = metadata.optionalNumber(key('scaling.original_context_length'));
@@ -102,10 +102,10 @@ function ropeScaling(
 }
 
 /**
- * GGUF keeps Llama 3's frequency scaling as the divisor of each frequency; Hugging Face as four numbers. The divisor is
+ * GGUF stores Llama 3's frequency scaling as the divisor of each frequency, Hugging Face as four numbers. The divisor is
  * 1 for short wavelengths, `factor` for long ones, and between them 1 / ((1 - s) / factor + s), s linear in 1 / wavelength:
- * s = (original / wavelength - low) / (high - low). Two points between give the line; low is 1 by convention.
- * @throws InputError where the divisors follow no such line
+ * s = (original / wavelength - low) / (high - low). Two points in between determine the line; low is 1 by convention.
+ * @throws InputError if the divisors don't follow this rule
  */
 function llama3Scaling(tensor: StoredTensor, theta: number, headDim: number): Config | null {
   const divisors = tensor.readFloat32();

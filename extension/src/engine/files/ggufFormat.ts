@@ -1,12 +1,12 @@
-// The numbers of the GGUF format, for its reader and its writer.
+// Constants of the GGUF format, for its reader and its writer.
 // Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 
-export const ggufMagic = 'GGUF';
-export const ggufVersion = 3;
-export const ggufAlignment = 32;
+export const GGUF_MAGIC = 'GGUF';
+export const GGUF_VERSION = 3;
+export const GGUF_ALIGNMENT = 32;
 
-/** Types of metadata values, at their number in the file. */
-export const ggufValueTypes = [
+/** Types of metadata values; the index is the number in the file. */
+export const GGUF_VALUE_TYPES = [
   'uint8',
   'int8',
   'uint16',
@@ -22,12 +22,12 @@ export const ggufValueTypes = [
   'float64',
 ] as const;
 
-export type GgufValueType = (typeof ggufValueTypes)[number];
-/** Metadata as read; 64-bit integers as the nearest number. */
+export type GgufValueType = (typeof GGUF_VALUE_TYPES)[number];
+/** A metadata value; 64-bit integers are rounded to the nearest number. */
 export type GgufValue = number | boolean | string | GgufValue[];
 
 /** Types of stored tensors by their number in the file. */
-export const ggmlTypes: Readonly<Record<number, string>> = {
+export const GGML_TYPES: Readonly<Record<number, string>> = {
   0: 'F32',
   1: 'F16',
   2: 'Q4_0',

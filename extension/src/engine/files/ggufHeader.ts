@@ -1,12 +1,12 @@
-// Reads the header of a GGUF file: metadata and tensor infos, synchronously and within fixed bounds.
-// Called by the GGUF reader and the list of local models. It must never allocate from a count or length in the file that
-// the rest of the file can't hold: @huggingface/gguf is asynchronous and doesn't check against the file's size.
+// Reads the header of a GGUF file: metadata and tensor infos, synchronously and within fixed limits. Called by gguf.ts and the list
+// of local models. Counts and lengths are checked against the size of the file before allocating; @huggingface/gguf is
+// asynchronous and doesn't check them.
 import { InputError } from '../../core/inputError.js';
 import {
-  ggmlTypes,
-  ggufAlignment,
-  ggufMagic,
-  ggufValueTypes,
+  GGML_TYPES,
+  GGUF_ALIGNMENT,
+  GGUF_MAGIC,
+  GGUF_VALUE_TYPES,
   type GgufValue,
   type GgufValueType,
 } from './ggufFormat.js';
@@ -14,9 +14,9 @@ import type { RandomAccessFile } from './randomAccessFile.js';
 
 export interface GgufTensorInfo {
   name: string;
-  /** Row-major, GGUF's reversed dims already turned round. */
+  /** Row-major; GGUF's dims are already reversed. */
   shape: number[];
-  /** Such as Q4_1; `type 99` where the number is unknown. */
+  /** Such as Q4_1; `type 99` if the number is unknown. */
   dtype: string;
   /** Bytes from the start of the data. */
   offset: number;
@@ -30,26 +30,26 @@ export interface GgufHeader {
 }
 
 /** The largest real headers (vocabularies of 260,000 tokens with merges) have about 20 MB. */
-const maxHeaderBytes = 256 * 1024 * 1024;
-const maxStringBytes = 16 * 1024 * 1024;
-const maxArrayLength = 1 << 24;
-const maxArrayDepth = 4;
-const maxDims = 4;
-const windowBytes = 1 << 20;
+const MAX_HEADER_BYTES = 256 * 1024 * 1024;
+const MAX_STRING_BYTES = 16 * 1024 * 1024;
+const MAX_ARRAY_LENGTH = 1 << 24;
+const MAX_ARRAY_DEPTH = 4;
+const MAX_DIMS = 4;
+const WINDOW_BYTES = 1 << 20;
 
-const hint = 'The file is truncated or damaged: copy or download it again.';
+const HINT = 'The file is truncated or damaged: copy or download it again.';
 
-/** @throws InputError where the file is not GGUF, of a version we don't know, or lies about its sizes. */
+/** @throws InputError if the file is not GGUF, has an unknown version, or claims impossible sizes */
 export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const cursor = new HeaderCursor(file);
-  if (file.size < 24 || cursor.text(4, 'magic') !== ggufMagic) {
+  if (file.size < 24 || cursor.text(4, 'magic') !== GGUF_MAGIC) {
     throw new InputError('this is not a GGUF file', { file: file.path });
   }
   const version = cursor.uint32('version');
   if (version !== 2 && version !== 3) {
-    throw new InputError(`GGUF version ${version} can't be read`, {
+    throw new InputError(`GGUF version ${version} is not supported`, {
       file: file.path,
-      hint: 'Versions 2 and 3 (little-endian) can: convert the model again with a current llama.cpp.',
+      hint: 'Supported are versions 2 and 3 (little-endian): convert the model again with a current llama.cpp.',
     });
   }
   const tensorCount = cursor.count('tensor count', 24);
@@ -58,31 +58,31 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const metadata = new Map<string, GgufValue>();
   for (let i = 0; i < metadataCount; i++) {
     const key = cursor.string('metadata key');
-    if (metadata.has(key)) throw new InputError('this metadata key stands there twice', { file: file.path, key });
+    if (metadata.has(key)) throw new InputError('duplicate metadata key', { file: file.path, key });
     metadata.set(key, readValue(cursor, readType(cursor, key), key, 0));
   }
   const tensors: GgufTensorInfo[] = [];
   for (let i = 0; i < tensorCount; i++) tensors.push(readTensorInfo(cursor));
 
-  const alignment = metadata.get('general.alignment') ?? ggufAlignment;
+  const alignment = metadata.get('general.alignment') ?? GGUF_ALIGNMENT;
   if (
     typeof alignment !== 'number' ||
     !(alignment >= 8 && alignment <= 65536) ||
     !Number.isInteger(Math.log2(alignment))
   ) {
-    throw new InputError(`an alignment of ${alignment} can't be`, { file: file.path, key: 'general.alignment', hint });
+    throw new InputError(`invalid alignment ${alignment}`, { file: file.path, key: 'general.alignment', hint: HINT });
   }
   return { metadata, tensors, dataStart: Math.ceil(cursor.position / alignment) * alignment };
 }
 
 function readType(cursor: HeaderCursor, key: string): GgufValueType {
   const code = cursor.uint32(key);
-  const type = ggufValueTypes[code];
-  if (!type) throw new InputError(`there is no metadata type ${code}`, { file: cursor.path, key, hint });
+  const type = GGUF_VALUE_TYPES[code];
+  if (!type) throw new InputError(`unknown metadata type ${code}`, { file: cursor.path, key, hint: HINT });
   return type;
 }
 
-const smallestBytes: Record<GgufValueType, number> = {
+const SMALLEST_BYTES: Record<GgufValueType, number> = {
   uint8: 1,
   int8: 1,
   bool: 1,
@@ -101,11 +101,12 @@ const smallestBytes: Record<GgufValueType, number> = {
 function readValue(cursor: HeaderCursor, type: GgufValueType, key: string, depth: number): GgufValue {
   if (type === 'string') return cursor.string(key);
   if (type !== 'array') return cursor.scalar(type, key);
-  if (depth === maxArrayDepth) throw new InputError('its arrays are nested too deep', { file: cursor.path, key, hint });
+  if (depth === MAX_ARRAY_DEPTH)
+    throw new InputError('arrays are nested too deeply', { file: cursor.path, key, hint: HINT });
   const itemType = readType(cursor, key);
-  const length = cursor.count(key, smallestBytes[itemType]);
-  if (length > maxArrayLength) {
-    throw new InputError(`an array of ${length} items is too long`, { file: cursor.path, key, hint });
+  const length = cursor.count(key, SMALLEST_BYTES[itemType]);
+  if (length > MAX_ARRAY_LENGTH) {
+    throw new InputError(`an array of ${length} items is too long`, { file: cursor.path, key, hint: HINT });
   }
   const items: GgufValue[] = [];
   for (let i = 0; i < length; i++) items.push(readValue(cursor, itemType, key, depth + 1));
@@ -115,20 +116,20 @@ function readValue(cursor: HeaderCursor, type: GgufValueType, key: string, depth
 function readTensorInfo(cursor: HeaderCursor): GgufTensorInfo {
   const name = cursor.string('tensor name');
   const dims = cursor.uint32(name);
-  if (dims > maxDims) {
-    throw new InputError(`it claims ${dims} dimensions, ${maxDims} is the most`, {
+  if (dims > MAX_DIMS) {
+    throw new InputError(`the tensor claims ${dims} dimensions, but the maximum is ${MAX_DIMS}`, {
       file: cursor.path,
       key: name,
-      hint,
+      hint: HINT,
     });
   }
   const shape: number[] = [];
   for (let i = 0; i < dims; i++) shape.unshift(cursor.uint64(name));
   const type = cursor.uint32(name);
-  return { name, shape, dtype: ggmlTypes[type] ?? `type ${type}`, offset: cursor.uint64(name) };
+  return { name, shape, dtype: GGML_TYPES[type] ?? `type ${type}`, offset: cursor.uint64(name) };
 }
 
-/** Reads on from the start of the file through a window of 1 MB, or as large as the string at hand. */
+/** Reads sequentially through a window of 1 MB, or larger for a longer string. */
 class HeaderCursor {
   position = 0;
   readonly path: string;
@@ -138,30 +139,30 @@ class HeaderCursor {
 
   constructor(private readonly file: RandomAccessFile) {
     this.path = file.path;
-    this.end = Math.min(file.size, maxHeaderBytes);
+    this.end = Math.min(file.size, MAX_HEADER_BYTES);
   }
 
   uint32(what: string): number {
     return this.scalar('uint32', what) as number;
   }
 
-  /** A 64-bit size; one that JavaScript can't hold exactly can't be true either. */
+  /** A 64-bit size; one above MAX_SAFE_INTEGER can't be true. */
   uint64(what: string): number {
     const value = this.take(8, what).readBigUInt64LE();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.lies(value, what);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) this.impossible(value, what);
     return Number(value);
   }
 
-  /** A count of items that take at least `itemBytes` each in the rest of the header. */
+  /** A count of items that follow in the header and take at least `itemBytes` each. */
   count(what: string, itemBytes: number): number {
     const value = this.uint64(what);
-    if (value * itemBytes > this.end - this.position) this.lies(value, what);
+    if (value * itemBytes > this.end - this.position) this.impossible(value, what);
     return value;
   }
 
   string(what: string): string {
     const length = this.count(what, 1);
-    if (length > maxStringBytes) this.lies(length, what);
+    if (length > MAX_STRING_BYTES) this.impossible(length, what);
     return this.text(length, what);
   }
 
@@ -170,7 +171,7 @@ class HeaderCursor {
   }
 
   scalar(type: Exclude<GgufValueType, 'string' | 'array'>, what: string): number | boolean {
-    const bytes = this.take(smallestBytes[type], what);
+    const bytes = this.take(SMALLEST_BYTES[type], what);
     switch (type) {
       case 'uint8':
         return bytes.readUInt8();
@@ -199,10 +200,10 @@ class HeaderCursor {
 
   private take(count: number, what: string): Buffer {
     if (count > this.end - this.position) {
-      throw new InputError('the file ends within its header', { file: this.path, key: what, hint });
+      throw new InputError('the file ends within its header', { file: this.path, key: what, hint: HINT });
     }
     if (this.position + count > this.windowStart + this.window.length) {
-      this.window = Buffer.alloc(Math.min(Math.max(count, windowBytes), this.end - this.position));
+      this.window = Buffer.alloc(Math.min(Math.max(count, WINDOW_BYTES), this.end - this.position));
       this.windowStart = this.position;
       this.file.readInto(this.window, this.windowStart, { file: this.path, key: what });
     }
@@ -211,11 +212,11 @@ class HeaderCursor {
     return this.window.subarray(from, from + count);
   }
 
-  private lies(value: number | bigint, what: string): never {
-    throw new InputError(`it claims a size of ${value}, the file has ${this.file.size} bytes`, {
+  private impossible(value: number | bigint, what: string): never {
+    throw new InputError(`the size is given as ${value}, but the file has ${this.file.size} bytes`, {
       file: this.path,
       key: what,
-      hint,
+      hint: HINT,
     });
   }
 }

@@ -1,5 +1,5 @@
-// Typed access to GGUF metadata, so that a missing key or one of the wrong type is an error that names it.
-// Called by the readers of a GGUF file's config and tokenizer.
+// Typed access to GGUF metadata: a missing key or one of the wrong type is an error that names it. Used by ggufConfig.ts and
+// ggufTokenizer.ts.
 import { InputError } from '../../core/inputError.js';
 import type { GgufValue } from './ggufFormat.js';
 
@@ -17,7 +17,7 @@ export class GgufMetadata {
     return this.read(key, 'a number', (value): value is number => typeof value === 'number' && Number.isFinite(value));
   }
 
-  /** A float32 as the shortest decimal that gives it, so that 1e-5 is 1e-5 again and not 9.999999747378752e-6. */
+  /** A float32 as the shortest decimal that is equal to it: 1e-5 instead of 9.999999747378752e-6. */
   optionalFloat32(key: string): number | null {
     const value = this.optionalNumber(key);
     if (value === null) return null;
@@ -31,7 +31,7 @@ export class GgufMetadata {
   /** A positive integer, for sizes and counts. */
   size(key: string): number {
     const value = this.number(key);
-    if (!Number.isInteger(value) || value < 1) this.fail(key, `${value} is no size`);
+    if (!Number.isInteger(value) || value < 1) this.fail(key, `${value} is not a valid size`);
     return value;
   }
 

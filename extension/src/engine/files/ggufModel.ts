@@ -1,21 +1,20 @@
-// Opens a GGUF file as a model: config, tokenizer and chat template from its metadata, tensors under Hugging Face's names
-// and in its layout. Called by the model resolver. A tensor it has no name for is an error: leaving one out would change
-// what the model computes.
+// Opens a GGUF file as a model: config, tokenizer and chat template from its metadata, tensors with Hugging Face's names and
+// layout. Called by resolveModel.ts. An unknown tensor is an error, since ignoring it would change what the model computes.
 import { InputError } from '../../core/inputError.js';
 import { openGgufFile } from './gguf.js';
 import { ggufConfig, ggufGenerationConfig } from './ggufConfig.js';
 import { GgufMetadata } from './ggufMetadata.js';
-import { ggufArchitectures, huggingFaceModuleName, type GgufTransform } from './ggufNames.js';
+import { GGUF_ARCHITECTURES, huggingFaceModuleName, type GgufTransform } from './ggufNames.js';
 import { ggufTokenizer } from './ggufTokenizer.js';
 import { rotaryRowFromGguf, rotaryRowsFromGguf, transpose } from './ggufTransforms.js';
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
-/** Computed tables that a model makes itself, and factors that stand in the config. */
-const notParameters = /^rope_freqs\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
+/** Tables that the model computes itself, and factors that are part of the config. */
+const NOT_PARAMETERS = /^rope_freqs\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
 
 /**
- * @param reference what the user wrote for it
- * @throws InputError where the file is broken, or of an architecture or quantization that can't be read
+ * @param reference the model as named by the user
+ * @throws InputError if the file is broken, or its architecture or quantization is not supported
  */
 export function openGguf(path: string, reference: string): ModelFiles {
   const file = openGgufFile(path);
@@ -29,7 +28,7 @@ export function openGguf(path: string, reference: string): ModelFiles {
     };
     const tensors = new Map<string, StoredTensor>();
     for (const tensor of file.tensors.values()) {
-      if (notParameters.test(tensor.name)) continue;
+      if (NOT_PARAMETERS.test(tensor.name)) continue;
       const renamed = inHuggingFaceLayout(tensor, architecture, heads);
       tensors.set(renamed.name, renamed);
     }
@@ -54,13 +53,13 @@ function readArchitecture(metadata: GgufMetadata): string {
   if ((metadata.optionalNumber('split.count') ?? 1) > 1) {
     metadata.fail(
       'split.count',
-      'this is one part of several',
+      'this file is one part of several',
       'Join them: llama-gguf-split --merge FIRST.gguf OUT.gguf',
     );
   }
-  if (!ggufArchitectures.includes(architecture)) {
-    const known = `Known are ${ggufArchitectures.join(', ')} (mistral is of architecture llama).`;
-    metadata.fail('general.architecture', `the architecture ${architecture} isn’t known`, known);
+  if (!GGUF_ARCHITECTURES.includes(architecture)) {
+    const supported = `Supported are ${GGUF_ARCHITECTURES.join(', ')} (Mistral models have the architecture llama).`;
+    metadata.fail('general.architecture', `the architecture ${architecture} is not supported`, supported);
   }
   return architecture;
 }
@@ -73,9 +72,9 @@ function inHuggingFaceLayout(
   const [, module, suffix] = /^(.*)\.(weight|bias)$/.exec(tensor.name) ?? [];
   const found = module === undefined ? null : huggingFaceModuleName(architecture, module);
   if (!found) {
-    throw new InputError(`a ${architecture} model has no such tensor`, {
+    throw new InputError(`unknown tensor of a ${architecture} model`, {
       ...tensor.place,
-      hint: 'This is a variant that can’t be trained here: use a plain model of this architecture.',
+      hint: 'This variant of the architecture is not supported: use a standard model.',
     });
   }
   const name = `${found.name}.${suffix}`;
@@ -111,12 +110,12 @@ function inHuggingFaceLayout(
   }
 }
 
-/** Rearranged values come in one piece. */
+/** Permuted values are read in one piece. */
 function readWhole(readFloat32: () => Float32Array): Pick<StoredTensor, 'readFloat32' | 'readFloat32Rows'> {
   return { readFloat32, readFloat32Rows: () => [readFloat32()] };
 }
 
 function matrixShape({ shape, place }: StoredTensor): [rows: number, columns: number] {
-  if (shape.length !== 2) throw new InputError(`its shape is [${shape}], not that of a matrix`, place);
+  if (shape.length !== 2) throw new InputError(`the tensor has shape [${shape}] instead of that of a matrix`, place);
   return [shape[0], shape[1]];
 }

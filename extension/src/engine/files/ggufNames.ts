@@ -1,5 +1,5 @@
-// Which GGUF tensor is which Hugging Face tensor, per architecture, and what is done to the values on the way.
-// One table, read in both directions: by the GGUF model reader, and by the export of adapters to GGUF.
+// Maps GGUF tensors to Hugging Face tensors, per architecture, with the transform of their values.
+// One table for both directions: for ggufModel.ts, and for the export of adapters to GGUF.
 // Facts from llama.cpp's gguf-py/gguf/tensor_mapping.py and conversion scripts.
 
 /**
@@ -17,7 +17,7 @@ export interface NameInOtherFormat {
 }
 
 interface NameRow {
-  /** `{n}` stands for the block's number. */
+  /** `{n}` is the number of the block. */
   gguf: string;
   huggingFace: string;
   transform: GgufTransform;
@@ -46,8 +46,8 @@ function llamaLike(rotary: boolean): NameRow[] {
   ];
 }
 
-const tables: Readonly<Record<string, NameRow[]>> = {
-  // Mistral models are of architecture llama in GGUF.
+const TABLES: Readonly<Record<string, NameRow[]>> = {
+  // Mistral models have the architecture llama in GGUF.
   llama: llamaLike(true),
   qwen2: llamaLike(false),
   qwen3: [
@@ -69,24 +69,24 @@ const tables: Readonly<Record<string, NameRow[]>> = {
   ],
 };
 
-/** GGUF architectures there is a table for. */
-export const ggufArchitectures: readonly string[] = Object.keys(tables);
+/** Supported GGUF architectures. */
+export const GGUF_ARCHITECTURES: readonly string[] = Object.keys(TABLES);
 
-/** GGUF's name for a Hugging Face `model_type`, or null where there is no table for it. */
+/** GGUF's architecture for a Hugging Face `model_type`; null if it is not supported. */
 export function ggufArchitecture(modelType: string): string | null {
   const architecture = modelType === 'mistral' ? 'llama' : modelType;
-  return ggufArchitectures.includes(architecture) ? architecture : null;
+  return GGUF_ARCHITECTURES.includes(architecture) ? architecture : null;
 }
 
 /**
  * @param moduleName without `.weight` or `.bias`, such as `model.layers.3.self_attn.q_proj`
- * @returns GGUF's name, such as `blk.3.attn_q`, also without; null where the architecture has no such module
+ * @returns GGUF's name without suffix, such as `blk.3.attn_q`; null if the architecture has no such module
  */
 export function ggufTensorName(architecture: string, moduleName: string): NameInOtherFormat | null {
   return translate(architecture, moduleName, 'huggingFace', 'gguf');
 }
 
-/** The other direction of {@link ggufTensorName}. */
+/** The reverse of {@link ggufTensorName}. */
 export function huggingFaceModuleName(architecture: string, ggufName: string): NameInOtherFormat | null {
   return translate(architecture, ggufName, 'gguf', 'huggingFace');
 }
@@ -96,6 +96,6 @@ type Side = 'gguf' | 'huggingFace';
 function translate(architecture: string, name: string, from: Side, to: Side): NameInOtherFormat | null {
   const block = /\.(\d+)\./.exec(name)?.[1];
   const pattern = name.replace(/\.\d+\./, '.{n}.');
-  const found = tables[architecture]?.find(candidate => candidate[from] === pattern);
+  const found = TABLES[architecture]?.find(candidate => candidate[from] === pattern);
   return found ? { name: found[to].replace('{n}', block ?? ''), transform: found.transform } : null;
 }

@@ -1,6 +1,5 @@
-// The block-quantized types of GGUF, one small dequantizer each: bytes of whole blocks in, float32 out.
-// Called by the GGUF reader. Bit for bit the values of llama.cpp: every product and sum here is exact in float64 and is
-// rounded once, on being stored.
+// Dequantizers for the block-quantized types of GGUF: bytes of whole blocks in, float32 out. Called by gguf.ts. Bit for bit the
+// values of llama.cpp: all products and sums are exact in float64 and are rounded once, when they are stored.
 // Layouts: https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h
 import { halfToNumber } from './halfFloat.js';
 
@@ -9,7 +8,7 @@ export interface Quantization {
   blockValues: number;
   /** Bytes of a block. */
   blockBytes: number;
-  /** Fills `values` from as many whole blocks. */
+  /** Fills `values` from whole blocks. */
   dequantize(bytes: Uint8Array, values: Float32Array): void;
 }
 
@@ -42,7 +41,7 @@ function minimumOf(bytes: Uint8Array, at: number, j: number): number {
   return j < 4 ? bytes[at + j + 4] & 63 : (bytes[at + j + 4] >> 4) | ((bytes[at + j] >> 6) << 4);
 }
 
-/** By GGUF's name. In the blocks of 32, the low four bits of a byte are value i, the high four value i + 16. */
+/** By GGUF's name. In blocks of 32, the low four bits of byte i are value i, the high four are value i + 16. */
 export const quantizations: Readonly<Record<string, Quantization>> = {
   /** scale f16, 32 x int8 */
   Q8_0: quantization(32, 34, (bytes, at, values, to) => {
@@ -107,7 +106,7 @@ export const quantizations: Readonly<Record<string, Quantization>> = {
     }
   }),
 
-  /** as Q4_K, with 32 bytes of fifth bits before the 4 bits: bit j of byte i is that of value i in sub-block j */
+  /** as Q4_K, with 32 bytes of fifth bits before the 4 bits: bit j of byte i belongs to value i of sub-block j */
   Q5_K: quantization(256, 176, (bytes, at, values, to) => {
     const scales = half(bytes, at);
     const minima = half(bytes, at + 2);
@@ -127,7 +126,7 @@ export const quantizations: Readonly<Record<string, Quantization>> = {
   Q6_K: quantization(256, 210, (bytes, at, values, to) => {
     const scales = half(bytes, at + 208);
     for (let j = 0; j < 8; j++) {
-      // Sub-block j of 32: halves of 128 values; in each, two times 32 share their low bytes and four their high ones.
+      // Sub-blocks of 32 in two halves of 128 values; in each half, two sub-blocks share their low bytes and four their high ones.
       const low = at + (j >> 2) * 64 + (j & 1) * 32;
       const lowShift = ((j >> 1) & 1) * 4;
       const high = at + 128 + (j >> 2) * 32;

@@ -1,11 +1,10 @@
-// tokenizer.json and tokenizer_config.json of a GGUF model, rebuilt from its metadata.
-// Called by the GGUF model reader. Two kinds: byte-level BPE (`gpt2`) and SentencePiece BPE with scores (`llama`); a
-// vocabulary that would be split in another way than it was trained is an error, never a guess.
+// Rebuilds tokenizer.json and tokenizer_config.json of a GGUF model from its metadata. Called by ggufModel.ts. Supports byte-level
+// BPE (`gpt2`) and SentencePiece BPE with scores (`llama`); an unknown pre-tokenizer is an error, never a guess.
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 
-/** Numbers of `tokenizer.ggml.token_type`. */
-const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4 };
+/** Values of `tokenizer.ggml.token_type`. */
+const TOKEN_TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4 };
 
 interface Vocabulary {
   tokens: string[];
@@ -14,14 +13,14 @@ interface Vocabulary {
   ids: Map<string, number>;
 }
 
-/** @returns null where the file carries no tokenizer */
+/** @returns null if the file has no tokenizer */
 export function ggufTokenizer(architecture: string, metadata: GgufMetadata): TokenizerFiles | null {
   const kind = metadata.optionalString('tokenizer.ggml.model');
   if (kind === null || kind === 'none') return null;
   if (kind !== 'gpt2' && kind !== 'llama') {
     metadata.fail(
       'tokenizer.ggml.model',
-      `a tokenizer of kind ${kind} can’t be read`,
+      `the tokenizer type ${kind} is not supported`,
       'Use the Hugging Face folder instead.',
     );
   }
@@ -57,22 +56,22 @@ function optional(key: string, value: unknown): Record<string, unknown> {
 function readVocabulary(metadata: GgufMetadata): Vocabulary {
   const tokens = metadata.optionalStrings('tokenizer.ggml.tokens');
   if (!tokens?.length) return metadata.fail('tokenizer.ggml.tokens', 'the tokens are missing');
-  const types = metadata.optionalNumbers('tokenizer.ggml.token_type') ?? tokens.map(() => tokenTypes.normal);
+  const types = metadata.optionalNumbers('tokenizer.ggml.token_type') ?? tokens.map(() => TOKEN_TYPES.normal);
   if (types.length !== tokens.length) {
     metadata.fail('tokenizer.ggml.token_type', `${types.length} types for ${tokens.length} tokens`);
   }
   const ids = new Map(tokens.map((token, id) => [token, id]));
   if (ids.size !== tokens.length) {
     const twice = tokens.find((token, id) => ids.get(token) !== id);
-    metadata.fail('tokenizer.ggml.tokens', `the token ${JSON.stringify(twice)} stands there twice`);
+    metadata.fail('tokenizer.ggml.tokens', `duplicate token ${JSON.stringify(twice)}`);
   }
   return { tokens, types, ids };
 }
 
 function addedTokens({ tokens, types }: Vocabulary): Record<string, unknown>[] {
   return tokens.flatMap((content, id) => {
-    const special = types[id] === tokenTypes.control || types[id] === tokenTypes.unknown;
-    if (!special && types[id] !== tokenTypes.userDefined) return [];
+    const special = types[id] === TOKEN_TYPES.control || types[id] === TOKEN_TYPES.unknown;
+    if (!special && types[id] !== TOKEN_TYPES.userDefined) return [];
     return [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }];
   });
 }
@@ -84,13 +83,13 @@ function specialTokens(metadata: GgufMetadata, { tokens }: Vocabulary): Record<s
     const id = metadata.optionalNumber(`tokenizer.ggml.${key}_token_id`);
     if (id === null) continue;
     if (tokens[id] === undefined)
-      metadata.fail(`tokenizer.ggml.${key}_token_id`, `${id} is no id of ${tokens.length} tokens`);
+      metadata.fail(`tokenizer.ggml.${key}_token_id`, `${id} is not the id of one of ${tokens.length} tokens`);
     special[name] = tokens[id];
   }
   return special;
 }
 
-/** Which special tokens stand around a text where the metadata doesn't say. */
+/** Default for the special tokens around a text, if the metadata has none. */
 interface Ends {
   bos: boolean;
   eos: boolean;
@@ -123,7 +122,7 @@ interface Rules {
   ends: Ends;
 }
 
-const bpe = {
+const BPE = {
   type: 'BPE',
   dropout: null,
   unk_token: null,
@@ -134,61 +133,66 @@ const bpe = {
   ignore_merges: false,
 };
 
-// How a text is cut before the merges, by `tokenizer.ggml.pre`; regular expressions as in the models' own tokenizer.json.
-const gpt2Words = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const tail = '| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
-const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
-const upper = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
-const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
-const tekkenWords =
-  `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*` +
+// How a text is split before the merges, by `tokenizer.ggml.pre`; regular expressions as in the models' own tokenizer.json.
+const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+const TAIL = '| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
+const UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
+const LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
+const TEKKEN_WORDS =
+  `[^\\r\\n\\p{L}\\p{N}]?${UPPER}*${LOWER}+|[^\\r\\n\\p{L}\\p{N}]?${UPPER}+${LOWER}*` +
   '|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
 interface PreTokenizer {
   names: string[];
-  /** One after the other, each cutting out what it matches. */
+  /** Applied in order; each isolates what it matches. */
   splits: string[];
   normalizer?: unknown;
-  /** A word that is a token of its own is not merged from pieces. */
+  /** A word that is a token is not merged from pieces. */
   ignoreMerges?: boolean;
   addBos?: boolean;
 }
 
-const preTokenizers: PreTokenizer[] = [
-  { names: ['gpt-2', 'phi-2', 'mpt', 'olmo', 'jais', 'gigachat', 'exaone4', 'trillion'], splits: [gpt2Words] },
-  { names: ['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone'], splits: ['\\p{N}', gpt2Words] },
+const PRE_TOKENIZERS: PreTokenizer[] = [
+  { names: ['gpt-2', 'phi-2', 'mpt', 'olmo', 'jais', 'gigachat', 'exaone4', 'trillion'], splits: [GPT2_WORDS] },
+  { names: ['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone'], splits: ['\\p{N}', GPT2_WORDS] },
   {
     names: ['qwen2', 'deepseek-r1-qwen', 'megrez', 'kormo'],
-    splits: [`${contractions}|\\p{N}${tail}`],
+    splits: [`${CONTRACTIONS}|\\p{N}${TAIL}`],
     normalizer: { type: 'NFC' },
   },
-  { names: ['stablelm2', 'hunyuan'], splits: [`${contractions}|\\p{N}${tail}`] },
+  { names: ['stablelm2', 'hunyuan'], splits: [`${CONTRACTIONS}|\\p{N}${TAIL}`] },
   {
     names: ['llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'pixtral'],
-    splits: [`${contractions}|\\p{N}{1,3}${tail}`],
+    splits: [`${CONTRACTIONS}|\\p{N}{1,3}${TAIL}`],
     ignoreMerges: true,
     addBos: true,
   },
-  { names: ['dbrx', 'smaug-bpe'], splits: [`${contractions}|\\p{N}{1,3}${tail}`] },
-  { names: ['tekken'], splits: [tekkenWords], ignoreMerges: true, addBos: true },
+  { names: ['dbrx', 'smaug-bpe'], splits: [`${CONTRACTIONS}|\\p{N}{1,3}${TAIL}`] },
+  { names: ['tekken'], splits: [TEKKEN_WORDS], ignoreMerges: true, addBos: true },
   {
-    // What llama.cpp does with a vocabulary it knows nothing of.
+    // llama.cpp's default for unknown vocabularies.
     names: ['default'],
-    splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', gpt2Words, '\\p{N}+', '[0-9][0-9][0-9]'],
+    splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_WORDS, '\\p{N}+', '[0-9][0-9][0-9]'],
   },
 ];
 
-/** What files had before `tokenizer.ggml.pre` was there. */
-const preByArchitecture: Record<string, string> = { llama: 'llama-bpe', qwen2: 'qwen2', qwen3: 'qwen2', gpt2: 'gpt-2' };
+/** For older files without `tokenizer.ggml.pre`. */
+const PRE_BY_ARCHITECTURE: Record<string, string> = {
+  llama: 'llama-bpe',
+  qwen2: 'qwen2',
+  qwen3: 'qwen2',
+  gpt2: 'gpt-2',
+};
 
 function byteLevelRules(architecture: string, metadata: GgufMetadata, vocabulary: Vocabulary): Rules {
-  const name = metadata.optionalString('tokenizer.ggml.pre') ?? preByArchitecture[architecture];
-  const pre = preTokenizers.find(({ names }) => names.includes(name));
+  const name = metadata.optionalString('tokenizer.ggml.pre') ?? PRE_BY_ARCHITECTURE[architecture];
+  const pre = PRE_TOKENIZERS.find(({ names }) => names.includes(name));
   if (!pre) {
     return metadata.fail(
       'tokenizer.ggml.pre',
-      `the pre-tokenizer ${name} isn’t known`,
-      `Use the Hugging Face folder of this model. Known are ${preTokenizers.flatMap(({ names }) => names).join(', ')}.`,
+      `the pre-tokenizer ${name} is not supported`,
+      `Use the Hugging Face folder of this model. Supported are ${PRE_TOKENIZERS.flatMap(({ names }) => names).join(', ')}.`,
     );
   }
   const merges = metadata.optionalStrings('tokenizer.ggml.merges');
@@ -204,7 +208,7 @@ function byteLevelRules(architecture: string, metadata: GgufMetadata, vocabulary
     normalizer: pre.normalizer ?? null,
     pre_tokenizer: { type: 'Sequence', pretokenizers: [...splits, byteLevel] },
     model: {
-      ...bpe,
+      ...BPE,
       ignore_merges: pre.ignoreMerges ?? false,
       vocab: Object.fromEntries(vocabulary.ids),
       merges: merges.map(merge => splitMerge(merge, metadata)),
@@ -216,7 +220,7 @@ function byteLevelRules(architecture: string, metadata: GgufMetadata, vocabulary
 
 function splitMerge(merge: string, metadata: GgufMetadata): [string, string] {
   const pair = merge.split(' ');
-  if (pair.length !== 2) metadata.fail('tokenizer.ggml.merges', `${JSON.stringify(merge)} is no pair`);
+  if (pair.length !== 2) metadata.fail('tokenizer.ggml.merges', `${JSON.stringify(merge)} is not a pair`);
   return pair as [string, string];
 }
 
@@ -232,7 +236,7 @@ function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): Rul
   const space = '▁';
   const prepend = addSpace ? [{ type: 'Prepend', prepend: space }] : [];
   const strip = addSpace ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [];
-  const unknown = vocabulary.types.indexOf(tokenTypes.unknown);
+  const unknown = vocabulary.types.indexOf(TOKEN_TYPES.unknown);
   return {
     normalizer: {
       type: 'Sequence',
@@ -240,7 +244,7 @@ function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): Rul
     },
     pre_tokenizer: null,
     model: {
-      ...bpe,
+      ...BPE,
       unk_token: vocabulary.tokens[unknown] ?? null,
       fuse_unk: true,
       byte_fallback: true,
@@ -261,11 +265,11 @@ function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): Rul
 }
 
 /**
- * SentencePiece joins the two neighbours whose joint piece scores highest; a merge list in the order of falling scores
- * says the same. Pieces of equal score stand in the order of Transformers' converter.
+ * SentencePiece merges the two neighbours whose joint piece has the highest score, which is equivalent to a merge list in order of
+ * descending scores. Pieces of equal score are in the order of Transformers' converter.
  */
 function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: number[]): [string, string][] {
-  const isPiece = (id: number | undefined): id is number => id !== undefined && types[id] === tokenTypes.normal;
+  const isPiece = (id: number | undefined): id is number => id !== undefined && types[id] === TOKEN_TYPES.normal;
   const merges: { left: number; right: number; score: number; lengths: [number, number] }[] = [];
   tokens.forEach((token, id) => {
     if (!isPiece(id)) return;

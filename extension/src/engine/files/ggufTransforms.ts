@@ -1,5 +1,5 @@
-// The rearrangements between Hugging Face's and GGUF's values that ggufNames.ts names.
-// Called by the GGUF model reader and the export of adapters. Pure: new arrays out, the given ones untouched.
+// The transforms of ggufNames.ts between Hugging Face's and GGUF's values. Called by ggufModel.ts and the export of adapters.
+// Pure: they return new arrays.
 
 /**
  * Hugging Face's row order to llama.cpp's: in each head, row `half * d/2 + i` becomes row `2i + half`.
@@ -9,12 +9,12 @@ export function rotaryRowsToGguf(values: Float32Array, heads: number, columns: n
   return permuteRows(values, heads, columns, (source, target) => [source, target]);
 }
 
-/** The other direction of {@link rotaryRowsToGguf}. */
+/** The reverse of {@link rotaryRowsToGguf}. */
 export function rotaryRowsFromGguf(values: Float32Array, heads: number, columns: number): Float32Array {
   return permuteRows(values, heads, columns, (source, target) => [target, source]);
 }
 
-/** Where a row of llama.cpp's order stands in Hugging Face's. */
+/** Hugging Face's index of a row in llama.cpp's order. */
 export function rotaryRowFromGguf(row: number, headRows: number): number {
   const inHead = row % headRows;
   return row - inHead + (inHead % 2) * (headRows / 2) + Math.floor(inHead / 2);

@@ -1,7 +1,7 @@
-// Writes a GGUF file, version 3: metadata with explicit types, then tensors at aligned offsets, as F32, F16, BF16 or as
-// bytes of any type. Called by the export of adapters and by whoever makes test models. The file is wholly there or not at all.
+// Writes a GGUF file, version 3: metadata with explicit types, then tensors at aligned offsets, as F32, F16, BF16 or as bytes of
+// any type. Called by the export of adapters and for test models. The file is written atomically.
 import { writeFileAtomically } from './atomicFile.js';
-import { ggmlTypes, ggufAlignment, ggufMagic, ggufValueTypes, ggufVersion } from './ggufFormat.js';
+import { GGML_TYPES, GGUF_ALIGNMENT, GGUF_MAGIC, GGUF_VALUE_TYPES, GGUF_VERSION } from './ggufFormat.js';
 import { encodeEntry, entryBytes, type TensorEntry } from './tensorEntry.js';
 
 export type GgufTypedValue =
@@ -10,7 +10,7 @@ export type GgufTypedValue =
   | { type: 'string'; value: string }
   | { type: 'array'; items: Exclude<GgufTypedValue, { type: 'array' }>[] };
 
-/** A tensor in a type that this program reads only. */
+/** A tensor of a type that this program can only read, as encoded bytes. */
 export interface GgufBlocksEntry {
   name: string;
   shape: readonly number[];
@@ -24,13 +24,13 @@ export interface GgufBlocksEntry {
 type GgufEntry = TensorEntry | GgufBlocksEntry;
 
 /**
- * @param tensors with shapes as Hugging Face has them; they are turned round on writing
- * @throws InputError where the disk is full; a file that was there before is then unchanged
+ * @param tensors with Hugging Face's shapes, which are reversed when written
+ * @throws InputError if the disk is full; an existing file is then unchanged
  */
 export function writeGguf(path: string, metadata: Record<string, GgufTypedValue>, tensors: readonly GgufEntry[]): void {
   const header = Buffer.concat([
-    Buffer.from(ggufMagic),
-    uint32(ggufVersion),
+    Buffer.from(GGUF_MAGIC),
+    uint32(GGUF_VERSION),
     uint64(tensors.length),
     uint64(Object.keys(metadata).length),
     ...Object.entries(metadata).flatMap(([key, value]) => [string(key), typed(value)]),
@@ -63,15 +63,16 @@ function tensorInfos(tensors: readonly GgufEntry[]): Buffer[] {
 }
 
 function ggmlType(dtype: string): number {
-  return Number(Object.keys(ggmlTypes).find(type => ggmlTypes[Number(type)] === dtype));
+  return Number(Object.keys(GGML_TYPES).find(type => GGML_TYPES[Number(type)] === dtype));
 }
 
 function typed(value: GgufTypedValue): Buffer {
-  const type = uint32(ggufValueTypes.indexOf(value.type));
+  const type = uint32(GGUF_VALUE_TYPES.indexOf(value.type));
   if (value.type !== 'array') return Buffer.concat([type, payload(value)]);
   const itemType = value.items[0]?.type ?? 'string';
-  if (value.items.some(item => item.type !== itemType)) throw new Error('the items of a GGUF array have one type');
-  const head = [type, uint32(ggufValueTypes.indexOf(itemType)), uint64(value.items.length)];
+  if (value.items.some(item => item.type !== itemType))
+    throw new Error('all items of a GGUF array must have the same type');
+  const head = [type, uint32(GGUF_VALUE_TYPES.indexOf(itemType)), uint64(value.items.length)];
   return Buffer.concat([...head, ...value.items.map(payload)]);
 }
 
@@ -103,5 +104,5 @@ function string(text: string): Buffer {
 }
 
 function padding(length: number): Buffer {
-  return Buffer.alloc((ggufAlignment - (length % ggufAlignment)) % ggufAlignment);
+  return Buffer.alloc((GGUF_ALIGNMENT - (length % GGUF_ALIGNMENT)) % GGUF_ALIGNMENT);
 }

@@ -1,10 +1,10 @@
-// Conversions between float32 and the two 16-bit floats, whole arrays at a time, on their bit patterns.
-// Called by the safetensors and GGUF readers and writers; must never allocate more than its result.
+// Converts whole arrays between float32 and the two 16-bit floats. Called by the safetensors and GGUF readers and writers.
+// Allocates nothing but the result.
 
 const half = new Float32Array(65536);
 let halfReady = false;
 
-/** Every float16 value by its bit pattern: 256 KB, built on first use, since a look-up beats the arithmetic. */
+/** All float16 values by their bit patterns: 256 KB, built on first use, since a lookup is faster than the arithmetic. */
 function halfTable(): Float32Array {
   if (halfReady) return half;
   const bits = new Uint32Array(half.buffer);
@@ -37,7 +37,7 @@ export function bfloat16ToFloat32(source: Uint16Array, target: Float32Array): vo
   for (let i = 0; i < source.length; i++) bits[i] = source[i] << 16;
 }
 
-/** float32 to bfloat16, to the nearest with ties to even, as PyTorch rounds; NaN stays NaN. */
+/** float32 to bfloat16, rounded to nearest even as in PyTorch; NaN stays NaN. */
 export function float32ToBfloat16(source: Float32Array): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const target = new Uint16Array(source.length);
@@ -48,7 +48,7 @@ export function float32ToBfloat16(source: Float32Array): Uint16Array {
   return target;
 }
 
-/** float32 to float16, to the nearest with ties to even; what is too large becomes infinite, NaN stays NaN. */
+/** float32 to float16, rounded to nearest even; values that are too large become infinite, NaN stays NaN. */
 export function float32ToHalf(source: Float32Array): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   const target = new Uint16Array(source.length);
@@ -66,7 +66,7 @@ function halfBits(b: number): number {
     const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
     return sign | ((rounded - 0x38000000) >>> 13);
   }
-  // Below 2^-25 (ties included) nothing is left; above it a subnormal: the mantissa is shifted to units of 2^-24.
+  // Up to 2^-25 the result is 0; above it a subnormal, whose mantissa is shifted to units of 2^-24.
   if (magnitude <= 0x33000000) return sign;
   const shift = 126 - (magnitude >>> 23);
   const mantissa = (magnitude & 0x7fffff) | 0x800000;

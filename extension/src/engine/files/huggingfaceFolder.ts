@@ -1,5 +1,5 @@
-// Opens a Hugging Face model folder: config.json, tokenizer files, one or sharded safetensors, all headers checked.
-// Called by the model resolver. It must never read a weight file outside the folder, and no weights before they're asked for.
+// Opens a Hugging Face model folder: config.json, tokenizer files, one or several safetensors files, with all headers checked.
+// Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
 import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
@@ -10,15 +10,15 @@ import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
 /**
  * @param path the folder
- * @param reference what the user wrote for it
- * @throws InputError where a file is missing, broken, or names what isn't there
+ * @param reference the model as named by the user
+ * @throws InputError if a file is missing or broken, or refers to something that doesn't exist
  */
 export function openHuggingFaceFolder(path: string, reference: string): ModelFiles {
   const config = readJsonObject(join(path, 'config.json'));
   if (!config) {
-    throw new InputError('this folder has no config.json', {
+    throw new InputError('the folder has no config.json', {
       file: path,
-      hint: 'A Hugging Face model folder holds config.json, tokenizer.json and model.safetensors.',
+      hint: 'A Hugging Face model folder contains config.json, tokenizer.json and model.safetensors.',
     });
   }
   const generationConfig = readJsonObject(join(path, 'generation_config.json'));
@@ -27,7 +27,7 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
   return { reference, path, format: 'huggingface', config, generationConfig, tokenizer, tensors, close };
 }
 
-/** @returns null where the folder has no tokenizer.json. */
+/** @returns null if the folder has no tokenizer.json */
 export function readTokenizer(folder: string): TokenizerFiles | null {
   const tokenizer = readJsonObject(join(folder, 'tokenizer.json'));
   if (!tokenizer) return null;
@@ -36,14 +36,14 @@ export function readTokenizer(folder: string): TokenizerFiles | null {
   return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } };
 }
 
-/** A template in a file of its own, which Transformers prefers to the one in tokenizer_config.json. */
+/** A template in a separate file, which takes precedence over the one in tokenizer_config.json, as in Transformers. */
 function readChatTemplate(folder: string): string | undefined {
   const jinja = readTextFile(join(folder, 'chat_template.jinja'));
   if (jinja !== null) return jinja;
   return defaultTemplate(readJsonObject(join(folder, 'chat_template.json'))?.chat_template);
 }
 
-/** Some models list several templates as `{name, template}`; the one named default is for chats. */
+/** Some models have several templates as `{name, template}`; the one named default is for chats. */
 function defaultTemplate(template: unknown): string | undefined {
   if (typeof template === 'string') return template;
   if (!Array.isArray(template)) return undefined;
@@ -57,18 +57,18 @@ function openWeights(folder: string): { tensors: Map<string, StoredTensor>; clos
   const index = readJsonObject(indexPath);
   if (index) return openShards(folder, indexPath, index);
   if (readdirSync(folder).some(name => /^pytorch_model.*\.bin$/.test(name))) {
-    throw new InputError('this folder has its weights as pytorch_model.bin only, which is a Python program', {
+    throw new InputError('the folder has its weights only as pytorch_model.bin, which can contain code', {
       file: folder,
       hint: 'Convert it to safetensors: load it in Transformers and call save_pretrained().',
     });
   }
-  throw new InputError('this folder has neither model.safetensors nor model.safetensors.index.json', { file: folder });
+  throw new InputError('the folder has neither model.safetensors nor model.safetensors.index.json', { file: folder });
 }
 
 function openShards(folder: string, indexPath: string, index: Record<string, unknown>) {
   const weightMap = index.weight_map;
   if (typeof weightMap !== 'object' || weightMap === null)
-    throw new InputError('it has no weight_map', { file: indexPath });
+    throw new InputError('weight_map is missing', { file: indexPath });
   const shards = new Map<string, SafetensorsFile>();
   const tensors = new Map<string, StoredTensor>();
   const close = () => shards.forEach(shard => shard.close());
@@ -80,7 +80,10 @@ function openShards(folder: string, indexPath: string, index: Record<string, unk
         shards.set(shardName, shard);
       }
       const tensor = shard.tensors.get(name);
-      if (!tensor) throw new InputError(`${name} is listed in ${shardName}, but is not there`, { file: indexPath });
+      if (!tensor)
+        throw new InputError(`${name} is listed in ${shardName}, but the file does not contain it`, {
+          file: indexPath,
+        });
       tensors.set(name, tensor);
     }
   } catch (error) {
@@ -94,7 +97,7 @@ function shardPath(folder: string, indexPath: string, shardName: unknown): strin
   const outside =
     typeof shardName !== 'string' || isAbsolute(shardName) || normalize(shardName).split(/[\\/]/)[0] === '..';
   if (outside) {
-    throw new InputError(`the shard ${JSON.stringify(shardName)} is outside of the model's folder`, {
+    throw new InputError(`the shard ${JSON.stringify(shardName)} is outside the model's folder`, {
       file: indexPath,
     });
   }

@@ -1,17 +1,17 @@
-// Reads one JSON file of a model folder. Called by the readers of model folders and model stores; a file that isn't
-// there is null, one that isn't JSON is an InputError with the line.
+// Reads text and JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with the
+// line.
 import { readFileSync, statSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 
-/** tokenizer.json of the largest vocabularies has about 35 MB; a weight file given this name must not be read whole. */
-const maxJsonBytes = 256 * 1024 * 1024;
+/** tokenizer.json of the largest vocabularies has about 35 MB; a renamed weight file must not be read into memory. */
+const MAX_JSON_BYTES = 256 * 1024 * 1024;
 
-/** @returns the text, or null where there is no such file. */
+/** @returns the text; null if the file doesn't exist */
 export function readTextFile(path: string): string | null {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return null;
   if (!stat.isFile()) throw new InputError('this is not a file', { file: path });
-  if (stat.size > maxJsonBytes) throw new InputError(`${stat.size} bytes are too many for this file`, { file: path });
+  if (stat.size > MAX_JSON_BYTES) throw new InputError(`the file is too large (${stat.size} bytes)`, { file: path });
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (error) {
@@ -23,7 +23,7 @@ export function readTextFile(path: string): string | null {
   }
 }
 
-/** @returns the object in the file, or null where there is no such file. */
+/** @returns the object in the file; null if the file doesn't exist */
 export function readJsonObject(path: string): Record<string, unknown> | null {
   const text = readTextFile(path);
   if (text === null) return null;

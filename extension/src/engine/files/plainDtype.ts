@@ -1,5 +1,5 @@
-// Reads the number types that are stored value by value (not in quantized blocks) as float32.
-// Called by the safetensors and GGUF readers after they have checked that the file is long enough.
+// Reads types that are stored value by value (not in quantized blocks) as float32. Called by the safetensors and GGUF readers after
+// checking that the file is long enough.
 import type { Place } from '../../core/codedError.js';
 import { bfloat16ToFloat32, halfToFloat32 } from './halfFloat.js';
 import type { RandomAccessFile } from './randomAccessFile.js';
@@ -13,11 +13,11 @@ export interface PlainDtype {
   read(file: RandomAccessFile, position: number, length: number, place: Place): Float32Array;
 }
 
-/** By the name that safetensors and GGUF have in common. Bytes are little-endian, as on every machine Node runs on. */
+/** By the name in safetensors and GGUF. Bytes are little-endian, as on all machines that this program supports. */
 export const plainDtypes: Readonly<Record<string, PlainDtype>> = {
   F32: {
     bytes: 4,
-    // Straight into the result: a second copy would double the memory of the largest tensors.
+    // Directly into the result: a second copy would double the memory of the largest tensors.
     read: (file, position, length, place) => {
       const values = new Float32Array(length);
       file.readInto(values, position, place);
@@ -40,7 +40,7 @@ export const plainDtypes: Readonly<Record<string, PlainDtype>> = {
   BOOL: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
 };
 
-/** Reads a tensor that begins at `position` in consecutive pieces of whole rows. */
+/** Reads a tensor at `position` in consecutive pieces of whole rows. */
 export function* readPlainRows(
   file: RandomAccessFile,
   dtype: string,

@@ -1,6 +1,6 @@
 // Reads and writes .safetensors, the format of Hugging Face weights and PEFT adapters: an 8-byte little-endian header
 // length, a JSON header (name -> dtype, shape, data_offsets), then the data without gaps.
-// Called by the model folder reader, adapters and checkpoints. It must never allocate from a size it has not checked.
+// Called for model folders, adapters and checkpoints. Sizes are checked before allocating.
 // Format: https://github.com/huggingface/safetensors#format
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -25,13 +25,13 @@ export interface SafetensorsFile {
   close(): void;
 }
 
-const metadataKey = '__metadata__';
-/** The reference implementation refuses longer headers too. */
-const maxHeaderBytes = 100_000_000;
+const METADATA_KEY = '__metadata__';
+/** The limit of the reference implementation. */
+const MAX_HEADER_BYTES = 100_000_000;
 
 /**
- * Opens the file and checks its whole header; data is read tensor by tensor later.
- * @throws InputError naming the file, and the tensor file one is at fault.
+ * Opens the file and checks its whole header; data is read later, tensor by tensor.
+ * @throws InputError with the file and, if one is at fault, the tensor
  */
 export function openSafetensors(path: string): SafetensorsFile {
   const file = new RandomAccessFile(path);
@@ -41,7 +41,7 @@ export function openSafetensors(path: string): SafetensorsFile {
     const tensors = new Map<string, StoredTensor>();
     const ranges: { name: string; begin: number; end: number }[] = [];
     for (const [name, entry] of Object.entries(header)) {
-      if (name === metadataKey) continue;
+      if (name === METADATA_KEY) continue;
       const checked = checkEntry(entry, { file: path, key: name }, file.size - dataStart);
       ranges.push({ name, ...checked });
       tensors.set(name, storedTensor(file, name, checked, dataStart));
@@ -55,16 +55,16 @@ export function openSafetensors(path: string): SafetensorsFile {
 }
 
 function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; dataStart: number } {
-  const wrong = {
+  const details = {
     file: file.path,
-    hint: 'It is truncated or not a safetensors file: copy or download it again.',
+    hint: 'The file is truncated or not a safetensors file: copy or download it again.',
   };
-  if (file.size < 8) throw new InputError(`a safetensors file has at least 8 bytes, this one ${file.size}`, wrong);
+  if (file.size < 8) throw new InputError(`a safetensors file has at least 8 bytes, this one ${file.size}`, details);
   const prefix = new DataView(new ArrayBuffer(8));
   file.readInto(prefix, 0);
   const length = prefix.getBigUint64(0, true);
-  if (length > BigInt(Math.min(maxHeaderBytes, file.size - 8))) {
-    throw new InputError(`its header claims ${length} bytes, the file has ${file.size}`, wrong);
+  if (length > BigInt(Math.min(MAX_HEADER_BYTES, file.size - 8))) {
+    throw new InputError(`the header length is ${length} bytes, but the file has ${file.size}`, details);
   }
   const bytes = new Uint8Array(Number(length));
   file.readInto(bytes, 8);
@@ -72,16 +72,16 @@ function readHeader(file: RandomAccessFile): { header: Record<string, unknown>; 
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new InputError('its header is not JSON', wrong);
+    throw new InputError('the header is not JSON', details);
   }
-  if (!isRecord(header)) throw new InputError('its header is not a JSON object', wrong);
+  if (!isRecord(header)) throw new InputError('the header is not a JSON object', details);
   return { header, dataStart: 8 + bytes.length };
 }
 
 function readMetadata(header: Record<string, unknown>, file: string): Record<string, string> {
-  const metadata = header[metadataKey] ?? {};
+  const metadata = header[METADATA_KEY] ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every(value => typeof value === 'string')) {
-    throw new InputError('__metadata__ of its header is not a table of strings', { file });
+    throw new InputError('__metadata__ in the header is not an object with string values', { file });
   }
   return metadata as Record<string, string>;
 }
@@ -95,7 +95,7 @@ interface CheckedEntry {
 }
 
 function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEntry {
-  if (!isRecord(entry)) throw new InputError('its header entry is not an object', place);
+  if (!isRecord(entry)) throw new InputError('the header entry is not an object', place);
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(plainDtypes, dtype)) {
     throw new InputError(`unknown dtype ${JSON.stringify(dtype)}`, {
@@ -103,13 +103,13 @@ function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEnt
       hint: `Convert it to one of ${Object.keys(plainDtypes).join(', ')}.`,
     });
   }
-  if (!isCounts(shape)) throw new InputError(`its shape is ${JSON.stringify(shape)}, not a list of sizes`, place);
+  if (!isCounts(shape)) throw new InputError(`the shape is ${JSON.stringify(shape)}, not a list of sizes`, place);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw new InputError(`its data_offsets are ${JSON.stringify(offsets)}, not [begin, end]`, place);
+    throw new InputError(`data_offsets is ${JSON.stringify(offsets)}, not [begin, end]`, place);
   }
   const [begin, end] = offsets;
   if (end > dataBytes) {
-    throw new InputError(`its data ends at byte ${end}, the file has ${dataBytes} bytes of data`, {
+    throw new InputError(`the data ends at byte ${end}, but the file has ${dataBytes} bytes of data`, {
       ...place,
       hint: 'The file is truncated: copy or download it again.',
     });
@@ -117,19 +117,19 @@ function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEnt
   const length = valueCount(shape);
   const bytes = length * plainDtypes[dtype].bytes;
   if (bytes !== end - begin) {
-    throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, its data_offsets give it ${end - begin}`, place);
+    throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, but its data_offsets span ${end - begin}`, place);
   }
   return { dtype, shape, length, begin, end };
 }
 
-/** The data must be covered exactly: no overlap, no gap, nothing behind. */
+/** The tensors must cover the data exactly: no overlap, no gap, nothing at the end. */
 function checkCoverage(ranges: { name: string; begin: number; end: number }[], path: string, dataBytes: number): void {
   ranges.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let end = 0;
   for (const range of ranges) {
     if (range.begin !== end) {
-      const fault = range.begin < end ? 'overlaps the tensor before it' : 'leaves a gap before it';
-      throw new InputError(`its data begins at byte ${range.begin} and ${fault}, which ends at ${end}`, {
+      const fault = range.begin < end ? 'overlaps the previous tensor' : 'leaves a gap after the previous tensor';
+      throw new InputError(`the data begins at byte ${range.begin} and ${fault}, which ends at ${end}`, {
         file: path,
         key: range.name,
       });
@@ -137,7 +137,7 @@ function checkCoverage(ranges: { name: string; begin: number; end: number }[], p
     end = range.end;
   }
   if (end !== dataBytes) {
-    throw new InputError(`its tensors take ${end} bytes, the file has ${dataBytes} bytes of data`, { file: path });
+    throw new InputError(`the tensors take ${end} bytes, but the file has ${dataBytes} bytes of data`, { file: path });
   }
 }
 
@@ -155,15 +155,15 @@ function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry,
   };
 }
 
-/** As the reference writer orders tensors, by falling alignment. */
-const dtypeOrder: FloatDtype[] = ['F32', 'BF16', 'F16'];
-/** What Python's loaders ask for. */
+/** The order of the reference writer, by descending alignment. */
+const DTYPE_ORDER: FloatDtype[] = ['F32', 'BF16', 'F16'];
+/** Required by Python's loaders. */
 const PYTORCH = { format: 'pt' };
 
 /**
- * Writes the file atomically. Tensors are in the reference writer's order, by dtype and then by name. Only one tensor's
- * data is asked for at a time.
- * @throws InputError where the disk is full; a file that was there before is then unchanged.
+ * Writes the file atomically. Tensors are in the reference writer's order, by dtype and then by name. Data is requested one tensor
+ * at a time.
+ * @throws InputError if the disk is full; an existing file is then unchanged
  */
 export function writeSafetensors(
   path: string,
@@ -177,7 +177,7 @@ export function writeSafetensors(
   });
 }
 
-/** The same for float32 tensors by name, each read from its device when its turn comes. */
+/** The same for float32 tensors by name, each read from its device when it is written. */
 export async function writeDeviceTensors(path: string, tensors: ReadonlyMap<string, DeviceTensor>): Promise<void> {
   const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: 'F32' as const, tensor }));
   const { prefix, sorted } = layOut(path, entries, PYTORCH);
@@ -187,16 +187,16 @@ export async function writeDeviceTensors(path: string, tensors: ReadonlyMap<stri
   });
 }
 
-/** The file's beginning, and its tensors in order. */
+/** The header, and the tensors in order. */
 function layOut<Entry extends Omit<TensorEntry, 'data'>>(
   path: string,
   entries: Iterable<Entry>,
   metadata: Record<string, string>,
 ): { prefix: Buffer; sorted: Entry[] } {
   const sorted = [...entries].toSorted(
-    (a, b) => dtypeOrder.indexOf(a.dtype) - dtypeOrder.indexOf(b.dtype) || compareBytes(a.name, b.name),
+    (a, b) => DTYPE_ORDER.indexOf(a.dtype) - DTYPE_ORDER.indexOf(b.dtype) || compareBytes(a.name, b.name),
   );
-  const header: Record<string, unknown> = { [metadataKey]: metadata };
+  const header: Record<string, unknown> = { [METADATA_KEY]: metadata };
   let end = 0;
   for (const entry of sorted) {
     const { name, shape, dtype } = entry;

@@ -1,37 +1,36 @@
-// A tensor on its way into a file, and its values as the bytes of its dtype.
-// Called by the safetensors and GGUF writers and by whoever hands them tensors.
+// A tensor to be written to a file, and the encoding of its values. Used by the safetensors and GGUF writers and their callers.
 import { float32ToBfloat16, float32ToHalf } from './halfFloat.js';
 
 export type FloatDtype = 'F32' | 'F16' | 'BF16';
 
 export interface TensorEntry {
   name: string;
-  /** Row-major, as Hugging Face has it. */
+  /** Row-major, as in Hugging Face. */
   shape: readonly number[];
   dtype: FloatDtype;
-  /** Values, or a function that makes them when their turn has come. */
+  /** Values, or a function that creates them when they are written. */
   data: Float32Array | (() => Float32Array);
 }
 
-const valueBytes: Record<FloatDtype, number> = { F32: 4, F16: 2, BF16: 2 };
+const VALUE_BYTES: Record<FloatDtype, number> = { F32: 4, F16: 2, BF16: 2 };
 
-/** A float32 tensor whose values a device holds, as tfjs has it. */
+/** A float32 tensor whose values are on a device, such as a tfjs tensor. */
 export interface DeviceTensor {
   readonly shape: readonly number[];
   data(): Promise<unknown>;
 }
 
-/** Bytes that the entry takes in a file. */
+/** Bytes of the entry in a file. */
 export function entryBytes({ shape, dtype }: Pick<TensorEntry, 'shape' | 'dtype'>): number {
-  return valueCount(shape) * valueBytes[dtype];
+  return valueCount(shape) * VALUE_BYTES[dtype];
 }
 
-/** The entry's values in its dtype. */
+/** Encodes the entry's values in its dtype. */
 export function encodeEntry({ data, ...entry }: TensorEntry): NodeJS.ArrayBufferView {
   return encodeValues(entry, typeof data === 'function' ? data() : data);
 }
 
-/** Throws where the number of values is not what the shape says: that is our own fault. */
+/** @throws Error if the number of values doesn't match the shape, which is a bug */
 export function encodeValues(
   { name, shape, dtype }: Omit<TensorEntry, 'data'>,
   values: Float32Array,

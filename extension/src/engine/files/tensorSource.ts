@@ -1,37 +1,37 @@
-// A stored tensor that is not read yet. safetensors and GGUF readers make them, models load them one at a time, so that
-// at no time more than one tensor stands in JavaScript memory beside the loaded ones.
+// Stored tensors that have not been read. Created by the safetensors and GGUF readers; models load them one at a time, so that only
+// one tensor at a time is in JavaScript's memory.
 import type { Place } from '../../core/codedError.js';
 import type { BlockFormatName, WeightBlocks } from './weightBlocks.js';
 
 export interface StoredTensor {
   /** Name in the file. */
   readonly name: string;
-  /** Row-major shape as Hugging Face has it (GGUF's reversed dims already turned round). */
+  /** Row-major shape as in Hugging Face (GGUF's dims are already reversed). */
   readonly shape: readonly number[];
   /** Stored type: F32, F16, BF16, I64, ..., Q8_0, Q4_K, ... */
   readonly dtype: string;
   /** Bytes in the file. */
   readonly byteLength: number;
-  /** File and, as its key, name, for messages. */
+  /** File, and name as key, for error messages. */
   readonly place: Place;
-  /** Reads and converts (dequantizes) the whole tensor. Throws InputError where the file is too short. */
+  /** Reads and converts (dequantizes) the whole tensor. @throws InputError if the file is too short */
   readFloat32(): Float32Array;
-  /** The same in consecutive pieces of whole rows, a few MB each where the file's order allows it. */
+  /** The same in consecutive pieces of whole rows, a few MB each if the layout of the file allows it. */
   readFloat32Rows(): Iterable<Float32Array>;
-  /** Where the file has it in blocks that a model can compute with as they are. */
+  /** Set if the file has blocks that a model can use without dequantizing. */
   readonly blocks?: StoredBlocks;
 }
 
-/** A matrix in blocks. */
+/** A matrix stored in blocks. */
 export interface StoredBlocks {
   readonly format: BlockFormatName;
-  /** Whether the tensor is the stored matrix turned round: blocks lie along the rows of what is stored. */
+  /** Whether the tensor is the transpose of the stored matrix; blocks are along the rows of the stored matrix. */
   readonly transposed: boolean;
-  /** @param place where a row of the file goes */
+  /** @param place maps a row of the file to a row of the result */
   read(place?: (row: number) => number): WeightBlocks;
 }
 
-/** Values that a piece of `readFloat32Rows` holds at most, but for longer rows. */
+/** Maximum number of values in a piece of `readFloat32Rows`, except for longer rows. */
 const PIECE_VALUES = 2 ** 21;
 
 /** Rows of `columns` values in pieces: first row and number of rows. */
@@ -43,14 +43,14 @@ export function rowPieces(rows: number, columns: number): { first: number; count
   }));
 }
 
-/** Everything of a pretrained model on disk, whatever its file format, under Hugging Face's names. */
+/** A pretrained model on disk, in any file format, with Hugging Face's names. */
 export interface ModelFiles {
-  /** As the user wrote it in the run file. */
+  /** The model as named by the user. */
   readonly reference: string;
-  /** Folder or file it was found at. */
+  /** Its folder or file. */
   readonly path: string;
   readonly format: 'huggingface' | 'gguf';
-  /** config.json, or what GGUF metadata says in its words. */
+  /** config.json, possibly rebuilt from GGUF metadata. */
   readonly config: Record<string, unknown>;
   readonly generationConfig: Record<string, unknown> | null;
   readonly tokenizer: import('../../core/text/textTokenizer.js').TokenizerFiles | null;

@@ -1,17 +1,17 @@
-// A matrix in few bits: each row in blocks of 32 values with a float16 scale (and minimum) each, or as bfloat16. Made from
-// float32 rows, or from GGUF's own blocks, whose numbers stay as they are. Pure arrays; models/quantizedWeight.ts computes
-// with them. The values are those of llama.cpp: int8 is Q8_0, int4 is Q4_0, int4_minimum is Q4_1.
+// A quantized matrix: rows in blocks of 32 values with a float16 scale (and minimum) each, or as bfloat16. Created from float32
+// rows, or from GGUF's own blocks without loss. Arrays only; models/quantizedWeight.ts computes with them. The values are those of
+// llama.cpp: int8 is Q8_0, int4 is Q4_0, int4_minimum is Q4_1.
 // Layouts: https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h
 import { float32ToBfloat16, float32ToHalf } from './halfFloat.js';
 
 export const BLOCK_VALUES = 32;
 
 interface BlockFormat {
-  /** Values that a row is filled up to a multiple of. */
+  /** Rows are padded to a multiple of this number of values. */
   unit: number;
-  /** Bytes that the codes of a unit take. */
+  /** Bytes of the codes of a unit. */
   codeBytes: number;
-  /** float16 numbers beside the codes of a unit: scale, minimum. */
+  /** Number of float16 values per unit: scale, minimum. */
   parts: number;
 }
 
@@ -30,11 +30,11 @@ export const blockFormats = {
 
 export type BlockFormatName = keyof typeof blockFormats;
 
-/** Shapes of the arrays of a matrix, in 32-bit words. A row's float16 numbers are filled up to whole words. */
+/** Shapes of the arrays of a matrix, in 32-bit words. The float16 values of a row are padded to whole words. */
 export interface BlockShapes {
   /** [rows, units, words of a unit] */
   codes: [number, number, number];
-  /** [rows, words]; one for the scales and one for the minima, as far as the format has them. */
+  /** [rows, words]; one for the scales and one for the minima, if the format has them. */
   parts: [number, number][];
 }
 
@@ -47,7 +47,7 @@ export function blockShapes(format: BlockFormatName, [rows, columns]: readonly [
   };
 }
 
-/** Bytes that a matrix takes. */
+/** Bytes of a matrix. */
 export function blockBytes(format: BlockFormatName, shape: readonly [number, number]): number {
   const { codes, parts } = blockShapes(format, shape);
   return 4 * [codes, ...parts].reduce((sum, sizes) => sum + sizes.reduce((product, size) => product * size, 1), 0);
@@ -69,7 +69,7 @@ export class WeightBlocks {
     this.parts = this.shapes.parts.map(([rows, words]) => new Int32Array(rows * words));
   }
 
-  /** Rounds whole rows of float32 values, as llama.cpp's reference does. */
+  /** Quantizes whole rows of float32 values like llama.cpp's reference implementation. */
   quantizeRows(first: number, values: Float32Array): void {
     const [, columns] = this.shape;
     const rows = values.length / columns;
@@ -81,7 +81,7 @@ export class WeightBlocks {
         target.set(rounded.subarray(row * columns, (row + 1) * columns), (first + row) * units * 2);
       return;
     }
-    if (format === 'int4_minimum') throw new Error('int4_minimum is only made from GGUF’s blocks');
+    if (format === 'int4_minimum') throw new Error('int4_minimum can only be created from GGUF blocks');
     const bytes = new Int8Array(this.codes.buffer);
     const scales = new Float32Array(rows * units);
     const quantize = format === 'int8' ? quantizeInt8 : quantizeInt4;
@@ -98,7 +98,7 @@ export class WeightBlocks {
       this.partsOfRow(0, first + row).set(halves.subarray(row * units).subarray(0, units));
   }
 
-  /** Takes over a row of GGUF's Q8_0, Q4_0 or Q4_1 blocks. The matrix must be a whole number of blocks wide. */
+  /** Copies a row of GGUF's Q8_0, Q4_0 or Q4_1 blocks. The width of the matrix must be a whole number of blocks. */
   takeGgufRow(row: number, blocks: Uint8Array): void {
     const { format, units } = this;
     const { codeBytes, parts } = blockFormats[format];
@@ -115,14 +115,14 @@ export class WeightBlocks {
     }
   }
 
-  /** The float16 numbers of a row as bit patterns. */
+  /** The float16 values of a row as bit patterns. */
   private partsOfRow(part: number, row: number): Uint16Array {
     const words = this.shapes.parts[part]![1];
     return new Uint16Array(this.parts[part]!.buffer, 4 * words * row, this.units);
   }
 }
 
-/** Writes the codes of values[begin, end) and returns their scale, before that is rounded to float16. */
+/** Writes the codes of values[begin, end) and returns their scale, not yet rounded to float16. */
 type QuantizeBlock = (values: Float32Array, begin: number, end: number, bytes: Int8Array, at: number) => number;
 
 const quantizeInt8: QuantizeBlock = (values, begin, end, bytes, at) => {
@@ -132,7 +132,7 @@ const quantizeInt8: QuantizeBlock = (values, begin, end, bytes, at) => {
   const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
   for (let i = begin; i < end; i++) {
     const x = Math.fround(values[i]! * inverse);
-    // To the nearest, halves away from zero.
+    // To nearest, ties away from zero.
     bytes[at + i - begin] = x < 0 ? -Math.floor(0.5 - x) : Math.floor(x + 0.5);
   }
   return scale;
@@ -141,7 +141,7 @@ const quantizeInt8: QuantizeBlock = (values, begin, end, bytes, at) => {
 const quantizeInt4: QuantizeBlock = (values, begin, end, bytes, at) => {
   let largest = 0;
   for (let i = begin; i < end; i++) if (Math.abs(values[i]!) > Math.abs(largest)) largest = values[i]!;
-  // The value farthest from 0 is code -8.
+  // The value with the largest magnitude gets code -8.
   const scale = Math.fround(largest / -8);
   const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
   for (let i = begin; i < end; i++) {

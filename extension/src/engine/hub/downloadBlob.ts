@@ -1,5 +1,5 @@
-// Downloads one file of the hub to its place in the cache: into <blob>.incomplete, which a later run goes on from, then
-// checked against the hash the hub names, then renamed. Called by the pull. A blob in place is always whole.
+// Downloads one file of the hub into the cache: to <blob>.incomplete, from which a later call continues; then checks it against
+// the hub's hash and renames it. Called by pullModel.ts. A blob in the cache is always complete.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -12,7 +12,7 @@ export interface BlobDownload {
   url: string;
   headers: Record<string, string>;
   fetch: typeof fetch;
-  /** Where the whole file goes. */
+  /** Path of the complete file. */
   path: string;
   size: number;
   /** sha256 of the content, or git's sha1 of it as a blob. */
@@ -23,10 +23,10 @@ export interface BlobDownload {
   signal?: AbortSignal;
 }
 
-/** Broken connections in a row, without a byte between them, before giving up. */
-const maxFailures = 6;
+/** Connections that break in a row without any progress before giving up. */
+const MAX_FAILURES = 6;
 
-/** @throws InputError where the disk is full, the file differs from its hash, or the connection breaks again and again */
+/** @throws InputError if the disk is full, the file differs from its hash, or the connection breaks repeatedly */
 export async function downloadBlob(download: BlobDownload): Promise<void> {
   const incomplete = `${download.path}.incomplete`;
   await mkdir(dirname(incomplete), { recursive: true });
@@ -40,27 +40,27 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
       download.signal?.throwIfAborted();
       if (error instanceof InputError && !(error instanceof HubUnreachableError)) throw error;
       failures = (await sizeOf(incomplete)) > before ? 1 : failures + 1;
-      if (failures === maxFailures) throw brokenOff(download, error);
+      if (failures === MAX_FAILURES) throw brokenOff(download, error);
       await pause(200 * 2 ** failures, undefined, { signal: download.signal });
     }
   }
   if ((await hashOf(incomplete, download)) !== download.hash.hex) {
     await rm(incomplete);
-    throw new InputError('the downloaded file differs from what the hub says it should be; it was deleted', {
+    throw new InputError('the downloaded file does not match the hash of the hub and was deleted', {
       file: download.name,
-      hint: 'Try again; if it happens again, a proxy on the way changes files.',
+      hint: 'Try again. If it happens again, a proxy may be modifying downloads.',
     });
   }
   await rename(incomplete, download.path);
 }
 
-/** Fetches what is missing and appends it. Throws where the connection breaks off; what has come is kept. */
+/** Downloads the missing part and appends it. Throws if the connection breaks; what was received is kept. */
 async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload, incomplete: string): Promise<void> {
   const from = await sizeOf(incomplete);
   const range = from > 0 ? { range: `bytes=${from}-` } : undefined;
-  // Not compressed on the way: sizes and ranges count the file's own bytes.
+  // No compression: sizes and ranges refer to the bytes of the file.
   const response = await fetch(url, { headers: { ...headers, ...range, 'accept-encoding': 'identity' } });
-  // A server that ignores the range sends the whole file: start anew.
+  // A server that ignores the range sends the whole file: start again.
   const resumed = response.status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${from}-`);
   const file = await open(incomplete, resumed ? 'a' : 'w');
   let done = resumed ? from : 0;
@@ -68,7 +68,7 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
     onBytes?.(done);
     for await (const chunk of response.body ?? []) {
       done += chunk.length;
-      if (done > size) throw new InputError(`the hub sends more than the ${size} bytes it names`, { file: name });
+      if (done > size) throw new InputError(`the hub sends more than the expected ${size} bytes`, { file: name });
       await file.appendFile(chunk);
       onBytes?.(done);
     }
@@ -76,7 +76,7 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
     if ((error as NodeJS.ErrnoException).code === 'ENOSPC') {
       throw new InputError('the disk is full', {
         file: incomplete,
-        hint: 'Free some space; the download goes on from here.',
+        hint: 'Free some space and try again; the download continues from here.',
       });
     }
     throw error;
@@ -88,9 +88,9 @@ async function append({ url, headers, fetch, size, name, onBytes }: BlobDownload
 
 function brokenOff({ name, size }: BlobDownload, error: unknown): HubUnreachableError {
   const { message, cause } = error as Error & { cause?: { code?: string } };
-  return new HubUnreachableError(`the download of ${size} bytes broke off (${cause?.code ?? message})`, {
+  return new HubUnreachableError(`the download of ${size} bytes was interrupted (${cause?.code ?? message})`, {
     file: name,
-    hint: 'Start it again: it goes on where it stopped.',
+    hint: 'Try again; the download continues where it stopped.',
   });
 }
 

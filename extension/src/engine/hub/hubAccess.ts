@@ -1,14 +1,14 @@
-// How to talk to the hub: its address, the user's token, and requests whose failures are messages a user can act on.
-// Called by the pull alone. The token goes to the hub's address only, and into no message.
+// Access to the hub: its address, the user's token, and requests with clear error messages. Used by pullModel.ts only. The token is
+// sent to the hub's address only, and appears in no message.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 
-/** The hub can't be reached, or must not be: the one failure that another source may stand in for. */
+/** The hub can't be reached, or must not be (offline mode): then another source may be tried. */
 export class HubUnreachableError extends InputError {}
 
-/** HF_ENDPOINT, else the public hub; without a slash at the end. */
+/** HF_ENDPOINT, else the public hub; without a trailing slash. */
 export function hubEndpoint(): string {
   return (process.env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '');
 }
@@ -27,23 +27,23 @@ export function hubToken(): string | undefined {
   return existsSync(file) ? readFileSync(file, 'utf8').trim() || undefined : undefined;
 }
 
-/** A hub that hasn't answered by then is as good as unreachable. */
-const answerTimeoutMs = 20_000;
+/** A hub that takes longer to respond counts as unreachable. */
+const RESPONSE_TIMEOUT_MS = 20_000;
 
 /**
- * `fetch` for requests about one model; body reading is not limited in time.
- * @throws HubUnreachableError without an answer, InputError on an answer that is no success
+ * `fetch` for requests about one model, with a timeout until the response begins.
+ * @throws HubUnreachableError without a usable response, InputError if the hub rejects the request
  */
 export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
   return async (input, init) => {
     if (isHubOffline()) {
-      throw new HubUnreachableError('the hub must not be asked, since HF_HUB_OFFLINE is set', {
+      throw new HubUnreachableError('the model is not on this machine, and HF_HUB_OFFLINE is set', {
         file: id,
-        hint: 'Unset HF_HUB_OFFLINE, or name a model that is on this machine: tunewright models list.',
+        hint: 'Unset HF_HUB_OFFLINE, or use a local model: tunewright models list.',
       });
     }
     const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), answerTimeoutMs);
+    const timer = setTimeout(() => timeout.abort(), RESPONSE_TIMEOUT_MS);
     const signals = [timeout.signal, ...(signal ? [signal] : [])];
     let response: Response;
     try {
@@ -63,7 +63,7 @@ function unreachable(id: string, error: unknown): HubUnreachableError {
   const { cause, message } = error as Error & { cause?: { code?: string } };
   return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be reached (${cause?.code ?? message})`, {
     file: id,
-    hint: 'Check the network, set HF_ENDPOINT to a mirror, or name a model that is on this machine: tunewright models list.',
+    hint: 'Check the network, set HF_ENDPOINT to a mirror, or use a local model: tunewright models list.',
   });
 }
 
@@ -75,20 +75,21 @@ async function refusal(id: string, response: Response): Promise<InputError> {
   if (code === 'GatedRepo') {
     return new InputError('this model is gated', {
       file: id,
-      hint: `Accept its terms at ${page}, then set HF_TOKEN to a token of your account.`,
+      hint: `Accept its terms at ${page}, then set HF_TOKEN to an access token of your account.`,
     });
   }
   if (code === 'RevisionNotFound')
-    return new InputError('the model has no such revision', { file: id, hint: `See ${page}.` });
-  if (code === 'EntryNotFound') return new InputError('the model has no such file', { file: id, hint: `See ${page}.` });
+    return new InputError('the model does not have this revision', { file: id, hint: `See ${page}.` });
+  if (code === 'EntryNotFound')
+    return new InputError('the model does not have this file', { file: id, hint: `See ${page}.` });
   if (status === 401 || status === 404) {
-    return new InputError(`there is no such model at ${hubEndpoint()}, or it is private`, {
+    return new InputError(`the model does not exist at ${hubEndpoint()}, or is private`, {
       file: id,
       hint: 'Check the spelling (org/name); for a private model set HF_TOKEN.',
     });
   }
-  // Anything else is said by what stands between: an overloaded hub, a filter, a proxy.
-  return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be used (it answers with status ${status})`, {
+  // Other codes come from an overloaded hub, a filter or a proxy.
+  return new HubUnreachableError(`the hub at ${hubEndpoint()} can't be used (it responded with status ${status})`, {
     file: id,
     hint: 'Try again later, or set HF_ENDPOINT to a mirror.',
   });

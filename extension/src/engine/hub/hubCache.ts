@@ -1,6 +1,6 @@
 // The shared Hugging Face cache on this machine, in the layout that Python's huggingface_hub uses:
 // models--org--name/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}.
-// Called by the pull, the resolver and the list of local models. Never touches the network.
+// Called by pullModel.ts, resolveModel.ts and localModels.ts. Never accesses the network.
 import { getHFHubCachePath, getRepoFolderName } from '@huggingface/hub';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export function modelCacheFolder(id: string): string {
 }
 
 /**
- * The newest snapshot of a revision in the cache, complete or not.
+ * The latest snapshot of a revision in the cache, complete or not.
  * @param revision branch, tag or commit
  */
 export function cachedSnapshot(id: string, revision: string): string | null {
@@ -29,8 +29,8 @@ export function cachedSnapshot(id: string, revision: string): string | null {
 }
 
 /**
- * The files of a model in a snapshot or a folder, if all of them are there.
- * @param gguf null for a Hugging Face folder, else a file name or a part of one, such as Q4_K_M
+ * The model in a snapshot or a folder; null if files are missing.
+ * @param gguf null for a Hugging Face folder, else a file name or part of one, such as Q4_K_M
  * @returns the folder, or the path of the GGUF file
  */
 export function completeModel(snapshot: string, gguf: string | null): string | null {
@@ -48,7 +48,7 @@ export function completeModel(snapshot: string, gguf: string | null): string | n
     : null;
 }
 
-/** The GGUF file of this name, or the first whose name holds it, as in `hf.co/org/name:Q4_K_M`. */
+/** The GGUF file with this name, or the first whose name contains it, as in `hf.co/org/name:Q4_K_M`. */
 export function pickGguf(names: string[], wanted: string): string | null {
   const files = names.filter(name => name.toLowerCase().endsWith('.gguf')).toSorted();
   const part = wanted.toLowerCase();

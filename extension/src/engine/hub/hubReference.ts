@@ -1,14 +1,14 @@
-// What a user may write for a model on the hub: `org/name`, `org/name:file.gguf`, `hf.co/org/name:Q4_K_M`, or the address of
-// its page. Called by the pull and the resolver. Pure.
+// Parses a reference to a model on the hub: `org/name`, `org/name:file.gguf`, `hf.co/org/name:Q4_K_M`, or the URL of its page.
+// Called by pullModel.ts and resolveModel.ts. Pure.
 
 export interface HubReference {
   /** `org/name` */
   id: string;
-  /** File name or a part of one, where a GGUF file is meant. */
+  /** File name of a GGUF file, or part of one. */
   gguf: string | null;
 }
 
-/** @returns null where the text is no reference to the hub */
+/** @returns null if the text is not a reference to the hub */
 export function parseHubReference(text: string): HubReference | null {
   const bare = text.replace(/^(https?:\/\/)?(hf\.co|huggingface\.co)\//, '');
   const match = /^([\w-][\w.-]*\/[\w-][\w.-]*?)(?::([\w-][\w.-]*))?$/.exec(bare);

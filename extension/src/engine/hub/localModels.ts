@@ -1,12 +1,11 @@
-// Lists the models that are on this machine already, in the stores of Hugging Face, Ollama, LM Studio and our own.
-// Called by `models list` and by the resolver for names close to a misspelt one. Reads headers only, never weights; a
-// broken model is listed with its reason, it never ends the list.
+// Lists the models on this machine, in the caches of Hugging Face, Ollama, LM Studio and this program. Called by `models list`, and
+// by resolveModel.ts to suggest names. Reads headers only, not weights; a broken model is listed with the reason.
 import { existsSync, readdirSync, statSync, type Dirent } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { readGgufHeader } from '../files/ggufHeader.js';
-import { ggufArchitectures } from '../files/ggufNames.js';
+import { GGUF_ARCHITECTURES } from '../files/ggufNames.js';
 import { quantizations } from '../files/ggufQuantization.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { plainDtypes } from '../files/plainDtype.js';
@@ -23,9 +22,9 @@ export interface LocalModel {
   path: string;
   format: 'huggingface' | 'gguf';
   sizeBytes: number;
-  /** Hugging Face's `model_type`, or GGUF's architecture; null where it can't be read. */
+  /** Hugging Face's `model_type`, or GGUF's architecture; null if it can't be read. */
   modelType: string | null;
-  /** Why it can't be trained, or null where it can. */
+  /** Why it can't be trained; null if it can. */
   reason: string | null;
 }
 
@@ -56,7 +55,7 @@ function ollamaModels(): LocalModel[] {
   return listOllamaModels().map(({ id, path }) => describeGguf(id, 'ollama', path));
 }
 
-/** LM Studio keeps publisher/repository/files; the place of its store has changed over time. */
+/** LM Studio has publisher/repository/files; the location of its store has changed over time. */
 function lmStudioModels(): LocalModel[] {
   const stores = [join(homedir(), '.lmstudio', 'models'), join(homedir(), '.cache', 'lm-studio', 'models')];
   const repositories = stores.flatMap(folders).flatMap(folders);
@@ -97,11 +96,11 @@ function ggufModelType(path: string): Inspected {
     const { metadata, tensors } = readGgufHeader(file);
     const architecture = metadata.get('general.architecture');
     const modelType = typeof architecture === 'string' ? architecture : null;
-    if (modelType === null || !ggufArchitectures.includes(modelType)) {
-      return { modelType, reason: `the architecture ${modelType} isn’t known` };
+    if (modelType === null || !GGUF_ARCHITECTURES.includes(modelType)) {
+      return { modelType, reason: `the architecture ${modelType} is not supported` };
     }
     const unread = tensors.find(({ dtype }) => !(dtype in plainDtypes) && !(dtype in quantizations));
-    return { modelType, reason: unread ? `its ${unread.dtype} weights can’t be read` : null };
+    return { modelType, reason: unread ? `${unread.dtype} weights are not supported` : null };
   } finally {
     file.close();
   }
@@ -111,14 +110,15 @@ function folderModelType(path: string): Inspected {
   const config = readJsonObject(join(path, 'config.json')) ?? {};
   const modelType = typeof config.model_type === 'string' ? config.model_type : null;
   if (!modelFamilies.some(family => family.modelType === modelType)) {
-    return { modelType, reason: `the model_type ${modelType} isn’t known` };
+    return { modelType, reason: `the model_type ${modelType} is not supported` };
   }
-  if (config.quantization || config.quantization_config) return { modelType, reason: 'its weights are quantized' };
-  return { modelType, reason: completeModel(path, null) === null ? 'it has no complete safetensors weights' : null };
+  if (config.quantization || config.quantization_config)
+    return { modelType, reason: 'quantized weights are not supported' };
+  return { modelType, reason: completeModel(path, null) === null ? 'the safetensors weights are incomplete' : null };
 }
 
 function ggufFiles(folder: string): string[] {
-  // Projectors of vision models are no models.
+  // mmproj files are projectors of vision models, not models.
   return entries(folder)
     .map(({ name }) => name)
     .filter(name => name.endsWith('.gguf') && !name.startsWith('mmproj') && existsSync(join(folder, name)));

@@ -1,5 +1,5 @@
-// Models in Ollama's store: manifests/<host>/<namespace>/<name>/<tag> name the blob that is the GGUF file.
-// Called by the resolver and the list of local models. Read-only.
+// Models in Ollama's store: manifests/<host>/<namespace>/<name>/<tag> names the blob with the GGUF file.
+// Called by resolveModel.ts and localModels.ts. Read-only.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative, sep } from 'node:path';
@@ -33,7 +33,7 @@ export function findOllamaModel(id: string): OllamaModel | null {
   return models.find(model => model.id === id) ?? models.find(model => model.id === `${id}:latest`) ?? null;
 }
 
-/** Ollama's own models go without host and namespace. */
+/** Host and namespace are omitted for models of Ollama's own registry. */
 function modelId(path: string): string {
   const parts = path.split(sep);
   const tag = parts.pop();
@@ -45,7 +45,7 @@ function modelBlob(manifest: string): string | null {
   try {
     layers = readJsonObject(manifest)?.layers;
   } catch {
-    // Another kind of file in the store is none of our business.
+    // Not a manifest.
     return null;
   }
   if (!Array.isArray(layers)) return null;

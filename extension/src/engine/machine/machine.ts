@@ -1,17 +1,17 @@
-// What the machine offers the engine: CPU and its vector instructions, cores, memory, NVIDIA GPUs. Called by
-// `engine status` and `engine install --gpu`. Only looks; says nothing about what TensorFlow makes of it.
+// The hardware: CPU and its vector instructions, cores, memory, NVIDIA GPUs. Called by `engine status` and `engine install --gpu`.
+// Does not tell what TensorFlow uses of it.
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { availableMemoryBytes } from './processMemory.js';
 import { findExecutable, runCommand } from './runCommand.js';
 
 export interface Machine {
-  /** process.platform and process.arch, as linux-x64. */
+  /** process.platform and process.arch, such as linux-x64. */
   platform: string;
   cpu: string;
   /** Cores that this process may use. */
   cores: number;
-  /** Those vector instructions that matter to matrix products; empty where the system doesn't tell. */
+  /** Vector instructions that matter for matrix products; empty if the system doesn't list them. */
   cpuFeatures: string[];
   memoryBytes: number;
   availableMemoryBytes: number;
@@ -19,7 +19,7 @@ export interface Machine {
   gpus: string[];
 }
 
-/** Linux's names for them, and the ones that people know. */
+/** Linux's names -> common names. */
 const CPU_FEATURES: Record<string, string> = {
   avx2: 'AVX2',
   fma: 'FMA',
@@ -46,7 +46,7 @@ export async function inspectMachine(): Promise<Machine> {
   };
 }
 
-/** Of `CPU_FEATURES`; empty where the system doesn't tell. */
+/** The supported ones of `CPU_FEATURES`; empty if the system doesn't list them. */
 export function cpuFeatures(): string[] {
   return parseCpuFeatures(readCpuinfo());
 }
@@ -56,8 +56,8 @@ export function cpuModel(): string {
 }
 
 /**
- * The CPU as figures of speed have to name it: `AMD EPYC (family 25, model 17; AVX2, FMA, AVX512F)`. The name alone says
- * little, since makers give one to CPUs of many kinds.
+ * The CPU for benchmark results: `AMD EPYC (family 25, model 17; AVX2, FMA, AVX512F)`. The name alone is not enough, since
+ * manufacturers use it for many kinds of CPUs.
  */
 export function cpuKind(cpuinfo = readCpuinfo()): string {
   const field = (name: string) => new RegExp(`^${name}\\s*:\\s*(\\d+)$`, 'm').exec(cpuinfo)?.[1];
@@ -67,7 +67,7 @@ export function cpuKind(cpuinfo = readCpuinfo()): string {
   return details ? `${cpuModel()} (${details})` : cpuModel();
 }
 
-/** Empty where the system has no such file. */
+/** Empty on systems without this file. */
 function readCpuinfo(): string {
   return existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
 }

@@ -1,6 +1,6 @@
-// Whether the process that a lock or a run folder names still lives. Called before either is taken over.
+// Whether the process named by a lock or a run folder is still running. Called before taking either over.
 
-/** True also for a process of another user, which may not be signalled. */
+/** Also true for a process of another user, which can't be signalled. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,11 +1,11 @@
 // Runs other programs (pip, uv, a C++ compiler, tar) for the installer: found on PATH, run without a shell, stopped by an
-// AbortSignal, and a failure carries the end of what the program said. Never prints.
+// AbortSignal. Errors contain the last lines of the program's output. Never prints.
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-/** A program that was found but ended with another code than 0; the message ends with its last lines. */
+/** A program exited with a code other than 0; the message ends with its last lines of output. */
 export class CommandFailedError extends Error {
   constructor(command: string, code: number | string | null, output: string[]) {
     super([`${command} failed (${code})`, ...output.slice(-6)].join('\n    '));
@@ -18,7 +18,7 @@ export interface RunOptions {
   /** Added to the environment of this process. */
   env?: Record<string, string>;
   signal?: AbortSignal;
-  /** Each line of standard output as it comes. */
+  /** Called for each line of standard output. */
   onLine?: (line: string) => void;
 }
 
@@ -32,7 +32,7 @@ export function findExecutable(name: string): string | null {
         accessSync(file, constants.X_OK);
         if (statSync(file).isFile()) return file;
       } catch {
-        // not in this folder
+        // Not in this folder.
       }
     }
   }
@@ -40,8 +40,8 @@ export function findExecutable(name: string): string | null {
 }
 
 /**
- * Runs a program to its end and gives its standard output.
- * @throws CommandFailedError when it ends with another code than 0; AbortError when the signal stopped it.
+ * Runs a program to its end and returns its standard output.
+ * @throws CommandFailedError if it exits with a code other than 0; AbortError if the signal stopped it
  */
 export function runCommand(command: string, args: string[], options: RunOptions = {}): Promise<string> {
   const { cwd, env, signal, onLine } = options;

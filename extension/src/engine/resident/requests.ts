@@ -1,5 +1,5 @@
-// What the resident engine answers: a line a request of protocol/residentMessages.ts. A handler calls what the command of the
-// same purpose calls; it gives other requests a turn between its parts, and ends where its signal fires.
+// The requests of the resident engine (protocol/residentMessages.ts), one entry each. A handler calls the same functions as the
+// corresponding command, lets other requests run between its parts, and stops when its signal fires.
 import type { RequestType } from '../../protocol/messageTypes.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
@@ -21,11 +21,11 @@ export interface RequestContext {
 
 export interface ResidentRequest {
   type: RequestType<any, any>;
-  /** @param params as the type's schema has them */
+  /** @param params validated by the type's schema */
   handle(params: any, context: RequestContext): Promise<unknown>;
 }
 
-/** @param speed tells how fast this machine computes without loading TensorFlow into this process */
+/** @param speed gets the machine's speed without loading TensorFlow into this process */
 export function residentRequests(speed: (threads: number | null) => Promise<MachineSpeed | null>): ResidentRequest[] {
   return [
     answering(describeRequest, async () => capabilities()),

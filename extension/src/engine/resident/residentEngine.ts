@@ -1,5 +1,5 @@
-// The engine as a process that stays: JSON-RPC on two streams, a request after another or several at once. Started by
-// `tunewright resident`; requests.ts has what it answers. It ends with its input, so never later than who started it.
+// The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Started by `tunewright resident`; the
+// requests are in requests.ts. It ends with its input, so it never outlives the process that started it.
 import type { Readable, Writable } from 'node:stream';
 import {
   createMessageConnection,
@@ -17,8 +17,8 @@ import { ENGINE_ERROR, progressSchema, progressTokenSchema, type Progress } from
 import type { ResidentRequest } from './requests.js';
 
 /**
- * Resolves when `input` ends; requests that are still open are cancelled then.
- * @param fault told of what isn't for the other end: a broken stream, a message that is none
+ * Resolves when `input` ends; pending requests are then cancelled.
+ * @param fault called for faults that can't be reported to the other end: a broken stream, an invalid message
  */
 export async function serveResident(
   input: Readable,
@@ -64,7 +64,7 @@ async function answer(
   }
 }
 
-/** Params that don't fit their schema are a fault of the caller's. */
+/** Params that don't match their schema are the caller's fault. */
 function recordOf(error: unknown): EngineError {
   return error instanceof z.ZodError
     ? new CodedError('bad_usage', z.prettifyError(error)).record()

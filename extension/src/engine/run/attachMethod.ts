@@ -1,5 +1,5 @@
-// The method that a run file asks for, on its model: with the config of the file, or with that of the adapter that the run
-// starts from. Called before rows are read, by training and by the estimate.
+// Attaches the method of a run file to its model, with the config of the file or of the adapter from which the run is
+// initialized. Called before rows are read, by training and by the estimate.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture } from '../models/architecture.js';
 import { checkAdapterTensors, openAdapter, planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
@@ -7,8 +7,8 @@ import { AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunFile } from './readRunFile.js';
 
 /**
- * @returns `start`: the adapter of `init_from`, open, for the caller to close
- * @throws InputError where method, adapter and model don't fit together
+ * @returns `start`: the opened adapter of `init_from`, which the caller must close
+ * @throws InputError if method, adapter and model don't fit together
  */
 export function attachMethod(
   run: RunFile,
@@ -30,7 +30,7 @@ export function attachMethod(
   return { attached: start.attached, start };
 }
 
-/** @throws InputError where training can’t go on from this adapter */
+/** @throws InputError if training can't continue from this adapter */
 function checkStart(start: SavedAdapter, run: RunFile): void {
   const { method } = start.attached;
   if (method !== run.method)
@@ -40,9 +40,9 @@ function checkStart(start: SavedAdapter, run: RunFile): void {
       hint: `Set method.peft_type to "${method.peftType}".`,
     });
   if (method.toAdapterTensors && planOfSaved(start, 'training').length !== start.tensors.size)
-    throw new InputError('such an adapter holds the output of its encoder only, so training can’t go on from it', {
+    throw new InputError("the adapter contains only the output of its encoder, so training can't continue from it", {
       file: run.path,
       key: 'method.init_from',
-      hint: 'Resume its run with --resume, or start anew without init_from.',
+      hint: 'Resume its run with --resume, or start a new one without init_from.',
     });
 }

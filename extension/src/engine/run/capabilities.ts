@@ -1,5 +1,5 @@
-// What this engine can do: methods with their options, model families, dataset formats, as the registries and schemas have
-// them. Printed by `describe`, answered by the resident engine.
+// What this engine supports: methods with their options, model families, dataset formats, from the registries and schemas. For
+// `describe` and the resident engine.
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
@@ -29,7 +29,7 @@ function optionsOf(schema: JsonSchema): MethodOption[] {
   }));
 }
 
-/** What a key takes, in words: `"true" | "false"`, `list of text`, `number or null`. */
+/** What a key accepts, in words: `"true" | "false"`, `list of text`, `number or null`. */
 function valuesOf({ type, enum: values, const: value, anyOf, items }: JsonSchema): string {
   if (value !== undefined) return JSON.stringify(value);
   if (values) return values.map(each => JSON.stringify(each)).join(' | ');

@@ -1,7 +1,7 @@
 // The version of this engine, from package.json.
 import { createRequire } from 'node:module';
 
-/** package.json stands two folders above dist/ and four above this source file; whichever is there. */
+/** package.json is one folder above the bundle in dist/, and four above this source file. */
 function readVersion(): string {
   const require = createRequire(import.meta.url);
   for (const path of ['../package.json', '../../../../package.json'])
@@ -9,7 +9,7 @@ function readVersion(): string {
       const { name, version } = require(path) as { name: string; version: string };
       if (name === 'tunewright') return version;
     } catch {
-      // not this one
+      // Try the other one.
     }
   return 'unknown';
 }

@@ -1,4 +1,4 @@
-// The second half of a run: run folder, events, training, result. Takes over what prepareRun.ts has opened.
+// The second half of a run: run folder, events, training, result. Works with what prepareRun.ts has opened.
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent } from '../../protocol/engineEvent.js';
@@ -24,12 +24,12 @@ export interface RunResult {
   result: string;
 }
 
-/** The adapter being trained, as the session of a run's samples knows it. */
+/** Name of the adapter that is being trained, in the session that answers the sample prompts. */
 const TRAINED = 'trained';
 
 /**
- * @throws DivergedError where the loss became NaN; the last checkpoint is kept
- * @throws InputError where the folder is in use, or the disk full
+ * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
+ * @throws InputError if the folder is in use, or the disk is full
  */
 export async function executeRun(
   prepared: PreparedRun,
@@ -121,12 +121,12 @@ async function execute(
     const outcome = await trainer.run();
     return { outcome, result: await saveResult(prepared, folder, outcome, events) };
   } catch (error) {
-    tellFailure(error as Error, folder, events);
+    writeFailure(error as Error, folder, events);
     throw error;
   }
 }
 
-/** Writes what was trained, and `completed`. Returns the folder of the adapter, or of the model. */
+/** Saves the result and writes `completed`. @returns the folder of the adapter, or of the model */
 async function saveResult(
   { model, adapter, onDisk }: PreparedRun,
   folder: RunFolder,
@@ -151,21 +151,21 @@ async function saveResult(
   return result;
 }
 
-function tellFailure(error: Error, folder: RunFolder, events: EventWriter): void {
+function writeFailure(error: Error, folder: RunFolder, events: EventWriter): void {
   try {
     events.write(failedEvent(folder, error));
   } catch {
-    // A full disk has no room for this either; the error itself says why the run failed.
+    // The disk may be full; the error itself says why the run failed.
   }
 }
 
-/** What the run is asked for: by commands in its folder, or to stop because its last window is gone. */
+/** The commands in the run folder, or `stop` once the last window of the run has been closed. */
 function commandsOf(folder: RunFolder, warn: (code: string, message: string) => void): () => ControlCommand[] {
   const read = commandReader(folder.commandsFile);
   const isAbandoned = abandonment(folder.attendedFile);
   return () => {
     if (!isAbandoned()) return read();
-    warn('window_closed', 'stopped, since the window that was to keep this run going has been closed');
+    warn('window_closed', 'stopped because the last window of this run was closed');
     return [{ type: 'stop' }];
   };
 }

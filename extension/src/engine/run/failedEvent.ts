@@ -1,5 +1,5 @@
-// The event that ends a run that failed, with the fields of the error record. Written by the run once its folder is claimed,
-// by the `train` command where it failed before that.
+// The `failed` event of a run, with the fields of the error record. Written by the run once it has claimed its folder, before that
+// by the `train` command.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { errorRecord } from '../../core/codedError.js';
@@ -20,8 +20,8 @@ export function failedEvent(folder: RunFolder, error: unknown): EngineEventBody 
 }
 
 /**
- * For a run that failed before it began, where its folder is there already: one to be resumed, or one that was made for
- * `runFile` before this process was started. A folder that holds another run, or where another process trains, is left as it is.
+ * For a run that failed before it began, if its folder already exists: because it is resumed, or because the folder was created
+ * for `runFile` before this process was started. A folder of another run, or in which another process trains, is not touched.
  */
 export function recordEarlyFailure(
   { runFile, out, resume }: { runFile: string; out: string; resume: boolean },
@@ -36,6 +36,6 @@ export function recordEarlyFailure(
     events.write(failedEvent(folder, error));
     events.close();
   } catch {
-    // A full disk, or events that can't be read: the error itself is told all the same.
+    // The disk is full or the events can't be read; the error itself is still reported.
   }
 }

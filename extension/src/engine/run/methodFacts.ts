@@ -1,4 +1,4 @@
-// A method of the registry as screens see it (protocol/methodFacts.ts). Called by `describe` and by the run file's schema.
+// What views know about a method of the registry (protocol/methodFacts.ts). Called by `describe` and by the run file's schema.
 import { exportFormatSchema, type MethodFacts } from '../../protocol/methodFacts.js';
 import type { PeftMethod } from '../peft/method.js';
 
@@ -6,7 +6,7 @@ export function methodFacts({ storage, merge, asLora, lowRank }: PeftMethod): Me
   return {
     writes: storage === 'model' ? 'model' : 'adapter',
     mergeable: merge !== undefined,
-    // Both formats have words for LoRA only.
+    // Both formats support only LoRA.
     exports: asLora ? [...exportFormatSchema.options] : [],
     low_rank: lowRank ? { ...lowRank, uncountable: [...lowRank.uncountable] } : null,
   };

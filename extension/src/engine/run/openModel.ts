@@ -1,4 +1,4 @@
-// Opens a pretrained model for use: files, backend, tokenizer, weights. Every command that computes comes through here.
+// Opens a pretrained model: files, backend, tokenizer, weights. Used by every command that computes.
 import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { EngineConfig, UsedWeights } from '../../protocol/runConfig.js';
@@ -16,7 +16,7 @@ import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
 
-/** The model's files alone, downloaded where they aren't on the machine and may be. @throws InputError where there is none */
+/** Opens the model's files only, and downloads them if needed and allowed. @throws InputError if the model isn't found */
 export function findModelFiles(
   reference: string,
   baseDir: string,
@@ -30,34 +30,34 @@ export function findModelFiles(
   });
 }
 
-/** @throws InputError where the model isn't found or can't be used */
+/** @throws InputError if the model isn't found or can't be used */
 export async function openModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelOnDisk> {
   const files = await findModelFiles(reference, baseDir, reporter);
   const architecture = architectureOfFiles(files);
   if (!files.tokenizer)
     throw new InputError('the model has no tokenizer.json', {
       file: files.path,
-      hint: 'Copy the tokenizer.json and tokenizer_config.json of the model beside its weights.',
+      hint: 'Copy the model’s tokenizer.json and tokenizer_config.json into the folder of its weights.',
     });
   const tokenizer = createTokenizer(files.tokenizer);
   if (tokenizer.vocabSize > architecture.vocabSize)
     throw new InputError(
-      `the tokenizer has ${tokenizer.vocabSize} tokens, the model embeds only ${architecture.vocabSize}`,
-      { file: files.path, hint: 'Tokenizer and weights belong to different models.' },
+      `the tokenizer has ${tokenizer.vocabSize} tokens, the model's embedding only ${architecture.vocabSize}`,
+      { file: files.path, hint: 'The tokenizer and the weights are probably of different models.' },
     );
-  // Before anything is worked out from a configuration that the weights belie.
+  // Checks that the weights match the configuration before anything is derived from it.
   findTensors(files, architecture);
   return { files, architecture, tokenizer };
 }
 
-/** How the model's matrices will be held. */
+/** How the model's matrices are stored in memory. */
 export function layoutsOf({ files, architecture }: ModelOnDisk, settings: UsedWeights): WeightLayouts {
   return weightLayouts(architecture, findTensors(files, architecture), settings);
 }
 
 /**
- * What a trained copy of a base parameter starts from where the frozen one is rounded: the file's own values. undefined for
- * a start of another kind.
+ * Initial values of the trained copy of a base parameter whose frozen values are rounded: the unrounded ones from the file.
+ * `undefined` for all other initializations.
  */
 export function startOnDisk(
   { files, architecture }: ModelOnDisk,
@@ -79,8 +79,8 @@ export interface OpenedModel extends ModelOnDisk {
 }
 
 /**
- * Opens the backend and reads the weights, to be used with an adapter or without.
- * @throws InputError where the backend can't have them so
+ * Opens the backend and reads the weights, to be used with or without an adapter.
+ * @throws InputError if the backend doesn't support these settings
  */
 export async function openModel(
   onDisk: ModelOnDisk,
@@ -96,7 +96,7 @@ export async function openModel(
   );
 }
 
-/** Reads the weights into a backend that is open already. */
+/** Reads the weights into an opened backend. */
 export function loadOnto(
   backend: Backend,
   onDisk: ModelOnDisk,

@@ -1,9 +1,9 @@
-// What a piece of work has opened, freed in reverse order on every way out. Used by prepareRun.ts and by commands.
+// Resources that are freed together, in reverse order. Used by prepareRun.ts and executeRun.ts.
 
 export class OwnedResources {
   private readonly frees: (() => void)[] = [];
 
-  /** Takes over a resource; `free` is called once, by `dispose`. */
+  /** Takes ownership of a resource; `free` is called once, by `dispose`. */
   own<T>(resource: T, free: (resource: T) => void): T {
     this.frees.push(() => free(resource));
     return resource;

@@ -1,5 +1,5 @@
-// The first half of a run: everything between the run file and the first step. What is wrong with the input is found here,
-// before a run folder exists. Owns what it opens, and frees it where it fails. executeRun.ts is the other half.
+// The first half of a run: everything between the run file and the first step. Finds all errors in the input, before a run folder
+// exists. Frees everything it opened if it fails. The other half is executeRun.ts.
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { createRng, type Rng } from '../data/rng.js';
@@ -27,10 +27,10 @@ export interface RunRequest {
   runFile: string;
   out: string;
   resume: boolean;
-  /** Starts it even where the estimate says that it won't fit into memory. */
+  /** Start even if the estimate exceeds the available memory. */
   force: boolean;
   reporter: Reporter;
-  /** Aborted: ends as soon as possible. */
+  /** If aborted, the run ends as soon as possible. */
   signal: AbortSignal;
 }
 
@@ -46,9 +46,9 @@ export interface PreparedRun {
   compile: boolean;
   estimate: Estimate;
   rng: Rng;
-  /** What was warned of; the run writes it down. */
+  /** Written by the run as `warned` events. */
   warnings: readonly Warning[];
-  /** Frees everything that the run holds. */
+  /** Frees everything that was opened. */
   dispose(): void;
 }
 
@@ -57,7 +57,7 @@ export interface Warning {
   message: string;
 }
 
-/** @throws InputError on anything wrong with the input */
+/** @throws InputError for anything wrong with the input */
 export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   const owned = new OwnedResources();
   try {

@@ -1,4 +1,4 @@
-// Reads a run file: JSON, the schemas of protocol/runConfig.ts and of the method it names, clear words for what is wrong.
+// Reads a run file and validates it by the schemas of protocol/runConfig.ts and of its method, with clear error messages.
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
@@ -10,38 +10,38 @@ import { peftMethod, peftMethods } from '../peft/registry.js';
 
 export interface RunFile {
   path: string;
-  /** Every default filled in; paths as written. */
+  /** With all defaults filled in; paths as written. */
   config: RunConfig;
   method: PeftMethod;
-  /** The method block by the method's own schema; null where `init_from` brings it. */
+  /** The method block, parsed by the method's own schema; null if `init_from` provides it. */
   methodConfig: unknown;
   initFrom: string | null;
-  /** A path of the run file from where the run file stands. */
+  /** Resolves a path relative to the run file. */
   resolvePath(path: string): string;
 }
 
-/** @throws InputError naming the file, the key, what is wrong and, for a misspelt key, the one that was meant */
+/** @throws InputError with file, key and problem, and a suggestion for a misspelt key */
 export function readRunFile(path: string): RunFile {
   const raw = readJsonObject(path);
   if (!raw)
-    throw new InputError('there is no such run file', {
+    throw new InputError('the run file does not exist', {
       file: path,
-      hint: 'A run file is JSON with at least "model", "dataset" and "method"; media/examples has some.',
+      hint: 'A run file is JSON with at least "model", "dataset" and "method"; see media/examples.',
     });
   return parseRun(raw, path);
 }
 
-/** The same for what is read already; `path` is for messages and relative paths. */
+/** The same for the content of a run file; `path` is for messages and relative paths. */
 export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
   const config = check(runConfigSchema, raw, path, []);
   const { peft_type: peftType, init_from: initFrom, ...methodKeys } = config.method;
   const method = peftMethod(peftType);
   if (!method) {
     const known = peftMethods.map(candidate => candidate.peftType);
-    throw new InputError(`"${peftType}" is no method; ${suggestion(peftType, known)}`, {
+    throw new InputError(`unknown method "${peftType}"; ${suggestion(peftType, known)}`, {
       file: path,
       key: 'method.peft_type',
-      hint: `Methods: ${known.join(', ')}.`,
+      hint: `Known methods: ${known.join(', ')}.`,
     });
   }
   const ownConfig = check(method.schema, methodKeys, path, ['method']);
@@ -76,12 +76,12 @@ function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, prefix: strin
 }
 
 function suggestion(word: string, known: readonly string[]): string {
-  const farness = (name: string) => distance(word.toLowerCase(), name.toLowerCase());
-  const [nearest] = known.toSorted((a, b) => farness(a) - farness(b));
-  return nearest === undefined ? 'there are no keys here' : `did you mean "${nearest}"?`;
+  const distanceTo = (name: string) => distance(word.toLowerCase(), name.toLowerCase());
+  const [nearest] = known.toSorted((a, b) => distanceTo(a) - distanceTo(b));
+  return nearest === undefined ? 'no keys are allowed here' : `did you mean "${nearest}"?`;
 }
 
-/** Keys of the object schema that stands at a path. */
+/** Keys of the object schema at a path. */
 function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
   let current: unknown = schema;
   for (const part of path) current = shapeOf(current)?.[part];

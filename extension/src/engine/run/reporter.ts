@@ -1,7 +1,6 @@
-// How long work tells of itself: progress by phase, warnings by code. The command line draws it, a run writes warnings
-// down as events.
+// How long-running work reports progress and warnings. The command line displays them; a run writes its warnings as events.
 export interface Reporter {
-  /** `total` null: unknown. `message` says what, such as a file name. */
+  /** `total` null: unknown. `message`: such as a file name. */
   progress(phase: string, done: number, total: number | null, message?: string): void;
   warn(code: string, message: string): void;
 }

@@ -1,5 +1,5 @@
-// The run file as a run keeps it in run.json: every path absolute, so that it means the same from anywhere, and a resumed run
-// told apart from the file it began with. Used by prepareRun.ts and executeRun.ts.
+// The run file as saved in run.json, with absolute paths, and the run file of a resumed run. Used by prepareRun.ts,
+// executeRun.ts and the resident engine.
 import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { modelAliases } from '../hub/pypiModel.js';
@@ -7,17 +7,17 @@ import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 
-/** A resumed run goes by its own run.json; the run file may have been changed since. */
+/** A resumed run uses its own run.json, since the run file may have changed. */
 export function resumedRun(runFile: string, out: string): RunFile {
   const folder = RunFolder.open(out);
   const saved = readRunFile(folder.runFile);
   const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
-  // More epochs or steps are a reason to resume; everything else has to stay.
+  // Training longer is a reason to resume; everything else must stay the same.
   const { num_train_epochs, max_steps } = given.config.training;
   return { ...saved, config: { ...saved.config, training: { ...saved.config.training, num_train_epochs, max_steps } } };
 }
 
-/** The resolved run with paths that mean the same from anywhere. */
+/** The run with absolute paths. */
 export function absolutePaths(run: RunFile): Record<string, unknown> {
   const { config } = run;
   const path = (value: string | null) => (value === null ? null : run.resolvePath(value));
@@ -35,15 +35,15 @@ export function absolutePaths(run: RunFile): Record<string, unknown> {
   };
 }
 
-/** A folder or file stays one from anywhere; ids and `embedded:` names are left alone. */
+/** Paths become absolute; ids and `embedded:` names stay unchanged. */
 export function modelReference({ config, resolvePath }: RunFile): string {
   const path = resolvePath(config.model);
   return existsSync(path) ? path : config.model;
 }
 
-/** What adapter_config.json names as the base: where the model stands, or the id it was asked for by. */
+/** The base model in adapter_config.json: the model's path, or its id. */
 export function baseModelName({ files }: ModelOnDisk): string {
   if (isAbsolute(files.reference)) return files.path;
-  // Python knows no short names of ours.
+  // Python does not know our short names.
   return modelAliases[files.reference]?.hubId ?? files.reference;
 }

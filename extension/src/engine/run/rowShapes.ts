@@ -1,5 +1,5 @@
-// What follows for a run from the lengths of its rows: its longest sequence, and the number of graphs of gradients, one for
-// each bucket that a micro-batch falls into. For the memory estimate of training and of `estimate` alike.
+// What the lengths of its rows imply for a run: the longest sequence, and the number of gradient graphs, one per bucket that
+// occurs. For the memory estimates of training and of `estimate`.
 import { countLabels } from '../../core/data/example.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { createRng } from '../data/rng.js';
@@ -7,15 +7,15 @@ import { bucketOf } from '../training/buckets.js';
 import type { RunShape } from '../training/runShape.js';
 import { StepPlan, type RowSet } from '../training/stepPlan.js';
 
-/** So many rows say enough of the others. */
+/** Enough rows to represent the others. */
 export const SAMPLE_ROWS = 1000;
-/** Later epochs hardly bring a bucket that these didn't. */
+/** Later epochs rarely add a new bucket. */
 const SAMPLE_EPOCHS = 10;
 
-/** What buckets follow from; both by the row's number. */
+/** What determines buckets; both by row. */
 export interface RowShapes {
   lengths: ArrayLike<number>;
-  /** Tokens that a loss is taken on. */
+  /** Number of label tokens. */
   labels: ArrayLike<number>;
 }
 
@@ -28,7 +28,7 @@ export function rowShapes({ dataset, indices }: RowSet): RowShapes {
   };
 }
 
-/** Tokens of the longest sequence that rows make, what the method puts before them not counted. */
+/** Tokens of the longest sequence of rows, without the virtual tokens of the method. */
 export function longestSequence(rows: { longest: number; tokens: number }, { packing, maxLength }: RunShape): number {
   return packing ? Math.min(maxLength, rows.tokens) : rows.longest;
 }
@@ -36,7 +36,7 @@ export function longestSequence(rows: { longest: number; tokens: number }, { pac
 export function countGraphs({ lengths, labels }: RowShapes, training: TrainingConfig, shape: RunShape): number {
   if (lengths.length === 0) return 1;
   const { batchSize, virtualTokens, gradientAccumulationSteps: group } = shape;
-  // Of rows that aren't packed; packed ones take fewer an epoch.
+  // For rows that aren't packed; packed ones need fewer steps.
   const sampleSteps = SAMPLE_EPOCHS * Math.ceil(lengths.length / (batchSize * group));
   const plan = new StepPlan(
     { dataset: { lengthOf: row => lengths[row]! }, indices: Array.from(lengths, (_, row) => row) },
@@ -55,7 +55,7 @@ export function countGraphs({ lengths, labels }: RowShapes, training: TrainingCo
       const tokens = sequences.map(sum(row => virtualTokens + lengths[row]!));
       const rowCount = sum(row => labels[row]!)(sequences.flat());
       const bucket = bucketOf({ batchSize: sequences.length, sequenceLength: Math.max(...tokens), rowCount }, shape);
-      // The later micro-batches of a step add to the gradients of the ones before.
+      // All micro-batches of a step but the first add to existing gradients, by another graph.
       graphs.add(JSON.stringify([bucket, i > 0]));
     }
   return graphs.size;

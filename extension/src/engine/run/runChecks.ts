@@ -1,4 +1,4 @@
-// What a run asks for against what model, adapter and backend can do, told before anything is trained. Used by prepareRun.ts.
+// Checks a run against what model, adapter and backend support, before training. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
@@ -9,26 +9,26 @@ import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
-/** Only TensorFlow can capture a step. @throws InputError where the run insists and it can't be */
+/** Only TensorFlow can capture a step. @throws InputError if the run requires it on another backend */
 export function compiles(compile: EngineConfig['compile'], backend: Backend): boolean {
   if (compile === true && backend.name !== 'tensorflow')
     throw new InputError(`the ${backend.name} backend can't capture a step`, {
       key: 'engine.compile',
-      hint: 'Set engine.compile to "auto", or install TensorFlow by: tunewright engine install',
+      hint: 'Set engine.compile to "auto", or install TensorFlow: tunewright engine install',
     });
   return compile !== false && backend.name === 'tensorflow';
 }
 
-/** Tells that rows end earlier than the run file says, where the model has no room for more. */
+/** Warns if the model can't take rows as long as max_length. */
 export function warnOfReducedLength(wanted: number, { maxLength }: RunShape, reporter: Reporter): void {
   if (maxLength < wanted)
     reporter.warn(
       'max_length_reduced',
-      `max_length ${wanted} is more than the model has room for; sequences end at ${maxLength} tokens`,
+      `max_length ${wanted} exceeds what the model supports; sequences are limited to ${maxLength} tokens`,
     );
 }
 
-/** @throws InputError on a prompt that leaves no room for an answer, before the run begins */
+/** @throws InputError for a prompt that leaves no room for an answer */
 export function checkPrompts(
   { config, path }: RunFile,
   { tokenizer, architecture }: ModelOnDisk,
@@ -38,7 +38,7 @@ export function checkPrompts(
   for (const [i, prompt] of config.samples.prompts.entries()) {
     const { length } = promptIds(tokenizer, prompt);
     if (length >= room)
-      throw new InputError(`the prompt has ${length} tokens, the model has room for ${room}`, {
+      throw new InputError(`the prompt has ${length} tokens, but the model only supports ${room}`, {
         file: path,
         key: `samples.prompts[${i}]`,
         hint: 'Shorten the prompt.',

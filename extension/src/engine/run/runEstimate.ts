@@ -1,5 +1,5 @@
-// What a run would take, and every other method on the same model: everything that `estimate` prints and that the resident
-// engine answers. No weight is read, and only the measuring of a machine that nobody measured before loads TensorFlow.
+// Estimates a run, and all other methods on the same model, for the `estimate` command and the resident engine. No weight is read,
+// and TensorFlow is loaded only to measure the machine's speed for the first time.
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
@@ -34,9 +34,9 @@ export interface RunEstimate {
   captured: boolean;
   own: Estimate;
   others: MethodEstimate[];
-  /** Optimizer steps; null where the rows can't be counted. */
+  /** Optimizer steps; null if the rows can't be counted. */
   steps: number | null;
-  /** null where the machine's speed isn't known. */
+  /** null if the machine's speed isn't known. */
   speed: MachineSpeed | null;
   inferenceBytes: number;
   availableBytes: number;
@@ -44,17 +44,17 @@ export interface RunEstimate {
 
 export interface EstimateOptions {
   reporter: Reporter;
-  /** Fail where the model is not on this machine. */
+  /** Fail if the model is not on this machine. */
   offline: boolean;
-  /** Asked where TensorFlow would train, of which alone rates are known. */
+  /** Called if TensorFlow would train; the speed of other backends isn't known. */
   speed(threads: number | null): Promise<MachineSpeed | null>;
-  /** Aborted: ends before the next method. */
+  /** If aborted, the estimate ends before the next method. */
   signal?: AbortSignal;
 }
 
 /**
- * Between two methods other work of the process gets its turn.
- * @throws InputError where the run can't be; CancelledError where `signal` fired
+ * Lets other work of the process run between two methods.
+ * @throws InputError if the run is invalid; CancelledError if `signal` is aborted
  */
 export async function runEstimate(run: RunFile, options: EstimateOptions): Promise<RunEstimate> {
   const { reporter, offline, signal } = options;
@@ -98,7 +98,7 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   };
 }
 
-/** The settings with `auto` decided as a run here would. */
+/** The settings with `auto` resolved as a run on this machine would. */
 function usedWeights(
   { base_weights, precision }: WeightSettings,
   { storage }: PeftMethod,
@@ -109,7 +109,7 @@ function usedWeights(
   return { base_weights, precision: pays ? 'bfloat16' : 'float32' };
 }
 
-/** Of an optimizer step; null where the machine's speed isn't known. */
+/** Seconds of an optimizer step; null if the machine's speed isn't known. */
 export function secondsOf(estimate: Estimate, { speed, captured }: RunEstimate): number | null {
   return speed && secondsPerStep(estimate, speed, captured);
 }
@@ -123,7 +123,7 @@ export const MEMORY_PARTS: readonly (keyof MemoryParts)[] = [
   'total',
 ];
 
-/** As `estimate --json` prints it, without the matrix. */
+/** The output of `estimate --json`, without the matrix. */
 export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
   const { run, attached, shape, own, others, steps } = estimate;
   const { config, method } = run;
@@ -141,7 +141,7 @@ export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
     methods: others.map(({ method: { peftType }, estimate: other, reason }) =>
       other ? { peft_type: peftType, ...figuresJson(other, estimate) } : { peft_type: peftType, reason },
     ),
-    // The one of them that the others are compared with.
+    // The method with which the others are compared.
     baseline: wholeModelMethod.peftType,
     total_steps: steps,
     captured: estimate.captured,

@@ -1,5 +1,5 @@
-// The JSON schema of the run file, for editors and for `describe schemas`: protocol/runConfig.ts with the `method` block
-// spelt out for every method of the registry. media/schemas/run.schema.json is this, written by scripts/writeSchemas.mjs.
+// The JSON schema of the run file, for editors and for `describe schemas`: protocol/runConfig.ts with a `method` block for each
+// method of the registry. Written to media/schemas/run.schema.json by scripts/writeSchemas.mjs.
 import { z } from 'zod';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
@@ -8,7 +8,7 @@ import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { methodFacts } from './methodFacts.js';
 
-/** What a user may write for a zod schema: keys with a default are optional. Draft 7 is what editors know best. */
+/** The input of a zod schema, in which keys with a default are optional. Draft 7 has the best support in editors. */
 export function inputJsonSchema(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as JsonSchema;
 }
@@ -19,14 +19,14 @@ export function runFileJsonSchema(): JsonSchema {
   const initFrom = properties['method']!.properties!['init_from']!;
   const method: JsonSchema = {
     title: 'Method',
-    description: 'What is trained, and how',
+    description: 'Fine-tuning method and its options',
     oneOf: peftMethods.map(candidate => methodJsonSchema(candidate, initFrom)),
   };
   const dataset = properties['dataset']!;
   const format = {
     ...dataset.properties!['format'],
     enum: ['auto', ...datasetFormats.map(({ name }) => name)],
-    enumDescriptions: ['Recognised from the first rows', ...datasetFormats.map(({ title }) => title)],
+    enumDescriptions: ['Detected from the first rows', ...datasetFormats.map(({ title }) => title)],
   };
   return {
     ...run,
@@ -36,13 +36,13 @@ export function runFileJsonSchema(): JsonSchema {
   };
 }
 
-/** What editors offer in an empty run file: the registry's first method. */
+/** Snippet for an empty run file, with the registry's first method. */
 function newRun() {
   const [{ peftType, title, schema, lowRank }] = peftMethods as [PeftMethod];
   const rank = lowRank && { [lowRank.rank]: (schema.parse({}) as Record<string, unknown>)[lowRank.rank] };
   return {
     label: `Fine-tune with ${title}`,
-    description: 'A run file to start from',
+    description: 'A minimal run file',
     body: {
       name: '${1:run}',
       model: '${2:embedded:tiny}',

@@ -1,5 +1,5 @@
-// What connects a training process with those who watch its run folder: process.json says that it lives, commands.ndjson
-// brings what they ask for, attended.json says that a window is there for a run that is to end with its windows.
+// Connects a training process with windows through files in its run folder: process.json says that the process is alive,
+// commands.ndjson has commands to it, attended.json says that a window is open for a run that ends with its windows.
 import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { controlCommandSchema, runProcessSchema, type ControlCommand } from '../../protocol/controlCommand.js';
@@ -9,16 +9,16 @@ import type { RunFolder } from '../runFolder/runFolder.js';
 import { isAlive } from '../machine/processAlive.js';
 
 /**
- * Marks the folder as being trained in by this process, whatever the windows of an earlier one wanted.
- * @returns a function that takes the marks away
- * @throws InputError where another process trains in it
+ * Marks the folder as in use by this process, and removes marks that windows made for an earlier one.
+ * @returns a function that removes the marks
+ * @throws InputError if another process trains in it
  */
 export function claimRun(folder: RunFolder): () => void {
   const other = otherProcess(folder);
   if (other !== null)
     throw new InputError(`process ${other} is training in this run folder`, {
       file: folder.path,
-      hint: 'Stop it first, or name another folder with --out.',
+      hint: 'Stop it first, or choose another folder with --out.',
     });
   const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
   writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
@@ -28,38 +28,38 @@ export function claimRun(folder: RunFolder): () => void {
   };
 }
 
-/** Another living process that trains in the folder, or null. */
+/** Id of another running process that trains in the folder, or null. */
 export function otherProcess(folder: RunFolder): number | null {
   const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
   return owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid) ? owner.data.pid : null;
 }
 
-/** How often a window's mark is looked at; windows renew it as often. */
-const LOOK_MS = 5_000;
-/** So many looks in a row may find it as it was: a window that is reloaded has half a minute to be back. */
-const PATIENT_LOOKS = 6;
+/** How often a window's mark is checked; windows renew it at the same interval. */
+const CHECK_MS = 5_000;
+/** Checks in a row that find the mark unchanged before the window counts as closed: it has half a minute to reload. */
+const MAX_UNCHANGED = 6;
 
 /**
- * Whether the last window has gone, of a run that ends with its windows: such a one has a mark, which nobody renews any more. What
- * is counted is looks and not time, so that a machine that slept doesn't end its runs.
+ * Whether the last window of a run that ends with its windows was closed: its mark exists but is no longer renewed. Counts checks
+ * instead of time, so that a run doesn't end because the machine was asleep.
  */
 export function abandonment(path: string, now = () => performance.now()): () => boolean {
-  let looked = -Infinity;
-  let seen: number | null = null;
-  let inVain = 0;
+  let checked = -Infinity;
+  let previous: number | null = null;
+  let unchanged = 0;
   return () => {
-    if (now() - looked < LOOK_MS) return false;
-    looked = now();
+    if (now() - checked < CHECK_MS) return false;
+    checked = now();
     const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
-    inVain = renewed !== null && renewed === seen ? inVain + 1 : 0;
-    seen = renewed;
-    return inVain >= PATIENT_LOOKS;
+    unchanged = renewed !== null && renewed === previous ? unchanged + 1 : 0;
+    previous = renewed;
+    return unchanged >= MAX_UNCHANGED;
   };
 }
 
 /**
- * Takes away a mark that windows made for an earlier process. One made since this process began stays, however old: its window may
- * have closed while a large model was loaded.
+ * Removes a mark that windows made for an earlier process. A mark made since this process began is kept, even if it is old: the
+ * window may have been closed while a large model was loading.
  * @param began milliseconds since 1970
  */
 export function forgetOldWindows(path: string, began = performance.timeOrigin): void {
@@ -67,7 +67,7 @@ export function forgetOldWindows(path: string, began = performance.timeOrigin): 
   if (renewed !== undefined && renewed < began) rmSync(path, { force: true });
 }
 
-/** Reads the commands appended since the last call; those from before it was made are not for this process. */
+/** Returns a function that reads the commands appended since its last call; earlier ones were for another process. */
 export function commandReader(path: string): () => ControlCommand[] {
   let offset = fileSize(path);
   return () => {
@@ -80,7 +80,7 @@ export function commandReader(path: string): () => ControlCommand[] {
       try {
         return [controlCommandSchema.parse(JSON.parse(line))];
       } catch {
-        // An empty line, or one that means nothing to this version.
+        // An empty line, or a command that this version doesn't know.
         return [];
       }
     });

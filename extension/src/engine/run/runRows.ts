@@ -1,5 +1,5 @@
-// The rows that a run trains and evaluates on: its dataset files read and tokenized, or one file split in two. Used by
-// prepareRun.ts and stepCount.ts.
+// Loads the training and validation rows of a run: two tokenized files, or one that is split. Used by prepareRun.ts and
+// stepCount.ts.
 import { readFileSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
@@ -29,15 +29,15 @@ export async function loadRows(
       onWarning: reporter.warn,
       onProgress: ({ share, rows }) => reporter.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
     });
-  const every = (dataset: Dataset): RowSet => ({
+  const allRows = (dataset: Dataset): RowSet => ({
     dataset,
     indices: Array.from({ length: dataset.length }, (_, i) => i),
   });
 
   const train = await load(config.train, 'train');
-  if (config.validation === null) return { train: every(train), validation: null };
+  if (config.validation === null) return { train: allRows(train), validation: null };
   if (typeof config.validation === 'string')
-    return { train: every(train), validation: every(await load(config.validation, 'validation')) };
+    return { train: allRows(train), validation: allRows(await load(config.validation, 'validation')) };
   const split = splitRows(train.length, config.validation, training.seed);
   return {
     train: { dataset: train, indices: split.train },
@@ -45,11 +45,11 @@ export async function loadRows(
   };
 }
 
-/** @throws InputError where there is no such file */
+/** @throws InputError if the file doesn't exist */
 export function readTemplate(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    throw new InputError('there is no such chat template', { key: 'dataset.chat_template', file: path });
+    throw new InputError('the chat template does not exist', { key: 'dataset.chat_template', file: path });
   }
 }

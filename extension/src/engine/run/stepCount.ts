@@ -1,5 +1,5 @@
-// How many optimizer steps a run will take and how long its sequences are, for its time and memory: from its rows, of a large
-// file from the first of them. Called by `estimate`; training itself goes by all of them (training/stepPlan.ts).
+// Counts the optimizer steps of a run and its longest sequence, for estimates of time and memory: from all rows, or from the first
+// rows of a large file. Training itself uses all rows (training/stepPlan.ts).
 import { countLabels } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
@@ -12,15 +12,15 @@ import { countGraphs, longestSequence, SAMPLE_ROWS, type RowShapes } from './row
 import { readTemplate } from './runRows.js';
 
 export interface StepCount {
-  /** null where the rows can't be read: what is wrong with them is for training to tell. */
+  /** null if the rows can't be read; training reports why. */
   steps: number | null;
-  /** Graphs of gradients, where steps run captured; 1 where the rows can't be read. */
+  /** Gradient graphs, if steps are captured; 1 if the rows can't be read. */
   graphs: number;
-  /** Tokens of the longest sequence; what the run allows where the rows can't be read or are too many to read all. */
+  /** Tokens of the longest sequence; the run's maximum if the rows can't be read, or are too many to read all. */
   sequenceLength: number;
 }
 
-/** @param tokenizer null: the model has none, so that its rows can't be read */
+/** @param tokenizer null if the model has none, so that rows can't be read */
 export async function countSteps(run: RunFile, tokenizer: TextTokenizer | null, shape: RunShape): Promise<StepCount> {
   const { dataset, training } = run.config;
   const unread = {
@@ -56,7 +56,7 @@ export async function countSteps(run: RunFile, tokenizer: TextTokenizer | null, 
   }
 }
 
-/** The file's rows, or its first ones, and the share of the file that these are. */
+/** All rows of the file, or its first ones, and the share of the file that they are. */
 async function sampledRows(
   { config, resolvePath }: RunFile,
   tokenizer: TextTokenizer,
@@ -71,11 +71,11 @@ async function sampledRows(
     config: config.dataset,
     tokenizer,
     chatTemplate: template === null ? null : readTemplate(resolvePath(template)),
-    // Told between two blocks of the file, when the rows of the first are all here.
+    // Called between two blocks of the file, when all rows of the earlier block have been read.
     onShare: share => (read = { rows: lengths.length, share }),
   });
   for await (const { encoded } of rows) {
-    // Where the number of steps is given, how large the share is makes no difference.
+    // If the number of steps is given, the share doesn't matter.
     if (config.training.max_steps > 0 && lengths.length === SAMPLE_ROWS) return { lengths, labels, share: 0 };
     if (read.rows >= SAMPLE_ROWS && read.share < 1)
       return { lengths: lengths.slice(0, read.rows), labels: labels.slice(0, read.rows), share: read.share };

@@ -1,4 +1,4 @@
-// A run's figures as TensorBoard event files, written by tfjs-node; so on the tensorflow backend only.
+// Writes a run's metrics as TensorBoard event files. Uses tfjs-node, so only with the tensorflow backend.
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
@@ -8,8 +8,8 @@ interface SummaryFileWriter {
 }
 
 /**
- * Writes what `step` and `evaluated` events say, under the names that Transformers' Trainer uses. No run fails for it:
- * what can't be written is told to `onFailure` once and left out from then on.
+ * Writes the metrics of `step` and `evaluated` events under the names that Transformers' Trainer uses. A failure doesn't stop the
+ * run: it is reported to `onFailure` once, and nothing more is written.
  */
 export function tensorBoardWriter(
   folder: string,

@@ -1,11 +1,11 @@
-// One fine-tune from run file to adapter. Called by the `train` command; draws nothing.
+// A whole fine-tune, from run file to adapter. Called by the `train` command; prints nothing.
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { executeRun, type RunResult } from './executeRun.js';
 import { prepareRun, type RunRequest } from './prepareRun.js';
 
 /**
- * @throws InputError on anything wrong with the input, before training starts
- * @throws DivergedError where the loss became NaN; the last checkpoint is kept
+ * @throws InputError for anything wrong with the input, before training starts
+ * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
 export async function trainRun(request: RunRequest & { onEvent(event: EngineEvent): void }): Promise<RunResult> {
   const prepared = await prepareRun(request);

@@ -1,5 +1,5 @@
-// How a base is held and multiplied: what a run file or the flags of a command ask for, against what method, backend and CPU
-// have. Called by prepareRun.ts and openModel.ts, once the backend is open and before a weight is read.
+// How base weights are stored and multiplied: the settings of a run file or of a command, checked against method, backend and CPU.
+// Called by prepareRun.ts and openModel.ts, after opening the backend and before reading weights.
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
@@ -10,18 +10,18 @@ import type { Reporter } from './reporter.js';
 
 export interface WeightUse {
   backend: Backend;
-  /** What trains beside the base; null where nothing does. */
+  /** The method to train; null for inference. */
   method: Pick<PeftMethod, 'peftType' | 'storage'> | null;
   reporter: Reporter;
   threads: number | null;
   features?: readonly string[];
-  /** The machine's rates; only asked for by `auto`. */
+  /** Gets the machine's speed; only called for `auto`. */
   speed?: (threads: number | null) => Promise<MachineSpeed>;
 }
 
 /**
- * The settings as they can be used here; where products in bfloat16 are asked for and wouldn't help, the user is told why.
- * @throws InputError where there is nothing to hold in few bits, or nobody to compute with it
+ * The settings to use on this machine. Warns if bfloat16 products are requested but wouldn't help.
+ * @throws InputError if quantized weights are requested but no weight is frozen, or the backend doesn't support them
  */
 export async function usableWeights(
   { base_weights: baseWeights, precision }: WeightSettings,
@@ -32,26 +32,26 @@ export async function usableWeights(
     const key = 'engine.base_weights';
     if (trainsAll)
       throw new InputError(
-        `${method.peftType} trains every weight, so none is frozen that could be held as ${baseWeights}`,
-        { key, hint: 'Set it to "float32", or take a method that leaves the base frozen.' },
+        `${method.peftType} trains all weights, so there are no frozen weights to store as ${baseWeights}`,
+        { key, hint: 'Set it to "float32", or use a method that keeps the base frozen.' },
       );
     if (backend.name !== 'tensorflow')
       throw new InputError(`the ${backend.name} backend can't compute with ${baseWeights} weights`, {
         key,
-        hint: 'Set it to "float32", or install TensorFlow by: tunewright engine install',
+        hint: 'Set it to "float32", or install TensorFlow: tunewright engine install',
       });
   }
   if (precision === 'float32') return { base_weights: baseWeights, precision };
   const reason = trainsAll
-    ? `${method.peftType} trains every weight, and bfloat16 is for products with frozen ones`
+    ? `${method.peftType} trains all weights, and bfloat16 is used for products with frozen ones only`
     : backend.name !== 'tensorflow'
-      ? `the ${backend.name} backend has no bfloat16`
+      ? `the ${backend.name} backend does not support bfloat16`
       : !features.some(feature => BFLOAT16_FEATURES.includes(feature))
-        ? `this CPU has neither ${BFLOAT16_FEATURES.join(' nor ')}`
+        ? `this CPU supports neither ${BFLOAT16_FEATURES.join(' nor ')}`
         : null;
   const pays = reason === null && (precision === 'bfloat16' || bfloat16Pays(await speed(threads)));
   if (pays) return { base_weights: baseWeights, precision: 'bfloat16' };
   if (precision === 'bfloat16')
-    reporter.warn('precision_not_used', `engine.precision bfloat16 would not help: ${reason}; float32 is used`);
+    reporter.warn('precision_not_used', `engine.precision is float32 instead of bfloat16: ${reason}`);
   return { base_weights: baseWeights, precision: 'float32' };
 }

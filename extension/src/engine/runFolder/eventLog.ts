@@ -1,11 +1,11 @@
-// events.ndjson of a run folder: appended to line by line while a run goes on, read back by a resumed one. Called by the
-// run and by tests. A line is written as a whole or not at all.
+// events.ndjson of a run folder: appended line by line during a run, read by a resumed one. A line is written completely or not at
+// all.
 import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { engineEventSchema, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { asInputError } from '../files/atomicFile.js';
 
-/** Events as written, one a line; a last line that a crash cut short is left out. */
+/** Reads all events; an incomplete last line, left by a crash, is skipped. */
 export function readEvents(path: string): EngineEvent[] {
   if (!existsSync(path)) return [];
   const lines = readFileSync(path, 'utf8').split('\n');
@@ -14,16 +14,16 @@ export function readEvents(path: string): EngineEvent[] {
     try {
       return engineEventSchema.parse(JSON.parse(line));
     } catch {
-      throw new InputError('this is no event of a run', { file: path, line: i + 1 });
+      throw new InputError('this is not an event of a run', { file: path, line: i + 1 });
     }
   });
 }
 
-/** Stamps events with `seq` and `time` and appends them to events.ndjson. */
+/** Adds `seq` and `time` to events and appends them to events.ndjson. */
 export class EventWriter {
   private readonly descriptor: number;
   private seq: number;
-  /** Bytes of whole lines. */
+  /** Bytes of complete lines. */
   private size: number;
 
   constructor(
@@ -41,7 +41,7 @@ export class EventWriter {
     ftruncateSync(this.descriptor, this.size);
   }
 
-  /** @throws InputError where the disk is full; the line is then left out as a whole */
+  /** @throws InputError if the disk is full; no part of the line is then kept */
   readonly write = (body: EngineEventBody): void => {
     const event = { seq: this.seq, time: new Date().toISOString(), ...body } as EngineEvent;
     const line = Buffer.from(`${JSON.stringify(event)}\n`);

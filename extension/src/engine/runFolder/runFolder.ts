@@ -1,5 +1,5 @@
-// A run's folder: run.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Only names, makes and lists; what the
-// files hold is their writers' affair.
+// A run's folder: run.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
+// of their content.
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
@@ -9,8 +9,9 @@ export class RunFolder {
   private constructor(readonly path: string) {}
 
   /**
-   * @param runFile may stand in the folder as its run.json, beside engine.log, process.json and attended.json of who started this process
-   * @throws InputError where the folder holds something else already
+   * @param runFile may be the run.json of the folder, in which VS Code may already have written engine.log, process.json and
+   *   attended.json
+   * @throws InputError if the folder contains anything else
    */
   static create(path: string, runFile?: string): RunFolder {
     RunFolder.checkFree(path, runFile);
@@ -22,26 +23,26 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
-  /** The same check before the work that comes before the folder. @throws InputError as `create` */
+  /** The check of `create`, for use before long work. @throws InputError as `create` */
   static checkFree(path: string, runFile?: string): void {
     if (!existsSync(path)) return;
-    if (!statSync(path).isDirectory()) throw new InputError('this is a file, no run folder', { file: path });
+    if (!statSync(path).isDirectory()) throw new InputError('this is a file, not a run folder', { file: path });
     const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
     const expected = isOwn ? ['run.json', 'engine.log', 'process.json', 'attended.json'] : [];
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         file: path,
-        hint: 'Name another one with --out, or go on with the run in it by --resume.',
+        hint: 'Choose another one with --out, or continue its run with --resume.',
       });
   }
 
-  /** @throws InputError where no run stands in the folder */
+  /** @throws InputError if the folder has no run */
   static open(path: string): RunFolder {
     const folder = new RunFolder(path);
     if (!existsSync(folder.runFile))
-      throw new InputError('there is no run in this folder', {
+      throw new InputError('this folder does not contain a run', {
         file: path,
-        hint: 'Name its folder with --out, or start it without --resume.',
+        hint: 'Pass the run’s folder with --out, or start a new run without --resume.',
       });
     return folder;
   }
@@ -64,7 +65,7 @@ export class RunFolder {
   get tensorBoard(): string {
     return join(this.path, 'tensorboard');
   }
-  /** Where the result goes: `adapter`, or `model` for FULL; relative to the folder. */
+  /** Folder of the result, relative to the run folder. */
   resultName(storage: 'adapter' | 'selective' | 'model'): string {
     return storage === 'model' ? 'model' : 'adapter';
   }
@@ -73,7 +74,7 @@ export class RunFolder {
     return join(this.path, 'checkpoints', `step-${step}`);
   }
 
-  /** Steps that a complete checkpoint stands for, rising. */
+  /** Steps with a complete checkpoint, ascending. */
   checkpointSteps(): number[] {
     const folder = join(this.path, 'checkpoints');
     if (!existsSync(folder)) return [];
@@ -83,7 +84,7 @@ export class RunFolder {
       .sort((a, b) => a - b);
   }
 
-  /** Deletes the oldest checkpoints beyond `limit`, never `keep`. */
+  /** Deletes the oldest checkpoints until `limit` are left, but never `keep`. */
   prune(limit: number | null, keep: number | null): void {
     if (limit === null) return;
     const removable = this.checkpointSteps().filter(step => step !== keep);
@@ -93,13 +94,13 @@ export class RunFolder {
   }
 }
 
-/** `runs/NAME-20260131-142500` beside the run file. */
+/** `runs/NAME-20260131-142500`, next to the run file. */
 export function defaultRunFolder(directory: string, name: string, now = new Date()): string {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
   return join(directory, 'runs', `${folderName(name)}-${stamp.slice(0, 8)}-${stamp.slice(8)}`);
 }
 
-/** The youngest run of that name. @throws InputError where there is none */
+/** The latest run with this name. @throws InputError if there is none */
 export function latestRunFolder(directory: string, name: string): string {
   const runs = join(directory, 'runs');
   const prefix = `${folderName(name)}-`;
@@ -108,9 +109,9 @@ export function latestRunFolder(directory: string, name: string): string {
   const found = existsSync(runs) ? readdirSync(runs).filter(isOfName) : [];
   const latest = found.sort().at(-1);
   if (!latest)
-    throw new InputError(`there is no run of "${name}" to resume`, {
+    throw new InputError(`no run named "${name}" to resume`, {
       file: runs,
-      hint: 'Name its folder with --out, or start it without --resume.',
+      hint: 'Pass the run’s folder with --out, or start a new run without --resume.',
     });
   return join(runs, latest);
 }

@@ -8,7 +8,7 @@ import { adviseOnGpu, engineStatus } from '../../../../extension/src/engine/back
 afterEach(() => vi.unstubAllEnvs());
 
 describe('engineStatus', () => {
-  it('says on a bare machine what is in use, what it costs and what is missing', async () => {
+  it('reports on a bare machine what is in use, at what cost, and what is missing', async () => {
     const cache = mkdtempSync(join(tmpdir(), 'tunewright-status-'));
     vi.stubEnv('TUNEWRIGHT_CACHE', cache);
     vi.stubEnv('PATH', cache);
@@ -25,8 +25,8 @@ describe('engineStatus', () => {
     ['no GPU, CPU library', false, 'CPU (x)', [], /^$/],
     ['GPU, CPU library', false, 'CPU (x)', ['GPU 0'], /install --gpu/],
     ['GPU, GPU library, in use', true, 'GPU (CUDA)', ['GPU 0'], /^$/],
-    ['GPU, GPU library, not in use', true, 'CPU (x)', ['GPU 0'], /does not see the GPU/],
-    ['no GPU, GPU library', true, 'CPU (x)', [], /computing on the CPU/],
+    ['GPU, GPU library, not in use', true, 'CPU (x)', ['GPU 0'], /does not find the GPU/],
+    ['no GPU, GPU library', true, 'CPU (x)', [], /using the CPU/],
   ])('advises on %s', (_case, gpu, device, gpus, expected) => {
     expect(adviseOnGpu({ gpu }, { device }, { gpus }).join('')).toMatch(expected);
   });

@@ -31,7 +31,7 @@ function expectGradients(): void {
 }
 
 describe('openBackend', () => {
-  it('computes gradients on wasm, which needs nothing installed', async () => {
+  it('computes gradients on wasm, without an installation', async () => {
     useEmptyCache();
     const backend = await openBackend({ backend: 'wasm', threads: null, onWarning: noWarning });
     expect(backend).toMatchObject({ name: 'wasm', threads: 1 });
@@ -48,13 +48,13 @@ describe('openBackend', () => {
     expect(warnings[0]).toMatch(/^tensorflow_not_installed: .*8 times slower.*tunewright engine install/);
   });
 
-  it('does not fall back where TensorFlow is asked for', async () => {
+  it('does not fall back if TensorFlow is requested', async () => {
     useEmptyCache();
     const opening = openBackend({ backend: 'tensorflow', threads: null, onWarning: noWarning });
     await expect(opening).rejects.toMatchObject({ name: 'InputError', where: 'engine.backend' });
   });
 
-  it.runIf(installed)('computes gradients on TensorFlow, and goes back to wasm when asked', async () => {
+  it.runIf(installed)('computes gradients on TensorFlow, and switches back to wasm', async () => {
     const backend = await openBackend({ backend: 'auto', threads: null, onWarning: noWarning });
     expect(backend.name).toBe('tensorflow');
     expect(backend.libraryVersion).toMatch(/^2\.\d+\.\d+$/);

@@ -7,7 +7,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test('once standard output carries messages, what anything else prints goes to standard error', () => {
+test('once standard output carries messages, all other output goes to standard error', () => {
   const out: string[] = [];
   const err: string[] = [];
   const into = (lines: string[]) => (chunk: string | Uint8Array) => lines.push(String(chunk)) > 0;

@@ -1,4 +1,4 @@
-// A run on a plain stream: what a person reads in a log file.
+// The display of a run on a plain stream, as in a log file.
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { runDisplay } from '../../../../extension/src/engine/cli/runDisplay.js';
 import type { EngineEvent, EngineEventBody } from '../../../../extension/src/protocol/engineEvent.js';
@@ -51,19 +51,19 @@ function show(...events: EngineEventBody[]): void {
   display.finish();
 }
 
-it('names the metrics of the run’s objective beside the held-out loss', () => {
+it('prints the metrics of the run’s objective after the validation loss', () => {
   const metrics = { perplexity: Math.exp(2), token_accuracy: 0.25 };
   show(started, { type: 'evaluated', step: 3, loss: 2, metrics, num_label_tokens: 9, best: true, eval_ms: 1 });
-  expect(lines.at(-1)).toBe('step 3  held-out loss 2.0000  perplexity 7.39  token accuracy 25%  (best)');
+  expect(lines.at(-1)).toBe('step 3  validation loss 2.0000  perplexity 7.39  token accuracy 25%  (best)');
 });
 
-it('says what is trained, in figures', () => {
+it('prints the number of trainable parameters and the memory', () => {
   show(started);
   expect(lines.join('\n')).toMatch(/460,800 of 134,975,808 parameters \(0\.34%\)/);
   expect(lines.join('\n')).toContain('1.5 GB');
 });
 
-it('prints at most 50 step lines, the last one always', () => {
+it('prints at most 50 step lines, including the last', () => {
   show(started, ...Array.from({ length: 199 }, (_, i) => step(i + 1)), step(200));
   const steps = lines.filter(line => /^step \d+\/200/.test(line));
   expect(steps).toHaveLength(50);
@@ -71,7 +71,7 @@ it('prints at most 50 step lines, the last one always', () => {
   expect(steps[0]).toMatch(/^step 4\/200 .* 1:38 left/);
 });
 
-it('shows a warning at once', () => {
+it('shows warnings immediately', () => {
   show(started, { type: 'warned', code: 'x', message: 'rows were cut' });
   expect(lines).toContain('warning: rows were cut');
 });

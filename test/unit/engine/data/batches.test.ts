@@ -3,7 +3,7 @@ import type { EncodedExample } from '../../../../extension/src/core/data/example
 import { makeBatch, planEpoch, type PlanOptions } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 
-/** Row i has `lengths[i]` tokens, 100 * i + position each; loss on all but the first of every row. */
+/** Row i has `lengths[i]` tokens, 100 * i + position; all of them are labels. */
 function datasetOf(lengths: number[]) {
   return {
     lengthOf: (i: number) => lengths[i],
@@ -28,12 +28,12 @@ function plan(lengths: number[], options: Partial<PlanOptions> = {}) {
 }
 
 describe('planEpoch', () => {
-  test('without packing: a row a sequence, the last batch may be smaller', () => {
+  test('without packing: one row per sequence, the last batch may be smaller', () => {
     expect(plan([3, 4, 5, 6, 7])).toEqual([[[0], [1]], [[2], [3]], [[4]]]);
     expect(plan([3, 4, 5], { indices: Int32Array.of(2, 0) })).toEqual([[[2], [0]]]);
   });
 
-  test('shuffled: each row once, an order of its own for each generator, the same for the same', () => {
+  test('shuffled: each row once, in an order that depends on the generator only', () => {
     const lengths = Array.from({ length: 40 }, () => 3);
     const first = plan(lengths, { shuffle: true });
     expect(first.flat(2).sort((a, b) => a - b)).toEqual(lengths.map((_, i) => i));
@@ -48,7 +48,7 @@ describe('planEpoch', () => {
     ]);
   });
 
-  test('packed and shuffled: nothing is longer than max_length, each row once, well filled', () => {
+  test('packed and shuffled: each row once, no sequence longer than max_length, well filled', () => {
     const rng = createRng(3);
     const lengths = Array.from({ length: 3000 }, () => 1 + rng.int(300));
     const options = { packing: true, shuffle: true, maxLength: 512, batchSize: 4 };
@@ -61,7 +61,7 @@ describe('planEpoch', () => {
     expect(plan(lengths, options).flat()).toEqual(sequences);
   });
 
-  test('long rows do not gather at the start of a packed epoch', () => {
+  test('long rows are not concentrated at the beginning of a packed epoch', () => {
     const lengths = Array.from({ length: 1000 }, (_, i) => (i % 10 === 0 ? 500 : 20));
     const sequences = plan(lengths, { packing: true, shuffle: true, maxLength: 512 }).flat();
     const longInFirstHalf = sequences.slice(0, sequences.length / 2).filter(rows => rows.some(row => row % 10 === 0));
@@ -70,7 +70,7 @@ describe('planEpoch', () => {
 });
 
 describe('makeBatch', () => {
-  test('pads to the longest sequence; packed rows have segments and positions of their own', () => {
+  test('pads to the longest sequence; packed rows have their own segments and positions', () => {
     const batch = makeBatch({ sequences: [[0, 2], [1]] }, datasetOf([2, 3, 2]));
     expect([batch.batchSize, batch.sequenceLength, batch.numTokens, batch.numLabelTokens]).toEqual([2, 4, 7, 4]);
     expect([...batch.inputIds]).toEqual([0, 1, 200, 201, 100, 101, 102, 0]);
@@ -79,7 +79,7 @@ describe('makeBatch', () => {
     expect([...batch.segmentIds]).toEqual([1, 1, 2, 2, 1, 1, 1, 0]);
   });
 
-  test('virtual tokens stand before each row, with positions, without loss; the first real token is predicted', () => {
+  test('virtual tokens precede each row, with positions, without loss; the first real token is predicted', () => {
     const options = { virtualTokens: 2, firstVirtualId: 900 };
     const batch = makeBatch({ sequences: [[0, 1]] }, datasetOf([2, 1]), options);
     expect([...batch.inputIds]).toEqual([900, 901, 0, 1, 900, 901, 100]);

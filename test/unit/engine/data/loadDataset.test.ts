@@ -65,19 +65,19 @@ describe('loadDataset', () => {
     dataset.close();
   });
 
-  test('truncation: cut, left out or an error, each told with file and line', async () => {
+  test('truncation: truncated, dropped or an error, each reported with file and line', async () => {
     const long = pair(' is counting'.repeat(40));
     const file = jsonl('b.jsonl', [pair(' is red.'), long, pair(' paints.'), long]);
     const cut = await load(file);
     expect(cut.dataset.stats).toMatchObject({ rows: 4, truncated: 2, dropped: 0, longest: 64 });
     expect(cut.warnings).toEqual([
-      'rows_truncated: 2 rows of the training set longer than max_length (64): cut at the end (b.jsonl:2, b.jsonl:4)',
+      'rows_truncated: 2 rows of the training set longer than max_length (64): truncated at the end (b.jsonl:2, b.jsonl:4)',
     ]);
     const dropped = await load(file, { truncation: 'drop', role: 'validation' });
     expect(dropped.dataset.stats).toMatchObject({ rows: 2, truncated: 0, dropped: 2 });
     expect(dropped.dataset.sourceOf(1).line).toBe(3);
     expect(dropped.warnings[0]).toMatch(
-      /^rows_dropped: 2 rows of the validation set .* left out \(b.jsonl:2, b.jsonl:4\)/,
+      /^rows_dropped: 2 rows of the validation set .* dropped \(b.jsonl:2, b.jsonl:4\)/,
     );
     await expect(load(file, { truncation: 'error' })).rejects.toMatchObject({
       where: `${file}:2`,
@@ -85,14 +85,14 @@ describe('loadDataset', () => {
     });
   });
 
-  test('rows without a token to learn are left out and told', async () => {
+  test('rows with no token to train on are skipped and reported', async () => {
     const question = { messages: [{ role: 'user', content: 'Hi' }] };
     const answered = { messages: [...question.messages, { role: 'assistant', content: 'Hello' }] };
     const file = jsonl('c.jsonl', [answered, ...Array(7).fill(question)]);
     const { dataset, warnings } = await load(file, { tokenizer: smollm });
     expect(dataset.stats).toMatchObject({ rows: 1, allMasked: 7 });
     expect(warnings).toEqual([
-      'rows_all_masked: 7 rows of the training set with no token to learn: left out ' +
+      'rows_all_masked: 7 rows of the training set with no token to train on: skipped ' +
         '(c.jsonl:2, c.jsonl:3, c.jsonl:4, c.jsonl:5, c.jsonl:6, ...)',
     ]);
     await expect(load(jsonl('d.jsonl', [question]), { tokenizer: smollm })).rejects.toThrow(/no row .* can be trained/);
@@ -113,7 +113,7 @@ describe('loadDataset', () => {
     });
   });
 
-  test('errors of a row name its file and line, wherever they come from', async () => {
+  test('all errors of a row name its file and line', async () => {
     const many = Array.from({ length: 25 }, () => pair(' x'));
     await expect(load(jsonl('g.jsonl', [...many, { prompt: 'a' }]))).rejects.toMatchObject({
       where: expect.stringMatching(/g\.jsonl:26$/),
@@ -129,7 +129,7 @@ describe('loadDataset', () => {
     });
   });
 
-  test('turns that the template rewrites beyond recognition are told', async () => {
+  test('turns that the template rewrites beyond recognition are reported', async () => {
     const turns = [
       { role: 'user', content: 'a' },
       { role: 'assistant', content: 'b' },
@@ -142,7 +142,7 @@ describe('loadDataset', () => {
     expect(warnings).toEqual([expect.stringMatching(/^turns_not_found: 1 row of the training set .*\(j.jsonl:1\)/)]);
   });
 
-  test('equal whether the tokens stand in memory or on disk', async () => {
+  test('equal whether the tokens are in memory or on disk', async () => {
     const file = jsonl(
       'k.jsonl',
       Array.from({ length: 300 }, (_, i) => pair(` is counting ${i}`.repeat(i % 5))),

@@ -44,7 +44,7 @@ describe('JSONL', () => {
     ]);
   });
 
-  test('lines across the borders of blocks', async () => {
+  test('lines that span blocks', async () => {
     const lines = Array.from({ length: 40 }, (_, i) => JSON.stringify({ i, text: 'äöü€😀'.repeat(i * 400) }));
     const rows = await read(file('long.ndjson', lines.join('\n') + '\n'));
     expect(rows.map(([line, row]) => [line, row.i, (row.text as string).length])).toEqual(
@@ -62,12 +62,12 @@ describe('JSONL', () => {
     await failsAt(file('g.jsonl', Buffer.from('{"a":1}\n', 'utf16le')), 1, /UTF-16/);
   });
 
-  test('invalid UTF-8 in a later block has the right line', async () => {
+  test('invalid UTF-8 in a later block is reported with the right line', async () => {
     const good = Buffer.from(`{"a":"${'x'.repeat(999)}"}\n`.repeat(3000));
     await failsAt(file('h.jsonl', Buffer.concat([good, Buffer.of(0xff, 0x0a), good])), 3001, /not valid UTF-8/);
   });
 
-  test('an endless line does not come into memory', async () => {
+  test('an endless line is not loaded into memory', async () => {
     await failsAt(file('i.jsonl', Buffer.alloc(70 << 20, 'x')), 1, /longer than 64 MB/);
   });
 });
@@ -145,7 +145,7 @@ describe('any file', () => {
     await failsAt(file('rows', 'a'), null, /no extension/);
   });
 
-  test('a signal stops the reading', async () => {
+  test('a signal stops reading', async () => {
     const stop = new AbortController();
     const path = file('many.jsonl', `{"a":"${'x'.repeat(900)}"}\n`.repeat(4000));
     const reading = (async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createRng, restoreRng } from '../../../../extension/src/engine/data/rng.js';
 
 describe('createRng', () => {
-  test('equal seeds give equal sequences, other seeds give others', () => {
+  test('equal seeds give equal sequences, different seeds different ones', () => {
     const draw = (seed: number | string) => {
       const rng = createRng(seed);
       return Array.from({ length: 8 }, () => rng.next());
@@ -12,7 +12,7 @@ describe('createRng', () => {
     expect(new Set(first).size).toBe(first.length);
   });
 
-  test('the sequence of seed 42 never changes: runs of old checkpoints depend on it', () => {
+  test('the sequence of seed 42 never changes, since resuming old checkpoints depends on it', () => {
     const rng = createRng(42);
     expect([rng.int(1000), rng.int(1000), rng.int(1000), rng.int(1000)]).toMatchInlineSnapshot(`
       [
@@ -56,7 +56,7 @@ describe('createRng', () => {
     expect([...seen].sort()).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test('a fork does not depend on how much was drawn before it', () => {
+  test('a fork does not depend on how many numbers were drawn before', () => {
     const early = createRng(1).fork('dropout');
     const parent = createRng(1);
     parent.next();
@@ -73,7 +73,7 @@ describe('createRng', () => {
     expect([...items].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
   });
 
-  test('a state that went through JSON continues exactly, forks included', () => {
+  test('a state restored from JSON continues exactly, including forks', () => {
     const rng = createRng(9);
     rng.next();
     rng.normal();

@@ -15,7 +15,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** Rows of all lengths with labels in runs: an empty one, and one longer than a chunk of the store. */
+/** Rows of various lengths with runs of labels, including an empty one and one longer than a chunk of the store. */
 function rows(count: number, longest: number) {
   const rng = createRng(5);
   return Array.from({ length: count }, (_, r) => {
@@ -33,7 +33,7 @@ describe.each([
   ['in a temporary file', 0],
   ['in both', 4 << 20],
 ])('TokenStore %s', (name, memoryBytes) => {
-  test('gives back what was put in, in any order, and leaves nothing behind', () => {
+  test('returns the stored rows in any order, and leaves no file behind', () => {
     const store = new TokenStore({ memoryBytes });
     const expected = rows(12, 1_200_000);
     for (const row of expected) store.append(row);

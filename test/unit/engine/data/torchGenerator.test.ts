@@ -1,8 +1,8 @@
-// Numbers of torch 2.15.0 on a CPU: torch.empty(...).uniform_(low, high, generator=torch.Generator().manual_seed(seed)).
+// Values of torch 2.15.0 on a CPU: torch.empty(...).uniform_(low, high, generator=torch.Generator().manual_seed(seed)).
 import { expect, test } from 'vitest';
 import { TorchGenerator } from '../../../../extension/src/engine/data/torchGenerator.js';
 
-test('draws what torch draws, over many renewals of its state', () => {
+test('gives torch’s values, over many renewals of its state', () => {
   const drawn = new TorchGenerator(0).uniform(256 * 2048, -1, 1);
   const at = [0, 1, 15, 16, 17, 623, 624, 625, 1000, 100_000, 256 * 2048 - 1].map(i => drawn[i]!);
   expect(at).toEqual([
@@ -16,7 +16,7 @@ test('draws what torch draws, over many renewals of its state', () => {
 test.each([
   ['123456789012', 123_456_789_012],
   ['its lower 32 bits', 123_456_789_012 % 2 ** 32],
-])('goes on with the next tensor, for the seed %s', (_, seed) => {
+])('continues with the next tensor, for the seed %s', (_, seed) => {
   const generator = new TorchGenerator(seed);
   // PEFT's _kaiming_init of [3, 5], then of [4, 3].
   const [five, three] = [Math.sqrt(3) * (Math.sqrt(2) / Math.sqrt(5)), Math.sqrt(3) * (Math.sqrt(2) / Math.sqrt(3))];

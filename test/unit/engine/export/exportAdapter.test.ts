@@ -1,5 +1,5 @@
-// Exported adapters mean the same as the saved ones: scale · B A of every module, in the other program's arrangement and
-// by its own rule for the scale. (What llama.cpp and mlx-lm do with the files is quoted where it is computed.)
+// Exported adapters equal the saved ones: scale · B A of every module, in the other program's layout and with its rule for the
+// scale. What llama.cpp and mlx-lm compute with the files is in the titles.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,11 +115,11 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
         [module.inFeatures, rank],
         [rank, module.outFeatures],
       ]);
-      const turned = product(a.readFloat32(), b.readFloat32(), rank, config.lora_parameters.scale);
+      const transposed = product(a.readFloat32(), b.readFloat32(), rank, config.lora_parameters.scale);
       const delta = product(readB(), readA(), rank, scale);
       const { inFeatures, outFeatures } = module;
       const expected = delta.map((_, i) => delta[(i % outFeatures) * inFeatures + Math.floor(i / outFeatures)]!);
-      expectClose(turned, expected, name);
+      expectClose(transposed, expected, name);
       expect(config.lora_parameters.keys).toContain(name.replace(/^.*?\.\d+\./, ''));
     }
     close();
@@ -144,8 +144,8 @@ test.each([
   ['gpt2', 'lora-bias-all-conv1d', /trained biases/, /tunewright merge/],
   ['llama-tied', 'lora-lm-head', /tied to the embedding/, /tunewright merge/],
   ['llama-tied', 'ia3', /IA3 adapter/, /tunewright merge/],
-  ['llama-tied', 'prompt', /PROMPT_TUNING adapter/, /can’t be merged either/],
-])('%s, %s is refused, and why', (model, adapter, message, hint) => {
+  ['llama-tied', 'prompt', /PROMPT_TUNING adapter/, /can't be merged either/],
+])('%s, %s is rejected with the reason', (model, adapter, message, hint) => {
   open(model, adapter);
   for (const write of [writeGgufAdapter, writeMlxAdapter]) {
     const attempt = () => write(join(folder, 'out'), saved, architecture);
@@ -159,7 +159,7 @@ test.each([
   }
 });
 
-test('mlx: a folder that holds something is left alone', () => {
+test('mlx: a folder that is not empty is not touched', () => {
   open('llama-tied', 'lora-qv');
   writeFileSync(join(folder, 'mine.txt'), 'x');
   expect(() => writeMlxAdapter(folder, saved, architecture)).toThrow(/not empty/);

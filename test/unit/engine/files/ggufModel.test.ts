@@ -1,4 +1,4 @@
-// GGUF files: what our writer writes our reader reads as a Hugging Face model, and every lie is an InputError.
+// GGUF files: written files are read as Hugging Face models, and wrong headers are InputErrors.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,7 +93,7 @@ describe('a model', () => {
     model.close();
   });
 
-  test('gpt2: Conv1D weights are [in, out] again, biases as they are', () => {
+  test('gpt2: Conv1D weights are transposed to [in, out], biases unchanged', () => {
     const weight = values(8 * 24);
     writeGguf(
       path,
@@ -129,7 +129,7 @@ describe('a model', () => {
     model.close();
   });
 
-  test('Llama 3’s rope scaling is found again in its frequency factors', () => {
+  test('Llama 3’s rope scaling is recovered from its frequency factors', () => {
     const [theta, headDim, factor, high, original] = [500000, 64, 32, 4, 8192];
     const factors = Float32Array.from({ length: headDim / 2 }, (_, i) => {
       const wavelength = 2 * Math.PI * theta ** ((2 * i) / headDim);
@@ -164,12 +164,12 @@ describe('a model', () => {
   });
 
   test.each([
-    ['an unknown architecture', { 'general.architecture': text('mamba') }, [], /architecture mamba isn’t known/],
+    ['an unknown architecture', { 'general.architecture': text('mamba') }, [], /architecture mamba is not supported/],
     ['a missing key', { 'llama.block_count': text('one') }, [], /not a number/],
     ['one part of several', { 'split.count': size(3) }, [], /one part of several/],
-    ['partly rotated heads', { 'llama.rope.dimension_count': size(2) }, [], /rotating 2 of 4/],
+    ['partly rotated heads', { 'llama.rope.dimension_count': size(2) }, [], /rotating only 2 of 4/],
     ['experts', {}, [tensor('blk.0.ffn_gate_inp.weight', [4, 8])], /mixture-of-experts/],
-    ['a tensor of another kind', {}, [tensor('blk.0.surprise.weight', [4])], /no such tensor/],
+    ['an unknown tensor', {}, [tensor('blk.0.surprise.weight', [4])], /unknown tensor/],
     ['rows that don’t fit the heads', {}, [tensor('blk.0.attn_k.weight', [3, 8])], /3 rows don’t fit 1 heads/],
   ])('%s', (_name, metadata, tensors, message) => {
     writeGguf(path, { ...llama, ...metadata }, [llamaTensors[0], ...tensors]);
@@ -183,7 +183,7 @@ const uint32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer);
 
 const uint64 = (value: number | bigint) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer);
 
-describe('a lying header', () => {
+describe('a wrong header', () => {
   const huge = 1n << 60n;
   const string = (value: string) => Buffer.concat([uint64(value.length), Buffer.from(value)]);
   const head = (tensors: number | bigint, pairs: number | bigint, version = 3) =>
@@ -195,41 +195,41 @@ describe('a lying header', () => {
     ['no magic', Buffer.alloc(64), /not a GGUF file/],
     ['nothing', Buffer.alloc(0), /not a GGUF file/],
     ['another version', head(0, 0, 9), /version 9/],
-    ['a tensor count of 2^60', head(huge, 0), /size of 1152921504606846976/],
-    ['a metadata count of 2^60', head(0, huge), /size of 1152921504606846976/],
-    ['a count that the file can’t hold', head(0, 1000), /size of 1000/],
+    ['a tensor count of 2^60', head(huge, 0), /size is given as 1152921504606846976/],
+    ['a metadata count of 2^60', head(0, huge), /size is given as 1152921504606846976/],
+    ['a count that the file can’t hold', head(0, 1000), /size is given as 1000/],
     [
       'a key length of 2^60',
       Buffer.concat([head(0, 1), uint64(huge), Buffer.alloc(32)]),
-      /size of 1152921504606846976/,
+      /size is given as 1152921504606846976/,
     ],
     [
       'a string value longer than the file',
       Buffer.concat([head(0, 1), string('k'), uint32(8), uint64(9999)]),
-      /size of 9999/,
+      /size is given as 9999/,
     ],
     [
       'an array of 2^60',
       Buffer.concat([head(0, 1), string('k'), uint32(9), uint32(4), uint64(huge)]),
-      /size of 1152921504606846976/,
+      /size is given as 1152921504606846976/,
     ],
     [
-      'a type that isn’t',
+      'an unknown metadata type',
       Buffer.concat([head(0, 1), string('k'), uint32(77), Buffer.alloc(32)]),
-      /no metadata type 77/,
+      /unknown metadata type 77/,
     ],
-    ['a cut in the header', Buffer.concat([head(1, 0), info([1], 0, 0).subarray(0, -4)]), /ends within its header/],
+    ['a truncated header', Buffer.concat([head(1, 0), info([1], 0, 0).subarray(0, -4)]), /ends within its header/],
     ['too many dimensions', Buffer.concat([head(1, 0), info([1, 1, 1, 1, 1], 0, 0)]), /5 dimensions/],
-    ['a dimension of 2^60', Buffer.concat([head(1, 0), info([huge], 0, 0)]), /size of 1152921504606846976/],
+    ['a dimension of 2^60', Buffer.concat([head(1, 0), info([huge], 0, 0)]), /size is given as 1152921504606846976/],
     ['a product beyond the file', Buffer.concat([head(1, 0), info([1 << 30, 1 << 30], 0, 0)]), /would end at byte/],
     [
       'an offset beyond the file',
       Buffer.concat([head(1, 0), info([1], 0, 1 << 20), Buffer.alloc(64)]),
       /would end at byte/,
     ],
-    ['a type that can’t be read', Buffer.concat([head(1, 0), info([32], 16, 0)]), /stored as IQ2_XXS/],
-    ['rows of half a block', Buffer.concat([head(1, 0), info([16], 2, 0)]), /no whole number of Q4_0 blocks/],
-    ['a tensor twice', Buffer.concat([head(2, 0), info([1], 0, 0), info([1], 0, 0), Buffer.alloc(64)]), /twice/],
+    ['an unsupported type', Buffer.concat([head(1, 0), info([32], 16, 0)]), /type IQ2_XXS is not supported/],
+    ['rows of half a block', Buffer.concat([head(1, 0), info([16], 2, 0)]), /not a whole number of Q4_0 blocks/],
+    ['a tensor twice', Buffer.concat([head(2, 0), info([1], 0, 0), info([1], 0, 0), Buffer.alloc(64)]), /duplicate/],
   ])('%s', (_name, bytes, message) => {
     writeFileSync(path, bytes);
     const error = failure(() => openGguf(path, 'm'));
@@ -240,7 +240,7 @@ describe('a lying header', () => {
   test('every truncation of a good file is an InputError', () => {
     writeGguf(path, llama, llamaTensors);
     const bytes = readFileSync(path);
-    // From the last tensor's end backwards, padding aside.
+    // From the end of the last tensor backwards, without its padding.
     for (let length = bytes.length - 32; length >= 0; length -= 37) {
       writeFileSync(path, bytes.subarray(0, length));
       failure(() => openGguf(path, 'm'));

@@ -1,4 +1,4 @@
-// The table of names works in both directions, and the rearrangements undo each other.
+// The table of names works in both directions, and the transforms are inverses of each other.
 import { expect, test } from 'vitest';
 import {
   ggufArchitecture,
@@ -26,7 +26,7 @@ test.each([
   expect(huggingFaceModuleName(architecture, gguf)).toEqual({ name: huggingFace, transform });
 });
 
-test('what a table does not have is null', () => {
+test('unknown names give null', () => {
   expect(ggufTensorName('qwen2', 'model.layers.1.self_attn.q_norm')).toBeNull();
   expect(ggufTensorName('unheard', 'lm_head')).toBeNull();
   expect([ggufArchitecture('mistral'), ggufArchitecture('qwen3'), ggufArchitecture('bert')]).toEqual([

@@ -1,4 +1,4 @@
-// Every dequantizer gives, bit for bit, the values of the Python package `gguf` (fixtures: random blocks and its results).
+// Every dequantizer gives, bit for bit, the values of the Python package `gguf` (fixtures: random blocks and their values).
 import { expect, test } from 'vitest';
 import { quantizations } from '../../../../extension/src/engine/files/ggufQuantization.js';
 import cases from '../../../fixtures/gguf/dequantized.json' with { type: 'json' };

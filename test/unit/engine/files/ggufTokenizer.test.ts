@@ -1,5 +1,5 @@
-// Tokenizers rebuilt from GGUF metadata give the ids of Python's: byte-level against `tokenizers` with the pre-tokenizers
-// of the hub's tokenizer.json, SentencePiece against `sentencepiece` itself (fixtures/gguf/tokenizers.json).
+// Tokenizers rebuilt from GGUF metadata give the same ids as Python's: byte-level compared with `tokenizers` and the pre-tokenizers
+// of the hub's tokenizer.json, SentencePiece compared with `sentencepiece` (fixtures/gguf/tokenizers.json).
 import { Tokenizer } from '@huggingface/tokenizers';
 import { describe, expect, test } from 'vitest';
 import type { GgufValue } from '../../../../extension/src/engine/files/ggufFormat.js';
@@ -32,12 +32,12 @@ const encoder = (files: ReturnType<typeof build>) => new Tokenizer(files!.tokeni
 
 describe('byte-level BPE', () => {
   test.each(Object.entries(byteLevel.expected))('%s', (pre, expected) => {
-    // Python's tokenizers add no beginning token here, llama-bpe's default would.
+    // The fixtures have no bos token, which is llama-bpe's default.
     const tokenizer = encoder(build({ ...bytePairs(pre), 'ggml.add_bos_token': false }));
     expect(byteLevel.cases.map(text => tokenizer.encode(text).ids)).toEqual(expected);
   });
 
-  test('special tokens, chat template and the beginning token', () => {
+  test('special tokens, chat template and bos', () => {
     const files = build({
       ...bytePairs('smollm'),
       'ggml.bos_token_id': 1,
@@ -56,14 +56,14 @@ describe('byte-level BPE', () => {
   });
 
   test.each([
-    ['an unknown pre-tokenizer', { 'ggml.pre': 'novel' }, /pre-tokenizer novel isn’t known/],
-    ['an unknown kind', { 'ggml.model': 'bert' }, /kind bert/],
+    ['an unknown pre-tokenizer', { 'ggml.pre': 'novel' }, /pre-tokenizer novel is not supported/],
+    ['an unknown type', { 'ggml.model': 'bert' }, /type bert/],
     ['no tokens', { 'ggml.tokens': [] }, /tokens are missing/],
     ['tokens that are numbers', { 'ggml.tokens': [1] }, /not a list of strings/],
     ['types that don’t fit', { 'ggml.token_type': [1] }, /1 types for/],
-    ['a token twice', { 'ggml.tokens': ['a', 'a'], 'ggml.token_type': [1, 1] }, /"a" stands there twice/],
-    ['a special id beyond', { 'ggml.eos_token_id': 1e6 }, /1000000 is no id/],
-    ['a merge of three', { 'ggml.merges': ['a b c'] }, /"a b c" is no pair/],
+    ['a token twice', { 'ggml.tokens': ['a', 'a'], 'ggml.token_type': [1, 1] }, /duplicate token "a"/],
+    ['a special id beyond', { 'ggml.eos_token_id': 1e6 }, /1000000 is not the id/],
+    ['a merge of three', { 'ggml.merges': ['a b c'] }, /"a b c" is not a pair/],
   ])('%s', (_name, change, message) => {
     expect(() => build({ ...bytePairs('smollm'), ...change })).toThrow(message);
   });

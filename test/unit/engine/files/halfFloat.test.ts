@@ -1,4 +1,4 @@
-// 16-bit floats: every bit pattern survives the way to float32 and back, and rounding is to the nearest, ties to even.
+// 16-bit floats: all bit patterns survive a round trip through float32, and rounding is to nearest even.
 import { expect, test } from 'vitest';
 import {
   bfloat16ToFloat32,
@@ -9,7 +9,7 @@ import {
 
 const everyPattern = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
 
-test('float16: all 65536 patterns come back', () => {
+test('float16: all 65536 patterns survive', () => {
   const floats = new Float32Array(65536);
   halfToFloat32(everyPattern, floats);
   const back = float32ToHalf(floats);
@@ -26,7 +26,7 @@ test('float16: all 65536 patterns come back', () => {
   ]);
 });
 
-test('bfloat16: all 65536 patterns come back', () => {
+test('bfloat16: all 65536 patterns survive', () => {
   const floats = new Float32Array(65536);
   bfloat16ToFloat32(everyPattern, floats);
   const back = float32ToBfloat16(floats);
@@ -46,7 +46,7 @@ test.each([
   [2 ** -25, 0], // tie, to even
   [2 ** -25 * 1.001, 1],
   [-1.5 * 2 ** -24, 0x8002], // tie, to even
-  [2 ** -14 - 2 ** -26, 0x0400], // the largest subnormals round into the normals
+  [2 ** -14 - 2 ** -26, 0x0400], // the largest subnormals round up to a normal value
   [1e-30, 0],
 ])('%f rounds to float16 %i', (value, bits) => {
   expect(float32ToHalf(Float32Array.of(value))[0]).toBe(bits);

@@ -1,4 +1,4 @@
-// A Hugging Face folder: one file or shards, chat templates from where they may stand, and shards that can't be trusted.
+// A Hugging Face folder: one file or shards, chat templates in different places, and malicious shards.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,29 +81,29 @@ test('shards', () => {
 
 test.each([
   ['a missing shard', { a: 'model-1.safetensors', b: 'model-9.safetensors' }, /model-9\.safetensors is missing/],
-  ['a shard above the folder', { a: '../outside.safetensors' }, /outside of the model's folder/],
-  ['a shard above the folder, hidden', { a: 'x/../../outside.safetensors' }, /outside of the model's folder/],
-  ['an absolute shard', { a: '/etc/passwd' }, /outside of the model's folder/],
-  ['a shard that is no string', { a: 7 }, /outside of the model's folder/],
+  ['a shard above the folder', { a: '../outside.safetensors' }, /outside the model's folder/],
+  ['a shard above the folder, hidden', { a: 'x/../../outside.safetensors' }, /outside the model's folder/],
+  ['an absolute shard', { a: '/etc/passwd' }, /outside the model's folder/],
+  ['a shard that is not a string', { a: 7 }, /outside the model's folder/],
   ['a listed tensor that is absent', { nope: 'model-1.safetensors' }, /nope is listed in model-1\.safetensors/],
-  ['no weight_map', undefined, /no weight_map/],
+  ['no weight_map', undefined, /weight_map is missing/],
 ])('%s', (_name, weight_map, message) => {
   writeWeights('model-1.safetensors', 'a');
   write('model.safetensors.index.json', { weight_map });
   expect(open).toThrow(message);
 });
 
-test('pytorch_model.bin alone, no weights at all, no config, broken JSON', () => {
+test('only pytorch_model.bin, no weights, no config, broken JSON', () => {
   expect(open).toThrow(/neither model\.safetensors nor/);
   write('pytorch_model.bin', 'x');
-  expect(open).toThrow(/pytorch_model\.bin only/);
+  expect(open).toThrow(/only as pytorch_model\.bin/);
   write('config.json', '{\n "a": 1,\n oops }');
   expect(open).toThrow(expect.objectContaining({ name: 'InputError', where: `${join(folder, 'config.json')}:3` }));
   rmSync(join(folder, 'config.json'));
   expect(open).toThrow(/no config\.json/);
 });
 
-test('a folder in the place of a file', () => {
+test('a folder instead of a file', () => {
   mkdirSync(join(folder, 'model.safetensors'));
   expect(open).toThrow(/not a file/);
 });

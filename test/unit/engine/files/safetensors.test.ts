@@ -1,4 +1,4 @@
-// safetensors: what we write we read, and every lie in a header is an InputError that names file and tensor.
+// safetensors: written files can be read, and wrong headers are InputErrors that name file and tensor.
 import {
   closeSync,
   existsSync,
@@ -48,7 +48,7 @@ function failure(action: () => unknown): InputError {
 describe('round trip', () => {
   const values = Float32Array.of(1, -2.5, 0, 65504, 3.140625, -0.0078125);
 
-  test('F32, F16 and BF16 keep values they can hold, and the file is laid out as the reference writer does', () => {
+  test('F32, F16 and BF16 keep values they can represent, and the layout is that of the reference writer', () => {
     const path = join(folder, 'sub', 'a.safetensors');
     writeSafetensors(path, [
       { name: 'z', shape: [2, 3], dtype: 'F16', data: values },
@@ -115,7 +115,7 @@ const f32 = (begin: number, end: number, shape = [(end - begin) / 4]) => ({
   shape,
   data_offsets: [begin, end],
 });
-test('tensors of a device are read one by one, in the order of the file', async () => {
+test('tensors on a device are read one by one, in the order of the file', async () => {
   const path = join(folder, 'device.safetensors');
   let reading = 0;
   const order: string[] = [];
@@ -147,14 +147,18 @@ test('tensors of a device are read one by one, in the order of the file', async 
 
 describe('a bad file is an InputError', () => {
   test.each([
-    ['a header length beyond the file', () => writeRaw('{}', 0, 1n << 60n), /claims 1152921504606846976 bytes/],
+    [
+      'a header length beyond the file',
+      () => writeRaw('{}', 0, 1n << 60n),
+      /header length is 1152921504606846976 bytes/,
+    ],
     ['no JSON', () => writeRaw('{nope', 0), /not JSON/],
     ['a list', () => writeRaw('[]', 0), /not a JSON object/],
     ['an unknown dtype', () => writeRaw({ w: { ...f32(0, 8), dtype: 'Q9' } }, 8), /unknown dtype "Q9"/],
     ['an inherited name as dtype', () => writeRaw({ w: { ...f32(0, 8), dtype: 'toString' } }, 8), /unknown dtype/],
     ['a shape larger than its data', () => writeRaw({ w: f32(0, 8, [2 ** 40, 2]) }, 8), /takes 8796093022208 bytes/],
     ['a negative size', () => writeRaw({ w: f32(0, 8, [-2]) }, 8), /not a list of sizes/],
-    ['offsets beyond the file', () => writeRaw({ w: f32(0, 80) }, 8), /ends at byte 80, the file has 8/],
+    ['offsets beyond the file', () => writeRaw({ w: f32(0, 80) }, 8), /ends at byte 80, but the file has 8/],
     ['offsets the wrong way round', () => writeRaw({ w: f32(8, 0, [2]) }, 8), /not \[begin, end\]/],
     ['an overlap', () => writeRaw({ v: f32(0, 8), w: f32(4, 12) }, 12), /overlaps/],
     ['a gap', () => writeRaw({ v: f32(0, 4), w: f32(8, 12) }, 12), /gap/],
@@ -166,9 +170,9 @@ describe('a bad file is an InputError', () => {
     if (/shape|offsets|dtype|overlap|gap|negative/.test(_name)) expect(error.where).toBe(`${path}: w`);
   });
 
-  test('data behind the last tensor', () => {
+  test('data after the last tensor', () => {
     expect(failure(() => openSafetensors(writeRaw({ v: f32(0, 4) }, 8))).message).toMatch(
-      /take 4 bytes, the file has 8/,
+      /take 4 bytes, but the file has 8/,
     );
   });
 
@@ -176,11 +180,11 @@ describe('a bad file is an InputError', () => {
     const path = join(folder, 'empty');
     writeFileSync(path, '');
     expect(failure(() => openSafetensors(path)).message).toMatch(/at least 8 bytes/);
-    expect(failure(() => openSafetensors(join(folder, 'missing'))).message).toMatch(/no such file/);
+    expect(failure(() => openSafetensors(join(folder, 'missing'))).message).toMatch(/does not exist/);
     expect(failure(() => openSafetensors(folder)).message).toMatch(/not a file/);
   });
 
-  test('a file cut after it was opened', () => {
+  test('a file truncated after it was opened', () => {
     const path = writeRaw({ w: f32(0, 8) }, 8);
     const file = openSafetensors(path);
     const descriptor = openSync(path, 'r+');
@@ -197,7 +201,7 @@ const full = () => {
 };
 
 describe('writing is atomic', () => {
-  test('a failure half way leaves the old file and nothing beside it', () => {
+  test('a failure halfway leaves the old file and no temporary one', () => {
     const path = join(folder, 'a.safetensors');
     writeSafetensors(path, [{ name: 'w', shape: [1], dtype: 'F32', data: Float32Array.of(1) }]);
     const before = readFileSync(path);
@@ -207,7 +211,7 @@ describe('writing is atomic', () => {
     expect(existsSync(`${path}.${process.pid}.tmp`)).toBe(false);
   });
 
-  test('a device that fails half way leaves the old file and nothing beside it', async () => {
+  test('a device that fails halfway leaves the old file and no temporary one', async () => {
     const path = join(folder, 'c.safetensors');
     const tensor = { shape: [1], data: async () => Float32Array.of(1) };
     await writeDeviceTensors(path, new Map([['w', tensor]]));
@@ -219,7 +223,7 @@ describe('writing is atomic', () => {
     expect(existsSync(`${path}.${process.pid}.tmp`)).toBe(false);
   });
 
-  // /dev/full fails every write as a full disk does; Linux has it.
+  // On Linux, /dev/full fails every write like a full disk.
   test.runIf(existsSync('/dev/full'))('ENOSPC of a real device', async () => {
     const { symlinkSync } = await import('node:fs');
     const path = join(folder, 'b.safetensors');

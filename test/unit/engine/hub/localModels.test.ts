@@ -1,4 +1,4 @@
-// What is on the machine: a made-up home with the stores of Ollama, LM Studio and our own, listed and resolved by name.
+// Local models: a temporary home with the stores of Hugging Face, Ollama, LM Studio and this program, listed and resolved by name.
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -66,17 +66,17 @@ test('an empty machine', () => {
   expect(describeModels([])).toMatch(/models pull smollm2-135m-instruct/);
 });
 
-test('every store, with reasons where a model can’t be trained', () => {
+test('all stores, with the reason if a model can’t be trained', () => {
   fillStores();
   const models = listLocalModels();
   expect(models.map(({ id, store, modelType, reason }) => [id.replace(home, '~'), store, modelType, reason])).toEqual([
     ['smollm2-135m-instruct', 'tunewright', 'llama', null],
-    ['org/half', 'huggingface', 'qwen2', 'it has no complete safetensors weights'],
+    ['org/half', 'huggingface', 'qwen2', 'the safetensors weights are incomplete'],
     ['ollama:hf.co/org/name:Q8_0', 'ollama', 'llama', null],
     ['ollama:smollm:latest', 'ollama', 'llama', null],
-    ['~/.lmstudio/models/org/repo/model.gguf', 'lmstudio', 'mamba', 'the architecture mamba isn’t known'],
+    ['~/.lmstudio/models/org/repo/model.gguf', 'lmstudio', 'mamba', 'the architecture mamba is not supported'],
     ['~/.cache/lm-studio/models/org/broken/x.gguf', 'lmstudio', null, 'this is not a GGUF file'],
-    ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'its weights are quantized'],
+    ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'quantized weights are not supported'],
   ]);
   expect(describeModels(models)).toMatch(/ollama:smollm:latest +llama +gguf +ollama +0 MB +yes/);
 });
@@ -106,12 +106,12 @@ test('a path, relative to the run file', async () => {
 });
 
 test.each([
-  ['smollm2-135-instruct', /no such model on this machine/, /Did you mean smollm2-135m-instruct/],
-  ['ollama:smolm', /no such model in the Ollama store/, /Did you mean ollama:smollm:latest|models list/],
-  ['embedded:huge', /no such embedded model/, /embedded:tiny/],
-  ['embedded:../../x', /no such embedded model/, /embedded:tiny/],
-  ['./missing', /no such model on this machine .*missing/, /models list/],
-  ['notes.txt', /this file is no model/, /\.gguf/],
+  ['smollm2-135-instruct', /not on this machine/, /Did you mean smollm2-135m-instruct/],
+  ['ollama:smolm', /not in the Ollama store/, /Did you mean ollama:smollm:latest|models list/],
+  ['embedded:huge', /unknown embedded model/, /embedded:tiny/],
+  ['embedded:../../x', /unknown embedded model/, /embedded:tiny/],
+  ['./missing', /not on this machine .*missing/, /models list/],
+  ['notes.txt', /this file is not a model/, /\.gguf/],
 ])('%s', async (reference, message, hint) => {
   fillStores();
   write(join(home, 'notes.txt'), 'x');

@@ -1,5 +1,5 @@
-// Pulling from a hub on loopback into a cache folder of the test's own: the layout of Python's huggingface_hub, resumption
-// after a broken connection, tokens, clear refusals, and no request at all for a model that is there.
+// Pulling from a hub on loopback into a temporary cache folder: the layout of Python's huggingface_hub, resuming after a broken
+// connection, tokens, clear errors, and no request for a cached model.
 import {
   existsSync,
   lstatSync,
@@ -67,7 +67,7 @@ async function failure(action: Promise<unknown>): Promise<InputError> {
 const transfers = (name: string) => hub.requests.filter(request => request.includes(`/resolve/${commit}/${name}`));
 
 describe('pull', () => {
-  test('takes the needed files into the shared layout', async () => {
+  test('downloads the needed files in the shared layout', async () => {
     const seen: PullProgress[] = [];
     expect(await pullModel('org/model', { onProgress: progress => seen.push(progress) })).toBe(snapshot());
     expect(readdirSync(snapshot()).toSorted()).toEqual(['config.json', 'model.safetensors', 'tokenizer.json']);
@@ -83,7 +83,7 @@ describe('pull', () => {
     expect(hub.requests.every(request => request.endsWith(' -'))).toBe(true);
   });
 
-  test('goes on where a connection broke', async () => {
+  test('continues after a broken connection', async () => {
     hub.breakAt.set('model.safetensors', 150_000);
     await pullModel('org/model');
     const [first, second] = transfers('model.safetensors');
@@ -92,7 +92,7 @@ describe('pull', () => {
     expect(readFileSync(join(snapshot(), 'model.safetensors')).equals(files['model.safetensors'])).toBe(true);
   });
 
-  test('goes on where an earlier run was stopped; what was there whole is not fetched again', async () => {
+  test('continues a stopped download; complete files are not downloaded again', async () => {
     const stop = new AbortController();
     const stopped = pullModel('org/model', {
       signal: stop.signal,
@@ -116,12 +116,12 @@ describe('pull', () => {
     const blob = readdirSync(blobs).find(name => name.length === 64)!;
     rmSync(join(blobs, blob));
     writeFileSync(join(blobs, `${blob}.incomplete`), 'something else');
-    expect((await failure(pullModel('org/model'))).message).toMatch(/differs from what the hub says/);
+    expect((await failure(pullModel('org/model'))).message).toMatch(/does not match the hash/);
     expect(existsSync(join(blobs, `${blob}.incomplete`))).toBe(false);
     await pullModel('org/model');
   });
 
-  test('one GGUF file, by name or by a part of it', async () => {
+  test('a GGUF file, by name or part of it', async () => {
     expect(await pullModel('org/model:small.Q8_0.gguf')).toBe(join(snapshot(), 'small.Q8_0.gguf'));
     expect(await pullModel('hf.co/org/model:q8_0')).toBe(join(snapshot(), 'small.Q8_0.gguf'));
     expect(readdirSync(snapshot())).toEqual(['small.Q8_0.gguf']);
@@ -131,7 +131,7 @@ describe('pull', () => {
     expect(existsSync(join(folder, 'hub', 'outside.gguf'))).toBe(false);
   });
 
-  test('the token, from the environment or the file', async () => {
+  test('the token, from the environment or a file', async () => {
     vi.stubEnv('HF_TOKEN', 'hf_one');
     await pullModel('org/model');
     expect(hub.requests.every(request => request.endsWith(' Bearer hf_one'))).toBe(true);
@@ -144,9 +144,9 @@ describe('pull', () => {
 
   test.each([
     ['org/gated', /gated/, /HF_TOKEN/],
-    ['org/missing', /no such model/, /spelling/],
+    ['org/missing', /does not exist/, /spelling/],
     ['org/filtered', /status 403/, /HF_ENDPOINT/],
-    ['not an id', /no id of a model/, /org\/name/],
+    ['not an id', /not the id of a model/, /org\/name/],
   ])('%s', async (id, message, hint) => {
     const error = await failure(pullModel(id));
     expect(error.message).toMatch(message);
@@ -155,11 +155,11 @@ describe('pull', () => {
   });
 
   test('a revision that would leave the cache', async () => {
-    expect((await failure(pullModel('org/model', { revision: '../../x' }))).message).toMatch(/no name of a revision/);
+    expect((await failure(pullModel('org/model', { revision: '../../x' }))).message).toMatch(/not a valid revision/);
     expect(hub.requests).toEqual([]);
   });
 
-  test('without network the cached model, else a clear error', async () => {
+  test('without a network or a cached model, a clear error', async () => {
     await hub.close();
     const error = await failure(pullModel('org/model'));
     expect(error).toBeInstanceOf(HubUnreachableError);
@@ -179,7 +179,7 @@ describe('pull', () => {
 describe('resolve', () => {
   const options = { baseDir: '/', allowDownload: true };
 
-  test('downloads, and then loads with no request at all', async () => {
+  test('downloads, and then loads without a request', async () => {
     const first = await resolveModel('org/model', options);
     expect(first).toMatchObject({ reference: 'org/model', path: snapshot(), format: 'huggingface' });
     first.close();
@@ -193,9 +193,9 @@ describe('resolve', () => {
     ]);
   });
 
-  test('without leave to download, nothing is asked', async () => {
+  test('makes no request if downloads are not allowed', async () => {
     const error = await failure(resolveModel('org/model', { ...options, allowDownload: false }));
-    expect(error.message).toMatch(/no such model on this machine .*the Hugging Face cache for org\/model/);
+    expect(error.message).toMatch(/not on this machine .*the Hugging Face cache for org\/model/);
     expect(hub.requests).toEqual([]);
   });
 });

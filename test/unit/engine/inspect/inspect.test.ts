@@ -1,4 +1,4 @@
-// What `inspect` says of models, adapters and rows.
+// What `inspect` prints about models, adapters and rows.
 import { expect, test } from 'vitest';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
@@ -14,7 +14,7 @@ import { inspectModel } from '../../../../extension/src/engine/inspect/inspectMo
 
 const parity = 'test/fixtures/parity';
 
-test('tensors of all blocks are told as one, with gaps and odd ones apart', () => {
+test('tensors of all blocks are grouped, gaps are shown and different shapes separate', () => {
   const tensor = (name: string, shape = [2, 3]) => ({ name, shape, dtype: 'F32' });
   const groups = collapseLayers([
     tensor('embed.weight', [9, 3]),
@@ -28,7 +28,7 @@ test('tensors of all blocks are told as one, with gaps and odd ones apart', () =
   ]);
 });
 
-test('a model: sizes, types and names without a weight read', () => {
+test('a model: sizes, types and names without reading weights', () => {
   const files = openHuggingFaceFolder(`${parity}/llama-tied`, 'tiny');
   const model = inspectModel(files);
   files.close();
@@ -44,7 +44,7 @@ test('a model: sizes, types and names without a weight read', () => {
   expect(model.tensors.map(({ name }) => name)).toContain(`model.layers.{0-${model.numLayers - 1}}.mlp.up_proj.weight`);
 });
 
-test('a sliding window, and how many layers have it', () => {
+test('a sliding window, and the number of layers with it', () => {
   const windows = ['llama-tied', 'mistral', 'qwen2-window'].map(name => {
     const files = openHuggingFaceFolder(`${parity}/${name}`, 'tiny');
     const { slidingWindow, slidingLayers } = inspectModel(files);
@@ -67,7 +67,7 @@ test('an adapter: method, base and tensors without its base', () => {
   expect([isAdapterFolder(`${parity}/llama-tied`), isAdapterFolder(`${parity}/llama-tied/ia3`)]).toEqual([false, true]);
 });
 
-test('a row is cut where training begins and ends, and its parts make the whole text', () => {
+test('a row is split where labels begin and end, and its parts add up to the whole text', () => {
   const folder = 'test/fixtures/tokenizers/smollm';
   const tokenizer = createTokenizer(readTokenizer(folder)!);
   const row = encodeExample({ kind: 'completion', prompt: 'One and one is', completion: ' two.' }, tokenizer, {

@@ -10,13 +10,13 @@ describe('machine', () => {
     expect(parseCpuFeatures('processor : 0')).toEqual([]);
   });
 
-  it('tells CPUs of one name apart by family, model and instructions', () => {
+  it('distinguishes CPUs with the same name by family, model and instructions', () => {
     const cpuinfo = 'cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: X\nflags\t\t: avx2 avx512f\n';
     expect(cpuKind(cpuinfo)).toMatch(/ \(family 25, model 17; AVX2, AVX512F\)$/);
     expect(cpuKind('')).not.toContain('(');
   });
 
-  it('looks at this machine', async () => {
+  it('inspects this machine', async () => {
     const machine = await inspectMachine();
     expect(machine.platform).toBe(`${process.platform}-${process.arch}`);
     expect(machine.cores).toBeGreaterThan(0);

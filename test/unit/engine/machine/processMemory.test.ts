@@ -7,7 +7,7 @@ import {
   rssBytes,
 } from '../../../../extension/src/engine/machine/processMemory.js';
 
-it('counts in bytes, and the peak remembers what is gone', () => {
+it('counts in bytes, and the peak includes memory that was freed', () => {
   const before = rssBytes();
   expect(before).toBeGreaterThan(10e6);
   expect(before).toBeLessThan(totalmem());
@@ -19,12 +19,12 @@ it('counts in bytes, and the peak remembers what is gone', () => {
   expect(peakRssBytes()).toBeGreaterThanOrEqual(high * 0.99);
 });
 
-it('has memory left, and not more than there is', () => {
+it('reports available memory, at most the total', () => {
   expect(availableMemoryBytes()).toBeGreaterThan(0);
   expect(availableMemoryBytes()).toBeLessThanOrEqual(totalmem());
 });
 
-it('gives back what nobody holds any more', () => {
+it('frees unreachable objects', () => {
   collectGarbage();
   const { arrayBuffers } = process.memoryUsage();
   (() => new Float32Array(8e6).fill(1))();

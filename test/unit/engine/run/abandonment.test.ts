@@ -1,4 +1,4 @@
-// A run that ends with its windows: when the engine takes them for gone.
+// A run that ends with its windows: when the engine considers them closed.
 import { mkdtempSync, rmSync, utimesSync, writeFileSync, existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ function renew(seconds: number): void {
   writeFileSync(mark, '{}');
   utimesSync(mark, seconds, seconds);
 }
-/** Whether it was, at any of so many steps of a second. */
+/** Whether the run counts as abandoned at any second of a period. */
 const within = (seconds: number) =>
   Array.from({ length: seconds }, () => {
     nowMs += 1000;
@@ -30,20 +30,20 @@ const within = (seconds: number) =>
 
 test('a run without a mark outlives its windows', () => expect(within(3600)).toBe(false));
 
-test('one whose mark is renewed goes on, however long', () => {
+test('a run whose mark is renewed continues indefinitely', () => {
   for (let second = 0; second < 3600; second += 10) {
     renew(second);
     expect(within(10)).toBe(false);
   }
 });
 
-test('one whose mark is renewed no more is abandoned after half a minute', () => {
+test('a run whose mark is no longer renewed is abandoned after half a minute', () => {
   renew(1);
   expect(within(30)).toBe(false);
   expect(within(6)).toBe(true);
 });
 
-test('a window that is reloaded meanwhile, or a changed mind, keeps it', () => {
+test('reloading the window in the meantime, or removing the mark, keeps the run', () => {
   renew(1);
   expect(within(25)).toBe(false);
   renew(2);
@@ -52,7 +52,7 @@ test('a window that is reloaded meanwhile, or a changed mind, keeps it', () => {
   expect(within(3600)).toBe(false);
 });
 
-test('a machine that slept, or one long step, is no reason', () => {
+test('a machine that was asleep, or one long step, does not end the run', () => {
   renew(1);
   within(6);
   nowMs += 3_600_000;
@@ -61,7 +61,7 @@ test('a machine that slept, or one long step, is no reason', () => {
   expect(within(30)).toBe(false);
 });
 
-test('a mark from before this process is forgotten; one made since is kept, though its window closed while the model was loaded', () => {
+test('a mark older than this process is removed; a later one is kept, even if its window closed while the model was loading', () => {
   renew(1000);
   forgetOldWindows(mark, 999_000);
   expect(existsSync(mark)).toBe(true);

@@ -1,5 +1,4 @@
-// Run files as they are meant to be read: defaults, paths, what init_from changes. What is refused is tested in
-// test/integration/cli/badInput.test.ts.
+// Valid run files: defaults, paths, the effect of init_from. Invalid ones are tested in test/integration/cli/badInput.test.ts.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +18,7 @@ function read(content: Record<string, unknown>) {
 }
 
 describe('readRunFile', () => {
-  it('fills in every default of the design', () => {
+  it('fills in the defaults', () => {
     const { config, methodConfig } = read({});
     expect(config.dataset).toMatchObject({
       format: 'auto',
@@ -60,18 +59,18 @@ describe('readRunFile', () => {
     expect(config.method).toMatchObject({ peft_type: 'LORA', r: 8, init_from: null });
   });
 
-  it('reads what it wrote as the same run', () => {
+  it('reads a resolved config as the same run', () => {
     const first = read({ method: { peft_type: 'IA3', target_modules: ['k_proj'] }, $schema: './run.schema.json' });
     expect(read(first.config).config).toEqual(first.config);
   });
 
-  it('resolves paths from where the run file stands', () => {
+  it('resolves paths relative to the run file', () => {
     const run = read({});
     expect(run.resolvePath('d.jsonl')).toBe(join(folder, 'd.jsonl'));
     expect(run.resolvePath('/d.jsonl')).toBe('/d.jsonl');
   });
 
-  it('leaves the method’s config to the adapter that init_from names', () => {
+  it('takes the method’s config from the adapter that init_from names', () => {
     const run = read({ method: { peft_type: 'LORA', r: 4, init_from: 'a' } });
     expect(run).toMatchObject({ initFrom: 'a', methodConfig: null });
     expect(run.config.method).toEqual({ peft_type: 'LORA', init_from: 'a' });

@@ -1,4 +1,4 @@
-// The graphs of gradients that a run is expected to make are those of the buckets that its batches fall into.
+// The estimated number of gradient graphs of a run is the number of buckets that its batches use.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,10 +28,10 @@ const attached = (run: RunFile) => attachMethod(run, onDisk.architecture).attach
 describe('countGraphs', () => {
   it.each([
     ['packed', { packing: true }, {}, 0],
-    ['a row a sequence', { packing: false }, { num_train_epochs: 1.5 }, 0],
+    ['one row per sequence', { packing: false }, { num_train_epochs: 1.5 }, 0],
     ['a few steps with accumulation', { packing: false }, { gradient_accumulation_steps: 3, max_steps: 4 }, 0],
-    ['in file order, behind virtual tokens', { packing: false }, { shuffle: false, num_train_epochs: 1 }, 20],
-  ])('counts the graphs that training makes: %s', async (_, dataset, training, virtualTokens) => {
+    ['in file order, after virtual tokens', { packing: false }, { shuffle: false, num_train_epochs: 1 }, 20],
+  ])('counts the graphs that training creates: %s', async (_, dataset, training, virtualTokens) => {
     const run = parseRun(
       {
         model: 'embedded:tiny',
@@ -54,13 +54,13 @@ describe('countGraphs', () => {
 
     const counted = countGraphs(rowShapes(rows), config.training, shape);
     if (!config.dataset.packing) expect(made.size).toBeGreaterThan(1);
-    // The first token behind virtual ones is a label too.
+    // After virtual tokens, the first token is a label too.
     expect(Math.abs(counted - made.size)).toBeLessThanOrEqual(virtualTokens > 0 ? 1 : 0);
     expect((await countSteps(run, onDisk.tokenizer, shape)).graphs).toBe(counted);
     rows.dataset.close();
   });
 
-  it('is one where no row is left', () => {
+  it('is one without rows', () => {
     const run = parseRun(
       { model: 'embedded:tiny', dataset: { train }, method: { peft_type: 'LORA' }, training: { max_steps: 3 } },
       join(folder, 'run.json'),

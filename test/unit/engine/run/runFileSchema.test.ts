@@ -1,4 +1,4 @@
-// The committed JSON schema of the run file is the one that the schemas and the registry give.
+// The committed JSON schema of the run file is the one that the schemas and the registry produce.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { JsonSchema } from '../../../../extension/src/core/forms/jsonSchema.js';
@@ -25,7 +25,7 @@ test('every key has a title and a description, for the form and for the editor',
   check('', runFileJsonSchema());
 });
 
-test('each method has a strict block of its own, with init_from', () => {
+test('each method has its own strict block, with init_from', () => {
   const { oneOf } = runFileJsonSchema().properties!['method']!;
   expect(oneOf!.map(block => block.properties!['peft_type']!.const)).toEqual(peftMethods.map(m => m.peftType));
   for (const block of oneOf!) {

@@ -27,7 +27,7 @@ function runOf(dataset: Record<string, unknown>, training: Record<string, unknow
 const shapeOf = (run: RunFile) => runShape(run.config, attachMethod(run, onDisk.architecture).attached);
 const count = (run: RunFile) => countSteps(run, onDisk.tokenizer, shapeOf(run));
 
-/** As training counts, over every row and every epoch. */
+/** The number of steps in training, with all rows and epochs. */
 async function planned(run: RunFile): Promise<number> {
   const { config } = run;
   const { train } = await loadRows(
@@ -45,15 +45,15 @@ async function planned(run: RunFile): Promise<number> {
 describe('countSteps', () => {
   it.each([
     ['packed', {}, {}],
-    ['a row a sequence', { packing: false }, { num_train_epochs: 1.5 }],
-    ['with rows held out and accumulation', { validation: 0.1 }, { gradient_accumulation_steps: 4 }],
+    ['one row per sequence', { packing: false }, { num_train_epochs: 1.5 }],
+    ['with a validation share and accumulation', { validation: 0.1 }, { gradient_accumulation_steps: 4 }],
   ])('counts as training does: %s', async (_, dataset, training) => {
     const run = runOf({ train: pirate.pathname, ...dataset }, training);
     const steps = await planned(run);
     expect(Math.abs((await count(run)).steps! - steps)).toBeLessThanOrEqual(Math.ceil(0.02 * steps));
   });
 
-  it('tells of a large file by its first rows', async () => {
+  it('estimates a large file by its first rows', async () => {
     const file = join(folder, 'large.jsonl');
     writeFileSync(file, '');
     for (let i = 0; i < 60; i++) appendFileSync(file, readFileSync(pirate));
@@ -62,7 +62,7 @@ describe('countSteps', () => {
     expect((await count(run)).steps! / steps).toBeCloseTo(1, 1);
   }, 60_000);
 
-  it('takes max_steps at its word, and leaves to training what is wrong with the rows', async () => {
+  it('uses max_steps, and leaves errors in the rows to training', async () => {
     expect(await count(runOf({ train: 'none.jsonl' }, { max_steps: 70 }))).toEqual({
       steps: 70,
       graphs: 1,

@@ -1,4 +1,4 @@
-// TensorBoard's event files: what a run says is in them, and no run fails for them.
+// TensorBoard's event files contain the metrics of a run, and can't make it fail.
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,7 +29,7 @@ describe('tensorBoardWriter', () => {
   });
   afterAll(() => rmSync(path, { recursive: true }));
 
-  it('writes the figures under the names of Transformers’ Trainer', () => {
+  it('writes metrics under the names of Transformers’ Trainer', () => {
     const failures: string[] = [];
     const board = tensorBoardWriter(join(path, 'good'), reason => failures.push(reason));
     board.write(step);
@@ -63,7 +63,7 @@ describe('tensorBoardWriter', () => {
     expect(failures).toEqual([]);
   });
 
-  it('tells once that it can’t write, and then is quiet', () => {
+  it('reports once that it can’t write', () => {
     mkdirSync(path, { recursive: true });
     writeFileSync(join(path, 'in-the-way'), '');
     const failures: string[] = [];

@@ -1,4 +1,4 @@
-// The run folder: what events.ndjson survives, which checkpoints count, which folder a name means.
+// The run folder: events.ndjson after a crash, complete checkpoints, the folder of a name.
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,14 +16,14 @@ const warning = (message: string) => ({ type: 'warned', code: 'test', message })
 
 describe('EventWriter', () => {
   const write = (file: string, ...messages: string[]) => {
-    const heard: number[] = [];
-    const writer = new EventWriter(file, ({ seq }) => heard.push(seq));
+    const written: number[] = [];
+    const writer = new EventWriter(file, ({ seq }) => written.push(seq));
     for (const message of messages) writer.write(warning(message));
     writer.close();
-    return heard;
+    return written;
   };
 
-  it('goes on with seq where the last process left off, past a line that a crash cut short', () => {
+  it('continues seq where the previous process ended, and removes a line that a crash left incomplete', () => {
     const file = join(path, 'events.ndjson');
     expect(write(file, 'a', 'b')).toEqual([0, 1]);
     appendFileSync(file, '{"seq":2,"time":"2026-01-');
@@ -33,7 +33,7 @@ describe('EventWriter', () => {
     expect(readFileSync(file, 'utf8').endsWith('\n')).toBe(true);
   });
 
-  it('names the line of a file that is none of events', async () => {
+  it('names the line that is not an event', async () => {
     const file = join(path, 'events.ndjson');
     write(file, 'a');
     appendFileSync(file, '{"type":"step"}\n');
@@ -43,7 +43,7 @@ describe('EventWriter', () => {
 });
 
 describe('RunFolder', () => {
-  it('is made where there is nothing, and where the host has put run.json and its log', async () => {
+  it('is created if it is empty, or has only the run.json and log of the host', async () => {
     const folder = join(path, 'a', 'b');
     expect(RunFolder.create(folder).path).toBe(folder);
     RunFolder.create(folder);
@@ -54,7 +54,7 @@ describe('RunFolder', () => {
     expect((await inputErrorOf(() => RunFolder.create(join(path, 'file')))).message).toContain('file');
   });
 
-  it('counts whole checkpoints only, in the order of their steps', () => {
+  it('lists complete checkpoints only, in the order of their steps', () => {
     const folder = RunFolder.create(path);
     for (const step of [10, 9, 100]) {
       mkdirSync(folder.checkpoint(step), { recursive: true });
@@ -69,7 +69,7 @@ describe('RunFolder', () => {
     expect(folder.checkpointSteps()).toEqual([9, 100]);
   });
 
-  it('is named after the run and the time, and found again by the name alone', async () => {
+  it('is named after the run and the time, and found by the name alone', async () => {
     const at = (time: string) => defaultRunFolder(path, 'my tone/1', new Date(time));
     expect(at('2026-01-31T14:25:00Z')).toBe(join(path, 'runs', '1-20260131-142500'));
     for (const name of ['tone-20260131-142500', 'tone-20260201-000000', 'tone-long-20270101-000000', 'tone-x'])
@@ -81,7 +81,7 @@ describe('RunFolder', () => {
 });
 
 describe('a training process', () => {
-  it('claims its folder until it ends, and takes over from one that died', async () => {
+  it('claims its folder until it ends, and replaces a process that died', async () => {
     const folder = RunFolder.create(path);
     const release = claimRun(folder);
     expect(JSON.parse(readFileSync(folder.processFile, 'utf8')).pid).toBe(process.pid);
@@ -95,7 +95,7 @@ describe('a training process', () => {
     claimRun(folder)();
   });
 
-  it('hears the commands that come after it, whole lines only, and passes over nonsense', () => {
+  it('reads commands appended after its start, complete lines only, and ignores unknown ones', () => {
     const file = join(path, 'commands.ndjson');
     appendFileSync(file, '{"type":"stop"}\n');
     const read = commandReader(file);

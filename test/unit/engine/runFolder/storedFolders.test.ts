@@ -1,4 +1,4 @@
-// Run folders and run files that earlier versions wrote are read whole: test/fixtures/runFolders, a folder a version.
+// Run folders and run files written by earlier versions can be read: test/fixtures/runFolders, a folder per version.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,21 +22,24 @@ function columns<Keys extends string>(metrics: MetricColumns<Keys>) {
 describe.each(versions)('%s', version => {
   const at = (...parts: string[]) => join(fixtures, version, ...parts);
 
-  it.each(['finished', 'stopped', 'failed'])('a %s run is read whole, and its events give the state of then', name => {
-    const folder = RunFolder.open(at(name));
-    expect(readRunFile(folder.runFile).config.name).toBe(name);
-    const events = readEvents(folder.eventsFile);
-    expect(events).toHaveLength(readFileSync(folder.eventsFile, 'utf8').trimEnd().split('\n').length);
-    const { steps, evaluations, ...state } = events.reduce(reduceRun, initialRunState);
-    const then = json(at(`${name}.state.json`));
-    expect(then.steps.step.length).toBeGreaterThan(0);
-    expect({ ...state, steps: columns(steps), evaluations: columns(evaluations) }).toMatchObject(then);
-    const saved = folder.checkpointSteps();
-    expect(saved.length).toBeGreaterThan(0);
-    for (const step of saved) expect(readCheckpointState(folder.checkpoint(step))).toMatchObject({ step });
-  });
+  it.each(['finished', 'stopped', 'failed'])(
+    'a %s run is read completely, and its events give the recorded state',
+    name => {
+      const folder = RunFolder.open(at(name));
+      expect(readRunFile(folder.runFile).config.name).toBe(name);
+      const events = readEvents(folder.eventsFile);
+      expect(events).toHaveLength(readFileSync(folder.eventsFile, 'utf8').trimEnd().split('\n').length);
+      const { steps, evaluations, ...state } = events.reduce(reduceRun, initialRunState);
+      const recorded = json(at(`${name}.state.json`));
+      expect(recorded.steps.step.length).toBeGreaterThan(0);
+      expect({ ...state, steps: columns(steps), evaluations: columns(evaluations) }).toMatchObject(recorded);
+      const saved = folder.checkpointSteps();
+      expect(saved.length).toBeGreaterThan(0);
+      for (const step of saved) expect(readCheckpointState(folder.checkpoint(step))).toMatchObject({ step });
+    },
+  );
 
-  it.each(readdirSync(at('runFiles')))('the run file %s means what it meant', name => {
+  it.each(readdirSync(at('runFiles')))('the run file %s has the same meaning', name => {
     const written = json(at('runFiles', name));
     expect(readRunFile(at('runFiles', name)).config).toMatchObject(written);
   });
