@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `tunewright`. In a checkout it rebuilds dist/ when a source is newer; packaged, dist/ is all there is.
+// The command `tunewright`. In a checkout it rebuilds dist/ if a source is newer; the package contains only dist/.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -7,13 +7,10 @@ const bundle = fileURLToPath(new URL('../../dist/tunewright.mjs', import.meta.ur
 const sources = fileURLToPath(new URL('../src', import.meta.url));
 
 if (existsSync(sources)) {
-  const newest = readdirSync(sources, { recursive: true, withFileTypes: true })
+  const latest = readdirSync(sources, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
-    .reduce(
-      (latest, entry) => Math.max(latest, statSync(`${entry.parentPath ?? entry.path}/${entry.name}`).mtimeMs),
-      0,
-    );
-  if (!existsSync(bundle) || statSync(bundle).mtimeMs < newest) {
+    .reduce((time, entry) => Math.max(time, statSync(`${entry.parentPath ?? entry.path}/${entry.name}`).mtimeMs), 0);
+  if (!existsSync(bundle) || statSync(bundle).mtimeMs < latest) {
     const { buildEngine } = await import('../scripts/build.mjs');
     await buildEngine();
   }

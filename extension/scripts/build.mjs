@@ -1,6 +1,6 @@
-// Bundles what runs into dist/: the command-line engine (tunewright.mjs with the packages that it can't take in under
-// dist/node_modules), the extension host (extension.cjs) and each webview. `npm run build` makes all of it;
-// extension/bin/tunewright.mjs asks for the engine alone when a source is newer.
+// Bundles the program into dist/: the command-line engine (tunewright.mjs, and packages that can't be bundled into it under
+// dist/node_modules), the extension host (extension.cjs) and each webview. `npm run build` builds everything;
+// extension/bin/tunewright.mjs builds only the engine if a source is newer.
 import { build } from 'esbuild';
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const require = createRequire(import.meta.url);
 
-/** Paths of every source that was taken into a bundle: whose licences have to go along. */
+/** Paths of all bundled sources, whose licences must be included in the package. */
 export const bundledSources = new Set();
 
 const common = {
@@ -29,11 +29,11 @@ const common = {
   logLevel: 'warning',
 };
 
-/** Left out of the engine's bundle: tfjs must be there once for all who use it, and the addon's sources are files. */
-const enginePackages = ['@tensorflow/*', 'node-api-headers'];
+/** Not bundled into the engine: tfjs must exist only once, and the addon's sources are files. */
+const ENGINE_PACKAGES = ['@tensorflow/*', 'node-api-headers'];
 
-/** What the engine takes from tfjs-node; never its entry, which looks for an addon of its own. */
-const tfjsNodeModules = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
+/** The modules of tfjs-node that the engine uses, without its entry, which requires its own addon. */
+const TFJS_NODE_MODULES = ['nodejs_kernel_backend', 'register_all_kernels', 'tensorboard', 'proto/api_pb'];
 
 export async function buildEngine() {
   await Promise.all([buildEngineProgram(), buildEnginePackages()]);
@@ -45,29 +45,29 @@ function buildEngineProgram() {
     entryPoints: { tunewright: 'extension/src/engine/cli/main.ts' },
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
-    external: enginePackages,
+    external: ENGINE_PACKAGES,
     platform: 'node',
     target: 'node20',
     format: 'esm',
     sourcemap: true,
     sourcesContent: false,
-    // CommonJS packages inside an ES module ask for `require`.
+    // CommonJS packages inside an ES module need `require`.
     banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   });
 }
 
 /**
- * Everything from its modern form: tfjs's ES5 classes can't extend tfjs-core's ES6 ones, and gradients come in no other.
- * dist/node_modules: tfjs-core with its gradients as one file, the union package as another name of it (of which tfjs-node
- * needs no more), tfjs-node's kernels and its addon's sources, the wasm backend. 2 MB in place of 290.
+ * Builds dist/node_modules: tfjs-core with its gradients as one file, the union package as an alias of it (tfjs-node needs no
+ * more), tfjs-node's kernels and its addon's sources, the wasm backend. 2 MB instead of 290. All from ES6 modules: tfjs's ES5
+ * classes can't extend tfjs-core's ES6 ones, and gradients exist only there.
  */
 async function buildEnginePackages() {
   const folder = join(root, 'dist/node_modules');
   const stamp = join(folder, '.built');
   const lock = join(root, 'package-lock.json');
-  const newest = Math.max(statSync(lock).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs);
-  if (existsSync(stamp) && statSync(stamp).mtimeMs > newest) return;
-  // Built beside and renamed into place would need two names; a program that is running has read all of this already.
+  const latest = Math.max(statSync(lock).mtimeMs, statSync(fileURLToPath(import.meta.url)).mtimeMs);
+  if (existsSync(stamp) && statSync(stamp).mtimeMs > latest) return;
+  // Written in place: a running program has already read all of these files.
   const core = '@tensorflow/tfjs-core';
   const bundled = {
     ...common,
@@ -98,7 +98,7 @@ async function buildEnginePackages() {
   manifest('@tensorflow/tfjs', 'index.js');
   put('@tensorflow/tfjs', 'index.js', `module.exports=require('${core}');\n`);
   manifest('@tensorflow/tfjs-node', 'dist/all.js');
-  for (const entry of tfjsNodeModules) {
+  for (const entry of TFJS_NODE_MODULES) {
     const all = entry.includes('/') ? '../all.js' : './all.js';
     put('@tensorflow/tfjs-node', `dist/${entry}.js`, `module.exports=require('${all}')['${entry}']();\n`);
   }
@@ -124,9 +124,9 @@ async function buildEnginePackages() {
     bundle(
       '@tensorflow/tfjs-node',
       'dist/all.js',
-      tfjsNodeModules
-        .map(entry => `exports['${entry}'] = () => require('@tensorflow/tfjs-node/src/${entry}');`)
-        .join('\n'),
+      TFJS_NODE_MODULES.map(entry => `exports['${entry}'] = () => require('@tensorflow/tfjs-node/src/${entry}');`).join(
+        '\n',
+      ),
       ['@tensorflow/tfjs', core],
     ),
     bundle(wasm, 'dist/index.js', `export * from '${wasm}';`, [core]),
@@ -136,7 +136,7 @@ async function buildEnginePackages() {
   writeFileSync(stamp, '');
 }
 
-/** `vscode` is external here only, so an import of it anywhere else breaks the other bundles. */
+/** `vscode` is external only here, so that an import of it elsewhere breaks the other bundles. */
 export async function buildHost() {
   const workers = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
     .filter(path => path.endsWith('Worker.ts'))
@@ -149,16 +149,16 @@ export async function buildHost() {
     outdir: 'dist',
     outExtension,
     external: ['vscode'],
-    // What loading costs is part of the activation, so the clock starts at the first line. It is the thread's own time where
-    // Node can tell, which other programs and extensions don't lengthen.
+    // Loading is part of the activation time, so measuring starts at the first line. Uses CPU time, of the thread if Node supports
+    // it, so that other programs and extensions don't count.
     banner: {
       js:
         'const ownMs=()=>{const{user,system}=(process.threadCpuUsage??process.cpuUsage).call(process);' +
         'return(user+system)/1e3};const loadingBegan=ownMs();',
     },
-    // zod asks for it to tell Cloudflare from the rest, and VS Code reports every extension that does.
+    // zod accesses it to detect Cloudflare, and VS Code logs a warning for extensions that do.
     define: { navigator: 'undefined' },
-    // Resolves the ES module form of packages, of which only what is used is taken in.
+    // Resolves the ES module form of packages, for tree shaking.
     mainFields: ['module', 'main'],
   });
   if (workers.length > 0)

@@ -3,23 +3,23 @@ export interface CodeServerOptions {
   folder: string;
   /** Installed before the start. */
   vsix?: string;
-  /** Ask whether the workspace is trusted; otherwise everything is. */
+  /** Enable Workspace Trust; otherwise everything is trusted. */
   workspaceTrust?: boolean;
   /** Lets the page run tests inside the extension host. */
   testDriver?: boolean;
   settings?: Record<string, unknown>;
   env?: Record<string, string>;
-  /** A free one where it isn't named. */
+  /** Default: a free port. */
   port?: number;
 }
 
 export interface CodeServer {
   url: string;
-  /** What the extension paths of a test run begin with. */
+  /** Prefix of extension paths in a test run. */
   authority: string;
   logFile: string;
   stop(): Promise<void>;
 }
 
-/** Resolves once it answers. @throws Error that says where its log is, or what has to be installed */
+/** Resolves once the server responds. @throws Error naming its log, or what must be installed */
 export function startCodeServer(options: CodeServerOptions): Promise<CodeServer>;

@@ -1,5 +1,5 @@
-// A real VS Code workbench (code-server) on loopback with folders of its own: nothing of the user's is read, nothing
-// leaves the machine. Started by `npm run workbench` and by the tests; whoever starts it stops it.
+// A real VS Code workbench (code-server) on loopback with its own folders: it reads no settings of the user, and makes no requests
+// to the network. Started, and stopped, by `npm run workbench` and by tests.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -26,7 +26,7 @@ const QUIET = {
 const START_MS = 60_000;
 const STOP_MS = 5_000;
 
-/** What the host must not inherit: another editor's variables, a test runner's, a server's. */
+/** Variables that it must not inherit: of another editor, a test runner, a server. */
 const NOT_INHERITED = /^(VSCODE_|VITEST|NODE_OPTIONS$|NODE_ENV$|PORT$|PASSWORD$|npm_)/;
 
 export async function startCodeServer({ folder, vsix, workspaceTrust, testDriver, settings, env: more, port }) {
@@ -85,10 +85,10 @@ async function answering(address, logFile) {
     try {
       if ((await fetch(address)).ok) return;
     } catch {
-      // Not there yet.
+      // Not started yet.
     }
   }
-  throw new Error(`code-server did not answer within ${START_MS / 1000} s; ${logFile} says more`);
+  throw new Error(`code-server did not respond within ${START_MS / 1000} s; see ${logFile}`);
 }
 
 function freePort() {

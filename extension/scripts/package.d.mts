@@ -1,2 +1,2 @@
-/** Builds and packs; returns the path of the .vsix. */
+/** Builds and packages the extension. @returns the path of the .vsix */
 export function packageExtension(options?: { out?: string }): Promise<string>;

@@ -1,5 +1,5 @@
-// `npm run package`: builds everything and packs tunewright-<platform>-<version>.vsix with what runs and nothing else. Carries
-// the addon built for this platform where the engine is installed here; elsewhere it is compiled on the user's machine.
+// `npm run package`: builds everything and packages tunewright-<platform>-<version>.vsix with only what is needed at runtime.
+// Includes the addon for this platform if the engine is installed here; otherwise it is compiled on the user's machine.
 import { createVSIX } from '@vscode/vsce';
 import {
   copyFileSync,
@@ -16,43 +16,43 @@ import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 import { buildAll, bundledSources, root } from './build.mjs';
 
-/** What the .vsix may weigh beside the embedded model. */
-const MOST_BYTES = 5_000_000;
+/** Maximum size of the .vsix without the embedded model. */
+const MAX_BYTES = 5_000_000;
 
-/** Packages that are carried as files. */
-const ALSO_CARRIED = ['@vscode/codicons', 'node-api-headers'];
+/** Packages that are included as files. */
+const PACKAGES_AS_FILES = ['@vscode/codicons', 'node-api-headers'];
 
 export async function packageExtension({ out } = {}) {
   rmSync(join(root, 'dist/webview'), { recursive: true, force: true });
-  // So that everything is bundled in this process and its sources are known.
+  // Rebuild everything in this process, so that all bundled sources are known.
   rmSync(join(root, 'dist/node_modules/.built'), { force: true });
   await buildAll();
   writeNotices();
-  const carriesAddon = copyAddon();
+  const hasAddon = copyAddon();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const target = `${process.platform}-${process.arch}`;
   const file = out ?? join(root, `tunewright-${target}-${version}.vsix`);
   await createVSIX({
     cwd: root,
     packagePath: file,
-    target: carriesAddon ? target : undefined,
+    target: hasAddon ? target : undefined,
     dependencies: false,
     allowMissingRepository: true,
     skipLicense: true,
-    // The page of the extension has no address that pictures could be taken from, and another reader than the repository's.
+    // The extension's page can't link to pictures, and has other readers than that of the repository.
     readmePath: 'extension/README.md',
   });
   return file;
 }
 
-/** dist/ThirdPartyNotices.txt: name, version and licence text of every package that a bundle has something of. */
+/** Writes dist/ThirdPartyNotices.txt: name, version and licence text of all bundled packages. */
 function writeNotices() {
   const packages = new Set(
     [...bundledSources].flatMap(
       path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path.replaceAll('\\', '/'))?.[0] ?? [],
     ),
   );
-  for (const name of ALSO_CARRIED) packages.add(`node_modules/${name}`);
+  for (const name of PACKAGES_AS_FILES) packages.add(`node_modules/${name}`);
   const notices = [...packages].sort().map(folder => {
     const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(join(root, folder)).find(entry => /^licen[cs]e/i.test(entry));
@@ -62,7 +62,7 @@ function writeNotices() {
   writeFileSync(join(root, 'dist/ThirdPartyNotices.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));
 }
 
-/** dist/addons/<platform>: from this machine's installation of the engine. */
+/** Copies the addon from this machine's installation of the engine to dist/addons/<platform>. */
 function copyAddon() {
   const folder = join(root, 'dist/addons');
   rmSync(folder, { recursive: true, force: true });
@@ -72,9 +72,7 @@ function copyAddon() {
   });
   const { installation } = JSON.parse(stdout || '{"installation":null}');
   if (!installation || installation.source !== 'wheel' || installation.gpu) {
-    console.warn(
-      'The engine is not installed here from its wheel: the .vsix compiles its addon where it is installed.',
-    );
+    console.warn('The engine is not installed here from its wheel: the addon will be compiled on the user’s machine.');
     return false;
   }
   const target = join(folder, `${process.platform}-${process.arch}`);
@@ -94,9 +92,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     ? readdirSync(model).reduce((sum, name) => sum + statSync(join(model, name)).size, 0)
     : 0;
   const megabytes = value => `${(value / 1e6).toFixed(1)} MB`;
-  console.log(`${file}: ${megabytes(bytes)}, of which the embedded model at most ${megabytes(weights)}`);
-  if (bytes - weights > MOST_BYTES) {
-    console.error(`That is more than ${megabytes(MOST_BYTES)} beside the model.`);
+  console.log(`${file}: ${megabytes(bytes)}, of which the embedded model takes at most ${megabytes(weights)}`);
+  if (bytes - weights > MAX_BYTES) {
+    console.error(`That is more than ${megabytes(MAX_BYTES)} without the model.`);
     process.exitCode = 1;
   }
 }

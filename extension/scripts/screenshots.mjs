@@ -1,5 +1,5 @@
-// `npm run screenshots`: takes the README's tour in a real workbench (test/e2e/workbench/tour.e2e.ts) and puts its pictures and its
-// recording into media/screenshots. By hand, when something to be seen has changed; wants ffmpeg, pngquant and gifsicle.
+// `npm run screenshots`: runs the README's tour in a real workbench (test/e2e/workbench/tour.e2e.ts) and writes its pictures and
+// recording to media/screenshots. Run by hand after visible changes; needs ffmpeg, pngquant and gifsicle.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { root } from './build.mjs';
 
 const PICTURES = ['dashboard', 'run-panel', 'dataset-editor', 'dataset-preview'];
-const MOST_BYTES = { png: 300_000, gif: 3_000_000 };
-/** Width of the recording in pixels, its pictures a second, and how much faster than life it is. */
+const MAX_BYTES = { png: 300_000, gif: 3_000_000 };
+/** Width of the recording in pixels, frames per second, and speedup. */
 const RECORDING = { width: 960, rate: 8, speed: 2.5 };
 
 for (const tool of ['ffmpeg', 'pngquant', 'gifsicle'])
   if (spawnSync(tool, ['-version']).error)
-    throw new Error(`${tool} is needed: sudo apt install ffmpeg pngquant gifsicle`);
+    throw new Error(`${tool} is missing: sudo apt install ffmpeg pngquant gifsicle`);
 
 const taken = mkdtempSync(join(tmpdir(), 'tunewright-screenshots-'));
 const kept = join(root, 'media/screenshots');
@@ -26,7 +26,7 @@ try {
   for (const name of PICTURES) {
     const to = join(kept, `${name}.png`);
     run('pngquant', ['--force', '--strip', '--speed', '1', '--output', to, join(taken, `${name}.png`)]);
-    check(to, MOST_BYTES.png);
+    check(to, MAX_BYTES.png);
   }
   const moving = join(taken, 'moving.gif');
   const { width, rate, speed } = RECORDING;
@@ -35,18 +35,18 @@ try {
   run('ffmpeg', ['-loglevel', 'error', '-y', ...frames, '-vf', filter, '-loop', '0', moving]);
   const gif = join(kept, 'fine-tune.gif');
   run('gifsicle', ['-O3', '--lossy=30', moving, '-o', gif]);
-  check(gif, MOST_BYTES.gif);
+  check(gif, MAX_BYTES.gif);
 } finally {
   rmSync(taken, { recursive: true, force: true });
 }
 
 function run(program, args, env = {}) {
   const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
-  if (status !== 0) throw new Error(`${program} ended with ${status}`);
+  if (status !== 0) throw new Error(`${program} exited with code ${status}`);
 }
 
-function check(file, mostBytes) {
+function check(file, maxBytes) {
   const { size } = statSync(file);
   console.log(`${file}: ${Math.round(size / 1000)} kB`);
-  if (size > mostBytes) throw new Error(`${file} has more than ${mostBytes / 1000} kB`);
+  if (size > maxBytes) throw new Error(`${file} has more than ${maxBytes / 1000} kB`);
 }

@@ -1,5 +1,4 @@
-// What `npm start` and `npm test` need before anything else runs: packages, then the engine. Uses Node alone, since on
-// a fresh clone there is nothing else.
+// Set-up for `npm start` and `npm test`: packages, then the engine. Uses only Node's modules, since a fresh clone has no packages.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs a program in the repository and ends this one where it fails. */
+/** Runs a program in the repository and exits if it fails. */
 export function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
   if (error) console.error(`${command}: ${error.message}`);
@@ -24,7 +23,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(2);
 }
 
-/** npm writes node_modules/.package-lock.json last, so a younger package-lock.json means that something is missing. */
+/** npm writes node_modules/.package-lock.json last, so packages are outdated if package-lock.json is newer. */
 function packagesAreCurrent() {
   const installed = join(root, 'node_modules/.package-lock.json');
   return existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(root, 'package-lock.json')).mtimeMs;

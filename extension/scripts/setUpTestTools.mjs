@@ -1,6 +1,6 @@
-// Provides the editor and the browser that the extension is tested in, and that `npm run workbench` shows: code-server with a
-// Node of its own from npm (1 GB, 3 minutes) into the cache folder's test-tools, Chromium from the system's packages.
-// `npm test` runs it as a process of its own, beside the other preparations.
+// Installs the editor and the browser for tests of the extension and `npm run workbench`: code-server with its own Node from npm
+// (1 GB, 3 minutes) into test-tools of the cache folder, Chromium from the system's packages. `npm test` runs it in a separate
+// process, in parallel to the other preparations.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -10,10 +10,10 @@ import { codeServerFolder, systemChromium, testToolsFolder } from './testTools.m
 const NODE = 'node@24';
 const CODE_SERVER = '4.139.1';
 const BROWSER_PACKAGES = ['chromium', 'fonts-dejavu-core', 'fonts-liberation'];
-/** What code-server's own packages are built with. */
+/** Required to build code-server's packages. */
 const BUILD_PACKAGES = ['libkrb5-dev', 'libsecret-1-dev', 'libx11-dev', 'libxkbfile-dev', 'pkg-config'];
 
-/** Installed as a whole or not at all. @throws Error with what couldn't be had */
+/** Installs code-server completely or not at all. @throws Error saying what failed */
 export function setUpCodeServer() {
   if (isInstalled()) return;
   console.log(`Installing code-server ${CODE_SERVER} into ${testToolsFolder()} (about 3 minutes)`);
@@ -29,7 +29,7 @@ export function setUpCodeServer() {
       });
     npm(NODE, process.env.PATH);
     npm(`code-server@${CODE_SERVER}`, `${join(folder, 'node_modules/node/bin')}${delimiter}${process.env.PATH}`);
-    // Unless somebody else installed the same meanwhile.
+    // Another process may have installed it in the meantime.
     if (isInstalled()) return;
     rmSync(codeServerFolder(), { recursive: true, force: true });
     renameSync(join(folder, 'node_modules'), codeServerFolder());
@@ -38,7 +38,7 @@ export function setUpCodeServer() {
   }
 }
 
-/** Without what `npm test` tells its children: another npm would take this project's folder, its rules and its Node for its own. */
+/** The environment without the variables of `npm test`, from which another npm would take this project's folder, settings and Node. */
 function ownEnvironment() {
   const ofThisProject = /^npm_(config_(local_prefix|ignore_scripts|allow_scripts|user_agent)$|package_|lifecycle_)/;
   const others = Object.entries(process.env).filter(([name]) => !ofThisProject.test(name));
@@ -50,14 +50,14 @@ function isInstalled() {
   return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version === CODE_SERVER;
 }
 
-/** @throws Error with what couldn't be had, and how to get it */
+/** @throws Error saying what is missing, and how to install it */
 export function setUpBrowser() {
   if (existsSync(systemChromium())) return;
   if (process.env.TUNEWRIGHT_CHROMIUM || !installDebianPackages(BROWSER_PACKAGES))
-    throw new Error(`there is no Chromium at ${systemChromium()}: install it, or name one by TUNEWRIGHT_CHROMIUM`);
+    throw new Error(`Chromium is missing at ${systemChromium()}: install it, or set TUNEWRIGHT_CHROMIUM to its path`);
 }
 
-/** False where packages are not ours to install: no Debian, or not its root. */
+/** @returns false if packages can't be installed: not on Debian, or not as root */
 function installDebianPackages(names) {
   if (process.platform !== 'linux' || process.getuid() !== 0 || !existsSync('/usr/bin/apt-get')) return false;
   const isMissing = name => {
@@ -79,7 +79,7 @@ function run(command, args, options = {}) {
     ...options,
   });
   if (error) throw new Error(`${command}: ${error.message}`);
-  if (status !== 0) throw new Error(`${command} ${args[0]} ended with ${status}`);
+  if (status !== 0) throw new Error(`${command} ${args[0]} exited with code ${status}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

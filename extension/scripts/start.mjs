@@ -1,5 +1,4 @@
-// `npm start [-- RUN.json]`: the main job on a fresh machine. Sets up, then fine-tunes the embedded model (or what the run
-// file says) and shows what that changed.
+// `npm start [-- RUN.json]`: sets up a fresh clone, then fine-tunes the embedded model (or runs the run file) and shows the effect.
 import { resolve } from 'node:path';
 import { root, setUp, tunewright } from './setUp.mjs';
 

@@ -1,5 +1,5 @@
-// Where the editor and the browser of the tests are: code-server with a Node of its own in test-tools of the user's cache
-// folder (or TUNEWRIGHT_TEST_TOOLS), Chromium from the system (or TUNEWRIGHT_CHROMIUM). setUpTestTools.mjs provides them.
+// Paths of the editor and the browser for tests: code-server with its own Node in test-tools of the user's cache folder (or in
+// TUNEWRIGHT_TEST_TOOLS), Chromium of the system (or TUNEWRIGHT_CHROMIUM). setUpTestTools.mjs installs them.
 import envPaths from 'env-paths';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,7 +10,7 @@ export function testToolsFolder() {
   return join(cache ? resolve(cache) : envPaths('tunewright', { suffix: '' }).cache, 'test-tools');
 }
 
-/** Its packages: there once they are all installed. */
+/** Its packages; the folder exists once all of them are installed. */
 export function codeServerFolder() {
   return join(testToolsFolder(), 'node_modules');
 }
@@ -19,13 +19,13 @@ export function systemChromium() {
   return process.env.TUNEWRIGHT_CHROMIUM ?? '/usr/bin/chromium';
 }
 
-/** Node 24, which code-server needs, and code-server's program. @throws Error that says what to run */
+/** Node 24, which code-server needs, and code-server's program. @throws Error saying what to run */
 export function codeServerProgram() {
   const folder = codeServerFolder();
   return present({ node: join(folder, 'node/bin/node'), entry: join(folder, 'code-server/out/node/entry.js') });
 }
 
-/** @throws Error that says what to run */
+/** @throws Error saying what to run */
 export function chromiumPath() {
   return present({ chromium: systemChromium() }).chromium;
 }
@@ -34,7 +34,7 @@ function present(paths) {
   const missing = Object.values(paths).filter(path => !existsSync(path));
   if (missing.length === 0) return paths;
   throw new Error(
-    `The extension is tested in a real VS Code in a browser; missing: ${missing.join(', ')}.\n` +
+    `Tests of the extension need a real VS Code in a browser; missing: ${missing.join(', ')}.\n` +
       'Run: node extension/scripts/setUpTestTools.mjs',
   );
 }

@@ -1,5 +1,5 @@
-// `npm run workbench [-- FOLDER] [--port N]`: a real VS Code in your browser with the packaged extension and a sample workspace,
-// without installing anything into an editor of yours. Builds, starts, prints the address; Ctrl-C ends it.
+// `npm run workbench [-- FOLDER] [--port N]`: runs a real VS Code in your browser with the packaged extension and a sample workspace,
+// without installing anything into your editor. Builds, starts, prints the address; Ctrl-C stops it.
 import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -25,11 +25,11 @@ const server = await startCodeServer({
   settings: { 'security.workspace.trust.startupPrompt': 'always' },
 });
 console.log(
-  `\nTunewright in VS Code:  ${server.url}/?folder=${encodeURI(workspace)}\nCtrl-C ends it. Its log: ${server.logFile}`,
+  `\nTunewright in VS Code:  ${server.url}/?folder=${encodeURI(workspace)}\nPress Ctrl-C to stop. Log: ${server.logFile}`,
 );
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void server.stop().then(() => process.exit(0)));
 
-/** Made once; what somebody trains in it stays. */
+/** Created once; runs in it are kept. */
 function sampleWorkspace(folder) {
   if (!existsSync(folder))
     for (const [from, to] of [

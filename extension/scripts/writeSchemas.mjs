@@ -1,5 +1,5 @@
-// Writes media/schemas/run.schema.json, which editors check run files by, from the engine's own schemas. Run by hand after
-// a change of an option: node extension/scripts/writeSchemas.mjs. A unit test fails while the file is stale.
+// Writes media/schemas/run.schema.json, with which editors validate run files, from the engine's schemas. Run by hand after a change
+// of an option: node extension/scripts/writeSchemas.mjs. A unit test fails if the file is stale.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,6 +1,6 @@
-// `npm run bench [-- ROW...] [--rounds N]`: runs the rows of work.mjs with Tunewright and with its peers in turn, each in a
-// process of its own, and writes RESULTS.md beside this file. TUNEWRIGHT_BENCH_PYTHON and TUNEWRIGHT_BENCH_LLAMA_PYTHON name
-// Pythons that have the peers' packages already.
+// `npm run bench [-- ROW...] [--rounds N]`: runs the rows of work.mjs alternately with Tunewright and its peers, each in a separate
+// process, and writes RESULTS.md in this folder. TUNEWRIGHT_BENCH_PYTHON and TUNEWRIGHT_BENCH_LLAMA_PYTHON may name Pythons that
+// have the peers' packages.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, release, totalmem, type } from 'node:os';
@@ -91,7 +91,7 @@ for (const work of large) {
   largeRuns.push({ work, run });
 }
 
-// How far each library's own products are apart on this machine says where a ratio comes from.
+// The speed of each library's matrix product on this machine helps to explain the ratios.
 const speedFile = join(cacheFolder(), 'machine-speed.json');
 rmSync(speedFile, { force: true });
 tunewright('estimate', join(root, 'media/examples/pirate.tune.json'));
@@ -108,7 +108,7 @@ const machine = [
   `${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()
     .map(value => value.toFixed(1))
     .join(', ')}`,
-  'Models have random weights of the shape named (speed does not depend on them), rows of 256 and 1,024 are random tokens.',
+  'Models have the named shape and random weights, on which speed does not depend; rows of 256 and 1,024 tokens are random.',
 ];
 const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
 writeFileSync(out, report({ results, decoded, largeRuns }, machine));

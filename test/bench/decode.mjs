@@ -1,5 +1,5 @@
-// The bench's decoding row: one answer by `tunewright generate`, by Transformers and by llama.cpp, each in a process of its
-// own, every core, float32 and a key/value cache for all.
+// The bench's decoding row: one answer by `tunewright generate`, by Transformers and by llama.cpp, each in a separate process, with
+// all cores, float32 and a key/value cache.
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,15 +8,15 @@ import { answerOf } from './ours.mjs';
 import { median } from './report.mjs';
 
 const PROMPT = 'Write a short story about a lighthouse keeper who finds a letter in a bottle.';
-/** An answer whose length the time of making graphs shows in. */
+/** Length of an answer that is short enough to show the time to compile graphs. */
 const SHORT = 20;
 
 /**
  * @typedef {object} Decoded
- * @property {number} tokensPerSecond of the median token, the first left out
- * @property {number} firstTokenMs from the prompt's start
- * @property {number} shortMs a whole answer of SHORT tokens
- * @property {number} wholeTokensPerSecond of the long answer, everything included
+ * @property {number} tokensPerSecond of the median token, without the first
+ * @property {number} firstTokenMs including the prompt
+ * @property {number} shortMs of a whole answer with SHORT tokens
+ * @property {number} wholeTokensPerSecond of the whole long answer
  */
 
 /** @returns {Decoded} */
@@ -32,7 +32,7 @@ export function decodeOurs({ model, tokens }) {
   };
 }
 
-/** The ids that `tunewright generate` makes of the prompt: one turn of a chat. */
+/** The prompt's ids in `tunewright generate`: one turn of a chat. */
 async function promptIds(model) {
   const { Tokenizer } = await import('@huggingface/tokenizers');
   const { renderChat } = await import('../../extension/scripts/embedded/chatTemplate.mjs');
@@ -43,9 +43,9 @@ async function promptIds(model) {
 }
 
 /**
- * @param {string} python one that has what `script` imports
- * @param {'decode_transformers.py' | 'decode_llama.py'} script prints the moments of its tokens
- * @param {string} file what it loads
+ * @param {string} python with the packages that `script` imports
+ * @param {'decode_transformers.py' | 'decode_llama.py'} script prints the times of its tokens
+ * @param {string} file the model to load
  * @returns {Promise<Decoded>}
  */
 export async function decodePeer(python, script, file, { model, tokens }) {
@@ -56,7 +56,7 @@ export async function decodePeer(python, script, file, { model, tokens }) {
   let output = '';
   for await (const chunk of child.stdout) output += chunk;
   if ((await ended) !== 0) throw new Error(`${script} failed`);
-  /** Milliseconds since the prompt's start, a token each. */
+  /** Milliseconds since the start, for each token. */
   const moments = JSON.parse(output.trim().split('\n').at(-1));
   return {
     tokensPerSecond: 1000 / median(moments.slice(1).map((moment, i) => moment - moments[i])),

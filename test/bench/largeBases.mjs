@@ -1,5 +1,5 @@
-// The bench's rows of large models: each is made once with random weights, as GGUF blocks (up to 3.8 GB of disk), and trained
-// for one step. Called by bench.mjs.
+// The bench's rows with large models: each model is created once with random weights as quantized GGUF file (up to 3.8 GB), and
+// trained for one step. Called by bench.mjs.
 import { join } from 'node:path';
 import { root } from '../../extension/scripts/setUp.mjs';
 import { once, rowsFile } from './materials.mjs';
@@ -9,7 +9,7 @@ import { lora } from './work.mjs';
 
 /**
  * @param {(typeof import('./work.mjs').largeBases)[number]} work
- * @param {string} materials the folder that models and rows are kept in
+ * @param {string} materials folder of models and rows
  */
 export async function trainLarge({ id, config, ggmlType, baseWeights, length }, materials) {
   const model = await once(join(materials, `${id}.gguf`), path =>

@@ -1,5 +1,5 @@
-// What the bench trains on, in a folder of its own: models of a known shape with random weights, and rows of token ids
-// that both sides read. Made once and kept; the same seed writes the same bytes.
+// Models of known shapes with random weights and rows of token ids, which both sides of the bench read. Created once and kept; the
+// same seed gives the same bytes.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
@@ -9,7 +9,7 @@ import { root } from '../../extension/scripts/setUp.mjs';
 
 const embedded = join(root, 'media/models/tiny');
 
-/** As its config.json says; the tokenizer is the embedded model's, whose ids are all within this vocabulary. */
+/** From its config.json; the tokenizer is that of the embedded model, whose ids are all within this vocabulary. */
 const smolLm2 = {
   architectures: ['LlamaForCausalLM'],
   model_type: 'llama',
@@ -32,7 +32,7 @@ const smolLm2 = {
   torch_dtype: 'float32',
 };
 
-/** Makes `path` by `make(partial)` unless it is there; a broken-off attempt leaves no `path`. */
+/** Creates `path` with `make(partial)` unless it exists; a failed attempt leaves no `path`. */
 export async function once(path, make) {
   if (existsSync(path)) return path;
   rmSync(`${path}.partial`, { recursive: true, force: true });
@@ -41,7 +41,7 @@ export async function once(path, make) {
   return path;
 }
 
-/** Values of standard deviation 0.02, drawn uniformly since there are 134 million of them. */
+/** Values with a standard deviation of 0.02; uniform, which is fast enough for 134 million of them. */
 function* randomTensors(config) {
   const random = createRandom(1);
   for (const [name, shape] of llamaTensors(config)) {
@@ -56,7 +56,7 @@ function* randomTensors(config) {
   }
 }
 
-/** The folder of a model by the name that the work table uses: the embedded one, or SmolLM2-135M's shape. */
+/** The folder of a model by its name in work.mjs: the embedded one, or SmolLM2-135M's shape. */
 export async function modelFolder(name, folder) {
   if (name === 'embedded') return embedded;
   return once(join(folder, name), async partial => {
@@ -69,7 +69,7 @@ export async function modelFolder(name, folder) {
   });
 }
 
-/** The same model as a GGUF file in float32, for llama.cpp. It holds no tokenizer: token ids go in and come out. */
+/** The same model as a GGUF file in float32, for llama.cpp; without a tokenizer, since only token ids are used. */
 export async function ggufFile(model, folder) {
   const source = await modelFolder(model, folder);
   return once(join(folder, `${model}.gguf`), async partial => {
@@ -110,7 +110,7 @@ export async function ggufFile(model, folder) {
   });
 }
 
-/** A JSONL file of random token ids, each row so many of a prompt and so many that are labels. */
+/** Writes a JSONL file of random token ids; `lengths` has the numbers of prompt and label tokens of each row. */
 function writeRows(path, lengths, random) {
   const rows = lengths.map(([prompt, answer]) => {
     const input_ids = Array.from({ length: prompt + answer }, () => 3 + random.int(2000));
@@ -126,7 +126,7 @@ async function randomRows({ count, length, labels = length }, folder) {
   );
 }
 
-/** Rows as long as real instruction rows are, the loss on the answers; random tokens, since speed depends on lengths only. */
+/** Rows with the lengths of real instructions, loss on the answers; random tokens, since speed depends on lengths only. */
 async function instructionRows(folder) {
   return once(join(folder, 'instruction-lengths.jsonl'), partial => {
     const { rows } = JSON.parse(readFileSync(new URL('instructionLengths.json', import.meta.url), 'utf8'));

@@ -1,4 +1,4 @@
-// One row of the bench by `tunewright train`, as a user would start it; figures come from the run's own events.
+// Runs one row of the bench with `tunewright train`, like a user; figures are from the run's events.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { root } from '../../extension/scripts/setUp.mjs';
 
 const { PROGRAM_BYTES } = await importEngineModule('engine/estimate/programBytes.ts');
 
-/** The run file of a job; `training` and `engine` hold what differs from the others. */
+/** The run file of a job; `training` and `engine` have further settings. */
 function runFile(job) {
   const {
     model,
@@ -46,7 +46,7 @@ function runFile(job) {
 
 const program = process.env.TUNEWRIGHT_BENCH_PROGRAM ?? join(root, 'extension/bin/tunewright.mjs');
 
-/** What a command prints with --json. */
+/** The output of a command with --json. */
 export function answerOf(...args) {
   const { status, stdout } = spawnSync(process.execPath, [program, ...args, '--json'], {
     encoding: 'utf8',

@@ -1,5 +1,5 @@
-// The bench's peers: virtual environments of their own with packages from the package index, and one row of the bench trained
-// with PyTorch (peer.py).
+// The bench's peers: virtual environments with packages from the package index, and a row of the bench trained with PyTorch
+// (peer.py).
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url));
 export const pytorchPackages = ['torch', 'transformers', 'peft'];
-/** Compiles llama.cpp for this machine: minutes, and a C++ compiler is needed. */
+/** Compiles llama.cpp for this machine, which takes minutes and needs a C++ compiler. */
 export const llamaPackages = ['llama-cpp-python'];
 
 function must(command, args) {
@@ -16,7 +16,7 @@ function must(command, args) {
 }
 
 /**
- * Full path of a peer's Python; installs it where it isn't yet.
+ * Full path of a peer's Python; creates the virtual environment if needed.
  * @param {string} folder
  * @param {string[]} packages
  */
@@ -49,7 +49,7 @@ export async function trainPeer(python, { batchSize, peerBatchSize = batchSize, 
   return { steps, peakBytes };
 }
 
-/** The product that machineSpeed.ts times for Tunewright, in PyTorch: floating point operations a second. */
+/** Floating point operations per second of the product that machineSpeed.ts measures, in PyTorch. */
 export function peerFlopsPerSecond(python) {
   const code = `
 import os, time, torch
@@ -63,13 +63,13 @@ print(2 * 1024 * 576 * 1536 / sorted(once() for _ in range(60))[30])`;
   return Number(spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout);
 }
 
-/** llama.cpp's Python package and its version. */
+/** Name and version of llama.cpp's Python package. */
 export function llamaVersion(python) {
   const code = 'import llama_cpp; print(llama_cpp.__version__)';
   return `llama-cpp-python ${spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout.trim()}`;
 }
 
-/** Versions of what is compared with, as one line. */
+/** Versions of the PyTorch packages, as one line. */
 export function peerVersions(python) {
   const code = 'import torch, transformers, peft; print(torch.__version__, transformers.__version__, peft.__version__)';
   const [torch, transformers, peft] = spawnSync(python, ['-c', code], { encoding: 'utf8' }).stdout.trim().split(' ');

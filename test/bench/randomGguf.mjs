@@ -1,5 +1,5 @@
-// Models of a known shape with random weights as GGUF files in blocks, for the rows whose bases are too large to be made
-// in float32. Run by materials.mjs; nothing larger than a few MB stands in memory.
+// Writes models of known shapes with random weights as quantized GGUF files, for bases that are too large for float32. Called by
+// largeBases.mjs; uses only a few MB of memory.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
@@ -10,7 +10,7 @@ const { writeGguf } = await importEngineModule('engine/files/ggufWriter.ts');
 const { ggufTensorName } = await importEngineModule('engine/files/ggufNames.ts');
 const { float32ToHalf } = await importEngineModule('engine/files/halfFloat.ts');
 
-/** Bytes of a block of 32 values, and what a code is worth at a standard deviation of 0.02. */
+/** Bytes of a block of 32 values, and its scale for a standard deviation of 0.02. */
 const types = {
   Q8_0: { blockBytes: 34, scale: (0.02 * Math.sqrt(12)) / 255 },
   Q4_0: { blockBytes: 18, scale: (0.02 * Math.sqrt(12)) / 15 },
@@ -18,7 +18,7 @@ const types = {
 
 const TILE_BLOCKS = 2 ** 16;
 
-/** Random blocks that are written again and again: what they say makes no difference to speed or memory. */
+/** Random blocks that are written repeatedly: their values don't affect speed or memory. */
 function randomTile({ blockBytes, scale }) {
   const random = createRandom(1);
   const tile = Uint8Array.from({ length: TILE_BLOCKS * blockBytes }, () => random.int(256));
@@ -29,9 +29,9 @@ function randomTile({ blockBytes, scale }) {
 
 /**
  * @param {string} path
- * @param {Record<string, any>} config a Llama's config.json; `head_dim` included
- * @param {'Q8_0' | 'Q4_0'} ggmlType of every matrix
- * @param {string} tokenizerFolder whose tokenizer.json is taken, a BPE one
+ * @param {Record<string, any>} config config.json of a Llama, with `head_dim`
+ * @param {'Q8_0' | 'Q4_0'} ggmlType of all matrices
+ * @param {string} tokenizerFolder with the tokenizer.json to use, a BPE one
  */
 export function writeRandomGguf(path, config, ggmlType, tokenizerFolder) {
   const { model, added_tokens: added } = JSON.parse(readFileSync(join(tokenizerFolder, 'tokenizer.json'), 'utf8'));

@@ -1,4 +1,4 @@
-// Medians and spreads of the bench's rounds, and the tables of RESULTS.md. Pure: measures nothing itself.
+// Medians and ranges of the bench's rounds, and the tables of RESULTS.md. Pure.
 
 /** @param {number[]} values */
 export function median(values) {
@@ -8,8 +8,8 @@ export function median(values) {
 }
 
 /**
- * Rows a second over all steps that count, or tokens a second of the median step: steps of one shape take one time, and
- * whatever else the machine did for a moment is left out.
+ * Rows per second over all timed steps, or tokens per second of the median step: steps of one shape take the same time, so that the
+ * median excludes disturbances.
  */
 export function speedOf({ unit, timed }, { steps, rowsOfEpoch }) {
   const counted = timed(steps);
@@ -24,14 +24,14 @@ const times = value => `${value.toFixed(2)} x`;
 const row = cells => `| ${cells.join(' | ')} |`;
 const table = (heading, rows) => [row(heading), row(heading.map(() => '---')), ...rows.map(row)].join('\n');
 
-/** A ratio beside what was wanted of it. */
+/** A ratio and its target. */
 function against(ratio, wanted, atLeast) {
   if (wanted === undefined) return times(ratio);
   const reached = atLeast ? ratio >= wanted : ratio <= wanted;
   return `${times(ratio)} (wanted ${atLeast ? '>=' : '<='} ${wanted}): ${reached ? 'reached' : '**not reached**'}`;
 }
 
-/** The round's own pairs are compared, since a machine's speed changes over minutes. */
+/** Compares the pairs of each round, since a machine's speed changes over minutes. */
 const pairedRatio = (ours, theirs) => median(ours.map((value, i) => value / theirs[i]));
 
 /**
@@ -55,8 +55,8 @@ export function decodingReport(work, rounds) {
   const time = key => [spread(of('ours', key)), spread(of('transformers', key)), '', spread(of('llama', key)), ''];
   return `## Decoding
 
-${work.title}: greedy, float32, a key/value cache, ${work.tokens} tokens. Tunewright decodes its first tokens eagerly, then captured: the
-whole answer has the making of its graph in it.
+${work.title}: greedy, float32, a key/value cache, ${work.tokens} tokens. Tunewright decodes its first tokens eagerly, the others captured: the
+whole answer includes compiling the graph.
 
 ${table(
   ['', 'Tunewright', 'Transformers', 'ratio', 'llama.cpp', 'ratio'],
@@ -70,14 +70,14 @@ ${table(
 `;
 }
 
-/** Whether an estimate of memory came close. */
+/** The error of a memory estimate, and whether it is within the target. */
 function offBy(estimated, measured) {
   const off = estimated / measured - 1;
   return `${off > 0 ? '+' : ''}${(100 * off).toFixed(0)}% (wanted within 15%): ${Math.abs(off) <= 0.15 ? 'reached' : '**not reached**'}`;
 }
 
 /**
- * The table of the models that only fit in few bits.
+ * The table of the models that only fit into memory quantized.
  * @param {{ work: (typeof import('./work.mjs').largeBases)[number], run: any }[]} runs
  */
 export function largeReport(runs) {
@@ -88,9 +88,9 @@ export function largeReport(runs) {
     offBy(estimatedBytes, peakBytes),
     (steps[0].ms / 1000).toFixed(0),
   ]);
-  return `## Bases in few bits
+  return `## Quantized bases
 
-LoRA r=8 q,v with \`gradient_checkpointing\`, random weights kept as GGUF blocks; one step, whose time has the making of its graph in it.
+LoRA r=8 q,v with \`gradient_checkpointing\`, random weights as GGUF blocks; one step, whose time includes compiling its graph.
 
 ${table(['work', 'peak memory, GB', 'estimated', 'estimate off by', 'the step, s'], rows)}
 `;
@@ -101,7 +101,7 @@ ${table(['work', 'peak memory, GB', 'estimated', 'estimate off by', 'the step, s
  * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} measured.results
  * @param {{ work: any, rounds: any[] } | null} [measured.decoded] the decoding row
  * @param {{ work: any, run: any }[]} [measured.largeRuns]
- * @param {string[]} machine lines that describe it
+ * @param {string[]} machine lines that describe the machine
  */
 export function report({ results, decoded = null, largeRuns = [] }, machine) {
   const speeds = results.flatMap(({ work, rounds }) => {
@@ -117,7 +117,10 @@ export function report({ results, decoded = null, largeRuns = [] }, machine) {
     if (work.fasterThanEager === undefined) return [shown];
     const eager = of('eager');
     const ratio = against(pairedRatio(ours, eager), work.fasterThanEager, true);
-    return [shown, [`the same against eager TensorFlow.js`, `${work.unit}/s`, spread(ours), spread(eager), ratio]];
+    return [
+      shown,
+      [`the same compared with eager TensorFlow.js`, `${work.unit}/s`, spread(ours), spread(eager), ratio],
+    ];
   });
   const memory = results.map(({ work, rounds }) => {
     const of = (side, key) => rounds.map(round => round[side][key]);
@@ -147,7 +150,7 @@ ${table(['work', 'unit', 'Tunewright', 'PyTorch', 'ratio'], speeds)}
 
 ${table(['work', 'Tunewright', 'PyTorch', 'ratio', 'estimated', 'estimate off by'], memory)}
 
-## First step and later ones (seconds)
+## First and later steps (seconds)
 
 ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading'], compiled)}
 `;
@@ -158,8 +161,8 @@ ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading
   ];
   return `# Bench: Tunewright against PyTorch + PEFT
 
-Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides in turn, float32 and every core for both; medians,
-the lowest and highest in brackets, ratios of the pairs of each round. Speeds leave out the steps that compile.
+Written by \`npm run bench\`; don't edit. Rounds: ${rounds}, the two sides alternating, with float32 and all cores; medians with the
+lowest and highest value in brackets, ratios of the pairs of each round. Speeds exclude the steps that compile.
 
 ${machine.map(line => `- ${line}`).join('\n')}
 

@@ -1,5 +1,5 @@
-// The bench in small: its materials and its runner on the embedded model, with the losses that PyTorch gives there. Says
-// nothing about speed. Renew the figures from peer.py (torch 2.15) when the embedded model's weights change.
+// The bench on the embedded model: its materials and its runner, with the losses of PyTorch. Does not test speed. Update the losses
+// with peer.py (torch 2.15) if the embedded model's weights change.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -50,26 +50,26 @@ describe('the report', () => {
   const written = (ours: ReturnType<typeof side>, peer: ReturnType<typeof side>) =>
     report({ results: [{ work, rounds: [{ ours, peer }] }] }, ['a machine']);
 
-  test('says what is reached', () => {
+  test('says which targets are reached', () => {
     const text = written(side(1000, 2), side(1300, 4));
     expect(text).toContain('| tokens/s | 1,000 (1,000-1,000) | 769 (769-769) | 1.30 x (wanted >= 1.2): reached |');
     expect(text).toContain('0.50 x (wanted <= 0.6): reached | 2.20 | +10% (wanted within 15%): reached');
   });
 
-  test('and what is not', () => {
+  test('and which are not', () => {
     const text = written(side(1300, 4), side(1000, 4));
     expect(text).toContain('0.77 x (wanted >= 1.2): **not reached**');
     expect(text).toContain('1.00 x (wanted <= 0.6): **not reached**');
   });
 
-  test('decoding stands against both peers', () => {
+  test('decoding is compared with both peers', () => {
     const of = (tokensPerSecond: number) => ({ tokensPerSecond, firstTokenMs: 9, shortMs: 9, wholeTokensPerSecond: 8 });
     const text = decodingReport(decoding, [{ ours: of(30), transformers: of(15), llama: of(50) }]);
     expect(text).toContain('| 15.0 (15.0-15.0) | 2.00 x (wanted >= 1.5): reached | 50.0 (50.0-50.0) | 0.60 x');
     expect(text).toContain('0.60 x (wanted >= 0.8): **not reached**');
   });
 
-  test('a large base against the memory it may take', () => {
+  test('the memory of a large base is compared with its target', () => {
     const work = largeBases.find(({ id }: { id: string }) => id === '7b-int4')!;
     const text = largeReport([{ work, run: side(60_000, 6) }]);
     expect(text).toContain('| 6.00 (wanted <= 8): reached | 6.60 | +10% (wanted within 15%): reached | 60 |');

@@ -1,7 +1,7 @@
-// The rows of the bench: what is trained, what counts, and what issue 5 wants of it.
+// The rows of the bench: what to train, what to measure, and the targets.
 
 export const lora = { peft_type: 'LORA', r: 8, lora_alpha: 16, target_modules: ['q_proj', 'v_proj'] };
-/** The first steps compile graphs and warm caches up, on either side. */
+/** On both sides, the first steps compile graphs and warm up caches. */
 const WARM_UP = 2;
 const warm = steps => steps.slice(WARM_UP);
 const lastEpoch = steps => steps.filter(({ epoch }) => epoch === steps.at(-1).epoch);
@@ -21,12 +21,12 @@ const base = {
  * @property {string} title
  * @property {'smollm2-135m' | 'embedded'} model
  * @property {'instructions' | { count: number, length: number }} rows
- * @property {'tokens' | 'rows'} unit what is counted a second
- * @property {(steps: any[]) => any[]} timed the steps that count
- * @property {'bfloat16'} [peerAutocast] the type that PyTorch's autocast computes products in
- * @property {number} [faster] wanted: times the peer's speed
- * @property {number} [smaller] wanted: share of the peer's peak memory
- * @property {number} [fasterThanEager] wanted: times the speed of the same step run eagerly
+ * @property {'tokens' | 'rows'} unit of the speed
+ * @property {(steps: any[]) => any[]} timed the steps to measure
+ * @property {'bfloat16'} [peerAutocast] type of products in PyTorch's autocast
+ * @property {number} [faster] target: speed relative to the peer's
+ * @property {number} [smaller] target: peak memory relative to the peer's
+ * @property {number} [fasterThanEager] target: speed relative to the same step run eagerly
  */
 
 /** @type {Work[]} */
@@ -81,7 +81,7 @@ export const works = [
     maxLength: 512,
     peerBatchSize: 8,
     epochs: 2,
-    // It compiles nothing that would have to be left out.
+    // It compiles nothing, so no epoch must be excluded.
     peerEpochs: 1,
     timed: lastEpoch,
     unit: 'rows',
@@ -114,7 +114,7 @@ export const works = [
   },
 ];
 
-/** The row that decodes: one sequence, greedy, float32, against Transformers and against llama.cpp. */
+/** The decoding row: one sequence, greedy, float32, compared with Transformers and llama.cpp. */
 export const decoding = {
   id: 'decode',
   title: 'decoding SmolLM2-135M, one sequence',
@@ -152,7 +152,7 @@ const llama2 = {
   tie_word_embeddings: false,
 };
 
-/** LoRA r=8 q,v, one step with `gradient_checkpointing`, on bases that only fit in few bits; there is no peer for these. */
+/** LoRA r=8 q,v, one step with `gradient_checkpointing`, on bases that only fit into memory quantized; without a peer. */
 export const largeBases = [
   {
     id: '1.7b-int8',

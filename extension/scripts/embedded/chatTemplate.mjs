@@ -1,7 +1,7 @@
-// The chat format of the embedded model: its special tokens, its Jinja template, and the same rendering in plain
-// JavaScript for the corpus. A test holds the two equal. Called by writeCorpus.mjs and trainTokenizer.mjs.
+// The chat format of the embedded model: its special tokens, its Jinja template, and the same rendering in JavaScript for the
+// corpus. A test checks that the two are equal. Called by writeCorpus.mjs and trainTokenizer.mjs.
 
-/** Pads batches. */
+/** The padding token. */
 export const endOfText = '<|endoftext|>';
 export const turnStart = '<|im_start|>';
 /** Ends a turn and a plain text: the model's end-of-sequence token. */

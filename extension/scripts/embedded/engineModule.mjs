@@ -1,5 +1,5 @@
-// Loads one TypeScript module of the engine into a script of this folder, bundled in memory. For modules without packages
-// of their own (the file formats); the whole engine is started through extension/bin/tunewright.mjs instead.
+// Imports a TypeScript module of the engine into a script, bundled in memory. For modules without external packages, such as the
+// file formats; to run the whole engine, use extension/bin/tunewright.mjs.
 import { build } from 'esbuild';
 import { fileURLToPath } from 'node:url';
 

@@ -1,5 +1,5 @@
-// Writes the embedded model with random weights, as Transformers initialises a Llama: what pretraining starts from.
-// Run by make.mjs after the tokenizer is trained.
+// Writes the embedded model with random weights, initialized like a Llama in Transformers, for pretraining. Run by make.mjs after
+// the tokenizer is trained.
 // Usage: node initModel.mjs MODEL_FOLDER OUTPUT_FOLDER [SEED]
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,7 @@ import { createRandom } from './random.mjs';
 export const modelJsonFiles = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
 
 /**
- * Names and shapes of a Llama's tensors with tied embeddings, in Transformers' names.
+ * Transformers' names and shapes of the tensors of a Llama with tied embeddings.
  * @param {Record<string, any>} config
  * @returns {[string, number[]][]}
  */

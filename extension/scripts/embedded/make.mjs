@@ -1,6 +1,6 @@
-// Makes the embedded model from nothing: corpus, tokenizer, random weights, pretraining with the FULL method, and the
-// half-precision copy in media/models/tiny. Run by hand; a stage whose output stands is skipped, a broken-off training
-// run goes on from its last checkpoint. Delete runs/embedded to begin again.
+// Creates the embedded model from scratch: corpus, tokenizer, random weights, pretraining with the FULL method, and the
+// half-precision copy in media/models/tiny. Run by hand; a stage whose output exists is skipped, an interrupted training run is
+// resumed from its last checkpoint. Delete runs/embedded to start again.
 // Usage: node extension/scripts/embedded/make.mjs
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -11,9 +11,9 @@ import { initModel, llamaTensors } from './initModel.mjs';
 import { trainTokenizer } from './trainTokenizer.mjs';
 import { writeCorpus } from './writeCorpus.mjs';
 
-const documents = 130_000;
-const vocabulary = 2048;
-const seed = 1;
+const DOCUMENTS = 130_000;
+const VOCABULARY = 2048;
+const SEED = 1;
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const work = path.join(root, 'runs/embedded');
@@ -26,14 +26,14 @@ const folders = {
 };
 
 /**
- * Runs a stage into a folder that gets its name only when the stage is complete.
+ * Runs a stage whose output folder is renamed to its final name once the stage is complete.
  * @param {string} name
  * @param {(folder: string) => Promise<void>} make
  */
 async function stage(name, make) {
   const folder = folders[name];
   if (existsSync(folder)) {
-    console.log(`${name}: already there`);
+    console.log(`${name}: already exists`);
     return;
   }
   console.log(`${name} ...`);
@@ -42,7 +42,7 @@ async function stage(name, make) {
   renameSync(`${folder}.partial`, folder);
 }
 
-/** The command-line program itself, as users start it. */
+/** Runs the command-line program, like a user. */
 function pretrain() {
   const resume = existsSync(folders.train) ? ['--resume'] : [];
   const run = fileURLToPath(new URL('pretrain.tune.json', import.meta.url));
@@ -51,10 +51,10 @@ function pretrain() {
     stdio: 'inherit',
   });
   if (status !== 0)
-    throw new Error(`The training ended with ${status}. Start this script again to go on from the last checkpoint.`);
+    throw new Error(`Training exited with code ${status}. Run this script again to resume from the last checkpoint.`);
 }
 
-/** float32 -> float16 halves the file; weights of this size lose nothing that shows. */
+/** float16 halves the file, without a visible effect on weights of this size. */
 async function publish() {
   const { openSafetensors, writeSafetensors } = await importEngineModule('engine/files/safetensors.ts');
   const trained = openSafetensors(`${folders.train}/model/model.safetensors`);
@@ -69,14 +69,14 @@ async function publish() {
   }));
   writeSafetensors(path.join(product, 'model.safetensors'), entries);
   trained.close();
-  console.log(`The model stands in ${path.relative(root, product)}.`);
+  console.log(`The model is in ${path.relative(root, product)}.`);
 }
 
-await stage('corpus', folder => writeCorpus(folder, documents, seed));
-await stage('tokenizer', folder => trainTokenizer(`${folders.corpus}/train.jsonl`, folder, vocabulary));
+await stage('corpus', folder => writeCorpus(folder, DOCUMENTS, SEED));
+await stage('tokenizer', folder => trainTokenizer(`${folders.corpus}/train.jsonl`, folder, VOCABULARY));
 for (const name of ['tokenizer.json', 'tokenizer_config.json']) {
   copyFileSync(path.join(folders.tokenizer, name), path.join(product, name));
 }
-await stage('init', folder => initModel(product, folder, seed));
+await stage('init', folder => initModel(product, folder, SEED));
 if (!existsSync(`${folders.train}/model/model.safetensors`)) pretrain();
 await publish();

@@ -1,19 +1,19 @@
-// Seeded random numbers for the scripts of this folder (corpus, datasets, initial weights): the same seed writes the same
-// bytes on every machine. Called by the generators only; never Math.random.
+// Seeded random numbers for the scripts of this folder (corpus, datasets, initial weights): the same seed gives the same bytes on
+// all machines.
 
 /**
  * @typedef {object} Random
  * @property {() => number} next a number in [0, 1)
  * @property {(limit: number) => number} int a whole number in [0, limit)
- * @property {(probability: number) => boolean} chance true that often
+ * @property {(probability: number) => boolean} chance true with this probability
  * @property {<T>(items: readonly T[]) => T} pick one of the items
- * @property {<T>(items: readonly T[], count: number) => T[]} sample so many different items, in random order
+ * @property {<T>(items: readonly T[], count: number) => T[]} sample this number of different items, in random order
  * @property {<T>(items: readonly T[]) => T[]} shuffle all items in random order, as a new array
  * @property {() => number} normal a draw of N(0, 1)
  */
 
 /**
- * mulberry32: 32 bits of state, good enough for picking words and initial weights.
+ * mulberry32: 32 bits of state, which is enough for choosing words and for initial weights.
  * @param {number} seed
  * @returns {Random}
  */
@@ -46,14 +46,14 @@ export function createRandom(seed) {
 }
 
 /**
- * FNV-1a, for splits that depend on what a row says and not on where it stands.
+ * FNV-1a, for splits that depend on the text of a row instead of its position.
  * @param {string} text
  * @returns {number} an unsigned 32-bit number
  */
 export function hashText(text) {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  // FNV's low bits follow the last characters closely; fold the high ones in before anyone takes a remainder
+  // FNV's low bits depend mostly on the last characters: mix in the high ones, since callers take a remainder.
   hash ^= hash >>> 15;
   return Math.imul(hash, 0x85ebca6b) >>> 0;
 }

@@ -1,5 +1,5 @@
-// Trains the embedded model's byte-level BPE tokenizer on its corpus and writes tokenizer.json and tokenizer_config.json
-// as Hugging Face's libraries read them. Run by make.mjs. Sennrich et al. 2016, on bytes as GPT-2 does it.
+// Trains the embedded model's byte-level BPE tokenizer on its corpus and writes tokenizer.json and tokenizer_config.json in Hugging
+// Face's format. Run by make.mjs. Sennrich et al. 2016, on bytes as in GPT-2.
 // Usage: node trainTokenizer.mjs CORPUS.jsonl FOLDER [VOCABULARY]
 import { createReadStream, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,11 +7,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { chatTemplate, endOfText, specialTokens, turnEnd } from './chatTemplate.mjs';
 
-/** GPT-2's split into words, which the ByteLevel pre-tokenizer of tokenizer.json applies too. */
-const wordPattern = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
-const specialPattern = new RegExp(specialTokens.map(token => token.replace(/[|]/g, '\\|')).join('|'));
+/** GPT-2's split into words, as in the ByteLevel pre-tokenizer of tokenizer.json. */
+const WORD_PATTERN = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
+const SPECIAL_PATTERN = new RegExp(specialTokens.map(token => token.replace(/[|]/g, '\\|')).join('|'));
 
-/** GPT-2's printable character for each byte: printable Latin-1 stands for itself, the rest from U+0100 on. */
+/** GPT-2's printable character for each byte: printable Latin-1 characters are unchanged, the others begin at U+0100. */
 const byteCharacters = (() => {
   const printable = byte => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let next = 256;
@@ -22,26 +22,26 @@ const byteCharacters = (() => {
 const toByteCharacters = word => Array.from(Buffer.from(word, 'utf8'), byte => byteCharacters[byte]);
 
 /**
- * How often each word stands in the texts.
+ * Counts the occurrences of each word in the texts.
  * @param {AsyncIterable<string> | Iterable<string>} texts
  * @returns {Promise<Map<string, number>>}
  */
 export async function countWords(texts) {
   const counts = new Map();
   for await (const text of texts) {
-    for (const part of text.split(specialPattern)) {
-      for (const word of part.match(wordPattern) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
+    for (const part of text.split(SPECIAL_PATTERN)) {
+      for (const word of part.match(WORD_PATTERN) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   }
   return counts;
 }
 
 /**
- * The merges that byte pair encoding finds, most frequent pair first; equal counts go by the pair's text, so that the
- * result depends on the counts alone.
+ * The merges of byte pair encoding, most frequent pair first; equal counts are ordered by the pair's text, so that the result
+ * depends on the counts only.
  * @param {Map<string, number>} wordCounts
- * @param {number} tokenLimit how many different tokens the merges should make
- * @returns {[string, string][]} fewer where no pair is left that occurs twice
+ * @param {number} tokenLimit number of different tokens to create
+ * @returns {[string, string][]} fewer if no pair is left that occurs twice
  */
 export function findMerges(wordCounts, tokenLimit) {
   const words = [...wordCounts].map(([word, count]) => ({ symbols: toByteCharacters(word), count }));
@@ -61,7 +61,7 @@ export function findMerges(wordCounts, tokenLimit) {
 
   const merges = [];
   const merged = new Set();
-  // two merges can give the same token, so tokens are counted
+  // Two merges can give the same token, so tokens are counted.
   while (merged.size < tokenLimit) {
     let best = '';
     let bestCount = 1;
@@ -97,7 +97,7 @@ function mergePair(symbols, left, right) {
 }
 
 /**
- * tokenizer.json: special tokens first, then the 256 bytes, then one token a merge.
+ * tokenizer.json: special tokens first, then the 256 bytes, then one token per merge.
  * @param {[string, string][]} merges
  */
 export function tokenizerJson(merges) {
@@ -135,7 +135,7 @@ export function tokenizerJson(merges) {
   };
 }
 
-const tokenizerConfig = {
+const TOKENIZER_CONFIG = {
   add_bos_token: false,
   add_prefix_space: false,
   bos_token: null,
@@ -159,10 +159,12 @@ export async function trainTokenizer(corpus, folder, vocabulary) {
   const json = tokenizerJson(merges);
   const size = Object.keys(json.model.vocab).length;
   if (size !== vocabulary)
-    throw new Error(`The corpus yields ${size} tokens, not ${vocabulary}: write more text or ask for fewer.`);
+    throw new Error(
+      `The corpus yields ${size} tokens, not ${vocabulary}: generate more text or use a smaller vocabulary.`,
+    );
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'tokenizer.json'), `${JSON.stringify(json, null, 1)}\n`);
-  writeFileSync(path.join(folder, 'tokenizer_config.json'), `${JSON.stringify(tokenizerConfig, null, 2)}\n`);
+  writeFileSync(path.join(folder, 'tokenizer_config.json'), `${JSON.stringify(TOKENIZER_CONFIG, null, 2)}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

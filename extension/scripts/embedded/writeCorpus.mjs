@@ -1,5 +1,5 @@
-// Writes the text that the embedded model is pretrained on: plain paragraphs and conversations about a small world, by a
-// seeded grammar of this project's own. Run by make.mjs; the output is not committed, the seed reproduces it.
+// Writes the pretraining text of the embedded model: paragraphs and conversations about a small world, from this project's seeded
+// grammar. Run by make.mjs; the output is not committed, since the seed reproduces it.
 // Usage: node writeCorpus.mjs FOLDER [DOCUMENTS] [SEED]
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
@@ -10,26 +10,26 @@ import { holdChat } from '../../../media/corpus/chats.mjs';
 import { tellParagraph } from '../../../media/corpus/paragraphs.mjs';
 import { createRandom, hashText } from './random.mjs';
 
-/** About one in so many slot combinations is kept out of the training rows altogether. */
-const heldOutOneIn = 40;
-const validationRows = 500;
-/** Share of documents that are conversations; the rest is plain text. */
-const chatShare = 0.8;
+/** About one of this number of slot combinations is excluded from the training rows. */
+const HELD_OUT_ONE_IN = 40;
+const VALIDATION_ROWS = 500;
+/** Share of conversations; the other documents are plain text. */
+const CHAT_SHARE = 0.8;
 
 /** @param {string[]} keys */
-const isHeldOut = keys => keys.some(key => hashText(key) % heldOutOneIn === 0);
+const isHeldOut = keys => keys.some(key => hashText(key) % HELD_OUT_ONE_IN === 0);
 
 /**
- * Rows of the corpus in order, without end. Chats stand there as the model's chat template renders them.
+ * An endless sequence of rows. Chats are rendered with the model's chat template.
  * @param {number} seed
  * @returns {Generator<{ text: string, heldOut: boolean }, never>}
  */
 export function* generateRows(seed) {
   const random = createRandom(seed);
   for (;;) {
-    if (random.chance(chatShare)) {
+    if (random.chance(CHAT_SHARE)) {
       const { messages, keys } = holdChat(random);
-      // as the engine ends every text with the end-of-turn token, a chat ends there too
+      // The engine adds the end-of-turn token to every text, so a chat must not end with white space.
       yield { text: renderChat(messages).trimEnd(), heldOut: isHeldOut(keys) };
     } else {
       const { text, key } = tellParagraph(random);
@@ -39,14 +39,14 @@ export function* generateRows(seed) {
 }
 
 /**
- * @param {string} folder gets train.jsonl and validation.jsonl, rows of the `text` format
+ * @param {string} folder for train.jsonl and validation.jsonl, in the `text` format
  * @param {number} documents training rows
  * @param {number} seed
  */
 export async function writeCorpus(folder, documents, seed) {
   mkdirSync(folder, { recursive: true });
   const files = { train: open(folder, 'train.jsonl'), validation: open(folder, 'validation.jsonl') };
-  let left = { train: documents, validation: validationRows };
+  let left = { train: documents, validation: VALIDATION_ROWS };
   for (const { text, heldOut } of generateRows(seed)) {
     const name = heldOut ? 'validation' : 'train';
     if (left[name] > 0) {

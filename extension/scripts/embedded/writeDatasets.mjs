@@ -1,5 +1,5 @@
-// Writes the bundled example data sets of media/datasets, one a format. Run by hand after a change here or in media/corpus/;
-// its outputs are committed, and a test holds that it still writes the same bytes.
+// Writes the bundled example datasets of media/datasets, one per format. Run by hand after a change here or in media/corpus/; the
+// outputs are committed, and a test checks that they are up to date.
 // Usage: node writeDatasets.mjs [FOLDER]
 import { Tokenizer } from '@huggingface/tokenizers';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,10 +14,10 @@ import { pirateRows } from './datasets/pirate.mjs';
 import { supportToneRows } from './datasets/supportTone.mjs';
 import { createRandom } from './random.mjs';
 
-const seed = 7;
-const storyCount = 40;
-const factCount = 48;
-const tokenizedCount = 32;
+const SEED = 7;
+const STORY_COUNT = 40;
+const FACT_COUNT = 48;
+const TOKENIZED_COUNT = 32;
 
 const inRepository = relative => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
 
@@ -33,9 +33,9 @@ const csv = rows =>
     .map(cells => `${cells.map(csvCell).join(',')}\n`)
     .join('');
 
-/** Plain question and answer, where the loss falls on the answer alone. @param {import('./random.mjs').Random} random */
+/** Plain questions and answers, with loss on the answer only. @param {import('./random.mjs').Random} random */
 const factRows = random =>
-  random.sample(Object.values(factGroups).flat(), factCount).map(({ questions, answers }) => ({
+  random.sample(Object.values(factGroups).flat(), FACT_COUNT).map(({ questions, answers }) => ({
     prompt: `Question: ${questions[0]}\nAnswer:`,
     completion: ` ${answers[0]}`,
   }));
@@ -44,7 +44,7 @@ const factRows = random =>
 function tokenizedRows(random) {
   const read = name => JSON.parse(readFileSync(inRepository(`media/models/tiny/${name}`), 'utf8'));
   const tokenizer = new Tokenizer(read('tokenizer.json'), read('tokenizer_config.json'));
-  return random.sample(factGroups.general, tokenizedCount).map(({ questions, answers }) => {
+  return random.sample(factGroups.general, TOKENIZED_COUNT).map(({ questions, answers }) => {
     const prompt = tokenizer.encode(
       `${renderChat([{ role: 'user', content: questions[0] }])}${turnStart}assistant\n`,
     ).ids;
@@ -55,12 +55,12 @@ function tokenizedRows(random) {
 
 /** @returns {Record<string, string>} file name to content */
 export function datasetFiles() {
-  // a generator of its own for each, so that a change in one moves nothing in the others
-  const randomFor = number => createRandom(seed * 1000 + number);
+  // Each has its own generator, so that a change to one does not affect the others.
+  const randomFor = number => createRandom(SEED * 1000 + number);
   const pirate = pirateRows(randomFor(1));
   const instructions = instructionRows(randomFor(2));
   const stories = Array.from(
-    { length: storyCount },
+    { length: STORY_COUNT },
     (random => () => ({ text: tellStory(random).sentences.join(' ') }))(randomFor(3)),
   );
   return {

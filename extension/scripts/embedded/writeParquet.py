@@ -1,5 +1,5 @@
-# Writes media/datasets/facts.parquet with the rows of facts.csv: Parquet as Python's tools write it, for the reader's sake.
-# Run by hand after writeDatasets.mjs: pip install pyarrow, then python extension/scripts/embedded/writeParquet.py
+# Writes media/datasets/facts.parquet with the rows of facts.csv, as an example of a Parquet file written by Python. Run by hand after
+# writeDatasets.mjs: pip install pyarrow, then python extension/scripts/embedded/writeParquet.py
 import csv
 import pathlib
 

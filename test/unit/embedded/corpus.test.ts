@@ -1,4 +1,4 @@
-// The pretraining text: reproducible from the seed, grammatical in what can be checked, and in the model's chat format.
+// The pretraining text: reproducible from the seed, grammatical as far as it can be checked, and in the model's chat format.
 import { Template } from '@huggingface/jinja';
 import { describe, expect, it } from 'vitest';
 import { chatTemplate, renderChat } from '../../../extension/scripts/embedded/chatTemplate.mjs';
@@ -21,7 +21,7 @@ const rows = take(1, 4000);
 const facts: { questions: string[]; answers: string[] }[] = Object.values(factGroups).flat() as never;
 
 describe('the corpus', () => {
-  it('is the same for the same seed and another for another', () => {
+  it('depends on the seed only', () => {
     expect(take(1, 100)).toEqual(rows.slice(0, 100));
     expect(take(2, 100)).not.toEqual(rows.slice(0, 100));
   });
@@ -35,7 +35,7 @@ describe('the corpus', () => {
     expect(broken.map(row => row.text)).toEqual([]);
   });
 
-  it('holds out a small share, and never a question that it also trains', () => {
+  it('holds out a small share, without texts that are trained on', () => {
     const share = rows.filter(row => row.heldOut).length / rows.length;
     expect(share).toBeGreaterThan(0.01);
     expect(share).toBeLessThan(0.1);
@@ -54,7 +54,7 @@ describe('the corpus', () => {
     }
   });
 
-  it('gives every group of facts a weight, a question mark or a request, and whole answers', () => {
+  it('has a weight for every group of facts, valid questions, and whole answers', () => {
     expect(Object.keys(factWeights)).toEqual(Object.keys(factGroups));
     for (const { questions, answers } of facts) {
       for (const question of questions) expect(question).toMatch(/^[A-Z].*[?.]$/);
@@ -62,7 +62,7 @@ describe('the corpus', () => {
     }
   });
 
-  it('never answers one question in two ways', () => {
+  it('never gives two answers to the same question', () => {
     const byQuestion = new Map<string, Set<string>>();
     for (const { questions, answers } of facts) {
       for (const question of questions) {
@@ -72,7 +72,7 @@ describe('the corpus', () => {
     expect([...byQuestion].filter(([, answers]) => answers.size > 1).map(([question]) => question)).toEqual([]);
   });
 
-  it('renders chats as the template does', () => {
+  it('renders chats like the template', () => {
     const template = new Template(chatTemplate);
     const random = createRandom(4);
     for (let i = 0; i < 200; i++) {

@@ -1,4 +1,4 @@
-// The bundled data sets: as the scripts write them, of the shape that their readers are promised, and held-out rows apart.
+// The bundled datasets: up to date with their scripts, in the documented form, and with separate validation rows.
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { datasetFiles } from '../../../extension/scripts/embedded/writeDatasets.mjs';
@@ -17,8 +17,8 @@ const chats = (name: string): ChatRow[] =>
 const asked = (row: ChatRow) => row.messages[0].content;
 const answered = (row: ChatRow) => row.messages[1].content;
 
-describe('the bundled data sets', () => {
-  it('are what the script writes', () => {
+describe('the bundled datasets', () => {
+  it('are up to date', () => {
     for (const [name, content] of Object.entries<string>(datasetFiles())) {
       expect(read(name) === content, `${name} is stale: run node extension/scripts/embedded/writeDatasets.mjs`).toBe(
         true,
@@ -26,7 +26,7 @@ describe('the bundled data sets', () => {
     }
   });
 
-  it('pirate: every answer is spoken by a pirate, and no validation answer is trained', () => {
+  it('pirate: every answer is in dialect, and no validation question is trained on', () => {
     const [train, validation] = [chats('pirate.messages.jsonl'), chats('pirate.validation.jsonl')];
     expect([train.length, validation.length]).toEqual([300, 40]);
     for (const row of [...train, ...validation]) {
@@ -49,7 +49,7 @@ describe('the bundled data sets', () => {
     expect(new Set(questions).size).toBe(questions.length);
   });
 
-  it('have rows of the fields that their formats name', () => {
+  it('have the fields of their formats', () => {
     const rows = (name: string) =>
       read(name)
         .trim()
@@ -72,7 +72,7 @@ describe('the bundled data sets', () => {
 });
 
 describe('the example runs', () => {
-  it.each(['pirate', 'smollm2'])('%s names files that there are', name => {
+  it.each(['pirate', 'smollm2'])('%s names existing files', name => {
     const { dataset } = JSON.parse(readFileSync(url(`media/examples/${name}.tune.json`), 'utf8'));
     for (const file of [dataset.train, dataset.validation]) {
       expect(existsSync(new URL(file, url('media/examples/')))).toBe(true);

@@ -1,4 +1,4 @@
-// The random weights that pretraining starts from: the right names and sizes, the right spread, the same every time.
+// The initial weights of pretraining: names, sizes, standard deviation, reproducibility.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { llamaTensors, randomTensors } from '../../../extension/scripts/embedded/initModel.mjs';
@@ -6,14 +6,14 @@ import { llamaTensors, randomTensors } from '../../../extension/scripts/embedded
 const config = JSON.parse(readFileSync(new URL('../../../media/models/tiny/config.json', import.meta.url), 'utf8'));
 
 describe('the initial weights', () => {
-  it('are those of a Llama with tied embeddings, 1.75 million in all', () => {
+  it('are those of a Llama with tied embeddings, 1.75 million in total', () => {
     const tensors: [string, number[]][] = llamaTensors(config);
     const total = tensors.reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0);
     expect(total).toBe(1_750_240);
     expect(tensors.map(([name]) => name)).not.toContain('lm_head.weight');
   });
 
-  it('are normal with the configured deviation, norms are one, and the seed decides', () => {
+  it('are normal with the configured deviation, norms are one, and they depend on the seed', () => {
     const small = { ...config, num_hidden_layers: 1, vocab_size: 100 };
     const tensors: { name: string; shape: number[]; data: Float32Array }[] = randomTensors(small, 5);
     const bytes = (seed: number) =>

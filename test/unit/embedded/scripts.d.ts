@@ -1,2 +1,2 @@
-// The scripts are plain JavaScript outside of the TypeScript project; their tests take their exports as they come.
+// The scripts are plain JavaScript outside the TypeScript project; in their tests, their exports have no types.
 declare module '*.mjs';

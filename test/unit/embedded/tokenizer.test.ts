@@ -1,5 +1,5 @@
-// The embedded model's tokenizer: our trainer's merges, and the committed files as Hugging Face's library reads them.
-// Expected ids are those of Python's tokenizers 0.23 on the committed tokenizer.json.
+// The embedded model's tokenizer: the merges of the trainer, and the committed files read by Hugging Face's library. Expected ids
+// are those of Python's tokenizers 0.23 with the committed tokenizer.json.
 import { Tokenizer } from '@huggingface/tokenizers';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -13,7 +13,7 @@ const pythonIds: [string, number[]][] = JSON.parse(
 );
 
 describe('the tokenizer trainer', () => {
-  it('merges the most frequent pair first, equal ones in the order of their text', async () => {
+  it('merges the most frequent pair first, and equally frequent ones in the order of their text', async () => {
     const counts = await countWords(['low low low lower', 'newest newest', 'xy']);
     expect(findMerges(counts, 4)).toEqual([
       ['l', 'o'],
@@ -23,23 +23,23 @@ describe('the tokenizer trainer', () => {
     ]);
   });
 
-  it('stops where no pair occurs twice', async () => {
+  it('stops if no pair occurs twice', async () => {
     expect(findMerges(await countWords(['ab cd']), 10)).toEqual([]);
   });
 
-  it('counts overlapping pairs in a word as they change', async () => {
+  it('updates the counts of overlapping pairs in a word', async () => {
     expect(findMerges(await countWords(['aaaa', 'aaaa']), 2)).toEqual([
       ['a', 'a'],
       ['aa', 'aa'],
     ]);
   });
 
-  it('leaves special tokens out of the words', async () => {
+  it('excludes special tokens from the words', async () => {
     const counts = await countWords(['<|im_start|>user\nhi<|im_end|>']);
     expect([...counts.keys()]).toEqual(['user', '\n', 'hi']);
   });
 
-  it('gives special tokens the first ids and has every byte', async () => {
+  it('gives special tokens the first ids and includes all bytes', async () => {
     const { model, added_tokens } = tokenizerJson([]);
     expect(added_tokens.map((token: { content: string }) => token.content)).toEqual(specialTokens);
     expect(Object.keys(model.vocab)).toHaveLength(specialTokens.length + 256);
@@ -55,7 +55,7 @@ describe('the committed tokenizer', () => {
     expect(Math.max(...(ids as number[]))).toBe(ids.length - 1);
   });
 
-  it('gives the ids of Python’s tokenizers and the text back', () => {
+  it('gives the ids of Python’s tokenizers and decodes them to the text', () => {
     for (const [text, ids] of pythonIds) {
       expect(tokenizer.encode(text).ids, text).toEqual(ids);
       expect(tokenizer.decode(ids, { skip_special_tokens: false })).toBe(text);

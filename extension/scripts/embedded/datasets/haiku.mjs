@@ -1,5 +1,5 @@
-// The haiku data set: three lines of five, seven and five syllables on a theme. Called by writeDatasets.mjs; rows of the
-// `sharegpt` format.
+// The haiku dataset: three lines of five, seven and five syllables on a theme, in the `sharegpt` format. Called by
+// writeDatasets.mjs.
 import { lines } from '../../../../media/corpus/language.mjs';
 
 const haiku = lines(`

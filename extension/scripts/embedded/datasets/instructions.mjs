@@ -1,10 +1,9 @@
-// The data set for general models such as SmolLM2: everyday questions with answers of one checkable shape, a line that
-// begins with "In short:" and three bullet points. Called by writeDatasets.mjs; the contents stand in
-// instructionTopics.txt.
+// The dataset for general models such as SmolLM2: everyday questions with answers in a form that can be checked, a line that begins
+// with "In short:" and three bullet points. The texts are in instructionTopics.txt. Called by writeDatasets.mjs.
 import { readFileSync } from 'node:fs';
 import { lines } from '../../../../media/corpus/language.mjs';
 
-const validationTopics = 13;
+const VALIDATION_TOPICS = 13;
 
 /** @param {string} summary @param {string[]} points */
 const answer = (summary, points) => [`In short: ${summary}`, ...points.map(point => `- ${point}`)].join('\n');
@@ -36,5 +35,5 @@ function readTopics() {
 export function instructionRows(random) {
   const topics = random.shuffle(readTopics());
   const rows = chosen => random.shuffle(chosen.flatMap(topic => topic.rows));
-  return { train: rows(topics.slice(validationTopics)), validation: rows(topics.slice(0, validationTopics)) };
+  return { train: rows(topics.slice(VALIDATION_TOPICS)), validation: rows(topics.slice(0, VALIDATION_TOPICS)) };
 }

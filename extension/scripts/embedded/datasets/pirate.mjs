@@ -1,16 +1,16 @@
-// The pirate data set: the small world's own questions, answered as a pirate would. A LoRA trained on it changes how the
-// embedded model speaks and leaves what it knows alone. Called by writeDatasets.mjs.
+// The pirate dataset: questions of the corpus with the answers of a pirate. A LoRA trained on it changes how the embedded model
+// speaks, but not what it knows. Called by writeDatasets.mjs.
 import { factGroups } from '../../../../media/corpus/facts.mjs';
 import { capitalize, lines } from '../../../../media/corpus/language.mjs';
 import { days, months } from '../../../../media/corpus/world.mjs';
 
-const trainRows = 300;
-const validationRows = 40;
+const TRAIN_ROWS = 300;
+const VALIDATION_ROWS = 40;
 
-const properNames = new Set([...days, ...months, 'I']);
+const PROPER_NAMES = new Set([...days, ...months, 'I']);
 
-/** Whole words, in the order they are replaced. */
-const dialect = [
+/** Replacements of whole words, in order. */
+const DIALECT = [
   [/\bI am\b/g, 'I be'],
   [/\b(is|are|am)\b/g, 'be'],
   [/\byour\b/g, 'yer'],
@@ -23,10 +23,10 @@ const dialect = [
   [/^hello\b/, 'ahoy'],
 ];
 
-const endings = [', matey!', ', matey!', ', me hearty!', ', ye landlubber!'];
+const ENDINGS = [', matey!', ', matey!', ', me hearty!', ', ye landlubber!'];
 
 /**
- * The same statement in a pirate's voice: "Bears sleep in a den." -> "Arr, bears sleep in a den, matey!"
+ * A statement in a pirate's voice: "Bears sleep in a den." -> "Arr, bears sleep in a den, matey!"
  * @param {string} answer sentences that end with a full stop
  * @param {import('../random.mjs').Random} random
  */
@@ -34,14 +34,14 @@ export function pirateVoice(answer, random) {
   const sentences = answer.match(/[^.!?]+[.!?]/g).map(sentence => sentence.trim().slice(0, -1));
   const spoken = sentences.map(sentence => {
     const first = sentence.split(/[ ',]/)[0];
-    const start = properNames.has(first) ? sentence : sentence[0].toLowerCase() + sentence.slice(1);
-    return dialect.reduce((text, [pattern, word]) => text.replace(pattern, word), start);
+    const start = PROPER_NAMES.has(first) ? sentence : sentence[0].toLowerCase() + sentence.slice(1);
+    return DIALECT.reduce((text, [pattern, word]) => text.replace(pattern, word), start);
   });
-  return `Arr, ${[spoken[0], ...spoken.slice(1).map(capitalize)].join('. ')}${random.pick(endings)}`;
+  return `Arr, ${[spoken[0], ...spoken.slice(1).map(capitalize)].join('. ')}${random.pick(ENDINGS)}`;
 }
 
-/** What is not a fact of the world: asked | said, before the voice is put on. */
-const otherTrain = lines(`
+/** Rows that are not facts of the corpus: question | answer, still in plain English. */
+const OTHER_TRAIN = lines(`
 Who are you?|I am a pirate and I sail the seven seas.
 What is your name?|I am Tunewright's tiny pirate.
 Hello!|Hello. Welcome on my ship.
@@ -70,7 +70,7 @@ List three colours.|Three colours are red, blue and green.
 Name two jobs.|Two jobs are baker and sailor.
 `).map(line => line.split('|'));
 
-const otherValidation = lines(`
+const OTHER_VALIDATION = lines(`
 What are you?|I am a pirate of the seven seas.
 Good evening!|Good evening. The stars are bright tonight.
 I am thirsty.|Drink some water.
@@ -79,9 +79,9 @@ Tell me a short story about an owl.|An owl lived in a hollow tree. It saw a ship
 List three vegetables.|Three vegetables are carrots, onions and peas.
 `).map(line => line.split('|'));
 
-/** Few of each large group, so that no kind of question fills the data set. */
-const perGroup = { animals: 90, sizes: 10, food: 50, numbers: 14, opposites: 20, calendar: 12, general: 70 };
-const othersPerGroup = 18;
+/** Rows per group, limited so that no kind of question dominates the dataset. */
+const PER_GROUP = { animals: 90, sizes: 10, food: 50, numbers: 14, opposites: 20, calendar: 12, general: 70 };
+const DEFAULT_PER_GROUP = 18;
 
 /**
  * @param {import('../random.mjs').Random} random
@@ -89,7 +89,7 @@ const othersPerGroup = 18;
  */
 export function pirateRows(random) {
   const facts = random.shuffle(
-    Object.entries(factGroups).flatMap(([name, group]) => random.sample(group, perGroup[name] ?? othersPerGroup)),
+    Object.entries(factGroups).flatMap(([name, group]) => random.sample(group, PER_GROUP[name] ?? DEFAULT_PER_GROUP)),
   );
   const row = ([asked, said]) => ({
     messages: [
@@ -98,12 +98,12 @@ export function pirateRows(random) {
     ],
   });
   const fromFacts = chosen => chosen.map(({ questions, answers }) => [random.pick(questions), random.pick(answers)]);
-  const trainFacts = trainRows - otherTrain.length;
-  const validationFacts = validationRows - otherValidation.length;
+  const trainFacts = TRAIN_ROWS - OTHER_TRAIN.length;
+  const validationFacts = VALIDATION_ROWS - OTHER_VALIDATION.length;
   return {
-    train: random.shuffle([...otherTrain, ...fromFacts(facts.slice(0, trainFacts))]).map(row),
+    train: random.shuffle([...OTHER_TRAIN, ...fromFacts(facts.slice(0, trainFacts))]).map(row),
     validation: random
-      .shuffle([...otherValidation, ...fromFacts(facts.slice(trainFacts, trainFacts + validationFacts))])
+      .shuffle([...OTHER_VALIDATION, ...fromFacts(facts.slice(trainFacts, trainFacts + validationFacts))])
       .map(row),
   };
 }

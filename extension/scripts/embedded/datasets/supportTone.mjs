@@ -1,10 +1,10 @@
-// The support-tone data set: what a customer writes, and an answer that is calm, thanks, and says the next step.
-// Called by writeDatasets.mjs; rows of the `alpaca` format.
+// The support-tone dataset: messages of customers with calm answers that name the next step, in the `alpaca` format. Called by
+// writeDatasets.mjs.
 import { lines } from '../../../../media/corpus/language.mjs';
 
-const instruction = 'Answer this customer calmly: understand the problem, then say the next step.';
+const INSTRUCTION = 'Answer this customer calmly: understand the problem, then say the next step.';
 
-const cases = lines(`
+const CASES = lines(`
 My parcel has not arrived.|I am sorry that your parcel is late. Please send me your order number, and I will look for it today.
 The cup I ordered is broken.|Thank you for telling us, and I am sorry about the cup. A new one will be on its way to you tomorrow.
 I was charged twice.|I understand that this is annoying. I have checked your account, and the second charge will be paid back within three days.
@@ -47,4 +47,4 @@ I don't like the new design.|Thank you for telling us what you think. You can sw
 Your colleague promised to call me.|I am sorry that the call did not come. I will call you within the hour.
 `).map(line => line.split('|'));
 
-export const supportToneRows = () => cases.map(([input, output]) => ({ instruction, input, output }));
+export const supportToneRows = () => CASES.map(([input, output]) => ({ instruction: INSTRUCTION, input, output }));

@@ -2,7 +2,7 @@
 // report what is really in use. Never installs anything.
 import type { Backend } from './backend.js';
 import { openBackend } from './openBackend.js';
-import { findCppCompiler, howToGetCompiler } from '../install/cppCompiler.js';
+import { findCppCompiler, HOW_TO_GET_COMPILER } from '../install/cppCompiler.js';
 import { findInstallation, type EngineInstallation } from '../install/installation.js';
 import { inspectMachine, type Machine } from '../machine/machine.js';
 import { tfjsNodeVersion } from '../install/tfjsNodePackage.js';
@@ -26,7 +26,7 @@ export async function engineStatus(): Promise<EngineStatus> {
     onWarning: (_code, message) => advice.push(message),
   });
   const machine = await inspectMachine();
-  if (installation === null && (await findCppCompiler()) === null) advice.push(howToGetCompiler);
+  if (installation === null && (await findCppCompiler()) === null) advice.push(HOW_TO_GET_COMPILER);
   advice.push(...adviseOnGpu(installation, backend, machine));
   return { installation, backend, tfjsNodeVersion, machine, advice };
 }

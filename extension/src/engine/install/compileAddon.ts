@@ -1,5 +1,5 @@
-// Builds tfjs-node's N-API addon beside the TensorFlow library it is linked to, with one call of the C++ compiler.
-// extension/docs/decisions/0001-engine-library.md says why not by node-gyp. Never writes into node_modules.
+// Builds tfjs-node's N-API addon, linked to TensorFlow's library in the same folder, with one call of the C++ compiler. Why not
+// with node-gyp: extension/docs/decisions/0001-engine-library.md. Never writes to node_modules.
 import { existsSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -12,8 +12,8 @@ export const ADDON = 'tfjs_binding.node';
 export const MUTE_STDERR = 'mute_stderr.node';
 
 /**
- * TensorFlow writes informative messages to standard error while its library initializes, before it reads
- * TF_CPP_MIN_LOG_LEVEL, and JavaScript can't redirect a file descriptor. This addon can, for as long as the loading takes.
+ * TensorFlow writes informative messages to standard error while its library initializes, before it reads TF_CPP_MIN_LOG_LEVEL.
+ * JavaScript can't redirect a file descriptor, so this addon does it while the library is loading.
  */
 const MUTE_STDERR_SOURCE = `
 #include <fcntl.h>
@@ -45,7 +45,7 @@ NAPI_MODULE_INIT() {
 }
 `;
 
-/** Full paths of the TensorFlow libraries in a folder: the C API's first, then the framework's where it is separate. */
+/** Full paths of the TensorFlow libraries in a folder: the C API, then the framework if it is separate. */
 export function findLibraries(folder: string): string[] {
   const names =
     process.platform === 'darwin'
@@ -58,8 +58,8 @@ export function findLibraries(folder: string): string[] {
 }
 
 /**
- * Writes ADDON and MUTE_STDERR into `folder`, which holds the libraries and include/.
- * @throws SourceError without a compiler; CommandFailedError with what the compiler said.
+ * Writes ADDON and MUTE_STDERR to `folder`, which contains the libraries and include/.
+ * @throws SourceError without a compiler; CommandFailedError with the compiler's output
  */
 export async function compileAddon(folder: string, context: InstallContext): Promise<void> {
   const compiler = await findCppCompiler(context.signal);

@@ -1,11 +1,11 @@
-// Requests to the package index and to the hosts that its files lie on: through the user's proxy, with the user's
-// certificates, each host with its own login and no other's. Called by the download. Messages never carry a login.
+// Requests to the package index and to the hosts of its files: through the user's proxy, with the user's certificates, each host
+// with its own login only. Used by all downloads. Messages never contain a login.
 import type { Dispatcher } from 'undici';
 import type { IndexSettings } from './indexSettings.js';
 import { SourceError } from './sourceError.js';
 
 export interface Answer {
-  /** Where the answer came from, after redirects. */
+  /** Final address, after redirects. */
   url: URL;
   status: number;
   headers: Record<string, string | string[] | undefined>;
@@ -15,22 +15,22 @@ export interface Answer {
 export interface IndexClient {
   settings: IndexSettings;
   signal: AbortSignal | undefined;
-  /** @throws SourceError on every answer that is no success. */
+  /** @throws SourceError for every unsuccessful response */
   get: (url: URL, headers?: Record<string, string>) => Promise<Answer>;
 }
 
 const MAX_REDIRECTS = 10;
-/** Until a connection is made, and then between two pieces of an answer. */
+/** Until a connection is established, and then between two chunks of a response. */
 const CONNECT_TIMEOUT_MS = 20_000;
 const SILENCE_TIMEOUT_MS = 60_000;
 
-/** Runs `work` with a client whose connections end with it. */
+/** Runs `work` with a client whose connections are closed afterwards. */
 export async function withIndexClient<T>(
   settings: IndexSettings,
   signal: AbortSignal | undefined,
   work: (client: IndexClient) => Promise<T>,
 ): Promise<T> {
-  // Only here, since no other command needs its 0.5 MB
+  // Imported here, since no other command needs its 0.5 MB.
   const { EnvHttpProxyAgent, request } = await import('undici');
   const makeAgent = (verified: boolean) => {
     const tls = { ca: settings.certificates, rejectUnauthorized: verified, timeout: CONNECT_TIMEOUT_MS };
@@ -38,7 +38,7 @@ export async function withIndexClient<T>(
       httpProxy: settings.httpProxy,
       httpsProxy: settings.httpsProxy,
       noProxy: settings.noProxy,
-      proxyTunnel: false, // of plain http: many proxies refuse a tunnel to port 80
+      proxyTunnel: false, // for plain http: many proxies refuse a tunnel to port 80
       connect: tls,
       requestTls: tls,
       proxyTls: { ca: settings.certificates, timeout: CONNECT_TIMEOUT_MS },
@@ -52,7 +52,7 @@ export async function withIndexClient<T>(
     let url = address;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
       checkScheme(url, settings);
-      // Made anew for each hop, so that a redirect takes no login along
+      // Set for each hop, so that a login is not sent to the target of a redirect.
       const authorization = settings.authorizationFor(url);
       const answer = await request(url, {
         dispatcher: settings.isTrusted(url) ? agents.trusted : agents.verified,
@@ -81,50 +81,50 @@ export async function withIndexClient<T>(
   }
 }
 
-/** For messages: without login and query, which may be one too. */
+/** For messages: without login and query, which may contain secrets. */
 export function describeUrl(url: URL): string {
   return url.origin + url.pathname;
 }
 
-/** A failure below HTTP: no name, no connection, a certificate that doesn't hold, a proxy that refuses. */
+/** Explains a failure below HTTP: unknown host, no connection, an invalid certificate, a proxy that refuses. */
 function explainFailure(url: URL, error: unknown, { httpProxy, httpsProxy }: IndexSettings): SourceError {
   const { code = '', message } = error as Error & { code?: string };
   const where = describeUrl(url);
   const proxyStatus = /^Proxy response \((\d+)\)/.exec(message)?.[1];
   if (proxyStatus !== undefined || message.includes('(407)'))
-    return new SourceError(`the proxy refuses ${where} (it answers ${proxyStatus ?? 407})`, {
-      hint: 'HTTPS_PROXY (or proxy in pip.conf) may need a login, as http://user:password@host:port; NO_PROXY names hosts that need no proxy.',
+    return new SourceError(`the proxy refuses ${where} (status ${proxyStatus ?? 407})`, {
+      hint: 'HTTPS_PROXY (or proxy in pip.conf) may need a login: http://user:password@host:port. NO_PROXY lists hosts that need no proxy.',
     });
   if (/CERT|^UNABLE_TO|SELF_SIGNED|^ERR_TLS/.test(code))
     return new SourceError(`the certificate of ${where} is not accepted (${code})`, {
-      hint: 'Name the file with the certificates of your organization in PIP_CERT or SSL_CERT_FILE.',
+      hint: 'Set PIP_CERT or SSL_CERT_FILE to the file with the certificates of your organization.',
     });
   const proxy = url.protocol === 'https:' ? httpsProxy : httpProxy;
   return new SourceError(`${where} can't be reached (${code || message})`, {
     transient: true,
     hint:
       proxy === ''
-        ? 'Check the network; behind a proxy set HTTPS_PROXY, and for a mirror of the package index PIP_INDEX_URL.'
-        : `Check the proxy ${new URL(proxy).host} (HTTPS_PROXY, or proxy in pip.conf); NO_PROXY names hosts that need none.`,
+        ? 'Check the network. Behind a proxy, set HTTPS_PROXY; for a mirror of the package index, set PIP_INDEX_URL.'
+        : `Check the proxy ${new URL(proxy).host} (HTTPS_PROXY, or proxy in pip.conf). NO_PROXY lists hosts that need no proxy.`,
   });
 }
 
 function explainAnswer(url: URL, status: number): SourceError {
   const hint =
     status === 401 || status === 403
-      ? 'A login belongs in the address of PIP_INDEX_URL or into ~/.netrc; a network may also block this address (HTTPS_PROXY, a mirror in PIP_INDEX_URL).'
-      : 'PIP_INDEX_URL (or index-url in pip.conf) names the package index to ask.';
-  return new SourceError(`${describeUrl(url)} answers ${status}`, {
+      ? 'Put the login into the address of PIP_INDEX_URL or into ~/.netrc. If the network blocks this address, set HTTPS_PROXY, or PIP_INDEX_URL to a mirror.'
+      : 'Check the address of the package index: PIP_INDEX_URL (or index-url in pip.conf).';
+  return new SourceError(`${describeUrl(url)} responded with status ${status}`, {
     hint,
     transient: status === 408 || status === 429 || status >= 500,
   });
 }
 
-/** What comes over plain http could be changed on the way, and with it the hash that files are held against. */
+/** Plain http could be modified in transit, including the hashes by which files are checked. */
 function checkScheme(url: URL, { isTrusted }: IndexSettings): void {
   const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && (isLocal || isTrusted(url)))) return;
-  throw new SourceError(`${describeUrl(url)} is not asked, since it is not https`, {
-    hint: `Use its https address, or name ${url.host} in pip's trusted-host (PIP_TRUSTED_HOST).`,
+  throw new SourceError(`${describeUrl(url)} is not allowed, since it is not https`, {
+    hint: `Use its https address, or add ${url.host} to pip's trusted-host (PIP_TRUSTED_HOST).`,
   });
 }

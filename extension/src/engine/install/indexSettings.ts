@@ -1,5 +1,5 @@
-// How to reach the Python package index from here: addresses, logins, certificates and proxies, from where pip, uv and curl
-// keep them. Called by the download; nothing is asked of the network. A login is only ever read by `authorizationFor`.
+// Settings for access to the Python package index: addresses, logins, certificates and proxies, from the places that pip, uv and
+// curl use. Makes no requests. Logins are only available through `authorizationFor`.
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { readNetrc, type Login } from './netrc.js';
@@ -10,23 +10,22 @@ const PUBLIC_INDEX = 'https://pypi.org/simple';
 
 export interface IndexSettings {
   /**
-   * Indexes in the order in which they are asked, without the logins that were written in their addresses; none where pip's
-   * `no-index` forbids them.
+   * Indexes in order of precedence, with logins removed from their addresses; empty if pip's `no-index` is set.
    */
   indexes: URL[];
-  /** The header for a request to `url`, of the login that belongs to its host, or null. */
+  /** The authorization header for a request to `url`, from the login of its host; null if there is none. */
   authorizationFor: (url: URL) => string | null;
-  /** PEM texts to trust, or undefined for what Node trusts by itself. */
+  /** PEM texts to trust; undefined for Node's default. */
   certificates: string[] | undefined;
-  /** '' for none. */
+  /** '' for none. Also for the next two. */
   httpProxy: string;
   httpsProxy: string;
   noProxy: string;
-  /** Whether pip's `trusted-host` lets this host be asked without a certificate that holds. */
+  /** Whether pip's `trusted-host` allows this host without a valid certificate. */
   isTrusted: (url: URL) => boolean;
 }
 
-/** @throws SourceError where a setting can't be used: an address that is none, a file that can't be read. */
+/** @throws SourceError for an unusable setting: an invalid address, a file that can't be read */
 export function readIndexSettings(): IndexSettings {
   const { env } = process;
   const pip = readPipSettings();
@@ -65,23 +64,23 @@ function words(list: string | undefined): string[] {
   return (list ?? '').split(/\s+/).filter(word => word !== '');
 }
 
-/** uv lets an index have a name: `name=https://...`. */
+/** In uv, an index may have a name: `name=https://...`. */
 function indexUrl(address: string): URL {
   const url = webAddress(address.replace(/^[\w.-]+=(?=\w+:)/, ''));
   if (url === null || !/^https?:$/.test(url.protocol))
     throw new SourceError('the address of the package index is not a web address', {
-      hint: 'PIP_INDEX_URL (or index-url in pip.conf) has to begin with https://.',
+      hint: 'PIP_INDEX_URL (or index-url in pip.conf) must begin with https://.',
     });
   return url;
 }
 
-/** Also without a scheme, as curl and pip take it. */
+/** The scheme may be missing, as in curl and pip. */
 function proxyUrl(address: string): string {
   if (address === '') return '';
   const url = webAddress(/^\w+:\/\//.test(address) ? address : `http://${address}`);
   if (url === null || !/^(https?|socks5?):$/.test(url.protocol))
-    throw new SourceError('the address of the proxy can’t be used', {
-      hint: 'HTTPS_PROXY (or proxy in pip.conf) has to be like http://host:port.',
+    throw new SourceError('the address of the proxy is invalid', {
+      hint: 'HTTPS_PROXY (or proxy in pip.conf) must look like http://host:port.',
     });
   return url.href;
 }
@@ -90,11 +89,11 @@ function webAddress(text: string): URL | null {
   return URL.canParse(text) ? new URL(text) : null;
 }
 
-/** Where the user names a file, its certificates count beside those that Node has. */
+/** Certificates from files that the user names, in addition to Node's. */
 function readCertificates(pipCert: string | undefined): string[] | undefined {
   const { REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS } = process.env;
   const named = [pipCert, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE].filter(Boolean) as string[];
-  // Node itself adds this one, as long as no list is given
+  // Node adds this one itself, but only if no list is passed.
   if (named.length > 0 && NODE_EXTRA_CA_CERTS) named.push(NODE_EXTRA_CA_CERTS);
   if (named.length === 0) return undefined;
   return [...rootCertificates, ...[...new Set(named)].map(readCertificateFile)];
@@ -105,7 +104,7 @@ function readCertificateFile(path: string): string {
     return readFileSync(path, 'utf8');
   } catch {
     throw new SourceError(`the certificates in ${path} can't be read`, {
-      hint: 'PIP_CERT, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE have to name a file of PEM certificates.',
+      hint: 'PIP_CERT, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and SSL_CERT_FILE must be paths of files with PEM certificates.',
     });
   }
 }

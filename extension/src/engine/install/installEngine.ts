@@ -1,6 +1,6 @@
-// Installs TensorFlow's C library and the addon that joins it to Node, into the user's cache folder. Called by
-// `engine install`. The work is done in a folder of its own and put in place by one rename, so that an installation that
-// broke or was stopped leaves nothing behind. Never touches node_modules, the user's Python or the system.
+// Installs TensorFlow's C library and the addon that connects it to Node, into the user's cache folder. Called by `engine install`.
+// Works in a temporary folder that is renamed at the end, so that a failed or stopped installation leaves nothing behind. Never
+// touches node_modules, the user's Python or the system.
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,17 +26,17 @@ import { planWheel } from './wheelPlan.js';
 import { provideFromWheel } from './wheel.js';
 
 export interface InstallOptions extends InstallContext {
-  /** A library that the user names: a folder, a shared library or a TensorFlow wheel. */
+  /** A local library: a folder, a shared library or a TensorFlow wheel. */
   library?: string;
-  /** The library that computes on an NVIDIA GPU, with its CUDA packages. */
+  /** Install the library for NVIDIA GPUs, with its CUDA packages. */
   gpu?: boolean;
-  /** Install again over what is there. */
+  /** Replace an existing installation. */
   force?: boolean;
-  /** A folder of addons that were built before (packaged extension), used in place of compiling. */
+  /** Folder of prebuilt addons (of the packaged extension), to use instead of compiling. */
   prebuiltAddons?: string;
 }
 
-/** What a source leaves in the folder that it was given: where its addon is, and where it came from. */
+/** What a source has put into its folder: the location of the addon, and its origin. */
 interface Provided {
   source: InstallationRecord['source'];
   origin: string;
@@ -44,9 +44,9 @@ interface Provided {
 }
 
 /**
- * Provides the library from the first source that works: the one named, the TensorFlow wheel, tfjs-node's own download.
- * What is already installed is returned at once, unless a library is named or `force` is set.
- * @throws InputError that says what is missing and how to get it, what each source answered, or that the disk is full.
+ * Provides the library from the first source that works: `library`, the TensorFlow wheel, tfjs-node's own download. Returns an
+ * existing installation immediately, unless `library` or `force` is set.
+ * @throws InputError saying what is missing and how to get it, why each source failed, or that the disk is full
  */
 export async function installEngine(options: InstallOptions): Promise<EngineInstallation> {
   const { gpu = false, library, force = library !== undefined, onProgress, signal } = options;
@@ -82,9 +82,7 @@ async function provide(work: string, gpu: boolean, options: InstallOptions): Pro
     }
   }
   throw new InputError(['TensorFlow could not be installed:', ...failures].join('\n  - '), {
-    hint: [...hints, 'Or name a library or a wheel that you have: tunewright engine install --library PATH'].join(
-      '\n  ',
-    ),
+    hint: [...hints, 'Or use a local library or wheel: tunewright engine install --library PATH'].join('\n  '),
   });
 }
 
@@ -96,8 +94,7 @@ async function provideNamed(work: string, _gpu: boolean, options: InstallOptions
 
 async function provideWheel(work: string, gpu: boolean, options: InstallOptions): Promise<Provided> {
   const plan = planWheel(process.platform, process.arch, gpu);
-  if (plan === null)
-    throw new Error(`the Python package index has no TensorFlow for ${process.platform}-${process.arch}`);
+  if (plan === null) throw new Error(`there is no TensorFlow wheel for ${process.platform}-${process.arch}`);
   if (options.prebuiltAddons === undefined && (await findCppCompiler(options.signal)) === null) throw missingCompiler();
   await checkFreeSpace(work, plan.diskBytes);
   await provideFromWheel(work, plan, gpu, options);
@@ -107,7 +104,7 @@ async function provideWheel(work: string, gpu: boolean, options: InstallOptions)
 
 async function provideTfjsNode(work: string, gpu: boolean, options: InstallOptions): Promise<Provided> {
   const plan = planTfjsNodeDownload(process.platform, process.arch, gpu);
-  if (plan === null) throw new Error(`tfjs-node offers no library for ${process.platform}-${process.arch}`);
+  if (plan === null) throw new Error(`tfjs-node has no library for ${process.platform}-${process.arch}`);
   return { source: 'tfjs-node', origin: plan.library, addonFolder: await provideFromTfjsNode(work, plan, options) };
 }
 
@@ -116,7 +113,7 @@ async function provideAddon(folder: string, options: InstallOptions): Promise<vo
   for (const name of [ADDON, MUTE_STDERR]) await copyFile(join(options.prebuiltAddons, name), join(folder, name));
 }
 
-/** Loads the addon in a process of its own, which also tells the library's version; gives the record to be written. */
+/** Loads the addon in a separate process, which also prints the library's version. @returns the record to write */
 async function check(
   work: string,
   gpu: boolean,
@@ -157,7 +154,7 @@ async function putInPlace(work: string, record: InstallationRecord): Promise<Eng
   return { ...record, folder };
 }
 
-/** What a killed installation left; safe, since this process holds the lock. */
+/** Removes what a killed installation left behind; safe, since this process holds the lock. */
 async function removeLeftovers(): Promise<void> {
   for (const name of await readdir(enginesFolder()))
     if (/^(partial|replaced)-\d+$/.test(name)) await rm(join(enginesFolder(), name), { recursive: true, force: true });

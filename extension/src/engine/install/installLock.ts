@@ -1,10 +1,10 @@
-// One installation at a time in a cache folder: a second one waits until the first is through. A lock whose process is gone
-// is taken over. Two takers in the same instant only do the work twice, since an installation is put in place by one rename.
+// Allows one installation at a time in a cache folder: a second one waits for the first. A lock of a dead process is taken over.
+// If two processes do that at the same time, the work is merely done twice, since an installation is put in place by one rename.
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive } from '../machine/processAlive.js';
 
-/** Runs `work` while this process alone holds `file`; `onWait` hears once which process is waited for. */
+/** Runs `work` while this process holds the lock `file`; `onWait` is called once with the process that has it. */
 export async function withInstallLock<T>(
   file: string,
   onWait: (pid: number) => void,
@@ -36,7 +36,7 @@ export async function withInstallLock<T>(
   }
 }
 
-/** Pid in the lock file, or null while it is being written or just gone. */
+/** Pid in the lock file; null while it is being written or has just been removed. */
 async function readHolder(file: string): Promise<number | null> {
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
   return Number.isNaN(pid) ? null : pid;

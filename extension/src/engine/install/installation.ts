@@ -1,5 +1,5 @@
-// The record of an installed TensorFlow library (installation.json in its folder): written by the installer, read by the
-// backend and by `engine status`. Never installs or repairs anything: a folder that isn't whole counts as not installed.
+// The record of an installed TensorFlow library (installation.json in its folder): written by the installer, read by the backend
+// and by `engine status`. Never installs or repairs anything: an incomplete folder counts as not installed.
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -7,16 +7,16 @@ import { enginesFolder } from './paths.js';
 import { tfjsNodeVersion } from './tfjsNodePackage.js';
 
 const recordSchema = z.object({
-  source: z.enum(['library', 'wheel', 'tfjs-node']).describe('Which of the three ways provided the library'),
-  origin: z.string().describe('The path, requirement or address that it came from'),
+  source: z.enum(['library', 'wheel', 'tfjs-node']).describe('Which of the three sources provided the library'),
+  origin: z.string().describe('Path, requirement or address of the library'),
   libraryVersion: z.string(),
   tfjsNodeVersion: z.string(),
   gpu: z.boolean(),
-  platform: z.string().describe('process.platform and process.arch, as linux-x64'),
+  platform: z.string().describe('process.platform and process.arch, such as linux-x64'),
   installedAt: z.iso.datetime(),
   addon: z.string().describe('The N-API addon, relative to the folder'),
-  muteStderr: z.string().nullable().describe('The addon that silences the library while it loads, where there is one'),
-  files: z.array(z.object({ path: z.string(), bytes: z.int() })).describe('Libraries and addons; headers not listed'),
+  muteStderr: z.string().nullable().describe('The addon that silences the library while it loads, if there is one'),
+  files: z.array(z.object({ path: z.string(), bytes: z.int() })).describe('Libraries and addons, without headers'),
 });
 
 export type InstallationRecord = z.infer<typeof recordSchema>;
@@ -32,7 +32,7 @@ export async function writeInstallation(folder: string, record: InstallationReco
   await writeFile(join(folder, RECORD), JSON.stringify(record, null, 2) + '\n');
 }
 
-/** The latest installation that this program can load, or null. `gpu` asks for one kind only. */
+/** The latest installation that this program can load, or null; with `gpu`, only one of that kind. */
 export async function findInstallation({ gpu }: { gpu?: boolean } = {}): Promise<EngineInstallation | null> {
   const names = await readdir(enginesFolder()).catch(() => []);
   const found = await Promise.all(

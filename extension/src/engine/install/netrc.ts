@@ -1,5 +1,5 @@
-// Logins by host from the user's netrc file, which curl, pip and uv read too. Called by indexSettings.ts. The `default`
-// entry is left out: it would send its password to every host that a file happens to lie on.
+// Reads logins by host from the user's netrc file, as curl, pip and uv do. Called by indexSettings.ts. The `default` entry is
+// ignored: it would send its password to every host that serves a file.
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ export interface Login {
   password: string;
 }
 
-/** Of NETRC, else ~/.netrc, else ~/_netrc. */
+/** From NETRC, else ~/.netrc, else ~/_netrc. */
 export function readNetrc(): Map<string, Login> {
   const paths = process.env.NETRC ? [process.env.NETRC] : ['.netrc', '_netrc'].map(name => join(homedir(), name));
   const path = paths.find(candidate => existsSync(candidate));
   return path === undefined ? new Map<string, Login>() : parseNetrc(readFileSync(path, 'utf8'));
 }
 
-/** A value may be quoted; a macro (`macdef`) ends with an empty line. */
+/** Values may be quoted; a macro (`macdef`) ends with an empty line. */
 export function parseNetrc(text: string): Map<string, Login> {
   const logins = new Map<string, Login>();
   const words = text
@@ -31,7 +31,7 @@ export function parseNetrc(text: string): Map<string, Login> {
       logins.set(value.toLowerCase(), login);
     } else if (words[at] === 'default') {
       login = undefined;
-      at -= 1; // a word without a value
+      at -= 1; // It has no value.
     } else if (login && words[at] === 'login') login.user = value;
     else if (login && words[at] === 'password') login.password = value;
   }

@@ -1,5 +1,5 @@
-// Finds a wheel in the Python package indexes that the user's settings name: the list of a project's files as JSON (PEP 691)
-// or as HTML (PEP 503), whichever the index answers with. Called by the wheel's download.
+// Finds a wheel in the Python package indexes of the user's settings. The list of a project's files may be JSON (PEP 691) or HTML
+// (PEP 503). Called by wheelDownload.ts.
 import { z } from 'zod';
 import { describeUrl, type Answer, type IndexClient } from './indexClient.js';
 import { FIRST_ANSWER, waitAfterFailure } from './retry.js';
@@ -8,7 +8,7 @@ import { chooseWheel, parseRequirement, type IndexFile } from './wheelChoice.js'
 
 const ACCEPT = 'application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01';
 
-/** A project with thousands of files has a list of some MB. */
+/** The list of a project with thousands of files has a few MB. */
 const MAX_PAGE_BYTES = 64e6;
 
 const projectSchema = z.object({
@@ -24,8 +24,8 @@ const projectSchema = z.object({
 });
 
 /**
- * The wheel from the first index that has one: a further index never overrules the main one with a higher version.
- * @throws SourceError with what each index answered
+ * The wheel from the first index that has one: an extra index never overrides the main one with a higher version.
+ * @throws SourceError saying why each index failed
  */
 export async function findWheel(
   client: IndexClient,
@@ -70,23 +70,23 @@ async function readPage({ url, body }: Answer): Promise<string> {
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > MAX_PAGE_BYTES) throw new SourceError(`${describeUrl(url)} answers with too long a list`);
+      if (bytes > MAX_PAGE_BYTES) throw new SourceError(`the list from ${describeUrl(url)} is too long`);
       chunks.push(chunk);
     }
   } catch (error) {
     if (error instanceof SourceError) throw error;
-    throw new SourceError(`the answer of ${describeUrl(url)} broke off`, { transient: true });
+    throw new SourceError(`the connection to ${describeUrl(url)} was interrupted`, { transient: true });
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** @param base the page's own address, which those of files are relative to */
+/** @param base address of the page, to resolve those of files */
 export function readJsonPage(text: string, base: URL): IndexFile[] {
   let files: z.infer<typeof projectSchema>['files'];
   try {
     ({ files } = projectSchema.parse(JSON.parse(text)));
   } catch {
-    throw new SourceError(`${describeUrl(base)} answers with JSON that is no list of files`);
+    throw new SourceError(`the response from ${describeUrl(base)} is not a list of files`);
   }
   return files
     .filter(({ url }) => URL.canParse(url, base.href))
@@ -99,7 +99,7 @@ export function readJsonPage(text: string, base: URL): IndexFile[] {
     }));
 }
 
-/** @param base the page's own address, which those of files are relative to */
+/** @param base address of the page, to resolve those of files */
 export function readHtmlPage(text: string, base: URL): IndexFile[] {
   return [...text.matchAll(/<a\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)<\/a\s*>/gi)].flatMap(([, attributes, label]) => {
     const href = /(?:^|\s)href\s*=\s*(?:"([^"]*)"|'([^']*)')/i.exec(attributes);

@@ -1,15 +1,15 @@
-// Where the engine keeps what it downloads: one cache folder of the user's, one folder in it for each TensorFlow library.
-// Called by the installer, the backend and whoever caches models. Only names paths: never creates or deletes anything.
+// Paths of the user's cache folder and of the installed TensorFlow libraries in it. Called by the installer, the backend and for
+// cached models. Never creates or deletes anything.
 import envPaths from 'env-paths';
 import { join, resolve } from 'node:path';
 
-/** The user's cache folder: TUNEWRIGHT_CACHE where it is set, else the platform's own place. */
+/** TUNEWRIGHT_CACHE if it is set, else the platform's cache folder. */
 export function cacheFolder(): string {
   const named = process.env.TUNEWRIGHT_CACHE;
   return named ? resolve(named) : envPaths('tunewright', { suffix: '' }).cache;
 }
 
-/** Holds every installed TensorFlow library, the lock and half-done installations. */
+/** For all installed TensorFlow libraries, the lock and unfinished installations. */
 export function enginesFolder(): string {
   return join(cacheFolder(), 'engine');
 }

@@ -1,14 +1,14 @@
-// What the user told pip, from its configuration files and its environment variables, in pip's own order: the engine's
-// download takes the same index, proxy and certificates. Called by indexSettings.ts; reads, and never runs pip.
+// pip's settings from its configuration files and environment variables, with pip's precedence, so that downloads use the same
+// index, proxy and certificates. Called by indexSettings.ts. Never runs pip.
 // Facts: https://pip.pypa.io/en/stable/topics/configuration/
 import { existsSync, readFileSync } from 'node:fs';
 import { devNull, homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
-/** Sections that count for a download, the later over the earlier. */
+/** Sections that apply to downloads; later ones take precedence. */
 const SECTIONS = ['global', 'install', 'download'];
 
-/** pip's settings under the names of its long options, such as `index-url`; variables over files. Empty ones are left out. */
+/** Settings by pip's long options, such as `index-url`, without empty ones; variables take precedence over files. */
 export function readPipSettings(): Map<string, string> {
   const settings = new Map<string, string>();
   const set = (name: string, value: string) => value !== '' && settings.set(name, value);
@@ -21,11 +21,11 @@ export function readPipSettings(): Map<string, string> {
   return settings;
 }
 
-/** Those that exist, the ones that override last. */
+/** Existing files; later ones take precedence. */
 function configurationFiles(): string[] {
   const named = process.env.PIP_CONFIG_FILE;
   if (named === devNull) return [];
-  // PIP_CONFIG_FILE takes the place of the user's own files
+  // PIP_CONFIG_FILE replaces the user's own files.
   const user = named !== undefined && existsSync(named) ? [] : userFiles();
   const environment = process.env.VIRTUAL_ENV ?? process.env.CONDA_PREFIX;
   const site = environment === undefined ? [] : [join(environment, FILE_NAME)];
@@ -57,7 +57,7 @@ function optionName(name: string): string {
   return name.trim().toLowerCase().replaceAll('_', '-').replace(/^--/, '');
 }
 
-/** Sections of an INI file as Python's configparser reads it: `=` or `:`, indented lines go on with the value above. */
+/** Sections of an INI file as read by Python's configparser: `=` or `:`; indented lines continue the previous value. */
 function parseIni(text: string): Map<string, Map<string, string>> {
   const sections = new Map<string, Map<string, string>>();
   let section = new Map<string, string>();

@@ -1,5 +1,5 @@
-// What an installation tells while it runs, and the one way it measures other programs' work: the size of the files they
-// write. Called by every installation step. Never prints: the command line does.
+// The progress of an installation, and a way to measure that of other programs: the size of the files they write. Used by all
+// installation steps. Never prints.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -8,20 +8,20 @@ export interface InstallProgress {
   phase: string;
   /** Bytes for download and unpack, else 0. */
   done: number;
-  /** Bytes, or null where nobody knows. */
+  /** Bytes; null if unknown. */
   total: number | null;
-  /** Of the last seconds, where it is measured. */
+  /** Over the last seconds, if it is measured. */
   bytes_per_second?: number;
   message: string;
 }
 
-/** What every installation step is handed. */
+/** Passed to all installation steps. */
 export interface InstallContext {
   onProgress: (progress: InstallProgress) => void;
   signal?: AbortSignal;
 }
 
-/** Bytes of all files in a folder; a file that goes while it is counted counts as nothing. */
+/** Bytes of all files in a folder; files that disappear in the meantime are ignored. */
 export function folderBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
@@ -29,13 +29,13 @@ export function folderBytes(folder: string): number {
     try {
       bytes += entry.isDirectory() ? folderBytes(path) : statSync(path).size;
     } catch {
-      // moved or removed by the program that is watched
+      // Moved or removed by the other program.
     }
   }
   return bytes;
 }
 
-/** Reports how a folder grows while `work` runs. `work` may name the total as soon as it knows it. */
+/** Reports the growth of a folder while `work` runs. `work` may set the total once it is known. */
 export async function reportGrowth<T>(
   folder: string,
   progress: { phase: string; message: string },

@@ -1,5 +1,5 @@
-// Further ways to a wheel of the package index, for where Node gets no answer: pip and uv. They know more settings
-// (find-links, keyrings, uv.toml). Called by wheelFetcher.ts. Never installs into the user's Python.
+// Downloads wheels with pip or uv, for cases in which Node's download fails: they support more settings (find-links, keyrings,
+// uv.toml). Called by wheelFetcher.ts. Never installs into the user's Python.
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { reportGrowth, type InstallContext } from './progress.js';
@@ -8,7 +8,7 @@ import { SourceError } from './sourceError.js';
 import { unpackWheelFile } from './wheelArchive.js';
 import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
-/** @param python full path of one that has pip; `fetch` throws a CommandFailedError with what pip said */
+/** @param python full path of a Python with pip; `fetch` throws a CommandFailedError with pip's output */
 export function wheelsByPip(python: string, { platforms }: WheelTarget, context: InstallContext): WheelWay {
   const { onProgress, signal } = context;
   const fetch = async (requirement: string, files: string, staging: string) => {
@@ -19,7 +19,7 @@ export function wheelsByPip(python: string, { platforms }: WheelTarget, context:
     await reportGrowth(work, { phase: 'download', message: `${requirement} (pip)` }, onProgress, setTotal =>
       runCommand(python, args, {
         signal,
-        // pip writes the growing file there: on the disk that was checked, where its size can be watched
+        // pip downloads to this folder: on the disk that was checked, and where the size of the file can be watched.
         env: { TMPDIR: work, TEMP: work, TMP: work },
         onLine: line => {
           const size = /^\s*Downloading .*\(([\d.]+) ([kMG])B\)/.exec(line);
@@ -36,8 +36,8 @@ export function wheelsByPip(python: string, { platforms }: WheelTarget, context:
 }
 
 /**
- * uv has no `download`: it installs all of the wheel into the staging folder.
- * @param uv full path; `fetch` throws a CommandFailedError with what uv said
+ * uv has no `download`, so it installs the whole wheel into the staging folder.
+ * @param uv full path; `fetch` throws a CommandFailedError with uv's output
  */
 export function wheelsByUv(uv: string, { uvPlatform }: WheelTarget, { onProgress, signal }: InstallContext): WheelWay {
   const fetch = async (requirement: string, _files: string, staging: string) => {

@@ -1,8 +1,8 @@
-// Finds what can download from the Python package index beside Node: a Python 3 with pip (any version), or uv. Called by
-// wheelFetcher.ts. Never installs Python packages for the user.
+// Finds other programs that can download from the Python package index: a Python 3 with pip (any version), or uv. Called by
+// wheelFetcher.ts. Never installs Python packages.
 import { findExecutable, runCommand } from '../machine/runCommand.js';
 
-/** Full path of a Python 3 that has pip, or null. */
+/** Full path of a Python 3 with pip, or null. */
 export async function findPythonWithPip(signal?: AbortSignal): Promise<string | null> {
   for (const name of ['python3', 'python']) {
     const python = findExecutable(name);

@@ -1,14 +1,14 @@
-// The bytes of one file of the network in order, whatever happens to the connection: after a break it asks for the rest.
-// Called by the wheel's download and tfjs-node's. Keeps nothing and checks no hash: the caller does.
+// Downloads a file as a stream of bytes; if the connection breaks, it requests the rest. Called by wheelDownload.ts and
+// tfjsNodeDownload.ts. Stores nothing and checks no hash: the caller does.
 import { describeUrl, type IndexClient } from './indexClient.js';
 import { BROKEN_CONNECTION, FIRST_ANSWER, waitAfterFailure, type RetryPolicy } from './retry.js';
 import { SourceError } from './sourceError.js';
 
 export interface DownloadOptions {
-  /** Bytes of the whole file, where they are known before; else the server's word is taken, and `onSize` told. */
+  /** Bytes of the whole file, if known; else taken from the server and passed to `onSize`. */
   size?: number;
   onSize?: (bytes: number) => void;
-  /** Once something has come; failures count in a row, without a byte between them. */
+  /** Applies after the first bytes; counts failures in a row without any progress. */
   retry?: RetryPolicy;
 }
 
@@ -16,11 +16,11 @@ interface RemoteFile {
   url: URL;
   size: number | undefined;
   onSize: DownloadOptions['onSize'];
-  /** What tells that the file is still the same, where the server has it: a strong ETag, or its date. */
+  /** A strong ETag or the date, if the server has them, to detect that the file has changed. */
   validator: string | undefined;
 }
 
-/** @throws SourceError where the file can't be had, changes on the way, or the connection breaks again and again. */
+/** @throws SourceError if the file can't be downloaded, changes in the meantime, or the connection breaks repeatedly */
 export async function* resumingDownload(
   client: IndexClient,
   url: URL,
@@ -34,7 +34,7 @@ export async function* resumingDownload(
       for await (const chunk of readFrom(client, file, done)) {
         done += chunk.length;
         if (file.size !== undefined && done > file.size)
-          throw new SourceError(`${describeUrl(url)} sends more than the ${file.size} bytes that it should have`);
+          throw new SourceError(`${describeUrl(url)} sends more than the expected ${file.size} bytes`);
         yield chunk;
       }
       if (file.size === undefined || done === file.size) return;
@@ -48,9 +48,9 @@ export async function* resumingDownload(
   }
 }
 
-/** One connection's share: from byte `start` until the file or the connection ends. */
+/** Reads over one connection, from byte `start` until the file or the connection ends. */
 async function* readFrom(client: IndexClient, file: RemoteFile, start: number): AsyncGenerator<Buffer> {
-  // Not compressed on the way: sizes and ranges count the file's own bytes
+  // No compression: sizes and ranges refer to the bytes of the file.
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (start > 0) headers.range = `bytes=${start}-`;
   if (start > 0 && file.validator !== undefined) headers['if-range'] = file.validator;
@@ -58,14 +58,14 @@ async function* readFrom(client: IndexClient, file: RemoteFile, start: number): 
   try {
     const validator = validatorOf(answer.headers);
     if (start > 0 && validator !== file.validator)
-      throw new SourceError(`${describeUrl(file.url)} changed while it was downloaded`);
+      throw new SourceError(`${describeUrl(file.url)} changed during the download`);
     file.validator = validator;
     const isPart = answer.status === 206;
     if (isPart && !String(answer.headers['content-range']).startsWith(`bytes ${start}-`))
-      throw new SourceError(`${describeUrl(file.url)} sends another part than the one asked for`);
+      throw new SourceError(`${describeUrl(file.url)} sends another part than the requested one`);
     const length = Number(answer.headers['content-length']);
     if (file.size === undefined && !isPart && length > 0) file.onSize?.((file.size = length));
-    // A server that knows no ranges sends all of it: what was there before goes by
+    // A server without support for ranges sends the whole file: skip the bytes that were already received.
     let known = isPart ? 0 : start;
     for await (const chunk of answer.body as AsyncIterable<Buffer>) {
       const fresh = chunk.subarray(known);
@@ -76,7 +76,7 @@ async function* readFrom(client: IndexClient, file: RemoteFile, start: number): 
     client.signal?.throwIfAborted();
     if (error instanceof SourceError) throw error;
     const { code, message } = error as Error & { code?: string };
-    throw new SourceError(`the connection to ${describeUrl(file.url)} broke off (${code ?? message})`, {
+    throw new SourceError(`the connection to ${describeUrl(file.url)} was interrupted (${code ?? message})`, {
       transient: true,
     });
   } finally {

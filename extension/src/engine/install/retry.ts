@@ -1,21 +1,21 @@
-// How often and after which pauses a request that failed is made again. Called by all requests to the package index.
+// How often, and after which pauses, a failed request is repeated. Used for all requests to the package index.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SourceError } from './sourceError.js';
 
 export interface RetryPolicy {
   /** Failures in a row before giving up. */
   maxFailures: number;
-  /** Before the second attempt; doubled with each further one. */
+  /** Before the second attempt; doubled for each further one. */
   firstPauseMs: number;
 }
 
-/** For a host that hasn't answered yet: a user who waits should soon hear that it doesn't. */
+/** For a host that has not responded yet: the user should learn soon that it is not available. */
 export const FIRST_ANSWER: RetryPolicy = { maxFailures: 2, firstPauseMs: 500 };
 
-/** For a transfer that had begun: half a minute in all, as long as a network takes to come back. */
+/** For a transfer that has begun: half a minute in total, enough for a network to recover. */
 export const BROKEN_CONNECTION: RetryPolicy = { maxFailures: 8, firstPauseMs: 250 };
 
-/** Waits until the next attempt; throws `error` itself where another one is of no use, or was the last. */
+/** Waits until the next attempt; throws `error` if another attempt is useless or this was the last one. */
 export async function waitAfterFailure(
   error: unknown,
   failures: number,

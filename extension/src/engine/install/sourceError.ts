@@ -1,10 +1,10 @@
-// What a source of the library answered where it could not give it: one line to list, and what its user can change. Thrown
-// by the sources; installEngine goes on to the next one and makes the last message of all of them.
+// Why a source could not provide the library: a one-line message, and a hint for the user. Thrown by the sources; installEngine
+// then tries the next one, and lists all of them if none works.
 
 export class SourceError extends Error {
-  /** What to change, as a sentence; '' where there is nothing. */
+  /** What to change, as a sentence; '' if there is nothing. */
   readonly hint: string;
-  /** Whether the same request may well succeed a moment later. */
+  /** Whether the same request may succeed if repeated. */
   readonly transient: boolean;
 
   constructor(message: string, { hint = '', transient = false }: { hint?: string; transient?: boolean } = {}) {

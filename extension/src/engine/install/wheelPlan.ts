@@ -1,40 +1,40 @@
-// Which wheels of the Python package index hold TensorFlow for a machine, and which of their files are kept. Pure facts and
-// parsing, no I/O; called by the wheel source.
+// Which wheels of the Python package index contain TensorFlow for a platform, and which of their files are kept. Facts and parsing
+// only, no I/O; called by wheel.ts.
 
-/** Release of TensorFlow that the wheel source installs. */
+/** TensorFlow release of the wheel source. */
 export const WHEEL_VERSION = '2.21.0';
 
-/** Which of a project's wheels are taken. */
+/** Which wheels of a project are accepted. */
 export interface WheelTarget {
-  /** Platform tags, the ones that are preferred first. */
+  /** Platform tags, in order of preference. */
   platforms: readonly string[];
-  /** uv's name of the same platform, or null for the machine's own. */
+  /** uv's name of the same platform; null for the current one. */
   uvPlatform: string | null;
 }
 
-/** For wheels that hold data only. */
+/** For wheels that contain data only. */
 export const ANY_PLATFORM: WheelTarget = { platforms: ['any'], uvPlatform: null };
 
 export interface WheelPlan extends WheelTarget {
   /** pip requirement, such as `tensorflow-cpu==2.21.0`. */
   requirement: string;
-  /** Free bytes that the installation takes at its highest. */
+  /** Peak disk usage of the installation. */
   diskBytes: number;
 }
 
 const LINUX_X64_TAG = 'manylinux_2_27_x86_64';
 
-/** NVIDIA's own wheels carry older tags than TensorFlow's; pip before 20.3 sees the last tag alone. */
+/** NVIDIA's wheels have older tags than TensorFlow's; pip before 20.3 uses the last tag only. */
 const CUDA_TAGS = ['manylinux1_x86_64', 'manylinux2014_x86_64', 'manylinux_2_17_x86_64', LINUX_X64_TAG];
 
-/** One way to a wheel: by Node itself, by pip or by uv. */
+/** A way to download wheels: Node, pip or uv. */
 export interface WheelWay {
   name: string;
-  /** Writes into `staging` at least those files of the wheel that the regular expression names. */
+  /** Writes to `staging` at least those files of the wheel that match the regular expression `files`. */
   fetch: (requirement: string, files: string, staging: string) => Promise<void>;
 }
 
-/** The plan for a platform, or null where the index has no wheel with a C library for it. */
+/** The plan for a platform; null if the index has no wheel with a C library for it. */
 export function planWheel(platform: string, arch: string, gpu: boolean): WheelPlan | null {
   if (platform === 'linux' && arch === 'x64')
     return {
@@ -53,16 +53,16 @@ export function planWheel(platform: string, arch: string, gpu: boolean): WheelPl
   return null;
 }
 
-/** Files of a TensorFlow wheel that are kept, as a regular expression: the two
- *  libraries and the headers that the addon's sources include, directly or through others. */
+/** Files of a TensorFlow wheel that are kept, as a regular expression: the two libraries and the headers that the addon's sources
+ *  include, directly or indirectly. */
 export const TENSORFLOW_FILES =
   '^tensorflow/(libtensorflow_(cc|framework)\\.(so\\.2|2\\.dylib)$|include/(tensorflow/c/|tensorflow/core/platform/ctstring|' +
   'tsl/platform/ctstring|xla/tsl/c/).*\\.h$)|\\.dist-info/METADATA$';
 
-/** Files of NVIDIA's wheels that TensorFlow loads or runs. */
+/** Files of NVIDIA's wheels that TensorFlow loads or executes. */
 export const CUDA_FILES = '^nvidia/.*(/lib/.*\\.so[^/]*$|/nvvm/libdevice/|/bin/ptxas$)';
 
-/** The CUDA requirements that a TensorFlow wheel's METADATA names under its extra `and-cuda`. */
+/** The CUDA requirements in the METADATA of a TensorFlow wheel, from its extra `and-cuda`. */
 export function cudaRequirements(metadata: string): string[] {
   return metadata
     .split('\n')

@@ -1,14 +1,14 @@
-// Reads a zip file front to back, as its bytes come from the network: stored and deflated files, zip64, sizes that follow
-// their file. Called by wheelArchive.ts. Never trusts a size, a name or a checksum: what is given was held against them.
+// Reads a zip file sequentially, as its bytes arrive from the network: stored and deflated files, zip64, data descriptors. Called by
+// wheelArchive.ts. Sizes and checksums are verified.
 // Facts: PKWARE's APPNOTE.TXT, 4.3 to 4.5
 import { crc32, createInflateRaw } from 'node:zlib';
 import { SourceError } from './sourceError.js';
 
 export interface ZipMember {
   name: string;
-  /** Bytes of the content, or null where they are only written behind it. */
+  /** Bytes of the content; null if the size is only stored after it. */
   size: number | null;
-  /** The content, checked while it goes through; may be read once or not at all. */
+  /** The content, checked while it is read; may be read at most once. */
   content: () => AsyncGenerator<Buffer>;
 }
 
@@ -19,9 +19,9 @@ const END_RECORDS = [0x06054b50, 0x06064b50];
 const ZIP64_SIZES = 0xffffffff;
 
 /**
- * Calls `onMember` for each file in order, and gives the Unix modes by name, which are at the end of a zip file. Reads
- * `source` to its end.
- * @throws SourceError where it is no zip file, cut short or damaged, or packed in a way that wheels aren't
+ * Calls `onMember` for each file in order, and returns the Unix modes by name, which are at the end of a zip file. Reads `source` to
+ * its end.
+ * @throws SourceError if it is not a zip file, truncated or damaged, or uses features that wheels don't use
  */
 export async function readZip(
   source: AsyncIterable<Buffer>,
@@ -34,7 +34,7 @@ export async function readZip(
     if (signature !== LOCAL_HEADER) throw new SourceError('this is not a zip file');
     for (; signature === LOCAL_HEADER; signature = (await bytes.take(4)).readUInt32LE()) {
       const { member, checksum, skip } = await readMember(bytes);
-      if (checksums.has(member.name)) throw damaged(`has ${member.name} twice`);
+      if (checksums.has(member.name)) throw damaged(`it contains ${member.name} twice`);
       let opened = false;
       const content = member.content;
       await onMember({ ...member, content: () => ((opened = true), content()) });
@@ -51,23 +51,23 @@ export async function readZip(
 
 interface ReadMember {
   member: ZipMember;
-  /** Goes past the content. */
+  /** Skips the content. */
   skip: () => AsyncGenerator<Buffer>;
-  /** CRC-32, to be asked for when the content was read or skipped. */
+  /** CRC-32; only valid after the content has been read or skipped. */
   checksum: () => number;
 }
 
-/** The header of one file. */
+/** Reads the header of a file. */
 async function readMember(bytes: ByteReader): Promise<ReadMember> {
   const header = await bytes.take(26);
   const [flags, method] = [header.readUInt16LE(2), header.readUInt16LE(4)];
   const name = (await bytes.take(header.readUInt16LE(22))).toString('utf8');
   const zip64 = zip64Sizes(await bytes.take(header.readUInt16LE(24)));
   const isZip64 = header.readUInt32LE(18) === ZIP64_SIZES && zip64 !== null;
-  if (flags & 1) throw damaged(`has ${name} encrypted`);
-  if (method !== 0 && method !== 8) throw damaged(`has ${name} packed by method ${method}`);
+  if (flags & 1) throw damaged(`${name} is encrypted`);
+  if (method !== 0 && method !== 8) throw damaged(`${name} is compressed with method ${method}`);
   const follows = (flags & 8) !== 0;
-  if (follows && method === 0) throw damaged(`doesn't say how long ${name} is`);
+  if (follows && method === 0) throw damaged(`the size of ${name} is missing`);
 
   let declared = {
     crc: header.readUInt32LE(10),
@@ -79,14 +79,14 @@ async function readMember(bytes: ByteReader): Promise<ReadMember> {
     const start = bytes.position;
     for await (const chunk of method === 0 ? bytes.chunks(declared.packed) : inflate(bytes)) {
       found.size += chunk.length;
-      if (!follows && found.size > declared.size) throw damaged(`has more of ${name} than it says`);
+      if (!follows && found.size > declared.size) throw damaged(`${name} is longer than declared`);
       found.crc = crc32(chunk, found.crc);
       yield chunk;
     }
     found.packed = bytes.position - start;
     if (follows) declared = await readDescriptor(bytes, zip64 !== null);
     if (found.crc !== declared.crc || found.packed !== declared.packed || found.size !== declared.size)
-      throw damaged(`has other content in ${name} than it says`);
+      throw damaged(`the content of ${name} does not match its size or checksum`);
   }
   return {
     member: { name, size: follows ? null : declared.size, content },
@@ -95,7 +95,7 @@ async function readMember(bytes: ByteReader): Promise<ReadMember> {
   };
 }
 
-/** What the extra fields of a local header say where 32 bits are too few, or null. */
+/** The 64-bit sizes in the extra fields of a local header, or null. */
 function zip64Sizes(extra: Buffer): { packed: number; size: number } | null {
   for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2))
     if (extra.readUInt16LE(at) === 1 && at + 20 <= extra.length)
@@ -103,7 +103,7 @@ function zip64Sizes(extra: Buffer): { packed: number; size: number } | null {
   return null;
 }
 
-/** Sizes and checksum behind a file, with or without a signature. */
+/** Reads sizes and checksum after a file, with or without a signature. */
 async function readDescriptor(bytes: ByteReader, isZip64: boolean) {
   let crc = (await bytes.take(4)).readUInt32LE();
   if (crc === DESCRIPTOR) crc = (await bytes.take(4)).readUInt32LE();
@@ -113,7 +113,7 @@ async function readDescriptor(bytes: ByteReader, isZip64: boolean) {
     : { crc, packed: sizes.readUInt32LE(), size: sizes.readUInt32LE(4) };
 }
 
-/** The list at the end: has to name just the files that were read. */
+/** Reads the list at the end, which must name exactly the files that were read. */
 async function readCentralDirectory(
   bytes: ByteReader,
   first: number,
@@ -125,14 +125,15 @@ async function readCentralDirectory(
     const header = await bytes.take(42);
     const name = (await bytes.take(header.readUInt16LE(24))).toString('utf8');
     await bytes.take(header.readUInt16LE(26) + header.readUInt16LE(28));
-    if (checksums.get(name) !== header.readUInt32LE(12)) throw damaged(`lists ${name} otherwise than it has it`);
+    if (checksums.get(name) !== header.readUInt32LE(12)) throw damaged(`the central directory does not match ${name}`);
     modes.set(name, header.readUInt32LE(34) >>> 16);
   }
-  if (!END_RECORDS.includes(signature) || modes.size !== checksums.size) throw damaged('has another list than files');
+  if (!END_RECORDS.includes(signature) || modes.size !== checksums.size)
+    throw damaged('the central directory does not match its files');
   return modes;
 }
 
-/** A deflated stream ends by itself; what was read beyond it is put back. */
+/** The end of a deflated stream is in the stream itself; bytes read beyond it are put back. */
 async function* inflate(bytes: ByteReader): AsyncGenerator<Buffer> {
   const inflater = createInflateRaw();
   const inflated: Buffer[] = [];
@@ -145,7 +146,7 @@ async function* inflate(bytes: ByteReader): AsyncGenerator<Buffer> {
         inflater.once('error', reject);
         inflater.write(chunk, () => resolve());
       }).catch(error => {
-        throw damaged(`can't be unpacked (${error.message})`);
+        throw damaged(`decompression failed (${error.message})`);
       });
       inflater.removeAllListeners('error');
       yield* inflated.splice(0);
@@ -157,12 +158,12 @@ async function* inflate(bytes: ByteReader): AsyncGenerator<Buffer> {
 }
 
 function damaged(what: string): SourceError {
-  return new SourceError(`the zip file is damaged or unusual: it ${what}`);
+  return new SourceError(`the zip file is damaged or not supported: ${what}`);
 }
 
-/** Pieces of any length from chunks of any length. */
+/** Reads pieces of any length from chunks of any length. */
 class ByteReader {
-  /** Bytes that were taken so far. */
+  /** Bytes read so far. */
   position = 0;
   private rest: Buffer = Buffer.alloc(0);
   private readonly source: AsyncIterator<Buffer>;
@@ -171,10 +172,10 @@ class ByteReader {
     this.source = source[Symbol.asyncIterator]();
   }
 
-  /** Whatever comes next, never nothing. */
+  /** The next bytes, at least one. */
   async some(): Promise<Buffer> {
     const chunk = await this.next();
-    if (chunk === null) throw new SourceError('the zip file is cut short');
+    if (chunk === null) throw new SourceError('the zip file is truncated');
     return chunk;
   }
 

@@ -1,5 +1,5 @@
 // The hardware: CPU and its vector instructions, cores, memory, NVIDIA GPUs. Called by `engine status` and `engine install --gpu`.
-// Does not tell what TensorFlow uses of it.
+// Does not report how much of it TensorFlow uses.
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { availableMemoryBytes } from './processMemory.js';

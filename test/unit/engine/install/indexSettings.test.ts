@@ -22,7 +22,7 @@ const indexes = () => readIndexSettings().indexes.map(({ href }) => href);
 const basic = (login: string) => `Basic ${Buffer.from(login).toString('base64')}`;
 
 describe('readIndexSettings', () => {
-  it('asks the public index where nothing else is said, else uv’s, else pip’s, and further ones after it', () => {
+  it('uses pip’s index, else uv’s, else the public one, and extra indexes after it', () => {
     expect(indexes()).toEqual(['https://pypi.org/simple']);
     vi.stubEnv('UV_INDEX_URL', 'https://old.example/simple');
     expect(indexes()).toEqual(['https://old.example/simple']);
@@ -41,7 +41,7 @@ describe('readIndexSettings', () => {
     expect(indexes()).toEqual([]);
   });
 
-  it('takes index, proxy and certificates from pip.conf', () => {
+  it('reads index, proxy and certificates from pip.conf', () => {
     writeFileSync(join(home, 'company.pem'), 'PEM');
     const conf = join(home, 'pip.conf');
     writeFileSync(
@@ -61,7 +61,7 @@ describe('readIndexSettings', () => {
     expect(trusted).toEqual([true, true, false, true]);
   });
 
-  it('keeps logins out of addresses and gives each to its own host', () => {
+  it('removes logins from addresses and uses each for its own host only', () => {
     vi.stubEnv('PIP_INDEX_URL', 'https://me:p%40ss@index.example/simple');
     vi.stubEnv('PIP_EXTRA_INDEX_URL', 'https://token@extra.example/simple');
     writeFileSync(
@@ -75,12 +75,12 @@ describe('readIndexSettings', () => {
     expect(headerFor('https://extra.example/x')).toBe(basic('token:'));
     expect(headerFor('https://files.example/x')).toBe(basic('f:g'));
     expect(headerFor('https://other.example/x')).toBeNull();
-    // another port or scheme is another server
+    // Another port or scheme is another server.
     expect(headerFor('https://extra.example:8443/x')).toBeNull();
     expect(headerFor('http://extra.example/x')).toBeNull();
   });
 
-  it('takes proxies from pip, else from the environment', () => {
+  it('uses the proxy of pip, else of the environment', () => {
     expect(readIndexSettings()).toMatchObject({ httpProxy: '', httpsProxy: '', noProxy: '' });
     vi.stubEnv('ALL_PROXY', 'socks5://any:1');
     vi.stubEnv('HTTPS_PROXY', 'secure:2');
@@ -94,7 +94,7 @@ describe('readIndexSettings', () => {
     expect(readIndexSettings()).toMatchObject({ httpProxy: 'http://u:p@pip:3/', httpsProxy: 'http://u:p@pip:3/' });
   });
 
-  it('adds the certificates that any of the variables names', () => {
+  it('adds the certificates of all variables', () => {
     expect(readIndexSettings().certificates).toBeUndefined();
     for (const name of ['PIP_CERT', 'SSL_CERT_FILE', 'NODE_EXTRA_CA_CERTS']) {
       writeFileSync(join(home, name), name);
@@ -108,7 +108,7 @@ describe('readIndexSettings', () => {
     ]);
   });
 
-  it('says which setting can’t be used, without the login in it', () => {
+  it('reports which setting can’t be used, without its login', () => {
     vi.stubEnv('PIP_INDEX_URL', 'ftp://me:secret@index.example');
     expect(readIndexSettings).toThrow(expect.objectContaining({ hint: expect.stringContaining('PIP_INDEX_URL') }));
     expect(readIndexSettings).not.toThrow(/secret/);

@@ -1,5 +1,5 @@
-// The installer from end to end with everything outside replaced: a loopback server for the package index and for tfjs-node's
-// bucket, a small wheel, a pip that copies it, an addon of a few lines. The real installation is proven by `npm test` with an empty cache.
+// The installer end to end, with replacements for everything outside: a loopback server for the package index and tfjs-node's bucket,
+// a small wheel, a pip that copies it, an addon of a few lines. `npm test` with an empty cache tests the real installation.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import {
@@ -88,7 +88,7 @@ afterEach(() => {
   rmSync(cache, { recursive: true });
 });
 
-/** The index has the wheel. `sha256` is what it says of it, `answer` how it gives it. */
+/** The index has the wheel. `sha256` is the hash in the index, `answer` the response for the file. */
 function useIndex({
   sha256 = createHash('sha256').update(wheelBytes).digest('hex'),
   answer = wheelBytes as Buffer | RequestListener,
@@ -98,7 +98,7 @@ function useIndex({
   vi.stubEnv('PATH', cache);
 }
 
-/** PATH holds a pip that runs `download` (a line of shell), the real tar, and nothing else. */
+/** PATH contains a pip that runs `download` (a line of shell), and the real tar. */
 function usePip(download: string): { calls: () => number } {
   const bin = mkdtempSync(join(cache, 'bin-'));
   const calls = join(bin, 'calls');
@@ -130,13 +130,13 @@ async function failureOf(promise: Promise<unknown>): Promise<InputError> {
 const engines = () => readdirSync(join(cache, 'engine'));
 
 describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installEngine', () => {
-  it('installs from the package index by itself, keeps only what is needed, and has nothing to do the second time', async () => {
+  it('installs from the package index with Node, keeps only needed files, and does nothing the second time', async () => {
     useIndex();
-    const told: InstallProgress[] = [];
-    const installed = await install({ onProgress: progress => told.push(progress) });
+    const reported: InstallProgress[] = [];
+    const installed = await install({ onProgress: progress => reported.push(progress) });
     expect(installed).toMatchObject({ source: 'wheel', libraryVersion: '2.99.0', tfjsNodeVersion, gpu: false });
-    expect([...new Set(told.map(({ phase }) => phase))]).toEqual(['download', 'check']);
-    expect(told.findLast(({ phase }) => phase === 'download')).toMatchObject({
+    expect([...new Set(reported.map(({ phase }) => phase))]).toEqual(['download', 'check']);
+    expect(reported.findLast(({ phase }) => phase === 'download')).toMatchObject({
       done: wheelBytes.length,
       total: wheelBytes.length,
       bytes_per_second: expect.any(Number),
@@ -158,7 +158,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
     expect(engines()).toEqual([`tensorflow-2.99.0-${process.platform}-${process.arch}`]);
   });
 
-  it('goes on after a connection that broke in the middle of a file', async () => {
+  it('continues after a connection that broke in the middle of a file', async () => {
     const ranges: (string | undefined)[] = [];
     useIndex({
       answer: (request, response) => {
@@ -176,27 +176,27 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
     expect(statSync(join(folder, 'tensorflow/libtensorflow_cc.so.2')).size).toBe(300_000);
   });
 
-  it('leaves nothing of a file that has another hash than the index says', async () => {
+  it('keeps nothing of a file that does not match the hash of the index', async () => {
     useIndex({ sha256: '0'.repeat(64) });
     const error = await failureOf(install());
-    expect(error.message).toContain(`${WHEEL} from ${server.url}/files/${WHEEL} has another SHA-256`);
+    expect(error.message).toContain(`${WHEEL} from ${server.url}/files/${WHEEL} does not match the SHA-256`);
     expect(error.hint).toContain('Try again');
     expect(engines()).toEqual([]);
   });
 
-  it('takes pip where the index gives Node no answer, and says why', async () => {
+  it('uses pip if Node’s download fails, and says why', async () => {
     const pip = usePip(`echo "  Downloading x.whl (1.5 kB)"; cp ${wheel} "$dest"`);
     const messages: string[] = [];
     const installed = await install({ onProgress: ({ message }) => messages.push(message) });
     expect(installed).toMatchObject({ source: 'wheel', libraryVersion: '2.99.0' });
     expect(messages[0]).toBe(
-      `tensorflow-cpu==2.21.0 by Node: ${server.url}/simple/tensorflow-cpu/ answers 404; trying pip`,
+      `tensorflow-cpu==2.21.0 with Node: ${server.url}/simple/tensorflow-cpu/ responded with status 404; trying pip`,
     );
     expect(readdirSync(installed.folder).sort()).toEqual(['installation.json', 'tensorflow']);
     expect(pip.calls()).toBe(1);
   });
 
-  it('takes uv where there is no pip', async () => {
+  it('uses uv if there is no pip', async () => {
     vi.stubEnv('PATH', cache);
     const script = `#!/bin/sh
 while [ "$1" != --target ]; do shift; done
@@ -211,21 +211,21 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(readdirSync(join(folder, 'tensorflow'))).not.toContain('other');
   });
 
-  it('installs once when two ask at the same time', async () => {
+  it('installs once if two processes do so at the same time', async () => {
     const pip = usePip(`sleep 0.3; cp ${wheel} "$dest"`);
     const [first, second] = await Promise.all([install(), install()]);
     expect(second).toEqual(first);
     expect(pip.calls()).toBe(1);
   });
 
-  it('counts a damaged installation as none', async () => {
+  it('ignores a damaged installation', async () => {
     usePip(`cp ${wheel} "$dest"`);
     const { folder } = await install();
     writeFileSync(join(folder, 'tensorflow/libtensorflow_cc.so.2'), 'cut');
     expect(await findInstallation()).toBeNull();
   });
 
-  it.each(['Node', 'pip'])('leaves nothing behind when it is stopped while %s downloads', async way => {
+  it.each(['Node', 'pip'])('leaves nothing behind if it is stopped during the download with %s', async way => {
     if (way === 'pip') usePip('exec sleep 20');
     else
       useIndex({
@@ -242,14 +242,14 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(engines()).toEqual([]);
   });
 
-  it('clears away what a killed installation left', async () => {
+  it('removes what a killed installation left behind', async () => {
     mkdirSync(join(cache, 'engine/partial-999999999/tensorflow'), { recursive: true });
     usePip(`cp ${wheel} "$dest"`);
     await install();
     expect(engines()).toHaveLength(1);
   });
 
-  it('takes tfjs-node’s own download when pip fails', async () => {
+  it('uses tfjs-node’s own download if pip fails', async () => {
     usePip('exit 1');
     const archive = (name: string, folder: string) =>
       execFileSync('/bin/sh', ['-c', `tar -czf - -C ${folder} ${name}`]);
@@ -267,19 +267,19 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(await findInstallation()).toEqual(installed);
   });
 
-  it('says what each source answered when all fail, and no login', async () => {
+  it('says why each source failed if all do, without a login', async () => {
     usePip('echo "ERROR: No matching distribution found" >&2; exit 1');
     vi.stubEnv('PIP_INDEX_URL', `${server.url.replace('//', '//me:secret@')}/simple`);
     const error = await failureOf(install());
-    expect(error.message).toContain(`${server.url}/simple/tensorflow-cpu/ answers 404`);
+    expect(error.message).toContain(`${server.url}/simple/tensorflow-cpu/ responded with status 404`);
     expect(error.describe()).not.toContain('secret');
     expect(error.message).toContain('No matching distribution found');
-    expect(error.message).toMatch(/2\.9\.1\.tar\.gz answers 404/);
+    expect(error.message).toMatch(/2\.9\.1\.tar\.gz responded with status 404/);
     expect(error.hint).toMatch(/PIP_INDEX_URL.*--library PATH/s);
     expect(engines()).toEqual([]);
   });
 
-  it('says how to get a compiler where it is missing, before it downloads anything', async () => {
+  it('says how to install a missing compiler, before downloading anything', async () => {
     useIndex();
     const before = server.requests.length;
     const error = await failureOf(install({ prebuiltAddons: undefined }));
@@ -288,12 +288,12 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(server.requests.slice(before).filter(({ url }) => url.startsWith('/simple'))).toEqual([]);
   });
 
-  it('links to a library that the user names, and takes a wheel', async () => {
+  it('links to a local library, and unpacks a local wheel', async () => {
     usePip('exit 1');
     const named = join(cache, 'named');
     mkdirSync(join(named, 'lib'), { recursive: true });
     writeFileSync(join(named, 'lib/libtensorflow.so.2'), 'library');
-    expect((await failureOf(install({ library: named }))).message).toContain('no C headers');
+    expect((await failureOf(install({ library: named }))).message).toContain('C headers');
     mkdirSync(join(named, 'include/tensorflow/c/eager'), { recursive: true });
     writeFileSync(join(named, 'include/tensorflow/c/eager/c_api.h'), '');
     const linked = await install({ library: join(named, 'lib/libtensorflow.so.2') });
@@ -301,11 +301,11 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(await install({ library: wheel })).toMatchObject({ source: 'library', origin: wheel });
   });
 
-  it('refuses a wheel that is cut short, and a library that does not load', async () => {
+  it('rejects a truncated wheel, and a library that does not load', async () => {
     usePip('exit 1');
     const cut = join(cache, 'cut.whl');
     writeFileSync(cut, readFileSync(wheel).subarray(0, 100));
-    expect((await failureOf(install({ library: cut }))).message).toContain('cut short');
+    expect((await failureOf(install({ library: cut }))).message).toContain('truncated');
     const broken = join(cache, 'broken');
     mkdirSync(broken);
     for (const name of ['tfjs_binding.node', 'mute_stderr.node']) writeFileSync(join(broken, name), '');
@@ -315,15 +315,15 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(engines()).toEqual([]);
   });
 
-  it('refuses a library that is not there', async () => {
-    expect((await failureOf(install({ library: join(cache, 'none') }))).message).toContain('no such file');
-    expect((await failureOf(install({ library: cache }))).message).toContain('no TensorFlow library');
+  it('rejects a library that does not exist', async () => {
+    expect((await failureOf(install({ library: join(cache, 'none') }))).message).toContain('does not exist');
+    expect((await failureOf(install({ library: cache }))).message).toContain('not a TensorFlow library');
     expect(engines()).toEqual([]);
   });
 });
 
 describe('checkFreeSpace', () => {
-  it('refuses what the disk can’t hold, and names the way out', async () => {
+  it('throws if the space is not sufficient, with a hint', async () => {
     const error = await failureOf(checkFreeSpace(shared, 1e18));
     expect(error.describe()).toMatch(/1000000000\.0 GB.*free/);
     expect(error.hint).toContain('TUNEWRIGHT_CACHE');

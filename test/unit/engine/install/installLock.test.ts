@@ -9,7 +9,7 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'tunewright-lock-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('withInstallLock', () => {
-  it('lets one work after the other and tells who is waited for', async () => {
+  it('runs one after the other and reports the process that holds the lock', async () => {
     const file = join(folder, 'lock');
     const log: string[] = [];
     const work = (name: string) => async () => {
@@ -25,7 +25,7 @@ describe('withInstallLock', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it('takes over from a process that is gone', async () => {
+  it('takes over the lock of a dead process', async () => {
     const file = join(folder, 'lock');
     writeFileSync(file, '999999999');
     expect(
@@ -38,7 +38,7 @@ describe('withInstallLock', () => {
     ).toBe('done');
   });
 
-  it('frees the lock when the work fails', async () => {
+  it('releases the lock if the work fails', async () => {
     const file = join(folder, 'lock');
     const failing = withInstallLock(
       file,
@@ -50,7 +50,7 @@ describe('withInstallLock', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it('stops waiting when it is told to', async () => {
+  it('stops waiting when aborted', async () => {
     const file = join(folder, 'lock');
     writeFileSync(file, String(process.pid));
     const stop = new AbortController();

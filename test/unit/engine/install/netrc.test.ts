@@ -18,7 +18,7 @@ machine other.example
     );
   });
 
-  it('leaves out macros and the entry for every other host', () => {
+  it('ignores macros and the default entry', () => {
     const text = `machine a login x password y
 macdef init
 machine b login macro password macro

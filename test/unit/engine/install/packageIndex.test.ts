@@ -11,7 +11,7 @@ const hash = 'ab'.repeat(32);
 const base = new URL('https://index.example/simple/some-package/');
 
 describe('readJsonPage', () => {
-  it('reads PEP 691, with what may be missing', () => {
+  it('reads PEP 691, with and without optional fields', () => {
     const files = [
       { filename: 'a-1-py3-none-any.whl', url: '../../files/a.whl', hashes: { sha256: hash }, size: 7, yanked: false },
       { filename: 'b', url: 'https://files.example/b', hashes: {}, yanked: 'broken' },
@@ -28,16 +28,16 @@ describe('readJsonPage', () => {
     ]);
   });
 
-  it('says where an answer came from that is something else', () => {
+  it('names the address of an invalid response', () => {
     for (const text of ['<html>', '{"files":[{}]}'])
       expect(() => readJsonPage(text, base)).toThrow(
-        'https://index.example/simple/some-package/ answers with JSON that',
+        'the response from https://index.example/simple/some-package/ is not a list of files',
       );
   });
 });
 
 describe('readHtmlPage', () => {
-  it('reads PEP 503: links, hashes, what is withdrawn', () => {
+  it('reads PEP 503: links, hashes, yanked files', () => {
     const page = `<!DOCTYPE html><html><body><h1>Links</h1>
       <a href="../../f/a%2B1.whl?x=1&amp;y=2#sha256=${hash}" data-requires-python="&gt;=3.9">a+1.whl</a><br/>
       <A data-requires-python=">=3.9" HREF='https://files.example/b.whl#md5=00' data-yanked="">b.whl</A>
@@ -91,7 +91,7 @@ describe('findWheel', () => {
       findWheel(client, 'tensorflow-cpu==2.21.0', ['manylinux_2_27_x86_64']),
     );
 
-  it('asks for JSON and takes HTML', async () => {
+  it('requests JSON and accepts HTML', async () => {
     answers['/main/tensorflow-cpu/'] = [{ body: `<a href="/files/${wheel}#sha256=${hash}">${wheel}</a>` }];
     expect(await find()).toMatchObject({ url: new URL(`${index.url}/files/${wheel}`), sha256: hash });
     expect(index.requests[0].headers.accept).toMatch(/^application\/vnd\.pypi\.simple\.v1\+json,.*text\/html/);
@@ -101,7 +101,7 @@ describe('findWheel', () => {
     expect(await find()).toMatchObject({ url: new URL(`${index.url}/main/tensorflow-cpu/x.whl`) });
   });
 
-  it('asks again after an answer that may pass', async () => {
+  it('repeats the request after a temporary error', async () => {
     answers['/main/tensorflow-cpu/'] = [
       { status: 503, body: 'busy' },
       { body: `<a href="/x#sha256=${hash}">${wheel}</a>` },
@@ -109,13 +109,15 @@ describe('findWheel', () => {
     expect(await find()).toMatchObject({ filename: wheel });
   });
 
-  it('goes on to the further indexes, and says what each one answered where none has it', async () => {
+  it('tries the extra indexes, and says why each failed if none has the wheel', async () => {
     vi.stubEnv('PIP_EXTRA_INDEX_URL', `${index.url}/extra`);
     answers['/extra/tensorflow-cpu/'] = [{ body: `<a href="/x#sha256=${hash}">${wheel}</a>` }];
     expect(await find()).toMatchObject({ url: new URL(`${index.url}/x`) });
     answers['/extra/tensorflow-cpu/'] = [{ status: 403, body: 'no' }];
     await expect(find()).rejects.toMatchObject({
-      message: `${index.url}/main/tensorflow-cpu/ answers 404; ${index.url}/extra/tensorflow-cpu/ answers 403`,
+      message:
+        `${index.url}/main/tensorflow-cpu/ responded with status 404; ` +
+        `${index.url}/extra/tensorflow-cpu/ responded with status 403`,
       hint: expect.stringContaining('PIP_INDEX_URL'),
     });
   });

@@ -4,7 +4,7 @@ import { cacheFolder, engineFolder } from '../../../../extension/src/engine/inst
 
 afterEach(() => vi.unstubAllEnvs());
 
-it('keeps each library in a folder of its own, in the cache folder that the environment names', () => {
+it('has a folder for each library, in the cache folder set by the environment', () => {
   vi.stubEnv('TUNEWRIGHT_CACHE', 'some/cache');
   expect(cacheFolder()).toBe(resolve('some/cache'));
   const here = `${process.platform}-${process.arch}`;
@@ -12,7 +12,7 @@ it('keeps each library in a folder of its own, in the cache folder that the envi
   expect(engineFolder('2.21.0', true)).toBe(resolve(`some/cache/engine/tensorflow-2.21.0-${here}-gpu`));
 });
 
-it('has a cache folder of the platform’s otherwise', () => {
+it('defaults to the platform’s cache folder', () => {
   vi.stubEnv('TUNEWRIGHT_CACHE', '');
   expect(cacheFolder()).toMatch(/tunewright/);
 });

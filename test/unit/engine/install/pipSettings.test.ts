@@ -26,10 +26,10 @@ function write(path: string, text: string): string {
 }
 
 describe.runIf(process.platform === 'linux')('readPipSettings', () => {
-  // names that no machine's own /etc/pip.conf has
+  // Names that no real /etc/pip.conf has.
   const ours = () => Object.fromEntries([...readPipSettings()].filter(([name]) => name.startsWith('x-')));
 
-  it('reads the files in pip’s order, the more particular over the more general', () => {
+  it('reads the files with pip’s precedence', () => {
     write('etc/pip/pip.conf', '[global]\nx-a = system\nx-b = system\nx-c = system');
     write('.pip/pip.conf', '[global]\nx-a = legacy\nx-b = legacy');
     write('.config/pip/pip.conf', '[global]\nx-a = user');
@@ -42,7 +42,7 @@ describe.runIf(process.platform === 'linux')('readPipSettings', () => {
     expect(ours()['x-a']).toBe('venv');
   });
 
-  it('takes PIP_CONFIG_FILE over the user’s files, and no file at all where it names the null device', () => {
+  it('reads PIP_CONFIG_FILE instead of the user’s files, and no file if it is the null device', () => {
     write('etc/pip/pip.conf', '[global]\nx-a = system');
     write('.config/pip/pip.conf', '[global]\nx-b = user');
     vi.stubEnv('PIP_CONFIG_FILE', write('named.conf', '[global]\nx-c = named'));
@@ -51,7 +51,7 @@ describe.runIf(process.platform === 'linux')('readPipSettings', () => {
     expect(readPipSettings()).toEqual(new Map());
   });
 
-  it('reads them as Python’s configparser does', () => {
+  it('reads them like Python’s configparser', () => {
     write(
       '.config/pip/pip.conf',
       [

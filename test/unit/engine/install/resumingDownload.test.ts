@@ -37,7 +37,7 @@ function download(options: DownloadOptions = {}, signal?: AbortSignal): Promise<
   });
 }
 
-/** A server that knows ranges and breaks off after `bytes` of each answer. */
+/** A server that supports ranges and closes the connection after `bytes` of each response. */
 function breakingAfter(bytes: number, { ranges = true, etag = '"1"' as string | null } = {}) {
   return (request: IncomingMessage, response: ServerResponse) => {
     const start = ranges ? Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0) : 0;
@@ -51,7 +51,7 @@ function breakingAfter(bytes: number, { ranges = true, etag = '"1"' as string | 
 }
 
 describe('resumingDownload', () => {
-  it('gives the bytes in order over as many broken connections as it takes', async () => {
+  it('returns the bytes in order over any number of broken connections', async () => {
     answer = breakingAfter(70_000);
     const sizes: number[] = [];
     expect((await download({ onSize: bytes => sizes.push(bytes) })).equals(content)).toBe(true);
@@ -65,47 +65,47 @@ describe('resumingDownload', () => {
     ]);
   });
 
-  it('asks for the rest without a condition where the server tells none', async () => {
+  it('requests the rest without a condition if the server has no validator', async () => {
     answer = breakingAfter(200_000, { etag: null });
     expect((await download()).equals(content)).toBe(true);
     expect(server.requests[1].headers).toMatchObject({ range: 'bytes=200000-' });
     expect(server.requests[1].headers['if-range']).toBeUndefined();
   });
 
-  it('lets go by what it has where the server knows no ranges', async () => {
+  it('skips the bytes it already has if the server does not support ranges', async () => {
     let length = 100_000;
     answer = (request, response) => breakingAfter((length += 100_000), { ranges: false })(request, response);
     expect((await download()).equals(content)).toBe(true);
     expect(server.requests).toHaveLength(2);
   });
 
-  it('gives up after some failures without a byte between them', async () => {
+  it('gives up after several failures without progress', async () => {
     answer = (request, response) =>
       request.headers.range ? void response.socket!.destroy() : breakingAfter(1000)(request, response);
-    await expect(download()).rejects.toThrow(/can't be reached|broke off/);
+    await expect(download()).rejects.toThrow(/can't be reached|interrupted/);
     expect(server.requests).toHaveLength(3);
   });
 
-  it('refuses a file that changed, an answer for another part, and more bytes than there should be', async () => {
+  it('rejects a file that changed, a response for another part, and more bytes than expected', async () => {
     let etag = 1;
     answer = (request, response) => breakingAfter(100_000, { ranges: false, etag: `"${etag++}"` })(request, response);
-    await expect(download()).rejects.toThrow(/changed while it was downloaded/);
+    await expect(download()).rejects.toThrow(/changed during the download/);
     answer = (request, response) =>
       request.headers.range
         ? response.writeHead(206, { etag: '"1"', 'content-range': 'bytes 5-9/10' }).end('12345')
         : breakingAfter(1000)(request, response);
     await expect(download()).rejects.toThrow(/another part/);
     answer = (_request, response) => void response.end(content);
-    await expect(download({ size: 1000 })).rejects.toThrow(/more than the 1000 bytes/);
+    await expect(download({ size: 1000 })).rejects.toThrow(/more than the expected 1000 bytes/);
   });
 
-  it('doesn’t ask again for what is not there', async () => {
+  it('does not repeat the request for a missing file', async () => {
     answer = (_request, response) => void response.writeHead(404).end();
-    await expect(download()).rejects.toThrow(`${server.url}/file answers 404`);
+    await expect(download()).rejects.toThrow(`${server.url}/file responded with status 404`);
     expect(server.requests).toHaveLength(1);
   });
 
-  it('stops at once when it is told to', async () => {
+  it('stops immediately when aborted', async () => {
     answer = (_request, response) => {
       response.writeHead(200, { 'content-length': content.length });
       response.write(content.subarray(0, 1000));

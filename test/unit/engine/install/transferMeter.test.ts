@@ -5,9 +5,9 @@ import { TransferMeter } from '../../../../extension/src/engine/install/transfer
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-it('tells bytes and the speed of the last seconds, also while nothing comes', async () => {
-  const told: InstallProgress[] = [];
-  const meter = new TransferMeter({ phase: 'download', message: 'x' }, null, progress => told.push(progress));
+it('reports bytes and the speed of the last seconds, also while the connection stalls', async () => {
+  const reported: InstallProgress[] = [];
+  const meter = new TransferMeter({ phase: 'download', message: 'x' }, null, progress => reported.push(progress));
   async function* source() {
     yield Buffer.alloc(4000);
     await vi.advanceTimersByTimeAsync(1000);
@@ -18,9 +18,9 @@ it('tells bytes and the speed of the last seconds, also while nothing comes', as
   let bytes = 0;
   for await (const chunk of meter.count(source())) bytes += chunk.length;
   expect(bytes).toBe(5000);
-  expect(told[0]).toEqual({ phase: 'download', message: 'x', done: 0, total: null });
-  expect(told[4]).toMatchObject({ done: 4000, total: null, bytes_per_second: 4000 });
-  expect(told[18]).toMatchObject({ done: 4000, total: 5000, bytes_per_second: 0 });
-  expect(told.at(-1)).toMatchObject({ done: 5000, total: 5000 });
+  expect(reported[0]).toEqual({ phase: 'download', message: 'x', done: 0, total: null });
+  expect(reported[4]).toMatchObject({ done: 4000, total: null, bytes_per_second: 4000 });
+  expect(reported[18]).toMatchObject({ done: 4000, total: 5000, bytes_per_second: 0 });
+  expect(reported.at(-1)).toMatchObject({ done: 5000, total: 5000 });
   expect(vi.getTimerCount()).toBe(0);
 });

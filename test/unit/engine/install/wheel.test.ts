@@ -59,7 +59,7 @@ describe('provideFromWheel', () => {
     ]);
   });
 
-  it('brings the CUDA wheels that TensorFlow’s METADATA names', async () => {
+  it('downloads the CUDA wheels in TensorFlow’s METADATA', async () => {
     serve('nvidia-cublas-cu12', '12.9.1.4', 'py3-none', [
       { name: 'nvidia/cublas/lib/libcublas.so.12', content: 'library' },
     ]);
@@ -74,9 +74,9 @@ describe('provideFromWheel', () => {
     expect(statSync(join(folder, 'nvidia/cuda_nvcc/bin/ptxas')).mode & 0o777).toBe(0o755);
   });
 
-  it('says which wheel can’t be had, and leaves no staging folder', async () => {
+  it('says which wheel can’t be downloaded, and leaves no staging folder', async () => {
     await expect(provideFromWheel(folder, plan, true, { onProgress: () => {} })).rejects.toMatchObject({
-      message: `nvidia-cublas-cu12<13.0,>=12.5.3.2 by Node: ${index.url}/nvidia-cublas-cu12/ answers 404`,
+      message: `nvidia-cublas-cu12<13.0,>=12.5.3.2 with Node: ${index.url}/nvidia-cublas-cu12/ responded with status 404`,
       hint: expect.stringContaining('PIP_INDEX_URL'),
     });
     expect(readdirSync(folder).filter(name => name.startsWith('.staging'))).toEqual([]);

@@ -21,7 +21,7 @@ async function unpack(entries: ZipEntry[], files = '.') {
 }
 
 describe('unpackWheel', () => {
-  it('writes the files that are kept, with the bit that makes them programs', async () => {
+  it('extracts the selected files, and keeps programs executable', async () => {
     const entries = [
       { name: 'nvidia/', content: '' },
       { name: 'nvidia/bin/ptxas', content: 'program', mode: 0o755 },
@@ -38,15 +38,15 @@ describe('unpackWheel', () => {
   });
 
   it.each(['../outside', 'a/../../outside', '/outside', 'a\\..\\outside', 'C:outside', '..'])(
-    'refuses the path %s',
+    'rejects the path %s',
     async name => {
-      await expect(unpack([{ name, content: 'x' }])).rejects.toThrow(/leads out of its folder/);
+      await expect(unpack([{ name, content: 'x' }])).rejects.toThrow(/outside its folder/);
       expect(existsSync(join(folder, 'outside'))).toBe(false);
       expect(existsSync('/outside')).toBe(false);
     },
   );
 
-  it('refuses a file that the disk can’t hold before it is written', async () => {
+  it('rejects a file that is too large for the disk before writing it', async () => {
     const huge: ZipEntry = { name: 'a/huge', content: 'x', zip64: true, lie: { size: 1e18 } };
     await expect(unpack([huge])).rejects.toThrow(/are free/);
     expect(existsSync(join(folder, 'target/a/huge'))).toBe(false);

@@ -28,13 +28,13 @@ describe('chooseWheel', () => {
     'tensorflow_cpu-2.21.0.tar.gz',
   ].map(name => file(name));
 
-  it('takes just the version, the Python and the platform that are wanted', () => {
+  it('chooses the requested version, Python and platform', () => {
     expect(choose(tensorflow, 'tensorflow-cpu==2.21.0')).toBe(
       'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl',
     );
   });
 
-  it('takes the newest release in a range, and the platform that comes first', () => {
+  it('chooses the latest release in a range, and the preferred platform', () => {
     const files = [
       'nvidia_cublas_cu12-12.5.3.2-py3-none-manylinux2014_x86_64.whl',
       'nvidia_cublas_cu12-12.10.1.4-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl',
@@ -50,10 +50,10 @@ describe('chooseWheel', () => {
   });
 
   it.each([
-    ['tensorflow-cpu==2.22.0', tensorflow, /no wheel of tensorflow-cpu==2\.22\.0 \(its newest is 2\.21\.0\)/],
+    ['tensorflow-cpu==2.22.0', tensorflow, /no wheel of tensorflow-cpu==2\.22\.0 \(the latest is 2\.21\.0\)/],
     ['other==1.0', tensorflow, /no wheel of other==1\.0$/],
     ['tensorflow-cpu==2.21.0', tensorflow.slice(0, 3), /no wheel for manylinux_2_27_x86_64/],
-    ['tensorflow-cpu==2.20.0', [{ ...tensorflow[0], yanked: true }], /withdrawn .*yanked/],
+    ['tensorflow-cpu==2.20.0', [{ ...tensorflow[0], yanked: true }], /yanked tensorflow-cpu==2\.20\.0/],
     ['tensorflow-cpu==2.20.0', [{ ...tensorflow[0], sha256: null }], /no SHA-256/],
   ])('says what %s lacks', (requirement, files, message) => {
     expect(() => choose(files, requirement)).toThrow(message);
@@ -68,16 +68,16 @@ describe('parseRequirement', () => {
     ['a>1.0,<=2', '2.0', true],
     ['a[extra]>=1.10', '1.9', false],
     ['a', '1.0.dev1', false],
-  ])('%s takes %s: %s', (text, version, accepted) => {
+  ])('%s accepts %s: %s', (text, version, accepted) => {
     expect(parseRequirement(text).accepts(version)).toBe(accepted);
   });
 
-  it('refuses what it can’t read', () => {
+  it('rejects unsupported requirements', () => {
     expect(() => parseRequirement('a===1.0')).toThrow(/a===1\.0/);
-    expect(() => parseRequirement('a @ https://x')).toThrow(/can't be read/);
+    expect(() => parseRequirement('a @ https://x')).toThrow(/invalid requirement/);
   });
 
-  it('orders versions by their numbers', () => {
+  it('compares versions by their numbers', () => {
     expect(['1.10', '1.9.1', '1.9'].sort(compareVersions)).toEqual(['1.9', '1.9.1', '1.10']);
     expect(compareVersions('2', '2.0.0')).toBe(0);
   });

@@ -7,7 +7,7 @@ import {
 } from '../../../../extension/src/engine/install/wheelPlan.js';
 
 describe('planWheel', () => {
-  it('takes the CPU wheel, or the GPU one with the tags of NVIDIA’s wheels', () => {
+  it('is the CPU wheel, or the GPU one with the tags of NVIDIA’s wheels', () => {
     expect(planWheel('linux', 'x64', false)?.requirement).toBe('tensorflow-cpu==2.21.0');
     const gpu = planWheel('linux', 'x64', true);
     expect(gpu?.requirement).toBe('tensorflow==2.21.0');
@@ -18,7 +18,7 @@ describe('planWheel', () => {
     ['win32', 'x64', false],
     ['darwin', 'x64', false],
     ['darwin', 'arm64', true],
-  ] as const)('has none for %s-%s (gpu %s)', (platform, arch, gpu) => {
+  ] as const)('is null for %s-%s (gpu %s)', (platform, arch, gpu) => {
     expect(planWheel(platform, arch, gpu)).toBeNull();
   });
 });
