@@ -49,11 +49,7 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   }
   shown.push(lens('$(rocket)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
-    lens(
-      '$(open-preview)\u00a0Open Preview',
-      'tunewright.previewDataset',
-      'Table with search, lengths and rendered rows',
-    ),
+    lens('$(open-preview)\u00a0Preview', 'tunewright.previewDataset', 'Table with search, lengths and rendered rows'),
   );
   return shown;
 }

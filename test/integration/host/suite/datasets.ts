@@ -82,8 +82,8 @@ async function applyFirst(uri: vscode.Uri, diagnostic: vscode.Diagnostic): Promi
 
 const withRoles = (...turns: [string, string][]) =>
   JSON.stringify({ messages: turns.map(([role, content]) => ({ role, content })) });
-const tooLong = chat('Tell me more', 'and more and more '.repeat(150));
-const answeredTooLate = chat('long '.repeat(700), 'and never answered');
+const tooLong = (times: number) => chat('Tell me more', 'and more and more '.repeat(times));
+const answeredTooLate = (times: number) => chat('long '.repeat(times), 'and never answered');
 
 /** A kind of problem, a dataset with that problem only, the first fix, and the rows after the fix. */
 const FIXED: { code: string; what: string; name: string; rows: string[]; fix: string | RegExp; left: string[] }[] = [
@@ -174,7 +174,7 @@ describe('datasets in editors', () => {
       await show(uri);
       const found = await titles(uri, match);
       assert.ok(found.some(title => title.includes('Fine-Tune')));
-      assert.ok(found.some(title => title.includes('Open Preview')));
+      assert.ok(found.some(title => title.endsWith('Preview')));
     });
   }
 
@@ -281,9 +281,10 @@ describe('datasets in editors', () => {
       await document.save();
     });
 
-  for (const [code, row] of [
-    ['truncated_answer', tooLong],
-    ['all_masked', answeredTooLate],
+  // The preview's limit is 512; the run's is 65, and it can't be raised beyond the model's 512 positions.
+  for (const [code, row, rowOfRun] of [
+    ['truncated_answer', tooLong(150), tooLong(60)],
+    ['all_masked', answeredTooLate(700), answeredTooLate(200)],
   ] as const) {
     it(`${code}: the first fix raises max_length in the settings`, async () => {
       const uri = dataset(`${code}.jsonl`, chat('a?', 'b'), row);
@@ -300,7 +301,7 @@ describe('datasets in editors', () => {
     });
 
     it(`${code}: with a run file, the first fix raises max_length there, and saves it`, async () => {
-      const uri = dataset(`${code}.run.jsonl`, chat('a?', 'b'), row);
+      const uri = dataset(`${code}.run.jsonl`, chat('a?', 'b'), rowOfRun);
       const runFile = workspacePath(`${code}.tune.json`);
       const run = { model: 'embedded:tiny', method: { peft_type: 'LORA' } };
       const text = JSON.stringify(
