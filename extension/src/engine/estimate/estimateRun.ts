@@ -3,7 +3,7 @@
 // weights.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import { countParameters, sizeOf } from '../models/architecture.js';
-import { trainedOf, type PeftMethod, type TrainableSpec } from '../peft/method.js';
+import { trainedOf, type PeftMethod, type TensorSpec } from '../peft/method.js';
 import { UntraceableError } from '../capture/opTable.js';
 import { weightBytes, type DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep, type StepTrace } from './estimatedStep.js';
@@ -122,12 +122,12 @@ function traceOf(step: EstimatedStep, captured: boolean): StepTrace {
   return traceEager(step);
 }
 
-function countSpecs(specs: readonly TrainableSpec[]): number {
+function countSpecs(specs: readonly TensorSpec[]): number {
   return specs.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
 
 /** Whether a base parameter itself is trained: SELECTIVE, FULL and `bias`, but not the copies of `modules_to_save`. */
-function trainsInPlace({ key, replaces }: TrainableSpec, { storage }: PeftMethod): boolean {
+function trainsInPlace({ key, replaces }: TensorSpec, { storage }: PeftMethod): boolean {
   return replaces !== undefined && (storage !== 'adapter' || key.endsWith('.bias'));
 }
 

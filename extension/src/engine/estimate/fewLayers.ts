@@ -4,7 +4,7 @@
 import { InputError } from '../../core/inputError.js';
 import { sizeOf } from '../models/architecture.js';
 import { headsOf } from '../models/causalLm.js';
-import type { TrainableSpec } from '../peft/method.js';
+import type { TensorSpec } from '../peft/method.js';
 import type { DescribedBase } from './describedBase.js';
 import { baseOf, type EstimatedStep } from './estimatedStep.js';
 
@@ -95,6 +95,6 @@ function changesAlike({ attached }: EstimatedStep): boolean {
   return atTop && (counts.size < FEW || counts.size === numLayers) && new Set(counts.values()).size <= 1;
 }
 
-function sizes(plan: readonly TrainableSpec[]) {
+function sizes(plan: readonly TensorSpec[]) {
   return { tensors: plan.length, values: plan.reduce((sum, { shape }) => sum + sizeOf(shape), 0) };
 }

@@ -10,7 +10,7 @@ import { createRng } from '../data/rng.js';
 import { sizeOf } from '../models/architecture.js';
 import { rotaryTableBytes } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
-import { trainedOf, type TrainableSpec } from '../peft/method.js';
+import { trainedOf, type TensorSpec } from '../peft/method.js';
 import { bucketOf } from '../training/buckets.js';
 import { seededDropout } from '../training/dropout.js';
 import { batchSpecs, type BatchTensors } from '../training/microBatch.js';
@@ -170,7 +170,7 @@ function traceGradients(step: EstimatedStep): { traced: TracedFunction; hidden: 
 }
 
 /** Traces clipping and AdamW: trainable tensors and their moments are fed and fetched, gradients are fed. */
-function traceUpdate(plan: readonly TrainableSpec[]): TracedFunction {
+function traceUpdate(plan: readonly TensorSpec[]): TracedFunction {
   const gradients = new Map(plan.map(spec => [spec.key, float32(spec)]));
   const state = new Map([...gradients].map(([key, own]) => [key, { parameter: own, exp_avg: own, exp_avg_sq: own }]));
   return traceTree<Omit<UpdateInputs, 'scalars'>>({ gradients, state }, ({ gradients, state }) => {

@@ -6,7 +6,7 @@ import { sizeOf } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { AttachedMethod } from './attachedMethod.js';
-import { trainedOf, type Initializer, type PeftMethod, type Purpose, type TrainableSpec } from './method.js';
+import { trainedOf, type Initializer, type PeftMethod, type Purpose, type TensorSpec } from './method.js';
 
 export interface AttachOptions {
   purpose: Purpose;
@@ -14,7 +14,7 @@ export interface AttachOptions {
   /** Needed by prompts that are initialized from a text. */
   tokenize?: (text: string) => number[];
   /** Saved values by key, instead of the method's initial values. */
-  values?: (spec: TrainableSpec) => Float32Array | undefined;
+  values?: (spec: TensorSpec) => Float32Array | undefined;
 }
 
 type AdapterForward = Required<Pick<ForwardOptions, 'hooks' | 'replaced'>>;
@@ -27,7 +27,7 @@ export class Adapter {
   /** Options of a forward pass that uses this adapter's tensors. */
   readonly forwardOptions: AdapterForward;
   readonly numParameters: number;
-  private readonly plan: readonly TrainableSpec[];
+  private readonly plan: readonly TensorSpec[];
 
   private constructor(
     readonly attached: AttachedMethod,
@@ -107,7 +107,7 @@ export class Adapter {
     this.frozen.clear();
   }
 
-  private allocate(spec: TrainableSpec, options: AttachOptions): void {
+  private allocate(spec: TensorSpec, options: AttachOptions): void {
     const { key, init, frozen } = spec;
     const shape = [...spec.shape];
     const saved = options.values?.(spec);

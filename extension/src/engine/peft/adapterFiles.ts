@@ -14,7 +14,7 @@ import type { CausalLm } from '../models/causalLm.js';
 import type { Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
 import { AttachedMethod } from './attachedMethod.js';
-import type { Purpose, TrainableSpec } from './method.js';
+import type { Purpose, TensorSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
 
 /** The PEFT version whose file format is written. */
@@ -127,7 +127,7 @@ function trainedOnHint({ baseModel }: SavedAdapter): string {
  * The tensors that a saved adapter must have for this base model; reads no values.
  * @throws InputError if the base model lacks modules that the adapter changes
  */
-export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly TrainableSpec[] {
+export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly TensorSpec[] {
   try {
     return saved.attached.plan(purpose);
   } catch (error) {
@@ -140,7 +140,7 @@ export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly Tra
 }
 
 /** @throws InputError that names a tensor that is missing, unexpected or of another shape */
-export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TrainableSpec[]): void {
+export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TensorSpec[]): void {
   const trainedOn = trainedOnHint(saved);
   const expected = new Set(plan.map(spec => spec.key));
   for (const { key, shape, frozen } of plan) {

@@ -4,10 +4,10 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
 import { usablePositions } from '../models/rotaryTables.js';
-import type { LoraForm, PeftMethod, Purpose, TensorOf, TrainableSpec } from './method.js';
+import type { LoraForm, PeftMethod, Purpose, TensorOf, TensorSpec } from './method.js';
 
 export class AttachedMethod<Config = unknown> {
-  private readonly plans = new Map<Purpose, readonly TrainableSpec[]>();
+  private readonly plans = new Map<Purpose, readonly TensorSpec[]>();
   private placed: ForwardHooks | null = null;
 
   constructor(
@@ -22,7 +22,7 @@ export class AttachedMethod<Config = unknown> {
   }
 
   /** @throws InputError if the config doesn't fit the architecture */
-  plan(purpose: Purpose): readonly TrainableSpec[] {
+  plan(purpose: Purpose): readonly TensorSpec[] {
     const known = this.plans.get(purpose);
     if (known) return known;
     const plan = this.method.plan(this.config, this.architecture, purpose);

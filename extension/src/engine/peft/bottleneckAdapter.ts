@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import type { Architecture, SublayerKind } from '../models/architecture.js';
 import { geluNew, matMulTransposed } from '../models/ops.js';
-import type { PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import type { PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { PEFT_PREFIX } from './replacedParameters.js';
 
 const schema = z.strictObject({
@@ -54,7 +54,7 @@ export const bottleneckAdapter: PeftMethod<Config> = {
   storage: 'adapter',
   plan: (config, architecture) =>
     architecture.layers.flatMap((_, layer) =>
-      kinds(config).flatMap((kind): TrainableSpec[] => {
+      kinds(config).flatMap((kind): TensorSpec[] => {
         const prefix = prefixOf(architecture, layer, kind);
         const { hiddenSize } = architecture;
         const width = config.bottleneck_size;

@@ -10,7 +10,7 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from '../models/hooks.js';
 import { matMulTransposed } from '../models/ops.js';
 import { knownValues, refuseUsed } from './adapterConfig.js';
-import type { LoraForm, PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedWhole } from './replacedParameters.js';
 import {
   alphaPattern,
@@ -62,8 +62,8 @@ function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   });
 }
 
-function plan(config: Config, architecture: Architecture): TrainableSpec[] {
-  const specs = adaptedModules(config, architecture).flatMap(({ module, rank, factors }): TrainableSpec[] => {
+function plan(config: Config, architecture: Architecture): TensorSpec[] {
+  const specs = adaptedModules(config, architecture).flatMap(({ module, rank, factors }): TensorSpec[] => {
     const [w1a, w1b, w2a, w2b] = factors;
     const { inFeatures, outFeatures } = module;
     // Kaiming uniform with a = sqrt(5): within 1 / sqrt(columns).

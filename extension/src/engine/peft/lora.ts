@@ -10,7 +10,7 @@ import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from '../models/hooks.js';
 import { knownValues, refuseUsed } from './adapterConfig.js';
-import type { LoraForm, PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
 import {
   alphaPattern,
@@ -99,12 +99,12 @@ function outputNorms(weight: tf.Tensor2D, conv1d: boolean): tf.Tensor1D {
   return tf.sqrt(tf.sum(tf.square(weight), conv1d ? 0 : 1)) as tf.Tensor1D;
 }
 
-function plan(config: Config, architecture: Architecture): TrainableSpec[] {
+function plan(config: Config, architecture: Architecture): TensorSpec[] {
   const adapted = adaptedModules(config, architecture);
-  const specs = adapted.flatMap((entry): TrainableSpec[] => {
+  const specs = adapted.flatMap((entry): TensorSpec[] => {
     const { module, rank } = entry;
     const bound = 1 / Math.sqrt(module.inFeatures);
-    const pair: TrainableSpec[] = [
+    const pair: TensorSpec[] = [
       {
         key: entry.a,
         shape: [rank, module.inFeatures],

@@ -30,7 +30,7 @@ export interface InitializerContext {
 }
 
 /** A tensor of a method: trainable, or frozen and needed by the others. */
-export interface TrainableSpec {
+export interface TensorSpec {
   /** Name in the adapter file. */
   key: string;
   shape: readonly number[];
@@ -45,7 +45,7 @@ export interface TrainableSpec {
 }
 
 /** The trainable tensors of a plan. */
-export function trainedOf(plan: readonly TrainableSpec[]): TrainableSpec[] {
+export function trainedOf(plan: readonly TensorSpec[]): TensorSpec[] {
   return plan.filter(({ frozen }) => frozen === undefined);
 }
 
@@ -93,7 +93,7 @@ export interface PeftMethod<Config = unknown> {
   lowRank?: LowRank;
 
   /** @throws InputError if the config doesn't fit the architecture (for example, a target matches nothing) */
-  plan(config: Config, architecture: Architecture, purpose: Purpose): TrainableSpec[];
+  plan(config: Config, architecture: Architecture, purpose: Purpose): TensorSpec[];
   hooks(config: Config, architecture: Architecture, tensorOf: TensorOf, purpose: Purpose): ForwardHooks;
 
   /** The method's part of adapter_config.json; `undefined` for storage 'model'. */

@@ -2,13 +2,13 @@
 // `bias`.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, ParameterSpec } from '../models/architecture.js';
-import type { TrainableSpec } from './method.js';
+import type { TensorSpec } from './method.js';
 
 /** Prefix of every module name in PEFT's files. */
 export const PEFT_PREFIX = 'base_model.model.';
 
 /** A parameter trained under its own name; a tied embedding replaces the head, too. */
-export function trainedParameter(parameter: ParameterSpec, architecture: Architecture): TrainableSpec {
+export function trainedParameter(parameter: ParameterSpec, architecture: Architecture): TensorSpec {
   const tied = architecture.tieWordEmbeddings && parameter.name === `${architecture.embedding}.weight`;
   return {
     key: parameter.name,
@@ -23,7 +23,7 @@ export function trainedParameter(parameter: ParameterSpec, architecture: Archite
  * copied, and the other one isn't changed (as in PEFT without `ensure_weight_tying`).
  * @throws InputError on a name that matches no module
  */
-export function modulesToSave(names: readonly string[] | null, architecture: Architecture): TrainableSpec[] {
+export function modulesToSave(names: readonly string[] | null, architecture: Architecture): TensorSpec[] {
   if (!names) return [];
   const parameters = [...architecture.parameters];
   const head = `${architecture.head}.weight`;
@@ -62,7 +62,7 @@ export function trainedBiases(
   bias: 'none' | 'all' | 'adapted',
   adapted: ReadonlySet<string>,
   architecture: Architecture,
-): TrainableSpec[] {
+): TensorSpec[] {
   if (bias === 'none') return [];
   return architecture.parameters.flatMap(parameter => {
     if (!parameter.name.endsWith('.bias')) return [];

@@ -9,7 +9,7 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from '../models/hooks.js';
 import { matMulTransposed } from '../models/ops.js';
 import { knownValues, refuseUsed } from './adapterConfig.js';
-import type { LoraForm, PeftMethod, TensorOf, TrainableSpec } from './method.js';
+import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
 import { layersToTransform, modulesToSaveKey, targetModules } from './schemas.js';
 import { savedTargets, targetedLinears } from './targets.js';
@@ -90,7 +90,7 @@ function drawProjections({ r, projection_prng_key: seed }: Config, adapted: read
   return { a, b: draw(shapes.b) };
 }
 
-function plan(config: Config, architecture: Architecture): TrainableSpec[] {
+function plan(config: Config, architecture: Architecture): TensorSpec[] {
   const adapted = adaptedModules(config, architecture);
   const { r, d_initial: initial, init_weights: plain } = config;
   const shapes = projectionShapes(r, adapted);
@@ -104,7 +104,7 @@ function plan(config: Config, architecture: Architecture): TrainableSpec[] {
       } as const,
       frozen,
     }) as const;
-  const vectors = adapted.flatMap(({ module, d, b }): TrainableSpec[] => [
+  const vectors = adapted.flatMap(({ module, d, b }): TensorSpec[] => [
     {
       key: d,
       shape: [r],

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { keyValueHeadsOfAll, type Architecture } from '../models/architecture.js';
 import { linear } from '../models/ops.js';
-import type { TensorOf, TrainableSpec } from './method.js';
+import type { TensorOf, TensorSpec } from './method.js';
 
 /** The only tensor of a saved prompt adapter. */
 export const PROMPT_KEY = 'prompt_embeddings';
@@ -26,7 +26,7 @@ export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyVal
 }
 
 /** One linear layer of an encoder, initialized like torch.nn.Linear. */
-export function encoderLayer(name: string, inFeatures: number, outFeatures: number): TrainableSpec[] {
+export function encoderLayer(name: string, inFeatures: number, outFeatures: number): TensorSpec[] {
   const bound = 1 / Math.sqrt(inFeatures);
   return [
     { key: `${name}.weight`, shape: [outFeatures, inFeatures], init: { kind: 'uniform', bound } },

@@ -11,7 +11,7 @@ import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
-import type { TrainableSpec } from '../peft/method.js';
+import type { TensorSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
@@ -62,7 +62,7 @@ export function layoutsOf({ files, architecture }: ModelOnDisk, settings: UsedWe
 export function startOnDisk(
   { files, architecture }: ModelOnDisk,
   layouts: WeightLayouts,
-  { init }: TrainableSpec,
+  { init }: TensorSpec,
 ): Float32Array | undefined {
   if (init.kind !== 'base') return undefined;
   const name = storedName(architecture, init.name);
