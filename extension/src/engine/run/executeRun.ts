@@ -1,7 +1,7 @@
 // The second half of a run: run folder, events, training, result. Works with what prepareRun.ts has opened.
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
-import { RUN_FOLDER_VERSION, type EngineEvent } from '../../protocol/engineEvent.js';
+import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
@@ -48,7 +48,7 @@ async function execute(
   { out, resume, runFile, signal, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
-  const { run, onDisk, backend, model, adapter, rows, shape, compile, estimate, rng } = prepared;
+  const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
   owned.own(claimRun(folder), release => release());
@@ -89,30 +89,7 @@ async function execute(
 
   try {
     const resumedFrom = resume ? trainer.resume() : 0;
-    events.write({
-      type: 'started',
-      version: RUN_FOLDER_VERSION,
-      objective: shape.objective.name,
-      metrics: shape.objective.metrics.map(({ of: _of, ...info }) => info),
-      name: config.name,
-      engine: {
-        version: engineVersion,
-        backend: backend.name,
-        library: backend.libraryVersion,
-        device: backend.device,
-        threads: backend.threads,
-      },
-      model: config.model,
-      peft_type: adapter.method.peftType,
-      trainable_parameters: adapter.numParameters,
-      total_parameters: estimate.totalParameters,
-      train_rows: rows.train.indices.length,
-      validation_rows: rows.validation?.indices.length ?? 0,
-      dataset_hash: rows.train.dataset.stats.contentHash,
-      total_steps: trainer.plan.totalSteps,
-      resumed_from_step: resumedFrom,
-      memory_estimate: estimate.memory,
-    });
+    events.write(startedEvent(prepared, trainer.plan.totalSteps, resumedFrom));
     for (const { code, message } of prepared.warnings) warn(code, message);
     if (backend.name === 'tensorflow') {
       const onFailure = (reason: string) => warn('tensorboard_failed', `no TensorBoard files: ${reason}`);
@@ -124,6 +101,37 @@ async function execute(
     writeFailure(error as Error, folder, events);
     throw error;
   }
+}
+
+function startedEvent(
+  { run: { config }, backend, adapter, rows, shape, estimate }: PreparedRun,
+  totalSteps: number,
+  resumedFrom: number,
+): EngineEventBody {
+  return {
+    type: 'started',
+    version: RUN_FOLDER_VERSION,
+    objective: shape.objective.name,
+    metrics: shape.objective.metrics.map(({ of: _of, ...info }) => info),
+    name: config.name,
+    engine: {
+      version: engineVersion,
+      backend: backend.name,
+      library: backend.libraryVersion,
+      device: backend.device,
+      threads: backend.threads,
+    },
+    model: config.model,
+    peft_type: adapter.method.peftType,
+    trainable_parameters: adapter.numParameters,
+    total_parameters: estimate.totalParameters,
+    train_rows: rows.train.indices.length,
+    validation_rows: rows.validation?.indices.length ?? 0,
+    dataset_hash: rows.train.dataset.stats.contentHash,
+    total_steps: totalSteps,
+    resumed_from_step: resumedFrom,
+    memory_estimate: estimate.memory,
+  };
 }
 
 /** Saves the result and writes `completed`. @returns the folder of the adapter, or of the model */
