@@ -200,7 +200,7 @@ describe('run panel', () => {
         await expect.poll(() => field(page, key).isVisible(), { message: key }).toBe(keys.includes(key));
     };
     await shown('num_layers');
-    expect(await field(page, 'num_layers').locator('.help').textContent()).toBe('How many blocks');
+    expect(await field(page, 'num_layers').locator('.help').textContent()).toBe('Number of blocks');
     // A problem in a hidden field doesn't block the start.
     await input(page, 'num_layers').fill('0');
     await field(page, 'num_layers').getByRole('alert').waitFor();
