@@ -54,9 +54,11 @@ function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagno
     const shifted = edits.map(({ start, end, text }) => ({ start: row.start + start, end: row.start + end, text }));
     offer(title, workspaceEdit(document, shifted));
   }
-  if ((code === 'truncated_answer' || code === 'all_masked') && row.tokens && row.tokens > dataset.summary.maxLength) {
+  const { maxLength } = dataset.summary;
+  // Rows that end before the run file's max_length are at the end of the model's context, which no key raises.
+  const raises = maxLength >= (dataset.reading.runFile?.dataset.max_length ?? 0);
+  if (raises && (code === 'truncated_answer' || code === 'all_masked') && row.tokens && row.tokens > maxLength)
     fixes.push(Object.assign(raiseMaxLength(dataset, row.tokens), { diagnostics: [diagnostic] }));
-  }
   const remove = code === 'duplicate' ? 'Remove this duplicate' : 'Delete this row';
   offer(remove, workspaceEdit(document, removeRows(dataset.rows, new Set([row.row]))));
   const alike = dataset.rows.filter(({ problems }) => problems.includes(code));
