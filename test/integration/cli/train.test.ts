@@ -293,4 +293,12 @@ describe('the result', () => {
     expect(JSON.parse(failed), 'the event has the fields of the record').toMatchObject({ type: 'failed', ...record });
     expect(existsSync(place.file('diverged-run', 'checkpoints/step-1/trainable.safetensors'))).toBe(true);
   });
+
+  it('ends without a stack trace when the reader of its output goes away', async () => {
+    const file = place.run('piped', { training: { max_steps: 200 } });
+    const result = await tunewright(['train', file, '--json', '--out', place.file('piped-run')], {
+      onLine: (_line, child) => child.stdout?.destroy(),
+    });
+    expect(result).toMatchObject({ code: 141, stderr: '' });
+  });
 });

@@ -3,6 +3,16 @@
 import { reportFailure } from './failure.js';
 import { tunewrightProgram } from './program.js';
 
+/** 128 + SIGPIPE, as a shell reports it. */
+const SIGPIPE_EXIT_CODE = 141;
+
+// `tunewright ... | head` closes the pipe: the program ends then, as others do by SIGPIPE.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(SIGPIPE_EXIT_CODE);
+  });
+
 try {
   await tunewrightProgram().parseAsync();
 } catch (error) {
