@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Example } from '../../extension/src/core/data/example.js';
-import { sampleRows } from '../../extension/src/core/data/resolveFormat.js';
-import { fileTypeOf, rowFileExtensions } from '../../extension/src/core/data/rowFileTypes.js';
+import { FORMAT_SAMPLE_ROWS } from '../../extension/src/core/data/resolveFormat.js';
+import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../extension/src/core/data/rowFileTypes.js';
 import { InputError } from '../../extension/src/core/inputError.js';
 import { createTokenizer } from '../../extension/src/core/text/huggingFaceTokenizer.js';
 import { encodeRows } from '../../extension/src/engine/data/loadDataset.js';
@@ -72,10 +72,10 @@ const cases: Record<string, Case> = {
   },
   'JSONL with a row of invalid values': {
     file: 'a.jsonl',
-    content: [...many(sampleRows, pair('a')), '{"prompt": 7, "completion": "b"}'].join('\n'),
-    lines: Array.from({ length: sampleRows + 1 }, (_, i) => i + 1),
+    content: [...many(FORMAT_SAMPLE_ROWS, pair('a')), '{"prompt": 7, "completion": "b"}'].join('\n'),
+    lines: Array.from({ length: FORMAT_SAMPLE_ROWS + 1 }, (_, i) => i + 1),
     format: 'prompt_completion',
-    fails: { line: sampleRows + 1, message: /"prompt" must be a text/ },
+    fails: { line: FORMAT_SAMPLE_ROWS + 1, message: /"prompt" must be a text/ },
   },
   'JSONL that is Latin-1': {
     file: 'a.jsonl',
@@ -300,7 +300,7 @@ async function preview(source: SourceDescription) {
 
 test('every file type has files in the table', () => {
   const used = new Set(Object.values(cases).map(({ file }) => file.slice(1)));
-  expect([...used].sort()).toEqual([...rowFileExtensions].sort());
+  expect([...used].sort()).toEqual([...ROW_FILE_EXTENSIONS].sort());
 });
 
 describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, format, fails }) => {
@@ -363,11 +363,14 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
 test('rows after the sample don’t affect the format: others are invalid rows of it', async () => {
   const other = JSON.stringify({ text: 'a' });
   const path = join(folder, 'mixed.jsonl');
-  writeFileSync(path, [...many(sampleRows, pair('a')), ...many(3 * sampleRows, other)].join('\n'));
+  writeFileSync(path, [...many(FORMAT_SAMPLE_ROWS, pair('a')), ...many(3 * FORMAT_SAMPLE_ROWS, other)].join('\n'));
   const trained = await train(path);
   const shown = await preview({ kind: 'file', path });
   expect([trained.format, shown.format]).toEqual(['prompt_completion', 'prompt_completion']);
-  expect(trained.error).toMatchObject({ where: `${path}:${sampleRows + 1}` });
-  expect(shown.problems).toHaveLength(3 * sampleRows);
-  expect(shown.problems[0]).toMatchObject({ line: sampleRows + 1, findings: [{ message: trained.error!.message }] });
+  expect(trained.error).toMatchObject({ where: `${path}:${FORMAT_SAMPLE_ROWS + 1}` });
+  expect(shown.problems).toHaveLength(3 * FORMAT_SAMPLE_ROWS);
+  expect(shown.problems[0]).toMatchObject({
+    line: FORMAT_SAMPLE_ROWS + 1,
+    findings: [{ message: trained.error!.message }],
+  });
 });

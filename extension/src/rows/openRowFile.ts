@@ -1,6 +1,6 @@
 // Opens a dataset file with the reader of its type. Called by training (engine/data/readRows.ts) and by the preview's worker. If a
 // type must be detected from the content instead of the name, do it here.
-import { extensionOf, fileTypeOf, rowFileExtensions, type RowFileType } from '../core/data/rowFileTypes.js';
+import { extensionOf, fileTypeOf, ROW_FILE_EXTENSIONS, type RowFileType } from '../core/data/rowFileTypes.js';
 import { InputError } from '../core/inputError.js';
 import { DataFile } from './dataFile.js';
 import { ParquetRows } from './parquetRows.js';
@@ -23,7 +23,7 @@ export async function openRowFile(path: string): Promise<RowReader> {
       extension ? `"${extension}" is not a dataset file type` : 'the dataset file has no extension',
       {
         file: path,
-        hint: `Use a ${rowFileExtensions.join(', ')} file.`,
+        hint: `Use a ${ROW_FILE_EXTENSIONS.join(', ')} file.`,
       },
     );
   }

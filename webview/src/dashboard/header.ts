@@ -1,6 +1,6 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
-import { phaseLabels, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
+import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
@@ -77,7 +77,7 @@ export class DashboardHeader {
     setText(this.name, run.name);
     if (this.status.dataset['status'] !== status) {
       this.status.dataset['status'] = status;
-      this.status.replaceChildren(icon(STATUS_ICONS[status]), ` ${phaseLabels[status]}`);
+      this.status.replaceChildren(icon(STATUS_ICONS[status]), ` ${PHASE_LABELS[status]}`);
     }
     for (const [command, element] of Object.entries(this.buttons))
       element.hidden = !AVAILABLE_IN[command as Steering].includes(status);

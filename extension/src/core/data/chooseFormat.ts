@@ -4,7 +4,7 @@ import { InputError } from '../inputError.js';
 import type { Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
-import { detectFormat, formatByName, mapColumns, sampleRows, type ColumnMapping } from './resolveFormat.js';
+import { detectFormat, formatByName, mapColumns, FORMAT_SAMPLE_ROWS, type ColumnMapping } from './resolveFormat.js';
 
 /** @param rows the first rows of the file, null for one that can't be parsed @returns null if they fit no format */
 export function chooseFormat(
@@ -13,7 +13,7 @@ export function chooseFormat(
   columns: ColumnMapping,
 ): DatasetFormat | null {
   if (name !== 'auto') return formatByName(name);
-  const mapped = rows.slice(0, sampleRows).flatMap(row => (row ? [mapColumns(row, columns)] : []));
+  const mapped = rows.slice(0, FORMAT_SAMPLE_ROWS).flatMap(row => (row ? [mapColumns(row, columns)] : []));
   if (mapped.length === 0) return null;
   try {
     return detectFormat(mapped.map((row, i) => ({ row, source: { file: '', line: i + 1 } })));

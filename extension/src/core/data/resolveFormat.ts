@@ -7,7 +7,7 @@ import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
 
 /** Number of rows at the beginning of a file that determine its format, for training and for the preview. */
-export const sampleRows = 20;
+export const FORMAT_SAMPLE_ROWS = 20;
 
 /** Field of the format -> column of the rows, as in the run file's dataset.columns. */
 export type ColumnMapping = Readonly<Record<string, string>>;

@@ -9,7 +9,7 @@ import { mapColumns, type ColumnMapping } from './resolveFormat.js';
 import { findRoleFault } from './roleOrder.js';
 
 /** All kinds of problems, worst first. Determines the order of the preview's list and the bits of the worker's table. */
-export const problemCodes = [
+export const PROBLEM_CODES = [
   'invalid_json',
   'invalid_row',
   'wrong_role_order',
@@ -19,7 +19,7 @@ export const problemCodes = [
   'duplicate',
   'unlocated_turn',
 ] as const;
-export type ProblemCode = (typeof problemCodes)[number];
+export type ProblemCode = (typeof PROBLEM_CODES)[number];
 
 export interface RowProblem {
   code: ProblemCode;

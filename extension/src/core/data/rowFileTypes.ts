@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, RowFileType>> = {
 };
 
 /** The extensions of dataset files, with the dot. */
-export const rowFileExtensions: readonly string[] = Object.keys(TYPES);
+export const ROW_FILE_EXTENSIONS: readonly string[] = Object.keys(TYPES);
 
 /** With the dot, in lower case; '' if the name has none. */
 export function extensionOf(path: string): string {

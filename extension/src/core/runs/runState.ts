@@ -11,7 +11,7 @@ type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
 /** `stopped`: ended by the user, its adapter saved. */
 export type RunStatus = 'starting' | 'running' | 'paused' | 'completed' | 'stopped' | 'failed';
 
-export const stepKeys = [
+export const STEP_KEYS = [
   'step',
   'epoch',
   'loss',
@@ -24,7 +24,7 @@ export const stepKeys = [
   /** Milliseconds since 1970. */
   'time',
 ] as const;
-export type StepKey = (typeof stepKeys)[number];
+export type StepKey = (typeof STEP_KEYS)[number];
 
 const EVALUATION_KEYS: readonly string[] = ['step', 'loss', 'best', 'time'];
 
@@ -75,7 +75,7 @@ export const initialRunState: RunState = {
   started: null,
   firstTime: null,
   lastTime: null,
-  steps: MetricColumns.empty(stepKeys),
+  steps: MetricColumns.empty(STEP_KEYS),
   evaluations: MetricColumns.empty(EVALUATION_KEYS),
   metrics: [],
   samples: [],

@@ -5,7 +5,7 @@ import type { RunState, RunStatus } from './runState.js';
 /** `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed from its latest checkpoint. */
 export type RunPhase = RunStatus | 'interrupted';
 
-export const phaseLabels: Record<RunPhase, string> = {
+export const PHASE_LABELS: Record<RunPhase, string> = {
   starting: 'Starting',
   running: 'Training',
   paused: 'Paused',

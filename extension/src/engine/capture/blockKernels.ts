@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { DataType, typeNumber } from './graph.js';
 import { BINDING_CONSTANTS, type NodeBackend, type TensorHandle } from './tfjsNode.js';
-import { blockFormats, type BlockFormatName } from '../files/weightBlocks.js';
+import { BLOCK_FORMATS, type BlockFormatName } from '../files/weightBlocks.js';
 
 export const DEQUANTIZE_BLOCKS = 'DequantizeBlocks';
 
@@ -112,7 +112,7 @@ class Chain {
 function codeValues(chain: Chain, format: BlockFormatName, words: TensorHandle): TensorHandle {
   const [rows, units] = words.shape as [number, number];
   const whole = (x: TensorHandle) =>
-    chain.reshape(chain.cast(x, DataType.float32), [rows, units, blockFormats[format].unit]);
+    chain.reshape(chain.cast(x, DataType.float32), [rows, units, BLOCK_FORMATS[format].unit]);
   if (format === 'bfloat16') return whole(chain.bitcast(words, DataType.bfloat16));
   if (format === 'int8') return whole(chain.bitcast(words, DataType.int8));
   if (format === 'int4_minimum') {
@@ -146,7 +146,7 @@ function matrixValues(chain: Chain, inputs: DequantizeInputs, { format, columns 
   let values = codeValues(chain, format, chain.input(codes));
   if (scales) values = chain.binary('Mul', values, numberValues(chain, chain.input(scales), units));
   if (minima) values = chain.binary('AddV2', values, numberValues(chain, chain.input(minima), units));
-  return chain.cut(chain.reshape(values, [rows, units * blockFormats[format].unit]), columns);
+  return chain.cut(chain.reshape(values, [rows, units * BLOCK_FORMATS[format].unit]), columns);
 }
 
 /** The matrix in bfloat16; one that is stored in bfloat16 isn't copied. */

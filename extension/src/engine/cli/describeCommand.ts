@@ -1,7 +1,7 @@
 // `tunewright describe`: methods, model families, dataset formats and the run file's JSON schema, as text or JSON.
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
-import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
+import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedMethods } from '../run/capabilities.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
@@ -64,6 +64,6 @@ function describeFormats(): string {
       table(fields.map(field => [`    ${field.name}${field.required ? '' : '?'}`, field.description])),
     ].join('\n'),
   );
-  const heading = `Dataset formats (dataset.format; ? is optional), in ${rowFileExtensions.join(', ')} files`;
+  const heading = `Dataset formats (dataset.format; ? is optional), in ${ROW_FILE_EXTENSIONS.join(', ')} files`;
   return [heading, ...blocks].join('\n\n');
 }

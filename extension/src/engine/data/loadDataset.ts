@@ -4,7 +4,13 @@ import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
 import { countLabels, describeSource, type EncodedExample, type RowSource } from '../../core/data/example.js';
 import type { SourcedRow } from '../../core/data/example.js';
-import { checkColumns, detectFormat, formatByName, mapColumns, sampleRows } from '../../core/data/resolveFormat.js';
+import {
+  checkColumns,
+  detectFormat,
+  formatByName,
+  mapColumns,
+  FORMAT_SAMPLE_ROWS,
+} from '../../core/data/resolveFormat.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
@@ -171,7 +177,7 @@ async function* withFormat(
       continue;
     }
     sample.push(row);
-    if (sample.length < sampleRows) continue;
+    if (sample.length < FORMAT_SAMPLE_ROWS) continue;
     resolved = decide();
     for (const sampled of sample) yield { ...map(sampled), resolved };
     sample = [];

@@ -21,14 +21,14 @@ interface BlockFormat {
  * - int4: scale x signed code of 4 bits, value i of a block in the low half of byte i, value i + 16 in the high one.
  * - int4_minimum: scale x unsigned code of 4 bits + minimum, in the same order.
  */
-export const blockFormats = {
+export const BLOCK_FORMATS = {
   bfloat16: { unit: 2, codeBytes: 4, parts: 0 },
   int8: { unit: BLOCK_VALUES, codeBytes: 32, parts: 1 },
   int4: { unit: BLOCK_VALUES, codeBytes: 16, parts: 1 },
   int4_minimum: { unit: BLOCK_VALUES, codeBytes: 16, parts: 2 },
 } as const satisfies Record<string, BlockFormat>;
 
-export type BlockFormatName = keyof typeof blockFormats;
+export type BlockFormatName = keyof typeof BLOCK_FORMATS;
 
 /** Shapes of the arrays of a matrix, in 32-bit words. The float16 values of a row are padded to whole words. */
 export interface BlockShapes {
@@ -39,7 +39,7 @@ export interface BlockShapes {
 }
 
 export function blockShapes(format: BlockFormatName, [rows, columns]: readonly [number, number]): BlockShapes {
-  const { unit, codeBytes, parts } = blockFormats[format];
+  const { unit, codeBytes, parts } = BLOCK_FORMATS[format];
   const units = Math.ceil(columns / unit);
   return {
     codes: [rows, units, codeBytes / 4],
@@ -85,7 +85,7 @@ export class WeightBlocks {
     const bytes = new Int8Array(this.codes.buffer);
     const scales = new Float32Array(rows * units);
     const quantize = format === 'int8' ? quantizeInt8 : quantizeInt4;
-    const { codeBytes } = blockFormats[format];
+    const { codeBytes } = BLOCK_FORMATS[format];
     for (let row = 0; row < rows; row++)
       for (let unit = 0; unit < units; unit++) {
         const begin = row * columns + unit * BLOCK_VALUES;
@@ -101,7 +101,7 @@ export class WeightBlocks {
   /** Copies a row of GGUF's Q8_0, Q4_0 or Q4_1 blocks. The width of the matrix must be a whole number of blocks. */
   takeGgufRow(row: number, blocks: Uint8Array): void {
     const { format, units } = this;
-    const { codeBytes, parts } = blockFormats[format];
+    const { codeBytes, parts } = BLOCK_FORMATS[format];
     const bytes = new Uint8Array(this.codes.buffer);
     const numbers = this.parts.map((_, part) => this.partsOfRow(part, row));
     // Offset codes 0 to 15 become two's complement -8 to 7.

@@ -13,7 +13,7 @@ import { RandomAccessFile } from '../files/randomAccessFile.js';
 import { modelFamilies } from '../models/registry.js';
 import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
 import { listOllamaModels } from './ollamaStore.js';
-import { modelAliases, pulledModelsFolder } from './pypiModel.js';
+import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
 
 export interface LocalModel {
   /** What to write as `model` in a run file. */
@@ -33,7 +33,7 @@ export function listLocalModels(): LocalModel[] {
 }
 
 function pulledModels(): LocalModel[] {
-  return Object.keys(modelAliases).flatMap(alias => {
+  return Object.keys(MODEL_ALIASES).flatMap(alias => {
     const folder = join(pulledModelsFolder(), alias);
     return ggufFiles(folder).map(name => describeGguf(alias, 'tunewright', join(folder, name)));
   });

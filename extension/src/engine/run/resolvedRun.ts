@@ -2,7 +2,7 @@
 // executeRun.ts and the resident engine.
 import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
-import { modelAliases } from '../hub/pypiModel.js';
+import { MODEL_ALIASES } from '../hub/pypiModel.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
@@ -45,5 +45,5 @@ export function modelReference({ config, resolvePath }: RunFile): string {
 export function baseModelName({ files }: ModelOnDisk): string {
   if (isAbsolute(files.reference)) return files.path;
   // Python does not know our short names.
-  return modelAliases[files.reference]?.hubId ?? files.reference;
+  return MODEL_ALIASES[files.reference]?.hubId ?? files.reference;
 }

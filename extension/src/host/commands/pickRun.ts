@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { phaseLabels } from '../../core/runs/runStatus.js';
+import { PHASE_LABELS } from '../../core/runs/runStatus.js';
 import { PHASE_ICONS } from '../views/runsTree.js';
 import { tellBriefly } from './tellBriefly.js';
 
@@ -43,7 +43,7 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
 
 function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
   const { icon } = PHASE_ICONS[run.phase];
-  const label = phaseLabels[run.phase];
+  const label = PHASE_LABELS[run.phase];
   return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
 }
 

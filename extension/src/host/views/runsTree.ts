@@ -2,7 +2,7 @@
 // status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
 import { currentStep } from '../../core/runs/runState.js';
-import { lastLoss, phaseLabels, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
+import { lastLoss, PHASE_LABELS, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -107,7 +107,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     item.description = describe(run, isOutdated, method);
     item.tooltip = tooltip(run, isOutdated, method);
     item.contextValue = contextOf(run, this.methods);
-    item.accessibilityInformation = { label: `${run.name}, ${phaseLabels[run.phase]}, ${item.description}` };
+    item.accessibilityInformation = { label: `${run.name}, ${PHASE_LABELS[run.phase]}, ${item.description}` };
     item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
     return item;
   }
@@ -122,7 +122,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 }
 
 function keyOf(grouping: Exclude<RunGrouping, 'none'>): (run: FolderRun) => string {
-  if (grouping === 'status') return run => phaseLabels[run.phase];
+  if (grouping === 'status') return run => PHASE_LABELS[run.phase];
   return run => {
     const { model, dataset } = run.config as { model?: string; dataset?: { train?: string } };
     return (grouping === 'model' ? model : dataset?.train) ?? '';
@@ -160,7 +160,7 @@ function describe(run: FolderRun, isOutdated: boolean, method: string): string {
     // Runs on the same dataset often have the same name.
     method,
   ].filter(Boolean);
-  return figures.join(' · ') || phaseLabels[run.phase];
+  return figures.join(' · ') || PHASE_LABELS[run.phase];
 }
 
 /** Words for the `when` clauses of menus. */
@@ -176,7 +176,7 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
   const state = run.glance();
   const { started, completed } = state;
   const text = new vscode.MarkdownString();
-  text.appendText(`${run.name}: ${phaseLabels[run.phase]}`);
+  text.appendText(`${run.name}: ${PHASE_LABELS[run.phase]}`);
   const line = (words: string) => {
     text.appendMarkdown('\n\n');
     text.appendText(words);

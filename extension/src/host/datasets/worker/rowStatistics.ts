@@ -1,6 +1,6 @@
 // Statistics of a row table (lengths, shares, problems), and which rows of a large file to sample. Called by
 // analysedDataset.ts.
-import { problemCodes } from '../../../core/data/rowAnalysis.js';
+import { PROBLEM_CODES } from '../../../core/data/rowAnalysis.js';
 import type { RowTable } from './rowTable.js';
 import type { DatasetSummary, LengthBin, ReadingSettings } from './workerMessages.js';
 
@@ -23,7 +23,7 @@ export function problemCounts(table: RowTable): DatasetSummary['problems'] {
     if (!table.hasProblem(row)) continue;
     for (const code of table.problems(row)) counts[code] = (counts[code] ?? 0) + 1;
   }
-  return Object.fromEntries(problemCodes.flatMap(code => (counts[code] ? [[code, counts[code]]] : [])));
+  return Object.fromEntries(PROBLEM_CODES.flatMap(code => (counts[code] ? [[code, counts[code]]] : [])));
 }
 
 /**

@@ -2,7 +2,7 @@
 // some 20 bytes, growing never copies, and columns that only a sample of the rows fills take no memory for the rest.
 // Used by analysedDataset.ts only.
 import type { RowPlace } from '../../../rows/rowReader.js';
-import { problemCodes, type ProblemCode } from '../../../core/data/rowAnalysis.js';
+import { PROBLEM_CODES, type ProblemCode } from '../../../core/data/rowAnalysis.js';
 
 const CHUNK_BITS = 12;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
@@ -120,7 +120,7 @@ export class RowTable {
   }
   problems(row: number): ProblemCode[] {
     const flags = this.flags.get(row);
-    return problemCodes.filter(code => (flags & bitOf(code)) !== 0);
+    return PROBLEM_CODES.filter(code => (flags & bitOf(code)) !== 0);
   }
   /** For sorting: worse problems first, rows without problems last. */
   problemRank(row: number): number {
@@ -138,9 +138,9 @@ export class RowTable {
 }
 
 function bitOf(code: ProblemCode): number {
-  return 1 << problemCodes.indexOf(code);
+  return 1 << PROBLEM_CODES.indexOf(code);
 }
 
-const ALL_PROBLEMS = (1 << problemCodes.length) - 1;
+const ALL_PROBLEMS = (1 << PROBLEM_CODES.length) - 1;
 /** Problems that depend on other rows. */
 const COMPARED_PROBLEMS = bitOf('duplicate') | bitOf('in_validation');
