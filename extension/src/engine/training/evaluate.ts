@@ -1,4 +1,4 @@
-// Loss and metrics of an objective on held-out rows.
+// Loss and metrics of an objective on validation rows.
 import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../data/batch.js';
 import type { Objective } from './objectives/objective.js';

@@ -334,7 +334,8 @@ export class Trainer {
       batchesOf(plans, validation.dataset, shape),
     );
     const { step, best_loss: bestLoss } = this.state;
-    if (!Number.isFinite(result.loss)) throw this.diverged(step, `the held-out loss after step ${step} is non-finite`);
+    if (!Number.isFinite(result.loss))
+      throw this.diverged(step, `the validation loss after step ${step} is non-finite`);
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
     if (best)
       this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };
