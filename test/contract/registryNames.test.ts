@@ -53,6 +53,7 @@ const registries: Registry[] = [
       'extension/src/host/datasets/worker/workerMessages.ts': 'a kind of source',
       'extension/src/host/datasets/documentDatasets.ts': 'a kind of source',
       'webview/src/runPanel/savingsPicture.ts': 'an SVG element',
+      'webview/src/shared/schemaForm.ts': 'a kind of form field',
     },
   },
   {
