@@ -2,7 +2,7 @@
 // registry on a model of each kind: the same losses, gradient norms and tensors over 20 steps, with dropout,
 // accumulation and ragged batches; no leaks.
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import type { Batch } from '../../extension/src/engine/data/batch.js';
@@ -81,64 +81,77 @@ const MODES: Mode[] = [
   { mode: 'with checkpointing', captures: false, gradientCheckpointing: true },
 ];
 
-describe.each(MODES)('$mode', ({ mode, captures, gradientCheckpointing }) => {
-  const worst = { loss: 0, norm: 0, tensors: 0 };
-  afterAll(() => console.log(`${mode}, compared with eager, largest relative differences:`, worst));
+/** Largest relative differences from the eager step, by mode. */
+const worst = MODES.map(({ mode }) => ({ mode, loss: 0, norm: 0, tensors: 0 }));
+afterAll(() => console.log('compared with eager, largest relative differences:', worst));
 
-  test.each(cases)('$family $method.peftType $shown equals the eager step', async tested => {
-    const { family, changes, method, config } = tested;
-    const before = tf.memory().numTensors;
-    const drops = ((config as { lora_dropout?: number }).lora_dropout ?? 0) > 0;
-    // The gradient of GPT-2's key biases is only rounding noise, which a smaller epsilon would turn into full steps.
-    const sides = [0, 1].map(() => {
-      const model = tinyModel(family, changes);
-      const adapter = Adapter.attach(new AttachedMethod(method, config, model.architecture), model, {
-        purpose: 'training',
-        rng: createRng(3),
-      });
-      const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
-      return { objective: causalLm, model, adapter, optimizer };
-    });
-    const [eager, traced] = sides as [(typeof sides)[0], (typeof sides)[0]];
-    const captured = new CapturedStep(traced, traced.optimizer, { batchSize: 2, maxLength: 16 });
-    for (let step = 0; step < STEPS; step++) {
-      const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
-      const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
-      const expected = await trainingStep(eager, eager.optimizer, batches, settings);
+interface Side {
+  objective: typeof causalLm;
+  model: CausalLm;
+  adapter: Adapter;
+  optimizer: AdamW;
+}
+
+function sideOf({ family, changes, method, config }: (typeof cases)[number]): Side {
+  const model = tinyModel(family, changes);
+  const attached = new AttachedMethod(method, config, model.architecture);
+  const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(3) });
+  // The gradient of GPT-2's key biases is only rounding noise, which a smaller epsilon would turn into full steps.
+  const optimizer = new AdamW(adapter.variables, { beta1: 0.9, beta2: 0.999, epsilon: 1e-5, weightDecay: 0.1 });
+  return { objective: causalLm, model, adapter, optimizer };
+}
+
+test.each(cases)('$family $method.peftType $shown equals the eager step in every mode', async tested => {
+  const before = tf.memory().numTensors;
+  const drops = ((tested.config as { lora_dropout?: number }).lora_dropout ?? 0) > 0;
+  const eager = sideOf(tested);
+  const others = MODES.map((mode, i) => {
+    const side = sideOf(tested);
+    const captured = new CapturedStep(side, side.optimizer, { batchSize: 2, maxLength: 16 });
+    return { ...mode, side, captured, worst: worst[i]! };
+  });
+  for (let step = 0; step < STEPS; step++) {
+    const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
+    const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
+    const expected = await trainingStep(eager, eager.optimizer, batches, settings);
+    for (const { mode, captures, gradientCheckpointing, side, captured, worst } of others) {
       const changed = { ...settings, gradientCheckpointing };
       const actual = captures
         ? await captured.step(batches, changed)
-        : await trainingStep(traced, traced.optimizer, batches, changed);
-      worst.loss = Math.max(worst.loss, Math.abs(actual.loss / expected.loss - 1));
-      worst.norm = Math.max(worst.norm, Math.abs(actual.gradNorm / expected.gradNorm - 1));
-      expect(Math.abs(actual.loss / expected.loss - 1), `loss of step ${step}`).toBeLessThan(1e-5);
-      expect(Math.abs(actual.gradNorm / expected.gradNorm - 1), `gradient norm of step ${step}`).toBeLessThan(1e-4);
+        : await trainingStep(side, side.optimizer, batches, changed);
+      const loss = Math.abs(actual.loss / expected.loss - 1);
+      const norm = Math.abs(actual.gradNorm / expected.gradNorm - 1);
+      worst.loss = Math.max(worst.loss, loss);
+      worst.norm = Math.max(worst.norm, norm);
+      expect(loss, `${mode}: loss of step ${step}`).toBeLessThan(1e-5);
+      expect(norm, `${mode}: gradient norm of step ${step}`).toBeLessThan(1e-4);
     }
+  }
+  const [batch] = batchesFor(eager.model, eager.adapter, drops);
+  const expected = await scoreBatch(eager, eager.adapter.forwardOptions, batch!);
+  for (const { mode, side, captured, worst } of others) {
     for (const [key, variable] of eager.adapter.variables) {
-      const expected = variable.dataSync() as Float32Array;
-      const actual = traced.adapter.variables.get(key)!.dataSync() as Float32Array;
-      const size = expected.reduce((sum, value) => sum + Math.abs(value), 0);
-      const off = expected.reduce((sum, value, i) => sum + Math.abs(value - actual[i]!), 0);
+      const values = variable.dataSync() as Float32Array;
+      const actual = side.adapter.variables.get(key)!.dataSync() as Float32Array;
+      const size = values.reduce((sum, value) => sum + Math.abs(value), 0);
+      const off = values.reduce((sum, value, i) => sum + Math.abs(value - actual[i]!), 0);
       worst.tensors = Math.max(worst.tensors, size > 0 ? off / size : off);
-      expect(off, `tensor ${key}`).toBeLessThanOrEqual(1e-3 * size);
+      expect(off, `${mode}: tensor ${key}`).toBeLessThanOrEqual(1e-3 * size);
     }
-    const [batch] = batchesFor(eager.model, eager.adapter, drops);
-    const expected = await scoreBatch(eager, eager.adapter.forwardOptions, batch!);
     const actual = await captured.score(batch!);
     expect(actual.losses.length).toBe(expected.losses.length);
     expected.losses.forEach((loss, i) =>
-      expect(Math.abs(actual.losses[i]! - loss), `label token ${i}`).toBeLessThan(1e-4 * (1 + loss)),
+      expect(Math.abs(actual.losses[i]! - loss), `${mode}: label token ${i}`).toBeLessThan(1e-4 * (1 + loss)),
     );
-    expect(actual.correct).toBe(expected.correct);
+    expect(actual.correct, mode).toBe(expected.correct);
     // Two shapes of batch, with and without previous sums, the update and the score.
-    expect(captured.report.graphs).toBeLessThanOrEqual(5);
-
+    expect(captured.report.graphs, mode).toBeLessThanOrEqual(5);
     captured.dispose();
-    for (const { model, adapter, optimizer } of sides) {
-      optimizer.dispose();
-      adapter.dispose();
-      model.dispose();
-    }
-    expect(tf.memory().numTensors).toBe(before);
-  });
+  }
+  for (const { model, adapter, optimizer } of [eager, ...others.map(({ side }) => side)]) {
+    optimizer.dispose();
+    adapter.dispose();
+    model.dispose();
+  }
+  expect(tf.memory().numTensors).toBe(before);
 });
