@@ -123,10 +123,28 @@ it('answers errors with the record that the command prints, and continues', asyn
   ).toMatchObject({ code: 'model_not_found', file: './none' });
   expect(await errorOf(connection.sendRequest(estimateRequest.name, { path: run }))).toMatchObject({
     code: 'bad_usage',
-    message: expect.stringContaining('runFile'),
+    key: 'runFile',
   });
   expect(await connection.sendRequest(describeRequest.name, {})).toHaveProperty('methods');
 });
+
+it('refuses params that are missing or positional', async () => {
+  const { connection } = resident();
+  for (const params of [[], [1, 2]])
+    expect(await errorOf(connection.sendRequest(estimateRequest.name, ...params))).toMatchObject({ code: 'bad_usage' });
+});
+
+it.each(['Content-Length: abc\r\n\r\n', 'hello there\r\n\r\n'])(
+  'ends after the header %j, and says why',
+  async garbage => {
+    const { child, ended } = resident();
+    let errors = '';
+    child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+    child.stdin.write(garbage);
+    expect(await ended).toBe(1);
+    expect(errors).toMatch(/can't be read any more/);
+  },
+);
 
 it('reports the progress of an estimate, and cancels it after the current method', async () => {
   const { connection } = resident();

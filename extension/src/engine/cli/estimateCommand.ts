@@ -9,6 +9,8 @@ import { drawMatrixExample, matrixExampleOf, type MatrixExample } from '../estim
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import { countParameters } from '../models/architecture.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
+import type { PeftMethod } from '../peft/method.js';
+import { peftMethods } from '../peft/registry.js';
 import { targetedLinears } from '../peft/targets.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
@@ -56,16 +58,15 @@ async function run(path: string, flags: EstimateFlags): Promise<void> {
   });
   progress.finish();
   const { attached } = estimate;
-  const rank = flags.rank ?? attached.rank ?? 8;
-  const matrix = matrixExampleOf(flags.matrix ?? firstTarget(attached), rank, attached.architecture);
+  const matrix = matrixOf(attached, flags);
   console.log(
     flags.json
-      ? JSON.stringify({ ...estimateJson(estimate), matrix: matrixJson(matrix) })
+      ? JSON.stringify({ ...estimateJson(estimate), matrix: matrix && matrixJson(matrix) })
       : describeEstimate(estimate, matrix),
   );
 }
 
-function describeEstimate(estimate: RunEstimate, matrix: MatrixExample): string {
+function describeEstimate(estimate: RunEstimate, matrix: MatrixExample | null): string {
   const { run, attached, shape, sequenceLength } = estimate;
   const { architecture } = attached;
   return [
@@ -75,9 +76,21 @@ function describeEstimate(estimate: RunEstimate, matrix: MatrixExample): string 
     comparison(estimate),
     '',
     verdict(estimate),
-    '',
-    drawMatrixExample(matrix),
+    ...(matrix ? ['', drawMatrixExample(matrix, exampleMethod(estimate.attached).title)] : []),
   ].join('\n');
+}
+
+/** The method whose factors are shown: that of the run if it trains some, else the first that does. */
+function exampleMethod({ method }: AttachedMethod): PeftMethod {
+  return method.lowRank ? method : peftMethods.find(({ lowRank }) => lowRank)!;
+}
+
+/** The example for the run's own rank, or for what the flags ask; null for a method without low-rank factors. */
+function matrixOf(attached: AttachedMethod, { matrix, rank }: EstimateFlags): MatrixExample | null {
+  if (!attached.method.lowRank && matrix === undefined && rank === undefined) return null;
+  const { pairs } = exampleMethod(attached).lowRank!;
+  const factors = { rank: rank ?? attached.rank ?? 8, pairs };
+  return matrixExampleOf(matrix ?? firstTarget(attached), factors, attached.architecture);
 }
 
 /** The first matrix that the method adapts; if it adapts none, the first that LoRA adapts by default. */
@@ -131,10 +144,11 @@ function matrixJson(example: MatrixExample): Record<string, unknown> {
     out_features: example.outFeatures,
     in_features: example.inFeatures,
     r: example.rank,
+    pairs: example.pairs,
     parameters: example.parameters,
-    lora_a_parameters: example.aParameters,
-    lora_b_parameters: example.bParameters,
-    lora_parameters: example.loraParameters,
+    a_parameters: example.aParameters,
+    b_parameters: example.bParameters,
+    trained_parameters: example.trainedParameters,
     reduction: example.reduction,
   };
 }

@@ -16,9 +16,15 @@ export function registerResidentCommand(program: Command): void {
 }
 
 async function serve(): Promise<void> {
-  await serveResident(process.stdin, claimStandardOutput(), residentRequests(measuredSpeed), text =>
-    console.error(text),
-  );
+  try {
+    await serveResident(process.stdin, claimStandardOutput(), residentRequests(measuredSpeed), text =>
+      console.error(text),
+    );
+  } catch (error) {
+    // An open input would keep the process alive.
+    process.stdin.destroy();
+    throw error;
+  }
   process.exit();
 }
 

@@ -1,4 +1,6 @@
-// LoRA on one matrix in figures: W [out, in] compared with A [r, in] and B [out, r]. Called by `estimate`.
+// Low-rank factors of one matrix in figures: W [out, in] compared with A [r, in] and B [out, r], or two such pairs. Called by
+// `estimate`.
+import { lowRankParameters } from '../../core/metrics/lowRankParameters.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture } from '../models/architecture.js';
 
@@ -8,37 +10,37 @@ export interface MatrixExample {
   outFeatures: number;
   inFeatures: number;
   rank: number;
+  /** Two if the products of two pairs are multiplied elementwise. */
+  pairs: 1 | 2;
   parameters: number;
   aParameters: number;
   bParameters: number;
-  loraParameters: number;
+  trainedParameters: number;
   /** Share of the matrix's parameters that aren't trained; below 0 if the rank is too high. */
   reduction: number;
 }
 
-export function matrixExample(
-  outFeatures: number,
-  inFeatures: number,
-  rank: number,
-  module: string | null = null,
+type Factors = Pick<MatrixExample, 'rank' | 'pairs'>;
+
+function matrixExample(
+  module: string | null,
+  { outFeatures, inFeatures }: Pick<MatrixExample, 'outFeatures' | 'inFeatures'>,
+  { rank, pairs }: Factors,
 ): MatrixExample {
-  const parameters = outFeatures * inFeatures;
-  const aParameters = rank * inFeatures;
-  const bParameters = outFeatures * rank;
-  const loraParameters = aParameters + bParameters;
-  const reduction = 1 - loraParameters / parameters;
-  return { module, outFeatures, inFeatures, rank, parameters, aParameters, bParameters, loraParameters, reduction };
+  const { w, a, b, trained, saved } = lowRankParameters({ outFeatures, inFeatures }, rank, pairs);
+  const counts = { parameters: w, aParameters: a, bParameters: b, trainedParameters: trained, reduction: saved };
+  return { module, outFeatures, inFeatures, rank, pairs, ...counts };
 }
 
 /**
  * The example for sizes such as `512x64`, or for a module by its full name or the end of it.
  * @throws InputError if `matrix` is neither
  */
-export function matrixExampleOf(matrix: string, rank: number, architecture: Architecture): MatrixExample {
+export function matrixExampleOf(matrix: string, factors: Factors, architecture: Architecture): MatrixExample {
   const sizes = /^(\d+)\s*[x×]\s*(\d+)$/.exec(matrix);
   if (sizes) {
-    const [rows, columns] = [Number(sizes[1]), Number(sizes[2])];
-    if (rows > 0 && columns > 0) return matrixExample(rows, columns, rank);
+    const [outFeatures, inFeatures] = [Number(sizes[1]), Number(sizes[2])];
+    if (outFeatures > 0 && inFeatures > 0) return matrixExample(null, { outFeatures, inFeatures }, factors);
   }
   const name = matrix.replace(/\.weight$/, '');
   const module = architecture.linears.find(linear => linear.name === name || linear.name.endsWith(`.${name}`));
@@ -49,14 +51,20 @@ export function matrixExampleOf(matrix: string, rank: number, architecture: Arch
       hint: `Matrices: ${[...ends].join(', ')}; for a certain layer use its full name, as in "${architecture.linears[0]!.name}".`,
     });
   }
-  return matrixExample(module.outFeatures, module.inFeatures, rank, module.name);
+  return matrixExample(module.name, module, factors);
 }
 
-/** The matrix and its two factors as text. */
-export function drawMatrixExample(example: MatrixExample): string {
-  const { module, outFeatures, inFeatures, rank, reduction } = example;
+/** The matrix and its factors as text. @param method title of the method that trains them */
+export function drawMatrixExample(example: MatrixExample, method: string): string {
+  const { module, outFeatures, inFeatures, rank, pairs, reduction } = example;
   const number = (value: number) => value.toLocaleString('en-US');
-  const lines = [`W  ${outFeatures} x ${inFeatures}`, `A  ${rank} x ${inFeatures}`, `B  ${outFeatures} x ${rank}`];
+  const times = pairs === 2 ? '2 x ' : '';
+  const lines = [
+    `W  ${outFeatures} x ${inFeatures}`,
+    `A  ${times}${rank} x ${inFeatures}`,
+    `B  ${times}${outFeatures} x ${rank}`,
+  ];
+  const update = pairs === 2 ? '((B1 A1) ∘ (B2 A2)) x' : 'B A x';
   const counts = [example.parameters, example.aParameters, example.bParameters].map(number);
   const width = Math.max(...lines.map(line => line.length));
   const countWidth = Math.max(...counts.map(text => text.length));
@@ -65,14 +73,14 @@ export function drawMatrixExample(example: MatrixExample): string {
   const saved =
     reduction > 0 ? `${(100 * reduction).toFixed(0)}% fewer` : `no fewer: a rank below ${breakEven(example)} pays off`;
   return [
-    `LoRA on ${module ?? 'one matrix'} at r = ${rank}: y = W x + (alpha / r) B A x`,
+    `${method} on ${module ?? 'one matrix'} at r = ${rank}: y = W x + (alpha / r) ${update}`,
     row(0, 'frozen'),
     row(1, 'trained'),
     row(2, 'trained'),
-    `  A + B  = ${number(example.loraParameters)} instead of ${number(example.parameters)}: ${saved}`,
+    `  A + B  = ${number(example.trainedParameters)} instead of ${number(example.parameters)}: ${saved}`,
   ].join('\n');
 }
 
-function breakEven({ parameters, outFeatures, inFeatures }: MatrixExample): number {
-  return Math.ceil(parameters / (outFeatures + inFeatures));
+function breakEven({ parameters, outFeatures, inFeatures, pairs }: MatrixExample): number {
+  return Math.ceil(parameters / (pairs * (outFeatures + inFeatures)));
 }

@@ -18,6 +18,7 @@ import type { ResidentRequest } from './requests.js';
 
 /**
  * Resolves when `input` ends; pending requests are then cancelled.
+ * @throws Error if a message can't be read or written
  * @param fault called for faults that can't be reported to the other end: a broken stream, an invalid message
  */
 export async function serveResident(
@@ -34,13 +35,23 @@ export async function serveResident(
   });
   const closed = new AbortController();
   for (const request of requests)
-    connection.onRequest(request.type.name, (params: unknown, token: CancellationToken) =>
-      answer(connection, request, params, AbortSignal.any([closed.signal, abortSignalOf(token)])),
-    );
+    connection.onRequest(request.type.name, (...args: unknown[]) => {
+      // The library spreads positional params and leaves missing ones out; the schema refuses both.
+      const token = args.pop() as CancellationToken;
+      const params = args.length === 1 ? args[0] : args;
+      return answer(connection, request, params, AbortSignal.any([closed.signal, abortSignalOf(token)]));
+    });
   connection.listen();
-  await new Promise<void>(resolve => connection.onClose(resolve));
-  closed.abort();
-  connection.dispose();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      connection.onClose(resolve);
+      // After a header that can't be read, where the next message begins is unknown: only a new process helps.
+      connection.onError(([error]) => reject(new Error(`the messages can't be read any more: ${error.message}`)));
+    });
+  } finally {
+    closed.abort();
+    connection.dispose();
+  }
 }
 
 const progressType = new ProgressType<Progress>();
@@ -66,9 +77,10 @@ async function answer(
 
 /** Params that don't match their schema are the caller's fault. */
 function recordOf(error: unknown): EngineError {
-  return error instanceof z.ZodError
-    ? new CodedError('bad_usage', z.prettifyError(error)).record()
-    : errorRecord(error);
+  if (!(error instanceof z.ZodError)) return errorRecord(error);
+  const [{ path, message }] = error.issues as [z.core.$ZodIssue];
+  const key = path.join('.');
+  return new CodedError('bad_usage', `params: ${message}`, key ? { key } : {}).record();
 }
 
 function abortSignalOf(token: CancellationToken): AbortSignal {
