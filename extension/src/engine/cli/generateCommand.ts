@@ -81,11 +81,13 @@ async function timedAnswer(session: Session, adapter: string | null, flags: Gene
   const began = performance.now();
   const { text, tokenIds } = await session.answer({
     ...{ adapter, prompt, system, maxNewTokens, temperature, topP, seed },
-    onToken: (_id, text) => {
-      times.push(performance.now());
-      if (streams) process.stdout.write(text.slice(printed));
-      printed = text.length;
-    },
+    onToken: () => void times.push(performance.now()),
+    ...(streams && {
+      onText: (text: string) => {
+        process.stdout.write(text.slice(printed));
+        printed = text.length;
+      },
+    }),
   });
   const seconds = (performance.now() - began) / 1000;
   return {

@@ -29,8 +29,10 @@ export interface AnswerRequest {
   topP?: number;
   /** Seed of the sampling. */
   seed?: number;
-  /** Called with each new token and the text so far, complete characters only; return false to stop. */
-  onToken?: (id: number, text: string) => boolean | void;
+  /** Called with each new token; return false to stop. */
+  onToken?: (id: number) => boolean | void;
+  /** Called after each new token with the text so far, complete characters only. */
+  onText?: (text: string) => void;
 }
 
 export interface Answer {
@@ -70,27 +72,26 @@ export class Session {
   async answer(request: AnswerRequest): Promise<Answer> {
     const { tokenizer } = this.options.onDisk;
     const { decoder } = this.named(request.adapter);
-    const { temperature = 0, topP = 1, seed = 0, maxNewTokens, onToken } = request;
+    const { temperature = 0, topP = 1, seed = 0, maxNewTokens, onToken, onText } = request;
+    const decoded = (ids: number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
     const tokens: number[] = [];
-    const textOf = () => tokenizer.decode(tokens, { skipSpecialTokens: true });
-    let shown = '';
     const tokenIds = await decoder.generate(promptIds(tokenizer, request.prompt, request.system), {
       maxNewTokens,
       stopTokenIds: this.stopTokenIds,
       temperature,
       topP,
       rng: createRng(seed),
-      onToken:
-        onToken &&
-        (id => {
+      onToken: id => {
+        if (onText) {
           tokens.push(id);
-          const text = textOf();
+          const text = decoded(tokens);
           // A character may take several tokens; an incomplete one decodes to a replacement character.
-          if (!text.endsWith('\uFFFD')) shown = text;
-          return onToken(id, shown);
-        }),
+          if (!text.endsWith('\uFFFD')) onText(text);
+        }
+        return onToken?.(id);
+      },
     });
-    return { text: tokenizer.decode(tokenIds, { skipSpecialTokens: true }).trim(), tokenIds };
+    return { text: decoded(tokenIds).trim(), tokenIds };
   }
 
   dispose(): void {
