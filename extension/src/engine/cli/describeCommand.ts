@@ -6,6 +6,7 @@ import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedMethods } from '../run/capabilities.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
+import { print } from './print.js';
 
 const TOPICS = {
   methods: describeMethods,
@@ -27,7 +28,7 @@ export function registerDescribeCommand(program: Command): void {
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nschemas prints the JSON schema of the run file, for completion and validation in editors.')
-    .action((topic: Topic | undefined, { json }: { json?: boolean }) => console.log(describe(topic, json ?? false)));
+    .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }
 
 function describe(topic: Topic | undefined, json: boolean): string {

@@ -1,6 +1,5 @@
 // `tunewright engine install|status|speed`: options, progress and text. Registered by program.ts; the work is done in install/,
 // backend/ and estimate/.
-import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { bytes, figure } from '../../core/units.js';
@@ -11,6 +10,7 @@ import { installEngine } from '../install/installEngine.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
 import { positiveNumber } from './engineOptions.js';
+import { printAnswer, printJson, printNote, progressBar } from './print.js';
 
 interface InstallArguments {
   gpu?: boolean;
@@ -34,8 +34,7 @@ export function registerEngineCommand(program: Command): void {
     .description('show library, version, device, CPU features and threads in use')
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: boolean }) => {
-      const status = await engineStatus();
-      print(json ? JSON.stringify(status) : describeStatus(status));
+      printAnswer(await engineStatus(), json, describeStatus);
     });
   engine
     .command('speed')
@@ -43,15 +42,14 @@ export function registerEngineCommand(program: Command): void {
     .option('--threads <count>', 'CPU threads (default: all cores)', positiveNumber)
     .option('--json', 'print one JSON object')
     .action(async ({ threads, json }: { threads?: number; json?: boolean }) => {
-      const speed = await machineSpeed(threads ?? null);
-      print(json ? JSON.stringify(speed) : describeSpeed(speed));
+      printAnswer(await machineSpeed(threads ?? null), json, describeSpeed);
     });
 }
 
 async function install({ json, ...options }: InstallArguments): Promise<void> {
   if (options.gpu && !options.force && (await findNvidiaGpus()).length === 0) {
     const message = 'No NVIDIA GPU was found on this machine, so nothing was installed. Use --force to install anyway.';
-    return print(json ? JSON.stringify({ type: 'no_gpu', message }) : message);
+    return printAnswer({ type: 'no_gpu', message }, json, () => message);
   }
   const stop = new AbortController();
   const onInterrupt = () => stop.abort();
@@ -66,11 +64,8 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
       onProgress: progress.report,
     }).finally(progress.end);
     const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    print(
-      json
-        ? JSON.stringify({ type: 'installed', ...installation })
-        : `${describeInstallation(installation)} (${seconds} s)`,
-    );
+    const text = () => `${describeInstallation(installation)} (${seconds} s)`;
+    printAnswer({ type: 'installed', ...installation }, json, text);
   } catch (error) {
     throw stop.signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
   } finally {
@@ -84,11 +79,11 @@ interface ProgressView {
 }
 
 function jsonProgress(): ProgressView {
-  return { report: progress => print(JSON.stringify({ type: 'progress', ...progress })), end: () => {} };
+  return { report: progress => printJson({ type: 'progress', ...progress }), end: () => {} };
 }
 
 function barProgress(): ProgressView {
-  const bar = new SingleBar({ format: '{phase} {bar} {size}  {message}', hideCursor: true }, Presets.shades_classic);
+  const bar = progressBar('{phase} {bar} {size}  {message}');
   bar.start(1, 0, { phase: 'start   ', size: '', message: '' });
   return {
     report: progress => {
@@ -109,7 +104,7 @@ function lineProgress(): ProgressView {
       const key = `${phase} ${message} ${total ? Math.floor((5 * done) / total) : 0}`;
       if (key === last) return;
       last = key;
-      process.stderr.write(`${phase.padEnd(8)} ${message} ${describeSize(progress)}`.trimEnd() + '\n');
+      printNote(`${phase.padEnd(8)} ${message} ${describeSize(progress)}`.trimEnd());
     },
     end: () => {},
   };
@@ -141,8 +136,4 @@ export function describeStatus({ installation, backend, tfjsNodeVersion, machine
 
 function describeSpeed({ machine, flopsPerSecond, bytesPerSecond }: MachineSpeed): string {
   return `${figure(flopsPerSecond / 1e9)} GFLOP/s in matrix products, ${figure(bytesPerSecond / 1e9)} GB/s written\n${machine}`;
-}
-
-function print(line: string): void {
-  process.stdout.write(line + '\n');
 }

@@ -18,6 +18,7 @@ import { estimateJson, MEMORY_PARTS, runEstimate, secondsOf, type RunEstimate } 
 import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
+import { print, printJson } from './print.js';
 
 interface EstimateFlags {
   matrix?: string;
@@ -59,11 +60,8 @@ async function run(path: string, flags: EstimateFlags): Promise<void> {
   progress.finish();
   const { attached } = estimate;
   const matrix = matrixOf(attached, flags);
-  console.log(
-    flags.json
-      ? JSON.stringify({ ...estimateJson(estimate), matrix: matrix && matrixJson(matrix) })
-      : describeEstimate(estimate, matrix),
-  );
+  if (flags.json) printJson({ ...estimateJson(estimate), matrix: matrix && matrixJson(matrix) });
+  else print(describeEstimate(estimate, matrix));
 }
 
 function describeEstimate(estimate: RunEstimate, matrix: MatrixExample | null): string {

@@ -30,6 +30,7 @@ import {
 import { progressDisplay } from './progressDisplay.js';
 import { metricsText } from '../../core/metrics/metricText.js';
 import { count } from '../../core/units.js';
+import { print, printJson } from './print.js';
 
 interface EvaluateFlags extends EngineFlags, WeightFlags {
   model: string;
@@ -118,16 +119,14 @@ async function run(flags: EvaluateFlags): Promise<void> {
   progress.finish();
   if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, onDisk.tokenizer);
   if (flags.json)
-    console.log(
-      JSON.stringify({
-        loss: result.loss,
-        ...result.metrics,
-        num_label_tokens: result.numLabelTokens,
-        rows: dataset.length,
-      }),
-    );
+    printJson({
+      loss: result.loss,
+      ...result.metrics,
+      num_label_tokens: result.numLabelTokens,
+      rows: dataset.length,
+    });
   else
-    console.log(
+    print(
       `loss ${result.loss.toFixed(4)}  ${metricsText(objective.metrics, result.metrics)}  ` +
         `(${count(dataset.length)} rows, ${count(result.numLabelTokens)} label tokens)`,
     );

@@ -11,6 +11,7 @@ import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { findModelFiles } from '../run/openModel.js';
 import { progressDisplay } from './progressDisplay.js';
+import { print, printJson } from './print.js';
 
 interface ExportFlags {
   adapter: string;
@@ -60,7 +61,8 @@ async function run(flags: ExportFlags): Promise<void> {
     saved.close();
     files.close();
   }
-  console.log(flags.json ? JSON.stringify({ format: flags.to, path: out }) : out);
+  if (flags.json) printJson({ format: flags.to, path: out });
+  else print(out);
 }
 
 /** The base model on which the adapter was trained, from adapter_config.json. */

@@ -4,14 +4,15 @@ import { CommanderError } from 'commander';
 import { describeError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
+import { printJson, printNote } from './print.js';
 
 /** @returns the exit code: 0 for --help and --version, 2 for bad usage or input, else 1 */
 export function reportFailure(error: unknown): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0;
   const record = failureRecord(error);
   // commander has already printed what is wrong with the command line.
-  if (record.code !== 'bad_usage') console.error(textOf(record, error));
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ type: 'error', ...record })}\n`);
+  if (record.code !== 'bad_usage') printNote(textOf(record, error));
+  if (process.argv.includes('--json')) printJson({ type: 'error', ...record });
   return record.code === 'bad_usage' || error instanceof InputError ? 2 : 1;
 }
 

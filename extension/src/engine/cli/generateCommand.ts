@@ -14,6 +14,7 @@ import {
   type WeightFlags,
 } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
+import { print, printJson, printPart } from './print.js';
 
 interface GenerateFlags extends EngineFlags, WeightFlags {
   model: string;
@@ -62,12 +63,12 @@ async function run(flags: GenerateFlags): Promise<void> {
   const streams = !flags.json && process.stdout.isTTY;
   const results = [];
   for (const adapter of answering) {
-    if (answering.length > 1 && !flags.json) console.log(`\n[${adapter ?? 'base'}]`);
+    if (answering.length > 1 && !flags.json) print(`\n[${adapter ?? 'base'}]`);
     const result = { adapter, ...(await timedAnswer(session, adapter, flags, streams)) };
-    if (!flags.json) console.log(streams ? '' : result.text);
+    if (!flags.json) print(streams ? '' : result.text);
     results.push(result);
   }
-  if (flags.json) console.log(JSON.stringify({ model: flags.model, prompt: flags.prompt, answers: results }, null, 2));
+  if (flags.json) printJson({ model: flags.model, prompt: flags.prompt, answers: results }, 2);
   session.dispose();
   model.dispose();
   onDisk.files.close();
@@ -84,7 +85,7 @@ async function timedAnswer(session: Session, adapter: string | null, flags: Gene
     onToken: () => void times.push(performance.now()),
     ...(streams && {
       onText: (text: string) => {
-        process.stdout.write(text.slice(printed));
+        printPart(text.slice(printed));
         printed = text.length;
       },
     }),

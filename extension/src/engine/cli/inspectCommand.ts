@@ -12,6 +12,7 @@ import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { facts, table } from './table.js';
 import { bytes, count, percent } from '../../core/units.js';
+import { printAnswer } from './print.js';
 
 interface InspectFlags {
   model: string;
@@ -41,8 +42,7 @@ export function registerInspectCommand(program: Command): void {
 }
 
 async function inspect(what: string, flags: InspectFlags): Promise<void> {
-  const print = <T>(description: T, text: (description: T) => string) =>
-    console.log(flags.json ? JSON.stringify(description) : text(description));
+  const print = <T>(description: T, text: (description: T) => string) => printAnswer(description, flags.json, text);
   if (ROW_FILE_EXTENSIONS.some(extension => what.toLowerCase().endsWith(extension)))
     return print(await dataset(what, flags), describeDatasetText);
   if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);

@@ -11,6 +11,7 @@ import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFile
 import { findModelFiles } from '../run/openModel.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
+import { print, printJson } from './print.js';
 
 interface MergeFlags extends EngineFlags {
   model: string;
@@ -50,10 +51,8 @@ async function merge(flags: MergeFlags): Promise<void> {
   progress.finish();
   await writeModelFolder(out, model, files, merged);
   if (flags.json)
-    console.log(
-      JSON.stringify({ folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size }),
-    );
-  else console.log(out);
+    printJson({ folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size });
+  else print(out);
 
   tf.dispose([...merged.values()]);
   adapter.dispose();

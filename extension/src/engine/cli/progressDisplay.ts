@@ -1,6 +1,6 @@
 // Progress on standard error: one bar at a time on a terminal, plain lines elsewhere.
-import { Presets, SingleBar } from 'cli-progress';
 import type { Reporter } from '../run/reporter.js';
+import { printNote, progressBar, type ProgressBar } from './print.js';
 
 const PHASES: Record<string, string> = {
   download: 'Downloading',
@@ -11,7 +11,7 @@ const PHASES: Record<string, string> = {
 /** A reporter that draws progress; call `finish` before printing anything else. */
 export function progressDisplay(): Reporter & { finish(): void } {
   const terminal = process.stderr.isTTY;
-  let bar: SingleBar | null = null;
+  let bar: ProgressBar | null = null;
   let shown = '';
   const finish = () => {
     bar?.stop();
@@ -23,17 +23,14 @@ export function progressDisplay(): Reporter & { finish(): void } {
     progress: (phase, done, total, message = '') => {
       const title = PHASES[phase] ?? phase;
       if (!terminal) {
-        if (shown !== title) console.error(`${title} ${message}`.trimEnd());
+        if (shown !== title) printNote(`${title} ${message}`.trimEnd());
         shown = title;
         return;
       }
       if (shown !== title) {
         finish();
         shown = title;
-        bar = new SingleBar(
-          { format: `${title} {bar} {percentage}% {message}`, clearOnComplete: true, hideCursor: true, barsize: 24 },
-          Presets.shades_classic,
-        );
+        bar = progressBar(`${title} {bar} {percentage}% {message}`, { clearOnComplete: true, barsize: 24 });
         bar.start(total ?? 1, 0, { message });
       }
       if (total !== null) bar?.setTotal(total);
@@ -41,7 +38,7 @@ export function progressDisplay(): Reporter & { finish(): void } {
     },
     warn: (_code, message) => {
       finish();
-      console.error(`warning: ${message}`);
+      printNote(`warning: ${message}`);
     },
   };
 }

@@ -6,6 +6,7 @@ import { knownSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { runCommand } from '../machine/runCommand.js';
 import { residentRequests } from '../resident/requests.js';
 import { serveResident } from '../resident/residentEngine.js';
+import { printNote } from './print.js';
 
 export function registerResidentCommand(program: Command): void {
   program
@@ -17,9 +18,7 @@ export function registerResidentCommand(program: Command): void {
 
 async function serve(): Promise<void> {
   try {
-    await serveResident(process.stdin, claimStandardOutput(), residentRequests(measuredSpeed), text =>
-      console.error(text),
-    );
+    await serveResident(process.stdin, claimStandardOutput(), residentRequests(measuredSpeed), printNote);
   } catch (error) {
     // An open input would keep the process alive.
     process.stdin.destroy();
@@ -43,7 +42,7 @@ async function measuredSpeed(threads: number | null): Promise<MachineSpeed | nul
   try {
     await runCommand(process.execPath, [process.argv[1]!, 'engine', 'speed', ...flags]);
   } catch (error) {
-    console.error((error as Error).message);
+    printNote((error as Error).message);
   }
   return knownSpeed(threads);
 }

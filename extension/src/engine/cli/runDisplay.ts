@@ -1,9 +1,9 @@
 // Displays a run from its events: a bar with loss, speed, time left and memory on a terminal, lines elsewhere. Called by the
 // `train` command.
-import { Presets, SingleBar } from 'cli-progress';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { metricsText } from '../../core/metrics/metricText.js';
 import { bytes, count, duration, percent } from '../../core/units.js';
+import { printNote, progressBar, type ProgressBar } from './print.js';
 
 type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
 
@@ -14,7 +14,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
   const terminal = process.stderr.isTTY;
   const samples = new Map<string, { before: string; after: string }>();
   let started: EventOf<'started'> | null = null;
-  let bar: SingleBar | null = null;
+  let bar: ProgressBar | null = null;
   let stepMs = 0;
   let compiled = false;
 
@@ -25,7 +25,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
   /** Prints above the bar. */
   const print = (text: string) => {
     finish();
-    console.error(text);
+    printNote(text);
   };
 
   const showStep = (event: EventOf<'step'>, { total_steps: total }: EventOf<'started'>) => {
@@ -39,14 +39,11 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       `${duration(left)} left  ${bytes(event.rss_bytes)}`;
     if (!terminal) {
       const every = Math.ceil(total / MAX_LINES);
-      if (event.step % every === 0 || event.step === total) console.error(`step ${event.step}/${total}  ${figures}`);
+      if (event.step % every === 0 || event.step === total) printNote(`step ${event.step}/${total}  ${figures}`);
       return;
     }
     if (!bar) {
-      bar = new SingleBar(
-        { format: 'Training {bar} {value}/{total}  {figures}', hideCursor: true, barsize: 24, noTTYOutput: false },
-        Presets.shades_classic,
-      );
+      bar = progressBar('Training {bar} {value}/{total}  {figures}', { barsize: 24, noTTYOutput: false });
       bar.start(total, event.step, { figures });
     }
     bar.update(event.step, { figures });

@@ -10,6 +10,7 @@ import { trainRun } from '../run/trainRun.js';
 import { reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
 import { runDisplay } from './runDisplay.js';
+import { print, printJson, printNote } from './print.js';
 
 interface TrainFlags {
   out?: string;
@@ -43,7 +44,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       process.exit(130);
     }
     display.finish();
-    console.error('Stopping after this step; press Ctrl-C again to quit immediately.');
+    printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
     stop.abort();
   };
   let recorded = false;
@@ -59,14 +60,14 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       onEvent: (event: EngineEvent) => {
         progress.finish();
         recorded ||= event.type === 'failed';
-        if (flags.json) process.stdout.write(`${JSON.stringify(event)}\n`);
+        if (flags.json) printJson(event);
         else display.show(event);
       },
       signal: stop.signal,
     });
     if (!flags.json) {
       display.finish();
-      console.log(process.stdout.isTTY ? `\nSaved in ${result}` : result);
+      print(process.stdout.isTTY ? `\nSaved in ${result}` : result);
     }
   } catch (error) {
     display.finish();

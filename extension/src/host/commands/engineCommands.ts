@@ -9,6 +9,7 @@ import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';
 import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
+import { showQuickPick, withProgress } from '../window.js';
 
 /** The part of `engine status --json` used here. */
 interface EngineStatus {
@@ -51,7 +52,7 @@ export function registerEngineCommands(
 }
 
 async function install(engine: CommandLineEngine, output: vscode.LogOutputChannel): Promise<void> {
-  const status = await vscode.window.withProgress(
+  const status = await withProgress(
     { location: vscode.ProgressLocation.Window, title: 'Checking the training engine' },
     () => engine.json<EngineStatus>(['engine', 'status']),
   );
@@ -59,13 +60,14 @@ async function install(engine: CommandLineEngine, output: vscode.LogOutputChanne
   for (const line of advice) output.info(line);
   const wantsGpu = machine.gpus.length > 0 && !installation?.gpu;
   if (installation && !wantsGpu) {
-    const keep = { label: '$(check) Keep', detail: `${backend.device}, ${backend.threads} threads` };
+    const keep = { icon: 'check', label: 'Keep', detail: `${backend.device}, ${backend.threads} threads` };
     const again = {
-      label: '$(desktop-download) Reinstall',
+      icon: 'desktop-download',
+      label: 'Reinstall',
       detail: 'Downloads it again and replaces the installed files',
     };
     const title = `TensorFlow ${installation.libraryVersion} is installed`;
-    const answer = await vscode.window.showQuickPick([keep, again], { title });
+    const answer = await showQuickPick([keep, again], { title });
     if (answer === again) await installWithProgress(engine, output, ['--force']);
     return;
   }
@@ -78,7 +80,7 @@ async function pull(engine: EngineService, element: unknown): Promise<string | u
   const id = typeof element === 'string' ? element : await askModelId();
   if (!id?.trim()) return undefined;
   let path: string | undefined;
-  await vscode.window.withProgress(
+  await withProgress(
     { location: vscode.ProgressLocation.Notification, title: `Pulling ${id}`, cancellable: true },
     async (progress, token) => {
       let reached = 0;

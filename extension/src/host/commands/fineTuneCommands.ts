@@ -15,6 +15,7 @@ import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { RunDrafter, type RunDraft } from './runDraft.js';
+import { showInformationMessage, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
 export function registerFineTuneCommands(
   engine: EngineService,
@@ -49,10 +50,10 @@ export function registerFineTuneCommands(
 }
 
 async function decide(draft: RunDraft, runs: FolderRunService, method: string): Promise<unknown> {
-  const begin = { label: '$(play) Start Fine-Tuning', detail: 'Starts training and opens the dashboard' };
-  const edit = { label: '$(settings) Edit in Run Panel', detail: 'Opens a form with all options of the run' };
-  const save = { label: '$(save) Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
-  const answer = await vscode.window.showQuickPick([begin, edit, save], {
+  const begin = { icon: 'play', label: 'Start Fine-Tuning', detail: 'Starts training and opens the dashboard' };
+  const edit = { icon: 'settings', label: 'Edit in Run Panel', detail: 'Opens a form with all options of the run' };
+  const save = { icon: 'save', label: 'Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
+  const answer = await showQuickPick([begin, edit, save], {
     title: `Fine-Tune a Model (4/4): ${draft.name}, ${method} on ${draft.model}`,
   });
   if (answer === begin) return start(draft, runs);
@@ -109,7 +110,7 @@ async function pickRunFile(title: string, uri: unknown): Promise<vscode.Uri | un
     return (await vscode.window.showOpenDialog({ title: `${title}: no run file in this workspace`, filters }))?.[0];
   }
   if (found.length === 1) return found[0];
-  const picked = await vscode.window.showQuickPick(
+  const picked = await showQuickPick(
     found
       .map(file => ({ label: vscode.workspace.asRelativePath(file), file }))
       .sort((a, b) => (a.label < b.label ? -1 : 1)),
@@ -127,15 +128,15 @@ async function estimateOrPull(engine: EngineService, file: vscode.Uri): Promise<
       onProgress: ({ done, total }) => progress.report({ message: `${done + 1} of ${total} methods` }),
     });
   try {
-    return await vscode.window.withProgress(options, ask);
+    return await withProgress(options, ask);
   } catch (error) {
     const model = missingModel(error);
     if (model === null) throw error;
     const pull = 'Pull Model';
     const message = `${model} is not on this machine, so there is no estimate.`;
-    if ((await vscode.window.showWarningMessage(message, pull)) !== pull) return undefined;
+    if ((await showWarningMessage(message, pull)) !== pull) return undefined;
     const pulled = await vscode.commands.executeCommand('tunewright.pullModel', model);
-    return pulled === undefined ? undefined : vscode.window.withProgress(options, ask);
+    return pulled === undefined ? undefined : withProgress(options, ask);
   }
 }
 
@@ -152,7 +153,7 @@ async function showEstimate(engine: EngineService, file: vscode.Uri, methods: Kn
     ...(time ? [`${time}.`] : []),
   ];
   const begin = 'Start Run';
-  const answer = await vscode.window.showInformationMessage(
+  const answer = await showInformationMessage(
     `${methods.titleOf(run.peft_type)} for ${vscode.workspace.asRelativePath(file)}`,
     { modal: true, detail: details.join('\n') },
     begin,

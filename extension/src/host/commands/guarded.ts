@@ -1,6 +1,7 @@
 // Registers a command and shows its errors to the user: the message as a notification, the stack trace in the output.
 import * as vscode from 'vscode';
 import { EngineInputError, UntrustedWorkspaceError } from '../services.js';
+import { showErrorMessage, showWarningMessage } from '../window.js';
 
 export function registerGuarded(
   output: vscode.LogOutputChannel,
@@ -21,7 +22,7 @@ async function showError(output: vscode.LogOutputChannel, id: string, error: unk
   if (error instanceof vscode.CancellationError) return;
   if (error instanceof UntrustedWorkspaceError) {
     const manage = 'Manage Workspace Trust';
-    const answer = await vscode.window.showWarningMessage(error.message, manage);
+    const answer = await showWarningMessage(error.message, manage);
     if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
     return;
   }
@@ -30,7 +31,7 @@ async function showError(output: vscode.LogOutputChannel, id: string, error: unk
   const message = error instanceof Error ? error.message : String(error);
   const buttons = error instanceof EngineInputError ? [] : [show];
   // Not awaited: the command has ended, while the notification may stay open.
-  void vscode.window.showErrorMessage(message, ...buttons).then(answer => {
+  void showErrorMessage(message, ...buttons).then(answer => {
     if (answer === show) output.show();
   });
 }

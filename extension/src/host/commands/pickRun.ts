@@ -4,7 +4,7 @@ import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { PHASE_LABELS } from '../../core/runs/runStatus.js';
 import { PHASE_ICONS } from '../views/runsTree.js';
-import { tellBriefly } from './tellBriefly.js';
+import { showQuickPick, tellBriefly, type PickItem } from '../window.js';
 
 /** @returns undefined if the user chose none, or there is no candidate */
 export async function pickRun(
@@ -18,12 +18,12 @@ export async function pickRun(
   const candidates = runs.runs().filter(fits);
   if (candidates.length === 0) {
     // Links and key bindings get here even if the palette hides the command. The view shows which runs exist.
-    tellBriefly(`$(info) ${title}: no matching run in this workspace`);
+    tellBriefly('info', `${title}: no matching run in this workspace`);
     await vscode.commands.executeCommand('tunewright.runs.focus');
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
-  const picked = await vscode.window.showQuickPick(candidates.map(runChoice), {
+  const picked = await showQuickPick(candidates.map(runChoice), {
     title,
     placeHolder: 'Choose a run',
     matchOnDetail: true,
@@ -32,7 +32,7 @@ export async function pickRun(
 }
 
 export async function pickRuns(runs: FolderRunService, title: string): Promise<FolderRun[] | undefined> {
-  const picked = await vscode.window.showQuickPick(runs.runs().map(runChoice), {
+  const picked = await showQuickPick(runs.runs().map(runChoice), {
     title,
     placeHolder: 'Choose runs',
     matchOnDetail: true,
@@ -41,10 +41,10 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
   return picked?.map(({ run }) => run);
 }
 
-function runChoice(run: FolderRun): vscode.QuickPickItem & { run: FolderRun } {
+function runChoice(run: FolderRun): PickItem & { run: FolderRun } {
   const { icon } = PHASE_ICONS[run.phase];
   const label = PHASE_LABELS[run.phase];
-  return { label: `$(${icon}) ${run.name}`, description: label, detail: run.folder, run };
+  return { icon, label: run.name, description: label, detail: run.folder, run };
 }
 
 export function runOf(runs: FolderRunService, argument: unknown): FolderRun | undefined {

@@ -13,8 +13,8 @@ import { AnswerDocuments } from './answers.js';
 import { registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
-import { tellBriefly } from './tellBriefly.js';
 import { weightFlags } from './weightFlags.js';
+import { showInputBox, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -62,7 +62,7 @@ export function registerResultCommands(
       run => methods.canMerge(peftTypeOf(run)),
       (run, result, home) =>
         intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
-          withProgress(`Merging ${run.name} into ${basename(modelOf(run))}`, token =>
+          cancellable(`Merging ${run.name} into ${basename(modelOf(run))}`, token =>
             engine.json(['merge', '--model', modelOf(run), '--adapter', result, '--out', folder], { token }),
           ),
         ),
@@ -95,9 +95,9 @@ export function registerResultCommands(
 const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
 const peftTypeOf = (run: FolderRun) => (run.config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
 
-function withProgress<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
+function cancellable<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  return vscode.window.withProgress(options, (_progress, token) => work(token));
+  return withProgress(options, (_progress, token) => work(token));
 }
 
 async function exportAdapter(
@@ -121,9 +121,9 @@ async function exportAdapter(
   };
   const possible = [gguf, mlx].filter(({ to }) => formats.includes(to));
   const home = given instanceof vscode.Uri ? given : undefined;
-  const format = home ? gguf : await vscode.window.showQuickPick(possible, { title: `Export ${run.name}` });
+  const format = home ? gguf : await showQuickPick(possible, { title: `Export ${run.name}` });
   const write = (to: ExportFormat, out: string) =>
-    withProgress(`Exporting ${run.name}`, token =>
+    cancellable(`Exporting ${run.name}`, token =>
       engine.json(['export', '--adapter', result, '--model', modelOf(run), '--to', to, '--out', out], { token }),
     );
   if (format === mlx) return intoFolder(`${run.name}-mlx`, home, 'Export Here', folder => write('mlx', folder));
@@ -173,7 +173,7 @@ async function placeFor(folder: string): Promise<string | undefined> {
   const replace = 'Replace';
   const keep = 'Keep Both';
   const isResult = RESULT_FILES.some(name => existsSync(join(folder, name)));
-  const answer = await vscode.window.showWarningMessage(
+  const answer = await showWarningMessage(
     `“${basename(folder)}” already exists.`,
     { modal: true, detail: folder },
     ...(isResult ? [replace, keep] : [keep]),
@@ -184,11 +184,11 @@ async function placeFor(folder: string): Promise<string | undefined> {
 
 /** In the status bar, since the user chose the path and there is nothing to decide. */
 function tellWhere(path: string): void {
-  tellBriefly(`$(check) Saved ${vscode.workspace.asRelativePath(path)}`);
+  tellBriefly('check', `Saved ${vscode.workspace.asRelativePath(path)}`);
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {
-  return vscode.window.showInputBox({
+  return showInputBox({
     title: `Try ${name}`,
     prompt: 'Prompt for the base model and the fine-tuned model',
     placeHolder: 'My parcel is late.',
@@ -207,7 +207,7 @@ async function answers(
     const asked = ['--model', model, '--prompt', prompt, '--max-new-tokens', String(MAX_NEW_TOKENS)];
     return engine.json<Generated>(['generate', ...asked, ...weightFlags(run.config), ...more], { token });
   };
-  return withProgress(`Generating answers with ${run.name}`, async token => {
+  return cancellable(`Generating answers with ${run.name}`, async token => {
     if (!isWholeModel(result)) {
       const [base, tuned] = (await ask(token, modelOf(run), '--base', '--adapter', result)).answers;
       return [base!.text, tuned!.text];

@@ -8,6 +8,7 @@ import type { FolderRunService } from '../runs/runService.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun, pickRuns, runOf } from './pickRun.js';
 import { reveal } from './reveal.js';
+import { showErrorMessage, showQuickPick, showWarningMessage } from '../window.js';
 
 export function registerRunCommands(runs: FolderRunService, output: vscode.LogOutputChannel): vscode.Disposable {
   const command = (
@@ -102,7 +103,7 @@ function takesCommands({ phase }: FolderRun): boolean {
 async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunService): Promise<void> {
   const what = chosen.length === 1 ? `the run “${chosen[0]!.name}”` : `${chosen.length} runs`;
   const training = chosen.some(run => run.alive) ? ' Training will be stopped.' : '';
-  const answer = await vscode.window.showWarningMessage(
+  const answer = await showWarningMessage(
     `Delete ${what}, including adapters and checkpoints?`,
     { modal: true, detail: `${chosen.map(run => run.folder).join('\n')}\n\nThis can’t be undone.${training}` },
     'Delete',
@@ -112,10 +113,10 @@ async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunSer
 }
 
 async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> {
-  const again = { label: '$(play) Start Again', detail: 'Repeats the run from the beginning' };
-  const edit = { label: '$(settings) Edit in Run Panel', detail: 'Opens the form with the options of this run' };
-  const save = { label: '$(save) Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
-  const answer = await vscode.window.showQuickPick([again, edit, save], { title: `Duplicate ${run.name}` });
+  const again = { icon: 'play', label: 'Start Again', detail: 'Repeats the run from the beginning' };
+  const edit = { icon: 'settings', label: 'Edit in Run Panel', detail: 'Opens the form with the options of this run' };
+  const save = { icon: 'save', label: 'Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
+  const answer = await showQuickPick([again, edit, save], { title: `Duplicate ${run.name}` });
   if (answer === again) await runs.start(run.config);
   else if (answer === edit)
     await vscode.commands.executeCommand(
@@ -130,7 +131,7 @@ async function showFailure(run: FolderRun): Promise<void> {
   const message = run.failure() ?? run.lastWords();
   const edit = 'Edit in Run Panel';
   const log = 'Open Run Log';
-  const answer = await vscode.window.showErrorMessage(`${run.name}: ${message}`, edit, log);
+  const answer = await showErrorMessage(`${run.name}: ${message}`, edit, log);
   if (answer === log) await vscode.commands.executeCommand('tunewright.openRunLog', run);
   if (answer === edit)
     await vscode.commands.executeCommand(

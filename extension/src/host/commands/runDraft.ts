@@ -8,6 +8,7 @@ import { samplePrompts } from '../../core/data/samplePrompts.js';
 import { readFirstRows } from '../datasets/firstRows.js';
 import { EMBEDDED_MODEL, machineModels } from '../engineProcess/machineModels.js';
 import type { EngineService } from '../services.js';
+import { showInputBox, showQuickPick, type PickItem } from '../window.js';
 
 export interface RunDraft {
   name: string;
@@ -95,18 +96,24 @@ export class RunDrafter {
   }
 
   async pickModel(): Promise<string | undefined> {
-    type Item = vscode.QuickPickItem & { id?: string; act?: 'browse' | 'pull' };
+    type Item = PickItem & { id?: string; act?: 'browse' | 'pull' };
     const items = machineModels(this.engine).then((models): Item[] => [
       ...[EMBEDDED_MODEL, ...models.filter(model => model.reason === null)].map(({ id, description }) => ({
-        label: `$(symbol-method) ${id}`,
+        icon: 'symbol-method',
+        label: id,
         description,
         id,
       })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      { label: '$(folder-opened) Browse...', description: 'a model folder or a GGUF file', act: 'browse' },
-      { label: '$(cloud-download) Hugging Face ID...', description: 'a model of the Hugging Face Hub', act: 'pull' },
+      { icon: 'folder-opened', label: 'Browse...', description: 'a model folder or a GGUF file', act: 'browse' },
+      {
+        icon: 'cloud-download',
+        label: 'Hugging Face ID...',
+        description: 'a model of the Hugging Face Hub',
+        act: 'pull',
+      },
     ]);
-    const picked = await vscode.window.showQuickPick(items, {
+    const picked = await showQuickPick(items, {
       title: 'Fine-Tune a Model (1/4): Model',
       placeHolder: 'Choose a model',
       matchOnDescription: true,
@@ -117,18 +124,18 @@ export class RunDrafter {
   }
 
   async pickDataset(title = 'Fine-Tune a Model (2/4): Dataset'): Promise<string | undefined> {
-    type Item = vscode.QuickPickItem & { path?: string };
+    type Item = PickItem & { path?: string };
     const { own: found, bundled } = await findDatasets(this.extensionPath);
     const items: Item[] = [
       ...found
-        .map(uri => ({ label: `$(database) ${vscode.workspace.asRelativePath(uri)}`, path: uri.fsPath }))
+        .map(uri => ({ icon: 'database', label: vscode.workspace.asRelativePath(uri), path: uri.fsPath }))
         .sort((a, b) => a.label.localeCompare(b.label)),
       { label: 'Examples', kind: vscode.QuickPickItemKind.Separator },
-      ...bundled.map(path => ({ label: `$(beaker) ${basename(path)}`, description: 'comes with Tunewright', path })),
+      ...bundled.map(path => ({ icon: 'beaker', label: basename(path), description: 'comes with Tunewright', path })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      { label: '$(folder-opened) Browse...' },
+      { icon: 'folder-opened', label: 'Browse...' },
     ];
-    const picked = await vscode.window.showQuickPick(items, {
+    const picked = await showQuickPick(items, {
       title,
       placeHolder: 'Choose a dataset',
       matchOnDescription: true,
@@ -138,7 +145,7 @@ export class RunDrafter {
 
   private async pickMethod(): Promise<string | undefined> {
     const { methods } = (await this.engine.capabilities()) as unknown as { methods: MethodDescription[] };
-    const picked = await vscode.window.showQuickPick(
+    const picked = await showQuickPick(
       methods.map(({ peft_type, title, summary }) => ({
         label: title,
         description: peft_type,
@@ -163,7 +170,7 @@ export class RunDrafter {
 
 /** Asks for an ID of the Hugging Face Hub, or one of the engine's short names. */
 export function askModelId(): Thenable<string | undefined> {
-  return vscode.window.showInputBox({
+  return showInputBox({
     title: 'Choose a Hugging Face Model',
     prompt: 'Model ID: org/name, org/name:file.gguf, or smollm2-135m-instruct',
     placeHolder: 'HuggingFaceTB/SmolLM2-135M-Instruct',

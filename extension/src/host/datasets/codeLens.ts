@@ -1,6 +1,7 @@
 // The CodeLens above a dataset's first row: format, rows, tokens, share trained on, problems, and actions.
 import * as vscode from 'vscode';
 import { count, percent } from '../../core/units.js';
+import { lensTitle } from '../window.js';
 import { DATASET_SELECTOR, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
 
@@ -23,8 +24,13 @@ export function registerCodeLens(datasets: DocumentDatasets, outdated: OutdatedR
 }
 
 function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number): vscode.CodeLens[] {
-  const lens = (title: string, command: string, tooltip: string, args: unknown[] = [uri]) =>
-    new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), { title, command, tooltip, arguments: args });
+  const lens = (icon: string, text: string, command: string, tooltip: string, args: unknown[] = [uri]) =>
+    new vscode.CodeLens(new vscode.Range(0, 0, 0, 0), {
+      title: lensTitle(icon, text),
+      command,
+      tooltip,
+      arguments: args,
+    });
   const { format, rows, tokens, labelShare, phase, share, exact } = summary;
   const busy = phase !== 'ready' && phase !== 'failed' && phase !== 'stopped';
   const about = exact || busy ? '' : '≈';
@@ -35,21 +41,19 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const counted = missingModel ? `${model}, as that of ${missingModel} is not on this machine` : model;
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
   const shown = [
-    lens(`$(database)\u00a0${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokenizer of ${counted}`),
+    lens('database', `${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokenizer of ${counted}`),
   ];
-  if (busy) shown.push(lens(`$(loading~spin)\u00a0${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
+  if (busy) shown.push(lens('loading~spin', `${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
   else if (found > 0)
-    shown.push(
-      lens(`$(warning)\u00a0${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show Problems', []),
-    );
-  else shown.push(lens('$(check)\u00a0No problems', '', 'All rows can be trained on', []));
+    shown.push(lens('warning', `${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show Problems', []));
+  else shown.push(lens('check', 'No problems', '', 'All rows can be trained on', []));
   if (outdatedRuns > 0) {
-    const title = `$(history)\u00a0${plural(outdatedRuns, 'run')} trained on an older version`;
-    shown.push(lens(title, 'tunewright.runs.focus', 'The file has changed since. Show the runs', []));
+    const text = `${plural(outdatedRuns, 'run')} trained on an older version`;
+    shown.push(lens('history', text, 'tunewright.runs.focus', 'The file has changed since. Show the runs', []));
   }
-  shown.push(lens('$(rocket)\u00a0Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
+  shown.push(lens('rocket', 'Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
-    lens('$(open-preview)\u00a0Preview', 'tunewright.previewDataset', 'Table with search, lengths and rendered rows'),
+    lens('open-preview', 'Preview', 'tunewright.previewDataset', 'Table with search, lengths and rendered rows'),
   );
   return shown;
 }

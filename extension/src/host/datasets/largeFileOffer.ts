@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { PREVIEW_VIEW_TYPE } from './previewEditor.js';
 import { textFileType } from './documentDatasets.js';
+import { showInformationMessage } from '../window.js';
 
 /** VS Code's limit for synchronizing documents with extensions. */
 const MAX_SYNCHRONIZED_BYTES = 50 << 20;
@@ -20,7 +21,7 @@ export function registerLargeFileOffer(): vscode.Disposable {
     const open = 'Open Preview';
     const message =
       'This file is too large for hovers, problems and row lengths in the editor. The preview shows them all.';
-    if ((await vscode.window.showInformationMessage(message, open)) !== open) return;
+    if ((await showInformationMessage(message, open)) !== open) return;
     await vscode.commands.executeCommand('vscode.openWith', uri, PREVIEW_VIEW_TYPE);
   };
   void look();

@@ -17,6 +17,7 @@ import { PREVIEW_VIEW_TYPE, registerPreviewEditor } from './previewEditor.js';
 import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
+import { showErrorMessage } from '../window.js';
 
 export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
   const { context, output, runs } = services;
@@ -70,7 +71,7 @@ function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClien
       const file = workspace.asRelativePath(path);
       const show = 'Show Output';
       const message = `${file} has changed, but training could not be continued: ${error.message}`;
-      void vscode.window.showErrorMessage(message, show).then(answer => {
+      void showErrorMessage(message, show).then(answer => {
         if (answer === show) output.show();
       });
     },

@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
+import { showErrorMessage, withProgress } from '../window.js';
 
 /** A line of `engine install --json`. */
 type InstallLine =
@@ -35,7 +36,7 @@ export async function installWithProgress(
   args: readonly string[] = [],
 ): Promise<boolean> {
   try {
-    await vscode.window.withProgress(
+    await withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Installing the training engine', cancellable: true },
       async (progress, token) => {
         let reached = 0;
@@ -68,7 +69,7 @@ export async function installWithProgress(
 async function offerWasm(reason: string, output: vscode.LogOutputChannel): Promise<boolean> {
   const without = 'Train Without It (Slower)';
   const show = 'Show Output';
-  const answer = await vscode.window.showErrorMessage(
+  const answer = await showErrorMessage(
     `The training engine could not be installed: ${reason.split('\n')[0]}`,
     without,
     show,

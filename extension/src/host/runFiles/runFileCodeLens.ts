@@ -1,5 +1,6 @@
 // The CodeLens above a run file: start it, open it in the run panel, estimate it.
 import * as vscode from 'vscode';
+import { lensTitle } from '../window.js';
 
 export function registerRunFileCodeLens(): vscode.Disposable {
   return vscode.languages.registerCodeLensProvider(
@@ -10,13 +11,13 @@ export function registerRunFileCodeLens(): vscode.Disposable {
 
 function provideCodeLenses({ uri }: vscode.TextDocument): vscode.CodeLens[] {
   const top = new vscode.Range(0, 0, 0, 0);
-  const lens = (title: string, command: string) => new vscode.CodeLens(top, { title, command, arguments: [uri] });
-  // VS Code removes a plain space after an icon.
-  const open = lens('$(settings)\u00a0Open in Run Panel', 'tunewright.openRunFileInPanel');
+  const lens = (icon: string, text: string, command: string) =>
+    new vscode.CodeLens(top, { title: lensTitle(icon, text), command, arguments: [uri] });
+  const open = lens('settings', 'Open in Run Panel', 'tunewright.openRunFileInPanel');
   if (!vscode.workspace.isTrusted) return [open];
   return [
-    lens('$(play)\u00a0Start Run', 'tunewright.startRunFile'),
+    lens('play', 'Start Run', 'tunewright.startRunFile'),
     open,
-    lens('$(dashboard)\u00a0Estimate Memory and Parameters', 'tunewright.estimate'),
+    lens('dashboard', 'Estimate Memory and Parameters', 'tunewright.estimate'),
   ];
 }

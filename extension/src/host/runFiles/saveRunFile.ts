@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { withRelativePaths } from './runFilePaths.js';
+import { showWarningMessage } from '../window.js';
 
 /**
  * @param config with absolute paths
@@ -36,7 +37,7 @@ export async function saveRunFile(
 async function asRunFile(chosen: vscode.Uri): Promise<vscode.Uri | undefined> {
   const target = chosen.with({ path: chosen.path.replace(/(\.tune)?(\.json)?$/, '.tune.json') });
   if (target.path === chosen.path || !existsSync(target.fsPath)) return target;
-  const answer = await vscode.window.showWarningMessage(
+  const answer = await showWarningMessage(
     `Replace ${basename(target.fsPath)}?`,
     { modal: true, detail: 'Run files end in .tune.json, and a file of that name already exists.' },
     'Replace',

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { currentStep, secondsLeft } from '../../core/runs/runState.js';
 import { lastLoss, roughDuration } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
+import { iconText } from '../window.js';
 import type { FolderRun } from './folderRun.js';
 import type { FolderRunService } from './runService.js';
 
@@ -24,8 +25,8 @@ export function registerRunStatusBar(runs: FolderRunService): vscode.Disposable 
 }
 
 function textOf(run: FolderRun): string {
-  const icon = { starting: '$(loading~spin)', paused: '$(debug-pause)' }[run.phase as string] ?? '$(sync~spin)';
-  return `${icon} ${run.name}: ${wordsOf(run)}`;
+  const icon = { starting: 'loading~spin', paused: 'debug-pause' }[run.phase as string] ?? 'sync~spin';
+  return iconText(icon, `${run.name}: ${wordsOf(run)}`);
 }
 
 function wordsOf(run: FolderRun): string {

@@ -4,6 +4,7 @@
 // the run repeatedly, and the engine ends it when the marks stop.
 import * as vscode from 'vscode';
 import type { FolderRunService } from './runService.js';
+import { showInformationMessage } from '../window.js';
 
 type OnWindowClose = 'ask' | 'keepRunning' | 'stop';
 
@@ -22,7 +23,7 @@ export function registerWindowClose(runs: FolderRunService): vscode.Disposable {
     asked = true;
     const keep = 'Keep Training';
     const stop = 'Stop Training';
-    const answer = await vscode.window.showInformationMessage('Keep training when you close this window?', keep, stop);
+    const answer = await showInformationMessage('Keep training when you close this window?', keep, stop);
     if (answer)
       await vscode.workspace
         .getConfiguration('tunewright')

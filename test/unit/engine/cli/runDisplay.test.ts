@@ -6,7 +6,10 @@ import type { EngineEvent, EngineEventBody } from '../../../../extension/src/pro
 let lines: string[];
 beforeEach(() => {
   lines = [];
-  vi.spyOn(console, 'error').mockImplementation(text => void lines.push(...String(text).split('\n')));
+  vi.spyOn(process.stderr, 'write').mockImplementation(text => {
+    lines.push(...String(text).trimEnd().split('\n'));
+    return true;
+  });
 });
 afterEach(() => vi.restoreAllMocks());
 

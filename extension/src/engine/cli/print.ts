@@ -1,0 +1,53 @@
+// All that a command writes to a terminal. Texts come from rows, models and answers too, so control characters are made visible:
+// none can move the cursor, retitle the window or fake a line. Nothing else in the engine writes to standard output or error
+// (test/unit/engine/cli/print.test.ts).
+import { Presets, SingleBar, type Options } from 'cli-progress';
+import { visibleControls } from '../../core/harmlessText.js';
+
+/** A line of the result, on standard output. */
+export function print(text: string): void {
+  printPart(`${text}\n`);
+}
+
+/** A piece of the result without a line end, for text that is printed while it is generated. */
+export function printPart(text: string): void {
+  process.stdout.write(visibleControls(text));
+}
+
+/** The result for programs: one line of JSON, or indented by `space`. */
+export function printJson(value: unknown, space?: number): void {
+  // JSON.stringify escapes C0 only; terminals obey delete and C1 too.
+  const text = JSON.stringify(value, null, space);
+  process.stdout.write(`${text.replace(/[\u007f-\u009f]/g, c => `\\u00${c.charCodeAt(0).toString(16)}`)}\n`);
+}
+
+/** The result as JSON for programs, else as text. */
+export function printAnswer<T>(answer: T, json: boolean | undefined, text: (answer: T) => string): void {
+  if (json) printJson(answer);
+  else print(text(answer));
+}
+
+/** A line that is no result (progress, warnings, errors), on standard error. */
+export function printNote(text: string): void {
+  process.stderr.write(`${visibleControls(text)}\n`);
+}
+
+export interface ProgressBar {
+  start(total: number, done: number, payload: Record<string, string>): void;
+  setTotal(total: number): void;
+  update(done: number, payload: Record<string, string>): void;
+  stop(): void;
+}
+
+/** A bar on standard error. @param format of cli-progress; `{name}` is the value of that name in the payload */
+export function progressBar(format: string, options: Options = {}): ProgressBar {
+  const bar = new SingleBar({ format, hideCursor: true, ...options }, Presets.shades_classic);
+  const shown = (payload: Record<string, string>) =>
+    Object.fromEntries(Object.entries(payload).map(([name, value]) => [name, visibleControls(value)]));
+  return {
+    start: (total, done, payload) => bar.start(total, done, shown(payload)),
+    setTotal: total => bar.setTotal(total),
+    update: (done, payload) => bar.update(done, shown(payload)),
+    stop: () => bar.stop(),
+  };
+}
