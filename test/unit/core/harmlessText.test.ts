@@ -2,9 +2,9 @@
 import { expect, test } from 'vitest';
 import { harmlessText, visibleControls } from '../../../extension/src/core/harmlessText.js';
 
-/** As VS Code finds links in notifications and input boxes (base/common/linkedText.ts). */
+/** As VS Code finds links in notifications and input boxes (its `parseLinkedText`). */
 const LINK = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/i;
-/** As VS Code finds icons in labels (base/common/iconLabels.ts). */
+/** As VS Code finds icons in labels (its `renderLabelWithIcons`). */
 const ICON = /\$\([A-Za-z0-9-]+(?:~[A-Za-z]+)?\)/;
 
 test.each([
