@@ -56,7 +56,8 @@ export function errorRecord(error: unknown): EngineError {
 export function describeError({ message, hint, file, line, key }: Omit<EngineError, 'code'>): string {
   const where = describePlace({ file, line, key });
   const head = where ? `${where}: ${message}` : message;
-  return hint ? `${head}\n  ${hint}` : head;
+  // Notifications and pages show it on one line, where two sentences need a full stop between them.
+  return hint ? `${head}${/[.!?:]$/.test(head) ? '' : '.'}\n  ${hint}` : head;
 }
 
 export function describePlace({ file, line, key }: Place): string {

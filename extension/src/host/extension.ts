@@ -45,7 +45,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     datasets,
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
     registerModelsTree(engine, runs, methods),
-    registerRunPanel(services),
+    registerRunPanel(services, methods),
     registerDashboard(services, methods),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),

@@ -14,8 +14,6 @@ export const modelChoiceSchema = z.object({
   /** Its source, as a heading: Embedded, Pulled, Ollama ... */
   group: z.string(),
   detail: z.string(),
-  /** Recommended settings for this model, as blocks of a draft. */
-  suggested: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
 });
 export type ModelChoice = z.infer<typeof modelChoiceSchema>;
 
@@ -28,8 +26,14 @@ export const choicesSchema = z.object({
 });
 export type Choices = z.infer<typeof choicesSchema>;
 
-/** A problem of the draft; `field` is the key with dots, null if it concerns no single key. */
-export const problemSchema = z.object({ field: z.string().nullable(), message: z.string() });
+/** A problem of the draft. */
+export const problemSchema = z.object({
+  /** The key with dots; null if it concerns no single key. */
+  field: z.string().nullable(),
+  message: z.string(),
+  /** Whether a start solves it, as that of a model that is not on this machine yet. */
+  solved_by_start: z.boolean().optional(),
+});
 export type Problem = z.infer<typeof problemSchema>;
 
 const shownDraftSchema = z.object({
@@ -88,6 +92,16 @@ export type Pickable = z.infer<typeof pickableSchema>;
 
 /** Webview to host: let the user choose; null: the user cancelled. */
 export const pick = requestType('runPanel/pick', pickableSchema, z.string().nullable());
+
+/** What the user has chosen; null: not yet. */
+const runChoiceSchema = z.object({
+  model: z.string().nullable(),
+  train: z.string().nullable(),
+  peft_type: z.string(),
+});
+
+/** Webview to host: the whole run that is proposed for these choices. */
+export const propose = requestType('runPanel/propose', runChoiceSchema, draftSchema);
 
 export const inspectModel = requestType('runPanel/inspectModel', z.string(), orProblem(modelFactsSchema));
 

@@ -4,6 +4,7 @@ import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSche
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
+import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
 import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
@@ -293,6 +294,67 @@ describe('run panel', () => {
     await expect
       .poll(() => field(page, 'rank_pattern').getByRole('alert').textContent())
       .toBe('"up" matches no module');
+  });
+
+  it('does not start what the engine refuses, and shows it at its field', async () => {
+    const file = '/tmp/draft.json';
+    const unknown = {
+      code: 'bad_input' as const,
+      message: '"up" matches no module',
+      file,
+      key: 'method.target_modules',
+    };
+    const page = await open({ problems: { '"up"': unknown } });
+    await input(page, 'target_modules').fill('up');
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect
+      .poll(() => field(page, 'target_modules').getByRole('alert').textContent())
+      .toBe('"up" matches no module');
+    expect(await last(page, 'started')).toBeUndefined();
+    await input(page, 'target_modules').fill('all-linear');
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toMatchObject({ method: { target_modules: 'all-linear' } });
+  });
+
+  it('proposes the same run in whatever order model, dataset and method are chosen', async () => {
+    const chosen: Record<string, (page: Page) => Promise<void>> = {
+      model: async page => {
+        await page.getByRole('combobox', { name: 'Model', exact: true }).click();
+        await page.getByRole('option', { name: /embedded:tiny/ }).click();
+      },
+      dataset: async page => {
+        await page.getByRole('combobox', { name: 'Training data' }).click();
+        await page.getByRole('option', { name: /pirate/ }).click();
+      },
+      method: async page => {
+        await page.getByRole('radio', { name: 'Full fine-tuning' }).click();
+        await page.getByRole('radio', { name: 'LoRA' }).click();
+      },
+    };
+    const train = '/ws/data/pirate.messages.jsonl';
+    const { name: _, ...proposed } = proposeRun({
+      model: 'embedded:tiny',
+      dataset: { train, firstRows: [{ prompt: `first of ${train}`, completion: 'x' }] },
+      method: { peft_type: 'LORA', learningRate: 2e-4 },
+    });
+    for (const order of [
+      ['model', 'dataset', 'method'],
+      ['method', 'dataset', 'model'],
+      ['dataset', 'method', 'model'],
+    ]) {
+      const page = await open({ draft: {} });
+      for (const name of order) await chosen[name]!(page);
+      await expect.poll(() => last(page, 'draft')).toEqual(proposed);
+      await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+      await expect.poll(() => last(page, 'started')).toEqual({ name: 'pirate-lora', ...proposed });
+    }
+  });
+
+  it('shows the methods without scrolling', async () => {
+    const page = await open({ draft: {}, height: 500 });
+    const card = (await page.getByRole('radio', { name: 'LoRA' }).boundingBox())!;
+    const footer = (await page.locator('.footer').boundingBox())!;
+    expect(card.y + card.height).toBeLessThan(footer.y);
   });
 
   it('chooses a method by keyboard and remembers the options of the others', async () => {

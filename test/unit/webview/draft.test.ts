@@ -4,9 +4,8 @@ import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js
 import { runFileJsonSchema } from '../../../extension/src/engine/run/runFileSchema.js';
 import { peftMethod } from '../../../extension/src/engine/peft/registry.js';
 import { modelInspectionSchema } from '../../../extension/src/protocol/answers.js';
-import type { ModelChoice } from '../../../extension/src/protocol/runPanelMessages.js';
 import { modelFactsOf } from '../../../extension/src/host/engineProcess/engineAnswers.js';
-import { methodsOf, quickCount, suggestedName, withModel } from '../../../webview/src/runPanel/draft.js';
+import { methodsOf, quickCount } from '../../../webview/src/runPanel/draft.js';
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
@@ -32,34 +31,6 @@ describe('quickCount', () => {
   });
 });
 
-describe('withModel', () => {
-  const choices: ModelChoice[] = [
-    { id: 'tiny', group: '', detail: '', suggested: { training: { learning_rate: 5e-3, warmup_steps: 5 } } },
-    { id: 'large', group: '', detail: '' },
-    { id: 'wide', group: '', detail: '', suggested: { method: { peft_type: 'LORA', r: 4 } } },
-  ];
-
-  it('adds suggested options to their own method only', () => {
-    const lora = { method: { peft_type: 'LORA' } };
-    expect(withModel(lora, 'wide', choices)).toEqual({ model: 'wide', method: { peft_type: 'LORA', r: 4 } });
-    expect(withModel(withModel(lora, 'wide', choices), 'large', choices)).toEqual({ ...lora, model: 'large' });
-    const ia3 = { method: { peft_type: 'IA3' } };
-    expect(withModel(ia3, 'wide', choices)).toEqual({ ...ia3, model: 'wide' });
-  });
-
-  it('adds missing values suggested for the model, and removes them with the model', () => {
-    const draft = { training: { warmup_steps: 9, seed: 1 }, name: 'mine' };
-    const tiny = withModel(draft, 'tiny', choices);
-    expect(tiny).toEqual({
-      name: 'mine',
-      model: 'tiny',
-      training: { learning_rate: 5e-3, warmup_steps: 9, seed: 1 },
-    });
-    expect(withModel(tiny, 'large', choices)).toEqual({ ...draft, model: 'large' });
-    expect(withModel(withModel({}, 'tiny', choices), 'large', choices)).toEqual({ model: 'large' });
-  });
-});
-
 describe('methodsOf', () => {
   it('finds every method of the run file’s schema with its options', () => {
     const methods = methodsOf(runFileJsonSchema() as JsonSchema);
@@ -68,12 +39,5 @@ describe('methodsOf', () => {
     expect(lora.title).toBe('LoRA');
     expect(Object.keys(lora.schema.properties!)).toEqual(expect.arrayContaining(['r', 'init_from']));
     expect(lora.schema.properties).not.toHaveProperty('peft_type');
-  });
-});
-
-describe('suggestedName', () => {
-  it('names a run after its dataset and its method', () => {
-    expect(suggestedName('C:\\data\\pirate.messages.jsonl', 'PROMPT_TUNING')).toBe('pirate-prompt-tuning');
-    expect(suggestedName('', 'LORA')).toBe('run-lora');
   });
 });

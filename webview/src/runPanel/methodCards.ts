@@ -28,6 +28,10 @@ export class MethodCards {
     this.element = h('div', { class: 'fields' }, group, this.summary);
   }
 
+  get value(): string {
+    return this.chosen;
+  }
+
   set value(peftType: string) {
     this.chosen = peftType;
     for (const [key, { card }] of this.cards) {

@@ -3,12 +3,14 @@
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
+import { block, isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   draftChanged,
   estimateDraft,
   inspectModel,
   pick,
+  propose,
   startDraft,
   type Choices,
   type Draft,
@@ -29,7 +31,7 @@ import {
   type Values,
 } from '../shared/schemaForm.js';
 import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.js';
-import { block, methodsOf, quickCount, suggestedName, text, withBlock, withModel, type MethodChoice } from './draft.js';
+import { methodsOf, quickCount, text, withBlock, type MethodChoice } from './draft.js';
 import { MethodCards } from './methodCards.js';
 import { SavingsPicture } from './savingsPicture.js';
 
@@ -43,15 +45,21 @@ const BLOCKS = ['dataset', 'training', 'samples', 'engine'] as const;
 export class RunPanelView {
   readonly element: HTMLElement;
   private draft: Draft = {};
+  /** What was proposed for the draft's model, dataset and method. */
+  private proposal: Draft = {};
   private facts: ModelFacts | null = null;
   private estimate: EstimateAnswer | null = null;
   private estimateTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What the engine refuses in the draft. */
+  private refusal: Problem | null = null;
   /** Number of the latest estimate request; answers to earlier ones are outdated. */
   private asked = 0;
+  /** The same for proposals. */
+  private proposed = 0;
   private starting = false;
 
   private readonly methods: readonly MethodChoice[];
-  /** Options of the methods chosen before, restored when one is chosen again. */
+  /** What the user has set of the methods chosen before, restored when one is chosen again. */
   private readonly optionsOf = new Map<string, Values>();
   private methodForm: SchemaForm;
   private lowRank: LowRank | null = null;
@@ -108,9 +116,9 @@ export class RunPanelView {
         }),
       );
     form('dataset', {
-      important: ['validation', 'max_length'],
+      important: [],
       omit: ['train'],
-      moreTitle: 'More data options',
+      moreTitle: 'Validation, length and other data options',
       actions: { validation: this.browse('validation', 'Choose a file') },
     });
     form('training', {
@@ -162,12 +170,11 @@ export class RunPanelView {
   show(draft: Draft, runFile: string | null): void {
     this.draft = draft;
     this.optionsOf.clear();
-    const { peft_type: peftType, ...options } = block(draft, 'method');
-    const method = this.methods.find(each => each.peftType === peftType) ?? this.methods[0]!;
-    this.useMethod(method, options);
-    this.showBlocks();
+    this.proposal = {};
+    const isNew = Object.keys(draft).length === 0;
+    this.showDraft();
     this.forms.get('')!.values = 'name' in draft ? { name: draft['name'] } : {};
-    this.showChoices(this.state.choices);
+    void this.propose(proposal => (isNew ? reproposed(this.draft, {}, proposal) : this.draft));
     setText(this.runFileLine, runFile ?? '');
     this.runFileLine.hidden = runFile === null;
     this.runFileLine.title = runFile ?? '';
@@ -175,8 +182,46 @@ export class RunPanelView {
     this.refresh();
   }
 
-  private showBlocks(): void {
+  /** Shows the draft in the controls. */
+  private showDraft(): void {
+    const { peft_type: peftType, ...options } = block(this.draft, 'method');
+    const method = this.methods.find(each => each.peftType === peftType) ?? this.methods[0]!;
+    if (this.cards.value !== method.peftType) this.useMethod(method);
+    this.methodForm.values = options;
+    this.draft = { ...this.draft, method: { peft_type: method.peftType, ...options } };
     for (const key of BLOCKS) this.forms.get(key)!.values = without(block(this.draft, key), 'train');
+    this.showChoices(this.state.choices);
+  }
+
+  /** Asks for the run proposed for the draft's choices; `take` gives the draft with it. The latest choices win. */
+  private async propose(take: (proposal: Draft) => Draft): Promise<void> {
+    const asked = ++this.proposed;
+    const choice = {
+      model: text(this.draft['model']) || null,
+      train: text(block(this.draft, 'dataset')['train']) || null,
+      peft_type: text(block(this.draft, 'method')['peft_type']),
+    };
+    try {
+      const proposal = await this.channel.request(propose, choice);
+      if (asked !== this.proposed) return;
+      const draft = take(proposal);
+      this.proposal = proposal;
+      if (draft === this.draft) return this.refresh();
+      this.draft = draft;
+      this.showDraft();
+      this.change(this.draft);
+    } catch (error) {
+      if (!(error instanceof ChannelClosedError)) this.problem.show((error as Error).message);
+    }
+  }
+
+  /** Another model, dataset or method: what was proposed for the former makes room for what is proposed for this one. */
+  private choose(draft: Draft, own: Values = {}): Promise<void> {
+    this.change(draft);
+    return this.propose(proposal => {
+      const next = reproposed(this.draft, this.proposal, proposal);
+      return { ...next, method: { ...block(next, 'method'), ...own } };
+    });
   }
 
   showChoices(choices: Choices): void {
@@ -233,44 +278,32 @@ export class RunPanelView {
     const kind = kinds[value];
     const model = kind ? await this.channel.request(pick, kind) : value;
     if (model !== null) {
-      this.change(withModel(this.draft, model, this.state.choices.models));
-      this.showBlocks();
-      const { peft_type: peftType, ...options } = block(this.draft, 'method');
-      this.useMethod(
-        this.methods.find(each => each.peftType === peftType)!,
-        options,
-      );
+      void this.choose({ ...this.draft, model });
+      void this.learnModel();
     }
     this.showChoices(this.state.choices);
-    if (model !== null) await this.learnModel();
   }
 
   private async chooseDataset(value: string): Promise<void> {
     const train = value === PICK.dataset ? await this.channel.request(pick, 'dataset') : value;
-    // Another file may have another format and other columns.
-    const { format: _, columns: __, ...others } = block(this.draft, 'dataset');
-    if (train !== null) {
-      this.change(withBlock(this.draft, 'dataset', { ...others, train }));
-      this.forms.get('dataset')!.values = without(block(this.draft, 'dataset'), 'train');
-    }
+    if (train !== null) void this.choose(withBlock(this.draft, 'dataset', { ...block(this.draft, 'dataset'), train }));
     this.showChoices(this.state.choices);
   }
 
   private chooseMethod(peftType: string): void {
     const { peft_type: before, ...options } = block(this.draft, 'method');
-    this.optionsOf.set(text(before), options);
-    const method = this.methods.find(each => each.peftType === peftType)!;
-    this.useMethod(method, this.optionsOf.get(peftType) ?? {});
-    this.change({ ...this.draft, method: { peft_type: peftType, ...this.methodForm.values } });
+    const proposed = block(this.proposal, 'method');
+    const own = Object.entries(options).filter(([key, value]) => !isEqual(value, proposed[key]));
+    this.optionsOf.set(text(before), Object.fromEntries(own));
+    this.useMethod(this.methods.find(each => each.peftType === peftType)!);
+    void this.choose({ ...this.draft, method: { peft_type: peftType } }, this.optionsOf.get(peftType));
   }
 
-  private useMethod(method: MethodChoice, options: Values): void {
+  private useMethod(method: MethodChoice): void {
     this.methodForm = this.makeMethodForm(method);
-    this.methodForm.values = options;
     this.lowRank = method.lowRank;
     this.cards.value = method.peftType;
     this.methodHolder.replaceChildren(this.methodForm.element);
-    this.draft = { ...this.draft, method: { peft_type: method.peftType, ...options } };
   }
 
   private makeMethodForm(method: MethodChoice): SchemaForm {
@@ -320,10 +353,11 @@ export class RunPanelView {
 
   /** Updates what follows from the draft immediately, and requests the estimate. */
   private refresh(): void {
-    this.forms.get('')!.hint('name', this.suggestedName());
+    this.forms.get('')!.hint('name', text(this.proposal['name']));
     this.showSavings();
     this.problem.show(null);
     clearTimeout(this.estimateTimer);
+    this.refusal = null;
     this.asked++;
     const complete = text(this.draft['model']) !== '' && this.state.trusted && !this.hasOwnProblems();
     this.memoryBusy.hidden = !complete;
@@ -337,7 +371,7 @@ export class RunPanelView {
       const answer = await this.channel.request(estimateDraft, this.draft);
       if (asked !== this.asked) return;
       this.showEstimate(answer.ok ? answer.value : null);
-      if (!answer.ok) this.showProblem(answer.problem);
+      if (!answer.ok) this.showProblem((this.refusal = answer.problem));
     } catch (error) {
       if (asked !== this.asked || error instanceof ChannelClosedError) return;
       this.showEstimate(null);
@@ -408,10 +442,6 @@ export class RunPanelView {
     else if (!form?.showProblem(rest[0] ?? head, message)) this.problem.show(field ? `${field}: ${message}` : message);
   }
 
-  private suggestedName(): string {
-    return suggestedName(text(block(this.draft, 'dataset')['train']), text(block(this.draft, 'method')['peft_type']));
-  }
-
   private async startRun(): Promise<void> {
     if (this.starting) return;
     const missing =
@@ -433,7 +463,10 @@ export class RunPanelView {
     this.start.disabled = true;
     this.problem.show(null);
     try {
-      const answer = await this.channel.request(startDraft, { name: this.suggestedName(), ...this.draft });
+      // What the engine refuses in the draft would end the run: it is known before the start.
+      if (!this.memoryBusy.hidden) await this.askEstimate();
+      if (this.refusal && !this.refusal.solved_by_start) return this.showProblem(this.refusal);
+      const answer = await this.channel.request(startDraft, { name: this.proposal['name'], ...this.draft });
       if (!answer.ok) this.showProblem(answer.problem);
     } catch (error) {
       if (!(error instanceof ChannelClosedError)) this.problem.show((error as Error).message);

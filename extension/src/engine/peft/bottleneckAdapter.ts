@@ -49,6 +49,7 @@ export const bottleneckAdapter: PeftMethod<Config> = {
   title: 'Bottleneck adapter',
   summary: 'Trains small two-layer networks after the sublayers of each block.',
   family: 'additive',
+  learningRate: 1e-4,
   schema,
   identityAtStart: () => true,
   storage: 'adapter',

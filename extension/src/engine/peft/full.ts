@@ -10,6 +10,7 @@ export const full: PeftMethod<z.infer<typeof schema>> = {
   title: 'Full fine-tuning',
   summary: 'Trains all parameters; needs the most memory and writes a complete model.',
   family: 'full',
+  learningRate: 2e-5,
   schema,
   identityAtStart: () => true,
   storage: 'model',

@@ -53,6 +53,7 @@ export const ia3: PeftMethod<Config> = {
   title: '(IA)³',
   summary: 'Trains one scaling vector per projection; the fewest parameters of all.',
   family: 'additive',
+  learningRate: 3e-3,
   schema,
   identityAtStart: () => true,
   storage: 'adapter',

@@ -195,6 +195,7 @@ export const lora: PeftMethod<Config> = {
   title: 'LoRA',
   summary: 'Trains a low-rank update of frozen weights; small, mergeable, the usual choice.',
   family: 'reparameterization',
+  learningRate: 2e-4,
   schema,
   identityAtStart: ({ init_lora_weights: init }) => init !== false,
   storage: 'adapter',

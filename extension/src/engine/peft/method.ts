@@ -83,6 +83,8 @@ export interface PeftMethod<Config = unknown> {
   summary: string;
   /** Kind of method; the run panel groups methods by it. */
   family: 'selective' | 'reparameterization' | 'additive' | 'full';
+  /** The peak rate proposed for a run: that of the method's paper or of PEFT's examples, with AdamW. */
+  learningRate: number;
   /** Keys of the run file's `method` block with defaults and descriptions, without `peft_type` and `init_from`. */
   schema: z.ZodType<Config>;
   /** Whether an untrained adapter doesn't change the model's output. */

@@ -41,6 +41,7 @@ export const pTuning: PeftMethod<Config> = {
   title: 'P-tuning',
   summary: 'Trains a small network that generates virtual tokens, which is easier than training the tokens themselves.',
   family: 'additive',
+  learningRate: 1e-3,
   schema,
   identityAtStart: () => false,
   storage: 'adapter',

@@ -38,6 +38,7 @@ export const prefixTuning: PeftMethod<Config> = {
   title: 'Prefix tuning',
   summary: 'Trains keys and values before the input that every layer attends to.',
   family: 'additive',
+  learningRate: 1e-2,
   schema,
   identityAtStart: () => false,
   storage: 'adapter',

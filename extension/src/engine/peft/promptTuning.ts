@@ -52,6 +52,7 @@ export const promptTuning: PeftMethod<Config> = {
   title: 'Prompt tuning',
   summary: 'Trains a few virtual tokens before the input; the model itself is not changed.',
   family: 'additive',
+  learningRate: 3e-2,
   schema,
   identityAtStart: () => false,
   storage: 'adapter',

@@ -56,6 +56,7 @@ export const selective: PeftMethod<Config> = {
   title: 'Selective',
   summary: 'Trains a chosen part of the model’s own parameters and freezes the rest.',
   family: 'selective',
+  learningRate: 1e-4,
   schema,
   identityAtStart: () => true,
   storage: 'selective',

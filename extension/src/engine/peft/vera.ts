@@ -164,6 +164,7 @@ export const vera: PeftMethod<Config> = {
   title: 'VeRA',
   summary: 'Trains two scaling vectors per module for random matrices that all modules share; very few parameters.',
   family: 'reparameterization',
+  learningRate: 4e-3,
   schema,
   identityAtStart: ({ init_weights: plain }) => plain,
   storage: 'adapter',

@@ -2,12 +2,13 @@
 import { exportFormatSchema, type MethodFacts } from '../../protocol/methodFacts.js';
 import type { PeftMethod } from '../peft/method.js';
 
-export function methodFacts({ storage, merge, asLora, lowRank }: PeftMethod): MethodFacts {
+export function methodFacts({ storage, merge, asLora, lowRank, learningRate }: PeftMethod): MethodFacts {
   return {
     writes: storage === 'model' ? 'model' : 'adapter',
     mergeable: merge !== undefined,
     // Both formats support only LoRA.
     exports: asLora ? [...exportFormatSchema.options] : [],
     low_rank: lowRank ? { ...lowRank, uncountable: [...lowRank.uncountable] } : null,
+    learning_rate: learningRate,
   };
 }

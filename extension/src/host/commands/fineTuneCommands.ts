@@ -14,7 +14,8 @@ import { registerGuarded } from './guarded.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
-import { RunDrafter, type RunDraft } from './runDraft.js';
+import { RunDrafter } from './runDraft.js';
+import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
 export function registerFineTuneCommands(
@@ -24,7 +25,7 @@ export function registerFineTuneCommands(
   extensionPath: string,
   methods: KnownMethods,
 ): vscode.Disposable {
-  const drafter = new RunDrafter(engine, extensionPath);
+  const drafter = new RunDrafter(engine, methods, extensionPath);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
     // Fails in Restricted Mode before the first question, not after the last.
     await engine.capabilities();
@@ -49,7 +50,7 @@ export function registerFineTuneCommands(
   );
 }
 
-async function decide(draft: RunDraft, runs: FolderRunService, method: string): Promise<unknown> {
+async function decide(draft: ProposedRun, runs: FolderRunService, method: string): Promise<unknown> {
   const begin = { icon: 'play', label: 'Start Fine-Tuning', detail: 'Starts training and opens the dashboard' };
   const edit = { icon: 'settings', label: 'Edit in Run Panel', detail: 'Opens a form with all options of the run' };
   const save = { icon: 'save', label: 'Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
@@ -57,12 +58,7 @@ async function decide(draft: RunDraft, runs: FolderRunService, method: string): 
     title: `Fine-Tune a Model (4/4): ${draft.name}, ${method} on ${draft.model}`,
   });
   if (answer === begin) return start(draft, runs);
-  if (answer === edit)
-    return vscode.commands.executeCommand('tunewright.fineTuneInPanel', {
-      model: draft.model,
-      dataset: draft.dataset.train,
-      method: draft.method.peft_type,
-    });
+  if (answer === edit) return vscode.commands.executeCommand('tunewright.editDraftInPanel', draft);
   return answer === save ? saveRunFile(draft, draft) : undefined;
 }
 

@@ -1,24 +1,14 @@
-// Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is an
-// ordinary run file; the engine fills in the defaults.
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, extname, join } from 'node:path';
+// Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is the run
+// proposed for the answers, an ordinary run file; the engine fills in the defaults.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
-import type { EngineConfig } from '../../protocol/runConfig.js';
-import { samplePrompts } from '../../core/data/samplePrompts.js';
+import { proposeRun, type ProposedRun } from '../../core/runs/proposeRun.js';
 import { readFirstRows } from '../datasets/firstRows.js';
 import { EMBEDDED_MODEL, machineModels } from '../engineProcess/machineModels.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { EngineService } from '../services.js';
 import { showInputBox, showQuickPick, type PickItem } from '../window.js';
-
-export interface RunDraft {
-  name: string;
-  model: string;
-  dataset: { train: string; validation: number; max_length?: number };
-  method: { peft_type: string };
-  training?: Record<string, unknown>;
-  engine?: Pick<EngineConfig, 'precision'>;
-  samples?: { prompts: string[] };
-}
 
 /** The part of `describe` about a method that is used here. */
 interface MethodDescription {
@@ -33,26 +23,6 @@ const EXCLUDED_FILES =
   '**/{node_modules,.git,.vscode,runs,dist,out}/**,**/{package,package-lock,tsconfig,jsconfig}*.json,**/*.tune.json';
 const MAX_DATASETS = 200;
 
-/** Number of sample prompts, answered before, during and after training. */
-const SAMPLES = 3;
-
-/**
- * Values suggested for a model instead of the defaults. The embedded model gets those of its example: the defaults are for
- * models 100 times as large. The others multiply in bfloat16 if that is faster on the machine.
- */
-export function suggestedFor(
-  model: string,
-  extensionPath: string,
-): Partial<Pick<RunDraft, 'training' | 'method' | 'engine'>> & { dataset?: { max_length: number } } {
-  if (model !== EMBEDDED_MODEL.id) return { engine: { precision: 'auto' } };
-  const file = join(extensionPath, 'media', 'examples', 'pirate.tune.json');
-  const { dataset, method, training } = JSON.parse(readFileSync(file, 'utf8')) as RunDraft;
-  return { dataset: { max_length: dataset.max_length! }, method, training };
-}
-
-/** Share of the rows held out for validation, so that every run shows whether it generalizes. */
-const VALIDATION_SHARE = 0.1;
-
 /** Dataset files of the workspace, and the extension's example datasets. */
 export async function findDatasets(extensionPath: string): Promise<{ own: vscode.Uri[]; bundled: string[] }> {
   const examples = join(extensionPath, 'media', 'datasets');
@@ -64,35 +34,35 @@ export async function findDatasets(extensionPath: string): Promise<{ own: vscode
   };
 }
 
+/** The run proposed for these choices (core/runs/proposeRun.ts). */
+export async function proposal(
+  { model, train, peft_type }: { model: string | null; train: string | null; peft_type: string },
+  methods: KnownMethods,
+): Promise<ProposedRun> {
+  const rows = train === null ? [] : (await readFirstRows(train)).map(({ row }) => row);
+  return proposeRun({
+    model,
+    dataset: train === null ? null : { train, firstRows: rows.filter(row => row !== null) },
+    method: { peft_type, learningRate: methods.learningRateOf(peft_type) },
+  });
+}
+
 export class RunDrafter {
   constructor(
     private readonly engine: EngineService,
+    private readonly methods: KnownMethods,
     private readonly extensionPath: string,
   ) {}
 
   /** @returns undefined if the user cancelled a step */
-  async draft(given: { model?: string; dataset?: string }): Promise<RunDraft | undefined> {
+  async draft(given: { model?: string; dataset?: string }): Promise<ProposedRun | undefined> {
     const model = given.model ?? (await this.pickModel());
     if (!model) return undefined;
     const train = given.dataset ?? (await this.pickDataset());
     if (!train) return undefined;
     const method = await this.pickMethod();
     if (!method) return undefined;
-    const firstRows = (await readFirstRows(train)).map(({ row }) => row);
-    const prompts = samplePrompts(
-      firstRows.filter(row => row !== null),
-      SAMPLES,
-    );
-    const suggested = suggestedFor(model, this.extensionPath);
-    return {
-      name: basename(train, extname(train)).replace(/\..*$/, ''),
-      model,
-      dataset: { train, validation: VALIDATION_SHARE, ...suggested.dataset },
-      method: suggested.method?.peft_type === method ? suggested.method : { peft_type: method },
-      ...(suggested.training ? { training: suggested.training } : {}),
-      ...(suggested.engine ? { engine: suggested.engine } : {}),
-      ...(prompts.length > 0 ? { samples: { prompts } } : {}),
-    };
+    return proposal({ model, train, peft_type: method }, this.methods);
   }
 
   async pickModel(): Promise<string | undefined> {

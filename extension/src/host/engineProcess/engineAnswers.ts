@@ -1,10 +1,11 @@
 // Converts the engine's answers to what the webviews show: facts of a model, savings, problems at their fields. Pure.
 import { describeError } from '../../core/codedError.js';
 import { baselineOf } from '../../core/metrics/comparedWith.js';
+import { block } from '../../core/runs/proposeRun.js';
 import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { EngineError } from '../../protocol/engineError.js';
-import type { ModelFacts, Problem } from '../../protocol/runPanelMessages.js';
+import type { Draft, ModelFacts, Problem } from '../../protocol/runPanelMessages.js';
 import { EngineInputError } from '../services.js';
 
 export function modelFactsOf(inspection: ModelInspection): ModelFacts {
@@ -40,21 +41,36 @@ export function missingModel(error: unknown): string | null {
 }
 
 /**
- * The problem of a draft, at the field that the engine names.
- * @param draftFile path given to the engine for the draft; not shown to users
+ * The problem of a draft, at the field that the engine names, or whose file it is about.
+ * @param draft with absolute paths
+ * @param draftFile path given to the engine for the draft, or of the run file of the run started from it; not shown to users
  */
-export function problemOf(record: EngineError, draftFile: string): Problem {
+export function problemOf(record: EngineError, draft: Draft, draftFile: string): Problem {
   const { code, file, key } = record;
   if (code === 'model_not_found' && file !== undefined) return missingModelProblem(file);
+  const ofFile = file === undefined ? undefined : pathFields(draft).find(({ path }) => path === file)?.field;
+  if (ofFile !== undefined) return { field: ofFile, message: describeError(record) };
   const isOfDraft = file === undefined || file === draftFile;
   const field = isOfDraft && key !== undefined && RUN_FILE_KEYS.includes(key.split('.')[0]!) ? key : null;
   const place = { file: isOfDraft ? undefined : file, key: field === null ? key : undefined };
   return { field, message: describeError({ ...record, ...place }) };
 }
 
+/** The files and folders that a draft names, each with its field. */
+export function pathFields(draft: Draft): { field: string; path: string }[] {
+  const at = (key: string, name: string) => {
+    const path = block(draft, key)[name];
+    return typeof path === 'string' ? [{ field: `${key}.${name}`, path }] : [];
+  };
+  return [
+    ...['train', 'validation', 'chat_template'].flatMap(name => at('dataset', name)),
+    ...at('method', 'init_from'),
+  ];
+}
+
 function missingModelProblem(model: string): Problem {
-  const message = /^([./~]|[A-Za-z]:)/.test(model)
-    ? 'This file or folder does not exist.'
-    : 'This model is not on this machine, so there is no estimate. Pull it in the Models and Adapters view, or start the run, which also pulls it.';
-  return { field: 'model', message };
+  if (/^([./~]|[A-Za-z]:)/.test(model)) return { field: 'model', message: 'This file or folder does not exist.' };
+  const message =
+    'This model is not on this machine, so there is no estimate. Pull it in the Models and Adapters view, or start the run, which also pulls it.';
+  return { field: 'model', message, solved_by_start: true };
 }

@@ -1,5 +1,6 @@
 // The models that can be fine-tuned: the embedded one, and those that `models list` finds on this machine. Used by the
 // Models view, the run panel and the quick picks.
+import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
 
@@ -23,7 +24,7 @@ export interface MachineModel {
 }
 
 export const EMBEDDED_MODEL: MachineModel = {
-  id: 'embedded:tiny',
+  id: EMBEDDED_MODEL_ID,
   description: 'comes with Tunewright',
   reason: null,
   path: null,

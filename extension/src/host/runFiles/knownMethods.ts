@@ -25,6 +25,11 @@ export class KnownMethods {
     return this.schemaOf(peftType)?.facts?.exports ?? [];
   }
 
+  /** The peak learning rate proposed for a run; for methods that the schema doesn't have, that of the run file. */
+  learningRateOf(peftType: string): number | null {
+    return this.schemaOf(peftType)?.facts?.learning_rate ?? null;
+  }
+
   private schemaOf(peftType: string): JsonSchema | undefined {
     this.methods ??= readMethods(join(this.extensionPath, 'media', 'schemas', 'run.schema.json'));
     return this.methods.get(peftType);

@@ -1,5 +1,6 @@
 // The host's side of the run panel in the side bar: the choices of its form, the engine's answers on the draft, and its
 // start. The draft is stored with the workspace, so that commands can use it whether the view is open or not.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
@@ -11,6 +12,7 @@ import {
   inspectModel,
   openPanel,
   pick,
+  propose,
   startDraft,
   trustGranted,
   type Choices,
@@ -18,16 +20,21 @@ import {
   type ModelFacts,
   type OrProblem,
   type Pickable,
+  type Problem,
 } from '../../protocol/runPanelMessages.js';
+import { block, type ProposedRun } from '../../core/runs/proposeRun.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { registerGuarded } from '../commands/guarded.js';
-import { askModelId, findDatasets, suggestedFor } from '../commands/runDraft.js';
-import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
+import { askModelId, findDatasets, proposal } from '../commands/runDraft.js';
+import { modelFactsOf, pathFields, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
+import { withAbsolutePaths } from '../runFiles/runFilePaths.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
-import { EngineInputError, type HostServices } from '../services.js';
+import { runFolderFiles } from '../runs/runFolderFiles.js';
+import { EngineInputError, type HostServices, type Run } from '../services.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_ID = 'tunewright.runPanel';
@@ -35,8 +42,8 @@ const DRAFT = 'runPanel.draft';
 /** Changes of the workspace's files come in bursts. */
 const CHOICES_DELAY_MS = 500;
 
-export function registerRunPanel(services: HostServices): vscode.Disposable {
-  const panel = new RunPanel(services);
+export function registerRunPanel(services: HostServices, methods: KnownMethods): vscode.Disposable {
+  const panel = new RunPanel(services, methods);
   const { output } = services;
   return vscode.Disposable.from(
     panel,
@@ -47,15 +54,12 @@ export function registerRunPanel(services: HostServices): vscode.Disposable {
     // For the refresh of the Models view only, so not in the palette.
     registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.sendChoicesSoon()),
     registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
-    registerGuarded(output, 'tunewright.fineTuneInPanel', given => panel.begin(given as Given)),
+    // For the last quick pick of Fine-Tune a Model only, so not in the palette. The form shows the name as a hint.
+    registerGuarded(output, 'tunewright.editDraftInPanel', proposed => {
+      const { name: _, ...draft } = proposed as ProposedRun;
+      return panel.show(draft, null);
+    }),
   );
-}
-
-/** Values chosen before the form opens. */
-interface Given {
-  model?: string;
-  dataset?: string;
-  method?: string;
 }
 
 class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
@@ -67,7 +71,10 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly subscriptions: vscode.Disposable[];
 
-  constructor(private readonly services: HostServices) {
+  constructor(
+    private readonly services: HostServices,
+    private readonly methods: KnownMethods,
+  ) {
     this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
     const files = vscode.workspace.createFileSystemWatcher('**/*.{jsonl,csv,parquet,json}', false, true, false);
     const changed = () => this.sendChoicesSoon();
@@ -99,6 +106,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
     channel.onRequest(pick, what => pickPath(what));
+    channel.onRequest(propose, choice => proposal(choice, this.methods));
     channel.onRequest(inspectModel, model => this.inspect(model));
     channel.onRequest(estimateDraft, draft => this.estimate(draft));
     channel.onRequest(startDraft, draft => this.start(draft));
@@ -114,21 +122,6 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     this.runFile = runFile;
     this.channel?.notify(draftShown, { draft, runFile });
     await vscode.commands.executeCommand(`${VIEW_ID}.focus`);
-  }
-
-  begin({ model, dataset, method }: Given = {}): Promise<void> {
-    const { model: _, dataset: __, method: ___, ...others } = this.draft;
-    const train = { ...(this.draft['dataset'] as object), ...(dataset ? { train: dataset } : {}) };
-    const chosen = method ? { peft_type: method } : this.draft['method'];
-    return this.show(
-      {
-        ...others,
-        ...((model ?? this.draft['model']) ? { model: model ?? this.draft['model'] } : {}),
-        ...(Object.keys(train).length > 0 ? { dataset: train } : {}),
-        ...(chosen ? { method: chosen } : {}),
-      },
-      null,
-    );
   }
 
   async openFile(uri?: unknown): Promise<void> {
@@ -203,7 +196,6 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         id,
         group: '',
         detail: description,
-        suggested: suggestedFor(id, this.services.context.extensionPath),
       })),
       datasets: [
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
@@ -213,18 +205,19 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   private inspect(model: string): Promise<OrProblem<ModelFacts>> {
-    return this.orProblem(async () => modelFactsOf(await this.services.engine.inspectModel(model)));
+    return this.orProblem({}, async () => modelFactsOf(await this.services.engine.inspectModel(model)));
   }
 
   /** Cancels an estimate in progress, so that the latest draft wins. */
-  private async estimate(draft: Draft): Promise<OrProblem<EstimateAnswer>> {
+  private async estimate(shown: Draft): Promise<OrProblem<EstimateAnswer>> {
     this.estimating?.cancel();
     const own = new vscode.CancellationTokenSource();
     this.estimating = own;
+    const draft = absolute(shown);
     // Memory doesn't depend on the dataset, so that a draft without one can be estimated, too.
-    const dataset = { train: 'rows.jsonl', ...(draft['dataset'] as object | undefined) };
+    const dataset = { train: 'rows.jsonl', ...block(draft, 'dataset') };
     try {
-      return await this.orProblem(() =>
+      return await this.orProblem(draft, () =>
         this.services.engine.estimate({ ...draft, dataset }, this.draftFile, { token: own.token }),
       );
     } finally {
@@ -232,15 +225,22 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     }
   }
 
-  private async start(draft: Draft): Promise<OrProblem<string | null>> {
+  /** Ends when the run trains or has failed; what is wrong with the draft is then shown at its field. */
+  private async start(shown: Draft): Promise<OrProblem<string | null>> {
+    const draft = absolute(shown);
+    const missing = pathFields(draft).find(({ path }) => !existsSync(path));
+    if (missing) return { ok: false, problem: { field: missing.field, message: `${missing.path} does not exist.` } };
     try {
-      return await this.orProblem(async () => {
-        const run = await this.services.runs.start(draft);
-        await vscode.commands.executeCommand('tunewright.dashboard.open', run.folder);
-        return run.folder;
-      });
+      const run = await this.services.runs.start(draft);
+      await vscode.commands.executeCommand('tunewright.dashboard.open', run.folder);
+      await begun(run);
+      const { started, failed } = run.state();
+      if (started || !failed) return { ok: true, value: run.folder };
+      const record = { ...failed, code: failed.code ?? ('internal' as const) };
+      return { ok: false, problem: problemOf(record, draft, runFolderFiles(run.folder).run) };
     } catch (error) {
       if (error instanceof vscode.CancellationError) return { ok: true, value: null };
+      if (error instanceof EngineInputError) return this.refusal(error, draft);
       throw error;
     }
   }
@@ -255,14 +255,37 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   /** Returns problems of the draft as an answer, and throws other errors. */
-  private async orProblem<T>(ask: () => Promise<T>): Promise<OrProblem<T>> {
+  private async orProblem<T>(draft: Draft, ask: () => Promise<T>): Promise<OrProblem<T>> {
     try {
       return { ok: true, value: await ask() };
     } catch (error) {
-      if (error instanceof EngineInputError) return { ok: false, problem: problemOf(error.record, this.draftFile) };
+      if (error instanceof EngineInputError) return this.refusal(error, draft);
       throw error;
     }
   }
+
+  private refusal({ record }: EngineInputError, draft: Draft): { ok: false; problem: Problem } {
+    return { ok: false, problem: problemOf(record, draft, this.draftFile) };
+  }
+}
+
+/** Relative paths that a user types are relative to the workspace. */
+function absolute(draft: Draft): Draft {
+  const home = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+  return home === undefined ? draft : (withAbsolutePaths(draft, home) as Draft);
+}
+
+/** Once the run has started to train, or has ended. */
+function begun(run: Run): Promise<void> {
+  return new Promise(resolve => {
+    const look = () => {
+      if (run.alive && !run.state().started) return;
+      listener.dispose();
+      resolve();
+    };
+    const listener = run.onDidChange(look);
+    look();
+  });
 }
 
 async function pickPath(what: Pickable): Promise<string | null> {

@@ -20,11 +20,13 @@ import {
   inspectModel,
   openPanel,
   pick,
+  propose,
   startDraft,
   trustGranted,
   type Choices,
   type Draft,
 } from '../../../../extension/src/protocol/runPanelMessages.js';
+import { proposeRun } from '../../../../extension/src/core/runs/proposeRun.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
 
 type Listener = () => unknown;
@@ -176,7 +178,7 @@ const fake = {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     const wrong = (draft: Draft) =>
       Object.entries(options.problems).find(([part]) => JSON.stringify(draft).includes(part))?.[1];
-    const refused = (error: EngineError) => ({ ok: false as const, problem: problemOf(error, '/tmp/draft.json') });
+    const refused = (error: EngineError) => ({ ok: false as const, problem: problemOf(error, {}, '/tmp/draft.json') });
     channel.onRequest(openPanel, () => ({
       schema: options.schema,
       trusted: options.trusted,
@@ -184,6 +186,14 @@ const fake = {
       shown: { draft: options.draft, runFile: null },
     }));
     channel.onRequest(pick, what => options.picks[what] ?? null);
+    channel.onRequest(propose, ({ model, train, peft_type }) => {
+      log.push({ proposed: { model, train, peft_type } });
+      return proposeRun({
+        model,
+        dataset: train === null ? null : { train, firstRows: [{ prompt: `first of ${train}`, completion: 'x' }] },
+        method: { peft_type, learningRate: 2e-4 },
+      });
+    });
     channel.onRequest(inspectModel, async model => {
       const known = options.models[model];
       return known

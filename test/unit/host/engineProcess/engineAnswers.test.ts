@@ -48,20 +48,34 @@ describe('problemOf', () => {
 
   it('is at the field that the engine names, with the hint and without the draft’s path', () => {
     const told = { message: 'must be at least 1', hint: 'Usual ranks are 4 to 32.' };
-    expect(problemOf({ code: 'bad_input', ...told, file: draft, key: 'method.r' }, draft)).toEqual({
+    expect(problemOf({ code: 'bad_input', ...told, file: draft, key: 'method.r' }, {}, draft)).toEqual({
       field: 'method.r',
-      message: 'must be at least 1\n  Usual ranks are 4 to 32.',
+      message: 'must be at least 1.\n  Usual ranks are 4 to 32.',
     });
     const layers = { message: 'the model has only 4 layers', key: 'method.num_layers' };
-    expect(problemOf({ code: 'bad_input', ...layers }, draft).field).toBe('method.num_layers');
+    expect(problemOf({ code: 'bad_input', ...layers }, {}, draft).field).toBe('method.num_layers');
   });
 
   it('is at no field if it is about another file, whatever its keys', () => {
     const tensor = { message: 'it is missing', file: '/models/x/model.safetensors', key: 'model.norm.weight' };
-    expect(problemOf({ code: 'bad_input', ...tensor }, draft)).toEqual({
+    expect(problemOf({ code: 'bad_input', ...tensor }, {}, draft)).toEqual({
       field: null,
       message: '/models/x/model.safetensors: model.norm.weight: it is missing',
     });
+  });
+
+  it('is at the field whose file it is about', () => {
+    const paths = {
+      dataset: { train: '/ws/a.jsonl', validation: '/ws/b.jsonl' },
+      method: { init_from: '/ws/adapter' },
+    };
+    const fieldOf = (file: string) => problemOf({ code: 'bad_input', message: 'wrong', file }, paths, draft).field;
+    expect(['/ws/a.jsonl', '/ws/b.jsonl', '/ws/adapter', '/ws/c.jsonl'].map(fieldOf)).toEqual([
+      'dataset.train',
+      'dataset.validation',
+      'method.init_from',
+      null,
+    ]);
   });
 
   it.each([
@@ -72,7 +86,7 @@ describe('problemOf', () => {
       () => Promise.reject(new Error('it was found')),
       (error: InputError) => error.record(),
     );
-    expect(problemOf(record, draft)).toEqual({ field: 'model', message: expect.stringMatching(words) });
+    expect(problemOf(record, {}, draft)).toEqual({ field: 'model', message: expect.stringMatching(words) });
     expect(missingModel(new EngineInputError(record))).toBe(model);
   });
 });

@@ -1,0 +1,116 @@
+// The run that is proposed for a model, a dataset and a method: one pure function for the palette and for the run panel, so that
+// the same choices start the same run, in whatever order they are made.
+import type { Row } from '../data/example.js';
+import { samplePrompts } from '../data/samplePrompts.js';
+
+/** An incomplete run file. */
+type Draft = Readonly<Record<string, unknown>>;
+type Block = Readonly<Record<string, unknown>>;
+
+/** A run file without the model and the dataset as long as they aren't chosen. */
+export type ProposedRun = {
+  name: string;
+  model?: string;
+  dataset: { train?: string; validation: number; max_length?: number };
+  method: { peft_type: string };
+  training: { learning_rate?: number };
+  samples?: { prompts: string[] };
+  engine?: { precision: 'auto' };
+};
+
+/** What the user has chosen so far. */
+export interface RunChoice {
+  /** Folder, file or ID. */
+  model: string | null;
+  dataset: { train: string; firstRows: readonly Row[] } | null;
+  method: {
+    peft_type: string;
+    /** from the method's facts; null: that of the run file's schema */ learningRate: number | null;
+  };
+}
+
+export const EMBEDDED_MODEL_ID = 'embedded:tiny';
+
+/** Share of the rows held out for validation, so that every run shows whether it generalizes. */
+const VALIDATION_SHARE = 0.1;
+/** Number of sample prompts, answered before, during and after training. */
+const SAMPLES = 3;
+
+/**
+ * What the embedded model, a hundred times smaller than the models that the defaults are for, does better with. The rate of each
+ * method is multiplied by the same factor: measured, see docs/measurements/proposed-rates.md.
+ */
+const EMBEDDED = {
+  rateFactor: 25,
+  dataset: { max_length: 128 },
+  methods: { LORA: { lora_alpha: 16, target_modules: 'all-linear' } } as Record<string, Block>,
+  training: { num_train_epochs: 8, per_device_train_batch_size: 8, warmup_steps: 5 },
+};
+
+/** Other models multiply in bfloat16 where that is faster on the machine. */
+const ENGINE = { precision: 'auto' } as const;
+
+export function proposeRun({ model, dataset, method }: RunChoice): ProposedRun {
+  const { peft_type, learningRate } = method;
+  const isEmbedded = model === EMBEDDED_MODEL_ID;
+  const prompts = dataset ? samplePrompts(dataset.firstRows, SAMPLES) : [];
+  const rate = learningRate === null ? null : learningRate * (isEmbedded ? EMBEDDED.rateFactor : 1);
+  return {
+    name: proposedName(dataset?.train ?? '', peft_type),
+    ...(model === null ? {} : { model }),
+    dataset: {
+      ...(dataset ? { train: dataset.train } : {}),
+      validation: VALIDATION_SHARE,
+      ...(isEmbedded ? EMBEDDED.dataset : {}),
+    },
+    method: { peft_type, ...(isEmbedded ? EMBEDDED.methods[peft_type] : {}) },
+    training: {
+      ...(rate === null ? {} : { learning_rate: Number(rate.toPrecision(3)) }),
+      ...(isEmbedded ? EMBEDDED.training : {}),
+    },
+    ...(prompts.length > 0 ? { samples: { prompts } } : {}),
+    ...(model === null || isEmbedded ? {} : { engine: ENGINE }),
+  };
+}
+
+/** A run's name: its dataset and its method. */
+function proposedName(train: string, peftType: string): string {
+  const file = train.split(/[\\/]/).at(-1) ?? '';
+  return `${file.split('.')[0] || 'run'}-${peftType.toLowerCase().replaceAll('_', '-')}`;
+}
+
+const BLOCKS = ['dataset', 'method', 'training', 'samples', 'engine'];
+
+/**
+ * The draft after another choice: what was proposed `before` is replaced by what is proposed now, and what the user has set or reset
+ * since stays. Options of a method and columns of a dataset end with it.
+ */
+export function reproposed(draft: Draft, before: Draft, now: Draft): Draft {
+  const changed = (key: string, name: string) => block(before, key)[name] !== block(now, key)[name];
+  const ended = (key: string, name: string) =>
+    (key === 'method' && changed('method', 'peft_type')) ||
+    (key === 'dataset' && ['format', 'columns'].includes(name) && changed('dataset', 'train'));
+  const blocks = BLOCKS.map((key): [string, Block] => {
+    const [own, old, next] = [block(draft, key), block(before, key), block(now, key)];
+    const isOwn = (name: string) => !ended(key, name) && !isEqual(own[name], old[name]);
+    const kept = Object.entries(next).filter(([name]) => !isOwn(name));
+    const set = Object.entries(own).filter(([name]) => isOwn(name));
+    return [key, Object.fromEntries([...kept, ...set])];
+  });
+  const others = Object.entries(draft).filter(([key]) => !BLOCKS.includes(key) && key !== 'model');
+  return Object.fromEntries([
+    ...others,
+    ...('model' in now ? [['model', now['model']] as const] : []),
+    ...blocks.filter(([, value]) => Object.keys(value).length > 0),
+  ]);
+}
+
+/** An object inside a draft; empty if the draft doesn't have it. */
+export function block(draft: Draft, key: string): Block {
+  const value = draft[key];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Block) : {};
+}
+
+export function isEqual(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
