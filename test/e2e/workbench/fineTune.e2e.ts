@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => session?.close());
 
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
-const statusItem = () => page.locator('.statusbar-item').filter({ hasText: /pirate: / });
+const statusItem = () => page.locator('.statusbar-item').filter({ hasText: /pirate-lora: / });
 
 /**
  * Which of these the palette offers. Searches for commands on runs, as the palette renders only what fits into its

@@ -1,5 +1,5 @@
 // From the form in the sidebar to a dashboard whose charts move, in a real workbench with the packaged extension.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -7,7 +7,9 @@ import {
   fileDialog,
   offeredCommands,
   openSidebar,
+  pick,
   runCommand,
+  until,
   webview,
 } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
@@ -30,6 +32,13 @@ async function choose(frame: Frame, label: string, option: string | RegExp): Pro
   await frame.getByRole('option', { name: option }).click();
 }
 const field = (key: string) => panel.locator(`.field[data-key="${key}"]`);
+
+/** The run file of the only run of the workspace, as the engine resolved it. */
+function onlyRun(): any {
+  const [folder, ...others] = readdirSync(join(session.workspace, 'runs'));
+  expect(others).toEqual([]);
+  return JSON.parse(readFileSync(join(session.workspace, 'runs', folder!, 'run.json'), 'utf8'));
+}
 
 test('the form shows trained parameters and memory', async () => {
   panel = await openSidebar(page);
@@ -83,6 +92,20 @@ test('a run file opens in the form', async () => {
   await expect.poll(() => field('r').locator('input').inputValue()).toBe('5');
 });
 
+test('a path typed into a field is one in the workspace, and one that does not exist is refused there', async () => {
+  await panel.getByText('Validation, length and other data options').click();
+  const validation = field('validation');
+  await validation.locator('input').fill('datasets/none.jsonl');
+  await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+  await validation
+    .getByRole('alert')
+    .getByText(join(session.workspace, 'datasets/none.jsonl does not exist.'))
+    .waitFor();
+  expect(existsSync(join(session.workspace, 'runs'))).toBe(false);
+  await session.shot(page, 'run-panel-missing-file');
+  await validation.locator('input').fill('datasets/pirate.validation.jsonl');
+});
+
 test('Start opens a dashboard whose charts move', async () => {
   await field('num_train_epochs').locator('input').fill('2');
   await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();
@@ -97,9 +120,44 @@ test('Start opens a dashboard whose charts move', async () => {
   await expectAccessible(dashboard, '--vscode-editor-background');
 });
 
+test('the run had the validation rows of the file that was typed', () => {
+  expect(onlyRun().dataset.validation).toBe(join(session.workspace, 'datasets/pirate.validation.jsonl'));
+});
+
 test('a reload of the window brings the dashboard back', async () => {
   await page.reload();
   const dashboard = await webview(page, '.dashboard .chart canvas');
   await expect.poll(() => dashboard.locator('h1').textContent()).toBe('pirate-lora');
   await dashboard.locator('.status[data-status="completed"]').waitFor();
+});
+
+test('palette and form start the same run from the same choices', async () => {
+  rmSync(join(session.workspace, 'runs'), { recursive: true });
+  const completed = async () => {
+    const events = join(session.workspace, 'runs', readdirSync(join(session.workspace, 'runs'))[0]!, 'events.ndjson');
+    const ended = async () => existsSync(events) && /"type":"completed"/.test(readFileSync(events, 'utf8'));
+    await until('the run to end', ended, TRAINING_MS);
+    const run = onlyRun();
+    rmSync(join(session.workspace, 'runs'), { recursive: true });
+    return run;
+  };
+  await runCommand(page, 'Tunewright: Fine-Tune a Model');
+  for (const answer of ['embedded:tiny', 'datasets/pirate.messages.jsonl', 'LORA', 'Start']) await pick(page, answer);
+  await page.locator('.tab.active').filter({ hasText: 'pirate-lora' }).waitFor();
+  const fromPalette = await completed();
+  panel = await webview(page, '.cards');
+  await runCommand(page, 'Tunewright: Reset Form');
+  await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
+  await choose(panel, 'Model', /embedded:tiny/);
+  await expect.poll(() => field('lora_alpha').locator('input').inputValue()).toBe('16');
+  await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+  await until('the run to start', async () => existsSync(join(session.workspace, 'runs')));
+  expect(await completed()).toEqual(fromPalette);
+  expect(fromPalette).toMatchObject({
+    name: 'pirate-lora',
+    dataset: { validation: 0.1, max_length: 128 },
+    method: { peft_type: 'LORA', lora_alpha: 16, target_modules: 'all-linear' },
+    training: { learning_rate: 5e-3 },
+    samples: { prompts: [expect.any(String), expect.any(String), expect.any(String)] },
+  });
 });
