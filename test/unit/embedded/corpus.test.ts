@@ -1,6 +1,6 @@
 // The pretraining text: reproducible from the seed, grammatical as far as it can be checked, and in the model's chat format.
-import { Template } from '@huggingface/jinja';
 import { describe, expect, it } from 'vitest';
+import { JinjaTemplate } from '../../../extension/src/core/text/jinja/jinjaTemplate.js';
 import { chatTemplate, renderChat } from '../../../extension/scripts/embedded/chatTemplate.mjs';
 import { holdChat } from '../../../media/corpus/chats.mjs';
 import { factGroups, factWeights } from '../../../media/corpus/facts.mjs';
@@ -73,14 +73,14 @@ describe('the corpus', () => {
   });
 
   it('renders chats like the template', () => {
-    const template = new Template(chatTemplate);
+    const template = new JinjaTemplate(chatTemplate);
     const random = createRandom(4);
     for (let i = 0; i < 200; i++) {
       const { messages } = holdChat(random);
-      expect(renderChat(messages)).toBe(template.render({ messages, add_generation_prompt: false }));
+      expect(renderChat(messages)).toBe(template.render({ messages, add_generation_prompt: false }).text);
     }
     const messages = [{ role: 'user', content: 'Hi' }];
-    expect(template.render({ messages, add_generation_prompt: true })).toBe(
+    expect(template.render({ messages, add_generation_prompt: true }).text).toBe(
       `${renderChat(messages)}<|im_start|>assistant\n`,
     );
   });

@@ -1,8 +1,9 @@
 // Renders chats with the model's Jinja template. Called for training rows (encodeChat.ts), by generation and by the preview.
 // Never invents a layout: a model without a template is an error.
-import { Template } from '@huggingface/jinja';
 import type { ChatMessage } from '../data/example.js';
 import { InputError } from '../inputError.js';
+import { JinjaTemplate } from './jinja/jinjaTemplate.js';
+import { TemplateError } from './jinja/templateError.js';
 import type { TextTokenizer } from './textTokenizer.js';
 
 export interface RenderChatOptions {
@@ -33,21 +34,26 @@ export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], op
       ...tokenizer.specialTokens,
       messages,
       tools: options.tools ?? null,
+      documents: null,
       add_generation_prompt: options.addGenerationPrompt ?? false,
-    });
+    }).text;
   } catch (error) {
-    throw new InputError(`the chat template failed: ${(error as Error).message}`, {
+    throw new InputError(`the chat template failed${lineOf(error)}: ${(error as Error).message}`, {
       hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
     });
   }
 }
 
-const parsedTemplates = new Map<string, Template>();
+function lineOf(error: unknown): string {
+  return error instanceof TemplateError && error.line !== null ? ` in line ${error.line}` : '';
+}
 
-function parseTemplate(source: string): Template {
+const parsedTemplates = new Map<string, JinjaTemplate>();
+
+function parseTemplate(source: string): JinjaTemplate {
   let template = parsedTemplates.get(source);
   if (!template) {
-    template = new Template(source);
+    template = new JinjaTemplate(source);
     parsedTemplates.set(source, template);
   }
   return template;

@@ -1,0 +1,38 @@
+// A chat template, parsed once and rendered with Python's semantics: what the other modules of this folder are for. Called by
+// chatTemplate.ts. Equal to Jinja2 3.1 in Transformers 5's environment, or an error; see decision 0037.
+import { Interpreter, type GenerationSpan } from './interpreter.js';
+import { withinLimits } from './limits.js';
+import { parseTemplate } from './parser.js';
+import { fromJson } from './pythonValues.js';
+import type { Statement } from './syntax.js';
+
+export interface RenderedTemplate {
+  text: string;
+  /** What `{% generation %}` blocks wrote, in order; empty if the template has none. */
+  generations: GenerationSpan[];
+}
+
+export class JinjaTemplate {
+  private readonly statements: Statement[];
+
+  /** @throws TemplateError with the line of what can't be parsed */
+  constructor(source: string) {
+    this.statements = withinLimits(() => parseTemplate(source));
+  }
+
+  /**
+   * @param variables JSON values by name; for numbers see `fromJson`
+   * @throws TemplateError if the template fails, rejects the values, or exceeds the limits on steps and sizes
+   */
+  render(variables: Record<string, unknown>, now: () => Date = () => new Date()): RenderedTemplate {
+    const interpreter = new Interpreter(now);
+    const values = Object.entries(variables).filter(([, value]) => value !== undefined);
+    const text = withinLimits(() =>
+      interpreter.render(
+        this.statements,
+        values.map(([name, value]) => [name, fromJson(value)]),
+      ),
+    );
+    return { text, generations: interpreter.generations };
+  }
+}

@@ -1,0 +1,41 @@
+// Bounds on the work and the texts of one rendering, so that a hostile template ends by itself, at the same place on every machine.
+// Used throughout this folder. A rendering is synchronous, so one count serves all of them.
+import { TemplateError } from './templateError.js';
+
+/** A chat of a thousand turns takes some hundred thousand. */
+const MAX_STEPS = 5_000_000;
+const MAX_TEXT_LENGTH = 50_000_000;
+
+let steps = 0;
+
+/** @throws TemplateError if the rendering has done too much */
+export function countSteps(count: number): void {
+  steps += count;
+  if (steps > MAX_STEPS) throw new TemplateError('the template takes more than 5 million steps; does a loop end?');
+}
+
+/** @throws TemplateError if a text of that many UTF-16 units is too long for a template */
+export function checkTextLength(length: number): void {
+  if (length > MAX_TEXT_LENGTH) throw new TemplateError('the template makes a text of more than 50 million characters');
+}
+
+/** `width` times `char`; nothing for a negative width. */
+export function padding(width: number, char: string): string {
+  checkTextLength(width * char.length);
+  return char.repeat(Math.max(0, width));
+}
+
+/**
+ * Runs `work`; the limits of JavaScript (its stack, the length of its texts) are errors of the template as well.
+ * @throws TemplateError
+ */
+export function withinLimits<T>(work: () => T): T {
+  steps = 0;
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RangeError)
+      throw new TemplateError('the template, or a value that it makes, is too large or nested too deep');
+    throw error;
+  }
+}
