@@ -1,13 +1,16 @@
 // Rows of a Parquet table, decoded a part of a row group at a time. The text of a row is the row as JSON, which makes its values
-// (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview.
+// (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview. Keys without a value are left out of
+// structs, since Arrow gives each struct the keys of all of them (TRL's remove_none_values).
 import { createHash } from 'node:crypto';
 import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { Row } from '../core/data/example.js';
+import { parseJsonText } from '../core/data/jsonText.js';
 import type { OnRow } from '../core/data/rowScanner.js';
 import { InputError } from '../core/inputError.js';
 import type { DataFile } from './dataFile.js';
 import type { RowPlace, RowReader } from './rowReader.js';
+import { checkIsText } from './textFile.js';
 
 const HASH_BYTES = 1 << 20;
 /** Approximate size decoded at once. Most row groups are smaller; each part of a larger one costs decoding the pages before it. */
@@ -54,6 +57,8 @@ export class ParquetRows implements RowReader {
         return bytes.buffer;
       },
     };
+    const beginning = await opened.read(Buffer.alloc(Math.min(size, 4096)), 0);
+    if (!beginning.toString('latin1').startsWith('PAR1')) checkIsText(beginning, opened.path);
     const metadata = await parquetMetadataAsync(file).catch((error: Error) => {
       throw damaged(opened.path, error);
     });
@@ -98,11 +103,15 @@ export class ParquetRows implements RowReader {
     const rows = await parquetReadObjects(options).catch((error: Error) => {
       throw damaged(this.opened.path, error);
     });
-    return { from, to, texts: rows.map(row => JSON.stringify(plain(row))) };
+    return { from, to, texts: rows.map(rowText) };
   }
 
   parse(text: string): Row {
-    return JSON.parse(text) as Row;
+    return parseJsonText(text) as Row;
+  }
+
+  columnOf(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async close(): Promise<void> {
@@ -122,14 +131,29 @@ function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
   return stretches;
 }
 
-/** In place. JSON has neither bigint, which 64-bit integers are, nor typed arrays, which lists of numbers are. */
+/** JSON has neither 64-bit integers, which are marked here as texts and unmarked below, nor typed arrays, which are lists of numbers. */
+const LONG_INTEGER = '\u0000integer ';
+const MARKED_INTEGER = /"\\u0000integer (-?\d+)"/g;
+
+function rowText(row: Record<string, unknown>): string {
+  const text = JSON.stringify(mapped(row, plain));
+  return text.includes('\\u0000integer ') ? text.replace(MARKED_INTEGER, '$1') : text;
+}
+
 function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : `${LONG_INTEGER}${value}`;
+  }
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (ArrayBuffer.isView(value)) return Array.from(value as BigInt64Array | Int32Array, plain);
-  const fields = value as Record<string, unknown>;
-  for (const key in fields) fields[key] = plain(fields[key]);
-  return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return mapped(value as Record<string, unknown>, item => (item === null ? undefined : plain(item)));
+}
+
+/** JSON.stringify leaves out keys that are undefined. */
+function mapped(row: Record<string, unknown>, value: (item: unknown) => unknown): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(row).map(([key, item]) => [key, value(item)]));
 }
 
 function damaged(path: string, error: Error): InputError {

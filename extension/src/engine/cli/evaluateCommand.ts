@@ -1,10 +1,12 @@
 // `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { Batch } from '../data/batch.js';
 import { batchesOf, planEpoch } from '../data/batches.js';
+import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -50,7 +52,7 @@ export function registerEvaluateCommand(program: Command): void {
     .description('compute loss, perplexity and token accuracy on a dataset')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
     .option('--adapter <folder>', 'adapter to evaluate')
-    .requiredOption('--dataset <file>', '.jsonl, .json, .csv or .parquet')
+    .requiredOption('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
@@ -75,7 +77,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
     train_on: flags.trainOn,
   });
   const dataset = await loadDataset({
-    file: resolve(flags.dataset),
+    file: datasetFile(resolve(flags.dataset), 'validation'),
     config,
     tokenizer: onDisk.tokenizer,
     role: 'validation',
