@@ -230,7 +230,7 @@ const cases: Record<string, Case> = {
     file: 'a.json',
     content: `[{"prompt": "a",\n"completion": "é🙂"}, {"prompt" "b"},\n${pair('a')}]`,
     lines: [1, 2, 3],
-    fails: { line: 2, column: 34, message: /^invalid JSON: " instead of a colon after a key/ },
+    fails: { line: 2, column: 33, message: /^invalid JSON: " instead of a colon after a key/ },
   },
   'JSON with texts as rows': { file: 'a.json', content: '["x",\n"y"]', lines: [1, 2], format: 'text' },
   'JSON with one object': {
