@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { Row } from '../core/data/example.js';
-import { parseJsonText } from '../core/data/jsonText.js';
+import { parseJsonText, writeJsonText } from '../core/data/jsonText.js';
 import type { OnRow } from '../core/data/rowScanner.js';
 import { InputError } from '../core/inputError.js';
 import type { DataFile } from './dataFile.js';
@@ -103,7 +103,7 @@ export class ParquetRows implements RowReader {
     const rows = await parquetReadObjects(options).catch((error: Error) => {
       throw damaged(this.opened.path, error);
     });
-    return { from, to, texts: rows.map(rowText) };
+    return { from, to, texts: rows.map(row => writeJsonText(mapped(row, plain))) };
   }
 
   parse(text: string): Row {
@@ -131,27 +131,15 @@ function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
   return stretches;
 }
 
-/** JSON has neither 64-bit integers, which are marked here as texts and unmarked below, nor typed arrays, which are lists of numbers. */
-const LONG_INTEGER = '\u0000integer ';
-const MARKED_INTEGER = /"\\u0000integer (-?\d+)"/g;
-
-function rowText(row: Record<string, unknown>): string {
-  const text = JSON.stringify(mapped(row, plain));
-  return text.includes('\\u0000integer ') ? text.replace(MARKED_INTEGER, '$1') : text;
-}
-
+/** JSON has no typed arrays, which lists of numbers are. */
 function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : `${LONG_INTEGER}${value}`;
-  }
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (ArrayBuffer.isView(value)) return Array.from(value as BigInt64Array | Int32Array, plain);
   if (Array.isArray(value)) return value.map(plain);
   return mapped(value as Record<string, unknown>, item => (item === null ? undefined : plain(item)));
 }
 
-/** JSON.stringify leaves out keys that are undefined. */
+/** JSON leaves out keys that are undefined. */
 function mapped(row: Record<string, unknown>, value: (item: unknown) => unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([key, item]) => [key, value(item)]));
 }

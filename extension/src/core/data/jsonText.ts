@@ -30,6 +30,25 @@ export function parseJsonText(text: string): unknown {
   return new JsonReader(text).document();
 }
 
+/** Long integers are marked as texts and unmarked afterwards, since JSON.stringify writes no bigint. */
+const LONG_INTEGER = '\u0000integer ';
+const MARKED_INTEGER = /"\\u0000integer (-?\d+)"/g;
+
+/** JSON.stringify for values of `parseJsonText`, which may have integers as bigint. */
+export function writeJsonText(value: unknown, indent?: number): string {
+  let isMarked = false;
+  const text = JSON.stringify(
+    value,
+    (_, item: unknown) => {
+      if (typeof item !== 'bigint') return item;
+      isMarked = true;
+      return `${LONG_INTEGER}${item}`;
+    },
+    indent,
+  );
+  return isMarked ? text.replace(MARKED_INTEGER, '$1') : text;
+}
+
 /** Deeper values are refused, since everything that reads them is recursive. */
 const MAX_DEPTH = 500;
 const SPACE = /[ \t\n\r]*/y;

@@ -7,7 +7,7 @@ import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { Batch } from '../data/batch.js';
 import { batchesOf, planEpoch } from '../data/batches.js';
 import { datasetFile } from '../data/datasetFile.js';
-import { loadDataset } from '../data/loadDataset.js';
+import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
@@ -119,7 +119,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
   });
   graphs.dispose();
   progress.finish();
-  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, onDisk.tokenizer);
+  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, dataset, onDisk.tokenizer);
   if (flags.json)
     printJson({
       loss: result.loss,
@@ -138,11 +138,16 @@ async function run(flags: EvaluateFlags): Promise<void> {
   onDisk.files.close();
 }
 
-function writeRowLosses(path: string, rows: readonly RowLosses[], tokenizer: TextTokenizer): void {
+/** `row` counts the rows that were evaluated; `line` is the row's in the file, from which rows may have been left out. */
+function writeRowLosses(path: string, rows: readonly RowLosses[], dataset: Dataset, tokenizer: TextTokenizer): void {
   writeFileAtomically(path, append => {
     for (const { row, tokenIds, losses } of rows) {
       const tokens = tokenIds.map(id => tokenizer.decode([id]));
-      append(Buffer.from(`${JSON.stringify({ row, tokens, token_ids: tokenIds, losses })}\n`));
+      append(
+        Buffer.from(
+          `${JSON.stringify({ row, line: dataset.sourceOf(row).line, tokens, token_ids: tokenIds, losses })}\n`,
+        ),
+      );
     }
   });
 }

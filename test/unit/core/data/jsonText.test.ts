@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { JsonFault, parseJsonText } from '../../../../extension/src/core/data/jsonText.js';
+import { JsonFault, parseJsonText, writeJsonText } from '../../../../extension/src/core/data/jsonText.js';
 
 function faultOf(text: string): JsonFault | null {
   try {
@@ -37,6 +37,12 @@ test('the same with and without what needs care', () => {
       const text = JSON.stringify({ ...value, ...extra }, null, indent);
       expect(parseJsonText(text)).toEqual({ ...value, ...extra });
     }
+});
+
+test('what is written is what was read', () => {
+  const text = '{"a":[9007199254740993,-12345678901234567890,1,null],"b":"integer 12"}';
+  expect(writeJsonText(parseJsonText(text))).toBe(text);
+  expect(writeJsonText({ a: [1n] }, 2)).toBe('{\n  "a": [\n    1\n  ]\n}');
 });
 
 test('half a surrogate pair is an error, as for Arrow, since no tokenizer can encode it', () => {

@@ -13,6 +13,7 @@ import {
   type RowProblem,
 } from '../../../core/data/rowAnalysis.js';
 import { FORMAT_SAMPLE_ROWS, resolveFormat } from '../../../core/data/resolveFormat.js';
+import { writeJsonText } from '../../../core/data/jsonText.js';
 import { RowSyntaxError } from '../../../core/data/rowText.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
@@ -229,7 +230,7 @@ export class AnalysedDataset {
     const { table } = this;
     const examined = this.examine(text, countTokens);
     table.markParsed(row);
-    if (examined.example) table.example.set(row, fingerprint(JSON.stringify(examined.example)) || 1);
+    if (examined.example) table.example.set(row, fingerprint(writeJsonText(examined.example)) || 1);
     if (countTokens) table.setCounts(row, examined.measured?.tokens ?? 0, examined.measured?.labelTokens ?? 0);
     for (const { code } of examined.problems) table.addProblem(row, code);
     return examined;
