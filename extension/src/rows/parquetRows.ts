@@ -2,7 +2,7 @@
 // (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview. Keys without a value are left out of
 // structs, since Arrow gives each struct the keys of all of them (TRL's remove_none_values).
 import { createHash } from 'node:crypto';
-import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData, type SchemaTree } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { Row } from '../core/data/example.js';
 import { parseJsonText, writeJsonText } from '../core/data/jsonText.js';
@@ -99,11 +99,12 @@ export class ParquetRows implements RowReader {
   private async decode(row: number): Promise<Stretch & { texts: string[] }> {
     const { file, metadata } = this;
     const { from, to } = this.stretches.find(stretch => row < stretch.to) as Stretch;
+    const schema = parquetSchema(metadata);
     const options = { file, metadata, compressors, rowStart: from, rowEnd: to };
     const rows = await parquetReadObjects(options).catch((error: Error) => {
       throw damaged(this.opened.path, error);
     });
-    return { from, to, texts: rows.map(row => writeJsonText(mapped(row, plain))) };
+    return { from, to, texts: rows.map(row => writeJsonText(fieldsOf(row, schema, () => true))) };
   }
 
   parse(text: string): Row {
@@ -131,17 +132,44 @@ function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
   return stretches;
 }
 
-/** JSON has no typed arrays, which lists of numbers are. */
-function plain(value: unknown): unknown {
+/**
+ * A value as `writeJsonText` takes it: lists of numbers are typed arrays, and whole floats, which Python prints as 2.0, are numbers like
+ * any other until they are boxed.
+ * @param type of the value in the file's schema
+ */
+function plain(value: unknown, type: SchemaTree | undefined): unknown {
+  if (typeof value === 'number') return type && FLOATS.has(type.element.type) ? new Number(value) : value;
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  if (ArrayBuffer.isView(value)) return Array.from(value as BigInt64Array | Int32Array, plain);
-  if (Array.isArray(value)) return value.map(plain);
-  return mapped(value as Record<string, unknown>, item => (item === null ? undefined : plain(item)));
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    const itemType = itemTypeOf(type);
+    return Array.from(value as unknown[], item => plain(item, itemType));
+  }
+  return fieldsOf(value as Record<string, unknown>, type, item => item !== null);
 }
 
-/** JSON leaves out keys that are undefined. */
-function mapped(row: Record<string, unknown>, value: (item: unknown) => unknown): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([key, item]) => [key, value(item)]));
+const FLOATS: ReadonlySet<string | undefined> = new Set(['FLOAT', 'DOUBLE']);
+
+function fieldsOf(
+  struct: Record<string, unknown>,
+  type: SchemaTree | undefined,
+  isKept: (item: unknown) => boolean,
+): Record<string, unknown> {
+  const fields = Object.entries(struct).filter(([, item]) => isKept(item));
+  return Object.fromEntries(
+    fields.map(([key, item]) => [
+      key,
+      plain(
+        item,
+        type?.children.find(({ element }) => element.name === key),
+      ),
+    ]),
+  );
+}
+
+/** A list is a group with one repeated child, which is the item or, usually, a group with the item. */
+function itemTypeOf(list: SchemaTree | undefined): SchemaTree | undefined {
+  const repeated = list?.children[0];
+  return repeated?.children.length === 1 ? repeated.children[0] : repeated;
 }
 
 function damaged(path: string, error: Error): InputError {

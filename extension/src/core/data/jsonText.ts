@@ -30,23 +30,24 @@ export function parseJsonText(text: string): unknown {
   return new JsonReader(text).document();
 }
 
-/** Long integers are marked as texts and unmarked afterwards, since JSON.stringify writes no bigint. */
-const LONG_INTEGER = '\u0000integer ';
-const MARKED_INTEGER = /"\\u0000integer (-?\d+)"/g;
+/** Numbers that JSON.stringify can't write are marked as texts and unmarked afterwards. */
+const MARK = '\u0000number ';
+const MARKED_NUMBER = /"\\u0000number (-?\d+(?:\.0)?)"/g;
 
-/** JSON.stringify for values of `parseJsonText`, which may have integers as bigint. */
+/** JSON.stringify for values with integers as bigint, and with whole floats as boxed numbers, which are written as 2.0. */
 export function writeJsonText(value: unknown, indent?: number): string {
   let isMarked = false;
   const text = JSON.stringify(
     value,
     (_, item: unknown) => {
-      if (typeof item !== 'bigint') return item;
+      const isFloat = item instanceof Number && Number.isSafeInteger(item.valueOf());
+      if (typeof item !== 'bigint' && !isFloat) return item;
       isMarked = true;
-      return `${LONG_INTEGER}${item}`;
+      return `${MARK}${item}${isFloat ? '.0' : ''}`;
     },
     indent,
   );
-  return isMarked ? text.replace(MARKED_INTEGER, '$1') : text;
+  return isMarked ? text.replace(MARKED_NUMBER, '$1') : text;
 }
 
 /** Deeper values are refused, since everything that reads them is recursive. */

@@ -42,7 +42,7 @@ test('the same with and without what needs care', () => {
 test('what is written is what was read', () => {
   const text = '{"a":[9007199254740993,-12345678901234567890,1,null],"b":"integer 12"}';
   expect(writeJsonText(parseJsonText(text))).toBe(text);
-  expect(writeJsonText({ a: [1n] }, 2)).toBe('{\n  "a": [\n    1\n  ]\n}');
+  expect(writeJsonText({ a: [1n, Object(2), Object(-0.5)] }, 1)).toBe('{\n "a": [\n  1,\n  2.0,\n  -0.5\n ]\n}');
 });
 
 test('half a surrogate pair is an error, as for Arrow, since no tokenizer can encode it', () => {
