@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { SourcedRow } from '../../extension/src/core/data/example.js';
 import { datasetFormats } from '../../extension/src/core/data/formats/registry.js';
-import { detectFormat } from '../../extension/src/core/data/resolveFormat.js';
+import { resolveFormat } from '../../extension/src/core/data/resolveFormat.js';
 import { readRows } from '../../extension/src/engine/data/readRows.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 
+const detectFormat = (rows: SourcedRow[]) => resolveFormat(rows, 'auto', {}, true).format;
 const folder = fileURLToPath(new URL('../../media/datasets/', import.meta.url));
 
 async function rowsOf(name: string): Promise<SourcedRow[]> {

@@ -4,8 +4,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Example } from '../../extension/src/core/data/example.js';
+import type { Example, Row, RowSource } from '../../extension/src/core/data/example.js';
 import { FORMAT_SAMPLE_ROWS } from '../../extension/src/core/data/resolveFormat.js';
 import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../extension/src/core/data/rowFileTypes.js';
 import { InputError } from '../../extension/src/core/inputError.js';
@@ -28,8 +29,8 @@ interface Case {
   /** The line of every row; for Parquet the row's number. */
   lines: number[];
   format?: string;
-  /** The error that ends training: on a line, or for the whole file. */
-  fails?: { line: number | null; message: RegExp; row?: number };
+  /** The first error: of a row, or of the whole file. */
+  fails?: { line: number | null; column?: number; message: RegExp; row?: number };
 }
 
 const pair = (prompt: string, completion = 'b') => JSON.stringify({ prompt, completion });
@@ -56,13 +57,13 @@ const cases: Record<string, Case> = {
     file: 'a.jsonl',
     content: `${pair('a')}\n\n{"prompt": "a",}\n${pair('c')}\n`,
     lines: [1, 3, 4],
-    fails: { line: 3, message: /^invalid JSON: .*at position 15$/ },
+    fails: { line: 3, column: 15, message: /^invalid JSON: a comma before }$/ },
   },
   'JSONL with half a row at the end': {
     file: 'a.jsonl',
     content: `${pair('a')}\n{"prompt": "a", "comp`,
     lines: [1, 2],
-    fails: { line: 2, message: /^invalid JSON/ },
+    fails: { line: 2, column: 17, message: /^invalid JSON: a text without a closing quote/ },
   },
   'JSONL with a row that is not an object': {
     file: 'a.jsonl',
@@ -83,17 +84,119 @@ const cases: Record<string, Case> = {
     lines: [1, 2],
     fails: { line: 2, message: /not valid UTF-8/ },
   },
+  'JSONL whose first line is cut off': {
+    file: 'a.jsonl',
+    content: `{"prompt": "a",\n${pair('a')}\n${pair('c')}\n`,
+    lines: [1, 2, 3],
+    fails: { line: 1, column: 16, message: /^invalid JSON: the end instead of a key/ },
+  },
+  'JSONL whose first line ends in a text': {
+    file: 'a.jsonl',
+    content: `{"prompt": "a\n${pair('a')}\n`,
+    lines: [1, 2],
+    fails: { line: 1, column: 12, message: /^invalid JSON: a text without a closing quote/ },
+  },
+  'JSONL with a list as its first line': {
+    file: 'a.jsonl',
+    content: `[1]\n${pair('a')}\n`,
+    lines: [1, 2],
+    fails: { line: 1, message: /must be a JSON object, but this is a list/ },
+  },
+  'a list in a .jsonl file': {
+    file: 'a.jsonl',
+    content: `[\n${pair('a')},\n${pair('c')}\n]`,
+    lines: [2, 3],
+    format: 'prompt_completion',
+  },
+  'objects over several lines in a .jsonl file': {
+    file: 'a.jsonl',
+    content: `{\n  "prompt": "}{",\n  "completion": "b"\n}\n\n{\n  "prompt": "a",\n  "completion": "b"\n}`,
+    lines: [1, 6],
+    format: 'prompt_completion',
+  },
+  'objects over several lines, one without its end': {
+    file: 'a.jsonl',
+    content: `{\n  "prompt": "a",\n  "completion": "b"\n}\n{\n  "prompt": "a"\n{\n  "prompt": "a",\n  "completion": "b"\n}\n`,
+    lines: [1, 5, 7],
+    fails: { line: 6, row: 5, column: 16, message: /^invalid JSON: the end instead of a comma or }/ },
+  },
+  'objects over several lines, with something else between them': {
+    file: 'a.json',
+    content: `{\n  "prompt": "a",\n  "completion": "b"\n},\n${pair('c')}\n`,
+    lines: [1, 4, 5],
+    fails: { line: 4, column: 2, message: /^invalid JSON: , instead of a value/ },
+  },
+  'JSON Lines with NaN, the infinities and long integers': {
+    file: 'a.jsonl',
+    content: '{"prompt": "a", "completion": "b", "x": [NaN, -Infinity, Infinity, 12345678901234567890]}\n',
+    lines: [1],
+    format: 'prompt_completion',
+  },
   'UTF-16 with a byte order mark': {
     file: 'a.jsonl',
-    content: utf16(`\ufeff${pair('a')}\n`),
-    lines: [],
-    fails: { line: 1, message: /UTF-16/ },
+    content: utf16(`\ufeff${chat}\n${chat}`),
+    lines: [1, 2],
+    format: 'messages',
+  },
+  'big-endian UTF-16 with a byte order mark': {
+    file: 'a.json',
+    content: utf16(`\ufeff[${chat},\n${chat}]`).swap16(),
+    lines: [1, 2],
+    format: 'messages',
   },
   'UTF-16 without a byte order mark': {
     file: 'a.csv',
-    content: utf16('prompt,completion\n'),
+    content: utf16('prompt,completion\né,b\n'),
+    lines: [2],
+    format: 'prompt_completion',
+  },
+  'compressed JSONL': {
+    file: 'a.jsonl.gz',
+    content: gzipSync(`${chat}\n\n${chat}\n`),
+    lines: [1, 3],
+    format: 'messages',
+  },
+  'a compressed file under the name of a plain one, in UTF-16': {
+    file: 'a.jsonl',
+    content: gzipSync(utf16(`\ufeff${chat}\n`)),
+    lines: [1],
+    format: 'messages',
+  },
+  'a compressed file that is cut off': {
+    file: 'a.jsonl.gz',
+    content: gzipSync(`${chat}\n`.repeat(1000)).subarray(0, 60),
     lines: [],
-    fails: { line: 1, message: /UTF-16/ },
+    fails: { line: null, message: /gzip file can't be unpacked/ },
+  },
+  'a Git LFS pointer': {
+    file: 'a.jsonl',
+    content: Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n'),
+    lines: [],
+    fails: { line: null, message: /a Git LFS pointer, not rows/ },
+  },
+  'an HTML page': {
+    file: 'a.json',
+    content: Buffer.from('\n <!doctype html><html></html>'),
+    lines: [],
+    fails: { line: null, message: /an HTML or XML page, not rows/ },
+  },
+  'a Parquet file under another name': {
+    file: 'a.jsonl',
+    content: fixture('test/fixtures/datasets/messages.parquet'),
+    lines: [],
+    fails: { line: null, message: /the file is a Parquet file, not rows/ },
+  },
+  'a ZIP archive': {
+    file: 'a.csv',
+    content: Buffer.from('PK\u0003\u0004 rest'),
+    lines: [],
+    fails: { line: null, message: /a ZIP archive, not rows/ },
+  },
+  'a Git LFS pointer in place of Parquet': {
+    file: 'a.parquet',
+    content: Buffer.from('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n'),
+    lines: [],
+    fails: { line: null, message: /a Git LFS pointer, not rows/ },
   },
   'an endless line': {
     file: 'a.jsonl',
@@ -121,7 +224,20 @@ const cases: Record<string, Case> = {
     file: 'a.json',
     content: `[${pair('a')},\n{\n"prompt" "b"\n}]`,
     lines: [1, 2],
-    fails: { line: 3, row: 2, message: /^invalid JSON/ },
+    fails: { line: 3, row: 2, column: 10, message: /^invalid JSON: " instead of a colon after a key/ },
+  },
+  'JSON with an error in a row that begins within its line': {
+    file: 'a.json',
+    content: `[{"prompt": "a",\n"completion": "é🙂"}, {"prompt" "b"},\n${pair('a')}]`,
+    lines: [1, 2, 3],
+    fails: { line: 2, column: 33, message: /^invalid JSON: " instead of a colon after a key/ },
+  },
+  'JSON with texts as rows': { file: 'a.json', content: '["x",\n"y"]', lines: [1, 2], format: 'text' },
+  'JSON with one object': {
+    file: 'a.json',
+    content: '{\n  "prompt": "a",\n  "completion": "b"\n}',
+    lines: [1],
+    format: 'prompt_completion',
   },
   'JSON lists in a list': {
     file: 'a.json',
@@ -133,49 +249,49 @@ const cases: Record<string, Case> = {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')}\n\n`,
     lines: [1, 2],
-    fails: { line: 2, message: /^invalid JSON: Unexpected end/ },
+    fails: { line: 2, column: 32, message: /^invalid JSON: the list of rows is not closed/ },
   },
   'JSON with a trailing comma': {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')},\n]`,
     lines: [1, 2],
-    fails: { line: 2, message: /^invalid JSON: a comma after the last row/ },
+    fails: { line: 2, column: 32, message: /^invalid JSON: a comma after the last row/ },
   },
   'JSON with an extra comma': {
     file: 'a.json',
     content: `[${pair('a')},\n, ${pair('c')}]`,
     lines: [1, 2],
-    fails: { line: 2, message: /^invalid JSON: a comma without a row/ },
+    fails: { line: 2, column: 1, message: /^invalid JSON: a comma without a row/ },
   },
   'JSON with content after the list': {
     file: 'a.json',
     content: `[${pair('a')},\n${pair('c')}]\n{"data": [${pair('x')}]}`,
     lines: [1, 2],
-    fails: { line: 3, message: /^invalid JSON: Unexpected non-whitespace/ },
+    fails: { line: 3, column: 1, message: /^invalid JSON: { after the end of the value/ },
   },
   'JSON with an error outside the rows': {
     file: 'a.json',
     content: `{"data": [\n${pair('a')}\n],\n"more" 5}`,
     lines: [2],
-    fails: { line: 4, message: /^invalid JSON: / },
+    fails: { line: 4, column: 8, message: /^invalid JSON: 5 instead of a colon/ },
   },
   'JSON with two lists of rows': {
     file: 'a.json',
     content: `{"data": [${pair('a')}],\n"data": [${pair('c')}]}`,
     lines: [1],
-    fails: { line: 2, message: /more than one list of rows/ },
+    fails: { line: 2, column: 9, message: /more than one list of rows/ },
   },
   'JSON without a list of rows': {
     file: 'a.json',
     content: `{"rows": [${pair('a')}]}`,
-    lines: [],
-    fails: { line: null, message: /neither a list of rows nor/ },
+    lines: [1],
+    fails: { line: 1, message: /fits no dataset format \(it has rows\)/ },
   },
   'JSON Lines with the extension of JSON': {
     file: 'a.json',
     content: `${pair('a')}\n${pair('c')}\n`,
-    lines: [],
-    fails: { line: 2, message: /^invalid JSON: Unexpected non-whitespace/ },
+    lines: [1, 2],
+    format: 'prompt_completion',
   },
   'CSV with quotes, line breaks in them, CRLF, empty lines and a byte order mark': {
     file: 'a.csv',
@@ -189,6 +305,25 @@ const cases: Record<string, Case> = {
     lines: [2, 3, 5],
     format: 'prompt_completion',
   },
+  'CSV with semicolons': {
+    file: 'a.csv',
+    content: '\ufeffprompt;completion\n"a; ""b""";c, d\n',
+    lines: [2],
+    format: 'prompt_completion',
+  },
+  'CSV with tabs': { file: 'a.csv', content: 'prompt\tcompletion\na\tb, c\n', lines: [2], format: 'prompt_completion' },
+  'TSV with commas': {
+    file: 'a.tsv',
+    content: 'prompt\tcompletion\ta, b\na\tb\tc, "d\n',
+    lines: [2],
+    format: 'prompt_completion',
+  },
+  'CSV with a missing field': {
+    file: 'a.csv',
+    content: 'prompt,completion\na,b\nc\nd,e\n',
+    lines: [2, 3, 4],
+    fails: { line: 3, message: /"completion" is missing/ },
+  },
   'CSV with an extra field': {
     file: 'a.csv',
     content: 'prompt,completion\na,b\n"c\n",d,e\nf,g\n',
@@ -199,7 +334,7 @@ const cases: Record<string, Case> = {
     file: 'a.csv',
     content: 'prompt,completion\na,b\na,5" disk\n',
     lines: [2, 3],
-    fails: { line: 3, message: /quote but isn/ },
+    format: 'prompt_completion',
   },
   'CSV with an unclosed quote': {
     file: 'a.csv',
@@ -249,29 +384,36 @@ interface TrainingRow {
   turns: unknown;
 }
 
-/** What training reads from the file until its end or an error. */
+/** What training reads from the file: its rows, the errors of rows that it leaves out, and the error that ends it. */
 async function train(path: string) {
   const rows: TrainingRow[] = [];
+  const errors: InputError[] = [];
   let format: string | null = null;
   let contentHash: string | null = null;
-  const values: unknown[] = [];
+  const values = new Map<number, Row[]>();
   try {
-    for await (const { row } of readRows(path)) values.push(row);
+    for await (const { row, source } of readRows(path, { onBadRow: () => {} }))
+      values.set(source.line, [...(values.get(source.line) ?? []), row]);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
   }
+  const onHash = (hash: string) => (contentHash = hash);
+  const onBadRow = (error: InputError, { line }: RowSource) => {
+    errors.push(error);
+    values.get(line)?.shift();
+  };
   try {
-    const onHash = (hash: string) => (contentHash = hash);
-    for await (const { encoded, source, resolved } of encodeRows({ file: path, config: READING, tokenizer, onHash })) {
+    const encodedRows = encodeRows({ file: path, config: READING, tokenizer, onHash, onBadRow });
+    for await (const { encoded, source, resolved } of encodedRows) {
       format = resolved.name;
-      const example: Example = resolved.parse(values[rows.length] as Record<string, unknown>, source);
+      const example: Example = resolved.parse(values.get(source.line)!.shift()!, source);
       rows.push({ line: source.line, tokens: encoded.labels.length, turns: turnsOf(example, 'completions') });
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { rows, format, contentHash, error };
+    return { rows, format, contentHash, errors, fatal: error };
   }
-  return { rows, format, contentHash, error: null };
+  return { rows, format, contentHash, errors, fatal: null };
 }
 
 async function preview(source: SourceDescription) {
@@ -285,8 +427,8 @@ async function preview(source: SourceDescription) {
   });
   const rows = await dataset.rows(1000);
   const details = await Promise.all(rows.map(({ row }) => dataset.detail(row)));
-  const problems = (await dataset.problems(1000)).map(({ line, findings }) => ({
-    line,
+  const problems = (await dataset.problems(1000)).map(({ row, line, findings }) => ({
+    ...{ row, line },
     findings: findings.filter(({ code }) => code === 'invalid_json' || code === 'invalid_row'),
   }));
   const { format, error, phase, contentHash } = dataset.summary();
@@ -299,8 +441,8 @@ async function preview(source: SourceDescription) {
 }
 
 test('every file type has files in the table', () => {
-  const used = new Set(Object.values(cases).map(({ file }) => file.slice(1)));
-  expect([...used].sort()).toEqual([...ROW_FILE_EXTENSIONS].sort());
+  const used = new Set(Object.values(cases).map(({ file }) => fileTypeOf(file)));
+  expect(ROW_FILE_EXTENSIONS.filter(extension => !used.has(fileTypeOf(`a${extension}`)))).toEqual([]);
 });
 
 describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, format, fails }) => {
@@ -312,10 +454,11 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
 
   test('is read by training', async () => {
     const path = written();
-    const { rows, format: found, error } = await train(path);
+    const { rows, format: found, errors, fatal } = await train(path);
     if (format) expect(found).toBe(format);
+    const [error = null] = [...errors, ...(fatal ? [fatal] : [])];
     if (fails) {
-      const where = fails.line === null ? path : `${path}:${fails.line}`;
+      const where = [path, fails.line, fails.column].filter(part => part != null).join(':');
       expect(error).toMatchObject({ where, message: expect.stringMatching(fails.message) });
       expect(lines).toEqual(expect.arrayContaining(rows.map(({ line }) => line)));
     } else if (lines.length === 0) {
@@ -339,23 +482,29 @@ describe.each(Object.entries(cases))('%s', (_name, { file, content, lines, forma
         shown.rows.map(({ line }) => line),
         source.kind,
       ).toEqual(lines);
-      expect(shown.rows.slice(0, trained.rows.length), source.kind).toEqual(trained.rows);
       if (trained.format) expect(shown.format).toBe(trained.format);
-      if (!fails) {
-        expect([shown.error, shown.problems]).toEqual([null, []]);
-        if (source.kind === 'file' && lines.length > 0) expect(shown.contentHash).toBe(trained.contentHash);
-        continue;
-      }
-      const { message, hint } = trained.error!;
-      if (shown.error !== null) {
+      const isFatal = trained.fatal !== null && !trained.fatal.message.startsWith('the dataset is empty');
+      if (isFatal) {
+        const { message, hint } = trained.fatal!;
         // For a text there is no file to name.
-        expect(shown.error).toBe(
-          source.kind === 'file' ? trained.error!.describe() : new InputError(message, { hint }).describe(),
+        expect(shown.error ?? shown.problems[0].findings[0].message).toBe(
+          shown.error === null
+            ? message
+            : source.kind === 'file'
+              ? trained.fatal!.describe()
+              : new InputError(message, { hint }).describe(),
         );
-      } else {
-        const line = fails.row ?? fails.line;
-        expect(shown.problems[0]).toMatchObject({ line, findings: [{ message, hint }] });
-      }
+      } else expect(shown.error).toBeNull();
+      if (shown.error !== null && shown.format === null) continue;
+      const bad = isFatal && shown.error === null ? [trained.fatal!] : trained.errors;
+      expect(shown.problems.flatMap(({ findings }) => findings).slice(0, bad.length)).toMatchObject(
+        bad.map(({ message, hint }) => ({ message, hint })),
+      );
+      if (isFatal) continue;
+      expect(shown.problems).toHaveLength(trained.errors.length);
+      const problemLines = new Set(shown.problems.map(({ row }) => row));
+      expect(shown.rows.filter((_, row) => !problemLines.has(row))).toEqual(trained.rows);
+      if (source.kind === 'file' && lines.length > 0) expect(shown.contentHash).toBe(trained.contentHash);
     }
   });
 });
@@ -367,10 +516,9 @@ test('rows after the sample don’t affect the format: others are invalid rows o
   const trained = await train(path);
   const shown = await preview({ kind: 'file', path });
   expect([trained.format, shown.format]).toEqual(['prompt_completion', 'prompt_completion']);
-  expect(trained.error).toMatchObject({ where: `${path}:${FORMAT_SAMPLE_ROWS + 1}` });
+  expect(trained.errors[0]).toMatchObject({ where: `${path}:${FORMAT_SAMPLE_ROWS + 1}` });
   expect(shown.problems).toHaveLength(3 * FORMAT_SAMPLE_ROWS);
-  expect(shown.problems[0]).toMatchObject({
-    line: FORMAT_SAMPLE_ROWS + 1,
-    findings: [{ message: trained.error!.message }],
-  });
+  expect(shown.problems.map(({ findings }) => findings[0].message)).toEqual(
+    trained.errors.map(({ message }) => message),
+  );
 });

@@ -31,9 +31,11 @@ export function datasetOf(rows: number[][]): Dataset {
       truncated: 0,
       dropped: 0,
       allMasked: 0,
+      bad: 0,
       longest: Math.max(...rows.map(row => row.length)),
       contentHash: JSON.stringify(rows),
     },
+    leftOut: [],
     close: () => {},
   };
 }

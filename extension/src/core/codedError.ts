@@ -3,7 +3,7 @@
 import type { EngineError } from '../protocol/engineError.js';
 
 /** Where an error occurred, as far as it is known. */
-export type Place = Pick<EngineError, 'file' | 'line' | 'key'>;
+export type Place = Pick<EngineError, 'file' | 'line' | 'column' | 'key'>;
 
 export interface ErrorDetails extends Place {
   /** what to change, as a sentence */
@@ -23,7 +23,7 @@ export class CodedError extends Error {
     return this.details.hint;
   }
 
-  /** `file:line: key`, as far as they are known; may be empty. */
+  /** `file:line:column: key`, as far as they are known; may be empty. */
   get where(): string {
     return describePlace(this.details);
   }
@@ -53,14 +53,14 @@ export function errorRecord(error: unknown): EngineError {
   return { code: name === 'AbortError' ? 'cancelled' : 'internal', message };
 }
 
-export function describeError({ message, hint, file, line, key }: Omit<EngineError, 'code'>): string {
-  const where = describePlace({ file, line, key });
+export function describeError({ message, hint, ...place }: Omit<EngineError, 'code'>): string {
+  const where = describePlace(place);
   const head = where ? `${where}: ${message}` : message;
   // Notifications and pages show it on one line, where two sentences need a full stop between them.
   return hint ? `${head}${/[.!?:]$/.test(head) ? '' : '.'}\n  ${hint}` : head;
 }
 
-export function describePlace({ file, line, key }: Place): string {
-  const inFile = file === undefined || line === undefined ? file : `${file}:${line}`;
+export function describePlace({ file, line, column, key }: Place): string {
+  const inFile = file && [file, line, column].filter(part => part !== undefined).join(':');
   return [inFile, key].filter(part => part !== undefined).join(': ');
 }

@@ -27,6 +27,7 @@ export const engineErrorSchema = z.object({
   message: z.string(),
   file: z.string().optional().describe('File or folder; for a model or a download, the requested name'),
   line: z.int().positive().optional().describe('Line of the file, from 1'),
+  column: z.int().positive().optional().describe('Column of the line, from 1'),
   key: z.string().optional().describe('Key of the run file with dots, option, tensor, or key within the file'),
   hint: z.string().optional().describe('What to change, as a sentence'),
 });

@@ -9,7 +9,10 @@ const steps = z.int().positive().nullable();
 
 export const datasetConfigSchema = z.strictObject({
   train: path.meta(
-    about('Training data', 'Training rows: a .jsonl, .json, .csv or .parquet file, relative to the run file'),
+    about(
+      'Training data',
+      'Training rows: a .jsonl, .json, .csv, .tsv or .parquet file (text also as .gz), or a folder with one, relative to the run file',
+    ),
   ),
   validation: z
     .union([path, z.number().positive().lt(1)])
@@ -46,6 +49,15 @@ export const datasetConfigSchema = z.strictObject({
     .enum(['drop', 'end', 'error'])
     .default('end')
     .meta(about('Truncation', 'Rows longer than max_length are dropped, truncated at the end, or an error')),
+  on_bad_row: z
+    .enum(['skip', 'error'])
+    .default('skip')
+    .meta(
+      about(
+        'Rows that can’t be used',
+        'Left out with a warning, or an error at the first one; more than a tenth of 20 or more rows is always an error',
+      ),
+    ),
   chat_template: path
     .nullable()
     .default(null)

@@ -1,13 +1,23 @@
 // A dataset file opened for reading at any position. Used by the row readers only; buffers are allocated by the caller.
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, rm, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
+
+/** The decoded text of a file, which is in a folder of its own until it is closed. */
+export interface DecodedCopy {
+  folder: string;
+  /** SHA-256, hexadecimal, of the file itself; null if it wasn't read to its end. */
+  originalHash: string | null;
+}
 
 export class DataFile {
   private constructor(
     private readonly handle: FileHandle,
+    /** As the user knows the file, for messages. */
     readonly path: string,
     /** In bytes, at the time of opening. */
     readonly size: number,
+    /** Set for the decoded text of a file. */
+    private readonly copy: DecodedCopy | null,
   ) {}
 
   /** @throws InputError for a path that is missing, can't be opened or is not a file */
@@ -18,10 +28,20 @@ export class DataFile {
         file: path,
       });
     });
+    return DataFile.of(handle, path);
+  }
+
+  /** @param handle is closed with the file @throws InputError if it is not that of a file */
+  static async of(handle: FileHandle, path: string, copy: DecodedCopy | null = null): Promise<DataFile> {
     const stat = await handle.stat();
-    if (stat.isFile()) return new DataFile(handle, path, stat.size);
+    if (stat.isFile()) return new DataFile(handle, path, stat.size, copy);
     await handle.close();
     throw new InputError('this is not a file', { file: path });
+  }
+
+  /** SHA-256 of the file that was decoded to this one; null for a file that is read as it is. */
+  get originalHash(): string | null {
+    return this.copy?.originalHash ?? null;
   }
 
   /** Fills `target` from `position`. @returns the part that was filled; shorter only at the end of the file */
@@ -37,5 +57,6 @@ export class DataFile {
 
   async close(): Promise<void> {
     await this.handle.close();
+    if (this.copy) await rm(this.copy.folder, { recursive: true, force: true });
   }
 }

@@ -1,13 +1,16 @@
 // Rows of a Parquet table, decoded a part of a row group at a time. The text of a row is the row as JSON, which makes its values
-// (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview.
+// (64-bit integers, dates, typed arrays) plain ones, the same for training and for the preview. Keys without a value are left out of
+// structs, since Arrow gives each struct the keys of all of them (TRL's remove_none_values).
 import { createHash } from 'node:crypto';
-import { parquetMetadataAsync, parquetReadObjects, type FileMetaData } from 'hyparquet';
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, type FileMetaData, type SchemaTree } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { Row } from '../core/data/example.js';
+import { parseJsonText, writeJsonText } from '../core/data/jsonText.js';
 import type { OnRow } from '../core/data/rowScanner.js';
 import { InputError } from '../core/inputError.js';
 import type { DataFile } from './dataFile.js';
 import type { RowPlace, RowReader } from './rowReader.js';
+import { checkIsText } from './textFile.js';
 
 const HASH_BYTES = 1 << 20;
 /** Approximate size decoded at once. Most row groups are smaller; each part of a larger one costs decoding the pages before it. */
@@ -54,6 +57,8 @@ export class ParquetRows implements RowReader {
         return bytes.buffer;
       },
     };
+    const beginning = await opened.read(Buffer.alloc(Math.min(size, 4096)), 0);
+    if (!beginning.toString('latin1').startsWith('PAR1')) checkIsText(beginning, opened.path);
     const metadata = await parquetMetadataAsync(file).catch((error: Error) => {
       throw damaged(opened.path, error);
     });
@@ -94,15 +99,20 @@ export class ParquetRows implements RowReader {
   private async decode(row: number): Promise<Stretch & { texts: string[] }> {
     const { file, metadata } = this;
     const { from, to } = this.stretches.find(stretch => row < stretch.to) as Stretch;
+    const schema = parquetSchema(metadata);
     const options = { file, metadata, compressors, rowStart: from, rowEnd: to };
     const rows = await parquetReadObjects(options).catch((error: Error) => {
       throw damaged(this.opened.path, error);
     });
-    return { from, to, texts: rows.map(row => JSON.stringify(plain(row))) };
+    return { from, to, texts: rows.map(row => writeJsonText(fieldsOf(row, schema, () => true))) };
   }
 
   parse(text: string): Row {
-    return JSON.parse(text) as Row;
+    return parseJsonText(text) as Row;
+  }
+
+  columnOf(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async close(): Promise<void> {
@@ -122,14 +132,44 @@ function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
   return stretches;
 }
 
-/** In place. JSON has neither bigint, which 64-bit integers are, nor typed arrays, which lists of numbers are. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value)) return Array.from(value as BigInt64Array | Int32Array, plain);
-  const fields = value as Record<string, unknown>;
-  for (const key in fields) fields[key] = plain(fields[key]);
-  return value;
+/**
+ * A value as `writeJsonText` takes it: lists of numbers are typed arrays, and whole floats, which Python prints as 2.0, are numbers like
+ * any other until they are boxed.
+ * @param type of the value in the file's schema
+ */
+function plain(value: unknown, type: SchemaTree | undefined): unknown {
+  if (typeof value === 'number') return type && FLOATS.has(type.element.type) ? new Number(value) : value;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+    const itemType = itemTypeOf(type);
+    return Array.from(value as unknown[], item => plain(item, itemType));
+  }
+  return fieldsOf(value as Record<string, unknown>, type, item => item !== null);
+}
+
+const FLOATS: ReadonlySet<string | undefined> = new Set(['FLOAT', 'DOUBLE']);
+
+function fieldsOf(
+  struct: Record<string, unknown>,
+  type: SchemaTree | undefined,
+  isKept: (item: unknown) => boolean,
+): Record<string, unknown> {
+  const fields = Object.entries(struct).filter(([, item]) => isKept(item));
+  return Object.fromEntries(
+    fields.map(([key, item]) => [
+      key,
+      plain(
+        item,
+        type?.children.find(({ element }) => element.name === key),
+      ),
+    ]),
+  );
+}
+
+/** A list is a group with one repeated child, which is the item or, usually, a group with the item. */
+function itemTypeOf(list: SchemaTree | undefined): SchemaTree | undefined {
+  const repeated = list?.children[0];
+  return repeated?.children.length === 1 ? repeated.children[0] : repeated;
 }
 
 function damaged(path: string, error: Error): InputError {

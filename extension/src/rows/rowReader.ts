@@ -27,5 +27,7 @@ export interface RowReader {
   texts(places: readonly RowPlace[]): Promise<string[]>;
   /** Parses a text from `texts`. @throws InputError (without file and line) if it is not a row */
   parse(text: string): Row;
+  /** The column at which the row at `start` begins, from 1; null if that isn't known. */
+  columnOf(start: number): Promise<number | null>;
   close(): Promise<void>;
 }

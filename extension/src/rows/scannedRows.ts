@@ -1,22 +1,28 @@
-// Rows of text formats (JSONL, JSON, CSV): of a file, read in blocks, or of an editor's text. Rows are located by
-// core/data/rowScanner.ts and parsed by core/data/rowText.ts; this file deals with bytes, encodings and limits.
+// Rows of text formats (JSON, CSV): of a file, read in blocks, or of an editor's text. Rows are located by core/data/rowScanner.ts and
+// parsed by core/data/rowText.ts; this file deals with bytes and limits, textFile.ts with encodings.
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { splitCsvRecord } from '../core/data/csvRecord.js';
 import type { Row } from '../core/data/example.js';
-import { rowScanner, type OnRow, type RowScanner, type ScannedFileType } from '../core/data/rowScanner.js';
+import type { ScannedFileType } from '../core/data/rowFileTypes.js';
+import { rowLayout, type RowLayout, type Units } from '../core/data/rowLayout.js';
+import { rowScanner, type OnRow, type RowScanner, type ScanFault } from '../core/data/rowScanner.js';
 import { parseRow } from '../core/data/rowText.js';
 import { InputError } from '../core/inputError.js';
 import { DataFile } from './dataFile.js';
 import type { RowPlace, RowReader } from './rowReader.js';
+import { textFile } from './textFile.js';
 
 const BLOCK_BYTES = 1 << 20;
+/** The part at the beginning of a text that determines its layout, in its units. */
+const LAYOUT_UNITS = 1 << 18;
 /** Longer rows are not read: a missing line break or quote must not load the whole file into memory. */
 const MAX_ROW_BYTES = 64 << 20;
 
 /** Shared by texts and files: the first record of CSV is the header, all others are rows. */
 abstract class ScannedRows {
   fault: InputError | null = null;
+  private layout: RowLayout = { kind: 'lines' };
   private header: string[] | null = null;
   private headerPlace: (RowPlace & { line: number }) | null = null;
 
@@ -28,9 +34,11 @@ abstract class ScannedRows {
 
   abstract texts(places: readonly RowPlace[]): Promise<string[]>;
 
-  protected scanner(onRow: OnRow): RowScanner {
-    let isHeader = this.fileType === 'csv';
-    return rowScanner(this.fileType, (start, end, line) => {
+  /** @param beginning of the text, LAYOUT_UNITS long unless the text is shorter */
+  protected scanner(beginning: Units, onRow: OnRow): RowScanner {
+    this.layout = rowLayout(this.fileType, beginning, beginning.length < LAYOUT_UNITS);
+    let isHeader = this.layout.kind === 'csv';
+    return rowScanner(this.layout, (start, end, line) => {
       if (isHeader) this.headerPlace = { start, end, line };
       else onRow(start, end, line);
       isHeader = false;
@@ -39,14 +47,15 @@ abstract class ScannedRows {
 
   /** Must be called after scanning each block, before its rows are parsed. */
   protected async readHeader(): Promise<void> {
-    if (this.header || !this.headerPlace) return;
+    if (this.header || !this.headerPlace || this.layout.kind !== 'csv') return;
     const [text] = await this.texts([this.headerPlace]);
     try {
-      this.header = splitCsvRecord(readable(text, this.fileType));
+      this.header = splitCsvRecord(readable(text, this.layout), this.layout.delimiter);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       this.header = [];
-      this.fault = this.faultAt(this.headerPlace.line, `the header can't be read: ${error.message}`, error.hint);
+      const { line } = this.headerPlace;
+      this.fault = this.faultOf({ line, message: `the header can't be read: ${error.message}`, hint: error.hint });
     }
   }
 
@@ -54,17 +63,17 @@ abstract class ScannedRows {
   protected async finish(scanner: RowScanner): Promise<void> {
     const fault = scanner.finish();
     await this.readHeader();
-    if (fault) this.fault = this.faultAt(fault.line, fault.message, fault.hint);
+    if (fault) this.fault = this.faultOf(fault);
   }
 
-  private faultAt(line: number | null, message: string, hint?: string): InputError {
-    return new InputError(message, { file: this.path ?? undefined, line: line ?? undefined, hint });
+  private faultOf({ message, line, ...details }: ScanFault): InputError {
+    return new InputError(message, { ...details, file: this.path ?? undefined, line: line ?? undefined });
   }
 
   parse(text: string): Row {
     // The only fault of a CSV file outside its rows is a bad header, without which no row can be read.
-    if (this.fault && this.fileType === 'csv') throw this.fault;
-    return parseRow(this.fileType, readable(text, this.fileType), this.header ?? []);
+    if (this.fault && this.layout.kind === 'csv') throw this.fault;
+    return parseRow(this.layout, readable(text, this.layout), this.header ?? []);
   }
 }
 
@@ -84,13 +93,15 @@ export class EditorRows extends ScannedRows implements RowReader {
   }
 
   async *scan(onRow: OnRow): AsyncGenerator<number> {
-    const scanner = this.scanner(onRow);
-    const units = new Uint16Array(1 << 18);
+    let scanner: RowScanner | null = null;
+    const units = new Uint16Array(LAYOUT_UNITS);
     for (let start = 0, isEnd = false; !isEnd; start += units.length) {
       const length = Math.min(units.length, this.size - start);
       for (let i = 0; i < length; i++) units[i] = this.text.charCodeAt(start + i);
-      scanner.push(units.subarray(0, length));
+      const block = units.subarray(0, length);
       isEnd = start + length === this.size;
+      scanner ??= this.scanner(block, onRow);
+      scanner.push(block);
       await (isEnd ? this.finish(scanner) : this.readHeader());
       yield isEnd ? 1 : (start + length) / this.size;
     }
@@ -100,12 +111,24 @@ export class EditorRows extends ScannedRows implements RowReader {
     return Promise.resolve(places.map(({ start, end }) => this.text.slice(start, end)));
   }
 
+  columnOf(start: number): Promise<number> {
+    return Promise.resolve(start - this.text.lastIndexOf('\n', start - 1));
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
 }
 
-/** Rows of a UTF-8 file. */
+/**
+ * The beginning of a text file, which is scanned as one block.
+ * @throws InputError if the file can't be opened or is not text
+ */
+export async function openBeginning(path: string, fileType: ScannedFileType, bytes: number): Promise<TextFileRows> {
+  return new TextFileRows(await textFile(await DataFile.open(path), bytes), fileType, bytes);
+}
+
+/** Rows of a file in UTF-8. */
 export class TextFileRows extends ScannedRows implements RowReader {
   contentHash: string | null = null;
   /** The latest scanned block: most texts are requested while it is in memory. */
@@ -126,9 +149,9 @@ export class TextFileRows extends ScannedRows implements RowReader {
     return this.file.size;
   }
 
-  /** @throws InputError for a file in UTF-16 */
   async *scan(onRow: OnRow): AsyncGenerator<number> {
-    const scanner = this.scanner(onRow);
+    const beginning = await this.file.read(Buffer.allocUnsafe(Math.min(LAYOUT_UNITS, this.size)), 0);
+    const scanner = this.scanner(beginning, onRow);
     const hash = createHash('sha256');
     const buffer = Buffer.allocUnsafe(this.block);
     try {
@@ -136,12 +159,11 @@ export class TextFileRows extends ScannedRows implements RowReader {
         this.scanned = null;
         const bytes = await this.file.read(buffer, start);
         this.scanned = { start, bytes };
-        if (start === 0) checkByteOrder(bytes, this.file.path);
+        isEnd = bytes.length < this.block;
         hash.update(bytes);
         scanner.push(bytes);
-        isEnd = bytes.length < this.block;
         await (isEnd ? this.finish(scanner) : this.readHeader());
-        if (isEnd) this.contentHash = hash.digest('hex');
+        if (isEnd) this.contentHash = this.file.originalHash ?? hash.digest('hex');
         yield isEnd ? 1 : Math.min(1, (start + bytes.length) / this.size);
       }
     } finally {
@@ -171,6 +193,15 @@ export class TextFileRows extends ScannedRows implements RowReader {
     return texts;
   }
 
+  async columnOf(start: number): Promise<number | null> {
+    const from = Math.max(0, start - LAYOUT_UNITS);
+    const before = await this.file.read(Buffer.allocUnsafe(start - from), from);
+    const lineBreak = before.lastIndexOf('\n');
+    if (lineBreak < 0 && from > 0) return null;
+    const text = before.subarray(lineBreak + 1).toString('utf8');
+    return text.length + (text.startsWith('\ufeff') ? 0 : 1);
+  }
+
   private inScanned(start: number, end: number): Buffer | null {
     const { scanned } = this;
     if (!scanned || start < scanned.start || end > scanned.start + scanned.bytes.length) return null;
@@ -194,15 +225,6 @@ export class TextFileRows extends ScannedRows implements RowReader {
   }
 }
 
-function checkByteOrder(bytes: Buffer, path: string): void {
-  const [first, second] = bytes;
-  const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
-  // Without a byte order mark: each ASCII character in UTF-16 has a zero byte.
-  if (isUtf16 || (bytes.length > 1 && (first === 0 || second === 0))) {
-    throw new InputError('the file is UTF-16, not UTF-8', { file: path, line: 1, hint: 'Save it as UTF-8.' });
-  }
-}
-
 /** Mark (or replace) the text of a row that can't be read. No row begins like this, since NUL is not valid in JSON or CSV. */
 const NOT_UTF8 = '\u0000not UTF-8\u0000';
 const TOO_LONG = '\u0000too long\u0000';
@@ -212,15 +234,16 @@ function decode(bytes: Buffer): string {
 }
 
 /** @throws InputError (without file and line) if `text` is marked as unreadable */
-function readable(text: string, fileType: ScannedFileType): string {
+function readable(text: string, { kind }: RowLayout): string {
   if (text.startsWith(NOT_UTF8))
     throw new InputError('the row is not valid UTF-8', { hint: 'Save the file as UTF-8.' });
   if (text !== TOO_LONG) return text;
   throw new InputError(`the row is longer than ${MAX_ROW_BYTES >> 20} MB`, {
     hint: {
-      jsonl: 'Each row must be on its own line; use the extension .json for a JSON array of rows.',
-      json: undefined,
+      lines: 'Each row must be on its own line.',
+      values: 'A brace may be missing; each row must be one JSON object.',
+      list: undefined,
       csv: 'An unclosed quote turns the rest of the file into one record.',
-    }[fileType],
+    }[kind],
   });
 }

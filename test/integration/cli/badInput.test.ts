@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { trainRun } from '../../../extension/src/engine/run/trainRun.js';
 import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
@@ -283,7 +284,6 @@ describe('a dataset', () => {
       '{"frage": "a", "antwort": "b"}',
       ['d.jsonl:1', 'frage', 'dataset.columns', 'instruction'],
     ],
-    ['in UTF-16', 'd.jsonl', Buffer.from(`\ufeff${good}\n`, 'utf16le'), ['d.jsonl:1', 'UTF-16']],
     [
       'in Latin-1 on line 2',
       'd.jsonl',
@@ -302,6 +302,38 @@ describe('a dataset', () => {
       lines(good, JSON.stringify({ ...row, completion: 'b '.repeat(99) })),
       ['d.jsonl:2', 'max_length', 'truncation'],
       { dataset: { truncation: 'error' } },
+    ],
+    [
+      'with more than a tenth of rows that can’t be used',
+      'd.jsonl',
+      lines(...Array(20).fill(good), '{"prompt": "a"', '{"prompt": 1, "completion": "b"}', '{"prompt": "a"}'),
+      ['d.jsonl:21:15', '3 of 23 rows', 'more than a tenth', 'invalid JSON', '"prompt" must be a text', 'd.jsonl:23'],
+      { dataset: { on_bad_row: 'skip' } },
+    ],
+    [
+      'with only rows that can’t be used',
+      'd.jsonl',
+      lines('{"prompt": 1, "completion": "b"}', '{"prompt": "a", "completion": ["b"]}'),
+      [
+        'd.jsonl:1',
+        'no row of the dataset can be trained on',
+        '"prompt" must be a text',
+        '"completion" must be a text',
+      ],
+      { dataset: { on_bad_row: 'skip' } },
+    ],
+    ['that is an HTML page', 'd.json', '<!doctype html>\n<html></html>', ['d.json', 'HTML', 'download']],
+    [
+      'that is a Git LFS pointer',
+      'd.parquet',
+      'version https://git-lfs.github.com/spec/v1\n',
+      ['d.parquet', 'git lfs pull'],
+    ],
+    [
+      'compressed and cut off',
+      'd.jsonl.gz',
+      gzipSync(lines(good)).subarray(0, 20),
+      ['d.jsonl.gz', "can't be unpacked"],
     ],
     ['with one row to split', 'd.jsonl', good, ['dataset.validation'], { dataset: { validation: 0.5 } }],
     [
@@ -324,7 +356,7 @@ describe('a dataset', () => {
     mkdirSync(folder);
     const path = join(folder, name);
     if (content !== null) writeFileSync(path, content);
-    await refused(runWith({ ...changes, dataset: { ...changes.dataset, train: path } }), parts);
+    await refused(runWith({ ...changes, dataset: { on_bad_row: 'error', ...changes.dataset, train: path } }), parts);
   });
 
   it('of chats for a model without a chat template', async () => {

@@ -1,13 +1,16 @@
 // Random access, which the preview depends on: any rows, in any order, have the same texts as when reading from the beginning.
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Row } from '../../../extension/src/core/data/example.js';
+import { parseJsonText } from '../../../extension/src/core/data/jsonText.js';
 import { DataFile } from '../../../extension/src/rows/dataFile.js';
 import { openRowFile } from '../../../extension/src/rows/openRowFile.js';
 import type { RowPlace, RowReader } from '../../../extension/src/rows/rowReader.js';
-import { EditorRows, TextFileRows } from '../../../extension/src/rows/scannedRows.js';
+import { EditorRows, openBeginning, TextFileRows } from '../../../extension/src/rows/scannedRows.js';
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'tunewright-readers-'))));
@@ -67,6 +70,55 @@ test('Parquet, across row groups and backwards', async () => {
   for (let row = 4; row >= 0; row--) expect(await reader.texts([places[row]])).toEqual([texts[row]]);
   expect(reader.contentHash).toBe(createHash('sha256').update(readFileSync(path)).digest('hex'));
   await reader.close();
+});
+
+test('Parquet structs have only their own keys, and numbers are as Python prints them, as in TRL', async () => {
+  const fixtures = new URL('../../fixtures/datasets/', import.meta.url).pathname;
+  const reader = await openRowFile(join(fixtures, 'tools.parquet'));
+  const texts = await reader.texts(await scan(reader));
+  const expected = parseJsonText(readFileSync(join(fixtures, 'tools.json'), 'utf8')) as Row[];
+  // Columns without a value are kept: they say which columns the file has.
+  expect(texts.map(text => reader.parse(text))).toEqual([{ ...expected[0], score: null }, expected[1]]);
+  expect(texts[1]).toContain('"y":9007199254740993,"z":[1,null,-9223372036854775808],"w":2.5,"v":2.0,');
+  await reader.close();
+});
+
+describe('files that are decoded', () => {
+  const text = '{"a":"é🙂"}\n'.repeat(300_000);
+  const encodings: Record<string, Buffer> = {
+    'UTF-16': Buffer.from(`\ufeff${text}`, 'utf16le'),
+    'big-endian UTF-16': Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
+    gzip: gzipSync(text),
+  };
+
+  test.each(Object.entries(encodings))(
+    '%s: the rows, the hash of the file itself, and nothing left',
+    async (_, bytes) => {
+      const path = join(folder, 'decoded.jsonl');
+      writeFileSync(path, bytes);
+      const before = decodedCopies();
+      const reader = await openRowFile(path);
+      const places = await scan(reader);
+      expect(places).toHaveLength(300_000);
+      const some = await reader.texts([places[0], places[150_000], places[299_999]]);
+      expect(new Set(some)).toEqual(new Set(['{"a":"é🙂"}']));
+      expect(reader.contentHash).toBe(createHash('sha256').update(bytes).digest('hex'));
+      await reader.close();
+      expect(decodedCopies()).toEqual(before);
+    },
+  );
+
+  test.each(Object.entries(encodings))('%s: only the beginning', async (_, bytes) => {
+    const path = join(folder, 'beginning.jsonl');
+    writeFileSync(path, bytes);
+    const reader = await openBeginning(path, 'jsonl', 1000);
+    const places: RowPlace[] = [];
+    await reader.scan((start, end) => places.push({ start, end })).next();
+    expect(await reader.texts(places)).toEqual(Array(Math.floor(1000 / 15)).fill('{"a":"é🙂"}'));
+    await reader.close();
+  });
+
+  const decodedCopies = () => readdirSync(tmpdir()).filter(name => name.startsWith('tunewright-text-'));
 });
 
 test('invalid paths', async () => {

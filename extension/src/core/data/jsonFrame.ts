@@ -1,6 +1,8 @@
 // The text around the rows of a .json file, collected during the scan and checked at the end: it must be JSON with a list of rows
 // where rowScanner.ts found one. Used by rowScanner.ts only.
-import type { ScanFault, Units } from './rowScanner.js';
+import { JsonFault, parseJsonText } from './jsonText.js';
+import type { Units } from './rowLayout.js';
+import type { ScanFault } from './rowScanner.js';
 
 /** Beyond this nothing is kept: a large .json file that isn't a dataset must not end up in memory. */
 const MAX_UNITS = 64 << 20;
@@ -11,9 +13,10 @@ const utf16 = new TextDecoder('utf-16le');
 export class JsonFrame {
   private text = '';
   private units = 0;
-  /** Length of the text before the rows, and the lines that the rows take. */
+  /** Length of the text before the rows, and what the rows add to the line and the column of what follows them. */
   private headLength = Infinity;
   private rowLines = 0;
+  private rowColumns = 0;
 
   keep(units: Units): void {
     this.units += units.length;
@@ -22,41 +25,47 @@ export class JsonFrame {
     this.text += (units instanceof Uint8Array ? latin1 : utf16).decode(units);
   }
 
-  /** @param lines line breaks between the beginning of the list and its end */
-  leaveOut(rows: number, lines: number): void {
+  /** @param end where the list of rows is closed */
+  leaveOut(rows: number, end: { line: number; column: number }): void {
     this.headLength = this.text.length;
-    this.rowLines = lines;
     if (rows > 0) this.text += '0';
+    const { line, column } = placeIn(this.text, this.text.length);
+    this.rowLines = end.line - line;
+    this.rowColumns = end.column - column;
   }
 
-  /** @param lastLine line of the last unit that is not white space */
-  fault(lastLine: number): ScanFault | null {
+  /** @param end of the text, after the last unit that is not white space */
+  fault(end: { line: number; column: number }): ScanFault | null {
     if (this.units > MAX_UNITS) {
       return { message: `there are more than ${MAX_UNITS >> 20} MB outside the list of rows`, line: null };
     }
     let value: unknown;
     try {
-      value = JSON.parse(this.text);
+      value = parseJsonText(this.text);
     } catch (error) {
-      return this.faultOf((error as Error).message, lastLine);
+      if (!(error instanceof JsonFault)) throw error;
+      return { message: `invalid JSON: ${error.found}`, ...this.placeOf(error.offset, end) };
     }
     const rows = Array.isArray(value) ? value : (value as { data?: unknown } | null)?.data;
     if (Array.isArray(rows)) return null;
     return {
-      message: 'the file is neither a list of rows nor {"data": [rows]}',
-      hint: 'Use the extension .jsonl for a file with one JSON object per line.',
+      message: 'the file has neither rows nor a list of rows',
+      hint: 'Each row must be a JSON object.',
       line: null,
     };
   }
 
-  /** V8's quotes and positions refer to the text without the rows, so only the line is reported. */
-  private faultOf(inFrame: string, lastLine: number): ScanFault {
-    const message = inFrame.replace(/, (\.\.\.)?"[^]*" ?(\.\.\.)? is not valid JSON$/, '');
-    const found = / (?:in JSON )?at position (\d+).*$/.exec(message);
-    // V8 names no position if the error is at the end.
-    if (!found) return { message: `invalid JSON: ${message}`, line: lastLine };
-    const at = Number(found[1]);
-    const line = this.text.slice(0, at).split('\n').length + (at >= this.headLength ? this.rowLines : 0);
-    return { message: `invalid JSON: ${message.slice(0, found.index)}`, line: Math.min(line, lastLine) };
+  private placeOf(offset: number, end: { line: number; column: number }): { line: number; column: number } {
+    if (this.text.slice(offset).trim() === '') return end;
+    const { line, column } = placeIn(this.text, offset);
+    if (offset < this.headLength) return { line, column };
+    const sameLine = line === placeIn(this.text, this.headLength).line;
+    return { line: line + this.rowLines, column: sameLine ? column + this.rowColumns : column };
   }
+}
+
+/** Both from 1. */
+export function placeIn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }

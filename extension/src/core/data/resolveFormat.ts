@@ -1,10 +1,12 @@
 // The format of a dataset and the mapping of its columns to the format's fields: from the run file, else from the first rows.
-// Called by loadDataset and, through chooseFormat.ts, by the preview. Never guesses: if two formats fit, that is an error.
+// Called by loadDataset and, through chooseFormat.ts, by the preview. Never guesses: if two formats fit, that is an error. Rows that
+// don't fit the format of most others are invalid rows of that format.
 import { distance } from 'fastest-levenshtein';
 import { InputError } from '../inputError.js';
 import type { Row, SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
+import { isObject } from './formats/rowFields.js';
 
 /** Number of rows at the beginning of a file that determine its format, for training and for the preview. */
 export const FORMAT_SAMPLE_ROWS = 20;
@@ -23,29 +25,88 @@ export function formatByName(name: string): DatasetFormat {
   });
 }
 
+/** How rows are read: their format, and the columns that are fields of it under another name. */
+export interface ResolvedFormat {
+  format: DatasetFormat;
+  columns: ColumnMapping;
+}
+
 /**
- * The only format that all sampled rows fit.
- * @param rows with columns already mapped
- * @throws InputError if no format fits, or more than one
+ * @param name as in dataset.format; "auto": the only format that the rows fit, as they are or else under names of other tools
+ * @param allRows whether a format must fit all rows, not only most of them
+ * @throws InputError for an unknown name, if no format fits, or more than one
  */
-export function detectFormat(rows: readonly SourcedRow[]): DatasetFormat {
-  const fitting = datasetFormats.filter(format => rows.every(({ row }) => format.detect(row)));
+export function resolveFormat(
+  rows: readonly SourcedRow[],
+  name: string,
+  columns: ColumnMapping,
+  allRows = false,
+): ResolvedFormat {
+  const named = name === 'auto' ? null : formatByName(name);
+  const asTheyAre = rows.map(({ row, source }) => ({ row: mapColumns(row, columns), source }));
+  const withAliases = (format: DatasetFormat) => aliasColumns(asTheyAre, format, columns);
+  if (named) return { format: named, columns: withAliases(named) };
+
+  const exact = fittingFormat(asTheyAre, () => asTheyAre, allRows);
+  if (exact) return { format: exact, columns };
+  const found = fittingFormat(
+    asTheyAre,
+    format => rows.map(({ row, source }) => ({ row: mapColumns(row, withAliases(format)), source })),
+    allRows,
+  );
+  if (found) return { format: found, columns: withAliases(found) };
+  throw noFormat(asTheyAre);
+}
+
+/** The format that all rows fit, else the one that most do; null if none does. @throws InputError if more than one fits */
+function fittingFormat(
+  rows: readonly SourcedRow[],
+  readAs: (format: DatasetFormat) => readonly SourcedRow[],
+  allRows: boolean,
+): DatasetFormat | null {
+  const fits = datasetFormats.map(format => readAs(format).filter(({ row }) => format.detect(row)).length);
+  const most = Math.max(...fits);
+  if (allRows ? most < rows.length : most * 2 <= rows.length) return null;
+  const fitting = datasetFormats.filter((_, i) => fits[i] === most);
   if (fitting.length === 1) return fitting[0];
-  if (fitting.length > 1) {
-    const names = fitting.map(format => format.name);
-    throw new InputError(`the rows fit more than one format: ${names.join(' and ')} (they have ${columnsOf(rows)})`, {
-      ...rows[0].source,
-      hint: `Set dataset.format to ${names.map(name => `"${name}"`).join(' or ')}.\n${describeFormats()}`,
-    });
-  }
-  const odd = rows.find(({ row }) => !datasetFormats.some(format => format.detect(row))) ?? rows[0];
-  const message = rows.every(({ row }) => datasetFormats.some(format => format.detect(row)))
+  const names = fitting.map(format => format.name);
+  throw new InputError(`the rows fit more than one format: ${names.join(' and ')} (they have ${columnsOf(rows)})`, {
+    ...rows[0].source,
+    hint: `Set dataset.format to ${names.map(name => `"${name}"`).join(' or ')}.\n${describeFormats()}`,
+  });
+}
+
+/** The mapping with the format's aliases: of fields that no row has, and columns that are not mapped. */
+function aliasColumns(rows: readonly SourcedRow[], { fields }: DatasetFormat, columns: ColumnMapping): ColumnMapping {
+  const present = new Set(rows.flatMap(({ row }) => Object.keys(row).filter(key => row[key] !== null)));
+  const aliases = fields.flatMap(({ name, aliases = [] }) => {
+    const alias = present.has(name) ? undefined : aliases.find(candidate => present.has(candidate));
+    return alias === undefined || alias in columns ? [] : [[name, alias] as const];
+  });
+  return { ...columns, ...Object.fromEntries(aliases) };
+}
+
+function noFormat(rows: readonly SourcedRow[]): InputError {
+  const fitsAny = ({ row }: SourcedRow) => datasetFormats.some(format => format.detect(row));
+  const odd = rows.find(row => !fitsAny(row)) ?? rows[0];
+  const message = rows.every(fitsAny)
     ? `the rows are of different formats (they have ${columnsOf(rows)})`
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
-  throw new InputError(message, {
+  return new InputError(message, {
     ...odd.source,
-    hint: `${suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
+    hint: `${suggestList(odd.row)}${suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
+}
+
+/** Of a JSON object that is read as one row, but has the rows in a list. */
+function suggestList(row: Row): string {
+  const lists = Object.entries(row).filter(
+    ([, value]) =>
+      Array.isArray(value) && value.some(item => isObject(item) && datasetFormats.some(format => format.detect(item))),
+  );
+  if (lists.length === 0) return '';
+  const names = lists.map(([name]) => `"${name}"`).join(', ');
+  return `The rows are probably in ${names}: put that list in a file of its own, or name it "data". `;
 }
 
 /**

@@ -1,6 +1,7 @@
-// Checks the order of roles in a conversation for the dataset preview: what a chat template would reject, or what would train
-// on the wrong side. Pure; whether a row can be trained on at all is decided by the format's parser.
+// Checks the order of roles in a conversation for the dataset preview: what many chat templates reject, or turns on which nothing or
+// too much is trained. Pure; whether a row can be trained on at all is decided by the format's parser and the chat template.
 import type { Row } from './example.js';
+import { chatRole } from './formats/roles.js';
 import { asList, isObject } from './formats/rowFields.js';
 
 export interface RoleFault {
@@ -16,30 +17,17 @@ export interface RoleFault {
 
 type Speaker = 'system' | 'question' | 'answer';
 
-const SPEAKERS: Record<string, Speaker> = {
-  system: 'system',
-  developer: 'system',
-  user: 'question',
-  human: 'question',
-  tool: 'question',
-  function: 'question',
-  observation: 'question',
-  assistant: 'answer',
-  gpt: 'answer',
-  function_call: 'answer',
-};
-
-/** Names that many datasets use for the roles of chat templates. */
-const SYNONYMS: Record<string, Speaker> = { bot: 'answer', model: 'answer', ai: 'answer', prompter: 'question' };
+/** Lists of turns, and the keys of a turn that name its speaker. */
+const FIELDS = ['messages', 'conversations', 'conversation'];
+const KEYS = ['role', 'from'] as const;
 
 /** The first turn that is out of order; null if there is none, or if the row is not a conversation. */
 export function findRoleFault(row: Row): RoleFault | null {
-  for (const [field, key] of [
-    ['messages', 'role'],
-    ['conversations', 'from'],
-  ] as const) {
+  for (const field of FIELDS) {
     const turns = asList(row[field]);
-    if (!turns || turns.length === 0 || !turns.every(turn => isObject(turn) && typeof turn[key] === 'string')) continue;
+    if (!turns || turns.length === 0) continue;
+    const key = KEYS.find(name => turns.every(turn => isObject(turn) && typeof turn[name] === 'string'));
+    if (!key) continue;
     return faultOf(
       turns.map(turn => (turn as Record<string, string>)[key]),
       field,
@@ -50,12 +38,20 @@ export function findRoleFault(row: Row): RoleFault | null {
   return null;
 }
 
+/** null for a role that no chat template knows. */
+function speakerOf(role: string): Speaker | null {
+  if (role === 'developer') return 'system';
+  if (role === 'function' || role === 'ipython') return 'question';
+  const known = chatRole(role);
+  if (known === null || known === 'system') return known;
+  return known === 'assistant' ? 'answer' : 'question';
+}
+
 function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Record<string, unknown>[]) {
   const words: Record<Speaker, string> =
     key === 'role'
       ? { system: 'system', question: 'user', answer: 'assistant' }
       : { system: 'system', question: 'human', answer: 'gpt' };
-  const known = key === 'role' ? (role: string) => role !== 'human' && role !== 'gpt' : () => true;
   const fault = (index: number, expected: string | null, message: string): RoleFault => ({
     path: [field, index],
     key,
@@ -66,21 +62,20 @@ function faultOf(roles: string[], field: string, key: 'role' | 'from', turns: Re
   let previous: Speaker = 'answer';
   for (const [index, role] of roles.entries()) {
     const where = `${field}[${index}]`;
-    const speaker = Object.hasOwn(SPEAKERS, role) && known(role) ? SPEAKERS[role] : undefined;
+    const speaker = speakerOf(role);
     if (!speaker) {
-      const meant = SPEAKERS[role.toLowerCase()] ?? SYNONYMS[role.toLowerCase()];
-      const expected = words[meant ?? (previous === 'answer' ? 'question' : 'answer')];
+      const expected = words[previous === 'answer' ? 'question' : 'answer'];
       return fault(index, expected, `${where} has the role "${role}", which chat templates don't know`);
     }
     if (speaker === 'system') {
       if (index > 0) return fault(index, null, `${where} is a system message, which may only come first`);
       continue;
     }
-    if (speaker === 'question' && previous === 'question' && role !== 'tool' && role !== 'observation') {
+    if (speaker === 'question' && previous === 'question' && chatRole(role) !== 'tool') {
       return fault(index, words.answer, `${where} is from "${role}", but the message before it has no answer yet`);
     }
     if (speaker === 'answer' && previous === 'answer' && !turns[index - 1]?.tool_calls) {
-      const first = index === 0 || (index === 1 && SPEAKERS[roles[0]] === 'system');
+      const first = index === 0 || (index === 1 && speakerOf(roles[0]) === 'system');
       const message = first
         ? `${where} is an answer, but there is no question before it`
         : `${where} is the second answer in a row`;

@@ -26,6 +26,8 @@ export interface RowProblem {
   /** A sentence without a full stop, as shown in the Problems panel. */
   message: string;
   hint?: string;
+  /** Of an error in the row's text, in UTF-16 units from its beginning. */
+  offset?: number;
 }
 
 /** How a run would read the rows: from a run file's dataset block, or the preview's settings. */

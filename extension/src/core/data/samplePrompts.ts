@@ -2,17 +2,18 @@
 // prompt. Used where a run is put together by quick picks; a run file lists its own.
 import { chooseFormat } from './chooseFormat.js';
 import type { Example, Row } from './example.js';
+import { mapColumns } from './resolveFormat.js';
 
 /** In characters; longer prompts show more of the prompt than of the model. */
 const LONGEST = 300;
 
 /** @param rows the first of a dataset @returns at most `count`; none if the rows have no prompts */
 export function samplePrompts(rows: readonly Row[], count: number): string[] {
-  const format = chooseFormat(rows, 'auto', {});
-  if (!format) return [];
+  const resolved = chooseFormat(rows, 'auto', {});
+  if (!resolved) return [];
   const prompts = rows.flatMap((row, i) => {
     try {
-      return promptOf(format.parse(row, { file: '', line: i + 1 }));
+      return promptOf(resolved.format.parse(mapColumns(row, resolved.columns), { file: '', line: i + 1 }));
     } catch {
       // Invalid rows are reported by the preview and by the run.
       return [];

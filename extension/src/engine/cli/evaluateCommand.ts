@@ -1,11 +1,13 @@
 // `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
+import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { Batch } from '../data/batch.js';
 import { batchesOf, planEpoch } from '../data/batches.js';
-import { loadDataset } from '../data/loadDataset.js';
+import { datasetFile } from '../data/datasetFile.js';
+import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
@@ -50,7 +52,7 @@ export function registerEvaluateCommand(program: Command): void {
     .description('compute loss, perplexity and token accuracy on a dataset')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
     .option('--adapter <folder>', 'adapter to evaluate')
-    .requiredOption('--dataset <file>', '.jsonl, .json, .csv or .parquet')
+    .requiredOption('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
@@ -75,7 +77,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
     train_on: flags.trainOn,
   });
   const dataset = await loadDataset({
-    file: resolve(flags.dataset),
+    file: datasetFile(resolve(flags.dataset), 'validation'),
     config,
     tokenizer: onDisk.tokenizer,
     role: 'validation',
@@ -117,7 +119,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
   });
   graphs.dispose();
   progress.finish();
-  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, onDisk.tokenizer);
+  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, dataset, onDisk.tokenizer);
   if (flags.json)
     printJson({
       loss: result.loss,
@@ -136,11 +138,16 @@ async function run(flags: EvaluateFlags): Promise<void> {
   onDisk.files.close();
 }
 
-function writeRowLosses(path: string, rows: readonly RowLosses[], tokenizer: TextTokenizer): void {
+/** `row` counts the rows that were evaluated; `line` is the row's in the file, from which rows may have been left out. */
+function writeRowLosses(path: string, rows: readonly RowLosses[], dataset: Dataset, tokenizer: TextTokenizer): void {
   writeFileAtomically(path, append => {
     for (const { row, tokenIds, losses } of rows) {
       const tokens = tokenIds.map(id => tokenizer.decode([id]));
-      append(Buffer.from(`${JSON.stringify({ row, tokens, token_ids: tokenIds, losses })}\n`));
+      append(
+        Buffer.from(
+          `${JSON.stringify({ row, line: dataset.sourceOf(row).line, tokens, token_ids: tokenIds, losses })}\n`,
+        ),
+      );
     }
   });
 }

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
-import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
+import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
+import { datasetFile, isDatasetFolder } from '../data/datasetFile.js';
 import type { TensorGroup } from '../inspect/collapse.js';
 import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../inspect/inspectAdapter.js';
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
@@ -43,8 +44,7 @@ export function registerInspectCommand(program: Command): void {
 
 async function inspect(what: string, flags: InspectFlags): Promise<void> {
   const print = <T>(description: T, text: (description: T) => string) => printAnswer(description, flags.json, text);
-  if (ROW_FILE_EXTENSIONS.some(extension => what.toLowerCase().endsWith(extension)))
-    return print(await dataset(what, flags), describeDatasetText);
+  if (fileTypeOf(what) || isDatasetFolder(resolve(what))) return print(await dataset(what, flags), describeDatasetText);
   if (isAdapterFolder(what)) return print(inspectAdapter(what), describeAdapterText);
   const progress = progressDisplay();
   const files = await findModelFiles(what, '.', progress, !flags.offline);
@@ -61,7 +61,7 @@ async function dataset(file: string, flags: InspectFlags): Promise<DatasetInspec
   const { tokenizer, files } = await openModelFiles(flags.model, '.', progress);
   files.close();
   const found = await inspectDataset({
-    file: resolve(file),
+    file: datasetFile(resolve(file), 'train'),
     config: datasetConfigSchema.parse({
       train: file,
       format: flags.format,

@@ -11,12 +11,12 @@ export interface DatasetDescription {
   /** Row lengths in tokens. */
   length: { min: number; mean: number; p50: number; p90: number; p99: number; max: number };
   /** Numbers of rows with problems. */
-  problems: { truncated: number; dropped: number; allMasked: number };
+  problems: { bad: number; truncated: number; dropped: number; allMasked: number };
 }
 
 /** Percentiles by the nearest-rank method. */
 export function describeDataset(dataset: Dataset): DatasetDescription {
-  const { rows, tokens, labelTokens, truncated, dropped, allMasked } = dataset.stats;
+  const { rows, tokens, labelTokens, bad, truncated, dropped, allMasked } = dataset.stats;
   const lengths = Int32Array.from({ length: dataset.length }, (_, i) => dataset.lengthOf(i)).sort();
   const percentile = (share: number) => lengths[Math.max(0, Math.ceil(share * lengths.length) - 1)];
   return {
@@ -33,6 +33,6 @@ export function describeDataset(dataset: Dataset): DatasetDescription {
       p99: percentile(0.99),
       max: lengths[lengths.length - 1],
     },
-    problems: { truncated, dropped, allMasked },
+    problems: { bad, truncated, dropped, allMasked },
   };
 }

@@ -1,24 +1,26 @@
 // Loads a dataset file as token ids: reads rows, detects their format and tokenizes them once, in file order. Called by train,
-// evaluate and inspect. Problems of single rows are counted and reported at the end; a row that can't be read is an error.
+// evaluate and inspect. Problems of single rows are counted and reported at the end: rows that can't be used are left out, unless
+// dataset.on_bad_row is "error".
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
-import { countLabels, describeSource, type EncodedExample, type RowSource } from '../../core/data/example.js';
-import type { SourcedRow } from '../../core/data/example.js';
+import { countLabels, type EncodedExample, type RowSource, type SourcedRow } from '../../core/data/example.js';
 import {
   checkColumns,
-  detectFormat,
   formatByName,
   mapColumns,
+  resolveFormat,
   FORMAT_SAMPLE_ROWS,
+  type ResolvedFormat,
 } from '../../core/data/resolveFormat.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
+import { BadRows, rowCount, RowNotes } from './rowNotes.js';
 import { TokenStore } from './tokenStore.js';
 
-/** Number of rows that a warning names. */
-const NAMED_ROWS = 5;
+/** Among at least so many rows, a larger share of bad ones is a mistake in the file or in how it is read. */
+const BAD_ROWS = { of: 20, share: 0.1 };
 
 export interface DatasetStats {
   /** Rows to train on, without dropped and all-masked ones. */
@@ -32,6 +34,8 @@ export interface DatasetStats {
   dropped: number;
   /** Rows skipped because they have no label tokens. */
   allMasked: number;
+  /** Rows left out because they can't be used. */
+  bad: number;
   /** Length of the longest row in tokens, after truncation. */
   longest: number;
   /** SHA-256 of the file, hexadecimal: a resumed run must use the same rows. */
@@ -47,17 +51,23 @@ export interface Dataset {
   get(i: number): EncodedExample;
   sourceOf(i: number): RowSource;
   readonly stats: DatasetStats;
+  /** Which rows of the file are not among these and why, a line for each reason. */
+  readonly leftOut: readonly string[];
   /** Frees the tokens; nothing may be read afterwards. */
   close(): void;
 }
 
-export type WarningCode = 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' | 'turns_not_found';
+export type WarningCode = 'rows_left_out' | 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' | 'turns_not_found';
 
 export interface LoadDatasetOptions {
   /** Path of the file. */
   file: string;
   /** The keys of the dataset block that are used here. */
-  config: Pick<DatasetConfig, 'format' | 'columns' | 'max_length' | 'train_on' | 'truncation'>;
+  config: Pick<DatasetConfig, 'format' | 'columns' | 'max_length' | 'train_on' | 'truncation' | 'on_bad_row'>;
+  /** Why rows may not be longer than max_length, if that is not the run file's own limit. */
+  limitedBy?: string | null;
+  /** Whether any share of bad rows may be left out: for a description of the file. */
+  anyShare?: boolean;
   tokenizer: TextTokenizer;
   /** Jinja source of dataset.chat_template, to use instead of the model's own. */
   chatTemplate?: string | null;
@@ -69,7 +79,10 @@ export interface LoadDatasetOptions {
   memoryBytes?: number;
 }
 
-/** @throws InputError with file and line for a row that can't be used, and for a dataset without usable rows */
+/**
+ * @throws InputError for a dataset without usable rows, and for one with too many that can't be used; if on_bad_row is "error", for
+ * the first of them, with file and line
+ */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
   const { file, config } = options;
   const store = new TokenStore({ memoryBytes: options.memoryBytes });
@@ -80,7 +93,9 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       truncated: new RowNotes(),
       dropped: new RowNotes(),
       allMasked: new RowNotes(),
+      cutOff: new RowNotes(),
       turns: new RowNotes(),
+      bad: new BadRows(),
     };
     let share = 0;
     let contentHash = '';
@@ -90,6 +105,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       ...options,
       onShare: value => (share = value),
       onHash: value => (contentHash = value),
+      onBadRow: config.on_bad_row === 'error' ? undefined : (error, source) => notes.bad.add(error, source),
     });
     for await (const { encoded, source, resolved } of rows) {
       format = resolved;
@@ -98,7 +114,8 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       if (!kept) continue;
       const labelTokens = countLabels(kept.labels);
       if (labelTokens === 0) {
-        notes.allMasked.add(source);
+        const wasCutOff = countLabels(encoded.labels) > 0;
+        (wasCutOff ? notes.cutOff : notes.allMasked).add(source);
         continue;
       }
       store.append(kept);
@@ -109,8 +126,11 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       if (lines.length % 256 === 0) options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share });
     }
     options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share: 1 });
+    const leftOut = describeLeftOut(notes, options);
+    const read = lines.length + notes.bad.count + notes.dropped.count + notes.allMasked.count + notes.cutOff.count;
+    checkShare(notes.bad, read, options);
+    if (lines.length === 0) throw nothingLeft(leftOut, notes.bad, options);
     warn(notes, options);
-    if (lines.length === 0) throw new InputError('no row of the dataset can be trained on', { file });
 
     return {
       file,
@@ -124,9 +144,11 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
         ...counts,
         truncated: notes.truncated.count,
         dropped: notes.dropped.count,
-        allMasked: notes.allMasked.count,
+        allMasked: notes.allMasked.count + notes.cutOff.count,
+        bad: notes.bad.count,
         contentHash,
       },
+      leftOut,
       close: () => store.close(),
     };
   } catch (error) {
@@ -140,7 +162,10 @@ export interface EncodeRowsOptions
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
-/** The rows as token ids, not truncated. @throws InputError with file and line for a row that can't be used */
+/**
+ * The rows as token ids, not truncated; without those that `onBadRow` is called for.
+ * @throws InputError with file and line for a row that can't be used if there is no `onBadRow`, and if no format is recognized
+ */
 export async function* encodeRows({
   file,
   config,
@@ -148,60 +173,58 @@ export async function* encodeRows({
   chatTemplate,
   ...reading
 }: EncodeRowsOptions): AsyncGenerator<{ encoded: EncodedRow; source: RowSource; resolved: DatasetFormat }> {
-  const rows = readRows(file, reading);
-  for await (const { row, source, resolved } of withFormat(rows, config)) {
-    const encoded = atSource(source, () =>
-      encodeExample(resolved.parse(row, source), tokenizer, { trainOn: config.train_on, chatTemplate }),
-    );
+  const { onBadRow } = reading;
+  for await (const { row, source, resolved } of withFormat(file, config, reading)) {
+    let encoded: EncodedRow;
+    try {
+      encoded = encodeExample(resolved.parse(row, source), tokenizer, { trainOn: config.train_on, chatTemplate });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      // Errors of the tokenizer and of the chat template have no place.
+      const placed = error.where ? error : new InputError(error.message, { ...source, hint: error.hint });
+      if (!onBadRow) throw placed;
+      onBadRow(placed, source);
+      continue;
+    }
     yield { encoded, source, resolved };
   }
 }
 
-/** The rows with mapped columns, and their format, which is detected from the first rows. */
+/** The rows with mapped columns, and their format, which is detected from those of the first rows that can be read. */
 async function* withFormat(
-  rows: AsyncIterable<SourcedRow>,
-  { format, columns }: Pick<DatasetConfig, 'format' | 'columns'>,
+  file: string,
+  { format: name, columns }: Pick<DatasetConfig, 'format' | 'columns'>,
+  reading: ReadOptions,
 ): AsyncGenerator<SourcedRow & { resolved: DatasetFormat }> {
-  const named = format === 'auto' ? null : formatByName(format);
-  let resolved: DatasetFormat | null = null;
-  let sample: SourcedRow[] = [];
-  const map = ({ row, source }: SourcedRow) => ({ row: mapColumns(row, columns), source });
-  const decide = () => {
+  const named = name === 'auto' ? null : formatByName(name);
+  let resolved: ResolvedFormat | null = null;
+  let seen = 0;
+  const sample: SourcedRow[] = [];
+  const onBadRow = reading.onBadRow && ((...bad: [InputError, RowSource]) => (seen++, reading.onBadRow?.(...bad)));
+  const decide = (): ResolvedFormat => {
     checkColumns(columns, named, sample);
-    return named ?? detectFormat(sample.map(map));
+    return resolveFormat(sample, name, columns, !onBadRow);
   };
+  const read = (rows: readonly SourcedRow[], { format, columns: used }: ResolvedFormat) =>
+    rows.map(({ row, source }) => ({ row: mapColumns(row, used), source, resolved: format }));
 
-  for await (const row of rows) {
-    if (resolved) {
-      yield { ...map(row), resolved };
-      continue;
+  for await (const row of readRows(file, { ...reading, onBadRow })) {
+    if (!resolved && sample.length > 0 && seen >= FORMAT_SAMPLE_ROWS) {
+      resolved = decide();
+      yield* read(sample, resolved);
     }
-    sample.push(row);
-    if (sample.length < FORMAT_SAMPLE_ROWS) continue;
-    resolved = decide();
-    for (const sampled of sample) yield { ...map(sampled), resolved };
-    sample = [];
+    seen++;
+    if (resolved) yield* read([row], resolved);
+    else sample.push(row);
   }
-  if (sample.length === 0) return;
-  resolved = decide();
-  for (const sampled of sample) yield { ...map(sampled), resolved };
-}
-
-/** Adds file and line to errors of the tokenizer and of the chat template. */
-function atSource<T>(source: RowSource, encode: () => T): T {
-  try {
-    return encode();
-  } catch (error) {
-    if (!(error instanceof InputError) || error.where) throw error;
-    throw new InputError(error.message, { ...source, hint: error.hint });
-  }
+  if (!resolved && sample.length > 0) yield* read(sample, decide());
 }
 
 function fitLength(
   encoded: EncodedRow,
   { max_length: maxLength, truncation }: Pick<DatasetConfig, 'max_length' | 'truncation'>,
   source: RowSource,
-  notes: { truncated: RowNotes; dropped: RowNotes },
+  notes: Pick<Notes, 'truncated' | 'dropped'>,
 ): EncodedExample | null {
   const length = encoded.inputIds.length;
   if (length <= maxLength) return encoded;
@@ -219,34 +242,58 @@ function fitLength(
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
 }
 
-/** Counts rows with a problem, and remembers the first of them. */
-class RowNotes {
-  count = 0;
-  private readonly first: string[] = [];
+type Notes = Record<'truncated' | 'dropped' | 'allMasked' | 'cutOff' | 'turns', RowNotes> & { bad: BadRows };
 
-  add(source: RowSource): void {
-    this.count++;
-    if (this.first.length < NAMED_ROWS) this.first.push(describeSource(source));
-  }
-
-  /** `3 rows ... (file:1, file:2, file:9)` */
-  describe(what: string): string {
-    const more = this.count > this.first.length ? ', ...' : '';
-    return `${this.count} ${this.count === 1 ? 'row' : 'rows'} ${what} (${this.first.join(', ')}${more})`;
-  }
+/** A line for each reason why rows of the file are left out. */
+function describeLeftOut({ bad, dropped, allMasked, cutOff }: Notes, options: LoadDatasetOptions): string[] {
+  const { max_length: maxLength, train_on: trainOn } = options.config;
+  const limit = options.limitedBy ? `${maxLength} tokens, ${options.limitedBy}` : `max_length (${maxLength})`;
+  const masked =
+    trainOn === 'completions' ? 'with no token to train on (no answer, or an empty or masked one)' : 'with no token';
+  const lines: [RowNotes, string][] = [
+    [dropped, `longer than ${limit}: dropped`],
+    [cutOff, `whose answer begins after ${limit}`],
+    [allMasked, masked],
+  ];
+  return [...bad.describe(), ...lines.flatMap(([notes, what]) => (notes.count > 0 ? [notes.describe(what)] : []))];
 }
 
-function warn(
-  notes: Record<'truncated' | 'dropped' | 'allMasked' | 'turns', RowNotes>,
-  { config, role, onWarning }: LoadDatasetOptions,
-): void {
+/** @throws InputError if so many rows can't be used that the file as a whole is probably read wrongly */
+function checkShare(bad: BadRows, rows: number, { file, anyShare = false }: LoadDatasetOptions): void {
+  if (anyShare || rows < BAD_ROWS.of || bad.count <= rows * BAD_ROWS.share) return;
+  const reasons = bad.describe().map(line => `\n  ${line}`);
+  const hint = bad.first?.hint ?? 'Correct these rows, or remove them.';
+  const message = `${bad.count} of ${rows} rows can't be used, more than a tenth:${reasons.join('')}`;
+  throw new InputError(message, { file, ...placeOf(bad), hint });
+}
+
+function placeOf({ first }: BadRows): { line?: number; column?: number } {
+  const { line, column } = first?.record() ?? {};
+  return { line, column };
+}
+
+function nothingLeft(leftOut: readonly string[], bad: BadRows, { file, role }: LoadDatasetOptions): InputError {
+  const what = role === 'train' ? 'can be trained on' : 'can be evaluated';
+  return new InputError(`no row of the dataset ${what}:${leftOut.map(line => `\n  ${line}`).join('')}`, {
+    file,
+    ...placeOf(bad),
+    hint: bad.first?.hint,
+  });
+}
+
+function warn(notes: Notes, { config, role, onWarning }: LoadDatasetOptions): void {
   const set = role === 'train' ? 'training' : 'validation';
   const tooLong = `of the ${set} set longer than max_length (${config.max_length})`;
   const report = (code: WarningCode, note: RowNotes, what: string) => {
     if (note.count > 0) onWarning(code, note.describe(what));
   };
+  if (notes.bad.count > 0) {
+    const reasons = notes.bad.describe().join('; ');
+    onWarning('rows_left_out', `${rowCount(notes.bad.count)} of the ${set} set left out: ${reasons}`);
+  }
   report('rows_truncated', notes.truncated, `${tooLong}: truncated at the end`);
   report('rows_dropped', notes.dropped, `${tooLong}: dropped`);
+  report('rows_all_masked', notes.cutOff, `of the ${set} set whose answer begins after max_length: skipped`);
   report('rows_all_masked', notes.allMasked, `of the ${set} set with no token to train on: skipped`);
   report(
     'turns_not_found',

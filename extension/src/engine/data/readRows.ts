@@ -1,7 +1,8 @@
 // Reads the rows of a dataset file in order, each with its line, with the readers of rows/ that the preview uses too. Called by
 // loadDataset. Rows are interpreted by core/data/formats.
-import type { Row, SourcedRow } from '../../core/data/example.js';
-import { faultOffset } from '../../core/data/rowText.js';
+import type { Row, RowSource, SourcedRow } from '../../core/data/example.js';
+import { placeIn } from '../../core/data/jsonFrame.js';
+import { RowSyntaxError } from '../../core/data/rowText.js';
 import { InputError } from '../../core/inputError.js';
 import { openRowFile } from '../../rows/openRowFile.js';
 import type { RowPlace, RowReader } from '../../rows/rowReader.js';
@@ -11,6 +12,8 @@ const ROWS_AT_ONCE = 256;
 
 export interface ReadOptions {
   signal?: AbortSignal;
+  /** Called for a row that can't be read, which is then left out; by default its error is thrown. */
+  onBadRow?: (error: InputError, source: RowSource) => void;
   /** Called with the share of the file that has been read, 0 to 1. */
   onShare?: (share: number) => void;
   /** Called with the SHA-256 of the file, hexadecimal, after the last row. */
@@ -19,11 +22,11 @@ export interface ReadOptions {
 
 /**
  * Reads `path` from its beginning, without loading the whole file into memory.
- * @throws InputError with file and line for the first row that can't be read, and for a file without rows
+ * @throws InputError with file and line for the first row that can't be read, for a file without rows, and for a fault outside them
  */
 export async function* readRows(
   path: string,
-  { signal, onShare, onHash }: ReadOptions = {},
+  { signal, onBadRow, onShare, onHash }: ReadOptions = {},
 ): AsyncGenerator<SourcedRow> {
   const reader = await openRowFile(path);
   try {
@@ -33,8 +36,15 @@ export async function* readRows(
       for (let from = 0; from < places.length; from += ROWS_AT_ONCE) {
         const some = places.slice(from, from + ROWS_AT_ONCE);
         const texts = await reader.texts(some);
-        for (const [i, { line }] of some.entries()) {
-          yield { row: parseAt(reader, texts[i], path, line), source: { file: path, line } };
+        for (const [i, place] of some.entries()) {
+          const source = { file: path, line: place.line };
+          const row = parse(reader, texts[i]);
+          if (!(row instanceof InputError)) yield { row, source };
+          else {
+            const error = await located(row, reader, texts[i], place, path);
+            if (!onBadRow || row.where) throw error;
+            onBadRow(error, source);
+          }
         }
       }
       isEmpty &&= places.length === 0;
@@ -50,13 +60,28 @@ export async function* readRows(
   }
 }
 
-/** A row of .json may have several lines: the error names the one with the JSON error. */
-function parseAt(reader: RowReader, text: string, file: string, line: number): Row {
+function parse(reader: RowReader, text: string): Row | InputError {
   try {
     return reader.parse(text);
   } catch (error) {
-    if (!(error instanceof InputError) || error.where) throw error;
-    const before = text.slice(0, faultOffset(error.message) ?? 0).split('\n').length - 1;
-    throw new InputError(error.message, { file, line: line + before, hint: error.hint });
+    if (error instanceof InputError) return error;
+    throw error;
   }
+}
+
+/** The error with file, line and, for invalid JSON, the column. A row may have several lines. */
+async function located(
+  error: InputError,
+  reader: RowReader,
+  text: string,
+  { start, line }: RowPlace & { line: number },
+  file: string,
+): Promise<InputError> {
+  if (error.where) return error;
+  const { message, hint } = error;
+  if (!(error instanceof RowSyntaxError)) return new InputError(message, { file, line, hint });
+  const within = placeIn(text, error.offset);
+  const begins = within.line > 1 ? 1 : await reader.columnOf(start);
+  const column = begins === null ? undefined : within.column + begins - 1;
+  return new InputError(message, { file, line: line + within.line - 1, column, hint });
 }

@@ -3,12 +3,17 @@ import { InputError } from '../../core/inputError.js';
 import { createRng } from './rng.js';
 
 /**
- * Holds out `share` of `length` rows, at least one and never all. Both lists are in file order.
- * @throws InputError if there are fewer than two rows
+ * Holds out `share` of the rows, at least one and never all. Both lists are in file order.
+ * @throws InputError if there are fewer than two rows, naming those of the file that were left out
  */
-export function splitRows(length: number, share: number, seed: number): { train: Int32Array; validation: Int32Array } {
+export function splitRows(
+  { length, leftOut }: { length: number; leftOut: readonly string[] },
+  share: number,
+  seed: number,
+): { train: Int32Array; validation: Int32Array } {
   if (length < 2) {
-    throw new InputError(`${length} row can't be split into training and validation`, {
+    const others = leftOut.length > 0 ? `; left out:${leftOut.map(line => `\n  ${line}`).join('')}` : '';
+    throw new InputError(`${length} row can't be split into training and validation${others}`, {
       key: 'dataset.validation',
       hint: 'Use more rows, or set dataset.validation to null or to a separate file.',
     });

@@ -25,13 +25,14 @@ export interface InspectDatasetOptions extends Pick<LoadDatasetOptions, 'onProgr
   tokenizer: TextTokenizer;
 }
 
-/** @throws InputError with file and line for a row that can't be read */
+/** @throws InputError if no row can be used */
 export async function inspectDataset({ tokenizer, ...options }: InspectDatasetOptions): Promise<DatasetInspection> {
   const warnings: string[] = [];
   const dataset = await loadDataset({
     ...options,
     tokenizer,
     role: 'train',
+    anyShare: true,
     onWarning: (_code, message) => warnings.push(message),
   });
   try {

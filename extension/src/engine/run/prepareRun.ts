@@ -18,7 +18,7 @@ import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { modelReference, resumedRun } from './resolvedRun.js';
-import { checkPrompts, compiles, warnOfReducedLength } from './runChecks.js';
+import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
 import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
 import { loadRows } from './runRows.js';
 import { usableWeights } from './weightSettings.js';
@@ -83,10 +83,11 @@ async function prepare(
   const { attached, start } = attachMethod(run, onDisk.architecture);
   if (start) owned.own(start, saved => saved.close());
   const shape = runShape(config, attached);
-  warnOfReducedLength(config.dataset.max_length, shape, reporting);
+  warnOfReducedLength(config.dataset.max_length, shape, attached, reporting);
   checkPrompts(run, onDisk, attached);
 
-  const rows = await loadRows(run, onDisk, shape.maxLength, reporting, signal);
+  const limits = { maxLength: shape.maxLength, limitedBy: lengthLimit(config.dataset.max_length, shape, attached) };
+  const rows = await loadRows(run, onDisk, limits, reporting, signal);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
 

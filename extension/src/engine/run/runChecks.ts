@@ -4,6 +4,7 @@ import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import { usablePositions } from '../models/rotaryTables.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
@@ -19,12 +20,33 @@ export function compiles(compile: EngineConfig['compile'], backend: Backend): bo
   return compile !== false && backend.name === 'tensorflow';
 }
 
+/** Why rows can't be as long as max_length; null if they can. */
+export function lengthLimit(
+  wanted: number,
+  { maxLength, virtualTokens }: RunShape,
+  attached: AttachedMethod,
+): string | null {
+  if (maxLength >= wanted) return null;
+  const positions = usablePositions(attached.architecture);
+  const taken = positions - usableLength(attached.architecture, attached);
+  const what = virtualTokens > 0 ? 'virtual tokens' : 'positions';
+  return taken === 0
+    ? `all of the model's ${positions} positions`
+    : `what the method's ${taken} ${what} leave of the model's ${positions} positions`;
+}
+
 /** Warns if the model can't take rows as long as max_length. */
-export function warnOfReducedLength(wanted: number, { maxLength }: RunShape, reporter: Reporter): void {
-  if (maxLength < wanted)
+export function warnOfReducedLength(
+  wanted: number,
+  shape: RunShape,
+  attached: AttachedMethod,
+  reporter: Reporter,
+): void {
+  const limit = lengthLimit(wanted, shape, attached);
+  if (limit)
     reporter.warn(
       'max_length_reduced',
-      `max_length ${wanted} exceeds what the model supports; sequences are limited to ${maxLength} tokens`,
+      `max_length ${wanted} exceeds what the model supports; sequences are limited to ${shape.maxLength} tokens, ${limit}`,
     );
 }
 

@@ -2,6 +2,7 @@
 // stepCount.ts.
 import { readFileSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
+import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { splitRows } from '../data/split.js';
 import type { RowSet } from '../training/stepPlan.js';
@@ -9,10 +10,16 @@ import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
+/** How long rows may be, and why that is less than the run file's max_length. */
+export interface RowLimits {
+  maxLength: number;
+  limitedBy: string | null;
+}
+
 export async function loadRows(
   run: RunFile,
   { tokenizer }: ModelOnDisk,
-  maxLength: number,
+  { maxLength, limitedBy }: RowLimits,
   reporter: Reporter,
   signal: AbortSignal,
 ): Promise<{ train: RowSet; validation: RowSet | null }> {
@@ -20,8 +27,9 @@ export async function loadRows(
   const chatTemplate = config.chat_template === null ? null : readTemplate(run.resolvePath(config.chat_template));
   const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
     loadDataset({
-      file: run.resolvePath(path),
+      file: datasetFile(run.resolvePath(path), role),
       config: { ...config, max_length: maxLength },
+      limitedBy,
       tokenizer,
       chatTemplate,
       role,
@@ -38,7 +46,7 @@ export async function loadRows(
   if (config.validation === null) return { train: allRows(train), validation: null };
   if (typeof config.validation === 'string')
     return { train: allRows(train), validation: allRows(await load(config.validation, 'validation')) };
-  const split = splitRows(train.length, config.validation, training.seed);
+  const split = splitRows(train, config.validation, training.seed);
   return {
     train: { dataset: train, indices: split.train },
     validation: { dataset: train, indices: split.validation },

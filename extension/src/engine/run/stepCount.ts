@@ -4,6 +4,7 @@ import { countLabels } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { planEpoch } from '../data/batches.js';
+import { datasetFile } from '../data/datasetFile.js';
 import { encodeRows } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import type { RunShape } from '../training/runShape.js';
@@ -67,8 +68,10 @@ async function sampledRows(
   const labels: number[] = [];
   let read = { rows: 0, share: 0 };
   const rows = encodeRows({
-    file: resolvePath(train),
+    file: datasetFile(resolvePath(train), 'train'),
     config: config.dataset,
+    // Left out by training too, which reports them.
+    onBadRow: () => {},
     tokenizer,
     chatTemplate: template === null ? null : readTemplate(resolvePath(template)),
     // Called between two blocks of the file, when all rows of the earlier block have been read.

@@ -29,10 +29,16 @@ export function runShape(
   attached: AttachedMethod,
 ): RunShape {
   const room = usableLength(attached.architecture, attached);
-  if (room < 1)
-    throw new InputError('the virtual tokens take up all of the model’s positions', {
-      key: 'method.num_virtual_tokens',
-    });
+  if (room < 1) {
+    const positions = usableLength(attached.architecture, null);
+    throw new InputError(
+      `${attached.positionsTaken} virtual tokens take up all of the model’s ${positions} positions`,
+      {
+        key: 'method.num_virtual_tokens',
+        hint: `Fewer than ${positions} leave room for rows.`,
+      },
+    );
+  }
   return {
     objective: defaultObjective,
     batchSize: training.per_device_train_batch_size,

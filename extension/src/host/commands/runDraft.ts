@@ -151,7 +151,7 @@ export function askModelId(): Thenable<string | undefined> {
 async function browseDataset(): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({
     title: 'Choose a Dataset',
-    filters: { Datasets: ['jsonl', 'json', 'csv', 'parquet'] },
+    filters: { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] },
     openLabel: 'Choose Dataset',
   });
   return picked?.[0]?.fsPath;

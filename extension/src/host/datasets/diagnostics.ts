@@ -2,8 +2,7 @@
 import * as vscode from 'vscode';
 import { placeOfRoleFault } from '../../core/data/rowEdits.js';
 import type { ProblemCode } from '../../core/data/rowAnalysis.js';
-import { faultOffset } from '../../core/data/rowText.js';
-import { textFileType, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
+import { isJsonText, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { Finding, ProblemRow } from './worker/workerMessages.js';
 
 export const DIAGNOSTIC_SOURCE = 'Tunewright';
@@ -55,14 +54,13 @@ function diagnostic(document: vscode.TextDocument, row: ProblemRow, finding: Fin
 }
 
 /** The faulty part if it can be located, else the row's first line. */
-function rangeOf(document: vscode.TextDocument, { start, end }: ProblemRow, { code, message }: Finding): vscode.Range {
+function rangeOf(document: vscode.TextDocument, { start, end }: ProblemRow, { code, offset }: Finding): vscode.Range {
   const range = (from: number, to: number) => new vscode.Range(document.positionAt(from), document.positionAt(to));
-  const isJson = textFileType(document.uri) !== 'csv';
-  if (code === 'invalid_json' && isJson) {
-    const from = Math.min(end - 1, start + (faultOffset(message) ?? end - start - 1));
+  if (offset !== undefined) {
+    const from = Math.min(end - 1, start + offset);
     return range(from, Math.min(end, from + 12));
   }
-  if (code === 'wrong_role_order' && isJson) {
+  if (code === 'wrong_role_order' && isJsonText(document.uri)) {
     const place = placeOfRoleFault(document.getText(range(start, end)));
     if (place) return range(start + place.start, start + place.end);
   }

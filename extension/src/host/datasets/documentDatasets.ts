@@ -1,8 +1,7 @@
 // The datasets in text editors: each is analysed when it becomes visible and again after an edit, until it is closed.
 // CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
 import * as vscode from 'vscode';
-import { fileTypeOf } from '../../core/data/rowFileTypes.js';
-import type { ScannedFileType } from '../../core/data/rowScanner.js';
+import { fileTypeOf, type ScannedFileType } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';
 import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
@@ -15,11 +14,20 @@ const MAX_SHOWN_ROWS = 200_000;
 const MAX_LISTED_PROBLEMS = 1000;
 
 /** Dataset files that VS Code opens as text. */
-export const DATASET_SELECTOR: vscode.DocumentSelector = { scheme: 'file', pattern: '**/*.{jsonl,ndjson,json,csv}' };
+export const DATASET_SELECTOR: vscode.DocumentSelector = {
+  scheme: 'file',
+  pattern: '**/*.{jsonl,ndjson,json,csv,tsv}',
+};
 
 export function textFileType(uri: vscode.Uri): ScannedFileType | null {
-  const fileType = uri.scheme === 'file' && !/\.tune\.json$/.test(uri.path) ? fileTypeOf(uri.path) : null;
+  const isText = uri.scheme === 'file' && !/\.tune\.json$|\.gz$/.test(uri.path);
+  const fileType = isText ? fileTypeOf(uri.path) : null;
   return fileType === 'parquet' ? null : fileType;
+}
+
+export function isJsonText(uri: vscode.Uri): boolean {
+  const fileType = textFileType(uri);
+  return fileType === 'json' || fileType === 'jsonl';
 }
 
 /** What is known about the dataset in a document of a certain version. */

@@ -2,13 +2,12 @@
 // the tokenizer and the index, and for sample prompts. Imports no vscode and no Parquet reader.
 import { chooseFormat } from '../../core/data/chooseFormat.js';
 import type { Row } from '../../core/data/example.js';
-import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
+import { mapColumns, type ResolvedFormat } from '../../core/data/resolveFormat.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import { InputError } from '../../core/inputError.js';
 import type { PreviewRow } from '../../protocol/datasetPreviewMessages.js';
-import { DataFile } from '../../rows/dataFile.js';
 import type { RowPlace } from '../../rows/rowReader.js';
-import { TextFileRows } from '../../rows/scannedRows.js';
+import { openBeginning } from '../../rows/scannedRows.js';
 import { EXCERPT_LENGTH, excerptOf } from './worker/exampleText.js';
 
 /** More than fit into a window, but fewer than a page of the table, which is fetched again once there are more. */
@@ -26,9 +25,8 @@ export interface FirstRow {
 export async function readFirstRows(path: string): Promise<FirstRow[]> {
   const fileType = fileTypeOf(path);
   if (!fileType || fileType === 'parquet') return [];
-  const file = await DataFile.open(path).catch(() => null);
-  if (!file) return [];
-  const reader = new TextFileRows(file, fileType, MAX_BYTES);
+  const reader = await openBeginning(path, fileType, MAX_BYTES).catch(() => null);
+  if (!reader) return [];
   try {
     const places: (RowPlace & { line: number })[] = [];
     const scan = reader.scan((start, end, line) => places.push({ start, end, line }));
@@ -46,19 +44,21 @@ export async function readFirstRows(path: string): Promise<FirstRow[]> {
 /** The first rows in the form of the preview's table. */
 export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
   const rows = await readFirstRows(path);
-  const format = chooseFormat(
+  const resolved = chooseFormat(
     rows.map(({ row }) => row),
     'auto',
     {},
   );
   return rows.map(({ line, text, row }, index) => ({
     ...{ row: index, line, tokens: null, labelTokens: null, problems: [] },
-    excerpt: excerpt(row, format) ?? text.slice(0, EXCERPT_LENGTH),
+    excerpt: excerpt(row, resolved) ?? text.slice(0, EXCERPT_LENGTH),
   }));
 }
 
-function excerpt(row: Row | null, format: DatasetFormat | null): string | null {
-  const example = row && format && unlessWrong(() => format.parse(row, { file: '', line: 0 }));
+function excerpt(row: Row | null, resolved: ResolvedFormat | null): string | null {
+  if (!row || !resolved) return null;
+  const { format, columns } = resolved;
+  const example = unlessWrong(() => format.parse(mapColumns(row, columns), { file: '', line: 0 }));
   return example ? excerptOf(example) : null;
 }
 

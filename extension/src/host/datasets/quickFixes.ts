@@ -8,8 +8,8 @@ import { count } from '../../core/units.js';
 import { DIAGNOSTIC_SOURCE } from './diagnostics.js';
 import {
   DATASET_SELECTOR,
+  isJsonText,
   rowAt,
-  textFileType,
   type DocumentDataset,
   type DocumentDatasets,
 } from './documentDatasets.js';
@@ -71,7 +71,7 @@ function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagno
 }
 
 function repairs(document: vscode.TextDocument, { start, end }: RowSummary, code: ProblemCode) {
-  if (textFileType(document.uri) === 'csv') return [];
+  if (!isJsonText(document.uri)) return [];
   const text = document.getText(new vscode.Range(document.positionAt(start), document.positionAt(end)));
   if (code === 'wrong_role_order') return repairRoles(text);
   const repair = code === 'invalid_json' ? repairJson(text) : null;

@@ -99,7 +99,7 @@ function activeDataset(): vscode.Uri | null {
 }
 
 async function askForDataset(): Promise<vscode.Uri | null> {
-  const filters = { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'parquet'] };
+  const filters = { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] };
   const chosen = await vscode.window.showOpenDialog({ title: 'Preview Dataset', openLabel: 'Preview', filters });
   return chosen?.[0] ?? null;
 }

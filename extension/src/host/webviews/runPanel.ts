@@ -299,7 +299,9 @@ async function pickPath(what: Pickable): Promise<string | null> {
     adapter: 'Choose an Adapter Folder',
   };
   const filters: Record<string, string[]> =
-    what === 'model_file' ? { GGUF: ['gguf'] } : { Datasets: ['jsonl', 'json', 'csv', 'parquet'] };
+    what === 'model_file'
+      ? { GGUF: ['gguf'] }
+      : { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] };
   const picked = await vscode.window.showOpenDialog({
     title: titles[what],
     canSelectFolders: folders,

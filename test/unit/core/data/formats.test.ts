@@ -72,19 +72,22 @@ describe('sharegpt', () => {
     expect(parse('sharegpt', row)).toMatchObject({ messages: [{ content: 'own' }, {}, {}] });
   });
 
-  test('a wrong order of roles names the turn', () => {
-    failsWith(
-      'sharegpt',
-      { conversations: [turn('gpt'), turn('human')] },
-      /conversations\[0\] is from "gpt" where human/,
-    );
-    const twice = [turn('system'), turn('human'), turn('human')];
-    failsWith('sharegpt', { conversations: twice }, /conversations\[2\] is from "human" where gpt/);
-    failsWith('sharegpt', { conversations: [turn('human'), turn('system')] }, /conversations\[1\] is from "system"/);
+  test('turns of any order, by the names of other tools', () => {
+    const rolesOf = (...from: string[]) => {
+      const example = parse('sharegpt', { conversations: from.map(name => turn(name)) });
+      return example.kind === 'chat' ? example.messages.map(({ role }) => role) : [];
+    };
+    expect(rolesOf('gpt', 'human', 'gpt', 'gpt', 'system')).toEqual([
+      ...['assistant', 'user', 'assistant', 'assistant', 'system'],
+    ]);
+    expect(rolesOf('User', 'chatgpt', 'prompter', 'bot', 'model', 'Assistant')).toEqual([
+      ...['user', 'assistant', 'user', 'assistant', 'assistant', 'assistant'],
+    ]);
+    expect(rolesOf('tool', 'observation', 'function_response', 'tool_response')).toEqual(Array(4).fill('tool'));
   });
 
   test('errors', () => {
-    failsWith('sharegpt', { conversations: [turn('bot')] }, /is from "bot"/);
+    failsWith('sharegpt', { conversations: [turn('narrator')] }, /is from "narrator"/);
     failsWith('sharegpt', { conversations: [{ from: 'human' }] }, /conversations\[0\] must be/);
     failsWith('sharegpt', { conversations: [] }, /is empty/);
     failsWith('sharegpt', { conversations: 'human: hi' }, /must be a list, but is a text/);
@@ -111,6 +114,29 @@ describe('messages', () => {
         { role: 'assistant', content: '', tool_calls: [{ function: { name: 'f', arguments: { x: 1 } } }] },
       ],
       tools: undefined,
+    });
+  });
+
+  test('roles by the names of other tools; those that only a template knows are kept', () => {
+    const roles = ['developer', 'human', 'gpt', 'ipython', 'model'];
+    expect(parse('messages', { messages: roles.map(role => ({ role, content: 'a' })) })).toMatchObject({
+      messages: ['developer', 'user', 'assistant', 'ipython', 'assistant'].map(role => ({ role })),
+    });
+    const calls = [
+      { role: 'user', content: 'a' },
+      { role: 'tool_call', content: '{"name": "f", "arguments": {"x": 1}}' },
+      { role: 'tool_response', content: '2' },
+    ];
+    expect(parse('messages', { messages: calls })).toMatchObject({
+      messages: [
+        {},
+        {
+          role: 'assistant',
+          content: '',
+          tool_calls: [{ type: 'function', function: { name: 'f', arguments: { x: 1 } } }],
+        },
+        { role: 'tool', content: '2' },
+      ],
     });
   });
 

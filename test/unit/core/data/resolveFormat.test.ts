@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { Row } from '../../../../extension/src/core/data/example.js';
+import type { Row, SourcedRow } from '../../../../extension/src/core/data/example.js';
 import { datasetFormats } from '../../../../extension/src/core/data/formats/registry.js';
 import {
   checkColumns,
-  detectFormat,
   formatByName,
   mapColumns,
+  resolveFormat,
 } from '../../../../extension/src/core/data/resolveFormat.js';
 
+const detectFormat = (rows: SourcedRow[]) => resolveFormat(rows, 'auto', {}).format;
 const sourced = (...rows: Row[]) => rows.map((row, i) => ({ row, source: { file: 'a.jsonl', line: i + 1 } }));
 
 const rowOf: Record<string, Row> = {
@@ -19,7 +20,7 @@ const rowOf: Record<string, Row> = {
   tokenized: { input_ids: [1], labels: [1] },
 };
 
-describe('detectFormat', () => {
+describe('resolveFormat', () => {
   test.each(datasetFormats.map(format => format.name))('%s is detected', name => {
     expect(detectFormat(sourced(rowOf[name], rowOf[name])).name).toBe(name);
   });
@@ -44,6 +45,50 @@ describe('detectFormat', () => {
       }),
     );
     expect(() => detectFormat(sourced(rowOf.alpaca, rowOf.text))).toThrow(/of different formats/);
+  });
+
+  test('the format of most rows, unless all have to fit', () => {
+    const rows = sourced(rowOf.alpaca, rowOf.text, rowOf.alpaca);
+    expect(detectFormat(rows).name).toBe('alpaca');
+    expect(() => resolveFormat(rows, 'auto', {}, true)).toThrow(/of different formats/);
+  });
+
+  const chat = [{ role: 'user', content: 'a' }];
+  const turns = [{ from: 'human', value: 'a' }];
+  test.each<[string, Row, string, Record<string, string>]>([
+    ['GSM8K', { question: 'a', answer: 'b' }, 'alpaca', { instruction: 'question', output: 'answer' }],
+    [
+      'Dolly',
+      { instruction: 'a', context: 'b', response: 'c', category: 'd' },
+      'alpaca',
+      { input: 'context', output: 'response' },
+    ],
+    [
+      'LLaMA-Factory',
+      { prompt: 'a', query: 'b', response: 'c', system: 'd' },
+      'alpaca',
+      { instruction: 'prompt', input: 'query', output: 'response' },
+    ],
+    ['LMSYS', { conversation: chat, model: 'a' }, 'messages', { messages: 'conversation' }],
+    ['TRL', { conversations: chat }, 'messages', { messages: 'conversations' }],
+    ['ShareGPT turns under messages', { messages: turns }, 'sharegpt', { conversations: 'messages' }],
+  ])('columns of other tools: %s', (_, row, format, columns) => {
+    expect(resolveFormat(sourced(row), 'auto', {})).toMatchObject({ format: { name: format }, columns });
+    expect(resolveFormat(sourced(row), format, {}).columns).toEqual(columns);
+  });
+
+  test('other names only count for rows that fit no format as they are, and for columns that are not mapped', () => {
+    expect(detectFormat(sourced({ text: 'a', question: 'b', answer: 'c' })).name).toBe('text');
+    expect(resolveFormat(sourced({ question: 'a', answer: 'b' }), 'auto', { text: 'answer' })).toMatchObject({
+      format: { name: 'text' },
+      columns: { text: 'answer' },
+    });
+  });
+
+  test('rows in a list within an object are found', () => {
+    expect(() => detectFormat(sourced({ train: [rowOf.alpaca], version: 1 }))).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('The rows are probably in "train"') }),
+    );
   });
 });
 

@@ -92,6 +92,7 @@ describe('role order', () => {
     ['a tool', messages('user', 'assistant', 'tool', 'assistant')],
     ['ShareGPT', turns('system', 'human', 'gpt')],
     ['ShareGPT with calls', turns('human', 'function_call', 'observation', 'gpt')],
+    ['names of other tools', messages('human', 'gpt', 'User', 'model', 'prompter', 'bot')],
     ['not a chat', { prompt: 'a', completion: 'b' }],
   ])('%s is in order', (_, row) => expect(findRoleFault(row)).toBeNull());
 
@@ -107,8 +108,8 @@ describe('role order', () => {
     ['an answer first', messages('assistant', 'user', 'assistant'), 0, 'user'],
     ['a system message in the middle', messages('user', 'system', 'assistant'), 1, null],
     ['no answer at the end', messages('user', 'assistant', 'user'), 2, null],
-    ['a role that templates don’t know', messages('user', 'bot'), 1, 'assistant'],
-    ['ShareGPT words in messages', messages('human', 'gpt'), 0, 'user'],
+    ['a role that templates don’t know', messages('user', 'narrator'), 1, 'assistant'],
+    ['roles in another column', { conversation: messages('gpt', 'human').messages }, 0, 'user'],
     ['ShareGPT: two answers', turns('human', 'gpt', 'gpt'), 2, 'human'],
   ])('%s', (_, row, index, expected) => {
     const fault = findRoleFault(row);
@@ -117,7 +118,8 @@ describe('role order', () => {
   });
 
   test('reported once, whether or not the format rejects the row', () => {
-    expect(analyse(turns('human', 'gpt', 'gpt'), options('sharegpt')).codes).toEqual(['wrong_role_order']);
+    expect(analyse(turns('human', 'narrator'), options('sharegpt')).codes).toEqual(['wrong_role_order']);
+    expect(analyse(turns('human', 'gpt', 'gpt'), options('sharegpt'), smollm).codes).toEqual(['wrong_role_order']);
     expect(analyse(messages('user', 'assistant', 'assistant'), options('messages'), smollm).codes).toEqual([
       'wrong_role_order',
     ]);
@@ -128,9 +130,9 @@ describe('chooseFormat', () => {
   const good = { prompt: 'a', completion: 'b' };
 
   test('the format that all rows fit, or most of them', () => {
-    expect(chooseFormat([good, good], 'auto', {})?.name).toBe('prompt_completion');
-    expect(chooseFormat([good, { prompt: 'a' }, good], 'auto', {})?.name).toBe('prompt_completion');
-    expect(chooseFormat([{ q: 'a', a: 'b' }], 'auto', { prompt: 'q', completion: 'a' })?.name).toBe(
+    expect(chooseFormat([good, good], 'auto', {})?.format.name).toBe('prompt_completion');
+    expect(chooseFormat([good, { prompt: 'a' }, good], 'auto', {})?.format.name).toBe('prompt_completion');
+    expect(chooseFormat([{ q: 'a', a: 'b' }], 'auto', { prompt: 'q', completion: 'a' })?.format.name).toBe(
       'prompt_completion',
     );
   });

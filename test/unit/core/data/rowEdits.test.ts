@@ -6,7 +6,9 @@ import {
   repairRoles,
   type TextEdit,
 } from '../../../../extension/src/core/data/rowEdits.js';
-import { rowScanner, type ScannedFileType } from '../../../../extension/src/core/data/rowScanner.js';
+import type { ScannedFileType } from '../../../../extension/src/core/data/rowFileTypes.js';
+import { rowLayout } from '../../../../extension/src/core/data/rowLayout.js';
+import { rowScanner } from '../../../../extension/src/core/data/rowScanner.js';
 
 function apply(text: string, edits: readonly TextEdit[]): string {
   return [...edits]
@@ -16,8 +18,9 @@ function apply(text: string, edits: readonly TextEdit[]): string {
 
 function without(text: string, fileType: ScannedFileType, ...removed: number[]): string {
   const rows: { start: number; end: number }[] = [];
-  const scanner = rowScanner(fileType, (start, end) => rows.push({ start, end }));
-  scanner.push(Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)));
+  const units = Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
+  const scanner = rowScanner(rowLayout(fileType, units, true), (start, end) => rows.push({ start, end }));
+  scanner.push(units);
   scanner.finish();
   if (fileType === 'csv') rows.shift();
   return apply(text, removeRows(rows, new Set(removed)));
@@ -56,13 +59,13 @@ describe('repairs', () => {
   });
 
   test('a role is corrected or a message removed; the rest is unchanged', () => {
-    const text = '{"id": 7,  "messages": [{"role": "user", "content": "a"}, {"role": "bot", "content": "b"}]}';
+    const text = '{"id": 7,  "messages": [{"role": "user", "content": "a"}, {"role": "narrator", "content": "b"}]}';
     const [change, remove] = repairRoles(text);
     expect(change.title).toBe('Change role to "assistant"');
-    expect(apply(text, change.edits)).toBe(text.replace('"bot"', '"assistant"'));
+    expect(apply(text, change.edits)).toBe(text.replace('"narrator"', '"assistant"'));
     expect(JSON.parse(apply(text, remove.edits)).messages).toHaveLength(1);
     const place = placeOfRoleFault(text)!;
-    expect(text.slice(place.start, place.end)).toBe('"bot"');
+    expect(text.slice(place.start, place.end)).toBe('"narrator"');
   });
 
   test('a question at the end can only be removed', () => {

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { rowScanner, type ScannedFileType, type Units } from '../../../../extension/src/core/data/rowScanner.js';
+import type { ScannedFileType } from '../../../../extension/src/core/data/rowFileTypes.js';
+import { rowLayout, type Units } from '../../../../extension/src/core/data/rowLayout.js';
+import { rowScanner } from '../../../../extension/src/core/data/rowScanner.js';
 
 const utf8 = (text: string): Units => new TextEncoder().encode(text);
 const utf16 = (text: string): Units => Uint16Array.from({ length: text.length }, (_, i) => text.charCodeAt(i));
@@ -18,7 +20,7 @@ function scan(text: string, fileType: ScannedFileType, encode: (text: string) =>
 
 function scanInPieces(units: Units, fileType: ScannedFileType, size: number): [number, number, number][] {
   const rows: [number, number, number][] = [];
-  const scanner = rowScanner(fileType, (start, end, line) => rows.push([start, end, line]));
+  const scanner = rowScanner(rowLayout(fileType, units, true), (start, end, line) => rows.push([start, end, line]));
   for (let at = 0; at < units.length; at += size) scanner.push(units.subarray(at, at + size) as Units);
   scanner.finish();
   return rows;
@@ -63,7 +65,8 @@ describe('JSON', () => {
   test('the list under "data", not others', () => {
     const text = '{"version": ["x"], "data": [{"a": 1}, {"a": 2}], "more": [3]}';
     expect(scan(text, 'json').map(([row]) => row)).toEqual(['{"a": 1}', '{"a": 2}']);
-    expect(scan('{"name": "data", "rows": [1, 2]}', 'json')).toEqual([]);
+    const other = '{"name": "data", "rows": [1, 2]}';
+    expect(scan(other, 'json')).toEqual([[other, 1]]);
   });
 
   test('broken rows are still rows, and so are those after them', () => {
@@ -76,28 +79,31 @@ describe('JSON', () => {
 });
 
 describe('errors outside the rows of JSON', () => {
-  test.each<[string, string, number | null, RegExp]>([
-    ['a list that is not closed', '[{"a":1},\n{"a":2}\n\n', 2, /^invalid JSON: Unexpected end/],
-    ['something after it', '[{"a":1},\n{"a":2}]\n5', 3, /^invalid JSON: Unexpected non-white/],
-    ['a comma after the last row', '[{"a":1},\n{"a":2},\n]', 2, /a comma after the last row/],
-    ['a comma too many', '[\n,{"a":2}]', 2, /a comma without a row before it/],
-    ['a key without a value', '{"data": [\n{"a":1}],\n"b" }', 3, /^invalid JSON: Unexpected token '}'$/],
-    ['a second list', '{"data": [{"a":1}],\n"data": [{"a":2}]}', 2, /more than one list/],
-    ['not a list', '{"rows":\n[1]}', null, /neither a list of rows nor/],
-    ['another value', ' 5 ', null, /neither a list of rows nor/],
-  ])('%s', (_, text, line, message) => {
+  test.each<[string, string, [line: number, column: number] | null, RegExp]>([
+    ['a list that is not closed', '[{"a":1},\n{"a":2}\n\n', [2, 8], /^invalid JSON: the list of rows is not closed/],
+    ['something after it', '[{"a":1},\n{"a":2}]\n5', [3, 1], /^invalid JSON: 5 after the end of the value/],
+    ['something on the line that closes it', '[{"a":1},\n{"é🙂":2}] x', [2, 12], /^invalid JSON: x after the end/],
+    ['a comma after the last row', '[{"a":1},\n{"é🙂":2},\n]', [2, 10], /a comma after the last row/],
+    ['a comma too many', '[\n,{"a":2}]', [2, 1], /a comma without a row before it/],
+    ['a key without a value', '{"data": [\n{"a":1}],\n"b" }', [3, 5], /^invalid JSON: } instead of a colon/],
+    ['an error before the rows', '{"a": 1,\n  b: 2, "data": [{}]}', [2, 3], /^invalid JSON: b instead of a key/],
+    ['a second list', '{"data": [{"a":1}],\n"data": [{"a":2}]}', [2, 9], /more than one list/],
+    ['another value', ' 5 ', null, /neither rows nor a list of rows/],
+  ])('%s', (_, text, place, message) => {
     for (const units of [utf8(text), utf16(text)])
       for (const piece of [1, 3, 100]) {
-        const scanner = rowScanner('json', () => {});
+        const scanner = rowScanner({ kind: 'list' }, () => {});
         for (let at = 0; at < units.length; at += piece) scanner.push(units.subarray(at, at + piece) as Units);
-        expect(scanner.finish()).toMatchObject({ line, message: expect.stringMatching(message) });
+        const fault = scanner.finish();
+        expect(fault?.message).toMatch(message);
+        expect([fault?.line, fault?.column]).toEqual(place ?? [null, undefined]);
       }
   });
 
   test('none for an empty file and for other types', () => {
-    expect(rowScanner('json', () => {}).finish()).toBeNull();
-    for (const fileType of ['jsonl', 'csv'] as const) {
-      const scanner = rowScanner(fileType, () => {});
+    expect(rowScanner({ kind: 'list' }, () => {}).finish()).toBeNull();
+    for (const layout of [{ kind: 'lines' }, { kind: 'values' }, { kind: 'csv', delimiter: ',' }] as const) {
+      const scanner = rowScanner(layout, () => {});
       scanner.push(utf8('[{"a":1},\n"'));
       expect(scanner.finish()).toBeNull();
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeDataset } from '../../../../extension/src/engine/data/describeDataset.js';
 import { loadDataset, type LoadDatasetOptions } from '../../../../extension/src/engine/data/loadDataset.js';
+import type { InputError } from '../../../../extension/src/core/inputError.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
 
 const gpt2 = fixtureTokenizer('gpt2');
@@ -26,14 +27,15 @@ type Overrides = Partial<LoadDatasetOptions['config']> & Partial<Omit<LoadDatase
 
 async function load(file: string, overrides: Overrides = {}) {
   const warnings: string[] = [];
-  const { format = 'auto', columns = {}, max_length = 64, train_on = 'completions', truncation = 'end' } = overrides;
+  const { format = 'auto', columns = {}, max_length = 64, train_on = 'completions' } = overrides;
+  const { truncation = 'end', on_bad_row = 'skip' } = overrides;
   const dataset = await loadDataset({
     file,
     tokenizer: gpt2,
     role: 'train',
     onWarning: (code, message) => warnings.push(`${code}: ${message.replaceAll(folder + '/', '')}`),
     ...overrides,
-    config: { format, columns, max_length, train_on, truncation },
+    config: { format, columns, max_length, train_on, truncation, on_bad_row },
   });
   return { dataset, warnings };
 }
@@ -58,6 +60,7 @@ describe('loadDataset', () => {
       truncated: 0,
       dropped: 0,
       allMasked: 0,
+      bad: 0,
       longest: Math.max(dataset.lengthOf(0), dataset.lengthOf(1)),
       contentHash: createHash('sha256').update(readFileSync(file)).digest('hex'),
     });
@@ -113,20 +116,99 @@ describe('loadDataset', () => {
     });
   });
 
-  test('all errors of a row name its file and line', async () => {
+  test('with on_bad_row "error" all errors of a row name its file and line', async () => {
     const many = Array.from({ length: 25 }, () => pair(' x'));
-    await expect(load(jsonl('g.jsonl', [...many, { prompt: 'a' }]))).rejects.toMatchObject({
+    const strict = { on_bad_row: 'error' } as const;
+    await expect(load(jsonl('g.jsonl', [...many, { prompt: 'a' }]), strict)).rejects.toMatchObject({
       where: expect.stringMatching(/g\.jsonl:26$/),
       message: expect.stringContaining('"completion" is missing'),
     });
     const messages = [{ role: 'user', content: 'a' }];
-    await expect(load(jsonl('h.jsonl', [{ messages }]))).rejects.toMatchObject({
+    await expect(load(jsonl('h.jsonl', [{ messages }]), strict)).rejects.toMatchObject({
       where: expect.stringMatching(/h\.jsonl:1$/),
       message: expect.stringContaining('no chat template'),
     });
-    await expect(load(jsonl('i.jsonl', [{ input_ids: [1, 700] }]))).rejects.toMatchObject({
+    await expect(load(jsonl('i.jsonl', [{ input_ids: [1, 700] }]), strict)).rejects.toMatchObject({
       where: expect.stringMatching(/i\.jsonl:1$/),
     });
+  });
+
+  test('rows that can’t be used are left out, counted by reason, with their places', async () => {
+    const good = Array.from({ length: 18 }, () => JSON.stringify(pair(' x')));
+    const file = join(folder, 'bad.jsonl');
+    writeFileSync(file, [...good, '{"prompt": "a"', '{"prompt": 1, "completion": "b"}'].join('\n'));
+    const { dataset, warnings } = await load(file);
+    expect(dataset.stats).toMatchObject({ rows: 18, bad: 2 });
+    expect(warnings).toEqual([
+      'rows_left_out: 2 rows of the training set left out: ' +
+        "1 row can't be used: invalid JSON: the end instead of a comma or } (bad.jsonl:19); " +
+        '1 row can\'t be used: "prompt" must be a text, but is a number (bad.jsonl:20)',
+    ]);
+    // Rows keep their numbers and lines.
+    const clean = await load(
+      jsonl(
+        'clean.jsonl',
+        good.map(text => JSON.parse(text) as object),
+      ),
+    );
+    expect(dataset.length).toBe(clean.dataset.length);
+    expect(dataset.sourceOf(17).line).toBe(18);
+  });
+
+  test('more than a tenth of 20 or more rows is an error, except for a description', async () => {
+    const rows = [...Array.from({ length: 18 }, () => pair(' x')), ...Array(3).fill({ prompt: 'a' })];
+    const file = jsonl('tenth.jsonl', rows);
+    const error = await load(file).catch((reason: InputError) => reason);
+    expect(error).toMatchObject({
+      where: `${file}:19`,
+      message: expect.stringMatching(
+        /^3 of 21 rows can't be used, more than a tenth:\n {2}3 rows can't be used: "compl/,
+      ),
+    });
+    expect((await load(file, { anyShare: true })).dataset.stats).toMatchObject({ rows: 18, bad: 3 });
+    expect((await load(jsonl('few.jsonl', rows.slice(3, 21)))).dataset.stats).toMatchObject({ rows: 15, bad: 3 });
+  });
+
+  test('the same reason with other values is counted once; many reasons are summed up', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({ messages: [{ role: 'user' }, { role: `r${i}` }] }));
+    const kinds = Array.from({ length: 20 }, (_, i) => ({
+      messages: [{ role: 'user', content: 'a', ['x'.repeat(i)]: 1 }, Array(i).fill(0)],
+    }));
+    const error = await load(jsonl('kinds.jsonl', [...rows, ...kinds])).catch((reason: InputError) => reason);
+    expect((error as InputError).message.split('\n')).toHaveLength(3);
+  });
+
+  test.each<[string, object[], Overrides, string[]]>([
+    [
+      'answers that begin after max_length',
+      [{ prompt: 'The weather '.repeat(40), completion: 'x' }],
+      { limitedBy: 'what the method leaves' },
+      ['1 row whose answer begins after 64 tokens, what the method leaves (nothing.jsonl:1)'],
+    ],
+    [
+      'rows that are dropped',
+      [pair(' is counting'.repeat(40))],
+      { truncation: 'drop' },
+      ['1 row longer than max_length (64): dropped (nothing.jsonl:1)'],
+    ],
+    [
+      'labels that are all masked, and other ids',
+      [{ input_ids: [1, 2], labels: [-100, -100] }, { input_ids: [1, 99_999] }],
+      { role: 'validation' },
+      ["1 row can't be used: input_ids[1] is 99999", '1 row with no token to train on', '(nothing.jsonl:1)'],
+    ],
+    [
+      'chats for a model without a chat template',
+      [{ messages: [{ role: 'user', content: 'a' }] }, { messages: [{ role: 'user', content: 'b' }] }],
+      {},
+      ["2 rows can't be used: the model has no chat template", '(nothing.jsonl:1, nothing.jsonl:2)'],
+    ],
+  ])('a dataset without a row left says why: %s', async (_, rows, overrides, parts) => {
+    const file = jsonl('nothing.jsonl', rows);
+    const error = (await load(file, overrides).catch((reason: InputError) => reason)) as InputError;
+    const what = overrides.role === 'validation' ? 'evaluated' : 'trained on';
+    expect(error.message).toContain(`no row of the dataset can be ${what}:\n`);
+    for (const part of parts) expect(error.message.replaceAll(`${folder}/`, '')).toContain(part);
   });
 
   test('turns that the template rewrites beyond recognition are reported', async () => {
@@ -165,6 +247,6 @@ test('describeDataset', async () => {
     tokens: dataset.stats.tokens,
     labelShare: (dataset.stats.tokens - 100) / dataset.stats.tokens,
     length: { min: 2, mean: dataset.stats.tokens / 100, p50: 51, p90: 91, p99: 91, max: 91 },
-    problems: { truncated: 10, dropped: 0, allMasked: 0 },
+    problems: { bad: 0, truncated: 10, dropped: 0, allMasked: 0 },
   });
 });

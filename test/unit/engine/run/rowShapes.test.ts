@@ -42,7 +42,8 @@ describe('countGraphs', () => {
       join(folder, 'run.json'),
     );
     const { config } = run;
-    const rows = (await loadRows(run, onDisk, MAX_LENGTH, silentReporter, new AbortController().signal)).train;
+    const limits = { maxLength: MAX_LENGTH, limitedBy: null };
+    const rows = (await loadRows(run, onDisk, limits, silentReporter, new AbortController().signal)).train;
     const shape = { ...runShape(config, attached(run)), virtualTokens };
     const plan = new StepPlan(rows, shape, config.training, createRng(config.training.seed).fork('order'));
     const made = new Set<string>();

@@ -33,7 +33,7 @@ async function planned(run: RunFile): Promise<number> {
   const { train } = await loadRows(
     run,
     onDisk,
-    config.dataset.max_length,
+    { maxLength: config.dataset.max_length, limitedBy: null },
     silentReporter,
     new AbortController().signal,
   );

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { datasetConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import { describeDataset } from '../../../../extension/src/engine/data/describeDataset.js';
 import { loadDataset } from '../../../../extension/src/engine/data/loadDataset.js';
@@ -107,7 +108,7 @@ describe('counts are the engine’s', () => {
     const path = join(datasets, name);
     const loaded = await loadDataset({
       file: path,
-      config: { format: 'auto', columns: {}, max_length: 512, train_on: 'completions', truncation: 'end' },
+      config: datasetConfigSchema.parse({ train: name, max_length: 512 }),
       tokenizer: createTokenizer(readTokenizer(tiny)!),
       role: 'train',
       onWarning: () => {},
@@ -134,7 +135,7 @@ test.each(['end', 'drop'] as const)(
     const path = join(datasets, 'pirate.messages.jsonl');
     const loaded = await loadDataset({
       file: path,
-      config: { format: 'auto', columns: {}, max_length: 30, train_on: 'completions', truncation },
+      config: datasetConfigSchema.parse({ train: path, max_length: 30, truncation }),
       tokenizer: createTokenizer(readTokenizer(tiny)!),
       role: 'train',
       onWarning: () => {},
@@ -160,7 +161,7 @@ describe('problems', () => {
       {
         messages: [
           { role: 'user', content: 'x' },
-          { role: 'bot', content: 'y' },
+          { role: 'narrator', content: 'y' },
         ],
       },
       chat('Why?', 'So.'),

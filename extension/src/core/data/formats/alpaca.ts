@@ -8,9 +8,19 @@ export const alpaca: DatasetFormat = {
   name: 'alpaca',
   title: 'Instructions (Alpaca)',
   fields: [
-    { name: 'instruction', required: true, description: 'What the model is asked to do' },
-    { name: 'input', required: false, description: 'Input for the task, placed below the instruction' },
-    { name: 'output', required: true, description: 'The answer to train on' },
+    {
+      name: 'instruction',
+      required: true,
+      aliases: ['question', 'prompt'],
+      description: 'What the model is asked to do',
+    },
+    {
+      name: 'input',
+      required: false,
+      aliases: ['context', 'query'],
+      description: 'Input for the task, placed below the instruction',
+    },
+    { name: 'output', required: true, aliases: ['response', 'answer'], description: 'The answer to train on' },
     { name: 'system', required: false, description: 'System message' },
     { name: 'history', required: false, description: 'Earlier turns: [[question, answer], ...]' },
   ],

@@ -5,6 +5,8 @@ import type { Example, Row, RowSource } from '../example.js';
 export interface FormatField {
   name: string;
   required: boolean;
+  /** Columns of other tools that are read as this field if the rows fit no format as they are. */
+  aliases?: readonly string[];
   description: string;
 }
 

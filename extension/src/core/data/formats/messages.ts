@@ -10,6 +10,7 @@ export const messages: DatasetFormat = {
     {
       name: 'messages',
       required: true,
+      aliases: ['conversations', 'conversation'],
       description:
         'Turns: [{"role": "system" | "user" | "assistant" | "tool", "content": "...", "tool_calls": [...]}, ...]',
     },

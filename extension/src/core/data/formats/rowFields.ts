@@ -2,6 +2,8 @@
 // null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as in CSV.
 import { InputError } from '../../inputError.js';
 import type { ChatMessage, Row, RowSource } from '../example.js';
+import { parseJsonText } from '../jsonText.js';
+import { chatRole, isCall } from './roles.js';
 
 export function has(row: Row, field: string): boolean {
   return row[field] !== undefined && row[field] !== null;
@@ -67,7 +69,13 @@ function readMessage(item: unknown, where: string, source: RowSource): ChatMessa
   const calls = asList(message.tool_calls);
   if (calls) message.tool_calls = calls.map(readToolCall);
   if (message.content === undefined && !calls) throw rowError(source, `${where} has no "content"`);
-  return { ...message, role: message.role, content: readContent(message.content ?? '', where, source) };
+  const content = readContent(message.content ?? '', where, source);
+  const role = chatRole(message.role) ?? message.role;
+  const call = isCall(message.role) ? parseJson(content) : undefined;
+  if (call === undefined) return { ...message, role, content };
+  // One call or several, as ms-swift writes them.
+  message.tool_calls = (Array.isArray(call) ? call : [call]).map(item => ({ type: 'function', function: item }));
+  return { ...message, role, content: '' };
 }
 
 function readContent(content: unknown, where: string, source: RowSource): string {
@@ -99,7 +107,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 /** `undefined` if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJsonText(text);
   } catch {
     return undefined;
   }
@@ -108,5 +116,6 @@ export function parseJson(text: string): unknown {
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value === 'string' ? 'text' : typeof value}`;
+  if (typeof value === 'object') return 'an object';
+  return `a ${typeof value === 'string' ? 'text' : typeof value === 'bigint' ? 'number' : typeof value}`;
 }

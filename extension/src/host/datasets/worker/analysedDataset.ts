@@ -1,7 +1,6 @@
 // One dataset in the worker: indexes its rows, detects the format, counts tokens, finds problems, and answers the
 // preview's requests meanwhile. Created by datasetWorker.ts. Of a large file only a sample of the rows is tokenized, so
 // that its token counts are estimates until `countAll`.
-import { chooseFormat } from '../../../core/data/chooseFormat.js';
 import type { Example, Row } from '../../../core/data/example.js';
 import { fingerprint, FingerprintSet } from '../../../core/data/fingerprint.js';
 import type { DatasetFormat } from '../../../core/data/formats/datasetFormat.js';
@@ -13,7 +12,9 @@ import {
   type ReadingOptions,
   type RowProblem,
 } from '../../../core/data/rowAnalysis.js';
-import { FORMAT_SAMPLE_ROWS } from '../../../core/data/resolveFormat.js';
+import { FORMAT_SAMPLE_ROWS, resolveFormat } from '../../../core/data/resolveFormat.js';
+import { writeJsonText } from '../../../core/data/jsonText.js';
+import { RowSyntaxError } from '../../../core/data/rowText.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { openRowFile } from '../../../rows/openRowFile.js';
@@ -53,6 +54,8 @@ export class AnalysedDataset {
   private phase: DatasetSummary['phase'] = 'indexing';
   private share = 0;
   private error: string | null = null;
+  /** '' for an editor's text. */
+  private path = '';
   private contentHash: string | null = null;
   private reusedRows = 0;
   private exact = true;
@@ -128,6 +131,7 @@ export class AnalysedDataset {
     const reader =
       source.kind === 'file' ? await openRowFile(source.path) : new EditorRows(source.text, source.fileType);
     this.reader = reader;
+    this.path = source.kind === 'file' ? source.path : '';
     this.exact = reader.size <= EXACT_UNITS;
     this.tokenizer = tokenizerOfFolder(settings.tokenizerFolder);
     for await (const share of reader.scan((start, end, line) => this.table.add(start, end, line))) {
@@ -138,8 +142,8 @@ export class AnalysedDataset {
       await turn();
     }
     this.contentHash = reader.contentHash;
-    this.error = reader.fault?.describe() ?? null;
     if (!this.options) await this.detectFormat();
+    this.error = reader.fault?.describe() ?? this.error;
     if (this.options) {
       this.phase = 'analysing';
       this.tell(true);
@@ -166,10 +170,19 @@ export class AnalysedDataset {
     const { table } = this;
     const { reader, settings } = this.opened();
     const texts = await reader.texts(table.places(0, Math.min(FORMAT_SAMPLE_ROWS, table.length)));
-    const rows = texts.map(text => parsed(reader, text));
-    const format = chooseFormat(rows, settings.format, settings.columns);
-    const { columns, maxLength, trainOn, truncation, chatTemplate } = settings;
-    this.options = format && { format, columns, maxLength, trainOn, truncation, chatTemplate };
+    const { format, columns, maxLength, trainOn, truncation, chatTemplate } = settings;
+    const sample = texts.flatMap((text, i) => {
+      const row = parsed(reader, text);
+      return row ? [{ row, source: { file: this.path, line: table.line(i) } }] : [];
+    });
+    if (sample.length === 0 && format === 'auto') return;
+    try {
+      const resolved = resolveFormat(sample, format, columns);
+      this.options = { ...resolved, maxLength, trainOn, truncation, chatTemplate };
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.error = error.describe();
+    }
   }
 
   private async analyse(before: RowTable | null, signal: AbortSignal): Promise<void> {
@@ -217,7 +230,7 @@ export class AnalysedDataset {
     const { table } = this;
     const examined = this.examine(text, countTokens);
     table.markParsed(row);
-    if (examined.example) table.example.set(row, fingerprint(JSON.stringify(examined.example)) || 1);
+    if (examined.example) table.example.set(row, fingerprint(writeJsonText(examined.example)) || 1);
     if (countTokens) table.setCounts(row, examined.measured?.tokens ?? 0, examined.measured?.labelTokens ?? 0);
     for (const { code } of examined.problems) table.addProblem(row, code);
     return examined;
@@ -232,7 +245,8 @@ export class AnalysedDataset {
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       const { message, hint } = error;
-      return { row: null, example: null, measured: null, problems: [{ code: 'invalid_json', message, hint }] };
+      const offset = error instanceof RowSyntaxError ? error.offset : undefined;
+      return { row: null, example: null, measured: null, problems: [{ code: 'invalid_json', message, hint, offset }] };
     }
     const { example, problems } = readExample(row, options);
     if (!example || !countTokens) return { row, example, measured: null, problems };

@@ -1,6 +1,7 @@
 // An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by
 // analysedDataset.ts.
 import type { Example } from '../../../core/data/example.js';
+import { writeJsonText } from '../../../core/data/jsonText.js';
 import type { RowDetail } from './workerMessages.js';
 
 export const EXCERPT_LENGTH = 300;
@@ -30,7 +31,7 @@ export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDe
     case 'chat':
       return example.messages.map(({ role, content, tool_calls: calls }, index) => ({
         role,
-        content: calls ? [content, JSON.stringify(calls, null, 2)].filter(Boolean).join('\n') : content,
+        content: calls ? [content, writeJsonText(calls, 2)].filter(Boolean).join('\n') : content,
         trained: all || (role === 'assistant' && index >= (example.trainFrom ?? 0)),
       }));
     case 'completion':

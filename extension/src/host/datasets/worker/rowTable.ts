@@ -8,7 +8,7 @@ const CHUNK_BITS = 12;
 const CHUNK_ROWS = 1 << CHUNK_BITS;
 const CHUNK_MASK = CHUNK_ROWS - 1;
 
-type Numbers = Float64Array | Uint32Array | Uint16Array;
+type Numbers = Float64Array | Uint32Array | Int32Array | Uint16Array;
 
 class Column<A extends Numbers> {
   private readonly chunks: A[] = [];
@@ -28,6 +28,7 @@ class Column<A extends Numbers> {
 
 const float64 = () => new Column(length => new Float64Array(length));
 const uint32 = () => new Column(length => new Uint32Array(length));
+const int32 = () => new Column(length => new Int32Array(length));
 
 /** Ascending offsets in a text of any size, 4 bytes each: relative to the first of their chunk. */
 class Places {
@@ -58,11 +59,11 @@ const COUNTED = 1 << 15;
 export class RowTable {
   length = 0;
   private readonly starts = new Places();
-  /** Units between this row and the next minus one, such as for CR LF: zeros in most files. */
-  private readonly extraGaps = uint32();
+  /** Units between this row and the next minus one, such as 1 for CR LF: zeros in most files. */
+  private readonly extraGaps = int32();
   private lastEnd = 0;
-  /** Line number minus row number, zeros in files with one row per line. */
-  private readonly extraLines = uint32();
+  /** Line number minus row number, zeros in files with one row per line; negative where a line has several. */
+  private readonly extraLines = int32();
   /** Fingerprint of the row's text. */
   readonly text = float64();
   /** Fingerprint of the row's example; 0 if it has none. */

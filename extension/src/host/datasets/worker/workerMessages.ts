@@ -1,7 +1,7 @@
 // Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
 // worker holds datasets by number; "latest wins" state is sent as a whole summary.
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
-import type { ScannedFileType } from '../../../core/data/rowScanner.js';
+import type { ScannedFileType } from '../../../core/data/rowFileTypes.js';
 
 export type SourceDescription =
   { kind: 'file'; path: string } | { kind: 'text'; text: string; fileType: ScannedFileType };

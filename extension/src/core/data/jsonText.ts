@@ -1,0 +1,209 @@
+// JSON as Python writes it: NaN, Infinity and -Infinity are read as null, and integers that a float64 can't hold as bigint. Errors
+// know their position. Used wherever the text of a dataset is JSON: rows, the frame of a .json file, lists in CSV cells.
+
+/** Why a text is not JSON, and where. */
+export class JsonFault extends Error {
+  override readonly name = 'JsonFault';
+
+  constructor(
+    /** A phrase such as "a comma before }". */
+    readonly found: string,
+    /** In UTF-16 units. */
+    readonly offset: number,
+  ) {
+    super(`${found} at position ${offset}`);
+  }
+}
+
+/** Texts without these are left to JSON.parse, which is faster: long integers, large exponents, halves of surrogate pairs. */
+const NEEDS_CARE = /\d{16}|[eE]\+?\d{3}|\\u[dD][89a-fA-F]/;
+
+/** @throws JsonFault if `text` is not one JSON value */
+export function parseJsonText(text: string): unknown {
+  if (!NEEDS_CARE.test(text)) {
+    try {
+      return JSON.parse(text);
+    } catch {
+      // Read again below: V8 doesn't always say where.
+    }
+  }
+  return new JsonReader(text).document();
+}
+
+/** Numbers that JSON.stringify can't write are marked as texts and unmarked afterwards. */
+const MARK = '\u0000number ';
+const MARKED_NUMBER = /"\\u0000number (-?\d+(?:\.0)?)"/g;
+
+/** JSON.stringify for values with integers as bigint, and with whole floats as boxed numbers, which are written as 2.0. */
+export function writeJsonText(value: unknown, indent?: number): string {
+  let isMarked = false;
+  const text = JSON.stringify(
+    value,
+    (_, item: unknown) => {
+      const isFloat = item instanceof Number && Number.isSafeInteger(item.valueOf());
+      if (typeof item !== 'bigint' && !isFloat) return item;
+      isMarked = true;
+      return `${MARK}${item}${isFloat ? '.0' : ''}`;
+    },
+    indent,
+  );
+  return isMarked ? text.replace(MARKED_NUMBER, '$1') : text;
+}
+
+/** Deeper values are refused, since everything that reads them is recursive. */
+const MAX_DEPTH = 500;
+const SPACE = /[ \t\n\r]*/y;
+const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
+const WORD = /-?[A-Za-z_]\w*/y;
+/** The part of a string without escapes. */
+// oxlint-disable-next-line no-control-regex
+const PLAIN = /[^"\\\u0000-\u001f]*/y;
+const WORDS = new Map<string, unknown>([
+  ['true', true],
+  ['false', false],
+  ['null', null],
+  ['NaN', null],
+  ['Infinity', null],
+  ['-Infinity', null],
+]);
+const ESCAPES: Readonly<Record<string, string>> = {
+  ...{ '"': '"', '\\': '\\', '/': '/' },
+  ...{ b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' },
+};
+
+class JsonReader {
+  private at = 0;
+
+  constructor(private readonly text: string) {}
+
+  document(): unknown {
+    this.take(SPACE);
+    if (this.at === this.text.length) throw this.fault('nothing');
+    const value = this.value(0);
+    this.take(SPACE);
+    if (this.at < this.text.length) throw this.fault(`${this.next()} after the end of the value`);
+    return value;
+  }
+
+  private value(depth: number): unknown {
+    if (depth > MAX_DEPTH) throw this.fault(`more than ${MAX_DEPTH} values in each other`);
+    switch (this.text[this.at]) {
+      case '{':
+        return this.object(depth);
+      case '[':
+        return this.list(depth);
+      case '"':
+        return this.string();
+      default:
+        return this.scalar();
+    }
+  }
+
+  private object(depth: number): Record<string, unknown> {
+    const entries: [string, unknown][] = [];
+    this.items('}', () => {
+      if (this.text[this.at] !== '"') throw this.fault(`${this.next()} instead of a key in double quotes`);
+      const key = this.string();
+      this.take(SPACE);
+      if (this.text[this.at] !== ':') throw this.fault(`${this.next()} instead of a colon after a key`);
+      this.at++;
+      this.take(SPACE);
+      entries.push([key, this.value(depth + 1)]);
+    });
+    // Of several values of a key the last one counts, as in Python and in JSON.parse.
+    return Object.fromEntries(entries);
+  }
+
+  private list(depth: number): unknown[] {
+    const values: unknown[] = [];
+    this.items(']', () => values.push(this.value(depth + 1)));
+    return values;
+  }
+
+  private items(close: '}' | ']', item: () => void): void {
+    this.at++;
+    this.take(SPACE);
+    if (this.text[this.at] === close) return void this.at++;
+    for (;;) {
+      item();
+      this.take(SPACE);
+      if (this.text[this.at] === close) return void this.at++;
+      if (this.text[this.at] !== ',') throw this.fault(`${this.next()} instead of a comma or ${close}`);
+      const comma = this.at++;
+      this.take(SPACE);
+      if (this.text[this.at] === close) throw new JsonFault(`a comma before ${close}`, comma);
+    }
+  }
+
+  private string(): string {
+    const start = this.at++;
+    let value = '';
+    for (;;) {
+      value += this.take(PLAIN);
+      const unit = this.text[this.at];
+      if (unit === '"') {
+        this.at++;
+        break;
+      }
+      if (unit === undefined) throw this.fault('a text without a closing quote', start);
+      if (unit !== '\\') throw this.fault(`${this.next()} within a text`);
+      value += this.escape();
+    }
+    // A half can't be encoded as UTF-8; both halves may be escaped separately.
+    if (/\p{Surrogate}/u.test(value)) throw this.fault('half a surrogate pair (\\ud800 to \\udfff) in a text', start);
+    return value;
+  }
+
+  private escape(): string {
+    const letter = this.text[this.at + 1] ?? '';
+    if (letter === 'u') {
+      const digits = this.text.slice(this.at + 2, this.at + 6);
+      if (!/^[\da-fA-F]{4}$/.test(digits)) throw this.fault('an escape \\u without four hexadecimal digits');
+      this.at += 6;
+      return String.fromCharCode(parseInt(digits, 16));
+    }
+    if (!Object.hasOwn(ESCAPES, letter)) throw this.fault(`the unknown escape \\${letter}`);
+    this.at += 2;
+    return ESCAPES[letter];
+  }
+
+  private scalar(): unknown {
+    const start = this.at;
+    NUMBER.lastIndex = start;
+    const number = NUMBER.exec(this.text);
+    if (number) {
+      this.at += number[0].length;
+      const value = Number(number[0]);
+      const isInteger = number[1] === undefined && number[2] === undefined;
+      if (isInteger && !Number.isSafeInteger(value)) return BigInt(number[0]);
+      // JSON.parse would read 1e999 as infinite; Python prints that as Infinity, which is read as null.
+      return Number.isFinite(value) ? value : null;
+    }
+    const word = this.take(WORD);
+    if (WORDS.has(word)) return WORDS.get(word);
+    this.at = start;
+    throw this.fault(`${this.next()} instead of a value`);
+  }
+
+  private take(pattern: RegExp): string {
+    pattern.lastIndex = this.at;
+    const found = pattern.exec(this.text)?.[0] ?? '';
+    this.at += found.length;
+    return found;
+  }
+
+  /** What is at the current position, for messages. */
+  private next(): string {
+    const unit = this.text.codePointAt(this.at);
+    if (unit === undefined) return 'the end';
+    if (unit === 0x0a || unit === 0x0d) return 'a line break';
+    if (unit < 0x20) return `the control character \\u${unit.toString(16).padStart(4, '0')}`;
+    const word = /[\w.-]{1,20}/y;
+    word.lastIndex = this.at;
+    return word.exec(this.text)?.[0] ?? String.fromCodePoint(unit);
+  }
+
+  private fault(found: string, offset = this.at): JsonFault {
+    return new JsonFault(found, offset);
+  }
+}
