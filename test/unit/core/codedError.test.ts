@@ -20,7 +20,7 @@ test('an input error is one record for programs and one text for people', () => 
     key: 'messages',
     hint: 'Mind the comma.',
   });
-  expect(error.describe()).toBe('rows.jsonl:7: messages: invalid JSON\n  Mind the comma.');
+  expect(error.describe()).toBe('rows.jsonl:7: messages: invalid JSON.\n  Mind the comma.');
 });
 
 test.each([
