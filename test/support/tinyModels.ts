@@ -35,6 +35,14 @@ export function tinyConfig(modelType: string, changes: Record<string, unknown> =
   return Object.fromEntries(Object.entries(config).filter(([key]) => !others.has(key)));
 }
 
+/** Parts that few models have: YaRN, exact GELU, and scores scaled by the number of the layer. */
+export const RARE_PARTS = {
+  rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, beta_fast: 4 },
+  hidden_act: 'gelu',
+  activation_function: 'gelu',
+  scale_attn_by_inverse_layer_idx: true,
+};
+
 export function tinyArchitecture(modelType: string, changes: Record<string, unknown> = {}): Architecture {
   return architectureOf(tinyConfig(modelType, changes), 'config.json');
 }
