@@ -7,8 +7,30 @@ import type { StoredTensor } from './tensorSource.js';
 type Config = Record<string, unknown>;
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** @param tensors with GGUF's names */
+/** Keys that would change what the model computes, and the value with which they don't. */
+const NEUTRAL_NUMBERS: Readonly<Record<string, number>> = {
+  'attention.clamp_kqv': 0,
+  'attention.max_alibi_bias': 0,
+  'attention.scale': 0,
+  attn_logit_softcapping: 0,
+  embedding_scale: 1,
+  expert_count: 0,
+  final_logit_softcapping: 0,
+  logit_scale: 1,
+  residual_scale: 1,
+};
+
+/**
+ * @param tensors with GGUF's names
+ * @throws InputError on metadata that is missing, or that would change what the model computes
+ */
 export function ggufConfig(architecture: string, metadata: GgufMetadata, tensors: Tensors): Config {
+  for (const [name, neutral] of Object.entries(NEUTRAL_NUMBERS)) {
+    const value = metadata.optionalNumber(`${architecture}.${name}`) ?? neutral;
+    if (value !== neutral) metadata.fail(`${architecture}.${name}`, `${value} is not supported`);
+  }
+  if (metadata.optionalBoolean(`${architecture}.attention.causal`) === false)
+    metadata.fail(`${architecture}.attention.causal`, 'tokens would see later ones, which a language model must not');
   const embedding = tensors.get('token_embd.weight');
   if (!embedding || embedding.shape.length !== 2) metadata.fail('token_embd.weight', 'this matrix is missing');
   const common = {

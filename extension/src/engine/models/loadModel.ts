@@ -155,7 +155,7 @@ export function modelWarnings(files: ModelFiles): ModelWarning[] {
 }
 
 /** Buffers that older checkpoints contain in addition to the parameters. */
-const BUFFERS = /(rotary_emb\.(inv_freq|cos_cached|sin_cached)|attn\.(masked_)?bias)$/;
+const BUFFERS = /\b(rotary_emb\.(inv_freq|cos_cached|sin_cached)|attn\.(masked_)?bias)$/;
 
 /** Names of stored tensors that are neither parameters nor buffers nor a copy of the embedding. */
 function unreadTensors(files: ModelFiles, { parameters, head }: Architecture): string[] {

@@ -8,7 +8,7 @@ export const llama = rotaryDecoder({
   causalLm: 'LlamaForCausalLM',
   implemented: ['attention_bias', 'mlp_bias'],
   // Older releases split products into pretraining_tp parts, with the same result.
-  withoutEffect: ['pretraining_tp'],
+  withoutEffect: ['pretraining_tp', 'is_llama_config'],
   refused: {
     sliding_window: { allowed: [], reason: NO_WINDOW },
     use_sliding_window: { allowed: [false], reason: NO_WINDOW },
