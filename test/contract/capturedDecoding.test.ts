@@ -13,7 +13,7 @@ import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
-import { tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
+import { RARE_PARTS, tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
 
 const PROMPT = [5, 9, 30, 2];
@@ -74,7 +74,8 @@ describe('captured decoding', () => {
     // XLA takes seconds per graph: it compiles every method on one family, and one method on every family.
     const compiles = family === modelFamilies[0]!.modelType || method === peftMethods[0];
     const windows = windowVariants(family, 24);
-    const ways = [...new Set([windows[0]!, windows.at(-1)!])].map(changes => [changes, false] as const);
+    const plain = new Set([windows[0]!, windows.at(-1)!, ...(method ? [] : [RARE_PARTS])]);
+    const ways = [...plain].map(changes => [changes, false] as const);
     for (const [changes, xla] of [...ways, ...(compiles ? [[windows.at(-1)!, true] as const] : [])]) {
       const model = tinyModel(family, { ...ROOM, ...changes });
       const adapter = method && attachAltered(model, method, config);

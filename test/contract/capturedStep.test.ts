@@ -15,7 +15,7 @@ import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { causalLm } from '../../extension/src/engine/training/objectives/causalLm.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
-import { tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
+import { RARE_PARTS, tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
 
 const STEPS = 20;
@@ -38,16 +38,19 @@ function batchesFor(model: CausalLm, adapter: Adapter, drops: boolean): Batch[] 
 }
 
 const MODELS = [
-  { family: 'llama', changes: {}, windows: false },
-  { family: 'gpt2', changes: {}, windows: false },
-  { family: 'qwen2', changes: windowVariants('qwen2', 4).at(-1)!, windows: true },
+  { family: 'llama', changes: {}, shown: null },
+  { family: 'gpt2', changes: {}, shown: null },
+  { family: 'qwen2', changes: windowVariants('qwen2', 4).at(-1)!, shown: 'with a window by layer' },
+  { family: 'llama', changes: RARE_PARTS, shown: 'with rare parts', only: 'LORA' },
+  { family: 'gpt2', changes: RARE_PARTS, shown: 'with rare parts', only: 'FULL' },
 ];
 
 /** Every method with its defaults, and variants that take a different path through the forward pass. */
-const cases = MODELS.flatMap(({ family, changes, windows }) =>
+const cases = MODELS.flatMap(({ family, changes, shown, only }) =>
   peftMethods.flatMap(method => {
     const variants: Record<string, unknown>[] = [{}];
-    if (windows) return [{ family, changes, method, config: method.schema.parse({}), shown: 'with a window by layer' }];
+    if (only && method.peftType !== only) return [];
+    if (shown) return [{ family, changes, method, config: method.schema.parse({}), shown }];
     const keys = Object.keys((method.schema as { shape?: object }).shape ?? {});
     if (keys.includes('lora_dropout')) variants.push({ lora_dropout: 0.3 });
     if (keys.includes('use_dora')) variants.push({ use_dora: true, lora_dropout: 0.1 });

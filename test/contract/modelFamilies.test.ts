@@ -14,7 +14,7 @@ import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.j
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 import { inputErrorOf } from '../support/inputErrors.js';
-import { tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';
+import { RARE_PARTS, tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
 
 const PROMPT = [5, 9, 30, 2];
@@ -106,6 +106,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
 
   it.each<[string, Record<string, unknown>]>([
     ['untied', { tie_word_embeddings: false }],
+    ['with rare parts', RARE_PARTS],
     ...windowVariants(modelType, 3).map((changes): [string, typeof changes] => [JSON.stringify(changes), changes]),
   ])('decodes the same with a cache as without: %s', async (_, changes) => {
     const before = tf.memory().numTensors;

@@ -20,6 +20,7 @@ import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { WeightBlocks } from '../../extension/src/engine/files/weightBlocks.js';
 import { DecodingGraphs } from '../../extension/src/engine/generation/capturedReader.js';
+import { ACTIVATION_NAMES } from '../../extension/src/engine/models/activations.js';
 import { QuantizedWeight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
@@ -157,6 +158,8 @@ beforeAll(async () => {
       await noting(`${base_weights} in ${precision}`, () =>
         traceAll('llama', frozen, { settings: { base_weights, precision } }),
       );
+  for (const name of ACTIVATION_NAMES)
+    await noting(name, () => traceAll('llama', frozen, { changes: { ...ROOM, hidden_act: name } }));
   // Blocks that exist only in GGUF files.
   const layout = { format: 'int4_minimum', shape: [2, 64], precision: 'float32', transposed: false } as const;
   const weight = QuantizedWeight.of(new WeightBlocks(layout.format, layout.shape), layout);

@@ -9,39 +9,46 @@ import { WeightBlocks } from '../../extension/src/engine/files/weightBlocks.js';
 import { sizeOf, type Architecture, type ParameterSpec } from '../../extension/src/engine/models/architecture.js';
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engine/models/quantizedWeight.js';
-import { architectureOf } from '../../extension/src/engine/models/registry.js';
+import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
 import type { UsedWeights } from '../../extension/src/protocol/runConfig.js';
 
-/** A config.json for every family: each reads its own keys. */
+const SIZES = {
+  hidden_size: 16,
+  intermediate_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  head_dim: 4,
+  max_position_embeddings: 64,
+  attention_bias: true,
+};
+/** GPT-2's names. */
+const GPT2_SIZES = { n_embd: 16, n_layer: 2, n_head: 4, n_positions: 64 };
+
+/** A config.json for every family. Keys and changes that only other families read are left out. */
 export function tinyConfig(modelType: string, changes: Record<string, unknown> = {}): Record<string, unknown> {
-  return {
-    model_type: modelType,
-    vocab_size: 48,
-    tie_word_embeddings: true,
-    hidden_size: 16,
-    intermediate_size: 24,
-    num_hidden_layers: 2,
-    num_attention_heads: 4,
-    num_key_value_heads: 2,
-    head_dim: 4,
-    max_position_embeddings: 64,
-    attention_bias: true,
-    n_embd: 16,
-    n_layer: 2,
-    n_head: 4,
-    n_positions: 64,
-    ...changes,
-  };
+  const own = modelFamilies.find(family => family.modelType === modelType)!.keys.implemented;
+  const others = new Set(modelFamilies.flatMap(({ keys }) => keys.implemented).filter(key => !own.includes(key)));
+  const sizes = own.includes('n_embd') ? GPT2_SIZES : SIZES;
+  const config = { model_type: modelType, vocab_size: 48, tie_word_embeddings: true, ...sizes, ...changes };
+  return Object.fromEntries(Object.entries(config).filter(([key]) => !others.has(key)));
 }
+
+/** Parts that few models have: YaRN, exact GELU, and scores scaled by the number of the layer. */
+export const RARE_PARTS = {
+  rope_scaling: { rope_type: 'yarn', factor: 4, original_max_position_embeddings: 16, beta_fast: 4 },
+  hidden_act: 'gelu',
+  activation_function: 'gelu',
+  scale_attn_by_inverse_layer_idx: true,
+};
 
 export function tinyArchitecture(modelType: string, changes: Record<string, unknown> = {}): Architecture {
   return architectureOf(tinyConfig(modelType, changes), 'config.json');
 }
 
 /**
- * Changes that give a family's layers a sliding window: none of them, all, and every other one. Changes that the family
- * doesn't know are left out.
+ * Changes that give a family's layers a sliding window: none of them, all, and every other one.
  */
 export function windowVariants(modelType: string, window: number): Record<string, unknown>[] {
   const { length } = tinyArchitecture(modelType).layers;

@@ -208,6 +208,12 @@ describe('a model', () => {
       ['config.json', 'num_attention_heads'],
     ],
     ['an unknown model_type', f => reconfigure(f, { model_type: 'bert' }), ['config.json', '"bert"', 'llama', 'gpt2']],
+    [
+      'a key that is not supported',
+      f => reconfigure(f, { is_causal: false }),
+      ['config.json: is_causal', 'later ones'],
+    ],
+    ['a classifier', f => reconfigure(f, { architectures: ['LlamaForTokenClassification'] }), ['LlamaForTokenClass']],
     ['no config.json', f => rmSync(join(f, 'config.json')), ['config.json']],
     ['an invalid config.json', f => writeFileSync(join(f, 'config.json'), '{"a":\n1,}'), ['config.json:2', 'not JSON']],
     ['no weights', f => rmSync(weights(f)), ['model.safetensors']],

@@ -75,11 +75,26 @@ test('wasm is rejected with the same message in all commands', async () => {
   });
   const results = await Promise.all([
     tunewright(['train', run, '--out', place.file('wasm-run')]),
+    tunewright(['estimate', run]),
     tunewright(['generate', ...base, '--prompt', 'Ahoy']),
     tunewright(['evaluate', ...base, '--dataset', ROWS]),
     tunewright(['generate', '--model', fileOf('Q8_0'), '--prompt', 'Ahoy', '--base-weights', 'int2']),
   ]);
-  for (const result of results.slice(0, 3))
+  for (const result of results.slice(0, 4))
     expectRefusal(result, 'engine.base_weights', "the wasm backend can't compute with int8 weights", 'engine install');
-  expectRefusal(results[3]!, '--base-weights', 'float32, bfloat16, int8, int4');
+  expectRefusal(results[4]!, '--base-weights', 'float32, bfloat16, int8, int4');
+});
+
+test('FULL is rejected by train and estimate alike', async () => {
+  const run = place.run('full', {
+    model: fileOf('Q8_0'),
+    dataset: { train: ROWS },
+    method: { peft_type: 'FULL' },
+    engine: { base_weights: 'int8' },
+  });
+  const results = [
+    await tunewright(['train', run, '--out', place.file('full-run')]),
+    await tunewright(['estimate', run]),
+  ];
+  for (const result of results) expectRefusal(result, 'engine.base_weights', 'FULL trains all weights', '"float32"');
 });

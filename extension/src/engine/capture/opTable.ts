@@ -64,6 +64,8 @@ const rows = {
   Sigmoid: { shape: shapes.same, memory: 'overFirst', xla: 'y', product: null, implied: null },
   Tanh: { shape: shapes.same, memory: 'overFirst', xla: 'y', product: null, implied: null },
   Relu: { shape: shapes.same, memory: 'overFirst', xla: 'activations', product: null, implied: null },
+  Erf: { shape: shapes.same, memory: 'overFirst', xla: 'y', product: null, implied: null },
+  Exp: { shape: shapes.same, memory: 'overFirst', xla: 'y', product: null, implied: null },
   Softmax: { shape: shapes.same, memory: 'overFirst', xla: 'softmax', product: null, implied: null },
   ZerosLike: { shape: shapes.same, memory: 'own', xla: 'y', product: null, implied: null },
   IsNan: { shape: shapes.test, memory: 'own', xla: null, product: null, implied: null },

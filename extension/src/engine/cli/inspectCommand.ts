@@ -100,6 +100,7 @@ function describeModelText(model: ModelDescription): string {
     ['chat template', model.hasChatTemplate ? 'yes' : 'no'],
     ['LoRA targets', `${defaultTargets.lora.join(', ')} (default)`],
     ['IA3 targets', `${defaultTargets.ia3.join(', ')} (default)`],
+    ...model.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   return [model.reference, facts(rows), '', tensorTable(model.tensors)].join('\n');
 }

@@ -40,7 +40,8 @@ const each = (kernels: readonly string[], translation: (op: string) => Translati
 
 /** The kernels that models, methods and training use; a test runs every method on every family through them. */
 export const kernelOps: ReadonlyMap<string, Translation> = new Map<string, Translation>([
-  ...each([tf.Neg, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Log, tf.Sigmoid, tf.Tanh, tf.Relu, tf.Softmax], plain),
+  ...each([tf.Neg, tf.Square, tf.Sqrt, tf.Rsqrt, tf.Log, tf.Sigmoid, tf.Tanh, tf.Relu, tf.Erf, tf.Exp], plain),
+  ...each([tf.Softmax], plain),
   ...each([tf.Add, tf.Sub, tf.RealDiv, tf.Maximum, tf.Minimum, tf.AddN, tf.ZerosLike], plain),
   ...each([tf.Equal, tf.Less, tf.LessEqual, tf.Greater, tf.GreaterEqual, tf.LogicalAnd, tf.Select], plain),
   [tf.Multiply, plain('Mul')],

@@ -7,8 +7,30 @@ import type { StoredTensor } from './tensorSource.js';
 type Config = Record<string, unknown>;
 type Tensors = ReadonlyMap<string, StoredTensor>;
 
-/** @param tensors with GGUF's names */
+/** Keys that would change what the model computes, and the value with which they don't. */
+const NEUTRAL_NUMBERS: Readonly<Record<string, number>> = {
+  'attention.clamp_kqv': 0,
+  'attention.max_alibi_bias': 0,
+  'attention.scale': 0,
+  attn_logit_softcapping: 0,
+  embedding_scale: 1,
+  expert_count: 0,
+  final_logit_softcapping: 0,
+  logit_scale: 1,
+  residual_scale: 1,
+};
+
+/**
+ * @param tensors with GGUF's names
+ * @throws InputError on metadata that is missing, or that would change what the model computes
+ */
 export function ggufConfig(architecture: string, metadata: GgufMetadata, tensors: Tensors): Config {
+  for (const [name, neutral] of Object.entries(NEUTRAL_NUMBERS)) {
+    const value = metadata.optionalNumber(`${architecture}.${name}`) ?? neutral;
+    if (value !== neutral) metadata.fail(`${architecture}.${name}`, `${value} is not supported`);
+  }
+  if (metadata.optionalBoolean(`${architecture}.attention.causal`) === false)
+    metadata.fail(`${architecture}.attention.causal`, 'tokens would see later ones, which a language model must not');
   const embedding = tensors.get('token_embd.weight');
   if (!embedding || embedding.shape.length !== 2) metadata.fail('token_embd.weight', 'this matrix is missing');
   const common = {
@@ -93,12 +115,43 @@ function ropeScaling(
   const factors = tensors.get('rope_freqs.weight');
   if (factors) return llama3Scaling(factors, theta, headDim);
   const key = (name: string) => `${architecture}.rope.${name}`;
+  const value = (name: string) => metadata.optionalFloat32(key(name));
   const type = metadata.optionalString(key('scaling.type'));
   // Older files have `scale_linear` instead of `scaling.*`.
-  const factor = metadata.optionalFloat32(key('scaling.factor')) ?? metadata.optionalFloat32(key('scale_linear'));
-  if (type === 'none' || factor === null || factor === 1) return null;
+  const factor = value('scaling.factor') ?? value('scale_linear');
   const original = metadata.optionalNumber(key('scaling.original_context_length'));
-  return { rope_type: type ?? 'linear', factor, ...(original && { original_max_position_embeddings: original }) };
+  const common = { rope_type: type ?? 'linear', ...(original && { original_max_position_embeddings: original }) };
+  if (type === 'longrope') return { ...common, ...longropeFactors(metadata, tensors, value('scaling.attn_factor')) };
+  if (type === 'none' || !factor || factor === 1) return null;
+  return type === 'yarn' ? { ...common, factor, ...yarnValues(key, metadata, factor) } : { ...common, factor };
+}
+
+/** What llama.cpp's rope_yarn does with further keys. It multiplies its own attention factor by that of the file. */
+function yarnValues(key: (name: string) => string, metadata: GgufMetadata, factor: number): Config {
+  const value = (name: string) => metadata.optionalFloat32(key(`scaling.${name}`));
+  for (const [name, neutral] of [
+    ['yarn_ext_factor', 1],
+    ['yarn_log_multiplier', 0],
+  ] as const)
+    if ((value(name) ?? neutral) !== neutral)
+      metadata.fail(key(`scaling.${name}`), `a value other than ${neutral} is not supported`);
+  const attention = (value('attn_factor') ?? 1) * (value('yarn_attn_factor') ?? 1);
+  const [fast, slow] = [value('yarn_beta_fast'), value('yarn_beta_slow')];
+  return {
+    ...(attention !== 1 && { attention_factor: attention * (1 + 0.1 * Math.log(factor)) }),
+    ...(fast && { beta_fast: fast }),
+    ...(slow && { beta_slow: slow }),
+  };
+}
+
+function longropeFactors(metadata: GgufMetadata, tensors: Tensors, attentionFactor: number | null): Config {
+  const factors = (length: string) => {
+    const tensor = tensors.get(`rope_factors_${length}.weight`);
+    return tensor
+      ? [...tensor.readFloat32()]
+      : metadata.fail(`rope_factors_${length}.weight`, 'this tensor is missing');
+  };
+  return { short_factor: factors('short'), long_factor: factors('long'), attention_factor: attentionFactor ?? 1 };
 }
 
 /**

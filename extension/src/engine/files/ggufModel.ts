@@ -10,7 +10,8 @@ import { rotaryRowFromGguf, rotaryRowsFromGguf, transpose } from './ggufTransfor
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
 /** Tables that the model computes itself, and factors that are part of the config. */
-const NOT_PARAMETERS = /^rope_freqs\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
+const NOT_PARAMETERS =
+  /^rope_(freqs|factors_short|factors_long)\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
 
 /**
  * @param reference the model as named by the user

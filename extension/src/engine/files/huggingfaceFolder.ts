@@ -5,6 +5,7 @@ import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import { InputError } from '../../core/inputError.js';
 import { readJsonObject, readTextFile } from './jsonFile.js';
+import { quantizationInConfig, quantizationOfTensors, quantizedError } from './quantizedFolder.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
@@ -23,7 +24,7 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
   }
   const generationConfig = readJsonObject(join(path, 'generation_config.json'));
   const tokenizer = readTokenizer(path);
-  const { tensors, close } = openWeights(path);
+  const { tensors, close } = openUnquantized(path, reference, config);
   return { reference, path, format: 'huggingface', config, generationConfig, tokenizer, tensors, close };
 }
 
@@ -49,6 +50,23 @@ function defaultTemplate(template: unknown): string | undefined {
   if (!Array.isArray(template)) return undefined;
   const named: unknown = template.find(item => item?.name === 'default') ?? template[0];
   return defaultTemplate((named as { template?: unknown } | undefined)?.template);
+}
+
+/** @throws InputError if the weights are quantized, whatever else is wrong with them */
+function openUnquantized(path: string, reference: string, config: Record<string, unknown>) {
+  const named = quantizationInConfig(config);
+  let weights: ReturnType<typeof openWeights> | null = null;
+  try {
+    weights = openWeights(path);
+    const stored = quantizationOfTensors(weights.tensors);
+    const quantization = named ?? stored;
+    if (!quantization) return weights;
+    throw quantizedError({ quantization, path, reference, config, isPlain: stored === null });
+  } catch (error) {
+    weights?.close();
+    if (weights || !named) throw error;
+    throw quantizedError({ quantization: named, path, reference, config, isPlain: false });
+  }
 }
 
 function openWeights(folder: string): { tensors: Map<string, StoredTensor>; close(): void } {

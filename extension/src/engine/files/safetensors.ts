@@ -25,6 +25,12 @@ export interface SafetensorsFile {
   close(): void;
 }
 
+/** Further types of the format and their bits: they occur in quantized models, whose values aren't read. */
+const UNREAD_DTYPE_BITS: Readonly<Record<string, number>> = {
+  ...{ U16: 16, U32: 32, U64: 64, C64: 64, F4: 4, F6_E2M3: 6, F6_E3M2: 6 },
+  ...{ F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8 },
+};
+
 const METADATA_KEY = '__metadata__';
 /** The limit of the reference implementation. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -97,7 +103,8 @@ interface CheckedEntry {
 function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEntry {
   if (!isRecord(entry)) throw new InputError('the header entry is not an object', place);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(plainDtypes, dtype)) {
+  const bits = typeof dtype === 'string' ? dtypeBits(dtype) : null;
+  if (typeof dtype !== 'string' || bits === null) {
     throw new InputError(`unknown dtype ${JSON.stringify(dtype)}`, {
       ...place,
       hint: `Convert it to one of ${Object.keys(plainDtypes).join(', ')}.`,
@@ -115,11 +122,16 @@ function checkEntry(entry: unknown, place: Place, dataBytes: number): CheckedEnt
     });
   }
   const length = valueCount(shape);
-  const bytes = length * plainDtypes[dtype].bytes;
+  const bytes = (length * bits) / 8;
   if (bytes !== end - begin) {
     throw new InputError(`${dtype} [${shape}] takes ${bytes} bytes, but its data_offsets span ${end - begin}`, place);
   }
   return { dtype, shape, length, begin, end };
+}
+
+function dtypeBits(dtype: string): number | null {
+  if (Object.hasOwn(plainDtypes, dtype)) return 8 * plainDtypes[dtype].bytes;
+  return Object.hasOwn(UNREAD_DTYPE_BITS, dtype) ? UNREAD_DTYPE_BITS[dtype] : null;
 }
 
 /** The tensors must cover the data exactly: no overlap, no gap, nothing at the end. */
@@ -144,14 +156,18 @@ function checkCoverage(ranges: { name: string; begin: number; end: number }[], p
 function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry, dataStart: number): StoredTensor {
   const { dtype, shape, length, begin, end } = entry;
   const place = { file: file.path, key: name };
+  const readable = () => {
+    if (Object.hasOwn(plainDtypes, dtype)) return plainDtypes[dtype];
+    throw new InputError(`${dtype} values are not supported`, place);
+  };
   return {
     name,
     shape,
     dtype,
     byteLength: end - begin,
     place,
-    readFloat32: () => plainDtypes[dtype].read(file, dataStart + begin, length, place),
-    readFloat32Rows: () => readPlainRows(file, dtype, shape, dataStart + begin, place),
+    readFloat32: () => readable().read(file, dataStart + begin, length, place),
+    readFloat32Rows: () => (readable(), readPlainRows(file, dtype, shape, dataStart + begin, place)),
   };
 }
 

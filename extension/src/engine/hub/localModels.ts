@@ -7,10 +7,12 @@ import { InputError } from '../../core/inputError.js';
 import { readGgufHeader } from '../files/ggufHeader.js';
 import { GGUF_ARCHITECTURES } from '../files/ggufNames.js';
 import { quantizations } from '../files/ggufQuantization.js';
+import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { plainDtypes } from '../files/plainDtype.js';
+import { quantizationInConfig, quantizationText } from '../files/quantizedFolder.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
-import { modelFamilies } from '../models/registry.js';
+import { architectureOf, modelFamilies } from '../models/registry.js';
 import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
 import { listOllamaModels } from './ollamaStore.js';
 import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
@@ -112,9 +114,23 @@ function folderModelType(path: string): Inspected {
   if (!modelFamilies.some(family => family.modelType === modelType)) {
     return { modelType, reason: `the model_type ${modelType} is not supported` };
   }
-  if (config.quantization || config.quantization_config)
-    return { modelType, reason: 'quantized weights are not supported' };
-  return { modelType, reason: completeModel(path, null) === null ? 'the safetensors weights are incomplete' : null };
+  const named = quantizationInConfig(config);
+  if (named) return { modelType, reason: `its weights are quantized (${quantizationText(named)})` };
+  if (completeModel(path, null) === null) return { modelType, reason: 'the safetensors weights are incomplete' };
+  return { modelType, reason: reasonAgainst(path) };
+}
+
+/** What a command that opens the folder would say, as far as headers tell. */
+function reasonAgainst(path: string): string | null {
+  try {
+    const files = openHuggingFaceFolder(path, path);
+    files.close();
+    architectureOf(files.config, path);
+    return null;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
 }
 
 function ggufFiles(folder: string): string[] {

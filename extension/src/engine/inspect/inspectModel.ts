@@ -3,7 +3,7 @@ import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { countParameters, type DefaultTargets } from '../models/architecture.js';
-import { architectureOfFiles } from '../models/loadModel.js';
+import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
 import { collapseLayers, type TensorGroup } from './collapse.js';
 
 export interface ModelDescription {
@@ -36,6 +36,8 @@ export interface ModelDescription {
   hasChatTemplate: boolean;
   defaultTargets: DefaultTargets;
   tensors: TensorGroup[];
+  /** What of its config.json and weights is ignored, for its user to know. */
+  warnings: string[];
 }
 
 /** @throws InputError if the model can't be used */
@@ -43,6 +45,7 @@ export function inspectModel(files: ModelFiles): ModelDescription {
   const architecture = architectureOfFiles(files);
   const stored = [...files.tensors.values()];
   if (stored.length === 0) throw new InputError('the model has no weights', { file: files.path });
+  findTensors(files, architecture);
   const dtypes: Record<string, number> = {};
   for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
@@ -80,5 +83,6 @@ export function inspectModel(files: ModelFiles): ModelDescription {
     hasChatTemplate: tokenizer !== null && tokenizer.chatTemplate !== null,
     defaultTargets: architecture.defaultTargets,
     tensors: collapseLayers(stored),
+    warnings: modelWarnings(files).map(({ message }) => message),
   };
 }

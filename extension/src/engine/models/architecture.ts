@@ -4,6 +4,8 @@
 // needs no weights. Names are those of PyTorch's `named_parameters()` / `named_modules()` for the Transformers model.
 import type * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
+import type { ActivationName } from './activations.js';
+import type { ConfigKeys } from './configKeys.js';
 
 export interface ParameterSpec {
   name: string;
@@ -48,9 +50,14 @@ export interface KeyValues {
 
 export type SublayerKind = 'attention' | 'feed_forward';
 
-/** Inverse frequencies of rotary embeddings, [headDim / 2], scaling included. */
+/** A rotary embedding, scaling included. */
 export interface RotaryFrequencies {
+  /** [headDim / 2] */
   inverseFrequencies: Float64Array;
+  /** Factor on cos and sin (YaRN's and LongRoPE's attention factor). */
+  scale: number;
+  /** Longest sequence for which these frequencies are right; null if config.json has the only limit. */
+  maxPositions: number | null;
 }
 
 /** A linear module of a layer. Names in a layer's data are relative to the block, such as `self_attn.q_proj`. */
@@ -73,6 +80,8 @@ export interface AttentionSpec {
   /** Each is shared by heads / keyValueHeads query heads (grouped-query attention). */
   keyValueHeads: number;
   headDim: number;
+  /** Factor on the scores q kᵀ. */
+  scale: number;
   /** Tokens that a position attends to, its own included; null without a sliding window. */
   window: number | null;
   /** Rotary embedding of queries and keys; layers with the same one share the object. null: none. */
@@ -84,10 +93,14 @@ export interface AttentionSpec {
   output: LinearSpec;
 }
 
-/** The feed-forward network: down(silu(gate(x)) * up(x)) or down(gelu_new(up(x))). */
-export type MlpSpec = { width: number; up: LinearSpec; down: LinearSpec } & (
-  { kind: 'swiglu'; gate: LinearSpec } | { kind: 'gelu_new' }
-);
+/** The feed-forward network: down(activation(gate(x)) * up(x)), or down(activation(up(x))) without a gate. */
+export interface MlpSpec {
+  width: number;
+  activation: ActivationName;
+  gate: LinearSpec | null;
+  up: LinearSpec;
+  down: LinearSpec;
+}
 
 /**
  * One block: each of its two sublayers reads the normalized residual stream and adds to it. Equal data means equal
@@ -131,6 +144,9 @@ export interface Architecture extends ModelDescription {
 /** A model family, in a file named after Transformers' `model_type`. */
 export interface ModelFamily {
   modelType: string;
+  /** Its language model in Transformers, in config.json's `architectures`. */
+  causalLm: string;
+  keys: ConfigKeys;
   /** Describes the model of a config.json; `file` is for messages. @throws InputError that names the key */
   describe(config: Record<string, unknown>, file: string): ModelDescription;
 }

@@ -10,7 +10,8 @@ import type {
   RotaryFrequencies,
   SublayerKind,
 } from './architecture.js';
-import { gatherRows, geluNew, layerNorm, rmsNorm, rotate, swiglu } from './ops.js';
+import { activate, activateGated } from './activations.js';
+import { gatherRows, layerNorm, rmsNorm, rotate } from './ops.js';
 
 /** cos and sin at the tokens' positions, [batch, seq, 1, headDim], equal in both halves of the last dimension. */
 export interface Rotation {
@@ -88,6 +89,7 @@ function attend(pass: ForwardPass, spec: AttentionSpec, block: string, i: number
 
 function feedForward(pass: ForwardPass, mlp: MlpSpec, block: string, x: tf.Tensor2D): tf.Tensor2D {
   const linear = ({ name }: { name: string }, x: tf.Tensor2D) => pass.linear(`${block}${name}`, x);
-  const wide = mlp.kind === 'swiglu' ? swiglu(linear(mlp.gate, x), linear(mlp.up, x)) : geluNew(linear(mlp.up, x));
-  return linear(mlp.down, wide);
+  const { activation, gate, up, down } = mlp;
+  const wide = gate ? activateGated(activation, linear(gate, x), linear(up, x)) : activate(activation, linear(up, x));
+  return linear(down, wide);
 }

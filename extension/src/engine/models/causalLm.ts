@@ -203,7 +203,7 @@ export class CausalLm {
         const keys = all.keys.shape[2];
         const bias = biasOf(layer, keys);
         const keeps = 4 * this.heads * rows * keys <= KEPT_PROBABILITY_BYTES;
-        const out = heads(attention(heads(q), all.keys, all.values, bias, keeps));
+        const out = heads(attention(heads(q), all.keys, all.values, bias, layers[layer]!.attention.scale, keeps));
         return tf.reshape(out, [rows, q.shape[2] * q.shape[3]]);
       },
     };

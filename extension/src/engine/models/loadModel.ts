@@ -6,7 +6,7 @@ import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
 import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
-import { architectureOf } from './registry.js';
+import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
 import { weightLayouts } from './weightLayouts.js';
 
 const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
@@ -18,9 +18,40 @@ export interface LoadOptions {
   onWarning?: (code: string, message: string) => void;
 }
 
-/** The architecture of a model on disk. @throws InputError on an unsupported configuration */
+/** By open files: telling whether a head is a copy of the embedding may take reading both. */
+const architectures = new WeakMap<ModelFiles, Architecture>();
+
+/**
+ * The architecture of a model on disk, whose files are open. A head that is stored and differs from the embedding isn't
+ * tied, whatever config.json says, as in Transformers 5.
+ * @throws InputError on an unsupported configuration
+ */
 export function architectureOfFiles(files: ModelFiles): Architecture {
-  return architectureOf(files.config, files.format === 'gguf' ? files.path : `${files.path}/config.json`);
+  const known = architectures.get(files);
+  if (known) return known;
+  const file = configFile(files);
+  const described = architectureOf(files.config, file);
+  const own = described.tieWordEmbeddings && hasOwnHead(files, described);
+  const architecture = own ? architectureOf({ ...files.config, tie_word_embeddings: false }, file) : described;
+  architectures.set(files, architecture);
+  return architecture;
+}
+
+function configFile({ format, path }: ModelFiles): string {
+  return format === 'gguf' ? path : `${path}/config.json`;
+}
+
+/** Whether a head is stored in addition to the embedding, and isn't equal to it. */
+function hasOwnHead(files: ModelFiles, { head, embedding }: Architecture): boolean {
+  const [own, table] = [head, embedding].map(module => storedAs(files, `${module}.weight`));
+  if (!own || !table) return false;
+  if (own.shape.join() !== table.shape.join()) return true;
+  const others = table.readFloat32Rows()[Symbol.iterator]();
+  for (const values of own.readFloat32Rows()) {
+    const other = others.next().value as Float32Array;
+    if (values.some((value, i) => value !== other[i])) return true;
+  }
+  return false;
 }
 
 /**
@@ -33,7 +64,7 @@ export function loadModel(
 ): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
-  warnOfUnused(files, architecture, stored, onWarning);
+  for (const { code, message } of modelWarnings(files)) onWarning?.(code, message);
   const layouts = weightLayouts(architecture, stored, settings);
   const weights = new Map<string, Weight>();
   architecture.parameters.forEach(({ name, shape }, i) => {
@@ -60,16 +91,36 @@ function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): Weig
 
 /**
  * The stored tensor of each parameter; reads no values.
- * @throws InputError that names a tensor that is missing or whose shape differs from the configuration's
+ * @throws InputError that names a tensor that is missing, whose shape differs from the configuration's, or that would
+ *   change what a layer computes and that no parameter reads
  */
 export function findTensors(files: ModelFiles, architecture: Architecture): StoredTensor[] {
-  return architecture.parameters.map(parameter => findTensor(files, parameter));
+  const found = architecture.parameters.map(parameter => findTensor(files, architecture, parameter));
+  const within = unreadTensors(files, architecture).find(name => isWithinLayer(name, architecture));
+  if (within !== undefined)
+    throw new InputError(`a ${architecture.modelType} model with this config.json has no such tensor`, {
+      ...files.tensors.get(within)!.place,
+      hint: 'It belongs to a layer and would change the result. Correct config.json (biases: attention_bias, mlp_bias), or remove the tensor.',
+    });
+  return found;
 }
 
-/** The stored tensor of a parameter. In a model that was saved without its head, names lack the first part. */
-export function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): StoredTensor {
-  const tensor = files.tensors.get(name) ?? files.tensors.get(name.slice(name.indexOf('.') + 1));
-  if (!tensor) throw new InputError(`tensor ${name} is missing`, { file: files.path });
+/**
+ * The stored tensor of a parameter.
+ * @throws InputError if it is missing or its shape differs from the configuration's
+ */
+export function findTensor(
+  files: ModelFiles,
+  { embedding, head, tieWordEmbeddings }: Architecture,
+  { name, shape }: ParameterSpec,
+): StoredTensor {
+  const isTied = tieWordEmbeddings && name === `${embedding}.weight`;
+  const tensor = storedAs(files, name) ?? (isTied ? storedAs(files, `${head}.weight`) : undefined);
+  if (!tensor)
+    throw new InputError(`tensor ${name} is missing`, {
+      file: files.path,
+      hint: name === `${head}.weight` ? 'If the head is the embedding, set tie_word_embeddings to true.' : undefined,
+    });
   if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
     throw new InputError(`has shape [${tensor.shape.join(', ')}], but the configuration says [${shape.join(', ')}]`, {
       ...tensor.place,
@@ -78,22 +129,46 @@ export function findTensor(files: ModelFiles, { name, shape }: ParameterSpec): S
   return tensor;
 }
 
-/** Buffers that older checkpoints contain in addition to the parameters. */
-const BUFFERS = /(rotary_emb\.inv_freq|attn\.(masked_)?bias)$/;
+/** In a model that was saved without its head, names lack the first part. */
+function storedAs({ tensors }: ModelFiles, name: string): StoredTensor | undefined {
+  return tensors.get(name) ?? tensors.get(name.slice(name.indexOf('.') + 1));
+}
 
-function warnOfUnused(
-  files: ModelFiles,
-  architecture: Architecture,
-  used: readonly StoredTensor[],
-  onWarning: LoadOptions['onWarning'],
-): void {
-  const known = new Set(used);
-  const unused = [...files.tensors].filter(
-    ([name, tensor]) => !known.has(tensor) && !BUFFERS.test(name) && name !== `${architecture.head}.weight`,
-  );
-  if (unused.length > 0)
-    onWarning?.(
-      'tensors_unused',
-      `${files.path}: ignored ${unused.length} tensors that a ${architecture.modelType} model doesn't have, such as ${unused[0]![0]}`,
-    );
+/** What is unusual about a model on disk: keys and tensors that are ignored, a head that isn't tied. */
+export function modelWarnings(files: ModelFiles): ModelWarning[] {
+  const architecture = architectureOfFiles(files);
+  const { head, embedding, modelType, tieWordEmbeddings } = architecture;
+  const file = configFile(files);
+  const warnings = configWarnings(files.config, file);
+  if (architectureOf(files.config, file).tieWordEmbeddings && !tieWordEmbeddings)
+    warnings.push({
+      code: 'head_not_tied',
+      message: `${file}: tie_word_embeddings is true, but ${head}.weight is stored and differs from ${embedding}.weight; they are not tied`,
+    });
+  const unread = unreadTensors(files, architecture).filter(name => !isWithinLayer(name, architecture));
+  if (unread.length > 0)
+    warnings.push({
+      code: 'tensors_unused',
+      message: `${files.path}: ignored ${unread.length} tensors that a ${modelType} model with this config.json doesn't have: ${shortList(unread)}`,
+    });
+  return warnings;
+}
+
+/** Buffers that older checkpoints contain in addition to the parameters. */
+const BUFFERS = /\b(rotary_emb\.(inv_freq|cos_cached|sin_cached)|attn\.(masked_)?bias)$/;
+
+/** Names of stored tensors that are neither parameters nor buffers nor a copy of the embedding. */
+function unreadTensors(files: ModelFiles, { parameters, head }: Architecture): string[] {
+  const read = new Set([...parameters.map(({ name }) => name), `${head}.weight`].map(name => storedAs(files, name)));
+  return [...files.tensors].filter(([name, tensor]) => !read.has(tensor) && !BUFFERS.test(name)).map(([name]) => name);
+}
+
+function isWithinLayer(tensor: string, { blocks, layers }: Architecture): boolean {
+  const prefixes = [`${blocks}.`, `${blocks.slice(blocks.indexOf('.') + 1)}.`];
+  const prefix = prefixes.find(candidate => tensor.startsWith(candidate));
+  return prefix !== undefined && Number(tensor.slice(prefix.length).split('.')[0]) < layers.length;
+}
+
+function shortList(names: readonly string[]): string {
+  return names.length > 4 ? `${names.slice(0, 3).join(', ')}, ...` : names.join(', ');
 }

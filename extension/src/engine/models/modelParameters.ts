@@ -38,7 +38,7 @@ export function withParameters(description: ModelDescription): Architecture {
     else projections.forEach((projection, i) => linear(projection, hiddenSize, i === 0 ? queries : keyValues));
     linear(output, queries, hiddenSize);
     if (headNorms) for (const spec of [headNorms.queries, headNorms.keys]) norm(spec, headDim, layer);
-    if (mlp.kind === 'swiglu') linear(mlp.gate, hiddenSize, mlp.width);
+    if (mlp.gate) linear(mlp.gate, hiddenSize, mlp.width);
     linear(mlp.up, hiddenSize, mlp.width);
     linear(mlp.down, mlp.width, hiddenSize);
     for (const spec of [attentionNorm, mlpNorm]) norm(spec, hiddenSize, layer);

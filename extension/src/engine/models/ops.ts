@@ -8,7 +8,7 @@ import { after } from '../capture/ordering.js';
 import { QuantizedWeight, type Weight } from './quantizedWeight.js';
 
 /** tf.customGrad that keeps the types of inputs and output. */
-function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
+export function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
   inputs: [...Inputs],
   f: (
     save: tf.GradSaveFunc,
@@ -156,43 +156,6 @@ export function layerNorm<T extends tf.Tensor>(x: T, weight: tf.Tensor, bias: tf
   return tf.add(tf.mul(normalized, weight), bias);
 }
 
-/** silu(gate) * up, the activation of a gated feed-forward block (arXiv:2002.05202). */
-export function swiglu<T extends tf.Tensor>(gate: T, up: T): T {
-  return withGradient([gate, up], (save, gate, up) => {
-    save([gate, up]);
-    return {
-      value: tf.mul(tf.mul(gate, tf.sigmoid(gate)), up) as T,
-      gradFunc: (dy, [gate, up]) => {
-        const sigmoid = tf.sigmoid(gate);
-        const silu = tf.mul(gate, sigmoid);
-        // d silu = s (1 + g (1 - s)) = s + silu (1 - s)
-        const slope = tf.add(sigmoid, tf.mul(silu, tf.sub(1, sigmoid)));
-        return [tf.mul(tf.mul(dy, up), slope), tf.mul(dy, silu)];
-      },
-    };
-  });
-}
-
-const GELU_SCALE = Math.sqrt(2 / Math.PI);
-const GELU_CUBIC = 0.044715;
-
-/** GELU in its tanh form, Transformers' `gelu_new` (arXiv:1606.08415). */
-export function geluNew<T extends tf.Tensor>(x: T): T {
-  return withGradient([x], (save, x) => {
-    save([x]);
-    const tanh = (x: tf.Tensor) => tf.tanh(tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), GELU_CUBIC)), GELU_SCALE));
-    return {
-      value: tf.mul(tf.mul(x, 0.5), tf.add(tanh(x), 1)) as T,
-      gradFunc: (dy, [x]) => {
-        const t = tanh(x);
-        const inner = tf.mul(tf.add(tf.mul(tf.square(x), 3 * GELU_CUBIC), 1), GELU_SCALE);
-        const slope = tf.add(tf.mul(tf.add(t, 1), 0.5), tf.mul(tf.mul(tf.mul(x, 0.5), tf.sub(1, tf.square(t))), inner));
-        return tf.mul(dy, slope);
-      },
-    };
-  });
-}
-
 /** Rotates the two halves of the last dimension: [a, b] -> [-b, a], or [b, -a] with `sign` -1. */
 function rotateHalf(x: tf.Tensor4D, sign: 1 | -1): tf.Tensor4D {
   const half = x.shape[3] / 2;
@@ -211,8 +174,7 @@ export function rotate(x: tf.Tensor4D, { cos, sin }: { cos: tf.Tensor4D; sin: tf
     save([cos, sin]);
     return {
       value: tf.add(tf.mul(x, cos), tf.mul(rotateHalf(x, 1), sin)) as tf.Tensor4D,
-      // The rotation is orthogonal: its gradient is the inverse. sin is equal in both halves, so it may be applied
-      // first.
+      // The transpose of the rotation. sin is equal in both halves, so it may be applied first.
       gradFunc: (dy, [cos, sin]) => tf.add(tf.mul(dy, cos), rotateHalf(tf.mul(dy, sin), -1)),
     };
   });
@@ -232,16 +194,15 @@ interface QueryBlock {
 /** Slices attention's tensors into blocks of queries, and joins results again. */
 class AttentionBlocks {
   readonly blocks: readonly QueryBlock[];
-  readonly scale: number;
   private readonly groups: number;
 
   constructor(
     private readonly shape: tf.Tensor4D['shape'],
     private readonly kvHeads: number,
     private readonly keys: number,
+    private readonly scale: number,
   ) {
-    const [, heads, seq, headDim] = shape;
-    this.scale = 1 / Math.sqrt(headDim);
+    const [, heads, seq] = shape;
     this.groups = heads / kvHeads;
     const blockSize = Math.max(MIN_BLOCK_QUERIES, Math.ceil(seq / MAX_BLOCKS));
     this.blocks = Array.from({ length: Math.ceil(seq / blockSize) }, (_, i) => {
@@ -297,13 +258,14 @@ class AttentionBlocks {
 }
 
 /**
- * softmax(q kᵀ / sqrt(headDim) + bias) v with grouped key/value heads, in blocks of queries that skip the keys after
+ * softmax(scale q kᵀ + bias) v with grouped key/value heads, in blocks of queries that skip the keys after
  * them. Probabilities are recomputed for the gradient (as in FlashAttention, arXiv:2205.14135), so that no [seq, keys]
  * matrix outlives its block, unless they are small enough to be kept.
  * @param q [batch, heads, seq, headDim]
  * @param k [batch, kvHeads, keys, headDim], like `v`; the last `seq` keys are the queries' own
  * @param bias [batch, 1, 1, seq, keys], 0 for visible keys and a large negative number for masked ones; later keys must
  *   be masked
+ * @param scale of the scores
  * @param keepsProbabilities keep the probabilities for the gradient instead
  * @returns [batch, heads, seq, headDim]
  */
@@ -312,10 +274,11 @@ export function attention(
   k: tf.Tensor4D,
   v: tf.Tensor4D,
   bias: tf.Tensor,
+  scale: number,
   keepsProbabilities = false,
 ): tf.Tensor4D {
-  const parts = new AttentionBlocks(q.shape, k.shape[1], k.shape[2]);
-  const { blocks, scale } = parts;
+  const parts = new AttentionBlocks(q.shape, k.shape[1], k.shape[2], scale);
+  const { blocks } = parts;
   return withGradient([q, k, v], (save, q, k, v) => {
     const kept: tf.Tensor4D[] = [];
     const outputs = blocks.map(block => {

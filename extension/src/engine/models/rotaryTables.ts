@@ -32,8 +32,11 @@ export interface RotaryTables {
   sin: tf.Tensor2D;
 }
 
-/** cos and sin, [positions, headDim], equal in both halves of the last dimension. The caller disposes them. */
-export function rotaryTables({ inverseFrequencies }: RotaryFrequencies, positions: number): RotaryTables {
+/**
+ * cos and sin times the rotation's scale, [positions, headDim], equal in both halves of the last dimension. The caller
+ * disposes them.
+ */
+export function rotaryTables({ inverseFrequencies, scale }: RotaryFrequencies, positions: number): RotaryTables {
   const half = inverseFrequencies.length;
   const headDim = 2 * half;
   const cos = new Float32Array(positions * headDim);
@@ -42,8 +45,8 @@ export function rotaryTables({ inverseFrequencies }: RotaryFrequencies, position
     for (let i = 0; i < half; i++) {
       const angle = position * inverseFrequencies[i]!;
       const at = position * headDim + i;
-      cos[at] = cos[at + half] = Math.cos(angle);
-      sin[at] = sin[at + half] = Math.sin(angle);
+      cos[at] = cos[at + half] = scale * Math.cos(angle);
+      sin[at] = sin[at + half] = scale * Math.sin(angle);
     }
   }
   const table = (values: Float32Array) => tf.keep(tf.tensor2d(values, [positions, headDim]));

@@ -34,9 +34,10 @@ export async function writeModelFolder(
     const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
     writeFileAtomically(join(folder, name), append => append(text));
   };
-  // Quantized and half-precision bases are written in float32.
-  const { torch_dtype: _dtype, dtype: _newDtype, quantization_config: _quantization, ...config } = files.config;
-  json('config.json', { ...config, torch_dtype: 'float32', ...(untied && { tie_word_embeddings: false }) });
+  // Half-precision bases and GGUF's blocks are written in float32.
+  const { torch_dtype: _dtype, dtype: _newDtype, ...config } = files.config;
+  const isTied = architecture.tieWordEmbeddings && !untied;
+  json('config.json', { ...config, torch_dtype: 'float32', ...(!isTied && { tie_word_embeddings: false }) });
   json('generation_config.json', files.generationConfig);
   json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
   json('tokenizer_config.json', files.tokenizer?.config ?? null);

@@ -5,7 +5,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import type { Architecture, SublayerKind } from '../models/architecture.js';
-import { geluNew, matMulTransposed } from '../models/ops.js';
+import { activate } from '../models/activations.js';
+import { matMulTransposed } from '../models/ops.js';
 import type { PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { PEFT_PREFIX } from './replacedParameters.js';
 
@@ -23,12 +24,6 @@ const schema = z.strictObject({
 });
 type Config = z.infer<typeof schema>;
 
-const ACTIVATIONS: Record<Config['non_linearity'], (x: tf.Tensor2D) => tf.Tensor2D> = {
-  relu: x => tf.relu(x),
-  gelu_new: geluNew,
-  silu: x => tf.mul(x, tf.sigmoid(x)),
-};
-
 function kinds(config: Config): SublayerKind[] {
   return config.placement === 'houlsby' ? ['attention', 'feed_forward'] : ['feed_forward'];
 }
@@ -39,7 +34,7 @@ function prefixOf(architecture: Architecture, layer: number, kind: SublayerKind)
 
 function apply(config: Config, prefix: string, h: tf.Tensor2D, tensorOf: TensorOf): tf.Tensor2D {
   const down = tf.add(matMulTransposed(h, tensorOf(`${prefix}.down.weight`)), tensorOf(`${prefix}.down.bias`));
-  const narrow = ACTIVATIONS[config.non_linearity](down as tf.Tensor2D);
+  const narrow = activate(config.non_linearity, down as tf.Tensor2D);
   const up = tf.add(matMulTransposed(narrow, tensorOf(`${prefix}.up.weight`)), tensorOf(`${prefix}.up.bias`));
   return tf.add(h, tf.mul(up, config.scaling)) as tf.Tensor2D;
 }

@@ -40,8 +40,9 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
     answering(runShapeRequest, async ({ runFile, path }) => {
       const run = parseRun(runFile, path);
       const files = await findModelFiles(modelReference(run), run.resolvePath('.'), silentReporter, false);
+      const architecture = architectureOfFiles(files);
       files.close();
-      const { attached, start } = attachMethod(run, architectureOfFiles(files));
+      const { attached, start } = attachMethod(run, architecture);
       start?.close();
       return { max_length: runShape(run.config, attached).maxLength };
     }),

@@ -69,6 +69,7 @@ export function startOnDisk(
   if (!layouts.has(name)) return undefined;
   return findTensor(
     files,
+    architecture,
     architecture.parameters.find(parameter => parameter.name === name)!,
   ).readFloat32();
 }

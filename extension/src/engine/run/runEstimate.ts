@@ -4,15 +4,17 @@ import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/runConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
+import type { DescribedBase } from '../estimate/describedBase.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';
-import { bfloat16Pays, secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
+import { secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
+import type { ModelFiles } from '../files/tensorSource.js';
 import { findInstallation } from '../install/installation.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { countParameters } from '../models/architecture.js';
-import { architectureOfFiles, findTensors } from '../models/loadModel.js';
+import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
 import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { PeftMethod } from '../peft/method.js';
@@ -23,6 +25,7 @@ import { findModelFiles } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { countSteps } from './stepCount.js';
+import { usableWeights } from './weightSettings.js';
 
 export interface RunEstimate {
   run: RunFile;
@@ -60,12 +63,15 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const { reporter, offline, signal } = options;
   const { method, config } = run;
   const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
-  const architecture = architectureOfFiles(files);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const speed = tensorflow ? await options.speed(config.engine.threads) : null;
-  const weights = usedWeights(config.engine, method, speed);
-  const layouts = weightLayouts(architecture, findTensors(files, architecture), weights);
-  files.close();
+  const { architecture, layouts } = await describedBase(files, reporter, () =>
+    usableWeights(config.engine, {
+      ...config.engine,
+      backend: { name: tensorflow ? 'tensorflow' : 'wasm' },
+      ...{ method, reporter, speed: async () => speed },
+    }),
+  );
 
   const { attached, start } = attachMethod(run, architecture);
   start?.close();
@@ -98,15 +104,20 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   };
 }
 
-/** The settings with `auto` resolved as a run on this machine would. */
-function usedWeights(
-  { base_weights, precision }: WeightSettings,
-  { storage }: PeftMethod,
-  speed: MachineSpeed | null,
-): UsedWeights {
-  if (precision !== 'auto') return { base_weights, precision };
-  const pays = storage !== 'model' && speed !== null && bfloat16Pays(speed);
-  return { base_weights, precision: pays ? 'bfloat16' : 'float32' };
+/** Closes the files. */
+async function describedBase(
+  files: ModelFiles,
+  reporter: Reporter,
+  weights: () => Promise<UsedWeights>,
+): Promise<DescribedBase> {
+  try {
+    const architecture = architectureOfFiles(files);
+    const layouts = weightLayouts(architecture, findTensors(files, architecture), await weights());
+    for (const { code, message } of modelWarnings(files)) reporter.warn(code, message);
+    return { architecture, layouts };
+  } finally {
+    files.close();
+  }
 }
 
 /** Seconds of an optimizer step; null if the machine's speed isn't known. */

@@ -1,5 +1,5 @@
 // How base weights are stored and multiplied: the settings of a run file or of a command, checked against method, backend and CPU.
-// Called by prepareRun.ts and openModel.ts, after opening the backend and before reading weights.
+// Called by prepareRun.ts and openModel.ts, after opening the backend and before reading weights, and by the estimate.
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
@@ -9,14 +9,14 @@ import type { PeftMethod } from '../peft/method.js';
 import type { Reporter } from './reporter.js';
 
 export interface WeightUse {
-  backend: Backend;
+  backend: Pick<Backend, 'name'>;
   /** The method to train; null for inference. */
   method: Pick<PeftMethod, 'peftType' | 'storage'> | null;
   reporter: Reporter;
   threads: number | null;
   features?: readonly string[];
-  /** Gets the machine's speed; only called for `auto`. */
-  speed?: (threads: number | null) => Promise<MachineSpeed>;
+  /** Gets the machine's speed, null if it isn't known; only called for `auto`. */
+  speed?: (threads: number | null) => Promise<MachineSpeed | null>;
 }
 
 /**
@@ -49,7 +49,11 @@ export async function usableWeights(
       : !features.some(feature => BFLOAT16_FEATURES.includes(feature))
         ? `this CPU supports neither ${BFLOAT16_FEATURES.join(' nor ')}`
         : null;
-  const pays = reason === null && (precision === 'bfloat16' || bfloat16Pays(await speed(threads)));
+  const asMeasured = async () => {
+    const measured = await speed(threads);
+    return measured !== null && bfloat16Pays(measured);
+  };
+  const pays = reason === null && (precision === 'bfloat16' || (await asMeasured()));
   if (pays) return { base_weights: baseWeights, precision: 'bfloat16' };
   if (precision === 'bfloat16')
     reporter.warn('precision_not_used', `engine.precision is float32 instead of bfloat16: ${reason}`);

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 import { compareMethods } from '../../../../extension/src/engine/estimate/compareMethods.js';
 import { estimateRun, type EstimateInput } from '../../../../extension/src/engine/estimate/estimateRun.js';
+import { ACTIVATION_NAMES } from '../../../../extension/src/engine/models/activations.js';
 import { countParameters } from '../../../../extension/src/engine/models/architecture.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
@@ -53,6 +54,12 @@ describe('counts', () => {
 });
 
 describe('memory', () => {
+  test.each(ACTIVATION_NAMES)('of a step with %s, as a graph and op by op', name => {
+    const config = { ...TINY_CONFIGS[0]!, hidden_act: name };
+    for (const captured of [true, false])
+      expect(estimate(config, 'LORA', {}, { captured }).memory.activations).toBeGreaterThan(0);
+  });
+
   test.each([true, false])(
     'a method’s frozen tensors take memory, but are neither trained nor counted; captured %s',
     captured => {

@@ -155,6 +155,71 @@ describe('a model', () => {
     expect(failure(() => openGguf(path, 'm')).describe()).toMatch(/rope_freqs.weight: .*Llama 3/);
   });
 
+  test.each<[string, Record<string, GgufTypedValue>, Record<string, unknown> | null]>([
+    [
+      'yarn',
+      { factor: float(4), original_context_length: size(32) },
+      { factor: 4, original_max_position_embeddings: 32 },
+    ],
+    // llama.cpp multiplies 1 + 0.1 ln(factor) by the file's factor.
+    ['yarn', { factor: float(4), attn_factor: float(2) }, { factor: 4, attention_factor: 2 * (1 + 0.1 * Math.log(4)) }],
+    ['yarn', { factor: float(4), attn_factor: float(1) }, { factor: 4 }],
+    [
+      'yarn',
+      { factor: float(4), yarn_beta_fast: float(8), yarn_beta_slow: float(2), yarn_ext_factor: float(1) },
+      { factor: 4, beta_fast: 8, beta_slow: 2 },
+    ],
+    ['yarn', { factor: float(1) }, null],
+    ['none', { factor: float(4) }, null],
+  ])('rope scaling %s, %j', (type, scaling, expected) => {
+    const keys = Object.entries({ type: text(type), ...scaling }).map(([key, value]) => [
+      `llama.rope.scaling.${key}`,
+      value,
+    ]);
+    writeGguf(path, { ...llama, ...Object.fromEntries(keys) }, llamaTensors);
+    const model = openGguf(path, 'm');
+    expect(model.config.rope_scaling).toEqual(expected && { rope_type: type, ...expected });
+    model.close();
+  });
+
+  test('LongRoPE’s factors are tensors', () => {
+    const scaling = {
+      'llama.rope.scaling.type': text('longrope'),
+      'llama.rope.scaling.attn_factor': float(1.25),
+      'llama.rope.scaling.original_context_length': size(32),
+    };
+    const factors = ['short', 'long'].map((length, i) =>
+      tensor(`rope_factors_${length}.weight`, [2], Float32Array.of(1, 2 + i)),
+    );
+    writeGguf(path, { ...llama, ...scaling }, [...llamaTensors, ...factors]);
+    const model = openGguf(path, 'm');
+    expect(model.config.rope_scaling).toEqual({
+      rope_type: 'longrope',
+      original_max_position_embeddings: 32,
+      short_factor: [1, 2],
+      long_factor: [1, 3],
+      attention_factor: 1.25,
+    });
+    expect([...model.tensors.keys()].some(name => name.includes('rope'))).toBe(false);
+    model.close();
+    writeGguf(path, { ...llama, ...scaling }, llamaTensors);
+    expect(failure(() => openGguf(path, 'm')).describe()).toMatch(/rope_factors_short.weight/);
+  });
+
+  test.each<[string, GgufTypedValue]>([
+    ['rope.scaling.yarn_ext_factor', float(0.5)],
+    ['rope.scaling.yarn_log_multiplier', float(0.1)],
+    ['attention.scale', float(0.2)],
+    ['attention.clamp_kqv', float(8)],
+    ['logit_scale', float(0.5)],
+    ['expert_count', size(8)],
+    ['attention.causal', { type: 'bool', value: false }],
+  ])('%s would change what the model computes', (key, value) => {
+    const yarn = { 'llama.rope.scaling.type': text('yarn'), 'llama.rope.scaling.factor': float(2) };
+    writeGguf(path, { ...llama, ...yarn, [`llama.${key}`]: value }, llamaTensors);
+    expect(failure(() => openGguf(path, 'm')).where).toContain(`llama.${key}`);
+  });
+
   test('linear rope scaling', () => {
     const scaling = { 'llama.rope.scaling.type': text('linear'), 'llama.rope.scaling.factor': float(4) };
     writeGguf(path, { ...llama, ...scaling }, llamaTensors);

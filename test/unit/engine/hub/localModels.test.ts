@@ -76,7 +76,7 @@ test('all stores, with the reason if a model can’t be trained', () => {
     ['ollama:smollm:latest', 'ollama', 'llama', null],
     ['~/.lmstudio/models/org/repo/model.gguf', 'lmstudio', 'mamba', 'the architecture mamba is not supported'],
     ['~/.cache/lm-studio/models/org/broken/x.gguf', 'lmstudio', null, 'this is not a GGUF file'],
-    ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'quantized weights are not supported'],
+    ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'its weights are quantized (MLX, 4 bit)'],
   ]);
   expect(describeModels(models)).toMatch(/ollama:smollm:latest +llama +gguf +ollama +0 MB +yes/);
 });

@@ -20,6 +20,7 @@ import { listLocalModels } from '../../../../extension/src/engine/hub/localModel
 import { cachedModel, pullModel, type PullProgress } from '../../../../extension/src/engine/hub/pullModel.js';
 import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
 import { commit, startHubServer, type HubServer } from '../../../support/hubServer.js';
+import { tinyConfig } from '../../../support/tinyModels.js';
 
 let folder: string;
 let hub: HubServer;
@@ -32,7 +33,7 @@ beforeEach(async () => {
   const weights = join(folder, 'weights');
   writeSafetensors(weights, [{ name: 'w', shape: [100_000], dtype: 'F32', data: new Float32Array(100_000).fill(3) }]);
   files = {
-    'config.json': Buffer.from('{"model_type":"llama"}'),
+    'config.json': Buffer.from(JSON.stringify(tinyConfig('llama'))),
     'tokenizer.json': Buffer.from('{}'),
     'model.safetensors': readFileSync(weights),
     'pytorch_model.bin': Buffer.from('never'),

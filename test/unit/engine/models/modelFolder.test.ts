@@ -7,9 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
-import { loadModel } from '../../../../extension/src/engine/models/loadModel.js';
+import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
+import { loadModel, modelWarnings } from '../../../../extension/src/engine/models/loadModel.js';
 import { denseOf } from '../../../../extension/src/engine/models/quantizedWeight.js';
 import { writeModelFolder } from '../../../../extension/src/engine/models/writeModelFolder.js';
+import { baseVariant, writeVariant, type ConfigVariant } from '../../../support/configVariants.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { writeTinyModel } from '../../../support/tinyModels.js';
 
@@ -52,6 +54,69 @@ describe('writeModelFolder', () => {
   });
 });
 
+describe('a head of its own although tie_word_embeddings is true', () => {
+  const tied = { ...baseVariant('llama').config, tie_word_embeddings: true };
+  const head = 'lm_head.weight';
+  const opened = (name: string, tensors: ConfigVariant['tensors']) =>
+    openHuggingFaceFolder(writeVariant(join(path, name), { config: tied, tensors }), name);
+  const valuesOf = (model: CausalLm, name: string) => [...denseOf(model.weight(name)).dataSync()];
+
+  it('isn’t tied, with a warning, and is written as its own', async () => {
+    const files = opened('own', { add: { [head]: [48, 32] } });
+    const warnings: string[] = [];
+    const model = loadModel(files, { onWarning: code => warnings.push(code) });
+    expect(warnings).toEqual(['head_not_tied']);
+    expect(model.architecture.tieWordEmbeddings).toBe(false);
+    expect(valuesOf(model, head)).not.toEqual(valuesOf(model, 'model.embed_tokens.weight'));
+    await writeModelFolder(join(path, 'rewritten'), model, files, new Map());
+    files.close();
+    expect(readJson('rewritten', 'config.json').tie_word_embeddings).toBe(false);
+    const written = openHuggingFaceFolder(join(path, 'rewritten'), 'rewritten');
+    expect(modelWarnings(written)).toEqual([]);
+    const again = loadModel(written);
+    expect(valuesOf(again, head)).toEqual(valuesOf(model, head));
+    written.close();
+    for (const owner of [model, again]) owner.dispose();
+  });
+
+  it('is tied if it is a copy of the embedding', async () => {
+    const files = opened('copy', { copy: { [head]: 'model.embed_tokens.weight' } });
+    expect(modelWarnings(files)).toEqual([]);
+    const model = loadModel(files);
+    expect(model.architecture.tieWordEmbeddings).toBe(true);
+    await writeModelFolder(join(path, 'copied'), model, files, new Map());
+    files.close();
+    model.dispose();
+    expect(readJson('copied', 'config.json').tie_word_embeddings).toBe(true);
+  });
+
+  it('has a shape of its own, which is named', async () => {
+    const files = opened('larger', { add: { [head]: [50, 32] } });
+    const error = await inputErrorOf(() => loadModel(files));
+    files.close();
+    expect(error.where).toContain(head);
+    expect(error.message).toContain('[50, 32]');
+  });
+
+  it('is the embedding if that isn’t stored', () => {
+    const files = opened('head only', { add: { [head]: [48, 32] }, drop: ['model.embed_tokens.weight'] });
+    expect(modelWarnings(files)).toEqual([]);
+    const model = loadModel(files);
+    files.close();
+    expect(valuesOf(model, 'model.embed_tokens.weight')).toEqual(valuesOf(model, head));
+    model.dispose();
+  });
+
+  it('is missing in a model that isn’t tied', async () => {
+    const config = { ...tied, tie_word_embeddings: false };
+    const folder = writeVariant(join(path, 'headless'), { config, tensors: { drop: [head] } });
+    const files = openHuggingFaceFolder(folder, 'headless');
+    const error = await inputErrorOf(() => loadModel(files));
+    files.close();
+    expect(error.hint).toContain('tie_word_embeddings');
+  });
+});
+
 describe('loadModel', () => {
   /** The model with its tensors renamed, and `extra` ones added. */
   const rewritten = (name: string, rename: (tensor: string) => string, extra: string[] = []) => {
@@ -87,6 +152,34 @@ describe('loadModel', () => {
     loadModel(files, { onWarning: (code, message) => warnings.push(`${code} ${message}`) }).dispose();
     files.close();
     expect(warnings).toEqual([expect.stringMatching(/^tensors_unused .*score\.weight/)]);
+  });
+
+  it.each<[string, string, Record<string, number[]>]>([
+    ['llama', 'model.layers.0.self_attn.q_proj.bias', { 'model.layers.0.self_attn.q_proj.bias': [32] }],
+    ['llama', 'model.layers.2.mlp.down_proj.bias', { 'model.layers.2.mlp.down_proj.bias': [32] }],
+    ['llama', 'model.layers.1.self_attn.q_norm.weight', { 'model.layers.1.self_attn.q_norm.weight': [8] }],
+    ['qwen2', 'model.layers.0.self_attn.o_proj.bias', { 'model.layers.0.self_attn.o_proj.bias': [32] }],
+    ['gpt2', 'transformer.h.0.crossattention.c_attn.bias', { 'transformer.h.0.crossattention.c_attn.bias': [64] }],
+  ])('refuses a %s model whose layer has %s', async (modelType, name, add) => {
+    const variant = { config: baseVariant(modelType).config, tensors: { add } };
+    const files = openHuggingFaceFolder(writeVariant(join(path, 'further'), variant), 'further');
+    const error = await inputErrorOf(() => loadModel(files));
+    files.close();
+    expect(error.where).toContain(name);
+    expect(error.message).toContain('no such tensor');
+  });
+
+  it.each<[string, Record<string, number[]>, string[]]>([
+    ['further layers', { 'model.layers.3.input_layernorm.weight': [32] }, ['tensors_unused']],
+    ['another head', { 'score.weight': [2, 32], 'v_head.summary.weight': [1, 32] }, ['tensors_unused']],
+    ['buffers', { 'model.layers.0.self_attn.rotary_emb.inv_freq': [4], 'model.rotary_emb.inv_freq': [4] }, []],
+  ])('ignores %s', (_, add, codes) => {
+    const variant = { config: baseVariant('llama').config, tensors: { add } };
+    const files = openHuggingFaceFolder(writeVariant(join(path, 'ignored'), variant), 'ignored');
+    const warnings = modelWarnings(files);
+    files.close();
+    expect(warnings.map(({ code }) => code)).toEqual(codes);
+    for (const { message } of warnings) for (const name of Object.keys(add)) expect(message).toContain(name);
   });
 
   it('reads no weights before all tensors are found', async () => {

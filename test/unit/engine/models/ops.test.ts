@@ -5,14 +5,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import {
-  gatherRows,
-  geluNew,
-  layerNorm,
-  linear,
-  rmsNorm,
-  rotate,
-  swiglu,
-} from '../../../../extension/src/engine/models/ops.js';
+  activate,
+  activateGated,
+  ACTIVATION_NAMES,
+  type ActivationName,
+} from '../../../../extension/src/engine/models/activations.js';
+import { gatherRows, layerNorm, linear, rmsNorm, rotate } from '../../../../extension/src/engine/models/ops.js';
 
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
 
@@ -34,7 +32,43 @@ const rotateSlowly = (x: tf.Tensor): tf.Tensor => {
   return tf.add(tf.mul(x, tf.cos(angles())), tf.mul(tf.concat([tf.neg(b), a], 3), tf.sin(angles())));
 };
 
+const gelu = (x: tf.Tensor) => tf.mul(tf.mul(0.5, x), tf.add(1, tf.erf(tf.div(x, Math.SQRT2))));
+const geluTanh = (x: tf.Tensor) => {
+  const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x, tf.mul(0.044715, tf.pow(x, 3))));
+  return tf.mul(tf.mul(0.5, x), tf.add(1, tf.tanh(inner)));
+};
+const silu = (x: tf.Tensor) => tf.mul(x, tf.sigmoid(x));
+
+/** As Transformers' ACT2FN defines them. */
+const ACTIVATIONS: Record<ActivationName, (x: tf.Tensor) => tf.Tensor> = {
+  silu,
+  swish: silu,
+  quick_gelu: x => tf.mul(x, tf.sigmoid(tf.mul(x, 1.702))),
+  gelu,
+  gelu_python: gelu,
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  gelu_python_tanh: geluTanh,
+  gelu_fast: geluTanh,
+  gelu_accurate: geluTanh,
+  relu: x => tf.relu(x),
+  relu2: x => tf.square(tf.relu(x)),
+  tanh: x => tf.tanh(x),
+};
+
 const cases: [string, number[][], Op, Op][] = [
+  ...ACTIVATION_NAMES.flatMap((name): [string, number[][], Op, Op][] => [
+    [`activate ${name}`, [[3, 4]], x => activate(name, x!), x => ACTIVATIONS[name](x!)],
+    [
+      `activateGated ${name}`,
+      [
+        [3, 4],
+        [3, 4],
+      ],
+      (gate, up) => activateGated(name, gate!, up!),
+      (gate, up) => tf.mul(ACTIVATIONS[name](gate!), up!),
+    ],
+  ]),
   [
     'rmsNorm',
     [[3, 5], [5]],
@@ -48,24 +82,6 @@ const cases: [string, number[][], Op, Op][] = [
     (x, w, b) => {
       const { mean, variance } = tf.moments(x!, -1, true);
       return tf.add(tf.mul(tf.mul(tf.sub(x!, mean), tf.rsqrt(tf.add(variance, 1e-5))), w!), b!);
-    },
-  ],
-  [
-    'swiglu',
-    [
-      [3, 4],
-      [3, 4],
-    ],
-    (g, u) => swiglu(g!, u!),
-    (g, u) => tf.mul(tf.mul(g!, tf.sigmoid(g!)), u!),
-  ],
-  [
-    'geluNew',
-    [[3, 4]],
-    x => geluNew(x!),
-    x => {
-      const inner = tf.mul(Math.sqrt(2 / Math.PI), tf.add(x!, tf.mul(0.044715, tf.pow(x!, 3))));
-      return tf.mul(tf.mul(0.5, x!), tf.add(1, tf.tanh(inner)));
     },
   ],
   [

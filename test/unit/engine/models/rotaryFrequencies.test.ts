@@ -1,6 +1,10 @@
 // Rotary frequencies compared with Transformers' ROPE_INIT_FUNCTIONS (head_dim 16), computed by transformers 5.23.
 import { describe, expect, it } from 'vitest';
-import { rotaryFrequencies, type RopeScaling } from '../../../../extension/src/engine/models/rotaryFrequencies.js';
+import {
+  rotaryFrequencies,
+  type RopeScaling,
+  type RopeSettings,
+} from '../../../../extension/src/engine/models/rotaryFrequencies.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
 const LLAMA3 = {
@@ -27,16 +31,36 @@ const CASES: [string, number, RopeScaling | null, number[]][] = [
   ],
 ];
 
+const frequencies = (scaling: RopeScaling | null, more: Partial<RopeSettings> = {}) =>
+  rotaryFrequencies(
+    { headDim: 16, theta: 1e4, scaling, maxPositions: 4096, originalPositions: null, ...more },
+    'config.json',
+  );
+
 describe('rotaryFrequencies', () => {
   it.each(CASES)('%s', (_, theta, scaling, expected) => {
-    const { inverseFrequencies } = rotaryFrequencies(16, theta, scaling, 'config.json');
+    const { inverseFrequencies } = frequencies(scaling, { theta });
     inverseFrequencies.forEach((value, i) => expect(value / expected[i]!).toBeCloseTo(1, 5));
   });
 
-  it('names an unknown type and a missing factor', async () => {
-    const refuse = (scaling: RopeScaling) => inputErrorOf(() => rotaryFrequencies(16, 1e4, scaling, 'config.json'));
-    expect((await refuse({ rope_type: 'yarn', factor: 2 })).message).toContain('"yarn"');
-    expect((await refuse({ rope_type: 'linear' })).message).toContain('factor');
-    expect((await refuse({ ...LLAMA3, high_freq_factor: undefined })).message).toContain('high_freq_factor');
+  it('limits sequences to those with short factors', () => {
+    const factors = { short_factor: new Array(8).fill(1), long_factor: new Array(8).fill(4) };
+    const longrope = { rope_type: 'longrope', ...factors, original_max_position_embeddings: 512 };
+    expect(frequencies(longrope).maxPositions).toBe(512);
+    expect(frequencies({ type: 'dynamic', factor: 2 }).maxPositions).toBeNull();
+  });
+
+  it.each<[string, RopeScaling, string]>([
+    ['an unknown type', { rope_type: 'spiral', factor: 2 }, '"spiral"'],
+    ['no factor', { rope_type: 'linear' }, 'factor'],
+    ['no factor', { type: 'dynamic' }, 'factor'],
+    ['no factor', { type: 'yarn', original_max_position_embeddings: 16 }, 'factor'],
+    ['a factor without a type', { factor: 2 }, 'factor'],
+    ['no high_freq_factor', { ...LLAMA3, high_freq_factor: undefined }, 'high_freq_factor'],
+    ['short_factor of another length', { type: 'longrope', short_factor: [1], long_factor: [1] }, 'short_factor'],
+  ])('names %s: %j', async (_, scaling, part) => {
+    const error = await inputErrorOf(() => frequencies(scaling));
+    expect(error.message).toContain(part);
+    expect(error.where).toContain('rope_scaling');
   });
 });

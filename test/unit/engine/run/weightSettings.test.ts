@@ -16,12 +16,14 @@ async function used(
   name: Backend['name'] = 'tensorflow',
   features = ['AVX512_BF16'],
   bfloat16FlopsPerSecond = 200e9,
+  measured = true,
 ) {
   const warnings: string[] = [];
   const reporter = { ...silentReporter, warn: (code: string, message: string) => warnings.push(`${code} ${message}`) };
   const backend = { name, libraryVersion: '1', device: 'CPU', threads: 2 };
   const settings = { base_weights: 'float32', precision: 'float32', ...requested } as const;
-  const speed = async () => ({ machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9, bfloat16FlopsPerSecond });
+  const rates = { machine: 'm', flopsPerSecond: 100e9, bytesPerSecond: 10e9, bfloat16FlopsPerSecond };
+  const speed = async () => (measured ? rates : null);
   const use = { backend, method, reporter, threads: null, features, speed };
   return { ...(await usableWeights(settings, use)), warnings };
 }
@@ -67,6 +69,9 @@ describe('precision', () => {
     expect(await used(auto)).toMatchObject({ precision: 'bfloat16', warnings: [] });
     const slow = await used(auto, lora, 'tensorflow', ['AVX512_BF16'], 101e9);
     expect(slow).toMatchObject({ precision: 'float32', warnings: [] });
+    expect(await used(auto, lora, 'tensorflow', ['AVX512_BF16'], 200e9, false)).toMatchObject({
+      precision: 'float32',
+    });
     expect(await used(auto, full)).toMatchObject({ precision: 'float32', warnings: [] });
     expect(await used(auto, lora, 'tensorflow', ['AVX2'])).toMatchObject({ precision: 'float32', warnings: [] });
   });

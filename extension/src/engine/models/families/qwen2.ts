@@ -1,13 +1,19 @@
 // Qwen2 (Qwen2 and Qwen2.5: biases only on q, k and v).
-import { qwenWindows } from './qwenWindows.js';
-import { rotaryDecoder } from './rotaryDecoder.js';
+import { QWEN_DEFAULTS, QWEN_WINDOW_KEYS, qwenWindows } from './qwenWindows.js';
+import { NO_BIAS, rotaryDecoder } from './rotaryDecoder.js';
 
 export const qwen2 = rotaryDecoder({
   modelType: 'qwen2',
+  causalLm: 'Qwen2ForCausalLM',
+  implemented: QWEN_WINDOW_KEYS,
+  // The biases are always there.
+  withoutEffect: ['attention_bias'],
+  refused: { mlp_bias: NO_BIAS },
+  defaults: QWEN_DEFAULTS,
   qkvBias: () => true,
   outputBias: () => false,
+  mlpBias: () => false,
   qkNorm: false,
-  defaultHeadDim: config => config.hidden_size / config.num_attention_heads,
   windows: qwenWindows,
   ia3Attention: 'q_proj',
 });
