@@ -65,7 +65,10 @@ interface Ended {
 /** The LoRA run up to this step. */
 const upTo = (step: number) => lora.slice(0, lora.findIndex(event => event.type === 'step' && event.step === step) + 1);
 const after = (events: EngineEvent[], event: object) =>
-  [...events, { seq: (events.at(-1)?.seq ?? -1) + 1, time: lora[0]!.time, ...event }] as EngineEvent[];
+  [
+    ...events,
+    { seq: (events.at(-1)?.seq ?? -1) + 1, time: (events.at(-1) ?? lora[0]!).time, ...event },
+  ] as EngineEvent[];
 const repeat = ['Edit in Run Panel', 'Edit Run File', 'Start Again'];
 const use = ['Try It', 'Merge...', 'Export...', 'Train Further...'];
 
@@ -169,7 +172,8 @@ async function recordTexts(page: Page): Promise<void> {
     const fill = prototype.fillText;
     prototype.fillText = function (text, x, y) {
       const { width } = this.measureText(text);
-      drawn.push({ text, left: x, right: x + width, width: this.canvas.width });
+      const left = x - { left: 0, start: 0, center: width / 2, right: width, end: width }[this.textAlign];
+      drawn.push({ text, left, right: left + width, width: this.canvas.width });
       fill.call(this, text, x, y);
     };
     Object.assign(window, { drawnTexts: drawn });

@@ -168,8 +168,8 @@ export class DashboardHeader {
       item(
         'Peak memory of the process',
         rss ? bytes(rss) : '-',
-        `${bytes(memory.total)} for the model and a step (estimated)` +
-          (rss > memory.total ? ', the rest for the program itself' : ''),
+        `${bytes(memory.total)} for model and step (estimated)` +
+          (rss > memory.total ? ', the rest for the program' : ''),
       ),
     );
   }

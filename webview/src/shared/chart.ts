@@ -49,7 +49,7 @@ export interface Range {
 }
 
 const HEIGHT = 180;
-const RAW_ALPHA = 0.3;
+const RAW_ALPHA = 0.4;
 /** Size of an exported picture in CSS pixels, without title and legend, and its pixels for each of them. */
 const PNG = { width: 900, height: 360, scale: 2, padding: 16, line: 22 };
 
@@ -289,6 +289,7 @@ export class Chart {
     const foreground = themeColor('--vscode-foreground');
     ctx.save();
     ctx.font = `${11 * pixels}px ${themeColor('--vscode-font-family')}`;
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     ctx.lineJoin = 'round';
     for (const { mark } of this.series) {
