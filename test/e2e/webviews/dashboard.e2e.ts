@@ -52,8 +52,9 @@ async function open(numEvents: number, options: Partial<OpenOptions> = {}): Prom
       ),
   });
 }
-interface Ended {
+interface State {
   events: EngineEvent[];
+  alive?: boolean;
   status: string;
   /** Charts that have values. */
   charts: number;
@@ -72,8 +73,10 @@ const after = (events: EngineEvent[], event: object) =>
 const repeat = ['Edit in Run Panel', 'Edit Run File', 'Start Again'];
 const use = ['Try It', 'Merge...', 'Export...', 'Train Further...'];
 
-/** Every way in which a run ends, and how its dashboard looks then. */
-const endedRuns: Record<string, Ended> = {
+/** Every state of a run, and how its dashboard looks then. */
+const states: Record<string, State> = {
+  starting: { events: [], alive: true, status: 'starting', charts: 0, offers: [] },
+  running: { events: upTo(45), alive: true, status: 'running', charts: 6, offers: [] },
   'failed-early': {
     events: after([], {
       type: 'failed',
@@ -131,7 +134,7 @@ const endedRuns: Record<string, Ended> = {
   finished: { events: lora, status: 'completed', charts: 6, offers: use },
 };
 
-function openEnded({ events, folder }: Ended, options: Partial<OpenOptions> = {}): Promise<Page> {
+function openState({ events, alive, folder }: State, options: Partial<OpenOptions> = {}): Promise<Page> {
   return browser.open({
     webview: 'dashboard',
     theme: 'dark',
@@ -139,13 +142,13 @@ function openEnded({ events, folder }: Ended, options: Partial<OpenOptions> = {}
     ...options,
     prepare: page =>
       page.evaluate(
-        ([events, folder, estimate]) => {
+        ([events, alive, folder, estimate]) => {
           window.fake.addRun('/runs/lora', 'pirate-lora', events);
           window.fake.setFolder('/runs/lora', folder);
-          window.fake.setAlive('/runs/lora', false);
+          window.fake.setAlive('/runs/lora', alive);
           window.fake.serveDashboard(['/runs/lora'], estimate);
         },
-        [events, folder ?? {}, estimate] as const,
+        [events, alive ?? false, folder ?? {}, estimate] as const,
       ),
   });
 }
@@ -505,15 +508,15 @@ describe('dashboard', () => {
   });
 
   for (const theme of themes)
-    it(`shows an ended run with why, and with what to do next: ${theme}`, async () => {
-      for (const [name, ended] of Object.entries(endedRuns)) {
-        const page = await openEnded(ended, { theme, reducedMotion: true });
-        await page.locator(`.status[data-status="${ended.status}"]`).waitFor();
-        if (ended.events.some(({ type }) => type === 'step')) await charted(page);
+    it(`shows each state of a run, why it ended, and what to do next: ${theme}`, async () => {
+      for (const [name, state] of Object.entries(states)) {
+        const page = await openState(state, { theme, reducedMotion: true });
+        await page.locator(`.status[data-status="${state.status}"]`).waitFor();
+        if (state.events.some(({ type }) => type === 'step')) await charted(page);
         expect(await page.getByText('No values yet').count()).toBe(0);
-        expect(await page.locator('.chart:visible').count(), `${name}: charts without values`).toBe(ended.charts);
+        expect(await page.locator('.chart:visible').count(), `${name}: charts without values`).toBe(state.charts);
         const buttons = await page.locator('.actions:visible vscode-button:visible').allInnerTexts();
-        expect(buttons, name).toEqual(ended.offers);
+        expect(buttons, name).toEqual(state.offers);
         await page.screenshot({ path: screenshotPath(`dashboard-${name}-${theme}`), fullPage: true });
         await expectAccessible(page);
         await page.context().close();
@@ -521,7 +524,7 @@ describe('dashboard', () => {
     });
 
   it('links a failure to its file and its log, and starts again', async () => {
-    const page = await openEnded(endedRuns['failed-early']!);
+    const page = await openState(states['failed-early']!);
     const why = page.getByRole('region', { name: 'Why it ended' });
     const reason = why.getByRole('alert');
     await reason.getByText('the field "instruction" is missing').waitFor();

@@ -50,6 +50,8 @@ export interface Range {
 
 const HEIGHT = 180;
 const RAW_ALPHA = 0.4;
+/** Distance of a mark's words from its point, and of the words of two marks. */
+const MARK_LINE = 16;
 /** Size of an exported picture in CSS pixels, without title and legend, and its pixels for each of them. */
 const PNG = { width: 900, height: 360, scale: 2, padding: 16, line: 22 };
 
@@ -283,7 +285,7 @@ export class Chart {
     };
   }
 
-  /** A ring and words at the marked points. */
+  /** A ring at the marked points, and words above or below it where no others are. */
   private drawMarks({ ctx, valToPos, bbox }: uPlot, scale: number): void {
     const pixels = scale * devicePixelRatio;
     const foreground = themeColor('--vscode-foreground');
@@ -292,6 +294,7 @@ export class Chart {
     ctx.textAlign = 'left';
     ctx.textBaseline = 'middle';
     ctx.lineJoin = 'round';
+    const taken: { left: number; right: number; middle: number }[] = [];
     for (const { mark } of this.series) {
       if (!mark) continue;
       const [x, y] = [valToPos(mark.x, 'x', true), valToPos(mark.y, 'y', true)];
@@ -303,8 +306,16 @@ export class Chart {
       ctx.stroke();
       const room = ctx.measureText(mark.text).width;
       const left = Math.max(bbox.left, Math.min(x - room / 2, bbox.left + bbox.width - room));
-      const isHigh = y < bbox.top + bbox.height / 2;
-      const middle = y + (isHigh ? 16 : -16) * pixels;
+      const right = left + room;
+      const isFree = (middle: number) =>
+        middle > bbox.top &&
+        middle < bbox.top + bbox.height &&
+        !taken.some(
+          other => other.left < right && left < other.right && Math.abs(other.middle - middle) < MARK_LINE * pixels,
+        );
+      const middle = [-1, 1, -2, 2].map(lines => y + lines * MARK_LINE * pixels).find(isFree);
+      if (middle === undefined) continue;
+      taken.push({ left, right, middle });
       // An outline in the colour of the background keeps the words readable on top of curves.
       ctx.lineWidth = 4 * pixels;
       ctx.strokeStyle = themeColor('--vscode-editor-background');

@@ -84,14 +84,17 @@ export function registerResultCommands(
           ),
         );
         if (merged)
-          offer(`${run.name} is merged into ${model}: ${vscode.workspace.asRelativePath(merged)}`, [
-            { title: 'Try It', act: () => tryOn(run, merged) },
-            {
-              title: 'Use as Base',
-              act: () => vscode.commands.executeCommand('tunewright.fineTuneModel', { id: merged }),
-            },
-            { title: 'Show in Explorer', act: () => reveal(merged) },
-          ]);
+          offer(
+            `${run.name} is merged into ${model}. The new model is in ${vscode.workspace.asRelativePath(merged)}.`,
+            [
+              { title: 'Try It', act: () => tryOn(run, merged) },
+              {
+                title: 'Use as Base',
+                act: () => vscode.commands.executeCommand('tunewright.fineTuneModel', { id: merged }),
+              },
+              { title: 'Show in Explorer', act: () => reveal(merged) },
+            ],
+          );
         return merged;
       },
     ),
@@ -102,7 +105,7 @@ export function registerResultCommands(
       async (run, result, home) => {
         const file = await exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run)), home);
         if (file)
-          offer(`${run.name} is exported: ${vscode.workspace.asRelativePath(file)}`, [
+          offer(`${run.name} is exported to ${vscode.workspace.asRelativePath(file)}.`, [
             { title: 'Show in Explorer', act: () => reveal(file) },
             { title: 'Copy Path', act: () => vscode.env.clipboard.writeText(file) },
           ]);

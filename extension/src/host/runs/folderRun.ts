@@ -4,7 +4,8 @@ import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'nod
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
-import { currentStep, initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
+import { runFailure } from '../../core/runs/runFailure.js';
+import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { RunFailure } from '../../protocol/dashboardMessages.js';
@@ -93,12 +94,7 @@ export class FolderRun implements Run {
   }
 
   failure(): RunFailure | null {
-    const { phase } = this;
-    if (phase !== 'failed' && phase !== 'interrupted') return null;
-    const state = this.glance();
-    const { message, hint, file, line, key } = state.failed ?? { message: endedSilently(state) };
-    const place = { file: file ?? null, line: line ?? null, key: key ?? null };
-    return { message, hint: hint ?? null, ...place, log: readLastLines(this.files.log, LOG_LINES) };
+    return runFailure(this.glance(), this.phase, () => readLastLines(this.files.log, LOG_LINES));
   }
 
   /** The failure as text: from its `failed` event, else from the end of the engine's log. */
@@ -165,11 +161,4 @@ export class FolderRun implements Run {
     for (let chunk; (chunk = readEventChunk(this.files.events, this.offset)); this.offset = chunk.next)
       this.full = chunk.events.reduce(reduceRun, this.full);
   }
-}
-
-/** For a process that left no `failed` event. */
-function endedSilently(state: RunState): string {
-  return state.started
-    ? `The process ended after step ${currentStep(state)} without a message. It may have been killed, for example because the machine ran out of memory.`
-    : 'The process ended before the first step without a message.';
 }

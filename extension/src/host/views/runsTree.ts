@@ -101,7 +101,8 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   private runItem(run: FolderRun): vscode.TreeItem {
     const isOutdated = this.outdated.isOutdated(run.folder);
-    const peftType = run.glance().started?.peft_type;
+    const { method: configured } = run.config as { method?: { peft_type?: string } };
+    const peftType = run.glance().started?.peft_type ?? configured?.peft_type;
     const method = peftType === undefined ? '' : this.methods.titleOf(peftType);
     const { icon, color } = PHASE_ICONS[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
@@ -156,15 +157,16 @@ function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.Tr
 function describe(run: FolderRun, isOutdated: boolean, method: string, distinction: Distinction | undefined): string {
   const state = run.glance();
   const loss = runLoss(state);
-  const figures = [
+  return [
     distinction ? distinctionText(distinction) : '',
     isOutdated ? 'outdated' : '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
-    loss === null ? '' : shortLoss(loss),
-    state.firstTime ? duration(runSeconds(state)) : '',
+    loss === null ? PHASE_LABELS[run.phase] : shortLoss(loss),
+    state.started && state.firstTime ? duration(runSeconds(state)) : '',
     method,
-  ].filter(Boolean);
-  return figures.join(' · ') || PHASE_LABELS[run.phase];
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 /** Words for the `when` clauses of menus. */

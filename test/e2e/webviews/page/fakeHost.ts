@@ -2,6 +2,7 @@
 // fed from recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`. Without this, zod
 // would try eval, which the page's policy forbids except while the debugger evaluates.
 import '../../../../webview/src/shared/zodWithoutEval.js';
+import { runFailure } from '../../../../extension/src/core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
 import type { RunFailure } from '../../../../extension/src/protocol/dashboardMessages.js';
@@ -76,17 +77,7 @@ class FakeRun {
   }
 
   failure(): RunFailure | null {
-    const phase = runPhase(this.current, this.alive);
-    if (phase !== 'failed' && phase !== 'interrupted') return null;
-    const { message, hint, file, line, key } = this.current.failed ?? { message: 'The process ended silently.' };
-    return {
-      message,
-      hint: hint ?? null,
-      file: file ?? null,
-      line: line ?? null,
-      key: key ?? null,
-      log: this.engineLog,
-    };
+    return runFailure(this.current, runPhase(this.current, this.alive), () => this.engineLog);
   }
 
   take(events: readonly EngineEvent[]): void {
