@@ -5,7 +5,7 @@ import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/pr
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 import { FailureView } from './failure.js';
-import { column, type RunColumns } from './runData.js';
+import { column, throughputOf, type RunColumns } from './runData.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
@@ -132,14 +132,14 @@ export class DashboardHeader {
   private showProgress(run: RunSnapshot, columns: RunColumns): void {
     const total = run.started?.total_steps ?? 0;
     const step = run.currentStep;
-    const speed = column(columns.steps, 'tokens_per_second').at(-1);
+    const speed = throughputOf(columns).at(-1) ?? NaN;
     const time = run.firstTime && run.lastTime ? (Date.parse(run.lastTime) - Date.parse(run.firstTime)) / 1000 : null;
     const active = run.status === 'running' || run.status === 'paused';
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
       time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
       active && run.secondsLeft !== null && `${roughDuration(run.secondsLeft)} left`,
-      active && speed !== undefined && `${count(speed)} tokens/s`,
+      active && Number.isFinite(speed) && `${count(speed)} tokens/s`,
     ];
     setText(this.progressText, run.started ? parts.filter(Boolean).join(' · ') : '');
     this.progress.hidden = !run.started;

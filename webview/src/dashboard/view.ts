@@ -1,7 +1,7 @@
 // The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the
 // runs shown and the smoothing are kept in the webview's state. Wired up by main.ts.
 import { savingsInWords } from '../../../extension/src/core/metrics/savingsText.js';
-import { throughput, THROUGHPUT_STEPS } from '../../../extension/src/core/metrics/throughput.js';
+import { THROUGHPUT_STEPS } from '../../../extension/src/core/metrics/throughput.js';
 import { bytes, count, figure } from '../../../extension/src/core/units.js';
 import {
   actOnRun,
@@ -21,7 +21,7 @@ import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 import { DashboardHeader } from './header.js';
-import { column, RunData, type RunColumns } from './runData.js';
+import { column, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
 
 /** State that survives hiding and reloading. */
@@ -32,7 +32,7 @@ export interface KeptView {
 
 const RUN_COLORS = ['blue', 'yellow', 'green', 'purple', 'red'].map(name => `--vscode-charts-${name}`);
 
-/** Which columns of a run a chart draws. */
+/** What a chart draws of a run. */
 interface ChartKind {
   title: string;
   format: (value: number) => string;
@@ -77,7 +77,7 @@ const LOSS_CHART: ChartKind = {
   ],
 };
 
-/** The evaluation whose weights are kept; the engine marks each that is better than all before. */
+/** The best evaluation so far; the engine marks each that is better than all before. */
 function bestEvaluation({ evaluations }: RunColumns): ChartSeries['mark'] {
   const at = column(evaluations, 'best').lastIndexOf(1);
   if (at < 0) return undefined;
@@ -105,17 +105,7 @@ const STEP_CHARTS: readonly ChartKind[] = [
   {
     title: 'Tokens per second',
     format: count,
-    curves: [
-      {
-        ...ofSteps('tokens_per_second', `mean of ${THROUGHPUT_STEPS} steps`),
-        values: ({ steps }) =>
-          throughput({
-            tokensPerSecond: column(steps, 'tokens_per_second'),
-            stepMs: column(steps, 'step_ms'),
-            compiled: column(steps, 'compiled'),
-          }),
-      },
-    ],
+    curves: [{ ...ofSteps('tokens_per_second', `mean of ${THROUGHPUT_STEPS} steps`), values: throughputOf }],
   },
   {
     title: 'Memory of the process',

@@ -334,7 +334,7 @@ export class Chart {
       const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
       const swatch = h('span', { class: `swatch ${series.kind}`, 'aria-hidden': 'true' });
       swatch.style.background = `var(${series.color})`;
-      const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
+      const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : '-';
       const item = h(
         'li',
         { title: `${series.label} ${value} at step ${series.x[nearest]}` },
@@ -356,9 +356,10 @@ export class Chart {
   /** The chart in words, for screen readers. */
   private describe(): void {
     const parts = this.series.map(({ label, x, y, mark }) => {
-      const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), 0);
+      const first = Math.max(0, y.findIndex(Number.isFinite));
+      const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), first);
       const { format } = this.options;
-      const range = `${x.length} values from ${format(y[0]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
+      const range = `${x.length} values from ${format(y[first]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
       return `${label}: ${range}${mark ? `, ${mark.text}` : ''}`;
     });
     this.plot.setAttribute(
