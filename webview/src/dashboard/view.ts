@@ -232,7 +232,7 @@ export class DashboardView {
     this.controls.hidden = this.resultCharts.hidden = this.stepCharts.hidden = !hasValues;
     this.waiting.hidden = hasValues || main.failure !== null;
     this.samples.show(main);
-    this.samples.element.hidden = main.failure !== null && main.samples.length === 0;
+    this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
     this.showLog(main);
   }
