@@ -4,6 +4,7 @@ import type * as vscode from 'vscode';
 import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
 import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../protocol/answers.js';
+import type { RunFailure } from '../protocol/dashboardMessages.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
@@ -100,9 +101,15 @@ export interface Run {
   readonly name: string;
   /** Content of run.json; paths are absolute. */
   readonly config: object;
+  /** When it was first started, in milliseconds since 1970. */
+  readonly startedMs: number;
   /** A process is training in the folder. */
   readonly alive: boolean;
   readonly onDidChange: vscode.Event<void>;
+  /** Step of the last checkpoint of a run that ended before it completed; null if there is none to resume from. */
+  resumeStep(): number | null;
+  /** Why it failed or was interrupted; null for other runs. */
+  failure(): RunFailure | null;
   state(): RunState;
   /**
    * The state without reading all events: as long as `state` wasn't called, from the first and last ones, without most

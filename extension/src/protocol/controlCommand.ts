@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 export const controlCommandSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pause').describe('Wait before the next step') }),
-  z.object({ type: z.literal('resume').describe('Continue after a pause') }),
+  z.object({ type: z.literal('resume').describe('End the pause') }),
   z.object({ type: z.literal('save').describe('Save a checkpoint now') }),
   z.object({ type: z.literal('stop').describe('Save a checkpoint and the adapter, then end') }),
 ]);

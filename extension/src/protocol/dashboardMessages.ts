@@ -1,13 +1,7 @@
 // Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). State of which only the latest counts
 // is sent as a complete snapshot; long columns of numbers are fetched incrementally, so that 100,000 steps are sent once.
 import * as z from 'zod';
-import {
-  completedEventSchema,
-  failedEventSchema,
-  memoryPartsSchema,
-  metricInfoSchema,
-  startedEventSchema,
-} from './engineEvent.js';
+import { completedEventSchema, memoryPartsSchema, metricInfoSchema, startedEventSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 
 const folder = z.string().describe('Run folder; identifies the run in every message');
@@ -34,9 +28,28 @@ export const savingsSchema = z.object({
 });
 export type Savings = z.infer<typeof savingsSchema>;
 
+/** Why a run ended without a result. */
+export const runFailureSchema = z.object({
+  message: z.string(),
+  hint: z.string().nullable(),
+  /** Where the problem is, as far as the engine knows. */
+  file: z.string().nullable(),
+  line: z.int().positive().nullable(),
+  key: z.string().nullable(),
+  /** Last lines of the engine's log. */
+  log: z.array(z.string()),
+});
+export type RunFailure = z.infer<typeof runFailureSchema>;
+
+/** What can be done with a run's result. */
+export const runResultSchema = z.object({ mergeable: z.boolean(), exportable: z.boolean() });
+export type RunResult = z.infer<typeof runResultSchema>;
+
 export const runSnapshotSchema = z.object({
   folder,
   name: z.string(),
+  /** The name, with what tells it from other runs of that name. */
+  label: z.string(),
   status: runPhaseSchema,
   /** Increases when rows that were already sent are discarded; the columns are then fetched again. */
   generation: z.int(),
@@ -46,13 +59,18 @@ export const runSnapshotSchema = z.object({
   secondsLeft: z.number().nullable(),
   firstTime: z.string().nullable(),
   lastTime: z.string().nullable(),
+  model: z.string(),
   dataset: z.string(),
   /** Title of the method. */
   method: z.string(),
   metrics: z.array(metricInfoSchema).describe('Metrics of evaluation in addition to the loss'),
   started: startedEventSchema.nullable(),
   completed: completedEventSchema.nullable(),
-  failed: failedEventSchema.nullable(),
+  failure: runFailureSchema.nullable(),
+  /** Step of the checkpoint from which it can be resumed, after it ended. */
+  resumeStep: z.int().nullable(),
+  /** null while there is none. */
+  result: runResultSchema.nullable(),
   samples: z.array(z.object({ step: z.int(), prompt: z.string(), text: z.string() })),
   checkpoints: z.array(z.object({ step: z.int(), path: z.string(), best: z.boolean() })),
   log: z.array(
@@ -71,7 +89,7 @@ export const dashboardSnapshotSchema = z.object({
   /** The runs on screen; the first is shown in full. */
   runs: z.array(runSnapshotSchema),
   /** Other runs that can be compared. */
-  others: z.array(z.object({ folder, name: z.string() })),
+  others: z.array(z.object({ folder, label: z.string() })),
 });
 export type DashboardSnapshot = z.infer<typeof dashboardSnapshotSchema>;
 
@@ -95,12 +113,29 @@ export const fetchSeries = requestType(
   seriesSchema,
 );
 
-/** Webview to host: control a run; `continue` starts a process for an interrupted one. */
-export const steerRun = requestType(
-  'dashboard/steer',
-  z.object({ folder, command: z.enum(['pause', 'resume', 'save', 'stop', 'continue']) }),
-  nothing,
-);
+export const steeringSchema = z.enum(['pause', 'resume', 'save', 'stop']);
+export type Steering = z.infer<typeof steeringSchema>;
+
+/** Webview to host: control a run; `resume` ends a pause, or starts a process from the last checkpoint. */
+export const steerRun = requestType('dashboard/steer', z.object({ folder, command: steeringSchema }), nothing);
+
+/** What else a dashboard offers for a run; commands and editors of VS Code, which report their own errors. */
+export const runActionSchema = z.enum([
+  'try',
+  'merge',
+  'export',
+  'trainFurther',
+  'startAgain',
+  'editInPanel',
+  'editRunFile',
+  'openPlace',
+  'openLog',
+  'reveal',
+]);
+export type RunAction = z.infer<typeof runActionSchema>;
+
+/** Webview to host: do this with a run. */
+export const actOnRun = notificationType('dashboard/act', z.object({ folder, action: runActionSchema }));
 
 /** Webview to host: which runs are on screen. */
 export const showRuns = requestType('dashboard/showRuns', z.array(folder).min(1), nothing);
@@ -111,6 +146,3 @@ export const exportFile = requestType(
   z.object({ name: z.string(), content: z.union([z.string(), z.instanceof(Uint8Array)]) }),
   z.string().nullable(),
 );
-
-/** Webview to host: show the run folder in the explorer. */
-export const revealRun = notificationType('dashboard/reveal', folder);

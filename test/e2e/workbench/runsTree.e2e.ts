@@ -1,6 +1,6 @@
 // The Runs view in a real workbench, on recorded runs: descriptions, groups, the commands on each run, and that
 // deleting asks for confirmation. Nothing is trained here.
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -25,6 +25,7 @@ beforeAll(async () => {
   addRun('pirate-lora', 'LORA', 'datasets/pirate.messages.jsonl');
   addRun('pirate-prompt', 'PROMPT_TUNING', 'datasets/pirate.messages.jsonl');
   addRun('diverged', 'LORA', 'datasets/facts.csv');
+  addCheckpoint('diverged');
   page = await session.open();
   panel = await openSidebar(page);
 });
@@ -39,10 +40,16 @@ function addRun(name: string, peft_type: string, train: string, recording = name
   writeFileSync(join(runFolder(name), 'run.json'), JSON.stringify(config));
 }
 
+function addCheckpoint(name: string): void {
+  const checkpoint = join(runFolder(name), 'checkpoints/step-2');
+  mkdirSync(checkpoint, { recursive: true });
+  writeFileSync(join(checkpoint, 'state.json'), '{}');
+}
+
 const row = (text: string | RegExp) => page.locator('.pane-body .monaco-list-row').filter({ hasText: text }).first();
 
 test('each run shows its status, loss and duration', async () => {
-  await row(/pirate-lora.*loss \d\.\d{3} · \d+:\d\d/).waitFor();
+  await row(/pirate-lora.*val loss 0\.931 · \d+:\d\d/).waitFor();
   await row(/diverged/).waitFor();
   expect(await row(/diverged/).getAttribute('aria-label')).toMatch(/Failed/);
   expect(await row(/pirate-lora/).getAttribute('aria-label')).toMatch(/Completed/);
@@ -73,7 +80,45 @@ test('a run offers the commands that fit its result', async () => {
   expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual([]);
   const failed = await contextMenu(row(/diverged/));
   expect(failed).toContain('Resume Run');
+  expect(failed).toContain('Start Run Again');
   expect(failed).not.toContain('Try Adapter...');
+});
+
+test('a failed run without a checkpoint is started again, not resumed', async () => {
+  addRun('lost', 'LORA', 'datasets/facts.csv', 'diverged');
+  await row(/lost/).waitFor();
+  const offered = await contextMenu(row(/lost/));
+  expect(offered).toContain('Start Run Again');
+  expect(offered).not.toContain('Resume Run');
+  rmSync(runFolder('lost'), { recursive: true });
+  await row(/lost/).waitFor({ state: 'detached' });
+});
+
+test('runs of one name are told apart by time and options in rows, tabs and Compare', async () => {
+  const config = JSON.parse(readFileSync(join(runFolder('pirate-lora'), 'run.json'), 'utf8'));
+  const twin = join(session.workspace, 'runs/pirate-lora-20260102-000000');
+  cpSync(runFolder('pirate-lora'), twin, { recursive: true });
+  writeFileSync(join(twin, 'run.json'), JSON.stringify({ ...config, method: { peft_type: 'FULL' } }));
+  const rows = page.locator('.pane-body .monaco-list-row').filter({ hasText: /pirate-lora/ });
+  await rows.filter({ hasText: / FULL/ }).waitFor();
+  const labels = await rows.allInnerTexts();
+  expect(labels.map(text => /\d+ \w{3} \d\d:\d\d(?::\d\d)?, (\w+)/.exec(text)?.[1]).toSorted()).toEqual([
+    'FULL',
+    'LORA',
+  ]);
+  await rows.filter({ hasText: / FULL/ }).click();
+  await page
+    .locator('.tab.active')
+    .filter({ hasText: /pirate-lora · \d+ \w{3} \d\d:\d\d/ })
+    .waitFor();
+  const dashboard = await webview(page, '.dashboard .chart canvas');
+  await dashboard.getByRole('combobox', { name: 'Compare with' }).click();
+  await dashboard.getByRole('option', { name: /^pirate-lora \(.*, LORA\)$/ }).waitFor();
+  await session.shot(page, 'same-names');
+  await page.keyboard.press('Escape');
+  await runCommand(page, 'View: Close All Editors');
+  rmSync(twin, { recursive: true });
+  await rows.nth(1).waitFor({ state: 'detached' });
 });
 
 test('runs chosen in the palette are compared in one dashboard', async () => {

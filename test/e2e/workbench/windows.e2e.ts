@@ -98,7 +98,7 @@ test('another window follows and controls the same run', async () => {
   await runCommand(second, 'Tunewright: Pause Run');
   await dashboard.locator('.status[data-status="paused"]').waitFor();
   await statusItem(first, /long: .*paused/).waitFor();
-  await runCommand(first, 'Tunewright: Continue Run');
+  await runCommand(first, 'Tunewright: Resume Run');
   await dashboard.locator('.status[data-status="running"]').waitFor();
 });
 

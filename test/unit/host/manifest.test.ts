@@ -22,12 +22,13 @@ test.each([
   ['Start Run from File', 'isWorkspaceTrusted'],
   ['Stop Run', 'tunewright.aliveRuns > 0'],
   ['Pause Run', 'tunewright.runningRuns > 0'],
-  ['Continue Run', 'tunewright.pausedRuns > 0'],
   ['Save Checkpoint Now', 'tunewright.runningRuns > 0 || tunewright.pausedRuns > 0'],
   [
     'Resume Run',
     'isWorkspaceTrusted && tunewright.pausedRuns > 0 || isWorkspaceTrusted && tunewright.resumableRuns > 0',
   ],
+  ['Start Run Again', 'isWorkspaceTrusted && tunewright.allRuns > 0'],
+  ['Train Further', 'isWorkspaceTrusted && tunewright.results > 0'],
   ['Open Dashboard', 'tunewright.allRuns > 0'],
   ['Compare Runs', 'tunewright.allRuns > 1'],
   ['Preview Dataset', undefined],
@@ -37,6 +38,14 @@ test.each([
   ['Open Walkthrough', undefined],
 ])('%s is a command with its enablement', (title, enablement) => {
   expect(byTitle.get(title)?.enablement).toBe(enablement);
+});
+
+test('ending a pause and going on from a checkpoint have one name, Resume, wherever commands are shown', () => {
+  expect((commands as Command[]).filter(({ title }) => /\bcontinue\b/i.test(title))).toEqual([]);
+  const states = (menus['view/item/context'] as { command: string; when: string }[])
+    .filter(({ command }) => command === 'tunewright.resumeRun')
+    .map(({ when }) => /b(\w+)\\b/.exec(when)?.[1]);
+  expect(new Set(states)).toEqual(new Set(['paused', 'resumable']));
 });
 
 test('every command has the category Tunewright, and menus only have contributed commands', () => {

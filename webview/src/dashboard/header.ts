@@ -1,12 +1,11 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
-import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
-import { column, type RunColumns } from './runData.js';
-
-export type Steering = 'pause' | 'resume' | 'save' | 'stop' | 'continue';
+import { FailureView } from './failure.js';
+import { column, throughputOf, type RunColumns } from './runData.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
@@ -18,13 +17,12 @@ const STATUS_ICONS: Record<RunPhase, string> = {
   interrupted: 'debug-disconnect',
 };
 
-/** The phases in which each action is available. */
+/** The phases in which each command has an icon; runs that ended are resumed by a button with words. */
 const AVAILABLE_IN: Record<Steering, readonly RunPhase[]> = {
   pause: ['running'],
   resume: ['paused'],
   save: ['running', 'paused'],
   stop: ['running', 'paused', 'starting'],
-  continue: ['interrupted', 'stopped', 'failed'],
 };
 
 export class DashboardHeader {
@@ -39,21 +37,32 @@ export class DashboardHeader {
   );
   private readonly progressText = h('p', { class: 'muted number' });
   private readonly figures = h('dl', { class: 'figures' });
-  private readonly failure = h('div', { class: 'problem', role: 'alert', hidden: true }, icon('error'), h('span'));
   private readonly buttons: Readonly<Record<Steering, HTMLElement>>;
+  private readonly next = h('div', { class: 'actions', role: 'group', 'aria-label': 'Use the result' });
+  private readonly failure: FailureView;
+  private nextFor = '';
 
-  constructor(onSteer: (command: Steering) => void, onReveal: () => void) {
+  constructor(
+    private readonly onSteer: (command: Steering) => void,
+    private readonly onAct: (action: RunAction) => void,
+  ) {
     const steer = (command: Steering, label: string, glyph: string) =>
       button({ label, icon: glyph, iconOnly: true, onClick: () => onSteer(command) });
     this.buttons = {
       // Named as the commands of the palette and the Runs view.
       pause: steer('pause', 'Pause Run', 'debug-pause'),
-      resume: steer('resume', 'Continue Run', 'debug-continue'),
-      continue: steer('continue', 'Resume Run (from the last checkpoint)', 'debug-restart'),
+      resume: steer('resume', 'Resume Run', 'debug-continue'),
       save: steer('save', 'Save Checkpoint Now', 'save'),
       stop: steer('stop', 'Stop Run (saves the adapter)', 'debug-stop'),
     };
-    const reveal = button({ label: 'Reveal Run Folder', icon: 'folder-opened', iconOnly: true, onClick: onReveal });
+    this.failure = new FailureView({ onAct, onResume: () => onSteer('resume') });
+    const log = button({ label: 'Open Run Log', icon: 'output', iconOnly: true, onClick: () => onAct('openLog') });
+    const reveal = button({
+      label: 'Reveal Run Folder',
+      icon: 'folder-opened',
+      iconOnly: true,
+      onClick: () => onAct('reveal'),
+    });
     this.element = h(
       'header',
       { class: 'head' },
@@ -62,18 +71,25 @@ export class DashboardHeader {
         { class: 'title' },
         this.name,
         this.status,
-        h('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Run' }, ...Object.values(this.buttons), reveal),
+        h(
+          'div',
+          { class: 'toolbar', role: 'toolbar', 'aria-label': 'Run' },
+          ...Object.values(this.buttons),
+          log,
+          reveal,
+        ),
       ),
       this.about,
       this.progress,
       this.progressText,
-      this.failure,
+      this.failure.element,
+      this.next,
       this.figures,
     );
   }
 
   show(run: RunSnapshot, columns: RunColumns): void {
-    const { status, started, failed } = run;
+    const { status } = run;
     setText(this.name, run.name);
     if (this.status.dataset['status'] !== status) {
       this.status.dataset['status'] = status;
@@ -81,37 +97,49 @@ export class DashboardHeader {
     }
     for (const [command, element] of Object.entries(this.buttons))
       element.hidden = !AVAILABLE_IN[command as Steering].includes(status);
-    const dataset = run.dataset.split(/[\\/]/).at(-1)!;
-    setText(
-      this.about,
-      started
-        ? [
-            `${run.method} on ${started.model.split(/[\\/]/).at(-1)}`,
-            `${dataset}: ${count(started.train_rows)} rows`,
-            `${started.engine.backend} ${started.engine.library}, ${started.engine.device}, ${started.engine.threads} threads`,
-          ].join(' · ')
-        : 'Loading the model and the data...',
-    );
+    setText(this.about, aboutText(run));
     this.showProgress(run, columns);
-    this.failure.hidden = !failed;
-    setText(
-      this.failure.lastElementChild!,
-      failed ? `${failed.message}${failed.last_checkpoint ? `\nLast checkpoint: ${failed.last_checkpoint}` : ''}` : '',
-    );
+    this.failure.show(run);
+    this.showNext(run);
     this.showFigures(run, columns);
+  }
+
+  /** What to do with the result. A failed run has its own actions. */
+  private showNext({ result, resumeStep, failure }: RunSnapshot): void {
+    const step = failure ? null : resumeStep;
+    const key = JSON.stringify([result, step]);
+    if (key === this.nextFor) return;
+    this.nextFor = key;
+    const act = (label: string, glyph: string, action: RunAction, secondary = true) =>
+      button({ label, icon: glyph, secondary, onClick: () => this.onAct(action) });
+    const resume = button({
+      label: 'Resume Run',
+      icon: 'debug-restart',
+      secondary: result !== null,
+      onClick: () => this.onSteer('resume'),
+    });
+    resume.title = `Resume from the checkpoint of step ${step}`;
+    this.next.replaceChildren(
+      ...(result ? [act('Try It', 'comment', 'try', false)] : []),
+      ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
+      ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
+      ...(result ? [act('Train Further...', 'rocket', 'trainFurther')] : []),
+      ...(step === null ? [] : [resume]),
+    );
+    this.next.hidden = this.next.childElementCount === 0;
   }
 
   private showProgress(run: RunSnapshot, columns: RunColumns): void {
     const total = run.started?.total_steps ?? 0;
     const step = run.currentStep;
-    const speed = column(columns.steps, 'tokens_per_second').at(-1);
+    const speed = throughputOf(columns).at(-1) ?? NaN;
     const time = run.firstTime && run.lastTime ? (Date.parse(run.lastTime) - Date.parse(run.firstTime)) / 1000 : null;
     const active = run.status === 'running' || run.status === 'paused';
     const parts = [
       `Step ${count(step)} of ${count(total)}`,
       time !== null && (active ? `${duration(time)} so far` : `took ${duration(time)}`),
       active && run.secondsLeft !== null && `${roughDuration(run.secondsLeft)} left`,
-      active && speed !== undefined && `${count(speed)} tokens/s`,
+      active && Number.isFinite(speed) && `${count(speed)} tokens/s`,
     ];
     setText(this.progressText, run.started ? parts.filter(Boolean).join(' · ') : '');
     this.progress.hidden = !run.started;
@@ -122,37 +150,63 @@ export class DashboardHeader {
 
   private showFigures(run: RunSnapshot, columns: RunColumns): void {
     const { started, completed } = run;
+    const hasValues = run.numSteps + run.numEvaluations > 0;
+    this.figures.hidden = !started || (run.failure !== null && !hasValues);
     if (!started) return this.figures.replaceChildren();
     const losses = column(columns.steps, 'loss');
-    const evaluations = column(columns.evaluations, 'loss');
-    const evaluated = column(columns.evaluations, 'step');
-    const best = completed?.best_loss ?? null;
     const rss =
       completed?.peak_rss_bytes ?? column(columns.steps, 'rss_bytes').reduce((most, value) => Math.max(most, value), 0);
-    const { trainable_parameters: trained, total_parameters: total } = started;
+    const { trainable_parameters: trained, total_parameters: total, memory_estimate: memory } = started;
     this.figures.replaceChildren(
       item(
         'Training loss',
         losses.length ? figure(losses.at(-1)!) : '-',
         losses.length > 1 ? `from ${figure(losses[0]!)}` : '',
       ),
-      item(
-        'Validation loss',
-        evaluations.length ? figure(best ?? evaluations.at(-1)!) : '-',
-        !evaluations.length
-          ? started.validation_rows > 0
-            ? 'not measured yet'
-            : 'no validation rows'
-          : best !== null
-            ? `best, at step ${completed!.best_step}; from ${figure(evaluations[0]!)}`
-            : evaluations.length === 1 && evaluated[0] === 0
-              ? 'before training'
-              : `at step ${evaluated.at(-1)}; from ${figure(evaluations[0]!)}`,
-      ),
+      validationItem(run, columns),
       item('Trained parameters', percent(trained / total), `${count(trained)} of ${count(total)}`),
-      item('Peak memory', rss ? bytes(rss) : '-', `estimated ${bytes(started.memory_estimate.total)} per step`),
+      item(
+        'Peak memory of the process',
+        rss ? bytes(rss) : '-',
+        `${bytes(memory.total)} for model and step (estimated)` +
+          (rss > memory.total ? ', the rest for the program' : ''),
+      ),
     );
   }
+}
+
+/** Method, model, dataset and machine. */
+function aboutText({ started, status, method, model, dataset, firstTime }: RunSnapshot): string {
+  const fileName = (path: string) => path.split(/[\\/]/).at(-1)!;
+  const what = `${method} on ${fileName(started?.model ?? model)}`;
+  if (!started)
+    return [what, fileName(dataset), status === 'starting' && 'loading the model and the data...']
+      .filter(Boolean)
+      .join(' · ');
+  const { backend, library, device, threads } = started.engine;
+  return [
+    what,
+    `${fileName(dataset)}: ${count(started.train_rows)} rows`,
+    `${backend} ${library}, ${device}, ${threads} threads`,
+    firstTime && `started ${dayAndTime(firstTime)}`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+function dayAndTime(time: string): string {
+  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+function validationItem({ started, completed }: RunSnapshot, { evaluations }: RunColumns): HTMLElement {
+  const losses = column(evaluations, 'loss');
+  const steps = column(evaluations, 'step');
+  if (losses.length === 0)
+    return item('Validation loss', '-', started!.validation_rows > 0 ? 'not measured yet' : 'no validation rows');
+  const best = completed?.best_loss ?? null;
+  if (best === null && steps.at(-1) === 0) return item('Validation loss', figure(losses[0]!), 'before training');
+  const where = best === null ? `at step ${steps.at(-1)}` : `best, at step ${completed!.best_step}`;
+  return item('Validation loss', figure(best ?? losses.at(-1)!), `${where}; from ${figure(losses[0]!)}`);
 }
 
 function item(label: string, value: string, note: string): HTMLElement {

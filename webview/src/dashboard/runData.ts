@@ -1,5 +1,6 @@
 // The columns of the runs on screen, fetched from the host as they grow. Fetches only what is missing, and everything
 // again where the host withdrew rows.
+import { throughput } from '../../../extension/src/core/metrics/throughput.js';
 import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 
@@ -70,6 +71,15 @@ export class RunData {
 
 export function column(columns: Columns, key: string): Float64Array {
   return columns[key] ?? new Float64Array(0);
+}
+
+/** Tokens per second as of each step. */
+export function throughputOf({ steps }: RunColumns): Float64Array {
+  return throughput({
+    tokensPerSecond: column(steps, 'tokens_per_second'),
+    stepMs: column(steps, 'step_ms'),
+    compiled: column(steps, 'compiled'),
+  });
 }
 
 function lengthOf(columns: Columns): number {

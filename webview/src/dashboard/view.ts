@@ -1,14 +1,17 @@
 // The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the
 // runs shown and the smoothing are kept in the webview's state. Wired up by main.ts.
-import { bytes, count, figure, percent } from '../../../extension/src/core/units.js';
+import { savingsInWords } from '../../../extension/src/core/metrics/savingsText.js';
+import { THROUGHPUT_STEPS } from '../../../extension/src/core/metrics/throughput.js';
+import { bytes, count, figure } from '../../../extension/src/core/units.js';
 import {
+  actOnRun,
   exportFile,
-  revealRun,
   showRuns,
   steerRun,
   type DashboardSnapshot,
+  type RunAction,
   type RunSnapshot,
-  type Savings,
+  type Steering,
 } from '../../../extension/src/protocol/dashboardMessages.js';
 import type { MetricInfo } from '../../../extension/src/protocol/engineEvent.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
@@ -17,8 +20,8 @@ import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
-import { DashboardHeader, type Steering } from './header.js';
-import { column, RunData } from './runData.js';
+import { DashboardHeader } from './header.js';
+import { column, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
 
 /** State that survives hiding and reloading. */
@@ -29,22 +32,58 @@ export interface KeptView {
 
 const RUN_COLORS = ['blue', 'yellow', 'green', 'purple', 'red'].map(name => `--vscode-charts-${name}`);
 
-/** Which columns of a run a chart draws. */
+/** What a chart draws of a run. */
 interface ChartKind {
   title: string;
   format: (value: number) => string;
   formatTick?: (value: number) => string;
-  curves: { table: 'steps' | 'evaluations'; key: string; label: string; color: string }[];
+  curves: Curve[];
+}
+
+interface Curve {
+  table: 'steps' | 'evaluations';
+  label: string;
+  color: string;
+  /** Whether smoothing shows more. */
+  noisy?: boolean;
+  values(columns: RunColumns): Float64Array;
+  mark?(columns: RunColumns): ChartSeries['mark'];
+}
+
+const BLUE = '--vscode-charts-blue';
+const YELLOW = '--vscode-charts-yellow';
+
+/** A column of the steps. */
+function ofSteps(key: string, label: string): Curve {
+  return { table: 'steps', label, color: BLUE, values: ({ steps }) => column(steps, key) };
+}
+
+/** A column of the evaluations. */
+function ofEvaluations(key: string): Curve {
+  return {
+    table: 'evaluations',
+    label: 'validation',
+    color: YELLOW,
+    values: ({ evaluations }) => column(evaluations, key),
+  };
 }
 
 const LOSS_CHART: ChartKind = {
   title: 'Loss',
   format: figure,
   curves: [
-    { table: 'steps', key: 'loss', label: 'training', color: '--vscode-charts-blue' },
-    { table: 'evaluations', key: 'loss', label: 'validation', color: '--vscode-charts-yellow' },
+    { ...ofSteps('loss', 'training'), noisy: true },
+    { ...ofEvaluations('loss'), mark: bestEvaluation },
   ],
 };
+
+/** The best evaluation so far; the engine marks each that is better than all before. */
+function bestEvaluation({ evaluations }: RunColumns): ChartSeries['mark'] {
+  const at = column(evaluations, 'best').lastIndexOf(1);
+  if (at < 0) return undefined;
+  const [x, y] = [column(evaluations, 'step')[at]!, column(evaluations, 'loss')[at]!];
+  return { x, y, text: `best ${figure(y)} at step ${x}` };
+}
 
 /** The chart of a metric that the run's objective reports in addition to the loss. */
 function metricChart({ name, title, unit }: MetricInfo): ChartKind {
@@ -52,7 +91,7 @@ function metricChart({ name, title, unit }: MetricInfo): ChartKind {
   return {
     title,
     ...(unit === 'share' ? share : { format: figure }),
-    curves: [{ table: 'evaluations', key: name, label: 'validation', color: '--vscode-charts-yellow' }],
+    curves: [ofEvaluations(name)],
   };
 }
 
@@ -61,26 +100,18 @@ function shareTick(value: number): string {
 }
 
 const STEP_CHARTS: readonly ChartKind[] = [
-  {
-    title: 'Learning rate',
-    format: figure,
-    curves: [{ table: 'steps', key: 'learning_rate', label: 'rate', color: '--vscode-charts-blue' }],
-  },
-  {
-    title: 'Gradient norm',
-    format: figure,
-    curves: [{ table: 'steps', key: 'grad_norm', label: 'norm', color: '--vscode-charts-blue' }],
-  },
+  { title: 'Learning rate', format: figure, curves: [ofSteps('learning_rate', 'rate')] },
+  { title: 'Gradient norm', format: figure, curves: [{ ...ofSteps('grad_norm', 'norm'), noisy: true }] },
   {
     title: 'Tokens per second',
     format: count,
-    curves: [{ table: 'steps', key: 'tokens_per_second', label: 'tokens/s', color: '--vscode-charts-blue' }],
+    curves: [{ ...ofSteps('tokens_per_second', `mean of ${THROUGHPUT_STEPS} steps`), values: throughputOf }],
   },
   {
-    title: 'Memory',
+    title: 'Memory of the process',
     format: bytes,
     formatTick: value => (value < 1e9 ? bytes(value) : `${(value / 1e9).toFixed(2)} GB`),
-    curves: [{ table: 'steps', key: 'rss_bytes', label: 'resident', color: '--vscode-charts-blue' }],
+    curves: [ofSteps('rss_bytes', 'resident')],
   },
 ];
 
@@ -88,12 +119,16 @@ export class DashboardView {
   readonly element: HTMLElement;
   private readonly header = new DashboardHeader(
     command => void this.steer(command),
-    () => this.main && this.channel.notify(revealRun, this.main.folder),
+    action => this.act(action),
   );
   private readonly problem = new ProblemBanner();
   /** By title. */
   private readonly charts = new Map<string, Chart>();
-  private readonly chartGrid = h('div', { class: 'charts' });
+  /** Loss and metrics above the samples, the figures of steps below them. */
+  private readonly resultCharts = h('div', { class: 'charts' });
+  private readonly stepCharts = h('div', { class: 'charts' });
+  private readonly waiting = h('p', { class: 'muted' }, 'The charts appear after the first step.');
+  private readonly controls = h('div', { class: 'controls' });
   private readonly data: RunData;
   private readonly samples = new SamplesView();
   private readonly overlays = h('ul', { class: 'overlays', 'aria-label': 'Runs shown' });
@@ -103,6 +138,7 @@ export class DashboardView {
   private readonly smoothingText = h('output', { class: 'number' });
   private readonly memory = h('section', { class: 'block', 'aria-label': 'Compared with full fine-tuning' });
   private readonly log = h('ol', { class: 'log number', tabindex: 0, 'aria-label': 'Log' });
+  private readonly logSection = h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log);
   private readonly content: HTMLElement;
   private readonly empty: HTMLElement;
   private snapshot: DashboardSnapshot = { runs: [], others: [] };
@@ -118,12 +154,15 @@ export class DashboardView {
     this.content = h(
       'div',
       { class: 'content' },
-      this.controls(),
-      this.chartGrid,
+      this.controls,
+      this.waiting,
+      this.resultCharts,
       this.samples.element,
+      this.stepCharts,
       this.memory,
-      h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log),
+      this.logSection,
     );
+    this.fillControls();
     this.empty = h(
       'div',
       { class: 'empty', hidden: true },
@@ -142,16 +181,14 @@ export class DashboardView {
     this.followTheme();
   }
 
-  private controls(): HTMLElement {
+  private fillControls(): void {
     this.smoothing.value = String(this.kept.smoothing);
     this.smoothing.addEventListener('input', () => {
       this.kept.smoothing = Number(this.smoothing.value);
       this.keep(this.kept);
       this.draw();
     });
-    return h(
-      'div',
-      { class: 'controls' },
+    this.controls.append(
       this.overlays,
       this.compareChoice,
       h('label', { class: 'smoothing' }, h('span', {}, 'Smoothing'), this.smoothing, this.smoothingText),
@@ -190,12 +227,12 @@ export class DashboardView {
     this.header.show(main, this.data.of(main.folder));
     setText(this.smoothingText, this.kept.smoothing.toFixed(2));
     const lastStep = Math.max(...this.snapshot.runs.map(({ currentStep }) => currentStep));
-    for (const [kind, chart] of this.chartsOf(main)) {
-      chart.show(this.seriesOf(kind), this.kept.smoothing, lastStep);
-      // Without validation rows it would stay empty.
-      chart.element.hidden = this.isOfEvaluations(kind) && this.snapshot.runs.every(hasNoValidation);
-    }
+    for (const [kind, chart] of this.chartsOf(main)) chart.show(this.seriesOf(kind), this.kept.smoothing, lastStep);
+    const hasValues = this.snapshot.runs.some(run => run.numSteps + run.numEvaluations > 0);
+    this.controls.hidden = this.resultCharts.hidden = this.stepCharts.hidden = !hasValues;
+    this.waiting.hidden = hasValues || main.failure !== null;
     this.samples.show(main);
+    this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
     this.showLog(main);
   }
@@ -203,20 +240,20 @@ export class DashboardView {
   /** The charts of a run, in order; updates the page where they differ from those shown. */
   private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
     const ofMetrics = metrics.filter(metric => !metric.follows_loss).map(metricChart);
-    const shown = [LOSS_CHART, ...ofMetrics, ...STEP_CHARTS].map((kind): [ChartKind, Chart] => [
-      kind,
-      this.charts.get(kind.title) ?? this.makeChart(kind),
-    ]);
-    const elements = shown.map(([, { element }]) => element);
-    const { children } = this.chartGrid;
-    if (children.length !== elements.length || elements.some((element, i) => children[i] !== element))
-      this.chartGrid.replaceChildren(...elements);
-    return shown;
+    const chartsIn = (grid: HTMLElement, kinds: readonly ChartKind[]) => {
+      const charts = kinds.map(kind => this.charts.get(kind.title) ?? this.makeChart(kind));
+      const { children } = grid;
+      if (children.length !== charts.length || charts.some(({ element }, i) => children[i] !== element))
+        grid.replaceChildren(...charts.map(({ element }) => element));
+      return charts.map((chart, i): [ChartKind, Chart] => [kinds[i]!, chart]);
+    };
+    return [...chartsIn(this.resultCharts, [LOSS_CHART, ...ofMetrics]), ...chartsIn(this.stepCharts, STEP_CHARTS)];
   }
 
   private makeChart({ title, format, formatTick }: ChartKind): Chart {
     const chart = new Chart({
       title,
+      subject: () => this.snapshot.runs.map(({ label }) => label).join(', '),
       format,
       formatTick,
       syncGroup: 'steps',
@@ -230,22 +267,20 @@ export class DashboardView {
   private seriesOf({ curves }: ChartKind): ChartSeries[] {
     const { runs } = this.snapshot;
     return runs.flatMap((run, i) =>
-      curves.map(({ table, key, label, color }): ChartSeries => {
-        const columns = this.data.of(run.folder)[table];
+      curves.map(({ table, label, color, noisy, values, mark }): ChartSeries => {
+        const columns = this.data.of(run.folder);
         return {
-          label: runs.length > 1 ? (curves.length > 1 ? `${run.name} ${label}` : run.name) : label,
+          label: runs.length > 1 ? (curves.length > 1 ? `${run.label} ${label}` : run.label) : label,
           group: run.folder,
           color: runs.length > 1 ? runColor(i) : color,
-          x: column(columns, 'step'),
-          y: column(columns, key),
+          x: column(columns[table], 'step'),
+          y: values(columns),
           kind: table === 'steps' ? 'line' : 'points',
+          noisy: noisy ?? false,
+          mark: mark?.(columns),
         };
       }),
     );
-  }
-
-  private isOfEvaluations({ curves }: ChartKind): boolean {
-    return curves.every(({ table }) => table === 'evaluations');
   }
 
   private zoom(range: Range | null): void {
@@ -260,18 +295,18 @@ export class DashboardView {
         const swatch = h('span', { class: 'swatch', 'aria-hidden': 'true' });
         swatch.style.background = `var(${runColor(i)})`;
         const remove = button({
-          label: `Remove ${run.name}`,
+          label: `Remove ${run.label}`,
           icon: 'close',
           iconOnly: true,
           onClick: () => this.remove(run.folder),
         });
-        return h('li', {}, swatch, run.name, remove);
+        return h('li', {}, swatch, run.label, remove);
       }),
     );
     this.compareChoice.hidden = others.length === 0;
     const choices = [
       { value: '', label: 'Compare with...' },
-      ...others.map(({ folder, name }) => ({ value: folder, label: name })),
+      ...others.map(({ folder, label }) => ({ value: folder, label })),
     ];
     if (JSON.stringify(choices) !== JSON.stringify(this.compare.choices)) this.compare.choices = choices;
     this.compare.value = '';
@@ -294,6 +329,10 @@ export class DashboardView {
     if (this.main) await this.ask(this.channel.request(steerRun, { folder: this.main.folder, command }));
   }
 
+  private act(action: RunAction): void {
+    if (this.main) this.channel.notify(actOnRun, { folder: this.main.folder, action });
+  }
+
   private async export(name: string, content: string | Uint8Array): Promise<void> {
     await this.ask(this.channel.request(exportFile, { name: `${this.main?.name ?? 'run'}-${name}`, content }));
   }
@@ -314,7 +353,11 @@ export class DashboardView {
     this.shownMemory = key;
     this.memory.hidden = !started;
     if (!started) return;
-    const { trainable_parameters: trained, memory_estimate: memory } = started;
+    const { trainable_parameters: trainedParameters, memory_estimate: memory } = started;
+    const full =
+      savings?.full && savings.full_parameters !== null
+        ? { trainedParameters: savings.full_parameters, memory: savings.full }
+        : null;
     const bars = [
       { label: method, memory },
       ...(savings?.full ? [{ label: 'Full fine-tuning', memory: savings.full }] : []),
@@ -322,12 +365,14 @@ export class DashboardView {
     ];
     this.memory.replaceChildren(
       h('h2', {}, 'Compared with full fine-tuning'),
-      h('p', {}, savingsInWords(trained, memory.total, savings)),
+      h('p', {}, savingsInWords({ trainedParameters, memory, full })),
       memoryBars({ bars, availableBytes: null }),
     );
   }
 
-  private showLog({ folder, log }: RunSnapshot): void {
+  private showLog({ folder, log, started }: RunSnapshot): void {
+    // Before the start there is only the failure, which is shown above.
+    this.logSection.hidden = log.length === 0 || !started;
     const key = `${folder} ${log.at(-1)?.seq}`;
     if (key === this.shownLog) return;
     this.shownLog = key;
@@ -346,22 +391,6 @@ export class DashboardView {
     );
     if (atEnd) this.log.scrollTop = this.log.scrollHeight;
   }
-}
-
-function savingsInWords(trained: number, memoryBytes: number, savings: Savings | null): string {
-  if (!savings?.full || savings.full_parameters === null) return `${count(trained)} parameters are trained.`;
-  const parameters =
-    trained < savings.full_parameters
-      ? `${count(trained)} parameters are trained instead of ${count(savings.full_parameters)}: ` +
-        `${percent(1 - trained / savings.full_parameters)} fewer.`
-      : `All ${count(trained)} parameters are trained.`;
-  const saved = savings.full.total - memoryBytes;
-  if (saved === 0) return parameters;
-  return `${parameters} A step takes an estimated ${bytes(Math.abs(saved))} ${saved > 0 ? 'less' : 'more'} memory.`;
-}
-
-function hasNoValidation({ started }: RunSnapshot): boolean {
-  return started?.validation_rows === 0;
 }
 
 function runColor(index: number): string {

@@ -5,7 +5,7 @@ import 'uplot/dist/uPlot.min.css';
 import uPlot from 'uplot';
 import { decimate, lowerBound } from '../../../extension/src/core/metrics/decimation.js';
 import { exponentialMovingAverage } from '../../../extension/src/core/metrics/smoothing.js';
-import { h } from './dom.js';
+import { h, setText } from './dom.js';
 import { button } from './toolkit.js';
 
 export interface ChartSeries {
@@ -18,12 +18,18 @@ export interface ChartSeries {
   /** Ascending. */
   x: Float64Array;
   y: Float64Array;
-  /** `points` are joined by a line and never smoothed. */
+  /** `points` are joined by a line. */
   kind: 'line' | 'points';
+  /** Whether its values are noisy: others are never smoothed. */
+  noisy: boolean;
+  /** A point to point out, with a few words. */
+  mark?: { x: number; y: number; text: string } | undefined;
 }
 
 export interface ChartOptions {
   title: string;
+  /** What the values are of, such as the name of a run, for the title of an exported picture. */
+  subject(): string;
   /** Formats a value for the readout. */
   format(value: number): string;
   /** Formats a tick label, as short as possible; default: a plain number. */
@@ -43,7 +49,11 @@ export interface Range {
 }
 
 const HEIGHT = 180;
-const RAW_ALPHA = 0.3;
+const RAW_ALPHA = 0.4;
+/** Distance of a mark's words from its point, and of the words of two marks. */
+const MARK_LINE = 16;
+/** Size of an exported picture in CSS pixels, without title and legend, and its pixels for each of them. */
+const PNG = { width: 900, height: 360, scale: 2, padding: 16, line: 22 };
 
 /** A series as drawn. */
 interface Drawn {
@@ -58,7 +68,8 @@ export class Chart {
   readonly element: HTMLElement;
   private readonly plot: HTMLElement;
   private readonly readout = h('ul', { class: 'readout number' });
-  private readonly empty = h('p', { class: 'muted chart-empty' }, 'No values yet');
+  /** Next to the title, so that nothing moves when it appears. */
+  private readonly at = h('span', { class: 'muted at number' });
   private readonly logButton: ReturnType<typeof button>;
   private readonly resetButton: ReturnType<typeof button>;
   private series: readonly ChartSeries[] = [];
@@ -94,6 +105,7 @@ export class Chart {
         'figcaption',
         {},
         h('h3', {}, title),
+        this.at,
         h(
           'div',
           { class: 'chart-actions' },
@@ -105,7 +117,6 @@ export class Chart {
       ),
       this.readout,
       this.plot,
-      this.empty,
     );
     this.resizing = new ResizeObserver(() => this.draw());
     this.resizing.observe(this.plot);
@@ -116,11 +127,12 @@ export class Chart {
     return button({ label: `${this.options.title}: ${what}`, icon, iconOnly: true, onClick });
   }
 
-  /** @param lastStep end of the step axis, the same for every chart of a page */
+  /** Hidden while there are no values. @param lastStep end of the step axis, the same for every chart of a page */
   show(series: readonly ChartSeries[], smoothing: number, lastStep: number): void {
     this.lastStep = lastStep;
     this.series = series.filter(({ x }) => x.length > 0);
     this.smoothing = smoothing;
+    this.element.hidden = this.series.length === 0;
     this.draw();
   }
 
@@ -151,26 +163,26 @@ export class Chart {
   }
 
   private redraw(): void {
-    this.empty.hidden = this.series.length > 0;
-    this.plot.hidden = this.series.length === 0;
     const width = Math.floor(this.plot.clientWidth);
-    if (width === 0 || this.series.length === 0) return this.showReadout(null);
+    if (width === 0 || this.series.length === 0) return;
     this.drawn = this.series.flatMap(series => {
-      if (series.kind === 'points' || this.smoothing === 0) return [{ series, y: series.y, faint: false }];
-      const smooth = { series, y: exponentialMovingAverage(series.y, this.smoothing), faint: false };
-      // With a single run, the raw curve stays visible behind the smoothed one.
-      return this.series.filter(({ kind }) => kind === 'line').length > 1
-        ? [smooth]
-        : [{ series, y: series.y, faint: true }, smooth];
+      const raw = { series, y: series.y };
+      if (!series.noisy || this.smoothing === 0) return [{ ...raw, faint: false }];
+      // The raw curve stays visible behind the smoothed one.
+      const y = exponentialMovingAverage(series.y, this.smoothing);
+      return [
+        { ...raw, faint: true },
+        { series, y, faint: false },
+      ];
     });
     const data = this.thinned(width);
     const shape = JSON.stringify([
-      this.drawn.map(({ series, faint }) => [series.label, series.color, series.kind, faint]),
+      this.drawn.map(({ series, faint }) => [series.label, series.color, series.kind, series.mark, faint]),
       this.logarithmic,
     ]);
     if (!this.uplot || shape !== this.madeFor) {
       this.uplot?.destroy();
-      this.uplot = new uPlot(this.uplotOptions(width), data, this.plot);
+      this.uplot = new uPlot(this.uplotOptions({ width, height: HEIGHT }), data, this.plot);
       this.madeFor = shape;
     } else {
       if (this.uplot.width !== width) this.uplot.setSize({ width, height: HEIGHT });
@@ -197,20 +209,22 @@ export class Chart {
     ) as uPlot.AlignedData;
   }
 
-  private uplotOptions(width: number): uPlot.Options {
+  /** @param scale of everything that has a size, for a canvas with more pixels than the screen */
+  private uplotOptions({ width, height }: { width: number; height: number }, scale = 1): uPlot.Options {
     const foreground = themeColor('--vscode-descriptionForeground');
     const grid = themeColor('--vscode-editorWidget-border', '--vscode-contrastBorder', '--vscode-panel-border');
-    const font = `11px ${themeColor('--vscode-font-family')}`;
+    const font = `${11 * scale}px ${themeColor('--vscode-font-family')}`;
     const axis: uPlot.Axis = {
       stroke: foreground,
       font,
-      grid: { stroke: translucent(grid, isHighContrast() ? 0.25 : 0.5), width: 1 },
+      grid: { stroke: translucent(grid, isHighContrast() ? 0.25 : 0.5), width: scale },
       ticks: { show: false },
+      gap: 5 * scale,
     };
     return {
       width,
-      height: HEIGHT,
-      padding: [8, 12, 0, 0],
+      height,
+      padding: [8 * scale, 12 * scale, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -227,10 +241,17 @@ export class Chart {
       },
       axes: [
         // Steps are integers.
-        { ...axis, size: 26, incrs: STEP_INCREMENTS, values: (_u, splits) => splits.map(shortNumber) },
         {
           ...axis,
-          size: 56,
+          size: 26 * scale,
+          space: 50 * scale,
+          incrs: STEP_INCREMENTS,
+          values: (_u, splits) => splits.map(shortNumber),
+        },
+        {
+          ...axis,
+          size: 56 * scale,
+          space: 30 * scale,
           values: (_u, splits) =>
             splits.map(value => (value === null ? '' : (this.options.formatTick ?? shortNumber)(value))),
         },
@@ -242,13 +263,14 @@ export class Chart {
           return {
             label: series.label,
             stroke: faint ? translucent(color, RAW_ALPHA) : color,
-            width: faint ? 1 : 1.5,
+            width: (faint ? 1 : 1.5) * scale,
             spanGaps: true,
-            points: { show: series.kind === 'points', size: 6, fill: color },
+            points: { show: series.kind === 'points', size: 6 * scale, width: scale, fill: color },
           };
         }),
       ],
       hooks: {
+        draw: [u => this.drawMarks(u, scale)],
         setCursor: [({ cursor }) => this.showReadout(cursor.idx ?? null)],
         setSelect: [
           u => {
@@ -263,43 +285,83 @@ export class Chart {
     };
   }
 
-  /** Shows the values at an index of the joined x; null: the last ones. */
+  /** A ring at the marked points, and words above or below it where no others are. */
+  private drawMarks({ ctx, valToPos, bbox }: uPlot, scale: number): void {
+    const pixels = scale * devicePixelRatio;
+    const foreground = themeColor('--vscode-foreground');
+    ctx.save();
+    ctx.font = `${11 * pixels}px ${themeColor('--vscode-font-family')}`;
+    ctx.textAlign = 'left';
+    ctx.textBaseline = 'middle';
+    ctx.lineJoin = 'round';
+    const taken: { left: number; right: number; middle: number }[] = [];
+    for (const { mark } of this.series) {
+      if (!mark) continue;
+      const [x, y] = [valToPos(mark.x, 'x', true), valToPos(mark.y, 'y', true)];
+      if (!(x >= bbox.left && x <= bbox.left + bbox.width && y >= bbox.top && y <= bbox.top + bbox.height)) continue;
+      ctx.lineWidth = 1.5 * pixels;
+      ctx.strokeStyle = foreground;
+      ctx.beginPath();
+      ctx.arc(x, y, 6 * pixels, 0, 2 * Math.PI);
+      ctx.stroke();
+      const room = ctx.measureText(mark.text).width;
+      const left = Math.max(bbox.left, Math.min(x - room / 2, bbox.left + bbox.width - room));
+      const right = left + room;
+      const isFree = (middle: number) =>
+        middle > bbox.top &&
+        middle < bbox.top + bbox.height &&
+        !taken.some(
+          other => other.left < right && left < other.right && Math.abs(other.middle - middle) < MARK_LINE * pixels,
+        );
+      const middle = [-1, 1, -2, 2].map(lines => y + lines * MARK_LINE * pixels).find(isFree);
+      if (middle === undefined) continue;
+      taken.push({ left, right, middle });
+      // An outline in the colour of the background keeps the words readable on top of curves.
+      ctx.lineWidth = 4 * pixels;
+      ctx.strokeStyle = themeColor('--vscode-editor-background');
+      ctx.strokeText(mark.text, left, middle);
+      ctx.fillStyle = foreground;
+      ctx.fillText(mark.text, left, middle);
+    }
+    ctx.restore();
+  }
+
+  /** Shows the recorded values at an index of the joined x; null: the last ones. */
   private showReadout(index: number | null): void {
     const at = index === null ? null : this.uplot?.data[0][index];
-    const shown = this.drawn.filter(({ faint }) => !faint);
-    const items = shown.map(({ series, y }, i) => {
+    const items = this.series.map((series, i) => {
+      const { y } = series;
       const nearest = at === null || at === undefined ? y.length - 1 : nearestIndex(series.x, at);
       const swatch = h('span', { class: `swatch ${series.kind}`, 'aria-hidden': 'true' });
       swatch.style.background = `var(${series.color})`;
-      const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : String(y[nearest] ?? '');
+      const value = Number.isFinite(y[nearest]) ? this.options.format(y[nearest]!) : '-';
       const item = h(
         'li',
-        { title: `step ${series.x[nearest]}` },
+        { title: `${series.label} ${value} at step ${series.x[nearest]}` },
         swatch,
-        h('span', { class: 'muted' }, series.label),
+        h('span', { class: 'muted label' }, series.label),
         h('b', {}, value),
       );
-      if (series.group !== shown[i - 1]?.series.group) item.classList.add('first');
+      if (series.group !== this.series[i - 1]?.group) item.classList.add('first');
       return item;
     });
-    // As a table where several groups have several series: in a line they would wrap anywhere.
-    const groups = shown.map(({ series }) => series.group);
+    // A line for each group, and no more, whatever the values are: plots don't move.
+    const groups = this.series.map(({ group }) => group);
     const columns = Math.max(0, ...groups.map(group => groups.filter(each => each === group).length));
-    this.readout.classList.toggle('table', columns > 1 && groups.length > columns);
     this.readout.style.setProperty('--columns', String(columns));
-    const where = at === null || at === undefined ? null : h('li', { class: 'muted at' }, `step ${shortNumber(at)}`);
-    this.readout.replaceChildren(...items, ...(where ? [where] : []));
+    this.readout.replaceChildren(...items);
+    setText(this.at, at === null || at === undefined ? '' : `step ${shortNumber(at)}`);
   }
 
   /** The chart in words, for screen readers. */
   private describe(): void {
-    const parts = this.drawn
-      .filter(({ faint }) => !faint)
-      .map(({ series: { label, x }, y }) => {
-        const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), 0);
-        const { format } = this.options;
-        return `${label}: ${x.length} values from ${format(y[0]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
-      });
+    const parts = this.series.map(({ label, x, y, mark }) => {
+      const first = Math.max(0, y.findIndex(Number.isFinite));
+      const lowest = y.reduce((best, value, i) => (value < y[best]! ? i : best), first);
+      const { format } = this.options;
+      const range = `${x.length} values from ${format(y[first]!)} to ${format(y.at(-1)!)}, lowest ${format(y[lowest]!)} at ${shortNumber(x[lowest]!)}`;
+      return `${label}: ${range}${mark ? `, ${mark.text}` : ''}`;
+    });
     this.plot.setAttribute(
       'aria-label',
       `${this.options.title}. ${parts.join('. ')}. Use the arrow keys to read values, plus and minus to zoom.`,
@@ -343,26 +405,51 @@ export class Chart {
     this.logButton.classList.toggle('pressed', this.logarithmic);
   }
 
+  /** Title, whole legend and plot at a size of their own, whatever the size on the screen. */
   private async exportPng(): Promise<void> {
-    if (!this.uplot) return;
-    const source = this.uplot.ctx.canvas;
-    const scale = source.width / this.uplot.width;
-    const head = 24 * scale;
-    const canvas = h('canvas', { width: source.width, height: source.height + head });
+    const { width, height, scale, padding, line } = PNG;
+    // uPlot's canvas has the pixels of the screen.
+    const zoom = scale / devicePixelRatio;
+    const inner = { width: (width - 2 * padding) * zoom, height: height * zoom };
+    const plot = new uPlot(this.uplotOptions(inner, zoom), this.thinned((width - 2 * padding) * scale), h('div'));
+    // It draws in a microtask.
+    await Promise.resolve();
+    const canvas = h('canvas', { width: width * scale });
     const context = canvas.getContext('2d')!;
+    const font = (style: string, size: number) =>
+      (context.font = `${style} ${size * scale}px ${themeColor('--vscode-font-family')}`);
+    font('', 12);
+    const swatch = 18 * scale;
+    const widthOf = (label: string) => swatch + context.measureText(label).width + 18 * scale;
+    const lines = inLines(this.series, ({ label }) => widthOf(label), (width - 2 * padding) * scale);
+    const top = padding + 1.5 * line + lines.length * line;
+    // Setting the size resets the context.
+    canvas.height = (top + height + padding) * scale;
     context.fillStyle = themeColor('--vscode-editor-background');
     context.fillRect(0, 0, canvas.width, canvas.height);
-    context.font = `${12 * scale}px ${themeColor('--vscode-font-family')}`;
     context.textBaseline = 'middle';
-    let left = 10 * scale;
-    const write = (text: string, color: string) => {
-      context.fillStyle = color;
-      context.fillText(text, left, head / 2);
-      left += context.measureText(text).width + 14 * scale;
-    };
-    write(this.options.title, themeColor('--vscode-foreground'));
-    for (const { series, faint } of this.drawn) if (!faint) write(series.label, themeColor(series.color));
-    context.drawImage(source, 0, head);
+    font('bold', 14);
+    context.fillStyle = themeColor('--vscode-foreground');
+    context.fillText(`${this.options.title}: ${this.options.subject()}`, padding * scale, (padding + line / 2) * scale);
+    font('', 12);
+    for (const [i, entries] of lines.entries()) {
+      const middle = (padding + 1.5 * line + (i + 0.5) * line) * scale;
+      let left = padding * scale;
+      for (const { label, color, kind } of entries) {
+        context.fillStyle = themeColor(color);
+        if (kind === 'line') context.fillRect(left, middle - 1.5 * scale, 12 * scale, 3 * scale);
+        else {
+          context.beginPath();
+          context.arc(left + 6 * scale, middle, 4 * scale, 0, 2 * Math.PI);
+          context.fill();
+        }
+        context.fillStyle = themeColor('--vscode-foreground');
+        context.fillText(label, left + swatch, middle);
+        left += widthOf(label);
+      }
+    }
+    context.drawImage(plot.ctx.canvas, padding * scale, top * scale);
+    plot.destroy();
     const blob = await new Promise<Blob | null>(resolve => canvas.toBlob(resolve, 'image/png'));
     if (blob) this.options.onExport(`${fileName(this.options.title)}.png`, new Uint8Array(await blob.arrayBuffer()));
   }
@@ -392,6 +479,22 @@ function nearestIndex(x: Float64Array, at: number): number {
   const right = Math.min(x.length - 1, lowerBound(x, at));
   const left = Math.max(0, right - 1);
   return at - x[left]! < x[right]! - at ? left : right;
+}
+
+/** Breaks a row of items into lines that are at most `available` wide. */
+function inLines<T>(items: readonly T[], widthOf: (item: T) => number, available: number): T[][] {
+  const lines: T[][] = [];
+  let left = 0;
+  for (const item of items) {
+    const width = widthOf(item);
+    if (left < width || lines.length === 0) {
+      lines.push([]);
+      left = available;
+    }
+    lines.at(-1)!.push(item);
+    left -= width;
+  }
+  return lines;
 }
 
 function padded(min: number | null, max: number | null): uPlot.Range.MinMax {

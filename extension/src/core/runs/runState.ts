@@ -21,6 +21,8 @@ export const STEP_KEYS = [
   'tokens_per_second',
   'step_ms',
   'rss_bytes',
+  /** 1: a graph was compiled in this step. */
+  'compiled',
   /** Milliseconds since 1970. */
   'time',
 ] as const;
@@ -56,6 +58,8 @@ export interface RunState {
   evaluations: MetricColumns<string>;
   /** Metrics of evaluation in addition to the loss. */
   metrics: readonly MetricInfo[];
+  /** A graph was compiled since the last step or evaluation. */
+  compiling: boolean;
   /** For each prompt the first answer and the last KEPT_SAMPLES. */
   samples: readonly Sample[];
   checkpoints: readonly { step: number; path: string; best: boolean }[];
@@ -78,6 +82,7 @@ export const initialRunState: RunState = {
   steps: MetricColumns.empty(STEP_KEYS),
   evaluations: MetricColumns.empty(EVALUATION_KEYS),
   metrics: [],
+  compiling: false,
   samples: [],
   checkpoints: [],
   log: [],
@@ -101,14 +106,16 @@ function apply(state: RunState, event: EngineEvent): RunState {
   switch (event.type) {
     case 'started':
       return started(state, event);
-    case 'step':
-      return { ...state, status: 'running', steps: state.steps.append({ ...event, time: Date.parse(event.time) }) };
+    case 'step': {
+      const row = { ...event, compiled: state.compiling ? 1 : 0, time: Date.parse(event.time) };
+      return { ...state, status: 'running', compiling: false, steps: state.steps.append(row) };
+    }
     case 'evaluated': {
       const { step, loss, best, time } = event;
       const row = { step, loss, best: best ? 1 : 0, time: Date.parse(time), ...metricsOf(event) };
       const { evaluations } = state;
       const columns = evaluations.length > 0 ? evaluations : MetricColumns.empty(Object.keys(row));
-      return { ...state, evaluations: columns.append(row) };
+      return { ...state, compiling: false, evaluations: columns.append(row) };
     }
     case 'sample': {
       const { step, prompt, text } = event;
@@ -123,7 +130,7 @@ function apply(state: RunState, event: EngineEvent): RunState {
       return logged(state, event, 'warning', event.message);
     case 'compiled':
       return logged(
-        state,
+        { ...state, compiling: true },
         event,
         'info',
         `${event.graphs === 1 ? '1 graph' : `${event.graphs} graphs`} of ${event.nodes} nodes, compiled in ${Math.round(event.compile_ms)} ms`,

@@ -26,9 +26,35 @@ export function runSeconds({ firstTime, lastTime }: RunState): number {
   return firstTime && lastTime ? (Date.parse(lastTime) - Date.parse(firstTime)) / 1000 : 0;
 }
 
-/** Latest training loss; null before the first step. */
-export function lastLoss({ steps }: RunState): number | null {
-  return steps.row(steps.length - 1)?.loss ?? null;
+/** A loss and what it was measured on. */
+export interface RunLoss {
+  of: 'validation' | 'training';
+  value: number;
+  step: number;
+}
+
+/**
+ * The loss by which a run is known: of validation once it was measured after a step (of a finished run, the best), else
+ * of training; null before the first step.
+ */
+export function runLoss({ steps, evaluations, completed }: RunState): RunLoss | null {
+  // A stopped run keeps the weights of its last step, not the best.
+  if (completed && completed.reason !== 'stopped' && completed.best_loss !== null)
+    return { of: 'validation', value: completed.best_loss, step: completed.best_step! };
+  const [evaluation, last] = [evaluations.row(evaluations.length - 1), steps.row(steps.length - 1)];
+  if (evaluation && evaluation['step']! > 0)
+    return { of: 'validation', value: evaluation['loss']!, step: evaluation['step']! };
+  return last ? { of: 'training', value: last.loss, step: last.step } : null;
+}
+
+/** `val loss 0.931`, where there is little space. */
+export function shortLoss({ of, value }: RunLoss): string {
+  return `${of === 'validation' ? 'val' : 'train'} loss ${value.toFixed(3)}`;
+}
+
+/** `validation loss 0.931 at step 80` */
+export function longLoss({ of, value, step }: RunLoss): string {
+  return `${of} loss ${value.toFixed(3)} at step ${step}`;
 }
 
 /** Such as `2 min`, for estimates, where `m:ss` would be too precise. */

@@ -32,7 +32,7 @@ export class RunFolder {
     if (readdirSync(path).some(name => !expected.includes(name)))
       throw new InputError('the run folder is not empty', {
         file: path,
-        hint: 'Choose another one with --out, or continue its run with --resume.',
+        hint: 'Choose another one with --out, or resume its run with --resume.',
       });
   }
 

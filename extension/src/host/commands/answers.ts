@@ -20,8 +20,8 @@ export class AnswerDocuments implements vscode.TextDocumentContentProvider, vsco
     vscode.workspace.onDidCloseTextDocument(({ uri }) => uri.scheme === SCHEME && this.answers.delete(uri.query)),
   ];
 
-  /** Folder of the run whose answers are in this document; null for other documents. */
-  static runOf(uri: vscode.Uri | undefined): string | null {
+  /** Path of the result whose answers are in this document; null for other documents. */
+  static resultOf(uri: vscode.Uri | undefined): string | null {
     return uri?.scheme === SCHEME ? uri.query : null;
   }
 
@@ -31,12 +31,12 @@ export class AnswerDocuments implements vscode.TextDocumentContentProvider, vsco
     return answers.map(answer => `> ${answer.prompt.replaceAll('\n', '\n> ')}\n\n${answer[which]}\n`).join('\n');
   }
 
-  /** @param folder of the run, which identifies its documents */
-  async show(folder: string, name: string, answered: Answered): Promise<void> {
-    this.answers.set(folder, [...(this.answers.get(folder) ?? []), answered]);
+  /** @param result path of an adapter or a model, which identifies its documents */
+  async show(result: string, name: string, answered: Answered): Promise<void> {
+    this.answers.set(result, [...(this.answers.get(result) ?? []), answered]);
     // As Markdown, so that lines wrap.
     const [base, tuned] = ['base', 'tuned'].map(which =>
-      vscode.Uri.from({ scheme: SCHEME, path: `/${which}/${name}.md`, query: folder }),
+      vscode.Uri.from({ scheme: SCHEME, path: `/${which}/${name}.md`, query: result }),
     ) as [vscode.Uri, vscode.Uri];
     for (const uri of [base, tuned]) this.changed.fire(uri);
     const options = { preview: false, selection: new vscode.Range(1e6, 0, 1e6, 0) };

@@ -4,13 +4,15 @@ import * as vscode from 'vscode';
 import { baselineOf } from '../../core/metrics/comparedWith.js';
 import { estimatedTime } from '../../core/metrics/estimatedTime.js';
 import { bytes, count, percent } from '../../core/units.js';
-import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
+import type { FolderRun } from '../runs/folderRun.js';
+import { furtherName, furtherRunFile, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { EngineService } from '../services.js';
-import type { AdapterElement, ModelElement } from '../views/modelsTree.js';
+import type { ModelElement } from '../views/modelsTree.js';
 import { missingModel } from '../engineProcess/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
+import { pickRun } from './pickRun.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
@@ -36,9 +38,10 @@ export function registerFineTuneCommands(
     registerGuarded(output, 'tunewright.fineTune', () => fineTune({})),
     registerGuarded(output, 'tunewright.fineTuneWithDataset', uri => fineTune({ dataset: fileOf(uri) })),
     registerGuarded(output, 'tunewright.fineTuneModel', element => fineTune({ model: (element as ModelElement)?.id })),
-    registerGuarded(output, 'tunewright.continueFromAdapter', element =>
-      continueFrom(element as AdapterElement, drafter, runs),
-    ),
+    registerGuarded(output, 'tunewright.trainFurther', async argument => {
+      const run = await pickRun(runs, argument, 'Train Further', each => resultOf(each) !== null);
+      return run && trainFurther(run, drafter, runs);
+    }),
     registerGuarded(output, 'tunewright.startRunFile', async uri => {
       const file = await pickRunFile('Start Run from File', uri);
       return file && start(await readRunDocument(file), runs, vscode.workspace.getWorkspaceFolder(file));
@@ -69,18 +72,16 @@ async function start(config: object, runs: FolderRunService, folder?: vscode.Wor
   return run.folder;
 }
 
-async function continueFrom(
-  { run, path }: AdapterElement,
-  drafter: RunDrafter,
-  runs: FolderRunService,
-): Promise<string | undefined> {
-  const train = await drafter.pickDataset(`Continue Training ${run.name}: Dataset`);
+/** A new run that starts from the run's result, on a dataset of the user's choice. */
+async function trainFurther(run: FolderRun, drafter: RunDrafter, runs: FolderRunService): Promise<string | undefined> {
+  const result = resultOf(run);
+  const train = result && (await drafter.pickDataset(`Train ${run.name} Further: Dataset`));
   if (!train) return undefined;
   const name = furtherName(
     run.name,
     runs.runs().map(each => each.name),
   );
-  const runFile = furtherRunFile(run, path, name);
+  const runFile = furtherRunFile(run, result, name);
   // Another dataset may have another format; length and labels are handled as before.
   const { format: _, columns: __, validation, ...reading } = runFile.dataset;
   const held = typeof validation === 'number' ? { validation } : {};

@@ -8,17 +8,20 @@ export function registerGuarded(
   id: string,
   run: (...args: unknown[]) => unknown,
 ): vscode.Disposable {
-  return vscode.commands.registerCommand(id, async (...args: unknown[]) => {
-    try {
-      return await run(...args);
-    } catch (error) {
-      await showError(output, id, error);
-      return undefined;
-    }
-  });
+  return vscode.commands.registerCommand(id, (...args: unknown[]) => guarded(output, id, () => run(...args)));
 }
 
-async function showError(output: vscode.LogOutputChannel, id: string, error: unknown): Promise<void> {
+/** @param what for the output, such as the ID of a command */
+export async function guarded<T>(output: vscode.LogOutputChannel, what: string, run: () => T): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    await showError(output, what, error);
+    return undefined;
+  }
+}
+
+async function showError(output: vscode.LogOutputChannel, what: string, error: unknown): Promise<void> {
   if (error instanceof vscode.CancellationError) return;
   if (error instanceof UntrustedWorkspaceError) {
     const manage = 'Manage Workspace Trust';
@@ -26,7 +29,7 @@ async function showError(output: vscode.LogOutputChannel, id: string, error: unk
     if (answer === manage) await vscode.commands.executeCommand('workbench.trust.manage');
     return;
   }
-  output.error(`${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  output.error(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   const show = 'Show Output';
   const message = error instanceof Error ? error.message : String(error);
   const buttons = error instanceof EngineInputError ? [] : [show];

@@ -2,7 +2,8 @@
 import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { PHASE_LABELS } from '../../core/runs/runStatus.js';
+import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
+import { longLoss, PHASE_LABELS, runLoss } from '../../core/runs/runStatus.js';
 import { PHASE_ICONS } from '../views/runsTree.js';
 import { showQuickPick, tellBriefly, type PickItem } from '../window.js';
 
@@ -23,7 +24,7 @@ export async function pickRun(
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
-  const picked = await showQuickPick(candidates.map(runChoice), {
+  const picked = await showQuickPick(runChoices(candidates, runs), {
     title,
     placeHolder: 'Choose a run',
     matchOnDetail: true,
@@ -32,7 +33,7 @@ export async function pickRun(
 }
 
 export async function pickRuns(runs: FolderRunService, title: string): Promise<FolderRun[] | undefined> {
-  const picked = await showQuickPick(runs.runs().map(runChoice), {
+  const picked = await showQuickPick(runChoices(runs.runs(), runs), {
     title,
     placeHolder: 'Choose runs',
     matchOnDetail: true,
@@ -41,10 +42,30 @@ export async function pickRuns(runs: FolderRunService, title: string): Promise<F
   return picked?.map(({ run }) => run);
 }
 
-function runChoice(run: FolderRun): PickItem & { run: FolderRun } {
+function runChoices(chosen: readonly FolderRun[], runs: FolderRunService): RunChoice[] {
+  const known = distinctions(runs.runs());
+  return chosen.map(run => runChoice(run, known.get(run.folder)));
+}
+
+interface RunChoice extends PickItem {
+  run: FolderRun;
+}
+
+function runChoice(run: FolderRun, distinction: Distinction | undefined): RunChoice {
   const { icon } = PHASE_ICONS[run.phase];
-  const label = PHASE_LABELS[run.phase];
-  return { icon, label: run.name, description: label, detail: run.folder, run };
+  const loss = runLoss(run.glance());
+  const description = [
+    distinction ? distinctionText(distinction) : '',
+    PHASE_LABELS[run.phase],
+    loss ? longLoss(loss) : '',
+  ];
+  return {
+    icon,
+    label: run.name,
+    description: description.filter(Boolean).join(' · '),
+    detail: run.folder,
+    run,
+  };
 }
 
 export function runOf(runs: FolderRunService, argument: unknown): FolderRun | undefined {

@@ -1,8 +1,10 @@
-// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt. The engine's
-// `merge`, `export` and `generate` do the work; the commands ask for paths and show progress and results.
+// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt; and the
+// notifications that offer them when a run has finished. The engine's `merge`, `export` and `generate` do the work; the
+// commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { longLoss, runLoss } from '../../core/runs/runStatus.js';
 import type { ExportFormat } from '../../protocol/methodFacts.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
@@ -10,11 +12,12 @@ import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
 import { AnswerDocuments } from './answers.js';
-import { registerGuarded } from './guarded.js';
+import { guarded, registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
+import { reveal } from './reveal.js';
 import { weightFlags } from './weightFlags.js';
-import { showInputBox, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
+import { showInformationMessage, showInputBox, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -52,6 +55,19 @@ export function registerResultCommands(
       return act(run, result, more);
     });
   let lastPrompt = '';
+  /** Results that were tried, by their paths, which identify their documents. */
+  const tried = new Map<string, FolderRun>();
+  /** @param result of the run, or a model that was made from it */
+  const tryOn = async (run: FolderRun, result: string, given?: unknown) => {
+    const prompt = typeof given === 'string' ? given : await askPrompt(run, lastPrompt);
+    if (!prompt) return;
+    lastPrompt = prompt;
+    tried.set(result, run);
+    const [base, tuned] = await answers(engine, run, result, prompt);
+    await documents.show(result, run.name, { prompt, base, tuned });
+  };
+  /** Not awaited by the command, which has ended, while the notification may stay open. */
+  const offer = (message: string, choices: readonly Choice[]) => void offerNext(output, message, choices);
 
   return vscode.Disposable.from(
     documents,
@@ -60,40 +76,89 @@ export function registerResultCommands(
       'tunewright.mergeAdapter',
       'Merge Adapter into Model',
       run => methods.canMerge(peftTypeOf(run)),
-      (run, result, home) =>
-        intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
-          cancellable(`Merging ${run.name} into ${basename(modelOf(run))}`, token =>
+      async (run, result, home) => {
+        const model = basename(modelOf(run));
+        const merged = await intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
+          cancellable(`Merging ${run.name} into ${model}`, token =>
             engine.json(['merge', '--model', modelOf(run), '--adapter', result, '--out', folder], { token }),
           ),
-        ),
+        );
+        if (merged)
+          offer(
+            `${run.name} is merged into ${model}. The new model is in ${vscode.workspace.asRelativePath(merged)}.`,
+            [
+              { title: 'Try It', act: () => tryOn(run, merged) },
+              {
+                title: 'Use as Base',
+                act: () => vscode.commands.executeCommand('tunewright.fineTuneModel', { id: merged }),
+              },
+              { title: 'Show in Explorer', act: () => reveal(merged) },
+            ],
+          );
+        return merged;
+      },
     ),
     command(
       'tunewright.exportAdapter',
       'Export Adapter',
       run => methods.exportsOf(peftTypeOf(run)).length > 0,
-      (run, result, home) => exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run)), home),
-    ),
-    command(
-      'tunewright.tryAdapter',
-      'Try Adapter',
-      () => true,
-      async (run, result, given) => {
-        const prompt = typeof given === 'string' ? given : await askPrompt(run, lastPrompt);
-        if (!prompt) return;
-        lastPrompt = prompt;
-        const [base, tuned] = await answers(engine, run, result, prompt);
-        await documents.show(run.folder, run.name, { prompt, base, tuned });
+      async (run, result, home) => {
+        const file = await exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run)), home);
+        if (file)
+          offer(`${run.name} is exported to ${vscode.workspace.asRelativePath(file)}.`, [
+            { title: 'Show in Explorer', act: () => reveal(file) },
+            { title: 'Copy Path', act: () => vscode.env.clipboard.writeText(file) },
+          ]);
+        return file;
       },
     ),
+    command('tunewright.tryAdapter', 'Try Adapter', () => true, tryOn),
     registerGuarded(output, 'tunewright.tryAgain', () => {
-      const folder = AnswerDocuments.runOf(vscode.window.activeTextEditor?.document.uri);
-      return folder === null ? undefined : vscode.commands.executeCommand('tunewright.tryAdapter', folder);
+      const result = AnswerDocuments.resultOf(vscode.window.activeTextEditor?.document.uri);
+      const run = result === null ? undefined : tried.get(result);
+      return run && tryOn(run, result!);
+    }),
+    runs.onDidEnd(run => {
+      if (run.phase === 'completed' && resultOf(run) !== null) offer(finishedText(run), resultChoices(run, methods));
     }),
   );
 }
 
 const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
-const peftTypeOf = (run: FolderRun) => (run.config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
+const peftTypeOf = (run: Pick<FolderRun, 'config'>) =>
+  (run.config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
+
+interface Choice {
+  title: string;
+  act(): unknown;
+}
+
+/** @param choices what the user may do next */
+async function offerNext(output: vscode.LogOutputChannel, message: string, choices: readonly Choice[]): Promise<void> {
+  const answer = await showInformationMessage(message, ...choices.map(({ title }) => title));
+  const chosen = choices.find(({ title }) => title === answer);
+  if (chosen) await guarded(output, message, () => chosen.act());
+}
+
+function finishedText(run: FolderRun): string {
+  const loss = runLoss(run.glance());
+  return `${run.name} has finished${loss ? `: ${longLoss(loss)}` : ''}.`;
+}
+
+/** What can be done with a run's result; the same as in its dashboard. */
+function resultChoices({ folder, config }: FolderRun, methods: KnownMethods): Choice[] {
+  const { mergeable, exportable } = methods.usesOf(peftTypeOf({ config }));
+  const choice = (title: string, id: string) => ({
+    title,
+    act: () => vscode.commands.executeCommand(`tunewright.${id}`, folder),
+  });
+  return [
+    choice('Try It', 'tryAdapter'),
+    ...(mergeable ? [choice('Merge...', 'mergeAdapter')] : []),
+    ...(exportable ? [choice('Export...', 'exportAdapter')] : []),
+    choice('Train Further...', 'trainFurther'),
+  ];
+}
 
 function cancellable<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
@@ -106,7 +171,7 @@ async function exportAdapter(
   result: string,
   formats: readonly ExportFormat[],
   given: unknown,
-): Promise<unknown> {
+): Promise<string | undefined> {
   const gguf = {
     to: 'gguf' as const,
     label: 'GGUF',
@@ -141,7 +206,6 @@ async function exportAdapter(
   const target = home ? vscode.Uri.joinPath(home, name) : await ask();
   if (!target) return undefined;
   await write('gguf', target.fsPath);
-  tellWhere(target.fsPath);
   return target.fsPath;
 }
 
@@ -163,7 +227,6 @@ async function intoFolder(
   const folder = picked && (await placeFor(join(picked.fsPath, name)));
   if (!folder) return undefined;
   await replaceFolder(folder, async path => fill(path));
-  tellWhere(folder);
   return folder;
 }
 
@@ -180,11 +243,6 @@ async function placeFor(folder: string): Promise<string | undefined> {
   );
   if (answer === keep) return freeFolder(folder);
   return answer === replace ? folder : undefined;
-}
-
-/** In the status bar, since the user chose the path and there is nothing to decide. */
-function tellWhere(path: string): void {
-  tellBriefly('check', `Saved ${vscode.workspace.asRelativePath(path)}`);
 }
 
 function askPrompt({ name }: FolderRun, value: string): Thenable<string | undefined> {

@@ -1,10 +1,11 @@
-// Commands on existing runs: control, resume, duplicate, show, delete.
+// Commands on existing runs: control, resume, start again, duplicate, show, delete.
 import * as vscode from 'vscode';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { FolderRunService } from '../runs/runService.js';
+import { EngineInputError } from '../services.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun, pickRuns, runOf } from './pickRun.js';
 import { reveal } from './reveal.js';
@@ -32,13 +33,18 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
   return vscode.Disposable.from(
     steer('tunewright.stopRun', 'Stop Run', 'stop', run => run.alive),
     steer('tunewright.pauseRun', 'Pause Run', 'pause', run => run.phase === 'running'),
-    steer('tunewright.continueRun', 'Continue Run', 'resume', run => run.phase === 'paused'),
     steer('tunewright.saveCheckpoint', 'Save Checkpoint Now', 'save', takesCommands),
     command(
       'tunewright.resumeRun',
       'Resume Run',
       run => run.resumable || run.phase === 'paused',
-      run => (run.phase === 'paused' ? run.send({ type: 'resume' }) : runs.resume(run)),
+      (run, selected) => resume(runs, [run, ...others(run, selected)]),
+    ),
+    command(
+      'tunewright.startRunAgain',
+      'Start Run Again',
+      () => true,
+      run => startAgain(run),
     ),
     command(
       'tunewright.openDashboard',
@@ -51,7 +57,7 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       'tunewright.duplicateRun',
       'Duplicate Run',
       () => true,
-      run => duplicate(run, runs),
+      run => duplicate(run),
     ),
     command(
       'tunewright.revealRun',
@@ -79,6 +85,28 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
     ),
     runs.onDidFail(run => void showFailure(run)),
   );
+}
+
+/** Ends the pause of a paused run; any other continues from its last checkpoint. */
+async function resume(runs: FolderRunService, chosen: readonly FolderRun[]): Promise<void> {
+  for (const run of chosen)
+    if (run.phase === 'paused') run.send({ type: 'resume' });
+    else if (run.resumable) await runs.resume(run);
+    else if (chosen.length === 1)
+      throw new EngineInputError({
+        code: 'bad_input',
+        message: `“${run.name}” has no checkpoint to resume from.`,
+        hint: 'Start it again instead.',
+      });
+}
+
+/** As a new run, from the run file in its folder, which may have been edited. */
+function startAgain(run: FolderRun): Thenable<unknown> {
+  return vscode.commands.executeCommand('tunewright.startRunFile', runFileOf(run));
+}
+
+function runFileOf({ folder }: FolderRun): vscode.Uri {
+  return vscode.Uri.file(runFolderFiles(folder).run);
 }
 
 function openDashboard(chosen: readonly FolderRun[]): Thenable<unknown> {
@@ -112,30 +140,22 @@ async function confirmAndDelete(chosen: readonly FolderRun[], runs: FolderRunSer
   for (const run of chosen) await runs.delete(run);
 }
 
-async function duplicate(run: FolderRun, runs: FolderRunService): Promise<void> {
+async function duplicate(run: FolderRun): Promise<void> {
   const again = { icon: 'play', label: 'Start Again', detail: 'Repeats the run from the beginning' };
   const edit = { icon: 'settings', label: 'Edit in Run Panel', detail: 'Opens the form with the options of this run' };
   const save = { icon: 'save', label: 'Save as Run File...', detail: 'Saves a .tune.json file to edit, share or keep' };
   const answer = await showQuickPick([again, edit, save], { title: `Duplicate ${run.name}` });
-  if (answer === again) await runs.start(run.config);
-  else if (answer === edit)
-    await vscode.commands.executeCommand(
-      'tunewright.openRunFileInPanel',
-      vscode.Uri.file(runFolderFiles(run.folder).run),
-    );
+  if (answer === again) await startAgain(run);
+  else if (answer === edit) await vscode.commands.executeCommand('tunewright.openRunFileInPanel', runFileOf(run));
   else if (answer === save) await saveRunFile(run.config, run);
 }
 
 /** Shows why a run that this window started has failed, and offers to fix it. */
 async function showFailure(run: FolderRun): Promise<void> {
-  const message = run.failure() ?? run.lastWords();
+  const message = run.failureText() ?? 'The training process ended with an error.';
   const edit = 'Edit in Run Panel';
-  const log = 'Open Run Log';
-  const answer = await showErrorMessage(`${run.name}: ${message}`, edit, log);
-  if (answer === log) await vscode.commands.executeCommand('tunewright.openRunLog', run);
-  if (answer === edit)
-    await vscode.commands.executeCommand(
-      'tunewright.openRunFileInPanel',
-      vscode.Uri.file(runFolderFiles(run.folder).run),
-    );
+  const show = 'Open Dashboard';
+  const answer = await showErrorMessage(`${run.name}: ${message}`, edit, show);
+  if (answer === show) await openDashboard([run]);
+  if (answer === edit) await vscode.commands.executeCommand('tunewright.openRunFileInPanel', runFileOf(run));
 }

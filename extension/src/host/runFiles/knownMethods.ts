@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import type { RunResult } from '../../protocol/dashboardMessages.js';
 import type { ExportFormat } from '../../protocol/methodFacts.js';
 
 export class KnownMethods {
@@ -28,6 +29,11 @@ export class KnownMethods {
   /** The peak learning rate proposed for a run; for methods that the schema doesn't have, that of the run file. */
   learningRateOf(peftType: string): number | null {
     return this.schemaOf(peftType)?.facts?.learning_rate ?? null;
+  }
+
+  /** What can be done with the result of a run. */
+  usesOf(peftType: string): RunResult {
+    return { mergeable: this.canMerge(peftType), exportable: this.exportsOf(peftType).length > 0 };
   }
 
   private schemaOf(peftType: string): JsonSchema | undefined {

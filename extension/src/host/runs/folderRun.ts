@@ -1,16 +1,29 @@
 // A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
 // commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
-import { appendFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
+import { runFailure } from '../../core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
+import type { RunFailure } from '../../protocol/dashboardMessages.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { lastWords } from '../engineProcess/engineErrors.js';
 import type { Run } from '../services.js';
-import { fileSize, livingProcess, readEventChunk, readEventEnds, readJson, runFolderFiles } from './runFolderFiles.js';
+import {
+  fileSize,
+  lastCheckpointStep,
+  livingProcess,
+  readEventChunk,
+  readEventEnds,
+  readJson,
+  readLastLines,
+  runFolderFiles,
+} from './runFolderFiles.js';
+
+/** Lines of the engine's log that explain a failure. */
+const LOG_LINES = 20;
 
 export class FolderRun implements Run {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -43,6 +56,11 @@ export class FolderRun implements Run {
     return this.files.log;
   }
 
+  get startedMs(): number {
+    const { firstTime } = this.glance();
+    return firstTime === null ? this.createdMs : Date.parse(firstTime);
+  }
+
   get alive(): boolean {
     return this.pid !== null;
   }
@@ -51,9 +69,12 @@ export class FolderRun implements Run {
     return runPhase(this.glance(), this.alive);
   }
 
-  /** It ended before it completed, and can be resumed. */
   get resumable(): boolean {
-    return !this.alive && this.glance().started !== null && this.phase !== 'completed';
+    return this.resumeStep() !== null;
+  }
+
+  resumeStep(): number | null {
+    return this.alive || this.phase === 'completed' ? null : lastCheckpointStep(this.files.checkpoints);
   }
 
   /** As of the last `refresh`; reading new events here would keep them from the listeners. */
@@ -72,20 +93,16 @@ export class FolderRun implements Run {
     return this.ends.state;
   }
 
-  /** Why it failed: from its `failed` event, else from the end of the engine's log; null if it didn't fail. */
-  failure(): string | null {
-    const { failed } = this.glance();
-    if (failed) return describeError(failed);
-    return this.phase === 'failed' ? this.lastWords() : null;
+  failure(): RunFailure | null {
+    return runFailure(this.glance(), this.phase, () => readLastLines(this.files.log, LOG_LINES));
   }
 
-  /** The end of the engine's log. */
-  lastWords(): string {
-    try {
-      return lastWords(readFileSync(this.files.log, 'utf8'));
-    } catch {
-      return lastWords('');
-    }
+  /** The failure as text: from its `failed` event, else from the end of the engine's log. */
+  failureText(): string | null {
+    const failure = this.failure();
+    if (!failure) return null;
+    const { failed } = this.glance();
+    return failed ? describeError(failed) : [failure.message, ...failure.log.slice(-3)].join('\n');
   }
 
   /** Reads the folder again, and notifies listeners if something has changed. */

@@ -1,8 +1,9 @@
 // The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and
 // wherever the host needs a file of a run; writes nothing.
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { runProcessSchema } from '../../protocol/controlCommand.js';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
 
@@ -15,6 +16,7 @@ export const runFolderFiles = (folder: string) => ({
   attended: join(folder, 'attended.json'),
   /** Standard output and error of the engine. */
   log: join(folder, 'engine.log'),
+  checkpoints: join(folder, 'checkpoints'),
 });
 
 const NEWLINE = 0x0a;
@@ -72,7 +74,10 @@ export function fileSize(path: string): number {
   return withFile(path, 0, (_descriptor, size) => size);
 }
 
-/** First and last events of a file: enough for the status of a run, without reading 100,000 steps. */
+/**
+ * Enough events of a file for the status of a run, without reading 100,000 steps: the last ones, and of the first ones
+ * the start, since a loss from there would look like the latest.
+ */
 export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
   return withFile(path, [], (descriptor, size) => {
     if (size <= 2 * endBytes) {
@@ -82,10 +87,31 @@ export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
     const head = readBytes(descriptor, 0, endBytes);
     const tail = readBytes(descriptor, size - endBytes, endBytes);
     return [
-      ...parseLines(head.toString('utf8', 0, head.lastIndexOf(NEWLINE) + 1)),
+      ...parseLines(head.toString('utf8', 0, head.lastIndexOf(NEWLINE) + 1)).filter(({ type }) => type === 'started'),
       ...parseLines(tail.toString('utf8', tail.indexOf(NEWLINE) + 1, tail.lastIndexOf(NEWLINE) + 1)),
     ];
   });
+}
+
+/** The last lines of a text file that aren't empty, without terminal escapes; from its last `endBytes`. */
+export function readLastLines(path: string, lines: number, endBytes = 16_384): string[] {
+  return withFile(path, [], (descriptor, size) => {
+    const from = Math.max(0, size - endBytes);
+    const text = stripVTControlCharacters(readBytes(descriptor, from, size - from).toString('utf8'));
+    // Of a line that a progress bar rewrote, the last version counts.
+    const whole = text.split('\n').map(line => line.trimEnd().split('\r').at(-1)!);
+    return whole.filter(line => line !== '').slice(-lines);
+  });
+}
+
+/** Step of the latest checkpoint that the engine would resume from; null if there is none. */
+export function lastCheckpointStep(folder: string): number | null {
+  if (!existsSync(folder)) return null;
+  const steps = readdirSync(folder).flatMap(name => {
+    const step = /^step-(\d+)$/.exec(name)?.[1];
+    return step !== undefined && existsSync(join(folder, name, 'state.json')) ? [Number(step)] : [];
+  });
+  return steps.length > 0 ? Math.max(...steps) : null;
 }
 
 /** ID of the process that trains in the folder, or null; a mark from before this machine booted doesn't count. */

@@ -1,6 +1,8 @@
 // The Models and Adapters view: the embedded model, the models that `models list` finds on this machine, and the
 // results of this workspace's runs. Asks the engine when first shown and on refresh; empty in Restricted Mode.
 import * as vscode from 'vscode';
+import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
+import { longLoss, runLoss, shortLoss } from '../../core/runs/runStatus.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { resultOf } from '../runs/furtherRun.js';
@@ -96,7 +98,8 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       if (isEmpty) item.description = 'none yet; completed runs add theirs';
       return item;
     }
-    return element.kind === 'model' ? modelItem(element) : adapterItem(element, this.methods);
+    if (element.kind === 'model') return modelItem(element);
+    return adapterItem(element, this.methods, distinctions(this.runs.runs()).get(element.run.folder));
   }
 
   dispose(): void {
@@ -114,16 +117,26 @@ function modelItem({ id, description, reason, path }: MachineModel): vscode.Tree
   return item;
 }
 
-function adapterItem({ path, run }: AdapterElement, methods: KnownMethods): vscode.TreeItem {
-  const { started, completed } = run.glance();
+function adapterItem(
+  { path, run }: AdapterElement,
+  methods: KnownMethods,
+  distinction: Distinction | undefined,
+): vscode.TreeItem {
+  const state = run.glance();
+  const { started } = state;
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = `adapter:${path}`;
   item.iconPath = new vscode.ThemeIcon('extensions');
-  const loss = completed?.best_loss == null ? '' : `loss ${completed.best_loss.toFixed(3)}`;
-  item.description = [started ? methods.titleOf(started.peft_type) : '', started?.model ?? '', loss]
+  const loss = runLoss(state);
+  item.description = [
+    distinction ? distinctionText(distinction) : '',
+    started ? methods.titleOf(started.peft_type) : '',
+    started?.model ?? '',
+    loss ? shortLoss(loss) : '',
+  ]
     .filter(Boolean)
     .join(' · ');
-  item.tooltip = path;
+  item.tooltip = [path, loss ? longLoss(loss) : ''].filter(Boolean).join('\n');
   item.contextValue = resultContext(run, methods);
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;

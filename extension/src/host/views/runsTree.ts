@@ -1,8 +1,9 @@
 // The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or
 // status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
+import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep } from '../../core/runs/runState.js';
-import { lastLoss, PHASE_LABELS, runSeconds, type RunPhase } from '../../core/runs/runStatus.js';
+import { longLoss, PHASE_LABELS, runLoss, runSeconds, shortLoss, type RunPhase } from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -63,6 +64,7 @@ export function registerRunsTree(
 class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<Element | undefined>();
   readonly onDidChangeTreeData = this.changed.event;
+  private distinctions: ReadonlyMap<string, Distinction>;
 
   constructor(
     private readonly runs: FolderRunService,
@@ -71,6 +73,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
     private grouping: RunGrouping,
   ) {
     this.tellGrouping();
+    this.distinctions = distinctions(runs.runs());
   }
 
   groupBy(grouping: RunGrouping): void {
@@ -81,6 +84,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   /** With groups, a run may have moved to another one, so everything is refreshed. */
   refresh(run?: FolderRun): void {
+    if (!run) this.distinctions = distinctions(this.runs.runs());
     this.changed.fire(this.grouping === 'none' ? run : undefined);
   }
 
@@ -97,14 +101,15 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   private runItem(run: FolderRun): vscode.TreeItem {
     const isOutdated = this.outdated.isOutdated(run.folder);
-    const peftType = run.glance().started?.peft_type;
+    const { method: configured } = run.config as { method?: { peft_type?: string } };
+    const peftType = run.glance().started?.peft_type ?? configured?.peft_type;
     const method = peftType === undefined ? '' : this.methods.titleOf(peftType);
     const { icon, color } = PHASE_ICONS[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
     item.id = run.folder;
     item.resourceUri = vscode.Uri.file(run.folder);
     item.iconPath = new vscode.ThemeIcon(icon, color ? new vscode.ThemeColor(color) : undefined);
-    item.description = describe(run, isOutdated, method);
+    item.description = describe(run, isOutdated, method, this.distinctions.get(run.folder));
     item.tooltip = tooltip(run, isOutdated, method);
     item.contextValue = contextOf(run, this.methods);
     item.accessibilityInformation = { label: `${run.name}, ${PHASE_LABELS[run.phase]}, ${item.description}` };
@@ -149,18 +154,19 @@ function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.Tr
 }
 
 /** Most important first, since a narrow side bar truncates the end. */
-function describe(run: FolderRun, isOutdated: boolean, method: string): string {
+function describe(run: FolderRun, isOutdated: boolean, method: string, distinction: Distinction | undefined): string {
   const state = run.glance();
-  const loss = lastLoss(state);
-  const figures = [
+  const loss = runLoss(state);
+  return [
+    distinction ? distinctionText(distinction) : '',
     isOutdated ? 'outdated' : '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
-    loss === null ? '' : `loss ${loss.toFixed(3)}`,
-    state.firstTime ? duration(runSeconds(state)) : '',
-    // Runs on the same dataset often have the same name.
+    loss === null ? PHASE_LABELS[run.phase] : shortLoss(loss),
+    state.started && state.firstTime ? duration(runSeconds(state)) : '',
     method,
-  ].filter(Boolean);
-  return figures.join(' · ') || PHASE_LABELS[run.phase];
+  ]
+    .filter(Boolean)
+    .join(' · ');
 }
 
 /** Words for the `when` clauses of menus. */
@@ -174,7 +180,7 @@ function contextOf(run: FolderRun, methods: KnownMethods): string {
 
 function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.MarkdownString {
   const state = run.glance();
-  const { started, completed } = state;
+  const { started } = state;
   const text = new vscode.MarkdownString();
   text.appendText(`${run.name}: ${PHASE_LABELS[run.phase]}`);
   const line = (words: string) => {
@@ -185,11 +191,16 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
     line(`${method} on ${started.model}, ${started.engine.backend}`);
     line(`${count(started.trainable_parameters)} of ${count(started.total_parameters)} parameters trained`);
   }
-  if (completed?.best_loss != null)
-    line(`Best validation loss ${completed.best_loss.toFixed(4)} at step ${completed.best_step}`);
-  const problem = run.failure();
+  line(`Started ${new Date(run.startedMs).toLocaleString('en-GB')}`);
+  const loss = runLoss(state);
+  if (loss) line(capitalized(longLoss(loss)));
+  const problem = run.failureText();
   if (problem) line(problem);
   if (isOutdated) line('The dataset has changed since this run was trained on it.');
   line(run.folder);
   return text;
+}
+
+function capitalized(text: string): string {
+  return text[0]!.toUpperCase() + text.slice(1);
 }

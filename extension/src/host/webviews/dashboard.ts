@@ -2,9 +2,13 @@
 // window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
 // shown.
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as vscode from 'vscode';
-import type { Savings } from '../../protocol/dashboardMessages.js';
+import { distinctions } from '../../core/runs/runLabels.js';
+import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
+import { guarded } from '../commands/guarded.js';
+import { openAtKey, openAtLine } from '../runFiles/openAt.js';
+import { resultOf } from '../runs/furtherRun.js';
+import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { DashboardSession } from './dashboardSession.js';
@@ -12,6 +16,17 @@ import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_TYPE = 'tunewright.dashboard';
+
+/** Actions that are commands on the run. */
+const COMMANDS: Partial<Record<RunAction, string>> = {
+  try: 'tryAdapter',
+  merge: 'mergeAdapter',
+  export: 'exportAdapter',
+  trainFurther: 'trainFurther',
+  startAgain: 'startRunAgain',
+  openLog: 'openRunLog',
+  reveal: 'revealRun',
+};
 
 export function registerDashboard(services: HostServices, methods: KnownMethods): vscode.Disposable {
   const dashboards = new Dashboards(services, methods);
@@ -59,9 +74,10 @@ class Dashboards implements vscode.Disposable {
       folders,
       onFoldersChanged: show,
       methodTitle: peftType => this.methods.titleOf(peftType),
+      resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run))),
       savings: run => this.savings(run),
       exportFile,
-      reveal: folder => void vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder)),
+      act: (run, action) => void guarded(output, `dashboard: ${action}`, () => act(run, action)),
     });
     const titles = runs.onDidChange(() => show(this.shown.get(panel)!));
     panel.onDidDispose(() => {
@@ -77,19 +93,37 @@ class Dashboards implements vscode.Disposable {
   }
 
   private titleOf(folders: readonly string[]): string {
-    const name = this.services.runs.get(folders[0] ?? '')?.name ?? 'Run';
-    return folders.length > 1 ? `${name} and ${folders.length - 1} more` : name;
+    const { runs } = this.services;
+    const name = runs.get(folders[0] ?? '')?.name ?? 'Run';
+    if (folders.length > 1) return `${name} and ${folders.length - 1} more`;
+    const distinction = distinctions(runs.runs()).get(folders[0] ?? '');
+    return distinction ? `${name} · ${distinction.time}` : name;
   }
 
   /** null if the engine can't estimate the run, as in Restricted Mode or without the model. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
-      return savingsOf(await this.services.engine.estimate(run.config, join(run.folder, 'run.json')));
+      return savingsOf(await this.services.engine.estimate(run.config, runFolderFiles(run.folder).run));
     } catch (error) {
       this.services.output.debug(`No estimate for ${run.name}: ${(error as Error).message}`);
       return null;
     }
   }
+}
+
+function peftTypeOf({ config }: Run): string {
+  return (config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
+}
+
+async function act(run: Run, action: RunAction): Promise<void> {
+  const command = COMMANDS[action];
+  if (command) return void (await vscode.commands.executeCommand(`tunewright.${command}`, run.folder));
+  const runFile = runFolderFiles(run.folder).run;
+  const { file, line, key } = run.failure() ?? { file: null, line: null, key: null };
+  if (action === 'editInPanel')
+    await vscode.commands.executeCommand('tunewright.openRunFileInPanel', vscode.Uri.file(runFile));
+  else if (action === 'openPlace' && file !== null && file !== runFile) await openAtLine(file, line);
+  else await openAtKey(runFile, key);
 }
 
 async function exportFile(name: string, content: string | Uint8Array): Promise<string | null> {

@@ -1,16 +1,19 @@
 // The host's side of one open dashboard: sends snapshots and columns of the runs' states, and controls runs. Its panel
 // is in dashboard.ts. Imports no vscode, so that tests can run it.
+import { distinctName, distinctions, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
 import { runPhase } from '../../core/runs/runStatus.js';
 import {
+  actOnRun,
   dashboardChanged,
   exportFile,
   fetchSeries,
   openDashboard,
-  revealRun,
   showRuns,
   steerRun,
   type DashboardSnapshot,
+  type RunAction,
+  type RunResult,
   type RunSnapshot,
   type Savings,
   type Series,
@@ -27,11 +30,13 @@ export interface DashboardSessionOptions {
   folders: readonly string[];
   onFoldersChanged(folders: readonly string[]): void;
   methodTitle(peftType: string): string;
+  /** What can be done with the run's result; null while there is none. */
+  resultOf(run: Run): RunResult | null;
   /** Memory compared with full fine-tuning; null if it can't be estimated. */
   savings(run: Run): Promise<Savings | null>;
   /** Asks for a location and writes the file; null: the user cancelled. */
   exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
-  reveal(folder: string): void;
+  act(run: Run, action: RunAction): void;
 }
 
 const SNAPSHOT_INTERVAL_MS = 250;
@@ -46,6 +51,7 @@ export class DashboardSession {
   private readonly savings = new Map<string, Savings | null>();
   private readonly listening: Disposable;
   private watched: Disposable[] = [];
+  private distinctions: ReadonlyMap<string, Distinction> = new Map();
 
   constructor(private readonly options: DashboardSessionOptions) {
     const { channel, runs } = options;
@@ -56,12 +62,12 @@ export class DashboardSession {
     );
     channel.onRequest(steerRun, async ({ folder, command }) => {
       const run = this.run(folder);
-      if (command === 'continue') await runs.resume(run);
+      if (command === 'resume' && !run.alive) await runs.resume(run);
       else run.send({ type: command });
     });
     channel.onRequest(showRuns, folders => this.show(folders));
     channel.onRequest(exportFile, ({ name, content }) => options.exportFile(name, content));
-    channel.onNotification(revealRun, folder => options.reveal(folder));
+    channel.onNotification(actOnRun, ({ folder, action }) => options.act(this.run(folder), action));
     this.listening = runs.onDidChange(() => this.watch());
     this.watch();
   }
@@ -92,6 +98,7 @@ export class DashboardSession {
 
   private watch(): void {
     for (const each of this.watched) each.dispose();
+    this.distinctions = distinctions(this.options.runs.runs());
     const shown = this.shown();
     this.watched = shown.map(run => run.onDidChange(() => this.changes.request()));
     if (shown[0]) void this.learnSavings(shown[0]);
@@ -116,17 +123,22 @@ export class DashboardSession {
       others: runs
         .runs()
         .filter(({ folder }) => !this.folders.includes(folder))
-        .map(({ folder, name }) => ({ folder, name })),
+        .map(run => ({ folder: run.folder, label: distinctName(run, this.distinctions) })),
     };
   }
 
   private snapshotOf(run: Run): RunSnapshot {
     const state = run.state();
-    const { generation, steps, evaluations, firstTime, lastTime, started, completed, failed } = state;
-    const config = run.config as { dataset?: { train?: unknown } };
+    const { generation, steps, evaluations, firstTime, lastTime, started, completed } = state;
+    const { model, dataset, method } = run.config as {
+      model?: unknown;
+      dataset?: { train?: unknown };
+      method?: { peft_type?: string };
+    };
     return {
       folder: run.folder,
       name: run.name,
+      label: distinctName(run, this.distinctions),
       status: runPhase(state, run.alive),
       generation,
       numSteps: steps.length,
@@ -135,12 +147,15 @@ export class DashboardSession {
       secondsLeft: run.alive ? secondsLeft(state) : null,
       firstTime,
       lastTime,
-      dataset: String(config.dataset?.train ?? ''),
-      method: this.options.methodTitle(started?.peft_type ?? ''),
+      model: String(model ?? ''),
+      dataset: String(dataset?.train ?? ''),
+      method: this.options.methodTitle(started?.peft_type ?? method?.peft_type ?? ''),
       metrics: [...state.metrics],
       started,
       completed,
-      failed,
+      failure: run.failure(),
+      resumeStep: run.resumeStep(),
+      result: this.options.resultOf(run),
       samples: [...state.samples],
       checkpoints: [...state.checkpoints],
       log: [...state.log],

@@ -2,7 +2,10 @@
 // fed from recorded events. Bundled for the browser by harness.ts; tests control it as `window.fake`. Without this, zod
 // would try eval, which the page's policy forbids except while the debugger evaluates.
 import '../../../../webview/src/shared/zodWithoutEval.js';
+import { runFailure } from '../../../../extension/src/core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
+import type { RunFailure } from '../../../../extension/src/protocol/dashboardMessages.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import { modelFactsOf, problemOf, savingsOf } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 import type { Run } from '../../../../extension/src/host/services.js';
@@ -43,7 +46,14 @@ const emitter = () => {
 
 class FakeRun {
   alive = true;
-  readonly config = { dataset: { train: '/data/pirate.messages.jsonl' } };
+  config: object = {
+    model: 'embedded:tiny',
+    dataset: { train: '/data/pirate.messages.jsonl' },
+    method: { peft_type: 'LORA' },
+  };
+  /** The end of engine.log. */
+  engineLog: string[] = [];
+  checkpoint: number | null = null;
   readonly sent: string[] = [];
   private readonly changed = emitter();
   private current: RunState = initialRunState;
@@ -54,8 +64,20 @@ class FakeRun {
     readonly name: string,
   ) {}
 
+  get startedMs(): number {
+    return Date.parse(this.current.firstTime ?? '2026-01-01T00:00:00Z');
+  }
+
   state(): RunState {
     return this.current;
+  }
+
+  resumeStep(): number | null {
+    return this.alive || this.current.status === 'completed' ? null : this.checkpoint;
+  }
+
+  failure(): RunFailure | null {
+    return runFailure(this.current, runPhase(this.current, this.alive), () => this.engineLog);
   }
 
   take(events: readonly EngineEvent[]): void {
@@ -132,6 +154,14 @@ const fake = {
     runsChanged.fire();
   },
   feedSynthetic: (folder: string, from: number, to: number) => runs.get(folder)!.take(syntheticSteps(from, to)),
+  /** What the folder of an ended run has in addition to its events. */
+  setFolder(folder: string, content: { log?: string[]; checkpoint?: number; config?: object }): void {
+    const run = runs.get(folder)!;
+    run.engineLog = content.log ?? run.engineLog;
+    run.checkpoint = content.checkpoint ?? run.checkpoint;
+    run.config = { ...run.config, ...content.config };
+    run.set(run.alive);
+  },
   setAlive: (folder: string, alive: boolean) => runs.get(folder)!.set(alive),
   sent: (folder: string) => runs.get(folder)!.sent,
   setVisible: (value: boolean) => (visible = value),
@@ -148,17 +178,18 @@ const fake = {
         resume: async run => void log.push({ resumed: run.folder }),
       },
       onFoldersChanged: folders => log.push({ folders }),
+      resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt', exportable: true },
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
       savings: async () => (estimate ? savingsOf(estimateSchema.parse(estimate)) : null),
       exportFile: async (name, content) => {
         log.push({
           exported: name,
-          size: content.length,
           text: typeof content === 'string' ? content.slice(0, 400) : null,
+          bytes: typeof content === 'string' ? '' : base64(content),
         });
         return `/exports/${name}`;
       },
-      reveal: folder => log.push({ revealed: folder }),
+      act: ({ folder }, action) => log.push({ action, folder }),
     });
   },
   /** As after a reload: a new session on the same runs. */
@@ -229,6 +260,10 @@ function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft
   const run = all.find(each => each.peft_type === peftType)!;
   if (!('memory' in run)) throw new Error('this method does not fit the model');
   return { ...recorded, run, methods: all.filter(each => each !== run) };
+}
+
+function base64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(''));
 }
 
 function syntheticSteps(from: number, to: number): EngineEvent[] {

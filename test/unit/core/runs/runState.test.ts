@@ -106,6 +106,12 @@ describe('reduceRun', () => {
     ]);
   });
 
+  it('marks the steps in which a graph was compiled, and not those after an evaluation that compiled its own', () => {
+    const compiled: EngineEventBody = { type: 'compiled', graphs: 1, nodes: 1, compile_ms: 1 };
+    const state = run([started(), compiled, step(1), step(2), compiled, evaluated(2), step(3), compiled, step(4)]);
+    expect([...state.steps.column('compiled')]).toEqual([1, 0, 0, 1]);
+  });
+
   it('applies an event once', () => {
     const state = run([started(), step(1)]);
     const again = reduceRun(state, { ...step(1), seq: 1, time: '2026-01-01T00:00:00.000Z' } as EngineEvent);

@@ -1,6 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { initialRunState, type RunState } from '../../../../extension/src/core/runs/runState.js';
-import { roughDuration, runPhase, runSeconds } from '../../../../extension/src/core/runs/runStatus.js';
+import { engineEventSchema } from '../../../../extension/src/protocol/engineEvent.js';
+import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import {
+  longLoss,
+  roughDuration,
+  runLoss,
+  runPhase,
+  runSeconds,
+  shortLoss,
+} from '../../../../extension/src/core/runs/runStatus.js';
 
 const started = { ...initialRunState, started: {} as RunState['started'] };
 
@@ -27,4 +36,34 @@ test('durations', () => {
   expect(runSeconds({ ...started, firstTime: '2026-01-01T00:00:00Z', lastTime: '2026-01-01T00:01:30Z' })).toBe(90);
   expect(runSeconds(initialRunState)).toBe(0);
   expect([0.2, 42, 600, 9000].map(roughDuration)).toEqual(['1 s', '42 s', '10 min', '2:30 h']);
+});
+
+const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map(line => engineEventSchema.parse(JSON.parse(line)));
+/** The loss after the last event that fits. */
+const lossAfter = (fits: (event: (typeof recorded)[number]) => boolean) =>
+  runLoss(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
+
+test('a run is known by its validation loss once that was measured after a step, before by its training loss', () => {
+  expect(runLoss(initialRunState)).toBeNull();
+  expect(lossAfter(event => event.type === 'evaluated' && event.step === 0)).toBeNull();
+  const early = lossAfter(event => event.type === 'step' && event.step === 10)!;
+  expect(early).toMatchObject({ of: 'training', step: 10 });
+  expect(shortLoss(early)).toBe('train loss 2.798');
+  const later = lossAfter(event => event.type === 'step' && event.step === 25)!;
+  expect(later).toMatchObject({ of: 'validation', step: 20 });
+  expect(longLoss(later)).toMatch(/^validation loss \d\.\d{3} at step 20$/);
+});
+
+test('a finished run is known by its best validation loss, a stopped one by its last', () => {
+  const completed = recorded.at(-1)! as Extract<(typeof recorded)[number], { type: 'completed' }>;
+  const before = recorded.slice(0, -1).reduce(reduceRun, initialRunState);
+  const { best_step: step, best_loss: value } = completed;
+  expect(runLoss(reduceRun(before, completed))).toEqual({ of: 'validation', step, value });
+  expect(runLoss(reduceRun(before, { ...completed, reason: 'stopped' }))).toMatchObject({
+    of: 'validation',
+    step: 120,
+  });
 });

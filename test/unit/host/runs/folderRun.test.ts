@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -67,4 +67,57 @@ test('a file that has become shorter is read from the beginning', () => {
   write(0, 10);
   run.refresh();
   expect(run.state().lastSeq).toBe(JSON.parse(recorded[9]!).seq);
+});
+
+/** The process of the run has ended. */
+function end(): void {
+  rmSync(join(folder, 'process.json'));
+  run.refresh();
+}
+const failed = (more: object) => {
+  const { seq, time } = JSON.parse(recorded[19]!);
+  const event = { seq: seq + 1, time, type: 'failed', step: 3, last_checkpoint: null, ...more };
+  appendFileSync(join(folder, 'events.ndjson'), `${JSON.stringify(event)}\n`);
+};
+
+test('a failure says what, where and what to change, with the end of the log', () => {
+  writeFileSync(join(folder, 'engine.log'), 'one\ntwo\n');
+  const error = { code: 'bad_input', message: 'no such column', file: '/data/facts.csv', line: 12, hint: 'Name one.' };
+  failed(error);
+  expect(run.failure(), 'while the process is alive').toBeNull();
+  end();
+  expect(run.failure()).toEqual({
+    message: 'no such column',
+    hint: 'Name one.',
+    file: '/data/facts.csv',
+    line: 12,
+    key: null,
+    log: ['one', 'two'],
+  });
+  expect(run.failureText()).toBe('/data/facts.csv:12: no such column\n  Name one.');
+});
+
+test('a process that ended without a message is an interruption, and the log says what it can', () => {
+  writeFileSync(join(folder, 'engine.log'), 'Killed\n');
+  end();
+  expect(run.phase).toBe('interrupted');
+  expect(run.failure()).toMatchObject({ message: expect.stringContaining('without a message'), log: ['Killed'] });
+  expect(run.failureText()).toMatch(/without a message.*\nKilled$/s);
+});
+
+test('it is resumable only with a checkpoint, and only after its end', () => {
+  const checkpoint = join(folder, 'checkpoints/step-2');
+  end();
+  expect(run.resumable).toBe(false);
+  mkdirSync(checkpoint, { recursive: true });
+  writeFileSync(join(checkpoint, 'state.json'), '{}');
+  expect(run.resumeStep()).toBe(2);
+  write(20);
+  run.refresh();
+  expect(run.phase).toBe('completed');
+  expect(run.resumeStep(), 'nothing is left to do').toBeNull();
+});
+
+test('it was started when its first event was written', () => {
+  expect(run.startedMs).toBe(Date.parse(JSON.parse(recorded[0]!).time));
 });

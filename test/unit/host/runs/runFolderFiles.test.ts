@@ -1,9 +1,15 @@
-import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { initialRunState, reduceRun } from '../../../../extension/src/core/runs/runState.js';
-import { livingProcess, readEventChunk, readEventEnds } from '../../../../extension/src/host/runs/runFolderFiles.js';
+import {
+  lastCheckpointStep,
+  livingProcess,
+  readEventChunk,
+  readEventEnds,
+  readLastLines,
+} from '../../../../extension/src/host/runs/runFolderFiles.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-run-files-'));
 const time = '2026-01-01T00:00:00.000Z';
@@ -35,13 +41,33 @@ test('a missing file has nothing to read', () => {
   expect(readEventEnds(join(folder, 'none'))).toEqual([]);
 });
 
-test('the ends of a long file are its first and last whole lines', () => {
+test('of a long file its start and its last whole lines are read, and no loss from in between', () => {
   const file = join(folder, 'long.ndjson');
-  writeFileSync(file, Array.from({ length: 1000 }, (_, seq) => paused(seq)).join(''));
-  const seqs = readEventEnds(file, 1000).map(event => event.seq);
-  expect(seqs[0]).toBe(0);
-  expect(seqs.at(-1)).toBe(999);
-  expect(seqs.length).toBeLessThan(40);
+  const [started] = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8').split(
+    '\n',
+  );
+  writeFileSync(file, `${started}\n${Array.from({ length: 1000 }, (_, i) => step(i + 1)).join('')}`);
+  const events = readEventEnds(file, 2000);
+  expect(events[0]!.type).toBe('started');
+  expect(events[1]!.seq).toBeGreaterThan(980);
+  expect(events.at(-1)!.seq).toBe(1000);
+});
+
+test('the last lines of a log, without escapes and without what a progress bar has overwritten', () => {
+  const file = join(folder, 'engine.log');
+  expect(readLastLines(file, 3)).toEqual([]);
+  writeFileSync(file, `${'first\n'.repeat(5000)}\u001b[31mred\u001b[0m\n\n 10%\r 20%\r 30%\nlast\n`);
+  expect(readLastLines(file, 4)).toEqual(['first', 'red', ' 30%', 'last']);
+});
+
+test('a run is resumed from its latest complete checkpoint', () => {
+  const checkpoints = join(folder, 'checkpoints');
+  expect(lastCheckpointStep(checkpoints)).toBeNull();
+  for (const name of ['step-20', 'step-100', 'step-120', 'best'])
+    mkdirSync(join(checkpoints, name), { recursive: true });
+  expect(lastCheckpointStep(checkpoints)).toBeNull();
+  for (const name of ['step-20', 'step-100', 'best']) writeFileSync(join(checkpoints, name, 'state.json'), '{}');
+  expect(lastCheckpointStep(checkpoints)).toBe(100);
 });
 
 test('100,000 steps are read and reduced in a few seconds at most', () => {

@@ -79,11 +79,12 @@ const loss = (step: number) =>
 
 test('it shows step, loss and remaining time of the running run', () => {
   expect(total).toBe(120);
-  const words = `step 10 of 120, loss ${loss(10)}, 55 s left`;
+  const words = `step 10 of 120, train loss ${loss(10)}, 55 s left`;
   expect(show(run('pirate', until(10, 500)))).toBe(`$(sync~spin) pirate: ${words}`);
   expect(item.accessibilityInformation.label).toBe(`Tunewright run pirate, ${words}`);
   // The time follows from the duration of steps; the longer it is, the rougher its format.
-  expect(show(run('pirate', until(20, 500)))).toMatch(new RegExp(`step 20 of 120, loss ${loss(20)}, 50 s left$`));
+  expect(show(run('pirate', until(20, 500)))).toMatch(new RegExp(`step 20 of 120, train loss ${loss(20)}, 50 s left$`));
+  expect(show(run('pirate', until(25, 500)))).toMatch(/step 25 of 120, val loss \d\.\d{3}, 48 s left$/);
   expect(show(run('pirate', until(20, 30_000)))).toMatch(/, 50 min left$/);
   expect(show(run('pirate', until(20, 60_000)))).toMatch(/, 1:40 h left$/);
 });
@@ -95,7 +96,7 @@ test('it shows no loss before the first step, and no remaining time while paused
   const last = until(10, 1_000);
   const paused = { type: 'paused', step: 10, seq: last.at(-1)!.seq + 1, time: last.at(-1)!.time } as EngineEvent;
   expect(show(run('pirate', [...last, paused]))).toBe(
-    `$(debug-pause) pirate: step 10 of ${total}, loss ${loss(10)}, paused`,
+    `$(debug-pause) pirate: step 10 of ${total}, train loss ${loss(10)}, paused`,
   );
 });
 

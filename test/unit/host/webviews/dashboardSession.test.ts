@@ -4,6 +4,7 @@ import { initialRunState, reduceRun, type RunState } from '../../../../extension
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import type { Run } from '../../../../extension/src/host/services.js';
 import {
+  actOnRun,
   dashboardChanged,
   fetchSeries,
   openDashboard,
@@ -30,7 +31,10 @@ class RecordedRun {
     readonly folder: string,
     readonly name: string,
   ) {}
+  readonly startedMs = Date.parse('2026-01-01T00:00:00Z');
   state = () => this.current;
+  resumeStep = () => null;
+  failure = () => null;
   send = ({ type }: { type: string }) => void this.sent.push(type);
   onDidChange = (listener: () => void) => {
     this.listeners.add(listener);
@@ -63,6 +67,7 @@ function started(runs: RecordedRun[], folders: string[]) {
     throw new Error(fault);
   };
   const resumed: string[] = [];
+  const acted: string[] = [];
   const session = new DashboardSession({
     channel: new WebviewChannel(hostPort, fail),
     folders,
@@ -76,12 +81,13 @@ function started(runs: RecordedRun[], folders: string[]) {
     methodTitle: peftType => peftType,
     savings: async () => null,
     exportFile: async () => null,
-    reveal: () => {},
+    resultOf: () => null,
+    act: (run, action) => void acted.push(`${action} ${run.folder}`),
   });
   const view = new WebviewChannel(viewPort, fail);
   const snapshots: DashboardSnapshot[] = [];
   view.onNotification(dashboardChanged, snapshot => void snapshots.push(snapshot));
-  return { session, view, snapshots, resumed };
+  return { session, view, snapshots, resumed, acted };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -119,18 +125,38 @@ describe('DashboardSession', () => {
     const run = new RecordedRun('/a', 'a');
     const { view, resumed } = started([run], ['/a']);
     await view.request(steerRun, { folder: '/a', command: 'pause' });
-    await view.request(steerRun, { folder: '/a', command: 'continue' });
-    expect(run.sent).toEqual(['pause']);
+    await view.request(steerRun, { folder: '/a', command: 'resume' });
+    expect(run.sent).toEqual(['pause', 'resume']);
+    expect(resumed).toEqual([]);
+    run.alive = false;
+    await view.request(steerRun, { folder: '/a', command: 'resume' });
+    expect(run.sent).toEqual(['pause', 'resume']);
     expect(resumed).toEqual(['/a']);
     await expect(view.request(steerRun, { folder: '/none', command: 'stop' })).rejects.toThrow(
       /This run no longer exists/,
     );
   });
 
+  it('passes actions on with their run', async () => {
+    const { view, acted } = started([new RecordedRun('/a', 'a')], ['/a']);
+    view.notify(actOnRun, { folder: '/a', action: 'merge' });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(acted).toEqual(['merge /a']);
+  });
+
+  it('tells runs of one name apart by time and options', async () => {
+    const runs = [new RecordedRun('/a', 'pirate'), new RecordedRun('/b', 'pirate'), new RecordedRun('/c', 'haiku')];
+    runs.forEach((run, i) => (run.config = { ...run.config, method: { r: [8, 16, 8][i] } } as typeof run.config));
+    const { view } = started(runs, ['/a']);
+    const { runs: shown, others } = await view.request(openDashboard, undefined);
+    expect(shown[0]).toMatchObject({ name: 'pirate', label: expect.stringMatching(/^pirate \(.*, r 8\)$/) });
+    expect(others.map(({ label }) => label)).toEqual([expect.stringMatching(/^pirate \(.*, r 16\)$/), 'haiku']);
+  });
+
   it('shows other runs on demand, and removes its listeners when disposed', async () => {
     const runs = [new RecordedRun('/a', 'a'), new RecordedRun('/b', 'b')];
     const { session, view } = started(runs, ['/a']);
-    expect((await view.request(openDashboard, undefined)).others).toEqual([{ folder: '/b', name: 'b' }]);
+    expect((await view.request(openDashboard, undefined)).others).toEqual([{ folder: '/b', label: 'b' }]);
     await view.request(showRuns, ['/a', '/b', '/b']);
     expect((await view.request(openDashboard, undefined)).runs.map(({ name }) => name)).toEqual(['a', 'b']);
     expect(runs.map(run => run.listening)).toEqual([1, 1]);

@@ -1,0 +1,25 @@
+// Why a run ended without a result, from its events and the end of its log. Pure.
+import type { RunFailure } from '../../protocol/dashboardMessages.js';
+import { currentStep, type RunState } from './runState.js';
+import type { RunPhase } from './runStatus.js';
+
+/** @param log last lines of the engine's log @returns null for runs that neither failed nor were interrupted */
+export function runFailure(state: RunState, phase: RunPhase, log: () => string[]): RunFailure | null {
+  if (phase !== 'failed' && phase !== 'interrupted') return null;
+  const { message, hint, file, line, key } = state.failed ?? { message: withoutMessage(state) };
+  return {
+    message,
+    hint: hint ?? null,
+    file: file ?? null,
+    line: line ?? null,
+    key: key ?? null,
+    log: log(),
+  };
+}
+
+/** For a process that left no `failed` event. */
+function withoutMessage(state: RunState): string {
+  return state.started
+    ? `The process ended after step ${currentStep(state)} without a message. It may have been killed, for example because the machine ran out of memory.`
+    : 'The process ended before the first step, without a message.';
+}

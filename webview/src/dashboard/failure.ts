@@ -1,0 +1,95 @@
+// Why a run has no result: the engine's message and hint, where the problem is, the end of its log, and what to do next.
+// Hidden for other runs. Part of the dashboard.
+import type { RunAction, RunFailure, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
+import { h, icon } from '../shared/dom.js';
+import { button } from '../shared/toolkit.js';
+
+export interface FailureOptions {
+  onAct(action: RunAction): void;
+  onResume(): void;
+}
+
+export class FailureView {
+  readonly element = h('section', { class: 'failure', 'aria-label': 'Why it ended', hidden: true });
+  private shownFor = '';
+
+  constructor(private readonly options: FailureOptions) {}
+
+  show({ failure, resumeStep, status }: RunSnapshot): void {
+    this.element.hidden = failure === null;
+    const key = JSON.stringify([failure, resumeStep]);
+    if (key === this.shownFor) return;
+    this.shownFor = key;
+    if (!failure) return this.element.replaceChildren();
+    const { onAct } = this.options;
+    this.element.replaceChildren(
+      h(
+        'div',
+        { class: 'reason', role: 'alert' },
+        icon(status === 'interrupted' ? 'debug-disconnect' : 'error'),
+        h('div', {}, h('p', { class: 'message' }, failure.message), this.hint(failure), this.place(failure)),
+      ),
+      h(
+        'div',
+        { class: 'actions' },
+        ...this.resuming(resumeStep),
+        button({
+          label: 'Edit in Run Panel',
+          icon: 'settings',
+          secondary: resumeStep !== null,
+          onClick: () => onAct('editInPanel'),
+        }),
+        button({ label: 'Edit Run File', icon: 'json', secondary: true, onClick: () => onAct('editRunFile') }),
+        button({ label: 'Start Again', icon: 'debug-rerun', secondary: true, onClick: () => onAct('startAgain') }),
+      ),
+      ...this.logOf(failure),
+    );
+  }
+
+  private hint({ hint }: RunFailure): HTMLElement | null {
+    return hint === null ? null : h('p', { class: 'muted' }, hint);
+  }
+
+  private place({ file, line, key }: RunFailure): HTMLElement | null {
+    if (file === null && key === null) return null;
+    const name = file?.split(/[\\/]/).at(-1) ?? 'run.json';
+    const label = line === null ? `Open ${name}` : `Open line ${line} of ${name}`;
+    return h(
+      'p',
+      { class: 'place' },
+      this.link(label, 'openPlace', file ?? ''),
+      key === null ? null : h('code', {}, key),
+    );
+  }
+
+  private resuming(step: number | null): HTMLElement[] {
+    if (step === null) return [];
+    const resume = button({ label: 'Resume Run', icon: 'debug-restart', onClick: () => this.options.onResume() });
+    resume.title = `Resume from the checkpoint of step ${step}`;
+    return [resume];
+  }
+
+  private logOf({ log }: RunFailure): HTMLElement[] {
+    if (log.length === 0) return [];
+    const head = h('h2', {}, 'Log of the engine');
+    return [
+      h('div', { class: 'log-head' }, head, this.link('Open Log', 'openLog', 'engine.log')),
+      h('pre', { class: 'engine-log', tabindex: 0, 'aria-label': 'Last lines of the log' }, log.join('\n')),
+    ];
+  }
+
+  private link(label: string, action: RunAction, title: string): HTMLElement {
+    return h(
+      'a',
+      {
+        href: '#',
+        title,
+        onclick: event => {
+          event.preventDefault();
+          this.options.onAct(action);
+        },
+      },
+      label,
+    );
+  }
+}
