@@ -86,7 +86,11 @@ describe('problemOf', () => {
       () => Promise.reject(new Error('it was found')),
       (error: InputError) => error.record(),
     );
-    expect(problemOf(record, {}, draft)).toEqual({ field: 'model', message: expect.stringMatching(words) });
+    expect(problemOf(record, {}, draft)).toEqual({
+      field: 'model',
+      message: expect.stringMatching(words),
+      ...(model.startsWith('/') ? {} : { solved_by_start: true }),
+    });
     expect(missingModel(new EngineInputError(record))).toBe(model);
   });
 });

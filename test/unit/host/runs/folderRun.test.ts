@@ -94,7 +94,7 @@ test('a failure says what, where and what to change, with the end of the log', (
     key: null,
     log: ['one', 'two'],
   });
-  expect(run.failureText()).toBe('/data/facts.csv:12: no such column\n  Name one.');
+  expect(run.failureText()).toBe('/data/facts.csv:12: no such column.\n  Name one.');
 });
 
 test('a process that ended without a message is an interruption, and the log says what it can', () => {

@@ -134,7 +134,7 @@ export class Interpreter {
 
   private execute(statement: Statement, scope: Scope): LoopExit {
     switch (statement.kind) {
-      case 'text':
+      case 'data':
         this.print(statement.text);
         return null;
       case 'output':

@@ -77,7 +77,7 @@ class Parser {
       const { kind, text, line } = this.token;
       if (kind === 'data') {
         this.next();
-        body.push({ kind: 'text', text, line });
+        body.push({ kind: 'data', text, line });
       } else if (kind === 'variableBegin') {
         this.next();
         const value = this.tuple(true);
@@ -526,5 +526,5 @@ function kindName(kind: TokenKind): string {
 function describe({ kind, text }: Token): string {
   if (kind === 'end') return 'the end of the template';
   if (kind === 'string') return `the string '${text}'`;
-  return text === '' ? kindName(kind) : kind === 'data' ? 'text' : `"${text}"`;
+  return text === '' ? kindName(kind) : kind === 'data' ? 'data' : `"${text}"`;
 }

@@ -38,7 +38,7 @@ export interface Parameter {
 }
 
 export type Statement = { line: number } & (
-  | { kind: 'text'; text: string }
+  | { kind: 'data'; text: string }
   | { kind: 'output'; value: Expression }
   | { kind: 'if'; test: Expression; then: Statement[]; otherwise: Statement[] }
   | {
