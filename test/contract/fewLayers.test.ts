@@ -23,12 +23,13 @@ const LAYERS = { num_hidden_layers: 9, n_layer: 9 };
 /** A pattern of two layers, repeated, and the first of them once more. */
 const ALTERNATING = {
   num_hidden_layers: 17,
+  n_layer: 17,
   use_sliding_window: true,
   sliding_window: 5,
   layer_types: Array.from({ length: 17 }, (_, i) => (i % 2 === 0 ? 'sliding_attention' : 'full_attention')),
 };
 /** Layers of one kind, then of another: no pattern repeats, and all layers are traced. */
-const TWO_KINDS = { num_hidden_layers: 9, use_sliding_window: true, sliding_window: 5, max_window_layers: 4 };
+const TWO_KINDS = { ...LAYERS, use_sliding_window: true, sliding_window: 5, max_window_layers: 4 };
 const windowed = modelFamilies.filter(({ modelType }) => {
   const { layers } = tinyArchitecture(modelType, TWO_KINDS);
   return new Set(layers.map(({ attention }) => attention.window)).size > 1;
