@@ -4,6 +4,7 @@ import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { countParameters, type DefaultTargets } from '../models/architecture.js';
 import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
+import { ropeKey } from '../models/rotaryFrequencies.js';
 import { collapseLayers, type TensorGroup } from './collapse.js';
 
 export interface ModelDescription {
@@ -50,7 +51,7 @@ export function inspectModel(files: ModelFiles): ModelDescription {
   for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
   const { config } = files;
-  const scaling = (config['rope_parameters'] ?? config['rope_scaling'] ?? null) as { rope_theta?: number } | null;
+  const scaling = (config[ropeKey(config)] ?? null) as { rope_theta?: number } | null;
   const rope = {
     theta: scaling?.rope_theta ?? (config['rope_theta'] as number | undefined) ?? null,
     scaling,

@@ -104,6 +104,10 @@ export const ROTARY_REFUSED: ConfigKeys['refused'] = {
   final_logit_softcapping: { allowed: [], reason: FOREIGN },
   attn_temperature_tuning: { allowed: [false], reason: FOREIGN },
   attention_chunk_size: { allowed: [], reason: FOREIGN },
+  v_head_dim: {
+    allowed: (size, { head_dim }) => size === head_dim,
+    reason: 'values have the size of queries and keys',
+  },
   use_mrope: { allowed: [false], reason: 'only text is supported' },
   clip_qkv: { allowed: [], reason: FOREIGN },
   use_parallel_residual: { allowed: [false], reason: FOREIGN },

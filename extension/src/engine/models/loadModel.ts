@@ -49,9 +49,15 @@ function hasOwnHead(files: ModelFiles, { head, embedding }: Architecture): boole
   const others = table.readFloat32Rows()[Symbol.iterator]();
   for (const values of own.readFloat32Rows()) {
     const other = others.next().value as Float32Array;
-    if (values.some((value, i) => value !== other[i])) return true;
+    // Bytes are compared faster, but 0 equals -0.
+    if (Buffer.compare(bytesOf(values), bytesOf(other)) !== 0 && values.some((value, i) => value !== other[i]))
+      return true;
   }
   return false;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /**

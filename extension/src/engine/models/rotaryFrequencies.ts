@@ -27,6 +27,11 @@ export const ropeScalingSchema = z.looseObject({
 });
 export type RopeScaling = z.infer<typeof ropeScalingSchema>;
 
+/** The key of a config.json's scaling: in Transformers, a `rope_scaling` that isn't empty replaces `rope_parameters`. */
+export function ropeKey({ rope_scaling }: Readonly<Record<string, unknown>>): 'rope_scaling' | 'rope_parameters' {
+  return Object.keys(rope_scaling ?? {}).length > 0 ? 'rope_scaling' : 'rope_parameters';
+}
+
 /** What config.json says about positions, outside of the scaling too. */
 export interface RopeSettings {
   /** There are headDim / 2 frequencies. */

@@ -85,10 +85,11 @@ const cases: [string, number[][], Op, Op][] = [
     },
   ],
   [
+    // Scaled, as YaRN does.
     'rotate',
     [[2, 3, 2, 4]],
-    x => rotate(x as tf.Tensor4D, { cos: tf.cos(angles()), sin: tf.sin(angles()) }),
-    x => rotateSlowly(x!),
+    x => rotate(x as tf.Tensor4D, { cos: tf.mul(1.3, tf.cos(angles())), sin: tf.mul(1.3, tf.sin(angles())) }),
+    x => tf.mul(1.3, rotateSlowly(x!)),
   ],
   [
     'gatherRows, a row twice',

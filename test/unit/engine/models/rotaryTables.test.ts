@@ -20,6 +20,19 @@ describe('usable positions', () => {
     ['llama', { max_position_embeddings: 32768 }, 32768],
     ['llama', long, 32768],
     ['gpt2', long, 131072],
+    // Longer sequences would have other frequencies.
+    ['llama', { rope_scaling: { type: 'dynamic', factor: 4 } }, 64],
+    ['llama', { rope_scaling: { type: 'yarn', factor: 4, original_max_position_embeddings: 16 } }, 64],
+    [
+      'llama',
+      {
+        rope_scaling: {
+          ...{ type: 'longrope', short_factor: [1, 2], long_factor: [2, 4] },
+          original_max_position_embeddings: 48,
+        },
+      },
+      48,
+    ],
   ])('%s %j', (family, changes, expected) => {
     const architecture = tinyArchitecture(family, changes);
     expect(usablePositions(architecture)).toBe(expected);

@@ -5,7 +5,7 @@ import { InputError } from '../../../core/inputError.js';
 import { ACTIVATION_NAMES } from '../activations.js';
 import type { LayerSpec, ModelDescription, ModelFamily, NormSpec, RotaryFrequencies } from '../architecture.js';
 import { ROTARY_REFUSED, type ConfigKeys, type RefusedKey } from '../configKeys.js';
-import { ropeScalingSchema, rotaryFrequencies } from '../rotaryFrequencies.js';
+import { ropeKey, ropeScalingSchema, rotaryFrequencies } from '../rotaryFrequencies.js';
 import { readConfig } from './readConfig.js';
 
 const size = z.int().positive().max(10_000_000);
@@ -151,10 +151,8 @@ function describe(
   };
 }
 
-/** As Transformers 5.24 reads it: a rope_scaling that isn't empty replaces rope_parameters. */
 function rotationOf(config: RotaryConfig, headDim: number, file: string): RotaryFrequencies {
-  const { rope_scaling: old, rope_theta: theta } = config;
-  const key = old && Object.keys(old).length > 0 ? 'rope_scaling' : 'rope_parameters';
+  const key = ropeKey(config);
   const scaling = config[key] ?? null;
   if (Object.values(scaling ?? {}).some(value => typeof value === 'object' && !Array.isArray(value) && value !== null))
     throw new InputError('a rotation for each type of layer is not supported', { file, key });
@@ -162,7 +160,7 @@ function rotationOf(config: RotaryConfig, headDim: number, file: string): Rotary
     {
       headDim,
       scaling,
-      theta: scaling?.rope_theta ?? theta ?? 10000,
+      theta: scaling?.rope_theta ?? config.rope_theta ?? 10000,
       maxPositions: config.max_position_embeddings,
       originalPositions: config.original_max_position_embeddings ?? null,
     },
