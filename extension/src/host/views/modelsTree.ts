@@ -131,8 +131,8 @@ function adapterItem(
   item.description = [
     distinction ? distinctionText(distinction) : '',
     started ? methods.titleOf(started.peft_type) : '',
-    started?.model ?? '',
     loss ? shortLoss(loss) : '',
+    started?.model ?? '',
   ]
     .filter(Boolean)
     .join(' · ');
