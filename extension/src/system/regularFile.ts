@@ -34,15 +34,18 @@ export const MAX_TEMPLATE_BYTES = 1 << 20;
 const MAX_READ_BYTES = 1 << 30;
 
 // Without O_NONBLOCK, opening a named pipe waits for its other end. Windows has neither flag.
-const { O_NONBLOCK = 0, O_NOFOLLOW = 0, O_RDONLY, O_WRONLY, O_CREAT, O_APPEND } = constants;
-const FLAGS = { read: O_RDONLY, append: O_WRONLY | O_CREAT | O_APPEND, write: O_WRONLY | O_CREAT };
+const { O_NONBLOCK = 0, O_NOFOLLOW = 0, O_RDONLY, O_WRONLY, O_CREAT, O_APPEND, O_EXCL } = constants;
+const FLAGS = {
+  read: O_RDONLY,
+  append: O_WRONLY | O_CREAT | O_APPEND,
+  write: O_WRONLY | O_CREAT,
+  create: O_WRONLY | O_CREAT | O_EXCL,
+};
+
+export type Access = keyof typeof FLAGS;
 
 /** @throws InputError for a path that is missing, can't be opened, is not a regular file, or is a link where that is refused */
-export function openRegularFile(
-  path: string,
-  links: Links = 'follow',
-  access: 'read' | 'append' | 'write' = 'read',
-): OpenedFile {
+export function openRegularFile(path: string, links: Links = 'follow', access: Access = 'read'): OpenedFile {
   const descriptor = openWithoutWaiting(path, links, access);
   const stat = fstatSync(descriptor);
   if (stat.isFile()) return { descriptor, size: stat.size };
@@ -108,20 +111,19 @@ export function appendLine(path: string, line: string): void {
   withDescriptor(openRegularFile(path, 'refuse', 'append'), ({ descriptor }) => writeAll(descriptor, `${line}\n`));
 }
 
-/** Writes a file in place, so that programs that watch it see one change. @throws InputError as `openRegularFile` */
-export function writeText(path: string, text: string, links: Links = 'refuse'): void {
-  writeRegularFile(path, Buffer.from(text), links);
-}
-
-/** The same for bytes. */
-export function writeRegularFile(path: string, bytes: Uint8Array, links: Links): void {
-  withDescriptor(openRegularFile(path, links, 'write'), ({ descriptor }) => {
+/**
+ * Writes a whole file in place.
+ * @param access `create` if it must not exist yet
+ * @throws InputError as `openRegularFile`; NodeJS.ErrnoException EEXIST, or as for a full disk
+ */
+export function writeWhole(path: string, content: string | Uint8Array, links: Links, access: 'write' | 'create'): void {
+  withDescriptor(openRegularFile(path, links, access), ({ descriptor }) => {
     ftruncateSync(descriptor);
-    writeAll(descriptor, bytes);
+    writeAll(descriptor, content);
   });
 }
 
-function openWithoutWaiting(path: string, links: Links, access: keyof typeof FLAGS): number {
+function openWithoutWaiting(path: string, links: Links, access: Access): number {
   const refused = links === 'refuse';
   // Where there is no flag for it, a link is recognised beforehand.
   if (refused && O_NOFOLLOW === 0 && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
