@@ -74,7 +74,7 @@ export function signalHolder(path: string, signal: NodeJS.Signals): boolean {
 class OwnClaim {
   private readonly secret = randomUUID();
   private readonly temporary: string;
-  private readonly descriptor: number;
+  private descriptor: number | null;
   private readonly text: string;
 
   constructor(readonly path: string) {
@@ -86,9 +86,10 @@ class OwnClaim {
       secret: this.secret,
     };
     this.text = `${JSON.stringify(claim)}\n`;
-    this.descriptor = openSync(this.temporary, 'wx');
-    writeSync(this.descriptor, this.text);
-    fsyncSync(this.descriptor);
+    const descriptor = openSync(this.temporary, 'wx');
+    writeSync(descriptor, this.text);
+    fsyncSync(descriptor);
+    this.descriptor = descriptor;
   }
 
   /** @returns false if `target` exists */
@@ -120,8 +121,10 @@ class OwnClaim {
   }
 
   release(): void {
+    if (this.descriptor === null) return;
     if (textOf(this.path) === this.text) rmSync(this.path, { force: true });
     closeSync(this.descriptor);
+    this.descriptor = null;
   }
 }
 

@@ -8,7 +8,6 @@ import {
   lstatSync,
   openSync,
   readSync,
-  statSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -46,7 +45,15 @@ export type Access = keyof typeof FLAGS;
 
 /** @throws InputError for a path that is missing, can't be opened, is not a regular file, or is a link where that is refused */
 export function openRegularFile(path: string, links: Links = 'follow', access: Access = 'read'): OpenedFile {
+  const file = openIfPresent(path, links, access);
+  if (!file) throw new InputError('the file does not exist', { file: path });
+  return file;
+}
+
+/** The same; null if there is no file. */
+function openIfPresent(path: string, links: Links, access: Access): OpenedFile | null {
   const descriptor = openWithoutWaiting(path, links, access);
+  if (descriptor === null) return null;
   const stat = fstatSync(descriptor);
   if (stat.isFile()) return { descriptor, size: stat.size };
   closeSync(descriptor);
@@ -71,9 +78,9 @@ export function regularFileSize(path: string, links: Links): number | null {
  * @throws InputError as `openRegularFile`, and for a file of more than `maxBytes`
  */
 export function readBytes(path: string, links: Links = 'follow', maxBytes = MAX_BYTES): Buffer | null {
-  const found = links === 'follow' ? statSync : lstatSync;
-  if (!found(path, { throwIfNoEntry: false })) return null;
-  const { descriptor, size } = openRegularFile(path, links);
+  const file = openIfPresent(path, links, 'read');
+  if (!file) return null;
+  const { descriptor, size } = file;
   try {
     if (size > maxBytes) throw new InputError(`the file is too large (${size} bytes)`, { file: path });
     return readRange(descriptor, 0, size);
@@ -123,7 +130,7 @@ export function writeWhole(path: string, content: string | Uint8Array, links: Li
   });
 }
 
-function openWithoutWaiting(path: string, links: Links, access: Access): number {
+function openWithoutWaiting(path: string, links: Links, access: Access): number | null {
   const refused = links === 'refuse';
   // Where there is no flag for it, a link is recognised beforehand.
   if (refused && O_NOFOLLOW === 0 && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
@@ -132,7 +139,7 @@ function openWithoutWaiting(path: string, links: Links, access: Access): number 
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (refused && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
-    if (code === 'ENOENT') throw new InputError('the file does not exist', { file: path });
+    if (access === 'read' && (code === 'ENOENT' || code === 'ENOTDIR')) return null;
     // A socket, or a named pipe that is to be written to and has no reader; a folder that is to be written to.
     if (code === 'ENXIO' || code === 'EISDIR')
       throw notAFile(path, code === 'EISDIR' ? 'a folder' : 'a pipe or socket');
