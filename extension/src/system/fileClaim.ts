@@ -1,6 +1,6 @@
 // A file that one process at a time can claim: process.json of a run folder, the lock of an installation. Engine and host ask the
-// same question of it: does the process that it names hold it? A pid alone says nothing, since it is used again after a reboot, in
-// another container, or by whoever writes the file. Never removes or signals what isn't proved to be held.
+// same question of it: does the process that it names hold it? A pid alone says nothing: it is used again after a reboot and in
+// another container, and anyone can write it into a file. Never removes or signals what isn't proved to be held.
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -108,7 +108,7 @@ class OwnClaim {
     }
   }
 
-  /** Puts it in place of a claim that was left behind. */
+  /** Replaces a claim that was left behind. */
   replace(): void {
     const next = `${this.temporary}.next`;
     this.putAt(next);
@@ -142,9 +142,9 @@ function place(own: OwnClaim): number | null {
 }
 
 /**
- * Replaces a claim that was left behind. Who wants to must first create the one file named after the content of that claim, so that
- * of several processes only one goes on, and no claim made in the meantime is replaced. If that process dies, its own file is what
- * the next one is named after.
+ * Replaces a claim that was left behind. For that, a process must first create the one file that is named after the content of that
+ * claim: of several processes only one can, and no claim made in the meantime is replaced. If that process dies, the next file is
+ * named after the content of its file.
  */
 function takeOver(own: OwnClaim, stale: string): number | 'again' | null {
   const files: string[] = [];
