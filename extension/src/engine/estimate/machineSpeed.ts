@@ -1,10 +1,10 @@
 // The speed of this machine: matrix products and memory, measured once on the TensorFlow backend and stored in the
 // cache folder. Called by `estimate`, which derives a step's time from its work and these rates.
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { readJsonObject } from '../files/jsonFile.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -59,7 +59,7 @@ export async function machineSpeed(threads: number | null): Promise<MachineSpeed
 
 function readSpeed(file: string): MachineSpeed | null {
   try {
-    return speedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return speedSchema.parse(readJsonObject(file));
   } catch {
     return null;
   }
