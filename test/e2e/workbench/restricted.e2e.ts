@@ -78,8 +78,8 @@ test('once the workspace is trusted, the views are live without a reload, and th
   await page.getByRole('button', { name: 'Trust', exact: true }).first().click();
   await page.locator('.monaco-modal-editor-block .action-label[aria-label^="Close"]').first().click();
   await page.locator('.monaco-modal-editor-block').waitFor({ state: 'hidden' });
-  const panel = await openSidebar(page);
-  await panel.getByRole('button', { name: 'Start Fine-Tuning' }).waitFor();
+  const panel = await webview(page, '.cards');
+  await panel.getByText('Restricted Mode: trust this workspace').waitFor({ state: 'hidden' });
   await expect.poll(() => page.getByText('Restricted Mode: runs can be viewed').count(), { timeout: 60_000 }).toBe(0);
   const offered = (await offeredCommands(page, 'Tunewright: ', 'Preview Dataset')).join('\n');
   expect(offered).toContain('Fine-Tune');
