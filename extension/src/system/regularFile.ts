@@ -11,6 +11,7 @@ import {
   writeSync,
   type Stats,
 } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
 
 /** `follow`: a link to a regular file will do, as in the Hugging Face cache. `refuse`: files of a run folder, which are never links. */
@@ -50,7 +51,18 @@ export function openRegularFile(path: string, links: Links = 'follow', access: A
   return file;
 }
 
-/** The same; null if there is no file. */
+/** The same for reading asynchronously; links are followed. The handle is closed by the caller. */
+export async function openRegularHandle(path: string): Promise<FileHandle> {
+  const handle = await open(path, FLAGS.read | O_NONBLOCK).catch((error: unknown) => {
+    throw faultOf(error, path, 'read') ?? new InputError('the file does not exist', { file: path });
+  });
+  const stat = await handle.stat();
+  if (stat.isFile()) return handle;
+  await handle.close();
+  throw notAFile(path, kindOf(stat));
+}
+
+/** As `openRegularFile`; null if there is no file. */
 function openIfPresent(path: string, links: Links, access: Access): OpenedFile | null {
   const descriptor = openWithoutWaiting(path, links, access);
   if (descriptor === null) return null;
@@ -137,15 +149,20 @@ function openWithoutWaiting(path: string, links: Links, access: Access): number 
   try {
     return openSync(path, FLAGS[access] | O_NONBLOCK | (refused ? O_NOFOLLOW : 0));
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
     if (refused && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
-    if (access === 'read' && (code === 'ENOENT' || code === 'ENOTDIR')) return null;
-    // A socket, or a named pipe that is to be written to and has no reader; a folder that is to be written to.
-    if (code === 'ENXIO' || code === 'EISDIR')
-      throw notAFile(path, code === 'EISDIR' ? 'a folder' : 'a pipe or socket');
-    if (access === 'read') throw new InputError(`the file can't be opened (${code})`, { file: path });
-    throw error;
+    const fault = faultOf(error, path, access);
+    if (fault === null) return null;
+    throw fault;
   }
+}
+
+/** What to throw for a file that can't be opened; null if there is none. */
+function faultOf(error: unknown, path: string, access: Access): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (access === 'read' && (code === 'ENOENT' || code === 'ENOTDIR')) return null;
+  // A socket, or a named pipe that is to be written to and has no reader; a folder that is to be written to.
+  if (code === 'ENXIO' || code === 'EISDIR') return notAFile(path, code === 'EISDIR' ? 'a folder' : 'a pipe or socket');
+  return access === 'read' ? new InputError(`the file can't be opened (${code})`, { file: path }) : error;
 }
 
 function notAFile(path: string, kind: string): InputError {

@@ -17,7 +17,7 @@ export async function hashOf(path: string): Promise<string | null> {
   if (before?.stamp === stamp) return before.hash;
   const hash = createHash('sha256');
   try {
-    const file = DataFile.open(path);
+    const file = await DataFile.open(path);
     const block = Buffer.alloc(BLOCK_BYTES);
     try {
       for (let at = 0; at < file.size; at += BLOCK_BYTES)
