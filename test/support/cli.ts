@@ -23,15 +23,21 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** Called with each line of standard output. */
   onLine?(line: string, child: ChildProcess): void;
+  /** Called once, with the first text on standard error. */
+  onWords?(child: ChildProcess): void;
 }
 
-export function tunewright(args: readonly string[], { cwd, env, onLine }: CliOptions = {}): Promise<CliResult> {
+export function tunewright(
+  args: readonly string[],
+  { cwd, env, onLine, onWords }: CliOptions = {},
+): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env } });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', chunk => (stdout += chunk));
     child.stderr.on('data', chunk => (stderr += chunk));
+    if (onWords) child.stderr.once('data', () => onWords(child));
     if (onLine) createInterface(child.stdout).on('line', line => onLine(line, child));
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));

@@ -10,9 +10,13 @@ export const controlCommandSchema = z.discriminatedUnion('type', [
 ]);
 export type ControlCommand = z.infer<typeof controlCommandSchema>;
 
-/** `process.json` of a run folder while a process trains in it. */
-export const runProcessSchema = z.object({
+/** `process.json` of a run folder while a process trains in it; system/fileClaim.ts says what proves it. */
+export const fileClaimSchema = z.object({
   pid: z.int().positive(),
+  /** When it was claimed. */
   started: z.iso.datetime(),
+  /** When the process was started, as the operating system says. */
+  start: z.string().min(1),
+  secret: z.uuid(),
 });
-export type RunProcess = z.infer<typeof runProcessSchema>;
+export type FileClaim = z.infer<typeof fileClaimSchema>;

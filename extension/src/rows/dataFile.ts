@@ -1,6 +1,6 @@
 // A dataset file opened for reading at any position. Used by the row readers only; buffers are allocated by the caller.
-import { open, rm, type FileHandle } from 'node:fs/promises';
-import { InputError } from '../core/inputError.js';
+import { rm, type FileHandle } from 'node:fs/promises';
+import { openRegularHandle } from '../system/regularFile.js';
 
 /** The decoded text of a file, which is in a folder of its own until it is closed. */
 export interface DecodedCopy {
@@ -20,23 +20,14 @@ export class DataFile {
     private readonly copy: DecodedCopy | null,
   ) {}
 
-  /** @throws InputError for a path that is missing, can't be opened or is not a file */
+  /** @throws InputError for a path that is missing, can't be opened or is not a regular file */
   static async open(path: string): Promise<DataFile> {
-    const handle = await open(path).catch((error: NodeJS.ErrnoException) => {
-      const missing = error.code === 'ENOENT';
-      throw new InputError(missing ? 'the file does not exist' : `the file can't be opened (${error.code})`, {
-        file: path,
-      });
-    });
-    return DataFile.of(handle, path);
+    return DataFile.of(await openRegularHandle(path), path);
   }
 
-  /** @param handle is closed with the file @throws InputError if it is not that of a file */
+  /** @param handle is closed with the file */
   static async of(handle: FileHandle, path: string, copy: DecodedCopy | null = null): Promise<DataFile> {
-    const stat = await handle.stat();
-    if (stat.isFile()) return new DataFile(handle, path, stat.size, copy);
-    await handle.close();
-    throw new InputError('this is not a file', { file: path });
+    return new DataFile(handle, path, (await handle.stat()).size, copy);
   }
 
   /** SHA-256 of the file that was decoded to this one; null for a file that is read as it is. */

@@ -1,11 +1,12 @@
 // A workbench with the packaged extension and a copy of the examples, for one test file.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { inject } from 'vitest';
 import { startCodeServer, type CodeServer } from '../../../extension/scripts/codeServer.mjs';
+import { signalHolder } from '../../../extension/src/system/fileClaim.js';
 import {
   drivenSettings,
   launchBrowser,
@@ -81,7 +82,7 @@ function endTraining(workspace: string): void {
   const runs = join(workspace, 'runs');
   for (const name of existsSync(runs) ? readdirSync(runs) : [])
     try {
-      process.kill(JSON.parse(readFileSync(join(runs, name, 'process.json'), 'utf8')).pid, 'SIGKILL');
+      signalHolder(join(runs, name, 'process.json'), 'SIGKILL');
     } catch {
       // Already ended.
     }

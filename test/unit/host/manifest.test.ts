@@ -20,9 +20,12 @@ test.each([
   ['Fine-Tune a Model', 'isWorkspaceTrusted'],
   ['Fine-Tune with This Dataset', 'isWorkspaceTrusted'],
   ['Start Run from File', 'isWorkspaceTrusted'],
-  ['Stop Run', 'tunewright.aliveRuns > 0'],
-  ['Pause Run', 'tunewright.runningRuns > 0'],
-  ['Save Checkpoint Now', 'tunewright.runningRuns > 0 || tunewright.pausedRuns > 0'],
+  ['Stop Run', 'isWorkspaceTrusted && tunewright.aliveRuns > 0'],
+  ['Pause Run', 'isWorkspaceTrusted && tunewright.runningRuns > 0'],
+  [
+    'Save Checkpoint Now',
+    'isWorkspaceTrusted && tunewright.runningRuns > 0 || isWorkspaceTrusted && tunewright.pausedRuns > 0',
+  ],
   [
     'Resume Run',
     'isWorkspaceTrusted && tunewright.pausedRuns > 0 || isWorkspaceTrusted && tunewright.resumableRuns > 0',
@@ -84,10 +87,6 @@ test('it runs where the files are, not in virtual workspaces, and limited withou
   expect(manifest.extensionKind).toEqual(['workspace']);
   expect(manifest.capabilities.virtualWorkspaces).toMatchObject({ supported: false });
   expect(manifest.capabilities.untrustedWorkspaces).toMatchObject({ supported: 'limited' });
-  // Settings with a program, or with a path that is written to.
-  expect(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations).toEqual(
-    expect.arrayContaining(['tunewright.nodePath', 'tunewright.runsFolder']),
-  );
 });
 
 test('it is compiled against the oldest VS Code that it supports', () => {

@@ -84,7 +84,7 @@ export class RunPanelView {
   private readonly restricted = h(
     'p',
     { class: 'muted', hidden: true },
-    'Restricted Mode: trust this workspace to estimate and train. You can still edit and save run files. ',
+    'Restricted Mode: trust this workspace to estimate, train and save run files. ',
     h('a', { href: 'command:workbench.trust.manage' }, 'Manage Workspace Trust'),
   );
   private readonly start = button({ label: 'Start Fine-Tuning', icon: 'play', onClick: () => void this.startRun() });

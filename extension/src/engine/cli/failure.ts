@@ -1,7 +1,8 @@
 // Reports the failure of a command: text on standard error, with --json also an error record as the last line of standard output,
-// and the exit code. Called by main.ts for every error.
+// and the exit code. Called by main.ts for every error, and at signals.
+import { constants } from 'node:os';
 import { CommanderError } from 'commander';
-import { describeError, errorRecord } from '../../core/codedError.js';
+import { CancelledError, describeError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import { printJson, printNote } from './print.js';
@@ -14,6 +15,21 @@ export function reportFailure(error: unknown): number {
   if (record.code !== 'bad_usage') printNote(textOf(record, error));
   if (process.argv.includes('--json')) printJson({ type: 'error', ...record });
   return record.code === 'bad_usage' || error instanceof InputError ? 2 : 1;
+}
+
+/**
+ * Ends the program at Ctrl-C or SIGTERM as every other failure does, so that a program that reads the output knows why it ends. A
+ * command with its own way to stop, such as `train`, is left to it. Without --json the signal ends the program by itself.
+ */
+export function reportInterruptions(): void {
+  if (!process.argv.includes('--json')) return;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (process.listenerCount(signal) > 1) return;
+      reportFailure(new CancelledError('Stopped.'));
+      // As a shell reports the end by a signal.
+      process.exit(128 + constants.signals[signal]);
+    });
 }
 
 export function failureRecord(error: unknown): EngineError {

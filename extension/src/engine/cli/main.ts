@@ -1,6 +1,6 @@
 // The command `tunewright`. Results go to standard output, everything else to standard error. Exit code 0, 1 (failure) or 2 (bad
 // usage or input); with --json a failure ends standard output with an error record.
-import { reportFailure } from './failure.js';
+import { reportFailure, reportInterruptions } from './failure.js';
 import { tunewrightProgram } from './program.js';
 
 /** 128 + SIGPIPE, as a shell reports it. */
@@ -13,6 +13,7 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(SIGPIPE_EXIT_CODE);
   });
 
+reportInterruptions();
 try {
   await tunewrightProgram().parseAsync();
 } catch (error) {

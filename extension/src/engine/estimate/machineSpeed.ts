@@ -1,10 +1,11 @@
 // The speed of this machine: matrix products and memory, measured once on the TensorFlow backend and stored in the
 // cache folder. Called by `estimate`, which derives a step's time from its work and these rates.
-import { mkdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { readJsonObject } from '../files/jsonFile.js';
+import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
@@ -50,7 +51,7 @@ export async function machineSpeed(threads: number | null): Promise<MachineSpeed
   await openBackend({ backend: 'tensorflow', threads, onWarning: () => {} });
   const speed = { machine: ratedMachine(threads), ...measure() };
   const file = speedFile();
-  mkdirSync(dirname(file), { recursive: true });
+  makeFolder(dirname(file));
   const text = Buffer.from(`${JSON.stringify(speed, null, 2)}\n`);
   writeFileAtomically(file, append => append(text));
   return speed;
@@ -58,7 +59,7 @@ export async function machineSpeed(threads: number | null): Promise<MachineSpeed
 
 function readSpeed(file: string): MachineSpeed | null {
   try {
-    return speedSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return speedSchema.parse(readJsonObject(file));
   } catch {
     return null;
   }

@@ -1,8 +1,9 @@
 // Writes a file atomically: a temporary file in the same folder, fsync, rename. Called by all writers of model files and
 // checkpoints. An existing file is not touched before the new one is complete.
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { makeFolder } from '../../system/makeFolder.js';
 
 /** Node rejects single writes of 2 GiB and more. */
 const MAX_WRITE_BYTES = 1 << 30;
@@ -43,8 +44,10 @@ class PendingFile {
   }
 
   open(): Append {
-    mkdirSync(dirname(this.path), { recursive: true });
-    const descriptor = openSync(this.temporary, 'w');
+    makeFolder(dirname(this.path));
+    // Removed and created again, so that a link of this name isn't followed.
+    rmSync(this.temporary, { force: true });
+    const descriptor = openSync(this.temporary, 'wx');
     this.descriptor = descriptor;
     return bytes => appendAll(descriptor, bytes);
   }

@@ -4,7 +4,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import { InputError } from '../../core/inputError.js';
-import { readJsonObject, readTextFile } from './jsonFile.js';
+import { readText } from '../../system/regularFile.js';
+import { readJsonObject } from './jsonFile.js';
 import { quantizationInConfig, quantizationOfTensors, quantizedError } from './quantizedFolder.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
@@ -39,7 +40,7 @@ export function readTokenizer(folder: string): TokenizerFiles | null {
 
 /** A template in a separate file, which takes precedence over the one in tokenizer_config.json, as in Transformers. */
 function readChatTemplate(folder: string): string | undefined {
-  const jinja = readTextFile(join(folder, 'chat_template.jinja'));
+  const jinja = readText(join(folder, 'chat_template.jinja'));
   if (jinja !== null) return jinja;
   return defaultTemplate(readJsonObject(join(folder, 'chat_template.json'))?.chat_template);
 }

@@ -1,8 +1,9 @@
 // A file opened for synchronous reading at any position, for the safetensors and GGUF readers. A read past the end means that the
 // user's file is truncated, so it is an InputError. Buffers are allocated by the caller.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import { describePlace, type Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import { openRegularFile } from '../../system/regularFile.js';
 
 /** Node rejects single reads of 2 GiB and more. */
 const MAX_READ_BYTES = 1 << 30;
@@ -11,21 +12,11 @@ export class RandomAccessFile {
   readonly size: number;
   private descriptor: number | null;
 
-  /** @throws InputError if the file is missing or can't be read */
+  /** @throws InputError if the file is missing, can't be read or is not a regular file */
   constructor(readonly path: string) {
-    try {
-      this.descriptor = openSync(path, 'r');
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') throw new InputError('the file does not exist', { file: path });
-      throw new InputError(`the file can't be opened (${code})`, { file: path });
-    }
-    const stat = fstatSync(this.descriptor);
-    if (!stat.isFile()) {
-      this.close();
-      throw new InputError('this is not a file', { file: path });
-    }
-    this.size = stat.size;
+    const { descriptor, size } = openRegularFile(path);
+    this.descriptor = descriptor;
+    this.size = size;
   }
 
   /** Fills `target` completely from `position`. `place` says what is being read, for error messages. */

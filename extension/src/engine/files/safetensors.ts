@@ -2,6 +2,7 @@
 // length, a JSON header (name -> dtype, shape, data_offsets), then the data without gaps.
 // Called for model folders, adapters and checkpoints. Sizes are checked before allocating.
 // Format: https://github.com/huggingface/safetensors#format
+import { setImmediate } from 'node:timers/promises';
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { streamFileAtomically, writeFileAtomically } from './atomicFile.js';
@@ -199,7 +200,11 @@ export async function writeDeviceTensors(path: string, tensors: ReadonlyMap<stri
   const { prefix, sorted } = layOut(path, entries, PYTORCH);
   await streamFileAtomically(path, async append => {
     append(prefix);
-    for (const { tensor, ...entry } of sorted) append(encodeValues(entry, (await tensor.data()) as Float32Array));
+    for (const { tensor, ...entry } of sorted) {
+      append(encodeValues(entry, (await tensor.data()) as Float32Array));
+      // Signals get through between tensors.
+      await setImmediate();
+    }
   });
 }
 

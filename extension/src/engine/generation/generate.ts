@@ -1,4 +1,5 @@
 // Decoding with a key/value cache: greedy, or sampled from a seed. One sequence at a time.
+import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import { UntraceableError } from '../capture/opTable.js';
@@ -79,6 +80,8 @@ export class Decoder {
           const read = prompt.length + generated.length - 1;
           reader = await this.captured(reader, read, most - generated.length);
         }
+        // Signals get through between tokens.
+        await setImmediate();
         prediction = await (reader instanceof EagerReader ? reader.read([id]) : reader.read(id));
       }
     } finally {

@@ -2,9 +2,10 @@
 // the hub's hash and renames it. Called by pullModel.ts. A blob in the cache is always complete.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { HubUnreachableError } from './hubAccess.js';
 
@@ -29,7 +30,7 @@ const MAX_FAILURES = 6;
 /** @throws InputError if the disk is full, the file differs from its hash, or the connection breaks repeatedly */
 export async function downloadBlob(download: BlobDownload): Promise<void> {
   const incomplete = `${download.path}.incomplete`;
-  await mkdir(dirname(incomplete), { recursive: true });
+  makeFolder(dirname(incomplete));
   for (let failures = 0; ;) {
     const before = await sizeOf(incomplete);
     try {

@@ -1,8 +1,8 @@
 // Access to the hub: its address, the user's token, and requests with clear error messages. Used by pullModel.ts only. The token is
 // sent to the hub's address only, and appears in no message.
-import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { readText } from '../../system/regularFile.js';
 import { InputError } from '../../core/inputError.js';
 
 /** The hub can't be reached, or must not be (offline mode): then another source may be tried. */
@@ -24,7 +24,7 @@ export function hubToken(): string | undefined {
   if (named) return named.trim();
   const home = process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const file = process.env.HF_TOKEN_PATH ?? join(home, 'token');
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() || undefined : undefined;
+  return readText(file)?.trim() || undefined;
 }
 
 /** A hub that takes longer to respond counts as unreachable. */

@@ -2,8 +2,9 @@
 // models--org--name/{blobs/<etag>, refs/<revision>, snapshots/<commit>/<file> -> ../../blobs/<etag>}.
 // Called by pullModel.ts, resolveModel.ts and localModels.ts. Never accesses the network.
 import { getHFHubCachePath, getRepoFolderName } from '@huggingface/hub';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { readText } from '../../system/regularFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 
 /** HF_HUB_CACHE, or hub/ in HF_HOME, or ~/.cache/huggingface/hub. */
@@ -23,7 +24,7 @@ export function modelCacheFolder(id: string): string {
 export function cachedSnapshot(id: string, revision: string): string | null {
   const folder = modelCacheFolder(id);
   const ref = join(folder, 'refs', revision);
-  const commit = existsSync(ref) ? readFileSync(ref, 'utf8').trim() : revision;
+  const commit = readText(ref)?.trim() ?? revision;
   const snapshot = join(folder, 'snapshots', commit);
   return existsSync(snapshot) ? snapshot : null;
 }

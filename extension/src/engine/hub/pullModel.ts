@@ -2,8 +2,9 @@
 // against its hash. Called by `models pull` and resolveModel.ts. The revision is written last, so that an incomplete model is
 // never taken for a complete one.
 import { listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { downloadBlob } from './downloadBlob.js';
 import { hubEndpoint, hubFetch, hubToken, HubUnreachableError } from './hubAccess.js';
@@ -102,7 +103,7 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
   }
   if (revision !== sha) {
     const ref = join(folder, 'refs', revision);
-    mkdirSync(dirname(ref), { recursive: true });
+    makeFolder(dirname(ref));
     writeFileSync(ref, sha);
   }
   const model = completeModel(snapshot, gguf);
@@ -145,7 +146,7 @@ function hashOf({ path, oid, lfs }: ListFileEntry, id: string): { kind: 'sha256'
 }
 
 function link(blob: string, path: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   rmSync(path, { force: true });
   try {
     symlinkSync(relative(dirname(path), blob), path);

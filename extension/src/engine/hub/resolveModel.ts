@@ -2,10 +2,11 @@
 // model of the hub (cached first) or of Ollama. Called by every command that loads a model. Models on the machine are found without
 // accessing the network.
 import { distance } from 'fastest-levenshtein';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readJsonObject } from '../files/jsonFile.js';
 import { InputError } from '../../core/inputError.js';
 import { openGguf } from '../files/ggufModel.js';
 import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
@@ -83,7 +84,7 @@ function embeddedModel(reference: string): string {
 function packageRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const file = join(folder, 'package.json');
-    if (existsSync(file) && JSON.parse(readFileSync(file, 'utf8')).name === 'tunewright') return folder;
+    if (readJsonObject(file)?.name === 'tunewright') return folder;
     if (folder === dirname(folder)) throw new Error('the package.json of this program is missing');
   }
 }

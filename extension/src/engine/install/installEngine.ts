@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { ADDON, compileAddon, findLibraries, MUTE_STDERR } from './compileAddon.js';
 import { findCppCompiler, missingCompiler } from './cppCompiler.js';
@@ -50,7 +51,7 @@ interface Provided {
  */
 export async function installEngine(options: InstallOptions): Promise<EngineInstallation> {
   const { gpu = false, library, force = library !== undefined, onProgress, signal } = options;
-  await mkdir(enginesFolder(), { recursive: true });
+  makeFolder(enginesFolder());
   const onWait = (pid: number) =>
     onProgress({ phase: 'wait', done: 0, total: null, message: `process ${pid} is installing` });
   return withInstallLock(join(enginesFolder(), 'install.lock'), onWait, signal, async () => {

@@ -1,8 +1,9 @@
-// Allows one installation at a time in a cache folder: a second one waits for the first. A lock of a dead process is taken over.
-// If two processes do that at the same time, the work is merely done twice, since an installation is put in place by one rename.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+// Allows one installation at a time in a cache folder: a second one waits for the first. A lock that its process no longer holds is
+// taken over.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive } from '../machine/processAlive.js';
+import { claimFile } from '../../system/fileClaim.js';
+
+const CHECK_MS = 200;
 
 /** Runs `work` while this process holds the lock `file`; `onWait` is called once with the process that has it. */
 export async function withInstallLock<T>(
@@ -11,33 +12,18 @@ export async function withInstallLock<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
-  let waiting = false;
-  for (;;) {
+  for (let waiting = false; ; waiting = true) {
     signal?.throwIfAborted();
-    try {
-      await writeFile(file, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = await readHolder(file);
-    if (holder !== null && !isAlive(holder)) {
-      await rm(file, { force: true });
+    const claim = claimFile(file);
+    if ('heldBy' in claim) {
+      if (!waiting) onWait(claim.heldBy);
+      await sleep(CHECK_MS, undefined, { signal });
       continue;
     }
-    if (!waiting && holder !== null) onWait(holder);
-    waiting ||= holder !== null;
-    await sleep(200, undefined, { signal });
+    try {
+      return await work();
+    } finally {
+      claim.release();
+    }
   }
-  try {
-    return await work();
-  } finally {
-    await rm(file, { force: true });
-  }
-}
-
-/** Pid in the lock file; null while it is being written or has just been removed. */
-async function readHolder(file: string): Promise<number | null> {
-  const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => ''), 10);
-  return Number.isNaN(pid) ? null : pid;
 }

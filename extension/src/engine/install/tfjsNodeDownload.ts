@@ -1,9 +1,10 @@
 // Third source of the library: the download of tfjs-node's own install script, libtensorflow 2.9.1 with a prebuilt addon. Needs
 // neither Python nor a compiler. Many networks block its host; TFJS_NODE_CDN_STORAGE sets a mirror, as for tfjs-node.
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from '../../system/makeFolder.js';
 import { withIndexClient } from './indexClient.js';
 import { readIndexSettings } from './indexSettings.js';
 import type { InstallContext } from './progress.js';
@@ -59,7 +60,7 @@ async function downloadAndUnpack(
   tarArgs: string[],
   { onProgress, signal }: InstallContext,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  makeFolder(folder);
   const archive = join(folder, '.archive');
   const url = new URL(address);
   await withIndexClient(readIndexSettings(), signal, async client => {

@@ -1,9 +1,10 @@
 // Extracts selected files of a wheel into a folder while the wheel is downloaded. Called for wheels of the package index and for
 // local ones. Never writes outside the folder or overwrites a file.
 import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, mkdir, stat } from 'node:fs/promises';
+import { chmod, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { checkFreeSpace } from './diskSpace.js';
 import type { InstallContext } from './progress.js';
@@ -29,7 +30,7 @@ export async function unpackWheel(
       throw new SourceError(`the wheel has a path outside its folder: ${JSON.stringify(name)}`);
     if (name.endsWith('/') || !pattern.test(name)) return;
     const path = join(folder, name);
-    await mkdir(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     await checkFreeSpace(folder, size ?? 0);
     written.push(name);
     await pipeline(content(), createWriteStream(path, { flags: 'wx' })).catch(error => {

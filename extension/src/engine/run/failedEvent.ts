@@ -7,7 +7,7 @@ import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { DivergedError } from '../training/trainer.js';
-import { otherProcess } from './runProcess.js';
+import { isClaimed } from './runProcess.js';
 
 export function failedEvent(folder: RunFolder, error: unknown): EngineEventBody {
   const last = folder.checkpointSteps().at(-1);
@@ -30,7 +30,7 @@ export function recordEarlyFailure(
   if (!existsSync(join(out, 'run.json'))) return;
   const folder = RunFolder.open(out);
   const isNew = resolve(runFile) === resolve(folder.runFile) && !existsSync(folder.eventsFile);
-  if (!(resume || isNew) || otherProcess(folder) !== null) return;
+  if (!(resume || isNew) || isClaimed(folder)) return;
   try {
     const events = new EventWriter(folder.eventsFile, () => {});
     events.write(failedEvent(folder, error));

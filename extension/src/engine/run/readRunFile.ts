@@ -4,6 +4,7 @@ import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import { runConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
+import type { Links } from '../../system/regularFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethod, peftMethods } from '../peft/registry.js';
@@ -21,8 +22,8 @@ export interface RunFile {
 }
 
 /** @throws InputError with file, key and problem, and a suggestion for a misspelt key */
-export function readRunFile(path: string): RunFile {
-  const raw = readJsonObject(path);
+export function readRunFile(path: string, links: Links = 'follow'): RunFile {
+  const raw = readJsonObject(path, links);
   if (!raw)
     throw new InputError('the run file does not exist', {
       file: path,

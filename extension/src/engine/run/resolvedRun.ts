@@ -10,7 +10,7 @@ import { RunFolder } from '../runFolder/runFolder.js';
 /** A resumed run uses its own run.json, since the run file may have changed. */
 export function resumedRun(runFile: string, out: string): RunFile {
   const folder = RunFolder.open(out);
-  const saved = readRunFile(folder.runFile);
+  const saved = readRunFile(folder.runFile, 'refuse');
   const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
   // Training longer is a reason to resume; everything else must stay the same.
   const { num_train_epochs, max_steps } = given.config.training;

@@ -1,37 +1,43 @@
 // Connects a training process with windows through files in its run folder: process.json says that the process is alive,
 // commands.ndjson has commands to it, attended.json says that a window is open for a run that ends with its windows.
-import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, rmSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
-import { controlCommandSchema, runProcessSchema, type ControlCommand } from '../../protocol/controlCommand.js';
-import { writeFileAtomically } from '../files/atomicFile.js';
-import { readJsonObject } from '../files/jsonFile.js';
+import { controlCommandSchema, type ControlCommand } from '../../protocol/controlCommand.js';
+import { claimFile, holderOf } from '../../system/fileClaim.js';
+import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
+import { asInputError } from '../files/atomicFile.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
-import { isAlive } from '../machine/processAlive.js';
 
 /**
- * Marks the folder as in use by this process, and removes marks that windows made for an earlier one.
- * @returns a function that removes the marks
- * @throws InputError if another process trains in it
+ * Claims the folder for this process, and removes marks that windows made for an earlier one.
+ * @returns a function that releases it
+ * @throws InputError if another process trains in it, or the folder can't be written
  */
 export function claimRun(folder: RunFolder): () => void {
-  const other = otherProcess(folder);
-  if (other !== null)
-    throw new InputError(`process ${other} is training in this run folder`, {
+  const claim = claimOf(folder);
+  if ('heldBy' in claim)
+    throw new InputError(`process ${claim.heldBy} is training in this run folder`, {
       file: folder.path,
       hint: 'Stop it first, or choose another folder with --out.',
     });
-  const text = JSON.stringify({ pid: process.pid, started: new Date().toISOString() });
-  writeFileAtomically(folder.processFile, append => append(Buffer.from(`${text}\n`)));
   forgetOldWindows(folder.attendedFile);
   return () => {
-    for (const file of [folder.processFile, folder.attendedFile]) rmSync(file, { force: true });
+    claim.release();
+    rmSync(folder.attendedFile, { force: true });
   };
 }
 
-/** Id of another running process that trains in the folder, or null. */
-export function otherProcess(folder: RunFolder): number | null {
-  const owner = runProcessSchema.safeParse(readJsonObject(folder.processFile));
-  return owner.success && owner.data.pid !== process.pid && isAlive(owner.data.pid) ? owner.data.pid : null;
+function claimOf(folder: RunFolder): ReturnType<typeof claimFile> {
+  try {
+    return claimFile(folder.processFile);
+  } catch (error) {
+    throw asInputError(error, folder.path);
+  }
+}
+
+/** Whether a process trains in the folder. */
+export function isClaimed(folder: RunFolder): boolean {
+  return holderOf(folder.processFile) !== null;
 }
 
 /** How often a window's mark is checked; windows renew it at the same interval. */
@@ -50,7 +56,7 @@ export function abandonment(path: string, now = () => performance.now()): () => 
   return () => {
     if (now() - checked < CHECK_MS) return false;
     checked = now();
-    const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
+    const renewed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
     unchanged = renewed !== null && renewed === previous ? unchanged + 1 : 0;
     previous = renewed;
     return unchanged >= MAX_UNCHANGED;
@@ -63,17 +69,15 @@ export function abandonment(path: string, now = () => performance.now()): () => 
  * @param began milliseconds since 1970
  */
 export function forgetOldWindows(path: string, began = performance.timeOrigin): void {
-  const renewed = statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  const renewed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
   if (renewed !== undefined && renewed < began) rmSync(path, { force: true });
 }
 
 /** Returns a function that reads the commands appended since its last call; earlier ones were for another process. */
 export function commandReader(path: string): () => ControlCommand[] {
-  let offset = fileSize(path);
+  let offset = regularFileSize(path, 'refuse') ?? 0;
   return () => {
-    const size = fileSize(path);
-    if (size <= offset) return [];
-    const text = readRange(path, offset, size);
+    const text = readFrom(path, offset);
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     offset += Buffer.byteLength(whole);
     return whole.split('\n').flatMap(line => {
@@ -87,15 +91,15 @@ export function commandReader(path: string): () => ControlCommand[] {
   };
 }
 
-function fileSize(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-}
+/** More is read at the next call. */
+const MAX_READ_BYTES = 1 << 20;
 
-function readRange(path: string, from: number, to: number): string {
-  const descriptor = openSync(path, 'r');
+function readFrom(path: string, offset: number): string {
+  const size = regularFileSize(path, 'refuse') ?? 0;
+  if (size <= offset) return '';
+  const { descriptor } = openRegularFile(path, 'refuse');
   try {
-    const bytes = Buffer.alloc(to - from);
-    return bytes.toString('utf8', 0, readSync(descriptor, bytes, 0, bytes.length, from));
+    return readRange(descriptor, offset, Math.min(size, offset + MAX_READ_BYTES)).toString('utf8');
   } finally {
     closeSync(descriptor);
   }

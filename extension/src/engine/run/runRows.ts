@@ -1,7 +1,7 @@
 // Loads the training and validation rows of a run: two tokenized files, or one that is split. Used by prepareRun.ts and
 // stepCount.ts.
-import { readFileSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
+import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { splitRows } from '../data/split.js';
@@ -53,11 +53,10 @@ export async function loadRows(
   };
 }
 
-/** @throws InputError if the file doesn't exist */
+/** @throws InputError if the file doesn't exist, or isn't a text file of the size of a template */
 export function readTemplate(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
+  const text = readText(path, 'follow', MAX_TEMPLATE_BYTES);
+  if (text === null)
     throw new InputError('the chat template does not exist', { key: 'dataset.chat_template', file: path });
-  }
+  return text;
 }

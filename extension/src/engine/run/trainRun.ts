@@ -1,17 +1,33 @@
 // A whole fine-tune, from run file to adapter. Called by the `train` command; prints nothing.
+import { existsSync } from 'node:fs';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
 import { prepareRun, type RunRequest } from './prepareRun.js';
+import { claimRun } from './runProcess.js';
 
 /**
  * @throws InputError for anything wrong with the input, before training starts
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
 export async function trainRun(request: RunRequest & { onEvent(event: EngineEvent): void }): Promise<RunResult> {
-  const prepared = await prepareRun(request);
+  const claimed = claimExisting(request);
   try {
-    return await executeRun(prepared, request);
+    const prepared = await prepareRun(request);
+    try {
+      return await executeRun(prepared, { ...request, claimed: claimed !== null });
+    } finally {
+      prepared.dispose();
+    }
   } finally {
-    prepared.dispose();
+    claimed?.();
   }
+}
+
+/** Claims a folder that exists before the work begins, so that windows see the run, and no other process begins the same work. */
+function claimExisting({ out, resume, runFile }: RunRequest): (() => void) | null {
+  if (resume) return claimRun(RunFolder.open(out));
+  if (!existsSync(out)) return null;
+  RunFolder.checkFree(out, runFile);
+  return claimRun(RunFolder.create(out, runFile));
 }

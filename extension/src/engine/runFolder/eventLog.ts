@@ -1,14 +1,21 @@
 // events.ndjson of a run folder: appended line by line during a run, read by a resumed one. A line is written completely or not at
 // all.
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, writeSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { engineEventSchema, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
+import { openRegularFile, readBytes } from '../../system/regularFile.js';
 import { asInputError } from '../files/atomicFile.js';
+
+/** The longest text that Node can make of a file. */
+const MAX_EVENTS_BYTES = 500 * 1024 * 1024;
 
 /** Reads all events; an incomplete last line, left by a crash, is skipped. */
 export function readEvents(path: string): EngineEvent[] {
-  if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').split('\n');
+  return eventsIn(wholeLines(path), path);
+}
+
+function eventsIn(bytes: Buffer, path: string): EngineEvent[] {
+  const lines = bytes.toString('utf8').split('\n');
   lines.pop();
   return lines.map((line, i) => {
     try {
@@ -30,11 +37,11 @@ export class EventWriter {
     private readonly path: string,
     private readonly listen: (event: EngineEvent) => void,
   ) {
-    const before = readEvents(path);
-    this.seq = (before.at(-1)?.seq ?? -1) + 1;
-    this.size = existsSync(path) ? lengthOfWholeLines(path) : 0;
+    const before = wholeLines(path);
+    this.seq = (eventsIn(before, path).at(-1)?.seq ?? -1) + 1;
+    this.size = before.length;
     try {
-      this.descriptor = openSync(path, 'a');
+      this.descriptor = openRegularFile(path, 'refuse', 'append').descriptor;
     } catch (error) {
       throw asInputError(error, path);
     }
@@ -61,6 +68,7 @@ export class EventWriter {
   }
 }
 
-function lengthOfWholeLines(path: string): number {
-  return readFileSync(path).lastIndexOf(0x0a) + 1;
+function wholeLines(path: string): Buffer {
+  const bytes = readBytes(path, 'refuse', MAX_EVENTS_BYTES) ?? Buffer.alloc(0);
+  return bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1);
 }

@@ -1,9 +1,13 @@
 // A run's folder: run.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
 // of their content.
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
+
+/** What a run writes to, and prunes, beside its files. */
+const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard'];
 
 export class RunFolder {
   private constructor(readonly path: string) {}
@@ -16,7 +20,7 @@ export class RunFolder {
   static create(path: string, runFile?: string): RunFolder {
     RunFolder.checkFree(path, runFile);
     try {
-      mkdirSync(path, { recursive: true });
+      makeFolder(path);
     } catch (error) {
       throw asInputError(error, path);
     }
@@ -28,8 +32,9 @@ export class RunFolder {
     if (!existsSync(path)) return;
     if (!statSync(path).isDirectory()) throw new InputError('this is a file, not a run folder', { file: path });
     const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
-    const expected = isOwn ? ['run.json', 'engine.log', 'process.json', 'attended.json'] : [];
-    if (readdirSync(path).some(name => !expected.includes(name)))
+    const expected = isOwn ? ['run.json', 'engine.log', 'attended.json'] : [];
+    // process.json and the files that a process needs to claim it: the claim decides.
+    if (readdirSync(path).some(name => !expected.includes(name) && !name.startsWith('process.json')))
       throw new InputError('the run folder is not empty', {
         file: path,
         hint: 'Choose another one with --out, or resume its run with --resume.',
@@ -44,6 +49,7 @@ export class RunFolder {
         file: path,
         hint: 'Pass the run’s folder with --out, or start a new run without --resume.',
       });
+    for (const name of SUBFOLDERS) checkInside(path, name);
     return folder;
   }
 
@@ -92,6 +98,18 @@ export class RunFolder {
     for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept))))
       rmSync(this.checkpoint(step), { recursive: true, force: true });
   }
+}
+
+/** @throws InputError if the name is a link to somewhere outside the folder */
+function checkInside(folder: string, name: string): void {
+  const path = join(folder, name);
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  const inside = existsSync(path) && !relative(realpathSync(folder), realpathSync(path)).startsWith('..');
+  if (!inside)
+    throw new InputError('this is a symbolic link to somewhere outside the run folder', {
+      file: path,
+      hint: 'Put the folder itself there. The run folder as a whole may be on another disk.',
+    });
 }
 
 /** `runs/NAME-20260131-142500`, next to the run file. */

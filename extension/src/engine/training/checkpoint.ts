@@ -1,11 +1,12 @@
 // Checkpoints: everything that an exact resume needs. Batches, dropout and learning rate follow from the seed and the
 // step, so only counters are saved in addition to the trained tensors and the optimizer's moments.
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { InputError } from '../../core/inputError.js';
 import { RUN_FOLDER_VERSION } from '../../protocol/engineEvent.js';
+import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
@@ -41,7 +42,7 @@ export async function saveCheckpoint(
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   try {
-    mkdirSync(partial, { recursive: true });
+    makeFolder(partial);
     await writeDeviceTensors(join(partial, TRAINABLE), variables);
     await writeDeviceTensors(join(partial, OPTIMIZER), optimizer.moments());
     const text = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
@@ -56,7 +57,7 @@ export async function saveCheckpoint(
 
 /** @throws InputError if the folder isn't a checkpoint, or is one of a newer version */
 export function readCheckpointState(folder: string): TrainerState {
-  const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE)));
+  const state = trainerStateSchema.safeParse(readJsonObject(join(folder, STATE), 'refuse'));
   if (!state.success) throw new InputError('not a valid checkpoint', { file: join(folder, STATE) });
   if (state.data.version > RUN_FOLDER_VERSION)
     throw new InputError('a newer version of Tunewright wrote this checkpoint', {

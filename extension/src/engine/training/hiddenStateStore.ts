@@ -51,7 +51,9 @@ export class HiddenStateStore {
     if (bytes <= (memoryBytes ?? MEMORY_BYTES)) return new HiddenStateStore(lengthOf, width, bytes, null);
     if (bytes > MAX_DISK_SHARE * (freeBytes ?? freeBytesOfDisk(file))) return null;
     try {
-      const descriptor = openSync(file, 'w+');
+      // Removed first, so that a link of this name isn't followed.
+      rmSync(file, { force: true });
+      const descriptor = openSync(file, 'wx+');
       // Where the system allows it, the open file is unlinked, so that it can't outlive this process.
       if (process.platform !== 'win32') unlinkSync(file);
       return new HiddenStateStore(lengthOf, width, bytes, { descriptor, file, starts });

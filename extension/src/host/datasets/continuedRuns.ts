@@ -1,12 +1,11 @@
 // For runs with `on_change: continue`: once the training file was edited, a new run continues training from the last
 // result. Created by register.ts; decides only by the run folders and the file's content. Never starts two runs for the
-// same content, none while a run of the chain is alive, and none after a stopped one. Imports no vscode, so that unit
-// tests can run it.
-import { rmSync, writeFileSync } from 'node:fs';
+// same content, none while a run of the chain is alive, and none after a stopped one.
 import { join } from 'node:path';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import { chainName, furtherName, furtherRunFile, resultOf } from '../runs/furtherRun.js';
 import type { Run, RunService } from '../services.js';
+import { trusted } from '../trustedActions.js';
 import type { FileWatch } from './fileWatch.js';
 import { trainedContent, trainingFile } from './trainedContent.js';
 
@@ -125,7 +124,7 @@ export class ContinuedRuns {
     try {
       await start(furtherRunFile(run, result, name), run);
     } catch (error) {
-      rmSync(claim, { force: true });
+      trusted.removeFile(claim);
       throw error;
     }
   }
@@ -141,7 +140,7 @@ function continues(run: Run): boolean {
  */
 function claimed(path: string, content: string): boolean {
   try {
-    writeFileSync(path, `${JSON.stringify({ dataset_hash: content })}\n`, { flag: 'wx' });
+    trusted.createText(path, `${JSON.stringify({ dataset_hash: content })}\n`);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;

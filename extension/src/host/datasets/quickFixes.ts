@@ -5,6 +5,7 @@ import { modify } from 'jsonc-parser';
 import { removeRows, repairJson, repairRoles, type TextEdit } from '../../core/data/rowEdits.js';
 import type { ProblemCode } from '../../core/data/rowAnalysis.js';
 import { count } from '../../core/units.js';
+import { requireTrust } from '../trustedActions.js';
 import { DIAGNOSTIC_SOURCE } from './diagnostics.js';
 import {
   DATASET_SELECTOR,
@@ -92,6 +93,7 @@ function raiseMaxLength({ reading: { runFile }, uri }: DocumentDataset, tokens: 
 
 /** Saves the run file as well, since rows are read according to the file on disk. */
 export async function raiseMaxLengthOfRun(runFile: vscode.Uri, tokens: number): Promise<void> {
+  requireTrust();
   const document = await vscode.workspace.openTextDocument(runFile);
   const formattingOptions = { insertSpaces: true, tabSize: 2 };
   const edits = modify(document.getText(), ['dataset', 'max_length'], tokens, { formattingOptions });

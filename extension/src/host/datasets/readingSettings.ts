@@ -1,8 +1,8 @@
 // How the preview reads a dataset: according to the run file that uses it, else to the settings. Called when a dataset
 // is opened or something that this depends on has changed.
-import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
+import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import type { EngineService } from '../services.js';
 import type { RunFileReference, RunFileReferences } from './runFileReferences.js';
 import { tokenizerFolder } from './tokenizerLocation.js';
@@ -76,7 +76,7 @@ export class ReadingSettingsSource {
 
 function readTemplate(path: string): string | null {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path, 'follow', MAX_TEMPLATE_BYTES);
   } catch {
     return null;
   }

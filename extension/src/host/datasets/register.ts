@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
+import { registerGuarded } from '../commands/guarded.js';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
 import { ContinuedRuns } from './continuedRuns.js';
@@ -17,6 +18,7 @@ import { PREVIEW_VIEW_TYPE, registerPreviewEditor } from './previewEditor.js';
 import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
+import { requireTrust } from '../trustedActions.js';
 import { showErrorMessage } from '../window.js';
 
 export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
@@ -47,7 +49,7 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
     registerQuickFixes(datasets),
     registerPreviewEditor({ services, worker, settings, files, outdated, onDidChangeReading: readingChanged.event }),
     registerLargeFileOffer(),
-    registerCommands(),
+    registerCommands(services.output),
     registerContextKey(datasets),
     { dispose: () => void files.close() },
     ...[readingChanged, continued, outdated, datasets, references, worker],
@@ -78,7 +80,7 @@ function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClien
   });
 }
 
-function registerCommands(): vscode.Disposable {
+function registerCommands(output: vscode.LogOutputChannel): vscode.Disposable {
   const { registerCommand } = vscode.commands;
   return vscode.Disposable.from(
     registerCommand('tunewright.previewDataset', async (target?: vscode.Uri) => {
@@ -86,10 +88,14 @@ function registerCommands(): vscode.Disposable {
       if (uri) await vscode.commands.executeCommand('vscode.openWith', uri, PREVIEW_VIEW_TYPE);
     }),
     // For quick fixes only, so not in the palette.
-    registerCommand('tunewright.raiseMaxLengthOfRun', raiseMaxLengthOfRun),
-    registerCommand('tunewright.raisePreviewMaxLength', (uri: vscode.Uri, tokens: number) =>
-      vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens),
+    registerGuarded(output, 'tunewright.raiseMaxLengthOfRun', (uri, tokens) =>
+      raiseMaxLengthOfRun(uri as vscode.Uri, tokens as number),
     ),
+    registerGuarded(output, 'tunewright.raisePreviewMaxLength', (uri, tokens) => {
+      requireTrust();
+      const settings = vscode.workspace.getConfiguration('tunewright', uri as vscode.Uri);
+      return settings.update('preview.maxLength', tokens);
+    }),
   );
 }
 

@@ -3,6 +3,7 @@
 import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod';
+import { readText } from '../../system/regularFile.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
 
 /** The part of a run file that the preview needs, so that errors elsewhere in the file don't matter. */
@@ -51,16 +52,15 @@ export class RunFileReferences implements vscode.Disposable {
 
   private async scan(): Promise<void> {
     const found = await vscode.workspace.findFiles('**/*.tune.json', '**/node_modules/**', 500);
-    const read = await Promise.all(found.sort((a, b) => (a.fsPath < b.fsPath ? -1 : 1)).map(readReference));
+    const read = found.sort((a, b) => (a.fsPath < b.fsPath ? -1 : 1)).map(readReference);
     this.references = read.filter(reference => reference !== null);
     this.changed.fire();
   }
 }
 
-async function readReference(uri: vscode.Uri): Promise<RunFileReference | null> {
+function readReference(uri: vscode.Uri): RunFileReference | null {
   try {
-    const text = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
-    const content = JSON.parse(text) as object;
+    const content = JSON.parse(readText(uri.fsPath) ?? '') as object;
     const { name, model, dataset } = referringSchema.parse(content);
     const folder = dirname(uri.fsPath);
     const { train, validation } = dataset;

@@ -1,8 +1,9 @@
 // Finds the tokenizer of what a user writes as `model`: the embedded model, a folder, or a model in the Hugging Face
 // cache. Called by readingSettings.ts. Downloads nothing; the engine's resolveModel.ts has the complete rules.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { readText } from '../../system/regularFile.js';
 
 /** The folder with tokenizer.json; null if this machine has no such file, as for a tokenizer inside a GGUF file. */
 export function tokenizerFolder(model: string, baseFolder: string, extensionFolder: string): string | null {
@@ -17,7 +18,7 @@ function cachedSnapshot(id: string): string | null {
   const home = process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const store = join(process.env.HF_HUB_CACHE ?? join(home, 'hub'), `models--${id.replace('/', '--')}`);
   try {
-    const revision = readFileSync(join(store, 'refs', 'main'), 'utf8').trim();
+    const revision = readText(join(store, 'refs', 'main'))?.trim() ?? '';
     const folder = join(store, 'snapshots', revision);
     return existsSync(join(folder, 'tokenizer.json')) ? folder : null;
   } catch {

@@ -1,6 +1,7 @@
 // Which file a run was trained on, and the hash of its content then. Used where that is compared with the present file.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readJson } from '../runs/runFolderFiles.js';
 import type { Run } from '../services.js';
 
 /** Absolute path. */
@@ -20,13 +21,7 @@ export async function trainedContent(run: Run): Promise<string | null> {
   const names = await readdir(folder).catch(() => []);
   const steps = names.map(name => Number(/^step-(\d+)$/.exec(name)?.[1] ?? NaN)).filter(step => !Number.isNaN(step));
   if (steps.length === 0) return null;
-  try {
-    const state = JSON.parse(
-      await readFile(join(folder, `step-${Math.max(...steps)}`, 'state.json'), 'utf8'),
-    ) as unknown;
-    const { dataset_hash: hash } = state as { dataset_hash?: unknown };
-    return typeof hash === 'string' ? hash : null;
-  } catch {
-    return null;
-  }
+  const state = readJson(join(folder, `step-${Math.max(...steps)}`, 'state.json'));
+  const { dataset_hash: hash } = (state ?? {}) as { dataset_hash?: unknown };
+  return typeof hash === 'string' ? hash : null;
 }

@@ -1,11 +1,11 @@
 // One call of the engine's command line with --json: passes on the lines of standard output, and turns the last one of
 // a failed call into its error. Called by the engine service only; training runs outlive the window, see
 // runs/startProcess.ts.
-import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import * as vscode from 'vscode';
 import type { EngineError } from '../../protocol/engineError.js';
 import { EngineFailure } from '../services.js';
+import { trusted } from '../trustedActions.js';
 import { engineErrorOf, errorLineOf, lastWords } from './engineErrors.js';
 import type { EngineProgram } from './engineProgram.js';
 
@@ -25,7 +25,7 @@ export function callEngine(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     if (token?.isCancellationRequested) return reject(new vscode.CancellationError());
-    const child = spawn(command, [...programArgs, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = trusted.spawnReading(command, [...programArgs, ...args], { cwd, env });
     const cancelling = token?.onCancellationRequested(() => {
       child.kill('SIGINT');
       setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();

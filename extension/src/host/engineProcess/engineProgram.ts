@@ -1,10 +1,9 @@
 // Finds the program of the engine on this machine: a Node executable and dist/tunewright.mjs. Used by the engine
 // service and to start runs. Never starts the engine itself.
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import * as vscode from 'vscode';
+import { trusted } from '../trustedActions.js';
 
 export interface EngineProgram {
   command: string;
@@ -40,7 +39,7 @@ function engineEnvironment(extensionPath: string): NodeJS.ProcessEnv {
 
 async function isNewEnough(command: string, env: NodeJS.ProcessEnv): Promise<boolean> {
   try {
-    const { stdout } = await promisify(execFile)(command, ['-p', 'process.versions.node'], { env });
+    const { stdout } = await trusted.execFile(command, ['-p', 'process.versions.node'], { env, encoding: 'utf8' });
     const [major, minor] = stdout.split('.').map(Number);
     return major! > OLDEST_NODE[0]! || (major === OLDEST_NODE[0] && minor! >= OLDEST_NODE[1]!);
   } catch {

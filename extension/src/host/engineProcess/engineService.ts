@@ -3,12 +3,8 @@
 import * as vscode from 'vscode';
 import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
-import {
-  UntrustedWorkspaceError,
-  type EngineCallOptions,
-  type EngineService,
-  type RequestOptions,
-} from '../services.js';
+import type { EngineCallOptions, EngineService, RequestOptions } from '../services.js';
+import { requireTrust } from '../trustedActions.js';
 import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
 import { installWithProgress } from './installWithProgress.js';
@@ -32,11 +28,8 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   }
 
   /** @throws UntrustedWorkspaceError */
-  program(): Promise<EngineProgram> {
-    if (!vscode.workspace.isTrusted)
-      return Promise.reject(
-        new UntrustedWorkspaceError('Training is disabled in Restricted Mode. Trust this workspace first.'),
-      );
+  async program(): Promise<EngineProgram> {
+    requireTrust();
     return (this.found ??= findEngineProgram(this.extensionPath));
   }
 

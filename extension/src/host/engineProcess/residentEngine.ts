@@ -1,7 +1,7 @@
 // Owns the resident engine (`tunewright resident`): starts it with the first request and again after a crash, and ends
 // it when it has been idle for long, when settings change and when the window closes. Its requests are in
 // protocol/residentMessages.ts. Used by the engine service only.
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import * as vscode from 'vscode';
 import {
   CancellationToken,
@@ -16,6 +16,7 @@ import { engineErrorSchema } from '../../protocol/engineError.js';
 import type { RequestType } from '../../protocol/messageTypes.js';
 import { progressSchema, type Progress } from '../../protocol/residentMessages.js';
 import { EngineFailure, type RequestOptions } from '../services.js';
+import { trusted } from '../trustedActions.js';
 import { engineErrorOf, lastWords } from './engineErrors.js';
 import type { EngineProgram } from './engineProgram.js';
 
@@ -169,5 +170,5 @@ class ResidentProcess {
 }
 
 function spawnResident({ command, args, env }: EngineProgram): ChildProcessWithoutNullStreams {
-  return spawn(command, [...args, 'resident'], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  return trusted.spawnOnPipes(command, [...args, 'resident'], { env });
 }

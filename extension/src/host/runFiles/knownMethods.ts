@@ -1,10 +1,10 @@
 // Facts about the PEFT methods, from the run file's schema, which is generated from the engine's registry: the host
 // names no method, and needs no request to the engine.
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import type { RunResult } from '../../protocol/dashboardMessages.js';
 import type { ExportFormat } from '../../protocol/methodFacts.js';
+import { readText } from '../../system/regularFile.js';
 
 export class KnownMethods {
   private methods: ReadonlyMap<unknown, JsonSchema> | null = null;
@@ -43,7 +43,7 @@ export class KnownMethods {
 }
 
 function readMethods(file: string): Map<unknown, JsonSchema> {
-  const schema = JSON.parse(readFileSync(file, 'utf8')) as JsonSchema;
+  const schema = JSON.parse(readText(file) ?? '') as JsonSchema;
   const methods = schema.properties?.['method']?.oneOf ?? [];
   return new Map(methods.map(method => [method.properties?.['peft_type']?.const, method]));
 }

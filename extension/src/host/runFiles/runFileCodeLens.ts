@@ -5,7 +5,7 @@ import { lensTitle } from '../window.js';
 export function registerRunFileCodeLens(): vscode.Disposable {
   return vscode.languages.registerCodeLensProvider(
     { scheme: 'file', pattern: '**/*.tune.json' },
-    { provideCodeLenses },
+    { provideCodeLenses, onDidChangeCodeLenses: vscode.workspace.onDidGrantWorkspaceTrust },
   );
 }
 

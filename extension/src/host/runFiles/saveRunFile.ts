@@ -1,9 +1,9 @@
 // Saves a config as a run file: asks for the location, makes paths relative to it, opens the file. Called by the run
 // panel and by commands on drafts and runs.
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { requireTrust, trusted } from '../trustedActions.js';
 import { withRelativePaths } from './runFilePaths.js';
 import { showWarningMessage } from '../window.js';
 
@@ -16,6 +16,7 @@ export async function saveRunFile(
   config: object,
   suggested: { name: string; file?: string | null },
 ): Promise<string | undefined> {
+  requireTrust();
   const home = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const file = suggested.file ?? join(home ?? '.', `${suggested.name}.tune.json`);
   const chosen = await vscode.window.showSaveDialog({
@@ -28,7 +29,7 @@ export async function saveRunFile(
   if (!target) return undefined;
   const folder = dirname(target.fsPath);
   const root = vscode.workspace.getWorkspaceFolder(target)?.uri.fsPath ?? folder;
-  await writeFile(target.fsPath, `${JSON.stringify(withRelativePaths(config, folder, root), null, 2)}\n`);
+  trusted.saveChosen(target.fsPath, `${JSON.stringify(withRelativePaths(config, folder, root), null, 2)}\n`);
   await vscode.window.showTextDocument(target);
   return target.fsPath;
 }

@@ -1,6 +1,7 @@
 // A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
 // commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
-import { appendFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { lstatSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
@@ -10,11 +11,12 @@ import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import type { RunFailure } from '../../protocol/dashboardMessages.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { holderOf } from '../../system/fileClaim.js';
 import type { Run } from '../services.js';
+import { trusted } from '../trustedActions.js';
 import {
   fileSize,
   lastCheckpointStep,
-  livingProcess,
   readEventChunk,
   readEventEnds,
   readJson,
@@ -32,15 +34,25 @@ export class FolderRun implements Run {
   readonly createdMs: number;
   private readonly files: ReturnType<typeof runFolderFiles>;
   private written: object | null = null;
-  private pid: number | null;
+  private held: boolean;
   private offset = 0;
   private full: RunState | null = null;
   private ends: { size: number; state: RunState } | null = null;
 
-  constructor(readonly folder: string) {
+  /** @param child its process, if this window has started it; it takes a moment to claim the folder */
+  constructor(
+    readonly folder: string,
+    private child: ChildProcess | null = null,
+  ) {
     this.files = runFolderFiles(folder);
     this.createdMs = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
-    this.pid = livingProcess(this.files.process);
+    this.held = this.isHeld();
+  }
+
+  /** This window has resumed it. */
+  startedBy(child: ChildProcess): void {
+    this.child = child;
+    this.refresh();
   }
 
   get name(): string {
@@ -62,7 +74,7 @@ export class FolderRun implements Run {
   }
 
   get alive(): boolean {
-    return this.pid !== null;
+    return this.held;
   }
 
   get phase(): RunPhase {
@@ -107,34 +119,45 @@ export class FolderRun implements Run {
 
   /** Reads the folder again, and notifies listeners if something has changed. */
   refresh(): void {
-    const before = { pid: this.pid, seq: this.full?.lastSeq, size: this.ends?.size };
-    this.pid = livingProcess(this.files.process);
+    const before = { held: this.held, seq: this.full?.lastSeq, size: this.ends?.size };
+    this.held = this.isHeld();
     if (this.full) this.readOn();
     const sameEvents = this.full ? before.seq === this.full.lastSeq : before.size === fileSize(this.files.events);
-    if (before.pid === this.pid && sameEvents) return;
+    if (before.held === this.held && sameEvents) return;
     this.written = null;
     this.changed.fire();
   }
 
+  /** @throws UntrustedWorkspaceError */
   send(command: ControlCommand): void {
     // The engine reads commands from the first step on; before that, it only reacts to a signal.
-    if (command.type === 'stop' && this.pid !== null && !this.glance().started) process.kill(this.pid, 'SIGTERM');
-    else appendFileSync(this.files.commands, `${JSON.stringify(command)}\n`);
+    if (command.type === 'stop' && this.held && !this.glance().started) this.signal('SIGTERM');
+    else trusted.appendLine(this.files.commands, JSON.stringify(command));
+  }
+
+  /**
+   * Signals its process, and no other: only one that this window has started, or that proves to be the engine of this folder.
+   * @returns false if there is none
+   * @throws UntrustedWorkspaceError
+   */
+  signal(signal: NodeJS.Signals): boolean {
+    if (this.child && isRunning(this.child)) return trusted.signalChild(this.child, signal);
+    return trusted.signalHolder(this.files.process, signal);
   }
 
   /** It ends once no window attends to it (see windowClose.ts). */
   get endsWithWindows(): boolean {
-    return existsSync(this.files.attended);
+    return lstatSync(this.files.attended, { throwIfNoEntry: false })?.isFile() ?? false;
   }
 
-  /** Marks this window as open; must be repeated every few seconds. */
+  /** Marks this window as open; must be repeated every few seconds. @throws UntrustedWorkspaceError */
   attend(): void {
-    writeFileSync(this.files.attended, `${JSON.stringify({ pid: process.pid })}\n`);
+    trusted.writeText(this.files.attended, `${JSON.stringify({ pid: process.pid })}\n`);
   }
 
-  /** Lets it continue when its windows close. */
+  /** Lets it continue when its windows close. @throws UntrustedWorkspaceError */
   outliveWindows(): void {
-    rmSync(this.files.attended, { force: true });
+    trusted.removeFile(this.files.attended);
   }
 
   async *events(fromSeq: number): AsyncIterable<EngineEvent> {
@@ -152,6 +175,10 @@ export class FolderRun implements Run {
     this.changed.dispose();
   }
 
+  private isHeld(): boolean {
+    return (this.child !== null && isRunning(this.child)) || holderOf(this.files.process) !== null;
+  }
+
   private readOn(): void {
     if (this.offset > fileSize(this.files.events)) {
       this.offset = 0;
@@ -161,4 +188,8 @@ export class FolderRun implements Run {
     for (let chunk; (chunk = readEventChunk(this.files.events, this.offset)); this.offset = chunk.next)
       this.full = chunk.events.reduce(reduceRun, this.full);
   }
+}
+
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }

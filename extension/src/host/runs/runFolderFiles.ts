@@ -1,11 +1,10 @@
 // The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and
-// wherever the host needs a file of a run; writes nothing.
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
-import { uptime } from 'node:os';
+// wherever the host needs a file of a run; writes nothing, and follows no link out of the folder.
+import { closeSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { runProcessSchema } from '../../protocol/controlCommand.js';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
+import { openRegularFile, readRange, readText, regularFileSize } from '../../system/regularFile.js';
 
 export const runFolderFiles = (folder: string) => ({
   run: join(folder, 'run.json'),
@@ -38,30 +37,30 @@ function parseLines(text: string): EngineEvent[] {
   });
 }
 
+/** More is not the log of a run, and would keep the extension host busy. */
+const MAX_EVENTS_BYTES = 2 ** 31;
+/** The longest line that is waited for. */
+const MAX_LINE_BYTES = 1 << 26;
+const MAX_RUN_FILE_BYTES = 16 << 20;
+
 function withFile<T>(path: string, absent: T, read: (descriptor: number, size: number) => T): T {
-  let descriptor: number;
+  let descriptor: number | null = null;
   try {
-    descriptor = openSync(path, 'r');
+    const file = openRegularFile(path, 'refuse');
+    descriptor = file.descriptor;
+    return file.size > MAX_EVENTS_BYTES ? absent : read(file.descriptor, file.size);
   } catch {
     return absent;
-  }
-  try {
-    return read(descriptor, fstatSync(descriptor).size);
   } finally {
-    closeSync(descriptor);
+    if (descriptor !== null) closeSync(descriptor);
   }
-}
-
-function readBytes(descriptor: number, from: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  return bytes.subarray(0, readSync(descriptor, bytes, 0, length, from));
 }
 
 /** Whole lines of one chunk from `offset` on, and the offset of the next; null at the end of the file. */
 export function readEventChunk(path: string, offset: number): { events: EngineEvent[]; next: number } | null {
   return withFile(path, null, (descriptor, size) => {
-    for (let length = CHUNK_BYTES; offset < size; length *= 2) {
-      const bytes = readBytes(descriptor, offset, Math.min(length, size - offset));
+    for (let length = CHUNK_BYTES; offset < size && length <= MAX_LINE_BYTES; length *= 2) {
+      const bytes = readRange(descriptor, offset, Math.min(offset + length, size));
       const end = bytes.lastIndexOf(NEWLINE) + 1;
       if (end > 0) return { events: parseLines(bytes.toString('utf8', 0, end)), next: offset + end };
       if (offset + bytes.length >= size) return null;
@@ -71,7 +70,7 @@ export function readEventChunk(path: string, offset: number): { events: EngineEv
 }
 
 export function fileSize(path: string): number {
-  return withFile(path, 0, (_descriptor, size) => size);
+  return regularFileSize(path, 'refuse') ?? 0;
 }
 
 /**
@@ -81,11 +80,11 @@ export function fileSize(path: string): number {
 export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
   return withFile(path, [], (descriptor, size) => {
     if (size <= 2 * endBytes) {
-      const bytes = readBytes(descriptor, 0, size);
+      const bytes = readRange(descriptor, 0, size);
       return parseLines(bytes.toString('utf8', 0, bytes.lastIndexOf(NEWLINE) + 1));
     }
-    const head = readBytes(descriptor, 0, endBytes);
-    const tail = readBytes(descriptor, size - endBytes, endBytes);
+    const head = readRange(descriptor, 0, endBytes);
+    const tail = readRange(descriptor, size - endBytes, size);
     return [
       ...parseLines(head.toString('utf8', 0, head.lastIndexOf(NEWLINE) + 1)).filter(({ type }) => type === 'started'),
       ...parseLines(tail.toString('utf8', tail.indexOf(NEWLINE) + 1, tail.lastIndexOf(NEWLINE) + 1)),
@@ -96,8 +95,7 @@ export function readEventEnds(path: string, endBytes = 32_768): EngineEvent[] {
 /** The last lines of a text file that aren't empty, without terminal escapes; from its last `endBytes`. */
 export function readLastLines(path: string, lines: number, endBytes = 16_384): string[] {
   return withFile(path, [], (descriptor, size) => {
-    const from = Math.max(0, size - endBytes);
-    const text = stripVTControlCharacters(readBytes(descriptor, from, size - from).toString('utf8'));
+    const text = stripVTControlCharacters(readRange(descriptor, Math.max(0, size - endBytes), size).toString('utf8'));
     // Of a line that a progress bar rewrote, the last version counts.
     const whole = text.split('\n').map(line => line.trimEnd().split('\r').at(-1)!);
     return whole.filter(line => line !== '').slice(-lines);
@@ -114,23 +112,10 @@ export function lastCheckpointStep(folder: string): number | null {
   return steps.length > 0 ? Math.max(...steps) : null;
 }
 
-/** ID of the process that trains in the folder, or null; a mark from before this machine booted doesn't count. */
-export function livingProcess(path: string): number | null {
-  const owner = runProcessSchema.safeParse(readJson(path));
-  if (!owner.success) return null;
-  const booted = Date.now() - uptime() * 1000;
-  if (Date.parse(owner.data.started) < booted) return null;
-  try {
-    process.kill(owner.data.pid, 0);
-    return owner.data.pid;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM' ? owner.data.pid : null;
-  }
-}
-
+/** Null for a file that is missing, isn't JSON or can't be read. */
 export function readJson(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'));
+    return JSON.parse(readText(path, 'refuse', MAX_RUN_FILE_BYTES) ?? '');
   } catch {
     return null;
   }

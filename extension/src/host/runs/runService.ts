@@ -1,16 +1,17 @@
 // The runs of this workspace: finds their folders, follows running ones, starts, resumes and deletes runs. Created once
 // by extension.ts. A run belongs to its folder, not to a window: runs started by other windows appear here as well.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { missingModel } from '../engineProcess/engineAnswers.js';
 import { EngineFailure, type Run, type RunService } from '../services.js';
+import { trusted } from '../trustedActions.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
-import { livingProcess, runFolderFiles } from './runFolderFiles.js';
+import { runFolderFiles } from './runFolderFiles.js';
 import { startTraining } from './startProcess.js';
 
 /** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
@@ -58,6 +59,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.heartbeat = setInterval(() => this.alive().forEach(run => run.refresh()), FOLLOW_MS);
     this.subscriptions.push(
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.open()),
+      // Settings that were restricted apply from now on.
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.open()),
       vscode.workspace.onDidChangeConfiguration(event => {
         if (event.affectsConfiguration('tunewright.runsFolder')) this.open();
       }),
@@ -87,11 +90,10 @@ export class FolderRunService implements RunService, vscode.Disposable {
       home,
       runFolderName(typeof name === 'string' ? name : 'run', new Date(), taken => existsSync(join(home, taken))),
     );
-    mkdirSync(path, { recursive: true });
-    writeFileSync(runFolderFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
-    await this.train(program, path, false);
+    trusted.makeFolder(path);
+    trusted.writeText(runFolderFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
+    const run = await this.train(program, path, false);
     this.output.info(`Started ${path}`);
-    const run = this.add(path);
     this.started.fire();
     return run;
   }
@@ -101,13 +103,13 @@ export class FolderRunService implements RunService, vscode.Disposable {
     await this.requireEngine(run.config);
     await this.train(program, run.folder, true);
     this.output.info(`Resumed ${run.folder}`);
-    this.get(run.folder)?.refresh();
     this.started.fire();
   }
 
   async delete(run: Run): Promise<void> {
-    await endProcess(run.folder);
-    await rm(run.folder, { recursive: true, force: true });
+    const known = this.get(run.folder);
+    if (known) await endProcess(known);
+    await trusted.removeFolder(run.folder);
     this.output.info(`Deleted ${run.folder}`);
     this.scan();
   }
@@ -159,10 +161,13 @@ export class FolderRunService implements RunService, vscode.Disposable {
     if (gone.length + found.length > 0) this.changed.fire();
   }
 
-  private add(folder: string): FolderRun {
+  private add(folder: string, child: ChildProcess): FolderRun {
     const present = this.byFolder.get(folder);
-    if (present) return present;
-    const run = this.follow(folder);
+    if (present) {
+      present.startedBy(child);
+      return present;
+    }
+    const run = this.follow(folder, child);
     this.byFolder.set(folder, run);
     this.changed.fire();
     return run;
@@ -173,8 +178,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
     this.byFolder.delete(folder);
   }
 
-  private follow(folder: string): FolderRun {
-    const run = new FolderRun(folder);
+  private follow(folder: string, child: ChildProcess | null = null): FolderRun {
+    const run = new FolderRun(folder, child);
     let wasAlive = run.alive;
     run.onDidChange(() => {
       this.touched.fire(run);
@@ -184,9 +189,10 @@ export class FolderRunService implements RunService, vscode.Disposable {
     return run;
   }
 
-  private async train(program: EngineProgram, folder: string, resume: boolean): Promise<void> {
-    await startTraining(program, folder, resume, code => this.onExit(folder, code));
+  private async train(program: EngineProgram, folder: string, resume: boolean): Promise<FolderRun> {
+    const child = await startTraining(program, folder, resume, code => this.onExit(folder, code));
     this.ownFolders.add(folder);
+    return this.add(folder, child);
   }
 
   /** @throws vscode.CancellationError if the user cancels the installation */
@@ -230,17 +236,16 @@ function runFoldersIn(home: string): string[] {
   }
 }
 
-/** @throws EngineFailure if the process doesn't end */
-async function endProcess(folder: string): Promise<void> {
-  const file = runFolderFiles(folder).process;
+/** @throws EngineFailure if the process doesn't end, UntrustedWorkspaceError */
+async function endProcess(run: FolderRun): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    const pid = livingProcess(file);
-    if (pid === null) return;
-    process.kill(pid, signal);
+    run.refresh();
+    if (!run.signal(signal)) break;
     for (let waited = 0; waited < STOP_MS; waited += 100) {
-      if (livingProcess(file) === null) return;
+      run.refresh();
+      if (!run.alive) return;
       await new Promise(resolve => setTimeout(resolve, 100));
     }
   }
-  throw new EngineFailure(`The process that is training in ${folder} could not be stopped.`);
+  if (run.alive) throw new EngineFailure(`The process that is training in ${run.folder} could not be stopped.`);
 }

@@ -31,6 +31,7 @@ export function registerWindowClose(runs: FolderRunService): vscode.Disposable {
   };
   let silence = 0;
   const attend = () => {
+    if (!vscode.workspace.isTrusted) return;
     const ends = setting() === 'stop';
     const own = new Set(runs.startedHere());
     for (const run of runs.alive())

@@ -15,6 +15,9 @@ import { groupRuns, type RunGroup, type RunGrouping } from './runGroups.js';
 
 type Element = FolderRun | RunGroup<FolderRun>;
 
+const RESTRICTED =
+  'Restricted Mode: runs can be viewed. To control or delete them, trust this workspace (Workspaces: Manage Workspace Trust).';
+
 const GROUPING = 'tunewright.runs.grouping';
 
 export function registerRunsTree(
@@ -41,18 +44,25 @@ export function registerRunsTree(
       tree.groupBy(grouping);
       void memory.update(GROUPING, grouping);
     });
+  const showRestriction = () => {
+    // Shown above the runs; an empty view has its own text.
+    view.message = vscode.workspace.isTrusted || runs.runs().length === 0 ? undefined : RESTRICTED;
+  };
   showBadge();
+  showRestriction();
   return vscode.Disposable.from(
     view,
     tree,
     runs.onDidChange(() => {
       tree.refresh();
       showBadge();
+      showRestriction();
     }),
     runs.onDidChangeRun(run => {
       tree.refresh(run);
       showBadge();
     }),
+    vscode.workspace.onDidGrantWorkspaceTrust(showRestriction),
     outdated.onDidChange(() => tree.refresh()),
     group('none'),
     group('dataset'),

@@ -1,7 +1,6 @@
 // The dashboard's editor tabs: opens one for a run or for several to compare, and restores it after a reload of the
 // window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
 // shown.
-import { writeFile } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { distinctions } from '../../core/runs/runLabels.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
@@ -11,6 +10,7 @@ import { resultOf } from '../runs/furtherRun.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
+import { requireTrust, trusted } from '../trustedActions.js';
 import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
@@ -127,12 +127,13 @@ async function act(run: Run, action: RunAction): Promise<void> {
 }
 
 async function exportFile(name: string, content: string | Uint8Array): Promise<string | null> {
+  requireTrust();
   const home = vscode.workspace.workspaceFolders?.[0]?.uri;
   const target = await vscode.window.showSaveDialog({
     defaultUri: home && vscode.Uri.joinPath(home, name),
     filters: name.endsWith('.png') ? { PNG: ['png'] } : { CSV: ['csv'] },
   });
   if (!target) return null;
-  await writeFile(target.fsPath, content);
+  trusted.saveChosen(target.fsPath, content);
   return target.fsPath;
 }

@@ -1,7 +1,6 @@
 // The host's side of the run panel in the side bar: the choices of its form, the engine's answers on the draft, and its
 // start. The draft is stored with the workspace, so that commands can use it whether the view is open or not.
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import {
@@ -25,6 +24,7 @@ import {
 import { block, type ProposedRun } from '../../core/runs/proposeRun.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
+import { readText } from '../../system/regularFile.js';
 import { registerGuarded } from '../commands/guarded.js';
 import { askModelId, findDatasets, proposal } from '../commands/runDraft.js';
 import { modelFactsOf, pathFields, problemOf } from '../engineProcess/engineAnswers.js';
@@ -95,7 +95,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     this.channel = channel;
     channel.onRequest(openPanel, async () => {
       const opened = {
-        schema: await this.schema(),
+        schema: this.schema(),
         trusted: vscode.workspace.isTrusted,
         choices: await this.choices(),
         shown: { draft: this.draft, runFile: this.runFile },
@@ -161,9 +161,9 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   /** Generated from the engine's schemas (scripts/writeSchemas.mjs). */
-  private async schema(): Promise<Record<string, unknown>> {
+  private schema(): Record<string, unknown> {
     const file = join(this.services.context.extensionPath, 'media', 'schemas', 'run.schema.json');
-    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    return JSON.parse(readText(file) ?? '') as Record<string, unknown>;
   }
 
   /** Sends the choices again, which may have changed. */

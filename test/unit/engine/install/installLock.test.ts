@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { claimFile } from '../../../../extension/src/system/fileClaim.js';
 import { withInstallLock } from '../../../../extension/src/engine/install/installLock.js';
 
 let folder: string;
@@ -25,9 +26,12 @@ describe('withInstallLock', () => {
     expect(existsSync(file)).toBe(false);
   });
 
-  it('takes over the lock of a dead process', async () => {
+  it.each([
+    ['a dead process', '999999999'],
+    ['a process that has its pid by chance', String(process.ppid)],
+  ])('takes over the lock of %s', async (_, content) => {
     const file = join(folder, 'lock');
-    writeFileSync(file, '999999999');
+    writeFileSync(file, content);
     expect(
       await withInstallLock(
         file,
@@ -52,7 +56,7 @@ describe('withInstallLock', () => {
 
   it('stops waiting when aborted', async () => {
     const file = join(folder, 'lock');
-    writeFileSync(file, String(process.pid));
+    const claim = claimFile(file);
     const stop = new AbortController();
     const waiting = withInstallLock(
       file,
@@ -61,5 +65,6 @@ describe('withInstallLock', () => {
       async () => 'done',
     );
     await expect(waiting).rejects.toThrow(/abort/i);
+    if ('release' in claim) claim.release();
   });
 });

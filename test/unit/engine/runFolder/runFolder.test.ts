@@ -1,5 +1,14 @@
 // The run folder: events.ndjson after a crash, complete checkpoints, the folder of a name.
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -81,18 +90,42 @@ describe('RunFolder', () => {
 });
 
 describe('a training process', () => {
-  it('claims its folder until it ends, and replaces a process that died', async () => {
+  it('claims its folder until it ends, and takes over what proves nothing', async () => {
     const folder = RunFolder.create(path);
     const release = claimRun(folder);
     expect(JSON.parse(readFileSync(folder.processFile, 'utf8')).pid).toBe(process.pid);
+    expect((await inputErrorOf(() => claimRun(folder))).message).toContain(String(process.pid));
     release();
     expect(existsSync(folder.processFile)).toBe(false);
-    const claimedBy = (pid: number) =>
+    // Version 0, of a process that died and whose pid is used again, or that was never an engine.
+    for (const pid of [process.ppid, 1, 2 ** 22 + 1]) {
       writeFileSync(folder.processFile, JSON.stringify({ pid, started: new Date().toISOString() }));
-    claimedBy(process.ppid);
-    expect((await inputErrorOf(() => claimRun(folder))).message).toContain(String(process.ppid));
-    claimedBy(2 ** 22 + 1);
+      claimRun(folder)();
+    }
+  });
+
+  it('neither reads events through a link nor writes them, and trains in no folder that links elsewhere', async () => {
+    const folder = RunFolder.create(path);
+    const elsewhere = `${path}-elsewhere`;
+    mkdirSync(elsewhere);
+    const precious = join(elsewhere, 'precious');
+    writeFileSync(precious, 'precious');
+    symlinkSync(precious, folder.eventsFile);
+    expect((await inputErrorOf(() => new EventWriter(folder.eventsFile, () => {}))).message).toContain('symbolic link');
+    symlinkSync(precious, folder.attendedFile);
+    symlinkSync('/dev/zero', folder.commandsFile);
+    expect(commandReader(folder.commandsFile)()).toEqual([]);
     claimRun(folder)();
+    expect(readFileSync(precious, 'utf8')).toBe('precious');
+    writeFileSync(folder.runFile, '{}');
+    for (const name of ['checkpoints', 'adapter', 'model', 'tensorboard']) {
+      symlinkSync(elsewhere, join(path, name));
+      expect((await inputErrorOf(() => RunFolder.open(path))).where).toBe(join(path, name));
+      rmSync(join(path, name));
+    }
+    symlinkSync(path, `${path}-link`);
+    expect(RunFolder.open(`${path}-link`).checkpointSteps()).toEqual([]);
+    for (const other of [`${path}-link`, elsewhere]) rmSync(other, { recursive: true });
   });
 
   it('reads commands appended after its start, complete lines only, and ignores unknown ones', () => {

@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { freeFolder, replaceFolder } from '../../../../extension/src/host/commands/newFolder.js';
+
+vi.mock('vscode', () => ({ workspace: { isTrusted: true } }));
 
 let home: string;
 let folder: string;

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { initialRunState, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import {
   ContinuedRuns,
@@ -12,6 +12,8 @@ import {
 } from '../../../../extension/src/host/datasets/continuedRuns.js';
 import type { FileEvent } from '../../../../extension/src/host/datasets/fileWatch.js';
 import type { Run } from '../../../../extension/src/host/services.js';
+
+vi.mock('vscode', () => ({ workspace: { isTrusted: true } }));
 
 describe('linkToContinue', () => {
   const link = (content: string | null, more: Partial<ChainLink> = {}): ChainLink => ({

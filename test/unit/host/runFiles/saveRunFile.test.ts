@@ -13,7 +13,7 @@ vi.mock('vscode', () => {
   const uri = (path: string) => ({ path, fsPath: path, with: (change: { path: string }) => uri(change.path) });
   return {
     Uri: { file: uri },
-    workspace: { workspaceFolders: undefined, getWorkspaceFolder: () => undefined },
+    workspace: { isTrusted: true, workspaceFolders: undefined, getWorkspaceFolder: () => undefined },
     window: {
       showSaveDialog: async () => dialogs.chosen && uri(dialogs.chosen),
       showTextDocument: async () => {},

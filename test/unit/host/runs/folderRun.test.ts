@@ -1,13 +1,29 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { currentStep } from '../../../../extension/src/core/runs/runState.js';
 import { FolderRun } from '../../../../extension/src/host/runs/folderRun.js';
+import { UntrustedWorkspaceError } from '../../../../extension/src/host/services.js';
+import { claimFile } from '../../../../extension/src/system/fileClaim.js';
+import { bundleClaimant, Claimant } from '../../../support/claimant.js';
 
+const workspace = vi.hoisted(() => ({ isTrusted: true }));
 vi.mock('vscode', async () => {
   const { EventEmitter } = await import('node:events');
   return {
+    workspace,
     EventEmitter: class {
       private readonly emitter = new EventEmitter();
       readonly event = (listener: () => void) => this.emitter.on('fired', listener);
@@ -25,6 +41,14 @@ const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson
 let folder: string;
 let run: FolderRun;
 let changes: number;
+let release: () => void;
+
+/** As if this process trained in the folder. */
+function takeClaim(): () => void {
+  const claim = claimFile(join(folder, 'process.json'));
+  if ('heldBy' in claim) throw new Error(`process ${claim.heldBy} holds it`);
+  return () => claim.release();
+}
 const write = (from: number, to?: number) =>
   appendFileSync(
     join(folder, 'events.ndjson'),
@@ -37,14 +61,16 @@ const write = (from: number, to?: number) =>
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tunewright-run-'));
   writeFileSync(join(folder, 'run.json'), '{ "name": "pirate" }');
-  writeFileSync(join(folder, 'process.json'), JSON.stringify({ pid: process.pid, started: new Date().toISOString() }));
+  release = takeClaim();
   write(0, 20);
   run = new FolderRun(folder);
   changes = 0;
   run.onDidChange(() => void (changes += 1));
 });
 afterEach(() => {
+  workspace.isTrusted = true;
   run.dispose();
+  release();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -71,7 +97,7 @@ test('a file that has become shorter is read from the beginning', () => {
 
 /** The process of the run has ended. */
 function end(): void {
-  rmSync(join(folder, 'process.json'));
+  release();
   run.refresh();
 }
 const failed = (more: object) => {
@@ -120,4 +146,97 @@ test('it is resumable only with a checkpoint, and only after its end', () => {
 
 test('it was started when its first event was written', () => {
   expect(run.startedMs).toBe(Date.parse(JSON.parse(recorded[0]!).time));
+});
+
+describe('the process of a run', () => {
+  let program: string;
+  let home: string;
+  beforeAll(async () => {
+    home = mkdtempSync(join(tmpdir(), 'tunewright-engine-'));
+    program = await bundleClaimant(home, 'tunewright.mjs');
+  });
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+  let victim: ChildProcess;
+  beforeEach(() => {
+    release();
+    rmSync(join(folder, 'events.ndjson'));
+    victim = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 600_000)', 'tunewright', 'train']);
+  });
+  afterEach(() => victim.kill('SIGKILL'));
+
+  test('is stopped by a signal before its first event', async () => {
+    const engine = await Claimant.start(program, 'train');
+    await engine.claim(join(folder, 'process.json'));
+    run.refresh();
+    expect(run.alive).toBe(true);
+    const ended = once(engine.child, 'exit');
+    run.send({ type: 'stop' });
+    await ended;
+    run.refresh();
+    expect(run.alive).toBe(false);
+  });
+
+  test('is known to the window that started it before it claims the folder', async () => {
+    const own = new FolderRun(folder, victim);
+    expect(own.alive).toBe(true);
+    const ended = once(victim, 'exit');
+    own.send({ type: 'stop' });
+    await ended;
+    own.refresh();
+    expect(own.alive).toBe(false);
+    expect(own.signal('SIGKILL')).toBe(false);
+    own.dispose();
+  });
+
+  test('is none that process.json merely names', () => {
+    writeFileSync(
+      join(folder, 'process.json'),
+      JSON.stringify({ pid: victim.pid, started: '2099-01-01T00:00:00.000Z' }),
+    );
+    run.refresh();
+    expect(run.alive).toBe(false);
+    run.send({ type: 'stop' });
+    expect(run.signal('SIGKILL')).toBe(false);
+    expect([victim.exitCode, victim.signalCode, victim.killed]).toEqual([null, null, false]);
+  });
+});
+
+describe('a link in the folder', () => {
+  test.each(['attended.json', 'commands.ndjson'])('%s is not written through', name => {
+    const target = join(folder, 'target');
+    writeFileSync(target, 'precious');
+    symlinkSync(target, join(folder, name));
+    expect(() => (name === 'attended.json' ? run.attend() : run.send({ type: 'save' }))).toThrow('symbolic link');
+    expect(run.endsWithWindows).toBe(false);
+    run.outliveWindows();
+    expect(readFileSync(target, 'utf8')).toBe('precious');
+  });
+
+  test('is not read through', () => {
+    rmSync(join(folder, 'run.json'));
+    for (const name of ['run.json', 'engine.log']) symlinkSync('/dev/zero', join(folder, name));
+    const other = new FolderRun(folder);
+    expect(other.config).toEqual({});
+    other.refresh();
+    expect(other.failure()?.log ?? []).toEqual([]);
+    other.dispose();
+  });
+});
+
+test('in Restricted Mode nothing is written or signalled, and once the workspace is trusted it is', () => {
+  workspace.isTrusted = false;
+  const acts = [
+    () => run.send({ type: 'save' }),
+    () => run.send({ type: 'stop' }),
+    () => run.signal('SIGKILL'),
+    () => run.attend(),
+    () => run.outliveWindows(),
+  ];
+  for (const act of acts) expect(act).toThrow(UntrustedWorkspaceError);
+  expect(existsSync(join(folder, 'attended.json'))).toBe(false);
+  expect(existsSync(join(folder, 'commands.ndjson'))).toBe(false);
+  expect(currentStep(run.state()), 'it can be read').toBeGreaterThan(0);
+  workspace.isTrusted = true;
+  run.attend();
+  expect(run.endsWithWindows).toBe(true);
 });

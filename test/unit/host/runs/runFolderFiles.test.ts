@@ -1,13 +1,23 @@
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { initialRunState, reduceRun } from '../../../../extension/src/core/runs/runState.js';
 import {
+  fileSize,
   lastCheckpointStep,
-  livingProcess,
   readEventChunk,
   readEventEnds,
+  readJson,
   readLastLines,
 } from '../../../../extension/src/host/runs/runFolderFiles.js';
 
@@ -85,15 +95,34 @@ test('100,000 steps are read and reduced in a few seconds at most', () => {
   expect(cpuMs).toBeLessThan(8_000);
 });
 
-test('a process is alive or not; one from before the machine booted is not', () => {
-  const file = join(folder, 'process.json');
-  const write = (pid: number, started = new Date().toISOString()) =>
-    writeFileSync(file, JSON.stringify({ pid, started }));
-  expect(livingProcess(file)).toBeNull();
-  write(process.pid);
-  expect(livingProcess(file)).toBe(process.pid);
-  write(process.pid, '2000-01-01T00:00:00.000Z');
-  expect(livingProcess(file)).toBeNull();
-  write(2 ** 22 + 1);
-  expect(livingProcess(file)).toBeNull();
+test('the end of a log is enough', () => {
+  const file = join(folder, 'engine.log');
+  writeFileSync(file, `${'x'.repeat(1 << 20)}\nthe reason\n`);
+  expect(readLastLines(file, 1)).toEqual(['the reason']);
+  expect(readLastLines(join(folder, 'none'), 1)).toEqual([]);
+});
+
+describe.runIf(process.platform !== 'win32')('nothing is read from', () => {
+  const at = (name: string) => join(folder, name);
+  writeFileSync(at('target'), `{"name": "of another folder"}\n${paused(0)}`);
+  symlinkSync(at('target'), at('link'));
+  symlinkSync('/dev/zero', at('endless'));
+  execFileSync('mkfifo', [at('pipe')]);
+  mkdirSync(at('folder'));
+  writeFileSync(at('huge'), '');
+  truncateSync(at('huge'), 2 ** 40);
+
+  test.each(['link', 'endless', 'pipe', 'folder', 'huge'])('%s', name => {
+    expect(readJson(at(name))).toBeNull();
+    expect(readEventChunk(at(name), 0)).toBeNull();
+    expect(readEventEnds(at(name))).toEqual([]);
+    expect(readLastLines(at(name), 3)).toEqual([]);
+    expect(fileSize(at(name))).toBe(name === 'huge' ? 2 ** 40 : 0);
+  });
+
+  test('a line that doesn’t end', () => {
+    writeFileSync(at('line'), '');
+    truncateSync(at('line'), 2 ** 30);
+    expect(readEventChunk(at('line'), 0)).toBeNull();
+  });
 });

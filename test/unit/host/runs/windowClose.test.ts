@@ -7,6 +7,7 @@ const editor = vi.hoisted(() => ({
   answer: undefined as string | undefined,
   questions: 0,
   windowIsThere: true,
+  isTrusted: true,
   settingChanged: () => {},
 }));
 vi.mock('vscode', () => ({
@@ -20,6 +21,9 @@ vi.mock('vscode', () => ({
     },
   },
   workspace: {
+    get isTrusted() {
+      return editor.isTrusted;
+    },
     onDidChangeConfiguration: (listener: (event: { affectsConfiguration(): boolean }) => void) => {
       editor.settingChanged = () => listener({ affectsConfiguration: () => true });
       return { dispose: () => {} };
@@ -61,7 +65,7 @@ function service() {
 const registered: { dispose(): void }[] = [];
 beforeEach(() => {
   vi.useFakeTimers();
-  Object.assign(editor, { setting: 'ask', answer: undefined, questions: 0, windowIsThere: true });
+  Object.assign(editor, { setting: 'ask', answer: undefined, questions: 0, windowIsThere: true, isTrusted: true });
 });
 afterEach(() => {
   registered.splice(0).forEach(each => each.dispose());
@@ -117,6 +121,21 @@ describe('whether runs keep training when their window closes', () => {
     editor.windowIsThere = false;
     await vi.advanceTimersByTimeAsync(600_000);
     expect(own.attended).toBe(11);
+  });
+
+  it('marks nothing in Restricted Mode, and does once the workspace is trusted', async () => {
+    Object.assign(editor, { setting: 'stop', isTrusted: false });
+    const { own, other } = service();
+    own.endsWithWindows = other.endsWithWindows = true;
+    editor.settingChanged();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([own.attended, other.attended]).toEqual([0, 0]);
+    editor.setting = 'keepRunning';
+    editor.settingChanged();
+    expect(own.endsWithWindows).toBe(true);
+    Object.assign(editor, { setting: 'stop', isTrusted: true });
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(own.attended).toBe(1);
   });
 
   it('a change of the setting applies immediately', () => {

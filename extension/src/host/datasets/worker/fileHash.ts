@@ -1,8 +1,10 @@
 // SHA-256 of dataset files, to tell whether a file has changed since a run was trained on it. Called by the dataset
 // worker; a file is read again only if its size, time or inode has changed.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { DataFile } from '../../../rows/dataFile.js';
+
+const BLOCK_BYTES = 1 << 20;
 
 const known = new Map<string, { stamp: string; hash: string }>();
 
@@ -15,7 +17,14 @@ export async function hashOf(path: string): Promise<string | null> {
   if (before?.stamp === stamp) return before.hash;
   const hash = createHash('sha256');
   try {
-    for await (const bytes of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(bytes as Buffer);
+    const file = await DataFile.open(path);
+    const block = Buffer.alloc(BLOCK_BYTES);
+    try {
+      for (let at = 0; at < file.size; at += BLOCK_BYTES)
+        hash.update(await file.read(block.subarray(0, Math.min(BLOCK_BYTES, file.size - at)), at));
+    } finally {
+      await file.close();
+    }
   } catch {
     return null;
   }

@@ -1,9 +1,9 @@
 // Builds the tokenizer of a model folder from its JSON files, as the engine does. Called by the dataset worker;
 // tokenizers are kept while the worker lives, since building one takes longer than tokenizing most datasets.
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { createTokenizer } from '../../../core/text/huggingFaceTokenizer.js';
+import { MAX_TEMPLATE_BYTES, readText } from '../../../system/regularFile.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 
 const opened = new Map<string, TextTokenizer>();
@@ -27,14 +27,15 @@ export function tokenizerOfFolder(folder: string): TextTokenizer {
 
 /** A separate template file takes precedence over tokenizer_config.json. */
 function templateFile(folder: string): unknown {
-  const jinja = join(folder, 'chat_template.jinja');
-  return existsSync(jinja) ? readFileSync(jinja, 'utf8') : readJson(join(folder, 'chat_template.json'))?.chat_template;
+  const jinja = readText(join(folder, 'chat_template.jinja'), 'follow', MAX_TEMPLATE_BYTES);
+  return jinja ?? readJson(join(folder, 'chat_template.json'))?.chat_template;
 }
 
 function readJson(path: string): Record<string, unknown> | null {
-  if (!existsSync(path)) return null;
+  const text = readText(path);
+  if (text === null) return null;
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    return JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
     throw new InputError(`invalid JSON: ${(error as Error).message}`, { file: path });
   }

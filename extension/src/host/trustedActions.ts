@@ -1,0 +1,63 @@
+// The one place where the host writes files, starts programs and signals processes. In Restricted Mode each of these throws instead,
+// whatever called it, so that no command, timer or setting of an untrusted workspace can act. Reading needs no trust.
+import {
+  execFile,
+  spawn,
+  type ChildProcess,
+  type ExecFileOptionsWithStringEncoding,
+  type SpawnOptions,
+  type SpawnOptionsWithoutStdio,
+} from 'node:child_process';
+import { renameSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import * as vscode from 'vscode';
+import { signalHolder } from '../system/fileClaim.js';
+import { makeFolder } from '../system/makeFolder.js';
+import { appendLine, openRegularFile, writeWhole } from '../system/regularFile.js';
+import { UntrustedWorkspaceError } from './services.js';
+
+/** @throws UntrustedWorkspaceError in Restricted Mode */
+export function requireTrust(): void {
+  if (!vscode.workspace.isTrusted)
+    throw new UntrustedWorkspaceError(
+      'Nothing is started, stopped or written in Restricted Mode. Trust this workspace first.',
+    );
+}
+
+/** Each throws UntrustedWorkspaceError in Restricted Mode, and otherwise what the function of the same name does. */
+export const trusted = {
+  makeFolder: guarded(makeFolder),
+  /** Writes a file of a run folder. */
+  writeText: guarded((path: string, text: string) => writeWhole(path, text, 'refuse', 'write')),
+  /** Creates one. @throws NodeJS.ErrnoException EEXIST if it exists, so that only one window does */
+  createText: guarded((path: string, text: string) => writeWhole(path, text, 'refuse', 'create')),
+  appendLine: guarded(appendLine),
+  openLog: guarded((path: string) => openRegularFile(path, 'refuse', 'append')),
+  /** Writes a file that the user has chosen in a dialog. */
+  saveChosen: guarded((path: string, content: string | Uint8Array) => writeWhole(path, content, 'follow', 'write')),
+  rename: guarded(renameSync),
+  removeFile: guarded((path: string) => rmSync(path, { force: true })),
+  removeFolder: guarded((path: string) => rm(path, { recursive: true, force: true })),
+  spawn: guarded((command: string, args: readonly string[], options: SpawnOptions) => spawn(command, args, options)),
+  /** Its output is read, and it reads nothing. */
+  spawnReading: guarded((command: string, args: readonly string[], options: SpawnOptionsWithoutStdio) =>
+    spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }),
+  ),
+  spawnOnPipes: guarded((command: string, args: readonly string[], options: SpawnOptionsWithoutStdio) =>
+    spawn(command, args, options),
+  ),
+  execFile: guarded((command: string, args: readonly string[], options: ExecFileOptionsWithStringEncoding) =>
+    promisify(execFile)(command, args, options),
+  ),
+  signalHolder: guarded(signalHolder),
+  /** A process that this window has started; false if it has ended. */
+  signalChild: guarded((child: ChildProcess, signal: NodeJS.Signals) => child.kill(signal)),
+};
+
+function guarded<Args extends unknown[], R>(act: (...args: Args) => R): (...args: Args) => R {
+  return (...args) => {
+    requireTrust();
+    return act(...args);
+  };
+}

@@ -1,0 +1,35 @@
+// Creates a folder with its parents. Used instead of Node's recursive mkdir, which never ends where the operating system refuses
+// folders below one that exists, as in /proc.
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { InputError } from '../core/inputError.js';
+
+/**
+ * Does nothing if the folder exists.
+ * @throws InputError where no folder can be created; NodeJS.ErrnoException as for a full disk or a missing permission
+ */
+export function makeFolder(path: string): void {
+  const missing: string[] = [];
+  let present = resolve(path);
+  while (!existsSync(present) && dirname(present) !== present) {
+    missing.unshift(present);
+    present = dirname(present);
+  }
+  for (const folder of missing.length > 0 ? missing : [present]) makeOne(folder);
+}
+
+function makeOne(folder: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    if (isFolder) return;
+    const reasons: Record<string, string> = {
+      ENOENT: 'no folder can be created here',
+      EEXIST: 'this is not a folder',
+    };
+    if (!code || !(code in reasons)) throw error;
+    throw new InputError(reasons[code]!, { file: folder, hint: 'Choose another folder.' });
+  }
+}
