@@ -94,7 +94,7 @@ function noFormat(rows: readonly SourcedRow[]): InputError {
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
   return new InputError(message, {
     ...odd.source,
-    hint: `${suggestList(odd.row)}${suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
+    hint: `${suggestList(odd.row) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
 }
 
