@@ -94,8 +94,15 @@ function noFormat(rows: readonly SourcedRow[]): InputError {
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
   return new InputError(message, {
     ...odd.source,
-    hint: `${suggestList(odd.row) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
+    hint: `${suggestList(odd.row) || suggestChosen(odd.row) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
+}
+
+/** Of preference data, of which one answer can be trained on. */
+function suggestChosen(row: Row): string {
+  if (!('chosen' in row && 'rejected' in row)) return '';
+  const field = Array.isArray(row.chosen) && !('prompt' in row) ? 'messages' : 'completion';
+  return `To train on the chosen answers, set dataset.columns to {"${field}": "chosen"}. `;
 }
 
 /** Of a JSON object that is read as one row, but has the rows in a list. */
