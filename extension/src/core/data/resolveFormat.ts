@@ -98,11 +98,17 @@ function noFormat(rows: readonly SourcedRow[]): InputError {
   });
 }
 
-/** Of preference data, of which one answer can be trained on. */
+/** Of preference data, of which one answer can be trained on: by the format that uses the most of a row. */
 function suggestChosen(row: Row): string {
   if (!('chosen' in row && 'rejected' in row)) return '';
-  const field = Array.isArray(row.chosen) && !('prompt' in row) ? 'messages' : 'completion';
-  return `To train on the chosen answers, set dataset.columns to {"${field}": "chosen"}. `;
+  const [best] = datasetFormats
+    .flatMap(format => {
+      const required = format.fields.filter(field => field.required);
+      const fitting = required.filter(({ name }) => format.detect(mapColumns(row, { [name]: 'chosen' })));
+      return fitting.map(({ name }) => ({ name, uses: required.length }));
+    })
+    .sort((a, b) => b.uses - a.uses);
+  return best ? `To train on the chosen answers, set dataset.columns to {"${best.name}": "chosen"}. ` : '';
 }
 
 /** Of a JSON object that is read as one row, but has the rows in a list. */
