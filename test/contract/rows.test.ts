@@ -102,6 +102,12 @@ const cases: Record<string, Case> = {
     lines: [1, 2],
     fails: { line: 1, message: /must be a JSON object, but this is a list/ },
   },
+  'JSONL with a broken list as its first line': {
+    file: 'a.jsonl',
+    content: `[oops\n${pair('a')}\n`,
+    lines: [1, 2],
+    fails: { line: 1, column: 2, message: /^invalid JSON: oops instead of a value/ },
+  },
   'a list in a .jsonl file': {
     file: 'a.jsonl',
     content: `[\n${pair('a')},\n${pair('c')}\n]`,

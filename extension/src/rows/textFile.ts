@@ -11,22 +11,27 @@ import { DataFile } from './dataFile.js';
 
 const BLOCK_BYTES = 1 << 20;
 /** Limit for what a compressed file becomes: text rarely shrinks to less than a hundredth, so the rest is a mistake or a trap. */
-const DECODED_BYTES = { least: 4 * 2 ** 30, perByte: 100 };
+const DECODED_BYTES = { least: 2 ** 30, perByte: 100 };
 
 type Encoding = 'utf-8' | 'utf-16le' | 'utf-16be';
 
 /**
  * @param file is closed with the one returned, and in case of an error
  * @param limit bytes of text that are needed; a decoded file ends there
+ * @param most bytes that the text of a compressed file may have
  * @throws InputError if the file is not text, is damaged, or there is no space for its text
  */
-export async function textFile(file: DataFile, limit = Infinity): Promise<DataFile> {
+export async function textFile(
+  file: DataFile,
+  limit = Infinity,
+  most = Math.max(DECODED_BYTES.least, file.size * DECODED_BYTES.perByte),
+): Promise<DataFile> {
   try {
     const beginning = await file.read(Buffer.alloc(4096), 0);
     const isGzip = beginning[0] === 0x1f && beginning[1] === 0x8b;
     if (!isGzip) checkIsText(beginning, file.path);
     if (!isGzip && encodingOf(beginning) === 'utf-8') return file;
-    const decoded = await decodedCopy(file, isGzip, limit);
+    const decoded = await decodedCopy(file, isGzip, { limit, most });
     await file.close();
     return decoded;
   } catch (error) {
@@ -77,7 +82,11 @@ function placeholder(start: string): { what: string; hint: string } | null {
   return null;
 }
 
-async function decodedCopy(file: DataFile, isGzip: boolean, limit: number): Promise<DataFile> {
+async function decodedCopy(
+  file: DataFile,
+  isGzip: boolean,
+  { limit, most }: { limit: number; most: number },
+): Promise<DataFile> {
   const folder = await mkdtemp(join(tmpdir(), 'tunewright-text-'));
   const handle = await open(join(folder, 'decoded'), 'w+');
   try {
@@ -85,7 +94,6 @@ async function decodedCopy(file: DataFile, isGzip: boolean, limit: number): Prom
     await rm(folder, { recursive: true, force: true }).catch(() => {});
     const hash = createHash('sha256');
     const bytes = blocksOf(file, hash);
-    const most = Math.max(DECODED_BYTES.least, file.size * DECODED_BYTES.perByte);
     let written = 0;
     for await (const text of decoded(isGzip ? unzipped(bytes, file.path) : bytes, file.path)) {
       const part = text.subarray(0, limit - written);
@@ -93,7 +101,7 @@ async function decodedCopy(file: DataFile, isGzip: boolean, limit: number): Prom
       written += part.length;
       if (written >= limit) break;
       if (written > most)
-        throw new InputError(`the file unpacks to more than ${Math.floor(most / 2 ** 30)} GB`, {
+        throw new InputError(`the file unpacks to more than ${Math.floor(most / 2 ** 20)} MB`, {
           file: file.path,
           hint: 'Unpack it, and use a part of it.',
         });

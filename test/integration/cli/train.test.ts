@@ -102,6 +102,26 @@ describe('a run', () => {
   });
 });
 
+describe('rows that can’t be used', () => {
+  const losses = (run: string) => stepsOf(place.events(run)).map(({ step, loss }) => [step, loss]);
+
+  it('are left out before the split: the run is that of a file without them, and is resumed to the same end', async () => {
+    const good = readFileSync(place.file('rows.jsonl'), 'utf8').trimEnd().split('\n');
+    place.write('odd.jsonl', [...good.slice(0, 5), '{"prompt": "a"', ...good.slice(5), '[1]'].join('\n'));
+    // So that a run of half the steps has the same rates.
+    const training = { lr_scheduler_type: 'constant' };
+    const odd = { dataset: { validation: 0.2, train: 'odd.jsonl' }, training };
+    await train('clean', { dataset: { validation: 0.2 }, training });
+    const { stderr } = await train('odd', odd);
+    expect(stderr).toContain("2 rows of the training set can't be used, left out");
+    expect(stderr).toContain('odd.jsonl:6');
+    expect(losses('odd-run')).toEqual(losses('clean-run'));
+    await train('halves', { ...odd, training: { ...training, max_steps: 3 } });
+    await succeed(['train', place.run('halves', odd), '--resume', '--out', place.file('halves-run')]);
+    expect(losses('halves-run')).toEqual(losses('clean-run'));
+  });
+});
+
 describe('resuming', () => {
   const changes = {
     dataset: { validation: 0.2, packing: true },

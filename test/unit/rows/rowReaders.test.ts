@@ -10,6 +10,7 @@ import { parseJsonText } from '../../../extension/src/core/data/jsonText.js';
 import { DataFile } from '../../../extension/src/rows/dataFile.js';
 import { openRowFile } from '../../../extension/src/rows/openRowFile.js';
 import type { RowPlace, RowReader } from '../../../extension/src/rows/rowReader.js';
+import { textFile } from '../../../extension/src/rows/textFile.js';
 import { EditorRows, openBeginning, TextFileRows } from '../../../extension/src/rows/scannedRows.js';
 
 let folder: string;
@@ -116,6 +117,14 @@ describe('files that are decoded', () => {
     await reader.scan((start, end) => places.push({ start, end })).next();
     expect(await reader.texts(places)).toEqual(Array(Math.floor(1000 / 15)).fill('{"a":"é🙂"}'));
     await reader.close();
+  });
+
+  test('a compressed file that unpacks to far more is an error, and nothing is left', async () => {
+    const path = join(folder, 'bomb.jsonl.gz');
+    writeFileSync(path, gzipSync(Buffer.alloc(5 << 20, ' ')));
+    const before = decodedCopies();
+    await expect(textFile(await DataFile.open(path), Infinity, 3 << 20)).rejects.toThrow(/unpacks to more than 3 MB/);
+    expect(decodedCopies()).toEqual(before);
   });
 
   const decodedCopies = () => readdirSync(tmpdir()).filter(name => name.startsWith('tunewright-text-'));

@@ -94,8 +94,21 @@ function noFormat(rows: readonly SourcedRow[]): InputError {
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
   return new InputError(message, {
     ...odd.source,
-    hint: `${suggestList(odd.row)}${suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
+    hint: `${suggestList(odd.row) || suggestChosen(odd.row) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
+}
+
+/** Of preference data, of which one answer can be trained on: by the format that uses the most of a row. */
+function suggestChosen(row: Row): string {
+  if (!('chosen' in row && 'rejected' in row)) return '';
+  const [best] = datasetFormats
+    .flatMap(format => {
+      const required = format.fields.filter(field => field.required);
+      const fitting = required.filter(({ name }) => format.detect(mapColumns(row, { [name]: 'chosen' })));
+      return fitting.map(({ name }) => ({ name, uses: required.length }));
+    })
+    .sort((a, b) => b.uses - a.uses);
+  return best ? `To train on the chosen answers, set dataset.columns to {"${best.name}": "chosen"}. ` : '';
 }
 
 /** Of a JSON object that is read as one row, but has the rows in a list. */

@@ -5,6 +5,7 @@ import type { TextTokenizer } from '../text/textTokenizer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
 import { countLabels, IGNORE_LABEL, type Example, type Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
+import { maskedReason } from './maskedReason.js';
 import { mapColumns, type ColumnMapping } from './resolveFormat.js';
 import { findRoleFault } from './roleOrder.js';
 
@@ -92,7 +93,7 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
     const message =
       lost > 0
         ? `the answer begins after max_length (${maxLength} of ${count(tokens, 'token')}): no token is trained on`
-        : 'no token of this row is trained on: the row is skipped';
+        : `no token of this row is trained on: ${maskedReason(example, encoded)}`;
     problems.push({ code: 'all_masked', message });
   }
   if (unlocatedTurns.length > 0) {

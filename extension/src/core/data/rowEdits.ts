@@ -43,6 +43,8 @@ export interface RowRepair {
 
 /** Rewrites what a lenient parser understands (a trailing comma, a comment, a missing brace) as strict JSON. */
 export function repairJson(text: string): RowRepair | null {
+  // The lenient parser would round long integers, and knows no NaN.
+  if (/\d{16}|NaN|Infinity/.test(text)) return null;
   const value: unknown = parse(text, [], { allowTrailingComma: true });
   if (!isObject(value) || Object.keys(value).length === 0) return null;
   return { title: 'Repair the JSON of this row', edits: [{ start: 0, end: text.length, text: JSON.stringify(value) }] };

@@ -53,14 +53,14 @@ function delimiterOf(units: Units): Delimiter {
 
 function jsonLayout(fileType: 'json' | 'jsonl', units: Units, isWhole: boolean): 'lines' | 'values' | 'list' {
   const byName = fileType === 'json' ? 'list' : 'lines';
-  let start = markLength(units);
-  while (start < units.length && isSpace(units[start])) start++;
+  const start = afterSpace(units, markLength(units));
   if (units[start] !== OPEN_OBJECT && units[start] !== OPEN_LIST) return byName;
   const first = firstValue(units, start);
   if (units[start] === OPEN_LIST) {
-    // A line may be a list by mistake; the rows of a list are objects, and nothing follows it.
-    const isLine = fileType === 'jsonl' && first.end !== null && !first.lines && followed(units, first.end) === 'line';
-    return isLine ? 'lines' : 'list';
+    // A line may be a list by mistake. The rows of a list are objects or texts, and nothing follows it.
+    const isOfRows = [OPEN_OBJECT, QUOTE, CLOSE_LIST].includes(units[afterSpace(units, start + 1)] ?? OPEN_OBJECT);
+    const isLine = first.end !== null && !first.lines && followed(units, first.end) === 'line';
+    return fileType === 'jsonl' && (isLine || !isOfRows) ? 'lines' : 'list';
   }
   if (first.isBroken) return 'lines';
   if (first.end === null) {
@@ -70,6 +70,12 @@ function jsonLayout(fileType: 'json' | 'jsonl', units: Units, isWhole: boolean):
   const after = followed(units, first.end);
   if (after === null) return first.hasData ? 'list' : 'values';
   return first.lines || after === 'value' ? 'values' : 'lines';
+}
+
+function afterSpace(units: Units, from: number): number {
+  let at = from;
+  while (at < units.length && isSpace(units[at])) at++;
+  return at;
 }
 
 interface FirstValue {

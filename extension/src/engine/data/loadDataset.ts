@@ -3,7 +3,13 @@
 // dataset.on_bad_row is "error".
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
-import { countLabels, type EncodedExample, type RowSource, type SourcedRow } from '../../core/data/example.js';
+import {
+  countLabels,
+  type EncodedExample,
+  type Example,
+  type RowSource,
+  type SourcedRow,
+} from '../../core/data/example.js';
 import {
   checkColumns,
   formatByName,
@@ -12,11 +18,12 @@ import {
   FORMAT_SAMPLE_ROWS,
   type ResolvedFormat,
 } from '../../core/data/resolveFormat.js';
+import { maskedReason } from '../../core/data/maskedReason.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
-import { BadRows, rowCount, RowNotes } from './rowNotes.js';
+import { rowCount, RowNotes, RowReasons } from './rowNotes.js';
 import { TokenStore } from './tokenStore.js';
 
 /** Among at least so many rows, a larger share of bad ones is a mistake in the file or in how it is read. */
@@ -92,30 +99,35 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
     const notes = {
       truncated: new RowNotes(),
       dropped: new RowNotes(),
-      allMasked: new RowNotes(),
+      allMasked: new RowReasons(),
       cutOff: new RowNotes(),
       turns: new RowNotes(),
-      bad: new BadRows(),
+      bad: new RowReasons(),
     };
+    let firstBad: InputError | null = null;
     let share = 0;
     let contentHash = '';
     let format: DatasetFormat | null = null;
 
+    const onBadRow = (error: InputError, source: RowSource) => {
+      firstBad ??= error;
+      notes.bad.add(error.message, source);
+    };
     const rows = encodeRows({
       ...options,
       onShare: value => (share = value),
       onHash: value => (contentHash = value),
-      onBadRow: config.on_bad_row === 'error' ? undefined : (error, source) => notes.bad.add(error, source),
+      onBadRow: config.on_bad_row === 'error' ? undefined : onBadRow,
     });
-    for await (const { encoded, source, resolved } of rows) {
+    for await (const { example, encoded, source, resolved } of rows) {
       format = resolved;
       if (encoded.unlocatedTurns.length > 0) notes.turns.add(source);
       const kept = fitLength(encoded, config, source, notes);
       if (!kept) continue;
       const labelTokens = countLabels(kept.labels);
       if (labelTokens === 0) {
-        const wasCutOff = countLabels(encoded.labels) > 0;
-        (wasCutOff ? notes.cutOff : notes.allMasked).add(source);
+        if (countLabels(encoded.labels) > 0) notes.cutOff.add(source);
+        else notes.allMasked.add(maskedReason(example, encoded), source);
         continue;
       }
       store.append(kept);
@@ -128,8 +140,8 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
     options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share: 1 });
     const leftOut = describeLeftOut(notes, options);
     const read = lines.length + notes.bad.count + notes.dropped.count + notes.allMasked.count + notes.cutOff.count;
-    checkShare(notes.bad, read, options);
-    if (lines.length === 0) throw nothingLeft(leftOut, notes.bad, options);
+    checkShare(notes.bad, read, firstBad, options);
+    if (lines.length === 0) throw nothingLeft(leftOut, firstBad, options);
     warn(notes, options);
 
     return {
@@ -162,6 +174,13 @@ export interface EncodeRowsOptions
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
+interface EncodedSourcedRow {
+  example: Example;
+  encoded: EncodedRow;
+  source: RowSource;
+  resolved: DatasetFormat;
+}
+
 /**
  * The rows as token ids, not truncated; without those that `onBadRow` is called for.
  * @throws InputError with file and line for a row that can't be used if there is no `onBadRow`, and if no format is recognized
@@ -172,12 +191,14 @@ export async function* encodeRows({
   tokenizer,
   chatTemplate,
   ...reading
-}: EncodeRowsOptions): AsyncGenerator<{ encoded: EncodedRow; source: RowSource; resolved: DatasetFormat }> {
+}: EncodeRowsOptions): AsyncGenerator<EncodedSourcedRow> {
   const { onBadRow } = reading;
   for await (const { row, source, resolved } of withFormat(file, config, reading)) {
-    let encoded: EncodedRow;
+    let read: EncodedSourcedRow;
     try {
-      encoded = encodeExample(resolved.parse(row, source), tokenizer, { trainOn: config.train_on, chatTemplate });
+      const example = resolved.parse(row, source);
+      const encoded = encodeExample(example, tokenizer, { trainOn: config.train_on, chatTemplate });
+      read = { example, encoded, source, resolved };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       // Errors of the tokenizer and of the chat template have no place.
@@ -186,7 +207,7 @@ export async function* encodeRows({
       onBadRow(placed, source);
       continue;
     }
-    yield { encoded, source, resolved };
+    yield read;
   }
 }
 
@@ -242,42 +263,49 @@ function fitLength(
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
 }
 
-type Notes = Record<'truncated' | 'dropped' | 'allMasked' | 'cutOff' | 'turns', RowNotes> & { bad: BadRows };
+type Notes = Record<'truncated' | 'dropped' | 'cutOff' | 'turns', RowNotes> & Record<'bad' | 'allMasked', RowReasons>;
 
 /** A line for each reason why rows of the file are left out. */
 function describeLeftOut({ bad, dropped, allMasked, cutOff }: Notes, options: LoadDatasetOptions): string[] {
-  const { max_length: maxLength, train_on: trainOn } = options.config;
+  const { max_length: maxLength } = options.config;
   const limit = options.limitedBy ? `${maxLength} tokens, ${options.limitedBy}` : `max_length (${maxLength})`;
-  const masked =
-    trainOn === 'completions' ? 'with no token to train on (no answer, or an empty or masked one)' : 'with no token';
   const lines: [RowNotes, string][] = [
     [dropped, `longer than ${limit}: dropped`],
     [cutOff, `whose answer begins after ${limit}`],
-    [allMasked, masked],
   ];
-  return [...bad.describe(), ...lines.flatMap(([notes, what]) => (notes.count > 0 ? [notes.describe(what)] : []))];
+  const tooLong = lines.flatMap(([notes, what]) => (notes.count > 0 ? [notes.describe(what)] : []));
+  return [...bad.describe(), ...tooLong, ...allMasked.describe()];
 }
 
 /** @throws InputError if so many rows can't be used that the file as a whole is probably read wrongly */
-function checkShare(bad: BadRows, rows: number, { file, anyShare = false }: LoadDatasetOptions): void {
+function checkShare(
+  bad: RowReasons,
+  rows: number,
+  first: InputError | null,
+  { file, anyShare = false }: LoadDatasetOptions,
+): void {
   if (anyShare || rows < BAD_ROWS.of || bad.count <= rows * BAD_ROWS.share) return;
   const reasons = bad.describe().map(line => `\n  ${line}`);
-  const hint = bad.first?.hint ?? 'Correct these rows, or remove them.';
+  const hint = first?.hint ?? 'Correct these rows, or remove them.';
   const message = `${bad.count} of ${rows} rows can't be used, more than a tenth:${reasons.join('')}`;
-  throw new InputError(message, { file, ...placeOf(bad), hint });
+  throw new InputError(message, { file, ...placeOf(first), hint });
 }
 
-function placeOf({ first }: BadRows): { line?: number; column?: number } {
+function placeOf(first: InputError | null): { line?: number; column?: number } {
   const { line, column } = first?.record() ?? {};
   return { line, column };
 }
 
-function nothingLeft(leftOut: readonly string[], bad: BadRows, { file, role }: LoadDatasetOptions): InputError {
+function nothingLeft(
+  leftOut: readonly string[],
+  first: InputError | null,
+  { file, role }: LoadDatasetOptions,
+): InputError {
   const what = role === 'train' ? 'can be trained on' : 'can be evaluated';
   return new InputError(`no row of the dataset ${what}:${leftOut.map(line => `\n  ${line}`).join('')}`, {
     file,
-    ...placeOf(bad),
-    hint: bad.first?.hint,
+    ...placeOf(first),
+    hint: first?.hint,
   });
 }
 
@@ -289,12 +317,18 @@ function warn(notes: Notes, { config, role, onWarning }: LoadDatasetOptions): vo
   };
   if (notes.bad.count > 0) {
     const reasons = notes.bad.describe().join('; ');
-    onWarning('rows_left_out', `${rowCount(notes.bad.count)} of the ${set} set left out: ${reasons}`);
+    onWarning('rows_left_out', `${rowCount(notes.bad.count)} of the ${set} set can't be used, left out: ${reasons}`);
   }
   report('rows_truncated', notes.truncated, `${tooLong}: truncated at the end`);
   report('rows_dropped', notes.dropped, `${tooLong}: dropped`);
   report('rows_all_masked', notes.cutOff, `of the ${set} set whose answer begins after max_length: skipped`);
-  report('rows_all_masked', notes.allMasked, `of the ${set} set with no token to train on: skipped`);
+  if (notes.allMasked.count > 0) {
+    const reasons = notes.allMasked.describe().join('; ');
+    onWarning(
+      'rows_all_masked',
+      `${rowCount(notes.allMasked.count)} of the ${set} set with no token to train on: skipped: ${reasons}`,
+    );
+  }
   report(
     'turns_not_found',
     notes.turns,

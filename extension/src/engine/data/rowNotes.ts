@@ -1,7 +1,6 @@
 // Counts rows with a problem and remembers the first of them, by kind, for warnings and for the error of a dataset that has no row
 // left. Used by loadDataset.
 import { describeSource, type RowSource } from '../../core/data/example.js';
-import type { InputError } from '../../core/inputError.js';
 
 /** Number of rows that a message names for each kind. */
 const NAMED_ROWS = 5;
@@ -19,10 +18,14 @@ export class RowNotes {
     if (this.first.length < NAMED_ROWS) this.first.push(describeSource(source));
   }
 
+  /** `file:1, file:2, file:9` */
+  get places(): string {
+    return this.first.join(', ') + (this.count > this.first.length ? ', ...' : '');
+  }
+
   /** `3 rows ... (file:1, file:2, file:9)` */
   describe(what: string): string {
-    const more = this.count > this.first.length ? ', ...' : '';
-    return `${rowCount(this.count)} ${what} (${this.first.join(', ')}${more})`;
+    return `${rowCount(this.count)} ${what} (${this.places})`;
   }
 }
 
@@ -30,32 +33,28 @@ export function rowCount(count: number): string {
   return `${count} ${count === 1 ? 'row' : 'rows'}`;
 }
 
-/** Rows that can't be used, by the reason. */
-export class BadRows {
+/** Rows with a problem, by the reason. */
+export class RowReasons {
   count = 0;
-  /** The first one. */
-  first: InputError | null = null;
-  private readonly kinds = new Map<string, { message: string; notes: RowNotes }>();
+  private readonly kinds = new Map<string, { reason: string; notes: RowNotes }>();
 
-  add(error: InputError, source: RowSource): void {
+  add(reason: string, source: RowSource): void {
     this.count++;
-    this.first ??= error;
+    const brief = reason.length > LONGEST_REASON ? `${reason.slice(0, LONGEST_REASON)}…` : reason;
     // Positions and values differ from row to row.
-    const reason = error.message.length > LONGEST_REASON ? `${error.message.slice(0, LONGEST_REASON)}…` : error.message;
-    const kind = reason.replace(/"[^"]*"|\d+/g, '#');
-    const isNew = !this.kinds.has(kind);
-    const key = isNew && this.kinds.size >= MAX_KINDS ? OTHERS : kind;
-    const message = key === OTHERS ? 'other reasons' : reason;
-    const entry = this.kinds.get(key) ?? { message, notes: new RowNotes() };
+    const kind = brief.replace(/"[^"]*"|\d+/g, '#');
+    const isOther = !this.kinds.has(kind) && this.kinds.size >= MAX_KINDS;
+    const key = isOther ? OTHERS : kind;
+    const entry = this.kinds.get(key) ?? { reason: isOther ? 'other reasons' : brief, notes: new RowNotes() };
     this.kinds.set(key, entry);
     entry.notes.add(source);
   }
 
-  /** A line for each reason, most frequent first. */
+  /** `3 rows: REASON (file:1, file:2, file:9)`, most frequent first. */
   describe(): string[] {
     return [...this.kinds.values()]
       .sort((a, b) => b.notes.count - a.notes.count)
-      .map(({ message, notes }) => notes.describe(`can't be used: ${message}`));
+      .map(({ reason, notes }) => `${rowCount(notes.count)}: ${reason} (${notes.places})`);
   }
 }
 

@@ -205,7 +205,7 @@ describe('datasets in editors', () => {
       chat('Hi', 'Hello.'),
       '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},]}',
       chat('Hi', 'Hello.'),
-      '{"messages":[{"role":"user","content":"Who?"},{"role":"bot","content":"Me."}]}',
+      '{"messages":[{"role":"user","content":"Who?"},{"role":"narrator","content":"Me."}]}',
       chat('Tell me more', 'and more and more '.repeat(150)),
       chat('What?', 'That.'),
     );
@@ -219,7 +219,7 @@ describe('datasets in editors', () => {
     let found = await problems(uri, 5);
     assert.deepEqual(found.map(each => each.range.start.line).sort(), [1, 2, 3, 3, 4]);
     const role = line(found, 'wrong_role_order');
-    assert.equal(editor.document.getText(role.range), '"bot"');
+    assert.equal(editor.document.getText(role.range), '"narrator"');
     await apply(await fixes(uri, role), 'Change role to "assistant"');
     found = await problems(uri, 3);
     await apply(await fixes(uri, line(found, 'invalid_json')), 'Repair the JSON of this row');

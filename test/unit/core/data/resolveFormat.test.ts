@@ -85,6 +85,20 @@ describe('resolveFormat', () => {
     });
   });
 
+  test('preference pairs: what to map', () => {
+    const turns = [{ role: 'user', content: 'a' }];
+    for (const [row, field] of [
+      [{ prompt: 'a', chosen: 'b', rejected: 'c' }, 'completion'],
+      [{ chosen: turns, rejected: turns }, 'messages'],
+    ] as const) {
+      const columns = { [field]: 'chosen' };
+      expect(() => detectFormat(sourced(row))).toThrow(
+        expect.objectContaining({ hint: expect.stringContaining(JSON.stringify(columns).replace(':', ': ')) }),
+      );
+      expect(resolveFormat(sourced(row), 'auto', columns).columns).toEqual(columns);
+    }
+  });
+
   test('rows in a list within an object are found', () => {
     expect(() => detectFormat(sourced({ train: [rowOf.alpaca], version: 1 }))).toThrow(
       expect.objectContaining({ hint: expect.stringContaining('The rows are probably in "train"') }),

@@ -58,6 +58,12 @@ describe('repairs', () => {
     expect(repairJson('what is this')).toBeNull();
   });
 
+  test('a repair that would change numbers is not offered', () => {
+    expect(repairJson('{"id": 9007199254740993,}')).toBeNull();
+    expect(repairJson('{"a": NaN,}')).toBeNull();
+    expect(repairJson('{"a": 1,}')).not.toBeNull();
+  });
+
   test('a role is corrected or a message removed; the rest is unchanged', () => {
     const text = '{"id": 7,  "messages": [{"role": "user", "content": "a"}, {"role": "narrator", "content": "b"}]}';
     const [change, remove] = repairRoles(text);

@@ -95,8 +95,8 @@ describe('loadDataset', () => {
     const { dataset, warnings } = await load(file, { tokenizer: smollm });
     expect(dataset.stats).toMatchObject({ rows: 1, allMasked: 7 });
     expect(warnings).toEqual([
-      'rows_all_masked: 7 rows of the training set with no token to train on: skipped ' +
-        '(c.jsonl:2, c.jsonl:3, c.jsonl:4, c.jsonl:5, c.jsonl:6, ...)',
+      'rows_all_masked: 7 rows of the training set with no token to train on: skipped: 7 rows: no message is from the ' +
+        'assistant (roles: user) (c.jsonl:2, c.jsonl:3, c.jsonl:4, c.jsonl:5, c.jsonl:6, ...)',
     ]);
     await expect(load(jsonl('d.jsonl', [question]), { tokenizer: smollm })).rejects.toThrow(/no row .* can be trained/);
   });
@@ -140,9 +140,9 @@ describe('loadDataset', () => {
     const { dataset, warnings } = await load(file);
     expect(dataset.stats).toMatchObject({ rows: 18, bad: 2 });
     expect(warnings).toEqual([
-      'rows_left_out: 2 rows of the training set left out: ' +
-        "1 row can't be used: invalid JSON: the end instead of a comma or } (bad.jsonl:19); " +
-        '1 row can\'t be used: "prompt" must be a text, but is a number (bad.jsonl:20)',
+      "rows_left_out: 2 rows of the training set can't be used, left out: " +
+        '1 row: invalid JSON: the end instead of a comma or } (bad.jsonl:19); ' +
+        '1 row: "prompt" must be a text, but is a number (bad.jsonl:20)',
     ]);
     // Rows keep their numbers and lines.
     const clean = await load(
@@ -161,9 +161,7 @@ describe('loadDataset', () => {
     const error = await load(file).catch((reason: InputError) => reason);
     expect(error).toMatchObject({
       where: `${file}:19`,
-      message: expect.stringMatching(
-        /^3 of 21 rows can't be used, more than a tenth:\n {2}3 rows can't be used: "compl/,
-      ),
+      message: expect.stringMatching(/^3 of 21 rows can't be used, more than a tenth:\n {2}3 rows: "compl/),
     });
     expect((await load(file, { anyShare: true })).dataset.stats).toMatchObject({ rows: 18, bad: 3 });
     expect((await load(jsonl('few.jsonl', rows.slice(3, 21)))).dataset.stats).toMatchObject({ rows: 15, bad: 3 });
@@ -195,13 +193,32 @@ describe('loadDataset', () => {
       'labels that are all masked, and other ids',
       [{ input_ids: [1, 2], labels: [-100, -100] }, { input_ids: [1, 99_999] }],
       { role: 'validation' },
-      ["1 row can't be used: input_ids[1] is 99999", '1 row with no token to train on', '(nothing.jsonl:1)'],
+      ['1 row: input_ids[1] is 99999', '1 row: all labels are -100 (nothing.jsonl:1)'],
     ],
     [
       'chats for a model without a chat template',
       [{ messages: [{ role: 'user', content: 'a' }] }, { messages: [{ role: 'user', content: 'b' }] }],
       {},
-      ["2 rows can't be used: the model has no chat template", '(nothing.jsonl:1, nothing.jsonl:2)'],
+      ['2 rows: the model has no chat template', '(nothing.jsonl:1, nothing.jsonl:2)'],
+    ],
+    [
+      'conversations without an answer, with roles that nothing knows, and with empty answers',
+      [
+        { messages: [{ role: 'user', content: 'a' }] },
+        {
+          messages: [
+            { role: 'user', content: 'a' },
+            { role: 'narrator', content: 'b' },
+          ],
+        },
+        { prompt: [{ role: 'user', content: 'a' }], completion: [{ role: 'user', content: 'a' }], messages: null },
+      ],
+      { tokenizer: smollm },
+      [
+        '1 row: no message is from the assistant (roles: user) (nothing.jsonl:1)',
+        '1 row: no message is from the assistant (roles: user, narrator), and "narrator" is unknown (nothing.jsonl:2)',
+        '1 row: "messages" is missing',
+      ],
     ],
   ])('a dataset without a row left says why: %s', async (_, rows, overrides, parts) => {
     const file = jsonl('nothing.jsonl', rows);
