@@ -52,9 +52,10 @@ function build(files: TokenizerFiles): Tokenizer {
   const repaired = repairTokenizerJson({ ...stages, ...tokenizer });
   try {
     const built = new Tokenizer(repaired, config);
-    repairTokenizer(built);
+    repairTokenizer(built, tokenizer);
     return built;
   } catch (error) {
+    if (error instanceof InputError) throw error;
     throw new InputError(`cannot be used: ${(error as Error).message}`, {
       file: 'tokenizer.json',
       hint: 'Use the tokenizer.json that was saved with the model.',

@@ -65,8 +65,21 @@ describe('createTokenizer', () => {
     expect(() => createTokenizer({ tokenizer: {}, config: {} })).toThrow(/"model"/);
     const files = fixtureFiles('smollm');
     expect(() => createTokenizer({ ...files, config: { eos_token: '</nope>' } })).toThrow(/"eos_token" is "<\/nope>"/);
-    const split = { type: 'Split', pattern: { String: ' ' }, behavior: 'MergedWithPrevious' };
-    const tokenizer = { ...files.tokenizer, pre_tokenizer: split };
-    expect(() => createTokenizer({ ...files, tokenizer })).toThrow(/MergedWithPrevious/);
+    const broken = [
+      { pre_tokenizer: { type: 'UnicodeScripts' } },
+      { pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'Sideways' } },
+      { normalizer: { type: 'Precompiled', precompiled_charsmap: 'AA==' } },
+      { model: { ...(files.tokenizer.model as object), dropout: 0.1 } },
+      { model: { ...(files.tokenizer.model as object), continuing_subword_prefix: '##' } },
+    ];
+    for (const change of broken) {
+      const [key] = Object.keys(change);
+      expect(() => createTokenizer({ ...files, tokenizer: { ...files.tokenizer, ...change } })).toThrow(
+        expect.objectContaining({
+          name: 'InputError',
+          details: expect.objectContaining({ file: 'tokenizer.json', key }),
+        }),
+      );
+    }
   });
 });

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { JinjaTemplate } from '../../../../../extension/src/core/text/jinja/jinjaTemplate.js';
 import type { TemplateError } from '../../../../../extension/src/core/text/jinja/templateError.js';
+import { readPythonJson } from '../../../../support/pythonNumbers.js';
 
 interface Snippet {
   group: string;
@@ -11,16 +11,10 @@ interface Snippet {
   error?: string;
 }
 
-const stored = JSON.parse(readFileSync('test/fixtures/templates/snippets.json', 'utf8'), decodeNumber) as {
+const stored = readPythonJson('test/fixtures/templates/snippets.json') as {
   context: Record<string, unknown>;
   snippets: Snippet[];
 };
-
-/** A whole float as a boxed number, a large int as a bigint; see `encode` of record_snippets.py. */
-function decodeNumber(_: string, value: unknown): unknown {
-  const { $float, $int } = (value ?? {}) as { $float?: number; $int?: string };
-  return $float !== undefined ? Object($float) : $int !== undefined ? BigInt($int) : value;
-}
 
 /** Templates that are errors here and not in Python, and why. None may render as another text. */
 const REFUSED: Record<string, string> = {
