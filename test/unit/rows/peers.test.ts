@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Row } from '../../../extension/src/core/data/example.js';
+import { numberOf } from '../../../extension/src/core/data/formats/rowFields.js';
 import { parseJsonText } from '../../../extension/src/core/data/jsonText.js';
 import type { InputError } from '../../../extension/src/core/inputError.js';
 import { readRows } from '../../../extension/src/engine/data/readRows.js';
@@ -30,9 +31,12 @@ async function read(name: string, content: string): Promise<{ rows: Row[]; error
   return { rows, errors };
 }
 
-/** Arrow gives every row the keys of all, null where a row has none. */
+/** Arrow gives every row the keys of all, null where a row has none, and makes floats of a column that has some. */
 function withoutNulls(rows: readonly Row[]): Row[] {
-  return rows.map(row => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null)));
+  return rows.map(row => {
+    const entries = Object.entries(row).filter(([, value]) => value !== null);
+    return Object.fromEntries(entries.map(([key, value]) => [key, numberOf(value) ?? value]));
+  });
 }
 
 describe.each(recorded)('$name', ({ name, content, rows: expected }) => {

@@ -23,8 +23,8 @@ export function encodeExample(example: Example, tokenizer: TextTokenizer, option
     case 'chat': {
       const template = options.chatTemplate ?? tokenizer.chatTemplate;
       if (template === null && example.plain) return encodeCompletion(example.plain, tokenizer, options);
-      const { tools, trainFrom } = example;
-      return encodeChat(tokenizer, example.messages, { tools, trainFrom, template, trainOn: options.trainOn });
+      const { messages, tools, trainFrom, templateVariables: variables } = example;
+      return encodeChat(tokenizer, messages, { tools, variables, trainFrom, template, trainOn: options.trainOn });
     }
     case 'completion':
       return encodeCompletion(example, tokenizer, options);

@@ -23,7 +23,10 @@ export interface SourcedRow {
 
 export interface ChatMessage {
   role: string;
-  content: string;
+  /** Null for an assistant that only calls tools, if the row says so: some templates ask for it. */
+  content: string | null;
+  /** The row leaves this turn out of the loss. Not passed to templates. */
+  noLoss?: true;
   [extra: string]: unknown;
 }
 
@@ -33,6 +36,8 @@ export type Example =
       kind: 'chat';
       messages: ChatMessage[];
       tools?: unknown[];
+      /** Variables of the chat template that the row sets, such as `enable_thinking`. */
+      templateVariables?: Record<string, unknown>;
       /** Assistant turns before this message are context, not trained on (default 0). */
       trainFrom?: number;
       /** The same as plain text, for a model without a chat template; formats that can only be chats have none. */

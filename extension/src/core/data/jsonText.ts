@@ -1,5 +1,6 @@
-// JSON as Python writes it: NaN, Infinity and -Infinity are read as null, and integers that a float64 can't hold as bigint. Errors
-// know their position. Used wherever the text of a dataset is JSON: rows, the frame of a .json file, lists in CSV cells.
+// JSON as Python writes and reads it: NaN, Infinity and -Infinity are read as null, integers that a float64 can't hold as bigint,
+// floats that are whole (1.0) as boxed numbers, and objects keep the order of their keys. Errors know their position. Used wherever
+// the text of a dataset is JSON: rows, the frame of a .json file, lists in CSV cells, arguments of tool calls.
 
 /** Why a text is not JSON, and where. */
 export class JsonFault extends Error {
@@ -15,8 +16,27 @@ export class JsonFault extends Error {
   }
 }
 
-/** Texts without these are left to JSON.parse, which is faster: long integers, large exponents, halves of surrogate pairs. */
-const NEEDS_CARE = /\d{16}|[eE]\+?\d{3}|\\u[dD][89a-fA-F]/;
+/**
+ * Texts without these are left to JSON.parse, which is faster: long integers, large exponents, halves of surrogate pairs, numbers
+ * that may be whole floats or -0, and keys that are integers, which JavaScript moves to the front.
+ */
+const NEEDS_CARE = new RegExp(
+  [/\d{16}|[eE]\+?\d{3}|\\u[dD][89a-fA-F]/, /[:[,]\s*-?\d+(?:\.0+(?!\d)|(?:\.\d+)?[eE])/, /-0(?!\.)|"\d+"\s*:/]
+    .map(({ source }) => source)
+    .join('|'),
+);
+
+/** Keys of an object by their place in its text, where JavaScript has another order. Copied by `{...object}`; nothing else sees it. */
+const KEY_ORDER = Symbol('order of keys');
+
+/** The keys and values of an object in the order of its text. */
+export function entriesInOrder(value: object): [string, unknown][] {
+  const entries = Object.entries(value);
+  const order = (value as { [KEY_ORDER]?: ReadonlyMap<string, number> })[KEY_ORDER];
+  if (!order) return entries;
+  const place = (key: string) => order.get(key) ?? order.size;
+  return entries.sort(([a], [b]) => place(a) - place(b));
+}
 
 /** @throws JsonFault if `text` is not one JSON value */
 export function parseJsonText(text: string): unknown {
@@ -111,7 +131,10 @@ class JsonReader {
       entries.push([key, this.value(depth + 1)]);
     });
     // Of several values of a key the last one counts, as in Python and in JSON.parse.
-    return Object.fromEntries(entries);
+    const object = Object.fromEntries(entries);
+    if (!entries.some(([key]) => /^\d+$/.test(key))) return object;
+    const keys = [...new Set(entries.map(([key]) => key))];
+    return { ...object, [KEY_ORDER]: new Map(keys.map((key, place) => [key, place])) };
   }
 
   private list(depth: number): unknown[] {
@@ -175,7 +198,9 @@ class JsonReader {
       this.at += number[0].length;
       const value = Number(number[0]);
       const isInteger = number[1] === undefined && number[2] === undefined;
-      if (isInteger && !Number.isSafeInteger(value)) return BigInt(number[0]);
+      if (isInteger) return Number.isSafeInteger(value) ? value + 0 : BigInt(number[0]);
+      // Boxed, so that 1.0 is printed as a float.
+      if (Number.isInteger(value)) return Object(value) as unknown;
       // JSON.parse would read 1e999 as infinite; Python prints that as Infinity, which is read as null.
       return Number.isFinite(value) ? value : null;
     }

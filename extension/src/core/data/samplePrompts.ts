@@ -30,5 +30,5 @@ function promptOf(example: Example): string[] {
   return example.messages
     .filter(message => message.role === 'user')
     .slice(0, 1)
-    .map(message => message.content);
+    .map(message => message.content ?? '');
 }

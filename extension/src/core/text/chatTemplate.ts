@@ -2,8 +2,9 @@
 // Never invents a layout: a model without a template is an error.
 import type { ChatMessage } from '../data/example.js';
 import { InputError } from '../inputError.js';
-import { JinjaTemplate } from './jinja/jinjaTemplate.js';
+import { JinjaTemplate, type RenderedTemplate } from './jinja/jinjaTemplate.js';
 import { TemplateError } from './jinja/templateError.js';
+import { messageForms, quotesArguments, templateMessages, type MessageForm } from './templateMessages.js';
 import type { TextTokenizer } from './textTokenizer.js';
 
 export interface RenderChatOptions {
@@ -13,14 +14,77 @@ export interface RenderChatOptions {
   tools?: unknown[];
   /** Jinja source to use instead of the model's own. */
   template?: string | null;
+  /** Further variables of the template. */
+  variables?: Record<string, unknown>;
+  /** How the template gets the messages; by default the first form that it can render them from. */
+  form?: MessageForm;
+}
+
+export interface RenderedChat extends RenderedTemplate {
+  form: MessageForm;
+}
+
+/** As `renderConversation`, only the text. */
+export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], options: RenderChatOptions = {}): string {
+  return renderConversation(tokenizer, messages, options).text;
 }
 
 /**
  * Renders `messages` as Transformers' `apply_chat_template(tokenize=False)` does. In the template's scope: `messages`, `tools`,
  * `add_generation_prompt`, the special tokens by their names (`bos_token`, ...), `raise_exception`, `strftime_now`.
- * @throws InputError if there is no template, and if the template fails or rejects the messages
+ * @throws InputError if there is no template, if the template fails or rejects the messages, and if it leaves out the tool calls
+ *   of a turn that consists of nothing else
  */
-export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], options: RenderChatOptions = {}): string {
+export function renderConversation(
+  tokenizer: TextTokenizer,
+  messages: ChatMessage[],
+  options: RenderChatOptions = {},
+): RenderedChat {
+  const template = templateOf(tokenizer, options);
+  const forms = options.form ? [options.form] : messageForms(messages);
+  const rendered: RenderedChat[] = [];
+  let failure: unknown = null;
+  for (const form of forms) {
+    try {
+      const chat = { ...template.render(variablesOf(tokenizer, messages, options, form)), form };
+      rendered.push(chat);
+      if (options.form || !isUnfaithful(chat)) return chat;
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (rendered.length === 0) {
+    throw new InputError(`the chat template failed${lineOf(failure)}: ${(failure as Error).message}`, {
+      hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
+    });
+  }
+  const complete = rendered.find(chat => !leavesOutCalls(chat));
+  if (complete) return complete;
+  throw new InputError('the chat template leaves out the tool calls of an answer that has nothing else', {
+    hint: 'Set dataset.chat_template to a Jinja file that writes tool calls, or write them into the content.',
+  });
+
+  function isUnfaithful(chat: RenderedChat): boolean {
+    return quotesArguments(messages, chat.text, chat.form) || leavesOutCalls(chat);
+  }
+
+  /** Whether the text is the same without the calls of turns that have no content. */
+  function leavesOutCalls({ text, form }: RenderedChat): boolean {
+    const isBareCall = (message: ChatMessage) => message.tool_calls !== undefined && !message.content;
+    if (!messages.some(isBareCall)) return false;
+    const without = messages.map(message => {
+      const { tool_calls: _calls, ...others } = message;
+      return isBareCall(message) ? { ...others, role: message.role, content: message.content } : message;
+    });
+    try {
+      return template.render(variablesOf(tokenizer, without, options, form)).text === text;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function templateOf(tokenizer: TextTokenizer, options: RenderChatOptions): JinjaTemplate {
   const source = options.template ?? tokenizer.chatTemplate;
   if (source === null) {
     throw new InputError('the model has no chat template, which is required for conversations', {
@@ -30,16 +94,10 @@ export function renderChat(tokenizer: TextTokenizer, messages: ChatMessage[], op
     });
   }
   try {
-    return parseTemplate(source).render({
-      ...tokenizer.specialTokens,
-      messages,
-      tools: options.tools ?? null,
-      documents: null,
-      add_generation_prompt: options.addGenerationPrompt ?? false,
-    }).text;
+    return parsedTemplate(source);
   } catch (error) {
     throw new InputError(`the chat template failed${lineOf(error)}: ${(error as Error).message}`, {
-      hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
+      hint: 'Set dataset.chat_template to another Jinja file.',
     });
   }
 }
@@ -48,9 +106,29 @@ function lineOf(error: unknown): string {
   return error instanceof TemplateError && error.line !== null ? ` in line ${error.line}` : '';
 }
 
+function variablesOf(
+  tokenizer: TextTokenizer,
+  messages: ChatMessage[],
+  options: RenderChatOptions,
+  form: MessageForm,
+): Record<string, unknown> {
+  return {
+    ...tokenizer.specialTokens,
+    ...options.variables,
+    messages: templateMessages(messages, form, jsonText),
+    tools: options.tools ?? null,
+    documents: null,
+    add_generation_prompt: options.addGenerationPrompt ?? false,
+  };
+}
+
+function jsonText(value: unknown): string {
+  return parsedTemplate('{{ value | tojson }}').render({ value }).text;
+}
+
 const parsedTemplates = new Map<string, JinjaTemplate>();
 
-function parseTemplate(source: string): JinjaTemplate {
+function parsedTemplate(source: string): JinjaTemplate {
   let template = parsedTemplates.get(source);
   if (!template) {
     template = new JinjaTemplate(source);

@@ -95,7 +95,7 @@ describe('sharegpt', () => {
 });
 
 describe('messages', () => {
-  test('parts are joined, nulls of Parquet removed, arguments in a string become an object', () => {
+  test('parts are joined, nulls of Parquet removed; null content and the text of arguments stay', () => {
     const messages = [
       {
         role: 'user',
@@ -111,9 +111,10 @@ describe('messages', () => {
       kind: 'chat',
       messages: [
         { role: 'user', content: 'ab' },
-        { role: 'assistant', content: '', tool_calls: [{ function: { name: 'f', arguments: { x: 1 } } }] },
+        { role: 'assistant', content: null, tool_calls: [{ function: { name: 'f', arguments: '{"x":1}' } }] },
       ],
       tools: undefined,
+      templateVariables: undefined,
     });
   });
 
@@ -147,6 +148,83 @@ describe('messages', () => {
     failsWith('messages', { messages: [{ role: 'user' }] }, /messages\[0\] has no "content"/);
     const image = [{ role: 'user', content: [{ type: 'image_url', image_url: {} }] }];
     failsWith('messages', { messages: image }, /a part that isn't text \("image_url"\)/);
+  });
+});
+
+describe('reasoning', () => {
+  const parts = [
+    { type: 'thinking', thinking: 'They greet. ', signature: 'x' },
+    { type: 'reasoning', text: 'Be kind.' },
+    { type: 'text', text: 'Hello.' },
+  ];
+  const answer = { role: 'assistant', content: 'Hello.' };
+
+  test.each(['reasoning_content', 'thinking', 'reasoning'])('%s stays as the turn has it', key => {
+    const messages = [
+      { role: 'user', content: 'Hi' },
+      { ...answer, [key]: 'They greet.' },
+    ];
+    expect(parse('messages', { messages })).toMatchObject({ messages: [{}, { ...answer, [key]: 'They greet.' }] });
+    const conversations = [
+      { from: 'human', value: 'Hi' },
+      { from: 'gpt', value: 'Hello.', [key]: 'They greet.' },
+    ];
+    expect(parse('sharegpt', { conversations })).toMatchObject({ messages: [{}, { ...answer, [key]: 'They greet.' }] });
+  });
+
+  test('in parts of the content', () => {
+    const expected = { messages: [{}, { ...answer, reasoning_content: 'They greet. Be kind.' }] };
+    const messages = [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: parts },
+    ];
+    expect(parse('messages', { messages })).toMatchObject(expected);
+    const conversations = [
+      { from: 'human', value: 'Hi' },
+      { from: 'gpt', value: parts },
+    ];
+    expect(parse('sharegpt', { conversations })).toMatchObject(expected);
+    const llamaFactory = [
+      { type: 'reasoning', value: 'They greet.' },
+      { type: 'text', value: 'Hello.' },
+    ];
+    expect(parse('messages', { messages: [{ role: 'assistant', content: llamaFactory }] })).toMatchObject({
+      messages: [{ ...answer, reasoning_content: 'They greet.' }],
+    });
+  });
+
+  test('twice, or hidden, is an error', () => {
+    const twice = [{ role: 'assistant', content: parts, reasoning: 'They greet.' }];
+    failsWith('messages', { messages: twice }, /the reasoning is both in "reasoning" and in a part of messages\[0\]/);
+    const hidden = [{ role: 'assistant', content: [{ type: 'redacted_thinking', data: 'x' }] }];
+    failsWith('messages', { messages: hidden }, /a part that isn't text \("redacted_thinking"\)/);
+  });
+});
+
+describe('tools', () => {
+  test('OpenAI’s older functions and function_call', () => {
+    const call = { name: 'f', arguments: '{}' };
+    const messages = [
+      { role: 'user', content: 'Go' },
+      { role: 'assistant', content: null, function_call: call },
+    ];
+    expect(parse('messages', { messages, functions: [{ name: 'f' }] })).toMatchObject({
+      messages: [{}, { role: 'assistant', content: null, tool_calls: [{ type: 'function', function: call }] }],
+      tools: [{ type: 'function', function: { name: 'f' } }],
+    });
+  });
+
+  test('variables of the template, also as JSON', () => {
+    const row = { messages: [{ role: 'user', content: 'Go' }] };
+    for (const value of [{ enable_thinking: false }, '{"enable_thinking": false}'])
+      expect(parse('messages', { ...row, chat_template_kwargs: value })).toMatchObject({
+        templateVariables: { enable_thinking: false },
+      });
+    failsWith(
+      'messages',
+      { ...row, chat_template_kwargs: [1] },
+      /"chat_template_kwargs" must be an object, but is a list/,
+    );
   });
 });
 

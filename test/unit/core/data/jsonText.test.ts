@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { JsonFault, parseJsonText, writeJsonText } from '../../../../extension/src/core/data/jsonText.js';
+import {
+  entriesInOrder,
+  JsonFault,
+  parseJsonText,
+  writeJsonText,
+} from '../../../../extension/src/core/data/jsonText.js';
 
 function faultOf(text: string): JsonFault | null {
   try {
@@ -43,6 +48,32 @@ test('what is written is what was read', () => {
   const text = '{"a":[9007199254740993,-12345678901234567890,1,null],"b":"integer 12"}';
   expect(writeJsonText(parseJsonText(text))).toBe(text);
   expect(writeJsonText({ a: [1n, Object(2), Object(-0.5)] }, 1)).toBe('{\n "a": [\n  1,\n  2.0,\n  -0.5\n ]\n}');
+});
+
+test.each([
+  ['1.0', 1],
+  ['-2.00', -2],
+  ['1e3', 1000],
+  ['1.50E1', 15],
+  ['-0.0', -0],
+])('%s is a float, though it is whole', (text, value) => {
+  const [read] = parseJsonText(`[${text}]`) as [unknown];
+  expect(read).toBeInstanceOf(Number);
+  expect((read as number).valueOf()).toBe(value);
+  expect(JSON.stringify(parseJsonText(`{"a": ${text}}`))).toBe(JSON.stringify({ a: value }));
+});
+
+test('-0 is the integer 0, other numbers are plain', () => {
+  expect(parseJsonText('[-0, 10, 0.5, 1.25e1, "1.0"]')).toEqual([0, 10, 0.5, 12.5, '1.0']);
+});
+
+test('the order of keys is that of the text, also in a copy', () => {
+  const read = parseJsonText('{"b": 1, "10": 2, "9": {"2": 3, "1": 4}, "b": 5}') as Record<string, object>;
+  expect(entriesInOrder(read).map(([key]) => key)).toEqual(['b', '10', '9']);
+  expect(entriesInOrder({ ...read, 1: 0 }).map(([key]) => key)).toEqual(['b', '10', '9', '1']);
+  expect(entriesInOrder(read['9']!).map(([key]) => key)).toEqual(['2', '1']);
+  expect(Object.keys(read)).toEqual(['9', '10', 'b']);
+  expect(JSON.stringify(read)).toBe('{"9":{"1":4,"2":3},"10":2,"b":5}');
 });
 
 test('half a surrogate pair is an error, as for Arrow, since no tokenizer can encode it', () => {

@@ -75,7 +75,8 @@ describe('encodeChat', () => {
   });
 
   test('turns that can’t be found are reported and get no labels', () => {
-    const template = '{{ messages | length }}{% for m in messages %} {{ m.content | upper }}{% endfor %}';
+    const template =
+      '{% set all %}{% for m in messages %} {{ m.content }}{% endfor %}{% endset %}{{ messages | length }}{{ all }}';
     const { labels, unlocatedTurns } = encodeChat(fixtureTokenizer('gpt2'), chat, { template });
     expect(unlocatedTurns).toEqual([1, 3]);
     expect(labels.every(label => label === IGNORE_LABEL)).toBe(true);

@@ -2,6 +2,7 @@
 // has a chat template, else plain text in the layout of `plainText` below.
 import type { ChatMessage, Example } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
+import { checkRowKeys } from './lossKeys.js';
 import { asList, has, readOptionalList, readOptionalText, readText, rowError } from './rowFields.js';
 
 export const alpaca: DatasetFormat = {
@@ -26,6 +27,7 @@ export const alpaca: DatasetFormat = {
   ],
   detect: row => has(row, 'instruction') && has(row, 'output'),
   parse(row, source) {
+    checkRowKeys(row, source);
     const system = readOptionalText(row, 'system', source);
     const instruction = readText(row, 'instruction', source);
     const input = readOptionalText(row, 'input', source);

@@ -1,7 +1,9 @@
 // Conversations in the format of OpenAI's API: `role` and `content`, with tools and tool calls. The model's chat template
 // decides which order of roles is valid.
 import type { DatasetFormat } from './datasetFormat.js';
-import { asList, has, isObject, readList, readMessages, readOptionalList } from './rowFields.js';
+import { readMessages, readTemplateVariables, readTools } from './chatFields.js';
+import { checkRowKeys } from './lossKeys.js';
+import { asList, has, isObject, readList } from './rowFields.js';
 
 export const messages: DatasetFormat = {
   name: 'messages',
@@ -12,17 +14,27 @@ export const messages: DatasetFormat = {
       required: true,
       aliases: ['conversations', 'conversation'],
       description:
-        'Turns: [{"role": "system" | "user" | "assistant" | "tool", "content": "...", "tool_calls": [...]}, ...]',
+        'Turns: [{"role": "system" | "user" | "assistant" | "tool", "content": "...", "tool_calls": [...]}, ...]; ' +
+        '"weight": 0 leaves an answer out of the loss',
     },
     { name: 'tools', required: false, description: 'JSON schemas of the functions that may be called' },
+    {
+      name: 'chat_template_kwargs',
+      required: false,
+      description: 'Variables of the chat template, such as enable_thinking',
+    },
   ],
   detect(row) {
     const first = asList(row.messages)?.[0];
     return isObject(first) && has(first, 'role');
   },
-  parse: (row, source) => ({
-    kind: 'chat',
-    messages: readMessages(readList(row, 'messages', source), 'messages', source),
-    tools: readOptionalList(row, 'tools', source),
-  }),
+  parse(row, source) {
+    checkRowKeys(row, source);
+    return {
+      kind: 'chat',
+      messages: readMessages(readList(row, 'messages', source), 'messages', source),
+      tools: readTools(row, source),
+      templateVariables: readTemplateVariables(row, source),
+    };
+  },
 };

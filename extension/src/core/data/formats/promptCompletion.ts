@@ -1,6 +1,8 @@
 // A prompt and its completion, as texts or as lists of messages. Loss is taken on the completion only.
 import type { DatasetFormat } from './datasetFormat.js';
-import { asList, has, isObject, readMessages, readOptionalList, readText, rowError } from './rowFields.js';
+import { readMessages, readTemplateVariables, readTools } from './chatFields.js';
+import { checkRowKeys } from './lossKeys.js';
+import { asList, has, isObject, readText, rowError } from './rowFields.js';
 
 export const promptCompletion: DatasetFormat = {
   name: 'prompt_completion',
@@ -13,9 +15,11 @@ export const promptCompletion: DatasetFormat = {
       description: 'What to train on: a text that continues the prompt, or messages',
     },
     { name: 'tools', required: false, description: 'With messages: JSON schemas of the functions that may be called' },
+    { name: 'chat_template_kwargs', required: false, description: 'With messages: variables of the chat template' },
   ],
   detect: row => has(row, 'prompt') && has(row, 'completion'),
   parse(row, source) {
+    checkRowKeys(row, source);
     const prompt = messageList(row.prompt);
     const completion = messageList(row.completion);
     if (!prompt && !completion) {
@@ -30,7 +34,8 @@ export const promptCompletion: DatasetFormat = {
       kind: 'chat',
       messages: [...context, ...readMessages(completion, 'completion', source)],
       trainFrom: context.length,
-      tools: readOptionalList(row, 'tools', source),
+      tools: readTools(row, source),
+      templateVariables: readTemplateVariables(row, source),
     };
   },
 };

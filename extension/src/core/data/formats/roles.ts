@@ -20,6 +20,7 @@ const ROLES: Readonly<Record<string, ChatRole>> = {
   function_call: 'assistant',
   tool_call: 'assistant',
   tool: 'tool',
+  function: 'tool',
   observation: 'tool',
   function_response: 'tool',
   tool_response: 'tool',

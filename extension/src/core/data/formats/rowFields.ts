@@ -1,9 +1,8 @@
 // Reads the fields of a row for the formats in this folder; errors name file, line and field. An optional field that is absent,
 // null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as in CSV.
 import { InputError } from '../../inputError.js';
-import type { ChatMessage, Row, RowSource } from '../example.js';
+import type { Row, RowSource } from '../example.js';
 import { parseJsonText } from '../jsonText.js';
-import { chatRole, isCall } from './roles.js';
 
 export function has(row: Row, field: string): boolean {
   return row[field] !== undefined && row[field] !== null;
@@ -55,53 +54,14 @@ export function asList(value: unknown): unknown[] | undefined {
   return Array.isArray(parsed) ? parsed : undefined;
 }
 
-/** Messages as OpenAI writes them. `field` is named in errors. */
-export function readMessages(list: unknown[], field: string, source: RowSource): ChatMessage[] {
-  if (list.length === 0) throw rowError(source, `"${field}" is empty`);
-  return list.map((item, index) => readMessage(item, `${field}[${index}]`, source));
-}
-
-function readMessage(item: unknown, where: string, source: RowSource): ChatMessage {
-  if (!isObject(item)) throw rowError(source, `${where} must be {"role", "content"}, but is ${kindOf(item)}`);
-  // Parquet gives every message the keys of all, null where unset; templates test whether a key exists.
-  const message = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== null && value !== undefined));
-  if (typeof message.role !== 'string' || message.role === '') throw rowError(source, `${where} has no "role"`);
-  const calls = asList(message.tool_calls);
-  if (calls) message.tool_calls = calls.map(readToolCall);
-  if (message.content === undefined && !calls) throw rowError(source, `${where} has no "content"`);
-  const content = readContent(message.content ?? '', where, source);
-  const role = chatRole(message.role) ?? message.role;
-  const call = isCall(message.role) ? parseJson(content) : undefined;
-  if (call === undefined) return { ...message, role, content };
-  // One call or several, as ms-swift writes them.
-  message.tool_calls = (Array.isArray(call) ? call : [call]).map(item => ({ type: 'function', function: item }));
-  return { ...message, role, content: '' };
-}
-
-function readContent(content: unknown, where: string, source: RowSource): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) {
-    throw rowError(source, `${where}.content must be a text or a list of parts, but is ${kindOf(content)}`);
-  }
-  return content
-    .map(part => {
-      if (typeof part === 'string') return part;
-      if (isObject(part) && part.type === 'text' && typeof part.text === 'string') return part.text;
-      const type = isObject(part) ? JSON.stringify(part.type) : kindOf(part);
-      throw rowError(source, `${where}.content has a part that isn't text (${type})`, 'Only text can be trained on.');
-    })
-    .join('');
-}
-
-/** OpenAI writes a call's arguments as JSON in a string; chat templates expect the object. */
-function readToolCall(call: unknown): unknown {
-  if (!isObject(call) || !isObject(call.function) || typeof call.function.arguments !== 'string') return call;
-  const parsed = parseJson(call.function.arguments);
-  return parsed === undefined ? call : { ...call, function: { ...call.function, arguments: parsed } };
-}
-
 export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Number);
+}
+
+/** A number, also one that is boxed because it is a whole float (core/data/jsonText.ts); else `undefined`. */
+export function numberOf(value: unknown): number | undefined {
+  if (value instanceof Number) return value.valueOf();
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** `undefined` if the text is not JSON. */
@@ -116,6 +76,7 @@ export function parseJson(text: string): unknown {
 export function kindOf(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'an object';
-  return `a ${typeof value === 'string' ? 'text' : typeof value === 'bigint' ? 'number' : typeof value}`;
+  if (isObject(value)) return 'an object';
+  if (typeof value === 'string') return 'a text';
+  return typeof value === 'boolean' ? 'a boolean' : 'a number';
 }

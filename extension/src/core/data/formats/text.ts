@@ -1,5 +1,6 @@
 // Plain text; every token is trained on.
 import type { DatasetFormat } from './datasetFormat.js';
+import { checkRowKeys } from './lossKeys.js';
 import { readText } from './rowFields.js';
 
 export const text: DatasetFormat = {
@@ -7,5 +8,8 @@ export const text: DatasetFormat = {
   title: 'Plain text',
   fields: [{ name: 'text', required: true, description: 'The text; every token is trained on' }],
   detect: row => typeof row.text === 'string',
-  parse: (row, source) => ({ kind: 'text', text: readText(row, 'text', source) }),
+  parse(row, source) {
+    checkRowKeys(row, source);
+    return { kind: 'text', text: readText(row, 'text', source) };
+  },
 };

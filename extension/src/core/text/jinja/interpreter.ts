@@ -65,15 +65,27 @@ export interface GenerationSpan {
   end: number;
 }
 
+/** What one pass of a loop over messages wrote. */
+export interface MessageSpan extends GenerationSpan {
+  /** Index of the message. */
+  message: number;
+}
+
 export class Interpreter {
   /** The text so far; what a block or macro captures is an output of its own. */
   private output: string[] = [];
   private outputLength = 0;
   private isCapturing = false;
   private depth = 0;
+  private isInMessage = false;
   readonly generations: GenerationSpan[] = [];
+  readonly messages: MessageSpan[] = [];
 
-  constructor(private readonly now: () => Date) {}
+  /** @param chat the messages, to be recognised in loops */
+  constructor(
+    private readonly now: () => Date,
+    private readonly chat: Value[],
+  ) {}
 
   /** @throws TemplateError with the line of the statement that fails */
   render(template: Statement[], variables: Iterable<[string, Value]>): string {
@@ -207,13 +219,25 @@ export class Interpreter {
       inner.set('loop', loop);
       this.assign(statement.target, item, inner);
       countSteps(1);
-      const exit = this.run(statement.body, inner);
+      const exit = this.runPass(statement.body, inner, item);
       if (exit === 'break') break;
       completed ||= exit === null;
       loop.index0++;
     }
     // As Jinja2 does: also if every round was left by break or continue.
     if (!completed) this.run(statement.otherwise, new Scope(scope));
+  }
+
+  /** One pass of a loop; notes what it writes if `item` is a message, and no pass of an outer loop is one. */
+  private runPass(body: Statement[], scope: Scope, item: Value): LoopExit {
+    const message = this.isCapturing || this.isInMessage ? -1 : this.chat.indexOf(item);
+    if (message < 0) return this.run(body, scope);
+    const start = this.outputLength;
+    this.isInMessage = true;
+    const exit = this.run(body, scope);
+    this.isInMessage = false;
+    if (this.outputLength > start) this.messages.push({ message, start, end: this.outputLength });
+    return exit;
   }
 
   private assign(target: Target, value: Value, scope: Scope): void {

@@ -1,6 +1,6 @@
 // A chat template, parsed once and rendered with Python's semantics: what the other modules of this folder are for. Called by
 // chatTemplate.ts. Equal to Jinja2 3.1 in Transformers 5's environment, or an error; see decision 0037.
-import { Interpreter, type GenerationSpan } from './interpreter.js';
+import { Interpreter, type GenerationSpan, type MessageSpan } from './interpreter.js';
 import { withinLimits } from './limits.js';
 import { parseTemplate } from './parser.js';
 import { fromJson } from './pythonValues.js';
@@ -10,6 +10,8 @@ export interface RenderedTemplate {
   text: string;
   /** What `{% generation %}` blocks wrote, in order; empty if the template has none. */
   generations: GenerationSpan[];
+  /** What passes of loops over `messages` wrote, in order. */
+  messages: MessageSpan[];
 }
 
 export class JinjaTemplate {
@@ -25,14 +27,13 @@ export class JinjaTemplate {
    * @throws TemplateError if the template fails, rejects the values, or exceeds the limits on steps and sizes
    */
   render(variables: Record<string, unknown>, now: () => Date = () => new Date()): RenderedTemplate {
-    const interpreter = new Interpreter(now);
-    const values = Object.entries(variables).filter(([, value]) => value !== undefined);
-    const text = withinLimits(() =>
-      interpreter.render(
-        this.statements,
-        values.map(([name, value]) => [name, fromJson(value)]),
-      ),
+    const values = Object.fromEntries(
+      Object.entries(variables)
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => [name, fromJson(value)]),
     );
-    return { text, generations: interpreter.generations };
+    const interpreter = new Interpreter(now, Array.isArray(values.messages) ? values.messages : []);
+    const text = withinLimits(() => interpreter.render(this.statements, Object.entries(values)));
+    return { text, generations: interpreter.generations, messages: interpreter.messages };
   }
 }

@@ -1,5 +1,6 @@
 // Python's values as templates see them: what they are here, how they are compared, printed and written as JSON. Used by all of
 // this folder. None is null, int is bigint, float is number, str is string, list is an array; the rest are classes below.
+import { entriesInOrder } from '../../data/jsonText.js';
 import { countSteps } from './limits.js';
 import { TemplateError } from './templateError.js';
 
@@ -242,7 +243,7 @@ export function fromJson(value: unknown): Value {
       if (value instanceof Number) return value.valueOf();
       if (Array.isArray(value)) return value.map(fromJson);
       return new Dict(
-        Object.entries(value)
+        entriesInOrder(value)
           .filter(([, item]) => item !== undefined)
           .map(([key, item]) => [key, fromJson(item)] as const),
       );

@@ -12,7 +12,7 @@ export function excerptOf(example: Example): string | null {
     case 'chat':
       return example.messages
         .filter(({ role }) => role !== 'system')
-        .map(({ content }) => content.slice(0, EXCERPT_LENGTH / 2))
+        .map(({ content }) => (content ?? '').slice(0, EXCERPT_LENGTH / 2))
         .join(' → ')
         .slice(0, EXCERPT_LENGTH);
     case 'completion':
@@ -29,10 +29,10 @@ export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDe
   const all = trainOn === 'all';
   switch (example.kind) {
     case 'chat':
-      return example.messages.map(({ role, content, tool_calls: calls }, index) => ({
+      return example.messages.map(({ role, content, tool_calls: calls, noLoss }, index) => ({
         role,
-        content: calls ? [content, writeJsonText(calls, 2)].filter(Boolean).join('\n') : content,
-        trained: all || (role === 'assistant' && index >= (example.trainFrom ?? 0)),
+        content: calls ? [content, writeJsonText(calls, 2)].filter(Boolean).join('\n') : (content ?? ''),
+        trained: (all || (role === 'assistant' && index >= (example.trainFrom ?? 0))) && !noLoss,
       }));
     case 'completion':
       return [
