@@ -2,11 +2,12 @@
 // run's samples. Each request chooses an adapter by name; the base is loaded once and never changed.
 import { createRng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
+import { endTokensOf } from '../models/endTokens.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { Adapter } from '../peft/adapter.js';
 import { loadAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
 import { Decoder } from './generate.js';
-import { promptIds, stopTokenIds } from './prompt.js';
+import { promptIds } from './prompt.js';
 
 export interface SessionOptions {
   onDisk: ModelOnDisk;
@@ -52,7 +53,7 @@ export class Session {
   private readonly stopTokenIds: number[];
 
   constructor(private readonly options: SessionOptions) {
-    this.stopTokenIds = stopTokenIds(options.onDisk);
+    this.stopTokenIds = endTokensOf(options.onDisk);
     this.attach(null, null, false);
   }
 

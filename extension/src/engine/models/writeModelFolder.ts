@@ -5,6 +5,7 @@ import { writeFileAtomically } from '../files/atomicFile.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
+import { generationConfigOf } from './endTokens.js';
 import { denseOf } from './quantizedWeight.js';
 
 /**
@@ -38,7 +39,7 @@ export async function writeModelFolder(
   const { torch_dtype: _dtype, dtype: _newDtype, ...config } = files.config;
   const isTied = architecture.tieWordEmbeddings && !untied;
   json('config.json', { ...config, torch_dtype: 'float32', ...(!isTied && { tie_word_embeddings: false }) });
-  json('generation_config.json', files.generationConfig);
+  json('generation_config.json', generationConfigOf(files));
   json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
   json('tokenizer_config.json', files.tokenizer?.config ?? null);
 }

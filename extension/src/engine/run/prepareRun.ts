@@ -20,7 +20,7 @@ import type { Reporter } from './reporter.js';
 import { modelReference, resumedRun } from './resolvedRun.js';
 import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
 import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
-import { loadRows } from './runRows.js';
+import { loadRows, withTemplateOf } from './runRows.js';
 import { usableWeights } from './weightSettings.js';
 
 export interface RunRequest {
@@ -78,8 +78,9 @@ async function prepare(
   const { config } = run;
   if (!resume) RunFolder.checkFree(out, runFile);
 
-  const onDisk = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
-  owned.own(onDisk.files, files => files.close());
+  const opened = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  owned.own(opened.files, files => files.close());
+  const onDisk = withTemplateOf(run, opened);
   const { attached, start } = attachMethod(run, onDisk.architecture);
   if (start) owned.own(start, saved => saved.close());
   const shape = runShape(config, attached);

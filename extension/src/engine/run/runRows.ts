@@ -24,14 +24,12 @@ export async function loadRows(
   signal: AbortSignal,
 ): Promise<{ train: RowSet; validation: RowSet | null }> {
   const { dataset: config, training } = run.config;
-  const chatTemplate = config.chat_template === null ? null : readTemplate(run.resolvePath(config.chat_template));
   const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
     loadDataset({
       file: datasetFile(run.resolvePath(path), role),
       config: { ...config, max_length: maxLength },
       limitedBy,
       tokenizer,
-      chatTemplate,
       role,
       signal,
       onWarning: reporter.warn,
@@ -51,6 +49,22 @@ export async function loadRows(
     train: { dataset: train, indices: split.train },
     validation: { dataset: train, indices: split.validation },
   };
+}
+
+/**
+ * The model with dataset.chat_template as its own, if the run has one: sample prompts, the tokens that end an answer and a
+ * model folder that is written go by the template that the run trains on.
+ */
+export function withTemplateOf({ config, resolvePath }: RunFile, model: ModelOnDisk): ModelOnDisk {
+  const { chat_template: path } = config.dataset;
+  if (path === null) return model;
+  const chatTemplate = readTemplate(resolvePath(path));
+  const { files, tokenizer } = model;
+  const withTemplate = files.tokenizer && {
+    ...files.tokenizer,
+    config: { ...files.tokenizer.config, chat_template: chatTemplate },
+  };
+  return { ...model, files: { ...files, tokenizer: withTemplate }, tokenizer: { ...tokenizer, chatTemplate } };
 }
 
 /** @throws InputError if the file doesn't exist, or isn't a text file of the size of a template */
