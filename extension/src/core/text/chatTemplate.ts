@@ -70,7 +70,8 @@ export function renderConversation(
 
   /** Whether the text is the same without the calls of turns that have no content. */
   function leavesOutCalls({ text, form }: RenderedChat): boolean {
-    const isBareCall = (message: ChatMessage) => message.tool_calls !== undefined && !message.content;
+    const isBareCall = ({ tool_calls: calls, content }: ChatMessage) =>
+      Array.isArray(calls) && calls.length > 0 && !content;
     if (!messages.some(isBareCall)) return false;
     const without = messages.map(message => {
       const { tool_calls: _calls, ...others } = message;

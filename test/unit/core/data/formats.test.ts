@@ -214,6 +214,17 @@ describe('tools', () => {
     });
   });
 
+  test('calls of a ShareGPT turn, as a key or as its value', () => {
+    const call = { type: 'function', function: { name: 'f', arguments: {} } };
+    const ask = { from: 'human', value: 'Go' };
+    const expected = { messages: [{}, { role: 'assistant', content: '', tool_calls: [call] }] };
+    for (const answer of [
+      { from: 'gpt', value: '', tool_calls: [call] },
+      { from: 'function_call', value: JSON.stringify(call.function) },
+    ])
+      expect(parse('sharegpt', { conversations: [ask, answer] })).toMatchObject(expected);
+  });
+
   test('variables of the template, also as JSON', () => {
     const row = { messages: [{ role: 'user', content: 'Go' }] };
     for (const value of [{ enable_thinking: false }, '{"enable_thinking": false}'])

@@ -33,6 +33,38 @@ describe('renderChat', () => {
     expect(() => renderChat(tokenizer, messages, { template: '{% if %}' })).toThrow(/chat template failed/);
   });
 
+  test('an empty list of calls is none', () => {
+    const answer = { role: 'assistant', content: '', tool_calls: [] };
+    expect(renderChat(fixtureTokenizer('smollm'), [...messages, answer])).toContain(
+      '<|im_start|>assistant\n<|im_end|>',
+    );
+  });
+
+  test('variables of a row reach the template, but not in place of the chat', () => {
+    const template = '{{ enable_thinking }} {{ messages | length }}';
+    const variables = { enable_thinking: false, messages: [] };
+    expect(renderChat(fixtureTokenizer('smollm'), messages, { template, variables })).toBe('False 1');
+  });
+
+  test('arguments as text: quoted twice becomes an object, anything else stays as the row has it', () => {
+    const call = (text: unknown) => [
+      ...messages,
+      { role: 'assistant', content: 'x', tool_calls: [{ function: { name: 'f', arguments: text } }] },
+    ];
+    const render = (template: string, text: unknown) =>
+      renderChat(fixtureTokenizer('smollm'), call(text), {
+        template: `{% set c = messages[1].tool_calls[0] %}${template}`,
+      });
+    expect(render('{{ c.function.arguments | tojson }}', '{"b":1.0,"a":"é"}')).toBe('{"b": 1.0, "a": "é"}');
+    expect(render('{{ c | tojson }}', '{"b":1}')).toBe('{"function": {"name": "f", "arguments": {"b": 1}}}');
+    expect(render('{{ c.function.arguments }}', '{"b":1.0}')).toBe('{"b":1.0}');
+    expect(render('{{ c.function.arguments | tojson }}', 'not JSON "x"')).toBe('"not JSON \\"x\\""');
+    expect(render("{{ 'call ' + c.function.arguments }}", { b: [1, 'é'] })).toBe('call {"b": [1, "é"]}');
+    expect(render('{% for k, v in c.function.arguments.items() %}{{ k }}={{ v }}{% endfor %}', '{"b": null}')).toBe(
+      'b=None',
+    );
+  });
+
   test('strftime_now knows the year', () => {
     const template = '{{ strftime_now("%Y") }}';
     expect(renderChat(fixtureTokenizer('smollm'), messages, { template })).toMatch(/^2\d{3}$/);

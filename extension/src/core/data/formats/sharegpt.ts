@@ -56,6 +56,7 @@ function readTurn(turn: unknown, index: number, source: RowSource): ChatMessage 
   if (!role) throw rowError(source, `${where} is from "${turn.from}"`, `Use one of ${ROLE_NAMES.join(', ')}.`);
   const marks = {
     ...reasoningOf(turn),
+    ...(asList(turn.tool_calls) && { tool_calls: asList(turn.tool_calls) }),
     ...(turnTakesLoss(turn, role, where, source) ? {} : { noLoss: true as const }),
   };
   const call = isCall(turn.from) && typeof turn.value === 'string' ? parseJson(turn.value) : undefined;
