@@ -1,7 +1,7 @@
 // Python's values as templates see them: what they are here, how they are compared, printed and written as JSON. Used by all of
 // this folder. None is null, int is bigint, float is number, str is string, list is an array; the rest are classes below.
 import { entriesInOrder } from '../../data/jsonText.js';
-import { countSteps } from './limits.js';
+import { allowText, countSteps } from './limits.js';
 import { TemplateError } from './templateError.js';
 
 /**
@@ -233,6 +233,8 @@ export function escapeHtml(text: string): string {
 export function fromJson(value: unknown): Value {
   switch (typeof value) {
     case 'string':
+      allowText(value.length);
+      return value;
     case 'boolean':
     case 'bigint':
       return value;
