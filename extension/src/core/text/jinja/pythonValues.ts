@@ -41,7 +41,7 @@ export class Tuple extends Array<Value> {
   }
 
   /** `Array`'s constructor takes a single number as a length. */
-  static of1(items: Iterable<Value>): Tuple {
+  static holding(items: Iterable<Value>): Tuple {
     const tuple = new Tuple();
     for (const item of items) tuple.push(item);
     return tuple;
@@ -121,7 +121,7 @@ export class DictView {
   ) {}
 
   items(): Value[] {
-    if (this.kind === 'dict_items') return this.dict.entries().map(entry => Tuple.of1(entry));
+    if (this.kind === 'dict_items') return this.dict.entries().map(entry => Tuple.holding(entry));
     return this.kind === 'dict_keys' ? this.dict.keys() : this.dict.values();
   }
 }
