@@ -1,7 +1,7 @@
 // Jinja2's filters (`value | name`), by their names, and Transformers' tojson. Used by interpreter.ts. Filters that no chat
 // template needs (urlize, filesizeformat, groupby, ...) don't exist: their name is an error.
 import { BoundArguments } from './arguments.js';
-import { attributeOf, binary, itemOf } from './operations.js';
+import { attributeAlone, binary, itemOf } from './operations.js';
 import { formatPercent, toFixed } from './pythonFormat.js';
 import { capitalize, centered, replaced, splitLines, strip } from './pythonStrings.js';
 import {
@@ -50,12 +50,7 @@ function onText(filter: (text: string) => Value): Filter {
 const filters: ReadonlyMap<string, Filter> = new Map(
   Object.entries<Filter>({
     abs: taking([], value => (isNumber(value) && Number(value) < 0 ? binary('*', value, -1n) : number(value))),
-    attr: taking(['name*'], (value, bound) => {
-      const attribute = attributeOf(value instanceof Dict ? new Dict() : value, bound.text('name'));
-      return value instanceof Dict && attribute instanceof Undefined
-        ? attributeMissing(value, bound.text('name'))
-        : attribute;
-    }),
+    attr: taking(['name*'], (value, bound) => attributeAlone(value, bound.text('name'))),
     batch: taking(['linecount*', 'fill_with'], (value, bound) => {
       const size = bound.int('linecount', 1);
       const rows: Value[][] = [];
@@ -82,7 +77,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       const key = caseKey(bound.flag('case_sensitive'));
       const entries = value.entries();
       const sorted = sortedBy(entries, ([k, v]) => key(by === 'key' ? k : v), bound.flag('reverse'));
-      return sorted.map(entry => Tuple.of1(entry));
+      return sorted.map(entry => Tuple.holding(entry));
     }),
     e: taking([], value => (value instanceof Markup ? value : new Markup(escapeHtml(str(value))))),
     escape: taking([], value => (value instanceof Markup ? value : new Markup(escapeHtml(str(value))))),
@@ -105,7 +100,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       if (positional.length > 0 && keyword.size > 0) {
         throw new TemplateError("can't handle positional and keyword arguments at the same time");
       }
-      return formatPercent(str(value), keyword.size > 0 ? new Dict(keyword) : Tuple.of1(positional));
+      return formatPercent(str(value), keyword.size > 0 ? new Dict(keyword) : Tuple.holding(positional));
     },
     indent: taking(['width', 'first', 'blank'], (value, bound) => {
       const width = bound.value('width', 4n);
@@ -117,7 +112,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
     items: taking([], value => {
       if (value instanceof Undefined) return new Iterator([]);
       if (!(value instanceof Dict)) throw new TemplateError('Can only get item pairs from a mapping.');
-      return new Iterator(value.entries().map(entry => Tuple.of1(entry)));
+      return new Iterator(value.entries().map(entry => Tuple.holding(entry)));
     }),
     join: taking(['d', 'attribute'], (value, bound) => {
       const get = getter(bound.value('attribute'));
@@ -164,7 +159,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       const attribute = bound.value('attribute');
       const key = caseKey(bound.flag('case_sensitive'));
       const getters = typeof attribute === 'string' ? attribute.split(',').map(getter) : [getter(attribute)];
-      return sortedBy(iterate(value), item => Tuple.of1(getters.map(get => key(get(item)))), bound.flag('reverse'));
+      return sortedBy(iterate(value), item => Tuple.holding(getters.map(get => key(get(item)))), bound.flag('reverse'));
     }),
     string: taking([], value => (value instanceof Markup ? value : str(value))),
     sum: taking(['attribute', 'start'], (value, bound) => {
@@ -225,10 +220,6 @@ function number(value: Value): Value {
     throw new TemplateError(`bad operand type for abs(): '${typeName(value)}'`);
   }
   return typeof value === 'boolean' ? BigInt(value) : value;
-}
-
-function attributeMissing(value: Value, name: string): Undefined {
-  return new Undefined(`'${typeName(value)} object' has no attribute '${name}'`);
 }
 
 function withDefault(): Filter {

@@ -282,7 +282,7 @@ export class Interpreter {
       if (used.has('kwargs')) inner.set('kwargs', new Dict(rest));
       else if (rest.size > 0)
         throw new TemplateError(`macro '${name}' takes no keyword argument '${[...rest.keys()][0]}'`);
-      if (used.has('varargs')) inner.set('varargs', Tuple.of1(positional.slice(parameters.length)));
+      if (used.has('varargs')) inner.set('varargs', Tuple.holding(positional.slice(parameters.length)));
       else if (positional.length > parameters.length) {
         throw new TemplateError(`macro '${name}' takes not more than ${parameters.length} argument(s)`);
       }
@@ -310,7 +310,7 @@ export class Interpreter {
       case 'list':
         return expression.items.map(item => this.evaluate(item, scope));
       case 'tuple':
-        return Tuple.of1(expression.items.map(item => this.evaluate(item, scope)));
+        return Tuple.holding(expression.items.map(item => this.evaluate(item, scope)));
       case 'dict':
         return new Dict(
           expression.items.map(([key, value]) => [this.evaluate(key, scope), this.evaluate(value, scope)] as const),

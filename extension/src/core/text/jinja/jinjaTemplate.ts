@@ -27,13 +27,12 @@ export class JinjaTemplate {
    * @throws TemplateError if the template fails, rejects the values, or exceeds the limits on steps and sizes
    */
   render(variables: Record<string, unknown>, now: () => Date = () => new Date()): RenderedTemplate {
-    const values = Object.fromEntries(
-      Object.entries(variables)
-        .filter(([, value]) => value !== undefined)
-        .map(([name, value]) => [name, fromJson(value)]),
-    );
-    const interpreter = new Interpreter(now, Array.isArray(values.messages) ? values.messages : []);
-    const text = withinLimits(() => interpreter.render(this.statements, Object.entries(values)));
-    return { text, generations: interpreter.generations, messages: interpreter.messages };
+    return withinLimits(() => {
+      const given = Object.entries(variables).filter(([, value]) => value !== undefined);
+      const values = Object.fromEntries(given.map(([name, value]) => [name, fromJson(value)]));
+      const interpreter = new Interpreter(now, Array.isArray(values.messages) ? values.messages : []);
+      const text = interpreter.render(this.statements, Object.entries(values));
+      return { text, generations: interpreter.generations, messages: interpreter.messages };
+    });
   }
 }

@@ -2,8 +2,9 @@
 // Used throughout this folder. A rendering is synchronous, so one count serves all of them.
 import { TemplateError } from './templateError.js';
 
-/** A chat of a thousand turns takes some hundred thousand. */
+/** A chat of a thousand turns takes some hundred thousand, unless a template loops over its characters. */
 const MAX_STEPS = 5_000_000;
+const STEPS_PER_CHARACTER = 20;
 const MAX_TEXT_LENGTH = 50_000_000;
 
 let steps = 0;
@@ -12,6 +13,11 @@ let steps = 0;
 export function countSteps(count: number): void {
   steps += count;
   if (steps > MAX_STEPS) throw new TemplateError('the template takes more than 5 million steps; does a loop end?');
+}
+
+/** The template is given a text of that length, and may take more steps for it. */
+export function allowText(length: number): void {
+  steps -= length * STEPS_PER_CHARACTER;
 }
 
 /** @throws TemplateError if a text of that many UTF-16 units is too long for a template */

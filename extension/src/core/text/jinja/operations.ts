@@ -42,6 +42,12 @@ const MISSING = new Set(['encode', 'format_map', 'isprintable', 'maketrans', 'tr
 
 type Method = (args: Args) => Value;
 
+/** `object | attr(name)`: never an item. */
+export function attributeAlone(object: Value, name: string): Value {
+  const value = pythonAttribute(object, name);
+  return value === undefined ? noAttribute(object, name) : value;
+}
+
 /** `object.name`: attribute, else item. */
 export function attributeOf(object: Value, name: string): Value {
   let value = pythonAttribute(object, name);
@@ -188,7 +194,7 @@ export function sliceOf(object: Value, start: Value, stop: Value, step: Value): 
   const picked: Value[] = [];
   for (let i = from; by > 0 ? i < to : i > to; i += by) picked.push(items[i]);
   if (typeof object === 'string') return picked.join('');
-  return object instanceof Tuple ? Tuple.of1(picked) : picked;
+  return object instanceof Tuple ? Tuple.holding(picked) : picked;
 }
 
 export function contains(container: Value, value: Value): boolean {
@@ -277,7 +283,7 @@ function sized(count: number, items: Value[]): Value[] {
 }
 
 function likewise(model: Value[], items: Value[]): Value[] {
-  return model instanceof Tuple ? Tuple.of1(items) : items;
+  return model instanceof Tuple ? Tuple.holding(items) : items;
 }
 
 function unsupported(operator: string, left: Value, right: Value): TemplateError {

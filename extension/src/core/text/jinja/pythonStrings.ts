@@ -39,12 +39,12 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
     partition: (text, args) => {
       const sep = separator('partition', args);
       const at = text.indexOf(sep);
-      return Tuple.of1(at < 0 ? [text, '', ''] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
+      return Tuple.holding(at < 0 ? [text, '', ''] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
     },
     rpartition: (text, args) => {
       const sep = separator('rpartition', args);
       const at = text.lastIndexOf(sep);
-      return Tuple.of1(at < 0 ? ['', '', text] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
+      return Tuple.holding(at < 0 ? ['', '', text] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
     },
     join: (text, args) =>
       iterate(new BoundArguments('join', ['iterable*'], args).value('iterable'))

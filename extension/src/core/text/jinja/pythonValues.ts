@@ -1,7 +1,7 @@
 // Python's values as templates see them: what they are here, how they are compared, printed and written as JSON. Used by all of
 // this folder. None is null, int is bigint, float is number, str is string, list is an array; the rest are classes below.
 import { entriesInOrder } from '../../data/jsonText.js';
-import { countSteps } from './limits.js';
+import { allowText, countSteps } from './limits.js';
 import { TemplateError } from './templateError.js';
 
 /**
@@ -41,7 +41,7 @@ export class Tuple extends Array<Value> {
   }
 
   /** `Array`'s constructor takes a single number as a length. */
-  static of1(items: Iterable<Value>): Tuple {
+  static holding(items: Iterable<Value>): Tuple {
     const tuple = new Tuple();
     for (const item of items) tuple.push(item);
     return tuple;
@@ -121,7 +121,7 @@ export class DictView {
   ) {}
 
   items(): Value[] {
-    if (this.kind === 'dict_items') return this.dict.entries().map(entry => Tuple.of1(entry));
+    if (this.kind === 'dict_items') return this.dict.entries().map(entry => Tuple.holding(entry));
     return this.kind === 'dict_keys' ? this.dict.keys() : this.dict.values();
   }
 }
@@ -233,6 +233,8 @@ export function escapeHtml(text: string): string {
 export function fromJson(value: unknown): Value {
   switch (typeof value) {
     case 'string':
+      allowText(value.length);
+      return value;
     case 'boolean':
     case 'bigint':
       return value;

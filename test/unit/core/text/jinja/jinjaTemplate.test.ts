@@ -74,6 +74,11 @@ describe('JinjaTemplate', () => {
     expect(line("{{ 'a\nb' }}\n{{ x.y }}")).toBe(3);
   });
 
+  test('a template may loop over the characters of a long chat', () => {
+    const source = '{% for char in text %}{% if char is string and char == "y" %}{{ char }}{% endif %}{% endfor %}';
+    expect(render(source, { text: `${'x'.repeat(800_000)}y` }).text).toBe('y');
+  });
+
   test('the time is the given one, in English', () => {
     const date = new Date(2026, 0, 4, 5, 6, 7);
     const source = "{{ strftime_now('%A %a %d %-d %e %B %b %m %Y %y %H:%I:%M:%S %p %j %U %W %w %F %T') }}";
