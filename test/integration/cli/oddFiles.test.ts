@@ -57,11 +57,15 @@ PLACES['template.jinja'] = file => [
 
 describe.runIf(process.platform === 'linux').each(Object.keys(KINDS))('%s', kind => {
   it.each(Object.keys(PLACES))('%s', async name => {
-    const folder = place.file(`${kind} as ${name}`.replaceAll(' ', '-'));
+    const folder = place.file(`${kind} as ${name}`.replace(/[ .]/g, '-'));
     mkdirSync(folder);
     const file = join(folder, name);
     KINDS[kind]!(file);
-    expectRefusal(await tunewright(PLACES[name]!(file), { cwd: place.path }), name, 'not a file');
+    const what = kind === 'a named pipe' ? kind : 'a device';
+    expectRefusal(
+      await tunewright(PLACES[name]!(file), { cwd: place.path }),
+      `${file}: this is not a file but ${what}`,
+    );
   });
 });
 
