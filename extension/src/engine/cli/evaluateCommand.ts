@@ -69,7 +69,7 @@ export function registerEvaluateCommand(program: Command): void {
 async function run(flags: EvaluateFlags): Promise<void> {
   const progress = progressDisplay();
   const onDisk = await openModelFiles(flags.model, '.', progress);
-  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture);
+  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture, { files: onDisk.files, onWarning: progress.warn });
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
     format: flags.format,

@@ -54,7 +54,7 @@ async function run(flags: GenerateFlags): Promise<void> {
   const session = new Session({ onDisk, model, compile: backend.name === 'tensorflow', onWarning: progress.warn });
   const adapters = flags.adapter ?? [];
   for (const folder of adapters) {
-    const saved = openAdapter(folder, onDisk.architecture);
+    const saved = openAdapter(folder, onDisk.architecture, { files: onDisk.files, onWarning: progress.warn });
     session.load(folder, saved);
     saved.close();
   }

@@ -38,7 +38,7 @@ async function merge(flags: MergeFlags): Promise<void> {
     throw new InputError('the folder is not empty', { file: out, hint: 'Choose a new folder with --out.' });
   const progress = progressDisplay();
   const files = await findModelFiles(flags.model, '.', progress);
-  const saved = openAdapter(flags.adapter, architectureOfFiles(files));
+  const saved = openAdapter(flags.adapter, architectureOfFiles(files), { files, onWarning: progress.warn });
   checkMergeable(saved);
 
   await openBackend({ ...engineOf(flags), onWarning: progress.warn });

@@ -38,7 +38,13 @@ export async function writeModelFolder(
   // Half-precision bases and GGUF's blocks are written in float32.
   const { torch_dtype: _dtype, dtype: _newDtype, ...config } = files.config;
   const isTied = architecture.tieWordEmbeddings && !untied;
-  json('config.json', { ...config, torch_dtype: 'float32', ...(!isTied && { tie_word_embeddings: false }) });
+  json('config.json', {
+    ...config,
+    torch_dtype: 'float32',
+    ...(!isTied && { tie_word_embeddings: false }),
+    // An adapter can have more rows than its base, for tokens that were added.
+    ...(embedding && { vocab_size: embedding.shape[0] }),
+  });
   json('generation_config.json', generationConfigOf(files));
   json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
   json('tokenizer_config.json', files.tokenizer?.config ?? null);

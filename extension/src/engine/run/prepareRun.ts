@@ -9,6 +9,7 @@ import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { Adapter } from '../peft/adapter.js';
+import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { RunFolder } from '../runFolder/runFolder.js';
@@ -81,8 +82,12 @@ async function prepare(
   const opened = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
   owned.own(opened.files, files => files.close());
   const onDisk = withTemplateOf(run, opened);
-  const { attached, start } = attachMethod(run, onDisk.architecture);
+  const { attached, start } = attachMethod(run, onDisk.architecture, {
+    files: onDisk.files,
+    onWarning: reporting.warn,
+  });
   if (start) owned.own(start, saved => saved.close());
+  else for (const { message } of unmatchedNames(attached)) reporting.warn('names_unmatched', message);
   const shape = runShape(config, attached);
   warnOfReducedLength(config.dataset.max_length, shape, attached, reporting);
   checkPrompts(run, onDisk, attached);

@@ -18,6 +18,7 @@ import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadM
 import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { PeftMethod } from '../peft/method.js';
+import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { peftMethods, wholeModelMethod } from '../peft/registry.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import { attachMethod } from './attachMethod.js';
@@ -65,7 +66,7 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const speed = tensorflow ? await options.speed(config.engine.threads) : null;
-  const { architecture, layouts } = await describedBase(files, reporter, () =>
+  const { architecture, layouts, attached } = await describedRun(run, files, reporter, () =>
     usableWeights(config.engine, {
       ...config.engine,
       backend: { name: tensorflow ? 'tensorflow' : 'wasm' },
@@ -73,8 +74,6 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
     }),
   );
 
-  const { attached, start } = attachMethod(run, architecture);
-  start?.close();
   const shape = runShape(config, attached);
   const captured = tensorflow && config.engine.compile !== false;
   const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
@@ -105,16 +104,19 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
 }
 
 /** Closes the files. */
-async function describedBase(
+async function describedRun(
+  run: RunFile,
   files: ModelFiles,
   reporter: Reporter,
   weights: () => Promise<UsedWeights>,
-): Promise<DescribedBase> {
+): Promise<DescribedBase & { attached: AttachedMethod }> {
   try {
     const architecture = architectureOfFiles(files);
     const layouts = weightLayouts(architecture, findTensors(files, architecture), await weights());
     for (const { code, message } of modelWarnings(files)) reporter.warn(code, message);
-    return { architecture, layouts };
+    const { attached, start } = attachMethod(run, architecture, { files, onWarning: reporter.warn });
+    start?.close();
+    return { architecture, layouts, attached };
   } finally {
     files.close();
   }
@@ -145,6 +147,8 @@ export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
       model_type: architecture.modelType,
       parameters: countParameters(architecture),
     },
+    // A saved adapter's names are those of its base, so they aren't checked.
+    unmatched: run.initFrom === null ? unmatchedNames(attached) : [],
     batch_size: shape.batchSize,
     max_length: shape.maxLength,
     sequence_length: estimate.sequenceLength,
