@@ -61,13 +61,8 @@ export function savedEmbeddings(
     if (sizeOf(tensor.shape) !== architecture.vocabSize * architecture.hiddenSize) return false;
     if (!files) return tensor.name.endsWith('.base_layer.weight');
     const stored = storedName(architecture, parameter);
-    return sameValues(
-      tensor,
-      findTensor(
-        files,
-        architecture.parameters.find(({ name }) => name === stored)!,
-      ),
-    );
+    const spec = architecture.parameters.find(({ name }) => name === stored)!;
+    return sameValues(tensor, findTensor(files, architecture, spec));
   };
   const tables = savedTables(tensors, architecture);
   return {

@@ -2,7 +2,6 @@
 // and TensorFlow is loaded only to measure the machine's speed for the first time.
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
-import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
@@ -22,7 +21,7 @@ import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { peftMethods, wholeModelMethod } from '../peft/registry.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import { attachMethod } from './attachMethod.js';
-import { findModelFiles } from './openModel.js';
+import { findModelFiles, tokenizerOf } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { countSteps } from './stepCount.js';
@@ -76,8 +75,7 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
 
   const shape = runShape(config, attached);
   const captured = tensorflow && config.engine.compile !== false;
-  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
-  const { steps, ...ofRows } = await countSteps(run, tokenizer, shape);
+  const { steps, ...ofRows } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
   let done = 0;
   const next = async ({ peftType }: PeftMethod) => {
     await setImmediate();
