@@ -34,7 +34,7 @@ export function withAddedTokens(tokenizer: Json, config: Json): Json {
     if (!content) return;
     const flags = typeof token === 'object' ? (token as Json) : {};
     const isSpecial = special || flags['special'] === true || added.get(content)?.['special'] === true;
-    const id = added.get(content)?.id ?? vocabulary.get(content) ?? Math.max(largest + 1, vocabulary.size);
+    const id = added.get(content)?.id ?? vocabulary.idOf(content) ?? Math.max(largest + 1, vocabulary.size());
     largest = Math.max(largest, id);
     const all = { lstrip: false, rstrip: false, single_word: false, normalized: !isSpecial, ...flags };
     added.set(content, { ...all, id, content, special: isSpecial });
@@ -55,9 +55,14 @@ export function withAddedTokens(tokenizer: Json, config: Json): Json {
   return { ...tokenizer, added_tokens: [...added.values()] };
 }
 
-/** Ids by token, of a model with an object (BPE) or a list (Unigram). */
-function vocabularyOf(tokenizer: Json): Map<string, number> {
-  const { vocab } = (tokenizer['model'] ?? {}) as { vocab?: unknown };
-  if (Array.isArray(vocab)) return new Map(vocab.map((entry, id) => [String((entry as unknown[])[0]), id]));
-  return new Map(Object.entries((vocab ?? {}) as Record<string, number>));
+/** The model's vocabulary, an object (BPE) or a list of tokens with scores (Unigram); large, so it is only looked at. */
+function vocabularyOf(tokenizer: Json): { idOf(token: string): number | undefined; size(): number } {
+  const { vocab = {} } = (tokenizer['model'] ?? {}) as { vocab?: Record<string, number> | [string, number][] };
+  if (!Array.isArray(vocab))
+    return {
+      idOf: token => (Object.hasOwn(vocab, token) ? vocab[token] : undefined),
+      size: () => Object.keys(vocab).length,
+    };
+  const indexOf = (token: string) => vocab.findIndex(([entry]) => entry === token);
+  return { idOf: token => (indexOf(token) < 0 ? undefined : indexOf(token)), size: () => vocab.length };
 }

@@ -1,9 +1,9 @@
 // Opens a Hugging Face model folder: config.json, tokenizer files, one or several safetensors files, with all headers checked.
 // Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
-import { existsSync, readdirSync } from 'node:fs';
-import { isAbsolute, join, normalize, sep } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
-import { readTokenizerFolder } from '../../core/text/tokenizerFolder.js';
+import { readTokenizerFolder, tokenizerPaths } from '../../core/text/tokenizerFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { readText } from '../../system/regularFile.js';
 import { readJsonObject } from './jsonFile.js';
@@ -47,6 +47,15 @@ export function readTokenizer(folder: string): TokenizerFiles | null {
     text: name => readText(join(folder, name)),
     names: name => namesIn(join(folder, name)),
   });
+}
+
+/** Copies whatever belongs to a tokenizer, also to one that this program can't read. */
+export function copyTokenizer(from: string, to: string): void {
+  for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
+    if (!existsSync(join(from, path))) continue;
+    mkdirSync(dirname(join(to, path)), { recursive: true });
+    copyFileSync(join(from, path), join(to, path));
+  }
 }
 
 /** The names of a folder's files, sorted; none if it doesn't exist. */

@@ -1,10 +1,8 @@
 // Writes a complete model as a folder that Transformers can load: the result of FULL and of `merge`.
-import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
-import { tokenizerPaths } from '../../core/text/tokenizerFolder.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { namesIn } from '../files/huggingfaceFolder.js';
+import { copyTokenizer } from '../files/huggingfaceFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
@@ -52,13 +50,4 @@ export async function writeModelFolder(
   if (files.tokenizerFolder !== null) return copyTokenizer(files.tokenizerFolder, folder);
   json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
   json('tokenizer_config.json', files.tokenizer?.config ?? null);
-}
-
-/** Copies whatever belongs to a tokenizer, also to one that this program can't read. */
-function copyTokenizer(from: string, to: string): void {
-  for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
-    if (!existsSync(join(from, path))) continue;
-    mkdirSync(dirname(join(to, path)), { recursive: true });
-    copyFileSync(join(from, path), join(to, path));
-  }
 }

@@ -108,7 +108,8 @@ function checkAdaptable(target: readonly string[] | string, { parameters, linear
         key: 'method.target_modules',
         hint:
           module === embedding
-            ? `Train it completely instead: add "${module.split('.').at(-1)}" to modules_to_save.`
+            ? `In a new run, train it completely: add "${module.split('.').at(-1)}" to modules_to_save instead. Merge an ` +
+              'adapter that has it with PEFT.'
             : 'Remove it from target_modules.',
       });
   }

@@ -10,6 +10,7 @@ import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
 import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
+import { Decoder } from '../../../../extension/src/engine/generation/generate.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
@@ -56,6 +57,15 @@ async function lossOf(model: CausalLm, adapter: Adapter | null): Promise<number>
   return (await evaluate(causalLm, score, [batch], () => {})).loss;
 }
 
+/** Greedy, by captured graphs or op by op. */
+async function answerOf(model: CausalLm, adapter: Adapter, compile: boolean): Promise<number[]> {
+  const decoder = new Decoder({ model, adapter, compile, eagerTokens: 0 });
+  const options = { maxNewTokens: 8, stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
+  const answer = await decoder.generate(recorded.tokens, options);
+  decoder.dispose();
+  return answer;
+}
+
 describe.each(cases)('%s', (name, { model: base, rows, loss }) => {
   it('has the loss that PEFT computes, alone and merged', async () => {
     const before = tf.memory().numTensors;
@@ -64,6 +74,7 @@ describe.each(cases)('%s', (name, { model: base, rows, loss }) => {
     const saved = open(adapterFolder(name), files);
     const adapter = loadAdapter(saved, model);
     expect(await lossOf(model, adapter)).toBeCloseTo(loss, 4);
+    expect(await answerOf(model, adapter, true)).toEqual(await answerOf(model, adapter, false));
 
     const merged = adapter.merge()!;
     await writeModelFolder(join(out, name), model, files, merged);
