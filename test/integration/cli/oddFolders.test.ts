@@ -72,10 +72,11 @@ describe('a model without tokenizer.json', () => {
 
   test('ids are checked against the embedding', async () => {
     place.write('beyond.jsonl', [...TOKENIZED, { input_ids: [1, 521, 522] }]);
-    expectRefusal(
-      await cli('evaluate', '--model', 'bare', '--dataset', 'beyond.jsonl'),
-      /beyond.jsonl:13: .*input_ids\[2\] is 522, but the vocabulary has 522 tokens/,
-    );
+    const { stderr, stdout } = await succeed(['evaluate', '--model', 'bare', '--dataset', 'beyond.jsonl', '--json'], {
+      cwd: place.path,
+    });
+    expect(stderr).toMatch(/input_ids\[2\] is 522, but the vocabulary has 522 tokens \(.*beyond.jsonl:13\)/);
+    expect(JSON.parse(stdout).rows).toBe(TOKENIZED.length);
   });
 });
 
@@ -94,9 +95,11 @@ describe('tokens that the model’s embedding lacks', () => {
       { prompt: 'One <p> two', completion: ' <u>.' },
       { prompt: 'One <m> two', completion: ' three.' },
     ]);
-    expectRefusal(
-      await cli('evaluate', '--model', 'beyond', '--dataset', 'masked.jsonl'),
-      'masked.jsonl:2: the token "<m>" has the id 522, but the model’s embedding only 522 rows',
+    const { stderr } = await succeed(['evaluate', '--model', 'beyond', '--dataset', 'masked.jsonl'], {
+      cwd: place.path,
+    });
+    expect(stderr).toMatch(
+      /the token "<m>" has the id 522, but the model’s embedding only 522 rows \(.*masked.jsonl:2\)/,
     );
     expectRefusal(await cli('generate', '--model', 'beyond', '--prompt', 'a <m>'), 'the token "<m>" has the id 522');
   });
@@ -169,7 +172,10 @@ describe('an adapter of others', () => {
     const using = ['--model', 'untied', '--adapter', 'resized'];
     expect((await jsonOf('evaluate', ...using, '--dataset', 'row.jsonl')).loss).toBeCloseTo(loss, 4);
     const { loss: withNew } = await jsonOf('evaluate', ...using, '--dataset', 'new-id.jsonl');
-    expectRefusal(await cli('evaluate', '--model', 'untied', '--dataset', 'new-id.jsonl'), /new-id.jsonl:1: .*is 98/);
+    expectRefusal(
+      await cli('evaluate', '--model', 'untied', '--dataset', 'new-id.jsonl'),
+      /input_ids\[10\] is 98, but the vocabulary has 96 tokens \(.*new-id.jsonl:1\)/,
+    );
 
     place.write('further.json', {
       model: 'untied',
