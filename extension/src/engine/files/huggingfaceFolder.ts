@@ -1,11 +1,12 @@
 // Opens a Hugging Face model folder: config.json, tokenizer files, one or several safetensors files, with all headers checked.
 // Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
+import { existsSync, readdirSync } from 'node:fs';
+import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import { readTokenizerFolder, tokenizerPaths } from '../../core/text/tokenizerFolder.js';
 import { InputError } from '../../core/inputError.js';
-import { readText } from '../../system/regularFile.js';
+import { namesIn, readBytes, readText } from '../../system/regularFile.js';
+import { writeFileAtomically } from './atomicFile.js';
 import { readJsonObject } from './jsonFile.js';
 import { quantizationInConfig, quantizationOfTensors, quantizedError } from './quantizedFolder.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
@@ -52,15 +53,9 @@ export function readTokenizer(folder: string): TokenizerFiles | null {
 /** Copies whatever belongs to a tokenizer, also to one that this program can't read. */
 export function copyTokenizer(from: string, to: string): void {
   for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
-    if (!existsSync(join(from, path))) continue;
-    mkdirSync(dirname(join(to, path)), { recursive: true });
-    copyFileSync(join(from, path), join(to, path));
+    const content = readBytes(join(from, path));
+    if (content) writeFileAtomically(join(to, path), append => append(content));
   }
-}
-
-/** The names of a folder's files, sorted; none if it doesn't exist. */
-export function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).toSorted() : [];
 }
 
 /** @throws InputError if the weights are quantized, whatever else is wrong with them */

@@ -1,11 +1,10 @@
 // Builds the tokenizer of a model folder from its JSON files, as the engine does. Called by the dataset worker;
 // tokenizers are kept while the worker lives, since building one takes longer than tokenizing most datasets.
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { absentTokenizer } from '../../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../../core/text/huggingFaceTokenizer.js';
-import { MAX_TEMPLATE_BYTES, readText } from '../../../system/regularFile.js';
+import { MAX_TEMPLATE_BYTES, namesIn, readText } from '../../../system/regularFile.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { readTokenizerFolder } from '../../../core/text/tokenizerFolder.js';
 
@@ -24,10 +23,6 @@ export function tokenizerOfFolder(folder: string): TextTokenizer {
     opened.set(folder, tokenizer);
   }
   return tokenizer;
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder).toSorted() : [];
 }
 
 function readJson(path: string): Record<string, unknown> | null {
