@@ -186,6 +186,7 @@ function filesOf(modelType: string): ModelFiles {
     reference: modelType,
     path: modelType,
     format: 'huggingface',
+    tokenizerFolder: null,
     config,
     generationConfig: null,
     tokenizer: null,

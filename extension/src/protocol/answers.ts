@@ -24,6 +24,8 @@ export const estimateSchema = z.object({
   baseline: z.string(),
   inference_bytes: z.number(),
   available_bytes: z.number(),
+  /** Names of the method block that match nothing in the model, by key of the run file. */
+  unmatched: z.array(z.object({ key: z.string(), message: z.string() })).default([]),
   /** Optimizer steps of the run; null if its rows can't be counted. */
   total_steps: z.int().nullable(),
 });

@@ -7,7 +7,9 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
+  readdirSync,
   readSync,
+  statSync,
   writeSync,
   type Stats,
 } from 'node:fs';
@@ -193,4 +195,10 @@ function withDescriptor(file: OpenedFile, use: (file: OpenedFile) => void): void
 function writeAll(descriptor: number, content: string | Uint8Array): void {
   const bytes = Buffer.from(content);
   for (let done = 0; done < bytes.length;) done += writeSync(descriptor, bytes, done);
+}
+
+/** The names of what is in a folder, sorted; none if there is no such folder. */
+export function namesIn(folder: string): string[] {
+  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? readdirSync(folder).toSorted() : [];
 }

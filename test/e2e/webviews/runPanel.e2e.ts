@@ -357,6 +357,16 @@ describe('run panel', () => {
     expect(card.y + card.height).toBeLessThan(footer.y);
   });
 
+  it('marks names that match nothing, and starts all the same', async () => {
+    const message = 'target_modules: "q_prj" matches no module of this model and is ignored.';
+    const { inspection, estimate } = models['embedded:tiny'];
+    const unmatched = [{ key: 'method.target_modules', message }];
+    const page = await open({ models: { 'embedded:tiny': { inspection, estimate: { ...estimate, unmatched } } } });
+    await expect.poll(() => field(page, 'target_modules').getByRole('alert').textContent()).toBe(message);
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toBeDefined();
+  });
+
   it('chooses a method by keyboard and remembers the options of the others', async () => {
     const page = await open();
     await page.getByRole('radio', { name: /LoRA/ }).focus();

@@ -372,6 +372,8 @@ export class RunPanelView {
       if (asked !== this.asked) return;
       this.showEstimate(answer.ok ? answer.value : null);
       if (!answer.ok) this.showProblem((this.refusal = answer.problem));
+      // Such a run can be started: PEFT ignores these names, too.
+      else for (const { key, message } of answer.value.unmatched) this.showProblem({ field: key, message });
     } catch (error) {
       if (asked !== this.asked || error instanceof ChannelClosedError) return;
       this.showEstimate(null);

@@ -5,11 +5,14 @@ import { encodeChat } from '../text/encodeChat.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
 import { IGNORE_LABEL, type EncodedExample, type Example } from './example.js';
 import { InputError } from '../inputError.js';
+import { checkEmbedded } from '../text/embeddedIds.js';
 
 export interface EncodeOptions {
   trainOn: 'completions' | 'all';
   /** Jinja source to use instead of the model's chat template. */
   chatTemplate?: string | null;
+  /** Rows of the model's embedding, which ids must be within; the tokenizer's vocabulary if absent. */
+  embeddingRows?: number;
 }
 
 export interface EncodedRow extends EncodedExample {
@@ -19,10 +22,17 @@ export interface EncodedRow extends EncodedExample {
 
 /** @throws InputError if the tokenizer or the chat template rejects the example; the caller adds file and line */
 export function encodeExample(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
+  const row = encode(example, tokenizer, options);
+  if (options.embeddingRows !== undefined) checkEmbedded(row.inputIds, options.embeddingRows, tokenizer);
+  return row;
+}
+
+function encode(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
   switch (example.kind) {
     case 'chat': {
-      const template = options.chatTemplate ?? tokenizer.chatTemplate;
-      if (template === null && example.plain) return encodeCompletion(example.plain, tokenizer, options);
+      const template = options.chatTemplate;
+      if ((template ?? tokenizer.chatTemplate) === null && example.plain)
+        return encodeCompletion(example.plain, tokenizer, options);
       const { messages, tools, trainFrom, templateVariables: variables } = example;
       return encodeChat(tokenizer, messages, { tools, variables, trainFrom, template, trainOn: options.trainOn });
     }
@@ -31,7 +41,7 @@ export function encodeExample(example: Example, tokenizer: TextTokenizer, option
     case 'text':
       return allTrained(withEos(encodeOnce(example.text, tokenizer), tokenizer));
     case 'tokenized':
-      return encodeTokenized(example, tokenizer);
+      return encodeTokenized(example, options.embeddingRows ?? tokenizer.vocabSize);
   }
 }
 
@@ -53,21 +63,22 @@ function encodeCompletion(
   return row;
 }
 
+/** @param rows that ids must be within */
 function encodeTokenized(
-  { inputIds, labels }: { inputIds: number[]; labels?: number[] },
-  tokenizer: TextTokenizer,
+  { inputIds, labels = [] }: { inputIds: number[]; labels?: number[] },
+  rows: number,
 ): EncodedRow {
-  const wrong = inputIds.findIndex(id => id < 0 || id >= tokenizer.vocabSize);
-  if (wrong >= 0) {
-    throw new InputError(
-      `input_ids[${wrong}] is ${inputIds[wrong]}, but the vocabulary has ${tokenizer.vocabSize} tokens`,
-      {
+  const check = (name: string, ids: readonly number[], ignored: number | null) => {
+    const wrong = ids.findIndex(id => (id < 0 || id >= rows) && id !== ignored);
+    if (wrong >= 0)
+      throw new InputError(`${name}[${wrong}] is ${ids[wrong]}, but the vocabulary has ${rows} tokens`, {
         hint: 'Tokenize the rows with the tokenizer of this model.',
-      },
-    );
-  }
+      });
+  };
+  check('input_ids', inputIds, null);
+  check('labels', labels, IGNORE_LABEL);
   const row = allTrained(inputIds);
-  if (labels) row.labels.set(labels);
+  row.labels.set(labels);
   return row;
 }
 

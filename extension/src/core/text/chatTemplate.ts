@@ -86,7 +86,7 @@ export function renderConversation(
 }
 
 function templateOf(tokenizer: TextTokenizer, options: RenderChatOptions): JinjaTemplate {
-  const source = options.template ?? tokenizer.chatTemplate;
+  const source = options.template ?? (options.tools ? tokenizer.toolTemplate : null) ?? tokenizer.chatTemplate;
   if (source === null) {
     throw new InputError('the model has no chat template, which is required for conversations', {
       hint:

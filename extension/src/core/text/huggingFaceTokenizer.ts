@@ -2,12 +2,14 @@
 // rebuilt from GGUF metadata). Never reads files. Differences from Python's tokenizers are fixed in tokenizerRepairs.ts.
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
+import { namedTokens, withAddedTokens } from './addedTokens.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
+import { tokenContent } from './tokenizerFolder.js';
 import { repairTokenizer, repairTokenizerJson } from './tokenizerRepairs.js';
 
 /**
  * Creates a tokenizer whose ids equal those of Python's `tokenizers` for the same files.
- * @throws InputError if the files are not a tokenizer, or name a special token that the vocabulary lacks
+ * @throws InputError if the files are not a tokenizer that can be used
  */
 export function createTokenizer(files: TokenizerFiles): TextTokenizer {
   const tokenizer = build(files);
@@ -23,7 +25,8 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
     eosTokenId: idOf('eos_token'),
     padTokenId: idOf('pad_token'),
     specialTokens,
-    chatTemplate: readChatTemplate(files.config),
+    chatTemplate: readChatTemplate(files.config, 'default'),
+    toolTemplate: readChatTemplate(files.config, 'tool_use'),
     encode(text, { addSpecialTokens = true } = {}) {
       return tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
     },
@@ -48,8 +51,14 @@ function build(files: TokenizerFiles): Tokenizer {
       hint: 'Use the tokenizer.json that was saved with the model.',
     });
   }
+  if (config.split_special_tokens === true)
+    throw new InputError('"split_special_tokens" is not supported: special tokens in a text are always tokens', {
+      file: 'tokenizer_config.json',
+      key: 'split_special_tokens',
+      hint: 'Remove the key, unless the model was trained without its special tokens.',
+    });
   const stages = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const repaired = repairTokenizerJson({ ...stages, ...tokenizer });
+  const repaired = repairTokenizerJson({ ...stages, ...withAddedTokens(tokenizer, config) });
   try {
     const built = new Tokenizer(repaired, config);
     repairTokenizer(built, tokenizer);
@@ -65,37 +74,25 @@ function build(files: TokenizerFiles): Tokenizer {
 
 /** `bos_token`, `eos_token`, ... -> token, those that are set. */
 function readSpecialTokens(config: Record<string, unknown>, tokenizer: Tokenizer): Record<string, string> {
-  const tokens: Record<string, string> = {};
-  for (const [name, value] of Object.entries({ ...classDefaults(config, tokenizer), ...config })) {
-    if (!name.endsWith('_token') || value === null) continue;
-    const token = typeof value === 'object' ? (value as { content?: unknown }).content : value;
-    if (typeof token !== 'string') continue; // add_bos_token and the like
-    if (tokenizer.token_to_id(token) === undefined) {
-      throw new InputError(`"${name}" is ${JSON.stringify(token)}, which is not in the vocabulary`, {
-        file: 'tokenizer_config.json',
-        hint: 'tokenizer.json and tokenizer_config.json must come from the same model.',
-      });
-    }
-    tokens[name] = token;
-  }
-  return tokens;
+  const tokens = namedTokens({ ...classDefaults(config, tokenizer), ...config });
+  return Object.fromEntries([...tokens].map(([name, token]) => [name, tokenContent(token)!]));
 }
 
 /** Older model folders rely on the default special tokens of GPT2Tokenizer and LlamaTokenizer. */
 function classDefaults(config: Record<string, unknown>, tokenizer: Tokenizer): Record<string, string> {
-  if (config.eos_token !== undefined) return {};
+  const hasNone = /^(PreTrainedTokenizerFast|TokenizersBackend)$/.test(String(config.tokenizer_class));
+  if (hasNone || config.eos_token !== undefined) return {};
   const has = (token: string) => tokenizer.token_to_id(token) !== undefined;
   if (has('<|endoftext|>')) return { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>' };
   if (has('<s>') && has('</s>')) return { bos_token: '<s>', eos_token: '</s>' };
   return {};
 }
 
-/** A string, or a list of named templates, of which "default" is used. */
-function readChatTemplate(config: Record<string, unknown>): string | null {
+/** A single template, or the one of that name in a list. */
+function readChatTemplate(config: Record<string, unknown>, name: 'default' | 'tool_use'): string | null {
   const template = config.chat_template;
-  if (typeof template === 'string') return template;
-  if (!Array.isArray(template)) return null;
+  if (!Array.isArray(template)) return name === 'default' && typeof template === 'string' ? template : null;
   const named = template as { name?: unknown; template?: unknown }[];
-  const chosen = named.find(entry => entry.name === 'default')?.template;
+  const chosen = named.find(entry => entry.name === name)?.template;
   return typeof chosen === 'string' ? chosen : null;
 }

@@ -4,7 +4,7 @@
 /** tokenizer.json and tokenizer_config.json as parsed JSON, from a model folder or rebuilt from GGUF metadata. */
 export interface TokenizerFiles {
   tokenizer: Record<string, unknown>;
-  /** Includes `chat_template` from its separate file, if the folder has one. */
+  /** Includes what the other files of the folder say (tokenizerFolder.ts). */
   config: Record<string, unknown>;
 }
 
@@ -18,6 +18,8 @@ export interface TextTokenizer {
   readonly specialTokens: Readonly<Record<string, string>>;
   /** Jinja source; null if the model has none. */
   readonly chatTemplate: string | null;
+  /** A template for chats with tools, if the model has one of its own for them. */
+  readonly toolTemplate: string | null;
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;

@@ -13,7 +13,7 @@ import { writeFileAtomically } from '../files/atomicFile.js';
 import { Session } from '../generation/session.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { usableLength } from '../peft/attachedMethod.js';
-import { openModel, openModelFiles } from '../run/openModel.js';
+import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
 import { CapturedGraphs } from '../training/capturedGraphs.js';
 import { capturedScore, scoring } from '../training/capturedScore.js';
@@ -68,8 +68,10 @@ export function registerEvaluateCommand(program: Command): void {
 
 async function run(flags: EvaluateFlags): Promise<void> {
   const progress = progressDisplay();
-  const onDisk = await openModelFiles(flags.model, '.', progress);
-  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, onDisk.architecture);
+  const base = await openModelFiles(flags.model, '.', progress);
+  const options = { files: base.files, onWarning: progress.warn };
+  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, base.architecture, options);
+  const onDisk = saved ? modelForAdapter(base, saved, progress.warn) : base;
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
     format: flags.format,
@@ -80,15 +82,12 @@ async function run(flags: EvaluateFlags): Promise<void> {
     file: datasetFile(resolve(flags.dataset), 'validation'),
     config,
     tokenizer: onDisk.tokenizer,
+    embeddingRows: (saved?.attached ?? base).architecture.vocabSize,
     role: 'validation',
     onWarning: progress.warn,
     onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
   });
-  const { model, architecture, backend } = await openModel(
-    onDisk,
-    { ...engineOf(flags), ...weightsOf(flags) },
-    progress,
-  );
+  const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   const compile = backend.name === 'tensorflow';
   const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
   const adapter = saved && session.load(saved.folder, saved);
@@ -103,7 +102,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
     rng: createRng(0),
   });
   const { virtualTokens } = adapter?.attached ?? {};
-  const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: architecture.vocabSize });
+  const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: base.architecture.vocabSize });
   const forward = adapter?.forwardOptions ?? {};
   const objective = causalLm;
   const eagerly = (batch: Batch) => scoreBatch({ objective, model }, forward, batch);

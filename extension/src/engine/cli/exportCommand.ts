@@ -53,7 +53,7 @@ async function run(flags: ExportFlags): Promise<void> {
   const files = await findModelFiles(flags.model ?? baseOf(flags.adapter), '.', progress);
   progress.finish();
   const architecture = architectureOfFiles(files);
-  const saved = openAdapter(flags.adapter, architecture);
+  const saved = openAdapter(flags.adapter, architecture, { files, onWarning: progress.warn });
   try {
     if (flags.to === 'gguf') writeGgufAdapter(out, saved, architecture);
     else writeMlxAdapter(out, saved, architecture);

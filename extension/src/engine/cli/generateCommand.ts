@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { Session } from '../generation/session.js';
 import { openAdapter } from '../peft/adapterFiles.js';
-import { openModel, openModelFiles } from '../run/openModel.js';
+import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
 import {
   engineOf,
   finiteNumber,
@@ -48,18 +48,20 @@ export function registerGenerateCommand(program: Command): void {
 
 async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
-  const onDisk = await openModelFiles(flags.model, '.', progress);
+  const base = await openModelFiles(flags.model, '.', progress);
+  const options = { files: base.files, onWarning: progress.warn };
+  const adapters = (flags.adapter ?? []).map(folder => openAdapter(folder, base.architecture, options));
+  const onDisk = adapters.length === 1 ? modelForAdapter(base, adapters[0]!, progress.warn) : base;
   const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   progress.finish();
   const session = new Session({ onDisk, model, compile: backend.name === 'tensorflow', onWarning: progress.warn });
-  const adapters = flags.adapter ?? [];
-  for (const folder of adapters) {
-    const saved = openAdapter(folder, onDisk.architecture);
-    session.load(folder, saved);
+  for (const saved of adapters) {
+    session.load(saved.folder, saved);
     saved.close();
   }
 
-  const answering = flags.base || adapters.length === 0 ? [null, ...adapters] : adapters;
+  const folders = adapters.map(({ folder }) => folder);
+  const answering = flags.base || folders.length === 0 ? [null, ...folders] : folders;
   const streams = !flags.json && process.stdout.isTTY;
   const results = [];
   for (const adapter of answering) {

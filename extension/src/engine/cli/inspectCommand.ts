@@ -58,7 +58,7 @@ async function inspect(what: string, flags: InspectFlags): Promise<void> {
 
 async function dataset(file: string, flags: InspectFlags): Promise<DatasetInspection> {
   const progress = progressDisplay();
-  const { tokenizer, files } = await openModelFiles(flags.model, '.', progress);
+  const { tokenizer, architecture, files } = await openModelFiles(flags.model, '.', progress);
   files.close();
   const found = await inspectDataset({
     file: datasetFile(resolve(file), 'train'),
@@ -69,6 +69,7 @@ async function dataset(file: string, flags: InspectFlags): Promise<DatasetInspec
       train_on: flags.trainOn,
     }),
     tokenizer,
+    embeddingRows: architecture.vocabSize,
     onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
   });
   progress.finish();

@@ -8,7 +8,7 @@ import { openBackend } from '../backend/openBackend.js';
 import { architectureOfFiles, loadModel } from '../models/loadModel.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
-import { findModelFiles } from '../run/openModel.js';
+import { filesForAdapter, findModelFiles } from '../run/openModel.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { print, printJson } from './print.js';
@@ -37,8 +37,9 @@ async function merge(flags: MergeFlags): Promise<void> {
   if (existsSync(out) && readdirSync(out).length > 0)
     throw new InputError('the folder is not empty', { file: out, hint: 'Choose a new folder with --out.' });
   const progress = progressDisplay();
-  const files = await findModelFiles(flags.model, '.', progress);
-  const saved = openAdapter(flags.adapter, architectureOfFiles(files));
+  const base = await findModelFiles(flags.model, '.', progress);
+  const saved = openAdapter(flags.adapter, architectureOfFiles(base), { files: base, onWarning: progress.warn });
+  const files = filesForAdapter(base, saved, progress.warn);
   checkMergeable(saved);
 
   await openBackend({ ...engineOf(flags), onWarning: progress.warn });

@@ -78,6 +78,8 @@ export interface LoadDatasetOptions {
   tokenizer: TextTokenizer;
   /** Jinja source of dataset.chat_template, to use instead of the model's own. */
   chatTemplate?: string | null;
+  /** Rows of the model's embedding, which ids must be within; the tokenizer's vocabulary if absent. */
+  embeddingRows?: number;
   role: 'train' | 'validation';
   onWarning: (code: WarningCode, message: string) => void;
   onProgress?: (progress: { rows: number; tokens: number; share: number }) => void;
@@ -170,7 +172,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
 }
 
 export interface EncodeRowsOptions
-  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate'>, ReadOptions {
+  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate' | 'embeddingRows'>, ReadOptions {
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
@@ -190,6 +192,7 @@ export async function* encodeRows({
   config,
   tokenizer,
   chatTemplate,
+  embeddingRows,
   ...reading
 }: EncodeRowsOptions): AsyncGenerator<EncodedSourcedRow> {
   const { onBadRow } = reading;
@@ -197,8 +200,8 @@ export async function* encodeRows({
     let read: EncodedSourcedRow;
     try {
       const example = resolved.parse(row, source);
-      const encoded = encodeExample(example, tokenizer, { trainOn: config.train_on, chatTemplate });
-      read = { example, encoded, source, resolved };
+      const options = { trainOn: config.train_on, chatTemplate, embeddingRows };
+      read = { example, encoded: encodeExample(example, tokenizer, options), source, resolved };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       // Errors of the tokenizer and of the chat template have no place.

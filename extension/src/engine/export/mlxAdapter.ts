@@ -12,8 +12,9 @@ import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { commonValue, savedLora, scaled } from './savedLora.js';
 
 /**
- * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one scale for all modules; if
- * theirs differ, it is 1 and each module's scale is multiplied into lora_b.
+ * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one rank and one scale for all
+ * modules. If theirs differ, smaller ones are filled up to the largest rank with zeros, which leaves the product as it is, and the
+ * scale is 1, with each module's own multiplied into lora_b.
  * @throws InputError if the adapter can't be expressed, or the folder is not empty
  */
 export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
@@ -21,18 +22,19 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
   if (existsSync(folder) && readdirSync(folder).length > 0)
     throw new InputError('the folder is not empty', { file: folder, hint: 'Choose a new folder with --out.' });
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
-  const tensors = factors.flatMap(({ module, rank, scale: own, readA, readB }): TensorEntry[] => {
+  const rank = Math.max(...factors.map(factor => factor.rank));
+  const tensors = factors.flatMap(({ module, rank: ownRank, scale: own, readA, readB }): TensorEntry[] => {
     const { inFeatures, outFeatures } = module;
     const name = mlxName(module.name);
-    const b = () => scaled(transpose(readB(), outFeatures, rank), own / scale);
+    const b = () => scaled(transpose(readB(), outFeatures, ownRank), own / scale);
     return [
       {
         name: `${name}.lora_a`,
         shape: [inFeatures, rank],
         dtype: 'F32',
-        data: () => transpose(readA(), rank, inFeatures),
+        data: () => transpose(filled(readA(), rank * inFeatures), rank, inFeatures),
       },
-      { name: `${name}.lora_b`, shape: [rank, outFeatures], dtype: 'F32', data: b },
+      { name: `${name}.lora_b`, shape: [rank, outFeatures], dtype: 'F32', data: () => filled(b(), rank * outFeatures) },
     ];
   });
   writeSafetensors(join(folder, 'adapters.safetensors'), tensors, { format: 'mlx' });
@@ -43,14 +45,21 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
     lora_parameters: {
       // Names within a block; mlx-lm creates a LoRA layer for each in every block, which has no effect without tensors.
       keys: [...new Set(factors.map(({ module }) => module.name.replace(/^.*?\.\d+\./, '')))],
-      // For the layers that mlx-lm creates; the rank in use is that of each tensor.
-      rank: Math.max(...factors.map(({ rank }) => rank)),
+      rank,
       scale,
       dropout,
     },
   };
   const json = Buffer.from(`${JSON.stringify(description, null, 2)}\n`);
   writeFileAtomically(join(folder, 'adapter_config.json'), append => append(json));
+}
+
+/** The values, followed by zeros. */
+function filled(values: Float32Array, length: number): Float32Array {
+  if (values.length === length) return values;
+  const result = new Float32Array(length);
+  result.set(values);
+  return result;
 }
 
 /** mlx-lm has GPT-2's blocks under `model`, like those of all other families. */

@@ -40,6 +40,7 @@ export function openGguf(path: string, reference: string): ModelFiles {
       config,
       generationConfig: ggufGenerationConfig(metadata),
       tokenizer: ggufTokenizer(architecture, metadata),
+      tokenizerFolder: null,
       tensors,
       close: file.close,
     };

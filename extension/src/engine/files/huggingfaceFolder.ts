@@ -3,8 +3,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
+import { readTokenizerFolder, tokenizerPaths } from '../../core/text/tokenizerFolder.js';
 import { InputError } from '../../core/inputError.js';
-import { readText } from '../../system/regularFile.js';
+import { namesIn, readBytes, readText } from '../../system/regularFile.js';
+import { writeFileAtomically } from './atomicFile.js';
 import { readJsonObject } from './jsonFile.js';
 import { quantizationInConfig, quantizationOfTensors, quantizedError } from './quantizedFolder.js';
 import { openSafetensors, type SafetensorsFile } from './safetensors.js';
@@ -26,31 +28,34 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
   const generationConfig = readJsonObject(join(path, 'generation_config.json'));
   const tokenizer = readTokenizer(path);
   const { tensors, close } = openUnquantized(path, reference, config);
-  return { reference, path, format: 'huggingface', config, generationConfig, tokenizer, tensors, close };
+  return {
+    reference,
+    path,
+    format: 'huggingface',
+    config,
+    generationConfig,
+    tokenizer,
+    tokenizerFolder: path,
+    tensors,
+    close,
+  };
 }
 
 /** @returns null if the folder has no tokenizer.json */
 export function readTokenizer(folder: string): TokenizerFiles | null {
-  const tokenizer = readJsonObject(join(folder, 'tokenizer.json'));
-  if (!tokenizer) return null;
-  const config = readJsonObject(join(folder, 'tokenizer_config.json')) ?? {};
-  const template = readChatTemplate(folder) ?? defaultTemplate(config.chat_template);
-  return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } };
+  return readTokenizerFolder({
+    json: name => readJsonObject(join(folder, name)),
+    text: name => readText(join(folder, name)),
+    names: name => namesIn(join(folder, name)),
+  });
 }
 
-/** A template in a separate file, which takes precedence over the one in tokenizer_config.json, as in Transformers. */
-function readChatTemplate(folder: string): string | undefined {
-  const jinja = readText(join(folder, 'chat_template.jinja'));
-  if (jinja !== null) return jinja;
-  return defaultTemplate(readJsonObject(join(folder, 'chat_template.json'))?.chat_template);
-}
-
-/** Some models have several templates as `{name, template}`; the one named default is for chats. */
-function defaultTemplate(template: unknown): string | undefined {
-  if (typeof template === 'string') return template;
-  if (!Array.isArray(template)) return undefined;
-  const named: unknown = template.find(item => item?.name === 'default') ?? template[0];
-  return defaultTemplate((named as { template?: unknown } | undefined)?.template);
+/** Copies whatever belongs to a tokenizer, also to one that this program can't read. */
+export function copyTokenizer(from: string, to: string): void {
+  for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
+    const content = readBytes(join(from, path));
+    if (content) writeFileAtomically(join(to, path), append => append(content));
+  }
 }
 
 /** @throws InputError if the weights are quantized, whatever else is wrong with them */

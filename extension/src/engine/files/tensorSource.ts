@@ -54,6 +54,8 @@ export interface ModelFiles {
   readonly config: Record<string, unknown>;
   readonly generationConfig: Record<string, unknown> | null;
   readonly tokenizer: import('../../core/text/textTokenizer.js').TokenizerFiles | null;
+  /** The folder with the tokenizer's files; null if they are part of the model's file. */
+  readonly tokenizerFolder: string | null;
   /** By Hugging Face parameter name, such as `model.layers.0.self_attn.q_proj.weight`. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Closes the open files. */

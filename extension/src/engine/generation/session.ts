@@ -72,11 +72,12 @@ export class Session {
   /** @throws InputError if the prompt leaves no room for an answer */
   async answer(request: AnswerRequest): Promise<Answer> {
     const { tokenizer } = this.options.onDisk;
-    const { decoder } = this.named(request.adapter);
+    const { decoder, adapter } = this.named(request.adapter);
+    const { vocabSize } = (adapter?.attached ?? this.options.model).architecture;
     const { temperature = 0, topP = 1, seed = 0, maxNewTokens, onToken, onText } = request;
     const decoded = (ids: number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
     const tokens: number[] = [];
-    const tokenIds = await decoder.generate(promptIds(tokenizer, request.prompt, request.system), {
+    const tokenIds = await decoder.generate(promptIds(tokenizer, vocabSize, request.prompt, request.system), {
       maxNewTokens,
       stopTokenIds: this.stopTokenIds,
       temperature,

@@ -27,7 +27,7 @@ export interface PullOptions {
 }
 
 const MODEL_FILE =
-  /^(config|generation_config|tokenizer|tokenizer_config|chat_template|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^model(-\d+-of-\d+)?\.safetensors$/;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|chat_template|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^model(-\d+-of-\d+)?\.safetensors$/;
 
 /**
  * @param text `org/name`, `org/name:file.gguf` or `hf.co/org/name:Q4_K_M`

@@ -19,7 +19,7 @@ export interface DatasetInspection extends DatasetDescription {
   firstRow: { line: number; tokens: number; parts: RowPart[] };
 }
 
-export interface InspectDatasetOptions extends Pick<LoadDatasetOptions, 'onProgress'> {
+export interface InspectDatasetOptions extends Pick<LoadDatasetOptions, 'onProgress' | 'embeddingRows'> {
   file: string;
   config: DatasetConfig;
   tokenizer: TextTokenizer;

@@ -129,6 +129,13 @@ export class CausalLm {
     this.weights.delete(name);
   }
 
+  /** Replaces a parameter for good, such as a tied embedding and head by their common tensor, which the model then owns. */
+  replace(name: string, weight: tf.Tensor): void {
+    const stored = storedName(this.architecture, name);
+    this.weights.get(stored)?.dispose();
+    this.weights.set(stored, tf.keep(weight));
+  }
+
   /** Hidden states after the final norm, [batch * seq, hidden]. */
   forward(input: ModelInput, options: ForwardOptions = {}): tf.Tensor2D {
     const pass = this.open(input, options);

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '../files/atomicFile.js';
+import { copyTokenizer, readTokenizer } from '../files/huggingfaceFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
@@ -38,8 +39,23 @@ export async function writeModelFolder(
   // Half-precision bases and GGUF's blocks are written in float32.
   const { torch_dtype: _dtype, dtype: _newDtype, ...config } = files.config;
   const isTied = architecture.tieWordEmbeddings && !untied;
-  json('config.json', { ...config, torch_dtype: 'float32', ...(!isTied && { tie_word_embeddings: false }) });
+  json('config.json', {
+    ...config,
+    torch_dtype: 'float32',
+    ...(!isTied && { tie_word_embeddings: false }),
+    // An adapter can have more rows than its base, for tokens that were added.
+    ...(embedding && { vocab_size: embedding.shape[0] }),
+  });
   json('generation_config.json', generationConfigOf(files));
-  json('tokenizer.json', files.tokenizer?.tokenizer ?? null);
-  json('tokenizer_config.json', files.tokenizer?.config ?? null);
+  const { tokenizer, tokenizerFolder } = files;
+  if (tokenizerFolder === null) {
+    json('tokenizer.json', tokenizer?.tokenizer ?? null);
+    json('tokenizer_config.json', tokenizer?.config ?? null);
+    return;
+  }
+  copyTokenizer(tokenizerFolder, folder);
+  // A run's own template comes before the others.
+  const template = tokenizer?.config['chat_template'];
+  if (typeof template === 'string' && template !== readTokenizer(tokenizerFolder)?.config['chat_template'])
+    writeFileAtomically(join(folder, 'chat_template.jinja'), append => append(Buffer.from(template)));
 }

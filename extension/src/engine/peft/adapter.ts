@@ -25,7 +25,8 @@ export class Adapter {
   /** Frozen tensors by key. */
   private readonly frozen = new Map<string, tf.Tensor>();
   /** Options of a forward pass that uses this adapter's tensors. */
-  readonly forwardOptions: AdapterForward;
+  forwardOptions: AdapterForward;
+  private tookOver = false;
   readonly numParameters: number;
   private readonly plan: readonly TensorSpec[];
 
@@ -49,10 +50,12 @@ export class Adapter {
   /** The same with other tensors instead of the trainable ones, such as those of a traced step. */
   forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
     const { attached, purpose, plan } = this;
-    const replaced = new Map(
-      plan.flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensors.get(key)!] as const)),
-    );
     const tensorOf = (key: string) => tensors.get(key) ?? this.frozen.get(key)!;
+    const replaced = new Map(
+      plan
+        .filter(({ frozen }) => !(frozen && this.tookOver))
+        .flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensorOf(key)] as const)),
+    );
     return { hooks: attached.hooks(tensorOf, purpose), replaced };
   }
 
@@ -71,7 +74,10 @@ export class Adapter {
     return tensor;
   };
 
-  /** Releases the base parameters that this adapter's tensors replace. The adapter can't be detached after that. */
+  /**
+   * Releases the base parameters that this adapter's tensors replace; its frozen ones become the model's. The adapter
+   * can't be detached after that.
+   */
   takeOver(): void {
     const { replaced } = this.forwardOptions;
     const { tieWordEmbeddings, embedding, head } = this.model.architecture;
@@ -79,6 +85,10 @@ export class Adapter {
       const headStillReads = tieWordEmbeddings && name === `${embedding}.weight` && !replaced.has(`${head}.weight`);
       if (!headStillReads) this.model.release(name);
     }
+    for (const { key, replaces = [], frozen } of this.plan)
+      if (frozen) for (const name of replaces) this.model.replace(name, tf.clone(this.frozen.get(key)!));
+    this.tookOver = true;
+    this.forwardOptions = this.forwardWith(this.variables);
   }
 
   /** The tensors of an adapter file, by key; the result belongs to the caller. */

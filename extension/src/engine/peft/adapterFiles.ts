@@ -9,13 +9,15 @@ import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
-import type { StoredTensor } from '../files/tensorSource.js';
+import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
+import { refuseUsed, unknownKeys } from './adapterConfig.js';
 import { AttachedMethod } from './attachedMethod.js';
-import type { Purpose, TensorSpec } from './method.js';
+import type { PeftMethod, Purpose, TensorSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
+import { currentKey, savedEmbeddings, withSavedRows } from './savedEmbeddings.js';
 
 /** The PEFT version whose file format is written. */
 const PEFT_VERSION = '0.21.2';
@@ -34,8 +36,13 @@ export interface SavedAdapter {
   configFile: string;
   /** The method, with its config in the form of a run file. */
   attached: AttachedMethod;
+  /** Keys of the embedding and head in the file, whether or not they differ from the base's. */
+  embeddings: ReadonlySet<string>;
   /** base_model_name_or_path: the model it was trained on; null if the file doesn't say. */
   baseModel: string | null;
+  /** Rows of the base model's embedding. */
+  baseVocabulary: number;
+  /** By the names that PEFT's files have today. */
   tensors: ReadonlyMap<string, StoredTensor>;
   close(): void;
 }
@@ -72,11 +79,22 @@ export async function saveAdapter(folder: string, adapter: Adapter, baseModel: s
   writeFileAtomically(join(folder, files.config), append => append(Buffer.from(json)));
 }
 
+export interface OpenOptions {
+  /** The base model, so that copies of its embedding and head are recognized as such. */
+  files?: ModelFiles;
+  onWarning?: (code: string, message: string) => void;
+}
+
 /**
- * Opens an adapter folder, written by PEFT or by this program.
+ * Opens an adapter folder, written by PEFT or by this program. If it has an embedding with another number of rows, its
+ * method is attached to an architecture with that vocabulary.
  * @throws InputError if the folder has no adapter, or one of an unknown method or with an unsupported config
  */
-export function openAdapter(folder: string, architecture: Architecture): SavedAdapter {
+export function openAdapter(
+  folder: string,
+  architecture: Architecture,
+  { files: base, onWarning }: OpenOptions = {},
+): SavedAdapter {
   const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
   if (!files)
     throw new InputError('no adapter found in this folder', {
@@ -91,33 +109,64 @@ export function openAdapter(folder: string, architecture: Architecture): SavedAd
       file: configFile,
       hint: `Supported: ${peftMethods.map(known => known.peftType).join(', ')}.`,
     });
-  let config: unknown;
-  try {
-    config = method.fromAdapterConfig(json, architecture, configFile);
-  } catch (error) {
-    if (!(error instanceof z.ZodError)) throw error;
-    const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-    throw new InputError(`invalid adapter configuration: ${faults.join('; ')}`, { file: configFile });
-  }
   if (!existsSync(join(folder, files.tensors)))
     throw new InputError(`${files.tensors} is missing`, {
       file: folder,
       hint: 'If the adapter was saved as adapter_model.bin, save it again with PEFT and safe_serialization=True.',
     });
-  const { tensors, close } = openSafetensors(join(folder, files.tensors));
-  const base = json['base_model_name_or_path'];
-  return {
-    folder,
-    configFile,
-    attached: new AttachedMethod(method, config, architecture),
-    baseModel: typeof base === 'string' ? base : null,
-    tensors,
-    close,
-  };
+  const { tensors: stored, close } = openSafetensors(join(folder, files.tensors));
+  try {
+    const tensors = new Map(
+      [...stored].flatMap(([name, tensor]) => {
+        const key = currentKey(name);
+        return key === null ? [] : [[key, tensor] as const];
+      }),
+    );
+    const { keys, replacing } = savedEmbeddings(tensors, architecture, base ?? null);
+    const resized = withSavedRows(tensors, architecture);
+    const config = readConfig(method, json, resized, configFile, onWarning);
+    const baseModel = json['base_model_name_or_path'];
+    return {
+      folder,
+      configFile,
+      attached: new AttachedMethod(method, config, resized, replacing),
+      embeddings: new Set(keys),
+      baseVocabulary: architecture.vocabSize,
+      baseModel: typeof baseModel === 'string' ? baseModel : null,
+      tensors,
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
-/** PEFT also saves the unchanged weight of an adapted head; it is ignored, since the base has it already. */
-const BASE_COPY = /\.base_layer\.weight$/;
+/** @throws InputError for a key with an unsupported value */
+function readConfig(
+  method: PeftMethod,
+  json: Record<string, unknown>,
+  architecture: Architecture,
+  file: string,
+  onWarning: OpenOptions['onWarning'],
+): unknown {
+  if (method.otherKeys) {
+    const { withoutEffect, refused } = method.otherKeys;
+    refuseUsed(refused, json, file);
+    const unknown = unknownKeys(
+      [...Object.keys((method.schema as unknown as z.ZodObject).shape), ...withoutEffect, ...refused],
+      json,
+    );
+    if (unknown.length > 0) onWarning?.('adapter_keys_unknown', `${file}: ignored unknown keys: ${unknown.join(', ')}`);
+  }
+  try {
+    return method.fromAdapterConfig(json, architecture, file);
+  } catch (error) {
+    if (!(error instanceof z.ZodError)) throw error;
+    const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
+    throw new InputError(`invalid adapter configuration: ${faults.join('; ')}`, { file });
+  }
+}
 
 function trainedOnHint({ baseModel }: SavedAdapter): string {
   return baseModel ? `It was trained on ${baseModel}.` : 'It was trained on another base model.';
@@ -129,7 +178,9 @@ function trainedOnHint({ baseModel }: SavedAdapter): string {
  */
 export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly TensorSpec[] {
   try {
-    return saved.attached.plan(purpose);
+    const plan = saved.attached.plan(purpose);
+    checkResized(saved, plan);
+    return plan;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`the adapter doesn't fit this base model: ${error.message}`, {
@@ -137,6 +188,25 @@ export function planOfSaved(saved: SavedAdapter, purpose: Purpose): readonly Ten
       hint: [trainedOnHint(saved), error.hint].filter(Boolean).join(' '),
     });
   }
+}
+
+/** @throws InputError if only one of embedding and head has the rows of a resized vocabulary, which both need */
+function checkResized({ attached, baseVocabulary, configFile }: SavedAdapter, plan: readonly TensorSpec[]): void {
+  const { embedding, head, vocabSize } = attached.architecture;
+  if (vocabSize === baseVocabulary) return;
+  const replaced = new Set(plan.flatMap(({ replaces = [] }) => replaces));
+  const missing = [embedding, head].find(module => !replaced.has(`${module}.weight`));
+  if (missing !== undefined || attached.virtualTokens > 0)
+    throw new InputError(
+      `it has a vocabulary of ${vocabSize} tokens, the base model one of ${baseVocabulary}` +
+        (missing === undefined ? '' : `, and the file has no ${missing}`),
+      {
+        file: configFile,
+        hint:
+          'Resize the base in Transformers, with resize_token_embeddings, and load the adapter there; then save it with ' +
+          'save_embedding_layers=True, or save the merged model and use that as the base.',
+      },
+    );
 }
 
 /** @throws InputError that names a tensor that is missing, unexpected or of another shape */
@@ -154,7 +224,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TensorSp
       });
   }
   for (const [key, { place }] of saved.tensors)
-    if (!expected.has(key) && !BASE_COPY.test(key))
+    if (!expected.has(key) && !saved.embeddings.has(key))
       throw new InputError('this tensor is not part of the adapter that the configuration describes', {
         ...place,
         hint: `${trainedOn} An expected name is, for example, ${plan[0]?.key}.`,

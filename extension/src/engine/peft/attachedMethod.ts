@@ -14,24 +14,39 @@ export class AttachedMethod<Config = unknown> {
     readonly method: PeftMethod<Config>,
     readonly config: Config,
     readonly architecture: Architecture,
+    /** Embedding and head of a saved adapter that replace the base's, frozen. */
+    private readonly embeddings: readonly TensorSpec[] = [],
   ) {}
 
   /** The same method and config on another architecture, such as one with fewer layers. */
   on(architecture: Architecture): AttachedMethod<Config> {
-    return new AttachedMethod(this.method, this.config, architecture);
+    return new AttachedMethod(this.method, this.config, architecture, this.embeddings);
   }
 
   /** @throws InputError if the config doesn't fit the architecture */
   plan(purpose: Purpose): readonly TensorSpec[] {
     const known = this.plans.get(purpose);
     if (known) return known;
-    const plan = this.method.plan(this.config, this.architecture, purpose);
+    const plan = this.withEmbeddings(this.method.plan(this.config, this.architecture, purpose));
     this.plans.set(purpose, plan);
     return plan;
   }
 
   hooks(tensorOf: TensorOf, purpose: Purpose): ForwardHooks {
     return this.method.hooks(this.config, this.architecture, tensorOf, purpose);
+  }
+
+  /** Adds the saved embedding and head, except for those that the method trains itself. */
+  private withEmbeddings(own: readonly TensorSpec[]): readonly TensorSpec[] {
+    const taken = new Set(own.flatMap(({ key, replaces = [] }) => [key, ...replaces]));
+    // A tied parameter may be there under both names. PEFT loads the head's value last, so that it counts.
+    const added = this.embeddings.toReversed().flatMap((spec): TensorSpec[] => {
+      const replaces = spec.replaces!.filter(name => !taken.has(name));
+      if (taken.has(spec.key) || replaces.length === 0) return [];
+      for (const name of replaces) taken.add(name);
+      return [{ ...spec, replaces }];
+    });
+    return added.length > 0 ? [...own, ...added] : own;
   }
 
   /** The method's hooks before it has tensors: they show where it acts. */
@@ -62,7 +77,9 @@ export class AttachedMethod<Config = unknown> {
    * The adapter in LoRA's form, or a text that names what can't be expressed in it; null if the method never has it.
    */
   asLora(): LoraForm | string | null {
-    return this.method.asLora?.(this.config, this.architecture) ?? null;
+    const form = this.method.asLora?.(this.config, this.architecture) ?? null;
+    const [table] = this.plan('inference').filter(({ frozen, replaces }) => frozen && replaces);
+    return table && typeof form !== 'string' ? `an embedding or head saved with the adapter (${table.key})` : form;
   }
 
   /** The method's part of adapter_config.json. */

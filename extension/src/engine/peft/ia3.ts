@@ -6,6 +6,7 @@ import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from '../models/hooks.js';
+import { knownValues } from './adapterConfig.js';
 import type { PeftMethod } from './method.js';
 import { modulesToSave, PEFT_PREFIX } from './replacedParameters.js';
 import { excludeModules, modulesToSaveKey, targetModules } from './schemas.js';
@@ -35,17 +36,24 @@ function scaledModules(config: Config, architecture: Architecture): Scaled[] {
   const { ia3, ia3FeedForward } = architecture.defaultTargets;
   const feedForward = config.feedforward_modules ?? ia3FeedForward;
   const modules = targetedLinears(config, architecture, ia3);
-  for (const entry of Array.isArray(config.feedforward_modules) ? config.feedforward_modules : [])
-    if (!modules.some(module => matchesTarget(module.name, [entry])))
+  const { target_modules: targets, feedforward_modules: listed } = config;
+  for (const entry of Array.isArray(listed) ? listed : [])
+    if (Array.isArray(targets) && !targets.includes(entry))
       throw new InputError(`"${entry}" is not one of the target modules`, {
         key: 'method.feedforward_modules',
         hint: 'Add it to target_modules as well.',
       });
   return modules.map(module => ({
     module,
-    feedForward: matchesTarget(module.name, feedForward),
+    feedForward: isFeedForward(module.name, feedForward),
     key: `${PEFT_PREFIX}${module.name}.ia3_l`,
   }));
+}
+
+/** Unlike target_modules, PEFT matches these names by any suffix. */
+function isFeedForward(name: string, feedForward: readonly string[] | string): boolean {
+  if (typeof feedForward === 'string') return matchesTarget(name, feedForward);
+  return feedForward.some(entry => name.endsWith(entry));
 }
 
 export const ia3: PeftMethod<Config> = {
@@ -74,6 +82,7 @@ export const ia3: PeftMethod<Config> = {
     });
     return { linear: new Map(entries) };
   },
+  otherKeys: { withoutEffect: ['fan_in_fan_out', 'init_ia3_weights'], refused: [] },
   toAdapterConfig: (config, architecture) => ({
     target_modules: config.target_modules ?? [...architecture.defaultTargets.ia3],
     exclude_modules: config.exclude_modules,
@@ -86,13 +95,7 @@ export const ia3: PeftMethod<Config> = {
     modules_to_save: config.modules_to_save,
     init_ia3_weights: true,
   }),
-  fromAdapterConfig: json =>
-    schema.parse({
-      target_modules: json['target_modules'] ?? null,
-      exclude_modules: json['exclude_modules'] ?? null,
-      feedforward_modules: json['feedforward_modules'] ?? null,
-      modules_to_save: json['modules_to_save'] ?? null,
-    }),
+  fromAdapterConfig: json => schema.parse(knownValues(schema, json)),
   merge: (config, architecture, tensorOf, base) => {
     const merged = new Map<string, tf.Tensor>();
     for (const { module, feedForward, key } of scaledModules(config, architecture)) {

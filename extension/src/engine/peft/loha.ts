@@ -9,7 +9,7 @@ import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from '../models/hooks.js';
 import { matMulTransposed } from '../models/ops.js';
-import { knownValues, refuseUsed } from './adapterConfig.js';
+import { checkLayersPattern, knownValues } from './adapterConfig.js';
 import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedWhole } from './replacedParameters.js';
 import {
@@ -135,9 +135,6 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
   };
 }
 
-/** Keys of PEFT's LoHaConfig that change what is computed or trained, and that aren't supported here. */
-const UNSUPPORTED = ['rank_dropout', 'module_dropout', 'layers_pattern'];
-
 export const loha: PeftMethod<Config> = {
   peftType: 'LOHA',
   title: 'LoHa',
@@ -162,6 +159,7 @@ export const loha: PeftMethod<Config> = {
     ),
   }),
   asLora,
+  otherKeys: { withoutEffect: ['use_effective_conv2d', 'layers_pattern'], refused: ['rank_dropout', 'module_dropout'] },
   toAdapterConfig: (config, architecture) => ({
     ...config,
     target_modules: savedTargets(config.target_modules, architecture),
@@ -170,8 +168,8 @@ export const loha: PeftMethod<Config> = {
     use_effective_conv2d: false,
     layers_pattern: null,
   }),
-  fromAdapterConfig: (json, _architecture, file) => {
-    refuseUsed(UNSUPPORTED, json, file);
+  fromAdapterConfig: (json, architecture, file) => {
+    checkLayersPattern(json, architecture, file);
     return schema.parse({ ...knownValues(schema, json), init_weights: true });
   },
   merge: (config, architecture, tensorOf, base) =>

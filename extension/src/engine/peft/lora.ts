@@ -9,7 +9,7 @@ import type { Architecture, LinearModule } from '../models/architecture.js';
 import { linear, matMulTransposed, stopGradient } from '../models/ops.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { ForwardHooks, LinearCall } from '../models/hooks.js';
-import { knownValues, refuseUsed } from './adapterConfig.js';
+import { checkLayersPattern, knownValues } from './adapterConfig.js';
 import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
 import {
@@ -169,26 +169,10 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
   };
 }
 
-/** Keys of PEFT's LoraConfig that change what the adapter computes, and that aren't supported here. */
-const UNSUPPORTED = [
-  'layer_replication',
-  'trainable_token_indices',
-  'target_parameters',
-  'lora_bias',
-  'alora_invocation_tokens',
-  'use_qalora',
-  'use_bdlora',
-  'arrow_config',
-  'layers_pattern',
-  'kasa_config',
-  'monteclora_config',
-  'velora_config',
-];
-
 /**
  * Values of init_lora_weights that don't change the base weight; PiSSA, OLoRA, CorDA and others change it on loading.
  */
-const PLAIN_INITS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal'];
+const PLAIN_INITS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal', 'mica'];
 
 export const lora: PeftMethod<Config> = {
   peftType: 'LORA',
@@ -207,6 +191,37 @@ export const lora: PeftMethod<Config> = {
   plan,
   hooks,
   asLora,
+  otherKeys: {
+    withoutEffect: [
+      // Conv1D is known from the model.
+      'fan_in_fan_out',
+      'ensure_weight_tying',
+      // Initial values only; init_lora_weights says whether they change the base.
+      'loftq_config',
+      'eva_config',
+      'corda_config',
+      'lora_ga_config',
+      // Compresses activations for the backward pass.
+      'velora_config',
+      'qalora_group_size',
+      'megatron_config',
+      'megatron_core',
+      'runtime_config',
+      'layers_pattern',
+    ],
+    refused: [
+      'layer_replication',
+      'trainable_token_indices',
+      'target_parameters',
+      'lora_bias',
+      'alora_invocation_tokens',
+      'use_qalora',
+      'use_bdlora',
+      'arrow_config',
+      'kasa_config',
+      'monteclora_config',
+    ],
+  },
   toAdapterConfig: (config, architecture) => ({
     r: config.r,
     lora_alpha: config.lora_alpha,
@@ -225,11 +240,12 @@ export const lora: PeftMethod<Config> = {
     alpha_pattern: config.alpha_pattern,
   }),
   fromAdapterConfig: (json, architecture, file) => {
-    refuseUsed(UNSUPPORTED, json, file);
+    checkLayersPattern(json, architecture, file);
     const init = json['init_lora_weights'];
     if (!PLAIN_INITS.includes(init))
       throw new InputError(`init_lora_weights ${JSON.stringify(init)} is not supported: it changes the base model`, {
         file,
+        key: 'init_lora_weights',
         hint: 'Convert the adapter with PEFT: save_pretrained(..., path_initial_model_for_weight_conversion=...).',
       });
     // Tied modules were trained as one tensor and saved as two equal copies.

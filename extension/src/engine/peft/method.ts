@@ -6,6 +6,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import type { z } from 'zod';
 import type { LowRank } from '../../protocol/methodFacts.js';
 import type { Rng } from '../data/rng.js';
+import type { OtherKeys } from './adapterConfig.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { ForwardHooks } from '../models/hooks.js';
 
@@ -100,6 +101,8 @@ export interface PeftMethod<Config = unknown> {
 
   /** The method's part of adapter_config.json; `undefined` for storage 'model'. */
   toAdapterConfig(config: Config, architecture: Architecture): Record<string, unknown>;
+  /** What is done with the other keys of PEFT's config class; absent if PEFT has no such method. */
+  otherKeys?: OtherKeys;
   /** The config of an adapter_config.json. @throws InputError on unsupported values */
   fromAdapterConfig(json: Record<string, unknown>, architecture: Architecture, file: string): Config;
   /**

@@ -6,7 +6,7 @@ import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { PeftMethod, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';
-import { applyEncoderLayer, encoderLayer, PROMPT_KEY, promptSizes } from './virtualTokens.js';
+import { applyEncoderLayer, encoderLayer, otherPromptKeys, PROMPT_KEY, promptSizes } from './virtualTokens.js';
 
 const schema = z.strictObject({
   num_virtual_tokens: numVirtualTokens,
@@ -62,6 +62,7 @@ export const pTuning: PeftMethod<Config> = {
       embeddings: () => (purpose === 'inference' ? (tensorOf(PROMPT_KEY) as tf.Tensor2D) : encode(tensorOf)),
     },
   }),
+  otherKeys: otherPromptKeys('encoder_num_layers', 'encoder_dropout'),
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     encoder_reparameterization_type: config.encoder_reparameterization_type,

@@ -5,7 +5,14 @@ import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 import type { PeftMethod, Purpose, TensorOf } from './method.js';
 import { numVirtualTokens } from './schemas.js';
-import { applyEncoderLayer, encoderLayer, prefixHeads, PROMPT_KEY, promptSizes } from './virtualTokens.js';
+import {
+  applyEncoderLayer,
+  encoderLayer,
+  otherPromptKeys,
+  prefixHeads,
+  PROMPT_KEY,
+  promptSizes,
+} from './virtualTokens.js';
 
 const schema = z.strictObject({
   num_virtual_tokens: numVirtualTokens,
@@ -65,6 +72,7 @@ export const prefixTuning: PeftMethod<Config> = {
     };
     return { keyValuePrefix: { count, layers } };
   },
+  otherKeys: otherPromptKeys('init_weights'),
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     prefix_projection: config.prefix_projection,

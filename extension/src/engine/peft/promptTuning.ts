@@ -5,7 +5,7 @@ import { about } from '../../protocol/about.js';
 import { InputError } from '../../core/inputError.js';
 import type { Initializer, PeftMethod } from './method.js';
 import { numVirtualTokens } from './schemas.js';
-import { PROMPT_KEY, promptSizes } from './virtualTokens.js';
+import { otherPromptKeys, PROMPT_KEY, promptSizes } from './virtualTokens.js';
 
 const schema = z
   .strictObject({
@@ -66,6 +66,12 @@ export const promptTuning: PeftMethod<Config> = {
   hooks: (config, _architecture, tensorOf) => ({
     virtualTokens: { count: config.num_virtual_tokens, embeddings: () => tensorOf(PROMPT_KEY) as tf.Tensor2D },
   }),
+  otherKeys: otherPromptKeys(
+    'prompt_tuning_init',
+    'prompt_tuning_init_text',
+    'tokenizer_name_or_path',
+    'tokenizer_kwargs',
+  ),
   // For TEXT, PEFT requires a tokenizer even for loading, so the saved config says RANDOM: initialization is over.
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,

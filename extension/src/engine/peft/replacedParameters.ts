@@ -1,6 +1,5 @@
 // Trainable tensors that replace whole base parameters: those of SELECTIVE and FULL, and PEFT's `modules_to_save` and
 // `bias`.
-import { InputError } from '../../core/inputError.js';
 import type { Architecture, ParameterSpec } from '../models/architecture.js';
 import type { TensorSpec } from './method.js';
 
@@ -20,37 +19,38 @@ export function trainedParameter(parameter: ParameterSpec, architecture: Archite
 
 /**
  * PEFT's `modules_to_save`: a trained copy of each named module. Of a tied head and embedding, only the named one is
- * copied, and the other one isn't changed (as in PEFT without `ensure_weight_tying`).
- * @throws InputError on a name that matches no module
+ * copied, and the other one isn't changed (as in PEFT without `ensure_weight_tying`). As in PEFT, a name that matches no
+ * module is ignored.
  */
 export function modulesToSave(names: readonly string[] | null, architecture: Architecture): TensorSpec[] {
-  if (!names) return [];
+  return savedWhole(names ?? [], architecture).map(parameter => ({
+    key: PEFT_PREFIX + parameter.name,
+    shape: parameter.shape,
+    init: { kind: 'base', name: parameter.name },
+    replaces: [parameter.name],
+  }));
+}
+
+/** The parameters of the named modules, a tied head's included. */
+export function savedWhole(names: readonly string[], architecture: Architecture): ParameterSpec[] {
   const parameters = [...architecture.parameters];
   const head = `${architecture.head}.weight`;
   if (!parameters.some(parameter => parameter.name === head)) {
     const shape = [architecture.vocabSize, architecture.hiddenSize];
     parameters.push({ name: head, shape, kind: 'linear', layer: null });
   }
-  // Unlike target_modules, PEFT matches these names by any suffix: "norm" also matches input_layernorm.
-  const isNamed = (module: string, names: readonly string[]) => names.some(name => module.endsWith(name));
-  const ownModules = (parameter: string) => {
-    const parts = parameter.split('.').slice(0, -1);
-    return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
-  };
-  for (const name of names)
-    if (!parameters.some(parameter => ownModules(parameter.name).some(module => isNamed(module, [name]))))
-      throw new InputError(`"${name}" matches no module of this model`, {
-        key: 'method.modules_to_save',
-        hint: `Examples of module names: ${architecture.embedding}, ${architecture.linears[0]!.name}, ${architecture.head}.`,
-      });
-  return parameters
-    .filter(parameter => ownModules(parameter.name).some(module => isNamed(module, names)))
-    .map(parameter => ({
-      key: PEFT_PREFIX + parameter.name,
-      shape: parameter.shape,
-      init: { kind: 'base', name: parameter.name },
-      replaces: [parameter.name],
-    }));
+  return parameters.filter(parameter => {
+    const parts = parameter.name.split('.').slice(0, -1);
+    // Unlike target_modules, PEFT matches these names by any suffix: "norm" also matches input_layernorm.
+    return parts.some((_, i) =>
+      names.some(name =>
+        parts
+          .slice(0, i + 1)
+          .join('.')
+          .endsWith(name),
+      ),
+    );
+  });
 }
 
 /**

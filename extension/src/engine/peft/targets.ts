@@ -39,9 +39,10 @@ export function fullMatch(pattern: string, text: string): boolean {
 }
 
 /**
- * The linear modules that a config targets, in the model's order.
+ * The linear modules that a config targets, in the model's order. As in PEFT, an entry that matches nothing is ignored
+ * as long as another one matches; `unmatchedNames` finds such entries.
  * @param fallback targets if the config names none
- * @throws InputError on a name that matches nothing; lists the model's modules
+ * @throws InputError if no module is left, or a target can't be adapted; lists the model's modules
  */
 export function targetedLinears(
   config: TargetConfig,
@@ -49,48 +50,77 @@ export function targetedLinears(
   fallback: readonly string[],
 ): LinearModule[] {
   const target = config.target_modules ?? fallback;
+  const allLinear = typeof target === 'string' && target.toLowerCase() === 'all-linear';
   const layers = config.layers_to_transform ?? [];
   const listed = typeof layers === 'number' ? [layers] : layers;
   const kept = listed.length === 0 ? null : new Set(listed);
-  if (kept && typeof target === 'string' && target !== 'all-linear')
+  if (kept && typeof target === 'string' && !allLinear)
     throw new InputError('layers_to_transform can’t be combined with a regular expression', {
       key: 'method.target_modules',
       hint: 'Select the layers in the regular expression, or make target_modules a list.',
     });
-  for (const layer of kept ?? [])
-    if (layer < 0 || layer >= architecture.layers.length)
-      throw new InputError(`layer ${layer} does not exist`, {
-        key: 'method.layers_to_transform',
-        hint: `The model has layers 0 to ${architecture.layers.length - 1}.`,
-      });
+  if (!allLinear) checkAdaptable(target, architecture);
 
-  let found: LinearModule[];
-  if (target === 'all-linear') {
-    found = architecture.linears.filter(module => module.name !== architecture.head);
-  } else {
-    for (const entry of typeof target === 'string' ? [target] : target)
-      if (
-        !architecture.linears.some(module => matchesTarget(module.name, typeof target === 'string' ? entry : [entry]))
-      )
-        throw unmatched(entry, 'method.target_modules', architecture);
-    found = architecture.linears.filter(module => matchesTarget(module.name, target));
-  }
+  const { linears, head } = architecture;
+  const targeted = linears.filter(({ name }) => (allLinear ? name !== head : matchesTarget(name, target)));
+  if (targeted.length === 0)
+    throw new InputError(`${quoted(target)} ${plural(target) ? 'match' : 'matches'} no linear module of this model`, {
+      key: 'method.target_modules',
+      hint: listModules(architecture),
+    });
   const savedWhole = config.modules_to_save ?? [];
-  found = found.filter(({ name }) => !savedWhole.some(saved => fullMatch(`(^|.*\\.)${saved}($|\\..*)`, name)));
-  if (kept) found = found.filter(module => module.layer !== null && kept.has(module.layer));
-  const exclude = config.exclude_modules;
-  if (exclude) {
-    for (const entry of typeof exclude === 'string' ? [exclude] : exclude)
-      if (!found.some(module => matchesTarget(module.name, typeof exclude === 'string' ? entry : [entry])))
-        throw unmatched(entry, 'method.exclude_modules', architecture);
-    found = found.filter(module => !matchesTarget(module.name, exclude));
-  }
+  const exclude = config.exclude_modules ?? [];
+  const found = targeted.filter(
+    ({ name, layer }) =>
+      !savedWhole.some(saved => fullMatch(`(^|.*\\.)${saved}($|\\..*)`, name)) &&
+      (!kept || (layer !== null && kept.has(layer))) &&
+      !matchesTarget(name, exclude),
+  );
   if (found.length === 0)
     throw new InputError('no module is left to train', {
-      key: 'method.target_modules',
-      hint: `target_modules, layers_to_transform and exclude_modules together leave none. ${listModules(architecture)}`,
+      key:
+        kept && !targeted.some(({ layer }) => layer !== null && kept.has(layer))
+          ? 'method.layers_to_transform'
+          : 'method.target_modules',
+      hint:
+        'target_modules, layers_to_transform, exclude_modules and modules_to_save together leave none. ' +
+        `${listModules(architecture)} Its layers are 0 to ${architecture.layers.length - 1}.`,
     });
   return found;
+}
+
+/**
+ * PEFT adapts embeddings, too, and refuses norms. Here both are errors, so that no target is silently left out.
+ * @throws InputError for a target that is a module of the model, but not a linear one
+ */
+function checkAdaptable(target: readonly string[] | string, { parameters, linears, embedding }: Architecture): void {
+  const linear = new Set(linears.map(({ name }) => name));
+  for (const { name: parameter, kind } of parameters) {
+    const module = parameter.slice(0, parameter.lastIndexOf('.'));
+    if (linear.has(module)) continue;
+    // A regular expression may match norms along with linear modules; only for an embedding would PEFT train more.
+    const named =
+      typeof target === 'string'
+        ? kind === 'embedding' && matchesTarget(module, target)
+        : matchesTarget(module, target);
+    if (named)
+      throw new InputError(`"${module}" is not a linear module, so it can’t be adapted`, {
+        key: 'method.target_modules',
+        hint:
+          module === embedding
+            ? `In a new run, train it completely: add "${module.split('.').at(-1)}" to modules_to_save instead. Merge an ` +
+              'adapter that has it with PEFT.'
+            : 'Remove it from target_modules.',
+      });
+  }
+}
+
+function plural(target: readonly string[] | string): boolean {
+  return typeof target !== 'string' && target.length > 1;
+}
+
+function quoted(target: readonly string[] | string): string {
+  return (typeof target === 'string' ? [target] : target).map(entry => `"${entry}"`).join(', ');
 }
 
 /**
@@ -98,20 +128,14 @@ export function targetedLinears(
  * writes the full names of the modules.
  */
 export function savedTargets(target: TargetConfig['target_modules'], architecture: Architecture): string | string[] {
-  if (target === 'all-linear')
+  if (typeof target === 'string' && target.toLowerCase() === 'all-linear')
     return targetedLinears({ target_modules: target }, architecture, []).map(({ name }) => name);
   const targets = target ?? architecture.defaultTargets.lora;
   return typeof targets === 'string' ? targets : [...targets];
 }
 
-function unmatched(entry: string, key: string, architecture: Architecture): InputError {
-  return new InputError(`"${entry}" matches no linear module of this model`, {
-    key,
-    hint: listModules(architecture),
-  });
-}
-
-function listModules(architecture: Architecture): string {
+/** For hints. */
+export function listModules(architecture: Architecture): string {
   const names = new Set(architecture.linears.map(module => module.name.split('.').at(-1)!));
   const example = architecture.linears[0]!.name;
   return `The model has ${[...names].join(', ')}; a full name is, for example, "${example}".`;

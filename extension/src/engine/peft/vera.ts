@@ -8,7 +8,7 @@ import { TorchGenerator } from '../data/torchGenerator.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import type { LinearCall } from '../models/hooks.js';
 import { matMulTransposed } from '../models/ops.js';
-import { knownValues, refuseUsed } from './adapterConfig.js';
+import { checkLayersPattern, knownValues } from './adapterConfig.js';
 import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
 import { layersToTransform, modulesToSaveKey, targetModules } from './schemas.js';
@@ -183,14 +183,15 @@ export const vera: PeftMethod<Config> = {
     ),
   }),
   asLora,
+  otherKeys: { withoutEffect: ['fan_in_fan_out', 'layers_pattern'], refused: [] },
   toAdapterConfig: (config, architecture) => ({
     ...config,
     target_modules: savedTargets(config.target_modules, architecture),
     fan_in_fan_out: architecture.linears.some(module => module.conv1d),
     layers_pattern: null,
   }),
-  fromAdapterConfig: (json, _architecture, file) => {
-    refuseUsed(['layers_pattern'], json, file);
+  fromAdapterConfig: (json, architecture, file) => {
+    checkLayersPattern(json, architecture, file);
     return schema.parse({ ...knownValues(schema, json), init_weights: true });
   },
   merge: (config, architecture, tensorOf, base) =>

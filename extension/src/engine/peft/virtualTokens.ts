@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { keyValueHeadsOfAll, type Architecture } from '../models/architecture.js';
 import { linear } from '../models/ops.js';
+import type { OtherKeys } from './adapterConfig.js';
 import type { TensorOf, TensorSpec } from './method.js';
 
 /** The only tensor of a saved prompt adapter. */
@@ -23,6 +24,12 @@ export function promptSizes(architecture: Architecture, kind: 'tokens' | 'keyVal
     num_layers: layers.length,
     num_transformer_submodules: 1,
   };
+}
+
+/** The file has the finished prompt, so that neither its sizes nor how it was initialized matter. */
+export function otherPromptKeys(...ofMethod: string[]): OtherKeys {
+  const sizes = ['token_dim', 'num_transformer_submodules', 'num_attention_heads', 'num_layers'];
+  return { withoutEffect: [...sizes, ...ofMethod], refused: ['modules_to_save'] };
 }
 
 /** One linear layer of an encoder, initialized like torch.nn.Linear. */

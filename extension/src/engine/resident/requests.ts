@@ -40,10 +40,9 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
     answering(runShapeRequest, async ({ runFile, path }) => {
       const run = parseRun(runFile, path);
       const files = await findModelFiles(modelReference(run), run.resolvePath('.'), silentReporter, false);
-      const architecture = architectureOfFiles(files);
-      files.close();
-      const { attached, start } = attachMethod(run, architecture);
+      const { attached, start } = attachMethod(run, architectureOfFiles(files), { files });
       start?.close();
+      files.close();
       return { max_length: runShape(run.config, attached).maxLength };
     }),
     answering(estimateRequest, async ({ runFile, path }, { signal, progress }) => {

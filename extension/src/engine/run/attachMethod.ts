@@ -2,24 +2,32 @@
 // initialized. Called before rows are read, by training and by the estimate.
 import { InputError } from '../../core/inputError.js';
 import type { Architecture } from '../models/architecture.js';
-import { checkAdapterTensors, openAdapter, planOfSaved, type SavedAdapter } from '../peft/adapterFiles.js';
+import {
+  checkAdapterTensors,
+  openAdapter,
+  planOfSaved,
+  type OpenOptions,
+  type SavedAdapter,
+} from '../peft/adapterFiles.js';
 import { AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunFile } from './readRunFile.js';
 
 /**
+ * @param options for opening the adapter
  * @returns `start`: the opened adapter of `init_from`, which the caller must close
  * @throws InputError if method, adapter and model don't fit together
  */
 export function attachMethod(
   run: RunFile,
   architecture: Architecture,
+  options: OpenOptions = {},
 ): { attached: AttachedMethod; start: SavedAdapter | null } {
   if (run.initFrom === null) {
     const attached = new AttachedMethod(run.method, run.methodConfig, architecture);
     attached.plan('training');
     return { attached, start: null };
   }
-  const start = openAdapter(run.resolvePath(run.initFrom), architecture);
+  const start = openAdapter(run.resolvePath(run.initFrom), architecture, options);
   try {
     checkStart(start, run);
     checkAdapterTensors(start, planOfSaved(start, 'training'));

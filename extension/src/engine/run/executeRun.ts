@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
+import { copyTokenizer } from '../files/huggingfaceFolder.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
@@ -151,7 +152,12 @@ async function saveResult(
   const name = folder.resultName(storage);
   const result = join(folder.path, name);
   if (storage === 'model') await writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
-  else await saveAdapter(result, adapter, baseModelName(onDisk));
+  else {
+    await saveAdapter(result, adapter, baseModelName(onDisk));
+    // That of the adapter in init_from, without which this one couldn't be used.
+    const { tokenizerFolder, path } = onDisk.files;
+    if (tokenizerFolder !== null && tokenizerFolder !== path) copyTokenizer(tokenizerFolder, result);
+  }
   events.write({
     type: 'completed',
     reason,

@@ -1,16 +1,20 @@
 // Opens a pretrained model: files, backend, tokenizer, weights. Used by every command that computes.
-import { InputError } from '../../core/inputError.js';
+import { absentTokenizer } from '../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig, UsedWeights } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';
+import { namesIn } from '../../system/regularFile.js';
+import { readTokenizer } from '../files/huggingfaceFolder.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { storedName } from '../models/architecture.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
+import type { SavedAdapter } from '../peft/adapterFiles.js';
 import type { TensorSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
@@ -34,20 +38,35 @@ export function findModelFiles(
 export async function openModelFiles(reference: string, baseDir: string, reporter: Reporter): Promise<ModelOnDisk> {
   const files = await findModelFiles(reference, baseDir, reporter);
   const architecture = architectureOfFiles(files);
-  if (!files.tokenizer)
-    throw new InputError('the model has no tokenizer.json', {
-      file: files.path,
-      hint: 'Copy the model’s tokenizer.json and tokenizer_config.json into the folder of its weights.',
-    });
-  const tokenizer = createTokenizer(files.tokenizer);
-  if (tokenizer.vocabSize > architecture.vocabSize)
-    throw new InputError(
-      `the tokenizer has ${tokenizer.vocabSize} tokens, the model's embedding only ${architecture.vocabSize}`,
-      { file: files.path, hint: 'The tokenizer and the weights are probably of different models.' },
-    );
+  const tokenizer = tokenizerOf(files);
   // Checks that the weights match the configuration before anything is derived from it.
   findTensors(files, architecture);
   return { files, architecture, tokenizer };
+}
+
+/** The model's tokenizer; without tokenizer.json, one that fails on any text. @throws InputError if it can't be used */
+export function tokenizerOf({ tokenizer, path, format }: ModelFiles): TextTokenizer {
+  return tokenizer ? createTokenizer(tokenizer) : absentTokenizer(path, format === 'gguf' ? [] : namesIn(path));
+}
+
+/**
+ * The model's files with the tokenizer that was saved with an adapter, if that one has more tokens: the adapter was
+ * trained with them. They are often within the model's embedding, which has more rows than it needs.
+ */
+export function filesForAdapter(files: ModelFiles, { folder }: SavedAdapter, warn: Reporter['warn']): ModelFiles {
+  const own = readTokenizer(folder);
+  if (!own) return files;
+  const added = createTokenizer(own).vocabSize;
+  const before = files.tokenizer ? createTokenizer(files.tokenizer).vocabSize : 0;
+  if (added <= before) return files;
+  warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
+  return { ...files, tokenizer: own, tokenizerFolder: folder };
+}
+
+/** The same for an opened model. */
+export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: Reporter['warn']): ModelOnDisk {
+  const files = filesForAdapter(onDisk.files, saved, warn);
+  return files === onDisk.files ? onDisk : { ...onDisk, files, tokenizer: tokenizerOf(files) };
 }
 
 /** How the model's matrices are stored in memory. */

@@ -9,11 +9,12 @@ import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { Adapter } from '../peft/adapter.js';
+import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { attachMethod } from './attachMethod.js';
-import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
+import { layoutsOf, loadOnto, modelForAdapter, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
@@ -78,17 +79,20 @@ async function prepare(
   const { config } = run;
   if (!resume) RunFolder.checkFree(out, runFile);
 
-  const opened = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
-  owned.own(opened.files, files => files.close());
-  const onDisk = withTemplateOf(run, opened);
-  const { attached, start } = attachMethod(run, onDisk.architecture);
+  const base = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  owned.own(base.files, files => files.close());
+  const options = { files: base.files, onWarning: reporting.warn };
+  const { attached, start } = attachMethod(run, base.architecture, options);
   if (start) owned.own(start, saved => saved.close());
+  else for (const { message } of unmatchedNames(attached)) reporting.warn('names_unmatched', message);
+  const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporting.warn) : base);
   const shape = runShape(config, attached);
   warnOfReducedLength(config.dataset.max_length, shape, attached, reporting);
-  checkPrompts(run, onDisk, attached);
+  checkPrompts(run, onDisk.tokenizer, attached);
 
   const limits = { maxLength: shape.maxLength, limitedBy: lengthLimit(config.dataset.max_length, shape, attached) };
-  const rows = await loadRows(run, onDisk, limits, reporting, signal);
+  const { tokenizer } = onDisk;
+  const rows = await loadRows(run, { tokenizer, architecture: attached.architecture }, limits, reporting, signal);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
 

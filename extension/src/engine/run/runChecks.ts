@@ -1,9 +1,9 @@
 // Checks a run against what model, adapter and backend support, before training. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
-import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
@@ -50,15 +50,12 @@ export function warnOfReducedLength(
     );
 }
 
-/** @throws InputError for a prompt that leaves no room for an answer */
-export function checkPrompts(
-  { config, path }: RunFile,
-  { tokenizer, architecture }: ModelOnDisk,
-  attached: AttachedMethod,
-): void {
+/** @throws InputError for a prompt that leaves no room for an answer, or can't be tokenized */
+export function checkPrompts({ config, path }: RunFile, tokenizer: TextTokenizer, attached: AttachedMethod): void {
+  const { architecture } = attached;
   const room = usableLength(architecture, attached);
   for (const [i, prompt] of config.samples.prompts.entries()) {
-    const { length } = promptIds(tokenizer, prompt);
+    const { length } = promptIds(tokenizer, architecture.vocabSize, prompt);
     if (length >= room)
       throw new InputError(`the prompt has ${length} tokens, but the model only supports ${room}`, {
         file: path,

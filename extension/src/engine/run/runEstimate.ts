@@ -2,7 +2,6 @@
 // and TensorFlow is loaded only to measure the machine's speed for the first time.
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
-import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
@@ -18,10 +17,11 @@ import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadM
 import { weightLayouts } from '../models/weightLayouts.js';
 import type { AttachedMethod } from '../peft/attachedMethod.js';
 import type { PeftMethod } from '../peft/method.js';
+import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { peftMethods, wholeModelMethod } from '../peft/registry.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import { attachMethod } from './attachMethod.js';
-import { findModelFiles } from './openModel.js';
+import { findModelFiles, tokenizerOf } from './openModel.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { countSteps } from './stepCount.js';
@@ -65,7 +65,7 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
   const files = await findModelFiles(config.model, run.resolvePath('.'), reporter, !offline);
   const tensorflow = config.engine.backend !== 'wasm' && (await findInstallation()) !== null;
   const speed = tensorflow ? await options.speed(config.engine.threads) : null;
-  const { architecture, layouts } = await describedBase(files, reporter, () =>
+  const { architecture, layouts, attached } = await describedRun(run, files, reporter, () =>
     usableWeights(config.engine, {
       ...config.engine,
       backend: { name: tensorflow ? 'tensorflow' : 'wasm' },
@@ -73,12 +73,9 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
     }),
   );
 
-  const { attached, start } = attachMethod(run, architecture);
-  start?.close();
   const shape = runShape(config, attached);
   const captured = tensorflow && config.engine.compile !== false;
-  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
-  const { steps, ...ofRows } = await countSteps(run, tokenizer, shape);
+  const { steps, ...ofRows } = await countSteps(run, tokenizerOf(files), shape, attached.architecture.vocabSize);
   let done = 0;
   const next = async ({ peftType }: PeftMethod) => {
     await setImmediate();
@@ -105,16 +102,19 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
 }
 
 /** Closes the files. */
-async function describedBase(
+async function describedRun(
+  run: RunFile,
   files: ModelFiles,
   reporter: Reporter,
   weights: () => Promise<UsedWeights>,
-): Promise<DescribedBase> {
+): Promise<DescribedBase & { attached: AttachedMethod }> {
   try {
     const architecture = architectureOfFiles(files);
     const layouts = weightLayouts(architecture, findTensors(files, architecture), await weights());
     for (const { code, message } of modelWarnings(files)) reporter.warn(code, message);
-    return { architecture, layouts };
+    const { attached, start } = attachMethod(run, architecture, { files, onWarning: reporter.warn });
+    start?.close();
+    return { architecture, layouts, attached };
   } finally {
     files.close();
   }
@@ -145,6 +145,8 @@ export function estimateJson(estimate: RunEstimate): Record<string, unknown> {
       model_type: architecture.modelType,
       parameters: countParameters(architecture),
     },
+    // A saved adapter's names are those of its base, so they aren't checked.
+    unmatched: run.initFrom === null ? unmatchedNames(attached) : [],
     batch_size: shape.batchSize,
     max_length: shape.maxLength,
     sequence_length: estimate.sequenceLength,

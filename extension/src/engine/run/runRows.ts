@@ -16,9 +16,10 @@ export interface RowLimits {
   limitedBy: string | null;
 }
 
+/** @param model the architecture whose embedding the rows' ids must be within */
 export async function loadRows(
   run: RunFile,
-  { tokenizer }: ModelOnDisk,
+  { tokenizer, architecture }: Pick<ModelOnDisk, 'tokenizer' | 'architecture'>,
   { maxLength, limitedBy }: RowLimits,
   reporter: Reporter,
   signal: AbortSignal,
@@ -30,6 +31,7 @@ export async function loadRows(
       config: { ...config, max_length: maxLength },
       limitedBy,
       tokenizer,
+      embeddingRows: architecture.vocabSize,
       role,
       signal,
       onWarning: reporter.warn,
@@ -64,7 +66,11 @@ export function withTemplateOf({ config, resolvePath }: RunFile, model: ModelOnD
     ...files.tokenizer,
     config: { ...files.tokenizer.config, chat_template: chatTemplate },
   };
-  return { ...model, files: { ...files, tokenizer: withTemplate }, tokenizer: { ...tokenizer, chatTemplate } };
+  return {
+    ...model,
+    files: { ...files, tokenizer: withTemplate },
+    tokenizer: { ...tokenizer, chatTemplate, toolTemplate: null },
+  };
 }
 
 /** @throws InputError if the file doesn't exist, or isn't a text file of the size of a template */

@@ -21,17 +21,21 @@ export interface StepCount {
   sequenceLength: number;
 }
 
-/** @param tokenizer null if the model has none, so that rows can't be read */
-export async function countSteps(run: RunFile, tokenizer: TextTokenizer | null, shape: RunShape): Promise<StepCount> {
+/** @param embeddingRows of the model, which the rows' ids must be within */
+export async function countSteps(
+  run: RunFile,
+  tokenizer: TextTokenizer,
+  shape: RunShape,
+  embeddingRows: number,
+): Promise<StepCount> {
   const { dataset, training } = run.config;
   const unread = {
     steps: training.max_steps > 0 ? training.max_steps : null,
     graphs: 1,
     sequenceLength: shape.maxLength,
   };
-  if (!tokenizer) return unread;
   try {
-    const { lengths, labels, share } = await sampledRows(run, tokenizer, shape.maxLength);
+    const { lengths, labels, share } = await sampledRows(run, tokenizer, shape.maxLength, embeddingRows);
     const rows = {
       longest: lengths.reduce((longest, length) => Math.max(longest, length), 0),
       tokens: lengths.reduce((sum, length) => sum + length, 0),
@@ -62,6 +66,7 @@ async function sampledRows(
   { config, resolvePath }: RunFile,
   tokenizer: TextTokenizer,
   maxLength: number,
+  embeddingRows: number,
 ): Promise<RowShapes & { lengths: number[]; share: number }> {
   const { train, truncation, chat_template: template } = config.dataset;
   const lengths: number[] = [];
@@ -73,6 +78,7 @@ async function sampledRows(
     // Left out by training too, which reports them.
     onBadRow: () => {},
     tokenizer,
+    embeddingRows,
     chatTemplate: template === null ? null : readTemplate(resolvePath(template)),
     // Called between two blocks of the file, when all rows of the earlier block have been read.
     onShare: share => (read = { rows: lengths.length, share }),

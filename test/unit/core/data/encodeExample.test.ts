@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
 import type { Example } from '../../../../extension/src/core/data/example.js';
-import { fixtureTokenizer } from '../text/tokenizerFixtures.js';
+import { InputError } from '../../../../extension/src/core/inputError.js';
+import { absentTokenizer } from '../../../../extension/src/core/text/absentTokenizer.js';
+import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
+import { fixtureFiles, fixtureTokenizer } from '../text/tokenizerFixtures.js';
 
 const gpt2 = fixtureTokenizer('gpt2');
 const llama3 = fixtureTokenizer('llama3');
@@ -82,6 +85,48 @@ describe('tokenized', () => {
   test('ids beyond the vocabulary are an error', () => {
     expect(() => encodeExample({ kind: 'tokenized', inputIds: [5, 9999] }, gpt2, completions)).toThrow(
       /input_ids\[1\] is 9999/,
+    );
+    const labelled: Example = { kind: 'tokenized', inputIds: [5, 6], labels: [-100, 9999] };
+    expect(() => encodeExample(labelled, gpt2, completions)).toThrow(/labels\[1\] is 9999/);
+  });
+
+  test('ids are checked against the model’s embedding, not against the tokenizer', () => {
+    const padded = { ...completions, embeddingRows: 600 };
+    const example: Example = { kind: 'tokenized', inputIds: [5, 599] };
+    expect([...encodeExample(example, smollm, padded).inputIds]).toEqual([5, 599]);
+    expect(() => encodeExample(example, smollm, { ...completions, embeddingRows: 400 })).toThrow(
+      /input_ids\[1\] is 599, but the vocabulary has 400 tokens/,
+    );
+  });
+
+  test('need no tokenizer, and nothing else is read without one', () => {
+    const messages = [{ role: 'user' as const, content: 'Hi' }];
+    const none = absentTokenizer('/models/m', ['config.json', 'tokenizer.model']);
+    const rows = { ...completions, embeddingRows: 600 };
+    const encoded = encodeExample({ kind: 'tokenized', inputIds: [5, 599] }, none, rows);
+    expect(none.decode(encoded.inputIds)).toBe('<5><599>');
+    const text: Example = { kind: 'text', text: 'Hi' };
+    expect(() => encodeExample(text, none, rows)).toThrow(/has tokenizer.model, but no tokenizer.json/);
+    expect(() => encodeExample(text, absentTokenizer('/models/m', []), rows)).toThrow(
+      /no tokenizer.json, so that only/,
+    );
+    expect(() => encodeExample({ kind: 'chat', messages }, none, rows)).toThrow(InputError);
+  });
+});
+
+describe('a token that the model’s embedding lacks', () => {
+  const files = fixtureFiles('smollm');
+  const tokenizer = createTokenizer({ ...files, config: { ...files.config, pad_token: '<pad>' } });
+  const options = { ...completions, embeddingRows: 520 };
+
+  test('changes nothing for texts without it', () => {
+    const text: Example = { kind: 'text', text: 'The gardener' };
+    expect(encodeExample(text, tokenizer, options)).toEqual(encodeExample(text, smollm, options));
+  });
+
+  test('is an error in a text that has it', () => {
+    expect(() => encodeExample({ kind: 'text', text: 'The <pad> gardener' }, tokenizer, options)).toThrow(
+      'the token "<pad>" has the id 520, but the model’s embedding only 520 rows',
     );
   });
 });

@@ -1,11 +1,11 @@
 // Complete models written and read: tied and untied heads, names without their prefix, unknown tensors.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
-import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
+import { openHuggingFaceFolder, readTokenizer } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
 import { loadModel, modelWarnings } from '../../../../extension/src/engine/models/loadModel.js';
@@ -24,6 +24,23 @@ beforeAll(async () => {
 const readJson = (...parts: string[]) => JSON.parse(readFileSync(join(path, ...parts), 'utf8'));
 
 describe('writeModelFolder', () => {
+  it('copies every file of the tokenizer, and a run’s own template before the others', async () => {
+    const from = writeTinyModel(join(path, 'with-template'));
+    writeFileSync(join(from, 'special_tokens_map.json'), '{"unk_token": null}');
+    const files = openHuggingFaceFolder(from, 'with-template');
+    const model = loadModel(files);
+    await writeModelFolder(join(path, 'copied'), model, files, new Map());
+    expect(readJson('copied', 'special_tokens_map.json')).toEqual({ unk_token: null });
+    expect(readJson('copied', 'tokenizer_config.json')).toEqual(readJson('with-template', 'tokenizer_config.json'));
+    expect(existsSync(join(path, 'copied', 'chat_template.jinja'))).toBe(false);
+
+    const tokenizer = { ...files.tokenizer!, config: { ...files.tokenizer!.config, chat_template: 'OWN' } };
+    await writeModelFolder(join(path, 'own'), model, { ...files, tokenizer }, new Map());
+    expect(readTokenizer(join(path, 'own'))!.config.chat_template).toBe('OWN');
+    model.dispose();
+    files.close();
+  });
+
   it.each([
     ['nothing changed', [], true, false],
     ['one new tensor for embedding and head', ['model.embed_tokens.weight', 'lm_head.weight'], true, false],

@@ -1,4 +1,5 @@
 // The modules that a config selects, by PEFT's rules.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   matchesTarget,
@@ -6,7 +7,10 @@ import {
   targetedLinears,
   type TargetConfig,
 } from '../../../../extension/src/engine/peft/targets.js';
-import { modulesToSave } from '../../../../extension/src/engine/peft/replacedParameters.js';
+import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
+import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
+import { unmatchedNames } from '../../../../extension/src/engine/peft/unmatchedNames.js';
+import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 
@@ -51,10 +55,8 @@ describe('target_modules', () => {
 
   it('is refused if no module is left, or if layers are selected in two ways', async () => {
     expect((await inputErrorOf(() => names({ exclude_modules: ['q_proj'] }))).message).toMatch(/no module is left/);
-    expect((await inputErrorOf(() => names({ exclude_modules: ['k_proj'] }))).where).toBe('method.exclude_modules');
     const both = { target_modules: '.*q_proj', layers_to_transform: [0] };
     expect((await inputErrorOf(() => names(both))).where).toBe('method.target_modules');
-    expect((await inputErrorOf(() => modulesToSave(['score'], llama))).where).toBe('method.modules_to_save');
   });
 });
 
@@ -67,3 +69,73 @@ it('patterns match the end of a name after a dot, and the first match wins', () 
   expect(value('model.layers.1.self_attn.o_proj')).toBe(8);
   expect(value('model.layers.1.self_attn.xq_proj')).toBe(8);
 });
+
+describe('names that match nothing', () => {
+  const found = (peftType: string, config: Record<string, unknown>) => {
+    const method = peftMethod(peftType)!;
+    const entries = unmatchedNames(new AttachedMethod(method, method.schema.parse(config), llama));
+    return Object.fromEntries(entries.map(({ key, message }) => [key, message]));
+  };
+
+  it('are listed by key', () => {
+    expect(found('LORA', { target_modules: ['q_proj', 'q_prj', 'c_attn'] })).toEqual({
+      'method.target_modules': expect.stringMatching(
+        /^target_modules: "q_prj", "c_attn" match no module of this model/,
+      ),
+    });
+    expect(found('LORA', { exclude_modules: ['w1', 'layers.0.self_attn.q_proj'] })).toEqual({
+      'method.exclude_modules': expect.stringMatching(/"w1" matches no target module and is ignored/),
+    });
+    expect(found('LORA', { exclude_modules: '.*w1' })).toHaveProperty(['method.exclude_modules']);
+    expect(found('LORA', { target_modules: ['q_proj'], layers_to_transform: [1, 7] })).toEqual({
+      'method.layers_to_transform': 'layers_to_transform: ignored 7, since the model has layers 0 to 1',
+    });
+    expect(found('LORA', { rank_pattern: { k_proj: 4, q_proj: 4 }, alpha_pattern: { up_proj: 4 } })).toEqual({
+      'method.rank_pattern': expect.stringMatching(/"k_proj" matches no target module/),
+      'method.alpha_pattern': expect.stringMatching(/"up_proj"/),
+    });
+    expect(found('LORA', { modules_to_save: ['score', 'lm_head'] })).toEqual({
+      'method.modules_to_save': expect.stringMatching(/"score"/),
+    });
+    expect(found('IA3', { target_modules: ['q_proj', 'w1'], feedforward_modules: ['w1'] })).toHaveProperty([
+      'method.feedforward_modules',
+    ]);
+  });
+
+  it('are none with the defaults of every method, and with all-linear', () => {
+    for (const peftType of ['LORA', 'LOHA', 'VERA', 'IA3', 'PROMPT_TUNING']) expect(found(peftType, {})).toEqual({});
+    expect(found('LORA', { target_modules: 'All-Linear', exclude_modules: ['down_proj'] })).toEqual({});
+  });
+});
+
+it('names a module that can’t be adapted', async () => {
+  const embedding = await inputErrorOf(() => names({ target_modules: ['q_proj', 'embed_tokens'] }));
+  expect(embedding.message).toMatch(/"model.embed_tokens" is not a linear module/);
+  expect(embedding.hint).toMatch(/add "embed_tokens" to modules_to_save/);
+  expect((await inputErrorOf(() => names({ target_modules: '.*(q_proj|embed_tokens)' }))).where).toBe(
+    'method.target_modules',
+  );
+});
+
+// Recorded from PEFT by test/fixtures/adapters/make.py.
+const recorded = JSON.parse(readFileSync('test/fixtures/adapters/matching.json', 'utf8')) as {
+  model: string;
+  peft_type: string;
+  block: Record<string, unknown>;
+  adapted: string[] | null;
+}[];
+
+it.each(recorded)(
+  'adapts the modules that PEFT adapts: $model $peft_type $block',
+  async ({ model, block, ...entry }) => {
+    const file = `test/fixtures/parity/${model}/config.json`;
+    const architecture = architectureOf(JSON.parse(readFileSync(file, 'utf8')), file);
+    const method = peftMethod(entry.peft_type)!;
+    const adapted = () => {
+      const config = method.fromAdapterConfig({ peft_type: entry.peft_type, ...block }, architecture, file);
+      return [...new AttachedMethod(method, config, architecture).placement.linear!.keys()];
+    };
+    if (entry.adapted) expect(adapted().toSorted()).toEqual(entry.adapted.toSorted());
+    else await inputErrorOf(adapted);
+  },
+);

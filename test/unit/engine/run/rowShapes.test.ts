@@ -57,7 +57,7 @@ describe('countGraphs', () => {
     if (!config.dataset.packing) expect(made.size).toBeGreaterThan(1);
     // After virtual tokens, the first token is a label too.
     expect(Math.abs(counted - made.size)).toBeLessThanOrEqual(virtualTokens > 0 ? 1 : 0);
-    expect((await countSteps(run, onDisk.tokenizer, shape)).graphs).toBe(counted);
+    expect((await countSteps(run, onDisk.tokenizer, shape, onDisk.architecture.vocabSize)).graphs).toBe(counted);
     rows.dataset.close();
   });
 

@@ -25,7 +25,7 @@ function runOf(dataset: Record<string, unknown>, training: Record<string, unknow
   );
 }
 const shapeOf = (run: RunFile) => runShape(run.config, attachMethod(run, onDisk.architecture).attached);
-const count = (run: RunFile) => countSteps(run, onDisk.tokenizer, shapeOf(run));
+const count = (run: RunFile) => countSteps(run, onDisk.tokenizer, shapeOf(run), onDisk.architecture.vocabSize);
 
 /** The number of steps in training, with all rows and epochs. */
 async function planned(run: RunFile): Promise<number> {

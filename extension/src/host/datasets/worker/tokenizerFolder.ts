@@ -2,9 +2,11 @@
 // tokenizers are kept while the worker lives, since building one takes longer than tokenizing most datasets.
 import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
+import { absentTokenizer } from '../../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../../core/text/huggingFaceTokenizer.js';
-import { MAX_TEMPLATE_BYTES, readText } from '../../../system/regularFile.js';
+import { MAX_TEMPLATE_BYTES, namesIn, readText } from '../../../system/regularFile.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
+import { readTokenizerFolder } from '../../../core/text/tokenizerFolder.js';
 
 const opened = new Map<string, TextTokenizer>();
 
@@ -12,23 +14,15 @@ const opened = new Map<string, TextTokenizer>();
 export function tokenizerOfFolder(folder: string): TextTokenizer {
   let tokenizer = opened.get(folder);
   if (!tokenizer) {
-    const json = readJson(join(folder, 'tokenizer.json'));
-    if (!json) throw new InputError('tokenizer.json is missing', { file: folder });
-    const config = readJson(join(folder, 'tokenizer_config.json')) ?? {};
-    const template = templateFile(folder);
-    tokenizer = createTokenizer({
-      tokenizer: json,
-      config: template === undefined ? config : { ...config, chat_template: template },
+    const files = readTokenizerFolder({
+      json: name => readJson(join(folder, name)),
+      text: name => readText(join(folder, name), 'follow', MAX_TEMPLATE_BYTES),
+      names: name => namesIn(join(folder, name)),
     });
+    tokenizer = files ? createTokenizer(files) : absentTokenizer(folder, namesIn(folder));
     opened.set(folder, tokenizer);
   }
   return tokenizer;
-}
-
-/** A separate template file takes precedence over tokenizer_config.json. */
-function templateFile(folder: string): unknown {
-  const jinja = readText(join(folder, 'chat_template.jinja'), 'follow', MAX_TEMPLATE_BYTES);
-  return jinja ?? readJson(join(folder, 'chat_template.json'))?.chat_template;
 }
 
 function readJson(path: string): Record<string, unknown> | null {
