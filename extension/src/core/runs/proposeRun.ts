@@ -38,7 +38,7 @@ const SAMPLES = 3;
 
 /**
  * What the embedded model, a hundred times smaller than the models that the defaults are for, does better with. The rate of each
- * method is multiplied by the same factor: measured, see docs/measurements/proposed-rates.md.
+ * method is multiplied by the same factor: measured, see docs/measurements/proposedRates.md.
  */
 const EMBEDDED = {
   rateFactor: 25,

@@ -140,7 +140,7 @@ export const loha: PeftMethod<Config> = {
   title: 'LoHa',
   summary: 'Trains the Hadamard product of two low-rank updates: a higher rank than LoRA’s for as many parameters.',
   family: 'reparameterization',
-  learningRate: 2e-4,
+  learningRate: 5e-4,
   schema,
   identityAtStart: ({ init_weights: zero }) => zero,
   storage: 'adapter',
