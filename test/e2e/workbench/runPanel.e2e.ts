@@ -93,7 +93,7 @@ test('a run file opens in the form', async () => {
 });
 
 test('a path typed into a field is one in the workspace, and one that does not exist is refused there', async () => {
-  await panel.getByText('Validation, length and other data options').click();
+  await panel.getByText('Validation, length and more').click();
   const validation = field('validation');
   await validation.locator('input').fill('datasets/none.jsonl');
   await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();

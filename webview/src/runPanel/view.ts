@@ -118,7 +118,7 @@ export class RunPanelView {
     form('dataset', {
       important: [],
       omit: ['train'],
-      moreTitle: 'Validation, length and other data options',
+      moreTitle: 'Validation, length and more',
       actions: { validation: this.browse('validation', 'Choose a file') },
     });
     form('training', {

@@ -93,9 +93,9 @@ export function reproposed(draft: Draft, before: Draft, now: Draft): Draft {
   const blocks = BLOCKS.map((key): [string, Block] => {
     const [own, old, next] = [block(draft, key), block(before, key), block(now, key)];
     const isOwn = (name: string) => !ended(key, name) && !isEqual(own[name], old[name]);
-    const kept = Object.entries(next).filter(([name]) => !isOwn(name));
-    const set = Object.entries(own).filter(([name]) => isOwn(name));
-    return [key, Object.fromEntries([...kept, ...set])];
+    const names = [...new Set([...Object.keys(next), ...Object.keys(own)])];
+    const values = names.map((name): [string, unknown] => [name, isOwn(name) ? own[name] : next[name]]);
+    return [key, Object.fromEntries(values.filter(([, value]) => value !== undefined))];
   });
   const others = Object.entries(draft).filter(([key]) => !BLOCKS.includes(key) && key !== 'model');
   return Object.fromEntries([

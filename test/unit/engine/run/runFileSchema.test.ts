@@ -25,6 +25,19 @@ test('every key has a title and a description, for the form and for the editor',
   check('', runFileJsonSchema());
 });
 
+test('no two fields of a form have the same title', () => {
+  const check = (at: string, { properties = {} }: JsonSchema) => {
+    const titles = Object.values(properties).flatMap(({ title }) => title ?? []);
+    expect(
+      titles.filter((title, i) => titles.indexOf(title) !== i),
+      at,
+    ).toEqual([]);
+    for (const [key, schema] of Object.entries(properties))
+      for (const inner of [schema, ...(schema.oneOf ?? [])]) check(`${at}.${key}`, inner);
+  };
+  check('run', runFileJsonSchema());
+});
+
 test('each method has its own strict block, with init_from', () => {
   const { oneOf } = runFileJsonSchema().properties!['method']!;
   expect(oneOf!.map(block => block.properties!['peft_type']!.const)).toEqual(peftMethods.map(m => m.peftType));
