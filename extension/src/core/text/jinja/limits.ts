@@ -7,6 +7,9 @@ const MAX_STEPS = 5_000_000;
 const STEPS_PER_CHARACTER = 20;
 const MAX_TEXT_LENGTH = 50_000_000;
 
+/** V8 finds a part of m characters in a text of n in up to n x m of these, and can't be interrupted meanwhile. */
+const COMPARISONS_PER_STEP = 4096;
+
 let steps = 0;
 
 /** @throws TemplateError if the rendering has done too much */
@@ -18,6 +21,11 @@ export function countSteps(count: number): void {
 /** The template is given a text of that length, and may take more steps for it. */
 export function allowText(length: number): void {
   steps -= length * STEPS_PER_CHARACTER;
+}
+
+/** Called before `part` is looked for in `text`. @throws TemplateError if that may take too long */
+export function countSearch(text: string, part: string): void {
+  countSteps(Math.floor((text.length * part.length) / COMPARISONS_PER_STEP));
 }
 
 /** @throws TemplateError if a text of that many UTF-16 units is too long for a template */

@@ -25,7 +25,7 @@ import {
 import { formatPercent } from './pythonFormat.js';
 import { stringMethods } from './pythonStrings.js';
 import { TemplateError } from './templateError.js';
-import { checkTextLength, countSteps, padding } from './limits.js';
+import { checkTextLength, countSearch, countSteps, padding } from './limits.js';
 
 /** As in Jinja2's sandbox. */
 export const MAX_RANGE = 100_000;
@@ -203,6 +203,7 @@ export function contains(container: Value, value: Value): boolean {
     if (typeof value !== 'string') {
       throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(value)}`);
     }
+    countSearch(container, value);
     return container.includes(value);
   }
   if (container instanceof Dict) return container.has(value);

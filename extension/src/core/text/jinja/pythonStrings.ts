@@ -3,7 +3,7 @@ import { BoundArguments } from './arguments.js';
 import { formatBraces } from './pythonFormat.js';
 import { iterate, SPACE_CHARACTERS, Tuple, typeName, Undefined, type Args, type Value } from './pythonValues.js';
 import { TemplateError } from './templateError.js';
-import { checkTextLength, padding } from './limits.js';
+import { checkTextLength, countSearch, padding } from './limits.js';
 
 const LEADING_SPACE = new RegExp(`^[${SPACE_CHARACTERS}]+`);
 const WORDS = new RegExp(`[^${SPACE_CHARACTERS}]+`, 'g');
@@ -37,12 +37,12 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
     rsplit: (text, args) => split('rsplit', text, args),
     splitlines: (text, args) => splitLines(text, new BoundArguments('splitlines', ['keepends'], args).flag('keepends')),
     partition: (text, args) => {
-      const sep = separator('partition', args);
+      const sep = separator('partition', text, args);
       const at = text.indexOf(sep);
       return Tuple.holding(at < 0 ? [text, '', ''] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
     },
     rpartition: (text, args) => {
-      const sep = separator('rpartition', args);
+      const sep = separator('rpartition', text, args);
       const at = text.lastIndexOf(sep);
       return Tuple.holding(at < 0 ? ['', '', text] : [text.slice(0, at), sep, text.slice(at + sep.length)]);
     },
@@ -124,9 +124,10 @@ function stripped(side: 'strip' | 'lstrip' | 'rstrip', text: string, args: Args)
   return strip(text, bound.value('chars') === null ? null : bound.text('chars'), side);
 }
 
-function separator(name: string, args: Args): string {
+function separator(name: string, text: string, args: Args): string {
   const sep = new BoundArguments(name, ['sep*'], args).text('sep');
   if (sep === '') throw new TemplateError('empty separator');
+  countSearch(text, sep);
   return sep;
 }
 
@@ -136,6 +137,7 @@ function split(name: 'split' | 'rsplit', text: string, args: Args): Value {
   const sep = bound.value('sep') === null ? null : bound.text('sep');
   if (sep === '') throw new TemplateError('empty separator');
   if (sep !== null) {
+    countSearch(text, sep);
     const parts = text.split(sep);
     const rest = parts.length - 1 - limit;
     if (limit < 0 || rest <= 0) return parts;
@@ -164,6 +166,7 @@ export function splitLines(text: string, keepEnds = false): string[] {
 }
 
 export function replaced(text: string, old: string, by: string, count: number): string {
+  countSearch(text, old);
   // An empty `old` is found before each character and at the end.
   const pieces = old === '' ? ['', ...Array.from(text), ''] : text.split(old);
   const limit = count < 0 ? pieces.length - 1 : Math.min(count, pieces.length - 1);
@@ -202,7 +205,9 @@ function searched(name: string, text: string, args: Args): { part: string; range
   const range = part(text, bound) ?? '';
   const start = bound.value('start') === null ? 0 : bound.int('start', 0);
   const offset = start < 0 ? Math.max(0, start + Array.from(text).length) : start;
-  return { part: bound.text('sub'), range, offset };
+  const sub = bound.text('sub');
+  countSearch(range, sub);
+  return { part: sub, range, offset };
 }
 
 function position(name: string, text: string, args: Args): number {
