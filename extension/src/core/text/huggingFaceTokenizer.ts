@@ -3,16 +3,33 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
 import { namedTokens, withAddedTokens } from './addedTokens.js';
+import { TokenizerLimits, type WithinTime } from './boundedTokenizer.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
 import { tokenContent } from './tokenizerFolder.js';
+import { checkTokenizerShape } from './tokenizerShape.js';
 import { repairTokenizer, repairTokenizerJson } from './tokenizerRepairs.js';
 
 /**
  * Creates a tokenizer whose ids equal those of Python's `tokenizers` for the same files.
+ * @param withinTime ends what a tokenizer of others may never end; without it, nothing does
  * @throws InputError if the files are not a tokenizer that can be used
  */
-export function createTokenizer(files: TokenizerFiles): TextTokenizer {
+export function createTokenizer(files: TokenizerFiles, withinTime: WithinTime = (_, work) => work()): TextTokenizer {
+  try {
+    return create(files, withinTime);
+  } catch (error) {
+    // What the library, and the code here, reads of a file of another shape.
+    if (error instanceof InputError) throw error;
+    throw new InputError(`cannot be used: ${(error as Error).message}`, {
+      file: 'tokenizer.json',
+      hint: 'Use the tokenizer.json that was saved with the model.',
+    });
+  }
+}
+
+function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
   const tokenizer = build(files);
+  const limits = new TokenizerLimits(files.tokenizer, withinTime);
   const vocabulary = (tokenizer.model as NonNullable<Tokenizer['model']>).vocab;
   const specialTokens = readSpecialTokens(files.config, tokenizer);
   const idOf = (name: string): number | null =>
@@ -28,14 +45,16 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
     chatTemplate: readChatTemplate(files.config, 'default'),
     toolTemplate: readChatTemplate(files.config, 'tool_use'),
     encode(text, { addSpecialTokens = true } = {}) {
-      return tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids;
+      return limits.call(text.length, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
     },
     decode(ids, { skipSpecialTokens = false } = {}) {
       // A model's output layer may be wider than the tokenizer's vocabulary: such ids have no text, as in Python.
       const known = Array.from(ids).filter(id => vocabulary[id] !== undefined);
       if (known.length === 0) return '';
       // The clean-up removes spaces before punctuation and is meant for WordPiece; Transformers 5 ignores it for BPE too.
-      return tokenizer.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
+      return limits.call(known.length, () =>
+        tokenizer.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false }),
+      );
     },
     tokenToId: token => tokenizer.token_to_id(token),
     idToToken: id => tokenizer.id_to_token(id),
@@ -44,13 +63,7 @@ export function createTokenizer(files: TokenizerFiles): TextTokenizer {
 
 function build(files: TokenizerFiles): Tokenizer {
   const { tokenizer, config } = files;
-  const model = tokenizer.model as { vocab?: unknown } | undefined;
-  if (!model || typeof model !== 'object' || !model.vocab) {
-    throw new InputError('has no "model" with a "vocab"', {
-      file: 'tokenizer.json',
-      hint: 'Use the tokenizer.json that was saved with the model.',
-    });
-  }
+  checkTokenizerShape(tokenizer);
   if (config.split_special_tokens === true)
     throw new InputError('"split_special_tokens" is not supported: special tokens in a text are always tokens', {
       file: 'tokenizer_config.json',
@@ -59,17 +72,9 @@ function build(files: TokenizerFiles): Tokenizer {
     });
   const stages = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
   const repaired = repairTokenizerJson({ ...stages, ...withAddedTokens(tokenizer, config) });
-  try {
-    const built = new Tokenizer(repaired, config);
-    repairTokenizer(built, tokenizer);
-    return built;
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`cannot be used: ${(error as Error).message}`, {
-      file: 'tokenizer.json',
-      hint: 'Use the tokenizer.json that was saved with the model.',
-    });
-  }
+  const built = new Tokenizer(repaired, config);
+  repairTokenizer(built, tokenizer);
+  return built;
 }
 
 /** `bos_token`, `eos_token`, ... -> token, those that are set. */

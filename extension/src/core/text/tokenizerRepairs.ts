@@ -16,6 +16,7 @@
 //   cached by the word itself, which is several times faster.
 import { ByteLevelPreTokenizer, type Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
+import { checkGrowth } from './boundedTokenizer.js';
 import {
   normalizerSteps,
   preTokenizerSteps,
@@ -96,7 +97,14 @@ interface LibraryModel {
 export function repairTokenizer(tokenizer: Tokenizer, json: Json): void {
   const library = tokenizer as unknown as Library;
   const normalizers = normalizerSteps((json.normalizer ?? null) as Json | null);
-  library.normalizer = { normalize: text => normalizers.reduce((done, step) => step(done), text) };
+  library.normalizer = {
+    normalize: text =>
+      normalizers.reduce((done, step) => {
+        const made = step(done);
+        checkGrowth(made.length, text.length, 'normalizer');
+        return made;
+      }, text),
+  };
   const steps = preTokenizerSteps((json.pre_tokenizer ?? null) as Json | null, byteCharacters);
   const encodeWords = wordEncoder(library.model, steps);
   const split = [false, true].map(normalized => tokenSplitter(library, normalized));
@@ -204,10 +212,31 @@ function repairDecoder(decoder: LibraryDecoder | null): void {
   if (config.type === 'ByteLevel')
     decoder.decode_chain = tokens => [lossyUtf8.decode(Uint8Array.from(tokens.flatMap(bytesOf)))];
   if (config.type === 'Replace' && pattern) {
-    decoder.decode_chain = tokens => tokens.map(token => token.replace(pattern, () => config.content ?? ''));
+    decoder.decode_chain = tokens => {
+      const before = lengthOf(tokens);
+      let made = 0;
+      return tokens.map(token => {
+        const replaced = token.replace(pattern, () => config.content ?? '');
+        made += replaced.length;
+        checkGrowth(made, before, 'decoder');
+        return replaced;
+      });
+    };
+  }
+  if (config.type === 'Sequence') {
+    decoder.decode_chain = tokens =>
+      (decoder.decoders ?? []).reduce((done, step) => {
+        const made = step?.decode_chain(done) ?? done;
+        checkGrowth(lengthOf(made), lengthOf(tokens), 'decoder');
+        return made;
+      }, tokens);
   }
   if (config.type === 'Metaspace') decoder.decode_chain = metaspaceText(config);
   decoder.decoders?.forEach(repairDecoder);
+}
+
+function lengthOf(tokens: string[]): number {
+  return tokens.reduce((sum, token) => sum + token.length, 0);
 }
 
 function metaspaceText({

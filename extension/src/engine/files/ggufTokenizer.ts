@@ -1,5 +1,6 @@
 // Rebuilds tokenizer.json and tokenizer_config.json of a GGUF model from its metadata. Called by ggufModel.ts. Supports byte-level
 // BPE (`gpt2`) and SentencePiece BPE with scores (`llama`); an unknown pre-tokenizer is an error, never a guess.
+import { SPLIT_PATTERNS } from '../../core/text/splitPatterns.js';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 
@@ -133,16 +134,7 @@ const BPE = {
   ignore_merges: false,
 };
 
-// How a text is split before the merges, by `tokenizer.ggml.pre`; regular expressions as in the models' own tokenizer.json.
-const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-const TAIL = '| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
-const CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+";
-const UPPER = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]';
-const LOWER = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]';
-const TEKKEN_WORDS =
-  `[^\\r\\n\\p{L}\\p{N}]?${UPPER}*${LOWER}+|[^\\r\\n\\p{L}\\p{N}]?${UPPER}+${LOWER}*` +
-  '|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
-
+/** How a text is split before the merges, by `tokenizer.ggml.pre`. */
 interface PreTokenizer {
   names: string[];
   /** Applied in order; each isolates what it matches. */
@@ -154,26 +146,32 @@ interface PreTokenizer {
 }
 
 const PRE_TOKENIZERS: PreTokenizer[] = [
-  { names: ['gpt-2', 'phi-2', 'mpt', 'olmo', 'jais', 'gigachat', 'exaone4', 'trillion'], splits: [GPT2_WORDS] },
-  { names: ['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone'], splits: ['\\p{N}', GPT2_WORDS] },
+  {
+    names: ['gpt-2', 'phi-2', 'mpt', 'olmo', 'jais', 'gigachat', 'exaone4', 'trillion'],
+    splits: [SPLIT_PATTERNS.gpt2],
+  },
+  {
+    names: ['smollm', 'starcoder', 'refact', 'command-r', 'codeshell', 'exaone'],
+    splits: [SPLIT_PATTERNS.digit, SPLIT_PATTERNS.gpt2],
+  },
   {
     names: ['qwen2', 'deepseek-r1-qwen', 'megrez', 'kormo'],
-    splits: [`${CONTRACTIONS}|\\p{N}${TAIL}`],
+    splits: [SPLIT_PATTERNS.qwen2],
     normalizer: { type: 'NFC' },
   },
-  { names: ['stablelm2', 'hunyuan'], splits: [`${CONTRACTIONS}|\\p{N}${TAIL}`] },
+  { names: ['stablelm2', 'hunyuan'], splits: [SPLIT_PATTERNS.qwen2] },
   {
     names: ['llama-bpe', 'llama3', 'llama-v3', 'falcon3', 'pixtral'],
-    splits: [`${CONTRACTIONS}|\\p{N}{1,3}${TAIL}`],
+    splits: [SPLIT_PATTERNS.llama3],
     ignoreMerges: true,
     addBos: true,
   },
-  { names: ['dbrx', 'smaug-bpe'], splits: [`${CONTRACTIONS}|\\p{N}{1,3}${TAIL}`] },
-  { names: ['tekken'], splits: [TEKKEN_WORDS], ignoreMerges: true, addBos: true },
+  { names: ['dbrx', 'smaug-bpe'], splits: [SPLIT_PATTERNS.llama3] },
+  { names: ['tekken'], splits: [SPLIT_PATTERNS.tekken], ignoreMerges: true, addBos: true },
   {
     // llama.cpp's default for unknown vocabularies.
     names: ['default'],
-    splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_WORDS, '\\p{N}+', '[0-9][0-9][0-9]'],
+    splits: ['[\\p{P}\\$\\+<=>\\^~\\|]+', SPLIT_PATTERNS.gpt2, '\\p{N}+', '[0-9][0-9][0-9]'],
   },
 ];
 

@@ -1,6 +1,7 @@
 // Describes a pretrained model on disk, without reading weights. Called by the `inspect` command and the resident engine.
 import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../system/boundedWork.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { countParameters, type DefaultTargets } from '../models/architecture.js';
 import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
@@ -49,7 +50,7 @@ export function inspectModel(files: ModelFiles): ModelDescription {
   findTensors(files, architecture);
   const dtypes: Record<string, number> = {};
   for (const { dtype, byteLength } of stored) dtypes[dtype] = (dtypes[dtype] ?? 0) + byteLength;
-  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer);
+  const tokenizer = files.tokenizer && createTokenizer(files.tokenizer, withinTime);
   const { config } = files;
   const scaling = (config[ropeKey(config)] ?? null) as { rope_theta?: number } | null;
   const rope = {

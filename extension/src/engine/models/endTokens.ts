@@ -2,6 +2,7 @@
 // writeModelFolder.ts.
 import { endTokenIds } from '../../core/text/endTokens.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../system/boundedWork.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { ModelOnDisk } from './modelOnDisk.js';
 
@@ -15,7 +16,7 @@ export function generationConfigOf(files: ModelFiles): Record<string, unknown> |
   const { generationConfig, config } = files;
   if (!files.tokenizer) return generationConfig;
   const known = configured(files);
-  const ids = endTokenIds(createTokenizer(files.tokenizer), known);
+  const ids = endTokenIds(createTokenizer(files.tokenizer, withinTime), known);
   if (ids.every(id => (Array.isArray(known) ? known.includes(id) : id === known))) return generationConfig;
   const { bos_token_id: bos, pad_token_id: pad } = config;
   return { bos_token_id: bos, pad_token_id: pad, ...generationConfig, eos_token_id: ids.length > 1 ? ids : ids[0] };

@@ -56,7 +56,7 @@ export function checkLayersPattern(json: Record<string, unknown>, { blocks }: Ar
   const value = json['layers_pattern'];
   if (!isUsed(value)) return;
   const patterns = (Array.isArray(value) ? value : [value]).map(String);
-  if (!patterns.some(pattern => fullMatch(`(.*\\.)?${pattern}`, blocks)))
+  if (!patterns.some(pattern => fullMatch(pattern, blocks, { before: '(.*\\.)?', key: 'layers_pattern' })))
     throw new InputError(`layers_pattern ${JSON.stringify(value)} doesn’t match this model’s layers, ${blocks}`, {
       file,
       key: 'layers_pattern',

@@ -55,8 +55,8 @@ function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
         key: 'method.peft_type',
         hint: 'Choose another method, or a model of another family. PEFT refuses it, too.',
       });
-    const rank = patternValue(config.rank_pattern, module.name, config.r);
-    const alpha = patternValue(config.alpha_pattern, module.name, config.alpha);
+    const rank = patternValue(config.rank_pattern, module.name, config.r, 'method.rank_pattern');
+    const alpha = patternValue(config.alpha_pattern, module.name, config.alpha, 'method.alpha_pattern');
     const key = (part: string) => `${PEFT_PREFIX}${module.name}.hada_${part}`;
     return { module, rank, scale: alpha / rank, factors: [key('w1_a'), key('w1_b'), key('w2_a'), key('w2_b')] };
   });

@@ -74,8 +74,8 @@ interface Adapted {
 /** The modules that a config adapts, with their ranks and scales. */
 function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
-    const rank = patternValue(config.rank_pattern, module.name, config.r);
-    const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha);
+    const rank = patternValue(config.rank_pattern, module.name, config.r, 'method.rank_pattern');
+    const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha, 'method.alpha_pattern');
     const prefix = PEFT_PREFIX + module.name;
     return {
       module,

@@ -37,7 +37,7 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
     norm: ({ kind }) => kind === 'norm',
     last_layers: ({ layer }) => layer !== null && layer >= numLayers - config.num_layers,
     first_layers: ({ layer }) => layer !== null && layer < config.num_layers,
-    pattern: ({ name }) => fullMatch(config.pattern!, name),
+    pattern: ({ name }) => fullMatch(config.pattern!, name, { key: 'method.pattern' }),
   };
   const found = parameters.filter(rules[config.select]);
   if (found.length === 0)

@@ -1,6 +1,7 @@
 // PEFT's rules for the modules that a config selects: target_modules, exclude_modules, layers_to_transform and pattern
 // keys.
 import { InputError } from '../../core/inputError.js';
+import { withinTime } from '../../system/boundedWork.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 
 export interface TargetConfig {
@@ -13,29 +14,62 @@ export interface TargetConfig {
 
 /**
  * A list entry matches a module by its full name or its last parts; a string is a regular expression for the full name.
+ * @param key of the run file, for errors
  */
-export function matchesTarget(name: string, target: readonly string[] | string): boolean {
-  if (typeof target === 'string') return fullMatch(target, name);
+export function matchesTarget(
+  name: string,
+  target: readonly string[] | string,
+  key = 'method.target_modules',
+): boolean {
+  if (typeof target === 'string') return fullMatch(target, name, { key });
   return target.some(entry => name === entry || name.endsWith(`.${entry}`));
 }
 
-/** A module's value in a rank_pattern / alpha_pattern, or the fallback. Keys match `(.*\.)?(key)$`. */
-export function patternValue(pattern: Record<string, number>, name: string, fallback: number): number {
-  const key = Object.keys(pattern).find(candidate => fullMatch(`(.*\\.)?(${candidate})`, name));
-  return key === undefined ? fallback : pattern[key]!;
+/** A module's value in a rank_pattern / alpha_pattern, or the fallback. @param key of the run file, for errors */
+export function patternValue(
+  patterns: Record<string, number>,
+  name: string,
+  fallback: number,
+  key = 'method.rank_pattern',
+): number {
+  const found = Object.keys(patterns).find(pattern => matchesPatternKey(pattern, name, key));
+  return found === undefined ? fallback : patterns[found]!;
 }
 
-/** Python's re.fullmatch. @throws InputError on an invalid regular expression */
-export function fullMatch(pattern: string, text: string): boolean {
+/** PEFT's match of a key of rank_pattern or alpha_pattern: `(.*\.)?(key)$`. */
+export function matchesPatternKey(pattern: string, name: string, key: string): boolean {
+  return fullMatch(pattern, name, { before: '(.*\\.)?(', after: ')', key });
+}
+
+/** A pattern of these characters only takes no longer for a longer name. */
+const WITHOUT_OPERATORS = /^[\w.-]*$/;
+const MAX_PATTERN_MS = 1000;
+
+/**
+ * Python's re.fullmatch of `before`, the pattern and `after` together.
+ * @param key of the run file, for errors
+ * @throws InputError on an invalid regular expression, and on one that does not end
+ */
+export function fullMatch(
+  pattern: string,
+  text: string,
+  { before = '', after = '', key }: { before?: string; after?: string; key: string },
+): boolean {
   let expression: RegExp;
   try {
-    expression = new RegExp(`^(?:${pattern})$`);
+    expression = new RegExp(`^(?:${before}${pattern}${after})$`);
   } catch (error) {
-    throw new InputError(`"${pattern}" is not a valid regular expression: ${(error as Error).message}`, {
-      key: 'method',
-    });
+    throw new InputError(`"${pattern}" is not a valid regular expression: ${(error as Error).message}`, { key });
   }
-  return expression.test(text);
+  if (WITHOUT_OPERATORS.test(pattern)) return expression.test(text);
+  try {
+    return withinTime(MAX_PATTERN_MS, () => expression.test(text));
+  } catch (error) {
+    throw new InputError(
+      `the pattern "${pattern}" can't be matched with the name "${text}": ${(error as Error).message}`,
+      { key, hint: 'Write it without a repetition inside a repetition, such as "(a+)+", or list the names.' },
+    );
+  }
 }
 
 /**
@@ -72,9 +106,11 @@ export function targetedLinears(
   const exclude = config.exclude_modules ?? [];
   const found = targeted.filter(
     ({ name, layer }) =>
-      !savedWhole.some(saved => fullMatch(`(^|.*\\.)${saved}($|\\..*)`, name)) &&
+      !savedWhole.some(saved =>
+        fullMatch(saved, name, { before: '(^|.*\\.)', after: '($|\\..*)', key: 'method.modules_to_save' }),
+      ) &&
       (!kept || (layer !== null && kept.has(layer))) &&
-      !matchesTarget(name, exclude),
+      !matchesTarget(name, exclude, 'method.exclude_modules'),
   );
   if (found.length === 0)
     throw new InputError('no module is left to train', {

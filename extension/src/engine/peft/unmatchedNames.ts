@@ -4,7 +4,7 @@
 import type { Architecture } from '../models/architecture.js';
 import { AttachedMethod } from './attachedMethod.js';
 import { savedWhole } from './replacedParameters.js';
-import { fullMatch, listModules, matchesTarget, type TargetConfig } from './targets.js';
+import { matchesPatternKey, listModules, matchesTarget, type TargetConfig } from './targets.js';
 
 /** The names of one key that match nothing. */
 export interface UnmatchedNames {
@@ -40,7 +40,7 @@ export function unmatchedNames(attached: AttachedMethod): UnmatchedNames[] {
   };
   for (const key of ['rank_pattern', 'alpha_pattern'] as const)
     found[key] = Object.keys(config[key] ?? {}).filter(
-      pattern => !adapted.some(name => fullMatch(`(.*\\.)?(${pattern})`, name)),
+      pattern => !adapted.some(name => matchesPatternKey(pattern, name, 'method.rank_pattern')),
     );
   return Object.entries(found)
     .filter(([, names]) => names.length > 0)

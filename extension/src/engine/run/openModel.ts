@@ -1,6 +1,7 @@
 // Opens a pretrained model: files, backend, tokenizer, weights. Used by every command that computes.
 import { absentTokenizer } from '../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../system/boundedWork.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig, UsedWeights } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
@@ -46,7 +47,9 @@ export async function openModelFiles(reference: string, baseDir: string, reporte
 
 /** The model's tokenizer; without tokenizer.json, one that fails on any text. @throws InputError if it can't be used */
 export function tokenizerOf({ tokenizer, path, format }: ModelFiles): TextTokenizer {
-  return tokenizer ? createTokenizer(tokenizer) : absentTokenizer(path, format === 'gguf' ? [] : namesIn(path));
+  return tokenizer
+    ? createTokenizer(tokenizer, withinTime)
+    : absentTokenizer(path, format === 'gguf' ? [] : namesIn(path));
 }
 
 /**
@@ -56,8 +59,8 @@ export function tokenizerOf({ tokenizer, path, format }: ModelFiles): TextTokeni
 export function filesForAdapter(files: ModelFiles, { folder }: SavedAdapter, warn: Reporter['warn']): ModelFiles {
   const own = readTokenizer(folder);
   if (!own) return files;
-  const added = createTokenizer(own).vocabSize;
-  const before = files.tokenizer ? createTokenizer(files.tokenizer).vocabSize : 0;
+  const added = createTokenizer(own, withinTime).vocabSize;
+  const before = files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0;
   if (added <= before) return files;
   warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
   return { ...files, tokenizer: own, tokenizerFolder: folder };

@@ -139,3 +139,27 @@ it.each(recorded)(
     else await inputErrorOf(adapted);
   },
 );
+
+describe('a pattern that never ends', () => {
+  const endless = '([a-z._0-9]+)+!';
+  const cases: Record<string, [key: string, match: () => unknown]> = {
+    target_modules: ['method.target_modules', () => names({ target_modules: endless })],
+    exclude_modules: ['method.exclude_modules', () => names({ exclude_modules: endless })],
+    modules_to_save: ['method.modules_to_save', () => names({ modules_to_save: [endless] })],
+    rank_pattern: [
+      'method.rank_pattern',
+      () => patternValue({ [endless]: 4 }, 'model.layers.0.self_attn.q_proj', 8, 'method.rank_pattern'),
+    ],
+    'alternatives of the same': [
+      'method.target_modules',
+      () => names({ target_modules: String.raw`([a-z]+|[a-z_]|[.\d])*!` }),
+    ],
+    'a look-ahead': ['method.target_modules', () => names({ target_modules: '(?=([a-z._0-9]+)+!).*' })],
+  };
+  for (const [name, [key, match]] of Object.entries(cases))
+    it(`ends in an error: ${name}`, async () => {
+      const error = await inputErrorOf(match);
+      expect(error.where).toBe(key);
+      expect(error.message).toMatch(/can't be matched with the name "model\.layers.*it takes more than 1 s/);
+    });
+});

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { absentTokenizer } from '../../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../../system/boundedWork.js';
 import { MAX_TEMPLATE_BYTES, namesIn, readText } from '../../../system/regularFile.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { readTokenizerFolder } from '../../../core/text/tokenizerFolder.js';
@@ -19,7 +20,7 @@ export function tokenizerOfFolder(folder: string): TextTokenizer {
       text: name => readText(join(folder, name), 'follow', MAX_TEMPLATE_BYTES),
       names: name => namesIn(join(folder, name)),
     });
-    tokenizer = files ? createTokenizer(files) : absentTokenizer(folder, namesIn(folder));
+    tokenizer = files ? createTokenizer(files, withinTime) : absentTokenizer(folder, namesIn(folder));
     opened.set(folder, tokenizer);
   }
   return tokenizer;

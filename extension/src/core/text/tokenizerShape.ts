@@ -1,0 +1,68 @@
+// Checks the shape of tokenizer.json before the library reads it, which would accept much of another shape without a word, or fail
+// in the middle of a text. Called by huggingFaceTokenizer.ts.
+import { InputError } from '../inputError.js';
+
+const MODELS = ['BPE', 'WordPiece', 'Unigram', 'WordLevel'];
+/** Of these, one step holds others under the name that follows. */
+const STAGES = {
+  normalizer: 'normalizers',
+  pre_tokenizer: 'pretokenizers',
+  post_processor: 'processors',
+  decoder: 'decoders',
+};
+
+/** @throws InputError that names the key */
+export function checkTokenizerShape(tokenizer: Record<string, unknown>): void {
+  const { model, added_tokens: addedTokens = [] } = tokenizer;
+  if (!isObject(model) || !model.vocab) throw wrong('has no "model" with a "vocab"');
+  if (model.type !== undefined && !MODELS.includes(model.type as string))
+    throw wrong(`the type ${JSON.stringify(model.type)} is not supported: known are ${MODELS.join(', ')}`, 'model');
+  checkVocabulary(model.vocab);
+  if (!Array.isArray(addedTokens)) throw wrong('must be a list', 'added_tokens');
+  addedTokens.forEach((token: unknown, i) => {
+    if (!isObject(token) || !Number.isSafeInteger(token.id) || typeof token.content !== 'string')
+      throw wrong('needs an "id", a whole number, and a "content", a string', `added_tokens[${i}]`);
+  });
+  for (const [stage, steps] of Object.entries(STAGES)) checkStep(tokenizer[stage] ?? null, stage, steps);
+}
+
+/** Token -> id, or a list of tokens with their scores. */
+function checkVocabulary(vocabulary: unknown): void {
+  if (Array.isArray(vocabulary)) {
+    const at = vocabulary.findIndex(entry => !Array.isArray(entry) || typeof entry[0] !== 'string');
+    if (at >= 0) throw wrong('must be a token and its score', `model.vocab[${at}]`);
+    return;
+  }
+  if (!isObject(vocabulary)) throw wrong('must be an object or a list', 'model.vocab');
+  for (const token in vocabulary) {
+    const id = vocabulary[token];
+    if (!Number.isSafeInteger(id) || (id as number) < 0)
+      throw wrong(`the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, not a whole number`, 'model.vocab');
+  }
+}
+
+function checkStep(step: unknown, key: string, steps: string): void {
+  if (step === null) return;
+  if (!isObject(step) || typeof step.type !== 'string') throw wrong('must be an object with a "type"', key);
+  if (step.type === 'Sequence') {
+    const list = step[steps];
+    if (!Array.isArray(list)) throw wrong('must be a list', `${key}.${steps}`);
+    list.forEach((part: unknown, i) => checkStep(part ?? undefined, `${key}.${steps}[${i}]`, steps));
+  }
+  const { pattern } = step;
+  const isPattern = isObject(pattern) && [pattern.Regex, pattern.String].some(text => typeof text === 'string');
+  if ((step.type === 'Split' || step.type === 'Replace') && !isPattern)
+    throw wrong('must have a text as "Regex" or "String"', `${key}.pattern`);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function wrong(message: string, key?: string): InputError {
+  return new InputError(message, {
+    file: 'tokenizer.json',
+    key,
+    hint: 'Use the tokenizer.json that was saved with the model.',
+  });
+}

@@ -1,0 +1,115 @@
+// Tokenizers of others: those that never end on a text, that make it far longer, and files of another shape.
+import { describe, expect, test } from 'vitest';
+import { InputError } from '../../../../extension/src/core/inputError.js';
+import type { WithinTime } from '../../../../extension/src/core/text/boundedTokenizer.js';
+import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../../../extension/src/system/boundedWork.js';
+import { fixtureFiles } from './tokenizerFixtures.js';
+
+/** A twentieth of the time, for tests. */
+const soon: WithinTime = (limitMs, work) => withinTime(limitMs / 20, work);
+const { tokenizer: good, config } = fixtureFiles('smollm');
+const model = good.model as Record<string, unknown>;
+const withStage = (stage: string, value: unknown) =>
+  createTokenizer({ tokenizer: { ...good, [stage]: value }, config }, soon);
+const isInputError = (message: RegExp) =>
+  expect.toSatisfy((error: unknown) => error instanceof InputError && message.test(error.describe()));
+
+const endless = { Regex: '(a+)+!' };
+const text = 'a'.repeat(60);
+
+describe('a tokenizer that never ends', () => {
+  const split = { type: 'Split', pattern: endless, behavior: 'Isolated', invert: false };
+  test.each<[string, string, unknown]>([
+    ['Split', 'pre_tokenizer', split],
+    ['Split in a sequence', 'pre_tokenizer', { type: 'Sequence', pretokenizers: [{ type: 'Digits' }, split] }],
+    ['Replace', 'normalizer', { type: 'Replace', pattern: endless, content: '' }],
+    [
+      'Replace in a sequence',
+      'normalizer',
+      { type: 'Sequence', normalizers: [{ type: 'Replace', pattern: endless, content: '' }] },
+    ],
+  ])('%s', { timeout: 60_000 }, (_, stage, value) => {
+    const tokenizer = withStage(stage, value);
+    for (let i = 0; i < 3; i++)
+      expect(() => tokenizer.encode(text)).toThrow(
+        isInputError(/tokenizer\.json: .* length 60: it takes more than 1 s/),
+      );
+    expect(() => tokenizer.encode(text)).toThrow(isInputError(/it took too long for 3 texts/));
+  });
+
+  test('a decoder', { timeout: 60_000 }, () => {
+    const tokenizer = withStage('decoder', {
+      type: 'Sequence',
+      decoders: [{ type: 'ByteLevel' }, { type: 'Fuse' }, { type: 'Replace', pattern: endless, content: '' }],
+    });
+    const ids = createTokenizer({ tokenizer: good, config }).encode(text);
+    expect(() => tokenizer.decode(ids)).toThrow(isInputError(/tokenizer\.json: .*it takes more than/));
+  });
+});
+
+describe('a normalizer that makes a text far longer', () => {
+  const replace = (from: string, to: string) => ({ type: 'Replace', pattern: { String: from }, content: to });
+  test.each<[string, unknown]>([
+    ['once', replace('a', 'a'.repeat(10_000))],
+    ['step by step', { type: 'Sequence', normalizers: Array.from({ length: 60 }, () => replace('a', 'aa')) }],
+    ['by a prefix', { type: 'Prepend', prepend: 'a'.repeat(1 << 20) }],
+  ])('%s', (_, normalizer) => {
+    expect(() => withStage('normalizer', normalizer).encode(text)).toThrow(
+      isInputError(/tokenizer\.json: .*normalizer makes/),
+    );
+  });
+});
+
+describe('a decoder that makes a text far longer', () => {
+  const replace = (content: string) => ({ type: 'Replace', pattern: { String: 'a' }, content });
+  test.each<[string, unknown]>([
+    ['once', replace('a'.repeat(10_000))],
+    ['step by step', { type: 'Sequence', decoders: Array.from({ length: 60 }, () => replace('aa')) }],
+  ])('%s', (_, decoder) => {
+    const ids = createTokenizer({ tokenizer: good, config }).encode('a '.repeat(60));
+    expect(() => withStage('decoder', decoder).decode(ids)).toThrow(isInputError(/tokenizer\.json: .*decoder makes/));
+  });
+});
+
+describe('a file of another shape', () => {
+  test.each<[string, Record<string, unknown>]>([
+    ['added tokens that are no list', { added_tokens: { a: 1 } }],
+    ['an added token without a content', { added_tokens: [{ id: 1 }] }],
+    ['an added token whose content is a number', { added_tokens: [{ id: 1, content: 0 }] }],
+    ['an added token that is null', { added_tokens: [null] }],
+    ['a model without merges', { model: { ...model, merges: undefined } }],
+    ['merges that are no list', { model: { ...model, merges: 3 } }],
+    ['merges of numbers', { model: { ...model, merges: [1, 2] } }],
+    ['a vocabulary of text', { model: { ...model, vocab: 'abc' } }],
+    ['a vocabulary without ids', { model: { ...model, vocab: { a: null } } }],
+    ['an unknown model', { model: { ...model, type: 'Magic' } }],
+    ['a pre-tokenizer of text', { pre_tokenizer: 'ByteLevel' }],
+    ['a pre-tokenizer without a type', { pre_tokenizer: {} }],
+    ['a sequence without steps', { pre_tokenizer: { type: 'Sequence' } }],
+    ['a sequence of null', { pre_tokenizer: { type: 'Sequence', pretokenizers: [null] } }],
+    ['a split without a pattern', { pre_tokenizer: { type: 'Split', behavior: 'Isolated' } }],
+    [
+      'a split with an invalid pattern',
+      { pre_tokenizer: { type: 'Split', behavior: 'Isolated', pattern: { Regex: '(' } } },
+    ],
+    ['a normalizer of another kind', { normalizer: { type: 'Magic' } }],
+    ['a normalizer whose steps are no list', { normalizer: { type: 'Sequence', normalizers: 1 } }],
+    ['a decoder of another kind', { decoder: { type: 'Magic' } }],
+    [
+      'a post-processor whose parts are true',
+      { post_processor: { type: 'TemplateProcessing', single: true, special_tokens: {} } },
+    ],
+    [
+      'a post-processor whose parts are text',
+      { post_processor: { type: 'TemplateProcessing', single: ['-1'], special_tokens: {} } },
+    ],
+  ])('%s', (_, change) => {
+    const use = () => {
+      const tokenizer = createTokenizer({ tokenizer: { ...good, ...change }, config }, soon);
+      tokenizer.decode(tokenizer.encode('Hello world'));
+      throw new Error('it was used');
+    };
+    expect(use).toThrow(isInputError(/^tokenizer(_config)?\.json: /));
+  });
+});
