@@ -38,9 +38,12 @@ export function entriesInOrder(value: object): [string, unknown][] {
   return entries.sort(([a], [b]) => place(a) - place(b));
 }
 
+/** Deeper values are refused, since everything that reads them is recursive. */
+const MAX_DEPTH = 500;
+
 /** @throws JsonFault if `text` is not one JSON value */
 export function parseJsonText(text: string): unknown {
-  if (!NEEDS_CARE.test(text)) {
+  if (!NEEDS_CARE.test(text) && !isDeep(text)) {
     try {
       return JSON.parse(text);
     } catch {
@@ -48,6 +51,27 @@ export function parseJsonText(text: string): unknown {
     }
   }
   return new JsonReader(text).document();
+}
+
+/** JSON.parse has no limit of depth. Real rows have so few brackets that they are only counted. */
+function isDeep(text: string): boolean {
+  let brackets = 0;
+  for (const bracket of '[{') {
+    for (let at = text.indexOf(bracket); at >= 0 && brackets <= MAX_DEPTH; at = text.indexOf(bracket, at + 1))
+      brackets++;
+  }
+  if (brackets <= MAX_DEPTH) return false;
+  let depth = 0;
+  let isText = false;
+  for (let at = 0; at < text.length; at++) {
+    const unit = text[at];
+    if (isText && unit === '\\') at++;
+    else if (unit === '"') isText = !isText;
+    else if (!isText && (unit === '[' || unit === '{')) depth++;
+    else if (!isText && (unit === ']' || unit === '}')) depth--;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
 }
 
 /** Numbers that JSON.stringify can't write are marked as texts and unmarked afterwards. */
@@ -70,8 +94,6 @@ export function writeJsonText(value: unknown, indent?: number): string {
   return isMarked ? text.replace(MARKED_NUMBER, '$1') : text;
 }
 
-/** Deeper values are refused, since everything that reads them is recursive. */
-const MAX_DEPTH = 500;
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?/y;
 const WORD = /-?[A-Za-z_]\w*/y;

@@ -83,4 +83,8 @@ test('half a surrogate pair is an error, as for Arrow, since no tokenizer can en
 
 test('a value that is nested too deeply is an error, not a crash', () => {
   expect(faultOf(`${'['.repeat(100_000)}NaN`)?.found).toMatch(/more than 500 values/);
+  expect(faultOf('['.repeat(100_000) + ']'.repeat(100_000))?.found).toMatch(/more than 500 values/);
+  expect(faultOf('{"a":'.repeat(600) + '1' + '}'.repeat(600))?.found).toMatch(/more than 500 values/);
+  const flat = [Array.from({ length: 1000 }, () => ({ text: '[[[{{{"\\' })), '['.repeat(1000)];
+  expect(parseJsonText(JSON.stringify(flat))).toEqual(flat);
 });

@@ -1,6 +1,7 @@
 // Rows that are already token ids. They are used unchanged, without their padding: no special tokens are added, and given
 // labels and masks are kept.
 import { IGNORE_LABEL, type Row, type RowSource } from '../example.js';
+import { writeJsonText } from '../jsonText.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import { applyTokenMasks, TOKEN_MASK_FIELDS } from './lossKeys.js';
 import { asList, has, numberOf, readList, rowError } from './rowFields.js';
@@ -45,6 +46,6 @@ function integers(list: unknown[], field: string, source: RowSource): number[] {
   return list.map((value, i) => {
     const number = numberOf(value);
     if (number !== undefined && Number.isInteger(number)) return number;
-    throw rowError(source, `${field}[${i}] must be an integer, but is ${String(value)}`);
+    throw rowError(source, `${field}[${i}] must be an integer, but is ${writeJsonText(value)}`);
   });
 }
