@@ -9,6 +9,7 @@ import { parseJsonText, writeJsonText } from '../core/data/jsonText.js';
 import type { OnRow } from '../core/data/rowScanner.js';
 import { InputError } from '../core/inputError.js';
 import type { DataFile } from './dataFile.js';
+import { checkFooter, checkMetadata, checkPages } from './parquetChecks.js';
 import type { RowPlace, RowReader } from './rowReader.js';
 import { checkIsText } from './textFile.js';
 
@@ -31,6 +32,7 @@ export class ParquetRows implements RowReader {
   readonly fault = null;
   contentHash: string | null = null;
   private decoded: Stretch & { texts: string[] } = { from: 0, to: 0, texts: [] };
+  private readonly checked = new Set<FileMetaData['row_groups'][number]>();
   private readonly stretches: Stretch[];
   private readonly rows: number;
   /** Rows have no positions in the file, so each gets an equal share of its bytes, for estimates based on size. */
@@ -52,6 +54,7 @@ export class ParquetRows implements RowReader {
     const file: AsyncFile = {
       byteLength: size,
       async slice(start, end = size) {
+        if (!(start >= 0 && start <= size)) throw new Error(`the file has no byte ${start}`);
         const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
         await opened.read(Buffer.from(bytes.buffer), start);
         return bytes.buffer;
@@ -59,7 +62,7 @@ export class ParquetRows implements RowReader {
     };
     const beginning = await opened.read(Buffer.alloc(Math.min(size, 4096)), 0);
     if (!beginning.toString('latin1').startsWith('PAR1')) checkIsText(beginning, opened.path);
-    const metadata = await parquetMetadataAsync(file).catch((error: Error) => {
+    const metadata = await readMetadata(file).catch((error: Error) => {
       throw damaged(opened.path, error);
     });
     return new ParquetRows(opened, file, metadata);
@@ -99,12 +102,30 @@ export class ParquetRows implements RowReader {
   private async decode(row: number): Promise<Stretch & { texts: string[] }> {
     const { file, metadata } = this;
     const { from, to } = this.stretches.find(stretch => row < stretch.to) as Stretch;
-    const schema = parquetSchema(metadata);
     const options = { file, metadata, compressors, rowStart: from, rowEnd: to };
-    const rows = await parquetReadObjects(options).catch((error: Error) => {
+    const read = async () => {
+      const schema = parquetSchema(metadata);
+      await this.checkGroups(from, to);
+      const rows = await parquetReadObjects(options);
+      return rows.map(row => writeJsonText(fieldsOf(row, schema, () => true)));
+    };
+    const texts = await read().catch((error: Error) => {
       throw damaged(this.opened.path, error);
     });
-    return { from, to, texts: rows.map(row => writeJsonText(fieldsOf(row, schema, () => true))) };
+    return { from, to, texts };
+  }
+
+  /** Checks the pages of the row groups that have these rows, once. */
+  private async checkGroups(from: number, to: number): Promise<void> {
+    let start = 0;
+    for (const group of this.metadata.row_groups) {
+      const end = start + Number(group.num_rows);
+      if (start < to && end > from && !this.checked.has(group)) {
+        await checkPages(this.metadata, group, (first, last) => this.file.slice(first, last));
+        this.checked.add(group);
+      }
+      start = end;
+    }
   }
 
   parse(text: string): Row {
@@ -118,6 +139,17 @@ export class ParquetRows implements RowReader {
   async close(): Promise<void> {
     await this.opened.close();
   }
+}
+
+const FOOTER_BYTES = 8;
+
+async function readMetadata(file: AsyncFile): Promise<FileMetaData> {
+  const end = await file.slice(Math.max(0, file.byteLength - FOOTER_BYTES));
+  const length = end.byteLength < FOOTER_BYTES ? 0 : new DataView(end).getUint32(0, true);
+  if (length <= file.byteLength - FOOTER_BYTES) checkFooter(await file.slice(file.byteLength - FOOTER_BYTES - length));
+  const metadata = await parquetMetadataAsync(file);
+  checkMetadata(metadata, file.byteLength);
+  return metadata;
 }
 
 function stretchesOf({ row_groups: groups }: FileMetaData): Stretch[] {
