@@ -14,6 +14,11 @@ for (const stream of [process.stdout, process.stderr])
   });
 
 reportInterruptions();
+// An error that no caller waits for, such as the second of two that happen at once, is reported like any other.
+const endWith = (error: unknown) => process.exit(process.exitCode || reportFailure(error));
+process.on('uncaughtException', endWith);
+process.on('unhandledRejection', endWith);
+
 try {
   await tunewrightProgram().parseAsync();
 } catch (error) {
