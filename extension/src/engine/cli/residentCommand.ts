@@ -6,6 +6,7 @@ import { knownSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { runCommand } from '../machine/runCommand.js';
 import { residentRequests } from '../resident/requests.js';
 import { serveResident } from '../resident/residentEngine.js';
+import { endWithParent } from '../../system/endWithParent.js';
 import { printNote } from './print.js';
 
 export function registerResidentCommand(program: Command): void {
@@ -17,6 +18,7 @@ export function registerResidentCommand(program: Command): void {
 }
 
 async function serve(): Promise<void> {
+  endWithParent();
   try {
     await serveResident(process.stdin, claimStandardOutput(), residentRequests(measuredSpeed), printNote);
   } catch (error) {

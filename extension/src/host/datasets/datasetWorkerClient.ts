@@ -13,6 +13,8 @@ import type {
 
 /** An unused worker is ended after this long. */
 const IDLE_MS = 20_000;
+/** Longer than any row takes (core/text/boundedTemplate.ts, boundedTokenizer.ts): a worker that is silent for so long never answers. */
+const SILENT_MS = 60_000;
 
 export class WorkerStoppedError extends Error {
   override readonly name = 'WorkerStoppedError';
@@ -29,11 +31,16 @@ export class DatasetWorkerClient {
   private readonly listeners = new Map<number, (summary: DatasetSummary) => void>();
   private lastId = 0;
   private idle: NodeJS.Timeout | undefined;
+  private watch: NodeJS.Timeout | undefined;
 
-  /** @param script path of the bundled worker */
+  /**
+   * @param script path of the bundled worker
+   * @param onFault the worker has ended, or was ended since it didn't answer; the next request starts another one
+   */
   constructor(
     private readonly script: string,
     private readonly onFault: (error: Error) => void,
+    private readonly silentMs = SILENT_MS,
   ) {}
 
   open(
@@ -50,7 +57,14 @@ export class DatasetWorkerClient {
 
   /** @throws WorkerStoppedError if the worker ends before it answers */
   request<N extends RequestName>(name: N, params: WorkerRequests[N]['params']): Promise<WorkerRequests[N]['result']> {
-    const worker = (this.worker ??= this.start());
+    return this.ask((this.worker ??= this.start()), name, params);
+  }
+
+  private ask<N extends RequestName>(
+    worker: ChildProcess,
+    name: N,
+    params: WorkerRequests[N]['params'],
+  ): Promise<WorkerRequests[N]['result']> {
     const id = ++this.lastId;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
@@ -67,6 +81,7 @@ export class DatasetWorkerClient {
 
   dispose(): void {
     clearTimeout(this.idle);
+    clearTimeout(this.watch);
     this.worker?.kill();
     this.worker = null;
     this.rejectAll();
@@ -90,7 +105,27 @@ export class DatasetWorkerClient {
     };
     worker.on('error', end);
     worker.on('exit', (code, signal) => end(new WorkerStoppedError(`the dataset worker ended (${signal ?? code})`)));
+    this.watchOver(worker, end);
     return worker;
+  }
+
+  /** Asks a question that is answered at once, again and again, and ends a worker that doesn't answer. */
+  private watchOver(worker: ChildProcess, end: (error: Error) => void): void {
+    clearTimeout(this.watch);
+    if (this.worker !== null && this.worker !== worker) return;
+    const giveUp = () => {
+      worker.kill('SIGKILL');
+      const seconds = Math.round(this.silentMs / 1000);
+      end(new WorkerStoppedError(`the dataset worker did not answer for ${seconds} s and was ended`));
+    };
+    this.watch = setTimeout(giveUp, this.silentMs).unref();
+    this.ask(worker, 'ping', {}).then(
+      () => {
+        clearTimeout(this.watch);
+        this.watch = setTimeout(() => this.watchOver(worker, end), this.silentMs / 10).unref();
+      },
+      () => clearTimeout(this.watch),
+    );
   }
 
   private receive(message: FromWorker): void {

@@ -6,7 +6,7 @@ import { registerGuarded } from '../commands/guarded.js';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
 import { ContinuedRuns } from './continuedRuns.js';
-import { DatasetWorkerClient } from './datasetWorkerClient.js';
+import { DatasetWorkerClient, WorkerStoppedError } from './datasetWorkerClient.js';
 import { registerDiagnostics } from './diagnostics.js';
 import { DocumentDatasets } from './documentDatasets.js';
 import { FileWatch } from './fileWatch.js';
@@ -24,7 +24,11 @@ import { showErrorMessage } from '../window.js';
 export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
   const { context, output, runs } = services;
   const script = join(context.extensionPath, 'dist', 'datasetWorker.cjs');
-  const worker = new DatasetWorkerClient(script, error => output.error(error));
+  const worker = new DatasetWorkerClient(script, error => {
+    output.error(error);
+    if (error instanceof WorkerStoppedError)
+      void showErrorMessage(`Tunewright: ${error.message}. It starts again with the next edit of the dataset.`);
+  });
   const files = new FileWatch();
   const references = new RunFileReferences();
   const settings = new ReadingSettingsSource(references, context.extensionPath, services.engine);

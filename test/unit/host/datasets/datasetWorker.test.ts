@@ -1,5 +1,5 @@
 // The dataset worker as a process: the extension host's requests, on files and on editor texts.
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -348,4 +348,64 @@ test('the hash of a file is that of its bytes, as in the engine’s runs', async
   writeFileSync(path, 'another content');
   expect(await client.request('hash', { path })).toBe(hash('another content'));
   expect(await client.request('hash', { path: join(folder, 'gone') })).toBeNull();
+});
+
+test('a worker that does not answer is ended, and another one reads the dataset after the next edit', async () => {
+  const seen: Error[] = [];
+  const own = new DatasetWorkerClient(bundled.script, error => seen.push(error), 3000);
+  const source = (text: string): SourceDescription => ({ kind: 'text', text, fileType: 'jsonl' });
+  try {
+    const dataset = own.open(source('{"text": "one"}'), settings(), () => {});
+    expect(await dataset.ask('rows', { limit: 10 })).toHaveLength(1);
+    const { pid } = (own as unknown as { worker: { pid: number } }).worker;
+    process.kill(pid, 'SIGSTOP');
+    await expect(dataset.ask('rows', { limit: 10 })).rejects.toThrow('the dataset worker has ended');
+    expect(seen.map(error => error.message)).toEqual(['the dataset worker did not answer for 3 s and was ended']);
+    await dataset.ask('update', { source: source('{"text": "one"}\n{"text": "two"}'), settings: settings() });
+    expect(await dataset.ask('rows', { limit: 10 })).toHaveLength(2);
+  } finally {
+    own.dispose();
+  }
+});
+
+test(
+  'a chat template and a tokenizer that never end are problems of the rows, and the worker goes on',
+  { timeout: 120_000 },
+  async () => {
+    const endless = join(folder, 'endless');
+    mkdirSync(endless, { recursive: true });
+    const tokenizer = JSON.parse(readFileSync(join(tiny, 'tokenizer.json'), 'utf8'));
+    const pattern = { type: 'Split', pattern: { Regex: '(a+)+!' }, behavior: 'Isolated', invert: false };
+    writeFileSync(join(endless, 'tokenizer.json'), JSON.stringify({ ...tokenizer, pre_tokenizer: pattern }));
+    copyFileSync(join(tiny, 'tokenizer_config.json'), join(endless, 'tokenizer_config.json'));
+    const row = JSON.stringify({
+      messages: [
+        { role: 'user', content: 'a'.repeat(40) },
+        { role: 'assistant', content: 'b' },
+      ],
+    });
+    const problemsWith = async (changes: Partial<ReadingSettings>) => {
+      const dataset = client.open({ kind: 'text', text: row, fileType: 'jsonl' }, settings(changes), () => {});
+      const [problem] = await dataset.ask('problems', { limit: 1 });
+      dataset.dispose();
+      return problem?.findings.map(({ message }) => message).join();
+    };
+    expect(await problemsWith({ chatTemplate: '{% for i in range(10**9) %}x{% endfor %}' })).toMatch(/Range too big/);
+    expect(await problemsWith({ tokenizerFolder: endless })).toMatch(/the tokenizer fails .* it takes more than/);
+    expect(await problemsWith({})).toBeUndefined();
+  },
+);
+
+test('a row that is nested 100,000 deep is a problem of this row', async () => {
+  const deep = '['.repeat(100_000) + ']'.repeat(100_000);
+  const call = `{"type":"function","function":{"name":"f","arguments":${deep}}}`;
+  const rows = [
+    '{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y"}]}',
+    `{"messages":[{"role":"user","content":"x"},{"role":"assistant","content":"y","tool_calls":[${call}]}]}`,
+  ];
+  const dataset = client.open({ kind: 'text', text: rows.join('\n'), fileType: 'jsonl' }, settings(), () => {});
+  expect(await dataset.ask('rows', { limit: 10 })).toHaveLength(2);
+  const problems = await dataset.ask('problems', { limit: 10 });
+  expect(problems.map(({ line }) => line)).toEqual([2]);
+  dataset.dispose();
 });

@@ -4,14 +4,23 @@
 import { stat } from 'node:fs/promises';
 import { fileTypeOf } from '../../../core/data/rowFileTypes.js';
 import { InputError } from '../../../core/inputError.js';
+import { endWithParent } from '../../../system/endWithParent.js';
 import { AnalysedDataset } from './analysedDataset.js';
 import { hashOf } from './fileHash.js';
 import type { FromWorker, ReadingSettings, RequestName, ToWorker, WorkerRequests } from './workerMessages.js';
 
 if (!process.send) throw new Error('this program is started by the extension host');
 const send = (message: FromWorker) => process.send?.(message);
-// The host has ended, or its window was closed.
+// The host has ended, or its window was closed; the second for when this process is busy.
 process.on('disconnect', () => process.exit());
+endWithParent();
+// One line instead of the bundle's text; the host starts another worker.
+const endWith = (error: unknown) => {
+  console.error(`dataset worker: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+};
+process.on('uncaughtException', endWith);
+process.on('unhandledRejection', endWith);
 
 const datasets = new Map<number, AnalysedDataset>();
 
@@ -27,7 +36,11 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
     datasets.set(id, dataset);
     dataset.start(source, settings);
   },
-  update: ({ dataset, source, settings }) => datasetOf(dataset).start(source, settings),
+  // A worker that replaces another one hasn't got the dataset.
+  update: params =>
+    datasets.has(params.dataset)
+      ? datasetOf(params.dataset).start(params.source, params.settings)
+      : handlers.open(params),
   rows: ({ dataset, limit }) => datasetOf(dataset).rows(limit),
   problems: ({ dataset, limit }) => datasetOf(dataset).problems(limit),
   row: ({ dataset, row }) => datasetOf(dataset).detail(row),
@@ -41,6 +54,7 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
     await dataset?.close();
   },
   hash: ({ path }) => hashOf(path),
+  ping: () => {},
 };
 
 process.on('message', async ({ id, name, params }: ToWorker) => {

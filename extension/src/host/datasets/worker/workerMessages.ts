@@ -119,6 +119,8 @@ export interface WorkerRequests {
   close: { params: { dataset: number }; result: void };
   /** SHA-256 of a file, as in `started` and checkpoints; null if it can't be read. */
   hash: { params: { path: string }; result: string | null };
+  /** Answered at once by a worker that can still answer. */
+  ping: { params: Record<string, never>; result: void };
 }
 
 export type RequestName = keyof WorkerRequests;
