@@ -48,8 +48,14 @@ for (const name of [...MODEL_FILES, 'chat_template.jinja', 'chat_template.json']
   PLACES[name] = file => {
     const folder = join(file, '..');
     cpSync(place.file('base'), folder, { recursive: true, filter: source => !source.endsWith(`/${name}`) });
+    if (name === 'chat_template.json') dropTemplate(join(folder, 'tokenizer_config.json'));
     return ['inspect', folder, '--offline'];
   };
+/** chat_template.json is read only where no other file has a template. */
+function dropTemplate(file: string): void {
+  const { chat_template: _, ...config } = JSON.parse(readFileSync(file, 'utf8'));
+  writeFileSync(file, JSON.stringify(config));
+}
 // The engine reads a chat template when rows are tokenized.
 PLACES['template.jinja'] = file => [
   ...['train', place.run('template', { dataset: { chat_template: file } }), '--out', place.file('never')],
