@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import type { WithinTime } from '../../../../extension/src/core/text/boundedTokenizer.js';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
+import { SPLIT_PATTERNS } from '../../../../extension/src/core/text/splitPatterns.js';
 import { withinTime } from '../../../../extension/src/system/boundedWork.js';
 import { fixtureFiles } from './tokenizerFixtures.js';
 
@@ -112,4 +113,19 @@ describe('a file of another shape', () => {
     };
     expect(use).toThrow(isInputError(/^tokenizer(_config)?\.json: /));
   });
+});
+
+test('the known expressions end on adverse texts, and are not watched', () => {
+  const texts = [' ', '\t', '\n ', 'a', 'A', '中', '́', "'", '!', '1', ' \r\n/'].map(part =>
+    part.repeat(20_000 / part.length),
+  );
+  for (const [name, Regex] of Object.entries(SPLIT_PATTERNS)) {
+    const never: WithinTime = () => {
+      throw new Error(`${name} is watched`);
+    };
+    const split = { type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false };
+    const preTokenizer = { type: 'Sequence', pretokenizers: [split, { type: 'ByteLevel', use_regex: false }] };
+    const tokenizer = createTokenizer({ tokenizer: { ...good, pre_tokenizer: preTokenizer }, config }, never);
+    for (const adverse of texts) expect(tokenizer.encode(`${adverse}x`).length, name).toBeGreaterThan(0);
+  }
 });

@@ -1,10 +1,11 @@
 // A chat template, parsed once and rendered with Python's semantics: what the other modules of this folder are for. Called by
 // chatTemplate.ts. Equal to Jinja2 3.1 in Transformers 5's environment, or an error; see decision 0037.
 import { Interpreter, type GenerationSpan, type MessageSpan } from './interpreter.js';
-import { withinLimits } from './limits.js';
+import { StepLimitError, withinLimits } from './limits.js';
 import { parseTemplate } from './parser.js';
 import { fromJson } from './pythonValues.js';
 import type { Statement } from './syntax.js';
+import { TemplateError } from './templateError.js';
 
 export interface RenderedTemplate {
   text: string;
@@ -14,8 +15,12 @@ export interface RenderedTemplate {
   messages: MessageSpan[];
 }
 
+/** A template that so often takes too many steps isn't tried again: a dataset may have a million chats. */
+const MAX_EXCEEDED = 3;
+
 export class JinjaTemplate {
   private readonly statements: Statement[];
+  private exceeded = 0;
 
   /** @throws TemplateError with the line of what can't be parsed */
   constructor(source: string) {
@@ -27,6 +32,17 @@ export class JinjaTemplate {
    * @throws TemplateError if the template fails, rejects the values, or exceeds the limits on steps and sizes
    */
   render(variables: Record<string, unknown>, now: () => Date = () => new Date()): RenderedTemplate {
+    if (this.exceeded === MAX_EXCEEDED)
+      throw new TemplateError(`the template took more than 5 million steps ${MAX_EXCEEDED} times; does a loop end?`);
+    try {
+      return this.renderOnce(variables, now);
+    } catch (error) {
+      if (error instanceof StepLimitError) this.exceeded++;
+      throw error;
+    }
+  }
+
+  private renderOnce(variables: Record<string, unknown>, now: () => Date): RenderedTemplate {
     return withinLimits(() => {
       const given = Object.entries(variables).filter(([, value]) => value !== undefined);
       const values = Object.fromEntries(given.map(([name, value]) => [name, fromJson(value)]));

@@ -12,10 +12,13 @@ const COMPARISONS_PER_STEP = 4096;
 
 let steps = 0;
 
+/** The template takes too many steps, which takes seconds to find out. */
+export class StepLimitError extends TemplateError {}
+
 /** @throws TemplateError if the rendering has done too much */
 export function countSteps(count: number): void {
   steps += count;
-  if (steps > MAX_STEPS) throw new TemplateError('the template takes more than 5 million steps; does a loop end?');
+  if (steps > MAX_STEPS) throw new StepLimitError('the template takes more than 5 million steps; does a loop end?');
 }
 
 /** The template is given a text of that length, and may take more steps for it. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { InputError } from '../../../../../extension/src/core/inputError.js';
 import { renderChat } from '../../../../../extension/src/core/text/chatTemplate.js';
+import { JinjaTemplate } from '../../../../../extension/src/core/text/jinja/jinjaTemplate.js';
 import { fixtureTokenizer } from '../tokenizerFixtures.js';
 
 const tokenizer = fixtureTokenizer('smollm');
@@ -68,6 +69,16 @@ describe('a hostile template', () => {
     const render = () => renderChat(tokenizer, messages, { template });
     expect(render).toThrow(expect.toSatisfy(error => error instanceof InputError && message.test(error.message)));
   });
+});
+
+test('a template that takes too many steps again and again is not tried any more', () => {
+  const source = "{% if messages[0].content == 'much' %}" + nested(7, 'x') + '{% else %}little{% endif %}';
+  const template = new JinjaTemplate(source);
+  const render = (content: string) => template.render({ messages: [{ role: 'user', content }] }).text;
+  expect(() => render('much')).toThrow(/takes more than 5 million steps/);
+  expect(render('Hi')).toBe('little');
+  for (let i = 0; i < 2; i++) expect(() => render('much')).toThrow(/takes more than 5 million steps/);
+  expect(() => render('Hi')).toThrow(/took more than 5 million steps 3 times/);
 });
 
 describe('no limit for real chats', () => {
