@@ -13,7 +13,7 @@ import type {
 
 /** An unused worker is ended after this long. */
 const IDLE_MS = 20_000;
-/** Longer than any row takes (core/text/boundedTemplate.ts, boundedTokenizer.ts): a worker that is silent for so long never answers. */
+/** Longer than any row takes (core/text/boundedTokenizer.ts): a worker that is silent for so long never answers. */
 const SILENT_MS = 60_000;
 
 export class WorkerStoppedError extends Error {
