@@ -269,6 +269,7 @@ describe('the result', () => {
     ]);
     expect(readdirSync(place.file('full-run', 'model')).toSorted()).toEqual([
       'config.json',
+      'generation_config.json',
       'model.safetensors',
       'tokenizer.json',
       'tokenizer_config.json',
