@@ -14,6 +14,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // What is waited for takes as long as a busy machine takes.
+          expect: { poll: { timeout: 30_000 } },
           globalSetup: ['./test/setup/requireEngine.ts'],
           sequence: { groupOrder: 0 },
         },
