@@ -210,8 +210,8 @@ const FORM_WORDS: ValueWords = {
 export const JSON_WORDS: ValueWords = {
   null: 'null',
   fixed: value => JSON.stringify(value),
-  text: ({ minLength }) => (minLength ? 'text that isn’t empty' : 'text'),
-  list: (items, { minItems }) => `a list of ${items}${minItems ? ' that isn’t empty' : ''}`,
+  text: ({ minLength }) => (minLength ? 'non-empty text' : 'text'),
+  list: (items, { minItems }) => `a ${minItems ? 'non-empty ' : ''}list of ${items}`,
   table: values => (values ? `an object whose values are ${values}` : 'an object'),
 };
 

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -163,8 +164,7 @@ function readConfig(
     return method.fromAdapterConfig(json, architecture, file);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-    throw new InputError(`invalid adapter configuration: ${faults.join('; ')}`, { file });
+    throw schemaError(error, method.schema, json, { file });
   }
 }
 
