@@ -62,11 +62,23 @@ describe('a run file', () => {
     ['a misspelt backend', { engine: { backend: 'cuda' } }, ['engine.backend', 'tensorflow', 'wasm']],
     ['a misspelt schedule', { training: { lr_scheduler_type: 'cosin' } }, ['training.lr_scheduler_type', '"cosine"']],
     ['a misspelt format', { dataset: { format: 'alpacca' } }, ['dataset.format', '"alpaca"']],
-    ['a learning rate of null', { training: { learning_rate: null } }, ['training.learning_rate', 'must be a number above 0']],
-    ['a learning rate of "NaN"', { training: { learning_rate: 'NaN' } }, ['training.learning_rate', 'must be a number above 0']],
+    [
+      'a learning rate of null',
+      { training: { learning_rate: null } },
+      ['training.learning_rate', 'must be a number above 0'],
+    ],
+    [
+      'a learning rate of "NaN"',
+      { training: { learning_rate: 'NaN' } },
+      ['training.learning_rate', 'must be a number above 0'],
+    ],
     ['a learning rate of -1', { training: { learning_rate: -1 } }, ['training.learning_rate', 'above 0']],
     ['a learning rate of 0', { training: { learning_rate: 0 } }, ['training.learning_rate', 'above 0']],
-    ['a batch of 0', { training: { per_device_train_batch_size: 0 } }, ['training.per_device_train_batch_size', 'at least 1']],
+    [
+      'a batch of 0',
+      { training: { per_device_train_batch_size: 0 } },
+      ['training.per_device_train_batch_size', 'at least 1'],
+    ],
     ['a batch of 1.5', { training: { per_device_train_batch_size: 1.5 } }, ['training.per_device_train_batch_size']],
     ['a share of 1', { dataset: { validation: 1 } }, ['dataset.validation']],
     ['a rank of 0', { method: { r: 0 } }, ['method.r', 'from 1 to 65536']],
@@ -417,6 +429,16 @@ describe('an adapter', () => {
     await trained;
     const model = place.model('gpt2', { modelType: 'gpt2' });
     await refused(start('adapter-run/adapter', model), ['adapter_config.json', 'q_proj', 'c_attn', place.file('base')]);
+  });
+
+  it.each([
+    ['that is a whole model', 'base', ['base: this is a whole model', '"model" of the run file', '--model']],
+    ['that is the folder of a run', 'adapter-run', ['adapter-run: this is the folder of a run', 'adapter-run/adapter']],
+    ['that is a checkpoint', 'adapter-run/checkpoints/step-6', ['step-6: this is a checkpoint', '--resume']],
+    ['that does not exist', 'none', ['none: no adapter found', 'adapter_config.json']],
+  ])('%s', async (_, folder, parts) => {
+    await trained;
+    await refused(start(folder), parts);
   });
 
   const cases: [string, (folder: string) => void, Parts][] = [
