@@ -89,8 +89,16 @@ describe('a run file', () => {
       ['"use_rslra"', '"use_rslora"'],
     ],
     ['an unknown target', { method: { target_modules: ['qproj'] } }, ['"qproj"', 'q_proj', 'target_modules']],
-    ['an unknown layer', { method: { layers_to_transform: [7] } }, ['layer 7', '0 to 1']],
-    ['an invalid expression', { method: { target_modules: '(' } }, ['"("', 'regular expression']],
+    [
+      'an unknown layer',
+      { method: { layers_to_transform: [7] } },
+      ['method.layers_to_transform', 'Its layers are 0 to 1'],
+    ],
+    [
+      'an invalid expression',
+      { method: { target_modules: '(' } },
+      ['method.target_modules: "("', 'regular expression'],
+    ],
     [
       'a prompt without its text',
       { method: { peft_type: 'PROMPT_TUNING', prompt_tuning_init: 'TEXT' } },
@@ -241,7 +249,7 @@ describe('a model', () => {
   it.each(cases)('with %s', (_, change, parts) => refused(runWith({ model: broken(change) }), parts));
 
   it('with a tokenizer of a larger vocabulary', () =>
-    refused(runWith({ model: place.model('small', { changes: { vocab_size: 300 } }) }), ['300', /tokenizer/i]));
+    refused(runWith({ model: place.model('small', { changes: { vocab_size: 60 } }) }), ['rows.jsonl:1', '60']));
 
   it.each([
     ['a folder that does not exist', './nowhere', ['nowhere']],
