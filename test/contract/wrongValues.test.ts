@@ -93,9 +93,19 @@ test.each<[string, Record<string, unknown>, string, string]>([
     'dataset.train_on',
     'must be "completions" or "all", not "answers"',
   ],
-  ['a range', { method: { peft_type: 'LORA', r: 1e9 } }, 'method.r', 'must be a whole number from 1 to 65536, not 1000000000'],
+  [
+    'a range',
+    { method: { peft_type: 'LORA', r: 1e9 } },
+    'method.r',
+    'must be a whole number from 1 to 65536, not 1000000000',
+  ],
   ['half a range', { training: { seed: -1 } }, 'training.seed', 'must be a whole number of at least 0, not -1'],
-  ['1e999', { training: { learning_rate: Infinity } }, 'training.learning_rate', 'must be a number above 0, not Infinity'],
+  [
+    '1e999',
+    { training: { learning_rate: Infinity } },
+    'training.learning_rate',
+    'must be a number above 0, not Infinity',
+  ],
   ['an item', { samples: { prompts: ['a', 7] } }, 'samples.prompts.1', 'must be non-empty text, not 7'],
   [
     'a value of a table',

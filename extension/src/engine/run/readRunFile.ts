@@ -63,11 +63,7 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
   };
 }
 
-function check<S extends z.ZodType>(
-  schema: S,
-  value: unknown,
-  place: Parameters<typeof schemaError>[3],
-): z.infer<S> {
+function check<S extends z.ZodType>(schema: S, value: unknown, place: Parameters<typeof schemaError>[3]): z.infer<S> {
   const result = schema.safeParse(value);
   if (!result.success) throw schemaError(result.error, schema, value, place);
   return result.data;

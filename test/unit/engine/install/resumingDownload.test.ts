@@ -34,8 +34,7 @@ function download(options: DownloadOptions = {}, signal?: AbortSignal): Promise<
   received = 0;
   return withIndexClient(readIndexSettings(), signal, async client => {
     const chunks: Buffer[] = [];
-    for await (const chunk of resumingDownload(client, new URL(`${server.url}/file`), { retry, ...options }))
-    {
+    for await (const chunk of resumingDownload(client, new URL(`${server.url}/file`), { retry, ...options })) {
       chunks.push(chunk);
       received += chunk.length;
     }
