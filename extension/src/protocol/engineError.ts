@@ -10,6 +10,8 @@ export const errorCodeSchema = z.enum([
   'bad_input',
   /** The model is not on this machine; `file` is the name that was requested. */
   'model_not_found',
+  /** A server can't be reached, or must not be (offline mode). */
+  'unreachable',
   /** TensorFlow is not installed, or can't be used here. */
   'engine_not_installed',
   /** More memory is needed than is available. */

@@ -469,7 +469,7 @@ describe('run panel', () => {
       await page.screenshot({ path: screenshotPath(`panel-${theme}`), fullPage: true });
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(260);
       for (const summary of await page.locator('summary').all()) await summary.click();
-      await page.waitForTimeout(200);
+      await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
       await expectAccessible(page);
       const restricted = await open({ theme, reducedMotion: true, trusted: false });
       await restricted.getByRole('link', { name: 'Manage Workspace Trust' }).focus();

@@ -200,7 +200,6 @@ test('selected runs are deleted together after confirmation', async () => {
 });
 
 test('a run’s folder is revealed in the Explorer', async () => {
-  // On a retry, the Explorer is shown instead.
   await runCommand(page, 'Focus on Runs View');
   // Selected first, since VS Code opens the menu of several rows while deleted ones are still selected.
   await row(/pirate-lora/).click();

@@ -62,14 +62,26 @@ describe('a run file', () => {
     ['a misspelt backend', { engine: { backend: 'cuda' } }, ['engine.backend', 'tensorflow', 'wasm']],
     ['a misspelt schedule', { training: { lr_scheduler_type: 'cosin' } }, ['training.lr_scheduler_type', '"cosine"']],
     ['a misspelt format', { dataset: { format: 'alpacca' } }, ['dataset.format', '"alpaca"']],
-    ['a learning rate of null', { training: { learning_rate: null } }, ['training.learning_rate', 'expected number']],
-    ['a learning rate of "NaN"', { training: { learning_rate: 'NaN' } }, ['training.learning_rate', 'expected number']],
-    ['a learning rate of -1', { training: { learning_rate: -1 } }, ['training.learning_rate', '>0']],
-    ['a learning rate of 0', { training: { learning_rate: 0 } }, ['training.learning_rate', '>0']],
-    ['a batch of 0', { training: { per_device_train_batch_size: 0 } }, ['training.per_device_train_batch_size', '>0']],
+    [
+      'a learning rate of null',
+      { training: { learning_rate: null } },
+      ['training.learning_rate', 'must be a number above 0'],
+    ],
+    [
+      'a learning rate of "NaN"',
+      { training: { learning_rate: 'NaN' } },
+      ['training.learning_rate', 'must be a number above 0'],
+    ],
+    ['a learning rate of -1', { training: { learning_rate: -1 } }, ['training.learning_rate', 'above 0']],
+    ['a learning rate of 0', { training: { learning_rate: 0 } }, ['training.learning_rate', 'above 0']],
+    [
+      'a batch of 0',
+      { training: { per_device_train_batch_size: 0 } },
+      ['training.per_device_train_batch_size', 'at least 1'],
+    ],
     ['a batch of 1.5', { training: { per_device_train_batch_size: 1.5 } }, ['training.per_device_train_batch_size']],
     ['a share of 1', { dataset: { validation: 1 } }, ['dataset.validation']],
-    ['a rank of 0', { method: { r: 0 } }, ['method.r', '>0']],
+    ['a rank of 0', { method: { r: 0 } }, ['method.r', 'from 1 to 65536']],
     ['an absurd rank', { method: { r: 1e9 } }, ['method.r']],
     [
       'a misspelt key next to init_from',
@@ -77,8 +89,16 @@ describe('a run file', () => {
       ['"use_rslra"', '"use_rslora"'],
     ],
     ['an unknown target', { method: { target_modules: ['qproj'] } }, ['"qproj"', 'q_proj', 'target_modules']],
-    ['an unknown layer', { method: { layers_to_transform: [7] } }, ['layer 7', '0 to 1']],
-    ['an invalid expression', { method: { target_modules: '(' } }, ['"("', 'regular expression']],
+    [
+      'an unknown layer',
+      { method: { layers_to_transform: [7] } },
+      ['method.layers_to_transform', 'Its layers are 0 to 1'],
+    ],
+    [
+      'an invalid expression',
+      { method: { target_modules: '(' } },
+      ['method.target_modules: "("', 'regular expression'],
+    ],
     [
       'a prompt without its text',
       { method: { peft_type: 'PROMPT_TUNING', prompt_tuning_init: 'TEXT' } },
@@ -111,7 +131,7 @@ describe('a run file', () => {
   it.each([
     ['that does not exist', null, ['does not exist']],
     ['that is empty', '', ['not JSON']],
-    ['with a syntax error on line 3', '{\n"name": "x",\n"model" "y"\n}', ['texts.json:3', 'not JSON']],
+    ['with a syntax error on line 3', '{\n"name": "x",\n"model" "y"\n}', ['texts.json:3:9', 'not JSON']],
     ['that is a list', '[]', ['not a JSON object']],
     ['that is UTF-16', Buffer.from('\ufeff{}', 'utf16le'), ['not UTF-8']],
     ['that lacks everything', '{}', ['model', 'dataset', 'method']],
@@ -229,7 +249,7 @@ describe('a model', () => {
   it.each(cases)('with %s', (_, change, parts) => refused(runWith({ model: broken(change) }), parts));
 
   it('with a tokenizer of a larger vocabulary', () =>
-    refused(runWith({ model: place.model('small', { changes: { vocab_size: 300 } }) }), ['300', /tokenizer/i]));
+    refused(runWith({ model: place.model('small', { changes: { vocab_size: 60 } }) }), ['rows.jsonl:1', '60']));
 
   it.each([
     ['a folder that does not exist', './nowhere', ['nowhere']],
@@ -417,6 +437,16 @@ describe('an adapter', () => {
     await trained;
     const model = place.model('gpt2', { modelType: 'gpt2' });
     await refused(start('adapter-run/adapter', model), ['adapter_config.json', 'q_proj', 'c_attn', place.file('base')]);
+  });
+
+  it.each([
+    ['that is a whole model', 'base', ['base: this is a whole model', '"model" of the run file', '--model']],
+    ['that is the folder of a run', 'adapter-run', ['adapter-run: this is the folder of a run', 'adapter-run/adapter']],
+    ['that is a checkpoint', 'adapter-run/checkpoints/step-6', ['step-6: this is a checkpoint', '--resume']],
+    ['that does not exist', 'none', ['none: no adapter found', 'adapter_config.json']],
+  ])('%s', async (_, folder, parts) => {
+    await trained;
+    await refused(start(folder), parts);
   });
 
   const cases: [string, (folder: string) => void, Parts][] = [

@@ -22,7 +22,7 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   },
   estimate: {
     args: [place.write('estimate.json', '{\n "model": "base"\n "method": 1\n}')],
-    record: { code: 'bad_input', file: place.file('estimate.json'), line: 3 },
+    record: { code: 'bad_input', file: place.file('estimate.json'), line: 3, column: 2 },
   },
   inspect: { args: ['./none', '--offline'], record: NO_MODEL },
   generate: { args: ['--model', './none', '--prompt', 'a'], record: NO_MODEL },

@@ -210,6 +210,42 @@ describe('resuming', () => {
     expectSame('killed-run');
   });
 
+  it('is an error with the run file of another model or method; other changes are named and ignored', async () => {
+    await train('kept', { training: { max_steps: 2 } });
+    const folder = place.file('kept-run');
+    const resume = (changes: Parameters<typeof place.run>[1]) =>
+      tunewright(['train', place.run('changed', changes), '--resume', '--out', folder]);
+    const files = () => ['run.json', 'events.ndjson'].map(name => readFileSync(join(folder, name), 'utf8'));
+    const own = files();
+    expectRefusal(
+      await resume({ method: { peft_type: 'IA3' } }),
+      `${place.file('changed.json')}: method.peft_type: this is "IA3", but the run to resume was started with "LORA"`,
+      folder,
+    );
+    expectRefusal(
+      await resume({ model: place.model('other') }),
+      `${place.file('changed.json')}: model: this is "${place.file('other')}"`,
+      `started with "${place.file('base')}"`,
+    );
+    expectRefusal(await resume({ training: { max_steps: 'x' } }), 'training.max_steps');
+    expect(files()).toEqual(own);
+    const { code, stderr } = await resume({
+      dataset: { max_length: 32 },
+      method: { r: 4 },
+      training: { max_steps: 3, learning_rate: 1, save_total_limit: null },
+    });
+    expect(code, stderr).toBe(0);
+    const warned = place.events('kept-run').filter(event => event.type === 'warned');
+    expect(warned.map(({ code, message }) => [code, message])).toEqual([
+      [
+        'run_file_changed',
+        `a resumed run keeps its own settings; ignored from ${place.file('changed.json')}: name, dataset.max_length, ` +
+          'method.r, training.learning_rate, training.save_total_limit',
+      ],
+    ]);
+    expect(stepsOf(place.events('kept-run'))).toHaveLength(3);
+  });
+
   it('is an error without a run; so is a folder with a run without --resume', async () => {
     const [none, taken] = await Promise.all([
       tunewright(['train', place.run('none'), '--resume', '--out', place.file('nowhere')]),

@@ -238,7 +238,7 @@ it.runIf(process.platform === 'linux')(
     // The shell becomes a program that never collects its child.
     const parent = spawn('bash', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
     const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
-    await vi.waitFor(() => expect(readFileSync(`/proc/${Number(pid)}/stat`, 'utf8')).toContain(') Z '), 5_000);
+    await vi.waitFor(() => expect(readFileSync(`/proc/${Number(pid)}/stat`, 'utf8')).toContain(') Z '), 60_000);
     expect(identify(Number(pid))).toBeNull();
     parent.kill('SIGKILL');
   },

@@ -41,7 +41,7 @@ export class RowDetailView {
           'p',
           { class: `finding${isError(code) ? ' is-error' : ''}` },
           icon(isError(code) ? 'error' : 'warning'),
-          h('span', {}, h('strong', {}, `${problemName(code)}: `), hint ? `${message}. ${hint}` : message),
+          h('span', {}, ...nameOf(code, message), hint ? `${message}. ${hint}` : message),
         ),
       ),
       this.tabs(detail),
@@ -138,4 +138,10 @@ function pretty(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** The name of a problem, unless its message begins with it, as "invalid JSON" does. */
+function nameOf(code: string, message: string): HTMLElement[] {
+  const name = problemName(code);
+  return message.toLowerCase().startsWith(name.toLowerCase()) ? [] : [h('strong', {}, `${name}: `)];
 }

@@ -189,24 +189,52 @@ function checked(schema: JsonSchema, value: number): ParsedText {
   return fits ? { ok: true, value } : { ok: false, problem: `Must be ${expected(schema)}.` };
 }
 
+/** How values are written where they are read. */
+export interface ValueWords {
+  null: string;
+  fixed(value: unknown): string;
+  text(schema: JsonSchema): string;
+  list(items: string, schema: JsonSchema): string;
+  table(values: string): string;
+}
+
+const FORM_WORDS: ValueWords = {
+  null: 'empty',
+  fixed: textOf,
+  text: () => 'text',
+  list: () => 'a list separated by commas',
+  table: () => 'key=value pairs separated by commas',
+};
+
+/** Of a run file. */
+export const JSON_WORDS: ValueWords = {
+  null: 'null',
+  fixed: value => JSON.stringify(value),
+  text: ({ minLength }) => (minLength ? 'non-empty text' : 'text'),
+  list: (items, { minItems }) => `a ${minItems ? 'non-empty ' : ''}list of ${items}`,
+  table: values => (values ? `an object whose values are ${values}` : 'an object'),
+};
+
 /** What a schema accepts, in words: `a whole number from 1 to 4096`. */
-export function expected(schema: JsonSchema): string {
+export function expected(schema: JsonSchema, words: ValueWords = FORM_WORDS): string {
   const kinds = alternatives(schema);
   if (kinds.length > 1)
-    return [...new Set(kinds.map(kind => (kind.type === 'null' ? 'empty' : expected(kind))))].join(' or ');
+    return [...new Set(kinds.map(kind => (kind.type === 'null' ? words.null : expected(kind, words))))].join(' or ');
   const fixed = fixedValues(schema);
-  if (fixed) return fixed.map(textOf).join(' or ');
+  if (fixed) return fixed.map(words.fixed).join(' or ');
   switch (schema.type) {
     case 'integer':
       return `a whole number${range(schema)}`;
     case 'number':
       return `a number${range(schema)}`;
     case 'array':
-      return 'a list separated by commas';
-    case 'object':
-      return 'key=value pairs separated by commas';
+      return words.list(expected(schema.items ?? {}, words), schema);
+    case 'object': {
+      const { additionalProperties: values } = schema;
+      return words.table(typeof values === 'object' && values.type ? expected(values, words) : '');
+    }
     default:
-      return 'text';
+      return words.text(schema);
   }
 }
 

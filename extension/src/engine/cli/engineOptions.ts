@@ -1,5 +1,9 @@
 // Options for commands that compute without a run file: the keys of its engine block, with the same values and descriptions.
+// Also the values that numeric options of all commands take.
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { z } from 'zod';
+import { expected } from '../../core/forms/formField.js';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/runConfig.js';
 
 export interface EngineFlags {
@@ -38,22 +42,18 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
     .default(schema.parse(undefined));
 }
 
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('must be a whole number of at least 0');
-  return value;
-}
+/** Parsers of numeric options. @throws InvalidArgumentError that says what is allowed */
+export const wholeNumber = numberOf(z.int().nonnegative());
+export const positiveNumber = numberOf(z.int().positive());
+export const nonNegativeNumber = numberOf(z.number().nonnegative());
+export const probability = numberOf(z.number().positive().max(1));
 
-export function positiveNumber(text: string): number {
-  const value = wholeNumber(text);
-  if (value === 0) throw new InvalidArgumentError('must be at least 1');
-  return value;
-}
-
-export function finiteNumber(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('must be a number');
-  return value;
+function numberOf(schema: z.ZodType<number>): (text: string) => number {
+  return text => {
+    const parsed = schema.safeParse(text.trim() === '' ? NaN : Number(text));
+    if (!parsed.success) throw new InvalidArgumentError(`must be ${expected(inputJsonSchema(schema))}`);
+    return parsed.data;
+  };
 }
 
 /** For commands that only inspect: the user may not want to download gigabytes for the answer. */

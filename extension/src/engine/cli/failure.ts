@@ -7,14 +7,21 @@ import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import { printJson, printNote } from './print.js';
 
-/** @returns the exit code: 0 for --help and --version, 2 for bad usage or input, else 1 */
+/** @returns the exit code */
 export function reportFailure(error: unknown): number {
-  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const exitCode = exitCodeOf(error);
+  if (exitCode === 0) return exitCode;
   const record = failureRecord(error);
   // commander has already printed what is wrong with the command line.
   if (record.code !== 'bad_usage') printNote(textOf(record, error));
   if (process.argv.includes('--json')) printJson({ type: 'error', ...record });
-  return record.code === 'bad_usage' || error instanceof InputError ? 2 : 1;
+  return exitCode;
+}
+
+/** 0 for --help and --version, 2 for bad usage or input, else 1. */
+export function exitCodeOf(error: unknown): 0 | 1 | 2 {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  return error instanceof InputError ? 2 : 1;
 }
 
 /**

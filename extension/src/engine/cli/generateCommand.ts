@@ -5,7 +5,9 @@ import { openAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
 import {
   engineOf,
-  finiteNumber,
+  nonNegativeNumber,
+  positiveNumber,
+  probability,
   weightsOf,
   wholeNumber,
   withEngineOptions,
@@ -38,9 +40,9 @@ export function registerGenerateCommand(program: Command): void {
     .option('--base', 'also answer without an adapter, first')
     .requiredOption('--prompt <text>', 'user message if the model has a chat template, else text to continue')
     .option('--system <text>', 'system message')
-    .option('--max-new-tokens <count>', 'longest answer in tokens', wholeNumber, 128)
-    .option('--temperature <t>', '0: greedy, always the most likely token', finiteNumber, 0)
-    .option('--top-p <p>', 'sample from the most likely tokens with this total probability', finiteNumber, 1)
+    .option('--max-new-tokens <count>', 'longest answer in tokens', positiveNumber, 128)
+    .option('--temperature <t>', '0: greedy, always the most likely token', nonNegativeNumber, 0)
+    .option('--top-p <p>', 'sample from the most likely tokens with this total probability', probability, 1)
     .option('--seed <n>', 'seed for sampling', wholeNumber, 42)
     .option('--json', 'print one JSON object');
   withWeightOptions(withEngineOptions(command)).action(run);

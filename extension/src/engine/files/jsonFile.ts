@@ -1,6 +1,7 @@
-// Reads JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with the
-// line.
+// Reads JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with
+// the line and the column.
 import { InputError } from '../../core/inputError.js';
+import { JsonFault, parseJsonText } from '../../core/data/jsonText.js';
 import { readText, type Links } from '../../system/regularFile.js';
 
 /** @returns the object in the file; null if the file doesn't exist */
@@ -10,13 +11,24 @@ export function readJsonObject(path: string, links: Links = 'follow'): Record<st
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (error) {
-    const position = /at position (\d+)/.exec((error as Error).message);
-    const line = position ? text.slice(0, Number(position[1])).split('\n').length : undefined;
-    throw new InputError(`this is not JSON: ${(error as Error).message}`, { file: path, line });
+  } catch {
+    throw notJson(text, path);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InputError('this is not a JSON object', { file: path });
   }
   return value as Record<string, unknown>;
+}
+
+/** V8 doesn't always say where the fault is. */
+function notJson(text: string, file: string): InputError {
+  let found = 'NaN or Infinity';
+  let offset = text.search(/(?<=[:[,]\s*)-?(NaN|Infinity)\b/);
+  try {
+    parseJsonText(text);
+  } catch (error) {
+    if (error instanceof JsonFault) ({ found, offset } = error);
+  }
+  const lines = text.slice(0, offset).split('\n');
+  return new InputError(`this is not JSON: ${found}`, { file, line: lines.length, column: lines.at(-1)!.length + 1 });
 }

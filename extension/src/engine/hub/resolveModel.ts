@@ -7,10 +7,12 @@ import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readJsonObject } from '../files/jsonFile.js';
+import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { openGguf } from '../files/ggufModel.js';
 import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
 import type { ModelFiles } from '../files/tensorSource.js';
+import { HubUnreachableError } from './hubAccess.js';
 import { parseHubReference } from './hubReference.js';
 import { listLocalModels } from './localModels.js';
 import { findOllamaModel, ollamaFolder } from './ollamaStore.js';
@@ -47,24 +49,40 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
     return path;
   }
   const tried = [`the path ${path}`];
+  const pulled = async (download: Promise<string>) => {
+    try {
+      return await download;
+    } catch (error) {
+      throw error instanceof CodedError ? notPulled(reference, error, tried) : error;
+    }
+  };
   if (Object.hasOwn(MODEL_ALIASES, reference)) {
     const cached = cachedAlias(reference);
     if (cached !== null) return cached;
-    if (allowDownload) return pullAlias(reference, pull);
     tried.push('the downloaded models');
+    if (allowDownload) return pulled(pullAlias(reference, pull));
+    throw notFound(reference, NOT_HERE, tried, pullHint(reference));
   }
   const onHub = /^([./~]|[A-Za-z]:)/.test(reference) ? null : parseHubReference(reference);
   if (onHub) {
     const cached = cachedModel(onHub);
     if (cached !== null) return cached;
     tried.push(`the Hugging Face cache for ${onHub.id}`);
-    if (allowDownload) {
-      return pullModel(reference, pull).catch(error => {
-        throw error instanceof InputError ? notFound(reference, error.message, tried, error.hint) : error;
-      });
-    }
+    if (allowDownload) return pulled(pullModel(reference, pull));
   }
-  throw notFound(reference, 'the model is not on this machine', tried);
+  throw notFound(reference, NOT_HERE, tried, onHub ? pullHint(reference) : undefined);
+}
+
+const NOT_HERE = 'the model is not on this machine';
+
+const pullHint = (reference: string) => `Download it: tunewright models pull ${reference}.`;
+
+/** Why a model that isn't on the machine can't be downloaded. If the hub can't be reached, other input would not avoid it. */
+function notPulled(reference: string, error: CodedError, tried: string[]): CodedError {
+  const { message, ...details } = notFound(reference, error.message, tried, error.hint).record();
+  return error instanceof HubUnreachableError
+    ? new HubUnreachableError(message, details)
+    : new InputError(message, details);
 }
 
 /** In media/models of the package, which is above both the bundle and the sources. */
@@ -90,15 +108,15 @@ function packageRoot(): string {
 }
 
 function notFound(reference: string, message: string, tried: string[], hint?: string): InputError {
-  const known = ['embedded:tiny', ...Object.keys(MODEL_ALIASES), ...listLocalModels().map(({ id }) => id)];
+  const all = ['embedded:tiny', ...Object.keys(MODEL_ALIASES), ...listLocalModels().map(({ id }) => id)];
+  const known = all.filter(id => id !== reference);
   const distanceTo = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
   const near = known
     .filter(id => distanceTo(id) <= Math.max(3, reference.length / 4))
     .toSorted((a, b) => distanceTo(a) - distanceTo(b));
   const hints = [
     near.length > 0 ? `Did you mean ${near.slice(0, 3).join(' or ')}?` : null,
-    hint,
-    'List local models: tunewright models list.',
+    hint ?? 'List local models: tunewright models list.',
   ];
   return new InputError(`${message} (looked for ${tried.join(', ')})`, {
     code: 'model_not_found',

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -96,11 +97,7 @@ export function openAdapter(
   { files: base, onWarning }: OpenOptions = {},
 ): SavedAdapter {
   const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
-  if (!files)
-    throw new InputError('no adapter found in this folder', {
-      file: folder,
-      hint: `An adapter folder contains ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
-    });
+  if (!files) throw noAdapter(folder);
   const configFile = join(folder, files.config);
   const json = readJsonObject(configFile)!;
   const method = peftMethod(String(json['peft_type']));
@@ -142,6 +139,31 @@ export function openAdapter(
   }
 }
 
+/** Says what the folder is instead, as far as it can be told. */
+function noAdapter(folder: string): InputError {
+  const has = (...path: string[]) => existsSync(join(folder, ...path));
+  if (has('config.json'))
+    return new InputError('this is a whole model, not an adapter', {
+      file: folder,
+      hint: 'Use it as the model itself: "model" of the run file without method.init_from, or --model without --adapter.',
+    });
+  const result = ['adapter', 'model'].find(name => has(name));
+  if (has('run.json') && result)
+    return new InputError('this is the folder of a run, not an adapter', {
+      file: folder,
+      hint: `The ${result} is in ${join(folder, result)}.`,
+    });
+  if (has('trainable.safetensors'))
+    return new InputError('this is a checkpoint of a run, not an adapter', {
+      file: folder,
+      hint: 'Resume its run with --resume, and stop it: that saves the adapter.',
+    });
+  return new InputError('no adapter found in this folder', {
+    file: folder,
+    hint: `An adapter folder contains ${FILES.adapter.config} and ${FILES.adapter.tensors}.`,
+  });
+}
+
 /** @throws InputError for a key with an unsupported value */
 function readConfig(
   method: PeftMethod,
@@ -163,8 +185,7 @@ function readConfig(
     return method.fromAdapterConfig(json, architecture, file);
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
-    const faults = error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-    throw new InputError(`invalid adapter configuration: ${faults.join('; ')}`, { file });
+    throw schemaError(error, method.schema, json, { file });
   }
 }
 

@@ -3,11 +3,11 @@
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import type { EngineCapabilities } from '../../protocol/answers.js';
 import { modelFamilies } from '../models/registry.js';
 import { peftMethods } from '../peft/registry.js';
 import { methodFacts } from './methodFacts.js';
-import { inputJsonSchema } from './runFileSchema.js';
 
 export function capabilities(): EngineCapabilities {
   return { methods: describedMethods(), families: describedFamilies(), formats: describedFormats() };

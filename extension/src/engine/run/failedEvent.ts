@@ -21,7 +21,8 @@ export function failedEvent(folder: RunFolder, error: unknown): EngineEventBody 
 
 /**
  * For a run that failed before it began, if its folder already exists: because it is resumed, or because the folder was created
- * for `runFile` before this process was started. A folder of another run, or in which another process trains, is not touched.
+ * for `runFile` before this process was started. A folder of another run, or in which another process trains, is not touched, nor
+ * that of a run that is resumed with a wrong run file.
  */
 export function recordEarlyFailure(
   { runFile, out, resume }: { runFile: string; out: string; resume: boolean },
@@ -29,8 +30,10 @@ export function recordEarlyFailure(
 ): void {
   if (!existsSync(join(out, 'run.json'))) return;
   const folder = RunFolder.open(out);
-  const isNew = resolve(runFile) === resolve(folder.runFile) && !existsSync(folder.eventsFile);
-  if (!(resume || isNew) || isClaimed(folder)) return;
+  const isOwn = resolve(runFile) === resolve(folder.runFile);
+  const isAboutOther = !isOwn && errorRecord(error).file === runFile;
+  const isNew = isOwn && !existsSync(folder.eventsFile);
+  if (!(resume || isNew) || isAboutOther || isClaimed(folder)) return;
   try {
     const events = new EventWriter(folder.eventsFile, () => {});
     events.write(failedEvent(folder, error));

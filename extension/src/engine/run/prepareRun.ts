@@ -75,9 +75,14 @@ async function prepare(
 ): Promise<Omit<PreparedRun, 'dispose'>> {
   const warnings: Warning[] = [];
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
-  const run = resume ? resumedRun(runFile, out) : readRunFile(runFile);
+  const { run, ignored } = resume ? resumedRun(runFile, out) : { run: readRunFile(runFile), ignored: [] };
   const { config } = run;
   if (!resume) RunFolder.checkFree(out, runFile);
+  if (ignored.length > 0)
+    reporting.warn(
+      'run_file_changed',
+      `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
+    );
 
   const base = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
   owned.own(base.files, files => files.close());

@@ -1,7 +1,7 @@
 // Reads a run file and validates it by the schemas of protocol/runConfig.ts and of its method, with clear error messages.
 import { dirname, isAbsolute, resolve } from 'node:path';
-import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { schemaError, suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { runConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
 import type { Links } from '../../system/regularFile.js';
@@ -34,7 +34,7 @@ export function readRunFile(path: string, links: Links = 'follow'): RunFile {
 
 /** The same for the content of a run file; `path` is for messages and relative paths. */
 export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
-  const config = check(runConfigSchema, raw, path, []);
+  const config = check(runConfigSchema, raw, { file: path });
   const { peft_type: peftType, init_from: initFrom, ...methodKeys } = config.method;
   const method = peftMethod(peftType);
   if (!method) {
@@ -45,7 +45,11 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
       hint: `Known methods: ${known.join(', ')}.`,
     });
   }
-  const ownConfig = check(method.schema, methodKeys, path, ['method']);
+  const ownConfig = check(method.schema, methodKeys, {
+    file: path,
+    block: 'method',
+    otherKeys: Object.keys(runConfigSchema.shape.method.shape),
+  });
   const methodConfig = initFrom === null ? (ownConfig as Record<string, unknown>) : null;
   const base = dirname(resolve(path));
   const resolved = { ...config, method: { peft_type: peftType, ...methodConfig, init_from: initFrom } };
@@ -59,37 +63,8 @@ export function parseRun(raw: Record<string, unknown>, path: string): RunFile {
   };
 }
 
-function check<S extends z.ZodType>(schema: S, value: unknown, path: string, prefix: string[]): z.infer<S> {
+function check<S extends z.ZodType>(schema: S, value: unknown, place: Parameters<typeof schemaError>[3]): z.infer<S> {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [first, ...others] = result.error.issues.map(issue => describeIssue(issue, schema, prefix));
-  const lines = others.map(({ key, message }) => (key ? `${key}: ${message}` : message));
-  throw new InputError([first!.message, ...lines].join('\n  '), { file: path, key: first!.key || undefined });
-}
-
-function describeIssue(issue: z.core.$ZodIssue, schema: z.ZodType, prefix: string[]): { key: string; message: string } {
-  const path = issue.path.map(String);
-  const key = [...prefix, ...path].join('.');
-  if (issue.code !== 'unrecognized_keys') return { key, message: issue.message };
-  const known = keysAt(schema, path);
-  const named = issue.keys.map(unknown => `unknown key "${unknown}"; ${suggestion(unknown, known)}`);
-  return { key, message: named.join('; ') };
-}
-
-function suggestion(word: string, known: readonly string[]): string {
-  const distanceTo = (name: string) => distance(word.toLowerCase(), name.toLowerCase());
-  const [nearest] = known.toSorted((a, b) => distanceTo(a) - distanceTo(b));
-  return nearest === undefined ? 'no keys are allowed here' : `did you mean "${nearest}"?`;
-}
-
-/** Keys of the object schema at a path. */
-function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
-  let current: unknown = schema;
-  for (const part of path) current = shapeOf(current)?.[part];
-  return Object.keys(shapeOf(current) ?? {});
-}
-
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  const { shape, def } = (schema ?? {}) as { shape?: Record<string, unknown>; def?: { innerType?: unknown } };
-  return shape ?? (def?.innerType ? shapeOf(def.innerType) : undefined);
+  if (!result.success) throw schemaError(result.error, schema, value, place);
+  return result.data;
 }

@@ -1,17 +1,12 @@
 // The JSON schema of the run file, for editors and for `describe schemas`: protocol/runConfig.ts with a `method` block for each
 // method of the registry. Written to media/schemas/run.schema.json by scripts/writeSchemas.mjs.
-import { z } from 'zod';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { methodFacts } from './methodFacts.js';
-
-/** The input of a zod schema, in which keys with a default are optional. Draft 7 has the best support in editors. */
-export function inputJsonSchema(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }) as JsonSchema;
-}
 
 export function runFileJsonSchema(): JsonSchema {
   const run = inputJsonSchema(runConfigSchema);

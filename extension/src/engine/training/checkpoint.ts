@@ -20,6 +20,8 @@ export const trainerStateSchema = z.object({
   num_tokens: z.int(),
   best_step: z.int().nullable(),
   best_loss: z.number().nullable(),
+  /** The validation loss before training, else the loss of the first step; null if an earlier version did not save it. */
+  initial_loss: z.number().nullable().default(null),
   /** Evaluations since the best checkpoint. */
   evaluations_without_improvement: z.int(),
   train_seconds: z.number(),

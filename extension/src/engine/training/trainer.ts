@@ -55,6 +55,11 @@ export interface TrainerOutcome {
 /** Interval at which a paused run checks for commands. */
 const PAUSE_POLL_MS = 200;
 
+/** A run that ends with a loss so far above its first one got worse: the perplexity is 1.6 times as high. */
+const WORSE_BY = 0.5;
+/** The loss of the last steps is their mean, since that of single batches varies. */
+const LAST_STEPS = 10;
+
 /** A non-finite loss, gradient or weight. */
 export class DivergedError extends CodedError {
   override readonly name = 'DivergedError';
@@ -75,6 +80,9 @@ export class Trainer {
   private readonly optimizer: AdamW;
   private state: TrainerState;
   private sampledStep: number | null = null;
+  private evaluatedLoss: number | null = null;
+  /** Of the last LAST_STEPS. */
+  private stepLosses: number[] = [];
   private captured: CapturedStep | null = null;
   private frozenStates: FrozenStates | null = null;
 
@@ -100,6 +108,7 @@ export class Trainer {
       num_tokens: 0,
       best_step: null,
       best_loss: null,
+      initial_loss: null,
       evaluations_without_improvement: 0,
       train_seconds: 0,
       dataset_hash: rows.train.dataset.stats.contentHash,
@@ -160,6 +169,7 @@ export class Trainer {
     const kept = reason === 'stopped' ? this.state.step : this.restoreBest();
     // The last samples must come from the weights that are kept.
     if (this.sampledStep !== kept) await this.sample(kept);
+    if (reason !== 'stopped') this.warnIfWorse(kept);
     return { reason, state: this.state };
   }
 
@@ -287,9 +297,11 @@ export class Trainer {
       throw this.diverged(step, `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is non-finite`);
     const stepMs = performance.now() - began;
     const tokens = batches.reduce((sum, batch) => sum + batch.numTokens, 0);
+    this.stepLosses = [...this.stepLosses, loss].slice(-LAST_STEPS);
     this.state = {
       ...this.state,
       step,
+      initial_loss: this.state.initial_loss ?? (step === 1 ? loss : null),
       num_tokens: this.state.num_tokens + tokens,
       train_seconds: this.state.train_seconds + stepMs / 1000,
     };
@@ -311,13 +323,32 @@ export class Trainer {
   private diverged(step: number, what: string): DivergedError {
     const { folder } = this.options;
     const last = folder.checkpointSteps().at(-1);
-    const { learning_rate: rate } = this.options.config.training;
     return new DivergedError(
       step,
       last === undefined ? null : `checkpoints/step-${last}`,
-      `${what}; a lower learning_rate (currently ${rate}), a warm-up or max_grad_norm usually helps`,
+      `${what}; ${this.whatHelps()}`,
       last === undefined ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
     );
+  }
+
+  private whatHelps(): string {
+    const { learning_rate: rate } = this.options.config.training;
+    return `a lower learning_rate (currently ${rate}), a warm-up or max_grad_norm usually helps`;
+  }
+
+  /** @param kept the step whose weights are the result */
+  private warnIfWorse(kept: number): void {
+    const { best_step: bestStep, best_loss: bestLoss, initial_loss: initial } = this.state;
+    const mean = this.stepLosses.reduce((sum, loss) => sum + loss, 0) / this.stepLosses.length;
+    const evaluated = kept === bestStep ? bestLoss : this.evaluatedLoss;
+    const loss = this.options.rows.validation ? evaluated : mean;
+    if (initial === null || loss === null || !(loss > initial + WORSE_BY)) return;
+    const what = this.options.rows.validation ? 'validation loss' : 'training loss';
+    this.options.emit({
+      type: 'warned',
+      code: 'loss_rose',
+      message: `the ${what} rose from ${initial.toFixed(3)} to ${loss.toFixed(3)}: training made the model worse; ${this.whatHelps()}`,
+    });
   }
 
   /** Evaluates and returns whether the result is the best so far. The untrained model (step 0) never is. */
@@ -336,6 +367,8 @@ export class Trainer {
     const { step, best_loss: bestLoss } = this.state;
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the validation loss after step ${step} is non-finite`);
+    this.evaluatedLoss = result.loss;
+    if (step === 0) this.state.initial_loss = result.loss;
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
     if (best)
       this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };

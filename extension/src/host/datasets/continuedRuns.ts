@@ -46,7 +46,6 @@ export interface ContinuedRunsOptions {
   log(message: string): void;
   /** A run could not be started. */
   onFault(path: string, error: Error): void;
-  quietMs?: number;
 }
 
 export class ContinuedRuns {
@@ -85,13 +84,13 @@ export class ContinuedRuns {
   }
 
   private considerSoon(path: string): void {
-    const { isDirty, onFault, quietMs = QUIET_MS } = this.options;
+    const { isDirty, onFault } = this.options;
     clearTimeout(this.waiting.get(path));
     const timer = setTimeout(() => {
       this.waiting.delete(path);
       if (isDirty(path)) return this.considerSoon(path);
       this.consider(path).catch((error: Error) => onFault(path, error));
-    }, quietMs);
+    }, QUIET_MS);
     this.waiting.set(path, timer);
   }
 

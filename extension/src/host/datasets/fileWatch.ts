@@ -2,6 +2,7 @@
 // counts as a change, and so does a deleted file that reappears. Used by the preview, by continued runs and by the
 // marks of outdated runs.
 import { watch, type FSWatcher } from 'chokidar';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 export type FileEvent = 'changed' | 'deleted';
@@ -58,6 +59,8 @@ export class FileWatch {
     clearTimeout(this.gone.get(path));
     const timer = setTimeout(() => {
       this.gone.delete(path);
+      // The new file may be there, but not complete: it is told as a change.
+      if (existsSync(path)) return;
       this.tell(path, 'deleted');
       // chokidar drops deleted paths, but this one may reappear.
       if (this.listeners.has(path)) this.watcher?.add(path);

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { activated, sleep, waitFor, workspacePath } from './support.js';
+import { activated, waitFor, workspacePath } from './support.js';
 
 const chat = (...contents: string[]) =>
   JSON.stringify({ messages: contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content })) });
@@ -181,7 +181,11 @@ describe('datasets in editors', () => {
   it('a file that is not a dataset has none', async () => {
     const uri = dataset('server.jsonl', '{"level":"info","message":"a"}', '{"level":"warn","message":"b"}');
     await show(uri);
-    await sleep(1500);
+    // What is opened later and has one.
+    const later = vscode.Uri.file(workspacePath('datasets', 'facts.csv'));
+    await show(later);
+    await titles(later, /48 rows/);
+    await show(uri);
     const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>('vscode.executeCodeLensProvider', uri, 20);
     assert.deepEqual(lenses, []);
   });

@@ -19,7 +19,7 @@ test('too large a batch: names batch size and length, with both figures', async 
   const error = await inputErrorOf(() => checkMemory(memory(GB, 7 * GB), 4 * GB, PLAIN, 'run.json'));
   expect(error.describe()).toBe(
     'run.json: this run needs about 8.0 GB of memory, but only 4.0 GB is free: 1.0 GB for parameters, gradients and ' +
-      'optimizer, 7.0 GB for a batch\n  Set training.gradient_checkpointing, or lower training.per_device_train_batch_size (gradient_accumulation_steps makes ' +
+      'optimizer, 7.0 GB for a batch.\n  Set training.gradient_checkpointing, or lower training.per_device_train_batch_size (gradient_accumulation_steps makes ' +
       'up for it) or dataset.max_length. Use --force to start it anyway.',
   );
 });

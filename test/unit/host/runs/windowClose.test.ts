@@ -79,7 +79,8 @@ describe('whether runs keep training when their window closes', () => {
     expect(editor.questions).toBe(0);
     start();
     start();
-    await vi.waitFor(() => expect(editor.setting).toBe('stop'));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(editor.setting).toBe('stop');
     expect(editor.questions).toBe(1);
   });
 

@@ -1,7 +1,6 @@
-// Checks the keys of config.json that a family reads against its schema, and turns zod's report into one message that
-// names each key.
+// Checks the keys of config.json that a family reads against its schema; the error names each key and what is allowed.
 import type { z } from 'zod';
-import { InputError } from '../../../core/inputError.js';
+import { schemaError } from '../../../core/forms/zodSchema.js';
 
 /**
  * @param keys those that the family reads; others are left out
@@ -17,7 +16,6 @@ export function readConfig<S extends z.ZodType>(
 ): z.infer<S> {
   const read = Object.entries(raw).filter(([key, value]) => keys.includes(key) && value !== undefined);
   const result = schema.safeParse({ ...defaults, ...Object.fromEntries(read) });
-  if (result.success) return result.data;
-  const faults = result.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`);
-  throw new InputError(`invalid model configuration: ${faults.join('; ')}`, { file });
+  if (!result.success) throw schemaError(result.error, schema, raw, { file });
+  return result.data;
 }

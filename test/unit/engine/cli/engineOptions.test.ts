@@ -1,0 +1,42 @@
+// Numeric options of every command: what they refuse, and that the message says what they take.
+import type { Command, Option } from 'commander';
+import { expect, it, test } from 'vitest';
+import { tunewrightProgram } from '../../../../extension/src/engine/cli/program.js';
+
+const leaves = (command: Command): Command[] =>
+  command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+
+/** Options whose argument is a number, by its name in the help. */
+const NUMBERS = /<(count|tokens|r|t|p|n)>$/;
+const numeric = leaves(tunewrightProgram()).flatMap(command =>
+  command.options
+    .filter(({ flags }) => NUMBERS.test(flags))
+    .map(option => [`${command.name()} ${option.flags}`, option] as const),
+);
+
+const parse = ({ parseArg }: Option, text: string): unknown => parseArg!(text, undefined);
+
+it.each(numeric)('%s', (_, option) => {
+  expect(option.parseArg, 'an option with a number needs one of the parsers of engineOptions.ts').toBeDefined();
+  for (const text of ['', ' ', 'nonsense', '-1', '-0.5', 'NaN', 'Infinity', '1e999', '8 9', '1,5', 'null'])
+    expect(() => parse(option, text), text).toThrow(/^must be a (whole )?number (of at least|above) /);
+  if (option.defaultValue !== undefined) expect(parse(option, String(option.defaultValue))).toBe(option.defaultValue);
+});
+
+test('no other option takes a number', () => {
+  const others = leaves(tunewrightProgram()).flatMap(command => command.options.filter(({ parseArg }) => parseArg));
+  // `choices` sets a parser as well.
+  expect(others.filter(({ flags, argChoices }) => !NUMBERS.test(flags) && !argChoices)).toEqual([]);
+});
+
+test.each([
+  ['--temperature', ['0', '0.7', '2'], ['-3', '-0.1'], 'a number of at least 0'],
+  ['--top-p', ['0.01', '1'], ['0', '7', '1.01', '-0.5'], 'a number above 0 and up to 1'],
+  ['--max-new-tokens', ['1', '512'], ['0', '-1', '1.5'], 'a whole number of at least 1'],
+  ['--seed', ['0', '42'], ['-1', '0.5', '1e300'], 'a whole number of at least 0'],
+  ['--threads', ['1', '64'], ['0', '-2', '1.5'], 'a whole number of at least 1'],
+])('generate %s', (name, taken, refused, words) => {
+  const [, option] = numeric.find(([title]) => title.startsWith(`generate ${name} `))!;
+  for (const text of taken) expect(parse(option, text)).toBe(Number(text));
+  for (const text of refused) expect(() => parse(option, text), text).toThrow(`must be ${words}`);
+});
