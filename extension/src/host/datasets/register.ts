@@ -26,8 +26,12 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
   const script = join(context.extensionPath, 'dist', 'datasetWorker.cjs');
   const worker = new DatasetWorkerClient(script, error => {
     output.error(error);
-    if (error instanceof WorkerStoppedError)
-      void showErrorMessage(`Tunewright: ${error.message}. It starts again with the next edit of the dataset.`);
+    if (!(error instanceof WorkerStoppedError)) return;
+    const show = 'Show Output';
+    const message = `${error.message}. It starts again with the next edit of the dataset.`;
+    void showErrorMessage(message, show).then(answer => {
+      if (answer === show) output.show();
+    });
   });
   const files = new FileWatch();
   const references = new RunFileReferences();
