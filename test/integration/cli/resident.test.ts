@@ -25,7 +25,7 @@ import {
 } from '../../../extension/src/protocol/residentMessages.js';
 import { succeed, workplace } from '../../support/cli.js';
 
-vi.mock('vscode', () => ({ CancellationError: class extends Error {} }));
+vi.mock('vscode', () => ({ CancellationError: class extends Error {}, workspace: { isTrusted: true } }));
 vi.setConfig({ testTimeout: 240_000 });
 
 const bin = fileURLToPath(new URL('../../../extension/bin/tunewright.mjs', import.meta.url));
