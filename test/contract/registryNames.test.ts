@@ -45,6 +45,7 @@ const registries: Registry[] = [
     others: {
       'extension/src/core/data/example.ts': 'kinds of Example',
       'extension/src/core/data/encodeExample.ts': 'kinds of Example',
+      'extension/src/core/data/emptyAnswer.ts': 'kinds of Example',
       'extension/src/core/data/maskedReason.ts': 'kinds of Example',
       'extension/src/core/data/roleOrder.ts': 'a field of chat rows',
       'extension/src/core/forms/formField.ts': 'a kind of form field',

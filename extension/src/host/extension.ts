@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerResultCommands } from './commands/resultCommands.js';
+import { RunDrafter } from './commands/runDraft.js';
 import { registerRunCommands } from './commands/runCommands.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
@@ -18,6 +19,8 @@ import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
 import { registerRunPanel } from './webviews/runPanel.js';
+import { registerWalkthrough } from './walkthrough.js';
+import { WorkspaceModels } from './workspaceModels.js';
 
 /** CPU time of this thread, and its value at the first line of the bundle; defined in scripts/build.mjs. */
 declare const ownMs: () => number;
@@ -38,20 +41,24 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const services: HostServices = { engine, runs, output, context };
   const datasets = registerDatasets(services);
   const methods = new KnownMethods(context.extensionPath);
+  const models = new WorkspaceModels(engine, runs, context);
+  const drafter = new RunDrafter(engine, methods, models, datasets.found);
   context.subscriptions.push(
     output,
     engine,
     runs,
     datasets,
+    models,
+    registerWalkthrough(context),
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
-    registerModelsTree(engine, runs, methods),
-    registerRunPanel(services, methods),
+    registerModelsTree(models, runs, methods),
+    registerRunPanel(services, { methods, models, datasets }),
     registerDashboard(services, methods),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
     registerRunFileCodeLens(),
-    registerFineTuneCommands(engine, runs, output, context.extensionPath, methods),
+    registerFineTuneCommands(engine, runs, output, drafter, methods),
     registerRunCommands(runs, output),
     registerResultCommands(engine, runs, output, methods),
     registerEngineCommands(engine, output, context),

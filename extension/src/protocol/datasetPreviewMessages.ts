@@ -49,7 +49,15 @@ export const previewDetailSchema = z.object({
   tokens: z.int().nullable(),
   labelTokens: z.int().nullable(),
   text: z.string(),
-  findings: z.array(z.object({ code: z.string(), message: z.string(), hint: z.string().optional() })),
+  findings: z.array(
+    z.object({
+      code: z.string(),
+      message: z.string(),
+      hint: z.string().optional(),
+      /** In the file, from 1; only where it is known more exactly than the row. */
+      place: z.object({ line: z.int(), column: z.int().optional() }).optional(),
+    }),
+  ),
   turns: z.array(z.object({ role: z.string(), content: z.string(), trained: z.boolean() })),
   runs: z.array(z.object({ text: z.string(), kind: z.enum(['trained', 'masked', 'cut']), tokens: z.int() })),
 });

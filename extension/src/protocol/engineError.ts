@@ -10,6 +10,8 @@ export const errorCodeSchema = z.enum([
   'bad_input',
   /** The model is not on this machine; `file` is the name that was requested. */
   'model_not_found',
+  /** The same of a model that can be pulled by that name. */
+  'model_not_pulled',
   /** A server can't be reached, or must not be (offline mode). */
   'unreachable',
   /** TensorFlow is not installed, or can't be used here. */

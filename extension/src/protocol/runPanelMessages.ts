@@ -11,6 +11,7 @@ export type Draft = z.infer<typeof draftSchema>;
 export const modelChoiceSchema = z.object({
   /** The value in the run file. */
   id: z.string(),
+  label: z.string(),
   /** Its source, as a heading: Embedded, Pulled, Ollama ... */
   group: z.string(),
   detail: z.string(),
@@ -31,8 +32,8 @@ export const problemSchema = z.object({
   /** The key with dots; null if it concerns no single key. */
   field: z.string().nullable(),
   message: z.string(),
-  /** Whether a start solves it, as that of a model that is not on this machine yet. */
-  solved_by_start: z.boolean().optional(),
+  /** Of a model that is not on this machine yet: its ID. It can be pulled, and a start pulls it, too. */
+  pull: z.string().optional(),
 });
 export type Problem = z.infer<typeof problemSchema>;
 
@@ -104,6 +105,29 @@ const runChoiceSchema = z.object({
 export const propose = requestType('runPanel/propose', runChoiceSchema, draftSchema);
 
 export const inspectModel = requestType('runPanel/inspectModel', z.string(), orProblem(modelFactsSchema));
+
+const datasetNoteSchema = z.object({ text: z.string(), line: z.int().nullable() });
+
+/** As core/data/datasetFacts.ts. */
+export const datasetFactsSchema = z.object({
+  summary: z.string(),
+  notes: z.array(datasetNoteSchema),
+  end: datasetNoteSchema.nullable(),
+});
+export const trainingDataSchema = z.object({ train: datasetFactsSchema, validation: datasetFactsSchema.nullable() });
+export type TrainingData = z.infer<typeof trainingDataSchema>;
+
+/** Webview to host: what the files of the draft hold, read as its run would; null: there is nothing to read. */
+export const describeData = requestType('runPanel/describeData', draftSchema, trainingDataSchema.nullable());
+
+/** Host to webview: the training or validation file has changed. */
+export const dataChanged = notificationType('runPanel/dataChanged', nothing);
+
+/** Webview to host: open the file at this line. */
+export const openData = notificationType('runPanel/openData', z.object({ path: z.string(), line: z.int() }));
+
+/** Webview to host: pull the model; the value says whether it is on this machine now. */
+export const pullModel = requestType('runPanel/pullModel', z.string(), z.boolean());
 
 export const estimateDraft = requestType('runPanel/estimate', draftSchema, orProblem(estimateSchema));
 

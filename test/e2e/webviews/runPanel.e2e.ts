@@ -5,7 +5,7 @@ import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js
 import { helpOf } from '../../../extension/src/core/forms/formField.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
-import type { Draft } from '../../../extension/src/protocol/runPanelMessages.js';
+import type { Draft, TrainingData } from '../../../extension/src/protocol/runPanelMessages.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
 import { recordedAnswer } from './recordings.js';
@@ -19,8 +19,9 @@ const models = {
 };
 const choices = {
   models: [
-    { id: 'embedded:tiny', group: 'embedded', detail: '' },
-    { id: 'smollm2-135m-instruct', group: 'pulled', detail: '98 MB' },
+    { id: 'embedded:tiny', label: 'embedded:tiny', group: 'embedded', detail: '' },
+    { id: 'smollm2-135m-instruct', label: 'smollm2-135m-instruct', group: 'pulled', detail: '98 MB' },
+    { id: '/ws/pirate-merged', label: 'pirate-merged', group: '', detail: 'made from embedded:tiny · llama · 7 MB' },
   ],
   datasets: [
     { path: '/ws/data/pirate.messages.jsonl', label: 'pirate.messages.jsonl', group: 'data' },
@@ -44,6 +45,8 @@ interface PanelOptions extends Partial<OpenOptions> {
   models?: Record<string, { inspection: any; estimate: any }>;
   trusted?: boolean;
   problems?: Record<string, EngineError>;
+  data?: Record<string, TrainingData>;
+  hub?: Record<string, string>;
 }
 
 async function open({
@@ -51,6 +54,8 @@ async function open({
   models: known = models,
   trusted = true,
   problems = {},
+  data = {},
+  hub = {},
   ...options
 }: PanelOptions = {}): Promise<Page> {
   return browser.open({
@@ -66,6 +71,8 @@ async function open({
         trusted,
         models: known,
         problems,
+        data,
+        hub,
         picks: {
           model_folder: '/models/mine',
           model_file: '/models/mine.gguf',
@@ -77,7 +84,7 @@ async function open({
 }
 
 /** The latest of what the panel sent to the host, by kind. */
-const last = (page: Page, kind: 'draft' | 'started' | 'estimated') =>
+const last = (page: Page, kind: 'draft' | 'started' | 'estimated' | 'described' | 'opened' | 'pulled') =>
   page.evaluate(
     kind =>
       window.fake.log
@@ -316,11 +323,94 @@ describe('run panel', () => {
     await expect.poll(() => last(page, 'started')).toMatchObject({ method: { target_modules: 'all-linear' } });
   });
 
+  const path = '/ws/data/pirate.messages.jsonl';
+  const facts = (more: Partial<TrainingData['train']> = {}): TrainingData => ({
+    train: { summary: 'Conversations (OpenAI messages) · 300 rows', notes: [], end: null, ...more },
+    validation: null,
+  });
+  const leftOut = { text: '3 rows can’t be used, left out', line: 7 };
+  const end = { text: 'The run would end: 8 of 30 rows can’t be used, more than a tenth.', line: 5 };
+
+  it('says what the training data holds, and opens a row with a problem', async () => {
+    const page = await open({ data: { [path]: facts({ notes: [leftOut] }) } });
+    await page.getByText('Conversations (OpenAI messages) · 300 rows').waitFor();
+    await page.getByText('3 rows can’t be used, left out').waitFor();
+    await page.getByRole('link', { name: 'Open line 7' }).click();
+    await expect.poll(() => last(page, 'opened')).toEqual({ path, line: 7 });
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toMatchObject({ dataset: { train: path } });
+  });
+
+  it('does not start what the rows would end, until the file has changed', async () => {
+    const page = await open({ data: { [path]: facts({ end, notes: [{ ...leftOut, line: 5 }] }) } });
+    const start = page.getByRole('button', { name: 'Start Fine-Tuning' });
+    // Before the facts are known, as well: it waits for them.
+    await start.click();
+    await page.locator('.footer').getByText(end.text).waitFor();
+    await page.locator('.data-facts').getByText(end.text).waitFor();
+    await page.locator('.footer').getByRole('link', { name: 'Open line 5' }).click();
+    await expect.poll(() => last(page, 'opened')).toEqual({ path, line: 5 });
+    expect(await last(page, 'started')).toBeUndefined();
+    await page.evaluate(([path, data]) => window.fake.changeData(path, data), [path, facts()] as const);
+    await page.locator('.data-facts').getByRole('alert').waitFor({ state: 'hidden' });
+    await page.locator('.footer').getByRole('alert').waitFor({ state: 'hidden' });
+    await start.click();
+    await expect.poll(() => last(page, 'started')).toMatchObject({ dataset: { train: path } });
+  });
+
+  it('shows at the validation file that its rows would end the run, and does not start', async () => {
+    const page = await open({ data: { [path]: { ...facts(), validation: { ...facts().train, end } } } });
+    await field(page, 'validation').getByRole('alert').getByText(end.text).waitFor();
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => page.getByRole('button', { name: 'Start Fine-Tuning' }).isEnabled()).toBe(true);
+    expect(await last(page, 'started')).toBeUndefined();
+  });
+
+  it('asks for the facts of another dataset, and shows none of a file that can’t be read', async () => {
+    const page = await open({ data: { [path]: facts() } });
+    await page.getByText('Conversations (OpenAI messages) · 300 rows').waitFor();
+    await page.getByRole('combobox', { name: 'Training data' }).click();
+    await page.getByRole('option', { name: /support/ }).click();
+    await expect.poll(() => last(page, 'described')).toBe('/ws/data/support.alpaca.json');
+    await expect.poll(() => page.locator('.data-facts').isVisible()).toBe(false);
+  });
+
+  it('offers to pull a model that is not on this machine, and knows it afterwards', async () => {
+    const page = await open({ draft: { ...ready, model: 'org/name' }, hub: { 'org/name': 'embedded:tiny' } });
+    const note = page.locator('.note');
+    await note.getByText('This model is not on this machine yet.').waitFor();
+    expect(await page.getByRole('combobox', { name: 'Model', exact: true }).textContent()).toContain('org/name');
+    expect(await page.locator('.section[aria-label="Model"]').getByRole('alert').isVisible()).toBe(false);
+    await note.getByRole('button', { name: 'Pull Model' }).click();
+    await expect.poll(() => last(page, 'pulled')).toBe('org/name');
+    await expect.poll(() => page.locator('.panel').textContent()).toMatch(/1\.8M parameters · llama · 512 tokens/);
+    await estimated(page);
+    expect(await note.isVisible()).toBe(false);
+  });
+
+  it('a start does not need the model to be pulled', async () => {
+    const page = await open({ draft: { ...ready, model: 'org/name' }, hub: { 'org/name': 'embedded:tiny' } });
+    await page.locator('.note').waitFor();
+    await page.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+    await expect.poll(() => last(page, 'started')).toMatchObject({ model: 'org/name' });
+  });
+
+  it('the count of the engine replaces the quick one, once it is there for the same method', async () => {
+    const { estimate, inspection } = models['embedded:tiny'];
+    const counted = { ...estimate, run: { ...estimate.run, trainable_parameters: 123_456 } };
+    const page = await open({ models: { 'embedded:tiny': { inspection, estimate: counted } } });
+    await expect.poll(() => page.locator('.share').textContent()).toMatch(/^123,456 of/);
+    await input(page, 'r').fill('16');
+    // Of this rank, the shapes say more than the estimate of the last one.
+    expect(await page.locator('.share').textContent()).toMatch(/^231,680 of/);
+    await expect.poll(() => page.locator('.share').textContent()).toMatch(/^246,912 of/);
+  });
+
   it('proposes the same run in whatever order model, dataset and method are chosen', async () => {
     const chosen: Record<string, (page: Page) => Promise<void>> = {
       model: async page => {
         await page.getByRole('combobox', { name: 'Model', exact: true }).click();
-        await page.getByRole('option', { name: /embedded:tiny/ }).click();
+        await page.getByRole('option', { name: /^embedded:tiny/ }).click();
       },
       dataset: async page => {
         await page.getByRole('combobox', { name: 'Training data' }).click();
@@ -467,6 +557,20 @@ describe('run panel', () => {
       const page = await open({ theme, reducedMotion: true, draft: { ...ready, model: 'smollm2-135m-instruct' } });
       await estimated(page);
       await page.screenshot({ path: screenshotPath(`panel-${theme}`), fullPage: true });
+      const notes = await open({
+        theme,
+        reducedMotion: true,
+        draft: { ...ready, model: 'org/name' },
+        hub: { 'org/name': 'embedded:tiny' },
+        data: {
+          [path]: facts({ end, notes: [leftOut, { text: '2 rows with an empty answer, trained on', line: 9 }] }),
+        },
+      });
+      await notes.locator('.note').waitFor();
+      await notes.getByRole('button', { name: 'Start Fine-Tuning' }).click();
+      await notes.locator('.footer').getByText(end.text).waitFor();
+      await notes.screenshot({ path: screenshotPath(`panel-data-${theme}`), fullPage: true });
+      await expectAccessible(notes);
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(260);
       for (const summary of await page.locator('summary').all()) await summary.click();
       await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));

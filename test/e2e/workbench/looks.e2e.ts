@@ -46,7 +46,7 @@ beforeAll(async () => {
   page = await session.open();
   panel = await openSidebar(page);
   await panel.getByRole('combobox', { name: 'Model', exact: true }).click();
-  await panel.getByRole('option', { name: /embedded:tiny/ }).click();
+  await panel.getByRole('option', { name: /^embedded:tiny/ }).click();
   await panel.locator('.memory-row').nth(2).waitFor();
   await page
     .locator('.pane-header')

@@ -42,7 +42,7 @@ function onlyRun(): any {
 
 test('the form shows trained parameters and memory', async () => {
   panel = await openSidebar(page);
-  await choose(panel, 'Model', /embedded:tiny/);
+  await choose(panel, 'Model', /^embedded:tiny/);
   await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
   await panel.getByText(/parameters trained/).waitFor();
   await panel.locator('.memory-row').nth(2).waitFor();
@@ -148,7 +148,7 @@ test('palette and form start the same run from the same choices', async () => {
   panel = await webview(page, '.cards');
   await runCommand(page, 'Tunewright: Reset Form');
   await choose(panel, 'Training data', /pirate\.messages\.jsonl · datasets/);
-  await choose(panel, 'Model', /embedded:tiny/);
+  await choose(panel, 'Model', /^embedded:tiny/);
   await expect.poll(() => field('lora_alpha').locator('input').inputValue()).toBe('16');
   await panel.getByRole('button', { name: 'Start Fine-Tuning' }).click();
   await until('the run to start', async () => existsSync(join(session.workspace, 'runs')));

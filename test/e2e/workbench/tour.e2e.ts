@@ -59,7 +59,7 @@ test('the form: trained parameters and memory', async () => {
     await page.mouse.up();
   }
   await panel.getByRole('combobox', { name: 'Model', exact: true }).click();
-  await panel.getByRole('option', { name: /embedded:tiny/ }).click();
+  await panel.getByRole('option', { name: /^embedded:tiny/ }).click();
   await panel.getByRole('combobox', { name: 'Training data', exact: true }).click();
   await panel.getByRole('option', { name: /pirate\.messages\.jsonl · datasets/ }).click();
   await panel.locator('.memory-row').nth(2).waitFor();

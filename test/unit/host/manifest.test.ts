@@ -59,11 +59,12 @@ test('every command has the category Tunewright, and menus only have contributed
   expect(inView.map(({ command }) => command).filter(command => !known.has(command))).toEqual([]);
 });
 
+const sources = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
+  .filter(name => name.endsWith('.ts'))
+  .map(name => readFileSync(join(root, 'extension/src/host', name), 'utf8'))
+  .join('\n');
+
 test('every context key in a clause is set in the code', () => {
-  const sources = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
-    .filter(name => name.endsWith('.ts'))
-    .map(name => readFileSync(join(root, 'extension/src/host', name), 'utf8'))
-    .join('\n');
   const clauses = [...JSON.stringify(manifest.contributes).matchAll(/"(?:when|enablement)":"((?:[^"\\]|\\.)*)"/g)];
   const ids = new Set(Object.values(views as Record<string, { id: string }[]>).flatMap(all => all.map(({ id }) => id)));
   const keys = new Set(clauses.flatMap(([, clause]) => clause!.match(/\btunewright\.[\w.]+/g) ?? []));
@@ -95,6 +96,21 @@ test('it is compiled against the oldest VS Code that it supports', () => {
   expect(version.startsWith(`${needed}.`)).toBe(true);
 });
 
+test('each step of the walkthrough is completed by something that the code does', () => {
+  const known = new Set((commands as Command[]).map(({ command }) => command));
+  const steps = walkthroughs[0].steps as { id: string; completionEvents?: string[] }[];
+  expect(steps.map(({ id }) => id)).toEqual(['install', 'dataset', 'run', 'watch', 'try', 'runFile']);
+  for (const { id, completionEvents = [] } of steps) {
+    // However the user did it, and not only by the command of the step's own button.
+    expect([id, completionEvents]).toEqual([id, expect.arrayContaining([`onContext:tunewright.done.${id}`])]);
+    expect([id, sources.includes(`stepDone('${id}')`)]).toEqual([id, true]);
+    for (const event of completionEvents) {
+      const [, kind, what] = /^(onCommand|onContext):([\w.]+)$/.exec(event)!;
+      expect([event, kind === 'onContext' || known.has(what!)]).toEqual([event, true]);
+    }
+  }
+});
+
 test('an empty view and each step of the walkthrough say what to do', () => {
   const welcomed = new Set(viewsWelcome.map(({ view }: { view: string }) => view));
   for (const view of ['tunewright.runs', 'tunewright.models']) expect(welcomed).toContain(view);
@@ -102,7 +118,7 @@ test('an empty view and each step of the walkthrough say what to do', () => {
     expect(description.length).toBeGreaterThan(20);
     expect(readFileSync(join(root, media.markdown), 'utf8')).toMatch(/^# /);
   }
-  const asked = [...JSON.stringify([viewsWelcome, walkthroughs]).matchAll(/command:(tunewright\.\w+)/g)];
+  const asked = [...JSON.stringify([viewsWelcome, walkthroughs]).matchAll(/command:(tunewright\.[\w.]+)/g)];
   const known = new Set((commands as Command[]).map(({ command }) => command));
   expect(asked.length).toBeGreaterThan(4);
   expect(asked.filter(([, command]) => !known.has(command!))).toEqual([]);

@@ -6,6 +6,7 @@ const PROBLEM_NAMES: Record<ProblemCode, string> = {
   invalid_row: 'Wrong format',
   wrong_role_order: 'Role order',
   all_masked: 'Nothing to train on',
+  empty_answer: 'Empty answer',
   truncated_answer: 'Cut off',
   in_validation: 'In both files',
   duplicate: 'Duplicate',

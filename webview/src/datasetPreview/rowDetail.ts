@@ -36,12 +36,12 @@ export class RowDetailView {
     });
     this.element.replaceChildren(
       h('header', {}, h('h2', {}, `Row ${count(row + 1)}`), h('span', { class: 'muted number' }, facts), reveal),
-      ...findings.map(({ code, message, hint }) =>
+      ...findings.map(({ code, message, hint, place }) =>
         h(
           'p',
           { class: `finding${isError(code) ? ' is-error' : ''}` },
           icon(isError(code) ? 'error' : 'warning'),
-          h('span', {}, ...nameOf(code, message), hint ? `${message}. ${hint}` : message),
+          h('span', {}, ...nameOf(code, message), placeText(place), hint ? `${message}. ${hint}` : message),
         ),
       ),
       this.tabs(detail),
@@ -84,6 +84,13 @@ export class RowDetailView {
     select(this.tab, false);
     return h('div', { class: 'tabs' }, h('div', { class: 'tablist', role: 'tablist' }, ...heads), panel);
   }
+}
+
+/** `line 5, column 94: `, of the file */
+function placeText(place: PreviewDetail['findings'][number]['place']): string {
+  if (!place) return '';
+  const { line, column } = place;
+  return `line ${count(line)}${column === undefined ? '' : `, column ${count(column)}`}: `;
 }
 
 const CONTENTS: Record<Tab, (detail: PreviewDetail) => HTMLElement> = { rendered, tokens: asTokens, source };

@@ -3,6 +3,7 @@ import '../shared/zodWithoutEval.js';
 import './runPanel.css';
 import {
   choicesChanged,
+  dataChanged,
   draftShown,
   openPanel,
   trustGranted,
@@ -18,6 +19,7 @@ async function open(): Promise<void> {
   const view = new RunPanelView(host, state);
   app.replaceChildren(view.element);
   host.onNotification(choicesChanged, choices => view.showChoices(choices));
+  host.onNotification(dataChanged, () => view.refreshData());
   host.onNotification(draftShown, ({ draft, runFile }) => view.show(draft, runFile));
   host.onNotification(trustGranted, () => view.trust(true));
 }

@@ -6,17 +6,21 @@ import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime
 import { block, isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
+  describeData,
   draftChanged,
   estimateDraft,
   inspectModel,
+  openData,
   pick,
   propose,
+  pullModel,
   startDraft,
   type Choices,
   type Draft,
   type ModelFacts,
   type PanelState,
   type Problem,
+  type TrainingData,
 } from '../../../extension/src/protocol/runPanelMessages.js';
 import type { EstimateAnswer, MethodEstimate } from '../../../extension/src/protocol/answers.js';
 import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
@@ -27,16 +31,21 @@ import {
   ProblemBanner,
   SchemaForm,
   type FieldAction,
+  type ProblemAction,
   type SchemaFormOptions,
   type Values,
 } from '../shared/schemaForm.js';
 import { button, dropdown, fold, type DropdownChoice } from '../shared/toolkit.js';
 import { methodsOf, quickCount, text, withBlock, type MethodChoice } from './draft.js';
+import { DataFactsView } from './dataFacts.js';
 import { MethodCards } from './methodCards.js';
+import { ModelNote } from './modelNote.js';
 import { SavingsPicture } from './savingsPicture.js';
 
 /** Pause after a change before the estimate is requested. */
 const ESTIMATE_DELAY_MS = 400;
+/** How long a start waits for the facts of a large file. */
+const LONGEST_READING_MS = 5000;
 
 const PICK = { folder: '\u0000folder', file: '\u0000file', id: '\u0000id', dataset: '\u0000dataset' } as const;
 /** Keys of the schema that have a form. */
@@ -49,6 +58,16 @@ export class RunPanelView {
   private proposal: Draft = {};
   private facts: ModelFacts | null = null;
   private estimate: EstimateAnswer | null = null;
+  /** The draft that the estimate is for. */
+  private estimated: Draft = {};
+  /** What is known of the draft's datasets. */
+  private data: TrainingData | null = null;
+  private dataTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What the facts were last requested for. */
+  private dataFor = '';
+  private dataPath = '';
+  /** The request of the facts, while they aren't known. */
+  private reading: Promise<void> | null = null;
   private estimateTimer: ReturnType<typeof setTimeout> | undefined;
   /** What the engine refuses in the draft. */
   private refusal: Problem | null = null;
@@ -70,6 +89,8 @@ export class RunPanelView {
   private readonly datasets = dropdown({ label: 'Training data', onChange: value => void this.chooseDataset(value) });
   private readonly modelFacts = h('p', { class: 'help number' });
   private readonly modelProblem = new ProblemBanner();
+  private readonly modelNote = new ModelNote(model => this.pull(model));
+  private readonly dataFacts = new DataFactsView(line => this.openLine(line));
   private readonly problem = new ProblemBanner();
   private readonly methodHolder = h('div');
   private readonly memory = h('div');
@@ -149,8 +170,8 @@ export class RunPanelView {
         h('h1', { class: 'visually-hidden' }, 'Fine-tune a model'),
         this.restricted,
         this.runFileLine,
-        section('Model', this.models.element, this.modelFacts, this.modelProblem.element),
-        section('Training data', this.datasets.element, form('dataset')),
+        section('Model', this.models.element, this.modelFacts, this.modelProblem.element, this.modelNote.element),
+        section('Training data', this.datasets.element, this.dataFacts.element, form('dataset')),
         section('Method', this.cards.element, this.methodHolder),
         section('Trained parameters', this.picture.element),
         section(['Memory', this.memoryBusy], this.memory, this.time),
@@ -228,9 +249,9 @@ export class RunPanelView {
     this.state.choices = choices;
     const model = text(this.draft['model']);
     const train = text(block(this.draft, 'dataset')['train']);
-    const known = choices.models.map(({ id, group, detail }) => ({
+    const known = choices.models.map(({ id, label, group, detail }) => ({
       value: id,
-      label: [id, group, detail].filter(Boolean).join(' · '),
+      label: [label, group, detail].filter(Boolean).join(' · '),
     }));
     const files = choices.datasets.map(({ path, label, group }) => ({ value: path, label: `${label} · ${group}` }));
     this.models.choices = [
@@ -324,13 +345,15 @@ export class RunPanelView {
     const model = text(this.draft['model']);
     this.facts = null;
     this.modelProblem.show(null);
+    this.modelNote.show('', null);
     if (model === '' || !this.state.trusted) return this.showFacts();
+    this.modelFacts.hidden = false;
     setText(this.modelFacts, 'Reading the model...');
     try {
       const answer = await this.channel.request(inspectModel, model);
       if (model !== this.draft['model']) return;
       if (answer.ok) this.facts = answer.value;
-      else this.modelProblem.show(answer.problem.message);
+      else this.showProblem(answer.problem);
     } catch (error) {
       if (!(error instanceof ChannelClosedError)) this.modelProblem.show((error as Error).message);
     }
@@ -339,6 +362,7 @@ export class RunPanelView {
 
   private showFacts(): void {
     const { facts } = this;
+    this.modelFacts.hidden = !facts && text(this.draft['model']) !== '';
     setText(
       this.modelFacts,
       facts
@@ -351,8 +375,68 @@ export class RunPanelView {
     this.showSavings();
   }
 
+  /** Pulls the model, then asks again for what is only known of models on this machine. */
+  private async pull(model: string): Promise<void> {
+    try {
+      const isPulled = await this.channel.request(pullModel, model);
+      if (!isPulled || model !== this.draft['model']) return;
+      await this.learnModel();
+      this.refresh();
+      this.refreshData();
+    } catch (error) {
+      if (!(error instanceof ChannelClosedError)) this.modelProblem.show((error as Error).message);
+    }
+  }
+
+  private openLine(line: number): void {
+    this.channel.notify(openData, { path: text(block(this.draft, 'dataset')['train']), line });
+  }
+
+  /** Asks again what the datasets hold. */
+  refreshData(): void {
+    this.dataFor = '';
+    this.showData();
+  }
+
+  /** Shows what the datasets hold, and asks for it if something that it depends on has changed. */
+  private showData(): void {
+    const { model, dataset, method } = this.draft;
+    const key = JSON.stringify([model, dataset, method]);
+    if (key === this.dataFor) return;
+    this.dataFor = key;
+    clearTimeout(this.dataTimer);
+    const train = text(block(this.draft, 'dataset')['train']);
+    // While a file is read again, its last facts stay.
+    if (train !== this.dataPath) this.data = null;
+    this.dataPath = train;
+    this.dataFacts.show(this.data?.train ?? null, train !== '');
+    if (train === '') return void (this.reading = null);
+    this.reading = new Promise(resolve => {
+      this.dataTimer = setTimeout(() => resolve(this.askData(key)), ESTIMATE_DELAY_MS);
+    });
+  }
+
+  private async askData(key: string): Promise<void> {
+    let data: TrainingData | null = null;
+    try {
+      data = await this.channel.request(describeData, this.draft);
+    } catch {
+      // What is wrong is found by the start.
+    }
+    if (key !== this.dataFor) return;
+    const before = this.data?.validation?.end;
+    // What a start has said of the file as it was.
+    if (this.data?.train.end && !data?.train.end) this.problem.show(null);
+    this.data = data;
+    this.reading = null;
+    this.dataFacts.show(data?.train ?? null, false);
+    const end = data?.validation?.end;
+    if (before || end) this.forms.get('dataset')!.showProblem('validation', end?.text ?? null);
+  }
+
   /** Updates what follows from the draft immediately, and requests the estimate. */
   private refresh(): void {
+    this.showData();
     this.forms.get('')!.hint('name', text(this.proposal['name']));
     this.showSavings();
     this.problem.show(null);
@@ -367,9 +451,11 @@ export class RunPanelView {
 
   private async askEstimate(): Promise<void> {
     const asked = ++this.asked;
+    const { draft } = this;
     try {
-      const answer = await this.channel.request(estimateDraft, this.draft);
+      const answer = await this.channel.request(estimateDraft, draft);
       if (asked !== this.asked) return;
+      this.estimated = draft;
       this.showEstimate(answer.ok ? answer.value : null);
       if (!answer.ok) this.showProblem((this.refusal = answer.problem));
       // Such a run can be started: PEFT ignores these names, too.
@@ -418,7 +504,10 @@ export class RunPanelView {
     this.picture.showFactors(factors);
     const { facts, estimate } = this;
     const current = estimate && estimate.run.peft_type === method['peft_type'] ? estimate.run : null;
-    const quick = facts && lowRank && factors ? quickCount(lowRank, method, factors.rank, facts) : null;
+    const { model, method: counted } = this.estimated;
+    // What the engine has counted for this very method is right in any case.
+    const isExact = current !== null && model === this.draft['model'] && isEqual(counted, method);
+    const quick = !isExact && facts && lowRank && factors ? quickCount(lowRank, method, factors.rank, facts) : null;
     if (quick !== null) this.picture.showTotals(quick, facts!.parameters + quick);
     else if (current) this.picture.showTotals(current.trainable_parameters, current.total_parameters);
     else this.picture.showNoTotals(this.toSee('the number of trained parameters'));
@@ -437,11 +526,24 @@ export class RunPanelView {
   }
 
   /** Shows a problem at its field if it names one, else above Start. */
-  private showProblem({ field, message }: Problem): void {
+  private showProblem({ field, message, pull }: Problem, action?: ProblemAction): void {
     const [head = '', ...rest] = field?.split('.') ?? [];
     const form = head === 'method' ? this.methodForm : this.forms.get(rest.length > 0 ? head : '');
-    if (field === 'model') this.modelProblem.show(message);
-    else if (!form?.showProblem(rest[0] ?? head, message)) this.problem.show(field ? `${field}: ${message}` : message);
+    if (field === 'model' && pull !== undefined) this.modelNote.show(message, pull);
+    else if (field === 'model') this.modelProblem.show(message);
+    else if (!form?.showProblem(rest[0] ?? head, message))
+      this.problem.show(field ? `${field}: ${message}` : message, action);
+  }
+
+  /** Why the datasets would end the run, once they are read; null also if that takes long: a start reads them, too. */
+  private async endOfData(): Promise<{ problem: Problem; action?: ProblemAction } | null> {
+    if (this.reading) await Promise.race([this.reading, pause(LONGEST_READING_MS)]);
+    const { reading, data } = this;
+    if (reading || !data) return null;
+    const { end } = data.train;
+    if (end) return { problem: { field: null, message: end.text }, action: this.dataFacts.opening(end) };
+    const ofValidation = data.validation?.end;
+    return ofValidation ? { problem: { field: 'dataset.validation', message: ofValidation.text } } : null;
   }
 
   private async startRun(): Promise<void> {
@@ -465,9 +567,11 @@ export class RunPanelView {
     this.start.disabled = true;
     this.problem.show(null);
     try {
-      // What the engine refuses in the draft would end the run: it is known before the start.
+      // What would end the run is known before the start: rows, and what the engine refuses in the draft.
+      const end = await this.endOfData();
+      if (end) return this.showProblem(end.problem, end.action);
       if (!this.memoryBusy.hidden) await this.askEstimate();
-      if (this.refusal && !this.refusal.solved_by_start) return this.showProblem(this.refusal);
+      if (this.refusal && this.refusal.pull === undefined) return this.showProblem(this.refusal);
       const answer = await this.channel.request(startDraft, { name: this.proposal['name'], ...this.draft });
       if (!answer.ok) this.showProblem(answer.problem);
     } catch (error) {
@@ -477,6 +581,11 @@ export class RunPanelView {
       this.start.disabled = !this.state.trusted;
     }
   }
+}
+
+/** Settles after this time. */
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
 }
 
 function section(title: string | [string, HTMLElement], ...content: HTMLElement[]): HTMLElement {
@@ -493,5 +602,7 @@ function without(values: Values, key: string): Record<string, unknown> {
 function withCurrent(choices: DropdownChoice[], current: string, invitation: string): DropdownChoice[] {
   if (current === '') return [{ value: '', label: invitation }, ...choices];
   const known = choices.some(({ value }) => value === current);
-  return known ? choices : [{ value: current, label: current.split(/[\\/]/).at(-1)! }, ...choices];
+  if (known) return choices;
+  const isPath = /^([./~\\]|[A-Za-z]:)/.test(current);
+  return [{ value: current, label: isPath ? current.split(/[\\/]/).at(-1)! : current }, ...choices];
 }

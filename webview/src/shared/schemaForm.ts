@@ -264,12 +264,33 @@ function fieldParts(key: string, schema: JsonSchema, siblings: JsonProperties | 
 }
 
 /** A banner for problems that concern no single field. */
+/** What a link does about a problem. */
+export interface ProblemAction {
+  label: string;
+  run(): void;
+}
+
 export class ProblemBanner {
   private readonly text = h('span');
-  readonly element = h('div', { class: 'problem', role: 'alert', hidden: true }, icon('error'), this.text);
+  private readonly action = h('span');
+  readonly element = h(
+    'div',
+    { class: 'problem', role: 'alert', hidden: true },
+    icon('error'),
+    h('span', {}, this.text, this.action),
+  );
 
-  show(message: string | null): void {
+  show(message: string | null, action?: ProblemAction): void {
     this.element.hidden = message === null;
     setText(this.text, message ?? '');
+    this.action.replaceChildren(...(action ? [' ', actionLink(action)] : []));
   }
+}
+
+export function actionLink({ label, run }: ProblemAction): HTMLElement {
+  const onclick = (event: Event) => {
+    event.preventDefault();
+    run();
+  };
+  return h('a', { href: '#', onclick }, label);
 }

@@ -2,6 +2,7 @@
 // Called for each row by the preview's worker. Lengths and labels come from encodeExample, as in the engine.
 import { InputError } from '../inputError.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
+import { emptyAnswer } from './emptyAnswer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
 import { countLabels, IGNORE_LABEL, type Example, type Row } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
@@ -15,6 +16,7 @@ export const PROBLEM_CODES = [
   'invalid_row',
   'wrong_role_order',
   'all_masked',
+  'empty_answer',
   'truncated_answer',
   'in_validation',
   'duplicate',
@@ -80,6 +82,7 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
   const tokens = labels.length;
   const labelTokens = countLabels(labels, 1, maxLength);
   const lost = countLabels(labels, Math.max(1, maxLength), tokens);
+  const empty = emptyAnswer(example);
   const problems: RowProblem[] = [];
   if (lost > 0 && (labelTokens > 0 || options.truncation !== 'end')) {
     const consequence = {
@@ -89,12 +92,17 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
     }[options.truncation];
     const message = `${count(tokens, 'token')} exceed max_length (${maxLength}): ${consequence}`;
     problems.push({ code: 'truncated_answer', message });
+  } else if (labelTokens === 0 && lost === 0 && empty) {
+    problems.push({ code: 'empty_answer', message: `${empty}: no token of this row is trained on` });
   } else if (labelTokens === 0) {
     const message =
       lost > 0
         ? `the answer begins after max_length (${maxLength} of ${count(tokens, 'token')}): no token is trained on`
         : `no token of this row is trained on: ${maskedReason(example, encoded)}`;
     problems.push({ code: 'all_masked', message });
+  }
+  if (labelTokens > 0 && empty) {
+    problems.push({ code: 'empty_answer', message: `${empty}: the model is trained to say nothing there` });
   }
   if (unlocatedTurns.length > 0) {
     const message = `the chat template rewrites message ${unlocatedTurns.join(', ')} beyond recognition: no loss on it`;

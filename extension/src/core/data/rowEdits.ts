@@ -1,8 +1,10 @@
 // Text edits that fix a dataset: remove rows, repair broken JSON, correct a role. Pure; called by the host's quick fixes with
 // the positions of rows from the dataset worker.
 import { modify, parse, parseTree, findNodeAtLocation } from 'jsonc-parser';
-import { findRoleFault, type RoleFault } from './roleOrder.js';
 import { isObject } from './formats/rowFields.js';
+import { JsonFault, parseJsonText } from './jsonText.js';
+import { jsonOfPython } from './pythonLiteral.js';
+import { findRoleFault, type RoleFault } from './roleOrder.js';
 
 export interface TextEdit {
   start: number;
@@ -41,13 +43,31 @@ export interface RowRepair {
   edits: TextEdit[];
 }
 
-/** Rewrites what a lenient parser understands (a trailing comma, a comment, a missing brace) as strict JSON. */
+/**
+ * Rewrites as strict JSON what Python prints of a dict, or what a lenient parser understands (a comment, a missing brace). Never
+ * offered where it would change a value.
+ */
 export function repairJson(text: string): RowRepair | null {
+  const json = jsonOfPython(text) ?? lenientJson(text);
+  if (json === null || !isRow(json)) return null;
+  return { title: 'Repair the JSON of this row', edits: [{ start: 0, end: text.length, text: json }] };
+}
+
+function lenientJson(text: string): string | null {
   // The lenient parser would round long integers, and knows no NaN.
   if (/\d{16}|NaN|Infinity/.test(text)) return null;
-  const value: unknown = parse(text, [], { allowTrailingComma: true });
-  if (!isObject(value) || Object.keys(value).length === 0) return null;
-  return { title: 'Repair the JSON of this row', edits: [{ start: 0, end: text.length, text: JSON.stringify(value) }] };
+  return JSON.stringify(parse(text, [], { allowTrailingComma: true })) ?? null;
+}
+
+function isRow(json: string): boolean {
+  try {
+    const value = parseJsonText(json);
+    return isObject(value) && Object.keys(value).length > 0;
+  } catch (error) {
+    // Half a surrogate pair can be written, but not read.
+    if (error instanceof JsonFault) return false;
+    throw error;
+  }
 }
 
 /** Possible fixes for the first turn that is out of order. */

@@ -55,6 +55,7 @@ function jsonLayout(fileType: 'json' | 'jsonl', units: Units, isWhole: boolean):
   const byName = fileType === 'json' ? 'list' : 'lines';
   const start = afterSpace(units, markLength(units));
   if (units[start] !== OPEN_OBJECT && units[start] !== OPEN_LIST) return byName;
+  if (units[start] === OPEN_OBJECT && isSingleQuoted(units, start)) return 'lines';
   const first = firstValue(units, start);
   if (units[start] === OPEN_LIST) {
     // A line may be a list by mistake. The rows of a list are objects or texts, and nothing follows it.
@@ -76,6 +77,13 @@ function afterSpace(units: Units, from: number): number {
   let at = from;
   while (at < units.length && isSpace(units[at])) at++;
   return at;
+}
+
+/** What Python prints of a dict: its braces and quotes aren't those of JSON, and no text in it has a line break. */
+function isSingleQuoted(units: Units, start: number): boolean {
+  let first = start + 1;
+  while (first < units.length && isSpace(units[first])) first++;
+  return units[first] === 0x27;
 }
 
 interface FirstValue {

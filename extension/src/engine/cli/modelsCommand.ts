@@ -1,5 +1,6 @@
 // `tunewright models list|pull`: table and progress for the models on this machine and on the Hugging Face hub. Registered by
 // program.ts; the work is done in hub/.
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -14,9 +15,11 @@ export function registerModelsCommand(program: Command): void {
   models
     .command('list')
     .description('list the models in the caches of Hugging Face, Ollama and LM Studio')
+    .option('--folder <folder...>', 'list these model folders as well, such as those that merge has written')
     .option('--json', 'print one JSON array')
-    .action(({ json }: { json?: boolean }) => {
-      printAnswer(listLocalModels(), json, describeModels);
+    .action(({ json, folder = [] }: { json?: boolean; folder?: string[] }) => {
+      const models = listLocalModels(folder.map(each => resolve(each)));
+      printAnswer(models, json, describeModels);
     });
   models
     .command('pull')

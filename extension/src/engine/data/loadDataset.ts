@@ -2,6 +2,7 @@
 // evaluate and inspect. Problems of single rows are counted and reported at the end: rows that can't be used are left out, unless
 // dataset.on_bad_row is "error".
 import type { DatasetFormat } from '../../core/data/formats/datasetFormat.js';
+import { emptyAnswer } from '../../core/data/emptyAnswer.js';
 import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js';
 import {
   countLabels,
@@ -19,15 +20,13 @@ import {
   type ResolvedFormat,
 } from '../../core/data/resolveFormat.js';
 import { maskedReason } from '../../core/data/maskedReason.js';
+import { tooManyBad } from '../../core/data/usableRows.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
 import { rowCount, RowNotes, RowReasons } from './rowNotes.js';
 import { TokenStore } from './tokenStore.js';
-
-/** Among at least so many rows, a larger share of bad ones is a mistake in the file or in how it is read. */
-const BAD_ROWS = { of: 20, share: 0.1 };
 
 export interface DatasetStats {
   /** Rows to train on, without dropped and all-masked ones. */
@@ -64,7 +63,8 @@ export interface Dataset {
   close(): void;
 }
 
-export type WarningCode = 'rows_left_out' | 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' | 'turns_not_found';
+export type WarningCode =
+  'rows_left_out' | 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' | 'rows_empty_answer' | 'turns_not_found';
 
 export interface LoadDatasetOptions {
   /** Path of the file. */
@@ -103,6 +103,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       dropped: new RowNotes(),
       allMasked: new RowReasons(),
       cutOff: new RowNotes(),
+      empty: new RowNotes(),
       turns: new RowNotes(),
       bad: new RowReasons(),
     };
@@ -132,6 +133,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
         else notes.allMasked.add(maskedReason(example, encoded), source);
         continue;
       }
+      if (emptyAnswer(example)) notes.empty.add(source);
       store.append(kept);
       lines.push(source.line);
       counts.tokens += kept.inputIds.length;
@@ -266,7 +268,8 @@ function fitLength(
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
 }
 
-type Notes = Record<'truncated' | 'dropped' | 'cutOff' | 'turns', RowNotes> & Record<'bad' | 'allMasked', RowReasons>;
+type Notes = Record<'truncated' | 'dropped' | 'cutOff' | 'empty' | 'turns', RowNotes> &
+  Record<'bad' | 'allMasked', RowReasons>;
 
 /** A line for each reason why rows of the file are left out. */
 function describeLeftOut({ bad, dropped, allMasked, cutOff }: Notes, options: LoadDatasetOptions): string[] {
@@ -287,7 +290,7 @@ function checkShare(
   first: InputError | null,
   { file, anyShare = false }: LoadDatasetOptions,
 ): void {
-  if (anyShare || rows < BAD_ROWS.of || bad.count <= rows * BAD_ROWS.share) return;
+  if (anyShare || !tooManyBad(bad.count, rows)) return;
   const reasons = bad.describe().map(line => `\n  ${line}`);
   const hint = first?.hint ?? 'Correct these rows, or remove them.';
   const message = `${bad.count} of ${rows} rows can't be used, more than a tenth:${reasons.join('')}`;
@@ -332,6 +335,11 @@ function warn(notes: Notes, { config, role, onWarning }: LoadDatasetOptions): vo
       `${rowCount(notes.allMasked.count)} of the ${set} set with no token to train on: skipped: ${reasons}`,
     );
   }
+  report(
+    'rows_empty_answer',
+    notes.empty,
+    `of the ${set} set with an empty answer: the model is trained to say nothing there`,
+  );
   report(
     'turns_not_found',
     notes.turns,

@@ -1,10 +1,10 @@
 // Reads the rows of a dataset file in order, each with its line, with the readers of rows/ that the preview uses too. Called by
 // loadDataset. Rows are interpreted by core/data/formats.
 import type { Row, RowSource, SourcedRow } from '../../core/data/example.js';
-import { placeIn } from '../../core/data/jsonFrame.js';
 import { RowSyntaxError } from '../../core/data/rowText.js';
 import { InputError } from '../../core/inputError.js';
 import { openRowFile } from '../../rows/openRowFile.js';
+import { placeInFile } from '../../rows/placeInFile.js';
 import type { RowPlace, RowReader } from '../../rows/rowReader.js';
 
 /** Number of rows whose texts are in memory at once. */
@@ -69,7 +69,7 @@ function parse(reader: RowReader, text: string): Row | InputError {
   }
 }
 
-/** The error with file, line and, for invalid JSON, the column. A row may have several lines. */
+/** The error with file, line and, for invalid JSON, the column. */
 async function located(
   error: InputError,
   reader: RowReader,
@@ -80,8 +80,5 @@ async function located(
   if (error.where) return error;
   const { message, hint } = error;
   if (!(error instanceof RowSyntaxError)) return new InputError(message, { file, line, hint });
-  const within = placeIn(text, error.offset);
-  const begins = within.line > 1 ? 1 : await reader.columnOf(start);
-  const column = begins === null ? undefined : within.column + begins - 1;
-  return new InputError(message, { file, line: line + within.line - 1, column, hint });
+  return new InputError(message, { file, ...(await placeInFile(reader, { text, start, line }, error.offset)), hint });
 }

@@ -13,6 +13,7 @@ import { plainDtypes } from '../files/plainDtype.js';
 import { quantizationInConfig, quantizationText } from '../files/quantizedFolder.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
 import { architectureOf, modelFamilies } from '../models/registry.js';
+import { baseModelOf } from '../models/modelCard.js';
 import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
 import { listOllamaModels } from './ollamaStore.js';
 import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
@@ -20,7 +21,7 @@ import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
 export interface LocalModel {
   /** What to write as `model` in a run file. */
   id: string;
-  store: 'huggingface' | 'ollama' | 'lmstudio' | 'tunewright';
+  store: 'huggingface' | 'ollama' | 'lmstudio' | 'tunewright' | 'folder';
   path: string;
   format: 'huggingface' | 'gguf';
   sizeBytes: number;
@@ -28,10 +29,14 @@ export interface LocalModel {
   modelType: string | null;
   /** Why it can't be trained; null if it can. */
   reason: string | null;
+  /** The model that it was made from, as its model card says; null if that isn't known. */
+  base: string | null;
 }
 
-export function listLocalModels(): LocalModel[] {
-  return [...pulledModels(), ...huggingFaceModels(), ...ollamaModels(), ...lmStudioModels()];
+/** @param folders of models outside the stores, which are listed first */
+export function listLocalModels(folders: readonly string[] = []): LocalModel[] {
+  const others = folders.map(folder => describeFolder(folder, 'folder', folder));
+  return [...others, ...pulledModels(), ...huggingFaceModels(), ...ollamaModels(), ...lmStudioModels()];
 }
 
 function pulledModels(): LocalModel[] {
@@ -70,12 +75,13 @@ function lmStudioModels(): LocalModel[] {
 
 function describeGguf(id: string, store: LocalModel['store'], path: string): LocalModel {
   const { modelType, reason } = inspected(() => ggufModelType(path));
-  return { id, store, path, format: 'gguf', sizeBytes: statSync(path).size, modelType, reason };
+  return { id, store, path, format: 'gguf', sizeBytes: statSync(path).size, modelType, reason, base: null };
 }
 
 function describeFolder(id: string, store: LocalModel['store'], path: string): LocalModel {
   const { modelType, reason } = inspected(() => folderModelType(path));
-  return { id, store, path, format: 'huggingface', sizeBytes: folderBytes(path), modelType, reason };
+  const base = baseModelOf(path);
+  return { id, store, path, format: 'huggingface', sizeBytes: folderBytes(path), modelType, reason, base };
 }
 
 interface Inspected {

@@ -61,7 +61,7 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
     if (cached !== null) return cached;
     tried.push('the downloaded models');
     if (allowDownload) return pulled(pullAlias(reference, pull));
-    throw notFound(reference, NOT_HERE, tried, pullHint(reference));
+    throw pullable(reference, tried);
   }
   const onHub = /^([./~]|[A-Za-z]:)/.test(reference) ? null : parseHubReference(reference);
   if (onHub) {
@@ -70,12 +70,16 @@ async function modelPath(reference: string, { baseDir, allowDownload, ...pull }:
     tried.push(`the Hugging Face cache for ${onHub.id}`);
     if (allowDownload) return pulled(pullModel(reference, pull));
   }
-  throw notFound(reference, NOT_HERE, tried, onHub ? pullHint(reference) : undefined);
+  throw onHub ? pullable(reference, tried) : notFound(reference, NOT_HERE, tried);
 }
 
 const NOT_HERE = 'the model is not on this machine';
 
-const pullHint = (reference: string) => `Download it: tunewright models pull ${reference}.`;
+function pullable(reference: string, tried: string[]): InputError {
+  const hint = `Download it: tunewright models pull ${reference}.`;
+  const { message, ...details } = notFound(reference, NOT_HERE, tried, hint).record();
+  return new InputError(message, { ...details, code: 'model_not_pulled' });
+}
 
 /** Why a model that isn't on the machine can't be downloaded. If the hub can't be reached, other input would not avoid it. */
 function notPulled(reference: string, error: CodedError, tried: string[]): CodedError {

@@ -7,6 +7,7 @@ import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
 import { generationConfigOf } from './endTokens.js';
+import { writeModelCard } from './modelCard.js';
 import { denseOf } from './quantizedWeight.js';
 
 /**
@@ -46,6 +47,7 @@ export async function writeModelFolder(
     // An adapter can have more rows than its base, for tokens that were added.
     ...(embedding && { vocab_size: embedding.shape[0] }),
   });
+  writeModelCard(folder, files.reference);
   json('generation_config.json', generationConfigOf(files));
   const { tokenizer, tokenizerFolder } = files;
   if (tokenizerFolder === null) {

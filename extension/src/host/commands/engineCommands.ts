@@ -9,6 +9,7 @@ import type { ModelElement } from '../views/modelsTree.js';
 import { registerGuarded } from './guarded.js';
 import { reveal } from './reveal.js';
 import { askModelId } from './runDraft.js';
+import { stepDone } from '../walkthrough.js';
 import { showQuickPick, withProgress } from '../window.js';
 
 /** The part of `engine status --json` used here. */
@@ -38,6 +39,7 @@ export function registerEngineCommands(
     registerGuarded(output, 'tunewright.copyAdapterPath', element =>
       vscode.env.clipboard.writeText((element as { path: string }).path),
     ),
+    registerGuarded(output, 'tunewright.revealModel', element => reveal((element as { path: string }).path)),
     registerGuarded(output, 'tunewright.revealAdapter', element => reveal((element as { path: string }).path)),
     registerGuarded(output, 'tunewright.openSettings', () =>
       vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`),
@@ -58,6 +60,7 @@ async function install(engine: CommandLineEngine, output: vscode.LogOutputChanne
   );
   const { installation, backend, machine, advice } = status;
   for (const line of advice) output.info(line);
+  if (installation) stepDone('install');
   const wantsGpu = machine.gpus.length > 0 && !installation?.gpu;
   if (installation && !wantsGpu) {
     const keep = { icon: 'check', label: 'Keep', detail: `${backend.device}, ${backend.threads} threads` };

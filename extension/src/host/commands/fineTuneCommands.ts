@@ -10,13 +10,13 @@ import type { FolderRunService } from '../runs/runService.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { EngineService } from '../services.js';
 import type { ModelElement } from '../views/modelsTree.js';
-import { missingModel } from '../engineProcess/engineAnswers.js';
+import { pullableModel } from '../engineProcess/engineAnswers.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun } from './pickRun.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
-import { RunDrafter } from './runDraft.js';
+import type { RunDrafter } from './runDraft.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { showInformationMessage, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
@@ -24,10 +24,9 @@ export function registerFineTuneCommands(
   engine: EngineService,
   runs: FolderRunService,
   output: vscode.LogOutputChannel,
-  extensionPath: string,
+  drafter: RunDrafter,
   methods: KnownMethods,
 ): vscode.Disposable {
-  const drafter = new RunDrafter(engine, methods, extensionPath);
   const fineTune = async (given: { model?: string; dataset?: string }) => {
     // Fails in Restricted Mode before the first question, not after the last.
     await engine.capabilities();
@@ -127,7 +126,7 @@ async function estimateOrPull(engine: EngineService, file: vscode.Uri): Promise<
   try {
     return await withProgress(options, ask);
   } catch (error) {
-    const model = missingModel(error);
+    const model = pullableModel(error);
     if (model === null) throw error;
     const pull = 'Pull Model';
     const message = `${model} is not on this machine, so there is no estimate.`;

@@ -11,6 +11,8 @@ import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
+import { RESULT_FILES } from '../artifactFolders.js';
+import { stepDone } from '../walkthrough.js';
 import { AnswerDocuments } from './answers.js';
 import { guarded, registerGuarded } from './guarded.js';
 import { freeFolder, replaceFolder } from './newFolder.js';
@@ -23,9 +25,6 @@ import { showInformationMessage, showInputBox, showQuickPick, showWarningMessage
 interface Generated {
   answers: { adapter: string | null; text: string }[];
 }
-
-/** Every folder that merge and export write has one of these. */
-const RESULT_FILES = ['config.json', 'adapter_config.json'];
 
 const MAX_NEW_TOKENS = 256;
 
@@ -65,6 +64,7 @@ export function registerResultCommands(
     tried.set(result, run);
     const [base, tuned] = await answers(engine, run, result, prompt);
     await documents.show(result, run.name, { prompt, base, tuned });
+    stepDone('try');
   };
   /** Not awaited by the command, which has ended, while the notification may stay open. */
   const offer = (message: string, choices: readonly Choice[]) => void offerNext(output, message, choices);
@@ -83,6 +83,7 @@ export function registerResultCommands(
             engine.json(['merge', '--model', modelOf(run), '--adapter', result, '--out', folder], { token }),
           ),
         );
+        if (merged) await vscode.commands.executeCommand('tunewright.refreshModels');
         if (merged)
           offer(
             `${run.name} is merged into ${model}. The new model is in ${vscode.workspace.asRelativePath(merged)}.`,

@@ -1,13 +1,14 @@
 // Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is the run
 // proposed for the answers, an ordinary run file; the engine fills in the defaults.
-import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { proposeRun, type ProposedRun } from '../../core/runs/proposeRun.js';
 import { readFirstRows } from '../datasets/firstRows.js';
-import { EMBEDDED_MODEL, machineModels } from '../engineProcess/machineModels.js';
+import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
+import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { EngineService } from '../services.js';
+import type { WorkspaceModels } from '../workspaceModels.js';
 import { showInputBox, showQuickPick, type PickItem } from '../window.js';
 
 /** The part of `describe` about a method that is used here. */
@@ -15,23 +16,6 @@ interface MethodDescription {
   peft_type: string;
   title: string;
   summary: string;
-}
-
-const DATASET_FILES = '**/*.{jsonl,csv,parquet,json}';
-/** JSON files that are not datasets in any workspace. */
-const EXCLUDED_FILES =
-  '**/{node_modules,.git,.vscode,runs,dist,out}/**,**/{package,package-lock,tsconfig,jsconfig}*.json,**/*.tune.json';
-const MAX_DATASETS = 200;
-
-/** Dataset files of the workspace, and the extension's example datasets. */
-export async function findDatasets(extensionPath: string): Promise<{ own: vscode.Uri[]; bundled: string[] }> {
-  const examples = join(extensionPath, 'media', 'datasets');
-  return {
-    own: await vscode.workspace.findFiles(DATASET_FILES, `{${EXCLUDED_FILES}}`, MAX_DATASETS),
-    bundled: ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv']
-      .map(name => join(examples, name))
-      .filter(existsSync),
-  };
 }
 
 /** The run proposed for these choices (core/runs/proposeRun.ts). */
@@ -51,7 +35,8 @@ export class RunDrafter {
   constructor(
     private readonly engine: EngineService,
     private readonly methods: KnownMethods,
-    private readonly extensionPath: string,
+    private readonly models: Pick<WorkspaceModels, 'list'>,
+    private readonly datasets: Pick<WorkspaceDatasets, 'list'>,
   ) {}
 
   /** @returns undefined if the user cancelled a step */
@@ -67,10 +52,10 @@ export class RunDrafter {
 
   async pickModel(): Promise<string | undefined> {
     type Item = PickItem & { id?: string; act?: 'browse' | 'pull' };
-    const items = machineModels(this.engine).then((models): Item[] => [
-      ...[EMBEDDED_MODEL, ...models.filter(model => model.reason === null)].map(({ id, description }) => ({
+    const items = this.models.list().then((models): Item[] => [
+      ...[EMBEDDED_MODEL, ...models.filter(model => model.reason === null)].map(({ id, label, description }) => ({
         icon: 'symbol-method',
-        label: id,
+        label,
         description,
         id,
       })),
@@ -95,13 +80,22 @@ export class RunDrafter {
 
   async pickDataset(title = 'Fine-Tune a Model (2/4): Dataset'): Promise<string | undefined> {
     type Item = PickItem & { path?: string };
-    const { own: found, bundled } = await findDatasets(this.extensionPath);
+    const { own, bundled } = await this.datasets.list();
     const items: Item[] = [
-      ...found
-        .map(uri => ({ icon: 'database', label: vscode.workspace.asRelativePath(uri), path: uri.fsPath }))
-        .sort((a, b) => a.label.localeCompare(b.label)),
+      // VS Code puts first the labels that begin with what is typed: a file's name finds the workspace's own file.
+      ...own.map(path => ({
+        icon: 'database',
+        label: basename(path),
+        description: vscode.workspace.asRelativePath(path),
+        path,
+      })),
       { label: 'Examples', kind: vscode.QuickPickItemKind.Separator },
-      ...bundled.map(path => ({ icon: 'beaker', label: basename(path), description: 'comes with Tunewright', path })),
+      ...bundled.map(path => ({
+        icon: 'beaker',
+        label: `Example: ${basename(path)}`,
+        description: 'comes with Tunewright',
+        path,
+      })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
       { icon: 'folder-opened', label: 'Browse...' },
     ];

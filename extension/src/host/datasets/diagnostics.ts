@@ -12,6 +12,7 @@ const SEVERITIES: Record<ProblemCode, vscode.DiagnosticSeverity> = {
   invalid_row: vscode.DiagnosticSeverity.Error,
   wrong_role_order: vscode.DiagnosticSeverity.Warning,
   all_masked: vscode.DiagnosticSeverity.Warning,
+  empty_answer: vscode.DiagnosticSeverity.Warning,
   truncated_answer: vscode.DiagnosticSeverity.Warning,
   in_validation: vscode.DiagnosticSeverity.Warning,
   duplicate: vscode.DiagnosticSeverity.Warning,

@@ -22,10 +22,10 @@ export interface FirstRow {
 }
 
 /** Empty if the file is Parquet, can't be read or has no complete row at its beginning; the worker reports why. */
-export async function readFirstRows(path: string): Promise<FirstRow[]> {
+export async function readFirstRows(path: string, bytes = MAX_BYTES): Promise<FirstRow[]> {
   const fileType = fileTypeOf(path);
   if (!fileType || fileType === 'parquet') return [];
-  const reader = await openBeginning(path, fileType, MAX_BYTES).catch(() => null);
+  const reader = await openBeginning(path, fileType, bytes).catch(() => null);
   if (!reader) return [];
   try {
     const places: (RowPlace & { line: number })[] = [];

@@ -1,11 +1,14 @@
 // The length in tokens before each visible row of a dataset's editor: dimmed by default, in the warning colour if the
-// answer is cut off or the row has nothing to train on, and none if the row can't be read.
+// answer is cut off or empty or the row has nothing to train on, and none if the row can't be read.
 import * as vscode from 'vscode';
+import type { ProblemCode } from '../../core/data/rowAnalysis.js';
 import { rowAt, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { RowSummary } from './worker/workerMessages.js';
 
 /** Lines beyond the visible ones, so that scrolling shows no gaps. */
 const MARGIN_LINES = 60;
+/** Problems of what is trained on. */
+const WARNED: readonly ProblemCode[] = ['truncated_answer', 'all_masked', 'empty_answer'];
 
 export function registerLengthDecorations(datasets: DocumentDatasets): vscode.Disposable {
   const type = vscode.window.createTextEditorDecorationType({
@@ -45,7 +48,7 @@ function decorations({ document, visibleRanges }: vscode.TextEditor, { rows, sum
 }
 
 function decoration(document: vscode.TextDocument, row: RowSummary, width: number): vscode.DecorationOptions {
-  const isWarning = row.problems.includes('truncated_answer') || row.problems.includes('all_masked');
+  const isWarning = row.problems.some(code => WARNED.includes(code));
   const color = new vscode.ThemeColor(isWarning ? 'editorWarning.foreground' : 'editorCodeLens.foreground');
   const start = document.positionAt(row.start);
   // Figure spaces are as wide as digits, so that all rows start in the same column.

@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
 import type { HostServices } from '../services.js';
+import { stepDone } from '../walkthrough.js';
 import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
@@ -45,6 +46,7 @@ async function open(
   const { services, worker, settings, files, outdated } = parts;
   const fault = (message: string) => services.output.error(`Dataset Preview: ${message}`);
   if (!fileTypeOf(uri.fsPath)) throw new Error(`${uri.fsPath} is not a dataset file`);
+  stepDone('dataset');
   const firstRows = await previewFirstRows(uri.fsPath);
   const initial = firstRows.length > 0 ? initialPreview(uri.fsPath, firstRows) : undefined;
   const channel = webviewChannelOf(webview, { name: 'datasetPreview', title: 'Dataset Preview', initial }, services);

@@ -14,6 +14,7 @@ import {
   type DocumentDataset,
   type DocumentDatasets,
 } from './documentDatasets.js';
+import { tellBriefly } from '../window.js';
 import type { RowSummary } from './worker/workerMessages.js';
 
 /** Names of the kinds that can be removed together. */
@@ -22,9 +23,13 @@ const REMOVED_TOGETHER: Partial<Record<ProblemCode, string>> = {
   invalid_json: 'invalid rows',
   invalid_row: 'rows in the wrong format',
   all_masked: 'rows with nothing to train on',
+  empty_answer: 'rows with an empty answer',
   in_validation: 'rows that are also in the other file',
   truncated_answer: 'rows longer than max_length',
 };
+
+/** Fixes are made while the cursor moves, so that more rows aren't repaired at once. */
+const MAX_REPAIRED = 2000;
 
 const QUICK_FIX = vscode.CodeActionKind.QuickFix;
 
@@ -34,41 +39,69 @@ export function registerQuickFixes(datasets: DocumentDatasets): vscode.Disposabl
       const dataset = datasets.get(document.uri);
       const ours = diagnostics.filter(({ source }) => source === DIAGNOSTIC_SOURCE);
       if (!dataset || dataset.version !== document.version || ours.length === 0) return [];
-      return ours.flatMap(diagnostic => fixesOf(document, dataset, diagnostic));
+      return withoutRepetition(ours.flatMap(diagnostic => fixesOf(document, dataset, diagnostic)));
     },
   };
   const providedCodeActionKinds = [QUICK_FIX];
   return vscode.languages.registerCodeActionsProvider(DATASET_SELECTOR, provider, { providedCodeActionKinds });
 }
 
-function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic) {
+/** A fix, and what it does: fixes that do the same are offered once. */
+interface Fix {
+  action: vscode.CodeAction;
+  effect: string;
+}
+
+/** Problems of one row have fixes in common: they are those of all these problems. */
+function withoutRepetition(fixes: readonly Fix[]): vscode.CodeAction[] {
+  const byEffect = new Map<string, vscode.CodeAction>();
+  for (const { action, effect } of fixes) {
+    const known = byEffect.get(effect);
+    if (!known) byEffect.set(effect, action);
+    else {
+      known.diagnostics = [...(known.diagnostics ?? []), ...(action.diagnostics ?? [])];
+      known.isPreferred ||= action.isPreferred;
+    }
+  }
+  return [...byEffect.values()];
+}
+
+function fixesOf(document: vscode.TextDocument, dataset: DocumentDataset, diagnostic: vscode.Diagnostic): Fix[] {
   const row = rowAt(dataset.rows, document.offsetAt(diagnostic.range.start));
   if (!row) return [];
   const code = diagnostic.code as ProblemCode;
-  const fixes: vscode.CodeAction[] = [];
-  const offer = (title: string, edit: vscode.WorkspaceEdit) => {
+  const fixes: Fix[] = [];
+  const offer = (title: string, edits: readonly TextEdit[]) => {
     const action = new vscode.CodeAction(title, QUICK_FIX);
-    Object.assign(action, { edit, diagnostics: [diagnostic] });
-    fixes.push(action);
+    Object.assign(action, { edit: workspaceEdit(document, edits), diagnostics: [diagnostic] });
+    fixes.push({ action, effect: JSON.stringify(edits) });
   };
-  for (const { title, edits } of repairs(document, row, code)) {
-    const shifted = edits.map(({ start, end, text }) => ({ start: row.start + start, end: row.start + end, text }));
-    offer(title, workspaceEdit(document, shifted));
+  for (const { title, edits } of repairs(document, row, code)) offer(title, shifted(edits, row));
+  const alike = dataset.rows.filter(({ problems }) => problems.includes(code));
+  if (code === 'invalid_json' && alike.length > 1 && alike.length <= MAX_REPAIRED) {
+    const repaired = alike.flatMap(each => repairs(document, each, code).map(({ edits }) => shifted(edits, each)));
+    if (repaired.length > 1) offer(`Repair the JSON of all ${count(repaired.length)} such rows`, repaired.flat());
   }
   const { maxLength } = dataset.summary;
   // Rows that end before the run file's max_length are at the end of the model's context, which no key raises.
   const raises = maxLength >= (dataset.reading.runFile?.dataset.max_length ?? 0);
   if (raises && (code === 'truncated_answer' || code === 'all_masked') && row.tokens && row.tokens > maxLength)
-    fixes.push(Object.assign(raiseMaxLength(dataset, row.tokens), { diagnostics: [diagnostic] }));
+    fixes.push({
+      action: Object.assign(raiseMaxLength(dataset, row.tokens), { diagnostics: [diagnostic] }),
+      effect: `max_length ${row.tokens}`,
+    });
   const remove = code === 'duplicate' ? 'Remove this duplicate' : 'Delete this row';
-  offer(remove, workspaceEdit(document, removeRows(dataset.rows, new Set([row.row]))));
-  const alike = dataset.rows.filter(({ problems }) => problems.includes(code));
+  offer(remove, removeRows(dataset.rows, new Set([row.row])));
   if (alike.length > 1 && REMOVED_TOGETHER[code]) {
     const edits = removeRows(dataset.rows, new Set(alike.map(each => each.row)));
-    offer(`Remove all ${count(alike.length)} ${REMOVED_TOGETHER[code]}`, workspaceEdit(document, edits));
+    offer(`Remove all ${count(alike.length)} ${REMOVED_TOGETHER[code]}`, edits);
   }
-  fixes[0].isPreferred = code !== 'truncated_answer';
+  fixes[0].action.isPreferred = code !== 'truncated_answer';
   return fixes;
+}
+
+function shifted(edits: readonly TextEdit[], row: RowSummary): TextEdit[] {
+  return edits.map(({ start, end, text }) => ({ start: row.start + start, end: row.start + end, text }));
 }
 
 function repairs(document: vscode.TextDocument, { start, end }: RowSummary, code: ProblemCode) {
@@ -79,16 +112,31 @@ function repairs(document: vscode.TextDocument, { start, end }: RowSummary, code
   return repair ? [repair] : [];
 }
 
-/** In the run file that uses this dataset, else in the settings. */
+/** In the run file that uses this dataset, else in the settings: of the workspace, or of the user if no folder is open. */
 function raiseMaxLength({ reading: { runFile }, uri }: DocumentDataset, tokens: number): vscode.CodeAction {
-  const title = runFile
-    ? `Raise max_length to ${tokens} in ${vscode.workspace.asRelativePath(runFile.uri)}`
-    : `Raise tunewright.preview.maxLength to ${tokens}`;
+  const where = runFile
+    ? vscode.workspace.asRelativePath(runFile.uri)
+    : `${settingsTarget(uri).name} settings (tunewright.preview.maxLength)`;
+  const title = `Raise max_length to ${tokens} in ${where}`;
   const action = new vscode.CodeAction(title, QUICK_FIX);
   action.command = runFile
     ? { title, command: 'tunewright.raiseMaxLengthOfRun', arguments: [runFile.uri, tokens] }
     : { title, command: 'tunewright.raisePreviewMaxLength', arguments: [uri, tokens] };
   return action;
+}
+
+function settingsTarget(uri: vscode.Uri): { name: string; target: vscode.ConfigurationTarget } {
+  return vscode.workspace.getWorkspaceFolder(uri)
+    ? { name: 'workspace', target: vscode.ConfigurationTarget.Workspace }
+    : { name: 'user', target: vscode.ConfigurationTarget.Global };
+}
+
+/** The setting counts for every dataset that no run file uses, so the user is told. */
+export async function raisePreviewMaxLength(uri: vscode.Uri, tokens: number): Promise<void> {
+  requireTrust();
+  const { name, target } = settingsTarget(uri);
+  await vscode.workspace.getConfiguration('tunewright', uri).update('preview.maxLength', tokens, target);
+  tellBriefly('settings-gear', `tunewright.preview.maxLength is now ${tokens} in the ${name} settings`);
 }
 
 /** Saves the run file as well, since rows are read according to the file on disk. */
@@ -98,7 +146,9 @@ export async function raiseMaxLengthOfRun(runFile: vscode.Uri, tokens: number): 
   const formattingOptions = { insertSpaces: true, tabSize: 2 };
   const edits = modify(document.getText(), ['dataset', 'max_length'], tokens, { formattingOptions });
   const texts = edits.map(({ offset, length, content }) => ({ start: offset, end: offset + length, text: content }));
-  if (await vscode.workspace.applyEdit(workspaceEdit(document, texts))) await document.save();
+  if (!(await vscode.workspace.applyEdit(workspaceEdit(document, texts)))) return;
+  await document.save();
+  tellBriefly('settings-gear', `max_length is now ${tokens} in ${vscode.workspace.asRelativePath(runFile)}`);
 }
 
 function workspaceEdit(document: vscode.TextDocument, edits: readonly TextEdit[]): vscode.WorkspaceEdit {

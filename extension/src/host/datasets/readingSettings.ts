@@ -28,8 +28,9 @@ export class ReadingSettingsSource {
     private readonly engine: Pick<EngineService, 'runShape'>,
   ) {}
 
-  async of(uri: vscode.Uri): Promise<Reading> {
-    const runFile = await this.references.referringTo(uri.fsPath);
+  /** @param run how to read the file; default: the run file of the workspace that uses it, else the settings */
+  async of(uri: vscode.Uri, run?: RunFileReference): Promise<Reading> {
+    const runFile = run ?? (await this.references.referringTo(uri.fsPath));
     const configured = vscode.workspace.getConfiguration('tunewright', uri);
     const preview = configured.get<string>('previewModel') || 'embedded:tiny';
     const baseFolder = vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath ?? dirname(uri.fsPath);

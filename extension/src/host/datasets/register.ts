@@ -15,13 +15,22 @@ import { registerLengthDecorations } from './lengthDecorations.js';
 import { registerLargeFileOffer } from './largeFileOffer.js';
 import { OutdatedRunMarks, type OutdatedRuns } from './outdatedRuns.js';
 import { PREVIEW_VIEW_TYPE, registerPreviewEditor } from './previewEditor.js';
-import { raiseMaxLengthOfRun, registerQuickFixes } from './quickFixes.js';
+import { raiseMaxLengthOfRun, raisePreviewMaxLength, registerQuickFixes } from './quickFixes.js';
 import { ReadingSettingsSource } from './readingSettings.js';
 import { RunFileReferences } from './runFileReferences.js';
-import { requireTrust } from '../trustedActions.js';
+import { TrainingDataSource } from './trainingData.js';
+import { WorkspaceDatasets } from './workspaceDatasets.js';
 import { showErrorMessage } from '../window.js';
 
-export function registerDatasets(services: HostServices): vscode.Disposable & { outdated: OutdatedRuns } {
+export interface DatasetParts extends vscode.Disposable {
+  outdated: OutdatedRuns;
+  /** The datasets of the workspace. */
+  found: WorkspaceDatasets;
+  /** What is known of a run's datasets before it starts. */
+  trainingData: TrainingDataSource;
+}
+
+export function registerDatasets(services: HostServices): DatasetParts {
   const { context, output, runs } = services;
   const script = join(context.extensionPath, 'dist', 'datasetWorker.cjs');
   const worker = new DatasetWorkerClient(script, error => {
@@ -38,6 +47,8 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
   const settings = new ReadingSettingsSource(references, context.extensionPath, services.engine);
   const datasets = new DocumentDatasets(worker, settings, output);
   const outdated = new OutdatedRunMarks(runs, worker, files);
+  const found = new WorkspaceDatasets(context);
+  const trainingData = new TrainingDataSource(worker, settings, files);
   const continued = continueRuns(services, worker, files);
   const readingChanged = new vscode.EventEmitter<void>();
 
@@ -60,9 +71,9 @@ export function registerDatasets(services: HostServices): vscode.Disposable & { 
     registerCommands(services.output),
     registerContextKey(datasets),
     { dispose: () => void files.close() },
-    ...[readingChanged, continued, outdated, datasets, references, worker],
+    ...[found, readingChanged, continued, outdated, datasets, references, worker],
   );
-  return { outdated, dispose: () => parts.dispose() };
+  return { outdated, found, trainingData, dispose: () => parts.dispose() };
 }
 
 function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClient, files: FileWatch): ContinuedRuns {
@@ -99,11 +110,9 @@ function registerCommands(output: vscode.LogOutputChannel): vscode.Disposable {
     registerGuarded(output, 'tunewright.raiseMaxLengthOfRun', (uri, tokens) =>
       raiseMaxLengthOfRun(uri as vscode.Uri, tokens as number),
     ),
-    registerGuarded(output, 'tunewright.raisePreviewMaxLength', (uri, tokens) => {
-      requireTrust();
-      const settings = vscode.workspace.getConfiguration('tunewright', uri as vscode.Uri);
-      return settings.update('preview.maxLength', tokens);
-    }),
+    registerGuarded(output, 'tunewright.raisePreviewMaxLength', (uri, tokens) =>
+      raisePreviewMaxLength(uri as vscode.Uri, tokens as number),
+    ),
   );
 }
 

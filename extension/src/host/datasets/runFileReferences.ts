@@ -60,21 +60,29 @@ export class RunFileReferences implements vscode.Disposable {
 
 function readReference(uri: vscode.Uri): RunFileReference | null {
   try {
-    const content = JSON.parse(readText(uri.fsPath) ?? '') as object;
-    const { name, model, dataset } = referringSchema.parse(content);
-    const folder = dirname(uri.fsPath);
-    const { train, validation } = dataset;
-    return {
-      uri,
-      name: name ?? 'run',
-      model,
-      dataset,
-      content,
-      train: resolve(folder, train),
-      validation: typeof validation === 'string' ? resolve(folder, validation) : null,
-    };
+    return referenceOf(JSON.parse(readText(uri.fsPath) ?? '') as object, uri);
   } catch {
     // The run file's own diagnostics report what is wrong with it.
     return null;
   }
+}
+
+/**
+ * @param content of a run file, or of a draft that is not saved
+ * @param uri its location, which need not exist: the base of its paths
+ * @throws z.ZodError if model or dataset are not as in run files
+ */
+export function referenceOf(content: object, uri: vscode.Uri): RunFileReference {
+  const { name, model, dataset } = referringSchema.parse(content);
+  const folder = dirname(uri.fsPath);
+  const { train, validation } = dataset;
+  return {
+    uri,
+    name: name ?? 'run',
+    model,
+    dataset,
+    content,
+    train: resolve(folder, train),
+    validation: typeof validation === 'string' ? resolve(folder, validation) : null,
+  };
 }

@@ -34,10 +34,10 @@ export function savingsOf(answer: EstimateAnswer): Savings {
 /** Top-level keys of a run file; records with other keys are about models and adapters. */
 const RUN_FILE_KEYS = ['model', 'name', 'dataset', 'method', 'training', 'samples', 'engine'];
 
-/** The model, as named in the run file, that is missing on this machine according to `error`; null for other errors. */
-export function missingModel(error: unknown): string | null {
+/** The model, as named in the run file, that is not on this machine but can be pulled; null for other errors. */
+export function pullableModel(error: unknown): string | null {
   const record = error instanceof EngineInputError ? error.record : null;
-  return record?.code === 'model_not_found' ? (record.file ?? null) : null;
+  return record?.code === 'model_not_pulled' ? (record.file ?? null) : null;
 }
 
 /**
@@ -47,7 +47,9 @@ export function missingModel(error: unknown): string | null {
  */
 export function problemOf(record: EngineError, draft: Draft, draftFile: string): Problem {
   const { code, file, key } = record;
-  if (code === 'model_not_found' && file !== undefined) return missingModelProblem(file);
+  if (code === 'model_not_pulled' && file !== undefined)
+    return { field: 'model', message: 'This model is not on this machine yet.', pull: file };
+  if (code === 'model_not_found') return { field: 'model', message: missingModelText(record) };
   const ofFile = file === undefined ? undefined : pathFields(draft).find(({ path }) => path === file)?.field;
   if (ofFile !== undefined) return { field: ofFile, message: describeError(record) };
   const isOfDraft = file === undefined || file === draftFile;
@@ -68,9 +70,7 @@ export function pathFields(draft: Draft): { field: string; path: string }[] {
   ];
 }
 
-function missingModelProblem(model: string): Problem {
-  if (/^([./~]|[A-Za-z]:)/.test(model)) return { field: 'model', message: 'This file or folder does not exist.' };
-  const message =
-    'This model is not on this machine, so there is no estimate. Pull it in the Models and Adapters view, or start the run, which also pulls it.';
-  return { field: 'model', message, solved_by_start: true };
+function missingModelText(record: EngineError): string {
+  const isPath = /^([./~]|[A-Za-z]:)/.test(record.file ?? '');
+  return isPath ? 'This file or folder does not exist.' : describeError({ ...record, file: undefined });
 }

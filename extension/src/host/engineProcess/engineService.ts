@@ -7,6 +7,7 @@ import type { EngineCallOptions, EngineService, RequestOptions } from '../servic
 import { requireTrust } from '../trustedActions.js';
 import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
+import { stepDone } from '../walkthrough.js';
 import { installWithProgress } from './installWithProgress.js';
 import { ResidentEngine } from './residentEngine.js';
 
@@ -82,6 +83,7 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   async ensureInstalled(): Promise<boolean> {
     if (this.ready) return true;
     const { installation } = await this.json<EngineStatus>(['engine', 'status']);
+    if (installation !== null) stepDone('install');
     this.ready = installation !== null || (await installWithProgress(this, this.output));
     return this.ready;
   }

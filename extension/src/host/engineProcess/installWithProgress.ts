@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { bytes } from '../../core/units.js';
 import type { EngineService } from '../services.js';
+import { stepDone } from '../walkthrough.js';
 import { showErrorMessage, withProgress } from '../window.js';
 
 /** A line of `engine install --json`. */
@@ -44,7 +45,10 @@ export async function installWithProgress(
         let refused: string | null = null;
         const show = (line: InstallLine) => {
           if (line.type === 'no_gpu') return void (refused = line.message);
-          if (line.type === 'installed') return output.info(`TensorFlow ${line.libraryVersion} is in ${line.folder}`);
+          if (line.type === 'installed') {
+            stepDone('install');
+            return output.info(`TensorFlow ${line.libraryVersion} is in ${line.folder}`);
+          }
           if (line.phase !== phase) output.info(`${PHASES[line.phase] ?? line.phase} ${line.message}`.trimEnd());
           phase = line.phase;
           const share = line.total ? Math.round((100 * line.done) / line.total) : null;

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { requireTrust, trusted } from '../trustedActions.js';
+import { stepDone } from '../walkthrough.js';
 import { withRelativePaths } from './runFilePaths.js';
 import { showWarningMessage } from '../window.js';
 
@@ -30,6 +31,7 @@ export async function saveRunFile(
   const folder = dirname(target.fsPath);
   const root = vscode.workspace.getWorkspaceFolder(target)?.uri.fsPath ?? folder;
   trusted.saveChosen(target.fsPath, `${JSON.stringify(withRelativePaths(config, folder, root), null, 2)}\n`);
+  stepDone('runFile');
   await vscode.window.showTextDocument(target);
   return target.fsPath;
 }

@@ -1,5 +1,6 @@
 // Numbers of runs by kind as context keys, which enable commands in the palette and in menus.
 import * as vscode from 'vscode';
+import { stepDone } from '../walkthrough.js';
 import { resultOf } from './furtherRun.js';
 import type { FolderRunService } from './runService.js';
 
@@ -22,6 +23,8 @@ export function registerRunContextKeys(runs: FolderRunService): vscode.Disposabl
     countAlive();
     const all = runs.runs();
     tell('allRuns', all.length);
+    // However they were started: from the panel, the palette, a run file or a terminal.
+    if (all.length > 0) stepDone('run');
     tell('resumableRuns', all.filter(run => run.resumable).length);
     tell('results', all.filter(run => resultOf(run) !== null).length);
   };

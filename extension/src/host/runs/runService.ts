@@ -6,7 +6,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
-import { missingModel } from '../engineProcess/engineAnswers.js';
+import { pullableModel } from '../engineProcess/engineAnswers.js';
 import { EngineFailure, type Run, type RunService } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import { FolderRun } from './folderRun.js';
@@ -209,7 +209,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     try {
       await this.engine.inspectModel(model);
     } catch (error) {
-      if (missingModel(error) === null) throw error;
+      if (pullableModel(error) === null) throw error;
       const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
       if (path === undefined) throw new vscode.CancellationError();
     }

@@ -1,16 +1,17 @@
-// The Models and Adapters view: the embedded model, the models that `models list` finds on this machine, and the
-// results of this workspace's runs. Asks the engine when first shown and on refresh; empty in Restricted Mode.
+// The Models and Adapters view: the embedded model, the models of this workspace and of this machine, and the adapters of this
+// workspace's runs. A result that is a whole model is a model. Asks the engine when first shown and on refresh; empty in Restricted
+// Mode.
 import * as vscode from 'vscode';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
 import { longLoss, runLoss, shortLoss } from '../../core/runs/runStatus.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { resultOf } from '../runs/furtherRun.js';
+import { isWholeModel, resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
-import { EMBEDDED_MODEL, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
-import type { EngineService } from '../services.js';
+import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
+import type { OfferedModel, WorkspaceModels } from '../workspaceModels.js';
 
-export type ModelElement = { kind: 'model' } & MachineModel;
+export type ModelElement = { kind: 'model' } & OfferedModel;
 
 export interface AdapterElement {
   kind: 'adapter';
@@ -20,31 +21,35 @@ export interface AdapterElement {
 
 type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
 
-/** A run's result; null if it has none. */
-export function adapterOf(run: FolderRun): AdapterElement | null {
+/** A run's adapter; null if it has none, or its result is a whole model. */
+function adapterOf(run: FolderRun): AdapterElement | null {
   const path = resultOf(run);
-  return path === null ? null : { kind: 'adapter', path, run };
+  return path === null || isWholeModel(path) ? null : { kind: 'adapter', path, run };
 }
 
-/** Words for the `when` clauses of menus, such as `adapter mergeable exportable`. */
+/** Words for the `when` clauses of menus on a run's result, such as `result adapter mergeable exportable`. */
 export function resultContext(run: FolderRun, methods: KnownMethods): string {
   const peftType = run.glance().started?.peft_type ?? '';
-  const can = [
+  const result = resultOf(run);
+  if (result === null) return '';
+  const words = [
+    isWholeModel(result) ? '' : 'adapter',
     methods.canMerge(peftType) ? 'mergeable' : '',
     methods.exportsOf(peftType).length > 0 ? 'exportable' : '',
   ];
-  return ['adapter', ...can].filter(Boolean).join(' ');
+  return ['result', ...words].filter(Boolean).join(' ');
 }
 
 export function registerModelsTree(
-  engine: EngineService,
+  models: WorkspaceModels,
   runs: FolderRunService,
   methods: KnownMethods,
 ): vscode.Disposable {
-  const tree = new ModelsTree(engine, runs, methods);
+  const tree = new ModelsTree(models, runs, methods);
   return vscode.Disposable.from(
     vscode.window.createTreeView('tunewright.models', { treeDataProvider: tree, showCollapseAll: true }),
     tree,
+    models.onDidChange(() => tree.refresh()),
     runs.onDidChange(() => tree.refresh()),
     runs.onDidChangeRun(run => {
       if (!run.alive) tree.refresh();
@@ -62,7 +67,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(
-    private readonly engine: EngineService,
+    private readonly models: WorkspaceModels,
     private readonly runs: FolderRunService,
     private readonly methods: KnownMethods,
   ) {}
@@ -80,7 +85,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       ];
     if (element.kind !== 'section') return [];
     if (element.id === 'adapters') return this.adapters();
-    const models = [EMBEDDED_MODEL, ...(await machineModels(this.engine))];
+    const models: OfferedModel[] = [EMBEDDED_MODEL, ...(await this.models.list())];
     return models.map(model => ({ kind: 'model', ...model }));
   }
 
@@ -98,7 +103,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       if (isEmpty) item.description = 'none yet; completed runs add theirs';
       return item;
     }
-    if (element.kind === 'model') return modelItem(element);
+    if (element.kind === 'model') return modelItem(element, this.methods);
     return adapterItem(element, this.methods, distinctions(this.runs.runs()).get(element.run.folder));
   }
 
@@ -107,13 +112,23 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
   }
 }
 
-function modelItem({ id, description, reason, path }: MachineModel): vscode.TreeItem {
-  const item = new vscode.TreeItem(id, vscode.TreeItemCollapsibleState.None);
+function modelItem(
+  { id, label, description, reason, path, run }: OfferedModel,
+  methods: KnownMethods,
+): vscode.TreeItem {
+  const item = new vscode.TreeItem(label, vscode.TreeItemCollapsibleState.None);
   item.id = `model:${path ?? id}`;
   item.iconPath = new vscode.ThemeIcon(reason === null ? 'symbol-method' : 'circle-slash');
   item.description = reason === null ? description : `can’t be trained: ${reason}`;
   item.tooltip = [id, description, reason ?? '', path ?? ''].filter(Boolean).join('\n');
-  item.contextValue = ['model', reason === null ? 'trainable' : '', path ? 'onDisk' : ''].filter(Boolean).join(' ');
+  const words = [
+    'model',
+    reason === null ? 'trainable' : '',
+    path ? 'onDisk' : '',
+    run ? resultContext(run, methods) : '',
+  ];
+  item.contextValue = words.filter(Boolean).join(' ');
+  if (run) item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;
 }
 

@@ -8,7 +8,6 @@ import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { FolderRun } from '../runs/folderRun.js';
-import { resultOf } from '../runs/furtherRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { resultContext } from './modelsTree.js';
 import { groupRuns, type RunGroup, type RunGrouping } from './runGroups.js';
@@ -182,8 +181,7 @@ function describe(run: FolderRun, isOutdated: boolean, method: string, distincti
 /** Words for the `when` clauses of menus. */
 function contextOf(run: FolderRun, methods: KnownMethods): string {
   const ended = run.alive ? '' : 'ended';
-  const result = resultOf(run) === null ? '' : `result ${resultContext(run, methods)}`;
-  return ['run', run.alive ? 'alive' : ended, run.phase, run.resumable ? 'resumable' : '', result]
+  return ['run', run.alive ? 'alive' : ended, run.phase, run.resumable ? 'resumable' : '', resultContext(run, methods)]
     .filter(Boolean)
     .join(' ');
 }

@@ -11,6 +11,7 @@ import { runFolderFiles } from '../runs/runFolderFiles.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { requireTrust, trusted } from '../trustedActions.js';
+import { stepDone } from '../walkthrough.js';
 import { DashboardSession } from './dashboardSession.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
@@ -85,6 +86,7 @@ class Dashboards implements vscode.Disposable {
       titles.dispose();
       session.dispose();
     });
+    stepDone('watch');
     output.debug(`Dashboard on ${folders.join(', ')}`);
   }
 

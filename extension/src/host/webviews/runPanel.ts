@@ -5,13 +5,17 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import {
   choicesChanged,
+  dataChanged,
+  describeData,
   draftChanged,
   draftShown,
   estimateDraft,
   inspectModel,
+  openData,
   openPanel,
   pick,
   propose,
+  pullModel,
   startDraft,
   trustGranted,
   type Choices,
@@ -20,21 +24,25 @@ import {
   type OrProblem,
   type Pickable,
   type Problem,
+  type TrainingData,
 } from '../../protocol/runPanelMessages.js';
 import { block, type ProposedRun } from '../../core/runs/proposeRun.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
-import { registerGuarded } from '../commands/guarded.js';
-import { askModelId, findDatasets, proposal } from '../commands/runDraft.js';
+import { guarded, registerGuarded } from '../commands/guarded.js';
+import { askModelId, proposal } from '../commands/runDraft.js';
+import type { DatasetParts } from '../datasets/register.js';
 import { modelFactsOf, pathFields, problemOf } from '../engineProcess/engineAnswers.js';
-import { EMBEDDED_MODEL, machineModels, type MachineModel } from '../engineProcess/machineModels.js';
+import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
+import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { withAbsolutePaths } from '../runFiles/runFilePaths.js';
 import { saveRunFile } from '../runFiles/saveRunFile.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
 import { EngineInputError, type HostServices, type Run } from '../services.js';
+import type { WorkspaceModels } from '../workspaceModels.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_ID = 'tunewright.runPanel';
@@ -42,8 +50,15 @@ const DRAFT = 'runPanel.draft';
 /** Changes of the workspace's files come in bursts. */
 const CHOICES_DELAY_MS = 500;
 
-export function registerRunPanel(services: HostServices, methods: KnownMethods): vscode.Disposable {
-  const panel = new RunPanel(services, methods);
+/** What the panel offers and knows. */
+export interface RunPanelSources {
+  methods: KnownMethods;
+  models: WorkspaceModels;
+  datasets: Pick<DatasetParts, 'found' | 'trainingData'>;
+}
+
+export function registerRunPanel(services: HostServices, sources: RunPanelSources): vscode.Disposable {
+  const panel = new RunPanel(services, sources);
   const { output } = services;
   return vscode.Disposable.from(
     panel,
@@ -67,21 +82,21 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private draft: Draft;
   private runFile: string | null = null;
   private models: readonly MachineModel[] = [EMBEDDED_MODEL];
+  /** End the watch of the draft's datasets. */
+  private watched: (() => void)[] = [];
   private estimating: vscode.CancellationTokenSource | null = null;
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
     private readonly services: HostServices,
-    private readonly methods: KnownMethods,
+    private readonly sources: RunPanelSources,
   ) {
     this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
-    const files = vscode.workspace.createFileSystemWatcher('**/*.{jsonl,csv,parquet,json}', false, true, false);
     const changed = () => this.sendChoicesSoon();
     this.subscriptions = [
-      files,
-      files.onDidCreate(changed),
-      files.onDidDelete(changed),
+      sources.datasets.found.onDidChange(changed),
+      sources.models.onDidChange(changed),
       vscode.workspace.onDidGrantWorkspaceTrust(() => {
         this.channel?.notify(trustGranted, undefined);
         changed();
@@ -106,11 +121,20 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
     channel.onRequest(pick, what => pickPath(what));
-    channel.onRequest(propose, choice => proposal(choice, this.methods));
+    channel.onRequest(propose, choice => proposal(choice, this.sources.methods));
     channel.onRequest(inspectModel, model => this.inspect(model));
+    channel.onRequest(pullModel, async model => {
+      const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
+      return typeof path === 'string';
+    });
+    channel.onRequest(describeData, draft => this.describeData(draft));
+    channel.onNotification(openData, ({ path, line }) => {
+      void guarded(this.services.output, 'run panel: open dataset', () => openAtLine(path, line));
+    });
     channel.onRequest(estimateDraft, draft => this.estimate(draft));
     channel.onRequest(startDraft, draft => this.start(draft));
     view.onDidDispose(() => {
+      this.unwatch();
       channel.dispose();
       this.channel = null;
     });
@@ -150,6 +174,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   dispose(): void {
     clearTimeout(this.choicesTimer);
+    this.unwatch();
     this.estimating?.dispose();
     this.channel?.dispose();
     vscode.Disposable.from(...this.subscriptions).dispose();
@@ -174,10 +199,10 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   private async sendChoices(): Promise<void> {
-    const { engine, output } = this.services;
+    const { output } = this.services;
     if (vscode.workspace.isTrusted)
       try {
-        this.models = [EMBEDDED_MODEL, ...(await machineModels(engine)).filter(({ reason }) => reason === null)];
+        this.models = [EMBEDDED_MODEL, ...(await this.sources.models.list()).filter(({ reason }) => reason === null)];
       } catch (error) {
         output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
       }
@@ -185,18 +210,14 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   private async choices(): Promise<Choices> {
-    const { own, bundled } = await findDatasets(this.services.context.extensionPath);
-    const datasets = own.map(uri => ({
-      path: uri.fsPath,
-      label: basename(uri.fsPath),
-      group: dirname(vscode.workspace.asRelativePath(uri)).replace(/^\.$/, 'workspace'),
+    const { own, bundled } = await this.sources.datasets.found.list();
+    const datasets = own.map(path => ({
+      path,
+      label: basename(path),
+      group: dirname(vscode.workspace.asRelativePath(path)).replace(/^\.$/, 'workspace'),
     }));
     return {
-      models: this.models.map(({ id, description }) => ({
-        id,
-        group: '',
-        detail: description,
-      })),
+      models: this.models.map(({ id, label, description }) => ({ id, label, group: '', detail: description })),
       datasets: [
         ...datasets.sort((a, b) => (a.label < b.label ? -1 : 1)),
         ...bundled.map(path => ({ path, label: basename(path), group: 'example' })),
@@ -206,6 +227,21 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private inspect(model: string): Promise<OrProblem<ModelFacts>> {
     return this.orProblem({}, async () => modelFactsOf(await this.services.engine.inspectModel(model)));
+  }
+
+  private async describeData(shown: Draft): Promise<TrainingData | null> {
+    const draft = absolute(shown);
+    const { trainingData } = this.sources.datasets;
+    this.unwatch();
+    const files = pathFields(draft).filter(({ field }) => field === 'dataset.train' || field === 'dataset.validation');
+    const changed = () => this.channel?.notify(dataChanged, undefined);
+    this.watched = files.map(({ path }) => trainingData.watch(path, changed));
+    return trainingData.factsOf(draft, vscode.Uri.file(this.draftFile));
+  }
+
+  private unwatch(): void {
+    for (const stop of this.watched) stop();
+    this.watched = [];
   }
 
   /** Cancels an estimate in progress, so that the latest draft wins. */

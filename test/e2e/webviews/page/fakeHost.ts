@@ -17,17 +17,22 @@ import {
 import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import {
+  dataChanged,
+  describeData,
   draftChanged,
   draftShown,
   estimateDraft,
   inspectModel,
+  openData,
   openPanel,
   pick,
   propose,
+  pullModel,
   startDraft,
   trustGranted,
   type Choices,
   type Draft,
+  type TrainingData,
 } from '../../../../extension/src/protocol/runPanelMessages.js';
 import { proposeRun } from '../../../../extension/src/core/runs/proposeRun.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
@@ -134,6 +139,7 @@ const runsChanged = emitter();
 const log: unknown[] = [];
 let session: DashboardSession | null = null;
 let channel: WebviewChannel | null = null;
+let panelData: Record<string, TrainingData> = {};
 
 const fake = {
   faults,
@@ -205,10 +211,21 @@ const fake = {
     /** Errors of the engine, by a JSON text that the draft must contain. */
     problems: Record<string, EngineError>;
     picks: Record<string, string | null>;
+    /** What is known of datasets, by path. */
+    data: Record<string, TrainingData>;
+    /** Models that can be pulled, and then are as these. */
+    hub: Record<string, string>;
   }): void {
+    panelData = options.data;
     channel = new WebviewChannel(port, fault => faults.push(fault));
     const wrong = (draft: Draft) =>
       Object.entries(options.problems).find(([part]) => JSON.stringify(draft).includes(part))?.[1];
+    const missing = (model: string) =>
+      refused(
+        model in options.hub
+          ? { code: 'model_not_pulled', message: 'the model is not on this machine', file: model }
+          : { code: 'bad_input', message: 'this folder has neither model.safetensors nor a .gguf file', file: model },
+      );
     const refused = (error: EngineError) => ({ ok: false as const, problem: problemOf(error, {}, '/tmp/draft.json') });
     channel.onRequest(openPanel, () => ({
       schema: options.schema,
@@ -227,18 +244,25 @@ const fake = {
     });
     channel.onRequest(inspectModel, async model => {
       const known = options.models[model];
-      return known
-        ? { ok: true, value: modelFactsOf(modelInspectionSchema.parse(known.inspection)) }
-        : refused({
-            code: 'bad_input',
-            message: 'this folder has neither model.safetensors nor a .gguf file',
-            file: model,
-          });
+      return known ? { ok: true, value: modelFactsOf(modelInspectionSchema.parse(known.inspection)) } : missing(model);
     });
+    channel.onRequest(pullModel, model => {
+      log.push({ pulled: model });
+      options.models[model] = options.models[options.hub[model]!]!;
+      return true;
+    });
+    channel.onRequest(describeData, draft => {
+      const { train } = draft['dataset'] as { train: string };
+      log.push({ described: train });
+      return panelData[train] ?? null;
+    });
+    channel.onNotification(openData, place => void log.push({ opened: place }));
     channel.onRequest(estimateDraft, async draft => {
       log.push({ estimated: draft });
       const error = wrong(draft);
-      return error ? refused(error) : { ok: true, value: estimateFor(options.models, draft) };
+      if (error) return refused(error);
+      const model = String(draft['model']);
+      return model in options.models ? { ok: true, value: estimateFor(options.models, draft) } : missing(model);
     });
     channel.onRequest(startDraft, draft => {
       log.push({ started: draft });
@@ -248,18 +272,28 @@ const fake = {
     channel.onNotification(draftChanged, draft => void log.push({ draft }));
   },
   showDraft: (draft: Draft, runFile: string | null) => channel!.notify(draftShown, { draft, runFile }),
+  /** The file of a dataset is changed. */
+  changeData: (path: string, data: TrainingData) => {
+    panelData[path] = data;
+    channel!.notify(dataChanged, undefined);
+  },
   grantTrust: () => channel!.notify(trustGranted, undefined),
 };
 export type Fake = typeof fake;
 
-/** The recorded estimate with the draft's method as that of the run. */
+/** The recorded estimate with the draft's method as that of the run, and LoRA's parameters in proportion to the rank. */
 function estimateFor(models: Record<string, { estimate: unknown }>, draft: Draft): EstimateAnswer {
-  const { peft_type: peftType } = draft['method'] as { peft_type: string };
+  const { peft_type: peftType, r: rank = 8 } = draft['method'] as { peft_type: string; r?: number };
   const recorded = estimateSchema.parse(models[String(draft['model'])]!.estimate);
   const all = [recorded.run, ...recorded.methods];
   const run = all.find(each => each.peft_type === peftType)!;
   if (!('memory' in run)) throw new Error('this method does not fit the model');
-  return { ...recorded, run, methods: all.filter(each => each !== run) };
+  const added = peftType === 'LORA' ? (run.trainable_parameters * (rank - 8)) / 8 : 0;
+  const counted = {
+    trainable_parameters: run.trainable_parameters + added,
+    total_parameters: run.total_parameters + added,
+  };
+  return { ...recorded, run: { ...run, ...counted }, methods: all.filter(each => each !== run) };
 }
 
 function base64(bytes: Uint8Array): string {

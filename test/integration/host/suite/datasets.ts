@@ -97,6 +97,22 @@ const FIXED: { code: string; what: string; name: string; rows: string[]; fix: st
   },
   {
     code: 'invalid_json',
+    what: 'a row as Python prints it',
+    name: 'python.jsonl',
+    rows: [chat('a?', 'b'), `{'messages': [{'role': 'user', 'content': "c?"}, {'role': 'assistant', 'content': 'd'}]}`],
+    fix: 'Repair the JSON of this row',
+    left: [chat('a?', 'b'), chat('c?', 'd')],
+  },
+  {
+    code: 'empty_answer',
+    what: 'an empty answer',
+    name: 'empty.jsonl',
+    rows: [chat('a?', 'b'), chat('c?', '')],
+    fix: 'Delete this row',
+    left: [chat('a?', 'b')],
+  },
+  {
+    code: 'invalid_json',
     what: 'JSON that no parser accepts',
     name: 'broken.jsonl',
     rows: [chat('a?', 'b'), '[oops', chat('c?', 'd')],
@@ -231,7 +247,11 @@ describe('datasets in editors', () => {
     await apply(await fixes(uri, line(found, 'duplicate')), 'Remove this duplicate');
     found = await problems(uri, 1);
     const cut = await fixes(uri, line(found, 'truncated_answer'));
-    assert.ok(cut.some(action => /^Raise tunewright\.preview\.maxLength to \d+$/.test(action.title)));
+    assert.ok(
+      cut.some(action =>
+        /^Raise max_length to \d+ in workspace settings \(tunewright\.preview\.maxLength\)$/.test(action.title),
+      ),
+    );
     await apply(cut, 'Delete this row');
     await problems(uri, 0);
     const rows = editor.document.getText().trimEnd().split('\n');
@@ -271,6 +291,20 @@ describe('datasets in editors', () => {
     }
   });
 
+  it('a row with several problems is deleted by one fix, which is that of all of them', async () => {
+    const row = withRoles(['user', 'a'], ['narrator', 'b']);
+    const uri = dataset('several.jsonl', chat('a?', 'b'), row, row);
+    await show(uri);
+    await problem(uri, 'duplicate');
+    const ofRow = vscode.languages.getDiagnostics(uri).filter(({ range }) => range.start.line === 2);
+    assert.deepEqual(ofRow.map(({ code }) => code).sort(), ['all_masked', 'duplicate', 'wrong_role_order']);
+    const whole = { range: new vscode.Range(2, 0, 2, 200) } as vscode.Diagnostic;
+    const titles = (await fixes(uri, whole)).map(({ title }) => title);
+    const deleting = titles.filter(title => /^(Delete this row|Remove this duplicate)$/.test(title));
+    assert.equal(deleting.length, 1, titles.join(' | '));
+    assert.equal(new Set(titles).size, titles.length, titles.join(' | '));
+  });
+
   for (const { code, what, name, rows, fix, left } of FIXED)
     it(`${code}: the first fix repairs ${what}`, async () => {
       const uri = dataset(name, ...rows);
@@ -295,7 +329,7 @@ describe('datasets in editors', () => {
       const { document } = await show(uri);
       const before = document.getText();
       const { title } = await applyFirst(uri, await problem(uri, code));
-      const tokens = Number(/^Raise tunewright\.preview\.maxLength to (\d+)$/.exec(title)?.[1]);
+      const tokens = Number(/^Raise max_length to (\d+) in workspace settings/.exec(title)?.[1]);
       const settings = () => vscode.workspace.getConfiguration('tunewright', uri);
       assert.equal(settings().get('preview.maxLength'), tokens);
       await problems(uri, 0);

@@ -63,6 +63,26 @@ describe('lengths and truncation', () => {
     expect(analyse({ input_ids: [5, 6], labels: [5, -100] }, options('tokenized')).codes).toEqual(['all_masked']);
   });
 
+  test('an empty answer that is trained on, and one that leaves nothing to train on', () => {
+    const messages = (content: string) => ({
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content },
+      ],
+    });
+    const trained = analyse(messages(''), options('messages'), smollm);
+    expect(trained.labelTokens).toBeGreaterThan(0);
+    expect(trained.problems).toMatchObject([
+      { code: 'empty_answer', message: 'message 2 is an empty answer: the model is trained to say nothing there' },
+    ]);
+    expect(analyse(messages('Hello'), options('messages'), smollm).codes).toEqual([]);
+    const text = analyse({ text: '' }, options('text'));
+    expect(text.labelTokens).toBe(0);
+    expect(text.problems).toMatchObject([
+      { code: 'empty_answer', message: 'the text is empty: no token of this row is trained on' },
+    ]);
+  });
+
   test('the parts add up to the whole text', () => {
     const messages = [
       { role: 'user', content: 'Hi there' },

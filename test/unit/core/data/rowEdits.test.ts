@@ -58,10 +58,25 @@ describe('repairs', () => {
     expect(repairJson('what is this')).toBeNull();
   });
 
-  test('a repair that would change numbers is not offered', () => {
-    expect(repairJson('{"id": 9007199254740993,}')).toBeNull();
-    expect(repairJson('{"a": NaN,}')).toBeNull();
-    expect(repairJson('{"a": 1,}')).not.toBeNull();
+  test('a repair keeps the text of numbers, and is not offered where it could not', () => {
+    const repaired = (text: string) => apply(text, repairJson(text)!.edits);
+    expect(repaired('{"id": 9007199254740993,}')).toBe('{"id":9007199254740993}');
+    expect(repaired('{"a": NaN,}')).toBe('{"a":NaN}');
+    expect(repairJson('{"id": 9007199254740993 /* one */}')).toBeNull();
+    expect(repairJson('{"a": NaN')).toBeNull();
+  });
+
+  test('a row as Python prints it', () => {
+    const text = `{'prompt': "It's late", 'completion': 'Arr, \\'tis.', 'ok': True, 'tags': ('a', None)}`;
+    expect(JSON.parse(apply(text, repairJson(text)!.edits))).toEqual({
+      prompt: "It's late",
+      completion: "Arr, 'tis.",
+      ok: true,
+      tags: ['a', null],
+    });
+    // A text that no reader takes is not offered.
+    expect(repairJson("{'a': '\\ud800'}")).toBeNull();
+    expect(repairJson("['a']")).toBeNull();
   });
 
   test('a role is corrected or a message removed; the rest is unchanged', () => {

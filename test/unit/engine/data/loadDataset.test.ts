@@ -40,6 +40,15 @@ async function load(file: string, overrides: Overrides = {}) {
   return { dataset, warnings };
 }
 
+test('an empty answer that is trained on is a warning with its place', async () => {
+  const pairs = [' is red.', ''].map(completion => ({ prompt: 'The weather', completion }));
+  const { dataset, warnings } = await load(jsonl('empty.jsonl', pairs));
+  expect(dataset.length).toBe(2);
+  expect(warnings).toEqual([
+    'rows_empty_answer: 1 row of the training set with an empty answer: the model is trained to say nothing there (empty.jsonl:2)',
+  ]);
+});
+
 const pair = (completion: string) => ({ prompt: 'The weather', completion });
 
 describe('loadDataset', () => {

@@ -1,5 +1,5 @@
 // Local models: a temporary home with the stores of Hugging Face, Ollama, LM Studio and this program, listed and resolved by name.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -79,6 +79,17 @@ test('all stores, with the reason if a model can’t be trained', () => {
     ['~/.cache/lm-studio/models/org/mlx', 'lmstudio', 'llama', 'its weights are quantized (MLX, 4 bit)'],
   ]);
   expect(describeModels(models)).toMatch(/ollama:smollm:latest +llama +gguf +ollama +0 MB +yes/);
+});
+
+test('folders that are named are listed first, with the model that their card names', () => {
+  const folder = join(home, 'work', 'pirate-merged');
+  cpSync(new URL('../../../../media/models/tiny', import.meta.url).pathname, folder, { recursive: true });
+  write(join(folder, 'README.md'), '---\nbase_model: org/base\n---\n');
+  const none = join(home, 'work', 'none');
+  expect(listLocalModels([folder, none])).toMatchObject([
+    { id: folder, store: 'folder', path: folder, modelType: 'llama', reason: null, base: 'org/base' },
+    { id: none, store: 'folder', modelType: null, reason: expect.stringMatching(/./), base: null },
+  ]);
 });
 
 test('each of them resolves by its id', async () => {

@@ -227,6 +227,38 @@ describe('problems', () => {
     });
   });
 
+  test('a fault of a row that has several lines, or follows others, is at its place in the file', async () => {
+    const path = join(folder, 'places.json');
+    writeFileSync(path, '[\n  {"prompt": "a", "completion": "b"},\n  {"prompt": "a",\n   "completion": oops}\n]\n');
+    await withFile(path, settings(), async opened => {
+      await opened.ended();
+      const [{ findings }] = await opened.dataset.ask('problems', { limit: 10 });
+      expect(findings).toMatchObject([{ code: 'invalid_json', place: { line: 4, column: 18 } }]);
+    });
+    const lines = join(folder, 'places.jsonl');
+    writeFileSync(lines, `${'{"prompt": "a", "completion": "b"}\n'.repeat(4)}{"prompt": "a", "completion": "b",}\n`);
+    await withFile(lines, settings(), async opened => {
+      await opened.ended();
+      const problems = await opened.dataset.ask('problems', { limit: 10 });
+      const invalid = problems.flatMap(({ findings }) => findings).filter(({ code }) => code === 'invalid_json');
+      expect(invalid).toMatchObject([{ place: { line: 5, column: 34 } }]);
+      expect(invalid[0]!.message).not.toMatch(/line 1/);
+    });
+  });
+
+  test('rows that Python printed are a dataset with problems; each row is on its line', async () => {
+    const path = write(
+      'python.jsonl',
+      "{'prompt': 'a {', 'completion': \"it's\"}",
+      "{'prompt': 'b', 'completion': 'c'}",
+    );
+    await withFile(path, settings(), async opened => {
+      const summary = await opened.ended();
+      expect(summary).toMatchObject({ rows: 2, problems: { invalid_json: 2 } });
+      expect(summary.format?.name).toBe('prompt_completion');
+    });
+  });
+
   test('bytes that are not UTF-8', async () => {
     const path = join(folder, 'latin1.jsonl');
     writeFileSync(

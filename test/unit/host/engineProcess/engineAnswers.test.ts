@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { InputError } from '../../../../extension/src/core/inputError.js';
 import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
 import {
-  missingModel,
   modelFactsOf,
   problemOf,
+  pullableModel,
   savingsOf,
 } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 import { EngineInputError } from '../../../../extension/src/host/services.js';
 import { estimateSchema, modelInspectionSchema } from '../../../../extension/src/protocol/answers.js';
+
+afterEach(() => void vi.unstubAllEnvs());
 
 const recorded = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../../fixtures/webviews/${name}.json`, import.meta.url), 'utf8'));
@@ -79,9 +81,17 @@ describe('problemOf', () => {
   });
 
   it.each([
-    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^This model is not on this machine, so there is no estimate/],
-    ['/models/none', /^This file or folder does not exist/],
-  ])('reports that %s is not on this machine', async (model, words) => {
+    ['HuggingFaceTB/SmolLM2-360M-Instruct', /^This model is not on this machine yet\.$/, true],
+    ['bartowski/Some-GGUF:some.Q4_K_M.gguf', /^This model is not on this machine yet\.$/, true],
+    ['smollm2-135m-instruct', /^This model is not on this machine yet\.$/, true],
+    ['/models/none', /^This file or folder does not exist\.$/, false],
+    ['./none', /^This file or folder does not exist\.$/, false],
+    ['no-such-model', /^the model is not on this machine [^]*List local models/, false],
+    ['smollm2-135m-instuct', /Did you mean smollm2-135m-instruct\?/, false],
+    ['ollama:none', /not in the Ollama store/, false],
+    ['embedded:none', /unknown embedded model\.\s+Use embedded:tiny/, false],
+  ])('reports that %s is not on this machine', async (model, words, pullable) => {
+    for (const store of ['HF_HOME', 'TUNEWRIGHT_CACHE']) vi.stubEnv(store, '/none');
     const record = await resolveModel(model, { baseDir: '/', allowDownload: false }).then(
       () => Promise.reject(new Error('it was found')),
       (error: InputError) => error.record(),
@@ -89,8 +99,8 @@ describe('problemOf', () => {
     expect(problemOf(record, {}, draft)).toEqual({
       field: 'model',
       message: expect.stringMatching(words),
-      ...(model.startsWith('/') ? {} : { solved_by_start: true }),
+      ...(pullable ? { pull: model } : {}),
     });
-    expect(missingModel(new EngineInputError(record))).toBe(model);
+    expect(pullableModel(new EngineInputError(record))).toBe(pullable ? model : null);
   });
 });

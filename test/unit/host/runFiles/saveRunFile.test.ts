@@ -13,6 +13,7 @@ vi.mock('vscode', () => {
   const uri = (path: string) => ({ path, fsPath: path, with: (change: { path: string }) => uri(change.path) });
   return {
     Uri: { file: uri },
+    commands: { executeCommand: async () => {} },
     workspace: { isTrusted: true, workspaceFolders: undefined, getWorkspaceFolder: () => undefined },
     window: {
       showSaveDialog: async () => dialogs.chosen && uri(dialogs.chosen),

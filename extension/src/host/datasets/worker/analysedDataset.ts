@@ -14,10 +14,12 @@ import {
 } from '../../../core/data/rowAnalysis.js';
 import { FORMAT_SAMPLE_ROWS, resolveFormat } from '../../../core/data/resolveFormat.js';
 import { writeJsonText } from '../../../core/data/jsonText.js';
+import { jsonOfPython } from '../../../core/data/pythonLiteral.js';
 import { RowSyntaxError } from '../../../core/data/rowText.js';
 import { InputError } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { openRowFile } from '../../../rows/openRowFile.js';
+import { placeInFile } from '../../../rows/placeInFile.js';
 import type { RowReader } from '../../../rows/rowReader.js';
 import { EditorRows } from '../../../rows/scannedRows.js';
 import { EXCERPT_LENGTH, excerptOf, turnsOf } from './exampleText.js';
@@ -28,6 +30,7 @@ import { turn } from './turns.js';
 import { viewOfRows } from './rowView.js';
 import type {
   DatasetSummary,
+  DatasetUse,
   ListedRow,
   ProblemRow,
   ReadingSettings,
@@ -171,10 +174,14 @@ export class AnalysedDataset {
     const { reader, settings } = this.opened();
     const texts = await reader.texts(table.places(0, Math.min(FORMAT_SAMPLE_ROWS, table.length)));
     const { format, columns, maxLength, trainOn, truncation, chatTemplate } = settings;
-    const sample = texts.flatMap((text, i) => {
-      const row = parsed(reader, text);
-      return row ? [{ row, source: { file: this.path, line: table.line(i) } }] : [];
-    });
+    const read = (textOf: (text: string) => string) =>
+      texts.flatMap((text, i) => {
+        const row = parsed(reader, textOf(text));
+        return row ? [{ row, source: { file: this.path, line: table.line(i) } }] : [];
+      });
+    const asTheyAre = read(text => text);
+    // Rows that Python printed are a dataset whose every row can be repaired.
+    const sample = asTheyAre.length > 0 ? asTheyAre : read(text => jsonOfPython(text) ?? text);
     if (sample.length === 0 && format === 'auto') return;
     try {
       const resolved = resolveFormat(sample, format, columns);
@@ -293,6 +300,55 @@ export class AnalysedDataset {
     return found;
   }
 
+  async use(): Promise<DatasetUse> {
+    await this.settled();
+    const { table } = this;
+    const { maxLength, truncation } = this.opened().settings;
+    const kinds = ['bad', 'unreadable', 'tooLong', 'masked', 'empty'] as const;
+    const found = new Map(kinds.map(kind => [kind, { count: 0, row: -1 }]));
+    const note = (kind: (typeof kinds)[number], row: number) => {
+      const entry = found.get(kind)!;
+      if (entry.count++ === 0) entry.row = row;
+    };
+    let usable = 0;
+    for (let row = 0; row < table.length; row++) {
+      const isUnreadable = table.example.get(row) === 0;
+      const isBad = isUnreadable || table.hasProblem(row, 'invalid_row');
+      const counted = !isBad && table.isCounted(row);
+      const isTooLong = counted && table.tokens.get(row) > maxLength;
+      const isMasked = counted && table.labelTokens.get(row) === 0;
+      if (isUnreadable) note('unreadable', row);
+      if (isBad) note('bad', row);
+      if (isTooLong) note('tooLong', row);
+      if (isMasked) note('masked', row);
+      else if (table.hasProblem(row, 'empty_answer')) note('empty', row);
+      if (!isBad && !isMasked && !(isTooLong && truncation === 'drop')) usable++;
+      await turn();
+    }
+    const [bad, unreadable, tooLong, masked, empty] = await Promise.all(
+      kinds.map(async kind => {
+        const { count, row } = found.get(kind)!;
+        return { count, first: count === 0 ? null : { line: table.line(row), message: await this.firstFinding(row) } };
+      }),
+    );
+    return { rows: table.length, usable, bad, unreadable, tooLong, masked, empty };
+  }
+
+  /** The worst problem of a row, in words. */
+  private async firstFinding(row: number): Promise<string> {
+    const detail = await this.detail(row);
+    const finding = detail?.findings[0];
+    if (finding) return finding.message;
+    // Without a format rows are read, but not examined.
+    try {
+      this.opened().reader.parse(detail?.text ?? '');
+      return '';
+    } catch (error) {
+      if (error instanceof InputError) return error.message;
+      throw error;
+    }
+  }
+
   /** Resolves once the analysis has ended and no other was started meanwhile. */
   private async settled(): Promise<void> {
     let work: Promise<void>;
@@ -324,7 +380,14 @@ export class AnalysedDataset {
       return { ...this.summaryOf(row), text, findings: [], turns: [], runs: [] };
     }
     const examined = table.isCounted(row) ? this.examine(text, true) : this.analyseRow(row, text, true);
-    const findings: RowDetail['findings'] = [...examined.problems];
+    const place = { text, start: table.start(row), line: table.line(row) };
+    const findings: RowDetail['findings'] = await Promise.all(
+      examined.problems.map(async problem =>
+        problem.offset === undefined
+          ? problem
+          : { ...problem, place: await placeInFile(reader, place, problem.offset) },
+      ),
+    );
     const value = table.example.get(row);
     if (table.hasProblem(row, 'duplicate')) {
       const line = table.line(this.duplicates.find(value));

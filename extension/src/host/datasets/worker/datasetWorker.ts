@@ -43,6 +43,7 @@ const handlers: { [N in RequestName]: (params: WorkerRequests[N]['params']) => u
       : handlers.open(params),
   rows: ({ dataset, limit }) => datasetOf(dataset).rows(limit),
   problems: ({ dataset, limit }) => datasetOf(dataset).problems(limit),
+  use: ({ dataset }) => datasetOf(dataset).use(),
   row: ({ dataset, row }) => datasetOf(dataset).detail(row),
   view: ({ dataset, view }) => datasetOf(dataset).setView(view),
   list: ({ dataset, from, to }) => datasetOf(dataset).list(from, to),

@@ -1,5 +1,6 @@
 // Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
 // worker holds datasets by number; "latest wins" state is sent as a whole summary.
+import type { CountedRows } from '../../../core/data/datasetFacts.js';
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowFileTypes.js';
 
@@ -78,13 +79,35 @@ export interface RowSummary {
   problems: ProblemCode[];
 }
 
+/** What a run would make of the rows. Rows of a large file that are not counted are taken as usable. */
+export interface DatasetUse {
+  rows: number;
+  /** Rows to train on. */
+  usable: number;
+  /** Can't be read, or not in the format of the others; `unreadable` of them whatever the tokenizer and its chat template. */
+  bad: CountedRows;
+  unreadable: CountedRows;
+  /** Longer than max_length. */
+  tooLong: CountedRows;
+  /** No token is trained on. */
+  masked: CountedRows;
+  /** Trained to say nothing. */
+  empty: CountedRows;
+}
+
 export interface ListedRow extends RowSummary {
   /** Beginning of the row's content, for the table. */
   excerpt: string;
 }
 
-/** A problem in words; `related` is the line (and the file, if another) of the row that it refers to. */
-export type Finding = RowProblem & { related?: { line: number; path?: string } };
+/**
+ * A problem in words; `related` is the line (and the file, if another) of the row that it refers to, `place` where in the file it is,
+ * from 1, if that is known more exactly than the row.
+ */
+export type Finding = RowProblem & {
+  related?: { line: number; path?: string };
+  place?: { line: number; column?: number };
+};
 
 export interface ProblemRow extends RowSummary {
   findings: Finding[];
@@ -107,6 +130,8 @@ export interface WorkerRequests {
   rows: { params: { dataset: number; limit: number }; result: RowSummary[] };
   /** Rows with problems, once the analysis has ended. */
   problems: { params: { dataset: number; limit: number }; result: ProblemRow[] };
+  /** What a run would make of the rows, once the analysis has ended. */
+  use: { params: { dataset: number }; result: DatasetUse };
   row: { params: { dataset: number; row: number }; result: RowDetail | null };
   /** Makes the view the current one. */
   view: { params: { dataset: number; view: RowView }; result: { rows: number } };

@@ -1,0 +1,48 @@
+// The model card (README.md) of a model folder: which model it was made from, in the metadata that the Hugging Face Hub reads.
+// Written with a model by writeModelFolder.ts, read when models are listed.
+import { join } from 'node:path';
+import { parseJson } from '../../core/data/formats/rowFields.js';
+import { readText } from '../../system/regularFile.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+
+const NAME = 'README.md';
+const MAX_CARD_BYTES = 1 << 20;
+
+/** @param base as the user named it */
+export function writeModelCard(folder: string, base: string): void {
+  const card = `---
+base_model: ${JSON.stringify(base)}
+base_model_relation: finetune
+library_name: transformers
+pipeline_tag: text-generation
+---
+
+Made from \`${base}\` with Tunewright.
+`;
+  writeFileAtomically(join(folder, NAME), append => append(Buffer.from(card)));
+}
+
+/** The first model named as base; null without a card that names one. */
+export function baseModelOf(folder: string): string | null {
+  const text = cardText(folder);
+  const metadata = /^\uFEFF?---\r?\n([^]*?)\r?\n---/.exec(text)?.[1] ?? '';
+  // A text, or a list with an entry for each base.
+  const named = /^base_model:[ \t]*(?:\r?\n[ \t]*-[ \t]+)?(.+?)[ \t]*$/m.exec(metadata)?.[1]?.trim() ?? '';
+  return unquoted(named) || null;
+}
+
+/** A YAML scalar; in double quotes it is written as in JSON. */
+function unquoted(text: string): string {
+  if (/^'.*'$/.test(text)) return text.slice(1, -1).replaceAll("''", "'");
+  const value = /^".*"$/.test(text) ? parseJson(text) : text;
+  return typeof value === 'string' ? value : '';
+}
+
+function cardText(folder: string): string {
+  try {
+    return readText(join(folder, NAME), 'follow', MAX_CARD_BYTES) ?? '';
+  } catch {
+    // Not a file, or an enormous one: no card.
+    return '';
+  }
+}
