@@ -287,6 +287,8 @@ describe('dashboard', () => {
       window.fake.setFolder('/runs/lora', { checkpoint: 20 });
       window.fake.setAlive('/runs/lora', false);
     });
+    // Until then a button of this name resumes the paused run; a click on that would wait for it to be shown again.
+    await page.locator('.status[data-status="interrupted"]').waitFor();
     await button('Resume Run').click();
     await expect.poll(() => page.evaluate(() => window.fake.log)).toContainEqual({ resumed: '/runs/lora' });
   });
