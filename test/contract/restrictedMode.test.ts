@@ -44,7 +44,7 @@ describe('settings', () => {
 /** Commands that only show or copy something. */
 const SHOWING = [
   ...['openDashboard', 'compareRuns', 'revealRun', 'openRunLog', 'copyRunPath', 'previewDataset', 'openRunFileInPanel'],
-  ...['runPanel.openFile', 'runPanel.reset', 'copyModelId', 'revealAdapter', 'copyAdapterPath'],
+  ...['runPanel.openFile', 'runPanel.reset', 'copyModelId', 'revealAdapter', 'revealModel', 'copyAdapterPath'],
   ...['groupRuns.none', 'groupRuns.dataset', 'groupRuns.model', 'groupRuns.status'],
   ...['openWalkthrough', 'openSettings', 'showOutput'],
 ].map(name => `tunewright.${name}`);
