@@ -117,6 +117,7 @@ describe('JinjaTemplate', () => {
     ['powers', '{{ 9 ** (9 ** 9) }}', /too large/],
     ['endless recursion', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', /150 deep/],
     ['a deep expression', `{{ ${'('.repeat(100_000)}1${')'.repeat(100_000)} }}`, /nested/],
+    ['a long format', "{{ strftime_now('%c' * 10 ** 7) }}", /5 million steps/],
     ['a deep list', `{{ ${'['.repeat(1000)}${']'.repeat(1000)} }}`, /nested/],
   ])('%s ends by itself', (_, source, message) => {
     expect(() => render(source)).toThrow(message);
