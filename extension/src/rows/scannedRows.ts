@@ -2,7 +2,7 @@
 // parsed by core/data/rowText.ts; this file deals with bytes and limits, textFile.ts with encodings.
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { splitCsvRecord } from '../core/data/csvRecord.js';
+import { csvHeader } from '../core/data/csvRecord.js';
 import type { Row } from '../core/data/example.js';
 import type { ScannedFileType } from '../core/data/rowFileTypes.js';
 import { rowLayout, type RowLayout, type Units } from '../core/data/rowLayout.js';
@@ -50,7 +50,7 @@ abstract class ScannedRows {
     if (this.header || !this.headerPlace || this.layout.kind !== 'csv') return;
     const [text] = await this.texts([this.headerPlace]);
     try {
-      this.header = splitCsvRecord(readable(text, this.layout), this.layout.delimiter);
+      this.header = csvHeader(readable(text, this.layout), this.layout.delimiter);
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       this.header = [];

@@ -32,6 +32,21 @@ export function splitCsvRecord(record: string, delimiter: Delimiter): string[] {
   }
 }
 
+/**
+ * The names of a file's columns. Of two equal names the second gets a number, as in pandas, so that the first keeps its column.
+ * @throws InputError (without file and line) for wrong quotes
+ */
+export function csvHeader(record: string, delimiter: Delimiter): string[] {
+  const names = splitCsvRecord(record, delimiter);
+  const header = new Set<string>();
+  for (const name of names) {
+    let own = name;
+    for (let count = 1; header.has(own) || (count > 1 && names.includes(own)); count++) own = `${name}.${count}`;
+    header.add(own);
+  }
+  return [...header];
+}
+
 /** @throws InputError (without file and line) if there are more fields than in the header */
 export function csvRow(record: string, header: readonly string[], delimiter: Delimiter): Row {
   const fields = splitCsvRecord(record, delimiter);

@@ -15,6 +15,9 @@ const WATCHED_LENGTH = 1 << 16;
 const MAX_EXCEEDED = 3;
 const MAX_GROWTH = 16;
 
+/** A longer added token is searched at each place of a text for as long as it agrees with it. */
+const USUAL_TOKEN_LENGTH = 256;
+
 const KNOWN_PATTERNS = new Set<string>(Object.values(SPLIT_PATTERNS));
 
 /** Through which a tokenizer's `encode` and `decode` are called. */
@@ -24,10 +27,10 @@ export class TokenizerLimits {
 
   /** @param tokenizer content of tokenizer.json */
   constructor(
-    { normalizer, pre_tokenizer: preTokenizer, decoder }: Record<string, unknown>,
+    { normalizer, pre_tokenizer: preTokenizer, decoder, added_tokens: added }: Record<string, unknown>,
     private readonly withinTime: WithinTime,
   ) {
-    this.endsAlways = !hasUnknownPattern([normalizer, preTokenizer, decoder]);
+    this.endsAlways = !hasUnknownPattern([normalizer, preTokenizer, decoder]) && !hasLongToken(added);
   }
 
   /** @param length characters or ids @throws InputError for whatever goes wrong in `work` */
@@ -64,4 +67,8 @@ function hasUnknownPattern(value: unknown): boolean {
   return Object.entries(value).some(([key, part]) =>
     key === 'Regex' ? !KNOWN_PATTERNS.has(String(part)) : hasUnknownPattern(part),
   );
+}
+
+function hasLongToken(added: unknown): boolean {
+  return ((added ?? []) as { content: string }[]).some(({ content }) => content.length > USUAL_TOKEN_LENGTH);
 }

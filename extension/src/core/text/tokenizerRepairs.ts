@@ -9,6 +9,7 @@
 //   files is ignored; FixedLength cuts surrogate pairs; CharDelimiterSplit is missing.
 // - Models: unknown characters are fused across words; Unigram has no byte fallback; characters that a vocabulary without an
 //   unknown token lacks (bytes, in SmolLM2's) are dropped after the merges, in Rust before, so that their neighbours merge.
+// - Post-processors: the names of special tokens are looked up, in Rust their ids count.
 // - Decoders: ByteFallback drops a byte order mark, and writes one U+FFFD for a broken run where Rust writes one per byte; ByteLevel
 //   decodes between added tokens; Metaspace keeps marks of the first token; Replace reads `$`.
 // - `remove_space` and `do_lowercase_and_remove_accent` of tokenizer_config.json, which Python ignores, change the text.
@@ -39,7 +40,8 @@ export function repairTokenizerJson(tokenizer: Json): Json {
     });
   }
   const addedTokens = numbered((tokenizer.added_tokens ?? []) as ListedToken[], model.vocab as Json | unknown[]);
-  return { ...tokenizer, normalizer: null, pre_tokenizer: null, added_tokens: addedTokens };
+  const processor = byIds((tokenizer.post_processor ?? null) as Json | null, id => tokenOf(id, addedTokens, model));
+  return { ...tokenizer, normalizer: null, pre_tokenizer: null, added_tokens: addedTokens, post_processor: processor };
 }
 
 interface ListedToken {
@@ -63,6 +65,44 @@ function numbered(tokens: ListedToken[], vocab: Json | unknown[]): ListedToken[]
     else if (id >= next) next = id + 1;
   }
   return [...byContent.values()];
+}
+
+/** A post-processor that has the tokens of its ids, which count in Rust, as names, which the library looks up. */
+function byIds(processor: Json | null, tokenById: (id: number) => string): Json | null {
+  switch (processor?.type) {
+    case 'Sequence':
+      return { ...processor, processors: (processor.processors as Json[]).map(step => byIds(step, tokenById)) };
+    case 'BertProcessing':
+    case 'RobertaProcessing': {
+      const [sep, cls] = [processor.sep, processor.cls].map(pair => tokenById((pair as [string, number])[1]));
+      return { ...processor, sep: [sep], cls: [cls] };
+    }
+    case 'TemplateProcessing': {
+      const listed = processor.special_tokens as Record<string, { ids: number[] }>;
+      const single = (processor.single as { SpecialToken?: { id: string } }[]).flatMap(piece => {
+        const { SpecialToken: special } = piece;
+        if (!special) return [piece];
+        return listed[special.id].ids.map(id => ({ SpecialToken: { ...special, id: tokenById(id) } }));
+      });
+      return { ...processor, single };
+    }
+    default:
+      return processor;
+  }
+}
+
+function tokenOf(id: number, addedTokens: ListedToken[], { vocab }: Json): string {
+  const ofVocabulary = () =>
+    Array.isArray(vocab)
+      ? (vocab[id] as [string] | undefined)?.[0]
+      : Object.keys(vocab as Json).find(token => (vocab as Json)[token] === id);
+  const token = addedTokens.find(added => added.id === id)?.content ?? ofVocabulary();
+  if (token !== undefined) return token;
+  throw new InputError(`no token has the id ${id}`, {
+    file: 'tokenizer.json',
+    key: 'post_processor',
+    hint: 'Use the tokenizer.json that was saved with the model.',
+  });
 }
 
 function randomModel(): InputError {

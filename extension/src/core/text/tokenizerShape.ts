@@ -49,10 +49,27 @@ function checkStep(step: unknown, key: string, steps: string): void {
     if (!Array.isArray(list)) throw wrong('must be a list', `${key}.${steps}`);
     list.forEach((part: unknown, i) => checkStep(part ?? undefined, `${key}.${steps}[${i}]`, steps));
   }
+  if (step.type === 'TemplateProcessing') checkTemplate(step, key);
+  if (step.type === 'BertProcessing' || step.type === 'RobertaProcessing')
+    for (const name of ['sep', 'cls'])
+      if (!Array.isArray(step[name]) || !Number.isSafeInteger(step[name][1]))
+        throw wrong('must be a token and its id', `${key}.${name}`);
   const { pattern } = step;
   const isPattern = isObject(pattern) && [pattern.Regex, pattern.String].some(text => typeof text === 'string');
   if ((step.type === 'Split' || step.type === 'Replace') && !isPattern)
     throw wrong('must have a text as "Regex" or "String"', `${key}.pattern`);
+}
+
+/** Special tokens before and after a text, by names whose ids are listed. */
+function checkTemplate({ single, special_tokens: listed }: Record<string, unknown>, key: string): void {
+  if (!Array.isArray(single) || !single.every(isObject)) throw wrong('must be a list of objects', `${key}.single`);
+  for (const { SpecialToken: special } of single) {
+    if (special === undefined) continue;
+    const name = isObject(special) ? String(special.id) : '';
+    const entry = isObject(listed) && Object.hasOwn(listed, name) ? listed[name] : undefined;
+    if (!isObject(entry) || !Array.isArray(entry.ids) || !entry.ids.every(Number.isSafeInteger))
+      throw wrong(`has no ids of ${JSON.stringify(name)}, which "single" has`, `${key}.special_tokens`);
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

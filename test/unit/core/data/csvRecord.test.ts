@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { csvRow, splitCsvRecord } from '../../../../extension/src/core/data/csvRecord.js';
+import { csvHeader, csvRow, splitCsvRecord } from '../../../../extension/src/core/data/csvRecord.js';
 
 describe('fields of a record', () => {
   test.each([
@@ -29,3 +29,11 @@ test('a row has the names of the header, with any delimiter; the last ones may b
   expect(csvRow('1', ['id', 'text'], ',')).toEqual({ id: '1' });
   expect(() => csvRow('1,2,3', ['id', 'text'], ',')).toThrow(/has 3 fields, the header 2/);
 });
+
+test.each([
+  ['a,a', ['a', 'a.1']],
+  ['a,a,a', ['a', 'a.1', 'a.2']],
+  ['a,a.1,a', ['a', 'a.1', 'a.2']],
+  ['a,a,a.1', ['a', 'a.2', 'a.1']],
+  ['a,a.1,a,a', ['a', 'a.1', 'a.2', 'a.3']],
+])('the columns %s are named as by pandas', (record, names) => expect(csvHeader(record, ',')).toEqual(names));

@@ -56,6 +56,10 @@ describe('a turn', () => {
     { loss_weight: 0 },
     { loss_scale: 0 },
     { weight: 1, train: false },
+    { step_loss_mask: 0 },
+    { loss_mask: 0 },
+    { trainable: false },
+    { masked: true },
   ])('%j takes no loss', keys => {
     expect(trained('messages', chat(keys))).toEqual(second);
     expect(trained('sharegpt', shareGpt(keys))).toEqual(second);
@@ -68,6 +72,9 @@ describe('a turn', () => {
     { train: true, train_detail: [] },
     { loss: true },
     { loss_weight: 1 },
+    { step_loss_mask: 1 },
+    { trainable: true },
+    { masked: false },
   ])('%j takes loss', keys => {
     expect(trained('messages', chat(keys))).toEqual(both);
     expect(trained('sharegpt', shareGpt(keys))).toEqual(both);
@@ -85,10 +92,26 @@ describe('a turn', () => {
   });
 
   test('of another role: what a tool would train on is an error, what it ignores is not', () => {
-    for (const key of ['train', 'training', 'loss', 'loss_weight'])
+    for (const key of ['train', 'training', 'loss', 'loss_weight', 'trainable'])
       failsWith('messages', chat({}, { [key]: 1 }), new RegExp(`messages\\[0\\]\\.${key} asks to train`));
     expect(trained('messages', chat({}, { weight: 1, loss_scale: 1 }))).toEqual(both);
     expect(trained('messages', chat({}, { weight: 0, train: false, loss: false, loss_weight: 0 }))).toEqual(both);
+  });
+
+  test('with marked parts, as axolotl reads them: an error if a part would be left out, or another role’s trained on', () => {
+    const parts = (mark: Record<string, unknown>) => [
+      { type: 'text', text: 'No, ', ...mark },
+      { type: 'text', text: 'four.', train: true },
+    ];
+    for (const mark of [{ train: false }, { weight: 0 }, { masked: true }]) {
+      const place = /\[1\]\.(content|value)\[0\] marks parts of a turn/;
+      failsWith('messages', chat({ content: parts(mark) }), place);
+      failsWith('sharegpt', shareGpt({ value: parts(mark) }), place);
+    }
+    expect(trained('messages', chat({ content: parts({ weight: 1 }) }))).toEqual(['No, four.<|im_end|>', second[0]]);
+    const question = [{ type: 'text', text: '2 + 2?', train: false }];
+    expect(trained('messages', chat({}, { content: question }))).toEqual(both);
+    failsWith('messages', chat({}, { content: parts({}) }), /messages\[0\]\.content\[1\]\.train asks to train/);
   });
 
   test('takes no loss with train_on "all" either, and in messages of prompt and completion', () => {
@@ -107,6 +130,7 @@ describe('a row', () => {
     [{ weight: 0 }, /"weight" is a weight of the whole row/],
     [{ sample_weight: 0.5 }, /"sample_weight"/],
     [{ label: false }, /"label" marks an answer that is not wanted \(KTO\)/],
+    [{ label: 'False' }, /"label"/],
     [{ kto_tag: false }, /"kto_tag"/],
     [{ images: ['a.png'] }, /"images" is media/],
     [{ image: 'a.png' }, /"image" is media/],
@@ -155,9 +179,13 @@ describe('tokenized rows', () => {
       position_ids: [0, 1, 2, 3],
       seq_lengths: [4],
       length: 4,
+      tokens: ['a', 'b', 'c', 'd'],
+      logprobs: [-0.5, -1, -0.25, 0],
+      visible: [1, 1, 1, 1],
     };
     expect(row(neutral)).toEqual({ kind: 'tokenized', inputIds: ids });
     expect(row({ attention_mask: [0, 0, 1, 1], position_ids: [1, 1, 0, 1] })).toMatchObject({ inputIds: [7, 8] });
+    expect(row({ attention_mask: [0, 1, 1, 1], visible: [0, 1, 1, 1] })).toMatchObject({ inputIds: [6, 7, 8] });
   });
 
   test.each([
@@ -170,5 +198,9 @@ describe('tokenized rows', () => {
     [{ position_ids: [4, 5, 6, 7] }, /"position_ids"/],
     [{ token_type_ids: [0, 0, 1, 1] }, /"token_type_ids"/],
     [{ seq_lengths: [2, 2] }, /"seq_lengths" names several rows/],
+    [{ seq_lens: [2, 2] }, /"seq_lens" names several rows/],
+    [{ response_mask: [0, 0, 1, 1] }, /"response_mask" has 0 or 1 for each token, but no such mask is known/],
+    [{ prompt_mask: [true, true, false, false] }, /"prompt_mask"/],
+    [{ mask: '[1, 1, 0, 0]' }, /"mask" has 0 or 1 for each token/],
   ])('%j is an error', (keys, message) => failsWith('tokenized', { input_ids: ids, ...keys }, message));
 });

@@ -49,6 +49,13 @@ describe('a tokenizer that never ends', () => {
   });
 });
 
+test('an added token as long as a text that agrees with it almost to its end', { timeout: 60_000 }, () => {
+  const long = 'a'.repeat(40_000);
+  const token = { id: 99_999, content: `${long}z`, special: false, normalized: true };
+  const tokenizer = withStage('added_tokens', [...(good.added_tokens as unknown[]), token]);
+  expect(() => tokenizer.encode(long)).toThrow(isInputError(/tokenizer\.json: .* length 40000: it takes more than/));
+});
+
 describe('a normalizer that makes a text far longer', () => {
   const replace = (from: string, to: string) => ({ type: 'Replace', pattern: { String: from }, content: to });
   test.each<[string, unknown]>([
@@ -105,6 +112,15 @@ describe('a file of another shape', () => {
       'a post-processor whose parts are text',
       { post_processor: { type: 'TemplateProcessing', single: ['-1'], special_tokens: {} } },
     ],
+    [
+      'a post-processor with a token that isn’t listed',
+      { post_processor: { type: 'TemplateProcessing', single: [{ SpecialToken: { id: '[X]' } }], special_tokens: {} } },
+    ],
+    [
+      'a post-processor with an id that no token has',
+      { post_processor: { type: 'RobertaProcessing', sep: ['</s>', 1e9], cls: ['<s>', 0] } },
+    ],
+    ['a post-processor without ids', { post_processor: { type: 'BertProcessing', sep: '</s>', cls: '<s>' } }],
   ])('%s', (_, change) => {
     const use = () => {
       const tokenizer = createTokenizer({ tokenizer: { ...good, ...change }, config }, soon);

@@ -34,10 +34,10 @@ function readMessage(item: unknown, where: string, source: RowSource): ChatMessa
   const call = isCall(message.role) && typeof item.content === 'string' ? parseJson(item.content) : undefined;
   if (call !== undefined) {
     message.tool_calls = (Array.isArray(call) ? call : [call]).map(called => ({ type: 'function', function: called }));
-    return withLoss({ ...message, role, content: '' }, where, source);
+    return withLoss({ ...message, role, content: '' }, item, where, source);
   }
   const content = readContent(item, where, source, message.tool_calls !== undefined);
-  return withLoss({ ...message, role, ...content }, where, source);
+  return withLoss({ ...message, role, ...content }, item, where, source);
 }
 
 /**

@@ -3,13 +3,15 @@
 // keys that are absent, null or neutral are passed over.
 import type { ChatMessage, Row, RowSource } from '../example.js';
 import { IGNORE_LABEL } from '../example.js';
+import type { InputError } from '../../inputError.js';
 import { asList, has, isObject, kindOf, numberOf, rowError } from './rowFields.js';
 
 /**
- * Keys of one turn: 0 or false leaves the turn out of the loss, 1 or true is the default of an assistant's turn.
- * `others` says what 1 or true means on another role's turn: nothing, or that the tool trains on it.
+ * Keys of one turn: 0 or false leaves the turn out of the loss, 1 or true is the default of an assistant's turn; where
+ * `masks` is set it is the other way round. `others` says what the default means on another role's turn: nothing, or
+ * that the tool trains on it.
  */
-const TURN_KEYS: Readonly<Record<string, { others: 'ignored' | 'trained' }>> = {
+const TURN_KEYS: Readonly<Record<string, { others: 'ignored' | 'trained'; masks?: true }>> = {
   // OpenAI, Mistral, Fireworks and Together; axolotl's ShareGPT
   weight: { others: 'ignored' },
   // axolotl's message_field_training, as its documentation and its former default name it
@@ -21,32 +23,54 @@ const TURN_KEYS: Readonly<Record<string, { others: 'ignored' | 'trained' }>> = {
   loss_weight: { others: 'trained' },
   // ms-swift
   loss_scale: { others: 'ignored' },
+  // slime, and the name of the same mask for tokens
+  step_loss_mask: { others: 'ignored' },
+  loss_mask: { others: 'ignored' },
+  // Tinker
+  trainable: { others: 'trained' },
+  // torchtune
+  masked: { others: 'ignored', masks: true },
 };
 
 /** Keys of one turn that mark parts of its text (axolotl's message_field_training_detail); only their absence is supported. */
 const TURN_DETAIL_KEYS = ['train_detail', 'training_detail'];
 
-/** Reads the keys of a turn. @returns whether loss is taken on it, as far as the turn itself says */
+/**
+ * Reads the keys of a turn, and those of its parts, which axolotl reads too.
+ * @returns whether loss is taken on it, as far as the turn itself says
+ * @throws InputError for a mark that isn't supported: of a part, a fraction, of another role's turn
+ */
 export function turnTakesLoss(turn: Row, role: string, where: string, source: RowSource): boolean {
-  for (const key of TURN_DETAIL_KEYS) {
-    if (!has(turn, key) || asList(turn[key])?.length === 0) continue;
-    throw rowError(
-      source,
-      `${where}.${key} marks parts of a turn, which is not supported`,
-      `Remove it, and leave whole turns out of the loss with "weight": 0.`,
-    );
+  const marked = TURN_DETAIL_KEYS.find(key => has(turn, key) && asList(turn[key])?.length !== 0);
+  if (marked) throw marksParts(`${where}.${marked}`, source);
+  for (const field of ['content', 'value']) {
+    const parts = Array.isArray(turn[field]) ? turn[field] : [];
+    parts.forEach((part, i) => {
+      const place = `${where}.${field}[${i}]`;
+      if (isObject(part) && !marksTakeLoss(part, role, place, source)) throw marksParts(place, source);
+    });
   }
+  return marksTakeLoss(turn, role, where, source);
+}
+
+function marksParts(place: string, source: RowSource): InputError {
+  const hint = 'Remove it, and leave whole turns out of the loss with "weight": 0.';
+  return rowError(source, `${place} marks parts of a turn, which is not supported`, hint);
+}
+
+function marksTakeLoss(turn: Row, role: string, where: string, source: RowSource): boolean {
   let takesLoss = true;
-  for (const [key, { others }] of Object.entries(TURN_KEYS)) {
+  for (const [key, { others, masks = false }] of Object.entries(TURN_KEYS)) {
     if (!has(turn, key) || turn[key] === '') continue;
-    const weight = zeroOrOne(turn[key]);
-    if (weight === null) {
+    const value = zeroOrOne(turn[key]);
+    if (value === null) {
       throw rowError(
         source,
         `${where}.${key} is ${JSON.stringify(turn[key])}, but a turn has the weight 0 or 1`,
         'Write 0 for a turn that is only context, and 1 for one to train on.',
       );
     }
+    const weight = masks ? 1 - value : value;
     if (role === 'assistant') takesLoss &&= weight === 1;
     else if (weight === 1 && others === 'trained') {
       throw rowError(
@@ -59,9 +83,9 @@ export function turnTakesLoss(turn: Row, role: string, where: string, source: Ro
   return takesLoss;
 }
 
-/** The message, marked where its keys leave it out of the loss. */
-export function withLoss(message: ChatMessage, where: string, source: RowSource): ChatMessage {
-  if (turnTakesLoss(message, message.role, where, source)) return message;
+/** The message, marked where the keys of its turn leave it out of the loss. */
+export function withLoss(message: ChatMessage, turn: Row, where: string, source: RowSource): ChatMessage {
+  if (turnTakesLoss(turn, message.role, where, source)) return message;
   return { ...message, noLoss: true };
 }
 
@@ -104,7 +128,8 @@ function weightOfRow(key: string) {
 
 function undesirable() {
   return {
-    neutral: (value: unknown) => value !== false,
+    // Also as CSV has it.
+    neutral: (value: unknown) => String(value).toLowerCase() !== 'false',
     meaning: 'marks an answer that is not wanted (KTO), and loss would train the model to give it',
     hint: 'Leave such rows out.',
   };
@@ -153,7 +178,13 @@ const TOKEN_KEYS: Readonly<Record<string, { neutral: (values: number[]) => boole
 };
 
 /** Lengths of the rows that were packed into this one, and their sums. */
-const PACKING_KEYS: Readonly<Record<string, number>> = { seq_lengths: 1, cu_seqlens: 2, cu_seq_lens_q: 2 };
+const PACKING_KEYS: Readonly<Record<string, number>> = { seq_lengths: 1, seq_lens: 1, cu_seqlens: 2, cu_seq_lens_q: 2 };
+
+/** Keys of tokenized rows whose meaning is known. */
+const KNOWN_KEYS = new Set([
+  ...['input_ids', 'labels', 'attention_mask', 'special_tokens_mask'],
+  ...[LOSS_MASKS, TOKEN_KEYS, PACKING_KEYS].flatMap(Object.keys),
+]);
 
 export interface TokenRow {
   inputIds: number[];
@@ -178,6 +209,7 @@ export function applyTokenMasks({ inputIds, labels }: TokenRow, row: Row, source
       throw rowError(source, `"${key}" names several rows in one, which is not supported`, PACKED_HINT);
     }
   }
+  checkUnknownMasks(row, inputIds.length, within, source);
   const lossMasks = Object.keys(LOSS_MASKS)
     .map(key => readMask(row, key, inputIds.length, source))
     .filter(mask => mask !== undefined);
@@ -186,6 +218,20 @@ export function applyTokenMasks({ inputIds, labels }: TokenRow, row: Row, source
     lossMasks.every(mask => mask[i] === 1) ? label : IGNORE_LABEL,
   );
   return { inputIds: within(inputIds), labels: within(masked) };
+}
+
+/** @throws InputError for a mask under a name that isn't known: 1 may be what is trained on, or what isn't */
+function checkUnknownMasks(row: Row, length: number, within: <T>(values: T[]) => T[], source: RowSource): void {
+  for (const [key, value] of Object.entries(row)) {
+    const list = KNOWN_KEYS.has(key) ? undefined : asList(value);
+    if (list?.length !== length || !list.every(item => zeroOrOne(item) !== null)) continue;
+    if (allEqual(within(list.map(Number)))) continue;
+    throw rowError(
+      source,
+      `"${key}" has 0 or 1 for each token, but no such mask is known`,
+      `If loss is taken where it is 1, set dataset.columns to {"loss_mask": "${key}"}; else write it as labels and remove it.`,
+    );
+  }
 }
 
 const PACKED_HINT = 'Write each example as a row of its own: rows are packed by the run (dataset.packing).';

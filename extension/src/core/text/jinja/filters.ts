@@ -26,7 +26,7 @@ import {
 } from './pythonValues.js';
 import { TemplateError } from './templateError.js';
 import { testNamed } from './tests.js';
-import { padding } from './limits.js';
+import { charactersOf, countItems, countText, padding } from './limits.js';
 
 export type Filter = (value: Value, args: Args) => Value;
 
@@ -34,7 +34,7 @@ export type Filter = (value: Value, args: Args) => Value;
 export function filterNamed(name: string): Filter {
   const filter = filters.get(name);
   if (!filter) throw new TemplateError(`no filter named '${name}' is supported in a chat template`);
-  return filter;
+  return (value, args) => (countText(value), filter(value, args));
 }
 
 /** A filter with parameters: those with a `*` are required. */
@@ -56,7 +56,11 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       const rows: Value[][] = [];
       iterate(value).forEach((item, i) => (i % size === 0 ? rows.push([item]) : rows[rows.length - 1].push(item)));
       const last = rows[rows.length - 1];
-      if (last && bound.value('fill_with') !== null) while (last.length < size) last.push(bound.value('fill_with'));
+      const fill = bound.value('fill_with');
+      if (last && fill !== null) {
+        countItems(size);
+        while (last.length < size) last.push(fill);
+      }
       return new Iterator(rows);
     }),
     capitalize: onText(capitalize),
@@ -135,7 +139,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       return replaced(str(value), bound.softText('old'), bound.softText('new'), count);
     }),
     reverse: taking([], value => {
-      if (typeof value === 'string') return Array.from(value).reverse().join('');
+      if (typeof value === 'string') return charactersOf(value).reverse().join('');
       return new Iterator([...iterate(value)].reverse());
     }),
     round: taking(['precision', 'method'], (value, bound) =>
@@ -145,6 +149,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
     slice: taking(['slices*', 'fill_with'], (value, bound) => {
       const items = iterate(value);
       const count = bound.int('slices', 1);
+      countItems(count);
       const size = Math.floor(items.length / count);
       const larger = items.length % count;
       const fill = bound.value('fill_with');
@@ -190,8 +195,8 @@ const filters: ReadonlyMap<string, Filter> = new Map(
       const end = bound.text('end', '...');
       const limit = bound.int('length', 255);
       const leeway = bound.value('leeway') === null ? 5 : bound.int('leeway', 5);
-      const chars = typeof value === 'string' ? Array.from(value) : [];
       if (typeof value !== 'string') throw new TemplateError(`truncate requires a str, not ${typeName(value)}`);
+      const chars = charactersOf(value);
       if (limit < codePoints(end)) throw new TemplateError(`expected length >= ${codePoints(end)}, got ${limit}`);
       if (chars.length <= limit + leeway) return value;
       const cut = chars.slice(0, limit - codePoints(end)).join('');
@@ -323,6 +328,8 @@ function wholeNumber(text: string, base: number): bigint | null {
     .replace(new RegExp(`^${prefix}`), '')
     .replace(/(?<=[\da-z])_(?=[\da-z])/g, '');
   if (digits === '' || base < 2 || base > 36) return null;
+  // Python reads no more decimal digits; of other bases no chat template has so many.
+  if (digits.length > 4300) return null;
   let total = 0n;
   for (const char of digits) {
     const digit = /[\da-z]/.test(char) ? parseInt(char, 36) : NaN;

@@ -33,7 +33,7 @@ import { strftime } from './strftime.js';
 import type { CallArguments, Expression, Parameter, Statement, Target } from './syntax.js';
 import { TemplateError } from './templateError.js';
 import { testNamed } from './tests.js';
-import { checkTextLength, countSteps } from './limits.js';
+import { checkOutputLength, countSteps } from './limits.js';
 
 const MAX_DEPTH = 150;
 
@@ -112,7 +112,7 @@ export class Interpreter {
   private print(text: string): void {
     this.output.push(text);
     this.outputLength += text.length;
-    checkTextLength(this.outputLength);
+    checkOutputLength(this.outputLength);
   }
 
   /** What `body` writes, instead of writing it. */

@@ -25,11 +25,10 @@ import {
 import { formatPercent } from './pythonFormat.js';
 import { stringMethods } from './pythonStrings.js';
 import { TemplateError } from './templateError.js';
-import { checkTextLength, countSearch, countSteps, padding } from './limits.js';
+import { charactersOf, checkTextLength, countItems, countSearch, countSteps, countText, padding } from './limits.js';
 
 /** As in Jinja2's sandbox. */
 export const MAX_RANGE = 100_000;
-const MAX_ITEMS = 1_000_000;
 
 /** Methods that the sandbox forbids. */
 const CHANGING = new Map([
@@ -72,7 +71,11 @@ function refuseMarkup(object: Value): void {
 }
 
 function codePointAt(text: string, index: number): string | undefined {
-  return Array.from(text).at(index);
+  if (index < 0) return charactersOf(text).at(index);
+  countSteps(Math.min(index, text.length));
+  let position = 0;
+  for (const char of text) if (position++ === index) return char;
+  return undefined;
 }
 
 function noAttribute(object: Value, name: Value): Undefined {
@@ -106,7 +109,7 @@ function pythonAttribute(object: Value, name: string): Value | undefined {
 function methodOf(object: Value, name: string): Method | undefined {
   if (typeof object === 'string') {
     const method = stringMethods.get(name);
-    return method && (args => method(object, args));
+    return method && (args => (countText(object), method(object, args)));
   }
   if (object instanceof Dict) return dictMethod(object, name);
   if (Array.isArray(object)) return listMethod(object, name);
@@ -174,7 +177,7 @@ function numberMethod(value: bigint | boolean | number, name: string): Method | 
 export function sliceOf(object: Value, start: Value, stop: Value, step: Value): Value {
   if (object instanceof Undefined) object.fail();
   refuseMarkup(object);
-  const items = typeof object === 'string' ? Array.from(object) : Array.isArray(object) ? object : null;
+  const items = typeof object === 'string' ? charactersOf(object) : Array.isArray(object) ? object : null;
   if (items === null) return noAttribute(object, 'slice');
   const part = (value: Value) => {
     if (value === null) return null;
@@ -278,8 +281,7 @@ function isText(value: Value): value is string | Markup {
 }
 
 function sized(count: number, items: Value[]): Value[] {
-  countSteps(count);
-  if (count > MAX_ITEMS) throw new TemplateError('the template makes a list of more than a million items');
+  countItems(count);
   return items;
 }
 

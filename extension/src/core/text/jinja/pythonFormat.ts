@@ -1,6 +1,7 @@
 // Python's two ways of formatting, `text % values` and `text.format(...)`, and its rounding. Used by pythonStrings.ts, operations.ts
 // and filters.ts.
 import {
+  codePoints,
   Dict,
   isInt,
   isNumber,
@@ -14,7 +15,7 @@ import {
   type Value,
 } from './pythonValues.js';
 import { TemplateError } from './templateError.js';
-import { padding } from './limits.js';
+import { charactersOf, padding } from './limits.js';
 
 /** Decimal notation rounded half to even on the exact value, as Python rounds; `toFixed` rounds exact halves up. */
 export function toFixed(value: number, digits: number): string {
@@ -58,7 +59,7 @@ export function formatPercent(text: string, values: Value): string {
       const isNumeric = 'diuoxXeEfFgG'.includes(kind ?? ' ');
       if (isNumeric && !body.startsWith('-'))
         body = (flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '') + body;
-      const missing = width - Array.from(body).length;
+      const missing = width - codePoints(body);
       if (flags.includes('-')) return body + padding(missing, ' ');
       if (!isNumeric || !flags.includes('0')) return padding(missing, ' ') + body;
       const sign = /^[-+ ]/.exec(body)?.[0] ?? '';
@@ -77,7 +78,7 @@ function percentBody(kind: string, value: Value, digits: number | null, flags: s
     case 's':
     case 'r': {
       const text = kind === 's' ? str(value) : repr(value);
-      return digits === null ? text : Array.from(text).slice(0, digits).join('');
+      return digits === null ? text : charactersOf(text).slice(0, digits).join('');
     }
     case 'c':
       return isInt(value) ? String.fromCodePoint(Number(value)) : str(value);
@@ -181,14 +182,14 @@ function formatSpec(value: Value, spec: string): string {
   if (typeof value === 'string') {
     if (kind !== undefined && kind !== 's')
       throw new TemplateError(`Unknown format code '${kind}' for object of type 'str'`);
-    body = digits === null ? value : Array.from(value).slice(0, digits).join('');
+    body = digits === null ? value : charactersOf(value).slice(0, digits).join('');
   } else {
     body = numberBody(value as bigint | boolean | number, kind, digits, alternate !== undefined, grouping);
     if (sign !== '-' && !body.startsWith('-')) body = sign + body;
   }
   const fill = fillGiven ?? (zero && !alignGiven ? '0' : ' ');
   const align = alignGiven ?? (typeof value === 'string' ? '<' : zero ? '=' : '>');
-  const missing = Math.max(0, width - Array.from(body).length);
+  const missing = Math.max(0, width - codePoints(body));
   if (align === '<') return body + padding(missing, fill);
   if (align === '>') return padding(missing, fill) + body;
   if (align === '^') return padding(missing >> 1, fill) + body + padding(missing - (missing >> 1), fill);

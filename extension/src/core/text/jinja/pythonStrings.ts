@@ -1,12 +1,22 @@
 // The methods of Python's str. Used by operations.ts, filters.ts and tests.ts. Positions and lengths are code points, as in Python.
 import { BoundArguments } from './arguments.js';
 import { formatBraces } from './pythonFormat.js';
-import { iterate, SPACE_CHARACTERS, Tuple, typeName, Undefined, type Args, type Value } from './pythonValues.js';
+import {
+  codePoints,
+  iterate,
+  SPACE_CHARACTERS,
+  Tuple,
+  typeName,
+  Undefined,
+  type Args,
+  type Value,
+} from './pythonValues.js';
 import { TemplateError } from './templateError.js';
-import { checkTextLength, countSearch, padding } from './limits.js';
+import { charactersOf, checkTextLength, countSearch, countSteps, padding } from './limits.js';
 
 const LEADING_SPACE = new RegExp(`^[${SPACE_CHARACTERS}]+`);
 const WORDS = new RegExp(`[^${SPACE_CHARACTERS}]+`, 'g');
+const LAST_CHARACTER = /.$/su;
 const ALL_SPACE = new RegExp(`^[${SPACE_CHARACTERS}]+$`);
 const LINE_BREAK_CHARACTERS = '\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029';
 const LINE_BREAK = new RegExp(`\\r\\n|[${LINE_BREAK_CHARACTERS}]`, 'g');
@@ -21,7 +31,9 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
     title,
     capitalize,
     swapcase: text =>
-      Array.from(text, char => (char === char.toLowerCase() ? char.toUpperCase() : char.toLowerCase())).join(''),
+      charactersOf(text)
+        .map(char => (char === char.toLowerCase() ? char.toUpperCase() : char.toLowerCase()))
+        .join(''),
     strip: (text, args) => stripped('strip', text, args),
     lstrip: (text, args) => stripped('lstrip', text, args),
     rstrip: (text, args) => stripped('rstrip', text, args),
@@ -65,12 +77,12 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
     rindex: (text, args) => BigInt(foundPosition('rindex', text, args)),
     count: (text, args) => {
       const { part, range } = searched('count', text, args);
-      return BigInt(part === '' ? Array.from(range).length + 1 : range.split(part).length - 1);
+      return BigInt(part === '' ? codePoints(range) + 1 : range.split(part).length - 1);
     },
     zfill: (text, args) => {
       const width = new BoundArguments('zfill', ['width*'], args).int('width', 0);
       const sign = /^[+-]/.exec(text)?.[0] ?? '';
-      return sign + padding(width - Array.from(text).length, '0') + text.slice(sign.length);
+      return sign + padding(width - codePoints(text), '0') + text.slice(sign.length);
     },
     ljust: (text, args) => justified('ljust', text, args, missing => [0, missing]),
     rjust: (text, args) => justified('rjust', text, args, missing => [missing, 0]),
@@ -90,7 +102,7 @@ export const stringMethods: ReadonlyMap<string, StringMethod> = new Map(
     isdecimal: text => /^\p{Nd}+$/u.test(text),
     isnumeric: text => /^\p{N}+$/u.test(text),
     isalnum: text => /^[\p{L}\p{N}]+$/u.test(text),
-    isascii: text => Array.from(text).every(char => char <= '\x7f'),
+    isascii: text => !/[^\0-\x7f]/.test(text),
     isupper: text => /\p{Lu}/u.test(text) && !/[\p{Ll}\p{Lt}]/u.test(text),
     islower: text => /\p{Ll}/u.test(text) && !/[\p{Lu}\p{Lt}]/u.test(text),
     istitle: text => /\p{L}/u.test(text) && title(text) === text,
@@ -111,12 +123,20 @@ export function capitalize(text: string): string {
 export function strip(text: string, chars: string | null, side: 'strip' | 'lstrip' | 'rstrip'): string {
   const removed = chars === null ? null : new Set(chars);
   const isRemoved = (char: string) => (removed ? removed.has(char) : LEADING_SPACE.test(char));
-  const all = Array.from(text);
   let start = 0;
-  let end = all.length;
-  if (side !== 'rstrip') while (start < end && isRemoved(all[start])) start++;
-  if (side !== 'lstrip') while (end > start && isRemoved(all[end - 1])) end--;
-  return all.slice(start, end).join('');
+  let end = text.length;
+  if (side !== 'rstrip') {
+    for (const char of text) {
+      if (!isRemoved(char)) break;
+      start += char.length;
+    }
+  }
+  while (side !== 'lstrip' && end > start) {
+    const [last] = LAST_CHARACTER.exec(text.slice(Math.max(start, end - 2), end))!;
+    if (!isRemoved(last)) break;
+    end -= last.length;
+  }
+  return text.slice(start, end);
 }
 
 function stripped(side: 'strip' | 'lstrip' | 'rstrip', text: string, args: Args): string {
@@ -145,6 +165,7 @@ function split(name: 'split' | 'rsplit', text: string, args: Args): Value {
       ? [...parts.slice(0, limit), parts.slice(limit).join(sep)]
       : [parts.slice(0, rest + 1).join(sep), ...parts.slice(rest + 1)];
   }
+  countSteps(text.length);
   const words = [...text.matchAll(WORDS)];
   const rest = words.length - limit;
   if (limit < 0 || rest <= 0) return words.map(word => word[0]);
@@ -168,7 +189,7 @@ export function splitLines(text: string, keepEnds = false): string[] {
 export function replaced(text: string, old: string, by: string, count: number): string {
   countSearch(text, old);
   // An empty `old` is found before each character and at the end.
-  const pieces = old === '' ? ['', ...Array.from(text), ''] : text.split(old);
+  const pieces = old === '' ? ['', ...charactersOf(text), ''] : text.split(old);
   const limit = count < 0 ? pieces.length - 1 : Math.min(count, pieces.length - 1);
   checkTextLength(text.length + limit * by.length);
   return [pieces.slice(0, limit + 1).join(by), ...pieces.slice(limit + 1)].join(old);
@@ -191,7 +212,7 @@ function matchesEnd(name: 'startswith' | 'endswith', text: string, args: Args): 
 /** `text[start:end]` with the arguments of that name; null if it begins after the end of the text. */
 function part(text: string, bound: BoundArguments): string | null {
   if (!bound.has('start') && !bound.has('end')) return text;
-  const chars = Array.from(text);
+  const chars = charactersOf(text);
   const at = (name: string, otherwise: number) => {
     const index = bound.value(name) === null ? otherwise : bound.int(name, otherwise);
     return index < 0 ? Math.max(0, index + chars.length) : index;
@@ -204,7 +225,7 @@ function searched(name: string, text: string, args: Args): { part: string; range
   const bound = new BoundArguments(name, ['sub*', 'start', 'end'], args);
   const range = part(text, bound) ?? '';
   const start = bound.value('start') === null ? 0 : bound.int('start', 0);
-  const offset = start < 0 ? Math.max(0, start + Array.from(text).length) : start;
+  const offset = start < 0 ? Math.max(0, start + codePoints(text)) : start;
   const sub = bound.text('sub');
   countSearch(range, sub);
   return { part: sub, range, offset };
@@ -213,7 +234,7 @@ function searched(name: string, text: string, args: Args): { part: string; range
 function position(name: string, text: string, args: Args): number {
   const { part: sub, range, offset } = searched(name, text, args);
   const at = name.startsWith('r') ? range.lastIndexOf(sub) : range.indexOf(sub);
-  return at < 0 ? -1 : offset + Array.from(range.slice(0, at)).length;
+  return at < 0 ? -1 : offset + codePoints(range.slice(0, at));
 }
 
 function foundPosition(name: string, text: string, args: Args): number {
@@ -230,9 +251,9 @@ function justified(
 ): string {
   const bound = new BoundArguments(name, ['width*', 'fillchar'], args);
   const fill = bound.text('fillchar', ' ');
-  if (Array.from(fill).length !== 1) throw new TemplateError('The fill character must be exactly one character long');
+  if (codePoints(fill) !== 1) throw new TemplateError('The fill character must be exactly one character long');
   const width = bound.int('width', 0);
-  const [left, right] = sides(Math.max(0, width - Array.from(text).length), width);
+  const [left, right] = sides(Math.max(0, width - codePoints(text)), width);
   return padding(left, fill) + text + padding(right, fill);
 }
 

@@ -1,7 +1,7 @@
 // Python's values as templates see them: what they are here, how they are compared, printed and written as JSON. Used by all of
 // this folder. None is null, int is bigint, float is number, str is string, list is an array; the rest are classes below.
 import { entriesInOrder } from '../../data/jsonText.js';
-import { allowText, countSteps } from './limits.js';
+import { allowText, charactersOf, countSteps, countText } from './limits.js';
 import { TemplateError } from './templateError.js';
 
 /**
@@ -291,7 +291,7 @@ export function iterate(value: Value): Value[] {
 
 function itemsOf(value: Value): Value[] {
   if (Array.isArray(value)) return value;
-  if (typeof value === 'string') return Array.from(value);
+  if (typeof value === 'string') return charactersOf(value);
   if (value instanceof Dict) return value.keys();
   if (value instanceof DictView) return value.items();
   if (value instanceof Iterator) return value.take();
@@ -323,6 +323,7 @@ export function codePoints(text: string): number {
 /** Python's `==`. */
 export function equal(a: Value, b: Value): boolean {
   countSteps(1);
+  if (typeof a === 'string' && typeof b === 'string' && a.length === b.length) countText(a);
   if (a === b) return true;
   // JavaScript compares a bigint with a number by value, as Python does.
   if (isNumber(a) && isNumber(b)) return plainNumber(a) == plainNumber(b);

@@ -1,6 +1,10 @@
 // Python's `datetime.strftime` in the C locale, which `strftime_now` of chat templates calls. Never in the language of the machine:
 // a model was trained with English months.
+import { countSteps } from './limits.js';
 import { TemplateError } from './templateError.js';
+
+/** A code makes a date and texts. */
+const STEPS_PER_CHARACTER = 20;
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
 const MONTHS = [
@@ -27,8 +31,9 @@ const COMPOSED: Record<string, string> = {
   X: '%H:%M:%S',
 };
 
-/** @throws TemplateError for a code that Python's documentation doesn't have */
+/** @throws TemplateError for a code that Python's documentation doesn't have, and for a format of some 100,000 characters */
 export function strftime(date: Date, format: string): string {
+  countSteps(STEPS_PER_CHARACTER * format.length);
   return format.replace(/%(-?)(.)/gs, (whole, noPadding: string, code: string) => {
     if (code in COMPOSED) return strftime(date, COMPOSED[code]);
     const text = part(date, code);

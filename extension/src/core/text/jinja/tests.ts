@@ -17,6 +17,7 @@ import {
   type Args,
   type Value,
 } from './pythonValues.js';
+import { countText } from './limits.js';
 import { TemplateError } from './templateError.js';
 
 export type Test = (value: Value, args: Args) => boolean;
@@ -102,5 +103,5 @@ export function testNamed(name: string): Test {
   const operator = COMPARISONS.find(([, names]) => names.includes(name))?.[0];
   const test = operator === undefined ? tests.get(name) : comparing(operator);
   if (!test) throw new TemplateError(`no test named '${name}'`);
-  return test;
+  return (value, args) => (countText(value), test(value, args));
 }

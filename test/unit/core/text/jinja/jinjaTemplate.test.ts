@@ -27,7 +27,7 @@ const groups = [...new Set(stored.snippets.map(snippet => snippet.group))];
 
 describe.each(groups)('%s: each template gives the text of Python, or fails as it does', group => {
   const snippets = stored.snippets.filter(snippet => snippet.group === group);
-  test.each(snippets.map((snippet, i) => [i, snippet] as const))('%i $template', (_, { template, output }) => {
+  test.each(snippets.map((snippet, i) => [i, snippet]))('%i $template', (_, { template, output }) => {
     const render = () => new JinjaTemplate(template).render(stored.context).text;
     if (output === undefined || template in REFUSED)
       expect(render).toThrow(expect.objectContaining({ name: 'TemplateError' }));
@@ -88,7 +88,7 @@ describe('JinjaTemplate', () => {
     expect(() => render("{{ strftime_now('%Q') }}")).toThrow('%Q');
   });
 
-  test.each([
+  test.each<[string, string, RegExp]>([
     ['range(10 ** 9)', '{% for i in range(10 ** 9) %}{% endfor %}', /Range too big/],
     [
       'nested loops',
@@ -111,14 +111,28 @@ describe('JinjaTemplate', () => {
       '{% set ns = namespace(t=[1]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}{% endfor %}{{ ns.t }}',
       /million steps/,
     ],
-    ['long output', "{% set t = 'a' * 10 ** 7 %}{% for i in range(9) %}{{ t }}{% endfor %}", /50 million characters/],
+    [
+      'long output',
+      "{% set t = 'a' * 10 ** 7 %}{% for i in range(9) %}{{ t }}{% endfor %}",
+      /writes more than 5 million/,
+    ],
     ['padding', "{{ '%999999999d' % 1 }}{{ 'a'.center(999999999) }}", /50 million characters/],
     ['replace', "{{ ('a' * 10 ** 6).replace('a', 'b' * 10 ** 6) }}", /50 million characters/],
     ['powers', '{{ 9 ** (9 ** 9) }}', /too large/],
     ['endless recursion', '{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', /150 deep/],
     ['a deep expression', `{{ ${'('.repeat(100_000)}1${')'.repeat(100_000)} }}`, /nested/],
+    ['a long output', "{{ '9' * 10 ** 7 }}", /writes more than 5 million/],
+    ['many slices', '{{ range(9) | slice(2 * 10 ** 6) | list }}', /a million items/],
+    ['a filled batch', "{{ [1] | batch(2 * 10 ** 6, 'x') | list }}", /a million items/],
+    ['a long format', "{{ strftime_now('%c' * 10 ** 7) }}", /5 million steps/],
     ['a deep list', `{{ ${'['.repeat(1000)}${']'.repeat(1000)} }}`, /nested/],
   ])('%s ends by itself', (_, source, message) => {
     expect(() => render(source)).toThrow(message);
+  });
+
+  const uses = ['| truncate(9)', '| reverse', '| list', '| upper', '| trim', '[1:]', '[-1]', '.split()', "== t ~ ''"];
+  test.each(uses)('a long text used without end ends by itself: %s', use => {
+    const source = `{% set t = 'a ' * 10 ** 6 %}{% for i in range(10 ** 5) %}{% set x = t ${use} %}{% endfor %}`;
+    expect(() => render(source)).toThrow(/5 million steps/);
   });
 });
