@@ -67,7 +67,8 @@ function fittingFormat(
   const fits = datasetFormats.map(format => readAs(format).filter(({ row }) => format.detect(row)).length);
   const most = Math.max(...fits);
   if (allRows ? most < rows.length : most * 2 <= rows.length) return null;
-  const fitting = datasetFormats.filter((_, i) => fits[i] === most);
+  const all = datasetFormats.filter((_, i) => fits[i] === most);
+  const fitting = all.length > 1 ? all.filter(format => !format.yields) : all;
   if (fitting.length === 1) return fitting[0];
   const names = fitting.map(format => format.name);
   throw new InputError(`the rows fit more than one format: ${names.join(' and ')} (they have ${columnsOf(rows)})`, {

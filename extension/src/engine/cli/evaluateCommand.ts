@@ -1,5 +1,6 @@
 // `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
 import { resolve } from 'node:path';
+import { CodedError } from '../../core/codedError.js';
 import { Option, type Command } from 'commander';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
@@ -118,6 +119,11 @@ async function run(flags: EvaluateFlags): Promise<void> {
   });
   graphs.dispose();
   progress.finish();
+  if (!Number.isFinite(result.loss))
+    throw new CodedError('diverged', 'the loss is non-finite', {
+      file: flags.adapter ?? flags.model,
+      hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
+    });
   if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, dataset, onDisk.tokenizer);
   if (flags.json)
     printJson({

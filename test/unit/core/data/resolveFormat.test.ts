@@ -26,13 +26,21 @@ describe('resolveFormat', () => {
   });
 
   test('two formats that fit are an error that names both', () => {
-    expect(() => detectFormat(sourced({ ...rowOf.alpaca, text: 'c' }))).toThrow(
+    expect(() => detectFormat(sourced({ ...rowOf.alpaca, prompt: 'c', completion: 'd' }))).toThrow(
       expect.objectContaining({
-        message: expect.stringContaining('more than one format: alpaca and text'),
-        hint: expect.stringContaining('dataset.format to "alpaca" or "text"'),
+        message: expect.stringContaining('more than one format: alpaca and prompt_completion'),
+        hint: expect.stringContaining('dataset.format to "alpaca" or "prompt_completion"'),
       }),
     );
   });
+
+  test.each(['alpaca', 'messages', 'sharegpt', 'prompt_completion'])(
+    '%s with a text that a tool rendered from it, as in tatsu-lab/alpaca, is itself',
+    name => {
+      const row = { ...rowOf[name], text: 'Below is an instruction that describes a task.' };
+      expect(detectFormat(sourced(row, row)).name).toBe(name);
+    },
+  );
 
   test('no format: the row, its fields, what each format needs, and the nearest name', () => {
     expect(() => detectFormat(sourced(rowOf.alpaca, { instructions: 'a', output: 'b' }))).toThrow(

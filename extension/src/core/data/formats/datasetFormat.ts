@@ -15,6 +15,11 @@ export interface DatasetFormat {
   readonly name: string;
   readonly title: string;
   readonly fields: readonly FormatField[];
+  /**
+   * Set if rows of another format may have its field in addition, as the `text` that a tool rendered from the other fields: the
+   * other format is meant then.
+   */
+  readonly yields?: true;
   /** Whether the row looks like this format, by the names of its fields and the rough type of their values. */
   detect(row: Row): boolean;
   /** @throws InputError with file and line if the row is not in this format */

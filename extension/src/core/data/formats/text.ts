@@ -7,6 +7,7 @@ export const text: DatasetFormat = {
   name: 'text',
   title: 'Plain text',
   fields: [{ name: 'text', required: true, description: 'The text; every token is trained on' }],
+  yields: true,
   detect: row => typeof row.text === 'string',
   parse(row, source) {
     checkRowKeys(row, source);
