@@ -114,7 +114,8 @@ test('the form offers these models, and datasets only', async () => {
   // The choices come again when files change, and the open list with them.
   await expect.poll(async () => (await options('Model')).join('\n')).toMatch(/^pirate-full · made from embedded:tiny/m);
   await expect.poll(async () => (await options('Model')).join('\n')).toMatch(/^pirate-lora-merged · made from/m);
-  const data = (await options('Training data')).join('\n');
+  let data = '';
+  await expect.poll(async () => (data = (await options('Training data')).join('\n'))).toContain('few.jsonl · zoo');
   for (const name of ['pirate.messages.jsonl · datasets', 'few.jsonl · zoo', 'python.jsonl · zoo'])
     expect(data).toContain(name);
   expect(data).not.toMatch(/config|tokenizer|Loss\.csv|messages\.json ·|package|events/);

@@ -449,23 +449,27 @@ export class RunPanelView {
     this.estimateTimer = setTimeout(() => void this.askEstimate(), ESTIMATE_DELAY_MS);
   }
 
-  private async askEstimate(): Promise<void> {
+  /** @returns false if another request was made meanwhile, whose answer counts */
+  private async askEstimate(): Promise<boolean> {
+    clearTimeout(this.estimateTimer);
     const asked = ++this.asked;
     const { draft } = this;
     try {
       const answer = await this.channel.request(estimateDraft, draft);
-      if (asked !== this.asked) return;
+      if (asked !== this.asked) return false;
       this.estimated = draft;
       this.showEstimate(answer.ok ? answer.value : null);
       if (!answer.ok) this.showProblem((this.refusal = answer.problem));
       // Such a run can be started: PEFT ignores these names, too.
       else for (const { key, message } of answer.value.unmatched) this.showProblem({ field: key, message });
     } catch (error) {
-      if (asked !== this.asked || error instanceof ChannelClosedError) return;
+      if (error instanceof ChannelClosedError) return true;
+      if (asked !== this.asked) return false;
       this.showEstimate(null);
       this.problem.show((error as Error).message);
     }
     this.memoryBusy.hidden = true;
+    return true;
   }
 
   private showEstimate(estimate: EstimateAnswer | null): void {
@@ -570,7 +574,7 @@ export class RunPanelView {
       // What would end the run is known before the start: rows, and what the engine refuses in the draft.
       const end = await this.endOfData();
       if (end) return this.showProblem(end.problem, end.action);
-      if (!this.memoryBusy.hidden) await this.askEstimate();
+      while (!this.memoryBusy.hidden && !(await this.askEstimate())) continue;
       if (this.refusal && this.refusal.pull === undefined) return this.showProblem(this.refusal);
       const answer = await this.channel.request(startDraft, { name: this.proposal['name'], ...this.draft });
       if (!answer.ok) this.showProblem(answer.problem);
