@@ -304,6 +304,7 @@ describe('the result', () => {
       train('selective', { method: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 1 } }),
     ]);
     expect(readdirSync(place.file('full-run', 'model')).toSorted()).toEqual([
+      'README.md',
       'config.json',
       'generation_config.json',
       'model.safetensors',

@@ -102,7 +102,7 @@ test('only pytorch_model.bin, no weights, no config, broken JSON', () => {
   write('pytorch_model.bin', 'x');
   expect(open).toThrow(/only as pytorch_model\.bin/);
   write('config.json', '{\n "a": 1,\n oops }');
-  expect(open).toThrow(expect.objectContaining({ name: 'InputError', where: `${join(folder, 'config.json')}:3` }));
+  expect(open).toThrow(expect.objectContaining({ name: 'InputError', where: `${join(folder, 'config.json')}:3:2` }));
   rmSync(join(folder, 'config.json'));
   expect(open).toThrow(/no config\.json/);
 });
