@@ -15,3 +15,13 @@ export class InputError extends CodedError {
     super(code, message, details);
   }
 }
+
+/** What `read` returns; null if the input is wrong. */
+export function unlessWrong<T>(read: () => T): T | null {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
+}

@@ -1,23 +1,19 @@
 // Prompts that show what a run changes, taken from its training rows: of a chat the first user message, of a completion its
 // prompt. Used where a run is put together by quick picks; a run file lists its own.
-import { chooseFormat } from './chooseFormat.js';
+import { chooseFormat, exampleOf } from './chooseFormat.js';
 import type { Example, Row } from './example.js';
-import { mapColumns } from './resolveFormat.js';
 
 /** In characters; longer prompts show more of the prompt than of the model. */
 const LONGEST = 300;
 
 /** @param rows the first of a dataset @returns at most `count`; none if the rows have no prompts */
 export function samplePrompts(rows: readonly Row[], count: number): string[] {
-  const resolved = chooseFormat(rows, 'auto', {});
+  const resolved = chooseFormat(rows);
   if (!resolved) return [];
-  const prompts = rows.flatMap((row, i) => {
-    try {
-      return promptOf(resolved.format.parse(mapColumns(row, resolved.columns), { file: '', line: i + 1 }));
-    } catch {
-      // Invalid rows are reported by the preview and by the run.
-      return [];
-    }
+  const prompts = rows.flatMap(row => {
+    const example = exampleOf(row, resolved);
+    // Invalid rows are reported by the preview and by the run.
+    return example ? promptOf(example) : [];
   });
   return [...new Set(prompts.map(prompt => prompt.trim()))]
     .filter(prompt => prompt !== '' && prompt.length <= LONGEST)

@@ -1,12 +1,10 @@
 // Whether a file holds rows to train on, by its beginning. Asked for every file of the workspace that may be a dataset. Imports no vscode.
 import type { Row } from '../../core/data/example.js';
-import { chooseFormat } from '../../core/data/chooseFormat.js';
+import { chooseFormat, exampleOf } from '../../core/data/chooseFormat.js';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { jsonOfPython } from '../../core/data/pythonLiteral.js';
-import { mapColumns, type ResolvedFormat } from '../../core/data/resolveFormat.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
-import { InputError } from '../../core/inputError.js';
 import { readFirstRows, type FirstRow } from './firstRows.js';
 
 /** Rows are short; of a file whose first row is longer, more is read. */
@@ -42,11 +40,11 @@ export async function holdsRows(path: string): Promise<boolean> {
 
 function fitsFormat(first: readonly FirstRow[]): boolean {
   const rows = first.map(({ row, text }) => row ?? printedByPython(text)).filter(row => row !== null);
-  const resolved = chooseFormat(rows, 'auto', {});
-  if (resolved) return rows.some(row => isParsed(row, resolved));
+  const resolved = chooseFormat(rows);
+  if (resolved) return rows.some(row => exampleOf(row, resolved));
   // Rows that fit several formats become a dataset by dataset.format.
   const fits = (row: Row) =>
-    datasetFormats.some(format => format.detect(row) && isParsed(row, { format, columns: {} }));
+    datasetFormats.some(format => format.detect(row) && exampleOf(row, { format, columns: {} }));
   return rows.filter(fits).length * 2 > rows.length;
 }
 
@@ -54,14 +52,4 @@ function printedByPython(text: string): Row | null {
   const json = jsonOfPython(text);
   const value = json === null ? null : parseJson(json);
   return isObject(value) ? value : null;
-}
-
-function isParsed(row: Row, { format, columns }: ResolvedFormat): boolean {
-  try {
-    format.parse(mapColumns(row, columns), { file: '', line: 1 });
-    return true;
-  } catch (error) {
-    if (error instanceof InputError) return false;
-    throw error;
-  }
 }

@@ -1,10 +1,10 @@
 // The first rows of a file, read without the rest: for the preview, which shows them without waiting for the worker,
 // the tokenizer and the index, and for sample prompts. Imports no vscode and no Parquet reader.
-import { chooseFormat } from '../../core/data/chooseFormat.js';
+import { chooseFormat, exampleOf } from '../../core/data/chooseFormat.js';
 import type { Row } from '../../core/data/example.js';
-import { mapColumns, type ResolvedFormat } from '../../core/data/resolveFormat.js';
+import type { ResolvedFormat } from '../../core/data/resolveFormat.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
-import { InputError } from '../../core/inputError.js';
+import { unlessWrong } from '../../core/inputError.js';
 import type { PreviewRow } from '../../protocol/datasetPreviewMessages.js';
 import type { RowPlace } from '../../rows/rowReader.js';
 import { openBeginning } from '../../rows/scannedRows.js';
@@ -44,11 +44,7 @@ export async function readFirstRows(path: string, bytes = MAX_BYTES): Promise<Fi
 /** The first rows in the form of the preview's table. */
 export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
   const rows = await readFirstRows(path);
-  const resolved = chooseFormat(
-    rows.map(({ row }) => row),
-    'auto',
-    {},
-  );
+  const resolved = chooseFormat(rows.map(({ row }) => row));
   return rows.map(({ line, text, row }, index) => ({
     ...{ row: index, line, tokens: null, labelTokens: null, problems: [] },
     excerpt: excerpt(row, resolved) ?? text.slice(0, EXCERPT_LENGTH),
@@ -56,17 +52,6 @@ export async function previewFirstRows(path: string): Promise<PreviewRow[]> {
 }
 
 function excerpt(row: Row | null, resolved: ResolvedFormat | null): string | null {
-  if (!row || !resolved) return null;
-  const { format, columns } = resolved;
-  const example = unlessWrong(() => format.parse(mapColumns(row, columns), { file: '', line: 0 }));
-  return example ? excerptOf(example) : null;
-}
-
-function unlessWrong<T>(read: () => T): T | null {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
-  }
+  const example = row && resolved && exampleOf(row, resolved);
+  return example && excerptOf(example);
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { chooseFormat } from '../../../../extension/src/core/data/chooseFormat.js';
 import { fingerprint, FingerprintSet } from '../../../../extension/src/core/data/fingerprint.js';
 import type { Row } from '../../../../extension/src/core/data/example.js';
-import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
+import { formatByName, resolveFormat } from '../../../../extension/src/core/data/resolveFormat.js';
 import { findRoleFault } from '../../../../extension/src/core/data/roleOrder.js';
 import {
   labelledRuns,
@@ -150,17 +150,16 @@ describe('chooseFormat', () => {
   const good = { prompt: 'a', completion: 'b' };
 
   test('the format that all rows fit, or most of them', () => {
-    expect(chooseFormat([good, good], 'auto', {})?.format.name).toBe('prompt_completion');
-    expect(chooseFormat([good, { prompt: 'a' }, good], 'auto', {})?.format.name).toBe('prompt_completion');
-    expect(chooseFormat([{ q: 'a', a: 'b' }], 'auto', { prompt: 'q', completion: 'a' })?.format.name).toBe(
-      'prompt_completion',
-    );
+    expect(chooseFormat([good, good])?.format.name).toBe('prompt_completion');
+    expect(chooseFormat([good, { prompt: 'a' }, good])?.format.name).toBe('prompt_completion');
+    const mapped = [{ row: { q: 'a', a: 'b' }, source: { file: '', line: 1 } }];
+    expect(resolveFormat(mapped, 'auto', { prompt: 'q', completion: 'a' }).format.name).toBe('prompt_completion');
   });
 
   test('null for what is not a dataset', () => {
-    expect(chooseFormat([{ level: 'info', time: 1 }], 'auto', {})).toBeNull();
-    expect(chooseFormat([{ level: 'info' }, { level: 'info' }, good], 'auto', {})).toBeNull();
-    expect(chooseFormat([], 'auto', {})).toBeNull();
+    expect(chooseFormat([{ level: 'info', time: 1 }])).toBeNull();
+    expect(chooseFormat([{ level: 'info' }, { level: 'info' }, good])).toBeNull();
+    expect(chooseFormat([])).toBeNull();
   });
 });
 

@@ -16,7 +16,7 @@ import { FORMAT_SAMPLE_ROWS, resolveFormat } from '../../../core/data/resolveFor
 import { writeJsonText } from '../../../core/data/jsonText.js';
 import { jsonOfPython } from '../../../core/data/pythonLiteral.js';
 import { RowSyntaxError } from '../../../core/data/rowText.js';
-import { InputError } from '../../../core/inputError.js';
+import { InputError, unlessWrong } from '../../../core/inputError.js';
 import type { TextTokenizer } from '../../../core/text/textTokenizer.js';
 import { openRowFile } from '../../../rows/openRowFile.js';
 import { placeInFile } from '../../../rows/placeInFile.js';
@@ -176,7 +176,7 @@ export class AnalysedDataset {
     const { format, columns, maxLength, trainOn, truncation, chatTemplate } = settings;
     const read = (textOf: (text: string) => string) =>
       texts.flatMap((text, i) => {
-        const row = parsed(reader, textOf(text));
+        const row = unlessWrong(() => reader.parse(textOf(text)));
         return row ? [{ row, source: { file: this.path, line: table.line(i) } }] : [];
       });
     const asTheyAre = read(text => text);
@@ -466,15 +466,6 @@ interface ExaminedRow {
 /** Everything that the results of a row depend on. */
 function readingKey(settings: ReadingSettings): string {
   return JSON.stringify({ ...settings, compareWith: null });
-}
-
-function parsed(reader: RowReader, text: string): Row | null {
-  try {
-    return reader.parse(text);
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
-  }
 }
 
 /** Of the rows that were parsed. */
