@@ -143,6 +143,14 @@ describe('a row', () => {
     failsWith('text', { text: 'a', ...keys }, message);
   });
 
+  test('with an integer of more than 53 bits, a bigint, is that row’s error as well', () => {
+    const long = 12345678901234567890n;
+    failsWith('text', { text: 'a', weight: long }, /"weight" is a weight of the whole row.* \(12345678901234567890\)/);
+    failsWith('text', { text: 'a', images: [long] }, /"images" is media.* \(\[12345678901234567890\]\)/);
+    failsWith('messages', chat({ weight: long }), /\.weight is 12345678901234567890, but/);
+    failsWith('messages', chat({}, { content: [{ type: long }] }), /a part that isn't text \(12345678901234567890\)/);
+  });
+
   test.each([{ weight: 1 }, { weight: 'heavy' }, { label: true }, { label: 0 }, { images: [] }, { mask: 'User' }])(
     '%j changes nothing',
     keys => expect(parse('messages', { ...chat({}), ...keys })).toEqual(parse('messages', chat({}))),

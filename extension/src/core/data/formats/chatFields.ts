@@ -1,6 +1,7 @@
 // Reads the fields of conversations for the formats in this folder: messages with their parts, reasoning and tool calls, tools,
 // and variables of the template. What a row has reaches the chat template unchanged (text/templateMessages.ts).
 import type { ChatMessage, Row, RowSource } from '../example.js';
+import { writeJsonText } from '../jsonText.js';
 import { withLoss } from './lossKeys.js';
 import { chatRole, isCall } from './roles.js';
 import { asList, has, isObject, kindOf, parseJson, readOptionalList, rowError } from './rowFields.js';
@@ -77,7 +78,7 @@ export function readParts(
     if (type === 'text' && text !== undefined) texts.push(text);
     else if ((type === 'thinking' || type === 'reasoning') && text !== undefined) reasoning.push(text);
     else {
-      const kind = isObject(part) ? JSON.stringify(part.type) : kindOf(part);
+      const kind = isObject(part) ? writeJsonText(part.type) : kindOf(part);
       throw rowError(source, `${where} has a part that isn't text (${kind})`, 'Only text can be trained on.');
     }
   }

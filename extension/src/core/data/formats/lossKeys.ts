@@ -4,6 +4,7 @@
 import type { ChatMessage, Row, RowSource } from '../example.js';
 import { IGNORE_LABEL } from '../example.js';
 import type { InputError } from '../../inputError.js';
+import { writeJsonText } from '../jsonText.js';
 import { asList, has, isObject, kindOf, numberOf, rowError } from './rowFields.js';
 
 /**
@@ -66,7 +67,7 @@ function marksTakeLoss(turn: Row, role: string, where: string, source: RowSource
     if (value === null) {
       throw rowError(
         source,
-        `${where}.${key} is ${JSON.stringify(turn[key])}, but a turn has the weight 0 or 1`,
+        `${where}.${key} is ${writeJsonText(turn[key])}, but a turn has the weight 0 or 1`,
         'Write 0 for a turn that is only context, and 1 for one to train on.',
       );
     }
@@ -139,7 +140,7 @@ function undesirable() {
 export function checkRowKeys(row: Row, source: RowSource): void {
   for (const [key, { neutral, meaning, hint }] of Object.entries(ROW_KEYS)) {
     if (has(row, key) && !neutral(row[key])) {
-      throw rowError(source, `"${key}" ${meaning} (${JSON.stringify(row[key])})`, hint);
+      throw rowError(source, `"${key}" ${meaning} (${writeJsonText(row[key])})`, hint);
     }
   }
 }
@@ -293,5 +294,6 @@ function zeroOrOne(value: unknown): 0 | 1 | null {
 function asNumber(value: unknown): number | null {
   const number = numberOf(value);
   if (number !== undefined) return number;
+  if (typeof value === 'bigint') return Number(value);
   return typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value)) ? Number(value) : null;
 }
