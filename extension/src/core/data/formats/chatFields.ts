@@ -2,6 +2,7 @@
 // and variables of the template. What a row has reaches the chat template unchanged (text/templateMessages.ts).
 import type { ChatMessage, Row, RowSource } from '../example.js';
 import { writeJsonText } from '../jsonText.js';
+import type { FormatField } from './datasetFormat.js';
 import { withLoss } from './lossKeys.js';
 import { chatRole, isCall } from './roles.js';
 import { asList, has, isObject, kindOf, parseJson, readOptionalList, rowError } from './rowFields.js';
@@ -31,14 +32,17 @@ function readMessage(item: unknown, where: string, source: RowSource): ChatMessa
     message.tool_calls = [{ type: 'function', function: message.function_call }];
     delete message.function_call;
   }
-  // One call or several as the content, as ms-swift writes them.
-  const call = isCall(message.role) && typeof item.content === 'string' ? parseJson(item.content) : undefined;
-  if (call !== undefined) {
-    message.tool_calls = (Array.isArray(call) ? call : [call]).map(called => ({ type: 'function', function: called }));
-    return withLoss({ ...message, role, content: '' }, item, where, source);
-  }
+  const written = callsIn(message.role, item.content);
+  if (written) return withLoss({ ...message, tool_calls: written, role, content: '' }, item, where, source);
   const content = readContent(item, where, source, message.tool_calls !== undefined);
   return withLoss({ ...message, role, ...content }, item, where, source);
+}
+
+/** Of a speaker that calls tools: one call or several as the text, as ms-swift writes them. */
+export function callsIn(speaker: string, text: unknown): unknown[] | undefined {
+  const written = isCall(speaker) && typeof text === 'string' ? parseJson(text) : undefined;
+  if (written === undefined) return undefined;
+  return (Array.isArray(written) ? written : [written]).map(call => ({ type: 'function', function: call }));
 }
 
 /**
@@ -100,15 +104,29 @@ export function reasoningOf(turn: Row): Record<string, unknown> {
   return Object.fromEntries(REASONING_KEYS.filter(key => has(turn, key)).map(key => [key, turn[key]]));
 }
 
+/** Fields of a conversation next to its turns. */
+export const CHAT_FIELDS: readonly FormatField[] = [
+  { name: 'tools', required: false, description: 'JSON schemas of the functions that may be called' },
+  {
+    name: 'chat_template_kwargs',
+    required: false,
+    description: 'Variables of the chat template, such as enable_thinking',
+  },
+];
+
+export function readChatFields(row: Row, source: RowSource) {
+  return { tools: readTools(row, source), templateVariables: readTemplateVariables(row, source) };
+}
+
 /** JSON schemas of functions: `tools`, or OpenAI's older `functions`. */
-export function readTools(row: Row, source: RowSource): unknown[] | undefined {
+function readTools(row: Row, source: RowSource): unknown[] | undefined {
   const tools = readOptionalList(row, 'tools', source);
   if (tools) return tools.map(tool => (typeof tool === 'string' ? (parseJson(tool) ?? tool) : tool));
   return readOptionalList(row, 'functions', source)?.map(schema => ({ type: 'function', function: schema }));
 }
 
 /** TRL's `chat_template_kwargs`: variables that the row sets in the template. */
-export function readTemplateVariables(row: Row, source: RowSource): Record<string, unknown> | undefined {
+function readTemplateVariables(row: Row, source: RowSource): Record<string, unknown> | undefined {
   const value = row.chat_template_kwargs;
   if (!has(row, 'chat_template_kwargs') || value === '') return undefined;
   const variables = typeof value === 'string' ? parseJson(value) : value;

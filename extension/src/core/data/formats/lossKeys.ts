@@ -41,7 +41,7 @@ const TURN_DETAIL_KEYS = ['train_detail', 'training_detail'];
  * @returns whether loss is taken on it, as far as the turn itself says
  * @throws InputError for a mark that isn't supported: of a part, a fraction, of another role's turn
  */
-export function turnTakesLoss(turn: Row, role: string, where: string, source: RowSource): boolean {
+function turnTakesLoss(turn: Row, role: string, where: string, source: RowSource): boolean {
   const marked = TURN_DETAIL_KEYS.find(key => has(turn, key) && asList(turn[key])?.length !== 0);
   if (marked) throw marksParts(`${where}.${marked}`, source);
   for (const field of ['content', 'value']) {

@@ -1,7 +1,7 @@
 // Conversations in the format of OpenAI's API: `role` and `content`, with tools and tool calls. The model's chat template
 // decides which order of roles is valid.
 import type { DatasetFormat } from './datasetFormat.js';
-import { readMessages, readTemplateVariables, readTools } from './chatFields.js';
+import { CHAT_FIELDS, readChatFields, readMessages } from './chatFields.js';
 import { checkRowKeys } from './lossKeys.js';
 import { asList, has, isObject, readList } from './rowFields.js';
 
@@ -17,12 +17,7 @@ export const messages: DatasetFormat = {
         'Turns: [{"role": "system" | "user" | "assistant" | "tool", "content": "...", "tool_calls": [...]}, ...]; ' +
         '"weight": 0 leaves an answer out of the loss',
     },
-    { name: 'tools', required: false, description: 'JSON schemas of the functions that may be called' },
-    {
-      name: 'chat_template_kwargs',
-      required: false,
-      description: 'Variables of the chat template, such as enable_thinking',
-    },
+    ...CHAT_FIELDS,
   ],
   detect(row) {
     const first = asList(row.messages)?.[0];
@@ -33,8 +28,7 @@ export const messages: DatasetFormat = {
     return {
       kind: 'chat',
       messages: readMessages(readList(row, 'messages', source), 'messages', source),
-      tools: readTools(row, source),
-      templateVariables: readTemplateVariables(row, source),
+      ...readChatFields(row, source),
     };
   },
 };

@@ -1,6 +1,6 @@
 // A prompt and its completion, as texts or as lists of messages. Loss is taken on the completion only.
 import type { DatasetFormat } from './datasetFormat.js';
-import { readMessages, readTemplateVariables, readTools } from './chatFields.js';
+import { readChatFields, readMessages } from './chatFields.js';
 import { checkRowKeys } from './lossKeys.js';
 import { asList, has, isObject, readText, rowError } from './rowFields.js';
 
@@ -34,8 +34,7 @@ export const promptCompletion: DatasetFormat = {
       kind: 'chat',
       messages: [...context, ...readMessages(completion, 'completion', source)],
       trainFrom: context.length,
-      tools: readTools(row, source),
-      templateVariables: readTemplateVariables(row, source),
+      ...readChatFields(row, source),
     };
   },
 };

@@ -2,10 +2,10 @@
 // decides which order is valid.
 import type { ChatMessage, RowSource } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
-import { readParts, readTemplateVariables, readTools, reasoningOf } from './chatFields.js';
-import { checkRowKeys, turnTakesLoss } from './lossKeys.js';
-import { chatRole, isCall, ROLE_NAMES } from './roles.js';
-import { asList, has, isObject, parseJson, readList, readOptionalText, rowError } from './rowFields.js';
+import { callsIn, CHAT_FIELDS, readChatFields, readParts, reasoningOf } from './chatFields.js';
+import { checkRowKeys, withLoss } from './lossKeys.js';
+import { chatRole, ROLE_NAMES } from './roles.js';
+import { asList, has, isObject, readList, readOptionalText, rowError } from './rowFields.js';
 
 export const sharegpt: DatasetFormat = {
   name: 'sharegpt',
@@ -20,12 +20,7 @@ export const sharegpt: DatasetFormat = {
         '"weight": 0 leaves an answer out of the loss',
     },
     { name: 'system', required: false, description: 'System message' },
-    { name: 'tools', required: false, description: 'JSON schemas of the functions that may be called' },
-    {
-      name: 'chat_template_kwargs',
-      required: false,
-      description: 'Variables of the chat template, such as enable_thinking',
-    },
+    ...CHAT_FIELDS,
   ],
   detect(row) {
     const first = asList(row.conversations)?.[0];
@@ -38,8 +33,7 @@ export const sharegpt: DatasetFormat = {
     if (messages.length === 0) throw rowError(source, '"conversations" is empty');
     const system = readOptionalText(row, 'system', source);
     if (system && messages[0].role !== 'system') messages.unshift({ role: 'system', content: system });
-    const tools = readTools(row, source);
-    return { kind: 'chat', messages, tools, templateVariables: readTemplateVariables(row, source) };
+    return { kind: 'chat', messages, ...readChatFields(row, source) };
   },
 };
 
@@ -54,13 +48,13 @@ function readTurn(turn: unknown, index: number, source: RowSource): ChatMessage 
   }
   const role = chatRole(turn.from);
   if (!role) throw rowError(source, `${where} is from "${turn.from}"`, `Use one of ${ROLE_NAMES.join(', ')}.`);
-  const marks = {
+  const written = callsIn(turn.from, turn.value);
+  const calls = asList(turn.tool_calls);
+  const message: ChatMessage = {
+    role,
+    ...(written ? { content: '', tool_calls: written } : readParts(turn.value, `${where}.value`, turn, source)),
     ...reasoningOf(turn),
-    ...(asList(turn.tool_calls) && { tool_calls: asList(turn.tool_calls) }),
-    ...(turnTakesLoss(turn, role, where, source) ? {} : { noLoss: true as const }),
+    ...(calls && { tool_calls: calls }),
   };
-  const call = isCall(turn.from) && typeof turn.value === 'string' ? parseJson(turn.value) : undefined;
-  if (call === undefined) return { role, ...readParts(turn.value, `${where}.value`, turn, source), ...marks };
-  const calls = Array.isArray(call) ? call : [call];
-  return { role, content: '', tool_calls: calls.map(item => ({ type: 'function', function: item })), ...marks };
+  return withLoss(message, turn, where, source);
 }
