@@ -14,6 +14,7 @@ export const CR = 0x0d;
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
 export const COMMA = 0x2c;
+export const COLON = 0x3a;
 export const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 export function isSpace(unit: number): boolean {
@@ -81,9 +82,7 @@ function afterSpace(units: Units, from: number): number {
 
 /** What Python prints of a dict: its braces and quotes aren't those of JSON, and no text in it has a line break. */
 function isSingleQuoted(units: Units, start: number): boolean {
-  let first = start + 1;
-  while (first < units.length && isSpace(units[first])) first++;
-  return units[first] === 0x27;
+  return units[afterSpace(units, start + 1)] === 0x27;
 }
 
 interface FirstValue {
@@ -116,7 +115,7 @@ function firstValue(units: Units, start: number): FirstValue {
       previous = QUOTE;
     } else if (!isSpace(unit)) {
       // Within an object an object only follows a colon.
-      if (lineBegins && unit === OPEN_OBJECT && depth === 1 && units[start] === OPEN_OBJECT && previous !== 0x3a)
+      if (lineBegins && unit === OPEN_OBJECT && depth === 1 && units[start] === OPEN_OBJECT && previous !== COLON)
         return { ...value, isBroken: true };
       lineBegins = false;
       if (unit === QUOTE) {

@@ -6,6 +6,7 @@ import {
   BACKSLASH,
   CLOSE_LIST,
   CLOSE_OBJECT,
+  COLON,
   COMMA,
   CR,
   isSpace,
@@ -48,8 +49,6 @@ export function rowScanner(layout: RowLayout, onRow: OnRow): RowScanner {
       return new CsvScanner(onRow, layout.delimiter.charCodeAt(0));
   }
 }
-
-const COLON = 0x3a;
 
 /** One row per line; blank lines are skipped. */
 class LineScanner implements RowScanner {
