@@ -41,7 +41,7 @@ export function findRoleFault(row: Row): RoleFault | null {
 /** null for a role that no chat template knows. */
 function speakerOf(role: string): Speaker | null {
   if (role === 'developer') return 'system';
-  if (role === 'function' || role === 'ipython') return 'question';
+  if (role === 'ipython') return 'question';
   const known = chatRole(role);
   if (known === null || known === 'system') return known;
   return known === 'assistant' ? 'answer' : 'question';
