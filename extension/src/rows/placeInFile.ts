@@ -1,5 +1,5 @@
 // Where in its file a fault within a row's text is. Called for the errors of training and for the findings of the preview.
-import { placeIn } from '../core/data/jsonFrame.js';
+import { placeIn } from '../core/data/jsonText.js';
 import type { RowReader } from './rowReader.js';
 
 /**

@@ -1,6 +1,6 @@
 // The text around the rows of a .json file, collected during the scan and checked at the end: it must be JSON with a list of rows
 // where rowScanner.ts found one. Used by rowScanner.ts only.
-import { JsonFault, parseJsonText } from './jsonText.js';
+import { JsonFault, parseJsonText, placeIn } from './jsonText.js';
 import type { Units } from './rowLayout.js';
 import type { ScanFault } from './rowScanner.js';
 
@@ -62,10 +62,4 @@ export class JsonFrame {
     const sameLine = line === placeIn(this.text, this.headLength).line;
     return { line: line + this.rowLines, column: sameLine ? column + this.rowColumns : column };
   }
-}
-
-/** Both from 1. */
-export function placeIn(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
 }

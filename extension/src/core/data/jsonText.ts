@@ -16,6 +16,12 @@ export class JsonFault extends Error {
   }
 }
 
+/** Of a fault in `text`; both from 1. */
+export function placeIn(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n') };
+}
+
 /**
  * Texts without these are left to JSON.parse, which is faster: long integers, large exponents, halves of surrogate pairs, numbers
  * that may be whole floats or -0, and keys that are integers, which JavaScript moves to the front.
@@ -39,7 +45,7 @@ export function entriesInOrder(value: object): [string, unknown][] {
 }
 
 /** Deeper values are refused, since everything that reads them is recursive. */
-const MAX_DEPTH = 500;
+export const MAX_DEPTH = 500;
 
 /** @throws JsonFault if `text` is not one JSON value */
 export function parseJsonText(text: string): unknown {

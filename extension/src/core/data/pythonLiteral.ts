@@ -1,8 +1,7 @@
 // Rewrites what Python's str() and repr() print of a dict as JSON: single quotes, True, False, None, tuples, trailing commas; also
 // keys without quotes, as in JavaScript. Numbers keep their text. Used by the repair of rows (rowEdits.ts); pure.
+import { MAX_DEPTH } from './jsonText.js';
 
-/** Deeper values are left alone, since everything that reads rows is recursive. */
-const MAX_DEPTH = 500;
 const SPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/y;
 const WORD = /-?[A-Za-z_$][\w$]*/y;

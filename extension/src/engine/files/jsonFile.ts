@@ -1,7 +1,7 @@
 // Reads JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with
 // the line and the column.
 import { InputError } from '../../core/inputError.js';
-import { JsonFault, parseJsonText } from '../../core/data/jsonText.js';
+import { JsonFault, parseJsonText, placeIn } from '../../core/data/jsonText.js';
 import { readText, type Links } from '../../system/regularFile.js';
 
 /** @returns the object in the file; null if the file doesn't exist */
@@ -23,12 +23,11 @@ export function readJsonObject(path: string, links: Links = 'follow'): Record<st
 /** V8 doesn't always say where the fault is. */
 function notJson(text: string, file: string): InputError {
   let found = 'NaN or Infinity';
-  let offset = text.search(/(?<=[:[,]\s*)-?(NaN|Infinity)\b/);
+  let offset = text.search(/(?<=(?:^|[:[,])\s*)-?(NaN|Infinity)\b/);
   try {
     parseJsonText(text);
   } catch (error) {
     if (error instanceof JsonFault) ({ found, offset } = error);
   }
-  const lines = text.slice(0, offset).split('\n');
-  return new InputError(`this is not JSON: ${found}`, { file, line: lines.length, column: lines.at(-1)!.length + 1 });
+  return new InputError(`this is not JSON: ${found}`, { file, ...placeIn(text, offset) });
 }
