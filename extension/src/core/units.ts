@@ -9,6 +9,11 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** 1 row, 1,234 rows */
+export function counted(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+}
+
 /** m:ss, or h:mm:ss. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

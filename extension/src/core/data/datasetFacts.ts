@@ -1,6 +1,6 @@
 // What is said of a dataset before a run: its format, its rows, which of them can't be used, and whether they would end the run.
 // Pure; called by the host with the worker's counts, shown by the run panel.
-import { count } from '../units.js';
+import { counted } from '../units.js';
 import { runEndOf, type RowHandling } from './usableRows.js';
 
 /** Number of rows of a kind, and the first of them. */
@@ -38,7 +38,7 @@ export interface DatasetFacts {
 }
 
 export function datasetFacts(counts: DatasetCounts, handling: RowHandling): DatasetFacts {
-  const summary = [counts.format ?? '', rows(counts.rows)].filter(Boolean).join(' · ');
+  const summary = [counts.format ?? '', counted(counts.rows, 'row')].filter(Boolean).join(' · ');
   const end = endOf(counts, handling);
   return { summary, notes: notesOf(counts, handling), end };
 }
@@ -52,7 +52,7 @@ function notesOf({ bad, tooLong, masked, empty, maxLength }: DatasetCounts, { tr
   const lengths = { drop: 'left out', end: 'truncated', error: 'not accepted' }[truncation];
   found.push([tooLong, `longer than max_length (${maxLength}), ${lengths}`]);
   return found.flatMap(([{ count: number, first }, what]): DatasetNote[] =>
-    number === 0 ? [] : [{ text: `${rows(number)} ${what}`, line: first?.line ?? null }],
+    number === 0 ? [] : [{ text: `${counted(number, 'row')} ${what}`, line: first?.line ?? null }],
   );
 }
 
@@ -66,18 +66,17 @@ function endOf(counts: DatasetCounts, handling: RowHandling): DatasetNote | null
   if (all === 0) return end('the dataset has no rows', { first: null });
   switch (runEndOf({ rows: all, bad: bad.count, usable, tooLong: tooLong.count }, handling)) {
     case 'bad_row':
-      return end(`${rows(bad.count)} can’t be used, and on_bad_row is "error"`, bad);
+      return end(`${counted(bad.count, 'row')} can’t be used, and on_bad_row is "error"`, bad);
     case 'too_many_bad':
-      return end(`${bad.count} of ${rows(all)} can’t be used, more than a tenth`, bad);
+      return end(`${bad.count} of ${counted(all, 'row')} can’t be used, more than a tenth`, bad);
     case 'too_long':
-      return end(`${rows(tooLong.count)} exceed max_length (${maxLength}), and truncation is "error"`, tooLong);
+      return end(
+        `${counted(tooLong.count, 'row')} exceed max_length (${maxLength}), and truncation is "error"`,
+        tooLong,
+      );
     case 'none_left':
       return end('no row is left to train on', bad.first ? bad : masked.first ? masked : tooLong);
     case null:
       return null;
   }
-}
-
-function rows(number: number): string {
-  return `${count(number)} ${number === 1 ? 'row' : 'rows'}`;
 }

@@ -2,6 +2,7 @@
 // Called for each row by the preview's worker. Lengths and labels come from encodeExample, as in the engine.
 import { InputError } from '../inputError.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
+import { counted } from '../units.js';
 import { emptyAnswer } from './emptyAnswer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
 import { countLabels, IGNORE_LABEL, type Example, type Row } from './example.js';
@@ -86,18 +87,18 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
   const problems: RowProblem[] = [];
   if (lost > 0 && (labelTokens > 0 || options.truncation !== 'end')) {
     const consequence = {
-      end: `the last ${count(lost, 'token')} of the answer are cut off`,
+      end: `the last ${counted(lost, 'token')} of the answer are cut off`,
       drop: 'the row is skipped',
       error: 'the run would stop here',
     }[options.truncation];
-    const message = `${count(tokens, 'token')} exceed max_length (${maxLength}): ${consequence}`;
+    const message = `${counted(tokens, 'token')} exceed max_length (${maxLength}): ${consequence}`;
     problems.push({ code: 'truncated_answer', message });
   } else if (labelTokens === 0 && lost === 0 && empty) {
     problems.push({ code: 'empty_answer', message: `${empty}: no token of this row is trained on` });
   } else if (labelTokens === 0) {
     const message =
       lost > 0
-        ? `the answer begins after max_length (${maxLength} of ${count(tokens, 'token')}): no token is trained on`
+        ? `the answer begins after max_length (${maxLength} of ${counted(tokens, 'token')}): no token is trained on`
         : `no token of this row is trained on: ${maskedReason(example, encoded)}`;
     problems.push({ code: 'all_masked', message });
   }
@@ -109,10 +110,6 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
     problems.push({ code: 'unlocated_turn', message });
   }
   return { encoded, tokens, labelTokens, problems };
-}
-
-function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** A part of a row's text that is trained on, context, or cut off. */

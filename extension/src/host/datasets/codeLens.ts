@@ -1,9 +1,10 @@
 // The CodeLens above a dataset's first row: format, rows, tokens, share trained on, problems, and actions.
 import * as vscode from 'vscode';
-import { count, percent } from '../../core/units.js';
+import { counted, percent } from '../../core/units.js';
 import { lensTitle } from '../window.js';
 import { DATASET_SELECTOR, type DocumentDataset, type DocumentDatasets } from './documentDatasets.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
+import { describeReading } from './readingSettings.js';
 
 export function registerCodeLens(datasets: DocumentDatasets, outdated: OutdatedRuns): vscode.Disposable {
   const changed = new vscode.EventEmitter<void>();
@@ -34,21 +35,16 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const { format, rows, tokens, labelShare, phase, share, exact } = summary;
   const busy = phase !== 'ready' && phase !== 'failed' && phase !== 'stopped';
   const about = exact || busy ? '' : '≈';
-  const facts = [format?.title, plural(rows, 'row')];
-  if (!busy) facts.push(`${about}${plural(tokens, 'token')}`, `${percent(labelShare)} trained on`);
-  const { runFile, model, missingModel } = reading;
-  const source = runFile ? `Settings from run file ${runFile.name}` : `max_length ${summary.maxLength} (settings)`;
-  const counted = missingModel ? `${model}, as that of ${missingModel} is not on this machine` : model;
+  const facts = [format?.title, counted(rows, 'row')];
+  if (!busy) facts.push(`${about}${counted(tokens, 'token')}`, `${percent(labelShare)} trained on`);
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
-  const shown = [
-    lens('database', `${facts.join(' · ')}`, 'tunewright.previewDataset', `${source}; tokenizer of ${counted}`),
-  ];
+  const shown = [lens('database', facts.join(' · '), 'tunewright.previewDataset', describeReading(reading))];
   if (busy) shown.push(lens('loading~spin', `${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
   else if (found > 0)
-    shown.push(lens('warning', `${plural(found, 'problem')}`, 'workbench.actions.view.problems', 'Show Problems', []));
+    shown.push(lens('warning', counted(found, 'problem'), 'workbench.actions.view.problems', 'Show Problems', []));
   else shown.push(lens('check', 'No problems', '', 'All rows can be trained on', []));
   if (outdatedRuns > 0) {
-    const text = `${plural(outdatedRuns, 'run')} trained on an older version`;
+    const text = `${counted(outdatedRuns, 'run')} trained on an older version`;
     shown.push(lens('history', text, 'tunewright.runs.focus', 'The file has changed since. Show the runs', []));
   }
   shown.push(lens('rocket', 'Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
@@ -56,8 +52,4 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
     lens('open-preview', 'Preview', 'tunewright.previewDataset', 'Table with search, lengths and rendered rows'),
   );
   return shown;
-}
-
-function plural(number: number, noun: string): string {
-  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
 }

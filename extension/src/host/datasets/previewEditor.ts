@@ -10,7 +10,7 @@ import type { FileWatch } from './fileWatch.js';
 import { previewFirstRows } from './firstRows.js';
 import type { OutdatedRuns } from './outdatedRuns.js';
 import { initialPreview, PreviewSession } from './previewSession.js';
-import type { Reading, ReadingSettingsSource } from './readingSettings.js';
+import { describeReading, type ReadingSettingsSource } from './readingSettings.js';
 
 export const PREVIEW_VIEW_TYPE = 'tunewright.datasetPreview';
 /** The same editor under another name, since all patterns of a name share its priority. */
@@ -73,12 +73,6 @@ async function open(
       vscode.Disposable.from(...subscriptions).dispose();
     }),
   ];
-}
-
-function describeReading({ runFile, model, missingModel, settings }: Reading): string {
-  const source = runFile ? `Settings from run file ${runFile.name}` : `max_length ${settings.maxLength} (settings)`;
-  const missing = missingModel ? `, as that of ${missingModel} is not on this machine` : '';
-  return `${source}; tokenizer of ${model}${missing}`;
 }
 
 async function revealLine(uri: vscode.Uri, line: number): Promise<void> {

@@ -75,6 +75,13 @@ export class ReadingSettingsSource {
   }
 }
 
+/** For tooltips. */
+export function describeReading({ runFile, model, missingModel, settings }: Reading): string {
+  const source = runFile ? `Settings from run file ${runFile.name}` : `max_length ${settings.maxLength} (settings)`;
+  const missing = missingModel ? `, as that of ${missingModel} is not on this machine` : '';
+  return `${source}; tokenizer of ${model}${missing}`;
+}
+
 function readTemplate(path: string): string | null {
   try {
     return readText(path, 'follow', MAX_TEMPLATE_BYTES);
