@@ -167,12 +167,15 @@ export const TOKEN_MASK_FIELDS = [
   ...Object.entries(LOSS_MASKS).map(([name, description]) => ({ name, required: false, description })),
 ] as const;
 
-/** Lists per token that must be what they are for one row without padding. `special_tokens_mask` changes nothing. */
-const TOKEN_KEYS: Readonly<Record<string, { neutral: (values: number[]) => boolean; meaning: string }>> = {
-  position_ids: {
-    neutral: values => values.every((value, i) => value === i),
-    meaning: 'does not count from 0',
-  },
+interface TokenKey {
+  /** @param values of the tokens without padding @param all with it */
+  neutral(values: number[], all: number[]): boolean;
+  meaning: string;
+}
+
+/** Lists per token that must be what they are for one row. `special_tokens_mask` changes nothing. */
+const TOKEN_KEYS: Readonly<Record<string, TokenKey>> = {
+  position_ids: { neutral: (values, all) => countsFrom0(values) || countsFrom0(all), meaning: 'does not count from 0' },
   token_type_ids: { neutral: allEqual, meaning: 'has several types of tokens' },
   segment_ids: { neutral: allEqual, meaning: 'has several segments' },
   sequence_ids: { neutral: allEqual, meaning: 'has several sequences' },
@@ -201,7 +204,7 @@ export function applyTokenMasks({ inputIds, labels }: TokenRow, row: Row, source
   const within = <T>(values: T[]) => values.slice(start, end);
   for (const [key, { neutral, meaning }] of Object.entries(TOKEN_KEYS)) {
     const values = readTokenList(row, key, inputIds.length, source);
-    if (values && !neutral(within(values)) && !(key === 'position_ids' && values.every((value, i) => value === i))) {
+    if (values && !neutral(within(values), values)) {
       throw rowError(source, `"${key}" ${meaning}, which is not supported`, PACKED_HINT);
     }
   }
@@ -279,6 +282,10 @@ function readTokenList(row: Row, key: string, length: number, source: RowSource)
     if (number !== undefined) return number;
     throw rowError(source, `${key}[${i}] must be a number, but is ${isObject(value) ? 'an object' : String(value)}`);
   });
+}
+
+function countsFrom0(values: number[]): boolean {
+  return values.every((value, i) => value === i);
 }
 
 function allEqual(values: number[]): boolean {
