@@ -25,7 +25,7 @@ import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
-import { rowCount, RowNotes, RowReasons } from './rowNotes.js';
+import { indented, rowCount, RowNotes, RowReasons } from './rowNotes.js';
 import { TokenStore } from './tokenStore.js';
 
 export interface DatasetStats {
@@ -291,9 +291,8 @@ function checkShare(
   { file, anyShare = false }: LoadDatasetOptions,
 ): void {
   if (anyShare || !tooManyBad(bad.count, rows)) return;
-  const reasons = bad.describe().map(line => `\n  ${line}`);
   const hint = first?.hint ?? 'Correct these rows, or remove them.';
-  const message = `${bad.count} of ${rows} rows can't be used, more than a tenth:${reasons.join('')}`;
+  const message = `${bad.count} of ${rows} rows can't be used, more than a tenth:${indented(bad.describe())}`;
   throw new InputError(message, { file, ...placeOf(first), hint });
 }
 
@@ -308,7 +307,7 @@ function nothingLeft(
   { file, role }: LoadDatasetOptions,
 ): InputError {
   const what = role === 'train' ? 'can be trained on' : 'can be evaluated';
-  return new InputError(`no row of the dataset ${what}:${leftOut.map(line => `\n  ${line}`).join('')}`, {
+  return new InputError(`no row of the dataset ${what}:${indented(leftOut)}`, {
     file,
     ...placeOf(first),
     hint: first?.hint,

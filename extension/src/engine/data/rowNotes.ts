@@ -2,11 +2,11 @@
 // left. Used by loadDataset.
 import { describeSource, type RowSource } from '../../core/data/example.js';
 
-/** Number of rows that a message names for each kind. */
+/** Number of rows that a message lists for each kind. */
 const NAMED_ROWS = 5;
 /** In characters; a message may quote what is in the row. */
 const LONGEST_REASON = 300;
-/** Number of kinds that are told apart; all others are counted together. */
+/** Number of kinds that are counted separately; all others are counted together. */
 const MAX_KINDS = 12;
 
 export class RowNotes {
@@ -31,6 +31,11 @@ export class RowNotes {
 
 export function rowCount(count: number): string {
   return `${count} ${count === 1 ? 'row' : 'rows'}`;
+}
+
+/** Reasons below a message. */
+export function indented(lines: readonly string[]): string {
+  return lines.map(line => `\n  ${line}`).join('');
 }
 
 /** Rows with a problem, by the reason. */

@@ -1,6 +1,7 @@
 // Splits rows into training and validation if the run file has a share instead of a validation file. Depends on the seed only.
 import { InputError } from '../../core/inputError.js';
 import { createRng } from './rng.js';
+import { indented } from './rowNotes.js';
 
 /**
  * Holds out `share` of the rows, at least one and never all. Both lists are in file order.
@@ -12,7 +13,7 @@ export function splitRows(
   seed: number,
 ): { train: Int32Array; validation: Int32Array } {
   if (length < 2) {
-    const others = leftOut.length > 0 ? `; left out:${leftOut.map(line => `\n  ${line}`).join('')}` : '';
+    const others = leftOut.length > 0 ? `; left out:${indented(leftOut)}` : '';
     throw new InputError(`${length} row can't be split into training and validation${others}`, {
       key: 'dataset.validation',
       hint: 'Use more rows, or set dataset.validation to null or to a separate file.',
