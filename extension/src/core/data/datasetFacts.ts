@@ -9,17 +9,26 @@ export interface CountedRows {
   first: { line: number; message: string } | null;
 }
 
-export interface DatasetCounts {
+/** What a run would make of the rows. Rows of a large file that are not counted are taken as usable. */
+export interface RowCounts {
+  rows: number;
+  /** Rows to train on. */
+  usable: number;
+  /** Can't be read, or not in the format of the others. */
+  bad: CountedRows;
+  /** Longer than max_length. */
+  tooLong: CountedRows;
+  /** No token is trained on. */
+  masked: CountedRows;
+  /** Trained to say nothing. */
+  empty: CountedRows;
+}
+
+export interface DatasetCounts extends RowCounts {
   /** Title of the format; null if none was recognized. */
   format: string | null;
   /** Why the file as a whole can't be read; null if it can. */
   error: string | null;
-  rows: number;
-  usable: number;
-  bad: CountedRows;
-  tooLong: CountedRows;
-  masked: CountedRows;
-  empty: CountedRows;
   maxLength: number;
 }
 
@@ -44,13 +53,13 @@ export function datasetFacts(counts: DatasetCounts, handling: RowHandling): Data
 }
 
 function notesOf({ bad, tooLong, masked, empty, maxLength }: DatasetCounts, { truncation }: RowHandling) {
+  const lengths = { drop: 'left out', end: 'truncated', error: 'not accepted' }[truncation];
   const found: [CountedRows, string][] = [
     [bad, 'can’t be used, left out'],
     [masked, 'with nothing to train on, left out'],
     [empty, 'with an empty answer, trained on'],
+    [tooLong, `longer than max_length (${maxLength}), ${lengths}`],
   ];
-  const lengths = { drop: 'left out', end: 'truncated', error: 'not accepted' }[truncation];
-  found.push([tooLong, `longer than max_length (${maxLength}), ${lengths}`]);
   return found.flatMap(([{ count: number, first }, what]): DatasetNote[] =>
     number === 0 ? [] : [{ text: `${counted(number, 'row')} ${what}`, line: first?.line ?? null }],
   );

@@ -4,8 +4,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { datasetFacts, type DatasetCounts, type DatasetFacts } from '../../core/data/datasetFacts.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
-import { block } from '../../core/runs/proposeRun.js';
-import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
+import { block, EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';
 import type { ReadingSettingsSource } from './readingSettings.js';
@@ -72,13 +71,12 @@ export class TrainingDataSource {
     let summary: DatasetSummary | null = null;
     const dataset = this.worker.open({ kind: 'file', path }, settings, latest => (summary = latest));
     try {
-      const { rows, usable, bad, unreadable, tooLong, masked, empty } = await dataset.ask('use', {});
+      const { unreadable, ...counts } = await dataset.ask('use', {});
       const { format, error, maxLength } = summary as unknown as DatasetSummary;
-      const about = { format: format?.title ?? null, error, rows, maxLength };
+      const about = { ...counts, format: format?.title ?? null, error, maxLength };
+      if (isExact) return about;
       const none = { count: 0, first: null };
-      return isExact
-        ? { ...about, usable, bad, tooLong, masked, empty }
-        : { ...about, usable: rows - unreadable.count, bad: unreadable, tooLong: none, masked: none, empty };
+      return { ...about, usable: counts.rows - unreadable.count, bad: unreadable, tooLong: none, masked: none };
     } finally {
       dataset.dispose();
     }

@@ -1,6 +1,6 @@
 // Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
 // worker holds datasets by number; "latest wins" state is sent as a whole summary.
-import type { CountedRows } from '../../../core/data/datasetFacts.js';
+import type { CountedRows, RowCounts } from '../../../core/data/datasetFacts.js';
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowFileTypes.js';
 
@@ -79,20 +79,9 @@ export interface RowSummary {
   problems: ProblemCode[];
 }
 
-/** What a run would make of the rows. Rows of a large file that are not counted are taken as usable. */
-export interface DatasetUse {
-  rows: number;
-  /** Rows to train on. */
-  usable: number;
-  /** Can't be read, or not in the format of the others; `unreadable` of them whatever the tokenizer and its chat template. */
-  bad: CountedRows;
+export interface DatasetUse extends RowCounts {
+  /** Those of `bad` that are bad whatever the tokenizer and its chat template. */
   unreadable: CountedRows;
-  /** Longer than max_length. */
-  tooLong: CountedRows;
-  /** No token is trained on. */
-  masked: CountedRows;
-  /** Trained to say nothing. */
-  empty: CountedRows;
 }
 
 export interface ListedRow extends RowSummary {
