@@ -137,15 +137,19 @@ export class AnalysedDataset {
     this.path = source.kind === 'file' ? source.path : '';
     this.exact = reader.size <= EXACT_UNITS;
     this.tokenizer = tokenizerOfFolder(settings.tokenizerFolder);
+    let isDetected = false;
     for await (const share of reader.scan((start, end, line) => this.table.add(start, end, line))) {
       signal.throwIfAborted();
       this.share = share;
-      if (!this.options && this.table.length >= FORMAT_SAMPLE_ROWS) await this.detectFormat();
+      if (!isDetected && this.table.length >= FORMAT_SAMPLE_ROWS) {
+        await this.detectFormat();
+        isDetected = true;
+      }
       this.tell();
       await turn();
     }
     this.contentHash = reader.contentHash;
-    if (!this.options) await this.detectFormat();
+    if (!isDetected) await this.detectFormat();
     this.error = reader.fault?.describe() ?? this.error;
     if (this.options) {
       this.phase = 'analysing';
