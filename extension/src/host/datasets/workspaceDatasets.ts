@@ -24,7 +24,7 @@ const CONTEXT_KEY = 'tunewright.datasets';
 interface Checked {
   mtimeMs: number;
   size: number;
-  isDataset: boolean;
+  isDataset: Promise<boolean>;
 }
 
 export class WorkspaceDatasets implements vscode.Disposable {
@@ -85,7 +85,8 @@ export class WorkspaceDatasets implements vscode.Disposable {
     const { mtimeMs, size } = file;
     const known = this.checked.get(path);
     if (known?.mtimeMs === mtimeMs && known.size === size) return known.isDataset;
-    const isDataset = await holdsRows(path);
+    // A search that begins before the file is read waits for the same answer.
+    const isDataset = holdsRows(path);
     this.checked.set(path, { mtimeMs, size, isDataset });
     return isDataset;
   }
