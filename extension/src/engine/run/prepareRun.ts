@@ -12,7 +12,6 @@ import { Adapter } from '../peft/adapter.js';
 import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
-import { RunFolder } from '../runFolder/runFolder.js';
 import { attachMethod } from './attachMethod.js';
 import { layoutsOf, loadOnto, modelForAdapter, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
@@ -77,7 +76,6 @@ async function prepare(
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
   const { run, ignored } = resume ? resumedRun(runFile, out) : { run: readRunFile(runFile), ignored: [] };
   const { config } = run;
-  if (!resume) RunFolder.checkFree(out, runFile);
   if (ignored.length > 0)
     reporting.warn(
       'run_file_changed',
