@@ -4,7 +4,7 @@
 import type { Architecture } from '../models/architecture.js';
 import { AttachedMethod } from './attachedMethod.js';
 import { savedWhole } from './replacedParameters.js';
-import { matchesPatternKey, listModules, matchesTarget, type TargetConfig } from './targets.js';
+import { isAllLinear, listModules, matchesPatternKey, matchesTarget, type TargetConfig } from './targets.js';
 
 /** The names of one key that match nothing. */
 export interface UnmatchedNames {
@@ -40,7 +40,7 @@ export function unmatchedNames(attached: AttachedMethod): UnmatchedNames[] {
   };
   for (const key of ['rank_pattern', 'alpha_pattern'] as const)
     found[key] = Object.keys(config[key] ?? {}).filter(
-      pattern => !adapted.some(name => matchesPatternKey(pattern, name, 'method.rank_pattern')),
+      pattern => !adapted.some(name => matchesPatternKey(pattern, name, `method.${key}`)),
     );
   return Object.entries(found)
     .filter(([, names]) => names.length > 0)
@@ -53,7 +53,7 @@ function adaptedNames({ placement }: AttachedMethod): string[] {
 
 /** Entries that match none of the names; a regular expression is one entry, a target's always matches something. */
 function unmatched(entries: readonly string[] | string | null | undefined, names: readonly string[]): string[] {
-  if (!entries || (typeof entries === 'string' && entries.toLowerCase() === 'all-linear')) return [];
+  if (!entries || isAllLinear(entries)) return [];
   const list = typeof entries === 'string' ? [entries] : entries;
   return list.filter(entry => !names.some(name => matchesTarget(name, typeof entries === 'string' ? entry : [entry])));
 }
