@@ -90,10 +90,11 @@ async function prepare(
   else for (const { message } of unmatchedNames(attached)) reporting.warn('names_unmatched', message);
   const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporting.warn) : base);
   const shape = runShape(config, attached);
-  warnOfReducedLength(config.dataset.max_length, shape, attached, reporting);
+  const limitedBy = lengthLimit(config.dataset.max_length, shape, attached);
+  warnOfReducedLength(config.dataset.max_length, shape, limitedBy, reporting);
   checkPrompts(run, onDisk.tokenizer, attached);
 
-  const limits = { maxLength: shape.maxLength, limitedBy: lengthLimit(config.dataset.max_length, shape, attached) };
+  const limits = { maxLength: shape.maxLength, limitedBy };
   const { tokenizer } = onDisk;
   const rows = await loadRows(run, { tokenizer, architecture: attached.architecture }, limits, reporting, signal);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
