@@ -100,6 +100,7 @@ describe('names that match nothing', () => {
     expect(found('IA3', { target_modules: ['q_proj', 'w1'], feedforward_modules: ['w1'] })).toHaveProperty([
       'method.feedforward_modules',
     ]);
+    expect(found('IA3', { target_modules: '.*(q_proj|down_proj)', feedforward_modules: ['proj'] })).toEqual({});
   });
 
   it('are none with the defaults of every method, and with all-linear', () => {
