@@ -141,7 +141,7 @@ function folderModelType(path: string): Inspected {
   return { modelType, reason: reasonAgainst(path) };
 }
 
-/** What a command that opens the folder would say, as far as headers tell. */
+/** The error of a command that opens the folder, without reading weights; null if there is none. */
 function reasonAgainst(path: string): string | null {
   try {
     const files = openHuggingFaceFolder(path, path);

@@ -1,6 +1,6 @@
 // Names in a method's config that match nothing in the model. PEFT ignores them, so that one list of targets serves
 // several families; in a new run they are often typing errors. Called before training and by the estimate, which report
-// them; a saved adapter is loaded without a word.
+// them. They are not reported for a saved adapter.
 import type { Architecture } from '../models/architecture.js';
 import { AttachedMethod } from './attachedMethod.js';
 import { isFeedForward } from './ia3.js';
