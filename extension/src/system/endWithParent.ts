@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 const LOOK_EVERY_MS = 1000;
 
-/** Runs in a thread of its own. A process gets another parent when its own has ended, except on Windows. */
+/** Runs in its own thread. A process gets another parent when its own has ended, except on Windows. */
 const WATCH = `
   const { workerData: parent } = require('node:worker_threads');
   setInterval(() => {

@@ -1,6 +1,7 @@
 // A file that one process at a time can claim: process.json of a run folder, the lock of an installation. Engine and host ask the
 // same question of it: does the process that it names hold it? A pid alone says nothing: it is used again after a reboot and in
-// another container, and anyone can write it into a file. Never removes or signals what isn't proved to be held.
+// another container, and anyone can write it into a file. Signals only a process that is proved to hold the file, and replaces only
+// a claim that isn't held.
 import { createHash, randomUUID } from 'node:crypto';
 import {
   closeSync,

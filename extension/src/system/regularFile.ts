@@ -16,7 +16,7 @@ import {
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
 
-/** `follow`: a link to a regular file will do, as in the Hugging Face cache. `refuse`: files of a run folder, which are never links. */
+/** `follow`: a link to a regular file is followed, as in the Hugging Face cache. `refuse`: for files of a run folder, which are never links. */
 export type Links = 'follow' | 'refuse';
 
 export interface OpenedFile {
@@ -172,7 +172,7 @@ function notAFile(path: string, kind: string): InputError {
 }
 
 function isALink(path: string): InputError {
-  return new InputError('this is a symbolic link, and files of a run folder are none', {
+  return new InputError('this is a symbolic link, which the files of a run folder must not be', {
     file: path,
     hint: 'Put the file itself there.',
   });

@@ -11,7 +11,7 @@ import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { findModelFiles } from '../run/openModel.js';
 import { progressDisplay } from './progressDisplay.js';
-import { print, printJson } from './print.js';
+import { printAnswer } from './print.js';
 
 interface ExportFlags {
   adapter: string;
@@ -61,8 +61,7 @@ async function run(flags: ExportFlags): Promise<void> {
     saved.close();
     files.close();
   }
-  if (flags.json) printJson({ format: flags.to, path: out });
-  else print(out);
+  printAnswer({ format: flags.to, path: out }, flags.json, () => out);
 }
 
 /** The base model on which the adapter was trained, from adapter_config.json. */

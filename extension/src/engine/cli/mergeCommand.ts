@@ -11,7 +11,7 @@ import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFile
 import { filesForAdapter, findModelFiles } from '../run/openModel.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
-import { print, printJson } from './print.js';
+import { printAnswer } from './print.js';
 
 interface MergeFlags extends EngineFlags {
   model: string;
@@ -51,9 +51,8 @@ async function merge(flags: MergeFlags): Promise<void> {
   const merged = adapter.merge()!;
   progress.finish();
   await writeModelFolder(out, model, files, merged);
-  if (flags.json)
-    printJson({ folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size });
-  else print(out);
+  const answer = { folder: out, peft_type: saved.attached.method.peftType, changed_parameters: merged.size };
+  printAnswer(answer, flags.json, () => out);
 
   tf.dispose([...merged.values()]);
   adapter.dispose();

@@ -76,8 +76,6 @@ export interface LoadDatasetOptions {
   /** Whether any share of bad rows may be left out: for a description of the file. */
   anyShare?: boolean;
   tokenizer: TextTokenizer;
-  /** Jinja source of dataset.chat_template, to use instead of the model's own. */
-  chatTemplate?: string | null;
   /** Rows of the model's embedding, which ids must be within; the tokenizer's vocabulary if absent. */
   embeddingRows?: number;
   role: 'train' | 'validation';
@@ -174,7 +172,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
 }
 
 export interface EncodeRowsOptions
-  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'chatTemplate' | 'embeddingRows'>, ReadOptions {
+  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'embeddingRows'>, ReadOptions {
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
@@ -193,7 +191,6 @@ export async function* encodeRows({
   file,
   config,
   tokenizer,
-  chatTemplate,
   embeddingRows,
   ...reading
 }: EncodeRowsOptions): AsyncGenerator<EncodedSourcedRow> {
@@ -202,7 +199,7 @@ export async function* encodeRows({
     let read: EncodedSourcedRow;
     try {
       const example = resolved.parse(row, source);
-      const options = { trainOn: config.train_on, chatTemplate, embeddingRows };
+      const options = { trainOn: config.train_on, embeddingRows };
       read = { example, encoded: encodeExample(example, tokenizer, options), source, resolved };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;

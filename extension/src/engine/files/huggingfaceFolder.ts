@@ -50,7 +50,7 @@ export function readTokenizer(folder: string): TokenizerFiles | null {
   });
 }
 
-/** Copies whatever belongs to a tokenizer, also to one that this program can't read. */
+/** Copies all files of a tokenizer, including one that this program can't use. */
 export function copyTokenizer(from: string, to: string): void {
   for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
     const content = readBytes(join(from, path));
@@ -58,7 +58,7 @@ export function copyTokenizer(from: string, to: string): void {
   }
 }
 
-/** @throws InputError if the weights are quantized, whatever else is wrong with them */
+/** @throws InputError if the weights are quantized, which is reported before any other problem with them */
 function openUnquantized(path: string, reference: string, config: Record<string, unknown>) {
   const named = quantizationInConfig(config);
   let weights: ReturnType<typeof openWeights> | null = null;

@@ -85,7 +85,7 @@ const SIGNS: readonly { method: string; bits: number | null; name: RegExp; dtype
   { method: 'MLX', bits: null, name: /\.weight$/, dtype: /^U32$/ },
 ];
 
-/** The quantization of a folder's tensors, whatever its config.json says; null if there is none. */
+/** The quantization that a folder's tensors show, without config.json; null if there is none. */
 export function quantizationOfTensors(tensors: Tensors): Quantization | null {
   const packed = [...tensors].find(([name]) => name.endsWith('.qweight'));
   if (packed) return packedQuantization(packed[0].slice(0, -'.qweight'.length), tensors);
@@ -142,7 +142,7 @@ export function quantizationText({ method, bits }: Quantization): string {
 const QUANTIZED_ENDING =
   /(-unsloth)?[-_](bnb|gptq|awq|hqq|eetq|aqlm|fp8|mxfp4|nvfp4|w4a16|w8a8|int4|int8|[2348]bit|[48]-bit)([-_.](dynamic|block|static|int\d|fp8|w\d+a\d+|[2348]bit|g\d+|\d+g))*$/i;
 
-/** The id of the 16-bit model, as far as a name tells; null if none does. */
+/** The 16-bit model that the names suggest; null if they don't. */
 function originalOf(reference: string, config: Record<string, unknown>): string | null {
   for (const id of [reference, config['_name_or_path']]) {
     if (typeof id !== 'string' || !QUANTIZED_ENDING.test(id)) continue;

@@ -43,6 +43,23 @@ export function rowPieces(rows: number, columns: number): { first: number; count
   }));
 }
 
+/** Whether two tensors have the same shape and equal values. Reads them up to the first difference. */
+export function sameValues(tensor: StoredTensor, other: StoredTensor): boolean {
+  if (tensor.shape.join() !== other.shape.join()) return false;
+  const others = other.readFloat32Rows()[Symbol.iterator]();
+  for (const values of tensor.readFloat32Rows()) {
+    const compared = others.next().value as Float32Array;
+    // Bytes are compared faster, but 0 equals -0.
+    if (Buffer.compare(bytesOf(values), bytesOf(compared)) !== 0 && values.some((value, i) => value !== compared[i]))
+      return false;
+  }
+  return true;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /** A pretrained model on disk, in any file format, with Hugging Face's names. */
 export interface ModelFiles {
   /** The model as named by the user. */

@@ -35,53 +35,68 @@ export interface LocalModel {
 
 /** @param folders of models outside the stores, which are listed first */
 export function listLocalModels(folders: readonly string[] = []): LocalModel[] {
-  const others = folders.map(folder => describeFolder(folder, 'folder', folder));
-  return [...others, ...pulledModels(), ...huggingFaceModels(), ...ollamaModels(), ...lmStudioModels()];
+  return [...folders.map(folder => modelFolder(folder, 'folder', folder)), ...storedModels()].map(described);
 }
 
-function pulledModels(): LocalModel[] {
+/** The ids of the models in the stores. Opens none of them. */
+export function localModelIds(): string[] {
+  return storedModels().map(({ id }) => id);
+}
+
+/** A model that has not been opened. */
+type StoredModel = Pick<LocalModel, 'id' | 'store' | 'path' | 'format'>;
+
+function storedModels(): StoredModel[] {
+  return [...pulledModels(), ...huggingFaceModels(), ...ollamaModels(), ...lmStudioModels()];
+}
+
+function pulledModels(): StoredModel[] {
   return Object.keys(MODEL_ALIASES).flatMap(alias => {
     const folder = join(pulledModelsFolder(), alias);
-    return ggufFiles(folder).map(name => describeGguf(alias, 'tunewright', join(folder, name)));
+    return ggufFiles(folder).map(name => ggufFile(alias, 'tunewright', join(folder, name)));
   });
 }
 
-function huggingFaceModels(): LocalModel[] {
+function huggingFaceModels(): StoredModel[] {
   return entries(hubCacheFolder()).flatMap(({ name }) => {
     if (!name.startsWith('models--')) return [];
     const id = name.slice('models--'.length).replaceAll('--', '/');
     const snapshot = cachedSnapshot(id, 'main');
     if (snapshot === null) return [];
-    const files = ggufFiles(snapshot).map(file => describeGguf(`${id}:${file}`, 'huggingface', join(snapshot, file)));
+    const files = ggufFiles(snapshot).map(file => ggufFile(`${id}:${file}`, 'huggingface', join(snapshot, file)));
     const isFolder = existsSync(join(snapshot, 'config.json'));
-    return isFolder ? [describeFolder(id, 'huggingface', snapshot), ...files] : files;
+    return isFolder ? [modelFolder(id, 'huggingface', snapshot), ...files] : files;
   });
 }
 
-function ollamaModels(): LocalModel[] {
-  return listOllamaModels().map(({ id, path }) => describeGguf(id, 'ollama', path));
+function ollamaModels(): StoredModel[] {
+  return listOllamaModels().map(({ id, path }) => ggufFile(id, 'ollama', path));
 }
 
 /** LM Studio has publisher/repository/files; the location of its store has changed over time. */
-function lmStudioModels(): LocalModel[] {
+function lmStudioModels(): StoredModel[] {
   const stores = [join(homedir(), '.lmstudio', 'models'), join(homedir(), '.cache', 'lm-studio', 'models')];
   const repositories = stores.flatMap(folders).flatMap(folders);
   return repositories.flatMap(folder => {
-    const files = ggufFiles(folder).map(name => describeGguf(join(folder, name), 'lmstudio', join(folder, name)));
+    const files = ggufFiles(folder).map(name => ggufFile(join(folder, name), 'lmstudio', join(folder, name)));
     const isFolder = existsSync(join(folder, 'config.json'));
-    return isFolder ? [describeFolder(folder, 'lmstudio', folder), ...files] : files;
+    return isFolder ? [modelFolder(folder, 'lmstudio', folder), ...files] : files;
   });
 }
 
-function describeGguf(id: string, store: LocalModel['store'], path: string): LocalModel {
-  const { modelType, reason } = inspected(() => ggufModelType(path));
-  return { id, store, path, format: 'gguf', sizeBytes: statSync(path).size, modelType, reason, base: null };
+function ggufFile(id: string, store: LocalModel['store'], path: string): StoredModel {
+  return { id, store, path, format: 'gguf' };
 }
 
-function describeFolder(id: string, store: LocalModel['store'], path: string): LocalModel {
-  const { modelType, reason } = inspected(() => folderModelType(path));
-  const base = baseModelOf(path);
-  return { id, store, path, format: 'huggingface', sizeBytes: folderBytes(path), modelType, reason, base };
+function modelFolder(id: string, store: LocalModel['store'], path: string): StoredModel {
+  return { id, store, path, format: 'huggingface' };
+}
+
+function described(model: StoredModel): LocalModel {
+  const { path, format } = model;
+  if (format === 'gguf')
+    return { ...model, sizeBytes: statSync(path).size, ...inspected(() => ggufModelType(path)), base: null };
+  return { ...model, sizeBytes: folderBytes(path), ...inspected(() => folderModelType(path)), base: baseModelOf(path) };
 }
 
 interface Inspected {
@@ -126,7 +141,7 @@ function folderModelType(path: string): Inspected {
   return { modelType, reason: reasonAgainst(path) };
 }
 
-/** What a command that opens the folder would say, as far as headers tell. */
+/** The error of a command that opens the folder, without reading weights; null if there is none. */
 function reasonAgainst(path: string): string | null {
   try {
     const files = openHuggingFaceFolder(path, path);

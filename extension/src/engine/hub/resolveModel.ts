@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { readJsonObject } from '../files/jsonFile.js';
 import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import type { EngineError } from '../../protocol/engineError.js';
 import { openGguf } from '../files/ggufModel.js';
 import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { HubUnreachableError } from './hubAccess.js';
 import { parseHubReference } from './hubReference.js';
-import { listLocalModels } from './localModels.js';
+import { localModelIds } from './localModels.js';
 import { findOllamaModel, ollamaFolder } from './ollamaStore.js';
 import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 import { cachedAlias, MODEL_ALIASES, pullAlias } from './pypiModel.js';
@@ -77,16 +78,15 @@ const NOT_HERE = 'the model is not on this machine';
 
 function pullable(reference: string, tried: string[]): InputError {
   const hint = `Download it: tunewright models pull ${reference}.`;
-  const { message, ...details } = notFound(reference, NOT_HERE, tried, hint).record();
-  return new InputError(message, { ...details, code: 'model_not_pulled' });
+  return notFound(reference, NOT_HERE, tried, hint, 'model_not_pulled');
 }
 
 /** Why a model that isn't on the machine can't be downloaded. If the hub can't be reached, other input would not avoid it. */
 function notPulled(reference: string, error: CodedError, tried: string[]): CodedError {
-  const { message, ...details } = notFound(reference, error.message, tried, error.hint).record();
-  return error instanceof HubUnreachableError
-    ? new HubUnreachableError(message, details)
-    : new InputError(message, details);
+  const refused = notFound(reference, error.message, tried, error.hint);
+  if (!(error instanceof HubUnreachableError)) return refused;
+  const { message, ...details } = refused.record();
+  return new HubUnreachableError(message, details);
 }
 
 /** In media/models of the package, which is above both the bundle and the sources. */
@@ -111,8 +111,14 @@ function packageRoot(): string {
   }
 }
 
-function notFound(reference: string, message: string, tried: string[], hint?: string): InputError {
-  const all = ['embedded:tiny', ...Object.keys(MODEL_ALIASES), ...listLocalModels().map(({ id }) => id)];
+function notFound(
+  reference: string,
+  message: string,
+  tried: string[],
+  hint?: string,
+  code: EngineError['code'] = 'model_not_found',
+): InputError {
+  const all = ['embedded:tiny', ...Object.keys(MODEL_ALIASES), ...localModelIds()];
   const known = all.filter(id => id !== reference);
   const distanceTo = (id: string) => distance(reference.toLowerCase(), id.toLowerCase());
   const near = known
@@ -123,7 +129,7 @@ function notFound(reference: string, message: string, tried: string[], hint?: st
     hint ?? 'List local models: tunewright models list.',
   ];
   return new InputError(`${message} (looked for ${tried.join(', ')})`, {
-    code: 'model_not_found',
+    code,
     file: reference,
     hint: hints.filter(Boolean).join(' '),
   });

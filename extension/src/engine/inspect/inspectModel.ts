@@ -38,7 +38,7 @@ export interface ModelDescription {
   hasChatTemplate: boolean;
   defaultTargets: DefaultTargets;
   tensors: TensorGroup[];
-  /** What of its config.json and weights is ignored, for its user to know. */
+  /** What is ignored in its config.json and weights, and similar. */
   warnings: string[];
 }
 

@@ -129,7 +129,7 @@ export class CausalLm {
     this.weights.delete(name);
   }
 
-  /** Replaces a parameter for good, such as a tied embedding and head by their common tensor, which the model then owns. */
+  /** Replaces a parameter permanently, such as a tied embedding and head by their common tensor, which the model then owns. */
   replace(name: string, weight: tf.Tensor): void {
     const stored = storedName(this.architecture, name);
     this.weights.get(stored)?.dispose();

@@ -1,7 +1,9 @@
 // Reads a pretrained model's weights into tensors, one at a time, after checking every name and shape.
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
-import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
+import { sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
@@ -18,46 +20,38 @@ export interface LoadOptions {
   onWarning?: (code: string, message: string) => void;
 }
 
-/** By open files: telling whether a head is a copy of the embedding may take reading both. */
-const architectures = new WeakMap<ModelFiles, Architecture>();
-
 /**
  * The architecture of a model on disk, whose files are open. A head that is stored and differs from the embedding isn't
  * tied, whatever config.json says, as in Transformers 5.
  * @throws InputError on an unsupported configuration
  */
 export function architectureOfFiles(files: ModelFiles): Architecture {
-  const known = architectures.get(files);
-  if (known) return known;
   const file = configFile(files);
   const described = architectureOf(files.config, file);
   const own = described.tieWordEmbeddings && hasOwnHead(files, described);
-  const architecture = own ? architectureOf({ ...files.config, tie_word_embeddings: false }, file) : described;
-  architectures.set(files, architecture);
-  return architecture;
+  return own ? architectureOf({ ...files.config, tie_word_embeddings: false }, file) : described;
 }
 
 function configFile({ format, path }: ModelFiles): string {
   return format === 'gguf' ? path : `${path}/config.json`;
 }
 
+/** By the states of the files: comparing takes reading two of the largest tensors, and models are opened repeatedly. */
+const ownHeads = new Map<string, boolean>();
+
 /** Whether a head is stored in addition to the embedding, and isn't equal to it. */
 function hasOwnHead(files: ModelFiles, { head, embedding }: Architecture): boolean {
   const [own, table] = [head, embedding].map(module => storedAs(files, `${module}.weight`));
   if (!own || !table) return false;
-  if (own.shape.join() !== table.shape.join()) return true;
-  const others = table.readFloat32Rows()[Symbol.iterator]();
-  for (const values of own.readFloat32Rows()) {
-    const other = others.next().value as Float32Array;
-    // Bytes are compared faster, but 0 equals -0.
-    if (Buffer.compare(bytesOf(values), bytesOf(other)) !== 0 && values.some((value, i) => value !== other[i]))
-      return true;
-  }
-  return false;
+  const state = [own, table].map(stateOf).join('\n');
+  const isOwn = ownHeads.get(state) ?? !sameValues(own, table);
+  ownHeads.set(state, isOwn);
+  return isOwn;
 }
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+function stateOf({ place: { file = '', key } }: StoredTensor): string {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return [resolve(file), key, stat?.ino, stat?.size, stat?.mtimeMs].join(' ');
 }
 
 /**

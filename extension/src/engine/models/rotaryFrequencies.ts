@@ -80,7 +80,7 @@ const SCALINGS: Readonly<Record<string, (values: Values) => Scaled>> = {
 };
 
 /** The scalings that `rotaryFrequencies` computes. */
-export const ROPE_TYPES: readonly string[] = Object.keys(SCALINGS);
+const ROPE_TYPES: readonly string[] = Object.keys(SCALINGS);
 
 /** @throws InputError on a scaling that isn't one of ROPE_TYPES, or that lacks a value */
 export function rotaryFrequencies(settings: RopeSettings, file: string): RotaryFrequencies {
@@ -108,13 +108,13 @@ export function rotaryFrequencies(settings: RopeSettings, file: string): RotaryF
       return value;
     },
   };
-  const longer = ['short_factor', 'long_factor'].find(
+  const wrongLength = ['short_factor', 'long_factor'].find(
     name => type === 'longrope' && (scaling?.[name] as number[] | undefined)?.length !== headDim / 2,
   );
-  if (longer)
-    throw new InputError(`rope_scaling of type "${type}" needs ${headDim / 2} numbers as ${longer}`, {
+  if (wrongLength)
+    throw new InputError(`rope_scaling of type "${type}" needs ${headDim / 2} numbers as ${wrongLength}`, {
       file,
-      key: `${key}.${longer}`,
+      key: `${key}.${wrongLength}`,
     });
   return { scale: 1, maxPositions: null, ...SCALINGS[type]!(values) };
 }
@@ -146,8 +146,8 @@ function yarn({ scaling, headDim, theta, plain, maxPositions, original, need }: 
 }
 
 /**
- * LongRoPE (arXiv:2402.13753) divides each frequency by a factor of its own: by a short one up to the original
- * positions, by a long one in longer sequences. Sequences are limited to the original positions here.
+ * LongRoPE (arXiv:2402.13753) divides each frequency by its own factor: a short one up to the original positions, a long
+ * one in longer sequences. Sequences are limited to the original positions here.
  */
 function longrope({ scaling, plain, maxPositions, original }: Values): Scaled {
   const { short_factor: short, factor: given, attention_factor: attentionFactor } = scaling!;

@@ -139,7 +139,7 @@ export function openAdapter(
   }
 }
 
-/** Says what the folder is instead, as far as it can be told. */
+/** Says what the folder is instead, if it is recognized. */
 function noAdapter(folder: string): InputError {
   const has = (...path: string[]) => existsSync(join(folder, ...path));
   if (has('config.json'))

@@ -51,7 +51,7 @@ function scaledModules(config: Config, architecture: Architecture): Scaled[] {
 }
 
 /** Unlike target_modules, PEFT matches these names by any suffix. */
-function isFeedForward(name: string, feedForward: readonly string[] | string): boolean {
+export function isFeedForward(name: string, feedForward: readonly string[] | string): boolean {
   if (typeof feedForward === 'string') return matchesTarget(name, feedForward, 'method.feedforward_modules');
   return feedForward.some(entry => name.endsWith(entry));
 }

@@ -2,7 +2,7 @@
 // tokens were added (`save_embedding_layers`), and then they belong to the model that the adapter was trained on: they
 // replace the base's, and their number of rows is the vocabulary's. Called by adapterFiles.ts.
 import { InputError } from '../../core/inputError.js';
-import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
+import { sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import { sizeOf, storedName, type Architecture } from '../models/architecture.js';
 import { findTensor } from '../models/loadModel.js';
 import { withParameters } from '../models/modelParameters.js';
@@ -87,15 +87,4 @@ function savedTables(tensors: ReadonlyMap<string, StoredTensor>, architecture: A
       ];
     }),
   );
-}
-
-function sameValues(tensor: StoredTensor, other: StoredTensor): boolean {
-  const others = other.readFloat32Rows()[Symbol.iterator]();
-  let [piece, at] = [new Float32Array(0), 0];
-  for (const own of tensor.readFloat32Rows())
-    for (const value of own) {
-      if (at === piece.length) [piece, at] = [others.next().value as Float32Array<ArrayBuffer>, 0];
-      if (value !== piece[at++]) return false;
-    }
-  return true;
 }

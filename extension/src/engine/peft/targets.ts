@@ -25,13 +25,13 @@ export function matchesTarget(
   return target.some(entry => name === entry || name.endsWith(`.${entry}`));
 }
 
+/** PEFT's name for all linear modules but the head. */
+export function isAllLinear(target: TargetConfig['target_modules']): boolean {
+  return typeof target === 'string' && target.toLowerCase() === 'all-linear';
+}
+
 /** A module's value in a rank_pattern / alpha_pattern, or the fallback. @param key of the run file, for errors */
-export function patternValue(
-  patterns: Record<string, number>,
-  name: string,
-  fallback: number,
-  key = 'method.rank_pattern',
-): number {
+export function patternValue(patterns: Record<string, number>, name: string, fallback: number, key: string): number {
   const found = Object.keys(patterns).find(pattern => matchesPatternKey(pattern, name, key));
   return found === undefined ? fallback : patterns[found]!;
 }
@@ -84,7 +84,7 @@ export function targetedLinears(
   fallback: readonly string[],
 ): LinearModule[] {
   const target = config.target_modules ?? fallback;
-  const allLinear = typeof target === 'string' && target.toLowerCase() === 'all-linear';
+  const allLinear = isAllLinear(target);
   const layers = config.layers_to_transform ?? [];
   const listed = typeof layers === 'number' ? [layers] : layers;
   const kept = listed.length === 0 ? null : new Set(listed);
@@ -164,8 +164,7 @@ function quoted(target: readonly string[] | string): string {
  * writes the full names of the modules.
  */
 export function savedTargets(target: TargetConfig['target_modules'], architecture: Architecture): string | string[] {
-  if (typeof target === 'string' && target.toLowerCase() === 'all-linear')
-    return targetedLinears({ target_modules: target }, architecture, []).map(({ name }) => name);
+  if (isAllLinear(target)) return targetedLinears({ target_modules: target }, architecture, []).map(({ name }) => name);
   const targets = target ?? architecture.defaultTargets.lora;
   return typeof targets === 'string' ? targets : [...targets];
 }

@@ -1,10 +1,11 @@
 // Names in a method's config that match nothing in the model. PEFT ignores them, so that one list of targets serves
 // several families; in a new run they are often typing errors. Called before training and by the estimate, which report
-// them; a saved adapter is loaded without a word.
+// them. They are not reported for a saved adapter.
 import type { Architecture } from '../models/architecture.js';
 import { AttachedMethod } from './attachedMethod.js';
+import { isFeedForward } from './ia3.js';
 import { savedWhole } from './replacedParameters.js';
-import { matchesPatternKey, listModules, matchesTarget, type TargetConfig } from './targets.js';
+import { isAllLinear, listModules, matchesPatternKey, matchesTarget, type TargetConfig } from './targets.js';
 
 /** The names of one key that match nothing. */
 export interface UnmatchedNames {
@@ -31,7 +32,7 @@ export function unmatchedNames(attached: AttachedMethod): UnmatchedNames[] {
       config.target_modules,
       architecture.linears.map(({ name }) => name),
     ),
-    feedforward_modules: unmatched(config.feedforward_modules, adapted),
+    feedforward_modules: unmatched(config.feedforward_modules, adapted, isFeedForward),
     exclude_modules: config.exclude_modules ? unmatched(config.exclude_modules, beforeExclusion()) : [],
     layers_to_transform: (typeof layers === 'number' ? [layers] : layers)
       .filter(layer => layer >= architecture.layers.length)
@@ -40,7 +41,7 @@ export function unmatchedNames(attached: AttachedMethod): UnmatchedNames[] {
   };
   for (const key of ['rank_pattern', 'alpha_pattern'] as const)
     found[key] = Object.keys(config[key] ?? {}).filter(
-      pattern => !adapted.some(name => matchesPatternKey(pattern, name, 'method.rank_pattern')),
+      pattern => !adapted.some(name => matchesPatternKey(pattern, name, `method.${key}`)),
     );
   return Object.entries(found)
     .filter(([, names]) => names.length > 0)
@@ -52,10 +53,14 @@ function adaptedNames({ placement }: AttachedMethod): string[] {
 }
 
 /** Entries that match none of the names; a regular expression is one entry, a target's always matches something. */
-function unmatched(entries: readonly string[] | string | null | undefined, names: readonly string[]): string[] {
-  if (!entries || (typeof entries === 'string' && entries.toLowerCase() === 'all-linear')) return [];
+function unmatched(
+  entries: readonly string[] | string | null | undefined,
+  names: readonly string[],
+  matches: (name: string, target: readonly string[] | string) => boolean = matchesTarget,
+): string[] {
+  if (!entries || isAllLinear(entries)) return [];
   const list = typeof entries === 'string' ? [entries] : entries;
-  return list.filter(entry => !names.some(name => matchesTarget(name, typeof entries === 'string' ? entry : [entry])));
+  return list.filter(entry => !names.some(name => matches(name, typeof entries === 'string' ? entry : [entry])));
 }
 
 function messageOf(key: string, names: readonly string[], architecture: Architecture): string {

@@ -40,10 +40,13 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
     answering(runShapeRequest, async ({ runFile, path }) => {
       const run = parseRun(runFile, path);
       const files = await findModelFiles(modelReference(run), run.resolvePath('.'), silentReporter, false);
-      const { attached, start } = attachMethod(run, architectureOfFiles(files), { files });
-      start?.close();
-      files.close();
-      return { max_length: runShape(run.config, attached).maxLength };
+      try {
+        const { attached, start } = attachMethod(run, architectureOfFiles(files), { files });
+        start?.close();
+        return { max_length: runShape(run.config, attached).maxLength };
+      } finally {
+        files.close();
+      }
     }),
     answering(estimateRequest, async ({ runFile, path }, { signal, progress }) => {
       const reporter = { ...silentReporter, progress };

@@ -56,9 +56,11 @@ async function execute(
   const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
-  if (!claimed) owned.own(claimRun(folder), release => release());
-  // Another process may have trained in the new folder between its creation and the claim.
-  if (!resume) RunFolder.checkFree(out, runFile);
+  if (!claimed) {
+    owned.own(claimRun(folder), release => release());
+    // Another process may have trained in the new folder between its creation and the claim.
+    RunFolder.checkFree(out, runFile);
+  }
   const warn = (code: string, message: string) => events.write({ type: 'warned', code, message });
   let board: ReturnType<typeof tensorBoardWriter> | null = null;
   const events = new EventWriter(folder.eventsFile, event => {

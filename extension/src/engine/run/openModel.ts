@@ -56,20 +56,32 @@ export function tokenizerOf({ tokenizer, path, format }: ModelFiles): TextTokeni
  * The model's files with the tokenizer that was saved with an adapter, if that one has more tokens: the adapter was
  * trained with them. They are often within the model's embedding, which has more rows than it needs.
  */
-export function filesForAdapter(files: ModelFiles, { folder }: SavedAdapter, warn: Reporter['warn']): ModelFiles {
-  const own = readTokenizer(folder);
-  if (!own) return files;
-  const added = createTokenizer(own, withinTime).vocabSize;
-  const before = files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0;
-  if (added <= before) return files;
-  warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
-  return { ...files, tokenizer: own, tokenizerFolder: folder };
+export function filesForAdapter(files: ModelFiles, saved: SavedAdapter, warn: Reporter['warn']): ModelFiles {
+  const vocabulary = () => (files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0);
+  return largerTokenizer(files, vocabulary, saved, warn)?.files ?? files;
 }
 
 /** The same for an opened model. */
 export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: Reporter['warn']): ModelOnDisk {
-  const files = filesForAdapter(onDisk.files, saved, warn);
-  return files === onDisk.files ? onDisk : { ...onDisk, files, tokenizer: tokenizerOf(files) };
+  const { files, tokenizer } = onDisk;
+  const vocabulary = () => (files.tokenizer ? tokenizer.vocabSize : 0);
+  return { ...onDisk, ...largerTokenizer(files, vocabulary, saved, warn) };
+}
+
+/** @param vocabulary gets the number of the model's tokens, which may take building its tokenizer */
+function largerTokenizer(
+  files: ModelFiles,
+  vocabulary: () => number,
+  { folder }: SavedAdapter,
+  warn: Reporter['warn'],
+): Pick<ModelOnDisk, 'files' | 'tokenizer'> | null {
+  const own = readTokenizer(folder);
+  if (!own) return null;
+  const tokenizer = createTokenizer(own, withinTime);
+  const [added, before] = [tokenizer.vocabSize, vocabulary()];
+  if (added <= before) return null;
+  warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
+  return { files: { ...files, tokenizer: own, tokenizerFolder: folder }, tokenizer };
 }
 
 /** How the model's matrices are stored in memory. */

@@ -12,7 +12,6 @@ import { Adapter } from '../peft/adapter.js';
 import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
-import { RunFolder } from '../runFolder/runFolder.js';
 import { attachMethod } from './attachMethod.js';
 import { layoutsOf, loadOnto, modelForAdapter, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
@@ -77,7 +76,6 @@ async function prepare(
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
   const { run, ignored } = resume ? resumedRun(runFile, out) : { run: readRunFile(runFile), ignored: [] };
   const { config } = run;
-  if (!resume) RunFolder.checkFree(out, runFile);
   if (ignored.length > 0)
     reporting.warn(
       'run_file_changed',
@@ -92,10 +90,11 @@ async function prepare(
   else for (const { message } of unmatchedNames(attached)) reporting.warn('names_unmatched', message);
   const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporting.warn) : base);
   const shape = runShape(config, attached);
-  warnOfReducedLength(config.dataset.max_length, shape, attached, reporting);
+  const limitedBy = lengthLimit(config.dataset.max_length, shape, attached);
+  warnOfReducedLength(config.dataset.max_length, shape, limitedBy, reporting);
   checkPrompts(run, onDisk.tokenizer, attached);
 
-  const limits = { maxLength: shape.maxLength, limitedBy: lengthLimit(config.dataset.max_length, shape, attached) };
+  const limits = { maxLength: shape.maxLength, limitedBy };
   const { tokenizer } = onDisk;
   const rows = await loadRows(run, { tokenizer, architecture: attached.architecture }, limits, reporting, signal);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))

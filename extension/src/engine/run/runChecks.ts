@@ -4,7 +4,6 @@ import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
-import { usablePositions } from '../models/rotaryTables.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
@@ -24,29 +23,27 @@ export function compiles(compile: EngineConfig['compile'], backend: Backend): bo
 export function lengthLimit(
   wanted: number,
   { maxLength, virtualTokens }: RunShape,
-  attached: AttachedMethod,
+  { architecture, positionsTaken: taken }: AttachedMethod,
 ): string | null {
   if (maxLength >= wanted) return null;
-  const positions = usablePositions(attached.architecture);
-  const taken = positions - usableLength(attached.architecture, attached);
+  const positions = usableLength(architecture, null);
   const what = virtualTokens > 0 ? 'virtual tokens' : 'positions';
   return taken === 0
     ? `all of the model's ${positions} positions`
     : `what the method's ${taken} ${what} leave of the model's ${positions} positions`;
 }
 
-/** Warns if the model can't take rows as long as max_length. */
+/** Warns if the model can't take rows as long as max_length. @param limit of `lengthLimit` */
 export function warnOfReducedLength(
   wanted: number,
-  shape: RunShape,
-  attached: AttachedMethod,
+  { maxLength }: RunShape,
+  limit: string | null,
   reporter: Reporter,
 ): void {
-  const limit = lengthLimit(wanted, shape, attached);
   if (limit)
     reporter.warn(
       'max_length_reduced',
-      `max_length ${wanted} exceeds what the model supports; sequences are limited to ${shape.maxLength} tokens, ${limit}`,
+      `max_length ${wanted} exceeds what the model supports; sequences are limited to ${maxLength} tokens, ${limit}`,
     );
 }
 

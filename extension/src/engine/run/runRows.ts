@@ -1,6 +1,7 @@
 // Loads the training and validation rows of a run: two tokenized files, or one that is split. Used by prepareRun.ts and
 // stepCount.ts.
 import { InputError } from '../../core/inputError.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
@@ -57,24 +58,27 @@ export async function loadRows(
  * The model with dataset.chat_template as its own, if the run has one: sample prompts, the tokens that end an answer and a
  * model folder that is written go by the template that the run trains on.
  */
-export function withTemplateOf({ config, resolvePath }: RunFile, model: ModelOnDisk): ModelOnDisk {
-  const { chat_template: path } = config.dataset;
-  if (path === null) return model;
-  const chatTemplate = readTemplate(resolvePath(path));
-  const { files, tokenizer } = model;
+export function withTemplateOf(run: RunFile, model: ModelOnDisk): ModelOnDisk {
+  const tokenizer = tokenizerWithTemplateOf(run, model.tokenizer);
+  if (tokenizer === model.tokenizer) return model;
+  const { files } = model;
   const withTemplate = files.tokenizer && {
     ...files.tokenizer,
-    config: { ...files.tokenizer.config, chat_template: chatTemplate },
+    config: { ...files.tokenizer.config, chat_template: tokenizer.chatTemplate },
   };
-  return {
-    ...model,
-    files: { ...files, tokenizer: withTemplate },
-    tokenizer: { ...tokenizer, chatTemplate, toolTemplate: null },
-  };
+  return { ...model, files: { ...files, tokenizer: withTemplate }, tokenizer };
+}
+
+/** The same for a tokenizer alone. */
+export function tokenizerWithTemplateOf({ config, resolvePath }: RunFile, tokenizer: TextTokenizer): TextTokenizer {
+  const { chat_template: path } = config.dataset;
+  return path === null
+    ? tokenizer
+    : { ...tokenizer, chatTemplate: readTemplate(resolvePath(path)), toolTemplate: null };
 }
 
 /** @throws InputError if the file doesn't exist, or isn't a text file of the size of a template */
-export function readTemplate(path: string): string {
+function readTemplate(path: string): string {
   const text = readText(path, 'follow', MAX_TEMPLATE_BYTES);
   if (text === null)
     throw new InputError('the chat template does not exist', { key: 'dataset.chat_template', file: path });

@@ -10,7 +10,7 @@ import { createRng } from '../data/rng.js';
 import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
 import { countGraphs, longestSequence, SAMPLE_ROWS, type RowShapes } from './rowShapes.js';
-import { readTemplate } from './runRows.js';
+import { tokenizerWithTemplateOf } from './runRows.js';
 
 export interface StepCount {
   /** null if the rows can't be read; training reports why. */
@@ -63,12 +63,13 @@ export async function countSteps(
 
 /** All rows of the file, or its first ones, and the share of the file that they are. */
 async function sampledRows(
-  { config, resolvePath }: RunFile,
+  run: RunFile,
   tokenizer: TextTokenizer,
   maxLength: number,
   embeddingRows: number,
 ): Promise<RowShapes & { lengths: number[]; share: number }> {
-  const { train, truncation, chat_template: template } = config.dataset;
+  const { config, resolvePath } = run;
+  const { train, truncation } = config.dataset;
   const lengths: number[] = [];
   const labels: number[] = [];
   let read = { rows: 0, share: 0 };
@@ -77,9 +78,8 @@ async function sampledRows(
     config: config.dataset,
     // Left out by training too, which reports them.
     onBadRow: () => {},
-    tokenizer,
+    tokenizer: tokenizerWithTemplateOf(run, tokenizer),
     embeddingRows,
-    chatTemplate: template === null ? null : readTemplate(resolvePath(template)),
     // Called between two blocks of the file, when all rows of the earlier block have been read.
     onShare: share => (read = { rows: lengths.length, share }),
   });

@@ -28,6 +28,5 @@ export async function trainRun(request: RunRequest & { onEvent(event: EngineEven
 function claimExisting({ out, resume, runFile }: RunRequest): (() => void) | null {
   if (resume) return claimRun(RunFolder.open(out));
   if (!existsSync(out)) return null;
-  RunFolder.checkFree(out, runFile);
   return claimRun(RunFolder.create(out, runFile));
 }

@@ -6,7 +6,7 @@ import { InputError } from '../../core/inputError.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 
-/** What a run writes to, and prunes, beside its files. */
+/** Folders in which a run writes and prunes files. */
 const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard'];
 
 export class RunFolder {
@@ -27,7 +27,7 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
-  /** The check of `create`, for use before long work. @throws InputError as `create` */
+  /** The check of `create`, for use once the folder is claimed. @throws InputError as `create` */
   static checkFree(path: string, runFile?: string): void {
     if (!existsSync(path)) return;
     if (!statSync(path).isDirectory()) throw new InputError('this is a file, not a run folder', { file: path });

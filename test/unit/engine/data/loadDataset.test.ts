@@ -246,7 +246,7 @@ describe('loadDataset', () => {
       '{% for m in messages %}{{ m.role }}{% if m.role == "assistant" and not loop.last %}gone' +
       '{% else %}{{ m.content }}{% endif %}|{% endfor %}';
     const file = jsonl('j.jsonl', [{ messages: [...turns, ...turns] }]);
-    const { warnings } = await load(file, { chatTemplate });
+    const { warnings } = await load(file, { tokenizer: { ...gpt2, chatTemplate } });
     expect(warnings).toEqual([expect.stringMatching(/^turns_not_found: 1 row of the training set .*\(j.jsonl:1\)/)]);
   });
 

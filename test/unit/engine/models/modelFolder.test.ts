@@ -41,6 +41,18 @@ describe('writeModelFolder', () => {
     files.close();
   });
 
+  it('copies a tokenizer that can’t be used here', async () => {
+    const from = writeTinyModel(join(path, 'unusable'));
+    writeFileSync(join(from, 'tokenizer_config.json'), '{"split_special_tokens": true}');
+    const files = openHuggingFaceFolder(from, 'unusable');
+    const model = loadModel(files);
+    await writeModelFolder(join(path, 'unusable-copied'), model, files, new Map());
+    for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+      expect(readJson('unusable-copied', name)).toEqual(readJson('unusable', name));
+    model.dispose();
+    files.close();
+  });
+
   it.each([
     ['nothing changed', [], true, false],
     ['one new tensor for embedding and head', ['model.embed_tokens.weight', 'lm_head.weight'], true, false],

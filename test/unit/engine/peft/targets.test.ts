@@ -62,7 +62,7 @@ describe('target_modules', () => {
 
 it('patterns match the end of a name after a dot, and the first match wins', () => {
   const pattern = { 'layers.0.self_attn.q_proj': 2, q_proj: 3, '[kv]_proj': 4 };
-  const value = (name: string) => patternValue(pattern, name, 8);
+  const value = (name: string) => patternValue(pattern, name, 8, 'method.rank_pattern');
   expect(value('model.layers.0.self_attn.q_proj')).toBe(2);
   expect(value('model.layers.1.self_attn.q_proj')).toBe(3);
   expect(value('model.layers.1.self_attn.v_proj')).toBe(4);
@@ -100,6 +100,7 @@ describe('names that match nothing', () => {
     expect(found('IA3', { target_modules: ['q_proj', 'w1'], feedforward_modules: ['w1'] })).toHaveProperty([
       'method.feedforward_modules',
     ]);
+    expect(found('IA3', { target_modules: '.*(q_proj|down_proj)', feedforward_modules: ['proj'] })).toEqual({});
   });
 
   it('are none with the defaults of every method, and with all-linear', () => {
