@@ -25,7 +25,8 @@ export interface RunChoice {
   dataset: { train: string; firstRows: readonly Row[] } | null;
   method: {
     peft_type: string;
-    /** from the method's facts; null: that of the run file's schema */ learningRate: number | null;
+    /** From the method's facts; null: that of the run file's schema. */
+    learningRate: number | null;
   };
 }
 
