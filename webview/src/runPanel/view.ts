@@ -3,7 +3,8 @@
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
-import { block, isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
+import { isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
+import { block } from '../../../extension/src/core/runs/runFileKeys.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   describeData,

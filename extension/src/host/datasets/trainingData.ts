@@ -4,7 +4,7 @@ import { stat } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import { datasetFacts, type DatasetCounts, type DatasetFacts } from '../../core/data/datasetFacts.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
-import { block } from '../../core/runs/proposeRun.js';
+import { block } from '../../core/runs/runFileKeys.js';
 import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import type { DatasetWorkerClient } from './datasetWorkerClient.js';
 import type { FileWatch } from './fileWatch.js';

@@ -26,14 +26,15 @@ import {
   type Problem,
   type TrainingData,
 } from '../../protocol/runPanelMessages.js';
-import { block, type ProposedRun } from '../../core/runs/proposeRun.js';
+import type { ProposedRun } from '../../core/runs/proposeRun.js';
+import { block, pathFields } from '../../core/runs/runFileKeys.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import { askModelId, proposal } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
-import { modelFactsOf, pathFields, problemOf } from '../engineProcess/engineAnswers.js';
+import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
 import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
