@@ -9,9 +9,6 @@ export type ArtifactKind = 'model' | 'adapter' | 'run';
 /** Configs of models have some kilobytes. */
 const MAX_CONFIG_BYTES = 1 << 20;
 
-/** Every folder that training, merging and exporting write has one of these. */
-export const RESULT_FILES: readonly string[] = ['config.json', 'adapter_config.json'];
-
 export function artifactKind(folder: string): ArtifactKind | null {
   if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return 'run';
   if (existsSync(join(folder, 'adapter_config.json'))) return 'adapter';

@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import { isModelConfig } from './artifactFolders.js';
 import { machineModels, type MachineModel } from './engineProcess/machineModels.js';
 import type { FolderRun } from './runs/folderRun.js';
-import { isWholeModel, resultOf } from './runs/furtherRun.js';
+import { isWholeModel, resultOf } from './runs/runResult.js';
 import type { FolderRunService } from './runs/runService.js';
 import { runsFolders } from './runs/runsFolders.js';
 import type { EngineService } from './services.js';

@@ -6,14 +6,14 @@ import { distinctions, distinctionText, type Distinction } from '../../core/runs
 import { longLoss, runLoss, shortLoss } from '../../core/runs/runStatus.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { isWholeModel, resultOf } from '../runs/furtherRun.js';
+import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { OfferedModel, WorkspaceModels } from '../workspaceModels.js';
 
 export type ModelElement = { kind: 'model' } & OfferedModel;
 
-export interface AdapterElement {
+interface AdapterElement {
   kind: 'adapter';
   path: string;
   run: FolderRun;
@@ -29,14 +29,10 @@ function adapterOf(run: FolderRun): AdapterElement | null {
 
 /** Words for the `when` clauses of menus on a run's result, such as `result adapter mergeable exportable`. */
 export function resultContext(run: FolderRun, methods: KnownMethods): string {
-  const peftType = run.glance().started?.peft_type ?? '';
   const result = resultOf(run);
   if (result === null) return '';
-  const words = [
-    isWholeModel(result) ? '' : 'adapter',
-    methods.canMerge(peftType) ? 'mergeable' : '',
-    methods.exportsOf(peftType).length > 0 ? 'exportable' : '',
-  ];
+  const { mergeable, exportable } = methods.usesOf(run.glance().started?.peft_type ?? '');
+  const words = [isWholeModel(result) ? '' : 'adapter', mergeable ? 'mergeable' : '', exportable ? 'exportable' : ''];
   return ['result', ...words].filter(Boolean).join(' ');
 }
 
