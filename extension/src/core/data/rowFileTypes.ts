@@ -16,6 +16,9 @@ const TYPES: Readonly<Record<string, RowFileType>> = {
 /** The extensions of dataset files, with the dot. A compressed text has ".gz" after it. */
 export const ROW_FILE_EXTENSIONS: readonly string[] = Object.keys(TYPES);
 
+/** How the names of dataset files end, without the dot, for dialogs and patterns. */
+export const ROW_FILE_ENDINGS: readonly string[] = [...ROW_FILE_EXTENSIONS.map(extension => extension.slice(1)), 'gz'];
+
 /** With the dot, in lower case, such as ".jsonl" and ".jsonl.gz"; '' if the name has none. */
 export function extensionOf(path: string): string {
   return /[^/\\](\.[^./\\]*(\.gz)?)$/i.exec(path)?.[1].toLowerCase() ?? '';

@@ -2,6 +2,7 @@
 // proposed for the answers, an ordinary run file; the engine fills in the defaults.
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import { proposeRun, type ProposedRun } from '../../core/runs/proposeRun.js';
 import { readFirstRows } from '../datasets/firstRows.js';
 import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
@@ -145,7 +146,7 @@ export function askModelId(): Thenable<string | undefined> {
 async function browseDataset(): Promise<string | undefined> {
   const picked = await vscode.window.showOpenDialog({
     title: 'Choose a Dataset',
-    filters: { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] },
+    filters: { Datasets: [...ROW_FILE_ENDINGS] },
     openLabel: 'Choose Dataset',
   });
   return picked?.[0]?.fsPath;

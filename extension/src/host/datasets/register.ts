@@ -1,7 +1,7 @@
 // Registers the dataset features of the extension and creates the worker behind them. Called once by extension.ts.
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { fileTypeOf } from '../../core/data/rowFileTypes.js';
+import { fileTypeOf, ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import { registerGuarded } from '../commands/guarded.js';
 import type { HostServices } from '../services.js';
 import { registerCodeLens } from './codeLens.js';
@@ -122,7 +122,7 @@ function activeDataset(): vscode.Uri | null {
 }
 
 async function askForDataset(): Promise<vscode.Uri | null> {
-  const filters = { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] };
+  const filters = { Datasets: [...ROW_FILE_ENDINGS] };
   const chosen = await vscode.window.showOpenDialog({ title: 'Preview Dataset', openLabel: 'Preview', filters });
   return chosen?.[0] ?? null;
 }

@@ -4,11 +4,12 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import { isPartOfArtifact } from '../artifactFolders.js';
 import { runsFolders } from '../runs/runsFolders.js';
 import { holdsRows, isOtherFile } from './datasetContent.js';
 
-const FILES = '**/*.{jsonl,ndjson,json,csv,tsv,parquet,gz}';
+const FILES = `**/*.{${ROW_FILE_ENDINGS.join(',')}}`;
 const OTHER_FOLDERS = '**/{node_modules,.git,.vscode,.venv,venv,__pycache__,dist,out}/**';
 const EXAMPLES = ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv'];
 /** Files that are looked at, and that are offered. */

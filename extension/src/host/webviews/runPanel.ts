@@ -26,6 +26,7 @@ import {
   type Problem,
   type TrainingData,
 } from '../../protocol/runPanelMessages.js';
+import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { block, pathFields } from '../../core/runs/runFileKeys.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
@@ -336,9 +337,7 @@ async function pickPath(what: Pickable): Promise<string | null> {
     adapter: 'Choose an Adapter Folder',
   };
   const filters: Record<string, string[]> =
-    what === 'model_file'
-      ? { GGUF: ['gguf'] }
-      : { Datasets: ['jsonl', 'ndjson', 'json', 'csv', 'tsv', 'parquet', 'gz'] };
+    what === 'model_file' ? { GGUF: ['gguf'] } : { Datasets: [...ROW_FILE_ENDINGS] };
   const picked = await vscode.window.showOpenDialog({
     title: titles[what],
     canSelectFolders: folders,
