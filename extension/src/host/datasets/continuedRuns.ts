@@ -103,7 +103,7 @@ export class ContinuedRuns {
     for (const run of runs.runs().filter(each => trainingFile(each) === path)) {
       const { alive } = run;
       const phase = runPhase(run.glance(), alive);
-      const link = { run, alive, phase, content: await trainedContent(run), continues: continues(run) };
+      const link = { run, alive, phase, content: trainedContent(run), continues: continues(run) };
       const name = chainName(run.name);
       chains.set(name, [...(chains.get(name) ?? []), link]);
     }
