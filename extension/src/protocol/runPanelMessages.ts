@@ -16,7 +16,6 @@ export const modelChoiceSchema = z.object({
   group: z.string(),
   detail: z.string(),
 });
-export type ModelChoice = z.infer<typeof modelChoiceSchema>;
 
 export const datasetChoiceSchema = z.object({ path: z.string(), label: z.string(), group: z.string() });
 export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;
