@@ -1,5 +1,5 @@
-// What a folder of the workspace is, by its files: a model, an adapter, or a run. Asked where datasets and models are looked for, since
-// the JSON files in such folders are neither. Imports no vscode.
+// What a folder of the workspace is, by its files: a model, an adapter, or a run. Used by the searches for datasets and models, since
+// other JSON files in such folders are neither. Imports no vscode.
 import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { readText, regularFileSize } from '../system/regularFile.js';
@@ -8,9 +8,6 @@ export type ArtifactKind = 'model' | 'adapter' | 'run';
 
 /** Configs of models have some kilobytes. */
 const MAX_CONFIG_BYTES = 1 << 20;
-
-/** Every folder that training, merging and exporting write has one of these. */
-export const RESULT_FILES: readonly string[] = ['config.json', 'adapter_config.json'];
 
 export function artifactKind(folder: string): ArtifactKind | null {
   if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return 'run';
@@ -31,7 +28,7 @@ export function isModelConfig(path: string): boolean {
 }
 
 /**
- * Whether a file belongs to a run (at any depth), or stands next to the files of a model or an adapter. The workspace's own folder may
+ * Whether a file belongs to a run (at any depth), or is next to the files of a model or an adapter. The workspace's own folder may
  * be that of a model.
  * @param root the workspace folder
  */

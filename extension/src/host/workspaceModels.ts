@@ -1,13 +1,13 @@
 // The models in the workspace: folders with the config.json of a model, such as `merge` writes, and the results of runs that are whole
 // models. Used with those of the machine by the Models view, the run panel and the quick picks.
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { isModelConfig } from './artifactFolders.js';
 import { machineModels, type MachineModel } from './engineProcess/machineModels.js';
 import type { FolderRun } from './runs/folderRun.js';
-import { isWholeModel, resultOf } from './runs/furtherRun.js';
+import { isWholeModel, resultOf } from './runs/runResult.js';
 import type { FolderRunService } from './runs/runService.js';
-import { runsFolders } from './runs/runsFolders.js';
+import { withinRunsFolders } from './runs/runsFolders.js';
 import type { EngineService } from './services.js';
 
 const CONFIGS = '**/config.json';
@@ -73,11 +73,11 @@ export class WorkspaceModels implements vscode.Disposable {
   }
 
   private async folders(): Promise<string[]> {
-    const runs = runsFolders(this.context).map(folder => join(folder, '/'));
+    const isInRuns = withinRunsFolders(this.context);
     const configs = await vscode.workspace.findFiles(CONFIGS, OTHER_FOLDERS, MAX_CONFIGS);
     return configs
       .map(({ fsPath }) => fsPath)
-      .filter(path => !runs.some(folder => path.startsWith(folder)) && isModelConfig(path))
+      .filter(path => !isInRuns(path) && isModelConfig(path))
       .map(path => dirname(path))
       .sort();
   }

@@ -1,5 +1,5 @@
 // Messages between the sidebar's run panel (webview/src/runPanel) and its provider (host/webviews). A draft is an incomplete run
-// file: keys at their default are left out. Its paths are absolute.
+// file: keys at their default are left out. Its paths are absolute, or relative to the workspace where the user typed them.
 import * as z from 'zod';
 import { estimateSchema } from './answers.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
@@ -16,7 +16,6 @@ export const modelChoiceSchema = z.object({
   group: z.string(),
   detail: z.string(),
 });
-export type ModelChoice = z.infer<typeof modelChoiceSchema>;
 
 export const datasetChoiceSchema = z.object({ path: z.string(), label: z.string(), group: z.string() });
 export type DatasetChoice = z.infer<typeof datasetChoiceSchema>;

@@ -2,6 +2,7 @@
 // Hidden for other runs. Part of the dashboard.
 import type { RunAction, RunFailure, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon } from '../shared/dom.js';
+import { actionLink } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 
 export interface FailureOptions {
@@ -32,7 +33,7 @@ export class FailureView {
       h(
         'div',
         { class: 'actions' },
-        ...this.resuming(resumeStep),
+        ...(resumeStep === null ? [] : [resumeButton(resumeStep, false, this.options.onResume)]),
         button({
           label: 'Edit in Run Panel',
           icon: 'settings',
@@ -62,13 +63,6 @@ export class FailureView {
     );
   }
 
-  private resuming(step: number | null): HTMLElement[] {
-    if (step === null) return [];
-    const resume = button({ label: 'Resume Run', icon: 'debug-restart', onClick: () => this.options.onResume() });
-    resume.title = `Resume from the checkpoint of step ${step}`;
-    return [resume];
-  }
-
   private logOf({ log }: RunFailure): HTMLElement[] {
     if (log.length === 0) return [];
     const head = h('h2', {}, 'Log of the engine');
@@ -79,17 +73,15 @@ export class FailureView {
   }
 
   private link(label: string, action: RunAction, title: string): HTMLElement {
-    return h(
-      'a',
-      {
-        href: '#',
-        title,
-        onclick: event => {
-          event.preventDefault();
-          this.options.onAct(action);
-        },
-      },
-      label,
-    );
+    const link = actionLink({ label, run: () => this.options.onAct(action) });
+    link.title = title;
+    return link;
   }
+}
+
+/** For a run that has ended. @param step of its last checkpoint */
+export function resumeButton(step: number, secondary: boolean, onClick: () => void): HTMLElement {
+  const resume = button({ label: 'Resume Run', icon: 'debug-restart', secondary, onClick });
+  resume.title = `Resume from the checkpoint of step ${step}`;
+  return resume;
 }

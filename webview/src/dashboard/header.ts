@@ -4,7 +4,7 @@ import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/s
 import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
-import { FailureView } from './failure.js';
+import { FailureView, resumeButton } from './failure.js';
 import { column, throughputOf, type RunColumns } from './runData.js';
 
 const STATUS_ICONS: Record<RunPhase, string> = {
@@ -112,19 +112,12 @@ export class DashboardHeader {
     this.nextFor = key;
     const act = (label: string, glyph: string, action: RunAction, secondary = true) =>
       button({ label, icon: glyph, secondary, onClick: () => this.onAct(action) });
-    const resume = button({
-      label: 'Resume Run',
-      icon: 'debug-restart',
-      secondary: result !== null,
-      onClick: () => this.onSteer('resume'),
-    });
-    resume.title = `Resume from the checkpoint of step ${step}`;
     this.next.replaceChildren(
       ...(result ? [act('Try It', 'comment', 'try', false)] : []),
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
       ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
       ...(result ? [act('Train Further...', 'rocket', 'trainFurther')] : []),
-      ...(step === null ? [] : [resume]),
+      ...(step === null ? [] : [resumeButton(step, result !== null, () => this.onSteer('resume'))]),
     );
     this.next.hidden = this.next.childElementCount === 0;
   }

@@ -18,7 +18,7 @@ export class DataFactsView {
   show(facts: TrainingData['train'] | null, isBusy: boolean): void {
     this.element.hidden = facts === null && !isBusy;
     setText(this.summary, facts ? facts.summary : 'Reading the rows...');
-    // What ends the run is said below, with its line.
+    // The banner below has the line that ends the run.
     const notes = facts?.notes.filter(({ line }) => facts.end === null || line !== facts.end.line) ?? [];
     this.notes.hidden = notes.length === 0;
     this.notes.replaceChildren(...notes.map(note => h('li', {}, `${note.text} `, this.link(note))));

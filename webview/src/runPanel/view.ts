@@ -3,7 +3,8 @@
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
-import { block, isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
+import { isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
+import { block } from '../../../extension/src/core/runs/runFileKeys.js';
 import { roughCount } from '../../../extension/src/core/units.js';
 import {
   describeData,
@@ -236,7 +237,7 @@ export class RunPanelView {
     }
   }
 
-  /** Another model, dataset or method: what was proposed for the former makes room for what is proposed for this one. */
+  /** Takes another model, dataset or method, and replaces what was proposed before with what is proposed for it. */
   private choose(draft: Draft, own: Values = {}): Promise<void> {
     this.change(draft);
     return this.propose(proposal => {
@@ -421,11 +422,11 @@ export class RunPanelView {
     try {
       data = await this.channel.request(describeData, this.draft);
     } catch {
-      // What is wrong is found by the start.
+      // The start says what is wrong.
     }
     if (key !== this.dataFor) return;
     const before = this.data?.validation?.end;
-    // What a start has said of the file as it was.
+    // A refused start has shown the problem above Start, too.
     if (this.data?.train.end && !data?.train.end) this.problem.show(null);
     this.data = data;
     this.reading = null;

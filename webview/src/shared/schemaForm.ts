@@ -263,13 +263,13 @@ function fieldParts(key: string, schema: JsonSchema, siblings: JsonProperties | 
   };
 }
 
-/** A banner for problems that concern no single field. */
 /** What a link does about a problem. */
 export interface ProblemAction {
   label: string;
   run(): void;
 }
 
+/** A banner for problems that concern no single field. */
 export class ProblemBanner {
   private readonly text = h('span');
   private readonly action = h('span');

@@ -2,6 +2,7 @@
 // the same choices start the same run, in whatever order they are made.
 import type { Row } from '../data/example.js';
 import { samplePrompts } from '../data/samplePrompts.js';
+import { block } from './runFileKeys.js';
 
 /** An incomplete run file. */
 type Draft = Readonly<Record<string, unknown>>;
@@ -25,7 +26,8 @@ export interface RunChoice {
   dataset: { train: string; firstRows: readonly Row[] } | null;
   method: {
     peft_type: string;
-    /** from the method's facts; null: that of the run file's schema */ learningRate: number | null;
+    /** From the method's facts; null: that of the run file's schema. */
+    learningRate: number | null;
   };
 }
 
@@ -103,12 +105,6 @@ export function reproposed(draft: Draft, before: Draft, now: Draft): Draft {
     ...('model' in now ? [['model', now['model']] as const] : []),
     ...blocks.filter(([, value]) => Object.keys(value).length > 0),
   ]);
-}
-
-/** An object inside a draft; empty if the draft doesn't have it. */
-export function block(draft: Draft, key: string): Block {
-  const value = draft[key];
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Block) : {};
 }
 
 export function isEqual(a: unknown, b: unknown): boolean {

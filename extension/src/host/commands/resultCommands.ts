@@ -4,14 +4,14 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
+import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { longLoss, runLoss } from '../../core/runs/runStatus.js';
 import type { ExportFormat } from '../../protocol/methodFacts.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { isWholeModel, resultOf } from '../runs/furtherRun.js';
+import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EngineInputError, type EngineService } from '../services.js';
-import { RESULT_FILES } from '../artifactFolders.js';
 import { stepDone } from '../walkthrough.js';
 import { AnswerDocuments } from './answers.js';
 import { guarded, registerGuarded } from './guarded.js';
@@ -25,6 +25,9 @@ import { showInformationMessage, showInputBox, showQuickPick, showWarningMessage
 interface Generated {
   answers: { adapter: string | null; text: string }[];
 }
+
+/** Every folder that merge and export write has one of these. */
+const RESULT_FILES = ['config.json', 'adapter_config.json'];
 
 const MAX_NEW_TOKENS = 256;
 
@@ -75,7 +78,7 @@ export function registerResultCommands(
     command(
       'tunewright.mergeAdapter',
       'Merge Adapter into Model',
-      run => methods.canMerge(peftTypeOf(run)),
+      run => methods.canMerge(peftTypeOf(run.config)),
       async (run, result, home) => {
         const model = basename(modelOf(run));
         const merged = await intoFolder(`${run.name}-merged`, home, 'Merge Here', folder =>
@@ -102,9 +105,9 @@ export function registerResultCommands(
     command(
       'tunewright.exportAdapter',
       'Export Adapter',
-      run => methods.exportsOf(peftTypeOf(run)).length > 0,
+      run => methods.exportsOf(peftTypeOf(run.config)).length > 0,
       async (run, result, home) => {
-        const file = await exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run)), home);
+        const file = await exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run.config)), home);
         if (file)
           offer(`${run.name} is exported to ${vscode.workspace.asRelativePath(file)}.`, [
             { title: 'Show in Explorer', act: () => reveal(file) },
@@ -126,8 +129,6 @@ export function registerResultCommands(
 }
 
 const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
-const peftTypeOf = (run: Pick<FolderRun, 'config'>) =>
-  (run.config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
 
 interface Choice {
   title: string;
@@ -147,11 +148,11 @@ function finishedText(run: FolderRun): string {
 }
 
 /** What can be done with a run's result; the same as in its dashboard. */
-function resultChoices({ folder, config }: FolderRun, methods: KnownMethods): Choice[] {
-  const { mergeable, exportable } = methods.usesOf(peftTypeOf({ config }));
+function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
+  const { mergeable, exportable } = methods.usesOf(peftTypeOf(run.config));
   const choice = (title: string, id: string) => ({
     title,
-    act: () => vscode.commands.executeCommand(`tunewright.${id}`, folder),
+    act: () => vscode.commands.executeCommand(`tunewright.${id}`, run.folder),
   });
   return [
     choice('Try It', 'tryAdapter'),

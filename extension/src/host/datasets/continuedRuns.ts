@@ -3,7 +3,8 @@
 // same content, none while a run of the chain is alive, and none after a stopped one.
 import { join } from 'node:path';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
-import { chainName, furtherName, furtherRunFile, resultOf } from '../runs/furtherRun.js';
+import { chainName, furtherName, furtherRunFile } from '../runs/furtherRun.js';
+import { resultOf } from '../runs/runResult.js';
 import type { Run, RunService } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import type { FileWatch } from './fileWatch.js';
@@ -102,7 +103,7 @@ export class ContinuedRuns {
     for (const run of runs.runs().filter(each => trainingFile(each) === path)) {
       const { alive } = run;
       const phase = runPhase(run.glance(), alive);
-      const link = { run, alive, phase, content: await trainedContent(run), continues: continues(run) };
+      const link = { run, alive, phase, content: trainedContent(run), continues: continues(run) };
       const name = chainName(run.name);
       chains.set(name, [...(chains.get(name) ?? []), link]);
     }

@@ -71,7 +71,7 @@ export class OutdatedRunMarks implements OutdatedRuns, vscode.Disposable {
     const now = await this.worker.request('hash', { path }).catch(() => null);
     let changed = false;
     for (const run of this.runs.runs().filter(each => trainingFile(each) === path)) {
-      const then = await trainedContent(run);
+      const then = trainedContent(run);
       // A missing file hasn't changed: it may be on a disk that isn't mounted.
       const isOutdated = now !== null && then !== null && then !== now;
       changed ||= isOutdated !== this.outdated.has(run.folder);

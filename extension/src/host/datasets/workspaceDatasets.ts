@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import { isPartOfArtifact } from '../artifactFolders.js';
-import { runsFolders } from '../runs/runsFolders.js';
+import { withinRunsFolders } from '../runs/runsFolders.js';
 import { holdsRows, isOtherFile } from './datasetContent.js';
 
 const FILES = `**/*.{${ROW_FILE_ENDINGS.join(',')}}`;
@@ -37,7 +37,7 @@ export class WorkspaceDatasets implements vscode.Disposable {
 
   constructor(private readonly context: vscode.ExtensionContext) {
     const changed = ({ fsPath }: vscode.Uri) => {
-      if (!this.isInRuns(fsPath)) this.refreshSoon();
+      if (!withinRunsFolders(this.context)(fsPath)) this.refreshSoon();
     };
     for (const event of [this.watcher.onDidCreate, this.watcher.onDidChange, this.watcher.onDidDelete]) event(changed);
     this.refreshSoon();
@@ -65,7 +65,8 @@ export class WorkspaceDatasets implements vscode.Disposable {
 
   private async find(): Promise<string[]> {
     const found = await vscode.workspace.findFiles(FILES, OTHER_FOLDERS, MAX_FILES);
-    const candidates = found.filter(({ fsPath }) => !isOtherFile(basename(fsPath)) && !this.isInRuns(fsPath));
+    const isInRuns = withinRunsFolders(this.context);
+    const candidates = found.filter(({ fsPath }) => !isOtherFile(basename(fsPath)) && !isInRuns(fsPath));
     const own: string[] = [];
     for (let from = 0; from < candidates.length && own.length < MAX_DATASETS; from += READ_AT_ONCE) {
       const some = candidates.slice(from, from + READ_AT_ONCE);
@@ -89,9 +90,5 @@ export class WorkspaceDatasets implements vscode.Disposable {
     const isDataset = holdsRows(path);
     this.checked.set(path, { mtimeMs, size, isDataset });
     return isDataset;
-  }
-
-  private isInRuns(path: string): boolean {
-    return runsFolders(this.context).some(folder => path.startsWith(join(folder, '/')));
   }
 }

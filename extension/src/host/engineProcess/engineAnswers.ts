@@ -1,7 +1,7 @@
 // Converts the engine's answers to what the webviews show: facts of a model, savings, problems at their fields. Pure.
 import { describeError } from '../../core/codedError.js';
 import { baselineOf } from '../../core/metrics/comparedWith.js';
-import { block } from '../../core/runs/proposeRun.js';
+import { pathFields } from '../../core/runs/runFileKeys.js';
 import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
 import type { Savings } from '../../protocol/dashboardMessages.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -56,18 +56,6 @@ export function problemOf(record: EngineError, draft: Draft, draftFile: string):
   const field = isOfDraft && key !== undefined && RUN_FILE_KEYS.includes(key.split('.')[0]!) ? key : null;
   const place = { file: isOfDraft ? undefined : file, key: field === null ? key : undefined };
   return { field, message: describeError({ ...record, ...place }) };
-}
-
-/** The files and folders that a draft names, each with its field. */
-export function pathFields(draft: Draft): { field: string; path: string }[] {
-  const at = (key: string, name: string) => {
-    const path = block(draft, key)[name];
-    return typeof path === 'string' ? [{ field: `${key}.${name}`, path }] : [];
-  };
-  return [
-    ...['train', 'validation', 'chat_template'].flatMap(name => at('dataset', name)),
-    ...at('method', 'init_from'),
-  ];
 }
 
 function missingModelText(record: EngineError): string {

@@ -2,17 +2,14 @@
 // run.json. Imports no vscode.
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, relative, sep } from 'node:path';
+import { PATH_KEYS } from '../../core/runs/runFileKeys.js';
 
 /** Maps all paths of a run file except the model's, which may also be an ID. */
 function mapPaths(config: any, path: (value: string) => string): any {
   const at = (holder: any, key: string) =>
-    typeof holder?.[key] === 'string' ? { ...holder, [key]: path(holder[key]) } : holder;
-  const { dataset, method } = config;
-  return {
-    ...config,
-    ...(dataset ? { dataset: ['train', 'validation', 'chat_template'].reduce(at, dataset) } : {}),
-    ...(method ? { method: at(method, 'init_from') } : {}),
-  };
+    typeof holder[key] === 'string' ? { ...holder, [key]: path(holder[key]) } : holder;
+  const blocks = Object.entries(PATH_KEYS).filter(([key]) => config[key]);
+  return { ...config, ...Object.fromEntries(blocks.map(([key, names]) => [key, names.reduce(at, config[key])])) };
 }
 
 /** A model is a path if that exists, or if it can't be anything else. */

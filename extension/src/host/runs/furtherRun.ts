@@ -1,8 +1,7 @@
 // A run that continues training from the result of a completed run: its run file, and its name, which groups the two in
-// trees. Called by the command and after a change of a dataset. Pure, except that it checks which files exist.
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+// trees. Called by the command and after a change of a dataset. Pure, except that it checks what the result is.
 import type { Run } from '../services.js';
+import { isWholeModel } from './runResult.js';
 
 interface RunFile {
   dataset: Record<string, unknown>;
@@ -24,18 +23,6 @@ export function furtherName(name: string, taken: readonly string[]): string {
     .filter(each => chainName(each) === chain)
     .map(each => Number(VERSION.exec(each)?.[1] ?? 1));
   return `${chain} v${Math.max(...versions) + 1}`;
-}
-
-/** Absolute path of a run's adapter or model; null if there is none. */
-export function resultOf(run: Run): string | null {
-  const { completed } = run.glance();
-  const path = completed && join(run.folder, completed.adapter);
-  return path && existsSync(path) ? path : null;
-}
-
-/** Whether a result is a complete model rather than an adapter; depends on the folder, not on the method. */
-export function isWholeModel(result: string): boolean {
-  return existsSync(join(result, 'config.json'));
 }
 
 /**

@@ -1,7 +1,7 @@
 // Numbers of runs by kind as context keys, which enable commands in the palette and in menus.
 import * as vscode from 'vscode';
 import { stepDone } from '../walkthrough.js';
-import { resultOf } from './furtherRun.js';
+import { resultOf } from './runResult.js';
 import type { FolderRunService } from './runService.js';
 
 export function registerRunContextKeys(runs: FolderRunService): vscode.Disposable {

@@ -1,10 +1,10 @@
 // The files of a run folder: their names, and how to read events without keeping them all. Used by folderRun.ts and
 // wherever the host needs a file of a run; writes nothing, and follows no link out of the folder.
-import { closeSync, existsSync, readdirSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
-import { openRegularFile, readRange, readText, regularFileSize } from '../../system/regularFile.js';
+import { namesIn, openRegularFile, readRange, readText, regularFileSize } from '../../system/regularFile.js';
 
 export const runFolderFiles = (folder: string) => ({
   run: join(folder, 'run.json'),
@@ -104,8 +104,7 @@ export function readLastLines(path: string, lines: number, endBytes = 16_384): s
 
 /** Step of the latest checkpoint that the engine would resume from; null if there is none. */
 export function lastCheckpointStep(folder: string): number | null {
-  if (!existsSync(folder)) return null;
-  const steps = readdirSync(folder).flatMap(name => {
+  const steps = namesIn(folder).flatMap(name => {
     const step = /^step-(\d+)$/.exec(name)?.[1];
     return step !== undefined && existsSync(join(folder, name, 'state.json')) ? [Number(step)] : [];
   });

@@ -14,6 +14,12 @@ export function runsFolders(context: vscode.ExtensionContext): string[] {
   return [...new Set(folders.map(folder => runsFolderOf(folder, context)))];
 }
 
+/** Whether a path is in one of these folders, as of the present settings. */
+export function withinRunsFolders(context: vscode.ExtensionContext): (path: string) => boolean {
+  const folders = runsFolders(context).map(folder => join(folder, '/'));
+  return path => folders.some(folder => path.startsWith(folder));
+}
+
 /** `NAME-20260131-142500`, with a number appended if that exists. */
 export function runFolderName(name: string, now: Date, isTaken: (name: string) => boolean): string {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);

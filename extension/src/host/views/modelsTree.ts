@@ -6,37 +6,29 @@ import { distinctions, distinctionText, type Distinction } from '../../core/runs
 import { longLoss, runLoss, shortLoss } from '../../core/runs/runStatus.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
-import { isWholeModel, resultOf } from '../runs/furtherRun.js';
+import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { OfferedModel, WorkspaceModels } from '../workspaceModels.js';
 
 export type ModelElement = { kind: 'model' } & OfferedModel;
 
-export interface AdapterElement {
+interface AdapterElement {
   kind: 'adapter';
   path: string;
   run: FolderRun;
+  /** What tells it from other runs of that name. */
+  distinction: Distinction | undefined;
 }
 
 type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
 
-/** A run's adapter; null if it has none, or its result is a whole model. */
-function adapterOf(run: FolderRun): AdapterElement | null {
-  const path = resultOf(run);
-  return path === null || isWholeModel(path) ? null : { kind: 'adapter', path, run };
-}
-
 /** Words for the `when` clauses of menus on a run's result, such as `result adapter mergeable exportable`. */
 export function resultContext(run: FolderRun, methods: KnownMethods): string {
-  const peftType = run.glance().started?.peft_type ?? '';
   const result = resultOf(run);
   if (result === null) return '';
-  const words = [
-    isWholeModel(result) ? '' : 'adapter',
-    methods.canMerge(peftType) ? 'mergeable' : '',
-    methods.exportsOf(peftType).length > 0 ? 'exportable' : '',
-  ];
+  const { mergeable, exportable } = methods.usesOf(run.glance().started?.peft_type ?? '');
+  const words = [isWholeModel(result) ? '' : 'adapter', mergeable ? 'mergeable' : '', exportable ? 'exportable' : ''];
   return ['result', ...words].filter(Boolean).join(' ');
 }
 
@@ -89,8 +81,15 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
     return models.map(model => ({ kind: 'model', ...model }));
   }
 
+  /** Results that are whole models are not among them. */
   private adapters(): AdapterElement[] {
-    return this.runs.runs().flatMap(run => adapterOf(run) ?? []);
+    const runs = this.runs.runs();
+    const known = distinctions(runs);
+    return runs.flatMap((run): AdapterElement[] => {
+      const path = resultOf(run);
+      if (path === null || isWholeModel(path)) return [];
+      return [{ kind: 'adapter', path, run, distinction: known.get(run.folder) }];
+    });
   }
 
   getTreeItem(element: Element): vscode.TreeItem {
@@ -103,8 +102,7 @@ class ModelsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable 
       if (isEmpty) item.description = 'none yet; completed runs add theirs';
       return item;
     }
-    if (element.kind === 'model') return modelItem(element, this.methods);
-    return adapterItem(element, this.methods, distinctions(this.runs.runs()).get(element.run.folder));
+    return element.kind === 'model' ? modelItem(element, this.methods) : adapterItem(element, this.methods);
   }
 
   dispose(): void {
@@ -132,11 +130,7 @@ function modelItem(
   return item;
 }
 
-function adapterItem(
-  { path, run }: AdapterElement,
-  methods: KnownMethods,
-  distinction: Distinction | undefined,
-): vscode.TreeItem {
+function adapterItem({ path, run, distinction }: AdapterElement, methods: KnownMethods): vscode.TreeItem {
   const state = run.glance();
   const { started } = state;
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);

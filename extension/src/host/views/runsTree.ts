@@ -1,6 +1,7 @@
 // The Runs view: every run of the workspace with status, loss and duration, as a list or grouped by dataset, model or
 // status. Elements are the runs themselves, so that commands of the view get a Run.
 import * as vscode from 'vscode';
+import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep } from '../../core/runs/runState.js';
 import { longLoss, PHASE_LABELS, runLoss, runSeconds, shortLoss, type RunPhase } from '../../core/runs/runStatus.js';
@@ -110,9 +111,7 @@ class RunsTree implements vscode.TreeDataProvider<Element>, vscode.Disposable {
 
   private runItem(run: FolderRun): vscode.TreeItem {
     const isOutdated = this.outdated.isOutdated(run.folder);
-    const { method: configured } = run.config as { method?: { peft_type?: string } };
-    const peftType = run.glance().started?.peft_type ?? configured?.peft_type;
-    const method = peftType === undefined ? '' : this.methods.titleOf(peftType);
+    const method = this.methods.titleOf(run.glance().started?.peft_type ?? peftTypeOf(run.config));
     const { icon, color } = PHASE_ICONS[run.phase];
     const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
     item.id = run.folder;

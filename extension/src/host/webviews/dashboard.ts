@@ -2,12 +2,13 @@
 // window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
 // shown.
 import * as vscode from 'vscode';
+import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions } from '../../core/runs/runLabels.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
 import { guarded } from '../commands/guarded.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
-import { resultOf } from '../runs/furtherRun.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
+import { resultOf } from '../runs/runResult.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { requireTrust, trusted } from '../trustedActions.js';
@@ -75,7 +76,7 @@ class Dashboards implements vscode.Disposable {
       folders,
       onFoldersChanged: show,
       methodTitle: peftType => this.methods.titleOf(peftType),
-      resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run))),
+      resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run.config))),
       savings: run => this.savings(run),
       exportFile,
       act: (run, action) => void guarded(output, `dashboard: ${action}`, () => act(run, action)),
@@ -111,10 +112,6 @@ class Dashboards implements vscode.Disposable {
       return null;
     }
   }
-}
-
-function peftTypeOf({ config }: Run): string {
-  return (config as { method?: { peft_type?: string } }).method?.peft_type ?? '';
 }
 
 async function act(run: Run, action: RunAction): Promise<void> {

@@ -1,5 +1,6 @@
 // The host's side of one open dashboard: sends snapshots and columns of the runs' states, and controls runs. Its panel
 // is in dashboard.ts. Imports no vscode, so that tests can run it.
+import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep, secondsLeft, type RunState } from '../../core/runs/runState.js';
 import { runPhase } from '../../core/runs/runStatus.js';
@@ -130,11 +131,7 @@ export class DashboardSession {
   private snapshotOf(run: Run): RunSnapshot {
     const state = run.state();
     const { generation, steps, evaluations, firstTime, lastTime, started, completed } = state;
-    const { model, dataset, method } = run.config as {
-      model?: unknown;
-      dataset?: { train?: unknown };
-      method?: { peft_type?: string };
-    };
+    const { model, dataset } = run.config as { model?: unknown; dataset?: { train?: unknown } };
     return {
       folder: run.folder,
       name: run.name,
@@ -149,7 +146,7 @@ export class DashboardSession {
       lastTime,
       model: String(model ?? ''),
       dataset: String(dataset?.train ?? ''),
-      method: this.options.methodTitle(started?.peft_type ?? method?.peft_type ?? ''),
+      method: this.options.methodTitle(started?.peft_type ?? peftTypeOf(run.config)),
       metrics: [...state.metrics],
       started,
       completed,

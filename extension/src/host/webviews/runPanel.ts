@@ -27,14 +27,15 @@ import {
   type TrainingData,
 } from '../../protocol/runPanelMessages.js';
 import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
-import { block, type ProposedRun } from '../../core/runs/proposeRun.js';
+import type { ProposedRun } from '../../core/runs/proposeRun.js';
+import { block, pathFields } from '../../core/runs/runFileKeys.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
 import { askModelId, proposal } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
-import { modelFactsOf, pathFields, problemOf } from '../engineProcess/engineAnswers.js';
+import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
 import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -68,7 +69,7 @@ export function registerRunPanel(services: HostServices, sources: RunPanelSource
     registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
     registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
     // For the refresh of the Models view only, so not in the palette.
-    registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.sendChoicesSoon()),
+    registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.listModelsSoon()),
     registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
     // For the last quick pick of Fine-Tune a Model only, so not in the palette. The form shows the name as a hint.
     registerGuarded(output, 'tunewright.editDraftInPanel', proposed => {
@@ -83,6 +84,8 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private draft: Draft;
   private runFile: string | null = null;
   private models: readonly MachineModel[] = [EMBEDDED_MODEL];
+  /** Whether there may be others, which an engine process has to list. */
+  private modelsChanged = true;
   /** End the watch of the draft's datasets. */
   private watched: (() => void)[] = [];
   private estimating: vscode.CancellationTokenSource | null = null;
@@ -94,13 +97,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     private readonly sources: RunPanelSources,
   ) {
     this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
-    const changed = () => this.sendChoicesSoon();
     this.subscriptions = [
-      sources.datasets.found.onDidChange(changed),
-      sources.models.onDidChange(changed),
+      sources.datasets.found.onDidChange(() => this.sendChoicesSoon()),
+      sources.models.onDidChange(() => this.listModelsSoon()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => {
         this.channel?.notify(trustGranted, undefined);
-        changed();
+        this.listModelsSoon();
       }),
     ];
   }
@@ -117,7 +119,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
         shown: { draft: this.draft, runFile: this.runFile },
       };
       // Later than the answer, which the page needs before it accepts notifications.
-      this.sendChoicesSoon();
+      this.listModelsSoon();
       return opened;
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
@@ -192,8 +194,14 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     return JSON.parse(readText(file) ?? '') as Record<string, unknown>;
   }
 
-  /** Sends the choices again, which may have changed. */
-  sendChoicesSoon(): void {
+  /** Lists the models again, which may have changed, and sends the choices. */
+  listModelsSoon(): void {
+    this.modelsChanged = true;
+    this.sendChoicesSoon();
+  }
+
+  /** Sends the choices again, of which the datasets may have changed. */
+  private sendChoicesSoon(): void {
     if (!this.channel) return;
     clearTimeout(this.choicesTimer);
     this.choicesTimer = setTimeout(() => void this.sendChoices(), CHOICES_DELAY_MS);
@@ -201,10 +209,12 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
 
   private async sendChoices(): Promise<void> {
     const { output } = this.services;
-    if (vscode.workspace.isTrusted)
+    if (this.modelsChanged && vscode.workspace.isTrusted)
       try {
+        this.modelsChanged = false;
         this.models = [EMBEDDED_MODEL, ...(await this.sources.models.list()).filter(({ reason }) => reason === null)];
       } catch (error) {
+        this.modelsChanged = true;
         output.warn(`Run panel: the models of this machine can’t be listed: ${(error as Error).message}`);
       }
     this.channel?.notify(choicesChanged, await this.choices());

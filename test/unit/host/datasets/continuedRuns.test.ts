@@ -13,11 +13,6 @@ import type { FileEvent } from '../../../../extension/src/host/datasets/fileWatc
 import type { Run } from '../../../../extension/src/host/services.js';
 
 vi.mock('vscode', () => ({ workspace: { isTrusted: true } }));
-// So that all of the work is done when the fake clock has moved on.
-vi.mock('node:fs/promises', async load => ({
-  ...(await load<object>()),
-  readdir: async (path: string) => readdirSync(path),
-}));
 
 describe('linkToContinue', () => {
   const link = (content: string | null, more: Partial<ChainLink> = {}): ChainLink => ({

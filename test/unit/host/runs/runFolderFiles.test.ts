@@ -78,6 +78,7 @@ test('a run is resumed from its latest complete checkpoint', () => {
   expect(lastCheckpointStep(checkpoints)).toBeNull();
   for (const name of ['step-20', 'step-100', 'best']) writeFileSync(join(checkpoints, name, 'state.json'), '{}');
   expect(lastCheckpointStep(checkpoints)).toBe(100);
+  expect(lastCheckpointStep(join(checkpoints, 'best', 'state.json')), 'a file').toBeNull();
 });
 
 test('of 100,000 steps each byte is read once, apart from the lines that a chunk cuts', () => {

@@ -1,0 +1,31 @@
+// Reads keys of a run file that may be incomplete, as a draft is: its blocks, its method, the paths in it. Pure.
+
+type Block = Readonly<Record<string, unknown>>;
+
+/** An object inside a run file; empty if the run file doesn't have it. */
+export function block(runFile: Block, key: string): Block {
+  const value = runFile[key];
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Block) : {};
+}
+
+/** '' if the run file names no method. */
+export function peftTypeOf(runFile: object): string {
+  const name = block(runFile as Block, 'method')['peft_type'];
+  return typeof name === 'string' ? name : '';
+}
+
+/** By block, the keys that name a file or a folder. The model isn't among them, since it may also be an ID. */
+export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
+  dataset: ['train', 'validation', 'chat_template'],
+  method: ['init_from'],
+};
+
+/** The files and folders that a run file names, each with its key with dots. */
+export function pathFields(runFile: Block): { field: string; path: string }[] {
+  return Object.entries(PATH_KEYS).flatMap(([key, names]) =>
+    names.flatMap(name => {
+      const path = block(runFile, key)[name];
+      return typeof path === 'string' ? [{ field: `${key}.${name}`, path }] : [];
+    }),
+  );
+}
