@@ -6,7 +6,7 @@ import { namedTokens, withAddedTokens } from './addedTokens.js';
 import { TokenizerLimits, type WithinTime } from './boundedTokenizer.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
 import { tokenContent } from './tokenizerFolder.js';
-import { checkTokenizerShape } from './tokenizerShape.js';
+import { checkTokenizerShape, unusable } from './tokenizerShape.js';
 import { repairTokenizer, repairTokenizerJson } from './tokenizerRepairs.js';
 
 /**
@@ -20,10 +20,7 @@ export function createTokenizer(files: TokenizerFiles, withinTime: WithinTime = 
   } catch (error) {
     // What the library, and the code here, reads of a file of another shape.
     if (error instanceof InputError) throw error;
-    throw new InputError(`cannot be used: ${(error as Error).message}`, {
-      file: 'tokenizer.json',
-      hint: 'Use the tokenizer.json that was saved with the model.',
-    });
+    throw unusable(`cannot be used: ${(error as Error).message}`);
   }
 }
 
@@ -34,11 +31,10 @@ function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
   const specialTokens = readSpecialTokens(files.config, tokenizer);
   const idOf = (name: string): number | null =>
     name in specialTokens ? (tokenizer.token_to_id(specialTokens[name]) as number) : null;
-  const bosTokenId = idOf('bos_token');
 
   return {
     vocabSize: vocabulary.length,
-    bosTokenId,
+    bosTokenId: idOf('bos_token'),
     eosTokenId: idOf('eos_token'),
     padTokenId: idOf('pad_token'),
     specialTokens,
