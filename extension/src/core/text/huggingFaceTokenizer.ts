@@ -25,8 +25,9 @@ export function createTokenizer(files: TokenizerFiles, withinTime: WithinTime = 
 }
 
 function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
-  const tokenizer = build(files);
-  const limits = new TokenizerLimits(files.tokenizer, withinTime);
+  const complete = completed(files);
+  const tokenizer = build(complete, files.config);
+  const limits = new TokenizerLimits(complete, withinTime);
   const vocabulary = (tokenizer.model as NonNullable<Tokenizer['model']>).vocab;
   const specialTokens = readSpecialTokens(files.config, tokenizer);
   const idOf = (name: string): number | null =>
@@ -57,8 +58,8 @@ function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
   };
 }
 
-function build(files: TokenizerFiles): Tokenizer {
-  const { tokenizer, config } = files;
+/** tokenizer.json with all of its keys and the tokens of the config. */
+function completed({ tokenizer, config }: TokenizerFiles): Record<string, unknown> {
   checkTokenizerShape(tokenizer);
   if (config.split_special_tokens === true)
     throw new InputError('"split_special_tokens" is not supported: special tokens in a text are always tokens', {
@@ -67,8 +68,11 @@ function build(files: TokenizerFiles): Tokenizer {
       hint: 'Remove the key, unless the model was trained without its special tokens.',
     });
   const stages = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const repaired = repairTokenizerJson({ ...stages, ...withAddedTokens(tokenizer, config) });
-  const built = new Tokenizer(repaired, config);
+  return { ...stages, ...withAddedTokens(tokenizer, config) };
+}
+
+function build(tokenizer: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {
+  const built = new Tokenizer(repairTokenizerJson(tokenizer), config);
   repairTokenizer(built, tokenizer);
   return built;
 }
