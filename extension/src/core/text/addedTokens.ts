@@ -1,16 +1,11 @@
-// Adds the tokens to a tokenizer.json that its tokenizer_config.json names and it lacks, with the ids that Transformers
-// gives them on loading: those of the vocabulary if it has them, else the next ones. Such ids are often beyond the
-// model's embedding, which only matters to a text that has the token. Called by huggingFaceTokenizer.ts.
+// Adds the tokens to a tokenizer.json that its tokenizer_config.json names and it lacks, in the order in which Transformers adds them
+// on loading, by which they get their ids (tokenizerRepairs.ts). Such ids are often beyond the model's embedding, which only matters
+// to a text that has the token. Called by huggingFaceTokenizer.ts.
 import { tokenContent } from './tokenizerFolder.js';
 
 type Json = Record<string, unknown>;
 
-interface AddedToken extends Json {
-  id: number;
-  content: string;
-}
-
-/** Transformers' order, in which missing ones get their ids. */
+/** Transformers' order. */
 const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'];
 
 /** The special tokens that have a name, by it: `bos_token` and so on, then a model's own, such as `image_token`. */
@@ -25,19 +20,15 @@ export function namedTokens(config: Json): Map<string, unknown> {
 
 /** tokenizer.json with the tokens of the config. */
 export function withAddedTokens(tokenizer: Json, config: Json): Json {
-  const listed = (tokenizer['added_tokens'] as AddedToken[] | undefined) ?? [];
-  const added = new Map(listed.map(token => [token.content, token]));
-  const vocabulary = vocabularyOf(tokenizer);
-  let largest = Math.max(-1, ...listed.map(({ id }) => id));
+  const listed = (tokenizer['added_tokens'] as Json[] | undefined) ?? [];
+  const added = new Map(listed.map(token => [token['content'] as string, token]));
   const add = (token: unknown, special: boolean) => {
     const content = tokenContent(token);
     if (!content) return;
     const flags = typeof token === 'object' ? (token as Json) : {};
     const isSpecial = special || flags['special'] === true || added.get(content)?.['special'] === true;
-    const id = added.get(content)?.id ?? vocabulary.idOf(content) ?? Math.max(largest + 1, vocabulary.size());
-    largest = Math.max(largest, id);
     const all = { lstrip: false, rstrip: false, single_word: false, normalized: !isSpecial, ...flags };
-    added.set(content, { ...all, id, content, special: isSpecial });
+    added.set(content, { ...all, content, special: isSpecial });
   };
   const addMissing = (token: unknown, special: boolean) => {
     if (!added.has(tokenContent(token) ?? '')) add(token, special);
@@ -53,16 +44,4 @@ export function withAddedTokens(tokenizer: Json, config: Json): Json {
   const extra = config['extra_special_tokens'] ?? config['additional_special_tokens'];
   for (const token of Array.isArray(extra) ? extra : []) addMissing(token, typeof token === 'string');
   return { ...tokenizer, added_tokens: [...added.values()] };
-}
-
-/** The model's vocabulary, an object (BPE) or a list of tokens with scores (Unigram); large, so it is only looked at. */
-function vocabularyOf(tokenizer: Json): { idOf(token: string): number | undefined; size(): number } {
-  const { vocab = {} } = (tokenizer['model'] ?? {}) as { vocab?: Record<string, number> | [string, number][] };
-  if (!Array.isArray(vocab))
-    return {
-      idOf: token => (Object.hasOwn(vocab, token) ? vocab[token] : undefined),
-      size: () => Object.keys(vocab).length,
-    };
-  const indexOf = (token: string) => vocab.findIndex(([entry]) => entry === token);
-  return { idOf: token => (indexOf(token) < 0 ? undefined : indexOf(token)), size: () => vocab.length };
 }

@@ -2,6 +2,7 @@
 // it a thousand times as long. Called by huggingFaceTokenizer.ts, which gets `withinTime` from the program that it runs in.
 import { InputError } from '../inputError.js';
 import { SPLIT_PATTERNS } from './splitPatterns.js';
+import { unusable } from './tokenizerShape.js';
 
 /** Runs work that may never end. @throws TimeLimitError (system/boundedWork.ts) if it takes longer than `limitMs` */
 export type WithinTime = <T>(limitMs: number, work: () => T) => T;
@@ -42,10 +43,7 @@ export class TokenizerLimits {
     } catch (error) {
       if (error instanceof InputError) throw error;
       if ((error as Error).name === 'TimeLimitError') this.exceeded++;
-      throw new InputError(`the tokenizer fails on a text of length ${length}: ${(error as Error).message}`, {
-        file: 'tokenizer.json',
-        hint: HINT,
-      });
+      throw unusable(`the tokenizer fails on a text of length ${length}: ${(error as Error).message}`);
     }
   }
 }
@@ -57,10 +55,8 @@ export class TokenizerLimits {
  */
 export function checkGrowth(made: number, before: number, key: 'normalizer' | 'decoder'): void {
   if (made <= MAX_GROWTH * (before + 1024)) return;
-  throw new InputError(`the ${key} makes ${made} characters of ${before}`, { file: 'tokenizer.json', key, hint: HINT });
+  throw unusable(`the ${key} makes ${made} characters of ${before}`, key);
 }
-
-const HINT = 'Use the tokenizer.json that was saved with the model.';
 
 function hasUnknownPattern(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;

@@ -41,42 +41,36 @@ export function renderConversation(
   options: RenderChatOptions = {},
 ): RenderedChat {
   const template = templateOf(tokenizer, options);
-  const forms = options.form ? [options.form] : messageForms(messages);
-  const rendered: RenderedChat[] = [];
+  let quoting: RenderedChat | null = null;
+  let leftOut = false;
   let failure: unknown = null;
-  for (const form of forms) {
+  for (const form of options.form ? [options.form] : messageForms(messages)) {
     try {
       const chat = { ...template.render(variablesOf(tokenizer, messages, options, form)), form };
-      rendered.push(chat);
-      if (options.form || !isUnfaithful(chat)) return chat;
+      if (options.form) return chat;
+      if (leavesOutCalls(chat)) leftOut = true;
+      else if (quotesArguments(messages, chat.text, form)) quoting ??= chat;
+      else return chat;
     } catch (error) {
       failure ??= error;
     }
   }
-  if (rendered.length === 0) {
-    throw new InputError(`the chat template failed${lineOf(failure)}: ${(failure as Error).message}`, {
-      hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
+  if (quoting) return quoting;
+  if (leftOut) {
+    throw new InputError('the chat template leaves out the tool calls of an answer that has nothing else', {
+      hint: 'Set dataset.chat_template to a Jinja file that writes tool calls, or write them into the content.',
     });
   }
-  const complete = rendered.find(chat => !leavesOutCalls(chat));
-  if (complete) return complete;
-  throw new InputError('the chat template leaves out the tool calls of an answer that has nothing else', {
-    hint: 'Set dataset.chat_template to a Jinja file that writes tool calls, or write them into the content.',
+  throw new InputError(`the chat template failed${lineOf(failure)}: ${(failure as Error).message}`, {
+    hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
   });
-
-  function isUnfaithful(chat: RenderedChat): boolean {
-    return quotesArguments(messages, chat.text, chat.form) || leavesOutCalls(chat);
-  }
 
   /** Whether the text is the same without the calls of turns that have no content. */
   function leavesOutCalls({ text, form }: RenderedChat): boolean {
     const isBareCall = ({ tool_calls: calls, content }: ChatMessage) =>
       Array.isArray(calls) && calls.length > 0 && !content;
     if (!messages.some(isBareCall)) return false;
-    const without = messages.map(message => {
-      const { tool_calls: _calls, ...others } = message;
-      return isBareCall(message) ? { ...others, role: message.role, content: message.content } : message;
-    });
+    const without = messages.map(message => (isBareCall(message) ? { ...message, tool_calls: undefined } : message));
     try {
       return template.render(variablesOf(tokenizer, without, options, form)).text === text;
     } catch {
@@ -116,15 +110,11 @@ function variablesOf(
   return {
     ...tokenizer.specialTokens,
     ...options.variables,
-    messages: templateMessages(messages, form, jsonText),
+    messages: templateMessages(messages, form),
     tools: options.tools ?? null,
     documents: null,
     add_generation_prompt: options.addGenerationPrompt ?? false,
   };
-}
-
-function jsonText(value: unknown): string {
-  return parsedTemplate('{{ value | tojson }}').render({ value }).text;
 }
 
 const parsedTemplates = new Map<string, JinjaTemplate>();

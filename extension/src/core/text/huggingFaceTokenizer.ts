@@ -6,7 +6,7 @@ import { namedTokens, withAddedTokens } from './addedTokens.js';
 import { TokenizerLimits, type WithinTime } from './boundedTokenizer.js';
 import type { TextTokenizer, TokenizerFiles } from './textTokenizer.js';
 import { tokenContent } from './tokenizerFolder.js';
-import { checkTokenizerShape } from './tokenizerShape.js';
+import { checkTokenizerShape, unusable } from './tokenizerShape.js';
 import { repairTokenizer, repairTokenizerJson } from './tokenizerRepairs.js';
 
 /**
@@ -20,25 +20,22 @@ export function createTokenizer(files: TokenizerFiles, withinTime: WithinTime = 
   } catch (error) {
     // What the library, and the code here, reads of a file of another shape.
     if (error instanceof InputError) throw error;
-    throw new InputError(`cannot be used: ${(error as Error).message}`, {
-      file: 'tokenizer.json',
-      hint: 'Use the tokenizer.json that was saved with the model.',
-    });
+    throw unusable(`cannot be used: ${(error as Error).message}`);
   }
 }
 
 function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
-  const tokenizer = build(files);
-  const limits = new TokenizerLimits(files.tokenizer, withinTime);
+  const complete = completed(files);
+  const tokenizer = build(complete, files.config);
+  const limits = new TokenizerLimits(complete, withinTime);
   const vocabulary = (tokenizer.model as NonNullable<Tokenizer['model']>).vocab;
   const specialTokens = readSpecialTokens(files.config, tokenizer);
   const idOf = (name: string): number | null =>
     name in specialTokens ? (tokenizer.token_to_id(specialTokens[name]) as number) : null;
-  const bosTokenId = idOf('bos_token');
 
   return {
     vocabSize: vocabulary.length,
-    bosTokenId,
+    bosTokenId: idOf('bos_token'),
     eosTokenId: idOf('eos_token'),
     padTokenId: idOf('pad_token'),
     specialTokens,
@@ -61,8 +58,8 @@ function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
   };
 }
 
-function build(files: TokenizerFiles): Tokenizer {
-  const { tokenizer, config } = files;
+/** tokenizer.json with all of its keys and the tokens of the config. */
+function completed({ tokenizer, config }: TokenizerFiles): Record<string, unknown> {
   checkTokenizerShape(tokenizer);
   if (config.split_special_tokens === true)
     throw new InputError('"split_special_tokens" is not supported: special tokens in a text are always tokens', {
@@ -71,8 +68,11 @@ function build(files: TokenizerFiles): Tokenizer {
       hint: 'Remove the key, unless the model was trained without its special tokens.',
     });
   const stages = { added_tokens: [], normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
-  const repaired = repairTokenizerJson({ ...stages, ...withAddedTokens(tokenizer, config) });
-  const built = new Tokenizer(repaired, config);
+  return { ...stages, ...withAddedTokens(tokenizer, config) };
+}
+
+function build(tokenizer: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {
+  const built = new Tokenizer(repairTokenizerJson(tokenizer), config);
   repairTokenizer(built, tokenizer);
   return built;
 }

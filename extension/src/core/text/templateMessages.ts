@@ -3,6 +3,7 @@
 import type { ChatMessage } from '../data/example.js';
 import { REASONING_KEYS } from '../data/formats/chatFields.js';
 import { isObject, parseJson } from '../data/formats/rowFields.js';
+import { JinjaTemplate } from './jinja/jinjaTemplate.js';
 
 /** How messages are given to a template where rows and templates differ. */
 export interface MessageForm {
@@ -26,14 +27,15 @@ export function messageForms(messages: readonly ChatMessage[]): MessageForm[] {
   return nullContent.flatMap(content => callArguments.map(form => ({ callArguments: form, nullContent: content })));
 }
 
-/** @param asText writes an object as JSON, as Python's json.dumps(ensure_ascii=False) does */
+/** As Python's json.dumps(ensure_ascii=False). */
+const TO_JSON = new JinjaTemplate('{{ value | tojson }}');
+
 export function templateMessages(
   messages: readonly ChatMessage[],
   { callArguments, nullContent }: MessageForm,
-  asText: (value: unknown) => string,
 ): Record<string, unknown>[] {
   const convert = (value: unknown): unknown => {
-    if (callArguments === 'texts' && isObject(value)) return asText(value);
+    if (callArguments === 'texts' && isObject(value)) return TO_JSON.render({ value }).text;
     const parsed = callArguments === 'objects' && typeof value === 'string' ? parseJson(value) : undefined;
     return isObject(parsed) ? parsed : value;
   };

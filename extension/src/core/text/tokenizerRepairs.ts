@@ -18,6 +18,7 @@
 import { ByteLevelPreTokenizer, type Tokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
 import { checkGrowth } from './boundedTokenizer.js';
+import { unusable } from './tokenizerShape.js';
 import {
   normalizerSteps,
   preTokenizerSteps,
@@ -98,11 +99,7 @@ function tokenOf(id: number, addedTokens: ListedToken[], { vocab }: Json): strin
       : Object.keys(vocab as Json).find(token => (vocab as Json)[token] === id);
   const token = addedTokens.find(added => added.id === id)?.content ?? ofVocabulary();
   if (token !== undefined) return token;
-  throw new InputError(`no token has the id ${id}`, {
-    file: 'tokenizer.json',
-    key: 'post_processor',
-    hint: 'Use the tokenizer.json that was saved with the model.',
-  });
+  throw unusable(`no token has the id ${id}`, 'post_processor');
 }
 
 function randomModel(): InputError {

@@ -1,5 +1,6 @@
 // Checks the shape of tokenizer.json before the library reads it, which would accept much of another shape without a word, or fail
 // in the middle of a text. Called by huggingFaceTokenizer.ts.
+import { isObject } from '../data/formats/rowFields.js';
 import { InputError } from '../inputError.js';
 
 const MODELS = ['BPE', 'WordPiece', 'Unigram', 'WordLevel'];
@@ -14,14 +15,14 @@ const STAGES = {
 /** @throws InputError that names the key */
 export function checkTokenizerShape(tokenizer: Record<string, unknown>): void {
   const { model, added_tokens: addedTokens = [] } = tokenizer;
-  if (!isObject(model) || !model.vocab) throw wrong('has no "model" with a "vocab"');
+  if (!isObject(model) || !model.vocab) throw unusable('has no "model" with a "vocab"');
   if (model.type !== undefined && !MODELS.includes(model.type as string))
-    throw wrong(`the type ${JSON.stringify(model.type)} is not supported: known are ${MODELS.join(', ')}`, 'model');
+    throw unusable(`the type ${JSON.stringify(model.type)} is not supported: known are ${MODELS.join(', ')}`, 'model');
   checkVocabulary(model.vocab);
-  if (!Array.isArray(addedTokens)) throw wrong('must be a list', 'added_tokens');
+  if (!Array.isArray(addedTokens)) throw unusable('must be a list', 'added_tokens');
   addedTokens.forEach((token: unknown, i) => {
     if (!isObject(token) || !Number.isSafeInteger(token.id) || typeof token.content !== 'string')
-      throw wrong('needs an "id", a whole number, and a "content", a string', `added_tokens[${i}]`);
+      throw unusable('needs an "id", a whole number, and a "content", a string', `added_tokens[${i}]`);
   });
   for (const [stage, steps] of Object.entries(STAGES)) checkStep(tokenizer[stage] ?? null, stage, steps);
 }
@@ -30,53 +31,50 @@ export function checkTokenizerShape(tokenizer: Record<string, unknown>): void {
 function checkVocabulary(vocabulary: unknown): void {
   if (Array.isArray(vocabulary)) {
     const at = vocabulary.findIndex(entry => !Array.isArray(entry) || typeof entry[0] !== 'string');
-    if (at >= 0) throw wrong('must be a token and its score', `model.vocab[${at}]`);
+    if (at >= 0) throw unusable('must be a token and its score', `model.vocab[${at}]`);
     return;
   }
-  if (!isObject(vocabulary)) throw wrong('must be an object or a list', 'model.vocab');
+  if (!isObject(vocabulary)) throw unusable('must be an object or a list', 'model.vocab');
   for (const token in vocabulary) {
     const id = vocabulary[token];
     if (!Number.isSafeInteger(id) || (id as number) < 0)
-      throw wrong(`the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, not a whole number`, 'model.vocab');
+      throw unusable(`the id of ${JSON.stringify(token)} is ${JSON.stringify(id)}, not a whole number`, 'model.vocab');
   }
 }
 
 function checkStep(step: unknown, key: string, steps: string): void {
   if (step === null) return;
-  if (!isObject(step) || typeof step.type !== 'string') throw wrong('must be an object with a "type"', key);
+  if (!isObject(step) || typeof step.type !== 'string') throw unusable('must be an object with a "type"', key);
   if (step.type === 'Sequence') {
     const list = step[steps];
-    if (!Array.isArray(list)) throw wrong('must be a list', `${key}.${steps}`);
+    if (!Array.isArray(list)) throw unusable('must be a list', `${key}.${steps}`);
     list.forEach((part: unknown, i) => checkStep(part ?? undefined, `${key}.${steps}[${i}]`, steps));
   }
   if (step.type === 'TemplateProcessing') checkTemplate(step, key);
   if (step.type === 'BertProcessing' || step.type === 'RobertaProcessing')
     for (const name of ['sep', 'cls'])
       if (!Array.isArray(step[name]) || !Number.isSafeInteger(step[name][1]))
-        throw wrong('must be a token and its id', `${key}.${name}`);
+        throw unusable('must be a token and its id', `${key}.${name}`);
   const { pattern } = step;
   const isPattern = isObject(pattern) && [pattern.Regex, pattern.String].some(text => typeof text === 'string');
   if ((step.type === 'Split' || step.type === 'Replace') && !isPattern)
-    throw wrong('must have a text as "Regex" or "String"', `${key}.pattern`);
+    throw unusable('must have a text as "Regex" or "String"', `${key}.pattern`);
 }
 
 /** Special tokens before and after a text, by names whose ids are listed. */
 function checkTemplate({ single, special_tokens: listed }: Record<string, unknown>, key: string): void {
-  if (!Array.isArray(single) || !single.every(isObject)) throw wrong('must be a list of objects', `${key}.single`);
+  if (!Array.isArray(single) || !single.every(isObject)) throw unusable('must be a list of objects', `${key}.single`);
   for (const { SpecialToken: special } of single) {
     if (special === undefined) continue;
     const name = isObject(special) ? String(special.id) : '';
     const entry = isObject(listed) && Object.hasOwn(listed, name) ? listed[name] : undefined;
     if (!isObject(entry) || !Array.isArray(entry.ids) || !entry.ids.every(Number.isSafeInteger))
-      throw wrong(`has no ids of ${JSON.stringify(name)}, which "single" has`, `${key}.special_tokens`);
+      throw unusable(`has no ids of ${JSON.stringify(name)}, which "single" has`, `${key}.special_tokens`);
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function wrong(message: string, key?: string): InputError {
+/** An error of a tokenizer.json that can't be used. */
+export function unusable(message: string, key?: string): InputError {
   return new InputError(message, {
     file: 'tokenizer.json',
     key,

@@ -2,6 +2,7 @@
 // of @huggingface/tokenizers, as tokenizerRepairs.ts says, which is the only caller. A step that isn't known is an error.
 import { SplitPreTokenizer } from '@huggingface/tokenizers';
 import { InputError } from '../inputError.js';
+import { SPLIT_PATTERNS } from './splitPatterns.js';
 
 export type Json = Record<string, unknown>;
 
@@ -13,7 +14,6 @@ const LEADING_SPACE = new RegExp(`^${SPACE}+`, 'u');
 const TRAILING_SPACE = new RegExp(`${SPACE}+$`, 'u');
 const BEGINS_WITH_WORD = new RegExp(`^${WORD}`, 'u');
 const ENDS_WITH_WORD = new RegExp(`${WORD}$`, 'u');
-const GPT2_WORDS = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 function unsupported(what: string, key: string): InputError {
   return new InputError(`${what} is not supported`, {
@@ -113,7 +113,7 @@ export function preTokenizerSteps(config: Json | null, toBytes: (text: string) =
       const prefix: PreTokenizerStep = {
         split: piece => [piece === '' || piece.startsWith(' ') ? piece : ` ${piece}`],
       };
-      const words = splitting(compile({ Regex: GPT2_WORDS }), 'isolated');
+      const words = splitting(compile({ Regex: SPLIT_PATTERNS.gpt2 }), 'isolated');
       return [
         ...(config.add_prefix_space ? [prefix] : []),
         ...(config.use_regex === false ? [] : [words]),

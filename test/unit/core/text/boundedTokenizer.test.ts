@@ -4,6 +4,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import type { WithinTime } from '../../../../extension/src/core/text/boundedTokenizer.js';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import { SPLIT_PATTERNS } from '../../../../extension/src/core/text/splitPatterns.js';
+import type { TokenizerFiles } from '../../../../extension/src/core/text/textTokenizer.js';
 import { withinTime } from '../../../../extension/src/system/boundedWork.js';
 import { fixtureFiles } from './tokenizerFixtures.js';
 
@@ -49,11 +50,17 @@ describe('a tokenizer that never ends', () => {
   });
 });
 
-test('an added token as long as a text that agrees with it almost to its end', { timeout: 60_000 }, () => {
+describe('an added token as long as a text that agrees with it almost to its end', () => {
   const long = 'a'.repeat(40_000);
-  const token = { id: 99_999, content: `${long}z`, special: false, normalized: true };
-  const tokenizer = withStage('added_tokens', [...(good.added_tokens as unknown[]), token]);
-  expect(() => tokenizer.encode(long)).toThrow(isInputError(/tokenizer\.json: .* length 40000: it takes more than/));
+  const token = { content: `${long}z`, special: false, normalized: true };
+  const added = [...(good.added_tokens as unknown[]), { ...token, id: 99_999 }];
+  test.each<[string, TokenizerFiles]>([
+    ['in tokenizer.json', { tokenizer: { ...good, added_tokens: added }, config }],
+    ['in tokenizer_config.json', { tokenizer: good, config: { ...config, added_tokens_decoder: { 99999: token } } }],
+  ])('%s', { timeout: 60_000 }, (_, files) => {
+    const tokenizer = createTokenizer(files, soon);
+    expect(() => tokenizer.encode(long)).toThrow(isInputError(/tokenizer\.json: .* length 40000: it takes more than/));
+  });
 });
 
 describe('a normalizer that makes a text far longer', () => {

@@ -295,7 +295,7 @@ function selected(value: Value, args: Args, keep: boolean, byAttribute: boolean)
   return new Iterator(iterate(value).filter(item => test(get(item)) === keep));
 }
 
-const FLOAT_TEXT = /^[+-]?(?:(?:\d+(?:_\d+)*)?\.?\d+(?:_\d+)*|\d+(?:_\d+)*\.)(?:e[+-]?\d+(?:_\d+)*)?$/i;
+const FLOAT_TEXT = /^[+-]?(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:e[+-]?\d+(?:_\d+)*)?$/i;
 const SPECIAL_FLOAT = /^([+-]?)(?:inf(?:inity)?|(nan))$/i;
 
 function toFloat(value: Value): number | null {

@@ -30,7 +30,7 @@ import {
   type Value,
 } from './pythonValues.js';
 import { strftime } from './strftime.js';
-import type { CallArguments, Expression, Parameter, Statement, Target } from './syntax.js';
+import type { CallArguments, Expression, Macro, Statement, Target } from './syntax.js';
 import { TemplateError } from './templateError.js';
 import { testNamed } from './tests.js';
 import { checkOutputLength, countSteps } from './limits.js';
@@ -178,10 +178,10 @@ export class Interpreter {
         this.print(str(this.evaluate(statement.filter, scope, this.captureBody(statement.body, scope))));
         return null;
       case 'macro':
-        scope.set(statement.name, this.macro(statement.name, statement.parameters, statement.body, scope));
+        scope.set(statement.macro.name, this.macro(statement.macro, scope));
         return null;
       case 'callBlock': {
-        const caller = this.macro('caller', statement.parameters, statement.body, scope);
+        const caller = this.macro(statement.caller, scope);
         this.print(str(this.evaluateCall(statement.call, scope, caller)));
         return null;
       }
@@ -258,8 +258,7 @@ export class Interpreter {
     }
   }
 
-  private macro(name: string, parameters: Parameter[], body: Statement[], scope: Scope): Callable {
-    const used = namesIn(body);
+  private macro({ name, parameters, body, implicit }: Macro, scope: Scope): Callable {
     const call = ({ positional, keyword }: Args): Value => {
       const inner = new Scope(scope);
       const rest = new Map(keyword);
@@ -275,14 +274,14 @@ export class Interpreter {
         const otherwise = () => (defaultValue ? this.evaluate(defaultValue, inner) : missing);
         inner.set(parameter.name, given === undefined ? otherwise() : given);
       });
-      if (used.has('caller')) {
+      if (implicit.has('caller')) {
         inner.set('caller', rest.get('caller') ?? new Undefined('No caller defined'));
         rest.delete('caller');
       }
-      if (used.has('kwargs')) inner.set('kwargs', new Dict(rest));
+      if (implicit.has('kwargs')) inner.set('kwargs', new Dict(rest));
       else if (rest.size > 0)
         throw new TemplateError(`macro '${name}' takes no keyword argument '${[...rest.keys()][0]}'`);
-      if (used.has('varargs')) inner.set('varargs', Tuple.holding(positional.slice(parameters.length)));
+      if (implicit.has('varargs')) inner.set('varargs', Tuple.holding(positional.slice(parameters.length)));
       else if (positional.length > parameters.length) {
         throw new TemplateError(`macro '${name}' takes not more than ${parameters.length} argument(s)`);
       }
@@ -387,8 +386,7 @@ export class Interpreter {
     return sliceOf(object, part(index.start), part(index.stop), part(index.step));
   }
 
-  private evaluateCall(expression: Expression, scope: Scope, caller: Callable | null): Value {
-    if (expression.kind !== 'call') throw new TemplateError('{% call %} requires a call of a macro');
+  private evaluateCall(expression: Expression & { kind: 'call' }, scope: Scope, caller: Callable | null): Value {
     const callee = this.evaluate(expression.callee, scope);
     const args = this.args(expression.args, scope);
     if (caller) args.keyword.set('caller', caller);
@@ -415,18 +413,6 @@ export class Interpreter {
     }
     return { positional, keyword };
   }
-}
-
-/** All names that a macro's body reads: `varargs`, `kwargs` and `caller` exist in it only if it does. */
-function namesIn(node: unknown, names = new Set<string>()): Set<string> {
-  if (Array.isArray(node)) {
-    for (const item of node) namesIn(item, names);
-  } else if (typeof node === 'object' && node !== null) {
-    const { kind, name } = node as { kind?: unknown; name?: unknown };
-    if (kind === 'name' && typeof name === 'string') names.add(name);
-    for (const child of Object.values(node)) namesIn(child, names);
-  }
-  return names;
 }
 
 function dict({ positional, keyword }: Args): Dict {

@@ -1,5 +1,6 @@
 // Cuts the source of a Jinja template into tokens, by the rules of Jinja2's lexer with trim_blocks and lstrip_blocks, as
 // Transformers sets them. Called by parser.ts only. Line breaks of the source are read as \n, and the last one is dropped.
+import { strip } from './pythonStrings.js';
 import { SPACE_CHARACTERS } from './pythonValues.js';
 import { TemplateError } from './templateError.js';
 
@@ -32,7 +33,6 @@ const BLOCK_END = new RegExp(`\\+%\\}|-%\\}${SPACE}*|%\\}\\n?`, 'y');
 const VARIABLE_END = new RegExp(`-\\}\\}${SPACE}*|\\}\\}`, 'y');
 const SPACES = new RegExp(`${SPACE}+`, 'y');
 const ONLY_SPACES = new RegExp(`^${SPACE}*$`);
-const TRAILING_SPACES = new RegExp(`${SPACE}+$`);
 const FLOAT = /(?<!\.)(?:\d+_)*\d+(?:(?:\.(?:\d+_)*\d+)?e[+-]?(?:\d+_)*\d+|\.(?:\d+_)*\d+)/iy;
 const INTEGER = /0b(?:_?[01])+|0o(?:_?[0-7])+|0x(?:_?[\da-f])+|[1-9](?:_?\d)*|0(?:_?0)*/iy;
 const NAME = /[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{Mn}\p{Mc}\p{Nd}\p{Pc}]*/uy;
@@ -140,7 +140,7 @@ export function tokenize(template: string): Token[] {
 
 /** What remains of the text before a tag: `-` strips it; `lstrip_blocks` strips the indentation of a block that begins its line. */
 function stripBeforeTag(text: string, sign: string, isVariable: boolean, beginsLine: boolean): string {
-  if (sign === '-') return text.replace(TRAILING_SPACES, '');
+  if (sign === '-') return strip(text, null, 'rstrip');
   if (sign === '+' || isVariable) return text;
   const lineStart = text.lastIndexOf('\n') + 1;
   if (lineStart === 0 && !beginsLine) return text;

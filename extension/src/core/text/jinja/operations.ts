@@ -28,7 +28,7 @@ import { TemplateError } from './templateError.js';
 import { charactersOf, checkTextLength, countItems, countSearch, countSteps, countText, padding } from './limits.js';
 
 /** As in Jinja2's sandbox. */
-export const MAX_RANGE = 100_000;
+const MAX_RANGE = 100_000;
 
 /** Methods that the sandbox forbids. */
 const CHANGING = new Map([
@@ -151,7 +151,7 @@ function listMethod(list: Value[], name: string): Method | undefined {
         return BigInt(list.filter(item => equal(item, value)).length);
       };
     case 'copy':
-      return list instanceof Tuple ? undefined : () => [...list];
+      return list instanceof Tuple ? undefined : () => [...iterate(list)];
     default:
       return undefined;
   }

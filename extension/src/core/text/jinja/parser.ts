@@ -1,7 +1,7 @@
 // Parses a Jinja template into the tree of syntax.ts, with the grammar and the precedence of Jinja2's parser. Called by
 // jinjaTemplate.ts. Tags that load other templates are errors, as are tags that Transformers' environment doesn't have.
 import { tokenize, type Token, type TokenKind } from './lexer.js';
-import type { CallArguments, Expression, Parameter, Statement, Target } from './syntax.js';
+import type { CallArguments, Expression, Macro, Parameter, Statement, Target } from './syntax.js';
 import { TemplateError } from './templateError.js';
 
 const COMPARISONS = new Set(['==', '!=', '<', '<=', '>', '>=']);
@@ -13,6 +13,8 @@ const CONSTANTS = new Map<string, boolean | null>([
   ['none', null],
   ['None', null],
 ]);
+/** Names that a macro has without declaring them. */
+const IMPLICIT = new Set(['caller', 'kwargs', 'varargs']);
 const NO_ARGUMENTS: CallArguments = { positional: [], keyword: [], spread: null, keywordSpread: null };
 
 /** @throws TemplateError with the line of what can't be parsed */
@@ -23,6 +25,8 @@ export function parseTemplate(source: string): Statement[] {
 class Parser {
   private position = 0;
   private loopDepth = 0;
+  /** Names of IMPLICIT so far in the macro that is read. */
+  private implicit = new Set<string>();
 
   constructor(private readonly tokens: Token[]) {}
 
@@ -141,15 +145,14 @@ class Parser {
         return { kind: 'filterBlock', filter, body: this.detached(() => this.body('endfilter')), line };
       }
       case 'macro': {
-        const macro = this.expect('name').text;
-        const parameters = this.parameters();
-        return { kind: 'macro', name: macro, parameters, body: this.detached(() => this.body('endmacro')), line };
+        const { text: macro } = this.expect('name');
+        return { kind: 'macro', macro: this.macro(macro, this.parameters(), 'endmacro'), line };
       }
       case 'call': {
         const parameters = this.is('operator', '(') ? this.parameters() : [];
         const call = this.expression();
         if (call.kind !== 'call') this.fail('{% call %} requires a call of a macro');
-        return { kind: 'callBlock', call, parameters, body: this.detached(() => this.body('endcall')), line };
+        return { kind: 'callBlock', call, caller: this.macro('caller', parameters, 'endcall'), line };
       }
       case 'generation':
         return { kind: 'generation', body: this.detached(() => this.body('endgeneration')), line };
@@ -165,6 +168,14 @@ class Parser {
     const body = parse();
     this.loopDepth = depth;
     return body;
+  }
+
+  private macro(name: string, parameters: Parameter[], end: string): Macro {
+    const outer = this.implicit;
+    const implicit = (this.implicit = new Set<string>());
+    const body = this.detached(() => this.body(end));
+    this.implicit = new Set([...outer, ...implicit]);
+    return { name, parameters, body, implicit };
   }
 
   private ifStatement(line: number): Statement {
@@ -234,8 +245,13 @@ class Parser {
     }
     const { text: name } = this.expect('name');
     if (CONSTANTS.has(name)) this.fail(`"${name}" can't be assigned to`);
-    if (!this.skipOperator('.')) return { kind: 'name', name };
+    if (!this.skipOperator('.')) return this.name(name);
     return { kind: 'namespace', name, attribute: this.expect('name').text };
+  }
+
+  private name(name: string): { kind: 'name'; name: string } {
+    if (IMPLICIT.has(name)) this.implicit.add(name);
+    return { kind: 'name', name };
   }
 
   private parameters(): Parameter[] {
@@ -363,7 +379,7 @@ class Parser {
     switch (token.kind) {
       case 'name': {
         const constant = CONSTANTS.get(token.text);
-        return constant === undefined ? { kind: 'name', name: token.text } : { kind: 'constant', value: constant };
+        return constant === undefined ? this.name(token.text) : { kind: 'constant', value: constant };
       }
       case 'string': {
         let value = token.text;

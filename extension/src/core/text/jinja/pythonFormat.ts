@@ -32,7 +32,8 @@ export function toFixed(value: number, digits: number): string {
   return isEven ? sign + truncated : sign + rounded.replace('-', '');
 }
 
-const PERCENT = /%(?:\(([^)]*)\))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+))?[hlL]?(.)?/gs;
+/** A key without an end goes to the end of the text, so that it is looked for only once. */
+const PERCENT = /%(?:\(([^)]*)(?:\)|$))?([#0\- +]*)(\*|\d+)?(?:\.(\*|\d+))?[hlL]?(.)?/gs;
 
 /** `text % values`. */
 export function formatPercent(text: string, values: Value): string {

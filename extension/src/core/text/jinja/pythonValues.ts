@@ -100,7 +100,9 @@ export class Dict {
     return Array.from(this.items.values(), item => item[1]);
   }
 
+  /** Each entry counts as a step. */
   entries(): [Value, Value][] {
+    countSteps(this.items.size);
     return [...this.items.values()];
   }
 }
@@ -128,18 +130,18 @@ export class DictView {
 
 /** The result of a filter such as map or select: read once, always true, without a length. */
 export class Iterator {
-  constructor(private remaining: Value[]) {}
+  private readonly remaining: IterableIterator<Value>;
+
+  constructor(items: Value[]) {
+    this.remaining = items.values();
+  }
 
   take(): Value[] {
-    const items = this.remaining;
-    this.remaining = [];
-    return items;
+    return [...this.remaining];
   }
 
   takeOne(): Value | undefined {
-    const [first] = this.remaining;
-    this.remaining = this.remaining.slice(1);
-    return first;
+    return this.remaining.next().value;
   }
 }
 

@@ -37,6 +37,15 @@ export interface Parameter {
   defaultValue: Expression | null;
 }
 
+/** A macro, or the block of a call, which is one named `caller`. */
+export interface Macro {
+  name: string;
+  parameters: Parameter[];
+  body: Statement[];
+  /** Which of `caller`, `kwargs` and `varargs` the body has: only those exist in it. */
+  implicit: ReadonlySet<string>;
+}
+
 export type Statement = { line: number } & (
   | { kind: 'data'; text: string }
   | { kind: 'output'; value: Expression }
@@ -56,8 +65,8 @@ export type Statement = { line: number } & (
   | { kind: 'setBlock'; target: Target; filter: Expression | null; body: Statement[] }
   | { kind: 'with'; values: [Target, Expression][]; body: Statement[] }
   | { kind: 'filterBlock'; filter: Expression; body: Statement[] }
-  | { kind: 'macro'; name: string; parameters: Parameter[]; body: Statement[] }
-  | { kind: 'callBlock'; call: Expression; parameters: Parameter[]; body: Statement[] }
+  | { kind: 'macro'; macro: Macro }
+  | { kind: 'callBlock'; call: Expression & { kind: 'call' }; caller: Macro }
   /** Transformers' `{% generation %}`: what the model has to write. */
   | { kind: 'generation'; body: Statement[] }
 );
