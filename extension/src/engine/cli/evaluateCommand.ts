@@ -11,8 +11,7 @@ import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { Session } from '../generation/session.js';
-import { openAdapter } from '../peft/adapterFiles.js';
+import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
 import { evaluate } from '../training/evaluate.js';
@@ -90,8 +89,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
   });
   const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   const compile = backend.name === 'tensorflow';
-  const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
-  const adapter = saved && session.load(saved.folder, saved);
+  const adapter = saved && loadAdapter(saved, model);
   saved?.close();
   const plans = planEpoch({
     dataset,
@@ -137,7 +135,7 @@ async function run(flags: EvaluateFlags): Promise<void> {
       `loss ${result.loss.toFixed(4)}  ${metricsText(objective.metrics, result.metrics)}  ` +
         `(${count(dataset.length)} rows, ${count(result.numLabelTokens)} label tokens)`,
     );
-  session.dispose();
+  adapter?.dispose();
   model.dispose();
   dataset.close();
   onDisk.files.close();

@@ -1,5 +1,6 @@
 // `tunewright generate`: one base model and any number of adapters answer the same prompt in turn.
 import type { Command } from 'commander';
+import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
 import { openAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
@@ -82,21 +83,21 @@ async function run(flags: GenerateFlags): Promise<void> {
 async function timedAnswer(session: Session, adapter: string | null, flags: GenerateFlags, streams: boolean) {
   const { prompt, system, maxNewTokens, temperature, topP, seed } = flags;
   const times: number[] = [];
-  let printed = 0;
   const began = performance.now();
-  const { text, tokenIds } = await session.answer({
-    ...{ adapter, prompt, system, maxNewTokens, temperature, topP, seed },
-    onToken: () => void times.push(performance.now()),
-    ...(streams && {
-      onText: (text: string) => {
-        printPart(text.slice(printed));
-        printed = text.length;
-      },
-    }),
-  });
+  const { text, token_ids: tokenIds } = await session.generate(
+    {
+      messages: promptTurns(prompt, system),
+      adapters: adapter === null ? [] : [{ name: adapter }],
+      sampling: { max_new_tokens: maxNewTokens, temperature, top_p: topP, seed },
+    },
+    {
+      onToken: () => void times.push(performance.now()),
+      ...(streams && { onPiece: ({ text }) => printPart(text) }),
+    },
+  );
   const seconds = (performance.now() - began) / 1000;
   return {
-    text,
+    text: text.trim(),
     num_tokens: tokenIds.length,
     tokens_per_second: tokenIds.length / seconds,
     first_token_ms: times.length > 0 ? times[0]! - began : null,

@@ -123,6 +123,14 @@ export class CausalLm {
     return weight;
   }
 
+  /** Bytes of all parameters in memory. */
+  get weightBytes(): number {
+    const tensors = [...this.weights.values()].flatMap(weight =>
+      weight instanceof tf.Tensor ? [weight] : weight.words,
+    );
+    return tensors.reduce((sum, { size }) => sum + 4 * size, 0);
+  }
+
   /** Disposes a parameter that a trainable tensor has permanently replaced, so that it isn't held twice. */
   release(name: string): void {
     this.weights.get(name)?.dispose();

@@ -4,6 +4,7 @@ import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { copyTokenizer } from '../files/huggingfaceFolder.js';
+import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
@@ -83,12 +84,12 @@ async function execute(
     rng,
     emit: events.write,
     answer: async prompt => {
-      const { text } = await session.answer({
-        prompt,
-        adapter: TRAINED,
-        maxNewTokens: config.samples.max_new_tokens,
+      const { text } = await session.generate({
+        messages: promptTurns(prompt),
+        adapters: [{ name: TRAINED }],
+        sampling: { max_new_tokens: config.samples.max_new_tokens },
       });
-      return text;
+      return text.trim();
     },
     compile,
     commands: commandsOf(folder, warn),

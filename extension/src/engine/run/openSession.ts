@@ -1,0 +1,91 @@
+// Opens a session: the base model, checked against free memory before its weights are read, and adapters from folders. Used by
+// `chat`, `serve` and `session`.
+import { InputError } from '../../core/inputError.js';
+import { bytes } from '../../core/units.js';
+import type { SessionSettings } from '../../protocol/sessionMessages.js';
+import { openBackend } from '../backend/openBackend.js';
+import { inferenceBytes } from '../estimate/estimateRun.js';
+import { Session } from '../generation/session.js';
+import { availableMemoryBytes } from '../machine/processMemory.js';
+import { usablePositions } from '../models/rotaryTables.js';
+import { openAdapter } from '../peft/adapterFiles.js';
+import { layoutsOf, loadOnto, modelForAdapter, openModelFiles } from './openModel.js';
+import { OwnedResources } from './ownedResources.js';
+import type { Reporter } from './reporter.js';
+import { usableWeights } from './weightSettings.js';
+
+export interface NamedAdapter {
+  name: string;
+  path: string;
+}
+
+/** Tokens of the conversation that must fit into memory. */
+const EXPECTED_TOKENS = 2048;
+
+/**
+ * The session closes everything that this opened.
+ * @throws InputError if the model or an adapter can't be used, or the model doesn't fit into memory
+ */
+export async function openSession(
+  settings: SessionSettings,
+  adapters: readonly NamedAdapter[],
+  reporter: Reporter,
+): Promise<Session> {
+  const owned = new OwnedResources();
+  try {
+    return await open(settings, adapters, reporter, owned);
+  } catch (error) {
+    owned.dispose();
+    throw error;
+  }
+}
+
+async function open(
+  settings: SessionSettings,
+  adapters: readonly NamedAdapter[],
+  reporter: Reporter,
+  owned: OwnedResources,
+): Promise<Session> {
+  const base = await openModelFiles(settings.model, settings.folder, reporter);
+  owned.own(base.files, files => files.close());
+  const opened = adapters.map(({ name, path }) => {
+    const saved = openAdapter(path, base.architecture, { files: base.files, onWarning: reporter.warn });
+    return { name, saved: owned.own(saved, opened => opened.close()) };
+  });
+  const onDisk = opened.length === 1 ? modelForAdapter(base, opened[0]!.saved, reporter.warn) : base;
+  const backend = await openBackend({ ...settings, onWarning: reporter.warn });
+  const weights = await usableWeights(settings, { ...settings, backend, method: null, reporter });
+  const { architecture } = onDisk;
+  checkFits(
+    inferenceBytes(
+      { architecture, layouts: layoutsOf(onDisk, weights) },
+      Math.min(EXPECTED_TOKENS, usablePositions(architecture)),
+    ),
+    settings,
+  );
+  const { model } = loadOnto(backend, onDisk, reporter, weights);
+  owned.own(model, opened => opened.dispose());
+  const session = new Session({
+    onDisk,
+    model,
+    compile: backend.name === 'tensorflow',
+    onWarning: reporter.warn,
+    onDispose: () => owned.dispose(),
+  });
+  for (const { name, saved } of opened) session.load(name, saved);
+  return session;
+}
+
+/** @throws InputError if the model needs more memory than is free */
+function checkFits(needed: number, { model, base_weights: baseWeights }: SessionSettings): void {
+  const available = availableMemoryBytes();
+  if (needed <= available) return;
+  throw new InputError(`needs about ${bytes(needed)} of memory, but only ${bytes(available)} is free`, {
+    code: 'out_of_memory',
+    file: model,
+    hint:
+      baseWeights === 'int4'
+        ? 'Use a smaller model, or close other programs.'
+        : `Set base_weights to "${baseWeights === 'int8' ? 'int4' : 'int8" or "int4'}", or use a smaller model.`,
+  });
+}
