@@ -79,7 +79,7 @@ export const conversationSchema = z.object({
   model: z.string(),
   base_weights: z.string().nullable(),
   system: z.string(),
-  sampling: samplingSchema.partial().describe('Keys at their default are omitted'),
+  sampling: samplingSchema,
   /** Of the chat template; those at the template's own default are omitted. */
   template_variables: z.record(z.string(), z.unknown()),
   columns: z.array(columnSchema).min(1).max(MAX_COLUMNS),
@@ -170,7 +170,7 @@ export const playgroundCommandSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('edit'), turn, prompt: z.string().min(1) }),
   z.object({ do: z.literal('clear') }),
   z.object({ do: z.literal('setSystem'), system: z.string() }),
-  z.object({ do: z.literal('setSampling'), sampling: samplingSchema.partial() }),
+  z.object({ do: z.literal('setSampling'), sampling: samplingSchema }),
   z.object({ do: z.literal('setVariables'), variables: z.record(z.string(), z.unknown()) }),
   z.object({ do: z.literal('setWeight'), column, path: z.string(), weight: z.number().min(0).max(2) }),
   z.object({ do: z.literal('addColumn') }),

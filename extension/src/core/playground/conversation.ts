@@ -8,6 +8,7 @@ import {
   type PlaygroundAnswer,
   type PlaygroundTurn,
 } from '../../protocol/playgroundMessages.js';
+import { samplingSchema } from '../../protocol/sampling.js';
 import type { ChatTurn, GenerationAnswer, Mixture, Piece } from '../../protocol/sessionMessages.js';
 
 /** Title of a conversation without a turn. */
@@ -36,7 +37,7 @@ export function newConversation({
     model,
     base_weights,
     system,
-    sampling: {},
+    sampling: samplingSchema.parse({}),
     template_variables: {},
     columns: [],
     turns: [],

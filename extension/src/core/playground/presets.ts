@@ -1,6 +1,6 @@
 // Named groups of sampling options, and the form of the variables that a chat template reads. Pure; used by the playground.
 import type { JsonProperties, JsonSchema } from '../forms/jsonSchema.js';
-import type { Sampling } from '../../protocol/sampling.js';
+import { samplingSchema, type Sampling } from '../../protocol/sampling.js';
 
 export interface Preset {
   name: string;
@@ -27,20 +27,16 @@ export const PRESETS: readonly Preset[] = [
 const OWN_KEYS = ['max_new_tokens', 'seed', 'stop'] as const satisfies (keyof Sampling)[];
 
 /** The options with those of a preset. */
-export function withPreset(sampling: Partial<Sampling>, preset: Preset): Partial<Sampling> {
+export function withPreset(sampling: Partial<Sampling>, preset: Preset): Sampling {
   const own = Object.fromEntries(OWN_KEYS.flatMap(key => (key in sampling ? [[key, sampling[key]]] : [])));
-  return { ...own, ...preset.sampling };
+  return samplingSchema.parse({ ...own, ...preset.sampling });
 }
 
 /** The preset with these options; null: the user's own. */
 export function presetOf(sampling: Partial<Sampling>): Preset | null {
-  const keys = (of: Partial<Sampling>) =>
-    JSON.stringify(
-      Object.entries(of)
-        .filter(([key, value]) => value !== undefined && !(OWN_KEYS as readonly string[]).includes(key))
-        .sort(([a], [b]) => (a < b ? -1 : 1)),
-    );
-  return PRESETS.find(preset => keys(preset.sampling) === keys(sampling)) ?? null;
+  const all = samplingSchema.parse(sampling);
+  const keys = (Object.keys(all) as (keyof Sampling)[]).filter(key => !(OWN_KEYS as readonly string[]).includes(key));
+  return PRESETS.find(preset => keys.every(key => withPreset(all, preset)[key] === all[key])) ?? null;
 }
 
 const TEMPLATE_DEFAULT = 'template’s default';

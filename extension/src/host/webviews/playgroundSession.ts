@@ -243,7 +243,7 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   private async send(prompt: string): Promise<void> {
     await this.stop();
-    this.set(asked(this.current, prompt, this.seed()));
+    this.set(asked(this.current, prompt, this.current.sampling.seed));
     this.answer(this.current.turns.at(-1)!.id, this.current.columns);
   }
 
@@ -252,10 +252,6 @@ export class PlaygroundSession<D = vscode.Uri> {
     const columns = column === null ? this.current.columns : [columnOf(this.current, column)];
     this.set(askedAgain(this.current, turn, columns, prompt));
     this.answer(turn, columns);
-  }
-
-  private seed(): number {
-    return this.current.sampling.seed ?? samplingSchema.shape.seed.parse(undefined);
   }
 
   /** Asks all columns at once; their answers arrive in the snapshots. */
