@@ -54,7 +54,7 @@ import {
   type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import type { ModelSession, Run, RunService, SessionService } from '../services.js';
+import type { ModelSession, Run, SessionService } from '../services.js';
 import { LatestWins } from './latestWins.js';
 
 export type NewColumn = Pick<Column, 'name' | 'model' | 'parts' | 'run'>;
@@ -89,7 +89,6 @@ export interface PlaygroundSessionOptions<D> {
   /** Whether the model is loaded at once, or only for the first message, as in a window that was reloaded. */
   loadAtOnce: boolean;
   sessions: Pick<SessionService, 'open'>;
-  runs: Pick<RunService, 'get'>;
   store: ConversationStore;
   corrections: Corrections<D>;
   newCancellation(): Pick<vscode.CancellationTokenSource, 'token' | 'cancel' | 'dispose'>;
@@ -137,14 +136,20 @@ export class PlaygroundSession<D = vscode.Uri> {
   constructor(private readonly options: PlaygroundSessionOptions<D>) {
     const { channel } = options;
     this.current = atRest(options.conversation);
+    // The page asks again if it is loaded again, when the prompt is in use and the model may have been released.
+    let { prompt, loadAtOnce } = options;
     channel.onRequest(openPlaygroundPage, async () => {
       this.kept = await options.store.list();
-      if (options.loadAtOnce) void this.hold(this.current.model).catch(() => undefined);
-      return {
+      // What goes wrong is shown in the snapshot.
+      if (loadAtOnce) void this.hold(this.current.model).catch(() => undefined);
+      const opened = {
         snapshot: this.snapshot(),
         sampling_schema: inputJsonSchema(samplingSchema) as Record<string, unknown>,
-        prompt: options.prompt,
+        prompt,
       };
+      prompt = '';
+      loadAtOnce = false;
+      return opened;
     });
     channel.onRequest(fetchTokens, ({ turn, column, from }) => this.tokens.get(keyOf(turn, column))?.slice(from) ?? []);
     channel.onRequest(commandPlayground, command => this.obey(command));
@@ -164,6 +169,11 @@ export class PlaygroundSession<D = vscode.Uri> {
     const same = (each: NewColumn) => JSON.stringify([each.model, each.parts.map(({ path }) => path)]);
     if (this.current.columns.some(each => same(each) === same(column))) return;
     this.set(withColumn(this.current, column));
+  }
+
+  /** Something that the host asks the window for, such as trust, has changed. */
+  refresh(): void {
+    this.changes.request();
   }
 
   dispose(): void {

@@ -79,7 +79,6 @@ export class FakePlayground {
       folder: '/workspace',
       loadAtOnce: script.trusted !== false,
       sessions: { open: async () => this.open() },
-      runs: { get: folder => runs.get(folder) as Run | undefined },
       store: memoryStore(script.kept ?? []),
       corrections: {
         pickDataset: async (kind: DatasetKind) => picks[kind],
