@@ -9,6 +9,15 @@ import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
 import type { Progress } from '../protocol/residentMessages.js';
+import type {
+  AdapterFacts,
+  ChatTurn,
+  GenerationAnswer,
+  GenerationInput,
+  Piece,
+  SessionFacts,
+  SessionSettings,
+} from '../protocol/sessionMessages.js';
 
 export interface HostServices {
   readonly engine: EngineService;
@@ -119,4 +128,25 @@ export interface Run {
   send(command: ControlCommand): void;
   /** The events in the folder from `fromSeq` on. */
   events(fromSeq: number): AsyncIterable<EngineEvent>;
+}
+
+/** Models in memory that answer, each in a process of its own. */
+export interface SessionService {
+  /** A session with this base: the running one if there is one, else a new process. */
+  open(settings: SessionSettings, options?: RequestOptions): Promise<ModelSession>;
+  readonly onDidChange: vscode.Event<void>;
+  readonly sessions: readonly ModelSession[];
+}
+
+export interface ModelSession extends vscode.Disposable {
+  readonly facts: SessionFacts;
+  load(name: string, path: string): Promise<AdapterFacts>;
+  unload(name: string): Promise<void>;
+  generate(
+    input: GenerationInput,
+    options?: { token?: vscode.CancellationToken; onPiece?(piece: Piece): void },
+  ): Promise<GenerationAnswer>;
+  countTokens(input: { messages?: ChatTurn[]; text?: string }): Promise<number>;
+  memory(): Promise<{ rss_bytes: number; cache_bytes: number; available_bytes: number }>;
+  readonly onDidEnd: vscode.Event<void>;
 }

@@ -32,6 +32,7 @@ const backgrounds: Record<OpenOptions['webview'], string> = {
   runPanel: '--vscode-sideBar-background',
   dashboard: '--vscode-editor-background',
   datasetPreview: '--vscode-editor-background',
+  playground: '--vscode-editor-background',
 };
 
 const contentTypes: Record<string, string> = {
@@ -41,7 +42,7 @@ const contentTypes: Record<string, string> = {
 };
 
 export interface OpenOptions {
-  webview: 'runPanel' | 'dashboard' | 'datasetPreview';
+  webview: 'runPanel' | 'dashboard' | 'datasetPreview' | 'playground';
   theme: Theme;
   width: number;
   height?: number;
@@ -155,6 +156,7 @@ async function bundles(): Promise<Map<string, Uint8Array>> {
       runPanel: 'webview/src/runPanel/main.ts',
       dashboard: 'webview/src/dashboard/main.ts',
       datasetPreview: 'webview/src/datasetPreview/main.ts',
+      playground: 'webview/src/playground/main.ts',
       fakeHost: 'test/e2e/webviews/page/fakeHost.ts',
     },
     outdir: '/',

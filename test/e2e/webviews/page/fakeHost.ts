@@ -34,6 +34,7 @@ import {
   type Draft,
   type TrainingData,
 } from '../../../../extension/src/protocol/runPanelMessages.js';
+import { FakePlayground, type PlaygroundScript } from './fakePlayground.js';
 import { proposeRun } from '../../../../extension/src/core/runs/proposeRun.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
 
@@ -74,6 +75,10 @@ class FakeRun {
   }
 
   state(): RunState {
+    return this.current;
+  }
+
+  glance(): RunState {
     return this.current;
   }
 
@@ -140,6 +145,7 @@ const log: unknown[] = [];
 let session: DashboardSession | null = null;
 let channel: WebviewChannel | null = null;
 let panelData: Record<string, TrainingData> = {};
+let playground: FakePlayground | null = null;
 
 const fake = {
   faults,
@@ -271,6 +277,14 @@ const fake = {
     });
     channel.onNotification(draftChanged, draft => void log.push({ draft }));
   },
+  servePlayground(script: PlaygroundScript): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    playground = new FakePlayground(channel, script, runs, entry => log.push(entry));
+  },
+  /** Lets the answers of the playground's models go on, to this number of tokens. */
+  answerUpTo: (tokens: number) => playground!.answerUpTo(tokens),
+  endModel: () => playground!.endModel(),
+  proposePrompt: (prompt: string) => playground!.propose(prompt),
   showDraft: (draft: Draft, runFile: string | null) => channel!.notify(draftShown, { draft, runFile }),
   /** The file of a dataset is changed. */
   changeData: (path: string, data: TrainingData) => {

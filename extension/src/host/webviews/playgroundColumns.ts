@@ -1,0 +1,218 @@
+// What can answer in a column of the playground: the base, results of runs, other adapters and models, mixtures of LoRA adapters.
+// Pickers for a column, and for what a new playground shows.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import * as vscode from 'vscode';
+import { peftTypeOf } from '../../core/runs/runFileKeys.js';
+import { distinctName, distinctions } from '../../core/runs/runLabels.js';
+import { longLoss, runLoss } from '../../core/runs/runStatus.js';
+import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
+import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
+import { isWholeModel, resultOf } from '../runs/runResult.js';
+import type { Run, RunService } from '../services.js';
+import { showQuickPick, type PickItem } from '../window.js';
+import type { WorkspaceModels } from '../workspaceModels.js';
+import type { NewColumn } from './playgroundSession.js';
+
+/** What a playground is opened with. */
+export interface PlaygroundArguments {
+  model: string;
+  baseWeights?: string;
+  columns: readonly {
+    name: string;
+    /** Adapter; null: the model without one. */
+    path: string | null;
+    /** A model of its own, such as a merged one. */
+    model?: string;
+    run?: string;
+  }[];
+  prompt?: string;
+  system?: string;
+}
+
+const BASE: NewColumn = { name: 'base', model: null, parts: [], run: null };
+
+export function columnsOf({ columns }: PlaygroundArguments): NewColumn[] {
+  return columns.map(({ name, path, model, run }) => ({
+    name,
+    model: model ?? null,
+    parts: path === null ? [] : [{ name, path, weight: 1 }],
+    run: run ?? null,
+  }));
+}
+
+/** The result of a run as a column beside its base; null while there is none. */
+export function columnOfRun(run: Run): NewColumn | null {
+  const result = resultOf(run);
+  if (result === null) return null;
+  return isWholeModel(result)
+    ? { name: run.name, model: result, parts: [], run: run.folder }
+    : { name: run.name, model: null, parts: [{ name: run.name, path: result, weight: 1 }], run: run.folder };
+}
+
+/** The base of a run beside its result. */
+export function argumentsOfRun(run: Run): PlaygroundArguments {
+  const { model, engine } = run.config as { model: string; engine?: { base_weights?: string } };
+  const column = columnOfRun(run);
+  const baseWeights = engine?.base_weights;
+  return {
+    model,
+    ...(baseWeights === undefined ? {} : { baseWeights }),
+    columns: [
+      { name: 'base', path: null },
+      ...(column === null
+        ? []
+        : [
+            {
+              name: column.name,
+              path: column.parts[0]?.path ?? null,
+              run: run.folder,
+              ...(column.model === null ? {} : { model: column.model }),
+            },
+          ]),
+    ],
+  };
+}
+
+export function argumentsOfModel(model: string): PlaygroundArguments {
+  return { model, columns: [{ name: 'base', path: null }] };
+}
+
+const modelOf = (run: Run) => (run.config as { model?: unknown }).model;
+
+interface ColumnItem extends PickItem {
+  choose(): NewColumn | undefined | Promise<NewColumn | undefined>;
+}
+
+/** Asks for a column of this conversation. */
+export async function pickColumn(
+  conversation: Conversation,
+  runs: RunService,
+  models: WorkspaceModels,
+): Promise<NewColumn | undefined> {
+  const fitting = runs.runs().filter(run => modelOf(run) === conversation.model && columnOfRun(run) !== null);
+  const mixable = fitting.filter(run => peftTypeOf(run.config) === 'LORA');
+  const separator = (label: string) => ({ label, kind: vscode.QuickPickItemKind.Separator, choose: () => undefined });
+  const items: ColumnItem[] = [
+    { icon: 'symbol-method', label: 'base', description: conversation.model, choose: () => BASE },
+    ...(fitting.length > 0 ? [separator('Results of runs')] : []),
+    ...runItems(fitting, runs).map(({ run, ...item }) => ({ ...item, choose: () => columnOfRun(run) ?? undefined })),
+    separator('More'),
+    ...(mixable.length > 1
+      ? [
+          {
+            icon: 'layers',
+            label: 'Mixture of LoRA Adapters...',
+            description: 'several at once, each with its strength',
+            choose: () => pickMixture(mixable, runs),
+          },
+        ]
+      : []),
+    { icon: 'folder', label: 'Adapter Folder...', description: 'such as one from PEFT', choose: pickAdapterFolder },
+    {
+      icon: 'symbol-method',
+      label: 'Another Model...',
+      description: 'takes memory of its own',
+      choose: async () => {
+        const model = await pickModel(models);
+        return model && { name: model.name, model: model.id, parts: [], run: null };
+      },
+    },
+  ];
+  const picked = await showQuickPick(items, {
+    title: 'Add Column',
+    placeHolder: 'What answers beside the others?',
+    matchOnDescription: true,
+  });
+  return picked?.choose();
+}
+
+/** Asks what a new playground shows: a run's result beside its base, or a model. */
+export async function pickArguments(
+  runs: RunService,
+  models: WorkspaceModels,
+): Promise<PlaygroundArguments | undefined> {
+  const results = runs.runs().filter(run => columnOfRun(run) !== null);
+  const label = (title: string) => ({
+    label: title,
+    kind: vscode.QuickPickItemKind.Separator,
+    choose: () => undefined,
+  });
+  const items = [
+    ...(results.length > 0 ? [label('Results of runs, beside their base')] : []),
+    ...runItems(results, runs).map(({ run, ...item }) => ({ ...item, choose: () => argumentsOfRun(run) })),
+    label('Models'),
+    {
+      icon: 'symbol-method',
+      label: EMBEDDED_MODEL.label,
+      description: EMBEDDED_MODEL.description,
+      choose: () => argumentsOfModel(EMBEDDED_MODEL.id),
+    },
+    {
+      icon: 'symbol-method',
+      label: 'Another Model...',
+      choose: async () => {
+        const model = await pickModel(models);
+        return model && argumentsOfModel(model.id);
+      },
+    },
+  ];
+  const picked = await showQuickPick(items, { title: 'Open Playground', placeHolder: 'Whom do you want to ask?' });
+  return picked?.choose();
+}
+
+function runItems(fitting: readonly Run[], runs: RunService): (PickItem & { run: Run })[] {
+  const known = distinctions(runs.runs());
+  return fitting.map(run => {
+    const loss = runLoss(run.glance());
+    return {
+      icon: 'extensions',
+      label: distinctName(run, known),
+      description: [String(modelOf(run)), loss ? longLoss(loss) : ''].filter(Boolean).join(' · '),
+      run,
+    };
+  });
+}
+
+async function pickMixture(fitting: readonly Run[], runs: RunService): Promise<NewColumn | undefined> {
+  const picked = await showQuickPick(runItems(fitting, runs), {
+    title: 'Mixture of LoRA Adapters',
+    placeHolder: 'Choose two or more',
+    canPickMany: true,
+  });
+  if (!picked || picked.length === 0) return undefined;
+  const weight = Math.round(100 / picked.length) / 100;
+  const parts = picked.map(({ run }): Column['parts'][number] => ({
+    name: run.name,
+    path: resultOf(run)!,
+    weight: picked.length === 1 ? 1 : weight,
+  }));
+  return { name: parts.map(({ name }) => name).join(' + '), model: null, parts, run: null };
+}
+
+async function pickAdapterFolder(): Promise<NewColumn | undefined> {
+  const [folder] =
+    (await vscode.window.showOpenDialog({
+      title: 'Adapter Folder',
+      openLabel: 'Add',
+      canSelectFiles: false,
+      canSelectFolders: true,
+    })) ?? [];
+  if (!folder) return undefined;
+  if (!existsSync(join(folder.fsPath, 'adapter_config.json')))
+    throw new Error(`${folder.fsPath} has no adapter_config.json, so it is no adapter.`);
+  const name = basename(folder.fsPath);
+  return { name, model: null, parts: [{ name, path: folder.fsPath, weight: 1 }], run: null };
+}
+
+async function pickModel(models: WorkspaceModels): Promise<{ id: string; name: string } | undefined> {
+  const list = async () =>
+    [EMBEDDED_MODEL, ...(await models.list())].map(({ id, label, description, path }) => ({
+      icon: 'symbol-method',
+      label,
+      description,
+      model: { id: path ?? id, name: label },
+    }));
+  const picked = await showQuickPick(list(), { title: 'Model', placeHolder: 'Choose a model' });
+  return picked?.model;
+}

@@ -1,0 +1,648 @@
+// The host's side of one open playground: has the conversation, asks the models of its columns, and writes corrections. Its panel,
+// pickers and dialogs are in playground.ts. Imports no vscode, so that tests can run it.
+import type * as vscode from 'vscode';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
+import {
+  asked,
+  askedAgain,
+  atRest,
+  columnOf,
+  corrected,
+  ended,
+  fromRows,
+  indexOf,
+  isUnderWay,
+  messagesOf,
+  mixtureOf,
+  newConversation,
+  rowsOf,
+  takePiece,
+  takeWhole,
+  textOf,
+  withAnswer,
+  withColumn,
+  withoutColumn,
+  withWeight,
+} from '../../core/playground/conversation.js';
+import { currentStep, secondsLeft } from '../../core/runs/runState.js';
+import { PHASE_LABELS, longLoss, roughDuration, runLoss, runPhase } from '../../core/runs/runStatus.js';
+import { count } from '../../core/units.js';
+import {
+  commandPlayground,
+  conversationRowSchema,
+  fetchTokens,
+  MAX_COLUMNS,
+  NUM_ALTERNATIVES,
+  openPlaygroundPage,
+  playgroundChanged,
+  promptProposed,
+  type Column,
+  type Conversation,
+  type DatasetKind,
+  type PlaygroundAnswer,
+  type PlaygroundCommand,
+  type PlaygroundModel,
+  type PlaygroundSnapshot,
+  type Training,
+} from '../../protocol/playgroundMessages.js';
+import { samplingSchema } from '../../protocol/sampling.js';
+import {
+  sessionOptionsSchema,
+  type AdapterFacts,
+  type ChatTurn,
+  type GenerationInput,
+  type TokenLogprob,
+} from '../../protocol/sessionMessages.js';
+import type { WebviewChannel } from '../../protocol/webviewChannel.js';
+import type { ModelSession, Run, SessionService } from '../services.js';
+import { LatestWins } from './latestWins.js';
+
+export type NewColumn = Pick<Column, 'name' | 'model' | 'parts' | 'run'>;
+
+/** Where conversations are kept. */
+export interface ConversationStore {
+  list(): Promise<PlaygroundSnapshot['kept']>;
+  read(id: string): Promise<Conversation>;
+  write(conversation: Conversation): Promise<void>;
+  delete(id: string): Promise<void>;
+}
+
+/** host/corrections, for datasets of type `D`. */
+export interface Corrections<D> {
+  pickDataset(kind: DatasetKind): Promise<D | undefined>;
+  appendConversation(dataset: D, messages: ChatTurn[]): Promise<{ line: number; problems: string[] }>;
+  appendPreference(
+    dataset: D,
+    pair: { prompt: ChatTurn[]; chosen: ChatTurn[]; rejected: ChatTurn[] },
+  ): Promise<{ line: number }>;
+  trainOn(result: { model: string; adapter: string | null; run?: string }, dataset: D): Promise<Run | undefined>;
+  nameOf(dataset: D): string;
+}
+
+export interface PlaygroundSessionOptions<D> {
+  channel: WebviewChannel;
+  conversation: Conversation;
+  /** Put into the input. */
+  prompt: string;
+  /** Base of relative paths. */
+  folder: string;
+  /** Whether the model is loaded at once, or only for the first message, as in a window that was reloaded. */
+  loadAtOnce: boolean;
+  sessions: Pick<SessionService, 'open'>;
+  store: ConversationStore;
+  corrections: Corrections<D>;
+  newCancellation(): Pick<vscode.CancellationTokenSource, 'token' | 'cancel' | 'dispose'>;
+  newId(): string;
+  nowMs(): number;
+  isTrusted(): boolean;
+  /** A run's adapter or model as a column; null while there is none. */
+  columnOfRun(run: Run): NewColumn | null;
+  /** Asks for a column. */
+  pickColumn(conversation: Conversation): Promise<NewColumn | undefined>;
+  /** Asks for a location and writes the file; null: the user cancelled. */
+  saveFile(name: string, text: string): Promise<string | null>;
+  /** Asks for a file and reads it. */
+  openFile(): Promise<string | null>;
+  openRun(folder: string): void;
+  /** The conversation is another one, or has another title. */
+  onShown(conversation: Conversation): void;
+}
+
+const SNAPSHOT_INTERVAL_MS = 60;
+
+/** A base in memory, and what is attached to it. */
+interface Held {
+  session: ModelSession;
+  attached: Map<string, Promise<AdapterFacts>>;
+}
+
+export class PlaygroundSession<D = vscode.Uri> {
+  private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
+  private current: Conversation;
+  /** By model. */
+  private readonly held = new Map<string, Promise<Held>>();
+  private readonly loaded = new Map<string, Held>();
+  private model: PlaygroundModel = { phase: 'none', message: null, facts: null };
+  private memory: PlaygroundSnapshot['memory'] = null;
+  private adapters: Record<string, AdapterFacts> = {};
+  private readonly tokens = new Map<string, TokenLogprob[]>();
+  private kept: PlaygroundSnapshot['kept'] = [];
+  private readonly datasets = new Map<DatasetKind, D>();
+  private readonly trainings = new Map<string, { run: Run; column: string; listening: { dispose(): unknown } }>();
+  /** The answers on their way. */
+  private underWay: { cancel(): void; done: Promise<unknown> } | null = null;
+  private disposed = false;
+
+  constructor(private readonly options: PlaygroundSessionOptions<D>) {
+    const { channel } = options;
+    this.current = atRest(options.conversation);
+    // The page asks again if it is loaded again, when the prompt is in use and the model may have been released.
+    let { prompt, loadAtOnce } = options;
+    channel.onRequest(openPlaygroundPage, async () => {
+      this.kept = await options.store.list();
+      // What goes wrong is shown in the snapshot.
+      if (loadAtOnce) void this.hold(this.current.model).catch(() => undefined);
+      const opened = {
+        snapshot: this.snapshot(),
+        sampling_schema: inputJsonSchema(samplingSchema) as Record<string, unknown>,
+        prompt,
+      };
+      prompt = '';
+      loadAtOnce = false;
+      return opened;
+    });
+    channel.onRequest(fetchTokens, ({ turn, column, from }) => this.tokens.get(keyOf(turn, column))?.slice(from) ?? []);
+    channel.onRequest(commandPlayground, command => this.obey(command));
+  }
+
+  get conversation(): Conversation {
+    return this.current;
+  }
+
+  /** Puts a prompt into the input. */
+  propose(prompt: string): void {
+    this.options.channel.notify(promptProposed, prompt);
+  }
+
+  /** Adds a column if there is room and none with the same parts. */
+  addColumn(column: NewColumn): void {
+    const same = (each: NewColumn) => JSON.stringify([each.model, each.parts.map(({ path }) => path)]);
+    if (this.current.columns.some(each => same(each) === same(column))) return;
+    this.set(withColumn(this.current, column));
+  }
+
+  /** Something that the host asks the window for, such as trust, has changed. */
+  refresh(): void {
+    this.changes.request();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.underWay?.cancel();
+    this.changes.dispose();
+    for (const { listening } of this.trainings.values()) listening.dispose();
+    for (const { session } of this.loaded.values()) session.dispose();
+    this.options.channel.dispose();
+  }
+
+  private async obey(command: PlaygroundCommand): Promise<string | null> {
+    const said = await this.carryOut(command);
+    this.changes.request();
+    return said ?? null;
+  }
+
+  private carryOut(command: PlaygroundCommand): Promise<string | null | void> | string | null | void {
+    const now = this.current;
+    switch (command.do) {
+      case 'send':
+        return this.send(command.prompt);
+      case 'stop':
+        return this.stop();
+      case 'regenerate':
+        return this.again(command.turn, command.column);
+      case 'edit':
+        return this.again(command.turn, null, command.prompt);
+      case 'clear':
+        return this.switchTo({ ...now, turns: [] });
+      case 'setSystem':
+        return this.set({ ...now, system: command.system });
+      case 'setSampling':
+        return this.set({ ...now, sampling: command.sampling });
+      case 'setVariables':
+        return this.set({ ...now, template_variables: command.variables });
+      case 'setWeight':
+        return this.set(withWeight(now, command.column, command.path, command.weight));
+      case 'addColumn':
+        return this.pickColumn();
+      case 'removeColumn':
+        return this.set(withoutColumn(now, command.column));
+      case 'load':
+        return this.hold(now.model).then(() => undefined);
+      case 'correct':
+        return this.correct(command);
+      case 'vote':
+        return this.vote(command);
+      case 'chooseDataset':
+        return this.chooseDataset(command.kind).then(() => undefined);
+      case 'train':
+        return this.train(command.column);
+      case 'stopTraining':
+        return this.trainings.get(command.folder)?.run.send({ type: 'stop' });
+      case 'openRun':
+        return this.options.openRun(command.folder);
+      case 'showTrained':
+        return this.showTrained(command.folder);
+      case 'dismissTraining':
+        return this.forgetTraining(command.folder);
+      case 'newConversation':
+        return this.switchTo(this.emptyLike(now));
+      case 'openConversation':
+        return this.options.store.read(command.id).then(read => this.switchTo(atRest(read)));
+      case 'renameConversation':
+        return this.rename(command.id, command.title);
+      case 'deleteConversation':
+        return this.delete(command.id);
+      case 'export':
+        return this.export();
+      case 'import':
+        return this.import();
+    }
+  }
+
+  // Asking
+
+  private async send(prompt: string): Promise<void> {
+    await this.stop();
+    this.set(asked(this.current, prompt, this.current.sampling.seed));
+    this.answer(this.current.turns.at(-1)!.id, this.current.columns);
+  }
+
+  private async again(turn: number, column: string | null, prompt?: string): Promise<void> {
+    await this.stop();
+    const columns = column === null ? this.current.columns : [columnOf(this.current, column)];
+    this.set(askedAgain(this.current, turn, columns, prompt));
+    this.answer(turn, columns);
+  }
+
+  /** Asks all columns at once; their answers arrive in the snapshots. */
+  private answer(turn: number, columns: readonly Column[]): void {
+    const source = this.options.newCancellation();
+    for (const { id } of columns) this.tokens.delete(keyOf(turn, id));
+    const answers = Promise.all(columns.map(column => this.answerIn(column, turn, source.token)));
+    const own = {
+      cancel: () => source.cancel(),
+      done: answers.then(async () => {
+        source.dispose();
+        if (this.underWay === own) this.underWay = null;
+        await this.keep();
+        await this.measure();
+      }),
+    };
+    this.underWay = own;
+  }
+
+  /** Never rejects: what goes wrong is shown in the answer. */
+  private async answerIn(column: Column, turn: number, token: vscode.CancellationToken): Promise<void> {
+    const change = (how: (answer: PlaygroundAnswer) => PlaygroundAnswer) => {
+      if (!this.disposed) this.set(withAnswer(this.current, turn, column.id, how));
+    };
+    const { sampling, template_variables } = this.current;
+    const messages = messagesOf(this.current, turn, column.id);
+    const { seed } = this.current.turns[indexOf(this.current, turn)]!;
+    try {
+      const held = await this.hold(column.model ?? this.current.model);
+      for (const { path } of column.parts) await this.attach(held, path);
+      const input: GenerationInput = {
+        ...(held.session.facts.has_chat_template ? { messages } : { prompt: textOf(messages) }),
+        adapters: mixtureOf(column),
+        sampling: { ...sampling, seed },
+        top_logprobs: NUM_ALTERNATIVES,
+        template_variables,
+      };
+      if (token.isCancellationRequested) return change(ended);
+      const key = keyOf(turn, column.id);
+      const whole = await held.session.generate(input, {
+        token,
+        onPiece: piece => {
+          if (token.isCancellationRequested) return;
+          if (piece.logprobs) this.tokens.set(key, [...(this.tokens.get(key) ?? []), ...piece.logprobs]);
+          change(answer => takePiece(answer, piece));
+        },
+      });
+      if (whole.logprobs) this.tokens.set(key, whole.logprobs);
+      change(answer => takeWhole(answer, whole));
+    } catch (error) {
+      if (token.isCancellationRequested) change(ended);
+      else change(answer => ({ ...answer, status: 'failed', problem: (error as Error).message }));
+    }
+  }
+
+  private async stop(): Promise<void> {
+    this.underWay?.cancel();
+    await this.underWay?.done;
+  }
+
+  // The models
+
+  private hold(model: string): Promise<Held> {
+    const holding = this.held.get(model) ?? this.open(model);
+    this.held.set(model, holding);
+    return holding;
+  }
+
+  private async open(model: string): Promise<Held> {
+    const { sessions, folder } = this.options;
+    const show = (shown: PlaygroundModel) => {
+      if (model === this.current.model) this.model = shown;
+      this.changes.request();
+    };
+    show({ phase: 'loading', message: null, facts: null });
+    try {
+      const settings = sessionOptionsSchema.parse({
+        model,
+        folder,
+        ...(this.current.base_weights === null ? {} : { base_weights: this.current.base_weights }),
+      });
+      const session = await sessions.open(settings, {
+        onProgress: ({ message }) => show({ phase: 'loading', message: message ?? null, facts: null }),
+      });
+      const held: Held = { session, attached: new Map() };
+      if (this.disposed) session.dispose();
+      session.onDidEnd(() => {
+        this.release(model);
+        show({ phase: 'ended', message: null, facts: session.facts });
+      });
+      this.loaded.set(model, held);
+      show({ phase: 'ready', message: null, facts: session.facts });
+      await this.measure();
+      for (const { parts, model: own } of this.current.columns)
+        if ((own ?? this.current.model) === model)
+          for (const { path } of parts) void this.attach(held, path).catch(() => undefined);
+      return held;
+    } catch (error) {
+      this.held.delete(model);
+      show({ phase: 'failed', message: (error as Error).message, facts: null });
+      throw error;
+    }
+  }
+
+  private attach(held: Held, path: string): Promise<AdapterFacts> {
+    const known = held.attached.get(path);
+    if (known) return known;
+    const attaching = held.session.load(path, path);
+    held.attached.set(path, attaching);
+    attaching.then(
+      facts => {
+        this.adapters = { ...this.adapters, [path]: facts };
+        this.changes.request();
+      },
+      () => held.attached.delete(path),
+    );
+    return attaching;
+  }
+
+  private release(model: string): void {
+    this.loaded.get(model)?.session.dispose();
+    this.loaded.delete(model);
+    this.held.delete(model);
+    if (this.loaded.size === 0) this.memory = null;
+  }
+
+  private async measure(): Promise<void> {
+    try {
+      const parts = await Promise.all([...this.loaded.values()].map(({ session }) => session.memory()));
+      const sum = (key: 'rss_bytes' | 'cache_bytes') => parts.reduce((total, part) => total + part[key], 0);
+      const available = Math.min(...parts.map(part => part.available_bytes));
+      this.memory =
+        parts.length === 0
+          ? null
+          : { rss_bytes: sum('rss_bytes'), cache_bytes: sum('cache_bytes'), available_bytes: available };
+    } catch {
+      // The session has ended meanwhile, which is shown by itself.
+      this.memory = null;
+    }
+    this.changes.request();
+  }
+
+  // Corrections
+
+  private async correct(command: PlaygroundCommand & { do: 'correct' }): Promise<string | null> {
+    const { turn, column, text, into } = command;
+    const before = this.answerOf(turn, column);
+    const original = before.original ?? before.text;
+    const change = (how: (answer: PlaygroundAnswer) => PlaygroundAnswer) =>
+      this.set(withAnswer(this.current, turn, column, how));
+    const prompt = messagesOf(this.current, turn, column);
+    const answered = (content: string): ChatTurn[] => [{ role: 'assistant', content }];
+    if (into === 'preference' && text === original)
+      throw new Error('A preference pair needs an answer that differs from the model’s.');
+    const dataset = into && (this.datasets.get(into) ?? (await this.chooseDataset(into)));
+    if (into && !dataset) return null;
+    let saved: string | null = null;
+    if (dataset) {
+      const { corrections } = this.options;
+      if (into === 'conversation') {
+        const { line, problems } = await corrections.appendConversation(dataset, [...prompt, ...answered(text)]);
+        saved = [`Line ${count(line)} of ${corrections.nameOf(dataset)}`, ...problems].join('. ');
+      } else {
+        const pair = { prompt, chosen: answered(text), rejected: answered(original) };
+        const { line } = await corrections.appendPreference(dataset, pair);
+        saved = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
+      }
+    }
+    change(answer => ({ ...corrected(answer, text), saved }));
+    await this.keep();
+    return saved;
+  }
+
+  private async vote({ turn, chosen, rejected }: PlaygroundCommand & { do: 'vote' }): Promise<string | null> {
+    const [better, worse] = [this.answerOf(turn, chosen), this.answerOf(turn, rejected)];
+    if (better.text === worse.text) throw new Error('Both answers are the same.');
+    const dataset = this.datasets.get('preference') ?? (await this.chooseDataset('preference'));
+    if (!dataset) return null;
+    const { corrections } = this.options;
+    const { line } = await corrections.appendPreference(dataset, {
+      prompt: messagesOf(this.current, turn, chosen),
+      chosen: [{ role: 'assistant', content: better.text }],
+      rejected: [{ role: 'assistant', content: worse.text }],
+    });
+    const saved = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
+    this.set(withAnswer(this.current, turn, chosen, answer => ({ ...answer, saved })));
+    await this.keep();
+    return saved;
+  }
+
+  private async chooseDataset(kind: DatasetKind): Promise<D | undefined> {
+    const dataset = await this.options.corrections.pickDataset(kind);
+    if (dataset) this.datasets.set(kind, dataset);
+    return dataset;
+  }
+
+  private answerOf(turn: number, column: string): PlaygroundAnswer {
+    const answer = this.current.turns[indexOf(this.current, turn)]!.answers[column];
+    if (!answer || isUnderWay(answer)) throw new Error('There is no complete answer yet.');
+    return answer;
+  }
+
+  private async train(id: string): Promise<string | null> {
+    const column = columnOf(this.current, id);
+    if (column.parts.length > 1)
+      throw new Error('Training continues from one adapter, and this column mixes several. Choose a column with one.');
+    const dataset = this.datasets.get('conversation') ?? (await this.chooseDataset('conversation'));
+    if (!dataset) return null;
+    const run = await this.options.corrections.trainOn(
+      {
+        model: column.model ?? this.current.model,
+        adapter: column.parts[0]?.path ?? null,
+        ...(column.run === null ? {} : { run: column.run }),
+      },
+      dataset,
+    );
+    if (!run) return null;
+    const listening = run.onDidChange(() => this.changes.request());
+    this.trainings.set(run.folder, { run, column: id, listening });
+    return null;
+  }
+
+  private async showTrained(folder: string): Promise<void> {
+    const training = this.trainings.get(folder);
+    const column = training && this.options.columnOfRun(training.run);
+    if (!column) throw new Error('This run has no adapter.');
+    if (this.current.columns.length >= MAX_COLUMNS)
+      throw new Error(`There are ${MAX_COLUMNS} columns already. Remove one to make room for the new adapter.`);
+    const before = new Set(this.current.columns.map(({ id }) => id));
+    this.set(withColumn(this.current, column, training.column));
+    this.forgetTraining(folder);
+    const added = this.current.columns.find(({ id }) => !before.has(id))!;
+    const last = this.current.turns.at(-1);
+    if (last) await this.again(last.id, added.id);
+  }
+
+  private forgetTraining(folder: string): void {
+    this.trainings.get(folder)?.listening.dispose();
+    this.trainings.delete(folder);
+  }
+
+  // Conversations
+
+  private async pickColumn(): Promise<void> {
+    const column = await this.options.pickColumn(this.current);
+    if (!column) return;
+    this.set(withColumn(this.current, column));
+    const held = this.loaded.get(column.model ?? this.current.model);
+    // Its facts say whether it has a strength. What is wrong with it is shown by the first answer.
+    if (held) for (const { path } of column.parts) await this.attach(held, path).catch(() => undefined);
+  }
+
+  private emptyLike(conversation: Conversation): Conversation {
+    const { model, base_weights, columns, system, sampling, template_variables } = conversation;
+    const empty = newConversation({ id: this.options.newId(), model, base_weights, columns, system });
+    return { ...empty, sampling, template_variables };
+  }
+
+  private async switchTo(conversation: Conversation): Promise<void> {
+    await this.stop();
+    this.tokens.clear();
+    const other = conversation.model !== this.current.model || conversation.base_weights !== this.current.base_weights;
+    if (other) {
+      for (const model of this.loaded.keys()) this.release(model);
+      this.adapters = {};
+      this.model = { phase: 'none', message: null, facts: null };
+    }
+    this.set(conversation);
+    await this.keep();
+  }
+
+  private async rename(id: string, title: string): Promise<void> {
+    if (id === this.current.id) this.set({ ...this.current, title });
+    const renamed = id === this.current.id ? this.current : { ...(await this.options.store.read(id)), title };
+    await this.options.store.write(renamed);
+    this.kept = await this.options.store.list();
+  }
+
+  private async delete(id: string): Promise<void> {
+    await this.options.store.delete(id);
+    if (id === this.current.id) await this.switchTo(this.emptyLike(this.current));
+    this.kept = await this.options.store.list();
+  }
+
+  private async keep(): Promise<void> {
+    if (this.disposed || this.current.turns.length === 0 || !this.options.isTrusted()) return;
+    this.current = { ...this.current, updated_ms: this.options.nowMs() };
+    await this.options.store.write(this.current);
+    this.kept = await this.options.store.list();
+    this.changes.request();
+  }
+
+  private async export(): Promise<string | null> {
+    const rows = rowsOf(this.current);
+    if (rows.length === 0) throw new Error('There is no answer to export yet.');
+    const name = `${this.current.title.replaceAll(/[^\p{L}\p{N} _-]+/gu, '').trim() || 'conversation'}.jsonl`;
+    const path = await this.options.saveFile(name, rows.map(row => `${JSON.stringify(row)}\n`).join(''));
+    return path && `Exported to ${path}`;
+  }
+
+  private async import(): Promise<string | null> {
+    const text = await this.options.openFile();
+    if (text === null) return null;
+    const rows = text.split('\n').flatMap((line, index) => {
+      if (line.trim() === '') return [];
+      const row = conversationRowSchema.safeParse(jsonOf(line));
+      if (!row.success) throw new Error(`Line ${index + 1} is no row with "messages".`);
+      return [row.data];
+    });
+    const { conversation, leftOut } = fromRows(this.emptyLike(this.current), rows);
+    await this.switchTo(conversation);
+    return leftOut === 0
+      ? null
+      : `${count(leftOut)} of ${count(rows.length)} rows are other conversations, or have no column, and were left out.`;
+  }
+
+  // What is shown
+
+  private set(conversation: Conversation): void {
+    const { id, title } = this.current;
+    this.current = conversation;
+    if (id !== conversation.id || title !== conversation.title) this.options.onShown(conversation);
+    this.changes.request();
+  }
+
+  private sendSnapshot(): void {
+    this.options.channel.notify(playgroundChanged, this.snapshot());
+  }
+
+  private snapshot(): PlaygroundSnapshot {
+    const nameOf = (kind: DatasetKind) => {
+      const dataset = this.datasets.get(kind);
+      return dataset === undefined ? null : this.options.corrections.nameOf(dataset);
+    };
+    return {
+      conversation: this.current,
+      busy: this.underWay !== null,
+      model: this.model,
+      memory: this.memory,
+      adapters: this.adapters,
+      datasets: { conversation: nameOf('conversation'), preference: nameOf('preference') },
+      trainings: [...this.trainings.values()].map(({ run, column }) => this.trainingOf(run, column)),
+      kept: this.kept,
+      trusted: this.options.isTrusted(),
+    };
+  }
+
+  private trainingOf(run: Run, column: string): Training {
+    const state = run.glance();
+    const phase = runPhase(state, run.alive);
+    const step = currentStep(state);
+    const total = state.started?.total_steps ?? 0;
+    const loss = runLoss(state);
+    const left = run.alive ? secondsLeft(state) : null;
+    const done = this.options.columnOfRun(run) !== null;
+    const parts = [
+      PHASE_LABELS[phase],
+      run.alive && total > 0 && `step ${count(step)} of ${count(total)}`,
+      loss && longLoss(loss),
+      left !== null && `${roughDuration(left)} left`,
+      run.failure()?.message,
+    ];
+    return {
+      folder: run.folder,
+      name: run.name,
+      column,
+      phase: run.alive ? 'alive' : done ? 'done' : 'failed',
+      text: parts.filter(Boolean).join(' · '),
+      share: total === 0 ? 0 : Math.min(1, step / total),
+    };
+  }
+}
+
+function keyOf(turn: number, column: string): string {
+  return `${turn} ${column}`;
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

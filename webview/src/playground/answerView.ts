@@ -1,0 +1,265 @@
+// An answer in its column: reasoning, text or coloured tokens, figures, and what can be done with it: copy, correct, prefer, ask
+// again.
+import { counted, count } from '../../../extension/src/core/units.js';
+import {
+  type Column,
+  type DatasetKind,
+  type PlaygroundAnswer,
+  type PlaygroundSnapshot,
+} from '../../../extension/src/protocol/playgroundMessages.js';
+import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
+import { fill, h, icon, setText } from '../shared/dom.js';
+import { ProblemBanner } from '../shared/schemaForm.js';
+import { button, fold } from '../shared/toolkit.js';
+import { growingText, type PlaygroundHost } from './commands.js';
+import { TokenText, type ComparedWith, type TokenCard } from './tokenText.js';
+
+export interface ShownAnswer {
+  answer: PlaygroundAnswer | undefined;
+  column: Column;
+  turn: number;
+  /** Only the last turn can be asked again. */
+  isLast: boolean;
+  snapshot: PlaygroundSnapshot;
+  /** Columns with another answer to the same prompt. */
+  rivals: readonly Column[];
+  /** Log-probabilities to colour by; null: no colours. */
+  coloured: { tokens: readonly TokenLogprob[]; compared: ComparedWith } | null;
+}
+
+export class AnswerView {
+  readonly element = h('article', { class: 'answer' });
+  private readonly name = h('h3', { class: 'answer-name' });
+  private readonly reasoningTitle = h('span');
+  private readonly reasoningText = h('div', { class: 'text muted' });
+  private readonly reasoning = fold('', this.reasoningTitle, this.reasoningText);
+  private readonly text = h('div', { class: 'text' });
+  private readonly tokens: TokenText;
+  private readonly original = h('div', { class: 'text muted' });
+  private readonly originalFold = fold('The model’s own answer', this.original);
+  private readonly problem = new ProblemBanner();
+  private readonly ownProblem = new ProblemBanner();
+  private readonly notes = h('div', { class: 'notes' });
+  private readonly figures = h('p', { class: 'figures muted number' });
+  private readonly actions = h('div', { class: 'actions', role: 'toolbar' });
+  private readonly editor = h('div', { class: 'correction', hidden: true });
+  private shown: ShownAnswer | null = null;
+  private actionsFor = '';
+  private colouredFor: unknown = null;
+
+  constructor(
+    private readonly host: PlaygroundHost,
+    card: TokenCard,
+  ) {
+    this.tokens = new TokenText(card);
+    this.reasoning.classList.add('reasoning');
+    this.reasoning.querySelector('summary')!.append(this.reasoningTitle);
+    this.element.append(
+      this.name,
+      this.reasoning,
+      this.text,
+      this.tokens.element,
+      this.editor,
+      this.problem.element,
+      this.ownProblem.element,
+      this.notes,
+      this.originalFold,
+      this.figures,
+      this.actions,
+    );
+  }
+
+  show(shown: ShownAnswer): void {
+    this.shown = shown;
+    const { answer, column, coloured } = shown;
+    setText(this.name, column.name);
+    fill(this.element, { 'aria-label': `Answer of ${column.name}`, 'data-status': answer?.status ?? 'none' });
+    const reasoning = answer?.reasoning ?? '';
+    this.reasoning.hidden = reasoning === '';
+    setText(this.reasoningText, reasoning);
+    setText(this.reasoningTitle, reasoningTitle(answer));
+    const isColoured = coloured !== null && answer?.original == null && coloured.tokens.length > 0;
+    const isEdited = !this.editor.hidden;
+    this.tokens.element.hidden = !isColoured || isEdited;
+    this.text.hidden = isColoured || isEdited;
+    const colouredFor = isColoured ? `${coloured.tokens.length} ${coloured.compared?.tokens.length}` : null;
+    if (isColoured && (colouredFor !== this.colouredFor || answer?.status === 'streaming'))
+      this.tokens.show(coloured.tokens, coloured.compared);
+    this.colouredFor = colouredFor;
+    setText(this.text, textOf(shown));
+    this.text.classList.toggle('muted', !answer?.text);
+    this.originalFold.hidden = answer?.original == null;
+    setText(this.original, answer?.original ?? '');
+    const again = { label: 'Try again', run: () => this.askAgain() };
+    this.problem.show(answer?.problem ?? null, shown.isLast ? again : undefined);
+    this.notes.replaceChildren(...notesOf(shown).map(([glyph, note]) => h('p', {}, icon(glyph), h('span', {}, note))));
+    setText(this.figures, answer ? figuresOf(answer) : '');
+    this.figures.title = answer ? promptText(answer) : '';
+    this.showActions(shown);
+  }
+
+  private showActions(shown: ShownAnswer): void {
+    const { answer, column, isLast, rivals, snapshot } = shown;
+    const isComplete = answer?.status === 'done' || answer?.status === 'stopped';
+    const key = JSON.stringify([
+      answer?.status,
+      column.name,
+      isLast,
+      rivals.map(({ name }) => name),
+      snapshot.trusted,
+      snapshot.busy,
+    ]);
+    if (key === this.actionsFor) return;
+    this.actionsFor = key;
+    const hadFocus = this.actions.contains(document.activeElement);
+    fill(this.actions, { 'aria-label': `Answer of ${column.name}` });
+    const act = (label: string, glyph: string, onClick: () => void) =>
+      button({ label, icon: glyph, iconOnly: true, onClick });
+    this.actions.replaceChildren(
+      ...(isComplete
+        ? [
+            act('Copy', 'copy', () => void navigator.clipboard.writeText(this.shown!.answer!.text)),
+            ...(snapshot.trusted ? [act('Correct This Answer', 'edit', () => this.correct())] : []),
+            ...(snapshot.trusted
+              ? rivals.map(rival =>
+                  act(`Prefer This to ${rival.name}`, 'thumbsup', () =>
+                    this.run({ do: 'vote', turn: this.shown!.turn, chosen: column.id, rejected: rival.id }),
+                  ),
+                )
+              : []),
+          ]
+        : []),
+      ...(isLast && !snapshot.busy
+        ? answer
+          ? [act('Ask Again with Another Seed', 'refresh', () => this.askAgain())]
+          : [button({ label: 'Ask', icon: 'play', secondary: true, onClick: () => this.askAgain() })]
+        : []),
+    );
+    if (hadFocus) this.actions.querySelector<HTMLElement>('vscode-button')?.focus();
+  }
+
+  private askAgain(): void {
+    const { turn, column } = this.shown!;
+    this.run({ do: 'regenerate', turn, column: column.id });
+  }
+
+  private run(command: Parameters<PlaygroundHost['request']>[0]): void {
+    this.ownProblem.show(null);
+    this.host.request(command).catch((error: Error) => this.ownProblem.show(error.message));
+  }
+
+  /** Opens a text area in place of the answer. */
+  private correct(): void {
+    const { answer, turn, column, snapshot } = this.shown!;
+    const problem = new ProblemBanner();
+    const close = () => {
+      this.editor.hidden = true;
+      this.editor.replaceChildren();
+      this.show(this.shown!);
+      this.actions.querySelector<HTMLElement>('vscode-button')?.focus();
+    };
+    const save = (into: DatasetKind | null) => {
+      problem.show(null);
+      this.host
+        .request({ do: 'correct', turn, column: column.id, text: area.value, into })
+        .then(saved => {
+          // Without a dataset, since none was chosen, the text stays in the editor.
+          if (into === null || saved !== null) close();
+        })
+        .catch((error: Error) => problem.show(error.message));
+    };
+    const area = growingText({
+      label: `Corrected answer of ${column.name}`,
+      onEscape: close,
+    });
+    area.element.addEventListener('keydown', event => {
+      if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) save('conversation');
+    });
+    const { conversation, preference } = snapshot.datasets;
+    this.editor.replaceChildren(
+      area.element,
+      problem.element,
+      h(
+        'div',
+        { class: 'choices' },
+        button({
+          label: conversation === null ? 'Add to Dataset...' : `Add to ${conversation}`,
+          icon: 'add',
+          onClick: () => save('conversation'),
+        }),
+        button({
+          label: preference === null ? 'Add as Preference Pair...' : `Add Pair to ${preference}`,
+          icon: 'thumbsup',
+          secondary: true,
+          onClick: () => save('preference'),
+        }),
+        button({ label: 'Only Here', secondary: true, onClick: () => save(null) }),
+        button({ label: 'Cancel', secondary: true, onClick: close }),
+      ),
+    );
+    this.editor.hidden = false;
+    this.text.hidden = true;
+    this.tokens.element.hidden = true;
+    area.value = answer?.text ?? '';
+    area.element.focus();
+  }
+}
+
+function textOf({ answer, snapshot }: ShownAnswer): string {
+  if (!answer) return 'Not asked yet.';
+  if (answer.text) return answer.text;
+  if (answer.status === 'waiting')
+    return snapshot.model.phase === 'ready' ? 'Reading the prompt...' : 'Waiting for the model...';
+  if (answer.status === 'done') return '(empty answer)';
+  return answer.status === 'stopped' && !answer.reasoning ? '(stopped before the first token)' : '';
+}
+
+function reasoningTitle(answer: PlaygroundAnswer | undefined): string {
+  if (!answer) return '';
+  const number = answer.reasoning_tokens;
+  if (answer.status === 'streaming' && answer.text === '') return 'Reasoning...';
+  return number === null ? 'Reasoning' : `Reasoning (${counted(number, 'token')})`;
+}
+
+/** Icon and text of what should not be overlooked. */
+function notesOf({ answer }: ShownAnswer): [string, string][] {
+  if (!answer) return [];
+  const { dropped_turns: dropped, finish_reason: reason, status, saved, original } = answer;
+  return [
+    ...(dropped > 0
+      ? [
+          [
+            'history',
+            `${counted(dropped, 'earlier message')} did not fit the context and ${dropped === 1 ? 'was' : 'were'} left out.`,
+          ] as [string, string],
+        ]
+      : []),
+    ...(reason === 'length'
+      ? [['warning', 'Cut off: Max new tokens, or the context, is used up.'] as [string, string]]
+      : []),
+    ...(status === 'stopped' ? [['debug-stop', 'Stopped.'] as [string, string]] : []),
+    ...(original !== null ? [['edit', 'Corrected.'] as [string, string]] : []),
+    ...(saved !== null ? [['database', saved] as [string, string]] : []),
+  ];
+}
+
+const REASONS = { stop: 'complete', length: 'length', tool_calls: 'tool call', cancelled: 'stopped' };
+
+/** `38 tokens · 61 tokens/s · first after 120 ms · complete` */
+function figuresOf(answer: PlaygroundAnswer): string {
+  const { num_tokens: tokens, tokens_per_second: speed, first_token_ms: first } = answer;
+  if (tokens === 0 && first === null) return '';
+  return [
+    counted(tokens, 'token'),
+    speed !== null && `${count(Math.round(speed))} tokens/s`,
+    first !== null && `first after ${count(Math.round(first))} ms`,
+    answer.finish_reason && REASONS[answer.finish_reason],
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+function promptText({ prompt_tokens: prompt, cached_tokens: cached }: PlaygroundAnswer): string {
+  if (prompt === null) return '';
+  return `${counted(prompt, 'prompt token')}, ${count(cached ?? 0)} of them kept from an earlier answer`;
+}
