@@ -1,0 +1,274 @@
+// The playground's session on models that the test controls: what is asked, what is released, and what a late answer changes.
+import { expect, it } from 'vitest';
+import { newConversation } from '../../../../extension/src/core/playground/conversation.js';
+import {
+  PlaygroundSession,
+  type PlaygroundSessionOptions,
+} from '../../../../extension/src/host/webviews/playgroundSession.js';
+import type { ModelSession } from '../../../../extension/src/host/services.js';
+import {
+  commandPlayground,
+  openPlaygroundPage,
+  type PlaygroundCommand,
+} from '../../../../extension/src/protocol/playgroundMessages.js';
+import type { GenerationAnswer, Piece } from '../../../../extension/src/protocol/sessionMessages.js';
+import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+
+interface Asked {
+  model: string;
+  adapters: unknown;
+  piece(text: string): void;
+  end(text: string): void;
+  fail(message: string): void;
+}
+
+const base = { name: 'base', model: null, parts: [], run: null };
+const pirate = { name: 'pirate', model: null, parts: [{ name: 'pirate', path: '/a/pirate', weight: 1 }], run: null };
+const merged = { name: 'merged', model: '/m/merged', parts: [], run: null };
+
+const settled = () => new Promise(resolve => setTimeout(resolve));
+
+function open(
+  columns: readonly (typeof base | typeof merged | typeof pirate)[],
+  changes: Partial<PlaygroundSessionOptions<string>> = {},
+) {
+  const asked: Asked[] = [];
+  const log: string[] = [];
+  const endings = new Map<string, () => void>();
+  const [page, host] = pair();
+  const session = new PlaygroundSession<string>({
+    channel: new WebviewChannel(host, fault => log.push(fault)),
+    conversation: newConversation({ id: 'x', model: '/m/base', columns }),
+    prompt: 'Hi',
+    folder: '/w',
+    loadAtOnce: false,
+    sessions: {
+      open: async ({ model }) => {
+        log.push(`open ${model}`);
+        return modelSession(model, asked, log, endings);
+      },
+    },
+    store: {
+      list: async () => [],
+      read: async id => newConversation({ id, model: '/m/other', columns: [base] }),
+      write: async ({ turns }) => void log.push(`keep ${turns.length}`),
+      delete: async () => undefined,
+    },
+    corrections: {
+      pickDataset: async () => 'data.jsonl',
+      appendConversation: async () => ({ line: 3, problems: ['The row is too long'] }),
+      appendPreference: async () => ({ line: 4 }),
+      trainOn: async () => undefined,
+      nameOf: dataset => dataset,
+    },
+    newCancellation,
+    newId: () => 'y',
+    nowMs: () => 5,
+    isTrusted: () => true,
+    columnOfRun: () => null,
+    pickColumn: async () => undefined,
+    saveFile: async () => null,
+    openFile: async () => null,
+    openRun: () => undefined,
+    onShown: () => undefined,
+    ...changes,
+  });
+  const channel = new WebviewChannel(page, () => undefined);
+  const carryOut = (command: PlaygroundCommand) => channel.request(commandPlayground, command);
+  const send = async (prompt: string) => {
+    await carryOut({ do: 'send', prompt });
+    await settled();
+  };
+  return { session, channel, carryOut, send, asked, log, endings };
+}
+
+const textsOf = ({ conversation }: PlaygroundSession<string>) =>
+  conversation.turns.map(({ answers }) =>
+    Object.values(answers).map(({ text, status, problem }) => problem ?? `${status} ${text}`),
+  );
+
+it('opens a base once for all its columns, and a session for each model of its own', async () => {
+  const { send, log, asked } = open([base, pirate, merged]);
+  await send('Hi');
+  expect(log).toEqual(['open /m/base', 'open /m/merged', 'load /a/pirate']);
+  expect(asked.map(({ model, adapters }) => [model, adapters])).toEqual([
+    ['/m/base', []],
+    ['/m/merged', []],
+    ['/m/base', [{ name: '/a/pirate', weight: 1 }]],
+  ]);
+});
+
+it('shows what fails in its column, and keeps the conversation when all have ended', async () => {
+  const { session, send, asked, log } = open([base, pirate]);
+  await send('Hi');
+  asked[0]!.piece('Hel');
+  asked[0]!.end('Hello');
+  asked[1]!.fail('out of memory');
+  await settled();
+  expect(textsOf(session)).toEqual([['done Hello', 'out of memory']]);
+  expect(log.at(-1)).toBe('keep 1');
+});
+
+it('lets no answer of a stopped turn reach the next one, though turns are numbered anew after Clear', async () => {
+  const { session, send, carryOut, asked } = open([base]);
+  await send('Hi');
+  asked[0]!.piece('Hel');
+  await carryOut({ do: 'clear' });
+  await send('Ho');
+  asked[0]!.piece('lo');
+  await settled();
+  expect(textsOf(session)).toEqual([['waiting ']]);
+  asked[1]!.end('Ahoy');
+  await settled();
+  expect(textsOf(session)).toEqual([['done Ahoy']]);
+});
+
+it('opens the model again after it has ended, and attaches its adapters again', async () => {
+  const { send, asked, log, endings } = open([pirate]);
+  await send('Hi');
+  asked[0]!.end('Ahoy');
+  await settled();
+  endings.get('/m/base')!();
+  await send('More');
+  expect(log.filter(entry => /^(open|load)/.test(entry))).toEqual([
+    'open /m/base',
+    'load /a/pirate',
+    'open /m/base',
+    'load /a/pirate',
+  ]);
+});
+
+it('releases the model with its tab, and when another model’s conversation is opened', async () => {
+  const first = open([base]);
+  await first.send('Hi');
+  first.session.dispose();
+  expect(first.log.at(-1)).toBe('release /m/base');
+  const second = open([base]);
+  await second.send('Hi');
+  await second.carryOut({ do: 'openConversation', id: 'z' });
+  expect(second.log).toContain('release /m/base');
+});
+
+it('says why a model can’t be opened, and tries again with the next message', async () => {
+  let tries = 0;
+  const { session, send, channel } = open([base], {
+    sessions: {
+      open: async () => {
+        throw new Error(`not enough memory (${++tries})`);
+      },
+    },
+  });
+  await send('Hi');
+  expect(textsOf(session)).toEqual([['not enough memory (1)']]);
+  const { snapshot, prompt } = await channel.request(openPlaygroundPage, undefined);
+  expect([snapshot.model.phase, snapshot.model.message, prompt]).toEqual(['failed', 'not enough memory (1)', 'Hi']);
+  await send('More');
+  expect(textsOf(session).at(-1)).toEqual(['not enough memory (2)']);
+  // A page that is loaded again is past its first prompt.
+  expect((await channel.request(openPlaygroundPage, undefined)).prompt).toBe('');
+});
+
+it('says where a correction is, and what is wrong with its row', async () => {
+  const { session, send, carryOut, asked } = open([base]);
+  await send('Hi');
+  await expect(carryOut({ do: 'correct', turn: 1, column: 'c1', text: 'x', into: null })).rejects.toThrow(
+    'no complete answer',
+  );
+  asked[0]!.end('Hello');
+  await settled();
+  expect(await carryOut({ do: 'correct', turn: 1, column: 'c1', text: 'Ahoy', into: 'conversation' })).toBe(
+    'Line 3 of data.jsonl. The row is too long',
+  );
+  expect(session.conversation.turns[0]!.answers['c1']).toMatchObject({ text: 'Ahoy', original: 'Hello' });
+});
+
+it('trains no mixture', async () => {
+  const mixture = { ...pirate, parts: [...pirate.parts, { name: 'b', path: '/a/b', weight: 0.5 }] };
+  const { carryOut } = open([mixture]);
+  await expect(carryOut({ do: 'train', column: 'c1' })).rejects.toThrow('continues from one adapter');
+});
+
+function modelSession(model: string, asked: Asked[], log: string[], endings: Map<string, () => void>): ModelSession {
+  const facts = {
+    model,
+    context_length: 64,
+    has_chat_template: true,
+    template_variables: [],
+    weight_bytes: 1,
+    rss_bytes: 1,
+    backend: 'wasm',
+  };
+  return {
+    facts,
+    load: async (name: string, path: string) => {
+      log.push(`load ${name}`);
+      return { name, path, peft_type: 'LORA', parameters: 1, scalable: true };
+    },
+    unload: async () => undefined,
+    countTokens: async () => 1,
+    memory: async () => ({ rss_bytes: 1, cache_bytes: 1, available_bytes: 1 }),
+    onDidEnd: (listener: () => void) => {
+      endings.set(model, listener);
+      return { dispose: () => undefined };
+    },
+    dispose: () => log.push(`release ${model}`),
+    generate: (input: { adapters?: unknown }, { token, onPiece }: GenerateOptions) =>
+      new Promise<GenerationAnswer>((resolve, reject) => {
+        token.onCancellationRequested(() => reject(new Error('cancelled')));
+        asked.push({
+          model,
+          adapters: input.adapters,
+          piece: text => onPiece({ text, reasoning: '', tokens: 1 }),
+          end: text => resolve(wholeOf(text)),
+          fail: message => reject(new Error(message)),
+        });
+      }),
+  } as unknown as ModelSession;
+}
+
+interface GenerateOptions {
+  token: { onCancellationRequested(listener: () => void): unknown };
+  onPiece(piece: Piece): void;
+}
+
+function wholeOf(text: string): GenerationAnswer {
+  return {
+    text,
+    reasoning: '',
+    tool_calls: [],
+    finish_reason: 'stop',
+    logprobs: null,
+    token_ids: [],
+    usage: { prompt_tokens: 1, cached_tokens: 0, completion_tokens: 1, reasoning_tokens: 0 },
+    dropped_turns: 0,
+    first_token_ms: 1,
+    tokens_per_second: null,
+  };
+}
+
+function newCancellation() {
+  const listeners: (() => void)[] = [];
+  const token = {
+    isCancellationRequested: false,
+    onCancellationRequested: (listener: () => void) => listeners.push(listener),
+  };
+  const cancel = () => {
+    token.isCancellationRequested = true;
+    for (const listener of listeners) listener();
+  };
+  return { token, cancel, dispose: () => undefined } as never;
+}
+
+/** Two ends of a channel. */
+function pair() {
+  const listeners: [Set<(message: unknown) => void>, Set<(message: unknown) => void>] = [new Set(), new Set()];
+  const end = (own: 0 | 1) => ({
+    post: (message: unknown) =>
+      queueMicrotask(() => listeners[own === 0 ? 1 : 0].forEach(listener => listener(structuredClone(message)))),
+    listen: (listener: (message: unknown) => void) => {
+      listeners[own].add(listener);
+      return () => void listeners[own].delete(listener);
+    },
+  });
+  return [end(0), end(1)] as const;
+}
