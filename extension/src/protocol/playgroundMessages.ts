@@ -35,6 +35,9 @@ export const columnSchema = z.object({
 });
 export type Column = z.infer<typeof columnSchema>;
 
+export const datasetKindSchema = z.enum(['conversation', 'preference']);
+export type DatasetKind = z.infer<typeof datasetKindSchema>;
+
 export const answerStatusSchema = z.enum(['waiting', 'streaming', 'done', 'stopped', 'failed']);
 
 export const playgroundAnswerSchema = z.object({
@@ -57,7 +60,7 @@ export const playgroundAnswerSchema = z.object({
   /** The model's own answer, if the user has corrected it. */
   original: z.string().nullable(),
   /** Where the correction or a vote for it was written, in words. */
-  saved: z.string().nullable(),
+  saved: z.object({ kind: datasetKindSchema, text: z.string() }).nullable(),
 });
 export type PlaygroundAnswer = z.infer<typeof playgroundAnswerSchema>;
 
@@ -117,9 +120,6 @@ export const trainingSchema = z.object({
 });
 export type Training = z.infer<typeof trainingSchema>;
 
-export const datasetKindSchema = z.enum(['conversation', 'preference']);
-export type DatasetKind = z.infer<typeof datasetKindSchema>;
-
 export const playgroundSnapshotSchema = z.object({
   conversation: conversationSchema,
   /** An answer is on its way. */
@@ -131,7 +131,6 @@ export const playgroundSnapshotSchema = z.object({
   adapters: z.record(z.string(), adapterFactsSchema),
   /** Name of the dataset for corrections; null: it is asked for. */
   datasets: z.object({ conversation: z.string().nullable(), preference: z.string().nullable() }),
-  /** A dataset for conversations is known, so that it can be trained on. */
   trainings: z.array(trainingSchema),
   /** The kept conversations, latest first. */
   kept: z.array(z.object({ id: z.string(), title: z.string(), updated_ms: z.number(), turns: z.int() })),

@@ -325,7 +325,7 @@ describe('corrections', () => {
     expect(await editor.inputValue()).toBe(PIRATE);
     await editor.fill('Arr!');
     await page.getByRole('button', { name: 'Add to Dataset...' }).click();
-    await answer(page, 'pirate').getByText('Line 13 of pirate.jsonl').waitFor();
+    await answer(page, 'pirate').getByText('Added as line 13 of pirate.jsonl').waitFor();
     expect(await textOf(page, 'pirate')).toBe('Arr!');
     expect((await logged(page, 'row'))[0]!['row']).toEqual({
       dataset: 'pirate.jsonl',
@@ -334,7 +334,8 @@ describe('corrections', () => {
         { role: 'assistant', content: 'Arr!' },
       ],
     });
-    await page.getByRole('button', { name: 'Train pirate on Corrections' }).click();
+    await page.getByRole('button', { name: 'Train pirate on Corrections' }).waitFor();
+    await answer(page, 'pirate').getByRole('button', { name: 'Train on This' }).click();
     const strip = page.getByRole('group', { name: 'pirate v2' });
     await strip.getByText(/step \d+ of 120/).waitFor();
     expect((await logged(page, 'trained'))[0]!['trained']).toEqual({
@@ -373,6 +374,18 @@ describe('corrections', () => {
       { dataset: 'pairs.jsonl', prompt, chosen: said('Sorry!'), rejected: said(BASE) },
       { dataset: 'pairs.jsonl', prompt, chosen: said(PIRATE), rejected: said('Sorry!') },
     ]);
+  });
+
+  it('asks which of several answers the preferred one is better than', async () => {
+    const page = await open({
+      columns: [base, adapter('pirate'), adapter('pirate v2')],
+      picks: { preference: 'pairs.jsonl' },
+    });
+    await ask(page);
+    await answer(page, 'pirate v2').getByRole('button', { name: 'Prefer This to...' }).click();
+    await answer(page, 'pirate v2').getByRole('button', { name: 'Prefer This to base' }).click();
+    await answer(page, 'pirate v2').getByText('Preferred in line 13 of pairs.jsonl').waitFor();
+    expect((await logged(page, 'pair'))[0]!['pair'].rejected[0].content).toBe(BASE);
   });
 
   it('keeps what was written if no dataset is chosen', async () => {

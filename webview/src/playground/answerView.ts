@@ -42,6 +42,15 @@ export class AnswerView {
   private readonly notes = h('div', { class: 'notes' });
   private readonly figures = h('p', { class: 'figures muted number' });
   private readonly actions = h('div', { class: 'actions', role: 'toolbar' });
+  /** Which of several answers the preferred one is better than. */
+  private readonly choices = h('div', { class: 'choices', hidden: true });
+  /** What follows a correction. */
+  private readonly train = button({
+    label: 'Train on This',
+    icon: 'mortar-board',
+    secondary: true,
+    onClick: () => this.run({ do: 'train', column: this.shown!.column.id }),
+  });
   private readonly editor = h('div', { class: 'correction', hidden: true });
   private shown: ShownAnswer | null = null;
   private actionsFor = '';
@@ -63,9 +72,11 @@ export class AnswerView {
       this.problem.element,
       this.ownProblem.element,
       this.notes,
+      h('div', { class: 'choices' }, this.train),
       this.originalFold,
       this.figures,
       this.actions,
+      this.choices,
     );
   }
 
@@ -95,6 +106,7 @@ export class AnswerView {
     this.notes.replaceChildren(...notesOf(shown).map(([glyph, note]) => h('p', {}, icon(glyph), h('span', {}, note))));
     setText(this.figures, answer ? figuresOf(answer) : '');
     this.figures.title = answer ? promptText(answer) : '';
+    this.train.hidden = !trainable(shown);
     this.showActions(shown);
   }
 
@@ -120,12 +132,11 @@ export class AnswerView {
         ? [
             act('Copy', 'copy', () => void navigator.clipboard.writeText(this.shown!.answer!.text)),
             ...(snapshot.trusted ? [act('Correct This Answer', 'edit', () => this.correct())] : []),
-            ...(snapshot.trusted
-              ? rivals.map(rival =>
-                  act(`Prefer This to ${rival.name}`, 'thumbsup', () =>
-                    this.run({ do: 'vote', turn: this.shown!.turn, chosen: column.id, rejected: rival.id }),
-                  ),
-                )
+            ...(snapshot.trusted && rivals.length > 1
+              ? [act('Prefer This to...', 'thumbsup', () => this.choices.toggleAttribute('hidden'))]
+              : []),
+            ...(snapshot.trusted && rivals.length === 1
+              ? rivals.map(rival => act(`Prefer This to ${rival.name}`, 'thumbsup', () => this.vote(rival)))
               : []),
           ]
         : []),
@@ -135,7 +146,19 @@ export class AnswerView {
           : [button({ label: 'Ask', icon: 'play', secondary: true, onClick: () => this.askAgain() })]
         : []),
     );
+    this.choices.hidden = true;
+    this.choices.replaceChildren(
+      ...rivals.map(rival =>
+        button({ label: `Prefer This to ${rival.name}`, secondary: true, onClick: () => this.vote(rival) }),
+      ),
+    );
     if (hadFocus) this.actions.querySelector<HTMLElement>('vscode-button')?.focus();
+  }
+
+  private vote(rival: Column): void {
+    this.choices.hidden = true;
+    const { turn, column } = this.shown!;
+    this.run({ do: 'vote', turn, chosen: column.id, rejected: rival.id });
   }
 
   private askAgain(): void {
@@ -221,6 +244,11 @@ function reasoningTitle(answer: PlaygroundAnswer | undefined): string {
   return number === null ? 'Reasoning' : `Reasoning (${counted(number, 'token')})`;
 }
 
+/** Whether the answer was written to a dataset that a run can be started on, from an adapter or the base. */
+function trainable({ answer, column, snapshot }: ShownAnswer): boolean {
+  return snapshot.trusted && answer?.saved?.kind === 'conversation' && column.parts.length <= 1;
+}
+
 /** Icon and text of what should not be overlooked. */
 function notesOf({ answer }: ShownAnswer): [string, string][] {
   if (!answer) return [];
@@ -239,7 +267,7 @@ function notesOf({ answer }: ShownAnswer): [string, string][] {
       : []),
     ...(status === 'stopped' ? [['debug-stop', 'Stopped.'] as [string, string]] : []),
     ...(original !== null ? [['edit', 'Corrected.'] as [string, string]] : []),
-    ...(saved !== null ? [['database', saved] as [string, string]] : []),
+    ...(saved !== null ? [['database', saved.text] as [string, string]] : []),
   ];
 }
 

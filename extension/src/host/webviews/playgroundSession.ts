@@ -418,21 +418,22 @@ export class PlaygroundSession<D = vscode.Uri> {
       throw new Error('A preference pair needs an answer that differs from the model’s.');
     const dataset = into && (this.datasets.get(into) ?? (await this.chooseDataset(into)));
     if (into && !dataset) return null;
-    let saved: string | null = null;
+    let saved: PlaygroundAnswer['saved'] = null;
     if (dataset) {
       const { corrections } = this.options;
       if (into === 'conversation') {
         const { line, problems } = await corrections.appendConversation(dataset, [...prompt, ...answered(text)]);
-        saved = [`Line ${count(line)} of ${corrections.nameOf(dataset)}`, ...problems].join('. ');
+        const added = [`Added as line ${count(line)} of ${corrections.nameOf(dataset)}`, ...problems].join('. ');
+        saved = { kind: into, text: added };
       } else {
         const pair = { prompt, chosen: answered(text), rejected: answered(original) };
         const { line } = await corrections.appendPreference(dataset, pair);
-        saved = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
+        saved = { kind: 'preference', text: `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}` };
       }
     }
     change(answer => ({ ...corrected(answer, text), saved }));
     await this.keep();
-    return saved;
+    return saved && saved.text;
   }
 
   private async vote({ turn, chosen, rejected }: PlaygroundCommand & { do: 'vote' }): Promise<string | null> {
@@ -446,10 +447,11 @@ export class PlaygroundSession<D = vscode.Uri> {
       chosen: [{ role: 'assistant', content: better.text }],
       rejected: [{ role: 'assistant', content: worse.text }],
     });
-    const saved = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
+    const text = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
+    const saved = { kind: 'preference' as const, text };
     this.set(withAnswer(this.current, turn, chosen, answer => ({ ...answer, saved })));
     await this.keep();
-    return saved;
+    return text;
   }
 
   private async chooseDataset(kind: DatasetKind): Promise<D | undefined> {

@@ -177,7 +177,7 @@ it('says where a correction is, and what is wrong with its row', async () => {
   asked[0]!.end('Hello');
   await settled();
   expect(await carryOut({ do: 'correct', turn: 1, column: 'c1', text: 'Ahoy', into: 'conversation' })).toBe(
-    'Line 3 of data.jsonl. The row is too long',
+    'Added as line 3 of data.jsonl. The row is too long',
   );
   expect(session.conversation.turns[0]!.answers['c1']).toMatchObject({ text: 'Ahoy', original: 'Hello' });
 });
