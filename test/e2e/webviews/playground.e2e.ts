@@ -56,7 +56,7 @@ function open(changes: Partial<PlaygroundScript> = {}, options: Partial<OpenOpti
 const input = (page: Page) => page.getByRole('textbox', { name: 'Message to all columns' });
 const answer = (page: Page, name: string) =>
   page.getByRole('article', { name: `Answer of ${name}`, exact: true }).last();
-const textOf = (page: Page, name: string) => answer(page, name).locator('> .text:visible').first().textContent();
+const textOf = (page: Page, name: string) => answer(page, name).locator('> .prose:visible').first().textContent();
 const log = (page: Page) => page.evaluate(() => window.fake.log as Record<string, any>[]);
 const logged = async (page: Page, key: string) => (await log(page)).filter(entry => key in entry);
 
@@ -185,7 +185,7 @@ describe('a conversation', () => {
     await page.keyboard.press('Enter');
     await expect.poll(() => page.locator('.turn').count()).toBe(1);
     await answered(page);
-    expect(await page.locator('.prompt > .text').textContent()).toBe('My parcel is early.');
+    expect(await page.locator('.prompt > .prose').textContent()).toBe('My parcel is early.');
     await input(page).focus();
     await page.keyboard.press('ArrowUp');
     await page.getByRole('textbox', { name: 'Edited prompt' }).waitFor();

@@ -31,11 +31,11 @@ export class AnswerView {
   readonly element = h('article', { class: 'answer' });
   private readonly name = h('h3', { class: 'answer-name' });
   private readonly reasoningTitle = h('span');
-  private readonly reasoningText = h('div', { class: 'text muted' });
+  private readonly reasoningText = h('div', { class: 'prose muted' });
   private readonly reasoning = fold('', this.reasoningTitle, this.reasoningText);
-  private readonly text = h('div', { class: 'text' });
+  private readonly text = h('div', { class: 'prose' });
   private readonly tokens: TokenText;
-  private readonly original = h('div', { class: 'text muted' });
+  private readonly original = h('div', { class: 'prose muted' });
   private readonly originalFold = fold('The model’s own answer', this.original);
   private readonly problem = new ProblemBanner();
   private readonly ownProblem = new ProblemBanner();

@@ -14,7 +14,7 @@ export type ComparedWith = { name: string; tokens: readonly TokenLogprob[] } | n
 
 export class TokenText {
   readonly element = h('div', {
-    class: 'text tokens',
+    class: 'prose tokens',
     tabindex: 0,
     role: 'group',
     'aria-label': 'Tokens of the answer. Arrow keys read their probabilities.',

@@ -8,7 +8,7 @@ import type { TokenCard } from './tokenText.js';
 
 export class TurnView {
   readonly element = h('section', { class: 'turn' });
-  private readonly prompt = h('div', { class: 'text' });
+  private readonly prompt = h('div', { class: 'prose' });
   private readonly actions: HTMLElement;
   private readonly editor = h('div', { class: 'correction', hidden: true });
   private readonly answersElement = h('div', { class: 'answers' });

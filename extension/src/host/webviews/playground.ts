@@ -9,6 +9,7 @@ import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import type { Conversation } from '../../protocol/playgroundMessages.js';
 import { readText } from '../../system/regularFile.js';
 import { registerGuarded } from '../commands/guarded.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { resultOf } from '../runs/runResult.js';
 import type { HostServices, Run, SessionService } from '../services.js';
 import { requireTrust, trusted } from '../trustedActions.js';
@@ -32,6 +33,7 @@ const MAX_IMPORT_BYTES = 64 << 20;
 
 export interface PlaygroundParts {
   models: WorkspaceModels;
+  methods: KnownMethods;
   sessions: SessionService;
   corrections: Corrections<vscode.Uri>;
 }
@@ -161,7 +163,7 @@ class Playgrounds implements vscode.Disposable {
       nowMs: () => Date.now(),
       isTrusted: () => vscode.workspace.isTrusted,
       columnOfRun,
-      pickColumn: now => pickColumn(now, runs, this.parts.models),
+      pickColumn: now => pickColumn(now, runs, this.parts.models, this.parts.methods),
       saveFile,
       openFile,
       openRun: folder => void vscode.commands.executeCommand('tunewright.openDashboard', folder),

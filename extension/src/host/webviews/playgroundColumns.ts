@@ -8,6 +8,7 @@ import { distinctName, distinctions } from '../../core/runs/runLabels.js';
 import { longLoss, runLoss } from '../../core/runs/runStatus.js';
 import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
 import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
+import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { Run, RunService } from '../services.js';
 import { showQuickPick, type PickItem } from '../window.js';
@@ -89,9 +90,11 @@ export async function pickColumn(
   conversation: Conversation,
   runs: RunService,
   models: WorkspaceModels,
+  methods: KnownMethods,
 ): Promise<NewColumn | undefined> {
   const fitting = runs.runs().filter(run => modelOf(run) === conversation.model && columnOfRun(run) !== null);
-  const mixable = fitting.filter(run => peftTypeOf(run.config) === 'LORA');
+  // What llama.cpp can add to a base, with a strength, is a LoRA.
+  const mixable = fitting.filter(run => methods.exportsOf(peftTypeOf(run.config)).includes('gguf'));
   const separator = (label: string) => ({ label, kind: vscode.QuickPickItemKind.Separator, choose: () => undefined });
   const items: ColumnItem[] = [
     { icon: 'symbol-method', label: 'base', description: conversation.model, choose: () => BASE },
