@@ -18,6 +18,7 @@ import type { HostServices } from './services.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
+import { registerPlayground } from './webviews/playground.js';
 import { registerRunPanel } from './webviews/runPanel.js';
 import { registerWalkthrough } from './walkthrough.js';
 import { WorkspaceModels } from './workspaceModels.js';
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets }),
     registerDashboard(services, methods),
+    registerPlayground(services, { models, sessions: services.sessions, corrections }),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),

@@ -96,3 +96,9 @@ export const steerPreview = notificationType('datasetPreview/steer', z.enum(['co
 /** Webview to host: fine-tune with this file, or show the row in a text editor. */
 export const fineTuneFromPreview = notificationType('datasetPreview/fineTune', nothing);
 export const revealRow = notificationType('datasetPreview/reveal', z.object({ line: z.int().positive() }));
+
+/** Webview to host: open the playground with the prompt of a row. */
+export const askRow = notificationType(
+  'datasetPreview/ask',
+  z.object({ prompt: z.string(), system: z.string().optional() }),
+);

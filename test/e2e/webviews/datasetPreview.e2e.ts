@@ -111,6 +111,7 @@ async function preview(
         watch: listener => files.add(path, listener),
         outdatedRuns: () => 0,
         fineTune: () => actions.push('fineTune'),
+        ask: row => actions.push({ ask: row }),
         reveal: line => actions.push({ reveal: line }),
         onFault: error => faults.push(error.message),
       });
@@ -196,6 +197,11 @@ describe('the table', () => {
     await page.getByRole('heading', { name: 'Row 1', exact: true }).waitFor();
     await page.keyboard.press('Enter');
     await expect.poll(() => actions).toEqual([{ reveal: 1 }]);
+    const [first] = readFileSync(join(media, 'pirate.messages.jsonl'), 'utf8').split('\n');
+    const { messages } = JSON.parse(first!) as { messages: { role: string; content: string }[] };
+    await page.getByRole('button', { name: 'Ask This Row’s Prompt' }).click();
+    const prompt = messages.find(({ role }) => role === 'user')!.content;
+    await expect.poll(() => actions.at(-1)).toEqual({ ask: expect.objectContaining({ prompt }) });
   });
 
   test('scrolls half a million rows from end to end, with only those in view in the page', async () => {

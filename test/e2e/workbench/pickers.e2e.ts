@@ -106,7 +106,9 @@ test('merged and fully fine-tuned models are under Models, named by folder or ru
   expect(under(adapters)).not.toMatch(/pirate-full|merged/);
   const offered = await contextMenu(treeRow(/pirate-lora-merged/));
   expect(offered).toEqual(expect.arrayContaining(['Fine-Tune This Model', 'Copy Model ID', 'Reveal Model']));
-  expect(await contextMenu(treeRow(/pirate-full/))).toEqual(expect.arrayContaining(['Try Adapter...', 'Reveal Model']));
+  expect(await contextMenu(treeRow(/pirate-full/))).toEqual(
+    expect.arrayContaining(['Open Playground', 'Reveal Model']),
+  );
   await session.shot(page, 'models-tree');
 });
 

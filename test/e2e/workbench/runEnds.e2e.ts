@@ -131,9 +131,11 @@ test('a merged model says where it is, and can be tried', async () => {
   await fileDialog(page, 'Merge Here', join(session.workspace, 'examples'));
   const again = notification(/The new model is in examples\/brief-merged\./);
   await again.getByRole('button', { name: 'Try It' }).click({ timeout: TRAINING_MS });
-  await page.locator('.quick-input-widget').filter({ hasText: 'Try brief' }).locator('input').fill('What is rain?');
-  await page.keyboard.press('Enter');
-  await activeTab('brief: before ↔ after').waitFor({ timeout: TRAINING_MS });
+  const playground = await webview(page, '.column-head');
+  await playground.getByRole('heading', { name: 'brief-merged' }).waitFor();
+  await playground.getByRole('textbox', { name: 'Message to all columns' }).fill('What is rain?');
+  await playground.getByRole('textbox', { name: 'Message to all columns' }).press('Enter');
+  await expect.poll(() => playground.locator('.answer[data-status="done"]').count(), { timeout: TRAINING_MS }).toBe(2);
 });
 
 test('the dashboard of a finished run offers the same, and reveals its folder in a browser', async () => {

@@ -72,16 +72,16 @@ test('runs are grouped by dataset and by model', async () => {
 
 test('a run offers the commands that fit its result', async () => {
   const offered = await contextMenu(row(/pirate-lora/));
-  const forResult = ['Try Adapter...', 'Merge Adapter into Model...', 'Export Adapter to GGUF or MLX...'];
+  const forResult = ['Open Playground', 'Merge Adapter into Model...', 'Export Adapter to GGUF or MLX...'];
   expect(offered).toEqual(expect.arrayContaining(['Open Dashboard', ...forResult]));
   expect(offered).not.toContain('Stop Run');
   const prompt = await contextMenu(row(/pirate-prompt/));
-  expect(prompt).toContain('Try Adapter...');
+  expect(prompt).toContain('Open Playground');
   expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual([]);
   const failed = await contextMenu(row(/diverged/));
   expect(failed).toContain('Resume Run');
   expect(failed).toContain('Start Run Again');
-  expect(failed).not.toContain('Try Adapter...');
+  expect(failed).not.toContain('Open Playground');
 });
 
 test('a failed run without a checkpoint is started again, not resumed', async () => {

@@ -2,6 +2,7 @@
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { count, percent } from '../../../extension/src/core/units.js';
 import {
+  askRow,
   fineTuneFromPreview,
   listPreviewRows,
   previewViewSchema,
@@ -80,7 +81,10 @@ export class PreviewPage {
       onSort: sort => this.onSort(sort),
       onActive: (row, open) => this.onActive(row, open),
     });
-    this.detail = new RowDetailView(line => channel.notify(revealRow, { line }));
+    this.detail = new RowDetailView(
+      line => channel.notify(revealRow, { line }),
+      row => channel.notify(askRow, row),
+    );
     this.search.value = this.view.search;
     const fineTune = button({
       label: 'Fine-Tune',

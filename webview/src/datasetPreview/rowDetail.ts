@@ -16,7 +16,10 @@ export class RowDetailView {
   readonly element = h('section', { class: 'detail', 'aria-label': 'Selected row' });
   private tab: Tab = 'rendered';
 
-  constructor(private readonly onReveal: (line: number) => void) {
+  constructor(
+    private readonly onReveal: (line: number) => void,
+    private readonly onAsk: (row: { prompt: string; system?: string }) => void,
+  ) {
     this.clear();
   }
 
@@ -34,8 +37,17 @@ export class RowDetailView {
       iconOnly: true,
       onClick: () => this.onReveal(line),
     });
+    const asked = questionOf(detail);
+    const ask =
+      asked &&
+      button({
+        label: 'Ask This Row’s Prompt',
+        icon: 'comment-discussion',
+        iconOnly: true,
+        onClick: () => this.onAsk(asked),
+      });
     this.element.replaceChildren(
-      h('header', {}, h('h2', {}, `Row ${count(row + 1)}`), h('span', { class: 'muted number' }, facts), reveal),
+      h('header', {}, h('h2', {}, `Row ${count(row + 1)}`), h('span', { class: 'muted number' }, facts), ask, reveal),
       ...findings.map(({ code, message, hint, place }) =>
         h(
           'p',
@@ -84,6 +96,14 @@ export class RowDetailView {
     select(this.tab, false);
     return h('div', { class: 'tabs' }, h('div', { class: 'tablist', role: 'tablist' }, ...heads), panel);
   }
+}
+
+/** The first question of a conversation; null if it has none. */
+function questionOf({ turns }: PreviewDetail): { prompt: string; system?: string } | null {
+  const contentOf = (...roles: string[]) => turns.find(({ role }) => roles.includes(role))?.content;
+  const prompt = contentOf('user', 'prompt');
+  const system = contentOf('system');
+  return prompt ? { prompt, ...(system ? { system } : {}) } : null;
 }
 
 /** `line 5, column 94: `, of the file */

@@ -1,4 +1,4 @@
-// Commands on a run's result: merge it into its model, export it for other programs, try it on a prompt; and the
+// Commands on a run's result: merge it into its model, export it for other programs, compare one answer with the base's; and the
 // notifications that offer them when a run has finished. The engine's `merge`, `export` and `generate` do the work; the
 // commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
@@ -19,6 +19,8 @@ import { freeFolder, replaceFolder } from './newFolder.js';
 import { pickRun } from './pickRun.js';
 import { reveal } from './reveal.js';
 import { weightFlags } from './weightFlags.js';
+import { openPlayground } from '../webviews/playground.js';
+import { argumentsOfRun, type PlaygroundArguments } from '../webviews/playgroundColumns.js';
 import { showInformationMessage, showInputBox, showQuickPick, showWarningMessage, withProgress } from '../window.js';
 
 /** What `generate --json` prints. */
@@ -91,7 +93,7 @@ export function registerResultCommands(
           offer(
             `${run.name} is merged into ${model}. The new model is in ${vscode.workspace.asRelativePath(merged)}.`,
             [
-              { title: 'Try It', act: () => tryOn(run, merged) },
+              { title: 'Try It', act: () => openPlayground(besideBase(run, merged)) },
               {
                 title: 'Use as Base',
                 act: () => vscode.commands.executeCommand('tunewright.fineTuneModel', { id: merged }),
@@ -130,6 +132,12 @@ export function registerResultCommands(
 
 const modelOf = (run: FolderRun) => (run.config as { model: string }).model;
 
+/** A merged model beside the base that it was made from. */
+function besideBase(run: FolderRun, merged: string): PlaygroundArguments {
+  const base = argumentsOfRun(run);
+  return { ...base, columns: [base.columns[0]!, { name: basename(merged), path: null, model: merged }] };
+}
+
 interface Choice {
   title: string;
   act(): unknown;
@@ -155,7 +163,7 @@ function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
     act: () => vscode.commands.executeCommand(`tunewright.${id}`, run.folder),
   });
   return [
-    choice('Try It', 'tryAdapter'),
+    choice('Try It', 'openPlayground'),
     ...(mergeable ? [choice('Merge...', 'mergeAdapter')] : []),
     ...(exportable ? [choice('Export...', 'exportAdapter')] : []),
     choice('Train Further...', 'trainFurther'),

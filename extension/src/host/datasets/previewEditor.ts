@@ -62,6 +62,7 @@ async function open(
     watch: listener => files.add(uri.fsPath, listener),
     outdatedRuns: () => outdated.trainedOnOlder(uri.fsPath).length,
     fineTune: () => void vscode.commands.executeCommand('tunewright.fineTuneWithDataset', uri),
+    ask: row => void vscode.commands.executeCommand('tunewright.askRowInPlayground', uri, row),
     reveal: line => void revealLine(uri, line),
     onFault: error => fault(error.message),
   });

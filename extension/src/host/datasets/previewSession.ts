@@ -2,6 +2,7 @@
 // a change. Created by previewEditor.ts; imports no vscode, so that the browser tests can run it.
 import { basename } from 'node:path';
 import {
+  askRow,
   fineTuneFromPreview,
   listPreviewRows,
   openPreview,
@@ -33,6 +34,7 @@ export interface PreviewSessionOptions {
   watch(listener: (event: FileEvent) => void): () => void;
   outdatedRuns(): number;
   fineTune(): void;
+  ask(row: { prompt: string; system?: string | undefined }): void;
   reveal(line: number): void;
   onFault(error: Error): void;
 }
@@ -73,6 +75,7 @@ export class PreviewSession {
         .catch(options.onFault);
     });
     channel.onNotification(fineTuneFromPreview, () => options.fineTune());
+    channel.onNotification(askRow, row => options.ask(row));
     channel.onNotification(revealRow, ({ line }) => options.reveal(line));
     // With first rows to show, the page comes first, since indexing would compete with it for a core.
     if (this.firstRows.length === 0) this.open().catch(() => {});

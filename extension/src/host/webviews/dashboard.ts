@@ -21,7 +21,7 @@ const VIEW_TYPE = 'tunewright.dashboard';
 
 /** Actions that are commands on the run. */
 const COMMANDS: Partial<Record<RunAction, string>> = {
-  try: 'tryAdapter',
+  try: 'openPlayground',
   merge: 'mergeAdapter',
   export: 'exportAdapter',
   trainFurther: 'trainFurther',

@@ -76,6 +76,7 @@ describe('a preview', () => {
       watch: () => () => {},
       outdatedRuns: () => 0,
       fineTune: () => {},
+      ask: () => {},
       reveal: () => {},
       onFault: () => {},
     });
