@@ -22,6 +22,8 @@ const SETTINGS: Record<string, 'restricted' | 'harmless'> = {
   'tunewright.onWindowClose': 'restricted',
   // Any folder, whose tokenizer and template are then evaluated.
   'tunewright.previewModel': 'restricted',
+  // How long a model stays in memory; none is loaded without trust.
+  'tunewright.sessionIdleMinutes': 'harmless',
   // How rows are shown.
   'tunewright.preview.maxLength': 'harmless',
   'tunewright.preview.codeLens': 'harmless',

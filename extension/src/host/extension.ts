@@ -6,6 +6,7 @@ import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerResultCommands } from './commands/resultCommands.js';
 import { RunDrafter } from './commands/runDraft.js';
 import { registerRunCommands } from './commands/runCommands.js';
+import { datasetCorrections } from './corrections/corrections.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { KnownMethods } from './runFiles/knownMethods.js';
@@ -15,6 +16,7 @@ import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
 import { registerWindowClose } from './runs/windowClose.js';
 import type { HostServices } from './services.js';
+import { ProcessSessions } from './sessions/sessionService.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
@@ -39,7 +41,12 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
   const runs = new FolderRunService(context, engine, output);
-  const services: HostServices = { engine, runs, output, context };
+  const sessions = new ProcessSessions({
+    program: () => engine.program(),
+    log: text => output.debug(text),
+    idleMs: () => 60_000 * vscode.workspace.getConfiguration('tunewright').get('sessionIdleMinutes', 10),
+  });
+  const services: HostServices = { engine, runs, sessions, output, context };
   const datasets = registerDatasets(services);
   const methods = new KnownMethods(context.extensionPath);
   const models = new WorkspaceModels(engine, runs, context);
@@ -48,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     output,
     engine,
     runs,
+    sessions,
     datasets,
     models,
     registerWalkthrough(context),
@@ -55,7 +63,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets }),
     registerDashboard(services, methods),
-    registerPlayground(services, { models, sessions: services.sessions, corrections }),
+    registerPlayground(services, { models, sessions, corrections: datasetCorrections(runs, datasets.found, methods) }),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),

@@ -22,6 +22,7 @@ import type {
 export interface HostServices {
   readonly engine: EngineService;
   readonly runs: RunService;
+  readonly sessions: SessionService;
   readonly output: vscode.LogOutputChannel;
   readonly context: vscode.ExtensionContext;
 }

@@ -12,6 +12,7 @@ import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
+import { registerSessionCommand } from './sessionCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
 /** commander throws instead of exiting, so that every failure goes through `reportFailure`. */
@@ -36,6 +37,7 @@ export function tunewrightProgram(): Command {
     registerEngineCommand,
     registerDescribeCommand,
     registerResidentCommand,
+    registerSessionCommand,
   ])
     register(program);
   overrideExit(program);

@@ -2,6 +2,7 @@
 // corresponding command, lets other requests run between its parts, and stops when its signal fires.
 import type { RequestType } from '../../protocol/messageTypes.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
+import type { Piece } from '../../protocol/sessionMessages.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
 import { inspectModel } from '../inspect/inspectModel.js';
 import { architectureOfFiles } from '../models/loadModel.js';
@@ -17,6 +18,8 @@ import { runShape } from '../training/runShape.js';
 export interface RequestContext {
   signal: AbortSignal;
   progress: Reporter['progress'];
+  /** Sends a piece of an answer that streams. */
+  piece(piece: Piece): void;
 }
 
 export interface ResidentRequest {
@@ -55,7 +58,7 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
   ];
 }
 
-function answering<P>(
+export function answering<P>(
   type: RequestType<P, unknown>,
   handle: (params: P, context: RequestContext) => Promise<unknown>,
 ): ResidentRequest {

@@ -1,5 +1,5 @@
-// The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Started by `tunewright resident`; the
-// requests are in requests.ts. It ends with its input, so it never outlives the process that started it.
+// The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Started by `tunewright resident`, with
+// the requests of requests.ts, and by `tunewright session`, with those of sessionRequests.ts. It ends with its input, so it never outlives the process that started it.
 import type { Readable, Writable } from 'node:stream';
 import {
   createMessageConnection,
@@ -14,6 +14,7 @@ import * as z from 'zod';
 import { CodedError, errorRecord } from '../../core/codedError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import { ENGINE_ERROR, progressSchema, progressTokenSchema, type Progress } from '../../protocol/residentMessages.js';
+import type { Piece } from '../../protocol/sessionMessages.js';
 import type { ResidentRequest } from './requests.js';
 
 /**
@@ -55,6 +56,7 @@ export async function serveResident(
 }
 
 const progressType = new ProgressType<Progress>();
+const pieceType = new ProgressType<Piece>();
 
 async function answer(
   connection: MessageConnection,
@@ -68,7 +70,10 @@ async function answer(
       if (progressToken === undefined) return;
       void connection.sendProgress(progressType, progressToken, progressSchema.parse({ phase, done, total, message }));
     };
-    return await handle(type.params.parse(raw), { signal, progress });
+    const piece = (value: Piece) => {
+      if (progressToken !== undefined) void connection.sendProgress(pieceType, progressToken, value);
+    };
+    return await handle(type.params.parse(raw), { signal, progress, piece });
   } catch (error) {
     const record = recordOf(error);
     return new ResponseError<EngineError>(ENGINE_ERROR, record.message, record);

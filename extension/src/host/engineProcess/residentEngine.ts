@@ -14,7 +14,7 @@ import {
 } from 'vscode-jsonrpc/node';
 import { engineErrorSchema } from '../../protocol/engineError.js';
 import type { RequestType } from '../../protocol/messageTypes.js';
-import { progressSchema, type Progress } from '../../protocol/residentMessages.js';
+import { progressSchema } from '../../protocol/residentMessages.js';
 import { EngineFailure, type RequestOptions } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import { engineErrorOf, lastWords } from './engineErrors.js';
@@ -36,7 +36,7 @@ export interface ResidentOptions {
   start?(program: EngineProgram): ChildProcessWithoutNullStreams;
 }
 
-const progressType = new ProgressType<Progress>();
+const progressType = new ProgressType<unknown>();
 
 export class ResidentEngine implements vscode.Disposable {
   private process: Promise<ResidentProcess> | null = null;
@@ -54,7 +54,9 @@ export class ResidentEngine implements vscode.Disposable {
     clearTimeout(this.idle);
     try {
       const running = await (this.process ?? this.start());
-      return type.result.parse(await running.send(type.name, params, options));
+      const { token, onProgress } = options;
+      const take = onProgress && ((value: unknown) => onProgress(progressSchema.parse(value)));
+      return type.result.parse(await running.send(type.name, params, token, take));
     } finally {
       if (--this.open === 0) this.idle = setTimeout(() => this.end(), this.options.idleMs ?? IDLE_MS);
     }
@@ -87,15 +89,20 @@ export class ResidentEngine implements vscode.Disposable {
 }
 
 /** One process, from its start to its end. */
-class ResidentProcess {
+export class ResidentProcess {
   readonly ended: Promise<void>;
   private readonly connection: MessageConnection;
   private words = '';
   private isOver = false;
   private lastToken = 0;
 
-  static async start(program: EngineProgram, options: ResidentOptions): Promise<ResidentProcess> {
-    const child = (options.start ?? spawnResident)(program);
+  /** @param command of the program that serves the requests */
+  static async start(
+    program: EngineProgram,
+    options: Pick<ResidentOptions, 'log' | 'start'>,
+    command = 'resident',
+  ): Promise<ResidentProcess> {
+    const child = options.start ? options.start(program) : spawnServer(program, command);
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
       child.once('error', error =>
@@ -137,12 +144,11 @@ class ResidentProcess {
   async send(
     name: string,
     params: object,
-    { token = CancellationToken.None, onProgress }: RequestOptions,
+    token: CancellationToken = CancellationToken.None,
+    onProgress?: (value: unknown) => void,
   ): Promise<unknown> {
     const progressToken = onProgress && ++this.lastToken;
-    const listening =
-      onProgress &&
-      this.connection.onProgress(progressType, progressToken!, value => onProgress(progressSchema.parse(value)));
+    const listening = onProgress && this.connection.onProgress(progressType, progressToken!, onProgress);
     try {
       return await this.connection.sendRequest(name, { ...params, progressToken }, token);
     } catch (error) {
@@ -169,6 +175,6 @@ class ResidentProcess {
   }
 }
 
-function spawnResident({ command, args, env }: EngineProgram): ChildProcessWithoutNullStreams {
-  return trusted.spawnOnPipes(command, [...args, 'resident'], { env });
+function spawnServer({ command, args, env }: EngineProgram, served: string): ChildProcessWithoutNullStreams {
+  return trusted.spawnOnPipes(command, [...args, served], { env });
 }
