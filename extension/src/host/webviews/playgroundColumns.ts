@@ -7,6 +7,7 @@ import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions } from '../../core/runs/runLabels.js';
 import { longLoss, runLoss } from '../../core/runs/runStatus.js';
 import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
+import { sessionOptionsSchema } from '../../protocol/sessionMessages.js';
 import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
@@ -30,6 +31,8 @@ export interface PlaygroundArguments {
   prompt?: string;
   system?: string;
 }
+
+const DEFAULT_WEIGHTS = sessionOptionsSchema.shape.base_weights.parse(undefined);
 
 const BASE: NewColumn = { name: 'base', model: null, parts: [], run: null };
 
@@ -58,7 +61,8 @@ export function argumentsOfRun(run: Run): PlaygroundArguments {
   const baseWeights = engine?.base_weights;
   return {
     model,
-    ...(baseWeights === undefined ? {} : { baseWeights }),
+    // run.json has all defaults; a playground that was opened on the model alone has none.
+    ...(baseWeights === undefined || baseWeights === DEFAULT_WEIGHTS ? {} : { baseWeights }),
     columns: [
       { name: 'base', path: null },
       ...(column === null
