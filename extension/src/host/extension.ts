@@ -63,7 +63,12 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets }),
     registerDashboard(services, methods),
-    registerPlayground(services, { models, sessions, corrections: datasetCorrections(runs, datasets.found, methods) }),
+    registerPlayground(services, {
+      methods,
+      models,
+      sessions,
+      corrections: datasetCorrections(runs, datasets.found, methods),
+    }),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
