@@ -4,8 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
-import { CapturedReader, DecodingGraphs } from '../../extension/src/engine/generation/capturedReader.js';
-import { Decoder } from '../../extension/src/engine/generation/generate.js';
+import { StepGraphs } from '../../extension/src/engine/generation/stepGraphs.js';
 import { EagerReader, type Prediction } from '../../extension/src/engine/generation/tokenReader.js';
 import { sizeOf } from '../../extension/src/engine/models/architecture.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
@@ -15,6 +14,7 @@ import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.j
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { RARE_PARTS, tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
+import { CapturedReader, Decoder } from '../support/decoder.js';
 
 const PROMPT = [5, 9, 30, 2];
 const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
@@ -82,7 +82,7 @@ describe('captured decoding', () => {
       const { hooks } = adapter?.forwardOptions ?? {};
       const virtual = hooks?.virtualTokens?.count ?? 0;
       const prompt = [...Array.from({ length: virtual }, (_, i) => model.architecture.vocabSize + i), ...PROMPT];
-      const graphs = new DecodingGraphs(model, adapter, xla);
+      const graphs = new StepGraphs(model, xla);
       const start = () => {
         const reader = new EagerReader(model, adapter?.forwardOptions ?? {});
         Object.values(reader.read(prompt)).forEach(tensor => (tensor as tf.Tensor).dispose());
@@ -92,7 +92,7 @@ describe('captured decoding', () => {
       for (let round = 0; round < 2; round++) {
         const eager = start();
         const begun = start();
-        const captured = await CapturedReader.following(graphs, begun.cache, { read: prompt.length, toCome: 8 });
+        const captured = new CapturedReader(graphs, adapter, begun.cache);
         begun.dispose();
         let id = 7;
         for (let i = 0; i < 8; i++) id = compare(eager.read([id]), await captured.read(id), i);
@@ -120,12 +120,12 @@ describe('captured decoding', () => {
     const lora = peftMethods.find(({ peftType }) => peftType === 'LORA')!;
     const model = tinyModel(family, ROOM, 1, { base_weights, precision: 'float32' });
     const adapter = attachAltered(model, lora, lora.schema.parse({}));
-    const graphs = new DecodingGraphs(model, adapter);
+    const graphs = new StepGraphs(model);
     const eager = new EagerReader(model, adapter.forwardOptions);
     tf.dispose(Object.values(eager.read(PROMPT)));
     const begun = new EagerReader(model, adapter.forwardOptions);
     tf.dispose(Object.values(begun.read(PROMPT)));
-    const captured = await CapturedReader.following(graphs, begun.cache, { read: PROMPT.length, toCome: 8 });
+    const captured = new CapturedReader(graphs, adapter, begun.cache);
     begun.dispose();
     let id = 7;
     for (let i = 0; i < 8; i++) id = compare(eager.read([id]), await captured.read(id), i);

@@ -5,7 +5,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
-import { Decoder, type GenerateOptions } from '../../extension/src/engine/generation/generate.js';
 import { countParameters, sizeOf } from '../../extension/src/engine/models/architecture.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
@@ -16,6 +15,7 @@ import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 import { RARE_PARTS, tinyArchitecture, tinyConfig, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
+import { Decoder, type GenerateOptions } from '../support/decoder.js';
 
 const PROMPT = [5, 9, 30, 2];
 const NEW_TOKENS = 8;

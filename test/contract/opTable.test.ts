@@ -19,7 +19,8 @@ import { trace, type InputSpec, type TracedFunction } from '../../extension/src/
 import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { WeightBlocks } from '../../extension/src/engine/files/weightBlocks.js';
-import { DecodingGraphs } from '../../extension/src/engine/generation/capturedReader.js';
+import { StepGraphs } from '../../extension/src/engine/generation/stepGraphs.js';
+import { adapterForm } from '../../extension/src/engine/generation/variant.js';
 import { ACTIVATION_NAMES } from '../../extension/src/engine/models/activations.js';
 import { QuantizedWeight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
@@ -106,7 +107,9 @@ async function traceAll(
     await step.score(batch);
     step.dispose();
   }
-  await new DecodingGraphs(model, adapter).ofCapacity(256);
+  const graphs = new StepGraphs(model);
+  await graphs.of(adapterForm(adapter), { rows: 1, capacity: 256 });
+  graphs.dispose();
   for (const owner of [optimizer, adapter, model]) owner.dispose();
 }
 

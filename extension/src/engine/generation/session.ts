@@ -1,8 +1,7 @@
-// One base model in memory, the adapters attached to it, and a decoder for each. Used by `generate`, `chat`, `serve`, the
+// One base model in memory and the adapters attached to it; requests that are open at once are decoded together. Used by `generate`, `chat`, `serve`, the
 // host's sessions and a run's samples. Each request chooses its adapters by name; the base is loaded once and never
 // changed.
 import * as tf from '@tensorflow/tfjs-core';
-import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
 import {
@@ -11,6 +10,7 @@ import {
   type ChatTurn,
   type GenerationAnswer,
   type GenerationInput,
+  type GenerationRequest,
   type Mixture,
   type Piece,
   type SessionFacts,
@@ -21,10 +21,13 @@ import type { CausalLm } from '../models/causalLm.js';
 import { endTokensOf } from '../models/endTokens.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { usablePositions } from '../models/rotaryTables.js';
-import type { Adapter } from '../peft/adapter.js';
-import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
-import { Decoder } from './generate.js';
+import { Adapter } from '../peft/adapter.js';
+import { checkedParameters, loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { LoraTensors } from './loraPool.js';
 import { requestIds } from './prompt.js';
+import { drawToken } from './sampling.js';
+import { Scheduler } from './scheduler.js';
+import { adapterVariant, loraVariant, type Variant } from './variant.js';
 
 export interface SessionOptions {
   onDisk: ModelOnDisk;
@@ -36,6 +39,8 @@ export interface SessionOptions {
   onWarning?: (code: string, message: string) => void;
   /** Frees what the caller opened for this session; called by `dispose`. */
   onDispose?: () => void;
+  /** Of keys and values that are kept for follow-ups. */
+  cacheBytes?: number;
 }
 
 export interface GenerateCalls {
@@ -46,11 +51,15 @@ export interface GenerateCalls {
 }
 
 interface Attached {
-  facts: AdapterFacts | null;
-  adapter: Adapter | null;
-  decoder: Decoder;
-  /** Whether the session loaded the adapter, and disposes it. */
+  facts: AdapterFacts;
+  /** In the names of variants: another adapter of the same name has another one. */
+  id: number;
+  /** Its factors, if it is LoRA and belongs to the session; else the adapter. */
+  tensors: LoraTensors | Adapter;
+  /** Whether it belongs to the session. */
   owned: boolean;
+  /** Answers that use it. */
+  uses: number;
 }
 
 /** The name that always means the base alone. */
@@ -59,11 +68,12 @@ export const BASE = 'base';
 export class Session {
   private readonly attached = new Map<string, Attached>();
   private readonly stopTokenIds: number[];
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly scheduler: Scheduler;
+  private nextId = 0;
 
   constructor(private readonly options: SessionOptions) {
     this.stopTokenIds = endTokensOf(options.onDisk);
-    this.attach(BASE, null, false);
+    this.scheduler = new Scheduler(options);
   }
 
   get facts(): SessionFacts {
@@ -80,7 +90,7 @@ export class Session {
   }
 
   adapters(): AdapterFacts[] {
-    return [...this.attached.values()].flatMap(({ facts }) => facts ?? []);
+    return [...this.attached.values()].map(({ facts }) => facts);
   }
 
   /**
@@ -88,7 +98,14 @@ export class Session {
    * @throws InputError if it doesn't fit this base, or the name is the base's
    */
   load(name: string, saved: SavedAdapter): AdapterFacts {
-    return this.attach(name, loadAdapter(saved, this.options.model), true, saved.folder)!;
+    const { attached, tensors, folder } = saved;
+    const parameters = checkedParameters(saved);
+    const form = attached.asLora();
+    const loaded =
+      form === null || typeof form === 'string'
+        ? loadAdapter(saved, this.options.model)
+        : new LoraTensors(form, key => tensors.get(key)!.readFloat32());
+    return this.attach(name, loaded, { peft_type: attached.method.peftType, parameters, path: folder }, true);
   }
 
   /** The same from a folder. */
@@ -104,25 +121,35 @@ export class Session {
 
   /** Lets requests choose an adapter that belongs to the caller, such as the one being trained. */
   share(name: string, adapter: Adapter): void {
-    this.attach(name, adapter, false);
+    const { method, numParameters } = adapter;
+    this.attach(name, adapter, { peft_type: method.peftType, parameters: numParameters, path: '' }, false);
   }
 
   /** Answers under way finish first. @throws InputError if no adapter has this name */
   unload(name: string): void {
+    if (this.isBase(name))
+      throw new InputError(`"${name}" is the base model, which can't be unloaded`, { key: 'name' });
     const attached = this.named(name);
-    if (!attached.facts) throw new InputError(`"${name}" is the base model, which can't be unloaded`, { key: 'name' });
     this.attached.delete(name);
-    this.turn = this.turn.then(() => release(attached));
+    this.freeUnused(attached);
   }
 
   /**
    * @throws InputError if the request doesn't fit the model or the adapters, or leaves no room for an answer
    * @throws CancelledError if `signal` is aborted
    */
-  generate(request: GenerationInput, calls: GenerateCalls = {}): Promise<GenerationAnswer> {
-    const answer = this.turn.then(() => this.answer(request, calls));
-    this.turn = answer.catch(() => {});
-    return answer;
+  async generate(input: GenerationInput, calls: GenerateCalls = {}): Promise<GenerationAnswer> {
+    const request = generationSchema.parse(input);
+    const used = this.chosen(request.adapters);
+    for (const { attached } of used) attached.uses++;
+    try {
+      return await this.answer(request, variantOf(used), calls);
+    } finally {
+      for (const { attached } of used) {
+        attached.uses--;
+        this.freeUnused(attached);
+      }
+    }
   }
 
   /** Tokens of a conversation as the model would get it, or of a text. */
@@ -132,34 +159,43 @@ export class Session {
   }
 
   memory(): { cache_bytes: number } {
-    return { cache_bytes: 0 };
+    return { cache_bytes: this.scheduler.cacheBytes };
   }
 
+  /** Open answers are cancelled. */
   dispose(): void {
-    for (const attached of this.attached.values()) release(attached);
+    const attached = [...this.attached.values()];
     this.attached.clear();
-    this.options.onDispose?.();
+    this.scheduler.dispose(() => {
+      for (const each of attached) if (each.owned) each.tensors.dispose();
+      this.options.onDispose?.();
+    });
   }
 
-  private async answer(input: GenerationInput, { signal, onPiece, onToken }: GenerateCalls): Promise<GenerationAnswer> {
-    const request = generationSchema.parse(input);
+  private async answer(
+    request: GenerationRequest,
+    variant: Variant,
+    { signal, onPiece, onToken }: GenerateCalls,
+  ): Promise<GenerationAnswer> {
     const { sampling } = request;
-    const { decoder, adapter } = this.chosen(request.adapters);
     const { tokenizer } = this.options.onDisk;
     const prompt = requestIds(tokenizer, request);
-    checkEmbedded(prompt, (adapter?.attached ?? this.options.model).architecture.vocabSize, tokenizer);
+    checkEmbedded(prompt, variant.vocabSize ?? this.options.model.architecture.vocabSize, tokenizer);
     const decoded = (ids: number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
     const began = performance.now();
     let firstAt = began;
     const tokens: number[] = [];
     let shown = '';
-    const tokenIds = await decoder.generate(prompt, {
+    const options = { temperature: sampling.temperature, topP: sampling.top_p, rng: createRng(sampling.seed) };
+    const { cachedTokens, outOfRoom } = await this.scheduler.decode({
+      variant,
+      promptIds: prompt,
       maxNewTokens: sampling.max_new_tokens,
-      stopTokenIds: this.stopTokenIds,
-      temperature: sampling.temperature,
-      topP: sampling.top_p,
-      rng: createRng(sampling.seed),
-      onToken: id => {
+      needsLogits: sampling.temperature > 0,
+      signal,
+      next: (likeliest, logits) => {
+        const id = logits ? drawToken(logits, options) : likeliest;
+        if (this.stopTokenIds.includes(id)) return null;
         if (tokens.push(id) === 1) firstAt = performance.now();
         onToken?.(id);
         if (onPiece) {
@@ -170,46 +206,43 @@ export class Session {
             shown = text;
           }
         }
-        return !signal?.aborted;
+        return id;
       },
     });
-    if (signal?.aborted) throw new CancelledError();
     const ended = performance.now();
-    const text = decoded(tokenIds);
+    const text = decoded(tokens);
     if (onPiece && text.length > shown.length)
-      onPiece({ text: text.slice(shown.length), reasoning: '', tokens: tokenIds.length });
+      onPiece({ text: text.slice(shown.length), reasoning: '', tokens: tokens.length });
     return {
       text,
       reasoning: '',
       tool_calls: [],
-      finish_reason: tokenIds.length < sampling.max_new_tokens ? 'stop' : 'length',
+      finish_reason: outOfRoom ? 'length' : 'stop',
       logprobs: null,
-      token_ids: tokenIds,
+      token_ids: tokens,
       usage: {
         prompt_tokens: prompt.length,
-        cached_tokens: 0,
-        completion_tokens: tokenIds.length,
+        cached_tokens: cachedTokens,
+        completion_tokens: tokens.length,
         reasoning_tokens: 0,
       },
       dropped_turns: 0,
-      first_token_ms: (tokenIds.length > 0 ? firstAt : ended) - began,
-      tokens_per_second: tokenIds.length > 1 ? ((tokenIds.length - 1) * 1000) / (ended - firstAt) : null,
+      first_token_ms: (tokens.length > 0 ? firstAt : ended) - began,
+      tokens_per_second: tokens.length > 1 ? ((tokens.length - 1) * 1000) / (ended - firstAt) : null,
     };
   }
 
-  private attach(name: string, adapter: Adapter | null, owned: boolean, path = ''): AdapterFacts | null {
-    const { model, compile, onWarning } = this.options;
-    if (adapter && this.isBase(name))
+  private attach(
+    name: string,
+    tensors: LoraTensors | Adapter,
+    about: Pick<AdapterFacts, 'peft_type' | 'parameters' | 'path'>,
+    owned: boolean,
+  ): AdapterFacts {
+    if (this.isBase(name))
       throw new InputError(`an adapter can't have the name of the base model, "${name}"`, { key: 'name' });
     if (this.attached.has(name)) this.unload(name);
-    const facts = adapter && {
-      name,
-      path,
-      peft_type: adapter.method.peftType,
-      parameters: adapter.numParameters,
-      scalable: typeof adapter.attached.asLora() === 'object' && adapter.attached.asLora() !== null,
-    };
-    this.attached.set(name, { facts, adapter, decoder: new Decoder({ model, adapter, compile, onWarning }), owned });
+    const facts = { name, ...about, scalable: tensors instanceof LoraTensors };
+    this.attached.set(name, { facts, id: this.nextId++, tensors, owned, uses: 0 });
     return facts;
   }
 
@@ -217,27 +250,64 @@ export class Session {
     return name === BASE || name === this.options.onDisk.files.reference;
   }
 
-  private chosen(mixture: Mixture): Attached {
-    const own = mixture.filter(({ name }) => !this.isBase(name));
-    if (own.length === 0) return this.named(BASE);
-    const [{ name, weight }] = own as [Mixture[number]];
-    if (own.length > 1 || weight !== 1)
-      throw new InputError('mixtures and strengths are not there yet', { key: 'adapters' });
-    return this.named(name);
+  /** The adapters of a request, without the base. */
+  private chosen(mixture: Mixture): Used[] {
+    const used: Used[] = [];
+    for (const { name, weight } of mixture) if (!this.isBase(name)) used.push({ attached: this.named(name), weight });
+    const other = used.find(({ attached }) => !attached.facts.scalable);
+    if (other && (used.length > 1 || other.weight !== 1)) {
+      const { name, peft_type: method } = other.attached.facts;
+      throw new InputError(`the ${method} adapter "${name}" can't be mixed with others or given a strength`, {
+        key: 'adapters',
+        hint: 'Only LoRA adapters without DoRA, trained biases and modules saved whole can; use this one alone, with 1.',
+      });
+    }
+    return used;
   }
 
   private named(name: string): Attached {
-    const attached = this.attached.get(this.isBase(name) ? BASE : name);
+    const attached = this.attached.get(name);
     if (attached) return attached;
-    const names = [...this.attached.keys()].map(known => `"${known}"`).join(', ');
+    const names = [BASE, ...this.attached.keys()].map(known => `"${known}"`).join(', ');
     throw new InputError(`no adapter is loaded under the name "${name}"`, {
       key: 'adapters',
       hint: `Loaded: ${names}.`,
     });
   }
+
+  /** Frees an adapter that was unloaded, after its last answer. */
+  private freeUnused(attached: Attached): void {
+    const { facts, id, uses, owned, tensors } = attached;
+    if (uses > 0 || this.attached.get(facts.name) === attached) return;
+    this.scheduler.forget(variant => idsOf(variant).includes(id));
+    if (owned) tensors.dispose();
+  }
 }
 
-function release({ adapter, decoder, owned }: Attached): void {
-  decoder.dispose();
-  if (owned) adapter?.dispose();
+interface Used {
+  attached: Attached;
+  weight: number;
+}
+
+/** The key of a variant names each adapter by its id, with its strength. */
+function idsOf(variant: string): number[] {
+  return variant.split(' ').map(part => Number.parseInt(part, 10));
+}
+
+function variantOf(used: readonly Used[]): Variant {
+  const [first] = used;
+  if (first && first.attached.tensors instanceof Adapter) {
+    const { id, owned, tensors } = first.attached;
+    return adapterVariant(owned ? `${id}` : null, tensors);
+  }
+  const shares = new Map<LoraTensors, number>();
+  const ids = new Map<number, number>();
+  for (const { attached, weight } of used) {
+    const tensors = attached.tensors as LoraTensors;
+    shares.set(tensors, (shares.get(tensors) ?? 0) + weight);
+    ids.set(attached.id, shares.get(tensors)!);
+  }
+  for (const [tensors, weight] of shares) if (weight === 0) shares.delete(tensors);
+  const key = [...ids].flatMap(([id, weight]) => (weight === 0 ? [] : `${id}:${weight}`)).sort();
+  return loraVariant(key.join(' '), shares);
 }

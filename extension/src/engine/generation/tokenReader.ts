@@ -1,17 +1,21 @@
-// One decoding step: the model reads a token and predicts the next. EagerReader does it op by op, capturedReader.ts
-// with a graph; both compute it with `predict`.
+// One decoding step: the model reads a token and predicts the next. EagerReader does it op by op, stepGraphs.ts for the
+// sequences of a batch with a graph; both compute it with `predict`.
 import * as tf from '@tensorflow/tfjs-core';
 import { KeyValueCache, type CausalLm, type ForwardOptions } from '../models/causalLm.js';
 
 /** The prediction after the tokens read so far. The caller disposes its tensors. */
 export interface Prediction {
-  /** int32 [1] */
+  /** int32 [sequences] */
   likeliest: tf.Tensor;
-  /** [1, vocab] */
+  /** [sequences, vocab] */
   logits: tf.Tensor;
 }
 
-/** @param ids int32 [1, tokens], like `positions`, which don't count a prefix */
+/**
+ * The prediction after the last token of each sequence.
+ * @param ids int32 [sequences, tokens], like `positions`, which don't count a prefix of the hooks; several tokens only
+ *   for a single sequence
+ */
 export function predict(
   model: CausalLm,
   ids: tf.Tensor2D,
@@ -20,21 +24,29 @@ export function predict(
 ): Prediction {
   const segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D;
   const hidden = model.forward({ inputIds: ids, positionIds: positions, segmentIds }, forward);
-  const logits = model.logits(tf.slice(hidden, [ids.shape[1] - 1, 0], [1, -1]), forward);
+  const [sequences, tokens] = ids.shape;
+  const last = tokens > 1 ? tf.slice(hidden, [tokens - 1, 0], [sequences, -1]) : hidden;
+  const logits = model.logits(last, forward);
   return { likeliest: tf.argMax(logits, 1), logits };
 }
 
-/** Tokens of a prompt that are read at the same time, so that a long prompt needs no more memory than a short one. */
-const PROMPT_CHUNK = 256;
+/**
+ * Tokens of a prompt that are read at the same time, so that a long prompt needs no more memory than a short one, and
+ * other sequences go on in between.
+ */
+export const PROMPT_CHUNK = 256;
 
 /** Reads tokens op by op, with a growing cache. */
 export class EagerReader {
-  readonly cache = new KeyValueCache();
-  private position = 0;
-
+  /**
+   * @param cache of earlier tokens, owned from now on
+   * @param position number of those tokens, without a prefix
+   */
   constructor(
     private readonly model: CausalLm,
     private readonly forward: ForwardOptions,
+    readonly cache = new KeyValueCache(),
+    private position = 0,
   ) {}
 
   /** Reads the next tokens. */

@@ -47,7 +47,7 @@ export class Adapter {
     this.forwardOptions = this.forwardWith(this.variables);
   }
 
-  /** The same with other tensors instead of the trainable ones, such as those of a traced step. */
+  /** The same with other tensors instead of its own, such as those of a traced step. */
   forwardWith(tensors: ReadonlyMap<string, tf.Tensor>): AdapterForward {
     const { attached, purpose, plan } = this;
     const tensorOf = (key: string) => tensors.get(key) ?? this.frozen.get(key)!;
@@ -57,6 +57,11 @@ export class Adapter {
         .flatMap(({ key, replaces = [] }) => replaces.map(name => [name, tensorOf(key)] as const)),
     );
     return { hooks: attached.hooks(tensorOf, purpose), replaced };
+  }
+
+  /** All tensors that `forwardWith` may be given: the trainable ones, and the frozen ones that aren't the model's. */
+  get tensors(): ReadonlyMap<string, tf.Tensor> {
+    return this.tookOver ? this.variables : new Map<string, tf.Tensor>([...this.variables, ...this.frozen]);
   }
 
   /** Allocates the method's tensors for a model of its architecture. */

@@ -12,11 +12,11 @@ import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
-import type { Architecture } from '../models/architecture.js';
+import { sizeOf, type Architecture } from '../models/architecture.js';
 import { Adapter } from './adapter.js';
 import { refuseUsed, unknownKeys } from './adapterConfig.js';
 import { AttachedMethod } from './attachedMethod.js';
-import type { PeftMethod, Purpose, TensorSpec } from './method.js';
+import { trainedOf, type PeftMethod, type Purpose, type TensorSpec } from './method.js';
 import { peftMethod, peftMethods } from './registry.js';
 import { currentKey, savedEmbeddings, withSavedRows } from './savedEmbeddings.js';
 
@@ -252,9 +252,16 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TensorSp
       });
 }
 
-/** Attaches a saved adapter for inference. The caller disposes it. */
+/** Parameters of a saved adapter. @throws InputError if it doesn't fit its base model */
+export function checkedParameters(saved: SavedAdapter): number {
+  const plan = planOfSaved(saved, 'inference');
+  checkAdapterTensors(saved, plan);
+  return trainedOf(plan).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+}
+
+/** Attaches a saved adapter for inference. The caller disposes it. @throws InputError if it doesn't fit its base model */
 export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
-  checkAdapterTensors(saved, planOfSaved(saved, 'inference'));
+  checkedParameters(saved);
   return Adapter.attach(saved.attached, model, {
     purpose: 'inference',
     rng: createRng(0),

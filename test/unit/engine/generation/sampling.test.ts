@@ -3,9 +3,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
-import { Decoder, type GenerateOptions } from '../../../../extension/src/engine/generation/generate.js';
 import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
 import { tinyModel } from '../../../support/tinyModels.js';
+import { Decoder, type GenerateOptions } from '../../../support/decoder.js';
 
 let model: CausalLm;
 beforeAll(async () => {

@@ -3,12 +3,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
-import { CapturedReader, DecodingGraphs } from '../../../../extension/src/engine/generation/capturedReader.js';
+import { StepGraphs } from '../../../../extension/src/engine/generation/stepGraphs.js';
 import { EagerReader } from '../../../../extension/src/engine/generation/tokenReader.js';
 import { rotaryTableBytes, usablePositions } from '../../../../extension/src/engine/models/rotaryTables.js';
 import { AttachedMethod, usableLength } from '../../../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { tinyArchitecture, tinyModel } from '../../../support/tinyModels.js';
+import { CapturedReader } from '../../../support/decoder.js';
 
 beforeAll(() => openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} }));
 
@@ -60,8 +61,8 @@ test.each(['llama', 'gpt2'])('a reader of %s fails beyond the last one', async f
   const model = tinyModel(family, { max_position_embeddings: 6, n_positions: 6 });
   const eager = new EagerReader(model, {});
   tf.dispose(Object.values(eager.read([5, 9, 30, 2, 7])));
-  const graphs = new DecodingGraphs(model, null);
-  const captured = await CapturedReader.following(graphs, eager.cache, { read: 5, toCome: 1 });
+  const graphs = new StepGraphs(model);
+  const captured = new CapturedReader(graphs, null, eager.cache, 1);
   tf.dispose(Object.values(await captured.read(7)));
   tf.dispose(Object.values(eager.read([7])));
   await expect(captured.read(8)).rejects.toThrow('the model reads at most 6 tokens');

@@ -10,7 +10,6 @@ import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
 import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
-import { Decoder } from '../../../../extension/src/engine/generation/generate.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
@@ -30,6 +29,7 @@ import { evaluate } from '../../../../extension/src/engine/training/evaluate.js'
 import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
 import { computeGradients, scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
+import { Decoder } from '../../../support/decoder.js';
 
 const recorded = JSON.parse(readFileSync('test/fixtures/adapters/embeddings.json', 'utf8')) as {
   tokens: number[];
