@@ -30,7 +30,7 @@ export function promptIds(tokenizer: TextTokenizer, rows: number, prompt: string
 export function requestIds(tokenizer: TextTokenizer, request: GenerationInput): number[] {
   const { messages, prompt, tools, documents, template_variables: variables } = request;
   if (!messages && prompt === undefined)
-    throw new InputError('there is neither a conversation nor a text to continue', { key: 'messages' });
+    throw new InputError('there is neither a conversation nor a text to continue', { key: 'prompt' });
   if (!messages) return tokenizer.encode(prompt!);
   if (tokenizer.chatTemplate === null) return tokenizer.encode(messages.map(({ content }) => content).join('\n\n'));
   const text = renderChat(tokenizer, messages as ChatMessage[], {

@@ -72,7 +72,7 @@ async function fresh(
   methods: KnownMethods,
 ): Promise<StartableRun> {
   const config = adapter === null ? {} : JSON.parse(readText(join(adapter, 'adapter_config.json')) ?? '{}');
-  const peft_type = String((config as { peft_type?: unknown }).peft_type ?? 'LORA');
+  const peft_type = String((config as { peft_type?: unknown }).peft_type ?? methods.first);
   const proposed = await proposal({ model, train, peft_type }, methods);
   return adapter === null ? proposed : ({ ...proposed, method: { peft_type, init_from: adapter } } as StartableRun);
 }

@@ -36,9 +36,17 @@ export class KnownMethods {
     return { mergeable: this.canMerge(peftType), exportable: this.exportsOf(peftType).length > 0 };
   }
 
+  /** The peft_type of the first method of the schema, for a run without a chosen method. */
+  get first(): string {
+    return String(this.known.keys().next().value);
+  }
+
   private schemaOf(peftType: string): JsonSchema | undefined {
-    this.methods ??= readMethods(join(this.extensionPath, 'media', 'schemas', 'run.schema.json'));
-    return this.methods.get(peftType);
+    return this.known.get(peftType);
+  }
+
+  private get known(): ReadonlyMap<unknown, JsonSchema> {
+    return (this.methods ??= readMethods(join(this.extensionPath, 'media', 'schemas', 'run.schema.json')));
   }
 }
 

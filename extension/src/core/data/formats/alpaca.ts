@@ -3,7 +3,7 @@
 import type { ChatMessage, Example } from '../example.js';
 import type { DatasetFormat } from './datasetFormat.js';
 import { checkRowKeys } from './lossKeys.js';
-import { asList, has, readOptionalList, readOptionalText, readText, rowError } from './rowFields.js';
+import { asList, has, readOptionalList, readOptionalText, readText, rowError, questionAndAnswer } from './rowFields.js';
 
 export const alpaca: DatasetFormat = {
   name: 'alpaca',
@@ -53,6 +53,10 @@ export const alpaca: DatasetFormat = {
       plain: { prompt: lead + earlier + plainText(instruction, input), completion: output },
     };
     return example;
+  },
+  toRow: messages => {
+    const { question, answer } = questionAndAnswer(messages);
+    return { instruction: question, input: '', output: answer };
   },
 };
 

@@ -1,6 +1,6 @@
 // The interface of a dataset format: one file in this folder implements it, one line in registry.ts lists it. Docs, the
 // preview and error messages are generated from it.
-import type { Example, Row, RowSource } from '../example.js';
+import type { ChatMessage, Example, Row, RowSource } from '../example.js';
 
 export interface FormatField {
   name: string;
@@ -24,4 +24,9 @@ export interface DatasetFormat {
   detect(row: Row): boolean;
   /** @throws InputError with file and line if the row is not in this format */
   parse(row: Row, source: RowSource): Example;
+  /**
+   * A conversation as a row of this format, with the layout of the row `like`; absent if the format can't hold one.
+   * @throws Error if it can't hold this one
+   */
+  toRow?(messages: readonly ChatMessage[], like: Row): Row;
 }

@@ -31,4 +31,5 @@ export const messages: DatasetFormat = {
       ...readChatFields(row, source),
     };
   },
+  toRow: messages => ({ messages }),
 };

@@ -2,7 +2,7 @@
 import type { DatasetFormat } from './datasetFormat.js';
 import { readChatFields, readMessages } from './chatFields.js';
 import { checkRowKeys } from './lossKeys.js';
-import { asList, has, isObject, readText, rowError } from './rowFields.js';
+import { asList, has, isObject, readText, rowError, questionAndAnswer } from './rowFields.js';
 
 export const promptCompletion: DatasetFormat = {
   name: 'prompt_completion',
@@ -36,6 +36,11 @@ export const promptCompletion: DatasetFormat = {
       trainFrom: context.length,
       ...readChatFields(row, source),
     };
+  },
+  toRow: (messages, like) => {
+    if (messageList(like['prompt'])) return { prompt: messages.slice(0, -1), completion: messages.slice(-1) };
+    const { question, answer } = questionAndAnswer(messages);
+    return { prompt: question, completion: answer };
   },
 };
 

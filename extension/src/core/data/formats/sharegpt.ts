@@ -7,6 +7,9 @@ import { checkRowKeys, withLoss } from './lossKeys.js';
 import { chatRole, ROLE_NAMES } from './roles.js';
 import { asList, has, isObject, readList, readOptionalText, rowError } from './rowFields.js';
 
+/** Names of roles in rows that are added. */
+const WRITTEN_ROLES: Record<string, string> = { user: 'human', assistant: 'gpt' };
+
 export const sharegpt: DatasetFormat = {
   name: 'sharegpt',
   title: 'Conversations (ShareGPT)',
@@ -35,6 +38,9 @@ export const sharegpt: DatasetFormat = {
     if (system && messages[0].role !== 'system') messages.unshift({ role: 'system', content: system });
     return { kind: 'chat', messages, ...readChatFields(row, source) };
   },
+  toRow: messages => ({
+    conversations: messages.map(({ role, content }) => ({ from: WRITTEN_ROLES[role] ?? role, value: content ?? '' })),
+  }),
 };
 
 function readTurn(turn: unknown, index: number, source: RowSource): ChatMessage {
