@@ -124,6 +124,20 @@ describe('sequences in a batch', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  const formats = ['bfloat16', 'int8', 'int4'] as const;
+
+  test.each(formats)('on a base in %s equals each alone', async base_weights => {
+    const model = tinyModel('llama', ROOM, 1, { base_weights, precision: 'float32' });
+    const adapter = altered(model, 'LORA');
+    const factors = (await factorsOf(adapter))!;
+    const [together, alone] = [captured(model), eager(model)];
+    const variants = [BASE, loraVariant('own', new Map([[factors, 1]]))];
+    const answers = await Promise.all(variants.map((variant, i) => answer(together, variant, PROMPTS[i]!)));
+    for (const [i, variant] of variants.entries())
+      expectEqual(answers[i]!, await answer(alone, variant, PROMPTS[i]!), `sequence ${i}`);
+    for (const owner of [together, alone, factors, adapter, model]) owner.dispose();
+  });
+
   test.each([0, 0.3, 1, 2])('a strength of %d equals factors of that size', async strength => {
     const model = tinyModel('llama', ROOM);
     const adapter = altered(model, 'LORA');

@@ -132,6 +132,7 @@ export class Scheduler {
    * @throws CancelledError if `signal` is aborted, or the scheduler disposed
    */
   async decode(request: SequenceRequest): Promise<DecodedSequence> {
+    if (this.onFreed) throw new CancelledError();
     const { variant, promptIds, maxNewTokens } = request;
     const { architecture } = this.options.model;
     const usable = usablePositions(architecture);
@@ -155,7 +156,7 @@ export class Scheduler {
   /** Ends the open sequences, frees everything, then calls `onFreed`; at once if there are none. */
   dispose(onFreed: () => void = () => {}): void {
     this.onFreed = onFreed;
-    if (!this.running) this.free();
+    if (this.open.length === 0) this.free();
   }
 
   private async run(): Promise<void> {
@@ -165,15 +166,15 @@ export class Scheduler {
     while (this.open.length > 0) {
       for (const sequence of [...this.open])
         if (this.onFreed || sequence.request.signal?.aborted) this.end(sequence, new CancelledError());
+      if (this.onFreed) this.free();
       const active = this.open.slice(0, MOST_ROWS);
       await this.readPrompts(active.filter(({ isReadingPrompt }) => isReadingPrompt));
-      if (!this.onFreed) await this.readTokens(active.filter(sequence => this.isDecoding(sequence)));
+      await this.readTokens(active.filter(sequence => this.isDecoding(sequence)));
       this.freeBatches();
       // Signals get through between tokens.
       await setImmediate();
     }
     this.running = false;
-    if (this.onFreed) this.free();
   }
 
   private isDecoding(sequence: Sequence): boolean {
@@ -190,6 +191,7 @@ export class Scheduler {
   }
 
   private free(): void {
+    this.freeBatches();
     this.graphs.dispose();
     this.prefixes.dispose();
     this.pool?.dispose();

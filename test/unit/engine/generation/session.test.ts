@@ -1,0 +1,179 @@
+// A session on a model folder: adapters from disk under names, mixtures, answers at the same time, unloading, follow-ups.
+// test/contract/batchedDecoding.test.ts compares the numbers.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import type { Session } from '../../../../extension/src/engine/generation/session.js';
+import { sizeOf } from '../../../../extension/src/engine/models/architecture.js';
+import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
+import { Adapter } from '../../../../extension/src/engine/peft/adapter.js';
+import { saveAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
+import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
+import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
+import { openSession } from '../../../../extension/src/engine/run/openSession.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
+import type { GenerationInput, Piece, SessionSettings } from '../../../../extension/src/protocol/sessionMessages.js';
+import { tinyConfig, tinyModel, writeTinyModel } from '../../../support/tinyModels.js';
+
+const SIZES = { vocab_size: 522, max_position_embeddings: 256 };
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-session-'));
+const model = writeTinyModel(join(folder, 'model'));
+const path = (name: string) => join(folder, name);
+const settings: SessionSettings = {
+  model,
+  folder: '.',
+  base_weights: 'float32',
+  precision: 'float32',
+  backend: 'tensorflow',
+  threads: null,
+};
+
+const open = (...names: string[]) =>
+  openSession(
+    settings,
+    names.map(name => ({ name, path: path(name) })),
+    silentReporter,
+  );
+const ask = (session: Session, adapters: GenerationInput['adapters'], text = 'Hello there', tokens = 12) =>
+  session.generate({ prompt: text, adapters, sampling: { max_new_tokens: tokens } });
+
+beforeAll(async () => {
+  (await open()).dispose();
+  const base = tinyModel('llama', SIZES);
+  const architecture = architectureOf(tinyConfig('llama', SIZES), 'config.json');
+  for (const [name, peftType, seed] of [
+    ['a', 'LORA', 1],
+    ['b', 'LORA', 2],
+    ['soft', 'PROMPT_TUNING', 3],
+    ['vectors', 'IA3', 4],
+  ] as const) {
+    const method = peftMethod(peftType)!;
+    const rng = createRng(seed);
+    const values = ({ key, shape }: { key: string; shape: readonly number[] }) => {
+      const draw = rng.fork(key);
+      return Float32Array.from({ length: sizeOf(shape) }, () => 0.7 * draw.normal());
+    };
+    const attached = new AttachedMethod(method, method.schema.parse({}), architecture);
+    const adapter = Adapter.attach(attached, base, { purpose: 'training', rng, values });
+    await saveAdapter(path(name), adapter, model);
+    adapter.dispose();
+  }
+  base.dispose();
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a session', () => {
+  it('describes what is loaded, and leaves nothing behind', async () => {
+    const before = tf.memory().numTensors;
+    const session = await open('a', 'soft');
+    expect(session.facts).toMatchObject({ model, context_length: 256, has_chat_template: true, backend: 'tensorflow' });
+    expect(session.adapters()).toMatchObject([
+      { name: 'a', path: path('a'), peft_type: 'LORA', scalable: true },
+      { name: 'soft', path: path('soft'), peft_type: 'PROMPT_TUNING', scalable: false },
+    ]);
+    await ask(session, [{ name: 'a' }]);
+    expect(session.memory().cache_bytes).toBeGreaterThan(0);
+    session.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('answers with the adapter that each request names, at the same time as alone', async () => {
+    const session = await open('a', 'b', 'soft', 'vectors');
+    const choices = [[], ...['base', model, 'a', 'b', 'soft', 'vectors'].map(name => [{ name }])];
+    const alone = [];
+    for (const adapters of choices) alone.push((await ask(session, adapters)).token_ids);
+    const together = await Promise.all(choices.map(adapters => ask(session, adapters)));
+    expect(together.map(({ token_ids: ids }) => ids)).toEqual(alone);
+    expect(alone[1]).toEqual(alone[0]);
+    expect(alone[2]).toEqual(alone[0]);
+    const different = new Set(alone.map(ids => ids.join()));
+    expect(different.size).toBe(5);
+    session.dispose();
+  });
+
+  it('mixes LoRA adapters, and strength 0 is the base', async () => {
+    const session = await open('a', 'b');
+    const ids = async (adapters: GenerationInput['adapters']) => (await ask(session, adapters)).token_ids;
+    const base = await ids([]);
+    expect(await ids([{ name: 'a', weight: 0 }])).toEqual(base);
+    const mixed = await ids([
+      { name: 'a', weight: 0.7 },
+      { name: 'b', weight: 1.3 },
+    ]);
+    expect(mixed).toEqual(
+      await ids([
+        { name: 'b', weight: 1.3 },
+        { name: 'a', weight: 0.7 },
+      ]),
+    );
+    expect(mixed).not.toEqual(base);
+    const twice = [
+      { name: 'a', weight: 0.5 },
+      { name: 'a', weight: 0.5 },
+    ];
+    expect(await ids(twice)).toEqual(await ids([{ name: 'a' }]));
+    session.dispose();
+  });
+
+  it('says which adapters cannot be mixed, and which names there are', async () => {
+    const session = await open('a', 'soft');
+    await expect(ask(session, [{ name: 'soft', weight: 0.5 }])).rejects.toThrow(
+      'the PROMPT_TUNING adapter "soft" can\'t be mixed with others or given a strength',
+    );
+    await expect(ask(session, [{ name: 'a' }, { name: 'soft' }])).rejects.toThrow(/PROMPT_TUNING/);
+    await expect(ask(session, [{ name: 'x' }])).rejects.toMatchObject({ hint: 'Loaded: "base", "a", "soft".' });
+    expect(() => session.loadFolder('base', path('a'))).toThrow(/name of the base model/);
+    expect(() => session.unload('base')).toThrow(/can't be unloaded/);
+    session.dispose();
+  });
+
+  it('loads in place of a name and unloads, while answers go on', async () => {
+    const session = await open('a', 'b');
+    const expected = {
+      a: (await ask(session, [{ name: 'a' }])).token_ids,
+      b: (await ask(session, [{ name: 'b' }])).token_ids,
+    };
+    const underWay = [ask(session, [{ name: 'a' }]), ask(session, [{ name: 'b' }])];
+    session.loadFolder('a', path('b'));
+    session.unload('b');
+    expect((await Promise.all(underWay)).map(({ token_ids: ids }) => ids)).toEqual([expected.a, expected.b]);
+    expect((await ask(session, [{ name: 'a' }])).token_ids).toEqual(expected.b);
+    await expect(ask(session, [{ name: 'b' }])).rejects.toThrow('no adapter is loaded under the name "b"');
+    session.dispose();
+  });
+
+  it('reads only what is new in a follow-up, for the same adapters', async () => {
+    const session = await open('a');
+    const { token_ids: ids, usage } = await ask(session, [{ name: 'a' }]);
+    expect(usage).toMatchObject({ cached_tokens: 0, completion_tokens: ids.length });
+    const again = await ask(session, [{ name: 'a' }]);
+    expect(again.usage.cached_tokens).toBe(again.usage.prompt_tokens - 1);
+    expect((await ask(session, [{ name: 'a', weight: 0.9 }])).usage.cached_tokens).toBe(0);
+    expect((await ask(session, [])).usage.cached_tokens).toBe(0);
+    session.loadFolder('a', path('b'));
+    expect((await ask(session, [{ name: 'a' }])).usage.cached_tokens).toBe(0);
+    session.dispose();
+  });
+
+  it('streams pieces that make up the answer, and ends cancelled ones', async () => {
+    const session = await open();
+    const pieces: Piece[] = [];
+    const request = { messages: [{ role: 'user', content: 'Hi' }], sampling: { max_new_tokens: 20 } };
+    const answer = await session.generate(request, { onPiece: piece => pieces.push(piece) });
+    expect(pieces.map(({ text }) => text).join('')).toBe(answer.text);
+    const controller = new AbortController();
+    let tokens = 0;
+    const cancelled = session.generate(request, {
+      signal: controller.signal,
+      onToken: () => void (++tokens === 3 && controller.abort()),
+    });
+    await expect(cancelled).rejects.toMatchObject({ code: 'cancelled' });
+    expect(tokens).toBe(3);
+    const underWay = session.generate(request);
+    session.dispose();
+    await expect(underWay).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
