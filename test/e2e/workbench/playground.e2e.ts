@@ -35,7 +35,7 @@ test('a model is asked', async () => {
   await input().fill(QUESTION);
   await input().press('Enter');
   await answers('done').waitFor({ timeout: MODEL_MS });
-  expect(await answerOf('base').locator('> .text').first().textContent()).toMatch(/^A bear/);
+  expect(await answerOf('base').locator('> .prose').first().textContent()).toMatch(/^A bear/);
   expect(await answerOf('base').locator('.figures').textContent()).toMatch(/^\d+ tokens · .*complete/);
 });
 
@@ -63,7 +63,7 @@ test('a run learns from it, and the new adapter answers beside the base', async 
   await beside.click({ timeout: TRAINING_MS });
   await playground.locator('.column-head').nth(1).waitFor();
   await answers('done').nth(1).waitFor({ timeout: MODEL_MS });
-  expect(await answers('done').nth(1).locator('> .text').first().textContent()).toMatch(/^Arr/);
+  expect(await answers('done').nth(1).locator('> .prose').first().textContent()).toMatch(/^Arr/);
   await input().fill('Tell me about owls.');
   await input().press('Enter');
   await answers('done').nth(3).waitFor({ timeout: MODEL_MS });
