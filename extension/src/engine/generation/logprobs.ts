@@ -1,0 +1,24 @@
+// Log-probabilities of a token and its alternatives, as the model gives them: before temperature, penalties and top_k. Pure.
+import { largest } from './largest.js';
+
+export interface IdLogprob {
+  id: number;
+  /** Natural logarithm. */
+  logprob: number;
+}
+
+export interface ChosenLogprob extends IdLogprob {
+  /** The most likely tokens, most likely first; the chosen one may be among them. */
+  top: IdLogprob[];
+}
+
+/** Log softmax of `logits` [vocab] for one token and the `count` most likely ones. */
+export function chosenLogprob(logits: Float32Array, id: number, count: number): ChosenLogprob {
+  let most = -Infinity;
+  for (const logit of logits) if (logit > most) most = logit;
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - most);
+  const normalizer = most + Math.log(sum);
+  const of = (token: number): IdLogprob => ({ id: token, logprob: logits[token]! - normalizer });
+  return { ...of(id), top: largest(logits, count).map(of) };
+}
