@@ -17,7 +17,7 @@ import { refusalOf } from '../support/methodFit.js';
 import { CapturedReader, Decoder } from '../support/decoder.js';
 
 const PROMPT = [5, 9, 30, 2];
-const GREEDY = { stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
+const GREEDY = { stopTokenIds: [] };
 /** More positions than the smallest cache holds. */
 const ROOM = { max_position_embeddings: 512, n_positions: 512 };
 

@@ -6,8 +6,9 @@ import type { StepGraphs } from '../../extension/src/engine/generation/stepGraph
 import type { Prediction } from '../../extension/src/engine/generation/tokenReader.js';
 import type { CausalLm, KeyValueCache } from '../../extension/src/engine/models/causalLm.js';
 import type { Adapter } from '../../extension/src/engine/peft/adapter.js';
-import { drawToken, type SamplingOptions } from '../../extension/src/engine/generation/sampling.js';
+import { TokenSampler, type SamplingOptions } from '../../extension/src/engine/generation/sampling.js';
 import { Scheduler, type SchedulerOptions } from '../../extension/src/engine/generation/scheduler.js';
+import { samplingSchema } from '../../extension/src/protocol/sampling.js';
 import { adapterForm, adapterVariant, loraVariant } from '../../extension/src/engine/generation/variant.js';
 
 /** Captured steps of one sequence that follow those of an eager reader. */
@@ -46,7 +47,7 @@ export class CapturedReader {
   }
 }
 
-export interface GenerateOptions extends SamplingOptions {
+export interface GenerateOptions extends Partial<SamplingOptions> {
   maxNewTokens: number;
   stopTokenIds: readonly number[];
   /** Return false to stop. */
@@ -65,16 +66,19 @@ export class Decoder {
     const { adapter } = this.options;
     const ids: number[] = [];
     let stopped = false;
+    const { maxNewTokens, stopTokenIds, onToken, ...given } = options;
+    const sampler = new TokenSampler(samplingSchema.omit({ max_new_tokens: true, stop: true }).parse(given), promptIds);
     await this.scheduler.decode({
       variant: adapter ? adapterVariant(null, adapter) : loraVariant('', new Map()),
       promptIds,
-      maxNewTokens: options.maxNewTokens,
-      needsLogits: options.temperature > 0,
+      maxNewTokens,
+      needsLogits: !sampler.isPlainGreedy,
       next: (likeliest, logits) => {
-        const id = logits ? drawToken(logits, options) : likeliest;
-        if (stopped || options.stopTokenIds.includes(id)) return null;
+        const id = logits ? sampler.choose(logits) : likeliest;
+        if (stopped || stopTokenIds.includes(id)) return null;
         ids.push(id);
-        stopped = options.onToken?.(id) === false;
+        sampler.add(id);
+        stopped = onToken?.(id) === false;
         return stopped ? null : id;
       },
     });

@@ -12,6 +12,8 @@ export interface RenderChatOptions {
   addGenerationPrompt?: boolean;
   /** JSON schemas of the functions that the model may call. */
   tools?: unknown[];
+  /** Texts that the answer may draw on, for templates that have a place for them. */
+  documents?: unknown[];
   /** Jinja source to use instead of the model's own. */
   template?: string | null;
   /** Further variables of the template. */
@@ -97,6 +99,26 @@ function templateOf(tokenizer: TextTokenizer, options: RenderChatOptions): Jinja
   }
 }
 
+/** Variables of every template, which are no choice of the caller. */
+const STANDARD = /^(messages|tools|documents|add_generation_prompt|(bos|eos|unk|sep|pad|cls|mask)_token)$/;
+
+/** Variables that the model's chat templates read beyond the conversation and the special tokens, such as enable_thinking. */
+export function templateVariables(tokenizer: TextTokenizer): string[] {
+  const sources = [tokenizer.chatTemplate, tokenizer.toolTemplate].filter(source => source !== null);
+  const names = sources.flatMap(source => variablesIn(source));
+  return [...new Set(names)].filter(name => !STANDARD.test(name) && !(name in tokenizer.specialTokens));
+}
+
+/** None of a template that can't be parsed, which is an error where it is used. */
+function variablesIn(source: string): string[] {
+  try {
+    return parsedTemplate(source).variables;
+  } catch (error) {
+    if (error instanceof TemplateError) return [];
+    throw error;
+  }
+}
+
 function lineOf(error: unknown): string {
   return error instanceof TemplateError && error.line !== null ? ` in line ${error.line}` : '';
 }
@@ -112,7 +134,7 @@ function variablesOf(
     ...options.variables,
     messages: templateMessages(messages, form),
     tools: options.tools ?? null,
-    documents: null,
+    documents: options.documents ?? options.variables?.documents ?? null,
     add_generation_prompt: options.addGenerationPrompt ?? false,
   };
 }

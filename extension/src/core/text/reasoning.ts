@@ -25,11 +25,7 @@ const FORMATS: readonly Marks[] = [
 
 /** Special tokens that have to be in the text for the marks to be found. */
 export const REASONING_TOKENS: ReadonlySet<string> = new Set(
-  FORMATS.flatMap(({ open, close, answer = '' }) => [
-    ...[open, close].filter(mark => !mark.includes('<|channel')),
-    ...`${open}${close}${answer}`.match(/<\|?[\w/:]+\|?>/g)!,
-    ...(answer.match(/<\|[\w]+\|>/g) ?? []),
-  ]),
+  FORMATS.flatMap(({ open, close, answer = '' }) => `${open}${close}${answer}`.match(/<[^<>]+>|\[[^[\]]+\]/g)!),
 );
 
 /** New parts of both. */
@@ -38,8 +34,10 @@ export interface ReasoningPieces {
   text: string;
 }
 
+type State = 'start' | 'reasoning' | 'answer mark' | 'answer';
+
 export class ReasoningSplit {
-  private state: 'start' | 'reasoning' | 'answer mark' | 'answer' = 'start';
+  private state: State = 'start';
   private marks: Marks | null = null;
   private held = '';
   /** White space at the beginning of the reasoning is left out. */
@@ -52,23 +50,24 @@ export class ReasoningSplit {
     if (this.marks) this.state = 'reasoning';
   }
 
-  get isReasoning(): boolean {
-    return this.state === 'reasoning';
+  /** Whether the answer has a reasoning, which may still be written. */
+  get hasReasoning(): boolean {
+    return this.marks !== null;
   }
 
-  /** Whether the answer has begun, or what may still become its reasoning is over. */
-  get isAnswering(): boolean {
-    return this.state === 'answer';
+  /** Whether what may be reasoning is over. */
+  get isOver(): boolean {
+    return this.state === 'answer mark' || this.state === 'answer';
   }
 
   push(piece: string): ReasoningPieces {
     if (this.state === 'answer') return { reasoning: '', text: piece };
     this.held += piece;
     let reasoning = '';
-    if (this.state === 'start') this.readStart();
-    if (this.state === 'reasoning') reasoning = this.readReasoning();
-    if (this.state === 'answer mark') this.readAnswerMark();
-    return { reasoning, text: this.state === 'answer' ? this.taken() : '' };
+    if (this.is('start')) this.readStart();
+    if (this.is('reasoning')) reasoning = this.readReasoning();
+    if (this.is('answer mark')) this.readAnswerMark();
+    return { reasoning, text: this.is('answer') ? this.taken() : '' };
   }
 
   /** What was held back, at the end of the answer. */
@@ -76,6 +75,10 @@ export class ReasoningSplit {
     const held = this.taken();
     if (this.state === 'reasoning') return { reasoning: this.isBegun ? held.trimEnd() : held.trim(), text: '' };
     return { reasoning: '', text: this.state === 'answer mark' ? held.trimStart() : held };
+  }
+
+  private is(state: State): boolean {
+    return this.state === state;
   }
 
   private readStart(): void {

@@ -82,3 +82,8 @@ export class TextStream {
     return leftOut;
   }
 }
+
+/** The text of one token inside a text: with the space before it that the first one would lose. */
+export function tokenText(tokenizer: TextTokenizer, id: number): string {
+  return tokenizer.decode([id, id]).slice(tokenizer.decode([id]).length);
+}

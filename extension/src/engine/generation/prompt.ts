@@ -1,10 +1,22 @@
-// The token ids of a prompt. Called by the session and by the checks before a run.
+// The token ids of a prompt: a conversation by the model's chat template, its beginning left out where it is longer than the context;
+// or a text as it is. Called by the session and by the checks before a run.
 import type { ChatMessage } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import { renderChat } from '../../core/text/chatTemplate.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { GenerationInput } from '../../protocol/sessionMessages.js';
+import type { ChatTurn, GenerationInput } from '../../protocol/sessionMessages.js';
+
+export interface Prompt {
+  ids: number[];
+  /** As the template writes it; empty for a text to continue. */
+  chat: string;
+  /** Turns of the conversation that are left out. */
+  droppedTurns: number;
+}
+
+/** The part of the context that a long history leaves to the answer. */
+const ANSWER_SHARE = 1 / 4;
 
 /** A user's prompt, as one turn of a conversation. */
 export function promptTurns(prompt: string, system?: string): { role: string; content: string }[] {
@@ -18,25 +30,87 @@ export function promptTurns(prompt: string, system?: string): { role: string; co
  * @throws InputError if the model has no tokenizer, or the prompt has a token that the model doesn't have
  */
 export function promptIds(tokenizer: TextTokenizer, rows: number, prompt: string, system?: string): number[] {
-  const ids = requestIds(tokenizer, { messages: promptTurns(prompt, system) });
+  const { ids } = wholePrompt(tokenizer, { messages: promptTurns(prompt, system) });
   checkEmbedded(ids, rows, tokenizer);
   return ids;
 }
 
 /**
- * Ids of a conversation to answer, or of a text to continue. Without a chat template, the turns' texts are the text.
- * @throws InputError if there is neither
+ * A conversation to answer, or a text to continue. Without a chat template, the text is that of the turns with empty lines between
+ * them, and such a model can't be told of tools.
+ * @throws InputError if there is neither, and if the template rejects the conversation
  */
-export function requestIds(tokenizer: TextTokenizer, request: GenerationInput): number[] {
-  const { messages, prompt, tools, documents, template_variables: variables } = request;
-  if (!messages && prompt === undefined)
+export function wholePrompt(tokenizer: TextTokenizer, request: GenerationInput): Prompt {
+  const { messages: turns, prompt, tools, documents, template_variables: variables } = request;
+  if (!turns) {
+    if (prompt !== undefined) return { ids: tokenizer.encode(prompt), chat: '', droppedTurns: 0 };
     throw new InputError('there is neither a conversation nor a text to continue', { key: 'prompt' });
-  if (!messages) return tokenizer.encode(prompt!);
-  if (tokenizer.chatTemplate === null) return tokenizer.encode(messages.map(({ content }) => content).join('\n\n'));
-  const text = renderChat(tokenizer, messages as ChatMessage[], {
+  }
+  if (turns.length === 0)
+    throw new InputError('the conversation is empty', { key: 'prompt', hint: 'Begin it with a user’s turn.' });
+  if (tokenizer.chatTemplate === null) {
+    if (tools && tools.length > 0)
+      throw new InputError('the model has no chat template, so that it can’t be told of tools', {
+        key: 'tools',
+        hint: 'Leave the tools out, or use the instruct version of the model.',
+      });
+    const texts = turns.flatMap(({ content }) => content ?? []);
+    return { ids: tokenizer.encode(texts.join('\n\n')), chat: '', droppedTurns: 0 };
+  }
+  const chat = renderChat(tokenizer, turns as ChatMessage[], {
     addGenerationPrompt: true,
-    tools,
-    variables: { ...variables, ...(documents && { documents }) },
+    tools: tools && tools.length > 0 ? tools : undefined,
+    documents,
+    variables,
   });
-  return tokenizer.encode(text, { addSpecialTokens: false });
+  return { ids: tokenizer.encode(chat, { addSpecialTokens: false }), chat, droppedTurns: 0 };
+}
+
+/**
+ * The same, with as many of the last turns as fit. What is left out are whole exchanges, from a user's turn up to the next, so that
+ * no result of a tool loses its call; the system's turns at the beginning and the last exchange stay.
+ * @param positions of the context, for the prompt and the answer
+ * @throws InputError also if even the last exchange, or a text, leaves no room for an answer
+ */
+export function fittingPrompt(
+  tokenizer: TextTokenizer,
+  request: GenerationInput,
+  { positions, maxNewTokens }: { positions: number; maxNewTokens: number },
+): Prompt {
+  const whole = wholePrompt(tokenizer, request);
+  const room = positions - Math.min(maxNewTokens, Math.floor(positions * ANSWER_SHARE));
+  if (whole.ids.length <= room) return whole;
+  const turns = request.messages ?? [];
+  const first = Math.max(
+    0,
+    turns.findIndex(({ role }) => !isSystem(role)),
+  );
+  const from = (start: number): Prompt => {
+    const kept: ChatTurn[] = [...turns.slice(0, first), ...turns.slice(start)];
+    return { ...wholePrompt(tokenizer, { ...request, messages: kept }), droppedTurns: start - first };
+  };
+  const starts = turns.flatMap(({ role }, i) => (role === 'user' && i > first ? [i] : []));
+  // The least that has to be left out, by bisection: less text has no more tokens.
+  let low = 0;
+  let high = starts.length - 1;
+  let found: Prompt | null = null;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const tried = from(starts[middle]!);
+    if (tried.ids.length <= room) found = tried;
+    if (tried.ids.length <= room) high = middle - 1;
+    else low = middle + 1;
+  }
+  if (found) return found;
+  const last = starts.length > 0 ? from(starts.at(-1)!) : whole;
+  if (last.ids.length < positions) return last;
+  const what = turns.length > 1 ? 'the last turn of the conversation' : 'the prompt';
+  throw new InputError(`${what} has ${last.ids.length} tokens, but the model reads at most ${positions}`, {
+    key: 'prompt',
+    hint: 'Shorten it.',
+  });
+}
+
+function isSystem(role: string): boolean {
+  return role === 'system' || role === 'developer';
 }

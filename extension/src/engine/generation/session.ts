@@ -3,6 +3,7 @@
 // changed.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
+import { templateVariables } from '../../core/text/chatTemplate.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
 import {
   generationSchema,
@@ -15,7 +16,6 @@ import {
   type Piece,
   type SessionFacts,
 } from '../../protocol/sessionMessages.js';
-import { createRng } from '../data/rng.js';
 import { rssBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { endTokensOf } from '../models/endTokens.js';
@@ -23,9 +23,10 @@ import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkedParameters, loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { AnswerStream } from './answerStream.js';
 import { LoraTensors } from './loraPool.js';
-import { requestIds } from './prompt.js';
-import { drawToken } from './sampling.js';
+import { fittingPrompt, wholePrompt } from './prompt.js';
+import { TokenSampler } from './sampling.js';
 import { Scheduler } from './scheduler.js';
 import { adapterVariant, loraVariant, type Variant } from './variant.js';
 
@@ -82,7 +83,7 @@ export class Session {
       model: onDisk.files.reference,
       context_length: usablePositions(model.architecture),
       has_chat_template: onDisk.tokenizer.chatTemplate !== null,
-      template_variables: [],
+      template_variables: templateVariables(onDisk.tokenizer),
       weight_bytes: model.weightBytes,
       rss_bytes: rssBytes(),
       backend: tf.getBackend(),
@@ -155,7 +156,7 @@ export class Session {
   /** Tokens of a conversation as the model would get it, or of a text. */
   countTokens({ messages, text = '' }: { messages?: ChatTurn[]; text?: string }): number {
     const { tokenizer } = this.options.onDisk;
-    return messages ? requestIds(tokenizer, { messages }).length : tokenizer.encode(text).length;
+    return messages ? wholePrompt(tokenizer, { messages }).ids.length : tokenizer.encode(text).length;
   }
 
   memory(): { cache_bytes: number } {
@@ -177,58 +178,47 @@ export class Session {
     variant: Variant,
     { signal, onPiece, onToken }: GenerateCalls,
   ): Promise<GenerationAnswer> {
-    const { sampling } = request;
+    const { sampling, top_logprobs: topLogprobs } = request;
     const { tokenizer } = this.options.onDisk;
-    const prompt = requestIds(tokenizer, request);
-    checkEmbedded(prompt, variant.vocabSize ?? this.options.model.architecture.vocabSize, tokenizer);
-    const decoded = (ids: number[]) => tokenizer.decode(ids, { skipSpecialTokens: true });
+    const { architecture } = this.options.model;
+    const prompt = fittingPrompt(tokenizer, request, {
+      positions: usablePositions(architecture) - variant.virtualTokens - variant.prefix,
+      maxNewTokens: sampling.max_new_tokens,
+    });
+    checkEmbedded(prompt.ids, variant.vocabSize ?? architecture.vocabSize, tokenizer);
+    const sampler = new TokenSampler(sampling, prompt.ids);
+    const stream = new AnswerStream(tokenizer, request, prompt, onPiece);
     const began = performance.now();
     let firstAt = began;
-    const tokens: number[] = [];
-    let shown = '';
-    const options = { temperature: sampling.temperature, topP: sampling.top_p, rng: createRng(sampling.seed) };
     const { cachedTokens, outOfRoom } = await this.scheduler.decode({
       variant,
-      promptIds: prompt,
+      promptIds: prompt.ids,
       maxNewTokens: sampling.max_new_tokens,
-      needsLogits: sampling.temperature > 0,
+      needsLogits: !sampler.isPlainGreedy || topLogprobs !== null,
       signal,
       next: (likeliest, logits) => {
-        const id = logits ? drawToken(logits, options) : likeliest;
+        const id = sampler.isPlainGreedy ? likeliest : sampler.choose(logits!);
         if (this.stopTokenIds.includes(id)) return null;
-        if (tokens.push(id) === 1) firstAt = performance.now();
+        sampler.add(id);
+        if (stream.tokens === 0) firstAt = performance.now();
         onToken?.(id);
-        if (onPiece) {
-          const text = decoded(tokens);
-          // A character may take several tokens; an incomplete one decodes to a replacement character.
-          if (!text.endsWith('\uFFFD')) {
-            onPiece({ text: text.slice(shown.length), reasoning: '', tokens: tokens.length });
-            shown = text;
-          }
-        }
-        return id;
+        return stream.push(id, logits) ? id : null;
       },
     });
     const ended = performance.now();
-    const text = decoded(tokens);
-    if (onPiece && text.length > shown.length)
-      onPiece({ text: text.slice(shown.length), reasoning: '', tokens: tokens.length });
+    const { reasoningTokens, ...parts } = stream.end(outOfRoom);
+    const { tokens } = stream;
     return {
-      text,
-      reasoning: '',
-      tool_calls: [],
-      finish_reason: outOfRoom ? 'length' : 'stop',
-      logprobs: null,
-      token_ids: tokens,
+      ...parts,
       usage: {
-        prompt_tokens: prompt.length,
+        prompt_tokens: prompt.ids.length,
         cached_tokens: cachedTokens,
-        completion_tokens: tokens.length,
-        reasoning_tokens: 0,
+        completion_tokens: tokens,
+        reasoning_tokens: reasoningTokens,
       },
-      dropped_turns: 0,
-      first_token_ms: (tokens.length > 0 ? firstAt : ended) - began,
-      tokens_per_second: tokens.length > 1 ? ((tokens.length - 1) * 1000) / (ended - firstAt) : null,
+      dropped_turns: prompt.droppedTurns,
+      first_token_ms: (tokens > 0 ? firstAt : ended) - began,
+      tokens_per_second: tokens > 1 ? ((tokens - 1) * 1000) / (ended - firstAt) : null,
     };
   }
 

@@ -60,8 +60,7 @@ async function lossOf(model: CausalLm, adapter: Adapter | null): Promise<number>
 /** Greedy, by captured graphs or op by op. */
 async function answerOf(model: CausalLm, adapter: Adapter, compile: boolean): Promise<number[]> {
   const decoder = new Decoder({ model, adapter, compile, eagerTokens: 0 });
-  const options = { maxNewTokens: 8, stopTokenIds: [], temperature: 0, topP: 1, rng: createRng(0) };
-  const answer = await decoder.generate(recorded.tokens, options);
+  const answer = await decoder.generate(recorded.tokens, { maxNewTokens: 8, stopTokenIds: [] });
   decoder.dispose();
   return answer;
 }

@@ -40,6 +40,12 @@ const MAX_DEPTH = 150;
 /** Filters that a text marked as safe may go through; others would have to mark their results. */
 const MARKUP_FILTERS = new Set(['safe', 'escape', 'e', 'string', 'length', 'count', 'default', 'd', 'tojson']);
 
+/** Jinja's own functions and Transformers' `raise_exception`. */
+const FUNCTIONS = { range, dict, namespace, joiner, cycler, raise_exception: raise };
+
+/** The names that every template has. */
+export const GLOBALS: readonly string[] = [...Object.keys(FUNCTIONS), 'strftime_now'];
+
 /** Names of one scope; a name that it lacks is looked up in its parent. */
 class Scope {
   private readonly names = new Map<string, Value>();
@@ -90,23 +96,12 @@ export class Interpreter {
   /** @throws TemplateError with the line of the statement that fails */
   render(template: Statement[], variables: Iterable<[string, Value]>): string {
     const globals = new Scope(null);
-    for (const [name, value] of this.globals()) globals.set(name, value);
+    for (const [name, call] of Object.entries(FUNCTIONS)) globals.set(name, new Callable(name, call));
+    globals.set('strftime_now', new Callable('strftime_now', args => strftime(this.now(), str(args.positional[0]))));
     const scope = new Scope(globals);
     for (const [name, value] of variables) scope.set(name, value);
     this.run(template, scope);
     return this.output.join('');
-  }
-
-  private globals(): [string, Value][] {
-    return [
-      ['range', new Callable('range', range)],
-      ['dict', new Callable('dict', dict)],
-      ['namespace', new Callable('namespace', namespace)],
-      ['joiner', new Callable('joiner', joiner)],
-      ['cycler', new Callable('cycler', cycler)],
-      ['raise_exception', new Callable('raise_exception', raise)],
-      ['strftime_now', new Callable('strftime_now', args => strftime(this.now(), str(args.positional[0])))],
-    ];
   }
 
   private print(text: string): void {

@@ -6,6 +6,7 @@ import { parseTemplate } from './parser.js';
 import { fromJson } from './pythonValues.js';
 import type { Statement } from './syntax.js';
 import { TemplateError } from './templateError.js';
+import { readNames } from './templateVariables.js';
 
 export interface RenderedTemplate {
   text: string;
@@ -25,6 +26,11 @@ export class JinjaTemplate {
   /** @throws TemplateError with the line of what can't be parsed */
   constructor(source: string) {
     this.statements = withinLimits(() => parseTemplate(source));
+  }
+
+  /** Names that the template reads without setting them. */
+  get variables(): string[] {
+    return withinLimits(() => readNames(this.statements));
   }
 
   /**
