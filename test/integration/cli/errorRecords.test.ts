@@ -39,6 +39,7 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   'engine speed': { args: ['--threads', '0'], record: USAGE },
   describe: { args: ['nothing'], record: USAGE },
   resident: { args: ['surplus'], record: USAGE },
+  session: { args: ['surplus'], record: USAGE },
 };
 
 /** Commands without subcommands, with their full names. */
