@@ -1,7 +1,7 @@
 // From a zod schema to a JSON schema, and from what zod finds wrong with a value to sentences that say what is allowed. Used for
 // run files and for the configs of adapters and models.
 import { distance } from 'fastest-levenshtein';
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputError } from '../inputError.js';
 import { expected, JSON_WORDS } from './formField.js';
 import { alternatives, type JsonSchema } from './jsonSchema.js';
