@@ -87,14 +87,18 @@ export function poolShape(adapters: readonly LoraTensors[]): PoolShape {
 
 /** The factors of several adapters as one. Owns its tensors. */
 export class LoraPool {
-  readonly shape: PoolShape;
+  readonly rank: number;
+  /** Steps with it. */
+  readonly form: StepForm;
   /** A and B of each module in turn. */
   readonly tensors: readonly tf.Tensor2D[];
   private readonly firstRanks = new Map<LoraTensors, number>();
 
-  constructor(adapters: readonly LoraTensors[]) {
-    this.shape = poolShape(adapters);
-    const { modules, rank } = this.shape;
+  constructor(adapters: readonly LoraTensors[], architecture: Architecture) {
+    const shape = poolShape(adapters);
+    const { modules, rank } = shape;
+    this.rank = rank;
+    this.form = pooledForm(shape, architecture);
     let next = 0;
     for (const adapter of adapters) {
       this.firstRanks.set(adapter, next);
@@ -116,7 +120,7 @@ export class LoraPool {
 
   /** Strength of every rank for each sequence, [rows, rank]. */
   strengths(rows: readonly LoraShares[]): tf.Tensor2D {
-    const { rank } = this.shape;
+    const { rank } = this;
     const values = new Float32Array(rows.length * rank);
     for (const [row, shares] of rows.entries())
       for (const [adapter, strength] of shares) {

@@ -8,14 +8,14 @@ import { InputError } from '../../core/inputError.js';
 import { UntraceableError } from '../capture/opTable.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { usablePositions } from '../models/rotaryTables.js';
-import { Adapter } from '../peft/adapter.js';
+import type { Adapter } from '../peft/adapter.js';
 import { Batch, capacityFor, MOST_ROWS, rowsFor } from './batch.js';
 import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
-import { LoraPool, pooledForm, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
+import { LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
 import { PrefixCache } from './prefixCache.js';
 import { StepGraphs, type StepForm } from './stepGraphs.js';
 import { EagerReader, PROMPT_CHUNK, type Prediction } from './tokenReader.js';
-import { adapterForm, NO_SHARES, type Variant } from './variant.js';
+import { NO_SHARES, type Variant } from './variant.js';
 
 export interface SchedulerOptions {
   model: CausalLm;
@@ -256,7 +256,7 @@ export class Scheduler {
     const members = all ? sequences : joined;
     if (members.length > 0)
       await this.guarded(members, async () => {
-        const form = this.formOf(group, members);
+        const form = this.formOf(members);
         const batch = await this.batchOf(group, form, members, all ? rows : known!.rows);
         if (batch) await this.step(batch, form);
       });
@@ -273,24 +273,23 @@ export class Scheduler {
   }
 
   private formKey(sequences: readonly Sequence[]): string {
-    const [{ request }] = sequences as readonly [Sequence];
-    const { steps } = request.variant;
-    if ('structure' in steps) return steps.structure;
+    const { steps } = sequences[0]!.request.variant;
+    if ('form' in steps) return steps.form.key;
     const adapters = adaptersOf(sequences);
-    return this.pool?.isOf(adapters) ? this.pool.shape.key : poolShape(adapters).key;
+    return this.pool?.isOf(adapters) ? this.pool.form.key : poolShape(adapters).key;
   }
 
-  private formOf(group: Group, sequences: readonly Sequence[]): StepForm {
-    if (group instanceof Adapter) return adapterForm(group);
-    return pooledForm(this.poolFor(adaptersOf(sequences)).shape, this.options.model.architecture);
+  private formOf(sequences: readonly Sequence[]): StepForm {
+    const { steps } = sequences[0]!.request.variant;
+    return 'form' in steps ? steps.form : this.poolFor(adaptersOf(sequences)).form;
   }
 
   /** The last pool, if it has these adapters and isn't larger than one of only these. */
   private poolFor(adapters: readonly LoraTensors[]): LoraPool {
     const { pool } = this;
-    if (pool?.has(adapters) && pool.shape.key === poolShape(adapters).key) return pool;
+    if (pool?.isOf(adapters) || (pool?.has(adapters) && pool.form.key === poolShape(adapters).key)) return pool;
     pool?.dispose();
-    return (this.pool = new LoraPool(adapters));
+    return (this.pool = new LoraPool(adapters, this.options.model.architecture));
   }
 
   /** The group's batch with these sequences in it; null if their step can't be captured. */
@@ -343,7 +342,7 @@ export class Scheduler {
     else {
       const pool = this.pool!;
       const strengths = pool.strengths(places.map(sequence => sequence?.shares ?? NO_SHARES));
-      prediction = await batch.step(form, tokens, pool.shape.rank > 0 ? [strengths, ...pool.tensors] : []);
+      prediction = await batch.step(form, tokens, pool.rank > 0 ? [strengths, ...pool.tensors] : []);
       strengths.dispose();
     }
     for (const sequence of batch.members) sequence.read++;

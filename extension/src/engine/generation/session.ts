@@ -1,6 +1,6 @@
-// One base model in memory and the adapters attached to it; requests that are open at once are decoded together. Used by `generate`, `chat`, `serve`, the
-// host's sessions and a run's samples. Each request chooses its adapters by name; the base is loaded once and never
-// changed.
+// One base model in memory and the adapters attached to it; requests that are open at once are decoded together. Each
+// request chooses its adapters by name; the base is loaded once and never changed. Used by `generate`, the host's
+// sessions and a run's samples.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import { templateVariables } from '../../core/text/chatTemplate.js';
@@ -99,6 +99,7 @@ export class Session {
    * @throws InputError if it doesn't fit this base, or the name is the base's
    */
   load(name: string, saved: SavedAdapter): AdapterFacts {
+    this.checkName(name);
     const { attached, tensors, folder } = saved;
     const parameters = checkedParameters(saved);
     const form = attached.asLora();
@@ -122,6 +123,7 @@ export class Session {
 
   /** Lets requests choose an adapter that belongs to the caller, such as the one being trained. */
   share(name: string, adapter: Adapter): void {
+    this.checkName(name);
     const { method, numParameters } = adapter;
     this.attach(name, adapter, { peft_type: method.peftType, parameters: numParameters, path: '' }, false);
   }
@@ -228,12 +230,15 @@ export class Session {
     about: Pick<AdapterFacts, 'peft_type' | 'parameters' | 'path'>,
     owned: boolean,
   ): AdapterFacts {
-    if (this.isBase(name))
-      throw new InputError(`an adapter can't have the name of the base model, "${name}"`, { key: 'name' });
     if (this.attached.has(name)) this.unload(name);
     const facts = { name, ...about, scalable: tensors instanceof LoraTensors };
     this.attached.set(name, { facts, id: this.nextId++, tensors, owned, uses: 0 });
     return facts;
+  }
+
+  private checkName(name: string): void {
+    if (this.isBase(name))
+      throw new InputError(`an adapter can't have the name of the base model, "${name}"`, { key: 'name' });
   }
 
   private isBase(name: string): boolean {

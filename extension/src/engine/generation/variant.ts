@@ -19,10 +19,10 @@ export interface Variant {
   /** Rows of its embedding, if they aren't the base's. */
   vocabSize: number | null;
   /**
-   * The LoRA adapters of its decoding steps; or the adapter with which only its own sequences are batched, and what
-   * its graph depends on.
+   * The LoRA adapters of its decoding steps; or the adapter with which only its own sequences are batched, and its
+   * steps.
    */
-  steps: { shares: LoraShares } | { adapter: Adapter; structure: string };
+  steps: { shares: LoraShares } | { adapter: Adapter; form: StepForm };
 }
 
 export const NO_SHARES: LoraShares = new Map();
@@ -44,7 +44,7 @@ export function adapterVariant(key: string | null, adapter: Adapter): Variant {
     virtualTokens: virtualTokens?.count ?? 0,
     prefix: keyValuePrefix?.count ?? 0,
     vocabSize: adapter.attached.architecture.vocabSize,
-    steps: plainSteps ? { shares: NO_SHARES } : { adapter, structure: structureOf(adapter) },
+    steps: plainSteps ? { shares: NO_SHARES } : { adapter, form: adapterForm(adapter) },
   };
 }
 

@@ -1,5 +1,6 @@
 // The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Started by `tunewright resident`, with
-// the requests of requests.ts, and by `tunewright session`, with those of sessionRequests.ts. It ends with its input, so it never outlives the process that started it.
+// the requests of requests.ts, and by `tunewright session`, with those of sessionRequests.ts. It ends with its input, so it never
+// outlives the process that started it.
 import type { Readable, Writable } from 'node:stream';
 import {
   createMessageConnection,

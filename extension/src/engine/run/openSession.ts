@@ -1,5 +1,5 @@
 // Opens a session: the base model, checked against free memory before its weights are read, and adapters from folders. Used by
-// `chat`, `serve` and `session`.
+// `session`.
 import { InputError } from '../../core/inputError.js';
 import { bytes } from '../../core/units.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
