@@ -1,6 +1,6 @@
 // A turn: the user's prompt, which can be edited, and below it an answer for each column.
 import type { PlaygroundTurn } from '../../../extension/src/protocol/playgroundMessages.js';
-import { h, setText } from '../shared/dom.js';
+import { h, place, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 import { AnswerView, type ShownAnswer } from './answerView.js';
 import { growingText, type PlaygroundHost } from './commands.js';
@@ -43,11 +43,7 @@ export class TurnView {
       view.show(shown);
       return view.element;
     });
-    if (
-      views.some((view, index) => this.answersElement.children[index] !== view) ||
-      views.length !== this.answersElement.childElementCount
-    )
-      this.answersElement.replaceChildren(...views);
+    place(this.answersElement, views);
   }
 
   edit(): void {

@@ -14,7 +14,7 @@ import {
 } from '../../../extension/src/protocol/playgroundMessages.js';
 import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
-import { h, icon, setText } from '../shared/dom.js';
+import { h, icon, place, setText } from '../shared/dom.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 import type { ShownAnswer } from './answerView.js';
@@ -472,17 +472,4 @@ function usedOf({ conversation }: PlaygroundSnapshot): number | null {
     prompt_tokens === null ? [] : [prompt_tokens + num_tokens],
   );
   return used.length === 0 ? null : Math.max(...used);
-}
-
-/** Replaces the children only if they differ, since that would take the focus from them. */
-function place(parent: HTMLElement, children: readonly HTMLElement[]): void {
-  if (
-    children.length === parent.childElementCount &&
-    children.every((child, index) => parent.children[index] === child)
-  )
-    return;
-  for (const child of [...parent.children]) if (!children.includes(child as HTMLElement)) child.remove();
-  children.forEach((child, index) => {
-    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
-  });
 }

@@ -59,3 +59,16 @@ let lastId = 0;
 export function uniqueId(prefix: string): string {
   return `${prefix}-${++lastId}`;
 }
+
+/** Replaces the children only if they differ, since that would take the focus from them. */
+export function place(parent: HTMLElement, children: readonly HTMLElement[]): void {
+  if (
+    children.length === parent.childElementCount &&
+    children.every((child, index) => parent.children[index] === child)
+  )
+    return;
+  for (const child of [...parent.children]) if (!children.includes(child as HTMLElement)) child.remove();
+  children.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}

@@ -214,12 +214,17 @@ export function messagesOf(conversation: Conversation, turnId: number, column: s
     const answer = [column, ...columns.map(({ id }) => id)].map(id => answers[id]?.text).find(Boolean);
     return answer ? [...userTurn(prompt), { role: 'assistant', content: answer }] : [];
   });
-  return [...(system.trim() ? [{ role: 'system', content: system }] : []), ...before, ...userTurn(turns[at]!.prompt)];
+  return [...systemTurn(system), ...before, ...userTurn(turns[at]!.prompt)];
 }
 
 /** For a model without a chat template, which continues a text. */
 export function textOf(messages: readonly ChatTurn[]): string {
   return messages.map(({ content }) => content ?? '').join('\n');
+}
+
+/** None for a system prompt of white space. */
+function systemTurn(content: string): ChatTurn[] {
+  return content.trim() ? [{ role: 'system', content }] : [];
 }
 
 function userTurn(content: string): ChatTurn[] {
@@ -252,7 +257,7 @@ export function rowsOf(conversation: Conversation): { messages: ChatTurn[] }[] {
       return text ? [...userTurn(prompt), { role: 'assistant', content: text }] : [];
     });
     if (answered.length === 0) return [];
-    return [{ messages: [...(system.trim() ? [{ role: 'system', content: system }] : []), ...answered] }];
+    return [{ messages: [...systemTurn(system), ...answered] }];
   });
 }
 

@@ -1,5 +1,5 @@
-// Commands on a run's result: merge it into its model, export it for other programs, compare one answer with the base's; and the
-// notifications that offer them when a run has finished. The engine's `merge`, `export` and `generate` do the work; the
+// Commands on a run's result: merge it into its model, export it for other programs, compare one answer with the base's;
+// and the notifications that offer them when a run has finished. The engine's `merge`, `export` and `generate` do the work; the
 // commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';

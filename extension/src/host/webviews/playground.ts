@@ -1,5 +1,5 @@
 // The playground's editor tabs: opens one for a model with its columns, and restores it after a reload of the window. The
-// conversation is up to playgroundSession.ts; what may stand in a column, to playgroundColumns.ts.
+// conversation is up to playgroundSession.ts; what can answer in a column, to playgroundColumns.ts.
 import { randomUUID } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';

@@ -89,6 +89,11 @@ interface ColumnItem extends PickItem {
   choose(): NewColumn | undefined | Promise<NewColumn | undefined>;
 }
 
+/** A heading in a picker. */
+function separator(label: string) {
+  return { label, kind: vscode.QuickPickItemKind.Separator, choose: () => undefined };
+}
+
 /** Asks for a column of this conversation. */
 export async function pickColumn(
   conversation: Conversation,
@@ -99,7 +104,6 @@ export async function pickColumn(
   const fitting = runs.runs().filter(run => modelOf(run) === conversation.model && columnOfRun(run) !== null);
   // What llama.cpp can add to a base, with a strength, is a LoRA.
   const mixable = fitting.filter(run => methods.exportsOf(peftTypeOf(run.config)).includes('gguf'));
-  const separator = (label: string) => ({ label, kind: vscode.QuickPickItemKind.Separator, choose: () => undefined });
   const items: ColumnItem[] = [
     { icon: 'symbol-method', label: 'base', description: conversation.model, choose: () => BASE },
     ...(fitting.length > 0 ? [separator('Results of runs')] : []),
@@ -140,15 +144,10 @@ export async function pickArguments(
   models: WorkspaceModels,
 ): Promise<PlaygroundArguments | undefined> {
   const results = runs.runs().filter(run => columnOfRun(run) !== null);
-  const label = (title: string) => ({
-    label: title,
-    kind: vscode.QuickPickItemKind.Separator,
-    choose: () => undefined,
-  });
   const items = [
-    ...(results.length > 0 ? [label('Results of runs, beside their base')] : []),
+    ...(results.length > 0 ? [separator('Results of runs, beside their base')] : []),
     ...runItems(results, runs).map(({ run, ...item }) => ({ ...item, choose: () => argumentsOfRun(run) })),
-    label('Models'),
+    separator('Models'),
     {
       icon: 'symbol-method',
       label: EMBEDDED_MODEL.label,
@@ -164,7 +163,7 @@ export async function pickArguments(
       },
     },
   ];
-  const picked = await showQuickPick(items, { title: 'Open Playground', placeHolder: 'Whom do you want to ask?' });
+  const picked = await showQuickPick(items, { title: 'Open Playground', placeHolder: 'Choose a result or a model' });
   return picked?.choose();
 }
 
