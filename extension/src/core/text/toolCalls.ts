@@ -4,6 +4,7 @@
 import { parseJsonText } from '../data/jsonText.js';
 import { isObject } from '../data/formats/rowFields.js';
 import { JinjaTemplate } from './jinja/jinjaTemplate.js';
+import { TemplateError } from './jinja/templateError.js';
 import { heldLength } from './stopTexts.js';
 
 export interface FunctionCall {
@@ -119,7 +120,8 @@ export class ToolCalls {
       const isText = !isObject(schema) || schema.type === 'string' || parsed(value!) === undefined;
       return [key!, isText ? value! : parsed(value!)] as const;
     });
-    return [{ name, arguments: json(Object.fromEntries(values)) }];
+    const text = json(Object.fromEntries(values));
+    return text === null ? null : [{ name, arguments: text }];
   }
 
   /** The parameters of one of the request's functions; null if it has none of this name. */
@@ -135,9 +137,9 @@ export class ToolCalls {
 function callOf(value: unknown, key: 'arguments' | 'parameters'): FunctionCall | null {
   if (!isObject(value) || typeof value.name !== 'string' || value.name === '') return null;
   const given = value[key];
-  const isText = typeof given === 'string' && isObject(parsed(given));
-  if (!isText && !isObject(given)) return null;
-  return { name: value.name, arguments: isText ? (given as string) : json(given) };
+  if (typeof given === 'string') return isObject(parsed(given)) ? { name: value.name, arguments: given } : null;
+  const text = isObject(given) ? json(given) : null;
+  return text === null ? null : { name: value.name, arguments: text };
 }
 
 function parsed(text: string): unknown {
@@ -173,7 +175,12 @@ function jsonValues(text: string): unknown[] | null {
 
 const TO_JSON = new JinjaTemplate('{{ value | tojson }}');
 
-/** JSON text with the numbers and the order of keys that the answer has. */
-function json(value: unknown): string {
-  return TO_JSON.render({ value }).text;
+/** JSON text with the numbers and the order of keys that the answer has; null if it is nested too deep. */
+function json(value: unknown): string | null {
+  try {
+    return TO_JSON.render({ value }).text;
+  } catch (error) {
+    if (error instanceof TemplateError) return null;
+    throw error;
+  }
 }

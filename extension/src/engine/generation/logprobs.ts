@@ -15,9 +15,9 @@ export interface ChosenLogprob extends IdLogprob {
 /** Log softmax of `logits` [vocab] for one token and the `count` most likely ones. */
 export function chosenLogprob(logits: Float32Array, id: number, count: number): ChosenLogprob {
   let most = -Infinity;
-  for (const logit of logits) if (logit > most) most = logit;
+  for (let i = 0; i < logits.length; i++) most = Math.max(most, logits[i]!);
   let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - most);
   const normalizer = most + Math.log(sum);
   const of = (token: number): IdLogprob => ({ id: token, logprob: logits[token]! - normalizer });
   return { ...of(id), top: largest(logits, count).map(of) };

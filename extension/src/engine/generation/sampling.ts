@@ -7,23 +7,19 @@ import { largest } from './largest.js';
 
 export type SamplingOptions = Omit<Sampling, 'max_new_tokens' | 'stop'>;
 
-/** Tokens that may be drawn. */
+/** Tokens that may be drawn, until the next choice. */
 export interface Candidates {
-  ids: number[];
+  ids: Int32Array;
   /** In proportion to the probabilities, by the index of `ids`; the most likely one has 1. */
-  weights: number[];
+  weights: Float64Array;
 }
-
-/** Groups of the tokens by probability, of which only one has to be sorted for top_p. */
-const GROUPS = 512;
-/** Width of a group in natural logarithms: from the most likely token to e^-32 of it. */
-const GROUP_WIDTH = 1 / 16;
 
 export class TokenSampler {
   private readonly rng: Rng;
   /** Of the answer so far: token -> how often it has it. */
   private readonly counts = new Map<number, number>();
   private readonly penalised: Set<number>;
+  private kept: KeptTokens | null = null;
 
   /** @param promptIds tokens that the repetition penalty counts as well, as in Transformers */
   constructor(
@@ -51,14 +47,14 @@ export class TokenSampler {
     const { ids, weights } = this.candidates(logits);
     if (ids.length === 1) return ids[0]!;
     let total = 0;
-    for (const weight of weights) total += weight;
+    for (let i = 0; i < weights.length; i++) total += weights[i]!;
     let draw = this.rng.next() * total;
     for (let i = 0; i < ids.length; i++) {
       draw -= weights[i]!;
       if (draw < 0) return ids[i]!;
     }
     // Rounding may leave a little of the last one.
-    return ids[weights.findLastIndex(weight => weight > 0)]!;
+    return ids.at(-1)!;
   }
 
   /** What may be drawn after `logits`; a single token at temperature 0. */
@@ -66,22 +62,14 @@ export class TokenSampler {
     const scores = this.withPenalties(logits);
     const best = highest(scores);
     const { temperature, top_k: topK, top_p: topP, min_p: minP } = this.options;
-    if (temperature === 0) return { ids: [best], weights: [1] };
-    const top = scores[best]!;
-    const k = topK > 0 && topK < scores.length ? topK : 0;
+    if (temperature === 0) return { ids: Int32Array.of(best), weights: Float64Array.of(1) };
+    const kept = (this.kept ??= new KeptTokens(scores.length));
     // Tokens that are as likely as the last of the top k are kept, as in Transformers.
-    const least = k > 0 ? scores[largest(scores, k)[k - 1]!]! : -Infinity;
-    const ids: number[] = [];
-    const weights: number[] = [];
-    for (let id = 0; id < scores.length; id++) {
-      if (scores[id]! < least) continue;
-      const weight = Math.exp((scores[id]! - top) / temperature);
-      if (weight === 0) continue;
-      ids.push(id);
-      weights.push(weight);
-    }
-    const kept = topP < 1 ? withTopP({ ids, weights }, topP) : { ids, weights };
-    return minP > 0 ? keep(kept, weight => weight >= minP) : kept;
+    const least = topK > 0 && topK < scores.length ? scores[largest(scores, topK).at(-1)!]! : -Infinity;
+    kept.take(scores, { top: scores[best]!, least, temperature });
+    if (topP < 1) kept.keepTopP(topP);
+    if (minP > 0) kept.keepMinP(minP);
+    return kept.candidates;
   }
 
   private withPenalties(logits: Float32Array): Float32Array {
@@ -99,41 +87,84 @@ export class TokenSampler {
   }
 }
 
-function keep({ ids, weights }: Candidates, isKept: (weight: number, index: number) => boolean): Candidates {
-  const kept: Candidates = { ids: [], weights: [] };
-  weights.forEach((weight, i) => {
-    if (!isKept(weight, i)) return;
-    kept.ids.push(ids[i]!);
-    kept.weights.push(weight);
-  });
-  return kept;
-}
+/** Groups of the tokens by probability, of which only one has to be sorted for top_p. */
+const GROUPS = 512;
+/** To a natural logarithm, so that the groups reach from the most likely token to e^-32 of it. */
+const GROUPS_PER_UNIT = 16;
 
-/**
- * The most likely tokens that together have the probability `topP`, at least one. Tokens are grouped by probability: those of
- * the groups before the one that reaches it are kept, and only that one is sorted.
- */
-function withTopP({ ids, weights }: Candidates, topP: number): Candidates {
-  const groupOf = (weight: number) => Math.min(GROUPS - 1, Math.floor(-Math.log(weight) / GROUP_WIDTH));
-  const masses = new Float64Array(GROUPS);
-  let total = 0;
-  for (const weight of weights) {
-    masses[groupOf(weight)]! += weight;
-    total += weight;
+/** The tokens that are left after each step. Its memory is used again for each token of an answer. */
+class KeptTokens {
+  private readonly ids: Int32Array;
+  private readonly weights: Float64Array;
+  private readonly groups: Uint16Array;
+  private readonly masses = new Float64Array(GROUPS);
+  private count = 0;
+
+  constructor(vocab: number) {
+    this.ids = new Int32Array(vocab);
+    this.weights = new Float64Array(vocab);
+    this.groups = new Uint16Array(vocab);
   }
-  let group = 0;
-  let mass = 0;
-  while (group < GROUPS - 1 && mass + masses[group]! < topP * total) mass += masses[group++]!;
-  const sorted = [...weights.keys()]
-    .filter(i => groupOf(weights[i]!) === group)
-    .sort((a, b) => weights[b]! - weights[a]!);
-  const chosen = new Set<number>();
-  for (const i of sorted) {
-    if (mass >= topP * total) break;
-    chosen.add(i);
-    mass += weights[i]!;
+
+  get candidates(): Candidates {
+    return { ids: this.ids.subarray(0, this.count), weights: this.weights.subarray(0, this.count) };
   }
-  return keep({ ids, weights }, (weight, i) => groupOf(weight) < group || chosen.has(i));
+
+  /** @param range of scores: the highest, and the least that is taken */
+  take(scores: Float32Array, { top, least, temperature }: { top: number; least: number; temperature: number }): void {
+    this.count = 0;
+    for (let id = 0; id < scores.length; id++) {
+      const score = scores[id]!;
+      if (score < least) continue;
+      const depth = (top - score) / temperature;
+      const weight = Math.exp(-depth);
+      if (weight === 0) continue;
+      this.ids[this.count] = id;
+      this.weights[this.count] = weight;
+      this.groups[this.count++] = Math.min(GROUPS - 1, depth * GROUPS_PER_UNIT);
+    }
+  }
+
+  /**
+   * Keeps the most likely tokens that together have the probability `topP`, at least one: those of the groups before the one
+   * that reaches it, and of that one, which is sorted, as many as it takes.
+   */
+  keepTopP(topP: number): void {
+    const { weights, groups, masses, count } = this;
+    masses.fill(0);
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      masses[groups[i]!]! += weights[i]!;
+      total += weights[i]!;
+    }
+    let last = 0;
+    let mass = 0;
+    while (last < GROUPS - 1 && mass + masses[last]! < topP * total) mass += masses[last++]!;
+    const members: number[] = [];
+    for (let i = 0; i < count; i++) if (groups[i] === last) members.push(i);
+    members.sort((a, b) => weights[b]! - weights[a]!);
+    const chosen = new Set<number>();
+    for (const i of members) {
+      if (mass >= topP * total) break;
+      chosen.add(i);
+      mass += weights[i]!;
+    }
+    this.keep(i => groups[i]! < last || chosen.has(i));
+  }
+
+  keepMinP(minP: number): void {
+    this.keep(i => this.weights[i]! >= minP);
+  }
+
+  private keep(isKept: (index: number) => boolean): void {
+    let kept = 0;
+    for (let i = 0; i < this.count; i++) {
+      if (!isKept(i)) continue;
+      this.ids[kept] = this.ids[i]!;
+      this.weights[kept++] = this.weights[i]!;
+    }
+    this.count = kept;
+  }
 }
 
 /** Index of the highest value, the first of several. */

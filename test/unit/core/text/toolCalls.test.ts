@@ -105,3 +105,11 @@ test('text is streamed up to what may be a call', () => {
     ' <tool>',
   ]);
 });
+
+test('deep arguments stay text or are read, and never fail', () => {
+  for (const depth of [100, 450, 5000]) {
+    const answer = `<tool_call>{"name": "clock", "arguments": {"a": ${'['.repeat(depth)}${']'.repeat(depth)}}}</tool_call>`;
+    const { text, calls } = read([answer]);
+    expect(calls.length === 1 ? '' : text).toBe(calls.length === 1 ? '' : answer);
+  }
+});
