@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { claimStandardOutput } from '../../../../extension/src/engine/cli/residentCommand.js';
+import { claimStandardOutput } from '../../../../extension/src/engine/cli/serveStandardStreams.js';
 
 const { write } = process.stdout;
 afterEach(() => {
