@@ -230,7 +230,9 @@ class HeldSession implements ModelSession {
   private named(name: string): Attached {
     const adapter = this.adapters.get(name);
     if (adapter) return adapter;
-    const record: EngineError = { code: 'bad_input', message: `no adapter is loaded as “${name}”`, key: 'adapters' };
+    const names = ['base', ...this.adapters.keys()].map(known => `“${known}”`).join(', ');
+    const message = `no adapter is loaded as “${name}”`;
+    const record: EngineError = { code: 'bad_input', message, key: 'adapters', hint: `Loaded: ${names}.` };
     throw new EngineInputError(record);
   }
 }
