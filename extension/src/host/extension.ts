@@ -16,6 +16,7 @@ import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
 import { registerWindowClose } from './runs/windowClose.js';
 import type { HostServices } from './services.js';
+import { registerLanguageModels } from './sessions/languageModels.js';
 import { ProcessSessions } from './sessions/sessionService.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
@@ -41,7 +42,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
   const runs = new FolderRunService(context, engine, output);
-  const sessions = new ProcessSessions({
+  const sessions = new ProcessSessions(runs, {
     program: () => engine.program(),
     log: text => output.debug(text),
     idleMs: () => 60_000 * vscode.workspace.getConfiguration('tunewright').get('sessionIdleMinutes', 10),
@@ -56,6 +57,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     engine,
     runs,
     sessions,
+    engine.onDidForget(() => sessions.endAll()),
     datasets,
     models,
     registerWalkthrough(context),
@@ -69,6 +71,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
       sessions,
       corrections: datasetCorrections(runs, datasets.found, methods),
     }),
+    registerLanguageModels(services),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),

@@ -59,10 +59,10 @@ export interface EngineService {
   ensureInstalled(): Promise<boolean>;
 }
 
-/** Options of a request to the resident engine. */
-export interface RequestOptions {
+/** Options of a request to a process of the engine; `V`: what the request reports before its answer. */
+export interface RequestOptions<V = Progress> {
   token?: vscode.CancellationToken | undefined;
-  onProgress?: ((progress: Progress) => void) | undefined;
+  onProgress?: ((progress: V) => void) | undefined;
 }
 
 /** The user's input is invalid; `record` says what and where as data, `message` in words. */
@@ -131,23 +131,54 @@ export interface Run {
   events(fromSeq: number): AsyncIterable<EngineEvent>;
 }
 
-/** Models in memory that answer, each in a process of its own. */
+/** Base models in memory, each in its own process, shared by everything that asks them. */
 export interface SessionService {
-  /** A session with this base: the running one if there is one, else a new process. */
+  /**
+   * A session with this base: in the process that holds it, else in a new one.
+   * @throws EngineInputError if the model can't be used or doesn't fit into memory, EngineFailure,
+   *   vscode.CancellationError, UntrustedWorkspaceError
+   */
   open(settings: SessionSettings, options?: RequestOptions): Promise<ModelSession>;
+  /** The bases in memory now. */
+  readonly loaded: readonly LoadedModel[];
+  /** A base was loaded, or its process has ended. */
   readonly onDidChange: vscode.Event<void>;
-  readonly sessions: readonly ModelSession[];
+  /** A sentence for users while runs train on the same cores and memory; null if none does. */
+  sharingNote(): string | null;
 }
 
+/**
+ * One holder's use of a base. Its process ends after `tunewright.sessionIdleMinutes` without a request; the next request starts
+ * another, with the same adapters. Requests throw as `SessionService.open`.
+ */
 export interface ModelSession extends vscode.Disposable {
   readonly facts: SessionFacts;
+  /**
+   * Attaches an adapter under a name of this holder, instead of one of that name. Read once for all holders, and again after its
+   * files have changed.
+   */
   load(name: string, path: string): Promise<AdapterFacts>;
   unload(name: string): Promise<void>;
-  generate(
-    input: GenerationInput,
-    options?: { token?: vscode.CancellationToken; onPiece?(piece: Piece): void },
-  ): Promise<GenerationAnswer>;
+  generate(input: GenerationInput, options?: GenerateOptions): Promise<GenerationAnswer>;
   countTokens(input: { messages?: ChatTurn[]; text?: string }): Promise<number>;
-  memory(): Promise<{ rss_bytes: number; cache_bytes: number; available_bytes: number }>;
+  /** Doesn't count as a request. @throws EngineFailure while its process isn't running */
+  memory(): Promise<SessionMemory>;
+  /** Its process has ended, with its key/value cache. */
   readonly onDidEnd: vscode.Event<void>;
+}
+
+export type LoadedModel = Pick<ModelSession, 'facts' | 'memory'> & {
+  /** Ends its process. */
+  end(): void;
+};
+
+export interface GenerateOptions {
+  token?: vscode.CancellationToken | undefined;
+  onPiece?: ((piece: Piece) => void) | undefined;
+}
+
+export interface SessionMemory {
+  rss_bytes: number;
+  cache_bytes: number;
+  available_bytes: number;
 }

@@ -9,20 +9,27 @@ export interface NotificationType<P> {
   readonly params: z.ZodType<P>;
 }
 
-/** A message with one response. */
-export interface RequestType<P, R> {
+/** A message with one response. `V`: what is reported before it (`$/progress` in JSON-RPC). */
+export interface RequestType<P, R, V = unknown> {
   readonly kind: 'request';
   readonly name: string;
   readonly params: z.ZodType<P>;
   readonly result: z.ZodType<R>;
+  readonly progress: z.ZodType<V>;
 }
 
 export function notificationType<P>(name: string, params: z.ZodType<P>): NotificationType<P> {
   return { kind: 'notification', name, params };
 }
 
-export function requestType<P, R>(name: string, params: z.ZodType<P>, result: z.ZodType<R>): RequestType<P, R> {
-  return { kind: 'request', name, params, result };
+/** @param progress by default nothing is reported */
+export function requestType<P, R, V = never>(
+  name: string,
+  params: z.ZodType<P>,
+  result: z.ZodType<R>,
+  progress: z.ZodType<V> = z.never() as z.ZodType<any>,
+): RequestType<P, R, V> {
+  return { kind: 'request', name, params, result, progress };
 }
 
 /** Params or result of a message that has none. */

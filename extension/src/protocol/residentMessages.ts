@@ -5,6 +5,18 @@ import * as z from 'zod';
 import { capabilitiesSchema, estimateSchema, modelInspectionSchema, runShapeSchema } from './answers.js';
 import { requestType } from './messageTypes.js';
 
+/** Added to the params of a request to receive its progress. */
+export const progressTokenSchema = z.object({ progressToken: z.int().optional() });
+
+/** Progress of work of which the size may be known. */
+export const progressSchema = z.object({
+  phase: z.string(),
+  done: z.number(),
+  total: z.number().nullable(),
+  message: z.string(),
+});
+export type Progress = z.infer<typeof progressSchema>;
+
 export const describeRequest = requestType('describe', z.object({}), capabilitiesSchema);
 
 const runFileParams = z.object({
@@ -12,7 +24,7 @@ const runFileParams = z.object({
   path: z.string().describe('Its actual or future path: the base of its relative paths, and named in errors'),
 });
 
-export const estimateRequest = requestType('estimate', runFileParams, estimateSchema);
+export const estimateRequest = requestType('estimate', runFileParams, estimateSchema, progressSchema);
 
 export const runShapeRequest = requestType('run_shape', runFileParams, runShapeSchema);
 
@@ -21,18 +33,6 @@ export const inspectRequest = requestType(
   z.object({ model: z.string(), folder: z.string().describe('Base of a relative path') }),
   modelInspectionSchema,
 );
-
-/** Added to the params of a request to receive its progress. */
-export const progressTokenSchema = z.object({ progressToken: z.int().optional() });
-
-/** Progress of a request. */
-export const progressSchema = z.object({
-  phase: z.string(),
-  done: z.number(),
-  total: z.number().nullable(),
-  message: z.string(),
-});
-export type Progress = z.infer<typeof progressSchema>;
 
 /** JSON-RPC code of all errors raised by the engine; the error record is in the data. */
 export const ENGINE_ERROR = 1;

@@ -3,6 +3,7 @@
 // request and its answer are also those of generation/session.ts, `chat` and `serve`.
 import * as z from 'zod';
 import { requestType } from './messageTypes.js';
+import { progressSchema } from './residentMessages.js';
 import { engineConfigSchema } from './runConfig.js';
 import { MAX_TOP_LOGPROBS, samplingSchema } from './sampling.js';
 
@@ -112,7 +113,7 @@ export const generationAnswerSchema = z.object({
 export type GenerationAnswer = z.infer<typeof generationAnswerSchema>;
 
 /** Loads the model; the first request, and only one. Progress: `phase` load or download. */
-export const openRequest = requestType('open', sessionOptionsSchema, sessionFactsSchema);
+export const openRequest = requestType('open', sessionOptionsSchema, sessionFactsSchema, progressSchema);
 
 /** Attaches an adapter under a name, in place of one of that name. */
 export const loadAdapterRequest = requestType(
@@ -123,8 +124,8 @@ export const loadAdapterRequest = requestType(
 
 export const unloadAdapterRequest = requestType('unload_adapter', z.object({ name: z.string() }), z.null());
 
-/** Answers; pieces arrive as `$/progress` if the request has a progress token. Cancelled: fails with code cancelled. */
-export const generateRequest = requestType('generate', generationSchema, generationAnswerSchema);
+/** Answers; its pieces are the progress of the request. Cancelled: fails with code cancelled. */
+export const generateRequest = requestType('generate', generationSchema, generationAnswerSchema, pieceSchema);
 
 export const countTokensRequest = requestType(
   'count_tokens',

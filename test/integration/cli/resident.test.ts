@@ -14,7 +14,7 @@ import {
   type MessageConnection,
 } from 'vscode-jsonrpc/node';
 import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
-import { ResidentEngine } from '../../../extension/src/host/engineProcess/residentEngine.js';
+import { RequestProcess } from '../../../extension/src/host/engineProcess/requestProcess.js';
 import { engineErrorSchema, type EngineError } from '../../../extension/src/protocol/engineError.js';
 import {
   describeRequest,
@@ -173,9 +173,14 @@ it('ends with its input, even during a request', async () => {
   expect(await ended).toBe(0);
 });
 
-it('works with ResidentEngine of the host', async () => {
+it('works with RequestProcess of the host', async () => {
   const program = { command: process.execPath, args: [bin], env: process.env };
-  const owner = new ResidentEngine({ program: async () => program, log: () => {} });
+  const owner = new RequestProcess({
+    command: 'resident',
+    program: async () => program,
+    log: () => {},
+    idleMs: () => 60_000,
+  });
   const reported: Progress[] = [];
   expect(await owner.request(describeRequest, {})).toHaveProperty('formats');
   const onProgress = (progress: Progress) => void reported.push(progress);

@@ -1,111 +1,219 @@
-// A session as the extension starts it, on the embedded model: loads adapters, streams answers, is cancelled within a token, and ends
-// with its process; the next one to open it starts another.
+// A session as the extension starts it, with the embedded model: a process that writes only messages to standard output, streams
+// answers of adapters from a folder, is cancelled within an answer, and ends with its input.
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import type { ModelSession } from '../../../extension/src/host/services.js';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
+import {
+  CancellationTokenSource,
+  createMessageConnection,
+  ProgressType,
+  ResponseError,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type MessageConnection,
+} from 'vscode-jsonrpc/node';
 import { ProcessSessions } from '../../../extension/src/host/sessions/sessionService.js';
-import { sessionOptionsSchema } from '../../../extension/src/protocol/sessionMessages.js';
+import { engineErrorSchema, type EngineError } from '../../../extension/src/protocol/engineError.js';
+import type { RequestType } from '../../../extension/src/protocol/messageTypes.js';
+import {
+  countTokensRequest,
+  generateRequest,
+  loadAdapterRequest,
+  memoryRequest,
+  openRequest,
+  sessionOptionsSchema,
+  unloadAdapterRequest,
+  type Piece,
+} from '../../../extension/src/protocol/sessionMessages.js';
 import { succeed, workplace } from '../../support/cli.js';
 
-vi.mock('vscode', () => ({
-  CancellationError: class extends Error {},
-  EventEmitter: class {
-    private readonly listeners: (() => void)[] = [];
-    event = (listener: () => void) => this.listeners.push(listener);
-    fire = () => this.listeners.forEach(listener => listener());
-    dispose = () => {};
-  },
-  workspace: { isTrusted: true, getConfiguration: () => ({ get: (_key: string, value: unknown) => value }) },
-}));
+vi.mock('vscode', async () => {
+  const { FakeEmitter: EventEmitter } = await import('../../support/fakeEmitter.js');
+  const from = (...all: { dispose(): void }[]) => ({ dispose: () => all.forEach(each => each.dispose()) });
+  return {
+    ...{ EventEmitter, Disposable: { from }, CancellationError: class extends Error {} },
+    workspace: { isTrusted: true },
+  };
+});
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const bin = fileURLToPath(new URL('../../../extension/bin/tunewright.mjs', import.meta.url));
 const place = workplace();
-const settings = sessionOptionsSchema.parse({ model: 'embedded:tiny', folder: '.' });
-let log = '';
-const sessions = new ProcessSessions({
-  program: async () => ({ command: process.execPath, args: [bin], env: process.env }),
-  idleMs: () => 600_000,
-  log: text => void (log += `${text}\n`),
-});
-let session: ModelSession;
+const settings = sessionOptionsSchema.parse({ model: 'embedded:tiny', folder: place.path });
+const question = [{ role: 'user', content: 'What is rain?' }];
 let adapter: string;
 
 beforeAll(async () => {
-  const run = place.run('run.json', {
+  const run = place.run('tuned', {
     model: 'embedded:tiny',
-    method: { peft_type: 'LORA' },
-    training: { max_steps: 30, learning_rate: 0.02 },
+    method: { r: 4 },
+    training: { max_steps: 8, learning_rate: 0.1 },
   });
-  await succeed(['train', run, '--out', place.file('run')]);
-  adapter = place.file('run', 'adapter');
-  session = await sessions.open(settings);
+  await succeed(['train', run, '--out', place.file('tuned')]);
+  adapter = place.file('tuned', 'adapter');
 });
+afterAll(() => place.remove());
 
-afterAll(() => {
-  sessions.dispose();
-  place.remove();
-});
+const started: ChildProcessWithoutNullStreams[] = [];
+afterEach(() => started.splice(0).forEach(child => child.kill('SIGKILL')));
 
-const question = {
-  messages: [{ role: 'user', content: 'What is the capital of France?' }],
-  sampling: { max_new_tokens: 12 },
-};
-
-it('answers as the base and as an adapter, piece by piece', async () => {
-  const facts = await session.load('tuned', adapter);
-  expect(facts).toMatchObject({ name: 'tuned', peft_type: 'LORA', scalable: true });
-  let streamed = '';
-  const base = await session.generate(question, { onPiece: ({ text }) => void (streamed += text) });
-  expect(base.text).not.toBe('');
-  expect(streamed).toBe(base.text);
-  expect(base.usage.completion_tokens).toBe(base.token_ids.length);
-  const tuned = await session.generate({ ...question, adapters: [{ name: 'tuned' }] });
-  expect(tuned.token_ids).not.toEqual(base.token_ids);
-  expect((await session.generate(question)).token_ids).toEqual(base.token_ids);
-});
-
-it('refuses an adapter that is not loaded, with the names that are', async () => {
-  await expect(session.generate({ ...question, adapters: [{ name: 'other' }] })).rejects.toThrow(
-    /no adapter is loaded under the name "other"[^]*tuned/,
+function session(nodeOptions: string[] = []) {
+  const child = spawn(process.execPath, [...nodeOptions, bin, 'session'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  started.push(child);
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const connection = createMessageConnection(
+    new StreamMessageReader(child.stdout),
+    new StreamMessageWriter(child.stdin),
   );
-});
+  connection.listen();
+  const ended = new Promise<number | null>(resolve => child.once('exit', resolve));
+  return { child, connection, ended, output: () => output, errors: () => errors };
+}
 
-it('ends an answer when it is cancelled, and answers the next', async () => {
-  let tokens = 0;
-  const token = { isCancellationRequested: false, onCancellationRequested: (f: () => void) => (cancel = f) };
-  let cancel = () => {};
-  const long = session.generate(
-    { ...question, sampling: { max_new_tokens: 400, temperature: 2 } },
-    {
-      token: token as never,
-      onPiece: piece => {
-        tokens = piece.tokens;
-        if (tokens >= 5) cancel();
-      },
-    },
+async function ask<R>(
+  connection: MessageConnection,
+  type: RequestType<any, R>,
+  params: object,
+  more: { progressToken?: number } = {},
+): Promise<R> {
+  return type.result.parse(await connection.sendRequest(type.name, { ...params, ...more }));
+}
+
+async function errorOf(request: Promise<unknown>): Promise<EngineError> {
+  const error = await request.then(
+    () => expect.fail('the request succeeded'),
+    (thrown: unknown) => thrown,
   );
-  await expect(long).rejects.toThrow();
-  expect(tokens).toBeLessThan(100);
-  expect((await session.generate(question)).text).not.toBe('');
+  return engineErrorSchema.parse((error as ResponseError<unknown>).data);
+}
+
+it('answers with the base and with adapters in pieces, and writes only messages to standard output', async () => {
+  // What any library may do, as soon as standard output carries messages.
+  const stray = `const { write } = process.stdout;
+    setInterval(() => process.stdout.write !== write && console.log('a stray line'), 20)`;
+  const { child, connection, ended, output, errors } = session([
+    '--import',
+    `data:text/javascript,${encodeURIComponent(stray)}`,
+  ]);
+  const facts = await ask(connection, openRequest, settings);
+  expect(facts).toMatchObject({ model: 'embedded:tiny', context_length: 512, has_chat_template: true });
+  expect(await ask(connection, loadAdapterRequest, { name: 'A', path: adapter })).toMatchObject({
+    ...{ name: 'A', path: adapter, peft_type: 'LORA', scalable: true },
+  });
+  const texts: string[] = ['', ''];
+  const answers = [];
+  for (const [i, adapters] of [[], [{ name: 'A' }]].entries()) {
+    connection.onProgress(new ProgressType<Piece>(), i, ({ text }) => void (texts[i] += text));
+    const request = { messages: question, adapters, sampling: { max_new_tokens: 12 } };
+    answers.push(await ask(connection, generateRequest, request, { progressToken: i }));
+  }
+  expect(answers.map(({ usage }) => usage.completion_tokens > 0)).toEqual([true, true]);
+  expect(texts.map(text => text.trim())).toEqual(answers.map(({ text }) => text.trim()));
+  expect(answers[0]!.text).not.toBe(answers[1]!.text);
+  // As the command answers.
+  const flags = ['--prompt', question[0]!.content, '--max-new-tokens', '12', '--json'];
+  const printed = await succeed(['generate', '--model', 'embedded:tiny', '--base', '--adapter', adapter, ...flags]);
+  const generated: { answers: { text: string }[] } = JSON.parse(printed.stdout);
+  expect(answers.map(({ text }) => text.trim())).toEqual(generated.answers.map(({ text }) => text.trim()));
+
+  const { tokens } = await ask(connection, countTokensRequest, { messages: question });
+  expect(tokens).toBe(answers[0]!.usage.prompt_tokens);
+  const memory = await ask(connection, memoryRequest, {});
+  expect(memory.rss_bytes).toBeGreaterThan(10_000_000);
+  expect(memory.available_bytes).toBeGreaterThan(0);
+
+  expect(errors()).toContain('a stray line');
+  child.stdin.end();
+  expect(await ended).toBe(0);
+  let rest = Buffer.from(output());
+  while (rest.length > 0) {
+    const head = /^Content-Length: (\d+)\r\n\r\n/.exec(rest.toString('latin1'));
+    expect(head, `between two messages: ${rest.toString().slice(0, 200)}`).not.toBeNull();
+    rest = rest.subarray(head![0].length + Number(head![1]));
+  }
 });
 
-it('shares the process between holders, and says when it has ended', async () => {
-  const pids = () => [...log.matchAll(/engine (\d+) started/g)].map(([, pid]) => Number(pid));
-  const other = await sessions.open(settings);
-  expect(sessions.sessions).toHaveLength(1);
-  expect(pids()).toHaveLength(1);
-  const base = await session.generate(question);
-  const ended = new Promise<void>(resolve => void session.onDidEnd(resolve));
-  process.kill(pids()[0]!, 'SIGKILL');
+it('stops a cancelled answer within it, and answers the next request', async () => {
+  const { connection } = session();
+  await ask(connection, openRequest, settings);
+  const cancelling = new CancellationTokenSource();
+  const counts: number[] = [];
+  connection.onProgress(new ProgressType<Piece>(), 1, ({ tokens }) => {
+    counts.push(tokens);
+    if (counts.length === 3) cancelling.cancel();
+  });
+  // Sampled at random, it doesn't end by itself for long.
+  const params = {
+    ...{ prompt: 'Once', sampling: { max_new_tokens: 500, temperature: 5, seed: 1 }, progressToken: 1 },
+  };
+  const record = await errorOf(connection.sendRequest(generateRequest.name, params, cancelling.token));
+  expect(record.code).toBe('cancelled');
+  // The one that was being read, and those whose pieces were on their way.
+  expect(counts.at(-1)).toBeLessThan(100);
+  const answer = await ask(connection, generateRequest, { messages: question, sampling: { max_new_tokens: 3 } });
+  expect(answer.usage.completion_tokens).toBeGreaterThan(0);
+});
+
+it('answers errors with records, and continues', async () => {
+  const { connection } = session();
+  const refused = await errorOf(connection.sendRequest(openRequest.name, { ...settings, model: './none' }));
+  expect(refused).toMatchObject({ code: 'model_not_found', file: './none' });
+  await ask(connection, openRequest, settings);
+  const send = (type: RequestType<any, unknown>, params: object) => errorOf(connection.sendRequest(type.name, params));
+  expect(await send(openRequest, settings)).toMatchObject({ code: 'bad_usage' });
+  expect(await send(loadAdapterRequest, { name: 'A', path: place.file('base') })).toMatchObject({
+    ...{ code: 'bad_input', file: place.file('base') },
+  });
+  expect(await send(unloadAdapterRequest, { name: 'A' })).toMatchObject({ message: expect.stringContaining('"A"') });
+  expect(await send(generateRequest, { messages: question, adapters: [{ name: 'B' }] })).toMatchObject({
+    message: expect.stringContaining('"B"'),
+  });
+  expect(await send(generateRequest, { messages: question, sampling: { top_p: 0 } })).toMatchObject({
+    ...{ code: 'bad_usage', key: 'sampling.top_p' },
+  });
+  await ask(connection, loadAdapterRequest, { name: 'A', path: adapter });
+  expect(await ask(connection, unloadAdapterRequest, { name: 'A' })).toBeNull();
+});
+
+it('ends with its input while it is answering', async () => {
+  const { child, connection, ended } = session();
+  await ask(connection, openRequest, settings);
+  const first = new Promise(resolve => connection.onProgress(new ProgressType<Piece>(), 1, resolve));
+  const params = { prompt: 'Once', sampling: { max_new_tokens: 500, temperature: 5 }, progressToken: 1 };
+  connection.sendRequest(generateRequest.name, params).catch(() => {});
+  await first;
+  child.stdin.end();
+  expect(await ended).toBe(0);
+});
+
+it('works with the sessions of the host: shared, streaming, with the adapters after a crash', async () => {
+  const program = { command: process.execPath, args: [bin], env: process.env };
+  const words: string[] = [];
+  const sessions = new ProcessSessions({ runs: () => [] } as never, {
+    program: async () => program,
+    log: text => words.push(text),
+    idleMs: () => 60_000,
+  });
+  const [a, b] = await Promise.all([sessions.open(settings), sessions.open(settings)]);
+  expect(sessions.loaded).toHaveLength(1);
+  await a.load('mine', adapter);
+  await b.load('theirs', adapter);
+  const pieces: string[] = [];
+  const sampling = { max_new_tokens: 8 };
+  const request = (name: string) => ({ messages: question, adapters: [{ name }], sampling });
+  const answers = await Promise.all([
+    a.generate(request('mine'), { onPiece: ({ text }) => pieces.push(text) }),
+    b.generate(request('theirs')),
+  ]);
+  expect(answers[0]!.text).toBe(answers[1]!.text);
+  expect(pieces.join('').trim()).toBe(answers[0]!.text.trim());
+  const pid = Number(/tunewright session (\d+) started/.exec(words.join('\n'))![1]);
+  const ended = new Promise<void>(resolve => a.onDidEnd(resolve));
+  process.kill(pid, 'SIGKILL');
   await ended;
-  await expect(other.generate(question)).rejects.toThrow();
-  const again = await sessions.open(settings);
-  expect(pids()).toHaveLength(2);
-  expect((await again.generate(question)).token_ids).toEqual(base.token_ids);
-});
-
-it('has a message for a model that can’t be opened', async () => {
-  await expect(sessions.open({ ...settings, model: 'nowhere' })).rejects.toThrow(/nowhere/);
-  expect(sessions.sessions).toHaveLength(1);
+  expect((await b.generate(request('theirs'))).text).toBe(answers[0]!.text);
+  sessions.dispose();
 });

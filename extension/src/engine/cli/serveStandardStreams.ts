@@ -2,8 +2,7 @@
 // `session`.
 import { Writable } from 'node:stream';
 import { endWithParent } from '../../system/endWithParent.js';
-import type { ResidentRequest } from '../resident/requests.js';
-import { serveResident } from '../resident/residentEngine.js';
+import { serveResident, type ServedRequest } from '../resident/residentEngine.js';
 import { printNote } from './print.js';
 
 /**
@@ -11,10 +10,7 @@ import { printNote } from './print.js';
  * @throws Error if a message can't be read or written
  * @param close frees what the requests hold
  */
-export async function serveStandardStreams(
-  requests: readonly ResidentRequest[],
-  close = (): void => {},
-): Promise<void> {
+export async function serveStandardStreams(requests: readonly ServedRequest[], close = (): void => {}): Promise<void> {
   endWithParent();
   try {
     await serveResident(process.stdin, claimStandardOutput(), requests, printNote);

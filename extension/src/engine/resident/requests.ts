@@ -1,8 +1,6 @@
 // The requests of the resident engine (protocol/residentMessages.ts), one entry each. A handler calls the same functions as the
 // corresponding command, lets other requests run between its parts, and stops when its signal fires.
-import type { RequestType } from '../../protocol/messageTypes.js';
 import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
-import type { Piece } from '../../protocol/sessionMessages.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
 import { inspectModel } from '../inspect/inspectModel.js';
 import { architectureOfFiles } from '../models/loadModel.js';
@@ -10,26 +8,14 @@ import { attachMethod } from '../run/attachMethod.js';
 import { capabilities } from '../run/capabilities.js';
 import { findModelFiles } from '../run/openModel.js';
 import { parseRun } from '../run/readRunFile.js';
-import { silentReporter, type Reporter } from '../run/reporter.js';
+import { silentReporter } from '../run/reporter.js';
 import { modelReference } from '../run/resolvedRun.js';
 import { estimateJson, runEstimate } from '../run/runEstimate.js';
 import { runShape } from '../training/runShape.js';
-
-export interface RequestContext {
-  signal: AbortSignal;
-  progress: Reporter['progress'];
-  /** Sends a piece of an answer that streams. */
-  piece(piece: Piece): void;
-}
-
-export interface ResidentRequest {
-  type: RequestType<any, any>;
-  /** @param params validated by the type's schema */
-  handle(params: any, context: RequestContext): Promise<unknown>;
-}
+import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
 /** @param speed gets the machine's speed without loading TensorFlow into this process */
-export function residentRequests(speed: (threads: number | null) => Promise<MachineSpeed | null>): ResidentRequest[] {
+export function residentRequests(speed: (threads: number | null) => Promise<MachineSpeed | null>): ServedRequest[] {
   return [
     answering(describeRequest, async () => capabilities()),
     answering(inspectRequest, async ({ model, folder }) => {
@@ -51,16 +37,9 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
         files.close();
       }
     }),
-    answering(estimateRequest, async ({ runFile, path }, { signal, progress }) => {
-      const reporter = { ...silentReporter, progress };
+    answering(estimateRequest, async ({ runFile, path }, { signal, report }) => {
+      const reporter = reporterOf(report);
       return estimateJson(await runEstimate(parseRun(runFile, path), { reporter, offline: true, speed, signal }));
     }),
   ];
-}
-
-export function answering<P>(
-  type: RequestType<P, unknown>,
-  handle: (params: P, context: RequestContext) => Promise<unknown>,
-): ResidentRequest {
-  return { type, handle };
 }

@@ -1,6 +1,5 @@
-// The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Started by `tunewright resident`, with
-// the requests of requests.ts, and by `tunewright session`, with those of sessionRequests.ts. It ends with its input, so it never
-// outlives the process that started it.
+// The engine as a long-running process: JSON-RPC on two streams, with concurrent requests. Used by `tunewright resident` (requests.ts)
+// and `tunewright session` (sessionRequests.ts). It ends with its input, so it never outlives the process that started it.
 import type { Readable, Writable } from 'node:stream';
 import {
   createMessageConnection,
@@ -14,9 +13,37 @@ import {
 import * as z from 'zod';
 import { CodedError, errorRecord } from '../../core/codedError.js';
 import type { EngineError } from '../../protocol/engineError.js';
-import { ENGINE_ERROR, progressSchema, progressTokenSchema, type Progress } from '../../protocol/residentMessages.js';
-import type { Piece } from '../../protocol/sessionMessages.js';
-import type { ResidentRequest } from './requests.js';
+import type { RequestType } from '../../protocol/messageTypes.js';
+import { ENGINE_ERROR, progressTokenSchema, type Progress } from '../../protocol/residentMessages.js';
+import { silentReporter, type Reporter } from '../run/reporter.js';
+
+export interface RequestContext<V> {
+  signal: AbortSignal;
+  /** Sends progress, if the request wants it. */
+  report(value: V): void;
+}
+
+/** A type of requests with what answers them. */
+export interface ServedRequest {
+  type: RequestType<any, any>;
+  /** @param params validated by the type's schema */
+  handle(params: any, context: RequestContext<any>): Promise<unknown>;
+}
+
+export function answering<P, V>(
+  type: RequestType<P, unknown, V>,
+  handle: (params: P, context: RequestContext<V>) => Promise<unknown>,
+): ServedRequest {
+  return { type, handle };
+}
+
+/** The progress of work as that of a request. */
+export function reporterOf(report: (value: Progress) => void): Reporter {
+  return {
+    ...silentReporter,
+    progress: (phase, done, total, message = '') => report({ phase, done, total, message }),
+  };
+}
 
 /**
  * Resolves when `input` ends; pending requests are then cancelled.
@@ -26,7 +53,7 @@ import type { ResidentRequest } from './requests.js';
 export async function serveResident(
   input: Readable,
   output: Writable,
-  requests: readonly ResidentRequest[],
+  requests: readonly ServedRequest[],
   fault: (text: string) => void,
 ): Promise<void> {
   const connection = createMessageConnection(new StreamMessageReader(input), new StreamMessageWriter(output), {
@@ -56,25 +83,21 @@ export async function serveResident(
   }
 }
 
-const progressType = new ProgressType<Progress>();
-const pieceType = new ProgressType<Piece>();
+const progressType = new ProgressType<unknown>();
 
 async function answer(
   connection: MessageConnection,
-  { type, handle }: ResidentRequest,
+  { type, handle }: ServedRequest,
   raw: unknown,
   signal: AbortSignal,
 ): Promise<unknown> {
   try {
     const { progressToken } = progressTokenSchema.parse(raw);
-    const progress = (phase: string, done: number, total: number | null, message = '') => {
+    const report = (value: unknown) => {
       if (progressToken === undefined) return;
-      void connection.sendProgress(progressType, progressToken, progressSchema.parse({ phase, done, total, message }));
+      void connection.sendProgress(progressType, progressToken, type.progress.parse(value));
     };
-    const piece = (value: Piece) => {
-      if (progressToken !== undefined) void connection.sendProgress(pieceType, progressToken, value);
-    };
-    return await handle(type.params.parse(raw), { signal, progress, piece });
+    return await handle(type.params.parse(raw), { signal, report });
   } catch (error) {
     const record = recordOf(error);
     return new ResponseError<EngineError>(ENGINE_ERROR, record.message, record);

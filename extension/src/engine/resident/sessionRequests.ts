@@ -1,5 +1,5 @@
-// The requests of a session (protocol/sessionMessages.ts): one base in memory, which answers with the adapters that a request names.
-// Served by `tunewright session`.
+// The requests of a session (protocol/sessionMessages.ts), one entry each: one base in memory, which answers with the adapters that a
+// request names. Served by `tunewright session`.
 import { InputError } from '../../core/inputError.js';
 import {
   countTokensRequest,
@@ -12,32 +12,48 @@ import {
 import type { Session } from '../generation/session.js';
 import { availableMemoryBytes, rssBytes } from '../machine/processMemory.js';
 import { openSession } from '../run/openSession.js';
-import { silentReporter } from '../run/reporter.js';
-import { answering, type ResidentRequest } from './requests.js';
+import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
-export interface ServedSession {
-  requests: ResidentRequest[];
+/** The part of a session that requests use. */
+export type ServedSession = Pick<
+  Session,
+  'facts' | 'loadFolder' | 'unload' | 'generate' | 'countTokens' | 'memory' | 'dispose'
+>;
+
+export interface SessionRequests {
+  requests: ServedRequest[];
   dispose(): void;
 }
 
-/** @param warn gets warnings of the engine */
-export function sessionRequests(warn: (message: string) => void): ServedSession {
-  let opening: Promise<Session> | null = null;
-  let session: Session | null = null;
-  const opened = (): Session => {
-    if (!session) throw new InputError('no model is open', { hint: 'Send "open" first.' });
-    return session;
+/**
+ * @param warn gets warnings of the engine
+ * @param openModel for tests
+ */
+export function sessionRequests(
+  warn: (message: string) => void,
+  openModel: (...args: Parameters<typeof openSession>) => Promise<ServedSession> = openSession,
+): SessionRequests {
+  let isOpening = false;
+  let session: ServedSession | null = null;
+  const opened = (): ServedSession => {
+    if (session) return session;
+    throw new InputError('no model is open', {
+      code: 'bad_usage',
+      hint: 'Send "open" first, and wait for its answer.',
+    });
   };
   const requests = [
-    answering(openRequest, async (settings, { progress }) => {
-      if (opening)
-        throw new InputError('a model is open already', { hint: 'Start another session for another model.' });
-      const reporter = { ...silentReporter, progress, warn: (_code: string, message: string) => warn(message) };
-      opening = openSession(settings, [], reporter);
+    answering(openRequest, async (settings, { report }) => {
+      if (isOpening)
+        throw new InputError('a model is open already', {
+          code: 'bad_usage',
+          hint: 'Start another process for another model.',
+        });
+      isOpening = true;
       try {
-        session = await opening;
+        session = await openModel(settings, [], { ...reporterOf(report), warn: (_code, message) => warn(message) });
       } catch (error) {
-        opening = null;
+        isOpening = false;
         throw error;
       }
       return session.facts;
@@ -47,8 +63,8 @@ export function sessionRequests(warn: (message: string) => void): ServedSession 
       opened().unload(name);
       return null;
     }),
-    answering(generateRequest, async (request, { signal, piece }) =>
-      opened().generate(request, { signal, onPiece: piece }),
+    answering(generateRequest, (request, { signal, report }) =>
+      opened().generate(request, { signal, onPiece: report }),
     ),
     answering(countTokensRequest, async input => ({ tokens: opened().countTokens(input) })),
     answering(memoryRequest, async () => ({

@@ -9,7 +9,10 @@ import { callEngine } from './engineProcess.js';
 import { findEngineProgram, type EngineProgram } from './engineProgram.js';
 import { stepDone } from '../walkthrough.js';
 import { installWithProgress } from './installWithProgress.js';
-import { ResidentEngine } from './residentEngine.js';
+import { RequestProcess } from './requestProcess.js';
+
+/** Idle time after which the resident engine is ended. */
+const IDLE_MS = 10 * 60_000;
 
 interface EngineStatus {
   installation: object | null;
@@ -19,13 +22,21 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   private found: Promise<EngineProgram> | null = null;
   private described: Promise<EngineCapabilities> | null = null;
   private ready = false;
-  private readonly resident: ResidentEngine;
+  private readonly forgotten = new vscode.EventEmitter<void>();
+  /** Another program, or another installation, is used from now on. */
+  readonly onDidForget = this.forgotten.event;
+  private readonly resident: RequestProcess;
 
   constructor(
     private readonly extensionPath: string,
     private readonly output: vscode.LogOutputChannel,
   ) {
-    this.resident = new ResidentEngine({ program: () => this.program(), log: text => output.debug(text) });
+    this.resident = new RequestProcess({
+      command: 'resident',
+      program: () => this.program(),
+      log: text => output.debug(text),
+      idleMs: () => IDLE_MS,
+    });
   }
 
   /** @throws UntrustedWorkspaceError */
@@ -39,10 +50,12 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
     this.found = null;
     this.described = null;
     this.resident.end();
+    this.forgotten.fire();
   }
 
   dispose(): void {
     this.resident.dispose();
+    this.forgotten.dispose();
   }
 
   async json<T>(args: readonly string[], options: EngineCallOptions = {}): Promise<T> {

@@ -1,71 +1,45 @@
-// The owner of the resident engine with a fake process: two streams and the events of a child process.
+// A process that answers requests, with a fake one: two streams and the events of a child process.
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { EventEmitter } from 'node:events';
-import { PassThrough } from 'node:stream';
 import { afterEach, expect, test, vi } from 'vitest';
-import {
-  createMessageConnection,
-  ProgressType,
-  ResponseError,
-  StreamMessageReader,
-  StreamMessageWriter,
-  type MessageConnection,
-} from 'vscode-jsonrpc/node';
+import { ProgressType, ResponseError } from 'vscode-jsonrpc/node';
 import * as z from 'zod';
-import { ResidentEngine } from '../../../../extension/src/host/engineProcess/residentEngine.js';
+import {
+  RequestProcess,
+  type RequestProcessOptions,
+} from '../../../../extension/src/host/engineProcess/requestProcess.js';
 import { EngineFailure, EngineInputError, UntrustedWorkspaceError } from '../../../../extension/src/host/services.js';
 import { requestType } from '../../../../extension/src/protocol/messageTypes.js';
-import { ENGINE_ERROR, type Progress } from '../../../../extension/src/protocol/residentMessages.js';
+import { FakeChild } from '../../../support/fakeChild.js';
+import { ENGINE_ERROR, progressSchema, type Progress } from '../../../../extension/src/protocol/residentMessages.js';
 
 const { CancellationError } = vi.hoisted(() => ({ CancellationError: class extends Error {} }));
 vi.mock('vscode', () => ({ CancellationError }));
 
-const double = requestType('double', z.object({ value: z.number() }), z.number());
-
-class FakeChild extends EventEmitter {
-  readonly stdin = new PassThrough();
-  readonly stdout = new PassThrough();
-  readonly stderr = new PassThrough();
-  readonly pid = 1;
-  readonly engine: MessageConnection;
-  killed = false;
-
-  constructor() {
-    super();
-    this.engine = createMessageConnection(new StreamMessageReader(this.stdin), new StreamMessageWriter(this.stdout));
-    this.engine.onRequest(double.name, ({ value }: { value: number }) => 2 * value);
-    this.engine.listen();
-    this.stdin.once('end', () => this.exit(0));
-    setImmediate(() => this.emit('spawn'));
-  }
-
-  exit(code: number): void {
-    this.engine.dispose();
-    this.stdout.end();
-    this.emit('close', code, null);
-  }
-
-  kill(): void {
-    this.killed = true;
-    this.exit(1);
-  }
-}
+const double = requestType('double', z.object({ value: z.number() }), z.number(), progressSchema);
 
 let children: FakeChild[] = [];
-const engines: ResidentEngine[] = [];
+const engines: RequestProcess[] = [];
 afterEach(() => {
   engines.splice(0).forEach(engine => engine.dispose());
   children = [];
   vi.useRealTimers();
 });
 
-function residentEngine(prepare: (child: FakeChild) => void = () => {}, idleMs?: number): ResidentEngine {
-  const engine = new ResidentEngine({
+function requestProcess(
+  prepare: (child: FakeChild) => void = () => {},
+  idleMs = 60_000,
+  more: Partial<RequestProcessOptions> = {},
+): RequestProcess {
+  const engine = new RequestProcess({
+    command: 'resident',
     program: async () => ({ command: 'node', args: [], env: {} }),
     log: () => {},
-    idleMs,
+    idleMs: () => idleMs,
+    ...more,
     start: () => {
       const child = new FakeChild();
+      child.engine.onRequest(double.name, ({ value }: { value: number }) => 2 * value);
       prepare(child);
       children.push(child);
       return child as unknown as ChildProcessWithoutNullStreams;
@@ -76,7 +50,7 @@ function residentEngine(prepare: (child: FakeChild) => void = () => {}, idleMs?:
 }
 
 test('one process answers every request, started by the first of them', async () => {
-  const engine = residentEngine();
+  const engine = requestProcess();
   expect(children).toHaveLength(0);
   const answers = [1, 2, 3].map(value => engine.request(double, { value }));
   expect(await Promise.all(answers)).toEqual([2, 4, 6]);
@@ -85,13 +59,13 @@ test('one process answers every request, started by the first of them', async ()
 });
 
 test('an answer that doesn’t match its schema is an error', async () => {
-  const engine = residentEngine(({ engine: other }) => other.onRequest(double.name, () => 'four'));
+  const engine = requestProcess(({ engine: other }) => other.onRequest(double.name, () => 'four'));
   await expect(engine.request(double, { value: 2 })).rejects.toThrow(/expected number/);
 });
 
 test('errors come with their record: bad input, failures, a cancelled request', async () => {
   let code = 'bad_input';
-  const engine = residentEngine(({ engine: other }) =>
+  const engine = requestProcess(({ engine: other }) =>
     other.onRequest(double.name, () => new ResponseError(ENGINE_ERROR, 'no', { code, message: 'no', key: 'method.r' })),
   );
   const error = await engine.request(double, { value: 1 }).catch(thrown => thrown as EngineInputError);
@@ -105,7 +79,7 @@ test('errors come with their record: bad input, failures, a cancelled request', 
 
 test('a cancelled token reaches the engine', async () => {
   const emitter = new EventEmitter();
-  const engine = residentEngine(({ engine: other }) =>
+  const engine = requestProcess(({ engine: other }) =>
     other.onRequest(double.name, (_params, token) => {
       const answered = new Promise(resolve =>
         token.onCancellationRequested(() =>
@@ -130,7 +104,7 @@ test('a cancelled token reaches the engine', async () => {
 });
 
 test('progress goes to the request that it belongs to', async () => {
-  const engine = residentEngine(({ engine: other }) =>
+  const engine = requestProcess(({ engine: other }) =>
     other.onRequest(double.name, async ({ value, progressToken }: { value: number; progressToken: number }) => {
       const told = { phase: 'estimate', done: value, total: 8, message: 'LORA' };
       await other.sendProgress(new ProgressType<Progress>(), progressToken, told);
@@ -151,7 +125,7 @@ test('after a crash open requests fail with its last output, and the next one st
       setTimeout(() => child.exit(137), 10);
       return new Promise(() => {});
     });
-  const engine = residentEngine(child => children.length === 0 && crash(child));
+  const engine = requestProcess(child => children.length === 0 && crash(child));
   const failed = await engine.request(double, { value: 1 }).catch(thrown => thrown as Error);
   expect(failed).toBeInstanceOf(EngineFailure);
   expect(failed).toMatchObject({ message: expect.stringContaining('Killed by the machine') });
@@ -160,7 +134,7 @@ test('after a crash open requests fail with its last output, and the next one st
 });
 
 test('it ends after an idle time, when its input closes, and starts again with the next request', async () => {
-  const engine = residentEngine(undefined, 30);
+  const engine = requestProcess(undefined, 30);
   await engine.request(double, { value: 1 });
   await expect.poll(() => children[0]!.stdin.writableEnded).toBe(true);
   expect(children[0]!.killed).toBe(false);
@@ -169,7 +143,7 @@ test('it ends after an idle time, when its input closes, and starts again with t
 });
 
 test('`end` ends it, as after a change of settings or when the window closes', async () => {
-  const engine = residentEngine();
+  const engine = requestProcess();
   await engine.request(double, { value: 1 });
   engine.end();
   await expect.poll(() => children[0]!.stdin.writableEnded).toBe(true);
@@ -180,7 +154,13 @@ test('`end` ends it, as after a change of settings or when the window closes', a
 test('a failed start, as in Restricted Mode, leaves no trace', async () => {
   let program: () => Promise<never> = () => Promise.reject(new UntrustedWorkspaceError('no'));
   const start = vi.fn(() => new FakeChild() as unknown as ChildProcessWithoutNullStreams);
-  const engine = new ResidentEngine({ program: () => program(), log: () => {}, start });
+  const engine = new RequestProcess({
+    command: 'resident',
+    program: () => program(),
+    log: () => {},
+    idleMs: () => 60_000,
+    start,
+  });
   await expect(engine.request(double, { value: 1 })).rejects.toBeInstanceOf(UntrustedWorkspaceError);
   program = () => Promise.reject(new Error('no Node'));
   await expect(engine.request(double, { value: 1 })).rejects.toThrow('no Node');
