@@ -6,7 +6,7 @@ import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerResultCommands } from './commands/resultCommands.js';
 import { RunDrafter } from './commands/runDraft.js';
 import { registerRunCommands } from './commands/runCommands.js';
-import { datasetCorrections } from './corrections/corrections.js';
+import { DatasetCorrections } from './corrections/corrections.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { KnownMethods } from './runFiles/knownMethods.js';
@@ -67,7 +67,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
       methods,
       models,
       sessions,
-      corrections: datasetCorrections(runs, datasets.found, methods),
+      corrections: new DatasetCorrections(runs, datasets.found, datasets.reading, methods),
     }),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
