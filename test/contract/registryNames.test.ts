@@ -51,7 +51,6 @@ const registries: Registry[] = [
       'extension/src/core/data/appendedRow.ts': 'kinds of Example and of content',
       'extension/src/host/corrections/addRow.ts': 'a kind of source',
       'extension/src/host/corrections/corrections.ts': 'a kind of content',
-      'extension/src/host/corrections/pickDataset.ts': 'a kind of content',
       'extension/src/host/webviews/playgroundSession.ts': 'a kind of content',
       'extension/src/protocol/playgroundMessages.ts': 'a kind of content',
       'webview/src/playground/answerView.ts': 'a kind of content',

@@ -36,7 +36,9 @@ export interface ActivationTime {
   activationMs: number;
 }
 
-export function activate(context: vscode.ExtensionContext): HostServices & { activation: ActivationTime } {
+export function activate(
+  context: vscode.ExtensionContext,
+): HostServices & { corrections: DatasetCorrections; activation: ActivationTime } {
   const began = ownMs();
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
@@ -51,6 +53,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const methods = new KnownMethods(context.extensionPath);
   const models = new WorkspaceModels(engine, runs, context);
   const drafter = new RunDrafter(engine, methods, models, datasets.found);
+  const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, methods);
   context.subscriptions.push(
     output,
     engine,
@@ -67,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
       methods,
       models,
       sessions,
-      corrections: new DatasetCorrections(runs, datasets.found, datasets.reading, methods),
+      corrections,
     }),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
@@ -80,5 +83,5 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   );
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);
-  return { ...services, activation };
+  return { ...services, corrections, activation };
 }
