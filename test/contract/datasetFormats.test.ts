@@ -31,7 +31,7 @@ describe.each(examples.map(({ name, rows }) => ({ name, rows })))('media/dataset
   it('parses', () => {
     const format = detectFormat(rows);
     for (const { row, source } of rows)
-      expect(format.parse(row, source).kind).toMatch(/chat|completion|text|tokenized/);
+      expect(format.parse(row, source).kind).toMatch(/chat|completion|text|tokenized|preference/);
   });
 });
 

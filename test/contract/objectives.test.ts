@@ -40,7 +40,7 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 });
 
-it('have unique names, and accept every kind of example in the bundled datasets', () => {
+it('have unique names, and accept every kind of example in the bundled datasets, except of formats that nothing trains on', () => {
   expect(new Set(objectives.map(({ name }) => name)).size).toBe(objectives.length);
   const kinds = new Set(objectives.flatMap(({ examples }) => examples));
   const files = readdirSync(datasets).filter(name => /\.jsonl?$/.test(name));
@@ -49,7 +49,8 @@ it('have unique names, and accept every kind of example in the bundled datasets'
     const text = readFileSync(new URL(name, datasets), 'utf8');
     const row = name.endsWith('l') ? JSON.parse(text.split('\n', 1)[0]!) : JSON.parse(text)[0];
     const format = datasetFormats.find(each => each.detect(row))!;
-    expect(kinds, name).toContain(format.parse(row, { file: name, line: 1 }).kind);
+    const { kind } = format.parse(row, { file: name, line: 1 });
+    expect(kinds.has(kind), name).toBe(!format.isUntrained);
   }
 });
 

@@ -18,6 +18,7 @@ const SEED = 7;
 const STORY_COUNT = 40;
 const FACT_COUNT = 48;
 const TOKENIZED_COUNT = 32;
+const PREFERENCE_COUNT = 24;
 
 const inRepository = relative => fileURLToPath(new URL(`../../../${relative}`, import.meta.url));
 
@@ -39,6 +40,17 @@ const factRows = random =>
     prompt: `Question: ${questions[0]}\nAnswer:`,
     completion: ` ${answers[0]}`,
   }));
+
+/** Pairs of a right answer and one to another question. @param {import('./random.mjs').Random} random */
+function preferenceRows(random) {
+  const facts = random.sample(factGroups.general, PREFERENCE_COUNT);
+  const answer = content => [{ role: 'assistant', content }];
+  return facts.map(({ questions, answers }, i) => ({
+    prompt: [{ role: 'user', content: questions[0] }],
+    chosen: answer(answers[0]),
+    rejected: answer(facts[(i + 1) % facts.length].answers[0]),
+  }));
+}
 
 /** Chats as token ids of the embedded model; -100 where no loss is taken. @param {import('./random.mjs').Random} random */
 function tokenizedRows(random) {
@@ -72,6 +84,7 @@ export function datasetFiles() {
     'haiku.sharegpt.json': `${JSON.stringify(haikuRows(), null, 2)}\n`,
     'stories.text.jsonl': jsonLines(stories),
     'facts.csv': csv(factRows(randomFor(4))),
+    'facts.preference.jsonl': jsonLines(preferenceRows(randomFor(6))),
     'questions.tokenized.jsonl': jsonLines(tokenizedRows(randomFor(5))),
   };
 }

@@ -6,7 +6,7 @@ import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerResultCommands } from './commands/resultCommands.js';
 import { RunDrafter } from './commands/runDraft.js';
 import { registerRunCommands } from './commands/runCommands.js';
-import { datasetCorrections } from './corrections/corrections.js';
+import { DatasetCorrections } from './corrections/corrections.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { KnownMethods } from './runFiles/knownMethods.js';
@@ -37,7 +37,9 @@ export interface ActivationTime {
   activationMs: number;
 }
 
-export function activate(context: vscode.ExtensionContext): HostServices & { activation: ActivationTime } {
+export function activate(
+  context: vscode.ExtensionContext,
+): HostServices & { corrections: DatasetCorrections; activation: ActivationTime } {
   const began = ownMs();
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
@@ -52,6 +54,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   const methods = new KnownMethods(context.extensionPath);
   const models = new WorkspaceModels(engine, runs, context);
   const drafter = new RunDrafter(engine, methods, models, datasets.found);
+  const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, methods);
   context.subscriptions.push(
     output,
     engine,
@@ -69,7 +72,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
       methods,
       models,
       sessions,
-      corrections: datasetCorrections(runs, datasets.found, methods),
+      corrections,
     }),
     registerLanguageModels(services),
     registerRunStatusBar(runs),
@@ -83,5 +86,5 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
   );
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);
-  return { ...services, activation };
+  return { ...services, corrections, activation };
 }

@@ -25,7 +25,7 @@ export const datasetConfigSchema = z.strictObject({
     .meta(
       about(
         'Format',
-        'alpaca, sharegpt, messages, prompt_completion, text or tokenized; auto detects it from the first rows',
+        'alpaca, sharegpt, messages, prompt_completion, text or tokenized (preference can only be previewed); auto detects it from the first rows',
       ),
     ),
   columns: z

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { csvHeader } from '../core/data/csvRecord.js';
 import type { Row } from '../core/data/example.js';
 import type { ScannedFileType } from '../core/data/rowFileTypes.js';
-import { rowLayout, type RowLayout, type Units } from '../core/data/rowLayout.js';
+import { LAYOUT_UNITS, rowLayout, type RowLayout, type Units } from '../core/data/rowLayout.js';
 import { rowScanner, type OnRow, type RowScanner, type ScanFault } from '../core/data/rowScanner.js';
 import { parseRow } from '../core/data/rowText.js';
 import { InputError } from '../core/inputError.js';
@@ -14,8 +14,6 @@ import type { RowPlace, RowReader } from './rowReader.js';
 import { textFile } from './textFile.js';
 
 const BLOCK_BYTES = 1 << 20;
-/** The part at the beginning of a text that determines its layout, in its units. */
-const LAYOUT_UNITS = 1 << 18;
 /** Longer rows are not read: a missing line break or quote must not load the whole file into memory. */
 const MAX_ROW_BYTES = 64 << 20;
 

@@ -10,6 +10,7 @@ const PROBLEM_NAMES: Record<ProblemCode, string> = {
   truncated_answer: 'Cut off',
   in_validation: 'In both files',
   duplicate: 'Duplicate',
+  same_answers: 'Same answers',
   unlocated_turn: 'Turn not found',
 };
 

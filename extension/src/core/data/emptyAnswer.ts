@@ -1,9 +1,9 @@
 // Answers without text, from which the model learns to say nothing: for the preview and for the warning of a run. Pure.
-import type { ChatMessage, Example } from './example.js';
+import type { ChatMessage, SequenceExample } from './example.js';
 import { REASONING_KEYS } from './formats/chatFields.js';
 
 /** What is empty, as "message 2 is an empty answer"; null if every answer that is to be trained on says something. */
-export function emptyAnswer(example: Example): string | null {
+export function emptyAnswer(example: SequenceExample): string | null {
   switch (example.kind) {
     case 'chat': {
       const { messages, trainFrom = 0 } = example;

@@ -3,7 +3,7 @@
 // their template says.
 import { encodeChat } from '../text/encodeChat.js';
 import type { TextTokenizer } from '../text/textTokenizer.js';
-import { IGNORE_LABEL, type EncodedExample, type Example } from './example.js';
+import { IGNORE_LABEL, type EncodedExample, type SequenceExample } from './example.js';
 import { InputError } from '../inputError.js';
 import { checkEmbedded } from '../text/embeddedIds.js';
 
@@ -21,13 +21,13 @@ export interface EncodedRow extends EncodedExample {
 }
 
 /** @throws InputError if the tokenizer or the chat template rejects the example; the caller adds file and line */
-export function encodeExample(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
+export function encodeExample(example: SequenceExample, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
   const row = encode(example, tokenizer, options);
   if (options.embeddingRows !== undefined) checkEmbedded(row.inputIds, options.embeddingRows, tokenizer);
   return row;
 }
 
-function encode(example: Example, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
+function encode(example: SequenceExample, tokenizer: TextTokenizer, options: EncodeOptions): EncodedRow {
   switch (example.kind) {
     case 'chat': {
       const template = options.chatTemplate;

@@ -32,6 +32,15 @@ export interface ChatMessage {
 
 /** A row as parsed by its format, before tokenization. */
 export type Example =
+  | SequenceExample
+  /** Two answers to one prompt, each with it: the better one, and the other. */
+  | { kind: 'preference'; chosen: AnsweredExample; rejected: AnsweredExample };
+
+/** A prompt and its answer. */
+export type AnsweredExample = Extract<SequenceExample, { kind: 'chat' | 'completion' }>;
+
+/** An example that is one sequence of tokens. */
+export type SequenceExample =
   | {
       kind: 'chat';
       messages: ChatMessage[];

@@ -1,10 +1,10 @@
 // Why nothing of a row is trained on, for the warning of a run and for the preview. Pure.
 import type { EncodedRow } from './encodeExample.js';
-import type { Example } from './example.js';
+import type { SequenceExample } from './example.js';
 import { chatRole } from './formats/roles.js';
 
 /** @param encoded the row without label tokens */
-export function maskedReason(example: Example, { unlocatedTurns }: EncodedRow): string {
+export function maskedReason(example: SequenceExample, { unlocatedTurns }: EncodedRow): string {
   switch (example.kind) {
     case 'chat': {
       const { messages, trainFrom = 0 } = example;

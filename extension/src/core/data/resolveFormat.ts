@@ -2,7 +2,7 @@
 // Called by loadDataset and, through chooseFormat.ts, by the preview. Never guesses: if two formats fit, that is an error. Rows that
 // don't fit the format of most others are invalid rows of that format.
 import { distance } from 'fastest-levenshtein';
-import { InputError } from '../inputError.js';
+import { InputError, unlessWrong } from '../inputError.js';
 import type { Row, SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
 import { datasetFormats } from './formats/registry.js';
@@ -68,13 +68,20 @@ function fittingFormat(
   const most = Math.max(...fits);
   if (allRows ? most < rows.length : most * 2 <= rows.length) return null;
   const all = datasetFormats.filter((_, i) => fits[i] === most);
-  const fitting = all.length > 1 ? all.filter(format => !format.yields) : all;
+  const trained = unlessNone(all, format => !format.isUntrained);
+  const fitting = unlessNone(trained, format => !format.yields);
   if (fitting.length === 1) return fitting[0];
   const names = fitting.map(format => format.name);
   throw new InputError(`the rows fit more than one format: ${names.join(' and ')} (they have ${columnsOf(rows)})`, {
     ...rows[0].source,
     hint: `Set dataset.format to ${names.map(name => `"${name}"`).join(' or ')}.\n${describeFormats()}`,
   });
+}
+
+/** Those that are preferred; all, if none is. */
+function unlessNone<T>(all: readonly T[], isPreferred: (item: T) => boolean): readonly T[] {
+  const preferred = all.filter(isPreferred);
+  return preferred.length > 0 ? preferred : all;
 }
 
 /** The mapping with the format's aliases: of fields that no row has, and columns that are not mapped. */
@@ -95,21 +102,36 @@ function noFormat(rows: readonly SourcedRow[]): InputError {
     : `the row fits no dataset format (it has ${columnsOf([odd])})`;
   return new InputError(message, {
     ...odd.source,
-    hint: `${suggestList(odd.row) || suggestChosen(odd.row) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
+    hint: `${suggestList(odd.row) || suggestChosen(odd) || suggestField(odd.row)}Rename the fields, or map them with dataset.columns.\n${describeFormats()}`,
   });
 }
 
 /** Of preference data, of which one answer can be trained on: by the format that uses the most of a row. */
-function suggestChosen(row: Row): string {
+function suggestChosen({ row, source }: SourcedRow): string {
   if (!('chosen' in row && 'rejected' in row)) return '';
   const [best] = datasetFormats
     .flatMap(format => {
       const required = format.fields.filter(field => field.required);
-      const fitting = required.filter(({ name }) => format.detect(mapColumns(row, { [name]: 'chosen' })));
+      const fitting = required.filter(({ name }) => {
+        const mapped = mapColumns(row, { [name]: 'chosen' });
+        return !format.isUntrained && format.detect(mapped) && unlessWrong(() => format.parse(mapped, source));
+      });
       return fitting.map(({ name }) => ({ name, uses: required.length }));
     })
     .sort((a, b) => b.uses - a.uses);
   return best ? `To train on the chosen answers, set dataset.columns to {"${best.name}": "chosen"}. ` : '';
+}
+
+/**
+ * Why rows of this format can't be trained on; null if they can.
+ * @param rows the first of the file
+ */
+export function untrainedFormat(format: DatasetFormat, rows: readonly SourcedRow[]): InputError | null {
+  if (!format.isUntrained) return null;
+  const trained = datasetFormats.filter(other => !other.isUntrained).map(({ name }) => name);
+  const hint = (rows[0] && suggestChosen(rows[0])) || `Choose a dataset of the formats ${trained.join(', ')}.`;
+  const message = `nothing trains on the format ${format.name} yet (the rows have ${columnsOf(rows)})`;
+  return new InputError(message, { file: rows[0]?.source.file, hint: hint.trim() });
 }
 
 /** Of a JSON object that is read as one row, but has the rows in a list. */

@@ -5,8 +5,9 @@ import type { TextTokenizer } from '../text/textTokenizer.js';
 import { counted } from '../units.js';
 import { emptyAnswer } from './emptyAnswer.js';
 import { encodeExample, type EncodedRow } from './encodeExample.js';
-import { countLabels, IGNORE_LABEL, type Example, type Row } from './example.js';
+import { countLabels, IGNORE_LABEL, type Example, type Row, type SequenceExample } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
+import { writeJsonText } from './jsonText.js';
 import { maskedReason } from './maskedReason.js';
 import { mapColumns, type ColumnMapping } from './resolveFormat.js';
 import { findRoleFault } from './roleOrder.js';
@@ -21,6 +22,7 @@ export const PROBLEM_CODES = [
   'truncated_answer',
   'in_validation',
   'duplicate',
+  'same_answers',
   'unlocated_turn',
 ] as const;
 export type ProblemCode = (typeof PROBLEM_CODES)[number];
@@ -61,8 +63,9 @@ export function readExample(row: Row, options: ReadingOptions): { example: Examp
 }
 
 export interface MeasuredExample {
-  /** Before truncation; null if the tokenizer or the chat template rejects the row. */
-  encoded: EncodedRow | null;
+  /** Before truncation; empty if the tokenizer or the chat template rejects the row. Two of a pair, without labels. */
+  encoded: EncodedRow[];
+  /** Of a pair: of the longer one. */
   tokens: number;
   /** Number of label tokens after truncation to maxLength. */
   labelTokens: number;
@@ -70,13 +73,37 @@ export interface MeasuredExample {
 }
 
 export function measureExample(example: Example, tokenizer: TextTokenizer, options: ReadingOptions): MeasuredExample {
+  if (example.kind === 'preference') return measurePair(example, tokenizer, options);
+  return measureSequence(example, tokenizer, options);
+}
+
+/** A pair: both answers with the prompt. Nothing trains on it, so no token has a label. */
+function measurePair(
+  pair: Extract<Example, { kind: 'preference' }>,
+  tokenizer: TextTokenizer,
+  options: ReadingOptions,
+): MeasuredExample {
+  const answers = (['chosen', 'rejected'] as const).map(name => {
+    const { problems, ...measured } = measureSequence(pair[name], tokenizer, options);
+    return { ...measured, problems: problems.map(each => ({ ...each, message: `${name}: ${each.message}` })) };
+  });
+  const problems = answers.flatMap(answer => answer.problems);
+  if (writeJsonText(pair.chosen) === writeJsonText(pair.rejected)) {
+    problems.push({ code: 'same_answers', message: 'the chosen answer and the rejected one are the same' });
+  }
+  const encoded = answers.flatMap(answer => answer.encoded);
+  for (const { labels } of encoded) labels.fill(IGNORE_LABEL);
+  return { encoded, tokens: Math.max(...answers.map(({ tokens }) => tokens)), labelTokens: 0, problems };
+}
+
+function measureSequence(example: SequenceExample, tokenizer: TextTokenizer, options: ReadingOptions): MeasuredExample {
   let encoded: EncodedRow;
   try {
     encoded = encodeExample(example, tokenizer, options);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message, hint } = error;
-    return { encoded: null, tokens: 0, labelTokens: 0, problems: [{ code: 'invalid_row', message, hint }] };
+    return { encoded: [], tokens: 0, labelTokens: 0, problems: [{ code: 'invalid_row', message, hint }] };
   }
   const { labels, unlocatedTurns } = encoded;
   const { maxLength } = options;
@@ -109,7 +136,7 @@ export function measureExample(example: Example, tokenizer: TextTokenizer, optio
     const message = `the chat template rewrites message ${unlocatedTurns.join(', ')} beyond recognition: no loss on it`;
     problems.push({ code: 'unlocated_turn', message });
   }
-  return { encoded, tokens, labelTokens, problems };
+  return { encoded: [encoded], tokens, labelTokens, problems };
 }
 
 /** A part of a row's text that is trained on, context, or cut off. */

@@ -9,6 +9,9 @@ export type Units = Uint8Array | Uint16Array;
 export type RowLayout = { kind: 'lines' | 'values' | 'list' } | { kind: 'csv'; delimiter: Delimiter };
 export type Delimiter = ',' | ';' | '\t';
 
+/** The part at the beginning of a text that determines its layout, in its units. */
+export const LAYOUT_UNITS = 1 << 18;
+
 export const LF = 0x0a;
 export const CR = 0x0d;
 export const QUOTE = 0x22;

@@ -7,8 +7,8 @@ import { encodeExample, type EncodedRow } from '../../core/data/encodeExample.js
 import {
   countLabels,
   type EncodedExample,
-  type Example,
   type RowSource,
+  type SequenceExample,
   type SourcedRow,
 } from '../../core/data/example.js';
 import {
@@ -16,6 +16,7 @@ import {
   formatByName,
   mapColumns,
   resolveFormat,
+  untrainedFormat,
   FORMAT_SAMPLE_ROWS,
   type ResolvedFormat,
 } from '../../core/data/resolveFormat.js';
@@ -87,7 +88,7 @@ export interface LoadDatasetOptions {
 }
 
 /**
- * @throws InputError for a dataset without usable rows, and for one with too many that can't be used; if on_bad_row is "error", for
+ * @throws InputError for a dataset without usable rows, or of a format that nothing trains on, and for one with too many that can't be used; if on_bad_row is "error", for
  * the first of them, with file and line
  */
 export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset> {
@@ -177,7 +178,7 @@ export interface EncodeRowsOptions
 }
 
 interface EncodedSourcedRow {
-  example: Example;
+  example: SequenceExample;
   encoded: EncodedRow;
   source: RowSource;
   resolved: DatasetFormat;
@@ -198,7 +199,8 @@ export async function* encodeRows({
   for await (const { row, source, resolved } of withFormat(file, config, reading)) {
     let read: EncodedSourcedRow;
     try {
-      const example = resolved.parse(row, source);
+      // Formats of other examples are refused by `withFormat`.
+      const example = resolved.parse(row, source) as SequenceExample;
       const options = { trainOn: config.train_on, embeddingRows };
       read = { example, encoded: encodeExample(example, tokenizer, options), source, resolved };
     } catch (error) {
@@ -226,7 +228,10 @@ async function* withFormat(
   const onBadRow = reading.onBadRow && ((...bad: [InputError, RowSource]) => (seen++, reading.onBadRow?.(...bad)));
   const decide = (): ResolvedFormat => {
     checkColumns(columns, named, sample);
-    return resolveFormat(sample, name, columns, !onBadRow);
+    const found = resolveFormat(sample, name, columns, !onBadRow);
+    const refusal = untrainedFormat(found.format, sample);
+    if (refusal) throw refusal;
+    return found;
   };
   const read = (rows: readonly SourcedRow[], { format, columns: used }: ResolvedFormat) =>
     rows.map(({ row, source }) => ({ row: mapColumns(row, used), source, resolved: format }));

@@ -36,18 +36,22 @@ function lenses({ uri, summary, reading }: DocumentDataset, outdatedRuns: number
   const busy = phase !== 'ready' && phase !== 'failed' && phase !== 'stopped';
   const about = exact || busy ? '' : '≈';
   const facts = [format?.title, counted(rows, 'row')];
-  if (!busy) facts.push(`${about}${counted(tokens, 'token')}`, `${percent(labelShare)} trained on`);
+  if (!busy) {
+    const trained = format?.isUntrained ? 'not trained on yet' : `${percent(labelShare)} trained on`;
+    facts.push(`${about}${counted(tokens, 'token')}`, trained);
+  }
   const found = Object.values(summary.problems).reduce((sum, rowsOfCode) => sum + rowsOfCode, 0);
   const shown = [lens('database', facts.join(' · '), 'tunewright.previewDataset', describeReading(reading))];
   if (busy) shown.push(lens('loading~spin', `${Math.floor(share * 100)}%`, '', 'Counting tokens', []));
   else if (found > 0)
     shown.push(lens('warning', counted(found, 'problem'), 'workbench.actions.view.problems', 'Show Problems', []));
-  else shown.push(lens('check', 'No problems', '', 'All rows can be trained on', []));
+  else shown.push(lens('check', 'No problems', '', format?.isUntrained ? '' : 'All rows can be trained on', []));
   if (outdatedRuns > 0) {
     const text = `${counted(outdatedRuns, 'run')} trained on an older version`;
     shown.push(lens('history', text, 'tunewright.runs.focus', 'The file has changed since. Show the runs', []));
   }
-  shown.push(lens('rocket', 'Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
+  if (!format?.isUntrained)
+    shown.push(lens('rocket', 'Fine-Tune', 'tunewright.fineTuneWithDataset', 'Fine-tune a model with this dataset'));
   shown.push(
     lens('open-preview', 'Preview', 'tunewright.previewDataset', 'Table with search, lengths and rendered rows'),
   );

@@ -16,6 +16,7 @@ const SEVERITIES: Record<ProblemCode, vscode.DiagnosticSeverity> = {
   truncated_answer: vscode.DiagnosticSeverity.Warning,
   in_validation: vscode.DiagnosticSeverity.Warning,
   duplicate: vscode.DiagnosticSeverity.Warning,
+  same_answers: vscode.DiagnosticSeverity.Warning,
   unlocated_turn: vscode.DiagnosticSeverity.Information,
 };
 

@@ -20,6 +20,7 @@ import type { RowSummary } from './worker/workerMessages.js';
 /** Names of the kinds that can be removed together. */
 const REMOVED_TOGETHER: Partial<Record<ProblemCode, string>> = {
   duplicate: 'duplicates',
+  same_answers: 'pairs of equal answers',
   invalid_json: 'invalid rows',
   invalid_row: 'rows in the wrong format',
   all_masked: 'rows with nothing to train on',

@@ -28,6 +28,8 @@ export interface DatasetParts extends vscode.Disposable {
   found: WorkspaceDatasets;
   /** What is known of a run's datasets before it starts. */
   trainingData: TrainingDataSource;
+  /** How files are read, and the worker that reads them. */
+  reading: { settings: ReadingSettingsSource; worker: DatasetWorkerClient };
 }
 
 export function registerDatasets(services: HostServices): DatasetParts {
@@ -73,7 +75,7 @@ export function registerDatasets(services: HostServices): DatasetParts {
     { dispose: () => void files.close() },
     ...[found, readingChanged, continued, outdated, datasets, references, worker],
   );
-  return { outdated, found, trainingData, dispose: () => parts.dispose() };
+  return { outdated, found, trainingData, reading: { settings, worker }, dispose: () => parts.dispose() };
 }
 
 function continueRuns({ runs, output }: HostServices, worker: DatasetWorkerClient, files: FileWatch): ContinuedRuns {

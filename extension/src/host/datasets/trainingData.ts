@@ -72,9 +72,9 @@ export class TrainingDataSource {
     let summary: DatasetSummary | null = null;
     const dataset = this.worker.open({ kind: 'file', path }, settings, latest => (summary = latest));
     try {
-      const { unreadable, ...counts } = await dataset.ask('use', {});
+      const { unreadable, refusal, ...counts } = await dataset.ask('use', {});
       const { format, error, maxLength } = summary as unknown as DatasetSummary;
-      const about = { ...counts, format: format?.title ?? null, error, maxLength };
+      const about = { ...counts, format: format?.title ?? null, error: error ?? refusal, maxLength };
       if (isExact) return about;
       const none = { count: 0, first: null };
       return { ...about, usable: counts.rows - unreadable.count, bad: unreadable, tooLong: none, masked: none };

@@ -439,3 +439,69 @@ describe('datasets in editors', () => {
     rmSync(folder, { recursive: true });
   });
 });
+
+describe('corrections', () => {
+  const turns = (answer: string) => [
+    { role: 'user', content: 'How are you?' },
+    { role: 'assistant', content: answer },
+  ];
+
+  it('are added in the file’s own form, saved, and taken back by undo', async () => {
+    const { corrections } = await activated();
+    const before = `[\r\n    ${chat('Hi', 'Hello')}\r\n]\r\n`;
+    const path = workspacePath('datasets', 'corrections.json');
+    writeFileSync(path, `\ufeff${before}`);
+    const uri = vscode.Uri.file(path);
+    const { document } = await show(uri);
+    const { line, problems: found } = await corrections.appendConversation(uri, turns('Fine'));
+    assert.deepEqual({ line, found }, { line: 3, found: [] });
+    const row = JSON.stringify({ messages: turns('Fine') });
+    assert.equal(readFileSync(path, 'utf8'), `\ufeff[\r\n    ${chat('Hi', 'Hello')},\r\n    ${row}\r\n]\r\n`);
+    assert.equal(document.isDirty, false);
+    await vscode.commands.executeCommand('undo');
+    assert.equal(document.getText(), before);
+  });
+
+  it('keep unsaved edits, and say what is wrong with the new row', async () => {
+    const { corrections } = await activated();
+    const uri = dataset('corrections.jsonl', chat('How are you?', 'Fine'));
+    const { document } = await show(uri);
+    const edit = new vscode.WorkspaceEdit();
+    edit.insert(uri, new vscode.Position(1, 0), `${chat('Unsaved', 'edit')}\n`);
+    assert.ok(await vscode.workspace.applyEdit(edit));
+    const added = await corrections.appendConversation(uri, turns('Fine'));
+    assert.equal(added.line, 3);
+    assert.match(added.problems.join(), /same row as in line 1/);
+    assert.equal(readFileSync(uri.fsPath, 'utf8'), document.getText());
+    assert.match(document.getText(), /Unsaved/);
+    await problem(uri, 'duplicate');
+  });
+
+  it('of files that can’t hold them are refused', async () => {
+    const { corrections } = await activated();
+    const stories = dataset('stories.jsonl', JSON.stringify({ text: 'Once' }));
+    const wrong = dataset('latin1.csv', 'instruction,output', 'a,b');
+    writeFileSync(wrong.fsPath, Buffer.from('instruction,output\ncaf\xe9,b\n', 'latin1'));
+    for (const [uri, message] of [
+      [stories, /format text can't hold a conversation.*messages/],
+      [wrong, /is not UTF-8/],
+      [vscode.Uri.file(workspacePath('datasets', 'rows.parquet')), /can’t be edited as text/],
+    ] as const)
+      await assert.rejects(corrections.appendConversation(uri, turns('Fine')), message);
+    assert.equal(readFileSync(stories.fsPath, 'utf8'), '{"text":"Once"}\n');
+  });
+
+  it('as pairs make a dataset that is previewed and not trained on', async () => {
+    const { corrections } = await activated();
+    const uri = dataset('pairs.jsonl');
+    const [prompt, answer] = turns('Fine');
+    const pair = { prompt: [prompt!], chosen: [answer!], rejected: [{ role: 'assistant', content: 'No' }] };
+    const { line } = await corrections.appendPreference(uri, pair);
+    assert.equal(line, 1);
+    assert.deepEqual(JSON.parse(readFileSync(uri.fsPath, 'utf8')), pair);
+    await show(uri);
+    const shown = await titles(uri, /Preference pairs · 1 row/);
+    assert.match(shown.join(' | '), /not trained on yet/);
+    assert.doesNotMatch(shown.join(' | '), /Fine-Tune/);
+  });
+});

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { emptyAnswer } from '../../../../extension/src/core/data/emptyAnswer.js';
-import type { ChatMessage, Example } from '../../../../extension/src/core/data/example.js';
+import type { ChatMessage, SequenceExample } from '../../../../extension/src/core/data/example.js';
 
-const chat = (answer: Partial<ChatMessage>, more: object = {}): Example => ({
+const chat = (answer: Partial<ChatMessage>, more: object = {}): SequenceExample => ({
   kind: 'chat',
   messages: [
     { role: 'user', content: 'Hi' },
@@ -11,7 +11,7 @@ const chat = (answer: Partial<ChatMessage>, more: object = {}): Example => ({
   ...more,
 });
 
-test.each<[string, Example, string | null]>([
+test.each<[string, SequenceExample, string | null]>([
   ['no text', chat({}), 'message 2 is an empty answer'],
   ['white space only', chat({ content: ' \n' }), 'message 2 is an empty answer'],
   ['null without calls', chat({ content: null }), 'message 2 is an empty answer'],

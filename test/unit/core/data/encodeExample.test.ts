@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
-import type { Example } from '../../../../extension/src/core/data/example.js';
+import type { SequenceExample } from '../../../../extension/src/core/data/example.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { absentTokenizer } from '../../../../extension/src/core/text/absentTokenizer.js';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
@@ -12,7 +12,7 @@ const smollm = fixtureTokenizer('smollm');
 const completions = { trainOn: 'completions' } as const;
 
 /** Decoded: the tokens before the first label, and those with labels. */
-function split(example: Example, tokenizer = gpt2, options: { trainOn: 'completions' | 'all' } = completions) {
+function split(example: SequenceExample, tokenizer = gpt2, options: { trainOn: 'completions' | 'all' } = completions) {
   const { inputIds, labels } = encodeExample(example, tokenizer, options);
   const start = labels.findIndex(label => label >= 0);
   expect([...labels.subarray(start)]).toEqual([...inputIds.subarray(start)]);
@@ -23,7 +23,7 @@ function split(example: Example, tokenizer = gpt2, options: { trainOn: 'completi
 }
 
 describe('completion', () => {
-  const example: Example = { kind: 'completion', prompt: 'The weather', completion: ' is counting' };
+  const example: SequenceExample = { kind: 'completion', prompt: 'The weather', completion: ' is counting' };
 
   test('labels begin with the completion, which ends with eos', () => {
     expect(split(example)).toEqual({ context: 'The weather', trained: ' is counting<|endoftext|>' });
@@ -34,14 +34,14 @@ describe('completion', () => {
   });
 
   test('ids are those of the whole text; a token that spans the boundary is trained on', () => {
-    const across: Example = { kind: 'completion', prompt: 'The wea', completion: 'ther' };
+    const across: SequenceExample = { kind: 'completion', prompt: 'The wea', completion: 'ther' };
     const whole = [...gpt2.encode('The weather'), gpt2.eosTokenId];
     expect([...encodeExample(across, gpt2, completions).inputIds]).toEqual(whole);
     expect(split(across)).toEqual({ context: 'The', trained: ' weather<|endoftext|>' });
   });
 
   test('an existing eos is not doubled', () => {
-    const ended: Example = { kind: 'completion', prompt: 'a', completion: ' b<|endoftext|>' };
+    const ended: SequenceExample = { kind: 'completion', prompt: 'a', completion: ' b<|endoftext|>' };
     expect(split(ended).trained).toBe(' b<|endoftext|>');
   });
 
@@ -64,7 +64,7 @@ describe('chat', () => {
   ];
 
   test('uses the template, else the plain text, else is an error', () => {
-    const example: Example = { kind: 'chat', messages, plain: { prompt: 'Q: a\nA:', completion: ' b' } };
+    const example: SequenceExample = { kind: 'chat', messages, plain: { prompt: 'Q: a\nA:', completion: ' b' } };
     expect(split(example)).toEqual({ context: 'Q: a\nA:', trained: ' b<|endoftext|>' });
     const inputIds = encodeExample(example, smollm, completions).inputIds;
     expect(smollm.decode(inputIds)).toContain('<|im_start|>assistant\nb<|im_end|>\n');
@@ -76,7 +76,7 @@ describe('chat', () => {
 
 describe('tokenized', () => {
   test('is used unchanged', () => {
-    const example: Example = { kind: 'tokenized', inputIds: [5, 6, 7], labels: [-100, 6, -100] };
+    const example: SequenceExample = { kind: 'tokenized', inputIds: [5, 6, 7], labels: [-100, 6, -100] };
     const encoded = encodeExample(example, gpt2, { trainOn: 'all' });
     expect([...encoded.inputIds]).toEqual([5, 6, 7]);
     expect([...encoded.labels]).toEqual([-100, 6, -100]);
@@ -86,13 +86,13 @@ describe('tokenized', () => {
     expect(() => encodeExample({ kind: 'tokenized', inputIds: [5, 9999] }, gpt2, completions)).toThrow(
       /input_ids\[1\] is 9999/,
     );
-    const labelled: Example = { kind: 'tokenized', inputIds: [5, 6], labels: [-100, 9999] };
+    const labelled: SequenceExample = { kind: 'tokenized', inputIds: [5, 6], labels: [-100, 9999] };
     expect(() => encodeExample(labelled, gpt2, completions)).toThrow(/labels\[1\] is 9999/);
   });
 
   test('ids are checked against the model’s embedding, not against the tokenizer', () => {
     const padded = { ...completions, embeddingRows: 600 };
-    const example: Example = { kind: 'tokenized', inputIds: [5, 599] };
+    const example: SequenceExample = { kind: 'tokenized', inputIds: [5, 599] };
     expect([...encodeExample(example, smollm, padded).inputIds]).toEqual([5, 599]);
     expect(() => encodeExample(example, smollm, { ...completions, embeddingRows: 400 })).toThrow(
       /input_ids\[1\] is 599, but the vocabulary has 400 tokens/,
@@ -105,7 +105,7 @@ describe('tokenized', () => {
     const rows = { ...completions, embeddingRows: 600 };
     const encoded = encodeExample({ kind: 'tokenized', inputIds: [5, 599] }, none, rows);
     expect(none.decode(encoded.inputIds)).toBe('<5><599>');
-    const text: Example = { kind: 'text', text: 'Hi' };
+    const text: SequenceExample = { kind: 'text', text: 'Hi' };
     expect(() => encodeExample(text, none, rows)).toThrow(/has tokenizer.model, but no tokenizer.json/);
     expect(() => encodeExample(text, absentTokenizer('/models/m', []), rows)).toThrow(
       /no tokenizer.json, so that only/,
@@ -120,7 +120,7 @@ describe('a token that the model’s embedding lacks', () => {
   const options = { ...completions, embeddingRows: 520 };
 
   test('changes nothing for texts without it', () => {
-    const text: Example = { kind: 'text', text: 'The gardener' };
+    const text: SequenceExample = { kind: 'text', text: 'The gardener' };
     expect(encodeExample(text, tokenizer, options)).toEqual(encodeExample(text, smollm, options));
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Row } from '../../../../extension/src/core/data/example.js';
-import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
+import { formatByName, resolveFormat } from '../../../../extension/src/core/data/resolveFormat.js';
+import recordedPreferences from '../../../fixtures/datasets/preferences.json' with { type: 'json' };
 
 const source = { file: 'rows.jsonl', line: 7 };
 const parse = (format: string, row: Row) => formatByName(format).parse(row, source);
@@ -254,6 +255,60 @@ describe('prompt_completion', () => {
     const completion = [{ role: 'assistant', content: 'd' }];
     expect(parse('prompt_completion', { prompt, completion })).toMatchObject({ kind: 'chat', trainFrom: 3 });
     failsWith('prompt_completion', { prompt, completion: 'd' }, /must both be texts or both/);
+  });
+});
+
+describe('preference', () => {
+  const user = (content: string) => ({ role: 'user', content });
+  const assistant = (content: string) => ({ role: 'assistant', content });
+
+  test.each(recordedPreferences)('prompt and answers as TRL: $name', ({ row, parts }) => {
+    expect(formatByName('preference').detect(row)).toBe(true);
+    const example = parse('preference', row);
+    if (example.kind !== 'preference') throw new Error('not a pair');
+    for (const answer of ['chosen', 'rejected'] as const) {
+      const { prompt, [answer]: text } = parts;
+      expect(example[answer]).toMatchObject(
+        typeof prompt === 'string'
+          ? { kind: 'completion', prompt, completion: text }
+          : { kind: 'chat', messages: [...prompt, ...(text as object[])], trainFrom: prompt.length },
+      );
+    }
+  });
+
+  test('rows are read as a format that trains wherever one fits', () => {
+    const chosen = [user('a'), assistant('b')];
+    const pair = { chosen, rejected: [user('a'), assistant('c')] };
+    for (const [row, format] of [
+      [{ prompt: 'a', chosen: 'b', rejected: 'c' }, 'preference'],
+      [{ ...pair, score_chosen: 1, score_rejected: 0.5 }, 'preference'],
+      // ultrafeedback_binarized has the chosen conversation as "messages", too.
+      [{ prompt: 'a', ...pair, messages: chosen }, 'messages'],
+      [{ prompt: 'a', completion: 'b', chosen: 'b', rejected: 'c' }, 'prompt_completion'],
+      [{ text: 'a b', chosen: 'b', rejected: 'c' }, 'text'],
+      [{ instruction: 'a', output: 'b', chosen: 'b', rejected: 'c' }, 'alpaca'],
+      // LLaMA-Factory's pairs continue a conversation.
+      [{ conversations: [{ from: 'human', value: 'a' }], chosen: pair.chosen, rejected: pair.rejected }, 'sharegpt'],
+    ] as const) {
+      expect(resolveFormat([{ row, source }], 'auto', {}).format.name).toBe(format);
+    }
+  });
+
+  test('a prompt under the name of other tools', () => {
+    const row = { question: 'a', chosen: 'b', rejected: 'c' };
+    expect(resolveFormat([{ row, source }], 'auto', {})).toMatchObject({
+      format: { name: 'preference' },
+      columns: { prompt: 'question' },
+    });
+  });
+
+  test('errors', () => {
+    failsWith('preference', { prompt: 'a', chosen: 'b' }, /"rejected" is missing/);
+    failsWith('preference', { prompt: 'a', chosen: 'b', rejected: [assistant('c')] }, /must both be texts or both/);
+    failsWith('preference', { chosen: [], rejected: [] }, /"chosen" is empty/);
+    failsWith('preference', { chosen: '', rejected: 'a' }, /"chosen" is empty/);
+    failsWith('preference', { prompt: [user('a')], chosen: 'b', rejected: 'c' }, /"prompt" must be a text/);
+    failsWith('preference', { prompt: 'a', chosen: 'b', rejected: 'c', images: ['x'] }, /"images" is media/);
   });
 });
 

@@ -1,7 +1,7 @@
 // Weights and masks of rows, as the tools that write them mean them (named in formats/lossKeys.ts).
 import { describe, expect, test } from 'vitest';
 import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
-import type { ChatMessage, Row } from '../../../../extension/src/core/data/example.js';
+import type { ChatMessage, Row, SequenceExample } from '../../../../extension/src/core/data/example.js';
 import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
 import { fixtureTokenizer } from '../text/tokenizerFixtures.js';
 
@@ -15,7 +15,7 @@ const failsWith = (format: string, row: Row, message: RegExp) =>
 const smollm = fixtureTokenizer('smollm');
 /** The texts that are trained on. */
 function trained(format: string, row: Row, trainOn: 'completions' | 'all' = 'completions'): string[] {
-  const { inputIds, labels } = encodeExample(parse(format, row), smollm, { trainOn });
+  const { inputIds, labels } = encodeExample(parse(format, row) as SequenceExample, smollm, { trainOn });
   const parts: number[][] = [];
   labels.forEach((label, i) => {
     if (label < 0) return;

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
-import type { Example } from '../../../../extension/src/core/data/example.js';
+import type { SequenceExample } from '../../../../extension/src/core/data/example.js';
 import { maskedReason } from '../../../../extension/src/core/data/maskedReason.js';
 
-const chat = (...turns: [role: string, content: string][]): Example => ({
+const chat = (...turns: [role: string, content: string][]): SequenceExample => ({
   kind: 'chat',
   messages: turns.map(([role, content]) => ({ role, content })),
 });
 const encoded = { inputIds: new Int32Array(0), labels: new Int32Array(0), unlocatedTurns: [] as number[] };
 
-test.each<[string, Example, RegExp, number[]?]>([
+test.each<[string, SequenceExample, RegExp, number[]?]>([
   ['no answer', chat(['system', 'a'], ['user', 'b']), /no message is from the assistant \(roles: system, user\)$/],
   ['an unknown role', chat(['user', 'a'], ['narrator', 'b']), /\(roles: user, narrator\), and "narrator" is unknown$/],
   [
     'no answer in the completion',
-    { ...chat(['user', 'a'], ['assistant', 'b'], ['user', 'c']), trainFrom: 2 } as Example,
+    { ...chat(['user', 'a'], ['assistant', 'b'], ['user', 'c']), trainFrom: 2 } as SequenceExample,
     /no message of the completion is from the assistant/,
   ],
   ['empty answers', chat(['user', 'a'], ['assistant', '']), /the answers are empty/],

@@ -6,6 +6,7 @@ import {
   formatByName,
   mapColumns,
   resolveFormat,
+  untrainedFormat,
 } from '../../../../extension/src/core/data/resolveFormat.js';
 
 const detectFormat = (rows: SourcedRow[]) => resolveFormat(rows, 'auto', {}).format;
@@ -16,6 +17,7 @@ const rowOf: Record<string, Row> = {
   sharegpt: { conversations: [{ from: 'human', value: 'a' }] },
   messages: { messages: [{ role: 'user', content: 'a' }], prompt: 'of another column' },
   prompt_completion: { prompt: 'a', completion: 'b' },
+  preference: { prompt: 'a', chosen: 'b', rejected: 'c' },
   text: { text: 'a', id: 1 },
   tokenized: { input_ids: [1], labels: [1] },
 };
@@ -93,17 +95,23 @@ describe('resolveFormat', () => {
     });
   });
 
-  test('preference pairs: what to map', () => {
+  test('preference pairs, which nothing trains on: what to map', () => {
     const turns = [{ role: 'user', content: 'a' }];
     for (const [row, field] of [
       [{ prompt: 'a', chosen: 'b', rejected: 'c' }, 'completion'],
       [{ chosen: turns, rejected: turns }, 'messages'],
+      [{ prompt: 'a', chosen: turns, rejected: turns }, 'messages'],
+      [{ chosen: 'a b', rejected: 'a c' }, 'text'],
     ] as const) {
       const columns = { [field]: 'chosen' };
-      expect(() => detectFormat(sourced(row))).toThrow(
-        expect.objectContaining({ hint: expect.stringContaining(JSON.stringify(columns).replace(':', ': ')) }),
-      );
-      expect(resolveFormat(sourced(row), 'auto', columns).columns).toEqual(columns);
+      const { format } = resolveFormat(sourced(row), 'auto', {});
+      expect(untrainedFormat(format, sourced(row))).toMatchObject({
+        message: expect.stringContaining(`nothing trains on the format ${format.name} yet`),
+        hint: expect.stringContaining(JSON.stringify(columns).replace(':', ': ')),
+      });
+      const mapped = resolveFormat(sourced(row), 'auto', columns);
+      expect(mapped.columns).toEqual(columns);
+      expect(untrainedFormat(mapped.format, sourced(row))).toBeNull();
     }
   });
 

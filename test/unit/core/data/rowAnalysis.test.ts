@@ -88,7 +88,7 @@ describe('lengths and truncation', () => {
       { role: 'user', content: 'Hi there' },
       { role: 'assistant', content: 'Good day' },
     ];
-    const { encoded } = analyse({ messages }, options('messages'), smollm) as ReturnType<typeof measureExample>;
+    const [encoded] = (analyse({ messages }, options('messages'), smollm) as ReturnType<typeof measureExample>).encoded;
     const runs = labelledRuns(encoded!, smollm, 512);
     expect(runs.map(run => run.text).join('')).toBe(smollm.decode(encoded!.inputIds));
     expect(runs.filter(run => run.kind === 'trained').map(run => run.text)).toEqual(['Good day<|im_end|>']);
@@ -100,6 +100,40 @@ describe('lengths and truncation', () => {
     const { codes, problems } = analyse({ prompt: 'a' }, options('prompt_completion'));
     expect(codes).toEqual(['invalid_row']);
     expect(problems[0].message).toContain('"completion" is missing');
+  });
+});
+
+describe('preference pairs', () => {
+  const pair = (chosen: string, rejected: string) => ({
+    prompt: [{ role: 'user', content: 'Hi' }],
+    chosen: [{ role: 'assistant', content: chosen }],
+    rejected: [{ role: 'assistant', content: rejected }],
+  });
+  const measured = (chosen: string, rejected: string, changes: object = {}) =>
+    analyse(pair(chosen, rejected), { ...options('preference'), ...changes }, smollm) as ReturnType<
+      typeof measureExample
+    >;
+
+  test('have two sequences with the prompt in both, of which no token is trained on', () => {
+    const { encoded, tokens, labelTokens, problems } = measured('Yes', 'No, and go away');
+    expect(encoded.map(({ inputIds }) => inputIds.length === tokens)).toEqual([false, true]);
+    expect(labelTokens).toBe(0);
+    expect(problems).toEqual([]);
+    const runs = encoded.flatMap(each => labelledRuns(each, smollm, 512));
+    expect(runs.map(({ kind }) => kind)).toEqual(['masked', 'masked']);
+    expect(runs[0]!.text).toContain('Yes');
+    expect(runs[1]!.text).toContain('go away');
+  });
+
+  test('problems name the answer', () => {
+    expect(measured('Yes', 'Yes').problems).toEqual([
+      { code: 'same_answers', message: 'the chosen answer and the rejected one are the same' },
+    ]);
+    expect(measured('Yes', '').problems).toMatchObject([
+      { code: 'empty_answer', message: expect.stringMatching(/^rejected: /) },
+    ]);
+    const long = measured('Yes', 'No and no and no and no', { maxLength: measured('Yes', 'Yes').tokens });
+    expect(long.problems).toMatchObject([{ code: 'truncated_answer', message: expect.stringMatching(/^rejected: /) }]);
   });
 });
 

@@ -49,6 +49,18 @@ test('an empty answer that is trained on is a warning with its place', async () 
   ]);
 });
 
+test('preference pairs are refused, by whichever answers to map', async () => {
+  const file = jsonl('pairs.jsonl', [{ prompt: 'The weather', chosen: ' is red.', rejected: ' paints.' }]);
+  for (const format of ['auto', 'preference'])
+    await expect(load(file, { format })).rejects.toMatchObject({
+      where: file,
+      message: expect.stringContaining('nothing trains on the format preference yet'),
+      hint: expect.stringContaining('{"completion": "chosen"}'),
+    });
+  const { dataset } = await load(file, { columns: { completion: 'chosen' } });
+  expect([dataset.format, dataset.length]).toEqual(['prompt_completion', 1]);
+});
+
 const pair = (completion: string) => ({ prompt: 'The weather', completion });
 
 describe('loadDataset', () => {

@@ -79,6 +79,7 @@ const rows = (number: number, ...others: string[]) =>
 const long = JSON.stringify({ prompt: 'Why?', completion: 'and more '.repeat(100) });
 const late = JSON.stringify({ prompt: 'and more '.repeat(100), completion: 'No.' });
 const bad = ['{"prompt": [oops', '{"prompt": "a"}', '{"prompt": 1, "completion": 2}'];
+const answers = JSON.stringify({ prompt: 'a', chosen: 'b', rejected: 'c' });
 const question = JSON.stringify({ messages: [{ role: 'user', content: 'Hi' }] });
 
 describe('the end that is announced is the engine’s', () => {
@@ -113,6 +114,8 @@ describe('the end that is announced is the engine’s', () => {
     ['no format', 'config.json', '{"model_type": "llama", "hidden_size": 64}', {}, /fits no dataset format/],
     ['a list that isn’t closed', 'open.json', `[${good(1)}, ${good(2)}`, {}, /invalid JSON/],
     ['a header without rows', 'header.csv', 'prompt,completion\n', {}, /has no rows/],
+    ['pairs of answers', 'pairs.jsonl', `${answers}\n`, {}, /format preference yet.*\n?.*{"completion": "chosen"}/],
+    ['pairs whose chosen answer is mapped', 'pairs.jsonl', `${answers}\n`, { columns: { completion: 'chosen' } }, null],
     ['another format than named', 'named.jsonl', rows(2), { format: 'alpaca' }, /no row is left/],
   ])('%s', async (_, name, text, options, end) => {
     const path = write(name, text);

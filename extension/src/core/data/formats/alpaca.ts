@@ -1,9 +1,11 @@
 // Stanford Alpaca's rows (instruction, optional input, output) with LLaMA-Factory's `system` and `history`. A chat if the model
 // has a chat template, else plain text in the layout of `plainText` below.
-import type { ChatMessage, Example } from '../example.js';
-import type { DatasetFormat } from './datasetFormat.js';
+import { InputError } from '../../inputError.js';
+import type { ChatMessage, Example, Row } from '../example.js';
+import { textOf } from './chatFields.js';
+import type { Conversation, DatasetFormat } from './datasetFormat.js';
 import { checkRowKeys } from './lossKeys.js';
-import { asList, has, readOptionalList, readOptionalText, readText, rowError, questionAndAnswer } from './rowFields.js';
+import { asList, has, readOptionalList, readOptionalText, readText, rowError } from './rowFields.js';
 
 export const alpaca: DatasetFormat = {
   name: 'alpaca',
@@ -54,11 +56,32 @@ export const alpaca: DatasetFormat = {
     };
     return example;
   },
-  toRow: messages => {
-    const { question, answer } = questionAndAnswer(messages);
-    return { instruction: question, input: '', output: answer };
-  },
+  writes: { conversation: write },
 };
+
+/** Questions and answers in turn, at most after a system message. The last pair is the row's own, those before it its history. */
+function write({ messages, tools }: Conversation, first: readonly Row[]): Row {
+  if (tools) throw new InputError('the format alpaca has no place for the functions that may be called');
+  const system = messages[0]?.role === 'system' ? textOf(messages[0], 'system message') : undefined;
+  const turns = messages.slice(system === undefined ? 0 : 1);
+  const isPaired = turns.length % 2 === 0 && turns.every(({ role }, i) => role === (i % 2 ? 'assistant' : 'user'));
+  if (turns.length === 0 || !isPaired) {
+    throw new InputError('a row of the format alpaca is questions and answers in turn', {
+      hint: 'Choose a dataset of conversations.',
+    });
+  }
+  const texts = turns.map(turn => textOf(turn, turn.role === 'user' ? 'instruction' : 'output'));
+  const [instruction, output] = texts.slice(-2);
+  const history = texts.slice(0, -2).flatMap((text, i, all) => (i % 2 ? [] : [[text, all[i + 1]]]));
+  const known = (field: string) => first.some(row => has(row, field));
+  return {
+    ...(system === undefined ? {} : { system }),
+    instruction,
+    ...(known('input') ? { input: '' } : {}),
+    output,
+    ...(history.length > 0 || known('history') ? { history } : {}),
+  };
+}
 
 /** The prompt of one turn for a model without a chat template; the answer follows directly. */
 function plainText(instruction: string, input?: string): string {

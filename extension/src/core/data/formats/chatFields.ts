@@ -1,5 +1,6 @@
 // Reads the fields of conversations for the formats in this folder: messages with their parts, reasoning and tool calls, tools,
 // and variables of the template. What a row has reaches the chat template unchanged (text/templateMessages.ts).
+import { InputError } from '../../inputError.js';
 import type { ChatMessage, Row, RowSource } from '../example.js';
 import { writeJsonText } from '../jsonText.js';
 import type { FormatField } from './datasetFormat.js';
@@ -102,6 +103,37 @@ function textOfPart(part: Record<string, unknown>): string | undefined {
 /** Reasoning under whichever key the turn has it. */
 export function reasoningOf(turn: Row): Record<string, unknown> {
   return Object.fromEntries(REASONING_KEYS.filter(key => has(turn, key)).map(key => [key, turn[key]]));
+}
+
+/** A text may begin with a bracket, so only a list of objects counts as messages. */
+export function messageList(value: unknown): unknown[] | undefined {
+  const list = asList(value);
+  return list?.every(isObject) && (list.length > 0 || typeof value !== 'string') ? list : undefined;
+}
+
+/**
+ * The text of a single message that has nothing else, for rows that hold texts.
+ * @param what it is, for the error
+ * @throws InputError for several messages, another role, reasoning and calls
+ */
+export function singleText(messages: readonly ChatMessage[], role: string, what: string): string {
+  const [message, ...more] = messages;
+  if (!message || more.length > 0 || message.role !== role) {
+    throw new InputError(`the ${what} is a text in this file, which can't hold a system prompt or several turns`, {
+      hint: 'Choose a dataset of conversations.',
+    });
+  }
+  return textOf(message, what);
+}
+
+/** The content of a turn that has nothing else. @throws InputError for reasoning, calls and other keys */
+export function textOf(message: ChatMessage, what: string): string {
+  const isOther = (key: string) => !['role', 'content'].includes(key) && has(message, key);
+  const other = Object.keys(message).find(isOther);
+  if (other === undefined && message.content !== null) return message.content;
+  throw new InputError(`the ${what} is a text in this file, which can't hold "${other ?? 'content: null'}"`, {
+    hint: 'Choose a dataset of conversations.',
+  });
 }
 
 /** Fields of a conversation next to its turns. */

@@ -31,5 +31,6 @@ export const messages: DatasetFormat = {
       ...readChatFields(row, source),
     };
   },
-  toRow: messages => ({ messages }),
+  writes: { conversation: ({ messages: turns, tools }) => ({ messages: turns, ...(tools && { tools }) }) },
+  newFilesOf: 'conversation',
 };

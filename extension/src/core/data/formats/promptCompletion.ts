@@ -1,8 +1,10 @@
 // A prompt and its completion, as texts or as lists of messages. Loss is taken on the completion only.
-import type { DatasetFormat } from './datasetFormat.js';
-import { readChatFields, readMessages } from './chatFields.js';
+import { InputError } from '../../inputError.js';
+import type { Row } from '../example.js';
+import type { Conversation, DatasetFormat } from './datasetFormat.js';
+import { messageList, readChatFields, readMessages, singleText } from './chatFields.js';
 import { checkRowKeys } from './lossKeys.js';
-import { asList, has, isObject, readText, rowError, questionAndAnswer } from './rowFields.js';
+import { has, readText, rowError } from './rowFields.js';
 
 export const promptCompletion: DatasetFormat = {
   name: 'prompt_completion',
@@ -37,15 +39,21 @@ export const promptCompletion: DatasetFormat = {
       ...readChatFields(row, source),
     };
   },
-  toRow: (messages, like) => {
-    if (messageList(like['prompt'])) return { prompt: messages.slice(0, -1), completion: messages.slice(-1) };
-    const { question, answer } = questionAndAnswer(messages);
-    return { prompt: question, completion: answer };
-  },
+  writes: { conversation: write },
 };
 
-/** A text may begin with a bracket, so only a list of objects counts as messages. */
-function messageList(value: unknown): unknown[] | undefined {
-  const list = asList(value);
-  return list?.every(isObject) && (list.length > 0 || typeof value !== 'string') ? list : undefined;
+/** Texts or messages, as the first rows have them. The last answer is the completion. */
+function write({ messages, tools }: Conversation, first: readonly Row[]): Row {
+  const prompt = messages.slice(0, -1);
+  const completion = messages.slice(-1);
+  if (prompt.length === 0 || completion[0]!.role !== 'assistant') {
+    throw new InputError('the last turn of the conversation must be an answer to an earlier one');
+  }
+  const known = first.find(row => has(row, 'prompt'));
+  if (!known || messageList(known.prompt)) return { prompt, completion, ...(tools && { tools }) };
+  if (tools) throw new InputError('a text has no place for the functions that may be called');
+  return {
+    prompt: singleText(prompt, 'user', 'prompt'),
+    completion: singleText(completion, 'assistant', 'completion'),
+  };
 }

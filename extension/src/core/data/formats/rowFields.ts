@@ -1,7 +1,7 @@
 // Reads the fields of a row for the formats in this folder; errors name file, line and field. An optional field that is absent,
 // null or (from CSV) an empty string counts as missing; lists may be JSON in a string, as in CSV.
 import { InputError } from '../../inputError.js';
-import type { ChatMessage, Row, RowSource } from '../example.js';
+import type { Row, RowSource } from '../example.js';
 import { parseJsonText } from '../jsonText.js';
 
 export function has(row: Row, field: string): boolean {
@@ -79,18 +79,4 @@ export function kindOf(value: unknown): string {
   if (isObject(value)) return 'an object';
   if (typeof value === 'string') return 'a text';
   return typeof value === 'boolean' ? 'a boolean' : 'a number';
-}
-
-/**
- * A conversation of one question and one answer.
- * @throws Error if it has other turns
- */
-export function questionAndAnswer(messages: readonly ChatMessage[]): { question: string; answer: string } {
-  const [user, assistant, ...more] = messages;
-  if (user?.role !== 'user' || assistant?.role !== 'assistant' || more.length > 0)
-    throw new Error(
-      'A row of this dataset is one question and one answer, and can’t hold a system prompt or several turns. Choose a ' +
-        'dataset of conversations.',
-    );
-  return { question: user.content ?? '', answer: assistant.content ?? '' };
 }

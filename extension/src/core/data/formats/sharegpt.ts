@@ -1,14 +1,12 @@
 // Conversations as ShareGPT exports them: `from` and `value`. Turns may have any order, as in `messages`: the model's chat template
 // decides which order is valid.
-import type { ChatMessage, RowSource } from '../example.js';
-import type { DatasetFormat } from './datasetFormat.js';
-import { callsIn, CHAT_FIELDS, readChatFields, readParts, reasoningOf } from './chatFields.js';
+import { InputError } from '../../inputError.js';
+import type { ChatMessage, Row, RowSource } from '../example.js';
+import type { Conversation, DatasetFormat } from './datasetFormat.js';
+import { callsIn, CHAT_FIELDS, readChatFields, readParts, REASONING_KEYS, reasoningOf } from './chatFields.js';
 import { checkRowKeys, withLoss } from './lossKeys.js';
-import { chatRole, ROLE_NAMES } from './roles.js';
+import { chatRole, isCall, ROLE_NAMES, type ChatRole } from './roles.js';
 import { asList, has, isObject, readList, readOptionalText, rowError } from './rowFields.js';
-
-/** Names of roles in rows that are added. */
-const WRITTEN_ROLES: Record<string, string> = { user: 'human', assistant: 'gpt' };
 
 export const sharegpt: DatasetFormat = {
   name: 'sharegpt',
@@ -38,10 +36,49 @@ export const sharegpt: DatasetFormat = {
     if (system && messages[0].role !== 'system') messages.unshift({ role: 'system', content: system });
     return { kind: 'chat', messages, ...readChatFields(row, source) };
   },
-  toRow: messages => ({
-    conversations: messages.map(({ role, content }) => ({ from: WRITTEN_ROLES[role] ?? role, value: content ?? '' })),
-  }),
+  writes: { conversation: write },
 };
+
+/** The usual names of speakers, where no row of a file has another. */
+const USUAL_NAMES: Readonly<Record<ChatRole, string>> = {
+  system: 'system',
+  user: 'human',
+  assistant: 'gpt',
+  tool: 'observation',
+};
+
+/** Keys of a message that a turn can have; ids of calls are left out, as ShareGPT has none. */
+const TURN_KEYS = ['tool_calls', 'weight', ...REASONING_KEYS];
+const LEFT_OUT = ['role', 'content', 'tool_call_id'];
+
+function write({ messages, tools }: Conversation, first: readonly Row[]): Row {
+  const names = namesIn(first);
+  const turns = messages.map(message => {
+    const role = chatRole(message.role);
+    const isSet = (key: string) => message[key] !== null && message[key] !== undefined;
+    const other = Object.keys(message).find(key => isSet(key) && ![...TURN_KEYS, ...LEFT_OUT].includes(key));
+    if (!role || other !== undefined) {
+      const what = role ? `the key "${other}" of a turn` : `the role "${message.role}"`;
+      throw new InputError(`the format sharegpt has no place for ${what}`);
+    }
+    const kept = Object.fromEntries(TURN_KEYS.filter(isSet).map(key => [key, message[key]]));
+    return { from: names[role], value: message.content ?? '', ...kept };
+  });
+  const isField = messages[0]?.role === 'system' && first.some(row => has(row, 'system'));
+  const system = isField ? { system: messages[0]!.content } : {};
+  return { ...system, conversations: isField ? turns.slice(1) : turns, ...(tools && { tools }) };
+}
+
+/** The first name of each role in these rows, except of speakers that call. */
+function namesIn(rows: readonly Row[]): Record<ChatRole, string> {
+  const names: Partial<Record<ChatRole, string>> = {};
+  for (const turn of rows.flatMap(row => asList(row.conversations) ?? [])) {
+    const name = isObject(turn) && typeof turn.from === 'string' ? turn.from : null;
+    const role = name === null || isCall(name) ? null : chatRole(name);
+    if (role) names[role] ??= name!;
+  }
+  return { ...USUAL_NAMES, ...names };
+}
 
 function readTurn(turn: unknown, index: number, source: RowSource): ChatMessage {
   const where = `conversations[${index}]`;

@@ -12,7 +12,7 @@ import {
   type ReadingOptions,
   type RowProblem,
 } from '../../../core/data/rowAnalysis.js';
-import { FORMAT_SAMPLE_ROWS, resolveFormat } from '../../../core/data/resolveFormat.js';
+import { FORMAT_SAMPLE_ROWS, resolveFormat, untrainedFormat } from '../../../core/data/resolveFormat.js';
 import { writeJsonText } from '../../../core/data/jsonText.js';
 import { jsonOfPython } from '../../../core/data/pythonLiteral.js';
 import { RowSyntaxError } from '../../../core/data/rowText.js';
@@ -57,6 +57,8 @@ export class AnalysedDataset {
   private phase: DatasetSummary['phase'] = 'indexing';
   private share = 0;
   private error: string | null = null;
+  /** Why a run can't train on the rows. */
+  private refusal: string | null = null;
   /** '' for an editor's text. */
   private path = '';
   private contentHash: string | null = null;
@@ -130,7 +132,7 @@ export class AnalysedDataset {
     await this.reader?.close();
     this.reader = null;
     Object.assign(this, { table: new RowTable(), settings, options: null, order: null, error: null, other: null });
-    Object.assign(this, { contentHash: null, reusedRows: 0, phase: 'indexing', share: 0 });
+    Object.assign(this, { refusal: null, contentHash: null, reusedRows: 0, phase: 'indexing', share: 0 });
     const reader =
       source.kind === 'file' ? await openRowFile(source.path) : new EditorRows(source.text, source.fileType);
     this.reader = reader;
@@ -190,6 +192,7 @@ export class AnalysedDataset {
     try {
       const resolved = resolveFormat(sample, format, columns);
       this.options = { ...resolved, maxLength, trainOn, truncation, chatTemplate };
+      this.refusal = untrainedFormat(resolved.format, sample)?.describe() ?? null;
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
       this.error = error.describe();
@@ -335,7 +338,7 @@ export class AnalysedDataset {
         return { count, first: count === 0 ? null : { line: table.line(row), message: await this.firstFinding(row) } };
       }),
     );
-    return { rows: table.length, usable, bad, unreadable, tooLong, masked, empty };
+    return { refusal: this.refusal, rows: table.length, usable, bad, unreadable, tooLong, masked, empty };
   }
 
   /** The worst problem of a row, in words. */
@@ -402,13 +405,13 @@ export class AnalysedDataset {
       const message = 'also in the other dataset of the run: validation rows must not be trained on';
       findings.push({ code: 'in_validation', message, related: { line, path: other.path } });
     }
-    const encoded = examined.measured?.encoded;
+    const encoded = examined.measured?.encoded ?? [];
     return {
       ...this.summaryOf(row),
       text,
       findings,
       turns: examined.example ? turnsOf(examined.example, options.trainOn) : [],
-      runs: encoded ? labelledRuns(encoded, tokenizer, options.maxLength) : [],
+      runs: encoded.flatMap(each => labelledRuns(each, tokenizer, options.maxLength)),
     };
   }
 
@@ -449,7 +452,11 @@ export class AnalysedDataset {
     const { table, options, exact } = this;
     const { phase, share, error, contentHash, reusedRows } = this;
     const { maxLength, truncation } = this.settings ?? { maxLength: 0, truncation: 'end' as const };
-    const format = options && { name: options.format.name, title: options.format.title };
+    const format = options && {
+      name: options.format.name,
+      title: options.format.title,
+      isUntrained: options.format.isUntrained === true,
+    };
     return {
       ...{ phase, share, error, format, contentHash, reusedRows, maxLength },
       rows: table.length,

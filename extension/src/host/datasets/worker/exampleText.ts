@@ -1,6 +1,6 @@
 // An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by
 // analysedDataset.ts.
-import type { Example } from '../../../core/data/example.js';
+import type { AnsweredExample, Example } from '../../../core/data/example.js';
 import { writeJsonText } from '../../../core/data/jsonText.js';
 import type { RowDetail } from './workerMessages.js';
 
@@ -17,6 +17,10 @@ export function excerptOf(example: Example): string | null {
         .slice(0, EXCERPT_LENGTH);
     case 'completion':
       return `${example.prompt.slice(0, EXCERPT_LENGTH / 2)} → ${example.completion.slice(0, EXCERPT_LENGTH / 2)}`;
+    case 'preference':
+      return [excerptOf(example.chosen), answerOf(example.rejected).map(({ content }) => content)]
+        .join(' ≻ ')
+        .slice(0, EXCERPT_LENGTH);
     case 'text':
       return example.text.slice(0, EXCERPT_LENGTH);
     case 'tokenized':
@@ -39,9 +43,24 @@ export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDe
         { role: 'prompt', content: example.prompt, trained: all },
         { role: 'completion', content: example.completion, trained: true },
       ];
+    case 'preference': {
+      const { chosen, rejected } = example;
+      const whole = turnsOf(chosen, trainOn);
+      const prompt = whole.slice(0, whole.length - answerOf(chosen).length);
+      const named = (name: string, answer: AnsweredExample) =>
+        answerOf(answer).map(turn => ({ ...turn, role: turn.role === 'assistant' ? name : `${name}: ${turn.role}` }));
+      const turns = [...prompt, ...named('chosen', chosen), ...named('rejected', rejected)];
+      return turns.map(turn => ({ ...turn, trained: false }));
+    }
     case 'text':
       return [{ role: 'text', content: example.text, trained: true }];
     case 'tokenized':
       return [];
   }
+}
+
+/** The turns after the prompt. */
+function answerOf(example: AnsweredExample): RowDetail['turns'] {
+  if (example.kind === 'completion') return [{ role: 'assistant', content: example.completion, trained: true }];
+  return turnsOf(example, 'completions').slice(example.trainFrom ?? 0);
 }

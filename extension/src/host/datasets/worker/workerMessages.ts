@@ -48,7 +48,7 @@ export interface DatasetSummary {
   /** The error message in phase `failed`. */
   error: string | null;
   /** null while unknown, and if the file is not a dataset. */
-  format: { name: string; title: string } | null;
+  format: { name: string; title: string; isUntrained: boolean } | null;
   rows: number;
   /** Rows whose tokens were counted. */
   countedRows: number;
@@ -80,6 +80,8 @@ export interface RowSummary {
 }
 
 export interface DatasetUse extends RowCounts {
+  /** Why a run can't train on rows of this format; null if it can. */
+  refusal: string | null;
   /** Those of `bad` that are bad whatever the tokenizer and its chat template. */
   unreadable: CountedRows;
 }
