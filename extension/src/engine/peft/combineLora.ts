@@ -1,4 +1,4 @@
-// The arithmetic of PEFT's `add_weighted_adapter` (peft 0.21, tuners/lora/model.py and utils/merge_utils.py): the factors of one
+// The arithmetic of PEFT's `add_weighted_adapter` (0.21, in `LoraModel` and `merge_utils`): the factors of one
 // module of several LoRA adapters become one pair. Called by combineAdapters.ts for each module. Knows no files, configs or tfjs.
 // Values are rounded to float32 where torch rounds them, so that pruning and signs decide alike.
 import { Matrix } from 'ml-matrix';
