@@ -66,12 +66,12 @@ No base model is needed. Only LoRA adapters without DoRA, biases and saved modul
     .action(combine);
 }
 
-function combine(flags: CombineFlags): void {
+async function combine(flags: CombineFlags): Promise<void> {
   refuseWithoutEffect(flags);
   const out = resolve(flags.out);
   checkNewFolder(out);
   const progress = progressDisplay();
-  const { combinationType, rank, modules } = combineAdapters({
+  const { combinationType, rank, modules } = await combineAdapters({
     adapters: flags.adapter,
     options: {
       combination_type: flags.combinationType,

@@ -1,10 +1,10 @@
 // Several saved LoRA adapters become one, as PEFT's `add_weighted_adapter` combines them. Called by the `combine` command. Needs no
 // base model: module names, shapes and scales are in the adapters' files. Whatever PEFT would leave out without a word is refused.
-import type { StoredTensor } from '../files/tensorSource.js';
-import { sameValues } from '../files/tensorSource.js';
-import type { TensorEntry } from '../files/tensorEntry.js';
+import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
+import { sameValues, type StoredTensor } from '../files/tensorSource.js';
 import { openAdapterFolder, readConfig, writeAdapter, type AdapterFolder, type OpenOptions } from './adapterFiles.js';
 import {
   checkedOptions,
@@ -65,7 +65,7 @@ const PAIR_KINDS = [
 type PairKind = (typeof PAIR_KINDS)[number];
 
 /** @throws InputError if the adapters or options can't be combined; nothing has been written then */
-export function combineAdapters(settings: CombineSettings): Combination {
+export async function combineAdapters(settings: CombineSettings): Promise<Combination> {
   const { adapters, out, onWarning, onProgress } = settings;
   const options = checkedOptions(settings.options, adapters.length);
   const { keepRandom = drawnFrom(options) } = settings;
@@ -79,7 +79,7 @@ export function combineAdapters(settings: CombineSettings): Combination {
     const modules = [...new Set(opened.flatMap(({ pairs }) => [...pairs.keys()]))];
     const ranks = new Map<string, number>();
     const tensors: TensorEntry[] = [];
-    modules.forEach((module, i) => {
+    for (const [i, module] of modules.entries()) {
       const having = opened.filter(({ pairs }) => pairs.has(module));
       const size = commonSize(having, module);
       const parts = having.map(adapter => readFactors(adapter, module));
@@ -92,7 +92,9 @@ export function combineAdapters(settings: CombineSettings): Combination {
       );
       if (combined.rank !== rank) ranks.set(module, combined.rank);
       onProgress?.(i + 1, modules.length);
-    });
+      // Signals get through between modules.
+      await setImmediate();
+    }
     for (const [name, table] of tables)
       tensors.push({ name, shape: table.shape, dtype: 'F32', data: () => table.readFloat32() });
     writeAdapter(out, combinedConfig(opened, modules, rank, ranks), tensors);

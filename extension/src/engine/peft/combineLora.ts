@@ -3,6 +3,7 @@
 // Values are rounded to float32 where torch rounds them, so that pruning and signs decide alike.
 import { Matrix } from 'ml-matrix';
 import { InputError } from '../../core/inputError.js';
+import { MAX_RANK } from './lora.js';
 import { truncatedSvd, truncatedSvdOfProduct, type TruncatedSvd } from './lowRank.js';
 
 interface Rule {
@@ -95,16 +96,20 @@ export function checkedOptions(given: CombinationOptions, adapters: number): Com
 /**
  * The rank of the combination.
  * @param ranks of each adapter: the largest of r and its rank_pattern
- * @throws InputError if the ranks must be equal and are not
+ * @throws InputError if the ranks must be equal and are not, or the rank is higher than that of any adapter can be
  */
 export function combinedRank(
   { combination_type: type, svd_rank }: CombinationOptions,
   ranks: readonly number[],
 ): number {
   const { combines } = rules[type];
-  if (combines === 'neither') return ranks.reduce((sum, rank) => sum + rank, 0);
   if (combines === 'factors') checkEqualRanks(type, ranks);
-  return svd_rank ?? Math.max(...ranks);
+  const rank = combines === 'neither' ? ranks.reduce((sum, own) => sum + own, 0) : (svd_rank ?? Math.max(...ranks));
+  if (rank <= MAX_RANK) return rank;
+  throw new InputError(`the rank would be ${rank}; at most ${MAX_RANK} is supported`, {
+    key: combines === 'neither' ? 'combination_type' : 'svd_rank',
+    hint: 'Use svd with a lower svd_rank.',
+  });
 }
 
 function checkEqualRanks(type: CombinationType, ranks: readonly number[], module?: string): void {

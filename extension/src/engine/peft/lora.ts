@@ -22,8 +22,10 @@ import {
 } from './schemas.js';
 import { patternValue, savedTargets, targetedLinears } from './targets.js';
 
+export const MAX_RANK = 65536;
+
 const schema = z.strictObject({
-  r: z.int().positive().max(65536).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
+  r: z.int().positive().max(MAX_RANK).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
   lora_alpha: z.number().positive().default(8).meta(about('Alpha', 'The update is scaled by lora_alpha / r')),
   lora_dropout: z
     .number()
