@@ -64,10 +64,10 @@ it('writes into an empty folder; several adapters behind one option', async () =
 });
 
 it.each<[what: string, args: string[], says: string]>([
-  ['an adapter without a weight', ['--adapter', 'half', '--adapter', 'a=1=1'], "argument 'half' is invalid"],
-  ['a weight that is no number', ['--adapter', 'half=much'], 'such as runs/a/adapter=0.7'],
-  ['an infinite weight', ['--adapter', 'half=Infinity'], 'such as runs/a/adapter=0.7'],
-  ['no folder', ['--adapter', '=1'], 'such as runs/a/adapter=0.7'],
+  ['an adapter without a weight', ['--adapter', 'half', '--adapter', 'a=1=1'], '"half" is not a folder and its weight'],
+  ['a weight that is no number', ['--adapter', 'half=much'], '--adapter runs/a/adapter=0.7'],
+  ['an infinite weight', ['--adapter', 'half=Infinity'], '--adapter runs/a/adapter=0.7'],
+  ['no folder', ['--adapter', '=1'], '--adapter runs/a/adapter=0.7'],
   ['no adapter', [], '--adapter'],
   ['an unknown type', [...two, '--combination_type', 'slerp'], 'slerp'],
   ['a rank of 0', [...two, '--svd_rank', '0'], 'svd_rank'],

@@ -1,16 +1,16 @@
 // `tunewright combine`: combines LoRA adapters as PEFT's `add_weighted_adapter` does, and writes a PEFT folder.
 import { resolve } from 'node:path';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { combineAdapters, type WeightedAdapter } from '../peft/combineAdapters.js';
 import { combinationTypes, MAJORITY_SIGN_METHODS, type CombinationOptions } from '../peft/combineLora.js';
-import { positiveNumber, wholeNumber } from './engineOptions.js';
+import { nonNegativeNumber, positiveNumber, probability, wholeNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { printAnswer } from './print.js';
 
 interface CombineFlags {
-  adapter: WeightedAdapter[];
+  adapter: string[];
   combinationType: CombinationOptions['combination_type'];
   density?: number;
   majoritySignMethod?: CombinationOptions['majority_sign_method'];
@@ -27,10 +27,9 @@ export function registerCombineCommand(program: Command): void {
   program
     .command('combine')
     .description('combine LoRA adapters of one base model by weight, as PEFT does, into a new adapter')
-    .addOption(
-      new Option('--adapter <folder=weight...>', 'adapter folder and its weight, which may be negative; once for each')
-        .argParser(weighted)
-        .makeOptionMandatory(),
+    .requiredOption(
+      '--adapter <folder=weight...>',
+      'adapter folder and its weight, which may be negative; once for each',
     )
     .addOption(
       peftOption('combination_type', '<type>', 'how; cat is the exact weighted sum, svd its best approximation')
@@ -38,7 +37,9 @@ export function registerCombineCommand(program: Command): void {
         .default('svd'),
     )
     .addOption(
-      new Option('--density <d>', 'fraction of the values to keep: ties, dare, magnitude_prune').argParser(number),
+      new Option('--density <p>', 'fraction of the values to keep: ties, dare, magnitude_prune').argParser(
+        nonNegativeNumber,
+      ),
     )
     .addOption(
       peftOption('majority_sign_method', '<method>', 'whose sign counts: ties, dare_ties (default: total)').choices(
@@ -50,7 +51,9 @@ export function registerCombineCommand(program: Command): void {
         positiveNumber,
       ),
     )
-    .addOption(peftOption('svd_clamp', '<q>', 'clamp values above this quantile: svd and ..._svd').argParser(number))
+    .addOption(
+      peftOption('svd_clamp', '<p>', 'clamp values above this quantile: svd and ..._svd').argParser(probability),
+    )
     .addOption(peftOption('svd_full_matrices', '[value]', '').hideHelp())
     .addOption(peftOption('svd_driver', '<name>', '').hideHelp())
     .option('--seed <n>', 'which values DARE keeps (default: 0)', wholeNumber)
@@ -70,9 +73,10 @@ async function combine(flags: CombineFlags): Promise<void> {
   refuseWithoutEffect(flags);
   const out = resolve(flags.out);
   checkNewFolder(out);
+  const adapters = flags.adapter.map(weighted);
   const progress = progressDisplay();
   const { combinationType, rank, modules } = await combineAdapters({
-    adapters: flags.adapter,
+    adapters,
     options: {
       combination_type: flags.combinationType,
       density: flags.density,
@@ -86,7 +90,7 @@ async function combine(flags: CombineFlags): Promise<void> {
     onProgress: (done, total) => progress.progress('combine', done, total),
   });
   progress.finish();
-  const answer = { folder: out, adapters: flags.adapter, combination_type: combinationType, r: rank, modules };
+  const answer = { folder: out, adapters, combination_type: combinationType, r: rank, modules };
   printAnswer(answer, flags.json, () => out);
 }
 
@@ -96,17 +100,15 @@ function peftOption(name: string, value: string, description: string): Option {
 }
 
 /** The weight is what follows the last "=", since a path may have some too. */
-function weighted(text: string, others: WeightedAdapter[] = []): WeightedAdapter[] {
+function weighted(text: string): WeightedAdapter {
   const end = text.lastIndexOf('=');
   const weight = end < 1 ? '' : text.slice(end + 1).trim();
   if (weight === '' || !Number.isFinite(Number(weight)))
-    throw new InvalidArgumentError('must be a folder and its weight, such as runs/a/adapter=0.7');
-  return [...others, { folder: text.slice(0, end), weight: Number(weight) }];
-}
-
-function number(text: string): number {
-  if (text.trim() === '' || !Number.isFinite(Number(text))) throw new InvalidArgumentError('must be a number');
-  return Number(text);
+    throw new InputError(`"${text}" is not a folder and its weight`, {
+      key: '--adapter',
+      hint: 'Write the weight behind the folder: --adapter runs/a/adapter=0.7',
+    });
+  return { folder: text.slice(0, end), weight: Number(weight) };
 }
 
 function refuseWithoutEffect({ svdFullMatrices, svdDriver }: CombineFlags): void {
