@@ -28,6 +28,10 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   generate: { args: ['--model', './none', '--prompt', 'a'], record: NO_MODEL },
   evaluate: { args: ['--model', './none', '--dataset', 'rows.jsonl'], record: NO_MODEL },
   merge: { args: ['--model', './none', '--adapter', 'a', '--out', 'merged'], record: NO_MODEL },
+  combine: {
+    args: ['--adapter', 'none=0.5', '--adapter', 'none=0.5', '--out', 'combined'],
+    record: { code: 'bad_input', file: 'none' },
+  },
   export: {
     args: ['--adapter', 'none', '--to', 'gguf', '--out', 'a.gguf'],
     record: { code: 'bad_input', file: 'none' },

@@ -1,10 +1,10 @@
 // `tunewright merge`: merges an adapter into its base and writes the model as a Hugging Face folder.
-import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { openBackend } from '../backend/openBackend.js';
+import { checkNewFolder } from '../files/newFolder.js';
 import { architectureOfFiles, loadModel } from '../models/loadModel.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import { loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
@@ -34,8 +34,7 @@ export function registerMergeCommand(program: Command): void {
 
 async function merge(flags: MergeFlags): Promise<void> {
   const out = resolve(flags.out);
-  if (existsSync(out) && readdirSync(out).length > 0)
-    throw new InputError('the folder is not empty', { file: out, hint: 'Choose a new folder with --out.' });
+  checkNewFolder(out);
   const progress = progressDisplay();
   const base = await findModelFiles(flags.model, '.', progress);
   const saved = openAdapter(flags.adapter, architectureOfFiles(base), { files: base, onWarning: progress.warn });

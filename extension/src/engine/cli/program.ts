@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { engineVersion } from '../run/engineVersion.js';
 import { printNote } from './print.js';
+import { registerCombineCommand } from './combineCommand.js';
 import { registerDescribeCommand } from './describeCommand.js';
 import { registerEngineCommand } from './engineCommand.js';
 import { registerEstimateCommand } from './estimateCommand.js';
@@ -32,6 +33,7 @@ export function tunewrightProgram(): Command {
     registerGenerateCommand,
     registerEvaluateCommand,
     registerMergeCommand,
+    registerCombineCommand,
     registerExportCommand,
     registerModelsCommand,
     registerEngineCommand,

@@ -6,6 +6,7 @@ const PHASES: Record<string, string> = {
   download: 'Downloading',
   load: 'Loading',
   tokenize: 'Tokenizing',
+  combine: 'Combining',
 };
 
 /** A reporter that draws progress; call `finish` before printing anything else. */

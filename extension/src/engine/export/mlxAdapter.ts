@@ -1,10 +1,9 @@
 // Writes an adapter as LoRA for mlx-lm (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
 // tuner/utils.py and tuner/lora.py.
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { InputError } from '../../core/inputError.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { transpose } from '../files/ggufTransforms.js';
+import { checkNewFolder } from '../files/newFolder.js';
 import { writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
@@ -19,8 +18,7 @@ import { commonValue, savedLora, scaled } from './savedLora.js';
  */
 export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
   const { factors, dropout } = savedLora(saved, architecture);
-  if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new InputError('the folder is not empty', { file: folder, hint: 'Choose a new folder with --out.' });
+  checkNewFolder(folder);
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
   const rank = Math.max(...factors.map(factor => factor.rank));
   const tensors = factors.flatMap(({ module, rank: ownRank, scale: own, readA, readB }): TensorEntry[] => {

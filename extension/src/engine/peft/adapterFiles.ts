@@ -9,7 +9,8 @@ import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
-import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
+import { openSafetensors, writeDeviceTensors, writeSafetensors } from '../files/safetensors.js';
+import type { TensorEntry } from '../files/tensorEntry.js';
 import type { ModelFiles, StoredTensor } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { sizeOf, type Architecture } from '../models/architecture.js';
@@ -67,17 +68,29 @@ export async function saveAdapter(folder: string, adapter: Adapter, baseModel: s
   } finally {
     tf.dispose([...tensors.values()]);
   }
-  const json = sortedJson({
+  writeConfig(join(folder, files.config), {
     peft_type: method.peftType,
+    base_model_name_or_path: baseModel,
+    ...adapter.attached.toAdapterConfig(),
+  });
+}
+
+/** Writes an adapter in PEFT's format from values in memory. @param config with peft_type and base_model_name_or_path */
+export function writeAdapter(folder: string, config: Record<string, unknown>, tensors: Iterable<TensorEntry>): void {
+  writeSafetensors(join(folder, FILES.adapter.tensors), tensors);
+  writeConfig(join(folder, FILES.adapter.config), config);
+}
+
+function writeConfig(path: string, config: Record<string, unknown>): void {
+  const json = sortedJson({
     task_type: 'CAUSAL_LM',
     auto_mapping: null,
-    base_model_name_or_path: baseModel,
     inference_mode: true,
     peft_version: PEFT_VERSION,
     revision: null,
-    ...adapter.attached.toAdapterConfig(),
+    ...config,
   });
-  writeFileAtomically(join(folder, files.config), append => append(Buffer.from(json)));
+  writeFileAtomically(path, append => append(Buffer.from(json)));
 }
 
 export interface OpenOptions {
@@ -86,16 +99,16 @@ export interface OpenOptions {
   onWarning?: (code: string, message: string) => void;
 }
 
-/**
- * Opens an adapter folder, written by PEFT or by this program. If it has an embedding with another number of rows, its
- * method is attached to an architecture with that vocabulary.
- * @throws InputError if the folder has no adapter, or one of an unknown method or with an unsupported config
- */
-export function openAdapter(
-  folder: string,
-  architecture: Architecture,
-  { files: base, onWarning }: OpenOptions = {},
-): SavedAdapter {
+/** An adapter folder before its config is read. */
+export interface AdapterFolder extends Pick<SavedAdapter, 'folder' | 'configFile' | 'tensors' | 'close'> {
+  method: PeftMethod;
+  /** adapter_config.json */
+  json: Record<string, unknown>;
+  baseModel: string | null;
+}
+
+/** @throws InputError if the folder has no adapter, or one of an unknown method */
+export function openAdapterFolder(folder: string): AdapterFolder {
   const files = adapterFileNames.find(({ config }) => existsSync(join(folder, config)));
   if (!files) throw noAdapter(folder);
   const configFile = join(folder, files.config);
@@ -112,26 +125,46 @@ export function openAdapter(
       hint: 'If the adapter was saved as adapter_model.bin, save it again with PEFT and safe_serialization=True.',
     });
   const { tensors: stored, close } = openSafetensors(join(folder, files.tensors));
+  const tensors = new Map(
+    [...stored].flatMap(([name, tensor]) => {
+      const key = currentKey(name);
+      return key === null ? [] : [[key, tensor] as const];
+    }),
+  );
+  const baseModel = json['base_model_name_or_path'];
+  return {
+    folder,
+    configFile,
+    method,
+    json,
+    baseModel: typeof baseModel === 'string' ? baseModel : null,
+    tensors,
+    close,
+  };
+}
+
+/**
+ * Opens an adapter folder, written by PEFT or by this program. If it has an embedding with another number of rows, its
+ * method is attached to an architecture with that vocabulary.
+ * @throws InputError if the folder has no adapter, or one of an unknown method or with an unsupported config
+ */
+export function openAdapter(
+  folder: string,
+  architecture: Architecture,
+  { files: base, onWarning }: OpenOptions = {},
+): SavedAdapter {
+  const { method, json, ...opened } = openAdapterFolder(folder);
+  const { configFile, tensors, close } = opened;
   try {
-    const tensors = new Map(
-      [...stored].flatMap(([name, tensor]) => {
-        const key = currentKey(name);
-        return key === null ? [] : [[key, tensor] as const];
-      }),
-    );
     const { keys, replacing } = savedEmbeddings(tensors, architecture, base ?? null);
     const resized = withSavedRows(tensors, architecture);
-    const config = readConfig(method, json, resized, configFile, onWarning);
-    const baseModel = json['base_model_name_or_path'];
+    const parse = () => method.fromAdapterConfig(json, resized, configFile);
+    const config = readConfig({ method, json, configFile }, parse, onWarning);
     return {
-      folder,
-      configFile,
+      ...opened,
       attached: new AttachedMethod(method, config, resized, replacing),
       embeddings: new Set(keys),
       baseVocabulary: architecture.vocabSize,
-      baseModel: typeof baseModel === 'string' ? baseModel : null,
-      tensors,
-      close,
     };
   } catch (error) {
     close();
@@ -164,14 +197,12 @@ function noAdapter(folder: string): InputError {
   });
 }
 
-/** @throws InputError for a key with an unsupported value */
-function readConfig(
-  method: PeftMethod,
-  json: Record<string, unknown>,
-  architecture: Architecture,
-  file: string,
+/** What `parse` makes of the config. @throws InputError for a key with an unsupported value */
+export function readConfig<Config>(
+  { method, json, configFile: file }: Pick<AdapterFolder, 'method' | 'json' | 'configFile'>,
+  parse: () => Config,
   onWarning: OpenOptions['onWarning'],
-): unknown {
+): Config {
   if (method.otherKeys) {
     const { withoutEffect, refused } = method.otherKeys;
     refuseUsed(refused, json, file);
@@ -182,7 +213,7 @@ function readConfig(
     if (unknown.length > 0) onWarning?.('adapter_keys_unknown', `${file}: ignored unknown keys: ${unknown.join(', ')}`);
   }
   try {
-    return method.fromAdapterConfig(json, architecture, file);
+    return parse();
   } catch (error) {
     if (!(error instanceof z.ZodError)) throw error;
     throw schemaError(error, method.schema, json, { file });

@@ -22,8 +22,10 @@ import {
 } from './schemas.js';
 import { patternValue, savedTargets, targetedLinears } from './targets.js';
 
+export const MAX_RANK = 65536;
+
 const schema = z.strictObject({
-  r: z.int().positive().max(65536).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
+  r: z.int().positive().max(MAX_RANK).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),
   lora_alpha: z.number().positive().default(8).meta(about('Alpha', 'The update is scaled by lora_alpha / r')),
   lora_dropout: z
     .number()
@@ -59,7 +61,8 @@ const schema = z.strictObject({
       ),
     ),
 });
-type Config = z.infer<typeof schema>;
+export type LoraConfig = z.infer<typeof schema>;
+type Config = LoraConfig;
 
 /** One adapted module with the values of its config. */
 interface Adapted {
@@ -71,16 +74,20 @@ interface Adapted {
   magnitude: string | null;
 }
 
+/** PEFT's rank and scale of a module. */
+export function rankAndScale(config: Config, module: string): { rank: number; scale: number } {
+  const rank = patternValue(config.rank_pattern, module, config.r, 'method.rank_pattern');
+  const alpha = patternValue(config.alpha_pattern, module, config.lora_alpha, 'method.alpha_pattern');
+  return { rank, scale: alpha / (config.use_rslora ? Math.sqrt(rank) : rank) };
+}
+
 /** The modules that a config adapts, with their ranks and scales. */
 function adaptedModules(config: Config, architecture: Architecture): Adapted[] {
   return targetedLinears(config, architecture, architecture.defaultTargets.lora).map(module => {
-    const rank = patternValue(config.rank_pattern, module.name, config.r, 'method.rank_pattern');
-    const alpha = patternValue(config.alpha_pattern, module.name, config.lora_alpha, 'method.alpha_pattern');
     const prefix = PEFT_PREFIX + module.name;
     return {
       module,
-      rank,
-      scale: alpha / (config.use_rslora ? Math.sqrt(rank) : rank),
+      ...rankAndScale(config, module.name),
       a: `${prefix}.lora_A.weight`,
       b: `${prefix}.lora_B.weight`,
       magnitude: config.use_dora ? `${prefix}.lora_magnitude_vector` : null,
@@ -174,6 +181,21 @@ function asLora(config: Config, architecture: Architecture): LoraForm | string {
  */
 const PLAIN_INITS: unknown[] = [undefined, null, true, false, 'gaussian', 'eva', 'orthogonal', 'mica'];
 
+/**
+ * The config of a saved adapter, as far as it needs no model.
+ * @throws InputError for an initialization that changes the base; ZodError for other wrong values
+ */
+export function savedLoraConfig(json: Record<string, unknown>, file: string): Config {
+  const init = json['init_lora_weights'];
+  if (!PLAIN_INITS.includes(init))
+    throw new InputError(`init_lora_weights ${JSON.stringify(init)} is not supported: it changes the base model`, {
+      file,
+      key: 'init_lora_weights',
+      hint: 'Convert the adapter with PEFT: save_pretrained(..., path_initial_model_for_weight_conversion=...).',
+    });
+  return schema.parse({ ...knownValues(schema, json), init_lora_weights: init === 'gaussian' ? init : true });
+}
+
 export const lora: PeftMethod<Config> = {
   peftType: 'LORA',
   title: 'LoRA',
@@ -241,23 +263,12 @@ export const lora: PeftMethod<Config> = {
   }),
   fromAdapterConfig: (json, architecture, file) => {
     checkLayersPattern(json, architecture, file);
-    const init = json['init_lora_weights'];
-    if (!PLAIN_INITS.includes(init))
-      throw new InputError(`init_lora_weights ${JSON.stringify(init)} is not supported: it changes the base model`, {
-        file,
-        key: 'init_lora_weights',
-        hint: 'Convert the adapter with PEFT: save_pretrained(..., path_initial_model_for_weight_conversion=...).',
-      });
     // Tied modules were trained as one tensor and saved as two equal copies.
     const saved = json['modules_to_save'];
     const tied = json['ensure_weight_tying'] === true && Array.isArray(saved);
     const ends = [architecture.embedding, architecture.head];
     const whole = tied && { modules_to_save: [...new Set([...saved, ...ends])] };
-    return schema.parse({
-      ...knownValues(schema, json),
-      ...whole,
-      init_lora_weights: init === 'gaussian' ? init : true,
-    });
+    return savedLoraConfig({ ...json, ...whole }, file);
   },
   merge: (config, architecture, tensorOf, base) =>
     new Map(
