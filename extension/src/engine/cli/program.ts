@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { engineVersion } from '../run/engineVersion.js';
 import { printNote } from './print.js';
+import { registerChatCommand } from './chatCommand.js';
 import { registerDescribeCommand } from './describeCommand.js';
 import { registerEngineCommand } from './engineCommand.js';
 import { registerEstimateCommand } from './estimateCommand.js';
@@ -12,6 +13,7 @@ import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
+import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
@@ -30,6 +32,8 @@ export function tunewrightProgram(): Command {
     registerEstimateCommand,
     registerInspectCommand,
     registerGenerateCommand,
+    registerChatCommand,
+    registerServeCommand,
     registerEvaluateCommand,
     registerMergeCommand,
     registerExportCommand,
