@@ -5,7 +5,8 @@ import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import * as z from 'zod';
-import type { Mixture } from '../../protocol/sessionMessages.js';
+import { InputError } from '../../core/inputError.js';
+import type { GenerationInput, Mixture } from '../../protocol/sessionMessages.js';
 import type { Session } from '../generation/session.js';
 import { rssBytes } from '../machine/processMemory.js';
 import { checkKey, checkSender, type AccessRules } from './accessControl.js';
@@ -99,7 +100,7 @@ export function serverApp(context: AppContext): Hono<Bindings> {
     try {
       return await complete(context, request, { adapters, shape, outgoing: c.env.outgoing });
     } catch (error) {
-      throw apiError(error).status === 400 && isTooLong(request, session) ? tooLong(error) : error;
+      throw withCode(error, request, session);
     }
   };
 
@@ -175,19 +176,15 @@ function noModel(name: string, param: string): ApiError {
   return new ApiError(404, `The model "${name}" does not exist.`, { param, code: 'model_not_found' });
 }
 
-/** Whether it failed because a prompt leaves no room. Counted only then, since it takes as long as reading the prompt. */
-function isTooLong({ inputs }: ParsedRequest, session: ServedSession): boolean {
-  const fits = ({ messages, prompt }: ParsedRequest['inputs'][number]) =>
-    session.countTokens({ messages, text: prompt }) < session.facts.context_length;
-  try {
-    return !inputs.every(fits);
-  } catch {
-    // What can't be counted failed for another reason.
-    return false;
-  }
-}
-
-function tooLong(error: unknown): ApiError {
-  const { message, body } = apiError(error);
-  return new ApiError(400, message, { param: body.error.param, code: 'context_length_exceeded' });
+/**
+ * The error of a request whose prompt leaves no room for an answer has a code of its own. Tokens are counted only after a failure,
+ * since that takes as long as reading the prompt.
+ */
+function withCode(error: unknown, { inputs }: ParsedRequest, session: ServedSession): unknown {
+  if (!(error instanceof InputError) || error.record().key !== 'prompt') return error;
+  const isLong = ({ messages, prompt }: GenerationInput) =>
+    session.countTokens({ messages, text: prompt }) >= session.facts.context_length;
+  if (!inputs.some(isLong)) return error;
+  const param = inputs[0]?.messages ? 'messages' : 'prompt';
+  return new ApiError(400, `${error.message}. ${error.hint ?? ''}`.trim(), { param, code: 'context_length_exceeded' });
 }

@@ -68,24 +68,26 @@ const WITHOUT_EFFECT = new Set([
 ]);
 
 /** Parameters that aren't implemented, with the values (as JSON) that ask for what is done anyway. */
-const ONLY: Readonly<Record<string, readonly string[]>> = {
-  response_format: ['{"type":"text"}'],
-  modalities: ['["text"]'],
-  logit_bias: ['{}'],
-  tool_choice: ['"auto"', '"none"'],
-  parallel_tool_calls: ['true'],
-  add_generation_prompt: ['true'],
-  continue_final_message: ['false'],
-  echo: ['false'],
-  suffix: ['""'],
-  best_of: ['1'],
-  reasoning_effort: [],
-  verbosity: [],
-  audio: [],
-  web_search_options: [],
-  functions: [],
-  function_call: [],
-};
+const ONLY: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    response_format: ['{"type":"text"}'],
+    modalities: ['["text"]'],
+    logit_bias: ['{}'],
+    tool_choice: ['"auto"', '"none"'],
+    parallel_tool_calls: ['true'],
+    add_generation_prompt: ['true'],
+    continue_final_message: ['false'],
+    echo: ['false'],
+    suffix: ['""'],
+    best_of: ['1'],
+    reasoning_effort: [],
+    verbosity: [],
+    audio: [],
+    web_search_options: [],
+    functions: [],
+    function_call: [],
+  }),
+);
 
 export interface ParsedRequest {
   model: string;
@@ -167,7 +169,7 @@ function parsed<T>(schema: z.ZodObject & z.ZodType<T>, body: unknown): T {
   for (const [key, value] of Object.entries(body as object)) {
     // OpenAI's clients send null for what was not set.
     if (value === null || WITHOUT_EFFECT.has(key)) continue;
-    const allowed = ONLY[key];
+    const allowed = ONLY.get(key);
     if (allowed && !allowed.includes(JSON.stringify(value))) {
       const but = allowed.length > 0 ? ` other than as ${allowed.join(' or ')}` : '';
       throw new ApiError(400, `"${key}" is not supported${but}.`, { param: key, code: 'unsupported_parameter' });
