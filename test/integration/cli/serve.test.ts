@@ -73,12 +73,14 @@ const chat = (model: string, more: object = {}) =>
   served.client.chat.completions.create({ model, ...question, ...more }) as Promise<OpenAI.ChatCompletion>;
 const textOf = async (model: string, more: object = {}) => (await chat(model, more)).choices[0]!.message.content;
 
+/** What `generate` answers to the question. */
+async function generated(...flags: string[]): Promise<string> {
+  const args = ['generate', '--model', 'embedded:tiny', '--prompt', 'What is a cloud?', '--json', ...flags];
+  return JSON.parse((await succeed(args)).stdout).answers[0].text;
+}
+
 it('answers as the base, an adapter and a mixture, as `generate` does', async () => {
   expect(served.models).toEqual(['embedded:tiny', 'base', 'tuned']);
-  const generated = async (...flags: string[]) => {
-    const args = ['generate', '--model', 'embedded:tiny', '--prompt', 'What is a cloud?', '--json', ...flags];
-    return JSON.parse((await succeed(args)).stdout).answers[0].text;
-  };
   const base = await textOf('base');
   const tuned = await textOf('tuned', { max_tokens: 128 });
   expect(base!.trim()).toBe(await generated());
@@ -154,9 +156,11 @@ it('several clients at once get the answers that each gets alone', async () => {
 it('loads an adapter of another method while it runs, and unloads it', async () => {
   const post = (route: string, body: object) =>
     fetch(`${served.url}/v1/${route}`, { method: 'POST', body: JSON.stringify(body) });
-  const base = await textOf('base');
+  const firstLogprob = async (model: string) =>
+    (await chat(model, { logprobs: true, max_tokens: 1 })).choices[0]!.logprobs!.content![0]!.logprob;
   expect((await post('load_lora_adapter', { lora_name: 'soft', lora_path: 'soft/adapter' })).status).toBe(200);
-  expect(await textOf('soft', { max_tokens: 40 })).not.toBe(base);
+  expect((await textOf('soft', { max_tokens: 128 }))!.trim()).toBe(await generated('--adapter', adapterOf('soft')));
+  expect(await firstLogprob('soft')).not.toBe(await firstLogprob('base'));
   const mixed = await chat('soft:0.5').catch((error: unknown) => error);
   expect(mixed).toMatchObject({ status: 400 });
   expect((await post('load_lora_adapter', { lora_name: 'bad', lora_path: 'base' })).status).toBe(400);
