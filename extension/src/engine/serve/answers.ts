@@ -162,7 +162,8 @@ function chatLogprobs(logprobs: readonly TokenLogprob[] | null): object | null {
   const token = ({ text, logprob }: { text: string; logprob: number }) => ({
     token: text,
     logprob: finite(logprob),
-    bytes: [...Buffer.from(text)],
+    // A token that is a part of a character has no text of its own; OpenAI's API allows null.
+    bytes: text.includes('\uFFFD') ? null : [...Buffer.from(text)],
   });
   return (
     logprobs && {

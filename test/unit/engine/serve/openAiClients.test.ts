@@ -198,6 +198,12 @@ describe('chat completions', () => {
     expect(sent().top_logprobs).toBe(0);
   });
 
+  it('has no bytes for a token that is only a part of a character', async () => {
+    session.answers({ pieces: ['\u{1F600}', '\uFFFD'] });
+    const { choices } = await chat({ logprobs: true });
+    expect(choices[0]!.logprobs!.content!.map(({ bytes }) => bytes)).toEqual([[240, 159, 152, 128], null]);
+  });
+
   it('shows reasoning beside the content, whole and in chunks, and takes it back in messages', async () => {
     session.answers({ text: 'Yes.', reasoning: 'Well...' });
     expect((await chat()).choices[0]!.message).toMatchObject({ content: 'Yes.', reasoning_content: 'Well...' });
