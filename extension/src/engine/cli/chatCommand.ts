@@ -53,7 +53,7 @@ async function chat(flags: ChatFlags): Promise<void> {
         if (!(error instanceof InputError) && !(error instanceof CancelledError)) throw error;
         const record = failureRecord(error);
         if (flags.json) printJson({ type: 'error', ...record });
-        printNote(error instanceof CancelledError ? '[stopped]' : `error: ${describeError(record)}`);
+        printNote(error instanceof CancelledError ? '\n[stopped]' : `error: ${describeError(record)}`);
         if (!terminal && error instanceof InputError) process.exitCode = 2;
       }
       stop = null;
