@@ -27,6 +27,12 @@ const COMMANDS = {
   '/quit': 'ends the chat',
 } as const;
 
+interface Said {
+  text: string;
+  reasoning: string;
+  tool_calls: GenerationAnswer['tool_calls'];
+}
+
 export class Chat {
   /** After /quit. */
   ended = false;
@@ -189,11 +195,7 @@ function jsonOrText(text: string): unknown {
 }
 
 /** The answer as a turn, in the form of OpenAI's API. */
-function answerTurn({
-  text,
-  reasoning,
-  tool_calls: calls,
-}: Pick<GenerationAnswer, 'text' | 'reasoning' | 'tool_calls'>): ChatTurn {
+function answerTurn({ text, reasoning, tool_calls: calls }: Said): ChatTurn {
   return {
     role: 'assistant',
     content: text,

@@ -1,7 +1,7 @@
 // `tunewright serve`: one base and its adapters for other programs, by OpenAI's API over HTTP. It runs until Ctrl-C or SIGTERM, then
 // finishes the answers under way and exits with 0; a second signal ends it at once.
 import { constants } from 'node:os';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { describeError, errorRecord } from '../../core/codedError.js';
 import { readApiKey } from '../serve/accessControl.js';
 import { checkServerOptions, startServer } from '../serve/server.js';
@@ -22,7 +22,7 @@ export function registerServeCommand(program: Command): void {
   const command = program.command('serve').description('answer other programs by an OpenAI-compatible API over HTTP');
   withSessionOptions(command)
     .option('--host <address>', 'address to listen on; any but loopback needs --api-key-file', '127.0.0.1')
-    .addOption(new Option('--port <number>', '0: one that is free').argParser(portNumber).default(0))
+    .option('--port <n>', '0: one that is free', portNumber, 0)
     .option('--api-key-file <file>', 'file with the key that requests must have (readable by you only)')
     .option('--adapters-folder <folder...>', 'clients may load adapters below it (POST /v1/load_lora_adapter)')
     .option('--allow-origin <origin...>', 'pages of this origin may use the server from a browser')

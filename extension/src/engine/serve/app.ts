@@ -180,11 +180,10 @@ function noModel(name: string, param: string): ApiError {
  * The error of a request whose prompt leaves no room for an answer has a code of its own. Tokens are counted only after a failure,
  * since that takes as long as reading the prompt.
  */
-function withCode(error: unknown, { inputs }: ParsedRequest, session: ServedSession): unknown {
+function withCode(error: unknown, { inputs, promptParam: param }: ParsedRequest, session: ServedSession): unknown {
   if (!(error instanceof InputError) || error.record().key !== 'prompt') return error;
   const isLong = ({ messages, prompt }: GenerationInput) =>
     session.countTokens({ messages, text: prompt }) >= session.facts.context_length;
   if (!inputs.some(isLong)) return error;
-  const param = inputs[0]?.messages ? 'messages' : 'prompt';
   return new ApiError(400, `${error.message}. ${error.hint ?? ''}`.trim(), { param, code: 'context_length_exceeded' });
 }

@@ -11,6 +11,7 @@ import { ApiError } from './apiError.js';
 /** Answers to one request, all prompts together. */
 export const MAX_ANSWERS = 16;
 const MAX_DEPTH = 64;
+const CHAT_PARAM = 'messages';
 const DEFAULT_COMPLETION_TOKENS = 16;
 const MAX_SEED = 2 ** 32;
 
@@ -95,6 +96,8 @@ export interface ParsedRequest {
   includeUsage: boolean;
   /** Answers to each prompt. */
   n: number;
+  /** The parameter that has what is answered. */
+  promptParam: string;
   /** Without the adapters; those of one prompt follow each other. */
   inputs: GenerationInput[];
 }
@@ -106,8 +109,8 @@ export function parseChat(body: unknown, facts: SessionFacts): ParsedRequest {
   if (request.top_logprobs !== undefined && !logprobs)
     throw new ApiError(400, '"top_logprobs" needs "logprobs": true.', { param: 'top_logprobs' });
   if (!facts.has_chat_template)
-    throw new ApiError(400, 'This model has no chat template; use /v1/completions.', { param: 'messages' });
-  return requestOf(request, [
+    throw new ApiError(400, 'This model has no chat template; use /v1/completions.', { param: CHAT_PARAM });
+  return requestOf(request, CHAT_PARAM, [
     {
       messages: messages.map(turnOf),
       top_logprobs: logprobs ? (request.top_logprobs ?? 0) : null,
@@ -128,6 +131,7 @@ export function parseCompletion(body: unknown): ParsedRequest {
   const prompts = [request.prompt].flat();
   return requestOf(
     request,
+    'prompt',
     prompts.map(text => ({
       prompt: text,
       top_logprobs: request.logprobs ?? null,
@@ -186,7 +190,7 @@ function parsed<T>(schema: z.ZodObject & z.ZodType<T>, body: unknown): T {
 
 type CommonRequest = z.infer<z.ZodObject<typeof commonShape>>;
 
-function requestOf(request: CommonRequest, prompts: readonly GenerationInput[]): ParsedRequest {
+function requestOf(request: CommonRequest, promptParam: string, prompts: readonly GenerationInput[]): ParsedRequest {
   const { model, n, stream, stream_options: options, seed, stop: stops } = request;
   if (prompts.length * n > MAX_ANSWERS)
     throw new ApiError(400, `A request has at most ${MAX_ANSWERS} answers (prompts times "n").`, { param: 'n' });
@@ -207,7 +211,7 @@ function requestOf(request: CommonRequest, prompts: readonly GenerationInput[]):
       sampling: { ...sampling, ...prompt.sampling, seed: first + i },
     })),
   );
-  return { model, stream, includeUsage: options?.include_usage ?? false, n, inputs };
+  return { model, stream, includeUsage: options?.include_usage ?? false, n, promptParam, inputs };
 }
 
 /** A message as a turn: text parts are joined as vLLM does; keys that templates read (tool_calls, name, ...) are kept. */
