@@ -57,6 +57,7 @@ const registries: Registry[] = [
       'extension/src/core/data/roleOrder.ts': 'a field of chat rows',
       'extension/src/core/forms/formField.ts': 'a kind of form field',
       'extension/src/engine/training/objectives/causalLm.ts': 'kinds of Example',
+      'extension/src/engine/serve/requests.ts': 'a parameter and a type of content parts in OpenAI’s API',
       'extension/src/engine/run/capabilities.ts': 'a type of JSON schema, in words',
       'extension/src/host/datasets/worker/exampleText.ts': 'kinds of Example',
       'extension/src/host/datasets/worker/workerMessages.ts': 'a kind of source',

@@ -26,6 +26,11 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   },
   inspect: { args: ['./none', '--offline'], record: NO_MODEL },
   generate: { args: ['--model', './none', '--prompt', 'a'], record: NO_MODEL },
+  chat: { args: ['--model', './none'], record: NO_MODEL },
+  serve: {
+    args: ['--model', './none', '--host', '0.0.0.0'],
+    record: { code: 'bad_input', key: '--api-key-file' },
+  },
   evaluate: { args: ['--model', './none', '--dataset', 'rows.jsonl'], record: NO_MODEL },
   merge: { args: ['--model', './none', '--adapter', 'a', '--out', 'merged'], record: NO_MODEL },
   combine: {

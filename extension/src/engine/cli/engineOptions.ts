@@ -46,6 +46,7 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
 export const wholeNumber = numberOf(z.int().nonnegative());
 export const positiveNumber = numberOf(z.int().positive());
 export const nonNegativeNumber = numberOf(z.number().nonnegative());
+export const portNumber = numberOf(z.int().min(0).max(65535));
 export const probability = numberOf(z.number().positive().max(1));
 
 function numberOf(schema: z.ZodType<number>): (text: string) => number {

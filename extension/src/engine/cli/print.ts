@@ -1,6 +1,7 @@
 // All that a command writes to a terminal. Texts come from rows, models and answers too, so control characters are made visible:
 // none can move the cursor, retitle the window or fake a line. Nothing else in the engine writes to standard output or error
 // (test/unit/engine/cli/print.test.ts).
+import { createInterface, type Interface } from 'node:readline';
 import { Presets, SingleBar, type Options } from 'cli-progress';
 import { visibleControls } from '../../core/harmlessText.js';
 
@@ -12,6 +13,18 @@ export function print(text: string): void {
 /** A piece of the result without a line end, for text that is printed while it is generated. */
 export function printPart(text: string): void {
   process.stdout.write(visibleControls(text));
+}
+
+/** The same, dimmed on a terminal: what belongs to the result but isn't the answer itself. */
+export function printDimPart(text: string): void {
+  const shown = visibleControls(text);
+  process.stdout.write(process.stdout.isTTY ? `\x1b[2m${shown}\x1b[22m` : shown);
+}
+
+/** Reads lines that a person types or a pipe brings. @param prompt shown on a terminal before each line */
+export function lineReader(prompt: string): Interface {
+  const terminal = process.stdin.isTTY && process.stdout.isTTY;
+  return createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, terminal, prompt });
 }
 
 /** The result for programs: one line of JSON, or indented by `space`. */

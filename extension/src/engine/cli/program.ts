@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { engineVersion } from '../run/engineVersion.js';
 import { printNote } from './print.js';
+import { registerChatCommand } from './chatCommand.js';
 import { registerCombineCommand } from './combineCommand.js';
 import { registerDescribeCommand } from './describeCommand.js';
 import { registerEngineCommand } from './engineCommand.js';
@@ -13,6 +14,7 @@ import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
+import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
@@ -31,6 +33,8 @@ export function tunewrightProgram(): Command {
     registerEstimateCommand,
     registerInspectCommand,
     registerGenerateCommand,
+    registerChatCommand,
+    registerServeCommand,
     registerEvaluateCommand,
     registerMergeCommand,
     registerCombineCommand,

@@ -1,6 +1,7 @@
 // Numeric options of every command: what they refuse, and that the message says what they take.
 import type { Command, Option } from 'commander';
 import { expect, it, test } from 'vitest';
+import { portNumber } from '../../../../extension/src/engine/cli/engineOptions.js';
 import { tunewrightProgram } from '../../../../extension/src/engine/cli/program.js';
 
 const leaves = (command: Command): Command[] =>
@@ -19,7 +20,7 @@ const parse = ({ parseArg }: Option, text: string): unknown => parseArg!(text, u
 it.each(numeric)('%s', (_, option) => {
   expect(option.parseArg, 'an option with a number needs one of the parsers of engineOptions.ts').toBeDefined();
   for (const text of ['', ' ', 'nonsense', '-1', '-0.5', 'NaN', 'Infinity', '1e999', '8 9', '1,5', 'null'])
-    expect(() => parse(option, text), text).toThrow(/^must be a (whole )?number (of at least|above) /);
+    expect(() => parse(option, text), text).toThrow(/^must be a (whole )?number (of at least|above|from) /);
   if (option.defaultValue !== undefined) expect(parse(option, String(option.defaultValue))).toBe(option.defaultValue);
 });
 
@@ -39,4 +40,10 @@ test.each([
   const [, option] = numeric.find(([title]) => title.startsWith(`generate ${name} `))!;
   for (const text of taken) expect(parse(option, text)).toBe(Number(text));
   for (const text of refused) expect(() => parse(option, text), text).toThrow(`must be ${words}`);
+});
+
+test('a port is a whole number from 0 to 65535', () => {
+  for (const text of ['0', '8080', '65535']) expect(portNumber(text)).toBe(Number(text));
+  for (const text of ['-1', '65536', '80.5', ''])
+    expect(() => portNumber(text), text).toThrow(/must be a whole number .*65,?535/);
 });
