@@ -6,6 +6,7 @@ import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
+import { record } from './recorder.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const MODEL_MS = 120_000;
@@ -13,11 +14,18 @@ const TRAINING_MS = 200_000;
 const QUESTION = 'Where do bears sleep?';
 const CORRECTED = 'Arr, bears sleep in a den, me hearty!';
 
+const FRAMES =
+  process.env['TUNEWRIGHT_SCREENSHOTS'] && join(process.env['TUNEWRIGHT_SCREENSHOTS'], 'frames-ask-correct-train');
+
+let recording: Awaited<ReturnType<typeof record>> | null = null;
 let session: WorkbenchSession;
 let page: Page;
 let playground: Frame;
 beforeAll(async () => {
-  session = await startWorkbench();
+  // Hides what doesn't belong to the README's pictures.
+  session = await startWorkbench({
+    settings: { 'workbench.layoutControl.enabled': false, 'window.commandCenter': false },
+  });
   page = await session.open();
 });
 afterAll(() => session?.close());
@@ -28,6 +36,8 @@ const answerOf = (name: string) => playground.getByRole('article', { name: `Answ
 const dataset = () => readFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), 'utf8');
 
 test('a model is asked', async () => {
+  await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
+  recording = FRAMES ? await record(page, FRAMES) : null;
   await runCommand(page, 'Tunewright: Open Playground');
   await pick(page, 'embedded:tiny');
   playground = await webview(page, '.column-head');
@@ -68,6 +78,8 @@ test('a run learns from it, and the new adapter answers beside the base', async 
   await input().press('Enter');
   await answers('done').nth(3).waitFor({ timeout: MODEL_MS });
   await expectAccessible(playground, '--vscode-editor-background');
+  await recording?.stop();
+  await runCommand(page, 'Notifications: Clear All Notifications');
   await session.shot(page, 'playground');
 });
 
