@@ -37,12 +37,12 @@ const dataset = () => readFileSync(join(session.workspace, 'datasets/pirate.mess
 
 test('a model is asked', async () => {
   await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
-  recording = FRAMES ? await record(page, FRAMES) : null;
   await runCommand(page, 'Tunewright: Open Playground');
+  recording = FRAMES ? await record(page, FRAMES) : null;
   await pick(page, 'embedded:tiny');
   playground = await webview(page, '.column-head');
   await playground.getByText(/[\d.]+ MB in memory/).waitFor({ timeout: MODEL_MS });
-  await input().fill(QUESTION);
+  await input().pressSequentially(QUESTION, { delay: 30 });
   await input().press('Enter');
   await answers('done').waitFor({ timeout: MODEL_MS });
   expect(await answerOf('base').locator('> .prose').first().textContent()).toMatch(/^A bear/);
@@ -52,7 +52,9 @@ test('a model is asked', async () => {
 test('its corrected answer becomes a row of a dataset', async () => {
   const before = dataset();
   await answerOf('base').getByRole('button', { name: 'Correct This Answer' }).click();
-  await playground.getByRole('textbox', { name: 'Corrected answer of base' }).fill(CORRECTED);
+  const editor = playground.getByRole('textbox', { name: 'Corrected answer of base' });
+  await editor.fill('');
+  await editor.pressSequentially(CORRECTED, { delay: 30 });
   await playground.getByRole('button', { name: 'Add to Dataset...' }).click();
   await pick(page, 'pirate.messages.jsonl');
   await answerOf('base').getByText('Added as line 301 of datasets/pirate.messages.jsonl').waitFor();
@@ -77,9 +79,16 @@ test('a run learns from it, and the new adapter answers beside the base', async 
   await input().fill('Tell me about owls.');
   await input().press('Enter');
   await answers('done').nth(3).waitFor({ timeout: MODEL_MS });
+  await playground.getByRole('combobox', { name: 'Colour tokens by' }).click();
+  await playground.getByRole('option', { name: 'Probability' }).click();
+  const tokens = answers('done').nth(3).locator('.token');
+  await tokens.nth(2).waitFor();
+  expect((await tokens.allTextContents()).join('')).toMatch(/^Arr/);
   await expectAccessible(playground, '--vscode-editor-background');
   await recording?.stop();
   await runCommand(page, 'Notifications: Clear All Notifications');
+  await tokens.nth(3).hover();
+  await playground.locator('.token-card tr').nth(4).waitFor();
   await session.shot(page, 'playground');
 });
 
