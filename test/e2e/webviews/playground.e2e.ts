@@ -479,6 +479,8 @@ describe('kept conversations', () => {
     await pane.getByRole('button', { name: new RegExp(`^${PARCEL}`) }).click();
     await expect.poll(() => page.locator('h1').textContent()).toBe(PARCEL);
     expect(await textOf(page, 'pirate')).toBe(PIRATE);
+    await chooseColours(page, 'Probability');
+    await answer(page, 'pirate').getByText('Its probabilities are not kept.').waitFor();
     await pane.getByRole('button', { name: `Rename ${PARCEL}` }).click();
     await page.getByRole('textbox', { name: 'Title' }).fill('Parcels');
     await page.keyboard.press('Enter');

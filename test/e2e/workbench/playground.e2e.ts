@@ -6,6 +6,7 @@ import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
 import { expectAccessible } from '../webviews/accessibility.js';
+import { record } from './recorder.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const MODEL_MS = 120_000;
@@ -13,11 +14,18 @@ const TRAINING_MS = 200_000;
 const QUESTION = 'Where do bears sleep?';
 const CORRECTED = 'Arr, bears sleep in a den, me hearty!';
 
+const FRAMES =
+  process.env['TUNEWRIGHT_SCREENSHOTS'] && join(process.env['TUNEWRIGHT_SCREENSHOTS'], 'frames-ask-correct-train');
+
+let recording: Awaited<ReturnType<typeof record>> | null = null;
 let session: WorkbenchSession;
 let page: Page;
 let playground: Frame;
 beforeAll(async () => {
-  session = await startWorkbench();
+  // Hides what doesn't belong to the README's pictures.
+  session = await startWorkbench({
+    settings: { 'workbench.layoutControl.enabled': false, 'window.commandCenter': false },
+  });
   page = await session.open();
 });
 afterAll(() => session?.close());
@@ -28,11 +36,13 @@ const answerOf = (name: string) => playground.getByRole('article', { name: `Answ
 const dataset = () => readFileSync(join(session.workspace, 'datasets/pirate.messages.jsonl'), 'utf8');
 
 test('a model is asked', async () => {
+  await runCommand(page, 'View: Toggle Primary Side Bar Visibility');
   await runCommand(page, 'Tunewright: Open Playground');
+  recording = FRAMES ? await record(page, FRAMES) : null;
   await pick(page, 'embedded:tiny');
   playground = await webview(page, '.column-head');
   await playground.getByText(/[\d.]+ MB in memory/).waitFor({ timeout: MODEL_MS });
-  await input().fill(QUESTION);
+  await input().pressSequentially(QUESTION, { delay: 30 });
   await input().press('Enter');
   await answers('done').waitFor({ timeout: MODEL_MS });
   expect(await answerOf('base').locator('> .prose').first().textContent()).toMatch(/^A bear/);
@@ -42,7 +52,9 @@ test('a model is asked', async () => {
 test('its corrected answer becomes a row of a dataset', async () => {
   const before = dataset();
   await answerOf('base').getByRole('button', { name: 'Correct This Answer' }).click();
-  await playground.getByRole('textbox', { name: 'Corrected answer of base' }).fill(CORRECTED);
+  const editor = playground.getByRole('textbox', { name: 'Corrected answer of base' });
+  await editor.fill('');
+  await editor.pressSequentially(CORRECTED, { delay: 30 });
   await playground.getByRole('button', { name: 'Add to Dataset...' }).click();
   await pick(page, 'pirate.messages.jsonl');
   await answerOf('base').getByText('Added as line 301 of datasets/pirate.messages.jsonl').waitFor();
@@ -67,7 +79,16 @@ test('a run learns from it, and the new adapter answers beside the base', async 
   await input().fill('Tell me about owls.');
   await input().press('Enter');
   await answers('done').nth(3).waitFor({ timeout: MODEL_MS });
+  await playground.getByRole('combobox', { name: 'Colour tokens by' }).click();
+  await playground.getByRole('option', { name: 'Probability' }).click();
+  const tokens = answers('done').nth(3).locator('.token');
+  await tokens.nth(2).waitFor();
+  expect((await tokens.allTextContents()).join('')).toMatch(/^Arr/);
   await expectAccessible(playground, '--vscode-editor-background');
+  await recording?.stop();
+  await runCommand(page, 'Notifications: Clear All Notifications');
+  await tokens.nth(3).hover();
+  await playground.locator('.token-card tr').nth(4).waitFor();
   await session.shot(page, 'playground');
 });
 

@@ -8,7 +8,7 @@ import { record } from './recorder.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const TRAINING_MS = 200_000;
-const FRAMES = process.env['TUNEWRIGHT_SCREENSHOTS'] && join(process.env['TUNEWRIGHT_SCREENSHOTS'], 'frames');
+const FRAMES = process.env['TUNEWRIGHT_SCREENSHOTS'] && join(process.env['TUNEWRIGHT_SCREENSHOTS'], 'frames-fine-tune');
 
 let session: WorkbenchSession;
 let page: Page;

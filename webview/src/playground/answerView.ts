@@ -1,5 +1,6 @@
 // An answer in its column: reasoning, text or coloured tokens, figures, and what can be done with it: copy, correct, prefer, ask
 // again.
+import { isUnderWay } from '../../../extension/src/core/playground/conversation.js';
 import { counted, count } from '../../../extension/src/core/units.js';
 import {
   type Column,
@@ -250,7 +251,7 @@ function trainable({ answer, column, snapshot }: ShownAnswer): boolean {
 }
 
 /** Icon and text of what should not be overlooked. */
-function notesOf({ answer }: ShownAnswer): [string, string][] {
+function notesOf({ answer, coloured }: ShownAnswer): [string, string][] {
   if (!answer) return [];
   const { dropped_turns: dropped, finish_reason: reason, status, saved, original } = answer;
   return [
@@ -266,6 +267,9 @@ function notesOf({ answer }: ShownAnswer): [string, string][] {
       ? [['warning', 'Cut off: Max new tokens, or the context, is used up.'] as [string, string]]
       : []),
     ...(status === 'stopped' ? [['debug-stop', 'Stopped.'] as [string, string]] : []),
+    ...(coloured !== null && answer.num_logprobs === 0 && !isUnderWay(answer) && answer.text !== ''
+      ? [['info', 'Its probabilities are not kept. Ask again to colour its tokens.'] as [string, string]]
+      : []),
     ...(original !== null ? [['edit', 'Corrected.'] as [string, string]] : []),
     ...(saved !== null ? [['database', saved.text] as [string, string]] : []),
   ];
