@@ -15,6 +15,7 @@ import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
 import { registerWindowClose } from './runs/windowClose.js';
+import { registerServing } from './serving/register.js';
 import type { HostServices } from './services.js';
 import { ProcessSessions } from './sessions/sessionService.js';
 import { registerModelsTree } from './views/modelsTree.js';
@@ -77,6 +78,7 @@ export function activate(context: vscode.ExtensionContext): HostServices & { act
     registerRunCommands(runs, output),
     registerResultCommands(engine, runs, output, methods),
     registerEngineCommands(engine, output, context),
+    registerServing(engine, runs, output),
   );
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);
