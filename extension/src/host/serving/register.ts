@@ -56,7 +56,7 @@ export function servedBy(runs: readonly FolderRun[]): Served {
   const results = runs.map(run => ({ run, path: resultOf(run) }));
   const bad = (message: string, hint: string) => new EngineInputError({ code: 'bad_input', message, hint });
   const without = results.find(({ path }) => path === null);
-  if (without) throw bad(`“${without.run.name}” has no adapter yet.`, 'wait until it has completed');
+  if (without) throw bad(`“${without.run.name}” has no adapter yet.`, 'Wait until it has completed.');
   const bases = results.map(({ run, path }): Served => {
     const whole = isWholeModel(path!);
     return {
@@ -69,7 +69,7 @@ export function servedBy(runs: readonly FolderRun[]): Served {
   if (other > 0)
     throw bad(
       `“${runs[0]!.name}” and “${runs[other]!.name}” have different base models or weights.`,
-      'serve them one after the other; each base has its own server',
+      'Serve them one after the other: each base has its own server.',
     );
   const adapters = bases.flatMap(base => base.adapters);
   const names = adapterNames(adapters.map(({ name }) => name));

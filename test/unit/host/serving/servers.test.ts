@@ -59,7 +59,7 @@ vi.mock('vscode', () => ({
         {},
         {
           isCancellationRequested: false,
-          onCancellationRequested(listener: () => void) {
+          onCancellationRequested(this: { isCancellationRequested: boolean }, listener: () => void) {
             vscode.cancel.push(() => {
               this.isCancellationRequested = true;
               listener();
