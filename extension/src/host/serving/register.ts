@@ -72,7 +72,10 @@ export function servedBy(runs: readonly FolderRun[]): Served {
       'Serve them one after the other: each base has its own server.',
     );
   const adapters = bases.flatMap(base => base.adapters);
-  const names = adapterNames(adapters.map(({ name }) => name));
+  const names = adapterNames(
+    adapters.map(({ name }) => name),
+    bases[0]!.model,
+  );
   return { ...bases[0]!, adapters: adapters.map(({ path }, i) => ({ name: names[i]!, path })) };
 }
 

@@ -82,9 +82,11 @@ test.each([
     ['pirate', 'pirate-2', 'pirate-3'],
   ],
   [['base'], ['base-2']],
+  [['tiny'], ['tiny-2']],
   [['my run: v=2 + more'], ['my-run-v-2-more']],
   [
-    ['海賊', '詩人'],
-    ['adapter', 'adapter-2'],
+    ['.hidden', '海賊', '?'],
+    ['hidden', '海賊', 'adapter'],
   ],
-])('runs %j are %j in requests', (runs, names) => expect(adapterNames(runs)).toEqual(names));
+  [['a'.repeat(300)], ['a'.repeat(100)]],
+])('runs %j are %j in requests', (runs, names) => expect(adapterNames(runs, 'tiny')).toEqual(names));
