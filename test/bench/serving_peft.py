@@ -4,6 +4,7 @@ import os
 import statistics
 import sys
 import time
+import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
@@ -13,6 +14,7 @@ from transformers.utils import logging
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
+warnings.filterwarnings("ignore")
 
 
 def timed(act):
