@@ -98,7 +98,7 @@ describe('the report', () => {
     expect(row('LORA')).toContain('100 (100-100) (wanted <= 300): reached');
     expect(row('LORA')).toContain('5.00 (5.00-5.00) (wanted <= 4.00): **not reached** | 4.00 (4.00-4.00) | 90.0');
     expect(row('SELECTIVE')).toContain('(wanted <= 50.0): reached |  |  | 40.0');
-    expect(row('1, no adapter')).toContain('0.75 x (wanted >= 0.9): **not reached** |');
+    expect(row('1, no adapter')).toContain('| 40.0 (40.0-40.0) | 0.75 x |');
     expect(row('8, a LoRA adapter each')).toContain('2.50 x (wanted >= 2): reached |  |  |');
   });
 

@@ -145,7 +145,7 @@ export const serving = {
   },
   /** Sequences at once, with no adapter, one for all, or one each; ratios that are targets. */
   loads: [
-    load(1, 'none', { fasterThanLlama: 0.9 }),
+    load(1, 'none'),
     ...[1, 4, 8, 16].map(sequences => load(sequences, 'same')),
     load(4, 'different'),
     load(8, 'different', { fasterThanPeft: 2 }),
