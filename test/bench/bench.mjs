@@ -14,7 +14,9 @@ import { trainLarge } from './largeBases.mjs';
 import { ggufFile, modelFolder, rowsFile } from './materials.mjs';
 import { answerOf, trainOurs } from './ours.mjs';
 import {
+  installLlamaNode,
   installPeer,
+  llamaNode,
   llamaPackages,
   llamaVersion,
   peerFlopsPerSecond,
@@ -23,7 +25,8 @@ import {
   trainPeer,
 } from './peer.mjs';
 import { report, speedOf } from './report.mjs';
-import { decoding, largeBases, works } from './work.mjs';
+import { loraGguf, serveLlama, serveOurs, servePeft, trainedAdapters } from './serving.mjs';
+import { decoding, largeBases, serving, works } from './work.mjs';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, out: { type: 'string' } },
@@ -32,8 +35,9 @@ const { values, positionals } = parseArgs({
 const chosen = positionals.length === 0 ? works : works.filter(({ id }) => positionals.includes(id));
 const large = largeBases.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
 const decodes = positionals.length === 0 || positionals.includes(decoding.id);
-if (chosen.length === 0 && large.length === 0 && !decodes) {
-  console.error(`Rows: ${[...works, decoding, ...largeBases].map(({ id }) => id).join(', ')}`);
+const serves = positionals.length === 0 || positionals.includes(serving.id);
+if (chosen.length === 0 && large.length === 0 && !decodes && !serves) {
+  console.error(`Rows: ${[...works, decoding, serving, ...largeBases].map(({ id }) => id).join(', ')}`);
   process.exit(2);
 }
 
@@ -84,6 +88,30 @@ if (decodes) {
   decoded = { work: decoding, rounds };
 }
 
+let served = null;
+if (serves) {
+  const model = await modelFolder(serving.model, materials);
+  const adapters = await trainedAdapters(serving, model, materials);
+  const job = { ...serving, model, adapters };
+  const files = {
+    gguf: await ggufFile(serving.model, materials),
+    lora: await loraGguf(serving, model, adapters.LORA, materials),
+  };
+  const llamaFolder = installLlamaNode(join(materials, 'node-llama-cpp'));
+  const rounds = [];
+  for (let i = 0; i < Number(values.rounds); i++) {
+    const round = {
+      ours: await serveOurs(job),
+      peft: await servePeft(python, job),
+      llama: await serveLlama(llamaFolder, files, job),
+    };
+    rounds.push(round);
+    for (const [side, { swaps, speeds }] of Object.entries(round))
+      console.log(`${serving.id} round ${i + 1}, ${side}: ${JSON.stringify({ swaps, speeds })}`);
+  }
+  served = { work: serving, rounds };
+}
+
 const largeRuns = [];
 for (const work of large) {
   const run = await trainLarge(work, materials);
@@ -103,7 +131,7 @@ const commit = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: root
 const machine = [
   `${cpuKind()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 1e9)} GB, ${type()} ${release()}`,
   `Tunewright ${commit} on Node ${process.versions.node}, TensorFlow ${libraryVersion}`,
-  [peerVersions(python), ...(llama ? [llamaVersion(llama)] : [])].join(', '),
+  [peerVersions(python), ...(llama ? [llamaVersion(llama)] : []), ...(served ? [llamaNode] : [])].join(', '),
   `one float32 product, [1024, 576] x [576, 1536]: TensorFlow ${gflops(flopsPerSecond)}, PyTorch ${gflops(peerFlopsPerSecond(python))}`,
   `${new Date().toISOString().slice(0, 10)}; load average at the end ${loadavg()
     .map(value => value.toFixed(1))
@@ -111,5 +139,5 @@ const machine = [
   'Models have the named shape and random weights, on which speed does not depend; rows of 256 and 1,024 tokens are random.',
 ];
 const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-writeFileSync(out, report({ results, decoded, largeRuns }, machine));
+writeFileSync(out, report({ results, decoded, served, largeRuns }, machine));
 console.log(`\nWritten to ${out}`);

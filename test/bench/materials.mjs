@@ -6,6 +6,7 @@ import { importEngineModule } from '../../extension/scripts/embedded/engineModul
 import { llamaTensors, modelJsonFiles } from '../../extension/scripts/embedded/initModel.mjs';
 import { createRandom } from '../../extension/scripts/embedded/random.mjs';
 import { root } from '../../extension/scripts/setUp.mjs';
+import { tokenizerMetadata } from './randomGguf.mjs';
 
 const embedded = join(root, 'media/models/tiny');
 
@@ -69,10 +70,10 @@ export async function modelFolder(name, folder) {
   });
 }
 
-/** The same model as a GGUF file in float32, for llama.cpp; without a tokenizer, since only token ids are used. */
+/** The same model as a GGUF file in float32, for llama.cpp. */
 export async function ggufFile(model, folder) {
   const source = await modelFolder(model, folder);
-  return once(join(folder, `${model}.gguf`), async partial => {
+  return once(join(folder, `${model}-f32.gguf`), async partial => {
     const { openSafetensors } = await importEngineModule('engine/files/safetensors.ts');
     const { ggufTensorName } = await importEngineModule('engine/files/ggufNames.ts');
     const { rotaryRowsToGguf } = await importEngineModule('engine/files/ggufTransforms.ts');
@@ -103,7 +104,7 @@ export async function ggufFile(model, folder) {
       'llama.attention.head_count': whole(config.num_attention_heads),
       'llama.attention.head_count_kv': whole(config.num_key_value_heads),
       'llama.attention.layer_norm_rms_epsilon': real(config.rms_norm_eps),
-      'tokenizer.ggml.model': { type: 'string', value: 'none' },
+      ...tokenizerMetadata(source, config),
     };
     writeGguf(partial, metadata, tensors);
     weights.close();

@@ -10,7 +10,7 @@ import { root } from '../../extension/scripts/setUp.mjs';
 const { PROGRAM_BYTES } = await importEngineModule('engine/estimate/programBytes.ts');
 
 /** The run file of a job; `training` and `engine` have further settings. */
-function runFile(job) {
+export function runFile(job) {
   const {
     model,
     rows,
@@ -44,7 +44,7 @@ function runFile(job) {
   };
 }
 
-const program = process.env.TUNEWRIGHT_BENCH_PROGRAM ?? join(root, 'extension/bin/tunewright.mjs');
+export const program = process.env.TUNEWRIGHT_BENCH_PROGRAM ?? join(root, 'extension/bin/tunewright.mjs');
 
 /** The output of a command with --json. */
 export function answerOf(...args) {

@@ -1,7 +1,7 @@
 // The bench's peers: virtual environments with packages from the package index, and a row of the bench trained with PyTorch
 // (peer.py).
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +9,29 @@ const script = fileURLToPath(new URL('peer.py', import.meta.url));
 export const pytorchPackages = ['torch', 'transformers', 'peft'];
 /** Compiles llama.cpp for this machine, which takes minutes and needs a C++ compiler. */
 export const llamaPackages = ['llama-cpp-python'];
+
+/** Prebuilt libllama for Node, without its variants for GPUs. */
+const llamaNodeVersion = '3.22.1';
+const llamaNodePlatforms = { linux: `linux-${process.arch}`, win32: `win-${process.arch}` };
+const llamaNodePackages = [
+  `node-llama-cpp@${llamaNodeVersion}`,
+  `@node-llama-cpp/${llamaNodePlatforms[process.platform] ?? (process.arch === 'arm64' ? 'mac-arm64-metal' : 'mac-x64')}@${llamaNodeVersion}`,
+];
+export const llamaNode = llamaNodePackages[0].replace('@', ' ');
+
+/** Installs node-llama-cpp into a folder unless it is there. @returns {string} the folder */
+export function installLlamaNode(folder) {
+  const done = join(folder, 'installed');
+  if (existsSync(done)) return folder;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  console.log(`Installing ${llamaNodePackages.join(', ')} into ${folder}`);
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const quiet = ['--silent', '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional'];
+  must('npm', ['install', '--prefix', folder, ...quiet, ...llamaNodePackages]);
+  writeFileSync(done, `${llamaNodePackages.join('\n')}\n`);
+  return folder;
+}
 
 function must(command, args) {
   const { status, error } = spawnSync(command, args, { stdio: 'inherit' });

@@ -27,14 +27,9 @@ function randomTile({ blockBytes, scale }) {
   return tile;
 }
 
-/**
- * @param {string} path
- * @param {Record<string, any>} config config.json of a Llama, with `head_dim`
- * @param {'Q8_0' | 'Q4_0'} ggmlType of all matrices
- * @param {string} tokenizerFolder with the tokenizer.json to use, a BPE one
- */
-export function writeRandomGguf(path, config, ggmlType, tokenizerFolder) {
-  const { model, added_tokens: added } = JSON.parse(readFileSync(join(tokenizerFolder, 'tokenizer.json'), 'utf8'));
+/** GGUF's metadata of a BPE tokenizer; llama.cpp requires a token for each row of the embedding. */
+export function tokenizerMetadata(folder, config) {
+  const { model, added_tokens: added } = JSON.parse(readFileSync(join(folder, 'tokenizer.json'), 'utf8'));
   const tokens = Object.entries({
     ...model.vocab,
     ...Object.fromEntries(added.map(({ id, content }) => [content, id])),
@@ -43,7 +38,27 @@ export function writeRandomGguf(path, config, ggmlType, tokenizerFolder) {
     .map(([token]) => token);
   const controls = new Set(added.map(({ content }) => content));
   const merges = model.merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : merge));
+  for (let id = tokens.length; id < config.vocab_size; id++) tokens.push(`<unused${id}>`);
+  return {
+    'tokenizer.ggml.model': { type: 'string', value: 'gpt2' },
+    'tokenizer.ggml.pre': { type: 'string', value: 'smollm' },
+    'tokenizer.ggml.tokens': { type: 'array', items: tokens.map(value => ({ type: 'string', value })) },
+    'tokenizer.ggml.token_type': {
+      type: 'array',
+      items: tokens.map(token => ({ type: 'int32', value: controls.has(token) ? 3 : 1 })),
+    },
+    'tokenizer.ggml.merges': { type: 'array', items: merges.map(value => ({ type: 'string', value })) },
+    'tokenizer.ggml.eos_token_id': { type: 'uint32', value: config.eos_token_id },
+  };
+}
 
+/**
+ * @param {string} path
+ * @param {Record<string, any>} config config.json of a Llama, with `head_dim`
+ * @param {'Q8_0' | 'Q4_0'} ggmlType of all matrices
+ * @param {string} tokenizerFolder with the tokenizer.json to use, a BPE one
+ */
+export function writeRandomGguf(path, config, ggmlType, tokenizerFolder) {
   const text = value => ({ type: 'string', value });
   const size = value => ({ type: 'uint32', value });
   const float = value => ({ type: 'float32', value });
@@ -57,15 +72,7 @@ export function writeRandomGguf(path, config, ggmlType, tokenizerFolder) {
     'llama.attention.head_count_kv': size(config.num_key_value_heads),
     'llama.attention.layer_norm_rms_epsilon': float(config.rms_norm_eps),
     'llama.rope.freq_base': float(config.rope_theta),
-    'tokenizer.ggml.model': text('gpt2'),
-    'tokenizer.ggml.pre': text('smollm'),
-    'tokenizer.ggml.tokens': { type: 'array', items: tokens.map(text) },
-    'tokenizer.ggml.token_type': {
-      type: 'array',
-      items: tokens.map(token => ({ type: 'int32', value: controls.has(token) ? 3 : 1 })),
-    },
-    'tokenizer.ggml.merges': { type: 'array', items: merges.map(text) },
-    'tokenizer.ggml.eos_token_id': size(config.eos_token_id),
+    ...tokenizerMetadata(tokenizerFolder, config),
   };
 
   const { blockBytes } = types[ggmlType];

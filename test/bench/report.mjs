@@ -24,11 +24,13 @@ const times = value => `${value.toFixed(2)} x`;
 const row = cells => `| ${cells.join(' | ')} |`;
 const table = (heading, rows) => [row(heading), row(heading.map(() => '---')), ...rows.map(row)].join('\n');
 
+const said = reached => (reached ? 'reached' : '**not reached**');
+
 /** A ratio and its target. */
 function against(ratio, wanted, atLeast) {
   if (wanted === undefined) return times(ratio);
   const reached = atLeast ? ratio >= wanted : ratio <= wanted;
-  return `${times(ratio)} (wanted ${atLeast ? '>=' : '<='} ${wanted}): ${reached ? 'reached' : '**not reached**'}`;
+  return `${times(ratio)} (wanted ${atLeast ? '>=' : '<='} ${wanted}): ${said(reached)}`;
 }
 
 /** Compares the pairs of each round, since a machine's speed changes over minutes. */
@@ -70,6 +72,63 @@ ${table(
 `;
 }
 
+/**
+ * The tables of the serving row.
+ * @param {typeof import('./work.mjs').serving} work
+ * @param {Record<'ours' | 'peft' | 'llama', import('./serving.mjs').Served>[]} rounds
+ */
+export function servingReport(work, rounds) {
+  const of = (side, get) => rounds.map(round => get(round[side])).filter(value => value !== undefined);
+  const shown = values => (values.length === 0 ? '' : spread(values));
+  const swaps = Object.keys(work.methods).map(method => {
+    const [ours, peft, llama] = ['ours', 'peft', 'llama'].map(
+      side => key => of(side, ({ swaps }) => swaps[method]?.[key]),
+    );
+    const swap = median(ours('swapMs'));
+    const wanted = Math.min(work.swapWithinMs, ...(peft('swapMs').length > 0 ? [median(peft('swapMs'))] : []));
+    const added = median(ours('addMs'));
+    return [
+      method,
+      `${shown(ours('addMs'))} (wanted <= ${work.addWithinMs}): ${said(added <= work.addWithinMs)}`,
+      shown(peft('addMs')),
+      shown(llama('addMs')),
+      `${shown(ours('swapMs'))} (wanted <= ${figure(wanted)}): ${said(swap <= wanted)}`,
+      shown(peft('swapMs')),
+      shown(llama('swapMs')),
+      shown(ours('firstTokenMs')),
+      shown(peft('firstTokenMs')),
+      shown(llama('firstTokenMs')),
+    ];
+  });
+  const adapterWords = { none: 'no adapter', same: 'one LoRA adapter', different: 'a LoRA adapter each' };
+  const speeds = work.loads.map(({ id, sequences, adapters, fasterThanPeft }) => {
+    const [ours, peft, llama] = ['ours', 'peft', 'llama'].map(side => of(side, ({ speeds }) => speeds[id]));
+    return [
+      `${sequences}, ${adapterWords[adapters]}`,
+      shown(ours),
+      shown(peft),
+      against(pairedRatio(ours, peft), fasterThanPeft, true),
+      shown(llama),
+      llama.length === 0 ? '' : times(pairedRatio(ours, llama)),
+    ];
+  });
+  const sides = ['Tunewright', 'PEFT', 'llama.cpp'];
+  const columns = what => sides.map(side => `${what}, ${side}`);
+  return `## Serving
+
+${work.title}: greedy, float32, answers of ${work.tokens} tokens. A swap is the time to the first token with another adapter than before,
+less that with the same; the target is the smaller of ${work.swapWithinMs} ms and PEFT's \`set_adapter\`. PEFT has no SELECTIVE and no
+bottleneck adapters; in node-llama-cpp, an adapter belongs to a context. It has a library built for many CPUs and chooses tokens in
+Node, so that llama.cpp itself is faster: the decoding row compares with one built for this CPU. Milliseconds:
+
+${table(['method', ...columns('add'), ...columns('swap'), ...columns('first token')], swaps)}
+
+Tokens per second of all answers, prompts included; PEFT has mixed batches by \`adapter_names\`:
+
+${table(['sequences at once', 'Tunewright', 'PEFT', 'ratio', 'llama.cpp', 'ratio'], speeds)}
+`;
+}
+
 /** The error of a memory estimate, and whether it is within the target. */
 function offBy(estimated, measured) {
   const off = estimated / measured - 1;
@@ -100,10 +159,11 @@ ${table(['work', 'peak memory, GB', 'estimated', 'estimate off by', 'the step, s
  * @param {object} measured
  * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} measured.results
  * @param {{ work: any, rounds: any[] } | null} [measured.decoded] the decoding row
+ * @param {{ work: any, rounds: any[] } | null} [measured.served] the serving row
  * @param {{ work: any, run: any }[]} [measured.largeRuns]
  * @param {string[]} machine lines that describe the machine
  */
-export function report({ results, decoded = null, largeRuns = [] }, machine) {
+export function report({ results, decoded = null, served = null, largeRuns = [] }, machine) {
   const speeds = results.flatMap(({ work, rounds }) => {
     const of = side => rounds.map(round => speedOf(work, round[side]));
     const [ours, peer] = [of('ours'), of('peer')];
@@ -140,7 +200,7 @@ export function report({ results, decoded = null, largeRuns = [] }, machine) {
     const compile = median(rounds.map(({ ours }) => ours.compileMs)) / 1000;
     return [work.title, first.toFixed(1), later.toFixed(2), compile.toFixed(1)];
   });
-  const compared = [...results, ...(decoded ? [decoded] : [])].map(({ rounds }) => rounds.length);
+  const compared = [...results, ...[decoded, served].filter(Boolean)].map(({ rounds }) => rounds.length);
   const rounds = compared.length > 0 ? Math.min(...compared) : 'none';
   const training = `## Speed
 
@@ -157,6 +217,7 @@ ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading
   const sections = [
     ...(results.length > 0 ? [training] : []),
     ...(decoded ? [decodingReport(decoded.work, decoded.rounds)] : []),
+    ...(served ? [servingReport(served.work, served.rounds)] : []),
     ...(largeRuns.length > 0 ? [largeReport(largeRuns)] : []),
   ];
   return `# Bench: Tunewright against PyTorch + PEFT

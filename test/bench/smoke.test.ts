@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { modelFolder, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
-import { decodingReport, largeReport, report } from './report.mjs';
-import { decoding, largeBases, works } from './work.mjs';
+import { decodingReport, largeReport, report, servingReport } from './report.mjs';
+import { serveOurs, trainedAdapters } from './serving.mjs';
+import { decoding, largeBases, serving, works } from './work.mjs';
 
 interface Step {
   tokens: number;
@@ -34,6 +35,20 @@ test.each(cases)('$method.peft_type: the losses of PyTorch', { timeout: 240_000 
     expect(loss / losses[i]!, `loss of step ${i + 1}`).toBeCloseTo(1, 4),
   );
   for (const key of ['peakBytes', 'estimatedBytes'] as const) expect(run[key], key).toBeGreaterThan(1e8);
+});
+
+test('serving: swaps of every method and speeds of every load', { timeout: 240_000 }, async () => {
+  const model = await modelFolder('embedded', folder);
+  const adapters = await trainedAdapters({ ...serving, model: 'embedded' }, model, folder);
+  const loads = serving.loads.filter(({ sequences }: { sequences: number }) => sequences < 8);
+  const { swaps, speeds } = await serveOurs({ model, adapters, loads, tokens: 4 });
+  expect(Object.keys(swaps)).toEqual(Object.keys(serving.methods));
+  expect(Object.keys(speeds)).toEqual(loads.map(({ id }: { id: string }) => id));
+  for (const value of [
+    ...Object.values<{ firstTokenMs: number }>(swaps).map(swap => swap.firstTokenMs),
+    ...Object.values(speeds),
+  ])
+    expect(value).toBeGreaterThan(0);
 });
 
 describe('the report', () => {
@@ -66,6 +81,25 @@ describe('the report', () => {
     const text = decodingReport(decoding, [{ ours: of(30), transformers: of(15), llama: of(50) }]);
     expect(text).toContain('| 15.0 (15.0-15.0) | 2.00 x (wanted >= 1.5): reached | 50.0 (50.0-50.0) | 0.60 x');
     expect(text).toContain('0.60 x (wanted >= 0.8): **not reached**');
+  });
+
+  test('serving is compared with PEFT, and with llama.cpp where it can do the same', () => {
+    const loads: { id: string; adapters: string }[] = serving.loads;
+    const of = (swapMs: number, speed: number, methods: string[], which: string[]) => ({
+      swaps: Object.fromEntries(methods.map(method => [method, { addMs: 100, swapMs, firstTokenMs: 40 }])),
+      speeds: Object.fromEntries(loads.filter(({ adapters }) => which.includes(adapters)).map(({ id }) => [id, speed])),
+    });
+    const all = ['none', 'same', 'different'];
+    const methods = Object.keys(serving.methods);
+    const text = servingReport(serving, [
+      { ours: of(5, 30, methods, all), peft: of(4, 12, ['LORA'], all), llama: of(90, 40, ['LORA'], ['none', 'same']) },
+    ]);
+    const row = (name: string) => text.split('\n').find((line: string) => line.startsWith(`| ${name} |`));
+    expect(row('LORA')).toContain('100 (100-100) (wanted <= 300): reached');
+    expect(row('LORA')).toContain('5.00 (5.00-5.00) (wanted <= 4.00): **not reached** | 4.00 (4.00-4.00) | 90.0');
+    expect(row('SELECTIVE')).toContain('(wanted <= 50.0): reached |  |  | 40.0');
+    expect(row('1, no adapter')).toContain('| 40.0 (40.0-40.0) | 0.75 x |');
+    expect(row('8, a LoRA adapter each')).toContain('2.50 x (wanted >= 2): reached |  |  |');
   });
 
   test('the memory of a large base is compared with its target', () => {

@@ -124,6 +124,35 @@ export const decoding = {
   fasterThanLlama: 0.8,
 };
 
+const load = (sequences, adapters, wanted = {}) => ({ id: `${sequences} ${adapters}`, sequences, adapters, ...wanted });
+
+/** The serving row: adapters swapped on one base, and several sequences at once, compared with PEFT and llama.cpp. */
+export const serving = {
+  id: 'serving',
+  title: 'SmolLM2-135M',
+  model: 'smollm2-135m',
+  tokens: 64,
+  addWithinMs: 300,
+  swapWithinMs: 50,
+  methods: {
+    LORA: lora,
+    IA3: { peft_type: 'IA3' },
+    PROMPT_TUNING: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 8 },
+    PREFIX_TUNING: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: 8 },
+    P_TUNING: { peft_type: 'P_TUNING', num_virtual_tokens: 8 },
+    SELECTIVE: { peft_type: 'SELECTIVE', select: 'last_layers', num_layers: 1 },
+    BOTTLENECK_ADAPTER: { peft_type: 'BOTTLENECK_ADAPTER' },
+  },
+  /** Sequences at once, with no adapter, one for all, or one each; ratios that are targets. */
+  loads: [
+    load(1, 'none'),
+    ...[1, 4, 8, 16].map(sequences => load(sequences, 'same')),
+    load(4, 'different'),
+    load(8, 'different', { fasterThanPeft: 2 }),
+    load(16, 'different'),
+  ],
+};
+
 const llama = { model_type: 'llama', rms_norm_eps: 1e-5, eos_token_id: 2 };
 const smolLm2 = {
   ...llama,

@@ -24,6 +24,8 @@ const SETTINGS: Record<string, 'restricted' | 'harmless'> = {
   'tunewright.previewModel': 'restricted',
   // How long a model stays in memory; none is loaded without trust.
   'tunewright.sessionIdleMinutes': 'harmless',
+  // Where a server listens.
+  'tunewright.serverPort': 'restricted',
   // How rows are shown.
   'tunewright.preview.maxLength': 'harmless',
   'tunewright.preview.codeLens': 'harmless',

@@ -15,6 +15,7 @@ import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
 import { registerRunStatusBar } from './runs/runStatusBar.js';
 import { registerWindowClose } from './runs/windowClose.js';
+import { registerServing } from './serving/register.js';
 import type { HostServices } from './services.js';
 import { registerLanguageModels } from './sessions/languageModels.js';
 import { ProcessSessions } from './sessions/sessionService.js';
@@ -83,6 +84,7 @@ export function activate(
     registerRunCommands(runs, output),
     registerResultCommands(engine, runs, output, methods),
     registerEngineCommands(engine, output, context),
+    registerServing(engine, runs, output),
   );
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);

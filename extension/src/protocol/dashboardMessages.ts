@@ -124,6 +124,7 @@ export const runActionSchema = z.enum([
   'try',
   'merge',
   'export',
+  'serve',
   'trainFurther',
   'startAgain',
   'editInPanel',

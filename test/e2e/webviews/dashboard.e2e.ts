@@ -463,12 +463,13 @@ describe('dashboard', () => {
       'Merge...',
       'Export...',
       'Train Further...',
+      'Serve',
     ]);
-    for (const name of ['Try It', 'Merge...', 'Export...', 'Train Further...'])
+    for (const name of ['Try It', 'Merge...', 'Export...', 'Train Further...', 'Serve'])
       await use.getByRole('button', { name }).click();
     await expect
       .poll(() => page.evaluate(() => window.fake.log))
-      .toEqual(['try', 'merge', 'export', 'trainFurther'].map(action => ({ action, folder: '/runs/lora' })));
+      .toEqual(['try', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({ action, folder: '/runs/lora' })));
   });
 
   it('shows answers before, during and after training side by side, and the log', async () => {

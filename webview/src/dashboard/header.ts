@@ -116,7 +116,7 @@ export class DashboardHeader {
       ...(result ? [act('Try It', 'comment', 'try', false)] : []),
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
       ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
-      ...(result ? [act('Train Further...', 'rocket', 'trainFurther')] : []),
+      ...(result ? [act('Train Further...', 'rocket', 'trainFurther'), act('Serve', 'broadcast', 'serve')] : []),
       ...(step === null ? [] : [resumeButton(step, result !== null, () => this.onSteer('resume'))]),
     );
     this.next.hidden = this.next.childElementCount === 0;

@@ -32,8 +32,12 @@ export async function pickRun(
   return picked?.run;
 }
 
-export async function pickRuns(runs: FolderRunService, title: string): Promise<FolderRun[] | undefined> {
-  const picked = await showQuickPick(runChoices(runs.runs(), runs), {
+export async function pickRuns(
+  runs: FolderRunService,
+  title: string,
+  fits: (run: FolderRun) => boolean = () => true,
+): Promise<FolderRun[] | undefined> {
+  const picked = await showQuickPick(runChoices(runs.runs().filter(fits), runs), {
     title,
     placeHolder: 'Choose runs',
     matchOnDetail: true,

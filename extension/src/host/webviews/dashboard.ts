@@ -24,6 +24,7 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
   try: 'openPlayground',
   merge: 'mergeAdapter',
   export: 'exportAdapter',
+  serve: 'serveAdapter',
   trainFurther: 'trainFurther',
   startAgain: 'startRunAgain',
   openLog: 'openRunLog',

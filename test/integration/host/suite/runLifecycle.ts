@@ -51,6 +51,32 @@ describe('a run', () => {
     assert.deepEqual(seen, [...seen.keys()]);
   });
 
+  it('is served to other programs until its server is stopped', async () => {
+    const { runs } = await activated();
+    const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
+    const url = await vscode.commands.executeCommand<string>('tunewright.serveAdapter', run.folder);
+    const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: { id: string }[] };
+    assert.ok(
+      data.some(({ id }) => id === 'to-the-end'),
+      JSON.stringify(data),
+    );
+    const response = await fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ model: 'to-the-end', messages: [{ role: 'user', content: 'Hello!' }], max_tokens: 3 }),
+    });
+    const answer = (await response.json()) as { model: string; usage: { completion_tokens: number } };
+    assert.equal(answer.model, 'to-the-end');
+    assert.ok(answer.usage.completion_tokens >= 1);
+    await vscode.commands.executeCommand('tunewright.stopServer');
+    await waitFor('the server to end', () =>
+      fetch(`${url}/health`).then(
+        () => false,
+        () => true,
+      ),
+    );
+  });
+
   it('is shown in a dashboard, alone and with another', async () => {
     const { runs } = await activated();
     const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
