@@ -7,7 +7,7 @@ import { createRng } from '../../extension/src/engine/data/rng.js';
 import { LoraTensors } from '../../extension/src/engine/generation/loraPool.js';
 import { Scheduler, type DecodedSequence } from '../../extension/src/engine/generation/scheduler.js';
 import { adapterVariant, loraVariant, type Variant } from '../../extension/src/engine/generation/variant.js';
-import { sizeOf } from '../../extension/src/engine/models/architecture.js';
+import { keyValueBytes, sizeOf } from '../../extension/src/engine/models/architecture.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { Adapter } from '../../extension/src/engine/peft/adapter.js';
@@ -63,6 +63,7 @@ async function answer(
   variant: Variant,
   promptIds: number[],
   tokens = NEW_TOKENS,
+  onToken: () => unknown = () => {},
 ): Promise<Answer> {
   const ids: number[] = [];
   const logits: Float32Array[] = [];
@@ -72,6 +73,7 @@ async function answer(
     maxNewTokens: tokens,
     needsLogits: true,
     next: (likeliest, values) => {
+      onToken();
       ids.push(likeliest);
       logits.push(values!.slice());
       return likeliest;
@@ -192,6 +194,33 @@ describe('sequences in a batch', () => {
       expectEqual(answers[i]!, await answer(alone, BASE, [i, 2 * i], tokens), `sequence ${i}`);
     }
     for (const owner of [together, alone, model]) owner.dispose();
+  });
+
+  test('wait until there is memory for them, and none is longer than there is memory for one', async () => {
+    const model = tinyModel('llama', ROOM);
+    // A cache has room for at least 256 tokens.
+    const openBytes = 4 * 256 * keyValueBytes(model.architecture);
+    const [limited, alone] = [
+      new Scheduler({ model, compile: true, eagerTokens: 0, cacheBytes: 0, openBytes }),
+      eager(model),
+    ];
+    const bytes = new Set<number>();
+    const answers = await Promise.all(
+      Array.from({ length: 9 }, (_, i) =>
+        answer(limited, BASE, [i, 2 * i], 3 + i, () => bytes.add(limited.cacheBytes)),
+      ),
+    );
+    expect(Math.max(...bytes)).toBe(openBytes);
+    for (const [i, each] of answers.entries())
+      expectEqual(each, await answer(alone, BASE, [i, 2 * i], 3 + i), `sequence ${i}`);
+    const small = new Scheduler({ model, compile: false, cacheBytes: 0, openBytes: openBytes / 4 });
+    expect([small.positions, limited.positions]).toEqual([256, 512]);
+    const cut = await answer(small, BASE, [1, 2, 3], 300);
+    expect(cut).toMatchObject({ outOfRoom: true, ids: { length: 253 } });
+    await expect(answer(small, BASE, new Array(256).fill(1), 1)).rejects.toThrow(
+      'the prompt has 256 tokens, but the model reads at most 256',
+    );
+    for (const owner of [limited, alone, small, model]) owner.dispose();
   });
 
   test('one that fails or is cancelled ends alone', async () => {

@@ -2,7 +2,7 @@
 // the method's plan alone. Called by `estimate`, by train (its `started` event) and by compareMethods. Never reads
 // weights.
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import { countParameters, sizeOf } from '../models/architecture.js';
+import { countParameters, keyValueBytes, sizeOf } from '../models/architecture.js';
 import { trainedOf, type PeftMethod, type TensorSpec } from '../peft/method.js';
 import { UntraceableError } from '../capture/opTable.js';
 import { weightBytes, type DescribedBase } from './describedBase.js';
@@ -134,15 +134,11 @@ function trainsInPlace({ key, replaces }: TensorSpec, { storage }: PeftMethod): 
 /** Bytes of the weights, the key/value cache of one sequence and the activations of the widest layer. */
 export function inferenceBytes({ architecture, layouts }: DescribedBase, sequenceLength: number): number {
   const { layers, hiddenSize, vocabSize } = architecture;
-  const sizes = layers.map(({ attention: { heads, keyValueHeads, headDim }, mlp }) => {
+  const activations = layers.map(({ attention: { heads, keyValueHeads, headDim }, mlp }) => {
     // Residual and its norm, q, k, v and output, the two wide feed-forward tensors, scores and probabilities.
     const perToken = 3 * hiddenSize + 2 * (heads + keyValueHeads) * headDim + 2 * mlp.width;
-    return {
-      cache: 2 * keyValueHeads * headDim * sequenceLength,
-      activations: sequenceLength * (perToken + 2 * heads * sequenceLength),
-    };
+    return sequenceLength * (perToken + 2 * heads * sequenceLength);
   });
-  const cache = sizes.reduce((sum, layer) => sum + layer.cache, 0);
-  const widest = Math.max(...sizes.map(({ activations }) => activations));
-  return weightBytes({ architecture, layouts }) + FLOAT_BYTES * (cache + widest + vocabSize);
+  const cache = keyValueBytes(architecture) * sequenceLength;
+  return weightBytes({ architecture, layouts }) + cache + FLOAT_BYTES * (Math.max(...activations) + vocabSize);
 }

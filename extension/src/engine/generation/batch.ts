@@ -1,6 +1,7 @@
 // The sequences that decode together: their keys and values in one cache tensor, a place for each. Sequences come and go
 // between steps. Owns the tensor; graphs and the adapters' tensors belong to the caller.
 import * as tf from '@tensorflow/tfjs-core';
+import { keyValueBytes, type Architecture } from '../models/architecture.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { cacheShape, copied, written, type CacheSize } from './cacheTensor.js';
 import type { StepForm, StepGraphs } from './stepGraphs.js';
@@ -17,6 +18,12 @@ export const MOST_ROWS = ROWS.at(-1)!;
 export function capacityFor(tokens: number, toCome: number): number {
   const needed = tokens + Math.min(toCome, SMALLEST_CAPACITY);
   return SMALLEST_CAPACITY * 2 ** Math.max(0, Math.ceil(Math.log2(needed / SMALLEST_CAPACITY)));
+}
+
+/** Tokens of the largest cache of one sequence within `bytes`; the smallest cache is always allowed. */
+export function capacityWithin(architecture: Architecture, bytes: number): number {
+  const tokens = bytes / keyValueBytes(architecture);
+  return SMALLEST_CAPACITY * 2 ** Math.max(0, Math.floor(Math.log2(tokens / SMALLEST_CAPACITY)));
 }
 
 /** Rows for a number of sequences. @param now a batch shrinks only if it has four times as many or more */

@@ -6,10 +6,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { UntraceableError } from '../capture/opTable.js';
+import { keyValueBytes } from '../models/architecture.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';
-import { Batch, capacityFor, MOST_ROWS, rowsFor } from './batch.js';
+import { Batch, capacityFor, capacityWithin, MOST_ROWS, rowsFor } from './batch.js';
 import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
 import { LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
 import { PrefixCache } from './prefixCache.js';
@@ -27,6 +28,8 @@ export interface SchedulerOptions {
   eagerTokens?: number;
   /** Of keys and values that are kept for later sequences. */
   cacheBytes?: number;
+  /** Of keys and values of open sequences, of which further ones wait. If absent, there is no limit. */
+  openBytes?: number;
 }
 
 export interface SequenceRequest {
@@ -79,6 +82,11 @@ class Sequence {
     return this.request.variant.prefix + this.read;
   }
 
+  /** What `length` may get. */
+  get longest(): number {
+    return this.request.variant.prefix + this.most;
+  }
+
   get isReadingPrompt(): boolean {
     return this.read < this.promptLength;
   }
@@ -91,13 +99,16 @@ class Sequence {
 }
 
 const EAGER_TOKENS = 48;
-const CACHE_BYTES = 256 << 20;
+/** Most bytes of what is kept for later sequences. */
+export const CACHE_BYTES = 256 << 20;
 
 /** Sequences whose steps can be one batch: all with LoRA or nothing, or all with one adapter. */
 type Group = Adapter | typeof POOLED;
 const POOLED = { of: 'lora' } as const;
 
 export class Scheduler {
+  /** Tokens of the longest sequence, virtual ones and a prefix included. */
+  readonly positions: number;
   private readonly graphs: StepGraphs;
   private readonly prefixes: PrefixCache;
   private readonly batches = new Map<Group, Batch<Sequence>>();
@@ -114,6 +125,12 @@ export class Scheduler {
   constructor(private readonly options: SchedulerOptions) {
     this.graphs = new StepGraphs(options.model);
     this.prefixes = new PrefixCache(options.cacheBytes ?? CACHE_BYTES);
+    const { architecture } = options.model;
+    this.positions = Math.min(usablePositions(architecture), capacityWithin(architecture, this.openBytes));
+  }
+
+  private get openBytes(): number {
+    return this.options.openBytes ?? Infinity;
   }
 
   /** Bytes of keys and values. */
@@ -135,16 +152,16 @@ export class Scheduler {
     if (this.onFreed) throw new CancelledError();
     const { variant, promptIds, maxNewTokens } = request;
     const { architecture } = this.options.model;
-    const usable = usablePositions(architecture);
+    const { positions } = this;
     const virtual = Array.from({ length: variant.virtualTokens }, (_, i) => architecture.vocabSize + i);
     const prompt = [...virtual, ...promptIds];
     const length = prompt.length + variant.prefix;
-    if (length >= usable)
-      throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${usable}`, {
+    if (length >= positions)
+      throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${positions}`, {
         key: 'prompt',
         hint: 'Shorten the prompt.',
       });
-    const room = Math.min(maxNewTokens, usable - length);
+    const room = Math.min(maxNewTokens, positions - length);
     if (room === 0) return { cachedTokens: 0, outOfRoom: true };
     return new Promise((resolve, reject) => {
       const settle = (result: DecodedSequence | Error) => (result instanceof Error ? reject(result) : resolve(result));
@@ -167,7 +184,7 @@ export class Scheduler {
       for (const sequence of [...this.open])
         if (this.onFreed || sequence.request.signal?.aborted) this.end(sequence, new CancelledError());
       if (this.onFreed) this.free();
-      const active = this.open.slice(0, MOST_ROWS);
+      const active = this.active();
       await this.readPrompts(active.filter(({ isReadingPrompt }) => isReadingPrompt));
       await this.readTokens(active.filter(sequence => this.isDecoding(sequence)));
       this.freeBatches();
@@ -175,6 +192,20 @@ export class Scheduler {
       await setImmediate();
     }
     this.running = false;
+  }
+
+  /** The oldest open sequences, as many as have room with their whole answers; one always has. */
+  private active(): Sequence[] {
+    let tokens = 0;
+    const rest = this.open.slice(0, MOST_ROWS).findIndex(({ longest }, i) => {
+      tokens = Math.max(tokens, longest);
+      return i > 0 && this.bytesOf({ rows: rowsFor(i + 1), capacity: capacityFor(tokens, 0) }) > this.openBytes;
+    });
+    return this.open.slice(0, rest < 0 ? MOST_ROWS : rest);
+  }
+
+  private bytesOf({ rows, capacity }: CacheSize): number {
+    return rows * capacity * keyValueBytes(this.options.model.architecture);
   }
 
   private isDecoding(sequence: Sequence): boolean {
@@ -300,8 +331,11 @@ export class Scheduler {
     rows: number,
   ): Promise<Batch<Sequence> | null> {
     const known = this.batches.get(group);
-    const fits = known && sequences.every(({ length }) => length < known.capacity);
-    const needed = sequences.map(({ length, tokens, most }) => capacityFor(length, most - tokens.length + 1));
+    const fits =
+      known &&
+      sequences.every(({ length }) => length < known.capacity) &&
+      this.bytesOf({ rows, capacity: known.capacity }) <= this.openBytes;
+    const needed = sequences.map(({ length, longest }) => capacityFor(length, longest - length));
     const size = { rows, capacity: fits ? known.capacity : Math.max(...needed) };
     if (!(await this.canCapture(group, form, size))) return null;
     const batch = known ?? new Batch<Sequence>(this.graphs, size);

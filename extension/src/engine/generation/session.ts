@@ -20,7 +20,6 @@ import { rssBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { endTokensOf } from '../models/endTokens.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
-import { usablePositions } from '../models/rotaryTables.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkedParameters, loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
 import { AnswerStream } from './answerStream.js';
@@ -42,6 +41,8 @@ export interface SessionOptions {
   onDispose?: () => void;
   /** Of keys and values that are kept for follow-ups. */
   cacheBytes?: number;
+  /** Of keys and values of the answers under way; limits the context, and how many are decoded at once. */
+  openBytes?: number;
 }
 
 export interface GenerateCalls {
@@ -81,7 +82,7 @@ export class Session {
     const { onDisk, model } = this.options;
     return {
       model: onDisk.files.reference,
-      context_length: usablePositions(model.architecture),
+      context_length: this.scheduler.positions,
       has_chat_template: onDisk.tokenizer.chatTemplate !== null,
       template_variables: templateVariables(onDisk.tokenizer),
       weight_bytes: model.weightBytes,
@@ -184,7 +185,7 @@ export class Session {
     const { tokenizer } = this.options.onDisk;
     const { architecture } = this.options.model;
     const prompt = fittingPrompt(tokenizer, request, {
-      positions: usablePositions(architecture) - variant.virtualTokens - variant.prefix,
+      positions: this.scheduler.positions - variant.virtualTokens - variant.prefix,
       maxNewTokens: sampling.max_new_tokens,
     });
     checkEmbedded(prompt.ids, variant.vocabSize ?? architecture.vocabSize, tokenizer);

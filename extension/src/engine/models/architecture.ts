@@ -169,6 +169,12 @@ export function keyValueHeadsOfAll(
   return { keyValueHeads, headDim };
 }
 
+/** Bytes of one token's keys and values in all layers, in float32. */
+export function keyValueBytes({ layers }: Architecture): number {
+  const values = layers.map(({ attention: { keyValueHeads, headDim } }) => 2 * keyValueHeads * headDim);
+  return Float32Array.BYTES_PER_ELEMENT * values.reduce((sum, each) => sum + each, 0);
+}
+
 /** The name under which a parameter is stored: the token embedding's for a tied head. */
 export function storedName({ head, embedding, tieWordEmbeddings }: Architecture, name: string): string {
   return tieWordEmbeddings && name === `${head}.weight` ? `${embedding}.weight` : name;

@@ -5,6 +5,7 @@ import { bytes } from '../../core/units.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
 import { openBackend } from '../backend/openBackend.js';
 import { inferenceBytes } from '../estimate/estimateRun.js';
+import { CACHE_BYTES } from '../generation/scheduler.js';
 import { Session } from '../generation/session.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { usablePositions } from '../models/rotaryTables.js';
@@ -18,6 +19,10 @@ export interface NamedAdapter {
   name: string;
   path: string;
 }
+
+/** Parts of the memory that is free beside the weights: for keys and values kept for follow-ups, and of answers under way. */
+const KEPT_SHARE = 1 / 8;
+const OPEN_SHARE = 1 / 2;
 
 /** Tokens of the conversation that must fit into memory. */
 const EXPECTED_TOKENS = 2048;
@@ -65,10 +70,13 @@ async function open(
   );
   const { model } = loadOnto(backend, onDisk, reporter, weights);
   owned.own(model, opened => opened.dispose());
+  const free = availableMemoryBytes();
   const session = new Session({
     onDisk,
     model,
     compile: backend.name === 'tensorflow',
+    cacheBytes: Math.min(CACHE_BYTES, KEPT_SHARE * free),
+    openBytes: OPEN_SHARE * free,
     onWarning: reporter.warn,
     onDispose: () => owned.dispose(),
   });
