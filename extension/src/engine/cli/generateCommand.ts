@@ -1,9 +1,10 @@
 // `tunewright generate`: one base model and any number of adapters answer the same prompt in turn.
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import type { AdapterFacts } from '../../protocol/sessionMessages.js';
 import { promptTurns } from '../generation/prompt.js';
-import { Session } from '../generation/session.js';
-import { openAdapter } from '../peft/adapterFiles.js';
-import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
+import type { Session } from '../generation/session.js';
+import { openSession } from '../run/openSession.js';
 import {
   engineOf,
   nonNegativeNumber,
@@ -51,43 +52,32 @@ export function registerGenerateCommand(program: Command): void {
 
 async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
-  const base = await openModelFiles(flags.model, '.', progress);
-  const options = { files: base.files, onWarning: progress.warn };
-  const adapters = (flags.adapter ?? []).map(folder => openAdapter(folder, base.architecture, options));
-  const onDisk = adapters.length === 1 ? modelForAdapter(base, adapters[0]!, progress.warn) : base;
-  const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
-  progress.finish();
-  const session = new Session({ onDisk, model, compile: backend.name === 'tensorflow', onWarning: progress.warn });
-  for (const saved of adapters) {
-    session.load(saved.folder, saved);
-    saved.close();
-  }
-
-  const folders = adapters.map(({ folder }) => folder);
-  const answering = flags.base || folders.length === 0 ? [null, ...folders] : folders;
+  const settings = { model: flags.model, folder: '.', ...engineOf(flags), ...weightsOf(flags) };
+  const folders = (flags.adapter ?? []).map(path => ({ name: resolve(path), path }));
+  const session = await openSession(settings, folders, progress).finally(() => progress.finish());
+  const adapters = session.adapters();
+  const answering = flags.base || adapters.length === 0 ? [null, ...adapters] : adapters;
   const streams = !flags.json && process.stdout.isTTY;
   const results = [];
   for (const adapter of answering) {
-    if (answering.length > 1 && !flags.json) print(`\n[${adapter ?? 'base'}]`);
-    const result = { adapter, ...(await timedAnswer(session, adapter, flags, streams)) };
+    if (answering.length > 1 && !flags.json) print(`\n[${adapter?.path ?? 'base'}]`);
+    const result = { adapter: adapter?.path ?? null, ...(await timedAnswer(session, adapter, flags, streams)) };
     if (!flags.json) print(streams ? '' : result.text);
     results.push(result);
   }
   if (flags.json) printJson({ model: flags.model, prompt: flags.prompt, answers: results }, 2);
   session.dispose();
-  model.dispose();
-  onDisk.files.close();
 }
 
 /** @param streams whether the answer is printed while it is generated */
-async function timedAnswer(session: Session, adapter: string | null, flags: GenerateFlags, streams: boolean) {
+async function timedAnswer(session: Session, adapter: AdapterFacts | null, flags: GenerateFlags, streams: boolean) {
   const { prompt, system, maxNewTokens, temperature, topP, seed } = flags;
   const times: number[] = [];
   const began = performance.now();
   const { text, token_ids: tokenIds } = await session.generate(
     {
       messages: promptTurns(prompt, system),
-      adapters: adapter === null ? [] : [{ name: adapter }],
+      adapters: adapter === null ? [] : [{ name: adapter.name }],
       sampling: { max_new_tokens: maxNewTokens, temperature, top_p: topP, seed },
     },
     {

@@ -1,10 +1,11 @@
 // One base model in memory and the adapters attached to it; requests that are open at once are decoded together. Each
-// request chooses its adapters by name; the base is loaded once and never changed. Used by `generate`, the host's
-// sessions and a run's samples.
+// request chooses its adapters by name; the base is loaded once and never changed. Opened for `generate`, `chat`,
+// `serve` and `session` by openSession.ts, and for a run's samples.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
 import { templateVariables } from '../../core/text/chatTemplate.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import {
   generationSchema,
   type AdapterFacts,
@@ -22,6 +23,7 @@ import { endTokensOf } from '../models/endTokens.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { Adapter } from '../peft/adapter.js';
 import { checkedParameters, loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { AnswerStream } from './answerStream.js';
 import { LoraTensors } from './loraPool.js';
 import { fittingPrompt, wholePrompt } from './prompt.js';
@@ -62,6 +64,13 @@ interface Attached {
   owned: boolean;
   /** Answers that use it. */
   uses: number;
+  language: Language;
+}
+
+/** How a model reads and ends texts; an adapter with added tokens has its own. */
+interface Language {
+  tokenizer: TextTokenizer;
+  stopTokenIds: readonly number[];
 }
 
 /** The name that always means the base alone. */
@@ -69,12 +78,12 @@ export const BASE = 'base';
 
 export class Session {
   private readonly attached = new Map<string, Attached>();
-  private readonly stopTokenIds: number[];
+  private readonly language: Language;
   private readonly scheduler: Scheduler;
   private nextId = 0;
 
   constructor(private readonly options: SessionOptions) {
-    this.stopTokenIds = endTokensOf(options.onDisk);
+    this.language = languageOf(options.onDisk);
     this.scheduler = new Scheduler(options);
   }
 
@@ -101,6 +110,9 @@ export class Session {
    */
   load(name: string, saved: SavedAdapter): AdapterFacts {
     this.checkName(name);
+    const { onDisk, onWarning = () => {} } = this.options;
+    const own = modelForAdapter(onDisk, saved, onWarning);
+    const language = own.tokenizer === onDisk.tokenizer ? this.language : languageOf(own);
     const { attached, tensors, folder } = saved;
     const parameters = checkedParameters(saved);
     const form = attached.asLora();
@@ -108,7 +120,8 @@ export class Session {
       form === null || typeof form === 'string'
         ? loadAdapter(saved, this.options.model)
         : new LoraTensors(form, key => tensors.get(key)!.readFloat32());
-    return this.attach(name, loaded, { peft_type: attached.method.peftType, parameters, path: folder }, true);
+    const about = { peft_type: attached.method.peftType, parameters, path: folder };
+    return this.attach(name, about, { tensors: loaded, owned: true, language });
   }
 
   /** The same from a folder. */
@@ -126,7 +139,8 @@ export class Session {
   share(name: string, adapter: Adapter): void {
     this.checkName(name);
     const { method, numParameters } = adapter;
-    this.attach(name, adapter, { peft_type: method.peftType, parameters: numParameters, path: '' }, false);
+    const about = { peft_type: method.peftType, parameters: numParameters, path: '' };
+    this.attach(name, about, { tensors: adapter, owned: false, language: this.language });
   }
 
   /** Answers under way finish first. @throws InputError if no adapter has this name */
@@ -147,7 +161,7 @@ export class Session {
     const used = this.chosen(request.adapters);
     for (const { attached } of used) attached.uses++;
     try {
-      return await this.answer(request, variantOf(used), calls);
+      return await this.answer(request, variantOf(used), this.languageOf(used), calls);
     } finally {
       for (const { attached } of used) {
         attached.uses--;
@@ -179,10 +193,10 @@ export class Session {
   private async answer(
     request: GenerationRequest,
     variant: Variant,
+    { tokenizer, stopTokenIds }: Language,
     { signal, onPiece, onToken }: GenerateCalls,
   ): Promise<GenerationAnswer> {
     const { sampling, top_logprobs: topLogprobs } = request;
-    const { tokenizer } = this.options.onDisk;
     const { architecture } = this.options.model;
     const prompt = fittingPrompt(tokenizer, request, {
       positions: this.scheduler.positions - variant.virtualTokens - variant.prefix,
@@ -201,7 +215,7 @@ export class Session {
       signal,
       next: (likeliest, logits) => {
         const id = sampler.isPlainGreedy ? likeliest : sampler.choose(logits!);
-        if (this.stopTokenIds.includes(id)) return null;
+        if (stopTokenIds.includes(id)) return null;
         sampler.add(id);
         if (stream.tokens === 0) firstAt = performance.now();
         onToken?.(id);
@@ -227,13 +241,12 @@ export class Session {
 
   private attach(
     name: string,
-    tensors: LoraTensors | Adapter,
     about: Pick<AdapterFacts, 'peft_type' | 'parameters' | 'path'>,
-    owned: boolean,
+    loaded: Pick<Attached, 'tensors' | 'owned' | 'language'>,
   ): AdapterFacts {
     if (this.attached.has(name)) this.unload(name);
-    const facts = { name, ...about, scalable: tensors instanceof LoraTensors };
-    this.attached.set(name, { facts, id: this.nextId++, tensors, owned, uses: 0 });
+    const facts = { name, ...about, scalable: loaded.tensors instanceof LoraTensors };
+    this.attached.set(name, { facts, id: this.nextId++, uses: 0, ...loaded });
     return facts;
   }
 
@@ -261,6 +274,12 @@ export class Session {
     return used;
   }
 
+  /** That of the adapter with the most tokens. */
+  private languageOf(used: readonly Used[]): Language {
+    const all = [this.language, ...used.map(({ attached }) => attached.language)];
+    return all.reduce((most, each) => (each.tokenizer.vocabSize > most.tokenizer.vocabSize ? each : most));
+  }
+
   private named(name: string): Attached {
     const attached = this.attached.get(name);
     if (attached) return attached;
@@ -278,6 +297,10 @@ export class Session {
     this.scheduler.forget(variant => idsOf(variant).includes(id));
     if (owned) tensors.dispose();
   }
+}
+
+function languageOf(onDisk: ModelOnDisk): Language {
+  return { tokenizer: onDisk.tokenizer, stopTokenIds: endTokensOf(onDisk) };
 }
 
 interface Used {

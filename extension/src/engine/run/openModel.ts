@@ -8,14 +8,12 @@ import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';
 import { namesIn } from '../../system/regularFile.js';
-import { readTokenizer } from '../files/huggingfaceFolder.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { storedName } from '../models/architecture.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
-import type { SavedAdapter } from '../peft/adapterFiles.js';
 import type { TensorSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
 import type { Reporter } from './reporter.js';
@@ -50,38 +48,6 @@ export function tokenizerOf({ tokenizer, path, format }: ModelFiles): TextTokeni
   return tokenizer
     ? createTokenizer(tokenizer, withinTime)
     : absentTokenizer(path, format === 'gguf' ? [] : namesIn(path));
-}
-
-/**
- * The model's files with the tokenizer that was saved with an adapter, if that one has more tokens: the adapter was
- * trained with them. They are often within the model's embedding, which has more rows than it needs.
- */
-export function filesForAdapter(files: ModelFiles, saved: SavedAdapter, warn: Reporter['warn']): ModelFiles {
-  const vocabulary = () => (files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0);
-  return largerTokenizer(files, vocabulary, saved, warn)?.files ?? files;
-}
-
-/** The same for an opened model. */
-export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: Reporter['warn']): ModelOnDisk {
-  const { files, tokenizer } = onDisk;
-  const vocabulary = () => (files.tokenizer ? tokenizer.vocabSize : 0);
-  return { ...onDisk, ...largerTokenizer(files, vocabulary, saved, warn) };
-}
-
-/** @param vocabulary gets the number of the model's tokens, which may take building its tokenizer */
-function largerTokenizer(
-  files: ModelFiles,
-  vocabulary: () => number,
-  { folder }: SavedAdapter,
-  warn: Reporter['warn'],
-): Pick<ModelOnDisk, 'files' | 'tokenizer'> | null {
-  const own = readTokenizer(folder);
-  if (!own) return null;
-  const tokenizer = createTokenizer(own, withinTime);
-  const [added, before] = [tokenizer.vocabSize, vocabulary()];
-  if (added <= before) return null;
-  warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
-  return { files: { ...files, tokenizer: own, tokenizerFolder: folder }, tokenizer };
 }
 
 /** How the model's matrices are stored in memory. */

@@ -10,7 +10,7 @@ import { Session } from '../generation/session.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { usablePositions } from '../models/rotaryTables.js';
 import { openAdapter } from '../peft/adapterFiles.js';
-import { layoutsOf, loadOnto, modelForAdapter, openModelFiles } from './openModel.js';
+import { layoutsOf, loadOnto, openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import type { Reporter } from './reporter.js';
 import { usableWeights } from './weightSettings.js';
@@ -57,22 +57,21 @@ async function open(
     const saved = openAdapter(path, base.architecture, { files: base.files, onWarning: reporter.warn });
     return { name, saved: owned.own(saved, opened => opened.close()) };
   });
-  const onDisk = opened.length === 1 ? modelForAdapter(base, opened[0]!.saved, reporter.warn) : base;
   const backend = await openBackend({ ...settings, onWarning: reporter.warn });
   const weights = await usableWeights(settings, { ...settings, backend, method: null, reporter });
-  const { architecture } = onDisk;
+  const { architecture } = base;
   checkFits(
     inferenceBytes(
-      { architecture, layouts: layoutsOf(onDisk, weights) },
+      { architecture, layouts: layoutsOf(base, weights) },
       Math.min(EXPECTED_TOKENS, usablePositions(architecture)),
     ),
     settings,
   );
-  const { model } = loadOnto(backend, onDisk, reporter, weights);
+  const { model } = loadOnto(backend, base, reporter, weights);
   owned.own(model, opened => opened.dispose());
   const free = availableMemoryBytes();
   const session = new Session({
-    onDisk,
+    onDisk: base,
     model,
     compile: backend.name === 'tensorflow',
     cacheBytes: Math.min(CACHE_BYTES, KEPT_SHARE * free),

@@ -1,6 +1,6 @@
 // A session on a model folder: adapters from disk under names, mixtures, answers at the same time, unloading, follow-ups.
 // test/contract/batchedDecoding.test.ts compares the numbers.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -62,10 +62,31 @@ beforeAll(async () => {
     adapter.dispose();
   }
   base.dispose();
+  for (const name of ['a', 'b']) {
+    cpSync(path(name), path(`${name} with tokens`), { recursive: true });
+    const tokenizer = JSON.parse(readFileSync(join(model, 'tokenizer.json'), 'utf8'));
+    const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+    const added = ['<first>', `<${name}>`].map((content, i) => ({ id: 512 + i, content, ...flags }));
+    tokenizer.added_tokens.push(...added);
+    writeFileSync(join(path(`${name} with tokens`), 'tokenizer.json'), JSON.stringify(tokenizer));
+  }
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a session', () => {
+  it('reads each adapter’s prompt with the tokens that were added for it', async () => {
+    const session = await open('a with tokens', 'b with tokens', 'soft');
+    const tokens = async (...names: string[]) => {
+      const adapters = names.map(name => ({ name }));
+      return (await ask(session, adapters, '<a><b>', 1)).usage.prompt_tokens;
+    };
+    expect(await tokens()).toBe(await tokens('soft'));
+    const [plain, a, b] = [await tokens(), await tokens('a with tokens'), await tokens('b with tokens')];
+    expect([plain - a, plain - b]).toEqual([2, 2]);
+    expect(await tokens('a with tokens', 'b with tokens')).toBe(a);
+    session.dispose();
+  });
+
   it('describes what is loaded, and leaves nothing behind', async () => {
     const before = tf.memory().numTensors;
     const session = await open('a', 'soft');

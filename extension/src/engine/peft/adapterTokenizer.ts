@@ -1,0 +1,41 @@
+// An adapter's own tokenizer, for tokens that were added before it was trained. Called by everything that opens a model for an adapter.
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../system/boundedWork.js';
+import { readTokenizer } from '../files/huggingfaceFolder.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import type { SavedAdapter } from './adapterFiles.js';
+
+type Warn = (code: string, message: string) => void;
+
+/**
+ * The model's files with the tokenizer that was saved with an adapter, if that one has more tokens: the adapter was
+ * trained with them. They are often within the model's embedding, which has more rows than it needs.
+ */
+export function filesForAdapter(files: ModelFiles, saved: SavedAdapter, warn: Warn): ModelFiles {
+  const vocabulary = () => (files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0);
+  return largerTokenizer(files, vocabulary, saved, warn)?.files ?? files;
+}
+
+/** The same for an opened model. */
+export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: Warn): ModelOnDisk {
+  const { files, tokenizer } = onDisk;
+  const vocabulary = () => (files.tokenizer ? tokenizer.vocabSize : 0);
+  return { ...onDisk, ...largerTokenizer(files, vocabulary, saved, warn) };
+}
+
+/** @param vocabulary gets the number of the model's tokens, which may take building its tokenizer */
+function largerTokenizer(
+  files: ModelFiles,
+  vocabulary: () => number,
+  { folder }: SavedAdapter,
+  warn: Warn,
+): Pick<ModelOnDisk, 'files' | 'tokenizer'> | null {
+  const own = readTokenizer(folder);
+  if (!own) return null;
+  const tokenizer = createTokenizer(own, withinTime);
+  const [added, before] = [tokenizer.vocabSize, vocabulary()];
+  if (added <= before) return null;
+  warn('adapter_tokenizer', `used the tokenizer of ${folder}, which has ${added} tokens, the model's ${before}`);
+  return { files: { ...files, tokenizer: own, tokenizerFolder: folder }, tokenizer };
+}
