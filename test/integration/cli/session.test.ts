@@ -192,11 +192,15 @@ it('ends with its input while it is answering', async () => {
 it('works with the sessions of the host: shared, streaming, with the adapters after a crash', async () => {
   const program = { command: process.execPath, args: [bin], env: process.env };
   const words: string[] = [];
-  const sessions = new ProcessSessions({ runs: () => [] } as never, {
-    program: async () => program,
-    log: text => words.push(text),
-    idleMs: () => 60_000,
-  });
+  const sessions = new ProcessSessions(
+    { runs: () => [] } as never,
+    { ensureInstalled: async () => true },
+    {
+      program: async () => program,
+      log: text => words.push(text),
+      idleMs: () => 60_000,
+    },
+  );
   const [a, b] = await Promise.all([sessions.open(settings), sessions.open(settings)]);
   expect(sessions.loaded).toHaveLength(1);
   await a.load('mine', adapter);
