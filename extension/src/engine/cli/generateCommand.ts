@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
-import { openAdapter } from '../peft/adapterFiles.js';
+import { openTrained } from '../run/attachMethod.js';
 import { modelForAdapter, openModel, openModelFiles } from '../run/openModel.js';
 import {
   engineOf,
@@ -37,7 +37,7 @@ export function registerGenerateCommand(program: Command): void {
     .command('generate')
     .description('answer a prompt, with or without adapters')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <folder...>', 'adapter; several answer in turn on the same base')
+    .option('--adapter <folder...>', 'adapter or checkpoint; several answer in turn on the same base')
     .option('--base', 'also answer without an adapter, first')
     .requiredOption('--prompt <text>', 'user message if the model has a chat template, else text to continue')
     .option('--system <text>', 'system message')
@@ -53,13 +53,13 @@ async function run(flags: GenerateFlags): Promise<void> {
   const progress = progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);
   const options = { files: base.files, onWarning: progress.warn };
-  const adapters = (flags.adapter ?? []).map(folder => openAdapter(folder, base.architecture, options));
+  const adapters = (flags.adapter ?? []).map(folder => openTrained(folder, base.architecture, options));
   const onDisk = adapters.length === 1 ? modelForAdapter(base, adapters[0]!, progress.warn) : base;
   const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   progress.finish();
   const session = new Session({ onDisk, model, compile: backend.name === 'tensorflow', onWarning: progress.warn });
   for (const saved of adapters) {
-    session.load(saved.folder, saved);
+    await session.load(saved.folder, saved);
     saved.close();
   }
 
