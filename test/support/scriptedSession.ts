@@ -75,7 +75,7 @@ export function scriptedSession(names: readonly string[] = []): ScriptedSession 
       backend: 'scripted',
     },
     adapters: () => adapters,
-    loadFolder: (name, path) => {
+    loadFolder: async (name, path) => {
       const facts = adapterFacts(name, path);
       adapters = [...adapters.filter(adapter => adapter.name !== name), facts];
       return facts;

@@ -45,7 +45,7 @@ export function activate(
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
   const runs = new FolderRunService(context, engine, output);
-  const sessions = new ProcessSessions(runs, {
+  const sessions = new ProcessSessions(runs, engine, {
     program: () => engine.program(),
     log: text => output.debug(text),
     idleMs: () => 60_000 * vscode.workspace.getConfiguration('tunewright').get('sessionIdleMinutes', 10),

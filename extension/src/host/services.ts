@@ -90,6 +90,8 @@ export interface RunService {
   /** The list changed; for changes of a run see `Run.onDidChange`. */
   readonly onDidChange: vscode.Event<void>;
   get(folder: string): Run | undefined;
+  /** This window has started or resumed a run. */
+  readonly onDidStart: vscode.Event<void>;
   /** The process of a listed run has ended, including those that other windows started. */
   readonly onDidEnd: vscode.Event<Run>;
   /**
@@ -135,7 +137,8 @@ export interface Run {
 export interface SessionService {
   /**
    * A session with this base: in the process that holds it, else in a new one.
-   * @throws EngineInputError if the model can't be used or doesn't fit into memory, EngineFailure,
+   * Installs the engine with a progress notification if necessary.
+   * @throws EngineInputError if the model can't be used or doesn't fit into memory, or the user doesn't install the engine, EngineFailure,
    *   vscode.CancellationError, UntrustedWorkspaceError
    */
   open(settings: SessionSettings, options?: RequestOptions): Promise<ModelSession>;

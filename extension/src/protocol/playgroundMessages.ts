@@ -132,6 +132,8 @@ export const playgroundSnapshotSchema = z.object({
   /** Name of the dataset for corrections; null: it is asked for. */
   datasets: z.object({ conversation: z.string().nullable(), preference: z.string().nullable() }),
   trainings: z.array(trainingSchema),
+  /** A sentence while any runs train on the same cores and memory; else null. */
+  sharing: z.string().nullable(),
   /** The kept conversations, latest first. */
   kept: z.array(z.object({ id: z.string(), title: z.string(), updated_ms: z.number(), turns: z.int() })),
   trusted: z.boolean(),

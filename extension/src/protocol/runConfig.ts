@@ -208,7 +208,12 @@ export const runConfigSchema = z.strictObject({
     init_from: path
       .nullable()
       .default(null)
-      .meta(about('Initialize from', 'A PEFT adapter folder to continue training from; its own config applies')),
+      .meta(
+        about(
+          'Initialize from',
+          'A PEFT adapter folder, or a checkpoint of a run, to continue training from; its own config applies',
+        ),
+      ),
   }),
   training: trainingConfigSchema
     .prefault({})

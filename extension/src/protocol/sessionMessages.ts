@@ -86,6 +86,7 @@ export const pieceSchema = z.object({
 export type Piece = z.infer<typeof pieceSchema>;
 
 export const toolCallSchema = z.object({ id: z.string(), name: z.string(), arguments: z.string().describe('JSON') });
+export type ToolCall = z.infer<typeof toolCallSchema>;
 
 /** stop: an end token or a stop text; length: max_new_tokens, or the end of the context; tool_calls: it calls functions. */
 export const finishReasonSchema = z.enum(['stop', 'length', 'tool_calls', 'cancelled']);

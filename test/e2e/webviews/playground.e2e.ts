@@ -282,6 +282,16 @@ describe('a conversation', () => {
     expect(await textOf(page, 'pirate')).toBe(PIRATE);
   });
 
+  it('says that runs share the machine, while they train', async () => {
+    const sharing = '“pirate” is training on the same cores and memory.';
+    const page = await open({ sharing });
+    await page.getByText(sharing).waitFor();
+    await expectAccessible(page);
+    await page.screenshot({ path: screenshotPath('playground-sharing-dark') });
+    await page.evaluate(() => window.fake.endRuns());
+    await page.getByText(sharing).waitFor({ state: 'hidden' });
+  });
+
   it('asks nothing in Restricted Mode', async () => {
     const page = await open({ trusted: false });
     await page.getByText('not loaded in Restricted Mode').waitFor();

@@ -136,6 +136,29 @@ it('answers with the base and with adapters in pieces, and writes only messages 
   }
 });
 
+it('answers with a checkpoint of a run as with its adapter, in a session and in `generate`', async () => {
+  const { connection } = session();
+  await ask(connection, openRequest, settings);
+  const checkpoint = place.file('tuned', 'checkpoints', 'step-8');
+  await ask(connection, loadAdapterRequest, { name: 'A', path: adapter });
+  await ask(connection, loadAdapterRequest, { name: 'C', path: checkpoint });
+  const texts: string[] = [];
+  for (const name of ['A', 'C']) {
+    const request = { messages: question, adapters: [{ name, weight: 0.8 }], sampling: { max_new_tokens: 12 } };
+    texts.push((await ask(connection, generateRequest, request)).text);
+  }
+  expect(texts[1]).toBe(texts[0]);
+  const flags = ['--prompt', question[0]!.content, '--max-new-tokens', '12', '--json'];
+  const printed = await succeed(['generate', '--model', 'embedded:tiny', '--adapter', adapter, checkpoint, ...flags]);
+  const { answers }: { answers: { text: string }[] } = JSON.parse(printed.stdout);
+  expect(answers[1]!.text).toBe(answers[0]!.text);
+  const pruned = place.file('tuned', 'checkpoints', 'step-3');
+  expect(await errorOf(ask(connection, loadAdapterRequest, { name: 'D', path: pruned }))).toMatchObject({
+    ...{ code: 'bad_input', message: 'this folder does not exist', file: pruned },
+    hint: expect.stringContaining('save_total_limit'),
+  });
+});
+
 it('stops a cancelled answer within it, and answers the next request', async () => {
   const { connection } = session();
   await ask(connection, openRequest, settings);
@@ -192,11 +215,15 @@ it('ends with its input while it is answering', async () => {
 it('works with the sessions of the host: shared, streaming, with the adapters after a crash', async () => {
   const program = { command: process.execPath, args: [bin], env: process.env };
   const words: string[] = [];
-  const sessions = new ProcessSessions({ runs: () => [] } as never, {
-    program: async () => program,
-    log: text => words.push(text),
-    idleMs: () => 60_000,
-  });
+  const sessions = new ProcessSessions(
+    { runs: () => [] } as never,
+    { ensureInstalled: async () => true },
+    {
+      program: async () => program,
+      log: text => words.push(text),
+      idleMs: () => 60_000,
+    },
+  );
   const [a, b] = await Promise.all([sessions.open(settings), sessions.open(settings)]);
   expect(sessions.loaded).toHaveLength(1);
   await a.load('mine', adapter);

@@ -48,11 +48,6 @@ export class TrainingStrip {
       },
       bar,
     );
-    const note = h(
-      'p',
-      { class: 'help' },
-      'The run and the answers share the cores and the memory of this machine, so both are slower meanwhile.',
-    );
     const beside = button({
       label: column === undefined ? 'Show' : `Show beside ${column}`,
       icon: 'split-horizontal',
@@ -88,7 +83,6 @@ export class TrainingStrip {
         h('span', { class: 'push' }, beside, stop, dashboard, dismiss),
       ),
       progress,
-      note,
     );
     let phase = '';
     return {
@@ -102,7 +96,6 @@ export class TrainingStrip {
         element.dataset['phase'] = phase;
         glyph.replaceChildren(icon(ICONS[training.phase]));
         progress.hidden = phase !== 'alive';
-        note.hidden = phase !== 'alive';
         beside.hidden = phase !== 'done';
         stop.hidden = phase !== 'alive';
         dismiss.hidden = phase === 'alive';

@@ -55,6 +55,7 @@ export class PlaygroundView {
   private readonly legend = h('div', { class: 'legend', hidden: true });
   private readonly problem = new ProblemBanner();
   private readonly notice = h('p', { class: 'notice', role: 'status', hidden: true });
+  private readonly sharing = h('p', { class: 'help', role: 'status', hidden: true });
   private readonly finished = h('p', { class: 'visually-hidden', role: 'status' });
   private readonly modelProblem = new ProblemBanner();
   private readonly card = new TokenCard();
@@ -175,6 +176,8 @@ export class PlaygroundView {
     this.settings.show(snapshot);
     this.conversations.show(snapshot);
     this.trainings.show(snapshot);
+    this.sharing.hidden = snapshot.sharing === null;
+    setText(this.sharing, snapshot.sharing ?? '');
     this.clear.disabled = conversation.turns.length === 0;
     this.addColumn.disabled = conversation.columns.length >= MAX_COLUMNS;
     this.showSending();
@@ -227,6 +230,7 @@ export class PlaygroundView {
             'footer',
             { class: 'composer' },
             this.trainings.element,
+            this.sharing,
             this.problem.element,
             this.notice,
             line,

@@ -217,11 +217,6 @@ export function messagesOf(conversation: Conversation, turnId: number, column: s
   return [...systemTurn(system), ...before, ...userTurn(turns[at]!.prompt)];
 }
 
-/** For a model without a chat template, which continues a text. */
-export function textOf(messages: readonly ChatTurn[]): string {
-  return messages.map(({ content }) => content ?? '').join('\n');
-}
-
 /** None for a system prompt of white space. */
 function systemTurn(content: string): ChatTurn[] {
   return content.trim() ? [{ role: 'system', content }] : [];

@@ -38,7 +38,7 @@ export function registerGenerateCommand(program: Command): void {
     .command('generate')
     .description('answer a prompt, with or without adapters')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <folder...>', 'adapter; several answer in turn on the same base')
+    .option('--adapter <folder...>', 'adapter or checkpoint; several answer in turn on the same base')
     .option('--base', 'also answer without an adapter, first')
     .requiredOption('--prompt <text>', 'user message if the model has a chat template, else text to continue')
     .option('--system <text>', 'system message')

@@ -21,7 +21,7 @@ export interface SessionFlags extends EngineFlags, WeightFlags {
 export function withSessionOptions(command: Command): Command {
   command
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <name=path...>', 'adapter folder with the name that requests choose it by');
+    .option('--adapter <name=path...>', 'adapter folder or checkpoint, with the name that requests choose it by');
   return withWeightOptions(withEngineOptions(command));
 }
 

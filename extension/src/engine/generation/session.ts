@@ -18,12 +18,20 @@ import {
   type SessionFacts,
 } from '../../protocol/sessionMessages.js';
 import { rssBytes } from '../machine/processMemory.js';
+import type { Architecture } from '../models/architecture.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { endTokensOf } from '../models/endTokens.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { Adapter } from '../peft/adapter.js';
-import { checkedParameters, loadAdapter, openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import {
+  checkedParameters,
+  loadAdapter,
+  openAdapter,
+  type OpenOptions,
+  type SavedAdapter,
+} from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
+import type { LoraForm } from '../peft/method.js';
 import { AnswerStream } from './answerStream.js';
 import { LoraTensors } from './loraPool.js';
 import { fittingPrompt, wholePrompt } from './prompt.js';
@@ -39,6 +47,8 @@ export interface SessionOptions {
   compile: boolean;
   /** Called once for each adapter if an op can't be captured. If absent, that is an error. */
   onWarning?: (code: string, message: string) => void;
+  /** Opens what `loadFolder` attaches; by default, adapter folders. */
+  openAdapter?: (folder: string, architecture: Architecture, options: OpenOptions) => SavedAdapter;
   /** Frees what the caller opened for this session; called by `dispose`. */
   onDispose?: () => void;
   /** Of keys and values that are kept for follow-ups. */
@@ -108,28 +118,28 @@ export class Session {
    * Loads an adapter under a name, in place of one of that name; it belongs to the session.
    * @throws InputError if it doesn't fit this base, or the name is the base's
    */
-  load(name: string, saved: SavedAdapter): AdapterFacts {
+  async load(name: string, saved: SavedAdapter): Promise<AdapterFacts> {
     this.checkName(name);
     const { onDisk, onWarning = () => {} } = this.options;
     const own = modelForAdapter(onDisk, saved, onWarning);
     const language = own.tokenizer === onDisk.tokenizer ? this.language : languageOf(own);
-    const { attached, tensors, folder } = saved;
+    const { attached, folder } = saved;
     const parameters = checkedParameters(saved);
     const form = attached.asLora();
     const loaded =
       form === null || typeof form === 'string'
         ? loadAdapter(saved, this.options.model)
-        : new LoraTensors(form, key => tensors.get(key)!.readFloat32());
+        : await loraTensors(saved, form, this.options.model);
     const about = { peft_type: attached.method.peftType, parameters, path: folder };
     return this.attach(name, about, { tensors: loaded, owned: true, language });
   }
 
   /** The same from a folder. */
-  loadFolder(name: string, folder: string): AdapterFacts {
-    const { onDisk, onWarning } = this.options;
-    const saved = openAdapter(folder, onDisk.architecture, { files: onDisk.files, onWarning });
+  async loadFolder(name: string, folder: string): Promise<AdapterFacts> {
+    const { onDisk, onWarning, openAdapter: open = openAdapter } = this.options;
+    const saved = open(folder, onDisk.architecture, { files: onDisk.files, onWarning });
     try {
-      return this.load(name, saved);
+      return await this.load(name, saved);
     } finally {
       saved.close();
     }
@@ -306,6 +316,20 @@ function languageOf(onDisk: ModelOnDisk): Language {
 interface Used {
   attached: Attached;
   weight: number;
+}
+
+async function loraTensors(saved: SavedAdapter, form: LoraForm, model: CausalLm): Promise<LoraTensors> {
+  const { tensors, purpose } = saved;
+  if (purpose === 'inference') return new LoraTensors(form, key => tensors.get(key)!.readFloat32());
+  // A checkpoint lacks frozen tensors, which the method computes.
+  const adapter = loadAdapter(saved, model);
+  try {
+    const read = async ([key, tensor]: [string, tf.Tensor]) => [key, await tensor.data<'float32'>()] as const;
+    const values = new Map(await Promise.all([...adapter.tensors].map(read)));
+    return new LoraTensors(form, key => values.get(key)!);
+  } finally {
+    adapter.dispose();
+  }
 }
 
 /** The key of a variant names each adapter by its id, with its strength. */

@@ -34,7 +34,7 @@ export const adapterFileNames: readonly { config: string; tensors: string }[] = 
 
 export interface SavedAdapter {
   folder: string;
-  /** Path of its adapter_config.json, for messages. */
+  /** Path of its adapter_config.json, or of a checkpoint's run.json, for messages. */
   configFile: string;
   /** The method, with its config in the form of a run file. */
   attached: AttachedMethod;
@@ -46,6 +46,8 @@ export interface SavedAdapter {
   baseVocabulary: number;
   /** By the names that PEFT's files have today. */
   tensors: ReadonlyMap<string, StoredTensor>;
+  /** Which tensors it has: those of an adapter file, or the trained ones, as a checkpoint. */
+  purpose: Purpose;
   close(): void;
 }
 
@@ -162,6 +164,7 @@ export function openAdapter(
     const config = readConfig({ method, json, configFile }, parse, onWarning);
     return {
       ...opened,
+      purpose: 'inference',
       attached: new AttachedMethod(method, config, resized, replacing),
       embeddings: new Set(keys),
       baseVocabulary: architecture.vocabSize,
@@ -179,6 +182,11 @@ function noAdapter(folder: string): InputError {
     return new InputError('this is a whole model, not an adapter', {
       file: folder,
       hint: 'Use it as the model itself: "model" of the run file without method.init_from, or --model without --adapter.',
+    });
+  if (!existsSync(folder))
+    return new InputError('this folder does not exist', {
+      file: folder,
+      hint: 'Check the path. A run deletes its older checkpoints (training.save_total_limit).',
     });
   const result = ['adapter', 'model'].find(name => has(name));
   if (has('run.json') && result)
@@ -267,7 +275,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TensorSp
   const expected = new Set(plan.map(spec => spec.key));
   for (const { key, shape, frozen } of plan) {
     const tensor = saved.tensors.get(key);
-    if (!tensor && frozen === 'recomputed') continue;
+    if (!tensor && (frozen === 'recomputed' || (frozen && saved.purpose === 'training'))) continue;
     if (!tensor) throw new InputError(`tensor ${key} is missing`, { file: saved.folder, hint: trainedOn });
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i]))
       throw new InputError(`has shape [${tensor.shape.join(', ')}], but this base model needs [${shape.join(', ')}]`, {
@@ -285,7 +293,7 @@ export function checkAdapterTensors(saved: SavedAdapter, plan: readonly TensorSp
 
 /** Parameters of a saved adapter. @throws InputError if it doesn't fit its base model */
 export function checkedParameters(saved: SavedAdapter): number {
-  const plan = planOfSaved(saved, 'inference');
+  const plan = planOfSaved(saved, saved.purpose);
   checkAdapterTensors(saved, plan);
   return trainedOf(plan).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }
@@ -294,7 +302,7 @@ export function checkedParameters(saved: SavedAdapter): number {
 export function loadAdapter(saved: SavedAdapter, model: CausalLm): Adapter {
   checkedParameters(saved);
   return Adapter.attach(saved.attached, model, {
-    purpose: 'inference',
+    purpose: saved.purpose,
     rng: createRng(0),
     values: spec => saved.tensors.get(spec.key)?.readFloat32(),
   });

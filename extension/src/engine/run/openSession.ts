@@ -9,7 +9,7 @@ import { CACHE_BYTES } from '../generation/scheduler.js';
 import { Session } from '../generation/session.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { usablePositions } from '../models/rotaryTables.js';
-import { openAdapter } from '../peft/adapterFiles.js';
+import { openTrained } from './attachMethod.js';
 import { layoutsOf, loadOnto, openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import type { Reporter } from './reporter.js';
@@ -54,7 +54,7 @@ async function open(
   const base = await openModelFiles(settings.model, settings.folder, reporter);
   owned.own(base.files, files => files.close());
   const opened = adapters.map(({ name, path }) => {
-    const saved = openAdapter(path, base.architecture, { files: base.files, onWarning: reporter.warn });
+    const saved = openTrained(path, base.architecture, { files: base.files, onWarning: reporter.warn });
     return { name, saved: owned.own(saved, opened => opened.close()) };
   });
   const backend = await openBackend({ ...settings, onWarning: reporter.warn });
@@ -77,9 +77,10 @@ async function open(
     cacheBytes: Math.min(CACHE_BYTES, KEPT_SHARE * free),
     openBytes: OPEN_SHARE * free,
     onWarning: reporter.warn,
+    openAdapter: openTrained,
     onDispose: () => owned.dispose(),
   });
-  for (const { name, saved } of opened) session.load(name, saved);
+  for (const { name, saved } of opened) await session.load(name, saved);
   return session;
 }
 

@@ -135,7 +135,7 @@ export function serverApp(context: AppContext): Hono<Bindings> {
           param: 'lora_name',
         });
       if (loaded.length >= MAX_ADAPTERS) throw new ApiError(400, `${MAX_ADAPTERS} adapters are loaded already.`);
-      session.loadFolder(name, context.folders.find(path));
+      await session.loadFolder(name, context.folders.find(path));
       return c.text(`Success: LoRA adapter '${name}' added successfully.`);
     },
     '/v1/unload_lora_adapter': async c => {

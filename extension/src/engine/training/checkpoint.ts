@@ -9,7 +9,7 @@ import { RUN_FOLDER_VERSION } from '../../protocol/engineEvent.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
 import { readJsonObject } from '../files/jsonFile.js';
-import { openSafetensors, writeDeviceTensors } from '../files/safetensors.js';
+import { openSafetensors, writeDeviceTensors, type SafetensorsFile } from '../files/safetensors.js';
 import type { AdamW } from './adamW.js';
 
 export const trainerStateSchema = z.object({
@@ -69,6 +69,16 @@ export function readCheckpointState(folder: string): TrainerState {
   return state.data;
 }
 
+/** Whether a folder has files of a checkpoint, complete or not. */
+export function isCheckpoint(folder: string): boolean {
+  return [TRAINABLE, STATE].some(name => existsSync(join(folder, name)));
+}
+
+/** The trained tensors. The caller closes the file. @throws InputError if it is missing or damaged */
+export function openTrainable(folder: string): SafetensorsFile {
+  return openPart(join(folder, TRAINABLE));
+}
+
 /** Assigns the saved values to `variables` and, if given, the state of `optimizer`. */
 export function restoreCheckpoint(
   folder: string,
@@ -81,9 +91,14 @@ export function restoreCheckpoint(
   optimizer.step = readCheckpointState(folder).step;
 }
 
+function openPart(path: string): SafetensorsFile {
+  if (!existsSync(path))
+    throw new InputError('this file of the checkpoint is missing', { file: path, hint: 'Use another checkpoint.' });
+  return openSafetensors(path);
+}
+
 function restore(path: string, variables: ReadonlyMap<string, tf.Variable>): void {
-  if (!existsSync(path)) throw new InputError('this file of the checkpoint is missing', { file: path });
-  const file = openSafetensors(path);
+  const file = openPart(path);
   try {
     for (const [key, variable] of variables) {
       const stored = file.tensors.get(key);

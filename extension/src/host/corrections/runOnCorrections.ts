@@ -3,7 +3,7 @@
 import { basename, dirname, join } from 'node:path';
 import { correctionTraining, MAX_CORRECTIONS } from '../../core/runs/correctionTraining.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
-import { block } from '../../core/runs/runFileKeys.js';
+import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { readText } from '../../system/regularFile.js';
 import { proposal } from '../commands/runDraft.js';
@@ -32,7 +32,7 @@ export async function runOnCorrections(
 ): Promise<object> {
   const all = runs.runs();
   const known = folder ? runs.get(folder) : all.find(run => adapter !== null && resultOf(run) === adapter);
-  const peft_type = adapter === null ? methods.first : peftTypeOf(adapter);
+  const peft_type = adapter === null ? methods.first : known ? peftTypeOf(known.config) : peftTypeOfFolder(adapter);
   const proposed = await proposal({ model, train, peft_type }, methods);
   const names = all.map(({ name }) => name);
   const config = adapter === null ? proposed : continued(proposed, adapter, known, names);
@@ -69,7 +69,7 @@ function nameOf(adapter: string): string {
   return basename(adapter) === 'adapter' ? basename(dirname(adapter)) : basename(adapter);
 }
 
-function peftTypeOf(adapter: string): string {
+function peftTypeOfFolder(adapter: string): string {
   const config = parseJson(readText(join(adapter, 'adapter_config.json')) ?? '');
   if (isObject(config) && typeof config['peft_type'] === 'string') return config['peft_type'];
   throw new Error(`${adapter} has no adapter_config.json with a peft_type, so training can’t continue from it.`);

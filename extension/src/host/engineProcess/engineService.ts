@@ -22,6 +22,7 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   private found: Promise<EngineProgram> | null = null;
   private described: Promise<EngineCapabilities> | null = null;
   private ready = false;
+  private installing: Promise<boolean> | null = null;
   private readonly forgotten = new vscode.EventEmitter<void>();
   /** Another program, or another installation, is used from now on. */
   readonly onDidForget = this.forgotten.event;
@@ -95,6 +96,12 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
 
   async ensureInstalled(): Promise<boolean> {
     if (this.ready) return true;
+    // Several may want it at once.
+    this.installing ??= this.install().finally(() => (this.installing = null));
+    return this.installing;
+  }
+
+  private async install(): Promise<boolean> {
     const { installation } = await this.json<EngineStatus>(['engine', 'status']);
     if (installation !== null) stepDone('install');
     this.ready = installation !== null || (await installWithProgress(this, this.output));

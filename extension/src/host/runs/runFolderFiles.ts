@@ -102,13 +102,18 @@ export function readLastLines(path: string, lines: number, endBytes = 16_384): s
   });
 }
 
-/** Step of the latest checkpoint that the engine would resume from; null if there is none. */
-export function lastCheckpointStep(folder: string): number | null {
+/** Steps of the complete checkpoints, ascending. */
+export function checkpointSteps(folder: string): number[] {
   const steps = namesIn(folder).flatMap(name => {
     const step = /^step-(\d+)$/.exec(name)?.[1];
     return step !== undefined && existsSync(join(folder, name, 'state.json')) ? [Number(step)] : [];
   });
-  return steps.length > 0 ? Math.max(...steps) : null;
+  return steps.toSorted((a, b) => a - b);
+}
+
+/** Step of the latest checkpoint that the engine would resume from; null if there is none. */
+export function lastCheckpointStep(folder: string): number | null {
+  return checkpointSteps(folder).at(-1) ?? null;
 }
 
 /** Null for a file that is missing, isn't JSON or can't be read. */

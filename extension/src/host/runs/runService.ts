@@ -37,7 +37,6 @@ export class FolderRunService implements RunService, vscode.Disposable {
   readonly onDidFail = this.failing.event;
 
   private readonly started = new vscode.EventEmitter<void>();
-  /** This window has started or resumed a run. */
   readonly onDidStart = this.started.event;
 
   private readonly ended = new vscode.EventEmitter<FolderRun>();

@@ -17,12 +17,16 @@ export function chatTurns(messages: readonly RequestMessage[]): ChatTurn[] {
   }, []);
 }
 
-/** A conversation as text, for a model without a chat template. */
-export function plainText(messages: readonly RequestMessage[]): string {
-  return messages
-    .map(({ content }) => textOf(content))
-    .filter(text => text !== '')
-    .join('\n\n');
+/**
+ * A message alone, for counting its tokens: as a user's, since many templates reject a conversation that begins with another role.
+ * Null if there is nothing in it that a model reads.
+ */
+export function countedTurn(message: RequestMessage): ChatTurn | null {
+  const parts = turnsOf(message).flatMap(({ content, tool_calls: calls }) => [
+    ...(content === null ? [] : [content]),
+    ...(calls === undefined ? [] : [JSON.stringify(calls)]),
+  ]);
+  return parts.length === 0 ? null : { role: 'user', content: parts.join('\n\n') };
 }
 
 const isPlain = ({ role, tool_calls: calls }: ChatTurn): boolean => role !== 'tool' && calls === undefined;

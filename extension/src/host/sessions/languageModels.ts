@@ -3,10 +3,16 @@
 // loaded with the first request to it.
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { isObject } from '../../core/data/formats/rowFields.js';
 import { harmlessText } from '../../core/harmlessText.js';
 import { block } from '../../core/runs/runFileKeys.js';
 import { samplingSchema } from '../../protocol/sampling.js';
-import { sessionOptionsSchema, type GenerationInput, type SessionSettings } from '../../protocol/sessionMessages.js';
+import {
+  sessionOptionsSchema,
+  type GenerationInput,
+  type SessionSettings,
+  type ToolCall,
+} from '../../protocol/sessionMessages.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { EngineService, HostServices, ModelSession, Run, RunService, SessionService } from '../services.js';
 import {
@@ -20,7 +26,7 @@ import {
   type TextPart,
   type ToolCallPart,
 } from './chatProviderApi.js';
-import { chatTurns, plainText } from './chatTurns.js';
+import { chatTurns, countedTurn } from './chatTurns.js';
 
 /** As `contributes.languageModelChatProviders` of package.json. */
 const VENDOR = 'tunewright';
@@ -73,9 +79,8 @@ export class TunedModels implements ChatModelProvider<TunedModel>, vscode.Dispos
     token: vscode.CancellationToken,
   ): Promise<void> {
     const session = await this.session(model, token);
-    const asked = hasTemplate(session) ? { messages: chatTurns(messages) } : { prompt: plainText(messages) };
     const input: GenerationInput = {
-      ...asked,
+      messages: chatTurns(messages),
       adapters: model.adapter === null ? [] : [{ name: model.adapter }],
       sampling: { max_new_tokens: model.maxOutputTokens, ...samplingOf(modelOptions) },
       ...(tools && tools.length > 0 ? { tools: tools.map(functionOf) } : {}),
@@ -86,7 +91,7 @@ export class TunedModels implements ChatModelProvider<TunedModel>, vscode.Dispos
         if (text !== '') progress.report(textPart(text));
       },
     });
-    for (const { id, name, arguments: json } of calls) progress.report(toolCallPart(id, name, JSON.parse(json)));
+    for (const call of calls) progress.report(partOf(call));
   }
 
   async provideTokenCount(
@@ -96,7 +101,8 @@ export class TunedModels implements ChatModelProvider<TunedModel>, vscode.Dispos
   ): Promise<number> {
     const session = await this.session(model, token);
     if (typeof text === 'string') return session.countTokens({ text });
-    return session.countTokens(hasTemplate(session) ? { messages: chatTurns([text]) } : { text: plainText([text]) });
+    const turn = countedTurn(text);
+    return turn === null ? 0 : session.countTokens({ messages: [turn] });
   }
 
   dispose(): void {
@@ -190,11 +196,20 @@ function baseModel(settings: SessionSettings): Found {
   return { id, name: harmlessText(basename(model)), detail, version: '1', settings, adapter: null };
 }
 
-const hasTemplate = ({ facts }: ModelSession): boolean => facts.has_chat_template;
-
 /** Those of a request's options that sampling has; extensions also pass others. */
 function samplingOf(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([key]) => key in samplingSchema.shape));
+}
+
+/** A call; shown as text if its arguments are no JSON object, which is all that VS Code can pass on. */
+function partOf({ id, name, arguments: json }: ToolCall): TextPart | ToolCallPart {
+  try {
+    const input: unknown = JSON.parse(json);
+    if (isObject(input)) return toolCallPart(id, name, input);
+  } catch {
+    // Such as NaN, which Python writes.
+  }
+  return textPart(`\n${name}(${json})`);
 }
 
 function functionOf({ name, description, inputSchema }: NonNullable<ResponseOptions['tools']>[number]): object {

@@ -3,7 +3,15 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
-import type { LoadedModel, ModelSession, RequestOptions, RunService, SessionService } from '../services.js';
+import {
+  EngineInputError,
+  type EngineService,
+  type LoadedModel,
+  type ModelSession,
+  type RequestOptions,
+  type RunService,
+  type SessionService,
+} from '../services.js';
 import { BaseSession, type SessionProcessOptions } from './baseSession.js';
 
 export class ProcessSessions implements SessionService, vscode.Disposable {
@@ -14,6 +22,7 @@ export class ProcessSessions implements SessionService, vscode.Disposable {
 
   constructor(
     private readonly runs: Pick<RunService, 'runs'>,
+    private readonly engine: Pick<EngineService, 'ensureInstalled'>,
     private readonly options: SessionProcessOptions,
   ) {}
 
@@ -21,7 +30,14 @@ export class ProcessSessions implements SessionService, vscode.Disposable {
     return [...this.bases.values()].filter(({ running }) => running);
   }
 
-  open(settings: SessionSettings, options: RequestOptions = {}): Promise<ModelSession> {
+  async open(settings: SessionSettings, options: RequestOptions = {}): Promise<ModelSession> {
+    // Without TensorFlow, the engine would answer with wasm, about 8 times slower.
+    if (settings.backend !== 'wasm' && !(await this.engine.ensureInstalled()))
+      throw new EngineInputError({
+        code: 'engine_not_installed',
+        message: 'The training engine, TensorFlow, is not installed, so the model was not loaded.',
+        hint: 'Try again and let it be installed.',
+      });
     const found = withPath(settings);
     const { folder: _, ...identity } = found;
     const key = JSON.stringify(identity, Object.keys(identity).toSorted());

@@ -170,10 +170,11 @@ class Playgrounds implements vscode.Disposable {
       onShown: showTitle,
     });
     this.shown.set(panel, session);
-    const trust = vscode.workspace.onDidGrantWorkspaceTrust(() => session.refresh());
+    const changes = [vscode.workspace.onDidGrantWorkspaceTrust, runs.onDidChange, runs.onDidStart, runs.onDidEnd];
+    const listening = changes.map(change => change(() => session.refresh()));
     panel.onDidDispose(() => {
       this.shown.delete(panel);
-      trust.dispose();
+      vscode.Disposable.from(...listening).dispose();
       session.dispose();
     });
     output.debug(`Playground on ${conversation.model}`);

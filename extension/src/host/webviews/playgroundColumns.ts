@@ -1,4 +1,4 @@
-// What can answer in a column of the playground: the base, results of runs, other adapters and models, mixtures of LoRA adapters.
+// What can answer in a column of the playground: the base, results and checkpoints of runs, other adapters and models, mixtures of LoRA adapters.
 // Pickers for a column, and for what a new playground shows.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -6,10 +6,12 @@ import * as vscode from 'vscode';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions } from '../../core/runs/runLabels.js';
 import { longLoss, runLoss } from '../../core/runs/runStatus.js';
+import { count } from '../../core/units.js';
 import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
 import { sessionOptionsSchema } from '../../protocol/sessionMessages.js';
 import { EMBEDDED_MODEL } from '../engineProcess/machineModels.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
+import { checkpointSteps, runFolderFiles } from '../runs/runFolderFiles.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import type { Run, RunService } from '../services.js';
 import { showQuickPick, type PickItem } from '../window.js';
@@ -101,7 +103,9 @@ export async function pickColumn(
   models: WorkspaceModels,
   methods: KnownMethods,
 ): Promise<NewColumn | undefined> {
-  const fitting = runs.runs().filter(run => modelOf(run) === conversation.model && columnOfRun(run) !== null);
+  const trained = runs.runs().filter(run => modelOf(run) === conversation.model);
+  const fitting = trained.filter(run => columnOfRun(run) !== null);
+  const saving = trained.filter(run => checkpointSteps(runFolderFiles(run.folder).checkpoints).length > 0);
   // What llama.cpp can add to a base, with a strength, is a LoRA.
   const mixable = fitting.filter(run => methods.exportsOf(peftTypeOf(run.config)).includes('gguf'));
   const items: ColumnItem[] = [
@@ -116,6 +120,16 @@ export async function pickColumn(
             label: 'Mixture of LoRA Adapters...',
             description: 'several at once, each with its strength',
             choose: () => pickMixture(mixable, runs),
+          },
+        ]
+      : []),
+    ...(saving.length > 0
+      ? [
+          {
+            icon: 'history',
+            label: 'Checkpoint of a Run...',
+            description: 'as it was after fewer steps',
+            choose: () => pickCheckpoint(saving, runs),
           },
         ]
       : []),
@@ -194,6 +208,40 @@ async function pickMixture(fitting: readonly Run[], runs: RunService): Promise<N
     weight: picked.length === 1 ? 1 : weight,
   }));
   return { name: parts.map(({ name }) => name).join(' + '), model: null, parts, run: null };
+}
+
+/** The checkpoints that exist, of each run the latest first. */
+async function pickCheckpoint(saving: readonly Run[], runs: RunService): Promise<NewColumn | undefined> {
+  const known = distinctions(runs.runs());
+  const items = saving.flatMap((run): ColumnItem[] => [
+    separator(distinctName(run, known)),
+    ...checkpointSteps(runFolderFiles(run.folder).checkpoints)
+      .toReversed()
+      .map(step => ({
+        icon: 'history',
+        label: `Step ${count(step)}`,
+        description: lossAt(run, step),
+        choose: () => columnOfCheckpoint(run, step),
+      })),
+  ]);
+  const picked = await showQuickPick(items, {
+    title: 'Checkpoint of a Run',
+    placeHolder: 'Choose a checkpoint',
+  });
+  return picked?.choose();
+}
+
+export function columnOfCheckpoint(run: Run, step: number): NewColumn {
+  const name = `${run.name}, step ${count(step)}`;
+  const path = join(runFolderFiles(run.folder).checkpoints, `step-${step}`);
+  return { name, model: null, parts: [{ name, path, weight: 1 }], run: run.folder };
+}
+
+/** `validation loss 0.931`; '' if it wasn't evaluated at this step. */
+function lossAt(run: Run, step: number): string {
+  const { evaluations } = run.state();
+  const at = evaluations.column('step').indexOf(step);
+  return at < 0 ? '' : `validation loss ${evaluations.row(at)!['loss']!.toFixed(3)}`;
 }
 
 async function pickAdapterFolder(): Promise<NewColumn | undefined> {

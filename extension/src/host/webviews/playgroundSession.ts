@@ -18,7 +18,6 @@ import {
   rowsOf,
   takePiece,
   takeWhole,
-  textOf,
   withAnswer,
   withColumn,
   withoutColumn,
@@ -88,7 +87,7 @@ export interface PlaygroundSessionOptions<D> {
   folder: string;
   /** Whether the model is loaded at once, or only for the first message, as in a window that was reloaded. */
   loadAtOnce: boolean;
-  sessions: Pick<SessionService, 'open'>;
+  sessions: Pick<SessionService, 'open' | 'sharingNote'>;
   store: ConversationStore;
   corrections: Corrections<D>;
   newCancellation(): Pick<vscode.CancellationTokenSource, 'token' | 'cancel' | 'dispose'>;
@@ -171,7 +170,7 @@ export class PlaygroundSession<D = vscode.Uri> {
     this.set(withColumn(this.current, column));
   }
 
-  /** Something that the host asks the window for, such as trust, has changed. */
+  /** Something that the host asks the window for, such as trust or the runs, has changed. */
   refresh(): void {
     this.changes.request();
   }
@@ -293,7 +292,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       const held = await this.hold(column.model ?? this.current.model);
       for (const { path } of column.parts) await this.attach(held, path);
       const input: GenerationInput = {
-        ...(held.session.facts.has_chat_template ? { messages } : { prompt: textOf(messages) }),
+        messages,
         adapters: mixtureOf(column),
         sampling: { ...sampling, seed },
         top_logprobs: NUM_ALTERNATIVES,
@@ -606,6 +605,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       adapters: this.adapters,
       datasets: { conversation: nameOf('conversation'), preference: nameOf('preference') },
       trainings: [...this.trainings.values()].map(({ run, column }) => this.trainingOf(run, column)),
+      sharing: this.options.sessions.sharingNote(),
       kept: this.kept,
       trusted: this.options.isTrusted(),
     };

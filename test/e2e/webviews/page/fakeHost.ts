@@ -284,6 +284,7 @@ const fake = {
   /** Lets the answers of the playground's models go on, to this number of tokens. */
   answerUpTo: (tokens: number) => playground!.answerUpTo(tokens),
   endModel: () => playground!.endModel(),
+  endRuns: () => playground!.endRuns(),
   proposePrompt: (prompt: string) => playground!.propose(prompt),
   showDraft: (draft: Draft, runFile: string | null) => channel!.notify(draftShown, { draft, runFile }),
   /** The file of a dataset is changed. */

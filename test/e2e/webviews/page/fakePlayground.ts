@@ -39,6 +39,8 @@ export interface PlaygroundScript {
   /** Folder of the run that training starts, which must exist. */
   trains?: string;
   kept?: readonly Conversation[];
+  /** What is said of runs that train meanwhile. */
+  sharing?: string;
   /** Answers stop here until `answerUpTo`. */
   heldAt?: number;
 }
@@ -58,6 +60,7 @@ type Listener = () => unknown;
 export class FakePlayground {
   private readonly session: PlaygroundSession<string>;
   private limit: number;
+  private sharing: string | null;
   private waiting: (() => void)[] = [];
   private readonly endings = new Set<Listener>();
 
@@ -68,6 +71,7 @@ export class FakePlayground {
     private readonly log: (entry: unknown) => void,
   ) {
     this.limit = script.heldAt ?? Infinity;
+    this.sharing = script.sharing ?? null;
     const { picks = {}, trains } = script;
     let ids = 0;
     const lines: Record<string, number> = {};
@@ -78,7 +82,7 @@ export class FakePlayground {
       prompt: script.prompt ?? '',
       folder: '/workspace',
       loadAtOnce: script.trusted !== false,
-      sessions: { open: async () => this.open() },
+      sessions: { open: async () => this.open(), sharingNote: () => this.sharing },
       store: memoryStore(script.kept ?? []),
       corrections: {
         pickDataset: async (kind: DatasetKind) => picks[kind],
@@ -123,6 +127,11 @@ export class FakePlayground {
   answerUpTo(tokens: number): void {
     this.limit = tokens;
     for (const go of this.waiting.splice(0)) go();
+  }
+
+  endRuns(): void {
+    this.sharing = null;
+    this.session.refresh();
   }
 
   endModel(): void {

@@ -24,6 +24,7 @@ export async function run(): Promise<void> {
   await import('./runFiles.js');
   await import('./datasets.js');
   await import('./runLifecycle.js');
+  await import('./languageModels.js');
   const results: HostTestResult[] = [];
   const write = () => writeFileSync(join(workspacePath(), 'host-results.json'), JSON.stringify({ results, figures }));
   await new Promise<void>((resolve, reject) => {

@@ -146,7 +146,7 @@ describe('a session', () => {
     );
     await expect(ask(session, [{ name: 'a' }, { name: 'soft' }])).rejects.toThrow(/PROMPT_TUNING/);
     await expect(ask(session, [{ name: 'x' }])).rejects.toMatchObject({ hint: 'Loaded: "base", "a", "soft".' });
-    expect(() => session.loadFolder('base', path('a'))).toThrow(/name of the base model/);
+    await expect(session.loadFolder('base', path('a'))).rejects.toThrow(/name of the base model/);
     expect(() => session.unload('base')).toThrow(/can't be unloaded/);
     session.dispose();
   });
@@ -158,7 +158,7 @@ describe('a session', () => {
       b: (await ask(session, [{ name: 'b' }])).token_ids,
     };
     const underWay = [ask(session, [{ name: 'a' }]), ask(session, [{ name: 'b' }])];
-    session.loadFolder('a', path('b'));
+    await session.loadFolder('a', path('b'));
     session.unload('b');
     expect((await Promise.all(underWay)).map(({ token_ids: ids }) => ids)).toEqual([expected.a, expected.b]);
     expect((await ask(session, [{ name: 'a' }])).token_ids).toEqual(expected.b);
@@ -174,7 +174,7 @@ describe('a session', () => {
     expect(again.usage.cached_tokens).toBe(again.usage.prompt_tokens - 1);
     expect((await ask(session, [{ name: 'a', weight: 0.9 }])).usage.cached_tokens).toBe(0);
     expect((await ask(session, [])).usage.cached_tokens).toBe(0);
-    session.loadFolder('a', path('b'));
+    await session.loadFolder('a', path('b'));
     expect((await ask(session, [{ name: 'a' }])).usage.cached_tokens).toBe(0);
     session.dispose();
   });

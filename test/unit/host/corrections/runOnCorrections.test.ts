@@ -78,6 +78,12 @@ test('continues the run that made the adapter, given or found, in its chain', as
   }
 });
 
+test('continues from a checkpoint of a run, which has no file that names its method', async () => {
+  const checkpoint = join(run.folder, 'checkpoints', 'step-4');
+  const { method } = await made({ model: 'embedded:tiny', adapter: checkpoint, run: run.folder }, rows(2));
+  expect(method).toEqual({ peft_type: 'IA3', init_from: checkpoint });
+});
+
 test('few rows are learned one by one at a lower rate, without a checkpoint in between', async () => {
   const { training } = await made({ model: 'embedded:tiny', adapter }, rows(MAX_CORRECTIONS));
   expect(training).toMatchObject({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chatTurns, plainText } from '../../../../extension/src/host/sessions/chatTurns.js';
+import { chatTurns, countedTurn } from '../../../../extension/src/host/sessions/chatTurns.js';
 
 const [user, assistant] = [1, 2];
 const text = (value: string) => ({ value });
@@ -16,7 +16,6 @@ test('messages are turns; those of one role that follow each other are one turn'
     { role: 'assistant', content: 'Water.' },
     { role: 'user', content: 'And snow?' },
   ]);
-  expect(plainText(messages)).toBe('You are brief.\n\nWhat is rain?\n\nWater.\n\nAnd snow?');
 });
 
 test('tool calls and their results are turns in OpenAI’s form', () => {
@@ -52,5 +51,18 @@ test('other parts are left out, and messages without text are no turns', () => {
   expect(chatTurns([{ role: user, content: [image, text('What is this?'), null, 'x'] }])).toEqual([
     { role: 'user', content: 'What is this?' },
   ]);
-  expect(plainText([{ role: user, content: [image] }])).toBe('');
+  expect(countedTurn({ role: user, content: [image] })).toBeNull();
+});
+
+test('a message alone is counted as a user’s, with its calls and results', () => {
+  expect(countedTurn({ role: assistant, content: [text('Aye')] })).toEqual({ role: 'user', content: 'Aye' });
+  const called = countedTurn({
+    role: assistant,
+    content: [{ callId: '1', name: 'weather', input: { city: 'Bergen' } }],
+  });
+  expect(called).toMatchObject({ role: 'user', content: expect.stringContaining('Bergen') });
+  expect(countedTurn({ role: user, content: [{ callId: '1', content: [text('raining')] }, text('So?')] })).toEqual({
+    role: 'user',
+    content: 'raining\n\nSo?',
+  });
 });

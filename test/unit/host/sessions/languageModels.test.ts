@@ -47,16 +47,15 @@ function run(name: string, config: object, files: string[] = ['adapter_config.js
 let opened: SessionSettings[];
 let asked: GenerationInput[];
 let loads: string[][];
-let hasTemplate: boolean;
 let calls: object[];
 beforeEach(() => {
-  [opened, asked, loads, hasTemplate, calls] = [[], [], [], true, []];
+  [opened, asked, loads, calls] = [[], [], [], []];
   fake.workspace.isTrusted = true;
 });
 
 function tunedModels(runs: ReturnType<typeof run>[]) {
   const session = () => ({
-    facts: { has_chat_template: hasTemplate, context_length: 512 },
+    facts: { context_length: 512 },
     load: async (...args: string[]) => void loads.push(args),
     generate: async (input: GenerationInput, { onPiece }: { onPiece(piece: object): void }) => {
       asked.push(input);
@@ -163,14 +162,6 @@ test('an answer streams as text parts, from the adapter of the run on its base',
   ]);
 });
 
-test('a model without a chat template gets the conversation as text', async () => {
-  hasTemplate = false;
-  const { models } = tunedModels([pirate()]);
-  const [tuned] = (await models.provideLanguageModelChatInformation()) as [TunedModel];
-  await answer(models, tuned);
-  expect(asked[0]).toMatchObject({ prompt: 'Hello' });
-});
-
 test('tools are passed on, and their calls are parts', async () => {
   calls = [{ id: 'c1', name: 'weather', arguments: '{"city":"Bergen"}' }];
   const { models } = tunedModels([pirate()]);
@@ -182,12 +173,23 @@ test('tools are passed on, and their calls are parts', async () => {
   expect(parts.at(-1)).toEqual({ callId: 'c1', name: 'weather', input: { city: 'Bergen' } });
 });
 
+test.each(['{"degrees": NaN}', '["Bergen"]', '"Bergen"', 'null', '{"city": "Ber'])(
+  'a call with the arguments %s, which VS Code can’t pass on, is shown as text',
+  async json => {
+    calls = [{ id: 'c1', name: 'weather', arguments: json }];
+    const { models } = tunedModels([pirate()]);
+    const [tuned] = (await models.provideLanguageModelChatInformation()) as [TunedModel];
+    expect((await answer(models, tuned)).at(-1)).toEqual({ value: `\nweather(${json})` });
+  },
+);
+
 test('tokens of a text and of a message are counted by the model', async () => {
   const { models } = tunedModels([pirate()]);
   const [tuned] = (await models.provideLanguageModelChatInformation()) as [TunedModel];
   expect(await models.provideTokenCount(tuned, 'Hello', token)).toBe(9);
   await models.provideTokenCount(tuned, { role: 2, content: [{ value: 'Aye' }] } as never, token);
-  expect(asked).toEqual([{ text: 'Hello' }, { messages: [{ role: 'assistant', content: 'Aye' }] }]);
+  expect(asked).toEqual([{ text: 'Hello' }, { messages: [{ role: 'user', content: 'Aye' }] }]);
+  expect(await models.provideTokenCount(tuned, { role: 1, content: [] } as never, token)).toBe(0);
 });
 
 test('a request that was cancelled while the model was loading isn’t answered', async () => {

@@ -91,20 +91,30 @@ interface Fakes {
   prepare?(child: FakeSession): void;
   idleMs?: number;
   runs?: { name: string; alive: boolean }[];
+  ensureInstalled?(): Promise<boolean>;
 }
 
-function sessionService({ prepare = () => {}, idleMs = 60_000, runs = [] }: Fakes = {}): ProcessSessions {
-  const service = new ProcessSessions({ runs: () => runs } as never, {
-    program: async () => ({ command: 'node', args: [], env: {} }),
-    log: () => {},
-    idleMs: () => idleMs,
-    start: () => {
-      const child = new FakeSession();
-      children.push(child);
-      prepare(child);
-      return child as unknown as ChildProcessWithoutNullStreams;
+function sessionService({
+  prepare = () => {},
+  idleMs = 60_000,
+  runs = [],
+  ensureInstalled = async () => true,
+}: Fakes = {}): ProcessSessions {
+  const service = new ProcessSessions(
+    { runs: () => runs } as never,
+    { ensureInstalled },
+    {
+      program: async () => ({ command: 'node', args: [], env: {} }),
+      log: () => {},
+      idleMs: () => idleMs,
+      start: () => {
+        const child = new FakeSession();
+        children.push(child);
+        prepare(child);
+        return child as unknown as ChildProcessWithoutNullStreams;
+      },
     },
-  });
+  );
   services.push(service);
   return service;
 }
@@ -290,10 +300,14 @@ test('a model that doesn’t fit is refused with what to change, and can be open
 
 test('nothing is started in Restricted Mode', async () => {
   const start = vi.fn();
-  const service = new ProcessSessions({ runs: () => [] } as never, {
-    program: () => Promise.reject(new UntrustedWorkspaceError('no')),
-    ...{ log: () => {}, idleMs: () => 60_000, start },
-  });
+  const service = new ProcessSessions(
+    { runs: () => [] } as never,
+    { ensureInstalled: async () => true },
+    {
+      program: () => Promise.reject(new UntrustedWorkspaceError('no')),
+      ...{ log: () => {}, idleMs: () => 60_000, start },
+    },
+  );
   await expect(service.open(settings())).rejects.toBeInstanceOf(UntrustedWorkspaceError);
   expect(start).not.toHaveBeenCalled();
 });
@@ -317,4 +331,19 @@ test('says that runs share the cores', () => {
   ];
   expect(sessionService({ runs }).sharingNote()).toMatch(/^“pirate” is training on the same cores and memory\./);
   expect(sessionService({ runs: [...runs, { name: 'b', alive: true }] }).sharingNote()).toMatch(/^2 runs are training/);
+});
+
+test('TensorFlow is installed first, and without it no model is loaded, unless with wasm', async () => {
+  const ensureInstalled = vi.fn(async () => false);
+  const service = sessionService({ ensureInstalled });
+  await expect(service.open(settings())).rejects.toMatchObject({
+    name: 'EngineInputError',
+    message: expect.stringMatching(/not installed.*Try again/s),
+  });
+  expect(children).toEqual([]);
+  await service.open(settings({ backend: 'wasm' }));
+  expect(ensureInstalled).toHaveBeenCalledOnce();
+  ensureInstalled.mockResolvedValue(true);
+  await service.open(settings());
+  expect(children).toHaveLength(2);
 });

@@ -47,6 +47,7 @@ function open(
         log.push(`open ${model}`);
         return modelSession(model, asked, log, endings);
       },
+      sharingNote: () => null,
     },
     store: {
       list: async () => [],
@@ -156,6 +157,7 @@ it('says why a model can’t be opened, and tries again with the next message', 
       open: async () => {
         throw new Error(`not enough memory (${++tries})`);
       },
+      sharingNote: () => null,
     },
   });
   await send('Hi');
