@@ -71,7 +71,7 @@ const after = (events: EngineEvent[], event: object) =>
     { seq: (events.at(-1)?.seq ?? -1) + 1, time: (events.at(-1) ?? lora[0]!).time, ...event },
   ] as EngineEvent[];
 const repeat = ['Edit in Run Panel', 'Edit Run File', 'Start Again'];
-const use = ['Try It', 'Merge...', 'Export...', 'Train Further...'];
+const useResult = ['Try It', 'Merge...', 'Export...', 'Train Further...', 'Serve'];
 
 /** Every state of a run, and how its dashboard looks then. */
 const states: Record<string, State> = {
@@ -128,10 +128,10 @@ const states: Record<string, State> = {
     }),
     status: 'stopped',
     charts: 6,
-    offers: [...use, 'Resume Run'],
+    offers: [...useResult, 'Resume Run'],
     folder: { checkpoint: 60 },
   },
-  finished: { events: lora, status: 'completed', charts: 6, offers: use },
+  finished: { events: lora, status: 'completed', charts: 6, offers: useResult },
 };
 
 function openState({ events, alive, folder }: State, options: Partial<OpenOptions> = {}): Promise<Page> {
@@ -458,15 +458,8 @@ describe('dashboard', () => {
     const page = await open(lora.length);
     const use = page.getByRole('group', { name: 'Use the result' });
     await use.getByText('Try It').waitFor();
-    expect(await use.locator('vscode-button').allInnerTexts()).toEqual([
-      'Try It',
-      'Merge...',
-      'Export...',
-      'Train Further...',
-      'Serve',
-    ]);
-    for (const name of ['Try It', 'Merge...', 'Export...', 'Train Further...', 'Serve'])
-      await use.getByRole('button', { name }).click();
+    expect(await use.locator('vscode-button').allInnerTexts()).toEqual(useResult);
+    for (const name of useResult) await use.getByRole('button', { name }).click();
     await expect
       .poll(() => page.evaluate(() => window.fake.log))
       .toEqual(['try', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({ action, folder: '/runs/lora' })));
