@@ -67,6 +67,15 @@ export const generationSchema = z.object({
 export type GenerationInput = z.input<typeof generationSchema>;
 export type GenerationRequest = z.infer<typeof generationSchema>;
 
+/** How likely an answer is, token by token; the prompt is cut for max_new_tokens as `generate` does. */
+export const scoringSchema = generationSchema.extend({
+  token_ids: z.array(z.int().nonnegative()).min(1).describe('Tokens of the answer'),
+  top_logprobs: z.int().min(0).max(MAX_TOP_LOGPROBS).default(0),
+});
+/** As a caller writes it. */
+export type ScoringInput = z.input<typeof scoringSchema>;
+export type ScoringRequest = z.infer<typeof scoringSchema>;
+
 export const tokenAlternativeSchema = z.object({ id: z.int(), text: z.string(), logprob: z.number() });
 
 /** A token of the answer with its log-probability before temperature and penalties, and the most likely ones. */
@@ -127,6 +136,9 @@ export const unloadAdapterRequest = requestType('unload_adapter', z.object({ nam
 
 /** Answers; its pieces are the progress of the request. Cancelled: fails with code cancelled. */
 export const generateRequest = requestType('generate', generationSchema, generationAnswerSchema, pieceSchema);
+
+/** Cancelled: fails with code cancelled. */
+export const scoreRequest = requestType('score', scoringSchema, z.object({ logprobs: z.array(tokenLogprobSchema) }));
 
 export const countTokensRequest = requestType(
   'count_tokens',
