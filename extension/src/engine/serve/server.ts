@@ -126,6 +126,8 @@ export function checkServerOptions({
   adaptersFolders = [],
   allowOrigins = [],
 }: ServerOptions): void {
+  if (host.trim() === '')
+    throw new InputError('the address is empty', { key: '--host', hint: 'Leave it out for 127.0.0.1.' });
   if (!isLoopback(host) && apiKey === null)
     throw new InputError(`other machines may reach ${host}, so a key is needed`, {
       key: '--api-key-file',

@@ -253,6 +253,17 @@ describe('bodies', () => {
     expect(session.requests).toEqual([]);
   });
 
+  it('a body that is not UTF-8 is refused', async () => {
+    const { url } = await start();
+    const text = JSON.stringify({ ...BODY, messages: [{ role: 'user', content: '\u00e9' }] });
+    for (const body of [Buffer.from(text, 'latin1'), Buffer.from(text, 'utf16le')]) {
+      const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body });
+      expect(response.status).toBe(400);
+      expect(await errorOf(response)).toMatchObject({ message: 'The body is not UTF-8.' });
+    }
+    expect((await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: `\ufeff${text}` })).status).toBe(200);
+  });
+
   it('what is not HTTP is refused', async () => {
     const { port } = await start();
     expect(await raw(port, 'hello\r\n\r\n')).toContain(' 400 ');
