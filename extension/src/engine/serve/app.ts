@@ -91,7 +91,12 @@ export function serverApp(context: AppContext): Hono<Bindings> {
       parent: i === 0 ? null : session.facts.model,
       max_model_len: session.facts.context_length,
     }));
-  const body = async (c: Context<Bindings>) => parseBody(await c.req.arrayBuffer());
+  const body = async (c: Context<Bindings>) => {
+    const encoding = c.req.header('content-encoding') ?? 'identity';
+    if (encoding !== 'identity')
+      throw new ApiError(400, `Content-Encoding ${encoding} is not supported; send the body as it is.`);
+    return parseBody(await c.req.arrayBuffer());
+  };
   const answer = async (c: Context<Bindings>, request: ParsedRequest, shape: AnswerShape) => {
     const adapters = answering(request.model, session);
     try {

@@ -9,6 +9,7 @@ import { checkOrigins, isLoopback, urlHost } from './accessControl.js';
 import { AdapterFolders } from './adapterFolders.js';
 import { ApiError, apiError } from './apiError.js';
 import { serverApp, type ServedSession } from './app.js';
+import { boundConnections } from './connections.js';
 import { Metrics } from './metrics.js';
 import { modelNames } from './modelNames.js';
 import { Slots } from './slots.js';
@@ -94,7 +95,7 @@ export async function startServer(session: ServedSession, options: ServerOptions
       void listener(incoming, outgoing);
     },
   );
-  server.maxConnections = limits.maxConnections;
+  boundConnections(server, limits.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(unusable(error, host, port)));
     server.listen(port, host, resolve);
