@@ -11,9 +11,11 @@ import { MAX_TOP_LOGPROBS, samplingSchema } from './sampling.js';
 export const chatTurnSchema = z.looseObject({ role: z.string().min(1), content: z.string().nullable() });
 export type ChatTurn = z.infer<typeof chatTurnSchema>;
 
+export const MAX_STRENGTH = 2;
+
 /** Adapters that answer together, each with a strength; none: the base. Several, or a strength other than 1: LoRA only. */
 export const mixtureSchema = z.array(
-  z.object({ name: z.string().min(1), weight: z.number().min(0).max(2).default(1) }),
+  z.object({ name: z.string().min(1), weight: z.number().min(0).max(MAX_STRENGTH).default(1) }),
 );
 export type Mixture = z.infer<typeof mixtureSchema>;
 

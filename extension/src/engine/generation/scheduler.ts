@@ -177,6 +177,7 @@ export class Scheduler {
     const length = prompt.length + variant.prefix;
     if (length >= positions)
       throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${positions}`, {
+        code: 'prompt_too_long',
         key: 'prompt',
         hint: 'Shorten the prompt.',
       });
