@@ -23,16 +23,17 @@ export const suiteRowSchema = z.strictObject({
     .union([z.string().min(1), z.int()])
     .optional()
     .meta(about('Id', 'Name of the row in results; by default its line')),
-  prompt: z
-    .string()
-    .min(1)
-    .optional()
-    .meta(about('Prompt', 'What the user says; for a model without a chat template, the text to continue')),
+  prompt: z.string().min(1).optional().meta(about('Prompt', 'What the user says')),
   messages: z
     .array(chatTurnSchema)
     .min(1)
     .optional()
     .meta(about('Messages', 'The conversation to answer, as {"role", "content"}, instead of a prompt')),
+  text: z
+    .string()
+    .min(1)
+    .optional()
+    .meta(about('Text', 'Instead of a prompt, a text to continue as it is, without the chat template')),
   tools: z
     .array(z.record(z.string(), z.unknown()))
     .optional()
@@ -65,11 +66,13 @@ export interface SuiteCheck {
   judge: Judge;
 }
 
+/** As a session gets it: a conversation to answer, or a text to continue. */
+export type Question = { messages: ChatTurn[] } | { prompt: string };
+
 export interface SuiteRow {
   id: string;
   at: RowSource;
-  /** To be answered. */
-  messages: ChatTurn[];
+  question: Question;
   tools: Record<string, unknown>[] | undefined;
   expected: string | null;
   checks: SuiteCheck[];
@@ -86,11 +89,11 @@ export function parseSuiteRow(row: Row, at: RowSource): SuiteRow {
   const value = JSON.parse(writeJsonText(row)) as Row;
   const parsed = suiteRowSchema.safeParse(value);
   if (!parsed.success) throw schemaError(parsed.error, suiteRowSchema, value, at);
-  const { id, prompt, tools, expected, checks, max_new_tokens: maxNewTokens, source } = parsed.data;
+  const { id, tools, expected, checks, max_new_tokens: maxNewTokens, source } = parsed.data;
   return {
     id: id === undefined ? `line ${at.line}` : String(id),
     at,
-    messages: conversation(prompt, parsed.data.messages, at),
+    question: question(parsed.data, at),
     tools,
     expected: expected ?? null,
     checks: checks.map((check, i) => parseCheck(check, expected, `checks.${i}`, at)),
@@ -99,23 +102,26 @@ export function parseSuiteRow(row: Row, at: RowSource): SuiteRow {
   };
 }
 
-function conversation(prompt: string | undefined, messages: ChatTurn[] | undefined, at: RowSource): ChatTurn[] {
-  if ((prompt === undefined) === (messages === undefined))
-    throw new InputError(
-      prompt === undefined ? 'there is neither a prompt nor messages' : 'there are both a prompt and messages',
-      {
-        ...at,
-        key: prompt === undefined ? 'prompt' : 'messages',
-        hint: 'Write "prompt" for one question, or "messages" for a conversation.',
-      },
-    );
+const QUESTIONS = ['prompt', 'messages', 'text'] as const;
+
+/** What the model is asked: a conversation, or a text to continue. */
+function question(row: z.infer<typeof suiteRowSchema>, at: RowSource): Question {
+  const { prompt, messages, text } = row;
+  const [given, second] = QUESTIONS.filter(key => row[key] !== undefined);
+  if (given === undefined || second !== undefined)
+    throw new InputError(given === undefined ? 'there is no prompt' : `there are both "${given}" and "${second}"`, {
+      ...at,
+      key: second ?? 'prompt',
+      hint: 'Write either "prompt" for one question, "messages" for a conversation, or "text" for a text to continue.',
+    });
+  if (text !== undefined) return { prompt: text };
   if (messages?.at(-1)!.role === 'assistant')
     throw new InputError('the last message is the assistant’s, so there is nothing to answer', {
       ...at,
       key: `messages.${messages.length - 1}`,
       hint: 'End the conversation before the answer, and write the answer into "expected".',
     });
-  return messages ?? [{ role: 'user', content: prompt! }];
+  return { messages: messages ?? [{ role: 'user', content: prompt! }] };
 }
 
 function parseCheck(

@@ -12,7 +12,7 @@ export function suiteJsonSchema(): JsonSchema {
   return {
     ...row,
     title: 'Row of a Tunewright evaluation suite',
-    oneOf: [{ required: ['prompt'] }, { required: ['messages'] }],
+    oneOf: [{ required: ['prompt'] }, { required: ['messages'] }, { required: ['text'] }],
     properties: {
       ...properties,
       checks: { ...properties['checks'], items: { oneOf: checkTypes.map(checkJsonSchema) } },

@@ -11,6 +11,7 @@ import { readSuite } from '../data/readSuite.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { BASE } from '../generation/session.js';
 import { answerSuite } from '../run/answerSuite.js';
+import { checkContamination } from '../run/contamination.js';
 import { namedAdapters } from '../serve/modelNames.js';
 import { print, printJson, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -27,12 +28,15 @@ export interface SuiteFlags extends SessionFlags {
 /** @throws CancelledError after Ctrl-C, once the results so far are printed */
 export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   const rows = await readSuite(flags.suite);
-  const adapters = namedAdapters(flags.adapter ?? []).map(({ name }) => name);
+  const named = namedAdapters(flags.adapter ?? []);
+  const adapters = named.map(({ name }) => name);
+  const progress = progressDisplay();
+  for (const adapter of named) await checkContamination(rows, adapter, progress);
+  progress.finish();
   const session = await sessionOf(flags);
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  const progress = progressDisplay();
   let models: JudgedModel[];
   try {
     models = await answerSuite(session, rows, adapters, { reporter: progress, signal: stop.signal });
@@ -63,7 +67,9 @@ function checkScores({ models }: EvaluationReport, adapters: readonly string[], 
   // Means of fractions are off in their last bits.
   const low = tested.filter(name => models[name]!.score < failUnder - 1e-12);
   if (low.length === 0) return;
-  printNote(`below --fail-under ${failUnder}: ${low.map(name => `${name} ${models[name]!.score.toFixed(3)}`).join(', ')}`);
+  printNote(
+    `below --fail-under ${failUnder}: ${low.map(name => `${name} ${models[name]!.score.toFixed(3)}`).join(', ')}`,
+  );
   process.exitCode = 1;
 }
 

@@ -11,12 +11,12 @@ import { BASE, type Session } from '../generation/session.js';
 import type { Reporter } from './reporter.js';
 
 /** A row, asked of a model. */
-interface Question {
+interface Asked {
   row: SuiteRow;
   model: string;
 }
 
-interface Answered extends Question {
+interface Answered extends Asked {
   answer: GenerationAnswer;
   judged: JudgedRow;
 }
@@ -61,13 +61,13 @@ export async function answerSuite(
   return byModel.map(({ model, of }) => ({ name: model, rows: complete.map(row => of.get(row)!.judged) }));
 }
 
-async function ask(session: Pick<Session, 'generate'>, question: Question, signal: AbortSignal): Promise<Answered> {
+async function ask(session: Pick<Session, 'generate'>, question: Asked, signal: AbortSignal): Promise<Answered> {
   const { row, model } = question;
   const began = performance.now();
   try {
     const answer = await session.generate(
       {
-        messages: row.messages,
+        ...row.question,
         tools: row.tools,
         adapters: model === BASE ? [] : [{ name: model }],
         sampling: { max_new_tokens: row.maxNewTokens },
