@@ -2,9 +2,14 @@
 import type { ChatMessage, SequenceExample } from '../data/example.js';
 import { isObject, parseJson } from '../data/formats/rowFields.js';
 import { checkTypes } from './checks/registry.js';
+import { rougeLCheck } from './checks/rougeL.js';
+import { toolCall } from './checks/toolCall.js';
 
 /** Checks that need nothing but the expected answer. */
 export const CHECKS_OF_EXPECTED = checkTypes.filter(({ usesExpected }) => usesExpected).map(({ type }) => type);
+
+/** The one that also suits long answers. */
+export const DEFAULT_CHECK = rougeLCheck.type;
 
 export interface WrittenSuiteRow {
   prompt?: string;
@@ -43,7 +48,7 @@ export function suiteRowOf(
     asked.length === 1 && only!.role === 'user' && only!.content ? { prompt: only!.content } : { messages: asked };
   const withTools = { ...question, ...(tools && { tools }) };
   const call = callOf(answer);
-  if (call) return { ...withTools, checks: [{ type: 'tool_call', ...call }], source };
+  if (call) return { ...withTools, checks: [{ type: toolCall.type, ...call }], source };
   const expected = answer.content?.trim() ?? '';
   return expected === '' ? null : { ...withTools, expected, checks, source };
 }

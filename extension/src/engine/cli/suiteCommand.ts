@@ -1,8 +1,8 @@
 // `tunewright suite`: makes an evaluation suite of the held-out rows of a run or a dataset. Its checks are a beginning, to be edited.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { CHECKS_OF_EXPECTED } from '../../core/evaluation/suiteRow.js';
-import { parseSuiteRow } from '../../core/evaluation/suite.js';
+import { CHECKS_OF_EXPECTED, DEFAULT_CHECK } from '../../core/evaluation/suiteRow.js';
+import { parseSuiteRow, SUITE_EXTENSION } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
@@ -31,7 +31,7 @@ export function registerSuiteCommand(program: Command): void {
     .addOption(
       new Option('--check <type>', 'how answers are compared with those of the rows')
         .choices(CHECKS_OF_EXPECTED)
-        .default('rouge_l'),
+        .default(DEFAULT_CHECK),
     )
     .option('--share <p>', 'share of the dataset, as its run’s dataset.validation; 1: all rows', probability, 0.1)
     .option('--seed <n>', 'as the run’s training.seed', wholeNumber, 42)
@@ -49,7 +49,7 @@ async function run(flags: SuiteFlags, command: Command): Promise<void> {
         hint: 'Name either a run, for the rows that it holds out, or a dataset.',
       },
     );
-  if (!flags.out.endsWith('.eval.jsonl'))
+  if (!flags.out.endsWith(SUITE_EXTENSION))
     throw new InputError('a suite is a JSON Lines file', {
       file: flags.out,
       key: '--out',

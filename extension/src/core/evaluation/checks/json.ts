@@ -14,7 +14,8 @@ export const json = checkType({
   schema: z.strictObject({
     schema: z
       .record(z.string(), z.unknown())
-      .optional()
+      .nullable()
+      .default(null)
       .meta(
         about(
           'Schema',

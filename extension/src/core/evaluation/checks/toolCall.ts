@@ -13,8 +13,9 @@ export const toolCall = checkType({
     name: z.string().min(1).meta(about('Name', 'Name of the function')),
     arguments: z
       .record(z.string(), z.unknown())
-      .optional()
-      .meta(about('Arguments', 'All arguments of the call; left out: any')),
+      .nullable()
+      .default(null)
+      .meta(about('Arguments', 'All arguments of the call; null: any')),
     allow_others: z
       .boolean()
       .default(false)
