@@ -225,6 +225,18 @@ describe('an adapter that was trained on rows of the suite', () => {
     expectRefusal(result, '"it" was trained on 15 of 20 rows');
   });
 
+  it('is refused before a run that names the suite', async () => {
+    const run = (name: string, suite: string) =>
+      place.run(name, {
+        model: 'embedded:tiny',
+        dataset: { train: 'sums.jsonl', validation: 0.25, suites: [suite] },
+        training: { max_steps: 1 },
+      });
+    const refused = await tunewright(['train', run('named', 'all.eval.jsonl'), '--out', 'named'], at);
+    expectRefusal(refused, /all\.eval\.jsonl:\d+: dataset\.suites: the run would train on 15 of 20 rows of the suite/);
+    await succeed(['train', run('fits', 'held.eval.jsonl'), '--out', 'fits'], at);
+  });
+
   it('can’t be told once its rows have changed, which is said', async () => {
     const rows = readFileSync(place.file('sums.jsonl'), 'utf8');
     place.write('sums.jsonl', `${rows}${rows.split('\n')[0]}\n`);

@@ -1,10 +1,15 @@
-// Refuses to evaluate an adapter on rows that it was trained on: such answers say what it has memorised, not what it can do. Called by
-// `evaluate` for suites whose rows name the dataset rows that they were made from.
+// Refuses to evaluate an adapter on rows that it was trained on, and to train on rows of a suite that is to judge the result: such
+// answers say what is memorised, not what can be done. For suites whose rows name the dataset rows that they were made from; called by
+// `evaluate` and before a run.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { describeSource } from '../../core/data/example.js';
 import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
+import { counted } from '../../core/units.js';
+import { readSuite } from '../data/readSuite.js';
 import { readEvents } from '../runFolder/eventLog.js';
+import type { RowSet } from '../training/stepPlan.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { NamedAdapter } from './openSession.js';
 import type { Reporter } from './reporter.js';
@@ -22,21 +27,51 @@ export async function checkContamination(
   { name, path }: NamedAdapter,
   reporter: Reporter,
 ): Promise<void> {
-  const bySource = new Map(rows.flatMap(row => (row.source === null ? [] : [[row.source, row] as const])));
-  if (bySource.size === 0) return;
+  const suite = bySource(rows);
+  if (suite.size === 0) return;
   const seen = new Set<string>();
   for (let folder = runFolderOf(path); folder !== null && !seen.has(folder);) {
     seen.add(folder);
     const run = readRunFile(join(folder, 'run.json'), 'refuse');
-    const trained = await trainedAmong(run, hash => bySource.has(hash), reporter, recordedHash(folder));
+    const trained = await trainedAmong(run, hash => suite.has(hash), reporter, recordedHash(folder));
     if (trained === null)
       reporter.warn(
         'contamination_unknown',
         `whether "${name}" was trained on rows of the suite is unknown: the training rows of ${folder} have changed or are gone`,
       );
-    else if (trained.length > 0) throw contaminated(trained, bySource, name);
+    else if (trained.length > 0)
+      throw contaminated(trained, suite, `"${name}" was trained on`, {
+        key: 'source',
+        hint: 'Remove these rows from the suite, or make one of rows that the run holds out: tunewright suite --run FOLDER',
+      });
     folder = run.initFrom === null ? null : runFolderOf(run.resolvePath(run.initFrom));
   }
+}
+
+/**
+ * Checks the suites that the run file names.
+ * @param train the rows that the run trains on
+ * @throws InputError that names rows of a suite that are among them
+ */
+export async function checkSuites(run: RunFile, { dataset, indices }: RowSet): Promise<void> {
+  const { suites } = run.config.dataset;
+  if (suites.length === 0) return;
+  const lines = new Set(Array.from(indices, i => dataset.sourceOf(i).line));
+  for (const path of suites) {
+    const suite = bySource(await readSuite(run.resolvePath(path)));
+    const { rows } = await hashedExamples(dataset.file, run.config.dataset, hash => suite.has(hash));
+    const trained = rows.filter(({ source }) => lines.has(source.line));
+    if (trained.length > 0)
+      throw contaminated(trained, suite, 'the run would train on', {
+        key: 'dataset.suites',
+        hint: 'Remove these rows from the training data, or hold them out with the share and seed that the suite was made with.',
+      });
+  }
+}
+
+/** Those rows of a suite that name the dataset row that they were made from. */
+function bySource(rows: readonly SuiteRow[]): Map<string, SuiteRow> {
+  return new Map(rows.flatMap(row => (row.source === null ? [] : [[row.source, row] as const])));
 }
 
 /**
@@ -79,21 +114,15 @@ function recordedHash(folder: string): string | undefined {
 
 function contaminated(
   trained: readonly HashedExample[],
-  bySource: ReadonlyMap<string, SuiteRow>,
-  name: string,
+  suite: ReadonlyMap<string, SuiteRow>,
+  what: string,
+  about: { key: string; hint: string },
 ): InputError {
   const rows = [...new Map(trained.map(each => [each.hash, each])).values()];
-  const places = rows.slice(0, NAMED_ROWS).map(({ hash, source }) => {
-    const { at } = bySource.get(hash)!;
-    return `line ${at.line} is ${source.file}:${source.line}`;
-  });
+  const places = rows
+    .slice(0, NAMED_ROWS)
+    .map(({ hash, source }) => `line ${suite.get(hash)!.at.line} is ${describeSource(source)}`);
   const more = rows.length > NAMED_ROWS ? ', ...' : '';
-  return new InputError(
-    `"${name}" was trained on ${rows.length} of ${bySource.size} rows of the suite: ${places.join(', ')}${more}`,
-    {
-      ...bySource.get(rows[0]!.hash)!.at,
-      key: 'source',
-      hint: 'Remove these rows from the suite, or make one of the rows that the run holds out: tunewright suite --run FOLDER',
-    },
-  );
+  const message = `${what} ${rows.length} of ${counted(suite.size, 'row')} of the suite: ${places.join(', ')}${more}`;
+  return new InputError(message, { ...suite.get(rows[0]!.hash)!.at, ...about });
 }
