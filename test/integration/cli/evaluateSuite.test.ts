@@ -221,7 +221,7 @@ describe('an adapter that was trained on rows of the suite', () => {
   });
 
   it('is refused at a checkpoint too', async () => {
-    const result = await evaluate('--suite', 'all.eval.jsonl', '--adapter', 'it=sums/checkpoints/step-2/adapter');
+    const result = await evaluate('--suite', 'all.eval.jsonl', '--adapter', 'it=sums/checkpoints/step-2');
     expectRefusal(result, '"it" was trained on 15 of 20 rows');
   });
 
