@@ -16,6 +16,7 @@ import { registerModelsCommand } from './modelsCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
 import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
+import { registerSuiteCommand } from './suiteCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
 /** commander throws instead of exiting, so that every failure goes through `reportFailure`. */
@@ -36,6 +37,7 @@ export function tunewrightProgram(): Command {
     registerChatCommand,
     registerServeCommand,
     registerEvaluateCommand,
+    registerSuiteCommand,
     registerMergeCommand,
     registerCombineCommand,
     registerExportCommand,

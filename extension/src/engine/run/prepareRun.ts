@@ -13,6 +13,7 @@ import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
+import { checkSuites } from './contamination.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
@@ -100,6 +101,7 @@ async function prepare(
   const rows = await loadRows(run, { tokenizer, architecture: attached.architecture }, limits, reporting, signal);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
+  await checkSuites(run, rows.train);
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
