@@ -4,6 +4,7 @@ import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedMethods } from '../run/capabilities.js';
+import { raceFileJsonSchema } from '../race/raceFileSchema.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
 import { print } from './print.js';
@@ -14,26 +15,31 @@ const TOPICS = {
   formats: describeFormats,
 } as const;
 
-type Topic = keyof typeof TOPICS | 'schemas';
+const SCHEMAS = { schemas: runFileJsonSchema, 'race-schema': raceFileJsonSchema } as const;
+
+type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
 
 export function registerDescribeCommand(program: Command): void {
   program
     .command('describe')
     .description('methods with their options, model families, dataset formats, and the schema of the run file')
     .addArgument(
-      new Argument('[topic]', 'what to describe (default: all except schemas)').choices([
+      new Argument('[topic]', 'what to describe (default: all except schemas and race-schema)').choices([
         ...Object.keys(TOPICS),
-        'schemas',
+        ...Object.keys(SCHEMAS),
       ]),
     )
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nschemas prints the JSON schema of the run file, for completion and validation in editors.')
+    .addHelpText(
+      'after',
+      '\nschemas prints the JSON schema of the run file, race-schema that of a race file, for completion and validation in editors.',
+    )
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }
 
 function describe(topic: Topic | undefined, json: boolean): string {
-  if (topic === 'schemas') return JSON.stringify(runFileJsonSchema(), null, 2);
-  const chosen = topic ? [topic] : (Object.keys(TOPICS) as (keyof typeof TOPICS)[]);
+  if (topic && topic in SCHEMAS) return JSON.stringify(SCHEMAS[topic as keyof typeof SCHEMAS](), null, 2);
+  const chosen = topic ? [topic as keyof typeof TOPICS] : (Object.keys(TOPICS) as (keyof typeof TOPICS)[]);
   if (!json) return chosen.map(name => TOPICS[name]()).join('\n\n');
   const known = capabilities();
   return JSON.stringify(Object.fromEntries(chosen.map(name => [name, known[name]])));

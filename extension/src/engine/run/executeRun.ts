@@ -12,6 +12,7 @@ import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { baseEvaluation } from './baseEvaluation.js';
 import { engineVersion } from './engineVersion.js';
 import { failedEvent } from './failedEvent.js';
 import { OwnedResources } from './ownedResources.js';
@@ -35,7 +36,7 @@ const TRAINED = 'trained';
  */
 export async function executeRun(
   prepared: PreparedRun,
-  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal'> & {
+  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal' | 'cache'> & {
     /** The folder is claimed for this process already. */
     claimed: boolean;
     onEvent(event: EngineEvent): void;
@@ -51,7 +52,7 @@ export async function executeRun(
 
 async function execute(
   prepared: PreparedRun,
-  { out, resume, runFile, signal, claimed, onEvent }: Parameters<typeof executeRun>[1],
+  { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
   const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
@@ -91,6 +92,7 @@ async function execute(
       });
       return text.trim();
     },
+    known: cache === undefined ? null : await baseEvaluation(cache, prepared),
     compile,
     commands: commandsOf(folder, warn),
     signal,
