@@ -2,9 +2,9 @@
 // the entries that no other one beats. Pure: the report writes it to a file, the editor shows it in a page, where it takes the
 // page's colours. Labels are placed so that none covers another one or a point.
 import { visibleControls } from '../harmlessText.js';
-import { bytes, duration, figure, percent, roughCount } from '../units.js';
+import { bytes, duration, percent, roughCount } from '../units.js';
 import { paretoFront, type Cost, type EntryFigures, type Quality, type Spread } from './raceFigures.js';
-import { COST_TITLES, QUALITY_TITLES } from './raceTable.js';
+import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
 
 const WIDTH = 720;
 const HEIGHT = 420;
@@ -23,7 +23,7 @@ const STYLE = `
     }
     .race-chart { font: ${FONT_PX}px system-ui, sans-serif; }
     .ground { fill: var(--ground); }
-    text { fill: var(--text); }
+    text { fill: var(--text); stroke: var(--ground); stroke-width: 3; stroke-linejoin: round; paint-order: stroke; }
     .title { font-weight: 600; }
     .grid { stroke: var(--faint); }
     .front { stroke: var(--mark); stroke-width: 1.5; fill: none; }
@@ -35,9 +35,11 @@ const STYLE = `
 const COST_TEXT: Record<Cost, (value: number) => string> = {
   parameters: roughCount,
   memoryBytes: bytes,
-  seconds: duration,
+  seconds: value => (value < 120 ? `${Number(value.toPrecision(3))} s` : duration(value)),
 };
-const QUALITY_TEXT: Record<Quality, (value: number) => string> = { loss: figure, score: percent };
+
+/** Ticks are round values. */
+const TICK_TEXT: Record<Quality, (value: number) => string> = { loss: String, score: percent };
 
 export interface ChartOptions {
   quality: Quality;
@@ -77,10 +79,14 @@ export function paretoChart(
       [xAxis.place(x.mean), yAxis.place(y.min), xAxis.place(x.mean), yAxis.place(y.max)],
     ],
   }));
-  const labels = placeLabels(points);
+  const line = points.filter(({ isBest }) => isBest).sort((a, b) => a.x - b.x);
+  const lines = [
+    ...line.slice(1).map(({ x, y }, i) => [line[i]!.x, line[i]!.y, x, y]),
+    ...points.flatMap(({ bars }) => bars),
+  ];
+  const labels = placeLabels(points, lines);
   const title = `${QUALITY_TITLES[quality]} against ${COST_TITLES[cost].toLowerCase()}`;
   const better = quality === 'loss' ? 'lower is better' : 'higher is better';
-  const line = points.filter(({ isBest }) => isBest).sort((a, b) => a.x - b.x);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="race-chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     ...(standalone
@@ -98,7 +104,7 @@ export function paretoChart(
       const y = yAxis.place(value);
       return [
         `  ${lineOf('grid', [PLOT.left, y, WIDTH - PLOT.right, y])}`,
-        `  ${text(PLOT.left - 8, y + 4, QUALITY_TEXT[quality](value), 'end')}`,
+        `  ${text(PLOT.left - 8, y + 4, TICK_TEXT[quality](value), 'end')}`,
       ];
     }),
     `  ${text((PLOT.left + WIDTH - PLOT.right) / 2, HEIGHT - 12, COST_TITLES[cost] + (xAxis.isLog ? ', logarithmic' : ''), 'middle')}`,
@@ -176,14 +182,29 @@ interface PlacedLabel {
 /** Distances of a label from its point, in pixels; from the second on, a line connects them. */
 const DISTANCES = [8, 24, 44, 68, 96, 130, 170, 220];
 /** Right, left, above, below, and between them. */
-const DIRECTIONS = [0, 180, 270, 90, 315, 45, 225, 135].map(degrees => (degrees * Math.PI) / 180);
+const DIRECTIONS = [0, 180, 270, 90, 315, 45, 225, 135, 292.5, 247.5, 67.5, 112.5, 337.5, 22.5, 202.5, 157.5].map(
+  degrees => (degrees * Math.PI) / 180,
+);
 
-/** Each label at the first place where it covers neither a point nor another label; those without such a place are left out. */
-export function placeLabels(points: readonly { name: string; x: number; y: number }[]): PlacedLabel[] {
+/**
+ * Each label at the first place where it covers neither a point nor another label and no line, or else only a line. Those without
+ * such a place are left out.
+ * @param lines ends of lines: x and y, twice
+ */
+export function placeLabels(
+  points: readonly { name: string; x: number; y: number }[],
+  lines: readonly (readonly number[])[],
+): PlacedLabel[] {
   const taken: Box[] = points.map(({ x, y }) => around(x, y));
   const placed: PlacedLabel[] = [];
   for (const { name, x, y } of points) {
-    const found = candidates(name, x, y).find(({ box }) => isInside(box) && !taken.some(other => overlaps(box, other)));
+    const free = candidates(name, x, y).filter(
+      ({ box }) => isInside(box) && !taken.some(other => overlaps(box, other)),
+    );
+    const isClear = ({ box, leader }: Omit<PlacedLabel, 'label'>) =>
+      !lines.some(line => crosses(line, box)) &&
+      !placed.some(other => (leader && crosses(leader, other.box)) || (other.leader && crosses(other.leader, box)));
+    const found = free.find(isClear) ?? free[0];
     if (!found) continue;
     taken.push(found.box);
     placed.push({ label: name, ...found });
@@ -210,6 +231,22 @@ function around(x: number, y: number): Box {
 
 export function overlaps(a: Box, b: Box): boolean {
   return a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height && b.top < a.top + a.height;
+}
+
+/** Whether a part of the line is within the box: it is cut at the box's sides, one after the other. */
+export function crosses([x1, y1, x2, y2]: readonly number[], { left, top, width, height }: Box): boolean {
+  const sides = [
+    [x2! - x1!, left - x1!, left + width - x1!],
+    [y2! - y1!, top - y1!, top + height - y1!],
+  ] as const;
+  let [from, to] = [0, 1];
+  for (const [along, low, high] of sides) {
+    if (along === 0 && (low > 0 || high < 0)) return false;
+    if (along === 0) continue;
+    from = Math.max(from, Math.min(low / along, high / along));
+    to = Math.min(to, Math.max(low / along, high / along));
+  }
+  return from <= to;
 }
 
 function isInside({ left, top, width, height }: Box): boolean {

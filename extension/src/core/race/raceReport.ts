@@ -1,6 +1,6 @@
 // The report of a race: Markdown with its pictures, and CSV with a line for each run. Pure; engine/race/writeReport.ts writes the files.
 import type { RaceConfig } from '../../protocol/raceConfig.js';
-import { bytes, count, counted, duration, figure, percent } from '../units.js';
+import { bytes, count, counted, duration, percent } from '../units.js';
 import { paretoChart } from './paretoChart.js';
 import {
   chooseEntry,
@@ -12,7 +12,7 @@ import {
   type RaceLimits,
   type RunFigures,
 } from './raceFigures.js';
-import { COST_TITLES, QUALITY_TITLES, raceTable, spreadText } from './raceTable.js';
+import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES, raceTable, rangeText, spreadText } from './raceTable.js';
 
 /** Files of a report: name -> content. */
 export type ReportFiles = ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ export function raceReport({ race, runs, limits }: RaceReport): ReportFiles {
       'that of a sample: sqrt(sum((x − mean)²) / (n − 1)). An entry is on the front if no other one has at most its validation ' +
       'loss with at most its trained parameters, and less of one of them. Peak memory is the most that the run’s process had ' +
       'in memory at once, the program itself included. Training time is that of the steps, without loading and evaluation.',
-    choiceText(entries, limits),
+    plain(choiceText(entries, limits)),
     ...[...pictures].map(([name, { title }]) => `![${title}](${name})`),
     ...frontTexts(entries),
     ...(failed.length === 0
@@ -81,7 +81,7 @@ function budgetText(budget: RaceConfig['budget']): string {
 }
 
 function markdownTable(entries: readonly EntryFigures[]): string {
-  const { heading, figures, rows } = raceTable(entries);
+  const { heading, figures, rows } = raceTable(entries, rangeText);
   const line = (cells: readonly string[]) => `| ${cells.map(plain).join(' | ')} |`;
   return [line(heading), line(heading.map((_, i) => (figures.includes(i) ? '---:' : '---'))), ...rows.map(line)].join(
     '\n',
@@ -98,10 +98,10 @@ export function choiceText(entries: readonly EntryFigures[], limits: RaceLimits)
   const best = under ? `The best under ${under}` : 'The best';
   if (!choice) return under ? `No entry stays under ${under} with all of its seeds.` : 'No entry has finished.';
   const { chosen, by, asGood } = choice;
-  const value = by === 'loss' ? spreadText(chosen.loss, figure) : spreadText(chosen.score, percent);
-  const others = asGood.map(entry => `${plain(entry.name)} (${count(entry.parameters!.mean)})`);
+  const value = spreadText(chosen[by], QUALITY_TEXT[by]);
+  const others = asGood.map(entry => `${entry.name} (${count(entry.parameters!.mean)})`);
   return [
-    `${best}: **${plain(chosen.name)}**, ${QUALITY_TITLES[by].toLowerCase()} ${value}, ${count(chosen.parameters!.mean)} trained parameters.`,
+    `${best}: ${chosen.name}, ${QUALITY_TITLES[by].toLowerCase()} ${value}, ${count(chosen.parameters!.mean)} trained parameters.`,
     ...(others.length === 0
       ? []
       : [`No difference shown over these seeds, with fewer trained parameters: ${others.join(', ')}.`]),

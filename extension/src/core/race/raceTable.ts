@@ -1,6 +1,6 @@
 // The table of a race, as text: for the terminal, the report and the editor alike.
-import { bytes, count, duration, figure, percent } from '../units.js';
-import { paretoFront, type EntryFigures, type RunFigures, type Spread } from './raceFigures.js';
+import { bytes, count, duration, percent } from '../units.js';
+import { paretoFront, type EntryFigures, type Quality, type RunFigures, type Spread } from './raceFigures.js';
 
 export const QUALITY_TITLES = { loss: 'Validation loss', score: 'Score' } as const;
 export const COST_TITLES = {
@@ -9,6 +9,12 @@ export const COST_TITLES = {
   seconds: 'Training time',
 } as const;
 
+/** With as many decimals as in the events of a run on a terminal. */
+export const QUALITY_TEXT: Record<Quality, (value: number) => string> = {
+  loss: value => value.toFixed(4),
+  score: percent,
+};
+
 export interface RaceTable {
   heading: string[];
   /** Indices of the columns with figures, which are aligned to the right. */
@@ -16,8 +22,8 @@ export interface RaceTable {
   rows: string[][];
 }
 
-/** A row for each entry. The score has a column if any entry has one. */
-export function raceTable(entries: readonly EntryFigures[]): RaceTable {
+/** A row for each entry. The score has a column if any entry has one. @param spread how figures over seeds are written */
+export function raceTable(entries: readonly EntryFigures[], spread: typeof spreadText): RaceTable {
   const hasScore = entries.some(({ score }) => score !== null);
   const front = paretoFront(entries, 'loss', 'parameters');
   const heading = [
@@ -32,24 +38,28 @@ export function raceTable(entries: readonly EntryFigures[]): RaceTable {
   ];
   const rows = entries.map(entry => [
     entry.name,
-    spreadText(entry.parameters, count),
-    spreadText(entry.loss, figure),
-    ...(hasScore ? [spreadText(entry.score, percent)] : []),
-    spreadText(entry.memoryBytes, bytes),
-    spreadText(entry.seconds, duration),
+    spread(entry.parameters, count),
+    spread(entry.loss, QUALITY_TEXT.loss),
+    ...(hasScore ? [spread(entry.score, QUALITY_TEXT.score)] : []),
+    spread(entry.memoryBytes, bytes),
+    spread(entry.seconds, duration),
     seedsText(entry),
     front.includes(entry) ? 'yes' : '',
   ]);
   return { heading, figures: heading.map((_, i) => i).filter(i => i > 0 && i < heading.length - 2), rows };
 }
 
-/** `1.084 ± 0.012 (1.072 to 1.096)`; of equal values one. */
+/** `1.084 ± 0.012`; of equal values one. */
 export function spreadText(spread: Spread | null, text: (value: number) => string): string {
   if (spread === null) return '–';
   const { mean, min, max, std } = spread;
-  const [first, low, high] = [text(mean), text(min), text(max)];
-  if (std === null || (low === first && high === first)) return first;
-  return `${first} ± ${text(std)} (${low} to ${high})`;
+  return std === null || min === max ? text(mean) : `${text(mean)} ± ${text(std)}`;
+}
+
+/** `1.084 ± 0.012 (1.072 to 1.096)` */
+export function rangeText(spread: Spread | null, text: (value: number) => string): string {
+  const isRange = spread !== null && spread.min !== spread.max;
+  return spreadText(spread, text) + (isRange ? ` (${text(spread.min)} to ${text(spread.max)})` : '');
 }
 
 /** `3`, or `1 of 3, 1 failed`. */

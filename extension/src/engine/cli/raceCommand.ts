@@ -4,7 +4,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { entryFigures, parseLimit, type RaceLimits, type RunFigures } from '../../core/race/raceFigures.js';
 import { choiceText } from '../../core/race/raceReport.js';
-import { raceTable } from '../../core/race/raceTable.js';
+import { raceTable, spreadText } from '../../core/race/raceTable.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import { readRaceFile } from '../race/planRace.js';
 import { runRace } from '../race/runRace.js';
@@ -98,10 +98,10 @@ function show(report: string, runs: readonly RunFigures[], { under, json }: Race
   const entries = entryFigures(runs);
   if (json) printJson({ type: 'race_completed', entries: runs.map(resultOf) });
   else {
-    const { heading, figures, rows } = raceTable(entries);
+    const { heading, figures, rows } = raceTable(entries, spreadText);
     print(`\n${table([heading, ...rows], figures)}\n`);
     for (const run of runs) if (run.failure !== null) print(`${run.name}, seed ${run.seed} failed: ${run.failure}`);
-    print(choiceText(entries, under).replaceAll('**', ''));
+    print(choiceText(entries, under));
     print(relative('.', report));
   }
 }

@@ -64,7 +64,11 @@ function inlineRun(run: Record<string, unknown>, path: string): RunFile {
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message, key, ...record } = error.record();
-    throw new InputError(message, { ...record, key: key === undefined ? 'run' : `run.${key}` });
+    // Further faults are on lines of their own, each with its key.
+    throw new InputError(message.replace(/\n {2}(?=[\w.]+: )/g, '\n  run.'), {
+      ...record,
+      key: key === undefined ? 'run' : `run.${key}`,
+    });
   }
 }
 
