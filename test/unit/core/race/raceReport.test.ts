@@ -1,8 +1,7 @@
-// The report: files, table, choice, CSV. The same functions say it on the command line.
+// The report: files, choice, CSV. The same functions say it on the command line.
 import { describe, expect, it } from 'vitest';
 import { entryFigures, type RunFigures } from '../../../../extension/src/core/race/raceFigures.js';
 import { choiceText, CSV_COLUMNS, raceCsv, raceReport } from '../../../../extension/src/core/race/raceReport.js';
-import { raceTable, rangeText, spreadText } from '../../../../extension/src/core/race/raceTable.js';
 import { raceConfigSchema } from '../../../../extension/src/protocol/raceConfig.js';
 import { finishedRun, unfinishedRun } from '../../../support/raceRuns.js';
 
@@ -26,36 +25,6 @@ const report = (runs: readonly RunFigures[], race = {}) =>
     runs,
     limits: NONE,
   });
-
-describe('the table', () => {
-  it('has means and deviations of finished runs, and what became of the others', () => {
-    const { heading, rows, figures } = raceTable(entryFigures(RUNS), rangeText);
-    expect(heading).toEqual([
-      'Entry',
-      'Trained parameters',
-      'Validation loss',
-      'Peak memory',
-      'Training time',
-      'Seeds',
-      'On the front',
-    ]);
-    expect(rows).toEqual([
-      ['LORA r=1', '14,480', '1.3000 ± 0.0707 (1.2500 to 1.3500)', '500 MB', '1:00', '2', 'yes'],
-      ['full | all', '1,750,240', '1.0000', '500 MB', '1:30', '1 of 2, 1 failed', 'yes'],
-    ]);
-    expect(figures).toEqual([1, 2, 3, 4]);
-  });
-
-  it('has the score if there is one, and a dash for what is missing', () => {
-    const entries = entryFigures([finishedRun('a', 1, { score: 0.875 }), unfinishedRun('b', 1)]);
-    const { heading, rows } = raceTable(entries, spreadText);
-    expect(heading[3]).toBe('Score');
-    expect(rows).toEqual([
-      ['a', '1,000', '1.0000', '88%', '500 MB', '1:00', '1', 'yes'],
-      ['b', '–', '–', '–', '–', '–', '0 of 1, 1 waiting', ''],
-    ]);
-  });
-});
 
 describe('the report', () => {
   it('is Markdown with a picture for each pair of figures, and CSV', () => {
