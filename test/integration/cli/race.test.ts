@@ -143,7 +143,10 @@ it('a run that fails is shown as failed, stays so, and the others go on', async 
 it('a run whose process is killed is shown as failed, and the others go on', async () => {
   const race = place.write('killed.race.json', {
     run: TINY,
-    vary: [{ name: 'killed', training: { max_steps: 100_000 } }, { name: 'learns', training: { max_steps: 2 } }],
+    vary: [
+      { name: 'killed', training: { max_steps: 100_000 } },
+      { name: 'learns', training: { max_steps: 2 } },
+    ],
   });
   const out = place.file('killed');
   const { stdout } = await succeed(['race', race, '--out', out, '--json'], {

@@ -1,6 +1,6 @@
 // `tunewright race RACE.json`: the same run with other methods, options and seeds, one after the other, and a report.
 import { dirname, relative, resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import { entryFigures, parseLimit, type RaceLimits, type RunFigures } from '../../core/race/raceFigures.js';
 import { choiceText } from '../../core/race/raceReport.js';
@@ -18,7 +18,7 @@ interface RaceFlags {
   resume?: boolean;
   force?: boolean;
   report?: string;
-  under: RaceLimits;
+  under?: string[];
   json?: boolean;
 }
 
@@ -31,33 +31,33 @@ export function registerRaceCommand(program: Command): void {
     .option('--resume', 'continue the race of --out, or the latest one with this name; finished runs are kept')
     .option('--force', 'start runs even if their estimate exceeds the available memory')
     .option('--report <folder>', 'write the report of a race folder again, and train nothing')
-    .option(
-      '--under <limit>',
-      'choose the best entry under a limit: 1GB, 800MB, 10min, 30s; once for each limit',
-      addLimit,
-      {
-        memoryBytes: null,
-        seconds: null,
-      },
-    )
+    .option('--under <limits...>', 'choose the best entry under limits: 1GB, 800MB, 10min, 30s')
     .option('--json', 'print the events of all runs and the result, one JSON object per line')
     .addHelpText('after', '\nCtrl-C ends the current run with a checkpoint; pressing it again quits immediately.')
     .action(race);
 }
 
-function addLimit(text: string, before: RaceLimits): RaceLimits {
-  const limit = parseLimit(text);
-  if (!limit) throw new InvalidArgumentError('Such as 1GB, 800MB, 10min or 30s.');
-  return { ...before, ...limit };
+/** Ends with a message about the usage for anything that isn't a limit. */
+function limitsOf(texts: readonly string[], command: Command): RaceLimits {
+  return texts.reduce<RaceLimits>(
+    (limits, text) => {
+      const limit = parseLimit(text);
+      if (!limit) command.error(`error: "${text}" is not a limit for --under; such as 1GB, 800MB, 10min or 30s`);
+      return { ...limits, ...limit };
+    },
+    { memoryBytes: null, seconds: null },
+  );
 }
 
 async function race(file: string | undefined, flags: RaceFlags, command: Command): Promise<void> {
   if ((file === undefined) === (flags.report === undefined))
     command.error('error: a race file is required, or --report with the folder of a race');
+  const limits = limitsOf(flags.under ?? [], command);
   const out = resolve(flags.report ?? flags.out ?? defaultOut(file!, flags.resume ?? false));
   if (file !== undefined) await train(file, out, flags);
-  const { report, runs } = writeReport(out, flags.under);
-  show(report, runs, flags);
+  const { report, runs } = writeReport(out, limits);
+  if (flags.json) printJson({ type: 'race_completed', entries: runs.map(resultOf) });
+  else show(report, runs, limits);
   if (file !== undefined && !runs.some(({ status }) => status === 'finished')) process.exitCode = 1;
 }
 
@@ -94,16 +94,13 @@ function quoted(word: string): string {
   return /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function show(report: string, runs: readonly RunFigures[], { under, json }: RaceFlags): void {
+function show(report: string, runs: readonly RunFigures[], limits: RaceLimits): void {
   const entries = entryFigures(runs);
-  if (json) printJson({ type: 'race_completed', entries: runs.map(resultOf) });
-  else {
-    const { heading, figures, rows } = raceTable(entries, spreadText);
-    print(`\n${table([heading, ...rows], figures)}\n`);
-    for (const run of runs) if (run.failure !== null) print(`${run.name}, seed ${run.seed} failed: ${run.failure}`);
-    print(choiceText(entries, under));
-    print(relative('.', report));
-  }
+  const { heading, figures, rows } = raceTable(entries, spreadText);
+  print(`\n${table([heading, ...rows], figures)}\n`);
+  for (const run of runs) if (run.failure !== null) print(`${run.name}, seed ${run.seed} failed: ${run.failure}`);
+  print(choiceText(entries, limits));
+  print(relative('.', report));
 }
 
 function resultOf({ peft_type: _type, steps: _steps, failure: _failure, ...result }: RunFigures): RaceResult {
