@@ -179,6 +179,15 @@ it('every run is checked before the first begins, and nothing is left behind', a
   const unknown = place.write('bad.race.json', { run: TINY, vary: [{ method: { target_modules: ['no_such'] } }] });
   expectRefusal(await tunewright(['race', unknown, '--out', place.file('bad')]), 'vary.0.method.target_modules');
   expect(existsSync(place.file('bad'))).toBe(false);
+  const reduced = place.write('bad.race.json', {
+    run: { ...TINY, engine: { base_weights: 'int8' } },
+    vary: [{}, { method: { peft_type: 'FULL' } }],
+  });
+  expectRefusal(
+    await tunewright(['race', reduced, '--out', place.file('bad')]),
+    'run.engine.base_weights',
+    'entry "FULL"',
+  );
   expect((await tunewright(['race'])).code).toBe(2);
   expectRefusal(await tunewright(['race', '--report', place.file('base')]), 'does not contain a race');
 });

@@ -8,12 +8,14 @@ import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js'
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { createRng } from '../data/rng.js';
 import { readJsonObject } from '../files/jsonFile.js';
+import { findInstallation } from '../install/installation.js';
 import { modelHash } from '../run/baseEvaluation.js';
 import { OwnedResources } from '../run/ownedResources.js';
 import { planRun, type PlannedRun, type RunRequest } from '../run/prepareRun.js';
 import { parseRun, type RunFile } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
+import { usableWeights } from '../run/weightSettings.js';
 import { StepPlan } from '../training/stepPlan.js';
 
 /** A race file whose run file has been read. */
@@ -102,6 +104,7 @@ export async function planRace(
     try {
       const run = parseRun(entry.run, file.path);
       const planned = await planRun(run, { reporter: silentReporter, signal, cache }, owned);
+      await checkWeights(planned);
       inputs ??= await inputsOf(planned);
       entries.push({ ...entry, config: absolutePaths(withSteps(planned, file)) as RunConfig });
     } catch (error) {
@@ -111,6 +114,21 @@ export async function planRace(
     }
   }
   return { entries, inputs: inputs! };
+}
+
+/** What the run checks once a backend is open, which it isn't here. */
+async function checkWeights({ run: { config, method } }: PlannedRun): Promise<void> {
+  const { engine } = config;
+  const isInstalled = (await findInstallation()) !== null;
+  await usableWeights(
+    { base_weights: engine.base_weights, precision: 'float32' },
+    {
+      backend: { name: engine.backend !== 'wasm' && isInstalled ? 'tensorflow' : 'wasm' },
+      method,
+      reporter: silentReporter,
+      threads: engine.threads,
+    },
+  );
 }
 
 async function inputsOf({ onDisk, rows: { train, validation } }: PlannedRun): Promise<RaceInputs> {
