@@ -1,5 +1,5 @@
-// Writes media/schemas, with which editors validate run files and race files, from the engine's schemas. Run by hand after a change
-// of an option: node extension/scripts/writeSchemas.mjs. A unit test fails if the file is stale.
+// Writes media/schemas, with which editors validate run files, evaluation suites and races, from the engine's schemas. Run by hand after a
+// change of an option: node extension/scripts/writeSchemas.mjs. A unit test fails if a file is stale.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -7,15 +7,15 @@ import { fileURLToPath } from 'node:url';
 const program = fileURLToPath(new URL('../bin/tunewright.mjs', import.meta.url));
 const folder = new URL('../../media/schemas/', import.meta.url);
 
+/** File -> topic of `describe`. */
+const SCHEMAS = { 'run.schema.json': 'schemas', 'eval.schema.json': 'suite-schema', 'race.schema.json': 'race-schema' };
+
 mkdirSync(folder, { recursive: true });
-for (const [topic, name] of [
-  ['schemas', 'run.schema.json'],
-  ['race-schema', 'race.schema.json'],
-]) {
+for (const [file, topic] of Object.entries(SCHEMAS)) {
   const { stdout, status } = spawnSync(process.execPath, [program, 'describe', topic], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   if (status !== 0) process.exit(status ?? 1);
-  writeFileSync(new URL(name, folder), stdout);
+  writeFileSync(new URL(file, folder), stdout);
 }

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { datasetFormats } from '../../extension/src/core/data/formats/registry.js';
+import { checkTypes } from '../../extension/src/core/evaluation/checks/registry.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { objectives } from '../../extension/src/engine/training/objectives/registry.js';
@@ -55,6 +56,9 @@ const registries: Registry[] = [
       'extension/src/protocol/playgroundMessages.ts': 'a kind of content',
       'webview/src/playground/answerView.ts': 'a kind of content',
       'extension/src/core/data/roleOrder.ts': 'a field of chat rows',
+      'extension/src/core/evaluation/rowContent.ts': 'kinds of Example',
+      'extension/src/core/evaluation/suite.ts': 'keys of a suite’s row',
+      'extension/src/core/evaluation/suiteSchema.ts': 'keys of a suite’s row',
       'extension/src/core/forms/formField.ts': 'a kind of form field',
       'extension/src/engine/training/objectives/causalLm.ts': 'kinds of Example',
       'extension/src/engine/serve/requests.ts': 'a parameter and a type of content parts in OpenAI’s API',
@@ -64,6 +68,15 @@ const registries: Registry[] = [
       'extension/src/host/datasets/documentDatasets.ts': 'a kind of source',
       'webview/src/runPanel/savingsPicture.ts': 'an SVG element',
       'webview/src/shared/schemaForm.ts': 'a kind of form field',
+    },
+  },
+  {
+    title: 'checks of suites',
+    folder: 'extension/src/core/evaluation/checks/',
+    // Others, such as number and json, are words of everything.
+    names: checkTypes.map(({ type }) => type).filter(type => type.includes('_')),
+    others: {
+      'extension/src/core/data/formats/roles.ts': 'a role in datasets',
     },
   },
   {

@@ -25,11 +25,13 @@ export interface CliOptions {
   onLine?(line: string, child: ChildProcess): void;
   /** Called once, with the first text on standard error. */
   onWords?(child: ChildProcess): void;
+  /** Called with each text on standard error. */
+  onError?(text: string, child: ChildProcess): void;
 }
 
 export function tunewright(
   args: readonly string[],
-  { cwd, env, onLine, onWords }: CliOptions = {},
+  { cwd, env, onLine, onWords, onError }: CliOptions = {},
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env } });
@@ -37,6 +39,7 @@ export function tunewright(
     let stderr = '';
     child.stdout.on('data', chunk => (stdout += chunk));
     child.stderr.on('data', chunk => (stderr += chunk));
+    if (onError) child.stderr.on('data', chunk => onError(String(chunk), child));
     if (onWords) child.stderr.once('data', () => onWords(child));
     if (onLine) createInterface(child.stdout).on('line', line => onLine(line, child));
     child.on('error', reject);

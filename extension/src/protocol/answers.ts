@@ -51,3 +51,42 @@ export type ModelInspection = z.infer<typeof modelInspectionSchema>;
 /** `describe`: methods with their options, families, formats. */
 export const capabilitiesSchema = z.record(z.string(), z.unknown());
 export type EngineCapabilities = z.infer<typeof capabilitiesSchema>;
+
+/** `evaluate --suite`. */
+export const evaluationReportSchema = z.object({
+  /** By name; `base` is the model without an adapter. */
+  models: z.record(
+    z.string(),
+    z.object({
+      passed: z.int(),
+      total: z.int(),
+      /** Mean over the rows of the mean over the row's checks, 0 to 1. */
+      score: z.number(),
+      rows: z.array(
+        z.object({
+          id: z.string(),
+          passed: z.boolean(),
+          answer: z.string(),
+          checks: z.array(z.object({ type: z.string(), passed: z.boolean(), score: z.number() })),
+        }),
+      ),
+    }),
+  ),
+  comparisons: z.array(
+    z.object({
+      a: z.string(),
+      b: z.string(),
+      /** Rows that only `a` passes. */
+      wins: z.int(),
+      /** Rows that only `b` passes. */
+      losses: z.int(),
+      ties: z.int(),
+      /** Of McNemar's exact test of wins and losses. */
+      p_value: z.number(),
+      /** 95% interval of the mean of a's scores minus b's. */
+      interval: z.tuple([z.number(), z.number()]),
+    }),
+  ),
+});
+export type EvaluationReport = z.infer<typeof evaluationReportSchema>;
+export type ModelComparison = EvaluationReport['comparisons'][number];

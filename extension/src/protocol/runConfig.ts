@@ -62,6 +62,15 @@ export const datasetConfigSchema = z.strictObject({
     .nullable()
     .default(null)
     .meta(about('Chat template', 'A Jinja file to use instead of the model’s own chat template')),
+  suites: z
+    .array(path)
+    .default([])
+    .meta(
+      about(
+        'Suites',
+        'Evaluation suites (*.eval.jsonl) that will judge the result: a training row that one was made from is an error',
+      ),
+    ),
   on_change: z
     .enum(['mark', 'continue'])
     .default('mark')

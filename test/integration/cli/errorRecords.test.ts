@@ -32,6 +32,10 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
     record: { code: 'bad_input', key: '--api-key-file' },
   },
   evaluate: { args: ['--model', './none', '--dataset', 'rows.jsonl'], record: NO_MODEL },
+  suite: {
+    args: ['--dataset', './none.jsonl', '--out', 'none.eval.jsonl'],
+    record: { code: 'bad_input', file: expect.stringContaining('none.jsonl') as string },
+  },
   merge: { args: ['--model', './none', '--adapter', 'a', '--out', 'merged'], record: NO_MODEL },
   combine: {
     args: ['--adapter', 'none=0.5', '--adapter', 'none=0.5', '--out', 'combined'],

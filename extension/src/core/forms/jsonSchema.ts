@@ -13,6 +13,7 @@ export interface JsonSchema {
   /** Our own, on the block of a method; editors ignore it. */
   facts?: MethodFacts;
   const?: unknown;
+  examples?: unknown[];
   anyOf?: JsonSchema[];
   oneOf?: JsonSchema[];
   items?: JsonSchema;

@@ -29,7 +29,11 @@ export function schemaError(
   error: z.ZodError,
   schema: z.ZodType,
   value: unknown,
-  { file, block = null, otherKeys = [] }: { file: string; block?: string | null; otherKeys?: readonly string[] },
+  {
+    block = null,
+    otherKeys = [],
+    ...place
+  }: { file: string; line?: number; block?: string | null; otherKeys?: readonly string[] },
 ): InputError {
   const json = inputJsonSchema(schema);
   const faults = error.issues.flatMap(issue => faultsOf(issue, json, value, otherKeys));
@@ -39,7 +43,7 @@ export function schemaError(
   const [first, ...others] = told as [SchemaFault, ...SchemaFault[]];
   const lines = others.map(fault => `${keyOf(fault)}: ${fault.message}`);
   const hint = lines.length === 0 ? first.hint : undefined;
-  return new InputError([first.message, ...lines].join('\n  '), { file, key: keyOf(first), hint });
+  return new InputError([first.message, ...lines].join('\n  '), { ...place, key: keyOf(first), hint });
 }
 
 function faultsOf(

@@ -14,9 +14,9 @@ export function peftTypeOf(runFile: object): string {
   return typeof name === 'string' ? name : '';
 }
 
-/** By block, the keys that name a file or a folder. The model isn't among them, since it may also be an ID. */
+/** By block, the keys that name a file or a folder, or several. The model isn't among them, since it may also be an ID. */
 export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
-  dataset: ['train', 'validation', 'chat_template'],
+  dataset: ['train', 'validation', 'chat_template', 'suites'],
   method: ['init_from'],
 };
 
@@ -24,8 +24,9 @@ export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
 export function pathFields(runFile: Block): { field: string; path: string }[] {
   return Object.entries(PATH_KEYS).flatMap(([key, names]) =>
     names.flatMap(name => {
-      const path = block(runFile, key)[name];
-      return typeof path === 'string' ? [{ field: `${key}.${name}`, path }] : [];
+      const value = block(runFile, key)[name];
+      const paths = Array.isArray(value) ? (value as unknown[]) : [value];
+      return paths.flatMap(path => (typeof path === 'string' ? [{ field: `${key}.${name}`, path }] : []));
     }),
   );
 }

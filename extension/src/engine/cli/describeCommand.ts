@@ -1,9 +1,10 @@
-// `tunewright describe`: methods, model families, dataset formats and the run file's JSON schema, as text or JSON.
+// `tunewright describe`: methods, model families, dataset formats, checks of suites and JSON schemas, as text or JSON.
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
+import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
 import { modelFamilies } from '../models/registry.js';
-import { capabilities, describedMethods } from '../run/capabilities.js';
+import { capabilities, describedChecks, describedMethods, type DescribedOption } from '../run/capabilities.js';
 import { raceFileJsonSchema } from '../race/raceFileSchema.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
@@ -13,18 +14,24 @@ const TOPICS = {
   methods: describeMethods,
   families: describeFamilies,
   formats: describeFormats,
+  checks: describeChecks,
 } as const;
 
-const SCHEMAS = { schemas: runFileJsonSchema, 'race-schema': raceFileJsonSchema } as const;
+/** JSON schemas, for completion and validation in editors. */
+const SCHEMAS = {
+  schemas: runFileJsonSchema,
+  'suite-schema': suiteJsonSchema,
+  'race-schema': raceFileJsonSchema,
+} as const;
 
 type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
 
 export function registerDescribeCommand(program: Command): void {
   program
     .command('describe')
-    .description('methods with their options, model families, dataset formats, and the schema of the run file')
+    .description('methods with their options, model families, dataset formats, checks of suites, and JSON schemas')
     .addArgument(
-      new Argument('[topic]', 'what to describe (default: all except schemas and race-schema)').choices([
+      new Argument('[topic]', 'what to describe (default: all except the schemas)').choices([
         ...Object.keys(TOPICS),
         ...Object.keys(SCHEMAS),
       ]),
@@ -32,14 +39,14 @@ export function registerDescribeCommand(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nschemas prints the JSON schema of the run file, race-schema that of a race file, for completion and validation in editors.',
+      '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite, race-schema that of a race.',
     )
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }
 
 function describe(topic: Topic | undefined, json: boolean): string {
   if (topic && topic in SCHEMAS) return JSON.stringify(SCHEMAS[topic as keyof typeof SCHEMAS](), null, 2);
-  const chosen = topic ? [topic as keyof typeof TOPICS] : (Object.keys(TOPICS) as (keyof typeof TOPICS)[]);
+  const chosen = (topic ? [topic] : Object.keys(TOPICS)) as (keyof typeof TOPICS)[];
   if (!json) return chosen.map(name => TOPICS[name]()).join('\n\n');
   const known = capabilities();
   return JSON.stringify(Object.fromEntries(chosen.map(name => [name, known[name]])));
@@ -47,16 +54,34 @@ function describe(topic: Topic | undefined, json: boolean): string {
 
 function describeMethods(): string {
   const blocks = describedMethods().map(({ peft_type, title, summary, family, options }) => {
-    const rows = options.map(option => [
-      `    ${option.name}`,
-      option.default === undefined ? '(required)' : JSON.stringify(option.default),
-      option.values.includes(' | "') ? `${option.description}: ${option.values}` : option.description,
-    ]);
+    const rows = options.map(optionRow);
     return [`  ${peft_type}  ${title} (${family})`, `  ${summary}`, ...(rows.length > 0 ? [table(rows)] : [])].join(
       '\n',
     );
   });
   return ['Methods (method.peft_type), their options and defaults', ...blocks].join('\n\n');
+}
+
+function optionRow(option: DescribedOption): string[] {
+  return [
+    `    ${option.name}`,
+    option.default === undefined ? '(required)' : JSON.stringify(option.default),
+    option.values.includes(' | "') ? `${option.description}: ${option.values}` : option.description,
+  ];
+}
+
+function describeChecks(): string {
+  const blocks = describedChecks().map(({ type, description, uses_expected: usesExpected, options }) => {
+    const rows = options.map(optionRow).map(([name, value, ...rest]) => {
+      const isExpected = usesExpected && name!.trim() === 'value';
+      return [name!, isExpected ? '(expected)' : value!, ...rest];
+    });
+    return [`  ${type}  ${description}`, table(rows)].join('\n');
+  });
+  return [
+    'Checks of evaluation suites (type), their options and defaults; (expected): the row’s "expected"',
+    ...blocks,
+  ].join('\n\n');
 }
 
 function describeFamilies(): string {

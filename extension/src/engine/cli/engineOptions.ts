@@ -48,6 +48,7 @@ export const positiveNumber = numberOf(z.int().positive());
 export const nonNegativeNumber = numberOf(z.number().nonnegative());
 export const portNumber = numberOf(z.int().min(0).max(65535));
 export const probability = numberOf(z.number().positive().max(1));
+export const share = numberOf(z.number().min(0).max(1));
 
 function numberOf(schema: z.ZodType<number>): (text: string) => number {
   return text => {

@@ -1,6 +1,7 @@
-// `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows.
+// `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows; with a suite, its answers (evaluateSuite.ts).
 import { resolve } from 'node:path';
 import { CodedError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
 import { Option, type Command } from 'commander';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
@@ -24,12 +25,14 @@ import { scoreBatch } from '../training/trainingStep.js';
 import {
   engineOf,
   positiveNumber,
+  share,
   weightsOf,
   withEngineOptions,
   withWeightOptions,
   type EngineFlags,
   type WeightFlags,
 } from './engineOptions.js';
+import { evaluateSuite } from './evaluateSuite.js';
 import { progressDisplay } from './progressDisplay.js';
 import { metricsText } from '../../core/metrics/metricText.js';
 import { count } from '../../core/units.js';
@@ -37,23 +40,35 @@ import { print, printJson } from './print.js';
 
 interface EvaluateFlags extends EngineFlags, WeightFlags {
   model: string;
-  adapter?: string;
-  dataset: string;
+  adapter?: string[];
+  dataset?: string;
+  suite?: string;
   format: string;
   maxLength: number;
   batchSize: number;
   trainOn: string;
   perToken?: string;
+  junit?: string;
+  failUnder?: number;
   json?: boolean;
 }
+
+type DatasetFlags = Omit<EvaluateFlags, 'adapter'> & { adapter: string | undefined; dataset: string };
+
+/** Options that only one of the two has. */
+const OWN_OPTIONS = {
+  dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken'],
+  suite: ['junit', 'failUnder'],
+} as const;
 
 export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('compute loss, perplexity and token accuracy on a dataset')
+    .description('compute loss, perplexity and token accuracy on a dataset, or check the answers to a suite')
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
-    .option('--adapter <folder>', 'adapter to evaluate')
-    .requiredOption('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
+    .option('--adapter <folder...>', 'adapter to evaluate; with --suite any number, each as NAME=PATH')
+    .option('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
+    .option('--suite <file>', 'evaluation suite (*.eval.jsonl); the base and each adapter answer it')
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
@@ -63,11 +78,37 @@ export function registerEvaluateCommand(program: Command): void {
         .default('completions'),
     )
     .option('--per-token <file>', 'write the loss of each of these tokens, one JSON object per row and line')
+    .option('--junit <file>', 'also write the results of the suite as JUnit XML')
+    .option('--fail-under <p>', 'exit with 1 if an adapter (the base if there is none) scores lower', share)
     .option('--json', 'print one JSON object');
   withWeightOptions(withEngineOptions(command)).action(run);
 }
 
-async function run(flags: EvaluateFlags): Promise<void> {
+async function run(flags: EvaluateFlags, command: Command): Promise<void> {
+  const { dataset, suite, adapter } = flags;
+  if ((dataset === undefined) === (suite === undefined))
+    throw new InputError(
+      dataset === undefined ? 'there is nothing to evaluate on' : 'there are a dataset and a suite',
+      {
+        key: dataset === undefined ? '--dataset' : '--suite',
+        hint: 'Name either a dataset, for loss and accuracy, or a suite, whose checks the answers must meet.',
+      },
+    );
+  const other = suite === undefined ? 'suite' : 'dataset';
+  const foreign = OWN_OPTIONS[other].find(name => command.getOptionValueSource(name) === 'cli');
+  if (foreign !== undefined)
+    throw new InputError(`this option is for --${other} only`, { key: `--${kebab(foreign)}`, hint: 'Leave it out.' });
+  if (suite !== undefined) return evaluateSuite({ ...flags, suite });
+  if (adapter && adapter.length > 1)
+    throw new InputError('only one adapter can be evaluated on a dataset at a time', { key: '--adapter' });
+  await evaluateDataset({ ...flags, adapter: adapter?.[0], dataset: dataset! });
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+}
+
+async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const progress = progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);
   const options = { files: base.files, onWarning: progress.warn };

@@ -17,6 +17,7 @@ import { registerRaceCommand } from './raceCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
 import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
+import { registerSuiteCommand } from './suiteCommand.js';
 import { registerTrainCommand } from './trainCommand.js';
 
 /** commander throws instead of exiting, so that every failure goes through `reportFailure`. */
@@ -38,6 +39,7 @@ export function tunewrightProgram(): Command {
     registerChatCommand,
     registerServeCommand,
     registerEvaluateCommand,
+    registerSuiteCommand,
     registerMergeCommand,
     registerCombineCommand,
     registerExportCommand,

@@ -7,6 +7,7 @@ const PHASES: Record<string, string> = {
   load: 'Loading',
   tokenize: 'Tokenizing',
   combine: 'Combining',
+  answer: 'Answering',
 };
 
 /** A reporter that draws progress; call `finish` before printing anything else. */

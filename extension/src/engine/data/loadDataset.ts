@@ -22,7 +22,7 @@ import {
 } from '../../core/data/resolveFormat.js';
 import { maskedReason } from '../../core/data/maskedReason.js';
 import { tooManyBad } from '../../core/data/usableRows.js';
-import { InputError } from '../../core/inputError.js';
+import { InputError, unlessWrong } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readRows, type ReadOptions } from './readRows.js';
@@ -212,6 +212,22 @@ export async function* encodeRows({
       continue;
     }
     yield read;
+  }
+}
+
+/**
+ * The rows as examples, without those that can't be used.
+ * @throws InputError if no format is recognized
+ */
+export async function* readExamples(
+  file: string,
+  config: Pick<DatasetConfig, 'format' | 'columns'>,
+  reading: Omit<ReadOptions, 'onBadRow'> = {},
+): AsyncGenerator<{ example: SequenceExample; source: RowSource }> {
+  for await (const { row, source, resolved } of withFormat(file, config, { ...reading, onBadRow: () => {} })) {
+    // Formats of other examples are refused by `withFormat`.
+    const example = unlessWrong(() => resolved.parse(row, source) as SequenceExample);
+    if (example) yield { example, source };
   }
 }
 

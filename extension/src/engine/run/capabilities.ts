@@ -1,7 +1,8 @@
-// What this engine supports: methods with their options, model families, dataset formats, from the registries and schemas. For
+// What this engine supports: methods with their options, model families, dataset formats, checks of suites, from the registries and schemas. For
 // `describe` and the resident engine.
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
+import { checkTypes } from '../../core/evaluation/checks/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import type { EngineCapabilities } from '../../protocol/answers.js';
@@ -10,17 +11,22 @@ import { peftMethods } from '../peft/registry.js';
 import { methodFacts } from './methodFacts.js';
 
 export function capabilities(): EngineCapabilities {
-  return { methods: describedMethods(), families: describedFamilies(), formats: describedFormats() };
+  return {
+    methods: describedMethods(),
+    families: describedFamilies(),
+    formats: describedFormats(),
+    checks: describedChecks(),
+  };
 }
 
-export interface MethodOption {
+export interface DescribedOption {
   name: string;
   values: string;
   default: unknown;
   description: string;
 }
 
-function optionsOf(schema: JsonSchema): MethodOption[] {
+function optionsOf(schema: JsonSchema): DescribedOption[] {
   return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
     values: valuesOf(property),
@@ -47,6 +53,17 @@ export function describedMethods() {
     family: method.family,
     ...methodFacts(method),
     options: optionsOf(inputJsonSchema(method.schema)),
+  }));
+}
+
+export function describedChecks() {
+  return checkTypes.map(({ type, title, description, schema, usesExpected = false }) => ({
+    type,
+    title,
+    description,
+    /** Whether `value` may be the row's `expected`. */
+    uses_expected: usesExpected,
+    options: optionsOf(inputJsonSchema(schema)),
   }));
 }
 

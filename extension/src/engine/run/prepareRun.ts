@@ -16,6 +16,7 @@ import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
+import { checkSuites } from './contamination.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
@@ -164,5 +165,6 @@ export async function planRun(
   const rows = await loadRows(run, { ...onDisk, architecture }, limits, reporter, signal, cache);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
+  await checkSuites(run, rows.train);
   return { run, onDisk, attached, start, rows, shape };
 }

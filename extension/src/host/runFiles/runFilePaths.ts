@@ -6,8 +6,10 @@ import { PATH_KEYS } from '../../core/runs/runFileKeys.js';
 
 /** Maps all paths of a run file except the model's, which may also be an ID. */
 function mapPaths(config: any, path: (value: string) => string): any {
+  const mapped = (value: any): any =>
+    Array.isArray(value) ? value.map(mapped) : typeof value === 'string' ? path(value) : value;
   const at = (holder: any, key: string) =>
-    typeof holder[key] === 'string' ? { ...holder, [key]: path(holder[key]) } : holder;
+    holder[key] === undefined ? holder : { ...holder, [key]: mapped(holder[key]) };
   const blocks = Object.entries(PATH_KEYS).filter(([key]) => config[key]);
   return { ...config, ...Object.fromEntries(blocks.map(([key, names]) => [key, names.reduce(at, config[key])])) };
 }

@@ -6,15 +6,20 @@ import { withAbsolutePaths, withRelativePaths } from '../../../../extension/src/
 
 const base = mkdtempSync(join(tmpdir(), 'tunewright-paths-'));
 
-test('paths of dataset, validation file, template and initial adapter are relative to the run file', () => {
+test('paths of dataset, validation file, template, suites and initial adapter are relative to the run file', () => {
   const config = {
     model: 'org/name',
-    dataset: { train: 'a.jsonl', validation: '../b.jsonl', chat_template: '/t.jinja' },
+    dataset: { train: 'a.jsonl', validation: '../b.jsonl', chat_template: '/t.jinja', suites: ['s.eval.jsonl', '/t'] },
     method: { peft_type: 'LORA', init_from: 'runs/x/adapter' },
   };
   expect(withAbsolutePaths(config, base)).toEqual({
     model: 'org/name',
-    dataset: { train: join(base, 'a.jsonl'), validation: join(base, '../b.jsonl'), chat_template: '/t.jinja' },
+    dataset: {
+      train: join(base, 'a.jsonl'),
+      validation: join(base, '../b.jsonl'),
+      chat_template: '/t.jinja',
+      suites: [join(base, 's.eval.jsonl'), '/t'],
+    },
     method: { peft_type: 'LORA', init_from: join(base, 'runs/x/adapter') },
   });
 });
@@ -27,6 +32,7 @@ test('a share, a null and missing keys stay', () => {
   };
   expect(withAbsolutePaths(config, base)).toEqual(config);
   expect(withAbsolutePaths({ model: 3 }, base)).toEqual({ model: 3 });
+  expect(withAbsolutePaths({ dataset: { suites: [3] } }, base)).toEqual({ dataset: { suites: [3] } });
 });
 
 test('a model is a path if it exists or is written as one', () => {

@@ -1,0 +1,128 @@
+// Refuses to evaluate an adapter on rows that it was trained on, and to train on rows of a suite that is to judge the result: such
+// answers say what is memorised, not what can be done. For suites whose rows name the dataset rows that they were made from; called by
+// `evaluate` and before a run.
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { describeSource } from '../../core/data/example.js';
+import type { SuiteRow } from '../../core/evaluation/suite.js';
+import { InputError } from '../../core/inputError.js';
+import { counted } from '../../core/units.js';
+import { readSuite } from '../data/readSuite.js';
+import { readEvents } from '../runFolder/eventLog.js';
+import type { RowSet } from '../training/stepPlan.js';
+import { readRunFile, type RunFile } from './readRunFile.js';
+import type { NamedAdapter } from './openSession.js';
+import type { Reporter } from './reporter.js';
+import { hashedExamples, heldOutLines, trainingFile, type HashedExample } from './trainedRows.js';
+
+const NAMED_ROWS = 5;
+
+/**
+ * Also for the runs that the adapter's run was initialized from. An adapter outside a run folder can't be checked; if the training
+ * rows of a run are gone or other ones now, a warning says so.
+ * @throws InputError that names rows of the suite that the adapter was trained on
+ */
+export async function checkContamination(
+  rows: readonly SuiteRow[],
+  { name, path }: NamedAdapter,
+  reporter: Reporter,
+): Promise<void> {
+  const suite = bySource(rows);
+  if (suite.size === 0) return;
+  const seen = new Set<string>();
+  for (let folder = runFolderOf(path); folder !== null && !seen.has(folder);) {
+    seen.add(folder);
+    const run = readRunFile(join(folder, 'run.json'), 'refuse');
+    const trained = await trainedAmong(run, hash => suite.has(hash), reporter, recordedHash(folder));
+    if (trained === null)
+      reporter.warn(
+        'contamination_unknown',
+        `whether "${name}" was trained on rows of the suite is unknown: the training rows of ${folder} have changed or are gone`,
+      );
+    else if (trained.length > 0)
+      throw contaminated(trained, suite, `"${name}" was trained on`, {
+        key: 'source',
+        hint: 'Remove these rows from the suite, or make one of rows that the run holds out: tunewright suite --run FOLDER',
+      });
+    folder = run.initFrom === null ? null : runFolderOf(run.resolvePath(run.initFrom));
+  }
+}
+
+/**
+ * Checks the suites that the run file names.
+ * @param train the rows that the run trains on
+ * @throws InputError that names rows of a suite that are among them
+ */
+export async function checkSuites(run: RunFile, { dataset, indices }: RowSet): Promise<void> {
+  const { suites } = run.config.dataset;
+  if (suites.length === 0) return;
+  const lines = new Set(Array.from(indices, i => dataset.sourceOf(i).line));
+  for (const path of suites) {
+    const suite = bySource(await readSuite(run.resolvePath(path)));
+    const { rows } = await hashedExamples(dataset.file, run.config.dataset, hash => suite.has(hash));
+    const trained = rows.filter(({ source }) => lines.has(source.line));
+    if (trained.length > 0)
+      throw contaminated(trained, suite, 'the run would train on', {
+        key: 'dataset.suites',
+        hint: 'Remove these rows from the training data, or hold them out with the share and seed that the suite was made with.',
+      });
+  }
+}
+
+/** Those rows of a suite that name the dataset row that they were made from. */
+function bySource(rows: readonly SuiteRow[]): Map<string, SuiteRow> {
+  return new Map(rows.flatMap(row => (row.source === null ? [] : [[row.source, row] as const])));
+}
+
+/**
+ * The rows with these hashes that a run trains on.
+ * @param expected SHA-256 that the training file must have, if it is known
+ * @returns null if the file is another one now, or can't be read
+ */
+export async function trainedAmong(
+  run: RunFile,
+  wanted: (hash: string) => boolean,
+  reporter: Reporter,
+  expected?: string,
+): Promise<HashedExample[] | null> {
+  const { dataset } = run.config;
+  let read;
+  try {
+    read = await hashedExamples(trainingFile(run), dataset, wanted);
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
+  const { rows, contentHash } = read;
+  if (expected !== undefined && contentHash !== expected) return null;
+  if (rows.length === 0 || typeof dataset.validation !== 'number') return rows;
+  const heldOut = await heldOutLines(run, reporter);
+  return rows.filter(({ source }) => !heldOut.has(source.line));
+}
+
+/** The folder of the run whose adapter, or whose checkpoint's adapter, this is. */
+function runFolderOf(path: string): string | null {
+  for (let folder = resolve(path), up = 0; up < 4; folder = dirname(folder), up++)
+    if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return folder;
+  return null;
+}
+
+function recordedHash(folder: string): string | undefined {
+  const started = readEvents(join(folder, 'events.ndjson')).find(event => event.type === 'started');
+  return started?.dataset_hash;
+}
+
+function contaminated(
+  trained: readonly HashedExample[],
+  suite: ReadonlyMap<string, SuiteRow>,
+  what: string,
+  about: { key: string; hint: string },
+): InputError {
+  const rows = [...new Map(trained.map(each => [each.hash, each])).values()];
+  const places = rows
+    .slice(0, NAMED_ROWS)
+    .map(({ hash, source }) => `line ${suite.get(hash)!.at.line} is ${describeSource(source)}`);
+  const more = rows.length > NAMED_ROWS ? ', ...' : '';
+  const message = `${what} ${rows.length} of ${counted(suite.size, 'row')} of the suite: ${places.join(', ')}${more}`;
+  return new InputError(message, { ...suite.get(rows[0]!.hash)!.at, ...about });
+}

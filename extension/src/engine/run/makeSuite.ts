@@ -1,0 +1,82 @@
+// Makes an evaluation suite of dataset rows that are not trained on: those that a run holds out, or those of a dataset that a run with
+// the same share and seed would hold out. Called by `suite`.
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { suiteRowOf, type WrittenSuiteRow } from '../../core/evaluation/suiteRow.js';
+import { InputError } from '../../core/inputError.js';
+import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetFile } from '../data/datasetFile.js';
+import { splitRows } from '../data/split.js';
+import { trainedAmong } from './contamination.js';
+import { openModelFiles } from './openModel.js';
+import { readRunFile, type RunFile } from './readRunFile.js';
+import type { Reporter } from './reporter.js';
+import { modelReference } from './resolvedRun.js';
+import { tokenizerWithTemplateOf } from './runRows.js';
+import { hashedExamples, heldOutLines, trainingFile, type HashedExample } from './trainedRows.js';
+
+export interface MadeSuite {
+  rows: WrittenSuiteRow[];
+  /** Held-out rows left out since an equal one is trained on, or came before. */
+  repeated: number;
+  /** Held-out rows without a question and an answer. */
+  unanswered: number;
+}
+
+/** @param path run file, or folder of a run @throws InputError if the run holds no rows out */
+export async function suiteOfRun(path: string, check: string, reporter: Reporter): Promise<MadeSuite> {
+  const isFolder = existsSync(path) && statSync(path).isDirectory();
+  const run = readRunFile(isFolder ? join(path, 'run.json') : path);
+  const heldOut = await heldOutRows(run, reporter);
+  const hashes = new Set(heldOut.map(({ hash }) => hash));
+  const trained = await trainedAmong(run, hash => hashes.has(hash), reporter);
+  const { files, tokenizer } = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  files.close();
+  const hasChatTemplate = tokenizerWithTemplateOf(run, tokenizer).chatTemplate !== null;
+  return suiteOf(heldOut, new Set(trained?.map(({ hash }) => hash)), { check, hasChatTemplate });
+}
+
+async function heldOutRows(run: RunFile, reporter: Reporter): Promise<HashedExample[]> {
+  const { dataset } = run.config;
+  if (dataset.validation === null)
+    throw new InputError('the run trains on all rows of its dataset', {
+      file: run.path,
+      key: 'dataset.validation',
+      hint: 'Set it to a share of the rows or to a file, and train again: a suite must not have rows that are trained on.',
+    });
+  if (typeof dataset.validation === 'string')
+    return (await hashedExamples(datasetFile(run.resolvePath(dataset.validation), 'validation'), dataset, () => true))
+      .rows;
+  const { rows } = await hashedExamples(trainingFile(run), dataset, () => true);
+  const lines = await heldOutLines(run, reporter);
+  return rows.filter(({ source }) => lines.has(source.line));
+}
+
+/**
+ * @param share of the rows; 1: all, of a file that nothing is trained on
+ * @throws InputError if there are fewer than two rows to divide
+ */
+export async function suiteOfDataset(
+  path: string,
+  { check, share, seed }: { check: string; share: number; seed: number },
+): Promise<MadeSuite> {
+  const file = datasetFile(path, share === 1 ? 'validation' : 'train');
+  const { rows } = await hashedExamples(file, datasetConfigSchema.parse({ train: file }), () => true);
+  const options = { check, hasChatTemplate: true };
+  if (share === 1) return suiteOf(rows, new Set(), options);
+  const split = splitRows({ length: rows.length, leftOut: [] }, share, seed);
+  const of = (indices: Int32Array) => Array.from(indices, i => rows[i]!);
+  return suiteOf(of(split.validation), new Set(of(split.train).map(({ hash }) => hash)), options);
+}
+
+function suiteOf(
+  heldOut: readonly HashedExample[],
+  trained: ReadonlySet<string>,
+  options: { check: string; hasChatTemplate: boolean },
+): MadeSuite {
+  const fresh = new Map(heldOut.filter(({ hash }) => !trained.has(hash)).map(row => [row.hash, row]));
+  const rows = [...fresh.values()].flatMap(
+    ({ example, hash }) => suiteRowOf(example, { ...options, source: hash }) ?? [],
+  );
+  return { rows, repeated: heldOut.length - fresh.size, unanswered: fresh.size - rows.length };
+}
