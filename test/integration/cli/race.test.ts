@@ -164,6 +164,38 @@ it('a run whose process is killed is shown as failed, and the others go on', asy
   });
 });
 
+it('suites of the run file give the base and each run a score, again if a suite has changed', async () => {
+  const never = { type: 'exact', value: 'never' };
+  const always = { type: 'not_contains', value: 'never' };
+  const suite = (rows: unknown[][]) =>
+    place.write(
+      's.eval.jsonl',
+      rows.map(checks => ({ prompt: 'Say ab', max_new_tokens: 4, checks })),
+    );
+  const out = place.file('scored');
+  const race = (...flags: string[]) =>
+    succeed([
+      'race',
+      place.write('scored.race.json', {
+        run: { ...TINY, dataset: { ...TINY.dataset, suites: ['s.eval.jsonl'] } },
+        vary: [{}, { method: { peft_type: 'FULL' } }],
+        budget: { max_steps: 1 },
+      }),
+      ...['--out', out, '--json', ...flags],
+    ]);
+  suite([[never], [always], [never, always]]);
+  const first = completedOf((await race()).stdout);
+  expect(first.entries.map(({ score }) => score)).toEqual([0.5, 0.5]);
+  expect(readFileSync(place.file('scored', 'report.md'), 'utf8')).toContain('Without training, the base scores 50%.');
+  expect(existsSync(place.file('scored', 'score-memory.svg'))).toBe(true);
+  const finished = place.events('scored/runs/FULL-seed42');
+
+  suite([[never], [always], [never, always], [always]]);
+  const second = completedOf((await race('--resume')).stdout);
+  expect(second.entries.map(({ score }) => score)).toEqual([0.625, 0.625]);
+  expect(place.events('scored/runs/FULL-seed42')).toEqual(finished);
+});
+
 it('every run is checked before the first begins, and nothing is left behind', async () => {
   const race = place.write('bad.race.json', {
     run: TINY,

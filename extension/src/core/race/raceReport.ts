@@ -22,9 +22,11 @@ export interface RaceReport {
   /** `run` relative to the folder of the report. */
   runs: readonly RunFigures[];
   limits: RaceLimits;
+  /** Score of the base without training; null without a suite. */
+  baseScore: number | null;
 }
 
-export function raceReport({ race, runs, limits }: RaceReport): ReportFiles {
+export function raceReport({ race, runs, limits, baseScore }: RaceReport): ReportFiles {
   const entries = entryFigures(runs);
   const pictures = new Map<string, { title: string; svg: string }>();
   for (const quality of ['loss', 'score'] as const)
@@ -43,6 +45,7 @@ export function raceReport({ race, runs, limits }: RaceReport): ReportFiles {
       'loss with at most its trained parameters, and less of one of them. Peak memory is the most that the run’s process had ' +
       'in memory at once, the program itself included. Training time is that of the steps, without loading and evaluation.',
     plain(choiceText(entries, limits)),
+    ...(baseScore === null ? [] : [`Without training, the base scores ${percent(baseScore)}.`]),
     ...[...pictures].map(([name, { title }]) => `![${title}](${name})`),
     ...frontTexts(entries),
     ...(failed.length === 0

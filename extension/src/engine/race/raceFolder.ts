@@ -1,4 +1,4 @@
-// The folder of a race: race.json, inputs.json, runs/NAME-seedN, cache/, and the report. Reads what has been run, from the files
+// The folder of a race: race.json, inputs.json, runs/NAME-seedN, evaluations/ of the base, cache/, and the report. Reads what has been run, from the files
 // alone. Used by runRace.ts and by `race --report`.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,13 @@ import { expandRace, type RaceEntry } from '../../core/race/expandRace.js';
 import { runFigures, type RunFigures } from '../../core/race/raceFigures.js';
 import { initialRunState, reduceRun } from '../../core/runs/runState.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
+import { runConfigSchema } from '../../protocol/runConfig.js';
 import { holderOf } from '../../system/fileClaim.js';
-import { writeFileAtomically } from '../files/atomicFile.js';
-import { readJsonObject } from '../files/jsonFile.js';
+import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import type { RaceInputs } from './planRace.js';
+import { scoreIn } from './suiteScores.js';
 
 export const raceInputsSchema = z.object({ model: z.string(), train: z.string(), validation: z.string().nullable() });
 
@@ -51,25 +52,30 @@ export function readRace(folder: string): StoredRace {
 }
 
 /** The race of a folder, with the figures of its runs so far. @throws InputError if the folder has no race */
-export function readRaceFolder(folder: string): { race: StoredRace; runs: RunFigures[] } {
+export function readRaceFolder(folder: string): { race: StoredRace; runs: RunFigures[]; baseScore: number | null } {
   const race = readRace(folder);
-  return { race, runs: expandRace(race, race.run, raceFile(folder)).map(entry => figuresOf(folder, entry)) };
+  return {
+    race,
+    runs: expandRace(race, race.run, raceFile(folder)).map(entry => figuresOf(folder, entry)),
+    baseScore: scoreIn(folder, suitesIn(race.run)),
+  };
+}
+
+function suitesIn(run: Record<string, unknown>): string[] {
+  return runConfigSchema.parse(run).dataset.suites;
 }
 
 /** @throws InputError if run.json or the events can't be read */
 export function figuresOf(folder: string, entry: RaceEntry): RunFigures {
   const run = join(folder, entry.folder);
   const events = readEvents(eventsFile(run));
+  const runFile = join(run, 'run.json');
+  const config = existsSync(runFile) ? readRunFile(runFile, 'refuse').config : null;
   return runFigures(entry, run, {
     state: events.length === 0 ? null : events.reduce(reduceRun, initialRunState),
     alive: holderOf(join(run, 'process.json')) !== null,
-    config: existsSync(join(run, 'run.json')) ? readRunFile(join(run, 'run.json'), 'refuse').config : null,
-    // Of an evaluation suite, whose results are kept with the run folder.
-    score: null,
+    config,
+    // Suites may be added later, for runs that have finished.
+    score: scoreIn(run, suitesIn(entry.run)),
   });
-}
-
-export function writeJson(path: string, value: unknown): void {
-  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  writeFileAtomically(path, append => append(text));
 }

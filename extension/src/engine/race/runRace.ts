@@ -1,9 +1,7 @@
 // A race: each run as a process of its own, so that its peak memory is its own, one after the other. Called by the `race` command;
 // prints nothing. What it knows of earlier runs it reads from the race folder, so that it can be ended and resumed at any time.
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { RunFigures } from '../../core/race/raceFigures.js';
@@ -11,15 +9,19 @@ import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { claimFile } from '../../system/fileClaim.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
+import { writeJson } from '../files/jsonFile.js';
 import { failedEvent } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { differingKeys } from '../run/resolvedRun.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { planRace, readRaceFile, type PlannedEntry, type RaceInputs } from './planRace.js';
-import { cacheFolder, eventsFile, figuresOf, raceFile, readInputs, writeJson, writeRace } from './raceFolder.js';
+import { cacheFolder, eventsFile, figuresOf, raceFile, readInputs, writeRace } from './raceFolder.js';
+import { runProgram, type Interruption } from './runProgram.js';
+import { answerSuites, suitesOf } from './suiteScores.js';
 
-export interface RaceRequest {
+/** `signal` ends the current run with a checkpoint. */
+export interface RaceRequest extends Interruption {
   /** The race file. */
   file: string;
   /** The race folder. */
@@ -30,10 +32,6 @@ export interface RaceRequest {
   force: boolean;
   /** Print events instead of what `train` shows. */
   json: boolean;
-  /** If aborted, the current run ends with a checkpoint. */
-  signal: AbortSignal;
-  /** If aborted after that, it ends at once. */
-  quit: AbortSignal;
   /** Before each run that begins or is continued. */
   onStart(entry: RaceEntryStart): void;
   onEvent(entry: RaceEntryStart, event: EngineEvent): void;
@@ -63,12 +61,16 @@ export async function runRace(request: RaceRequest): Promise<RunFigures[]> {
     const { entries, inputs } = await planRace(read, { signal, cache: cacheFolder(out) });
     if (!isNew) checkKept(out, entries, inputs);
     writeRace(out, read.race, inputs);
+    const { config } = entries[0]!;
+    const suites = await suitesOf(config);
+    await answerSuites(out, 'base', config, suites, request);
     for (const [i, entry] of entries.entries()) {
       if (signal.aborted) throw new CancelledError();
       const { status, run } = figuresOf(out, entry);
       if (status === 'running') throw new InputError('a process is training in this run folder', { file: run });
-      if (status === 'finished' || status === 'failed') continue;
-      await runEntry(entry, { ...entry, run, number: i + 1, of: entries.length }, request);
+      if (status !== 'finished' && status !== 'failed')
+        await runEntry(entry, { ...entry, run, number: i + 1, of: entries.length }, request);
+      if (figuresOf(out, entry).status === 'finished') await answerSuites(run, 'result', entry.config, suites, request);
     }
     if (signal.aborted) throw new CancelledError();
     return entries.map(entry => figuresOf(out, entry));
@@ -117,7 +119,8 @@ function checkKept(out: string, entries: readonly PlannedEntry[], inputs: RaceIn
   for (const { name, seed, folder, config } of entries) {
     const file = join(out, folder, 'run.json');
     if (!existsSync(file)) continue;
-    const [key] = differingKeys(config, readRunFile(file, 'refuse').config);
+    const differing = differingKeys(config, readRunFile(file, 'refuse').config);
+    const key = differing.find(each => each !== 'dataset.suites');
     if (key !== undefined)
       throw new InputError(`"${name}" with seed ${seed} was run with another value`, {
         file,
@@ -146,43 +149,19 @@ async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: R
     hasFailed ||= event.type === 'failed';
     onEvent(started, event);
   };
-  const args = [file, '--out', run, '--cache', cacheFolder(out), ...flags];
-  const endedBy = await train(args, { json, signal, quit, listen });
+  const args = ['train', file, '--out', run, '--cache', cacheFolder(out), ...flags];
+  const onLine = (line: string) => {
+    const event = JSON.parse(line) as EngineEvent | { type: 'error' };
+    // The error record ends the output of a command; that of the race goes on.
+    if (event.type !== 'error') listen(event);
+  };
+  const { signal: endedBy } = await runProgram(args, { signal, quit }, json ? onLine : null);
   const { status } = figuresOf(out, entry);
   // A run that was stopped from a window is left to be continued.
   const isDead = status === 'waiting' || (status === 'interrupted' && endedBy !== null);
   if (isDead && !signal.aborted) recordDeath(run, endedBy, listen);
   // What is wrong before a run begins is written to its events only.
   else if (status === 'failed' && !hasFailed) listen(readEvents(eventsFile(run)).at(-1)!);
-}
-
-interface Training extends Pick<RaceRequest, 'json' | 'signal' | 'quit'> {
-  listen(event: EngineEvent): void;
-}
-
-/** Runs `tunewright train`. @returns the signal that ended it; null if it ended by itself */
-function train(args: readonly string[], { json, signal, quit, listen }: Training): Promise<NodeJS.Signals | null> {
-  return new Promise((resolve, reject) => {
-    // In a process group of its own: Ctrl-C in a terminal reaches the race alone, which decides what it means.
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, 'train', ...args], {
-      stdio: ['ignore', json ? 'pipe' : 'ignore', 'inherit'],
-      detached: process.platform !== 'win32',
-    });
-    const interrupt = () => void child.kill('SIGINT');
-    const signals = [signal, quit];
-    for (const each of signals) each.addEventListener('abort', interrupt);
-    if (child.stdout)
-      createInterface(child.stdout).on('line', line => {
-        const event = JSON.parse(line) as EngineEvent | { type: 'error' };
-        // The error record ends the output of a command; that of the race goes on.
-        if (event.type !== 'error') listen(event);
-      });
-    child.on('error', reject);
-    child.on('close', (_code, by) => {
-      for (const each of signals) each.removeEventListener('abort', interrupt);
-      resolve(by);
-    });
-  });
 }
 
 /** A process that was killed leaves no `failed` event, without which the run would be resumed and perhaps killed again. */

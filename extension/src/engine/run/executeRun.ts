@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
-import { writeFileAtomically } from '../files/atomicFile.js';
 import { copyTokenizer } from '../files/huggingfaceFolder.js';
+import { writeJson } from '../files/jsonFile.js';
 import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
@@ -193,9 +193,4 @@ function commandsOf(folder: RunFolder, warn: (code: string, message: string) => 
     warn('window_closed', 'stopped because the last window of this run was closed');
     return [{ type: 'stop' }];
   };
-}
-
-function writeJson(path: string, value: unknown): void {
-  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  writeFileAtomically(path, append => append(text));
 }

@@ -19,11 +19,12 @@ const RUNS = [
   unfinishedRun('full | all', 2, { status: 'failed', failure: 'the loss of step 3 is non-finite' }),
 ];
 
-const report = (runs: readonly RunFigures[], race = {}) =>
+const report = (runs: readonly RunFigures[], race = {}, baseScore: number | null = null) =>
   raceReport({
     race: { ...raceConfigSchema.parse({ name: 'my race', run: RUN, vary: [{}], seeds: [1, 2], ...race }), run: RUN },
     runs,
     limits: NONE,
+    baseScore,
   });
 
 describe('the report', () => {
@@ -55,6 +56,11 @@ describe('the report', () => {
       'score-memory.svg',
       'score-time.svg',
     ]);
+  });
+
+  it('says what the base scores without training, if it was asked', () => {
+    expect(report(RUNS, {}, 0.25).get('report.md')).toContain('Without training, the base scores 25%.');
+    expect(report(RUNS).get('report.md')).not.toContain('the base scores');
   });
 
   it('of a race that has not begun has no picture', () => {
