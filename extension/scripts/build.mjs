@@ -46,6 +46,8 @@ function buildEngineProgram() {
     outdir: 'dist',
     outExtension: { '.js': '.mjs' },
     external: ENGINE_PACKAGES,
+    // Its CommonJS form requires files in a way that can't be bundled.
+    alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
     platform: 'node',
     target: 'node20',
     format: 'esm',

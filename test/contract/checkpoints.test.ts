@@ -79,9 +79,23 @@ describe('the last checkpoint of a run', () => {
 
   test('continues in another run, whose checkpoints answer too', async () => {
     const first = await train('first', {});
+    // With a token that only the adapter has, which its runs save with it.
+    const tokenizer = JSON.parse(readFileSync(place.file('base', 'tokenizer.json'), 'utf8'));
+    tokenizer.added_tokens.push({
+      ...{ id: 1 + Math.max(...tokenizer.added_tokens.map(({ id }: { id: number }) => id), 511), content: ' abab' },
+      ...{ single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+    });
+    writeFileSync(join(first, 'adapter', 'tokenizer.json'), JSON.stringify(tokenizer));
+    const third = await train('third', { init_from: join(first, 'adapter') });
     const run = await train('second', { init_from: join(first, 'checkpoints', 'step-1') });
     const session = await open({ last: join(run, 'checkpoints', 'step-2'), result: join(run, 'adapter') });
     expectSame(await ask(session, 'last'), await ask(session, 'result'));
+    await session.loadFolder('last', join(third, 'checkpoints', 'step-2'));
+    await session.loadFolder('result', join(third, 'adapter'));
+    const [last, result, base] = [await ask(session, 'last'), await ask(session, 'result'), await ask(session)];
+    expect(result.usage.prompt_tokens).toBeLessThan(base.usage.prompt_tokens);
+    expect(last.usage.prompt_tokens).toBe(result.usage.prompt_tokens);
+    expectSame(last, result);
     session.dispose();
   });
 });

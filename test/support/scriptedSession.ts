@@ -81,8 +81,6 @@ export function scriptedSession(names: readonly string[] = []): ScriptedSession 
       return facts;
     },
     unload: name => void (adapters = adapters.filter(adapter => adapter.name !== name)),
-    countTokens: ({ messages, text = '' }) =>
-      (messages?.map(({ content }) => content).join(' ') ?? text).split(' ').length,
     memory: () => ({ cache_bytes: 5 }),
     generate: async (input, { signal, onPiece } = {}) => {
       requests.push(input);
@@ -92,7 +90,11 @@ export function scriptedSession(names: readonly string[] = []): ScriptedSession 
         failed('before');
         const text = input.prompt ?? input.messages?.map(({ content }) => content).join(' ') ?? '';
         if (text.split(' ').length >= CONTEXT_LENGTH)
-          throw new InputError('the prompt has too many tokens', { key: 'prompt', hint: 'Shorten it.' });
+          throw new InputError('the prompt has too many tokens', {
+            code: 'prompt_too_long',
+            key: 'prompt',
+            hint: 'Shorten it.',
+          });
         const most = input.sampling?.max_new_tokens ?? pieces.length;
         const said = pieces.slice(0, most);
         const top = input.top_logprobs ?? null;

@@ -14,6 +14,8 @@ import type {
   ChatTurn,
   GenerationAnswer,
   GenerationInput,
+  ScoringInput,
+  TokenLogprob,
   Piece,
   SessionFacts,
   SessionSettings,
@@ -163,6 +165,8 @@ export interface ModelSession extends vscode.Disposable {
   load(name: string, path: string): Promise<AdapterFacts>;
   unload(name: string): Promise<void>;
   generate(input: GenerationInput, options?: GenerateOptions): Promise<GenerationAnswer>;
+  /** How likely an answer is, token by token. */
+  score(input: ScoringInput, options?: Pick<GenerateOptions, 'token'>): Promise<TokenLogprob[]>;
   countTokens(input: { messages?: ChatTurn[]; text?: string }): Promise<number>;
   /** Doesn't count as a request. @throws EngineFailure while its process isn't running */
   memory(): Promise<SessionMemory>;

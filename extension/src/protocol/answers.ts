@@ -43,6 +43,7 @@ export const modelInspectionSchema = z.object({
   modelType: z.string(),
   parameters: z.int(),
   contextLength: z.int(),
+  readsTools: z.boolean(),
   defaultTargets: z.object({ lora: z.array(z.string()) }),
   tensors: z.array(z.object({ name: z.string(), shape: z.array(z.int()), count: z.int() })),
 });

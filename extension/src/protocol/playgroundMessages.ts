@@ -213,5 +213,12 @@ export const fetchTokens = requestType(
   z.array(tokenLogprobSchema),
 );
 
+/** Webview to host: how likely another column finds each token of an answer, after the same messages. */
+export const scoreAnswer = requestType(
+  'playground/score',
+  z.object({ turn, column, by: column }),
+  z.array(tokenLogprobSchema),
+);
+
 /** A line of an exported conversation, which is also a row of a dataset. */
 export const conversationRowSchema = z.object({ messages: z.array(chatTurnSchema) });

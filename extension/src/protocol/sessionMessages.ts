@@ -11,9 +11,11 @@ import { MAX_TOP_LOGPROBS, samplingSchema } from './sampling.js';
 export const chatTurnSchema = z.looseObject({ role: z.string().min(1), content: z.string().nullable() });
 export type ChatTurn = z.infer<typeof chatTurnSchema>;
 
+export const MAX_STRENGTH = 2;
+
 /** Adapters that answer together, each with a strength; none: the base. Several, or a strength other than 1: LoRA only. */
 export const mixtureSchema = z.array(
-  z.object({ name: z.string().min(1), weight: z.number().min(0).max(2).default(1) }),
+  z.object({ name: z.string().min(1), weight: z.number().min(0).max(MAX_STRENGTH).default(1) }),
 );
 export type Mixture = z.infer<typeof mixtureSchema>;
 
@@ -66,6 +68,15 @@ export const generationSchema = z.object({
 /** As a caller writes it. */
 export type GenerationInput = z.input<typeof generationSchema>;
 export type GenerationRequest = z.infer<typeof generationSchema>;
+
+/** How likely an answer is, token by token; the prompt is cut for max_new_tokens as `generate` does. */
+export const scoringSchema = generationSchema.extend({
+  token_ids: z.array(z.int().nonnegative()).min(1).describe('Tokens of the answer'),
+  top_logprobs: z.int().min(0).max(MAX_TOP_LOGPROBS).default(0),
+});
+/** As a caller writes it. */
+export type ScoringInput = z.input<typeof scoringSchema>;
+export type ScoringRequest = z.infer<typeof scoringSchema>;
 
 export const tokenAlternativeSchema = z.object({ id: z.int(), text: z.string(), logprob: z.number() });
 
@@ -127,6 +138,9 @@ export const unloadAdapterRequest = requestType('unload_adapter', z.object({ nam
 
 /** Answers; its pieces are the progress of the request. Cancelled: fails with code cancelled. */
 export const generateRequest = requestType('generate', generationSchema, generationAnswerSchema, pieceSchema);
+
+/** Cancelled: fails with code cancelled. */
+export const scoreRequest = requestType('score', scoringSchema, z.object({ logprobs: z.array(tokenLogprobSchema) }));
 
 export const countTokensRequest = requestType(
   'count_tokens',

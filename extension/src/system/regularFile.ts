@@ -127,9 +127,9 @@ export function readRange(descriptor: number, from: number, to: number): Buffer 
   return bytes.subarray(0, done);
 }
 
-/** Appends a line to a file of a run folder. @throws InputError as `openRegularFile` */
-export function appendLine(path: string, line: string): void {
-  withDescriptor(openRegularFile(path, 'refuse', 'append'), ({ descriptor }) => writeAll(descriptor, `${line}\n`));
+/** Appends a line, by default to a file of a run folder. @throws InputError as `openRegularFile` */
+export function appendLine(path: string, line: string, links: Links = 'refuse'): void {
+  withDescriptor(openRegularFile(path, links, 'append'), ({ descriptor }) => writeAll(descriptor, `${line}\n`));
 }
 
 /**

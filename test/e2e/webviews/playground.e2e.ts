@@ -441,38 +441,50 @@ describe('colours', () => {
     await card.waitFor({ state: 'hidden' });
   });
 
-  it('shows the difference from another column up to the first other token', async () => {
-    const same: PlaygroundScript['answers'] = {
-      base: {
-        '*': {
-          tokens: [
-            ['Hello', 0.9],
-            [' you', 0.2],
-            [' there', 0.5],
-          ],
-        },
-      },
-      pirate: {
-        '*': {
-          tokens: [
-            ['Hello', 0.4],
-            [' you', 0.9],
-            [' matey', 0.8],
-            ['!', 0.9],
-          ],
-        },
-      },
-    };
-    const page = await open({ answers: same });
+  it('shows the difference from another column for every token, as that one finds it', async () => {
+    const tokens: ScriptedAnswer['tokens'] = [
+      ['Hello', 0.4],
+      [' you', 0.9],
+      [' matey', 0.8],
+      ['!', 0.9],
+    ];
+    const page = await open({
+      answers: { ...script.answers, pirate: { '*': { tokens } } },
+      scores: { base: [0.9, 0.2, 0.1, 0.9] },
+    });
+    await ask(page);
+    await ask(page, 'When?');
+    await chooseColours(page, 'Difference from base');
+    const shown = answer(page, 'pirate').locator('.token');
+    const sides = () => shown.evaluateAll(all => all.map(token => (token as HTMLElement).dataset['side']));
+    await expect.poll(sides).toEqual(['less', 'more', 'more', 'more']);
+    expect(await strengths(page, 'pirate')).toEqual([0.5, 0.7, 0.7, 0]);
+    expect(await answer(page, 'base').locator('.token').count()).toBe(0);
+    await shown.nth(2).hover();
+    await page.getByText('80.0% here, 10.0% there').waitFor();
+    // Both turns, each once, after the messages that the column had.
+    const scored = await logged(page, 'scored');
+    expect(scored.map(each => [each['scored'], each['messages'].length])).toEqual([
+      ['base', 1],
+      ['base', 3],
+    ]);
+    expect(scored[1]!['messages'][1].content).toBe('Hello you matey!');
+    // Another strength is another comparison.
+    await chooseColours(page, 'Difference from pirate');
+    await expect.poll(() => answer(page, 'base').locator('.token').count()).toBeGreaterThan(0);
+    const slider = page.getByRole('slider', { name: /pirate/i });
+    await slider.press('ArrowLeft');
+    await expect
+      .poll(async () => new Set((await logged(page, 'scored')).map(each => each['adapters'][0]?.weight)).size)
+      .toBe(3);
+  });
+
+  it('says why an answer can’t be compared', async () => {
+    const page = await open({ scores: { base: 'the prompt has 600 tokens, but the model reads at most 512' } });
     await ask(page);
     await chooseColours(page, 'Difference from base');
-    const sides = () =>
-      answer(page, 'pirate')
-        .locator('.token')
-        .evaluateAll(tokens => tokens.map(token => (token as HTMLElement).dataset['side']));
-    await expect.poll(sides).toEqual(['less', 'more', 'more', 'none']);
-    expect((await strengths(page, 'pirate')).slice(0, 2)).toEqual([0.5, 0.7]);
-    expect(await answer(page, 'base').locator('.token').count()).toBe(0);
+    await answer(page, 'pirate').getByText('reads at most 512').waitFor();
+    expect(await textOf(page, 'pirate')).toBe(PIRATE);
   });
 });
 

@@ -55,7 +55,7 @@ export class AnswerView {
   private readonly editor = h('div', { class: 'correction', hidden: true });
   private shown: ShownAnswer | null = null;
   private actionsFor = '';
-  private colouredFor: unknown = null;
+  private colouredFor: ShownAnswer['coloured'] = null;
 
   constructor(
     private readonly host: PlaygroundHost,
@@ -94,10 +94,11 @@ export class AnswerView {
     const isEdited = !this.editor.hidden;
     this.tokens.element.hidden = !isColoured || isEdited;
     this.text.hidden = isColoured || isEdited;
-    const colouredFor = isColoured ? `${coloured.tokens.length} ${coloured.compared?.tokens.length}` : null;
-    if (isColoured && (colouredFor !== this.colouredFor || answer?.status === 'streaming'))
-      this.tokens.show(coloured.tokens, coloured.compared);
-    this.colouredFor = colouredFor;
+    const isNew =
+      coloured?.tokens !== this.colouredFor?.tokens ||
+      coloured?.compared?.tokens !== this.colouredFor?.compared?.tokens;
+    if (isColoured && isNew) this.tokens.show(coloured.tokens, coloured.compared);
+    this.colouredFor = isColoured ? coloured : null;
     setText(this.text, textOf(shown));
     this.text.classList.toggle('muted', !answer?.text);
     this.originalFold.hidden = answer?.original == null;
@@ -270,6 +271,7 @@ function notesOf({ answer, coloured }: ShownAnswer): [string, string][] {
     ...(coloured !== null && answer.num_logprobs === 0 && !isUnderWay(answer) && answer.text !== ''
       ? [['info', 'Its probabilities are not kept. Ask again to colour its tokens.'] as [string, string]]
       : []),
+    ...(coloured?.compared?.problem ? [['warning', coloured.compared.problem] as [string, string]] : []),
     ...(original !== null ? [['edit', 'Corrected.'] as [string, string]] : []),
     ...(saved !== null ? [['database', saved.text] as [string, string]] : []),
   ];

@@ -9,6 +9,8 @@ export interface PlaygroundHost {
   /** The same, for parts that show the problem themselves. @throws RemoteError */
   request(command: PlaygroundCommand): Promise<string | null>;
   tokens(turn: number, column: string, from: number): Promise<TokenLogprob[]>;
+  /** Rejects with why they can't be compared. */
+  scores(turn: number, column: string, by: string): Promise<TokenLogprob[]>;
 }
 
 export interface GrowingText {

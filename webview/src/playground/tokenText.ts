@@ -9,8 +9,8 @@ import {
 import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
 import { h } from '../shared/dom.js';
 
-/** What an answer is compared with; `null`: its probabilities are shown. */
-export type ComparedWith = { name: string; tokens: readonly TokenLogprob[] } | null;
+/** How likely the tokens are in another column: empty until known, or with why they can't be compared; `null`: not compared. */
+export type ComparedWith = { tokens: readonly TokenLogprob[]; problem: string | null } | null;
 
 export class TokenText {
   readonly element = h('div', {
@@ -47,7 +47,11 @@ export class TokenText {
 
   show(tokens: readonly TokenLogprob[], compared: ComparedWith): void {
     this.tokens = tokens;
-    this.shades = compared === null ? tokens.map(byProbability) : byDifference(tokens, compared.tokens);
+    this.shades = tokens.map((token, index) => {
+      if (compared === null) return byProbability(token);
+      const there = compared.tokens[index];
+      return there ? byDifference(token, there) : null;
+    });
     const spans = tokens.map(({ text }, index) => {
       const shade = this.shades[index];
       const span = h('span', { class: 'token', 'data-side': shade?.side ?? 'none' }, text);
@@ -81,7 +85,7 @@ export class TokenCard {
   show(beside: Element, token: TokenLogprob, shade: TokenShade | null): void {
     const alternatives = token.top.some(({ id }) => id === token.id) ? token.top : [token, ...token.top];
     this.element.replaceChildren(
-      h('p', {}, h('code', {}, visible(token.text)), ' ', shade?.text ?? 'After the first difference: not compared'),
+      h('p', {}, h('code', {}, visible(token.text)), ' ', shade?.text ?? 'Not compared'),
       h(
         'table',
         {},

@@ -7,6 +7,7 @@ import {
   commandPlayground,
   fetchTokens,
   MAX_COLUMNS,
+  scoreAnswer,
   type Column,
   type PlaygroundCommand,
   type PlaygroundSnapshot,
@@ -22,7 +23,7 @@ import { ColumnHead } from './columnHead.js';
 import { growingText, type PlaygroundHost } from './commands.js';
 import { ConversationList } from './conversationList.js';
 import { SettingsPane } from './settingsPane.js';
-import { TokenCard } from './tokenText.js';
+import { TokenCard, type ComparedWith } from './tokenText.js';
 import { TrainingStrip } from './trainingStrip.js';
 import { TurnView } from './turnView.js';
 
@@ -37,6 +38,7 @@ export interface KeptView {
 
 const NO_COLOURS = 'none';
 const BY_PROBABILITY = 'probability';
+const UNKNOWN: NonNullable<ComparedWith> = { tokens: [], problem: null };
 /** Prefix of the choice that compares with a column. */
 const DIFFERENCE = 'difference ';
 /** In pixels; below, the settings start closed. */
@@ -94,6 +96,8 @@ export class PlaygroundView {
   /** Log-probabilities that were fetched, by conversation, turn and column. */
   private readonly tokens = new Map<string, TokenLogprob[]>();
   private readonly fetching = new Set<string>();
+  /** How likely those are in other columns, in the same way. */
+  private readonly scores = new Map<string, NonNullable<ComparedWith>>();
   private readonly host: PlaygroundHost;
   private readonly kept: KeptView;
   private snapshot: PlaygroundSnapshot | null = null;
@@ -124,6 +128,7 @@ export class PlaygroundView {
         }
       },
       tokens: (turn, column, from) => channel.request(fetchTokens, { turn, column, from }),
+      scores: (turn, column, by) => channel.request(scoreAnswer, { turn, column, by }),
     };
     this.settings = new SettingsPane(this.host, samplingSchema);
     this.conversations = new ConversationList(this.host);
@@ -164,6 +169,7 @@ export class PlaygroundView {
     const { conversation } = snapshot;
     if (isOther) {
       this.tokens.clear();
+      this.scores.clear();
       this.kept.conversation = conversation.id;
       this.keep(this.kept);
     }
@@ -424,7 +430,7 @@ export class PlaygroundView {
             'Less likely',
             ...scale('less').toReversed(),
             ...scale('more'),
-            `more likely than in ${label.slice('Difference from '.length)}; tokens after the first difference are not compared`,
+            `more likely than in ${label.slice('Difference from '.length)}`,
           ];
     this.legend.replaceChildren(
       ...parts.map(part => (typeof part === 'string' ? h('span', {}, part) : part)),
@@ -440,13 +446,37 @@ export class PlaygroundView {
     if (colours === BY_PROBABILITY) return { tokens, compared: null };
     const other = this.snapshot!.conversation.columns.find(({ id }) => `${DIFFERENCE}${id}` === colours);
     if (!other || other.id === column.id) return null;
-    return { tokens, compared: { name: other.name, tokens: this.tokensOf(turn, other) } };
+    return { tokens, compared: this.scoresOf(turn, column, other, tokens.length) };
   }
 
-  private tokensOf(turn: PlaygroundTurn, { id }: Column): readonly TokenLogprob[] {
-    const answer = turn.answers[id];
-    const total = answer?.num_logprobs ?? 0;
-    const key = `${this.keyOf(turn)} ${turn.seed} ${turn.prompt} ${id}`;
+  /** An answer is compared once it is complete. */
+  private scoresOf(turn: PlaygroundTurn, column: Column, by: Column, total: number): NonNullable<ComparedWith> {
+    const answer = turn.answers[column.id];
+    if (!answer || isUnderWay(answer) || answer.original !== null || total === 0 || total < answer.num_logprobs)
+      return UNKNOWN;
+    const key = `${this.answerKey(turn, column)} ${total} ${by.id} ${JSON.stringify(by.parts)}`;
+    const known = this.scores.get(key);
+    if (known) return known;
+    this.scores.set(key, UNKNOWN);
+    const take = (scored: NonNullable<ComparedWith>) => {
+      this.scores.set(key, scored);
+      if (this.snapshot) this.show(this.snapshot);
+    };
+    this.host.scores(turn.id, column.id, by.id).then(
+      tokens => take({ tokens, problem: null }),
+      (error: Error) => take({ tokens: [], problem: error.message }),
+    );
+    return UNKNOWN;
+  }
+
+  private answerKey(turn: PlaygroundTurn, { id }: Column): string {
+    return `${this.keyOf(turn)} ${turn.seed} ${turn.prompt} ${id}`;
+  }
+
+  private tokensOf(turn: PlaygroundTurn, column: Column): readonly TokenLogprob[] {
+    const { id } = column;
+    const total = turn.answers[id]?.num_logprobs ?? 0;
+    const key = this.answerKey(turn, column);
     const known = this.tokens.get(key) ?? [];
     if (known.length < total && !this.fetching.has(key)) {
       this.fetching.add(key);
@@ -460,7 +490,8 @@ export class PlaygroundView {
         () => this.fetching.delete(key),
       );
     }
-    return known.slice(0, total);
+    // The same array as long as it has the same tokens, so that they are drawn once.
+    return known.length <= total ? known : known.slice(0, total);
   }
 
   private isNearEnd(): boolean {

@@ -199,7 +199,7 @@ export function withWeight(conversation: Conversation, id: string, path: string,
   return { ...conversation, columns };
 }
 
-export function mixtureOf({ parts }: Column): Mixture {
+export function mixtureOf({ parts }: Pick<Column, 'parts'>): Mixture {
   return parts.map(({ path, weight }) => ({ name: path, weight }));
 }
 

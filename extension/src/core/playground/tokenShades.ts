@@ -20,26 +20,14 @@ export function byProbability({ logprob }: TokenLogprob): TokenShade {
   return { strength, side: 'unlikely', text: probability(logprob) };
 }
 
-/**
- * Compares an answer with that of another column, as far as both have read the same tokens: up to the first that differs, and
- * including it. Later tokens follow other texts, so their probabilities say nothing about the two models; null for these.
- */
-export function byDifference(own: readonly TokenLogprob[], other: readonly TokenLogprob[]): (TokenShade | null)[] {
-  let together = true;
-  return own.map((token, index) => {
-    const there = other[index];
-    if (!together || !there) return null;
-    together = there.id === token.id;
-    const known = together ? there.logprob : there.top.find(({ id }) => id === token.id)?.logprob;
-    // Not among the alternatives: at most as likely as the last of them.
-    const least = Math.min(...there.top.map(({ logprob }) => logprob), there.logprob);
-    const difference = Math.exp(token.logprob) - Math.exp(known ?? least);
-    return {
-      strength: Math.min(1, Math.abs(difference)),
-      side: difference >= 0 ? 'more' : 'less',
-      text: `${probability(token.logprob)} here, ${known === undefined ? `below ${probability(least)}` : probability(known)} there`,
-    };
-  });
+/** @param there the same token, as likely as it is in another column */
+export function byDifference({ logprob }: TokenLogprob, there: TokenLogprob): TokenShade {
+  const difference = Math.exp(logprob) - Math.exp(there.logprob);
+  return {
+    strength: Math.min(1, Math.abs(difference)),
+    side: difference >= 0 ? 'more' : 'less',
+    text: `${probability(logprob)} here, ${probability(there.logprob)} there`,
+  };
 }
 
 /** `97.3%`, `0.042%`, `<0.001%` */

@@ -1,11 +1,13 @@
 // A conversation that lines steer: turns, and commands such as `/adapter pirate:0.5`. Knows no terminal; used by chatCommand.ts.
 import { resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
+import { appendedRow } from '../../core/data/appendedRow.js';
+import type { ChatMessage } from '../../core/data/example.js';
 import { suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { samplingSchema, type Sampling } from '../../protocol/sampling.js';
 import type { ChatTurn, GenerationAnswer, Mixture } from '../../protocol/sessionMessages.js';
-import { appendLine } from '../../system/regularFile.js';
+import { appendLine, readText } from '../../system/regularFile.js';
 import type { GenerateCalls, Session } from '../generation/session.js';
 import { mixtureOf, modelNames, nameOf } from '../serve/modelNames.js';
 import { checked } from '../serve/requests.js';
@@ -18,7 +20,8 @@ export type Reply =
 
 const COMMANDS = {
   '/help': 'lists the commands',
-  '/adapter NAME[:STRENGTH][+...]': 'who answers from now on: base, an adapter, or a mixture of LoRA adapters',
+  '/adapter [NAME[:STRENGTH][+...]]':
+    'who answers from now on: base, an adapter, or a mixture of LoRA adapters; alone, shows them',
   '/system [TEXT]': 'sets the system message, or removes it',
   '/set [KEY VALUE]': 'sets an option of the sampling, such as temperature 0.7; without one, shows all',
   '/retry': 'answers the last turn again, with the next seed',
@@ -137,6 +140,7 @@ export class Chat {
   }
 
   private choose(name: string): Reply {
+    if (name === '') return note(`${this.describe()} Loaded: ${modelNames(this.session).join(', ')}.`);
     const mixture = mixtureOf(name, this.session);
     if (!mixture)
       throw new InputError(`there is no adapter "${name}"`, {
@@ -173,7 +177,19 @@ export class Chat {
       throw new InputError('name a file that ends in .jsonl', { hint: '/save answers.jsonl' });
     if (this.turns.length === 0) throw new InputError('the conversation is empty');
     const file = resolve(path);
-    appendLine(file, JSON.stringify({ messages: this.messages }));
+    const text = readText(file) ?? '';
+    // In the format that the file has, so that its rows stay of one.
+    const { edit } = appendedRow(
+      { text, fileType: 'jsonl', format: 'auto', columns: {} },
+      { kind: 'conversation', content: { messages: this.messages as ChatMessage[] } },
+    );
+    const isCut = text !== '' && !text.endsWith('\n');
+    try {
+      appendLine(file, `${isCut ? '\n' : ''}${edit.text.trim()}`, 'follow');
+    } catch (error) {
+      if (error instanceof InputError) throw error;
+      throw new InputError(`the file can't be written (${(error as NodeJS.ErrnoException).code})`, { file });
+    }
     return note(`Appended to ${file}.`);
   }
 }

@@ -32,19 +32,32 @@ async function chat(flags: ChatFlags): Promise<void> {
   const terminal = process.stdin.isTTY ?? false;
   let stop: AbortController | null = null;
   let interrupted = false;
+  let left = false;
+  const leave = () => {
+    left = true;
+    stop?.abort();
+    lines.close();
+  };
   const interrupt = () => {
-    if (stop && !stop.signal.aborted) return stop.abort();
-    if (interrupted || stop) return lines.close();
+    if (interrupted) return leave();
     interrupted = true;
+    if (stop) return stop.abort();
     printNote('\nCtrl-C again ends the chat.');
-    lines.prompt();
+    prompt();
+  };
+  const prompt = () => {
+    // A prompt would open the input again.
+    if (terminal && !left) lines.prompt();
   };
   lines.on('SIGINT', interrupt);
   process.on('SIGINT', interrupt);
+  // Ctrl-D. The end of a pipe comes long before its answers.
+  if (terminal) lines.once('close', leave);
   if (terminal) printNote(`${talk.describe()}  /help lists the commands.`);
-  if (terminal) lines.prompt();
+  prompt();
   try {
     for await (const line of lines) {
+      if (left) break;
       interrupted = false;
       stop = new AbortController();
       try {
@@ -53,12 +66,13 @@ async function chat(flags: ChatFlags): Promise<void> {
         if (!(error instanceof InputError) && !(error instanceof CancelledError)) throw error;
         const record = failureRecord(error);
         if (flags.json) printJson({ type: 'error', ...record });
-        printNote(error instanceof CancelledError ? '\n[stopped]' : `error: ${describeError(record)}`);
+        const stopped = left ? '\n[stopped]' : '\n[stopped; Ctrl-C again ends the chat]';
+        printNote(error instanceof CancelledError ? stopped : `error: ${describeError(record)}`);
         if (!terminal && error instanceof InputError) process.exitCode = 2;
       }
       stop = null;
       if (talk.ended) break;
-      if (terminal) lines.prompt();
+      prompt();
     }
   } finally {
     process.off('SIGINT', interrupt);

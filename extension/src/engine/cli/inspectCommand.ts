@@ -98,7 +98,7 @@ function describeModelText(model: ModelDescription): string {
     ['positions', rope ? `rotary, theta ${rope.theta ?? 'default'}${scaling}` : 'learned'],
     ['vocabulary', `${count(model.vocabSize)}, head ${model.tieWordEmbeddings ? 'tied to the embedding' : 'not tied'}`],
     ['tokenizer', tokenizer ? `${count(tokenizer.vocabSize)} tokens; ${special.join(', ')}` : 'none'],
-    ['chat template', model.hasChatTemplate ? 'yes' : 'no'],
+    ['chat template', model.readsTools ? 'yes, with a place for tools' : model.hasChatTemplate ? 'yes' : 'no'],
     ['LoRA targets', `${defaultTargets.lora.join(', ')} (default)`],
     ['IA3 targets', `${defaultTargets.ia3.join(', ')} (default)`],
     ...model.warnings.map((warning): [string, string] => ['warning', warning]),

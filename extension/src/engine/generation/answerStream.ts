@@ -3,11 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { ReasoningSplit, REASONING_TOKENS } from '../../core/text/reasoning.js';
 import { StopTexts } from '../../core/text/stopTexts.js';
-import { TextStream, tokenText } from '../../core/text/textStream.js';
+import { TextStream } from '../../core/text/textStream.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { ToolCalls, TOOL_CALL_TOKENS } from '../../core/text/toolCalls.js';
 import type { GenerationAnswer, GenerationRequest, Piece, TokenLogprob } from '../../protocol/sessionMessages.js';
-import { chosenLogprob, type IdLogprob } from './logprobs.js';
+import { tokenLogprob } from './logprobs.js';
 import type { Prompt } from './prompt.js';
 
 export type AnswerParts = Omit<GenerationAnswer, 'usage' | 'dropped_turns' | 'first_token_ms' | 'tokens_per_second'> & {
@@ -58,7 +58,7 @@ export class AnswerStream {
    */
   push(id: number, logits: Float32Array | null): boolean {
     this.ids.push(id);
-    if (this.logprobs) this.logprobs.push(this.withTexts(id, logits!));
+    if (this.logprobs) this.logprobs.push(tokenLogprob(this.tokenizer, logits!, id, this.request.top_logprobs!));
     const isOver = this.reasoningSplit.isOver;
     const { reasoning, text } = this.reasoningSplit.push(this.stream.push(id));
     if (!isOver && this.reasoningSplit.hasReasoning) this.reasoningTokens = this.ids.length;
@@ -106,12 +106,6 @@ export class AnswerStream {
     const logprobs = this.logprobs?.slice(this.sentLogprobs);
     this.sentLogprobs = this.logprobs?.length ?? 0;
     this.onPiece?.({ text, reasoning, tokens: this.ids.length, ...(logprobs && { logprobs }) });
-  }
-
-  private withTexts(id: number, logits: Float32Array): TokenLogprob {
-    const named = (token: IdLogprob) => ({ ...token, text: tokenText(this.tokenizer, token.id) });
-    const chosen = chosenLogprob(logits, id, this.request.top_logprobs!);
-    return { ...named({ id, logprob: chosen.logprob }), top: chosen.top.map(named) };
   }
 }
 

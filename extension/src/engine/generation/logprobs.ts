@@ -1,4 +1,7 @@
 // Log-probabilities of a token and its alternatives, as the model gives them: before temperature, penalties and top_k. Pure.
+import { tokenText } from '../../core/text/textStream.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import type { TokenLogprob } from '../../protocol/sessionMessages.js';
 import { largest } from './largest.js';
 
 export interface IdLogprob {
@@ -21,4 +24,11 @@ export function chosenLogprob(logits: Float32Array, id: number, count: number): 
   const normalizer = most + Math.log(sum);
   const of = (token: number): IdLogprob => ({ id: token, logprob: logits[token]! - normalizer });
   return { ...of(id), top: largest(logits, count).map(of) };
+}
+
+/** The same with the texts of the tokens. */
+export function tokenLogprob(tokenizer: TextTokenizer, logits: Float32Array, id: number, count: number): TokenLogprob {
+  const named = (token: IdLogprob) => ({ ...token, text: tokenText(tokenizer, token.id) });
+  const { top, logprob } = chosenLogprob(logits, id, count);
+  return { ...named({ id, logprob }), top: top.map(named) };
 }

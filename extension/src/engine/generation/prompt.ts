@@ -1,8 +1,8 @@
 // The token ids of a prompt: a conversation by the model's chat template, its beginning left out where it is longer than the context;
 // or a text as it is. Called by the session and by the checks before a run.
 import type { ChatMessage } from '../../core/data/example.js';
-import { InputError } from '../../core/inputError.js';
-import { renderChat } from '../../core/text/chatTemplate.js';
+import { InputError, unlessWrong } from '../../core/inputError.js';
+import { renderChat, type RenderChatOptions } from '../../core/text/chatTemplate.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { ChatTurn, GenerationInput } from '../../protocol/sessionMessages.js';
@@ -37,8 +37,8 @@ export function promptIds(tokenizer: TextTokenizer, rows: number, prompt: string
 
 /**
  * A conversation to answer, or a text to continue. Without a chat template, the text is that of the turns with empty lines between
- * them, and such a model can't be told of tools.
- * @throws InputError if there is neither, and if the template rejects the conversation
+ * them.
+ * @throws InputError if there is neither, and if the template rejects the conversation or leaves out tools or documents
  */
 export function wholePrompt(tokenizer: TextTokenizer, request: GenerationInput): Prompt {
   const { messages: turns, prompt, tools, documents, template_variables: variables } = request;
@@ -48,22 +48,51 @@ export function wholePrompt(tokenizer: TextTokenizer, request: GenerationInput):
   }
   if (turns.length === 0)
     throw new InputError('the conversation is empty', { key: 'prompt', hint: 'Begin it with a user’s turn.' });
+  const asked = { tools: nonEmpty(tools), documents: nonEmpty(documents) };
   if (tokenizer.chatTemplate === null) {
-    if (tools && tools.length > 0)
-      throw new InputError('the model has no chat template, so that it can’t be told of tools', {
-        key: 'tools',
-        hint: 'Leave the tools out, or use the instruct version of the model.',
-      });
+    checkRead(asked, 'has no chat template', () => false);
     const texts = turns.flatMap(({ content }) => content ?? []);
     return { ids: tokenizer.encode(texts.join('\n\n')), chat: '', droppedTurns: 0 };
   }
-  const chat = renderChat(tokenizer, turns as ChatMessage[], {
-    addGenerationPrompt: true,
-    tools: tools && tools.length > 0 ? tools : undefined,
-    documents,
-    variables,
+  const rendered = (options: Pick<RenderChatOptions, 'tools' | 'documents'>) =>
+    renderChat(tokenizer, turns as ChatMessage[], { addGenerationPrompt: true, variables, ...options });
+  const chat = rendered(asked);
+  checkRead(asked, 'has a chat template without a place for them', key => {
+    try {
+      return rendered({ ...asked, [key]: undefined }) !== chat;
+    } catch (error) {
+      if (error instanceof InputError) return true;
+      throw error;
+    }
   });
   return { ids: tokenizer.encode(chat, { addSpecialTokens: false }), chat, droppedTurns: 0 };
+}
+
+/** Whether the model can be told of tools. */
+export function readsTools(tokenizer: TextTokenizer): boolean {
+  const tool = {
+    type: 'function',
+    function: { name: 'clock', description: 'The time', parameters: { type: 'object' } },
+  };
+  return unlessWrong(() => wholePrompt(tokenizer, { messages: promptTurns('Hi'), tools: [tool] })) !== null;
+}
+
+/** @throws InputError if tools or documents would be left out @param isRead of those that there are */
+function checkRead(
+  asked: Pick<RenderChatOptions, 'tools' | 'documents'>,
+  reason: string,
+  isRead: (key: 'tools' | 'documents') => boolean,
+): void {
+  for (const key of ['tools', 'documents'] as const)
+    if (asked[key] && !isRead(key))
+      throw new InputError(`the model can’t be told of ${key}: it ${reason}`, {
+        key,
+        hint: `Leave the ${key} out, or use a model that is trained for them.`,
+      });
+}
+
+function nonEmpty(list: unknown[] | undefined): unknown[] | undefined {
+  return list && list.length > 0 ? list : undefined;
 }
 
 /**
@@ -78,6 +107,8 @@ export function fittingPrompt(
   { positions, maxNewTokens }: { positions: number; maxNewTokens: number },
 ): Prompt {
   const whole = wholePrompt(tokenizer, request);
+  if (whole.ids.length === 0)
+    throw new InputError('there is no text to continue', { key: 'prompt', hint: 'Begin it with a word.' });
   const room = positions - Math.min(maxNewTokens, Math.floor(positions * ANSWER_SHARE));
   if (whole.ids.length <= room) return whole;
   const turns = request.messages ?? [];
@@ -106,6 +137,7 @@ export function fittingPrompt(
   if (last.ids.length < positions) return last;
   const what = turns.length > 1 ? 'the last turn of the conversation' : 'the prompt';
   throw new InputError(`${what} has ${last.ids.length} tokens, but the model reads at most ${positions}`, {
+    code: 'prompt_too_long',
     key: 'prompt',
     hint: 'Shorten it.',
   });

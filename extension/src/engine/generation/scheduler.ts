@@ -45,7 +45,16 @@ export interface SequenceRequest {
    * @param logits [vocab]; null if none are needed
    */
   next(likeliest: number, logits: Float32Array | null): number | null;
+  /** Gets the logits after each token of the prompt from one on, but for the last, whose `next` gets. */
+  observe?: PromptObserver;
   signal?: AbortSignal;
+}
+
+export interface PromptObserver {
+  /** Index in `promptIds`. */
+  from: number;
+  /** @param logits [vocab] */
+  take(logits: Float32Array): void;
 }
 
 export interface DecodedSequence {
@@ -87,6 +96,12 @@ class Sequence {
     return this.request.variant.prefix + this.most;
   }
 
+  /** The first token after which `observe` wants the logits. */
+  get observedFrom(): number {
+    const { observe, variant } = this.request;
+    return observe ? variant.virtualTokens + observe.from : Infinity;
+  }
+
   get isReadingPrompt(): boolean {
     return this.read < this.promptLength;
   }
@@ -99,6 +114,8 @@ class Sequence {
 }
 
 const EAGER_TOKENS = 48;
+/** Tokens of a prompt whose logits, of the whole vocabulary, are in memory at once. */
+const OBSERVED_CHUNK = 32;
 /** Most bytes of what is kept for later sequences. */
 export const CACHE_BYTES = 256 << 20;
 
@@ -145,7 +162,7 @@ export class Scheduler {
 
   /**
    * Continues a prompt.
-   * @throws InputError if the prompt leaves no usable position for an answer
+   * @throws InputError if the prompt is empty or leaves no usable position for an answer
    * @throws CancelledError if `signal` is aborted, or the scheduler disposed
    */
   async decode(request: SequenceRequest): Promise<DecodedSequence> {
@@ -155,9 +172,12 @@ export class Scheduler {
     const { positions } = this;
     const virtual = Array.from({ length: variant.virtualTokens }, (_, i) => architecture.vocabSize + i);
     const prompt = [...virtual, ...promptIds];
+    if (prompt.length === 0)
+      throw new InputError('the prompt is empty', { key: 'prompt', hint: 'Write what is to be continued.' });
     const length = prompt.length + variant.prefix;
     if (length >= positions)
       throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${positions}`, {
+        code: 'prompt_too_long',
         key: 'prompt',
         hint: 'Shorten the prompt.',
       });
@@ -236,9 +256,16 @@ export class Scheduler {
       if (left <= 0 || this.onFreed) return;
       await this.guarded([sequence], async () => {
         sequence.reader ??= this.begun(sequence);
-        const part = sequence.tokens.slice(sequence.read, sequence.read + left);
+        const { reader, tokens, read, observedFrom } = sequence;
+        const last = tokens.length - 1;
+        if (read >= observedFrom && read < last) {
+          const part = tokens.slice(read, Math.min(read + OBSERVED_CHUNK, last));
+          left -= part.length;
+          return this.observe(sequence, part);
+        }
+        const part = tokens.slice(read, Math.min(read + left, read < observedFrom ? observedFrom : Infinity));
         left -= part.length;
-        const prediction = sequence.reader.read(part);
+        const prediction = reader.read(part);
         sequence.read += part.length;
         if (sequence.isReadingPrompt) tf.dispose([prediction.likeliest, prediction.logits]);
         else await this.advance([sequence], prediction);
@@ -246,12 +273,23 @@ export class Scheduler {
     }
   }
 
+  private async observe(sequence: Sequence, part: readonly number[]): Promise<void> {
+    const logits = sequence.reader!.readEach(part);
+    sequence.read += part.length;
+    const vocab = logits.shape[1];
+    const values = await logits.data<'float32'>();
+    logits.dispose();
+    for (let row = 0; row < part.length; row++)
+      sequence.request.observe!.take(values.subarray(row * vocab, (row + 1) * vocab));
+  }
+
   /** A reader that has what was kept of an earlier sequence. */
   private begun(sequence: Sequence): EagerReader {
     const { tokens, request } = sequence;
     const { variant } = request;
     const { model } = this.options;
-    const found = variant.key === null ? null : this.prefixes.find(variant.key, tokens);
+    const found =
+      variant.key === null ? null : this.prefixes.find(variant.key, tokens.slice(0, sequence.observedFrom + 1));
     if (!found) return new EagerReader(model, variant.forward);
     sequence.read = found.tokens;
     sequence.cachedTokens = Math.max(0, found.tokens - variant.virtualTokens);

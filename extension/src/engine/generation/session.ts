@@ -8,6 +8,7 @@ import { checkEmbedded } from '../../core/text/embeddedIds.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import {
   generationSchema,
+  scoringSchema,
   type AdapterFacts,
   type ChatTurn,
   type GenerationAnswer,
@@ -15,7 +16,9 @@ import {
   type GenerationRequest,
   type Mixture,
   type Piece,
+  type ScoringInput,
   type SessionFacts,
+  type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import { rssBytes } from '../machine/processMemory.js';
 import type { Architecture } from '../models/architecture.js';
@@ -34,7 +37,8 @@ import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import type { LoraForm } from '../peft/method.js';
 import { AnswerStream } from './answerStream.js';
 import { LoraTensors } from './loraPool.js';
-import { fittingPrompt, wholePrompt } from './prompt.js';
+import { tokenLogprob } from './logprobs.js';
+import { fittingPrompt, wholePrompt, type Prompt } from './prompt.js';
 import { TokenSampler } from './sampling.js';
 import { Scheduler } from './scheduler.js';
 import { adapterVariant, loraVariant, type Variant } from './variant.js';
@@ -168,16 +172,35 @@ export class Session {
    */
   async generate(input: GenerationInput, calls: GenerateCalls = {}): Promise<GenerationAnswer> {
     const request = generationSchema.parse(input);
-    const used = this.chosen(request.adapters);
-    for (const { attached } of used) attached.uses++;
-    try {
-      return await this.answer(request, variantOf(used), this.languageOf(used), calls);
-    } finally {
-      for (const { attached } of used) {
-        attached.uses--;
-        this.freeUnused(attached);
-      }
-    }
+    return this.using(request, (variant, language) => this.answer(request, variant, language, calls));
+  }
+
+  /**
+   * How likely an answer of any adapter is after a conversation, token by token.
+   * @throws InputError, CancelledError as `generate`
+   */
+  async score(input: ScoringInput, { signal }: Pick<GenerateCalls, 'signal'> = {}): Promise<TokenLogprob[]> {
+    const request = scoringSchema.parse(input);
+    const { token_ids: ids, top_logprobs: count } = request;
+    return this.using(request, async (variant, { tokenizer }) => {
+      const prompt = this.promptOf(request, variant, tokenizer);
+      this.checkTokens(ids, variant, tokenizer);
+      const scored: TokenLogprob[] = [];
+      const take = (logits: Float32Array) => {
+        scored.push(tokenLogprob(tokenizer, logits, ids[scored.length]!, count));
+        return null;
+      };
+      await this.scheduler.decode({
+        variant,
+        promptIds: [...prompt.ids, ...ids.slice(0, -1)],
+        observe: { from: prompt.ids.length - 1, take },
+        maxNewTokens: 1,
+        needsLogits: true,
+        next: (_, logits) => take(logits!),
+        signal,
+      });
+      return scored;
+    });
   }
 
   /** Tokens of a conversation as the model would get it, or of a text. */
@@ -200,6 +223,36 @@ export class Session {
     });
   }
 
+  /** Calls `work` with the adapters of a request, which aren't freed before it ends. */
+  private async using<T>(
+    { adapters }: { adapters: Mixture },
+    work: (variant: Variant, language: Language) => Promise<T>,
+  ): Promise<T> {
+    const used = this.chosen(adapters);
+    for (const { attached } of used) attached.uses++;
+    try {
+      return await work(variantOf(used), this.languageOf(used));
+    } finally {
+      for (const { attached } of used) {
+        attached.uses--;
+        this.freeUnused(attached);
+      }
+    }
+  }
+
+  private promptOf(request: GenerationRequest, variant: Variant, tokenizer: TextTokenizer): Prompt {
+    const prompt = fittingPrompt(tokenizer, request, {
+      positions: this.scheduler.positions - variant.virtualTokens - variant.prefix,
+      maxNewTokens: request.sampling.max_new_tokens,
+    });
+    this.checkTokens(prompt.ids, variant, tokenizer);
+    return prompt;
+  }
+
+  private checkTokens(ids: readonly number[], { vocabSize }: Variant, tokenizer: TextTokenizer): void {
+    checkEmbedded(ids, vocabSize ?? this.options.model.architecture.vocabSize, tokenizer);
+  }
+
   private async answer(
     request: GenerationRequest,
     variant: Variant,
@@ -207,12 +260,7 @@ export class Session {
     { signal, onPiece, onToken }: GenerateCalls,
   ): Promise<GenerationAnswer> {
     const { sampling, top_logprobs: topLogprobs } = request;
-    const { architecture } = this.options.model;
-    const prompt = fittingPrompt(tokenizer, request, {
-      positions: this.scheduler.positions - variant.virtualTokens - variant.prefix,
-      maxNewTokens: sampling.max_new_tokens,
-    });
-    checkEmbedded(prompt.ids, variant.vocabSize ?? architecture.vocabSize, tokenizer);
+    const prompt = this.promptOf(request, variant, tokenizer);
     const sampler = new TokenSampler(sampling, prompt.ids);
     const stream = new AnswerStream(tokenizer, request, prompt, onPiece);
     const began = performance.now();

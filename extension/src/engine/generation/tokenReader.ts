@@ -11,6 +11,12 @@ export interface Prediction {
   logits: tf.Tensor;
 }
 
+/** The hidden states after each token, [sequences * tokens, hidden]. */
+function hiddenOf(model: CausalLm, ids: tf.Tensor2D, positions: tf.Tensor2D, forward: ForwardOptions): tf.Tensor2D {
+  const segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D;
+  return model.forward({ inputIds: ids, positionIds: positions, segmentIds }, forward);
+}
+
 /**
  * The prediction after the last token of each sequence.
  * @param ids int32 [sequences, tokens], like `positions`, which don't count a prefix of the hooks; several tokens only
@@ -22,8 +28,7 @@ export function predict(
   positions: tf.Tensor2D,
   forward: ForwardOptions,
 ): Prediction {
-  const segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D;
-  const hidden = model.forward({ inputIds: ids, positionIds: positions, segmentIds }, forward);
+  const hidden = hiddenOf(model, ids, positions, forward);
   const [sequences, tokens] = ids.shape;
   const last = tokens > 1 ? tf.slice(hidden, [tokens - 1, 0], [sequences, -1]) : hidden;
   const logits = model.logits(last, forward);
@@ -59,15 +64,28 @@ export class EagerReader {
     return prediction!;
   }
 
+  /** Reads the next tokens, few enough for the logits after all of them. @returns [tokens, vocab], owned by the caller */
+  readEach(tokens: readonly number[]): tf.Tensor2D {
+    return this.next(tokens, (ids, positions, forward) =>
+      this.model.logits(hiddenOf(this.model, ids, positions, forward), forward),
+    );
+  }
+
   private readChunk(tokens: readonly number[]): Prediction {
+    return this.next(tokens, (ids, positions, forward) => ({ ...predict(this.model, ids, positions, forward) }));
+  }
+
+  private next<T extends tf.TensorContainer>(
+    tokens: readonly number[],
+    compute: (ids: tf.Tensor2D, positions: tf.Tensor2D, forward: ForwardOptions) => T,
+  ): T {
     const first = this.position;
     this.position += tokens.length;
     const row = (values: readonly number[]) => tf.tensor2d([[...values]], [1, values.length], 'int32');
-    const { likeliest, logits } = tf.tidy(() => {
+    return tf.tidy(() => {
       const positions = row(tokens.map((_, i) => first + i));
-      return { ...predict(this.model, row(tokens), positions, { ...this.forward, cache: this.cache }) };
+      return compute(row(tokens), positions, { ...this.forward, cache: this.cache });
     });
-    return { likeliest, logits };
   }
 
   dispose(): void {

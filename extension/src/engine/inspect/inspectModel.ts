@@ -3,6 +3,7 @@ import { InputError } from '../../core/inputError.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { withinTime } from '../../system/boundedWork.js';
 import type { ModelFiles } from '../files/tensorSource.js';
+import { readsTools } from '../generation/prompt.js';
 import { countParameters, type DefaultTargets } from '../models/architecture.js';
 import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
 import { ropeKey } from '../models/rotaryFrequencies.js';
@@ -36,6 +37,8 @@ export interface ModelDescription {
   tieWordEmbeddings: boolean;
   tokenizer: { vocabSize: number; specialTokens: Readonly<Record<string, string>> } | null;
   hasChatTemplate: boolean;
+  /** Whether its chat template has a place for tools. */
+  readsTools: boolean;
   defaultTargets: DefaultTargets;
   tensors: TensorGroup[];
   /** What is ignored in its config.json and weights, and similar. */
@@ -83,6 +86,7 @@ export function inspectModel(files: ModelFiles): ModelDescription {
     tieWordEmbeddings: architecture.tieWordEmbeddings,
     tokenizer: tokenizer && { vocabSize: tokenizer.vocabSize, specialTokens: tokenizer.specialTokens },
     hasChatTemplate: tokenizer !== null && tokenizer.chatTemplate !== null,
+    readsTools: tokenizer !== null && readsTools(tokenizer),
     defaultTargets: architecture.defaultTargets,
     tensors: collapseLayers(stored),
     warnings: modelWarnings(files).map(({ message }) => message),

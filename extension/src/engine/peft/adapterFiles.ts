@@ -34,6 +34,8 @@ export const adapterFileNames: readonly { config: string; tensors: string }[] = 
 
 export interface SavedAdapter {
   folder: string;
+  /** Where its own tokenizer is, if it has one. */
+  tokenizerFolder: string;
   /** Path of its adapter_config.json, or of a checkpoint's run.json, for messages. */
   configFile: string;
   /** The method, with its config in the form of a run file. */
@@ -164,6 +166,7 @@ export function openAdapter(
     const config = readConfig({ method, json, configFile }, parse, onWarning);
     return {
       ...opened,
+      tokenizerFolder: folder,
       purpose: 'inference',
       attached: new AttachedMethod(method, config, resized, replacing),
       embeddings: new Set(keys),

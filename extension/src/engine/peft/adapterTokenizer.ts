@@ -28,7 +28,7 @@ export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: 
 function largerTokenizer(
   files: ModelFiles,
   vocabulary: () => number,
-  { folder }: SavedAdapter,
+  { tokenizerFolder: folder }: SavedAdapter,
   warn: Warn,
 ): Pick<ModelOnDisk, 'files' | 'tokenizer'> | null {
   const own = readTokenizer(folder);

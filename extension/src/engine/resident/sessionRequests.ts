@@ -7,6 +7,7 @@ import {
   loadAdapterRequest,
   memoryRequest,
   openRequest,
+  scoreRequest,
   unloadAdapterRequest,
 } from '../../protocol/sessionMessages.js';
 import type { Session } from '../generation/session.js';
@@ -17,7 +18,7 @@ import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 /** The part of a session that requests use. */
 export type ServedSession = Pick<
   Session,
-  'facts' | 'loadFolder' | 'unload' | 'generate' | 'countTokens' | 'memory' | 'dispose'
+  'facts' | 'loadFolder' | 'unload' | 'generate' | 'score' | 'countTokens' | 'memory' | 'dispose'
 >;
 
 export interface SessionRequests {
@@ -66,6 +67,7 @@ export function sessionRequests(
     answering(generateRequest, (request, { signal, report }) =>
       opened().generate(request, { signal, onPiece: report }),
     ),
+    answering(scoreRequest, async (request, { signal }) => ({ logprobs: await opened().score(request, { signal }) })),
     answering(countTokensRequest, async input => ({ tokens: opened().countTokens(input) })),
     answering(memoryRequest, async () => ({
       rss_bytes: rssBytes(),

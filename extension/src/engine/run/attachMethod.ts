@@ -62,12 +62,13 @@ function openCheckpoint(folder: string, architecture: Architecture, options: Ope
   };
   try {
     if (run.initFrom !== null) start = openStart(run, architecture, options);
-    const { attached, embeddings } = start ?? {
+    const { attached, embeddings, tokenizerFolder } = start ?? {
       attached: new AttachedMethod(run.method, run.methodConfig, architecture),
       embeddings: new Set<string>(),
+      tokenizerFolder: folder,
     };
     const saved: SavedAdapter = {
-      ...{ folder, configFile, attached, embeddings, close, tensors: stored.tensors },
+      ...{ folder, tokenizerFolder, configFile, attached, embeddings, close, tensors: stored.tensors },
       purpose: 'training',
       baseModel: run.config.model,
       baseVocabulary: architecture.vocabSize,

@@ -22,7 +22,11 @@ export interface AccessRules {
 }
 
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (isIP(host) === 4) return host.startsWith('127.');
+  if (isIP(host) !== 6) return host.toLowerCase() === 'localhost';
+  // In a URL, all ways to write the address become one.
+  const url = `http://${urlHost(host)}`;
+  return URL.canParse(url) && new URL(url).hostname === '[::1]';
 }
 
 /** @throws ApiError 403 for a request that a page in a browser may have sent */

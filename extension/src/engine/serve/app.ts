@@ -6,7 +6,7 @@ import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import * as z from 'zod';
 import { InputError } from '../../core/inputError.js';
-import type { GenerationInput, Mixture } from '../../protocol/sessionMessages.js';
+import type { Mixture } from '../../protocol/sessionMessages.js';
 import type { Session } from '../generation/session.js';
 import { rssBytes } from '../machine/processMemory.js';
 import { checkKey, checkSender, type AccessRules } from './accessControl.js';
@@ -17,10 +17,7 @@ import { complete, type CompletionContext } from './completions.js';
 import { checkAdapterName, mixtureOf, modelNames } from './modelNames.js';
 import { checked, parseBody, parseChat, parseCompletion, type ParsedRequest } from './requests.js';
 
-export type ServedSession = Pick<
-  Session,
-  'facts' | 'adapters' | 'generate' | 'countTokens' | 'loadFolder' | 'unload' | 'memory'
->;
+export type ServedSession = Pick<Session, 'facts' | 'adapters' | 'generate' | 'loadFolder' | 'unload' | 'memory'>;
 
 export interface AppContext extends CompletionContext {
   session: ServedSession;
@@ -94,13 +91,18 @@ export function serverApp(context: AppContext): Hono<Bindings> {
       parent: i === 0 ? null : session.facts.model,
       max_model_len: session.facts.context_length,
     }));
-  const body = async (c: Context<Bindings>) => parseBody(await c.req.text());
+  const body = async (c: Context<Bindings>) => {
+    const encoding = c.req.header('content-encoding') ?? 'identity';
+    if (encoding !== 'identity')
+      throw new ApiError(400, `Content-Encoding ${encoding} is not supported; send the body as it is.`);
+    return parseBody(await c.req.arrayBuffer());
+  };
   const answer = async (c: Context<Bindings>, request: ParsedRequest, shape: AnswerShape) => {
     const adapters = answering(request.model, session);
     try {
       return await complete(context, request, { adapters, shape, outgoing: c.env.outgoing });
     } catch (error) {
-      throw withCode(error, request, session);
+      throw withParam(error, request);
     }
   };
 
@@ -129,13 +131,23 @@ export function serverApp(context: AppContext): Hono<Bindings> {
     '/v1/load_lora_adapter': async c => {
       const { lora_name: name, lora_path: path, load_inplace: inPlace } = checked(loadSchema, await body(c));
       checkAdapterName(name, 'lora_name');
+      if (name === session.facts.model)
+        throw new ApiError(400, `"${name}" is the name of the base model; choose another.`, { param: 'lora_name' });
       const loaded = session.adapters();
-      if (!inPlace && loaded.some(adapter => adapter.name === name))
+      const isLoaded = loaded.some(adapter => adapter.name === name);
+      if (isLoaded && !inPlace)
         throw new ApiError(400, `The adapter "${name}" is loaded already; unload it first, or set "load_inplace".`, {
           param: 'lora_name',
         });
-      if (loaded.length >= MAX_ADAPTERS) throw new ApiError(400, `${MAX_ADAPTERS} adapters are loaded already.`);
-      await session.loadFolder(name, context.folders.find(path));
+      if (!isLoaded && loaded.length >= MAX_ADAPTERS)
+        throw new ApiError(400, `${MAX_ADAPTERS} adapters are loaded already.`);
+      const folder = context.folders.find(path);
+      try {
+        await session.loadFolder(name, folder);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        throw new ApiError(400, apiError(error).message, { param: 'lora_path' });
+      }
       return c.text(`Success: LoRA adapter '${name}' added successfully.`);
     },
     '/v1/unload_lora_adapter': async c => {
@@ -176,14 +188,11 @@ function noModel(name: string, param: string): ApiError {
   return new ApiError(404, `The model "${name}" does not exist.`, { param, code: 'model_not_found' });
 }
 
-/**
- * The error of a request whose prompt leaves no room for an answer has a code of its own. Tokens are counted only after a failure,
- * since that takes as long as reading the prompt.
- */
-function withCode(error: unknown, { inputs, promptParam: param }: ParsedRequest, session: ServedSession): unknown {
-  if (!(error instanceof InputError) || error.record().key !== 'prompt') return error;
-  const isLong = ({ messages, prompt }: GenerationInput) =>
-    session.countTokens({ messages, text: prompt }) >= session.facts.context_length;
-  if (!inputs.some(isLong)) return error;
-  return new ApiError(400, `${error.message}. ${error.hint ?? ''}`.trim(), { param, code: 'context_length_exceeded' });
+/** A prompt that leaves no room for an answer has OpenAI's code; what is wrong with a prompt, the parameter that has it. */
+function withParam(error: unknown, { promptParam: param }: ParsedRequest): unknown {
+  if (!(error instanceof InputError)) return error;
+  const { code, key, message, hint } = error.record();
+  if (key !== 'prompt') return error;
+  const said = [message, hint].filter(Boolean).join('. ');
+  return new ApiError(400, said, { param, code: code === 'prompt_too_long' ? 'context_length_exceeded' : null });
 }

@@ -1,9 +1,11 @@
 // The names by which a request or a person chooses who answers: the base's own name or `base`, an adapter's name, a mixture such
 // as `A:0.7+B:0.3`. Also NAME=PATH of the command line. The only place that knows how such names are written.
 import { InputError } from '../../core/inputError.js';
-import { mixtureSchema, type Mixture } from '../../protocol/sessionMessages.js';
+import { MAX_STRENGTH, mixtureSchema, type Mixture } from '../../protocol/sessionMessages.js';
 import { BASE, type Session } from '../generation/session.js';
 import type { NamedAdapter } from '../run/openSession.js';
+
+const DECIMAL = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i;
 
 /** What names need of a session. */
 export type NamedModels = Pick<Session, 'facts' | 'adapters'>;
@@ -27,12 +29,14 @@ export function mixtureOf(name: string, models: NamedModels): Mixture | null {
   if (adapters.has(name)) return [{ name, weight: 1 }];
   const parts = name.split('+').map(part => {
     const [, adapter = part, weight = '1'] = /^(.*):([^:]*)$/.exec(part) ?? [];
-    return { name: adapter, weight: weight.trim() === '' ? NaN : Number(weight) };
+    return { name: adapter, weight: DECIMAL.test(weight) ? Number(weight) : NaN };
   });
   if (!parts.every(part => adapters.has(part.name))) return null;
   const mixture = mixtureSchema.safeParse(parts);
-  if (mixture.success) return mixture.data;
-  throw new InputError(`"${name}" has a strength that is not a number from 0 to 2`, {
+  // A name that is repeated has the sum.
+  const total = (adapter: string) => parts.reduce((sum, part) => sum + (part.name === adapter ? part.weight : 0), 0);
+  if (mixture.success && parts.every(part => total(part.name) <= MAX_STRENGTH)) return mixture.data;
+  throw new InputError(`"${name}" has a strength that is not a number from 0 to ${MAX_STRENGTH}`, {
     key: 'model',
     hint: 'Write a mixture as A:0.7+B:0.3.',
   });

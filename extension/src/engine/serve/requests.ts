@@ -2,6 +2,7 @@
 // it, is refused by name; so is an unknown one. Extra parameters (top_k, min_p, ...) have vLLM's names.
 import { randomInt } from 'node:crypto';
 import * as z from 'zod';
+import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { schemaError, suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { MAX_TOP_LOGPROBS, samplingSchema } from '../../protocol/sampling.js';
@@ -14,16 +15,50 @@ const MAX_DEPTH = 64;
 const CHAT_PARAM = 'messages';
 const DEFAULT_COMPLETION_TOKENS = 16;
 const MAX_SEED = 2 ** 32;
+/** Room for mixtures of many adapters. */
+const MAX_MODEL_NAME = 4096;
 
 const { temperature, max_new_tokens, stop, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty } =
   samplingSchema.shape;
 const tokens = max_new_tokens.unwrap();
 
+/** The model calls functions by itself; arguments are JSON in OpenAI's API, objects in others. */
+const callSchema = z.looseObject({
+  type: z.literal('function').optional(),
+  function: z.looseObject({
+    name: z.string().min(1),
+    arguments: z.union([z.string(), z.record(z.string(), z.unknown())]),
+  }),
+});
+
+/** Null is as if the key was absent: clients send back messages as they got them. */
+const messageSchema = z.looseObject({
+  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
+  name: z.string().nullish(),
+  reasoning_content: z.string().nullish(),
+  tool_calls: z.array(callSchema).nullish(),
+  tool_call_id: z.string().nullish(),
+});
+type Message = z.infer<typeof messageSchema>;
+
+const toolSchema = z.looseObject({
+  type: z.literal('function'),
+  function: z.looseObject({
+    name: z.string().min(1),
+    description: z.string().nullish(),
+    parameters: z.record(z.string(), z.unknown()).nullish(),
+    strict: z.boolean().nullish(),
+  }),
+});
+
 const commonShape = {
-  model: z.string().min(1),
+  model: z.string().min(1).max(MAX_MODEL_NAME),
   n: z.int().min(1).max(MAX_ANSWERS).default(1),
   stream: z.boolean().default(false),
-  stream_options: z.looseObject({ include_usage: z.boolean().default(false) }).optional(),
+  // Without effect, the second pads chunks against eavesdroppers.
+  stream_options: z
+    .strictObject({ include_usage: z.boolean().default(false), include_obfuscation: z.boolean().optional() })
+    .optional(),
   seed: z.int().optional(),
   stop: z.union([z.string().min(1), stop.unwrap()]).default([]),
   temperature: temperature.unwrap().default(1),
@@ -38,13 +73,11 @@ const commonShape = {
 
 const chatSchema = z.strictObject({
   ...commonShape,
-  messages: z.array(z.looseObject({ role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']) })).min(1),
+  messages: z.array(messageSchema).min(1),
   max_completion_tokens: tokens.optional(),
   logprobs: z.boolean().default(false),
   top_logprobs: z.int().min(0).max(MAX_TOP_LOGPROBS).optional(),
-  tools: z
-    .array(z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string().min(1) }) }))
-    .optional(),
+  tools: z.array(toolSchema).optional(),
   tool_choice: z.enum(['auto', 'none']).default('auto'),
   documents: z.array(z.record(z.string(), z.unknown())).optional(),
   chat_template_kwargs: z.record(z.string(), z.unknown()).default({}),
@@ -105,19 +138,38 @@ export interface ParsedRequest {
 /** @throws ApiError, InputError that name the parameter */
 export function parseChat(body: unknown, facts: SessionFacts): ParsedRequest {
   const request = parsed(chatSchema, body);
-  const { messages, logprobs, tools, tool_choice: choice, documents, max_completion_tokens: most } = request;
+  const { messages, logprobs, tools = [], tool_choice: choice, documents, chat_template_kwargs: variables } = request;
+  const { max_completion_tokens: most = request.max_tokens } = request;
   if (request.top_logprobs !== undefined && !logprobs)
     throw new ApiError(400, '"top_logprobs" needs "logprobs": true.', { param: 'top_logprobs' });
+  if (request.max_tokens !== undefined && request.max_tokens !== most)
+    throw new ApiError(400, '"max_tokens" and "max_completion_tokens" differ; send one of them.', {
+      param: 'max_tokens',
+    });
+  const strict = tools.findIndex(tool => tool.function.strict);
+  if (strict >= 0)
+    throw unsupported(
+      `tools[${strict}].function.strict`,
+      'answers are not held to the schema; send false, or leave it out',
+    );
   if (!facts.has_chat_template)
     throw new ApiError(400, 'This model has no chat template; use /v1/completions.', { param: CHAT_PARAM });
+  const unread = Object.keys(variables).find(name => !facts.template_variables.includes(name));
+  if (unread !== undefined) {
+    const known = facts.template_variables.map(name => `"${name}"`).join(', ') || 'none';
+    throw new ApiError(400, `The chat template does not read "${unread}"; its variables: ${known}.`, {
+      param: `chat_template_kwargs.${unread}`,
+      code: 'unknown_parameter',
+    });
+  }
   return requestOf(request, CHAT_PARAM, [
     {
       messages: messages.map(turnOf),
       top_logprobs: logprobs ? (request.top_logprobs ?? 0) : null,
-      tools: choice === 'none' ? undefined : tools,
+      tools: choice === 'none' || tools.length === 0 ? undefined : tools,
       documents,
-      template_variables: request.chat_template_kwargs,
-      sampling: { max_new_tokens: most ?? request.max_tokens ?? facts.context_length },
+      template_variables: variables,
+      sampling: { max_new_tokens: most ?? facts.context_length },
     },
   ]);
 }
@@ -144,7 +196,13 @@ export function parseCompletion(body: unknown): ParsedRequest {
  * The body of a request.
  * @throws ApiError if it is no JSON object, or a deeply nested one
  */
-export function parseBody(text: string): Record<string, unknown> {
+export function parseBody(bytes: ArrayBuffer): Record<string, unknown> {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new ApiError(400, 'The body is not UTF-8.');
+  }
   let body: unknown;
   try {
     body = JSON.parse(text);
@@ -176,7 +234,7 @@ function parsed<T>(schema: z.ZodObject & z.ZodType<T>, body: unknown): T {
     const allowed = ONLY.get(key);
     if (allowed && !allowed.includes(JSON.stringify(value))) {
       const but = allowed.length > 0 ? ` other than as ${allowed.join(' or ')}` : '';
-      throw new ApiError(400, `"${key}" is not supported${but}.`, { param: key, code: 'unsupported_parameter' });
+      throw unsupported(key, `it is not supported${but}`);
     }
     if (known.includes(key)) given[key] = value;
     else if (!allowed)
@@ -188,10 +246,16 @@ function parsed<T>(schema: z.ZodObject & z.ZodType<T>, body: unknown): T {
   return checked(schema, given);
 }
 
+function unsupported(param: string, reason: string): ApiError {
+  return new ApiError(400, `"${param}": ${reason}.`, { param, code: 'unsupported_parameter' });
+}
+
 type CommonRequest = z.infer<z.ZodObject<typeof commonShape>>;
 
 function requestOf(request: CommonRequest, promptParam: string, prompts: readonly GenerationInput[]): ParsedRequest {
   const { model, n, stream, stream_options: options, seed, stop: stops } = request;
+  if (options && !stream)
+    throw new ApiError(400, '"stream_options" needs "stream": true.', { param: 'stream_options' });
   if (prompts.length * n > MAX_ANSWERS)
     throw new ApiError(400, `A request has at most ${MAX_ANSWERS} answers (prompts times "n").`, { param: 'n' });
   const first = seed === undefined ? randomInt(MAX_SEED) : seed - MAX_SEED * Math.floor(seed / MAX_SEED);
@@ -215,14 +279,35 @@ function requestOf(request: CommonRequest, promptParam: string, prompts: readonl
 }
 
 /** A message as a turn: text parts are joined as vLLM does; keys that templates read (tool_calls, name, ...) are kept. */
-function turnOf(message: { role: string; [key: string]: unknown }, i: number): ChatTurn {
-  const { role, content = null, ...others } = message;
-  // Templates know no `developer`, OpenAI's newer name of the same role.
+function turnOf(message: Message, i: number): ChatTurn {
+  const { role, content = null, tool_calls, ...others } = message;
+  const place = `messages[${i}]`;
+  if (others.function_call) throw unsupported(`${place}.function_call`, 'use "tool_calls"');
+  const calls = (tool_calls ?? []).map((call, c) =>
+    withArguments(call, `${place}.tool_calls[${c}].function.arguments`),
+  );
+  const said = textOf(content, `${place}.content`);
+  if (said === null && calls.length === 0 && (role !== 'assistant' || !others.reasoning_content))
+    throw new ApiError(400, `${place}.content is missing; it must be text or a list of parts.`, {
+      param: `${place}.content`,
+    });
   return {
-    ...others,
+    // Templates test whether a key is there.
+    ...Object.fromEntries(Object.entries(others).filter(([, value]) => value !== null)),
+    ...(calls.length > 0 && { tool_calls: calls }),
+    // Templates know no `developer`, OpenAI's newer name of the same role.
     role: role === 'developer' ? 'system' : role,
-    content: textOf(content, `messages[${i}].content`),
+    content: said,
   };
+}
+
+/** A call without arguments may have an empty text. */
+function withArguments(call: z.infer<typeof callSchema>, param: string): object {
+  const { arguments: given } = call.function;
+  if (typeof given !== 'string') return call;
+  const text = given.trim() === '' ? '{}' : given;
+  if (!isObject(parseJson(text))) throw new ApiError(400, `${param} must be a JSON object, as text.`, { param });
+  return { ...call, function: { ...call.function, arguments: text } };
 }
 
 function textOf(content: unknown, param: string): string | null {

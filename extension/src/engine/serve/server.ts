@@ -9,6 +9,7 @@ import { checkOrigins, isLoopback, urlHost } from './accessControl.js';
 import { AdapterFolders } from './adapterFolders.js';
 import { ApiError, apiError } from './apiError.js';
 import { serverApp, type ServedSession } from './app.js';
+import { boundConnections } from './connections.js';
 import { Metrics } from './metrics.js';
 import { modelNames } from './modelNames.js';
 import { Slots } from './slots.js';
@@ -94,7 +95,7 @@ export async function startServer(session: ServedSession, options: ServerOptions
       void listener(incoming, outgoing);
     },
   );
-  server.maxConnections = limits.maxConnections;
+  boundConnections(server, limits.maxConnections);
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => reject(unusable(error, host, port)));
     server.listen(port, host, resolve);
@@ -126,6 +127,8 @@ export function checkServerOptions({
   adaptersFolders = [],
   allowOrigins = [],
 }: ServerOptions): void {
+  if (host.trim() === '')
+    throw new InputError('the address is empty', { key: '--host', hint: 'Leave it out for 127.0.0.1.' });
   if (!isLoopback(host) && apiKey === null)
     throw new InputError(`other machines may reach ${host}, so a key is needed`, {
       key: '--api-key-file',

@@ -9,6 +9,8 @@ export interface Endpoint {
   names: readonly string[];
   /** Positions that a conversation may use. */
   contextLength: number;
+  /** Whether it can be told of tools. */
+  readsTools: boolean;
 }
 
 const QUESTION = 'Hello!';
@@ -58,7 +60,7 @@ function modelOf(endpoint: Endpoint, name: string) {
   return {
     name,
     url: `${apiOf(endpoint)}/chat/completions`,
-    toolCalling: true,
+    toolCalling: endpoint.readsTools,
     vision: false,
     maxInputTokens: endpoint.contextLength - maxOutputTokens,
     maxOutputTokens,

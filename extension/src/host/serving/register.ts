@@ -100,8 +100,8 @@ async function act(server: Server, servers: Servers, engine: CommandLineEngine):
   const copying = (label: string, detail: string, text: (endpoint: Endpoint) => string) => ({
     ...{ icon: 'copy', label: `Copy ${label}`, detail },
     act: async () => {
-      const { contextLength } = await engine.inspectModel(server.served.model);
-      await vscode.env.clipboard.writeText(text({ url: server.url, names: server.names, contextLength }));
+      const { contextLength, readsTools } = await engine.inspectModel(server.served.model);
+      await vscode.env.clipboard.writeText(text({ url: server.url, names: server.names, contextLength, readsTools }));
       tellBriefly('check', `Copied ${label}`);
     },
   });

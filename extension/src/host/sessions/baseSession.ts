@@ -8,13 +8,17 @@ import {
   loadAdapterRequest,
   memoryRequest,
   openRequest,
+  scoreRequest,
   unloadAdapterRequest,
   type AdapterFacts,
   type GenerationAnswer,
   type GenerationInput,
   type GenerationRequest,
+  type ScoringInput,
+  type ScoringRequest,
   type SessionFacts,
   type SessionSettings,
+  type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import type { Progress } from '../../protocol/residentMessages.js';
 import { RequestProcess, type RequestProcessOptions, type Requests } from '../engineProcess/requestProcess.js';
@@ -127,6 +131,10 @@ export class BaseSession implements LoadedModel {
     return this.process.request(generateRequest, input as GenerationRequest, { token, onProgress: onPiece });
   }
 
+  async score(input: ScoringInput, { token }: Pick<GenerateOptions, 'token'>): Promise<TokenLogprob[]> {
+    return (await this.process.request(scoreRequest, input as ScoringRequest, { token })).logprobs;
+  }
+
   async countTokens(input: Parameters<ModelSession['countTokens']>[0]): Promise<number> {
     return (await this.process.request(countTokensRequest, input)).tokens;
   }
@@ -192,10 +200,11 @@ class HeldSession implements ModelSession {
   }
 
   async generate(input: GenerationInput, options: GenerateOptions = {}): Promise<GenerationAnswer> {
-    const adapters = await Promise.all(
-      (input.adapters ?? []).map(async part => ({ ...part, ...(await this.part(part)) })),
-    );
-    return this.base.generate({ ...input, adapters }, options);
+    return this.base.generate({ ...input, adapters: await this.parts(input) }, options);
+  }
+
+  async score(input: ScoringInput, options: Pick<GenerateOptions, 'token'> = {}): Promise<TokenLogprob[]> {
+    return this.base.score({ ...input, adapters: await this.parts(input) }, options);
   }
 
   countTokens(input: Parameters<ModelSession['countTokens']>[0]): Promise<number> {
@@ -217,6 +226,11 @@ class HeldSession implements ModelSession {
   private detachAll(): void {
     for (const adapter of this.adapters.values()) this.base.detach(adapter);
     this.adapters.clear();
+  }
+
+  /** The adapters of a request by their names in the process. */
+  private parts({ adapters = [] }: Pick<GenerationInput, 'adapters'>): Promise<NonNullable<typeof adapters>> {
+    return Promise.all(adapters.map(async part => ({ ...part, ...(await this.part(part)) })));
   }
 
   private async part({ name }: { name: string }): Promise<{ name: string }> {

@@ -35,6 +35,7 @@ import {
   openPlaygroundPage,
   playgroundChanged,
   promptProposed,
+  scoreAnswer,
   type Column,
   type Conversation,
   type DatasetKind,
@@ -125,6 +126,8 @@ export class PlaygroundSession<D = vscode.Uri> {
   private memory: PlaygroundSnapshot['memory'] = null;
   private adapters: Record<string, AdapterFacts> = {};
   private readonly tokens = new Map<string, TokenLogprob[]>();
+  /** What the answers in `tokens` were asked with. */
+  private readonly inputs = new Map<string, GenerationInput>();
   private kept: PlaygroundSnapshot['kept'] = [];
   private readonly datasets = new Map<DatasetKind, D>();
   private readonly trainings = new Map<string, { run: Run; column: string; listening: { dispose(): unknown } }>();
@@ -151,6 +154,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       return opened;
     });
     channel.onRequest(fetchTokens, ({ turn, column, from }) => this.tokens.get(keyOf(turn, column))?.slice(from) ?? []);
+    channel.onRequest(scoreAnswer, ({ turn, column, by }) => this.score(turn, column, by));
     channel.onRequest(commandPlayground, command => this.obey(command));
   }
 
@@ -300,6 +304,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       };
       if (token.isCancellationRequested) return change(ended);
       const key = keyOf(turn, column.id);
+      this.inputs.set(key, input);
       const whole = await held.session.generate(input, {
         token,
         onPiece: piece => {
@@ -314,6 +319,25 @@ export class PlaygroundSession<D = vscode.Uri> {
       if (token.isCancellationRequested) change(ended);
       else change(answer => ({ ...answer, status: 'failed', problem: (error as Error).message }));
     }
+  }
+
+  private async score(turn: number, column: string, by: string): Promise<TokenLogprob[]> {
+    const key = keyOf(turn, column);
+    const [tokens, input] = [this.tokens.get(key), this.inputs.get(key)];
+    if (!tokens || !input || tokens.length === 0) return [];
+    const { model, parts, name } = columnOf(this.current, by);
+    const held = await this.hold(model ?? this.current.model);
+    for (const { path } of parts) await this.attach(held, path);
+    const adapters = mixtureOf({ parts });
+    const scored = await held.session.score({
+      ...input,
+      adapters,
+      token_ids: tokens.map(({ id }) => id),
+      top_logprobs: 0,
+    });
+    if (scored.some(({ text }, index) => text !== tokens[index]!.text))
+      throw new Error(`${name} has another tokenizer, so its probabilities can’t be compared.`);
+    return scored;
   }
 
   private async stop(): Promise<void> {
@@ -524,6 +548,7 @@ export class PlaygroundSession<D = vscode.Uri> {
   private async switchTo(conversation: Conversation): Promise<void> {
     await this.stop();
     this.tokens.clear();
+    this.inputs.clear();
     const other = conversation.model !== this.current.model || conversation.base_weights !== this.current.base_weights;
     if (other) {
       for (const model of this.loaded.keys()) this.release(model);

@@ -11,6 +11,7 @@ import type { Conversation, DatasetKind } from '../../../../extension/src/protoc
 import type {
   GenerationAnswer,
   GenerationInput,
+  ScoringInput,
   SessionFacts,
   TokenLogprob,
 } from '../../../../extension/src/protocol/sessionMessages.js';
@@ -29,6 +30,8 @@ export interface PlaygroundScript {
   columns: readonly NewColumn[];
   /** By the name of the column's first adapter, `base` for none; then by the last message, `*` for any. */
   answers: Record<string, Record<string, ScriptedAnswer>>;
+  /** How likely a column finds the tokens of others, in turn; a text: why they can't be compared. */
+  scores?: Record<string, readonly number[] | string>;
   facts?: Partial<SessionFacts>;
   /** The model can't be loaded. */
   refused?: string;
@@ -61,6 +64,8 @@ export class FakePlayground {
   private readonly session: PlaygroundSession<string>;
   private limit: number;
   private sharing: string | null;
+  /** Of the tokens of all answers. */
+  private readonly texts = new Map<number, string>();
   private waiting: (() => void)[] = [];
   private readonly endings = new Set<Listener>();
 
@@ -150,6 +155,7 @@ export class FakePlayground {
       load: async (name, path) => ({ name, path, peft_type: 'LORA', parameters: 115_840, scalable: true }),
       unload: async () => undefined,
       generate: (input, options) => this.generate(input, options ?? {}),
+      score: input => this.score(input),
       countTokens: async () => 1,
       memory: async () => ({ rss_bytes: 2.4e8, cache_bytes: 3e6, available_bytes: 6.1e9 }),
       onDidEnd: listener => {
@@ -160,12 +166,22 @@ export class FakePlayground {
     } as ModelSession;
   }
 
+  private async score({ adapters, token_ids: ids, messages }: ScoringInput): Promise<TokenLogprob[]> {
+    const who = whoOf(adapters);
+    this.log({ scored: who, messages, adapters });
+    const scores = this.script.scores?.[who] ?? [0.5];
+    if (typeof scores === 'string') throw new Error(scores);
+    return ids.map((id, index) => {
+      const logprob = Math.log(scores[index % scores.length]!);
+      return { id, text: this.texts.get(id)!, logprob, top: [] };
+    });
+  }
+
   private async generate(
     input: GenerationInput,
     { token, onPiece }: NonNullable<Parameters<ModelSession['generate']>[1]>,
   ): Promise<GenerationAnswer> {
-    const path = input.adapters?.[0]?.name;
-    const who = path === undefined ? 'base' : path.split('/').at(-2)!;
+    const who = whoOf(input.adapters);
     const asked = input.messages?.at(-1)?.content ?? input.prompt ?? '';
     this.log({
       asked: who,
@@ -180,6 +196,7 @@ export class FakePlayground {
     if (scripted.error) throw new Error(scripted.error);
     if (scripted.reasoning) onPiece?.({ text: '', reasoning: scripted.reasoning, tokens: 0 });
     const logprobs = scripted.tokens.map(([text, share], index) => tokenOf(text, share, index));
+    for (const { id, text } of logprobs) this.texts.set(id, text);
     for (const [index, logprob] of logprobs.entries()) {
       while (index >= this.limit) {
         const released = new Promise<void>(resolve => this.waiting.push(resolve));
@@ -208,6 +225,11 @@ export class FakePlayground {
       ...scripted.more,
     };
   }
+}
+
+function whoOf(adapters: GenerationInput['adapters']): string {
+  const path = adapters?.[0]?.name;
+  return path === undefined ? 'base' : path.split('/').at(-2)!;
 }
 
 /** A token with two alternatives; its id follows from its text. */

@@ -1,5 +1,5 @@
 // The conversation of `tunewright chat`: turns, each command, what is kept after a failure or a cancelled answer.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
@@ -40,6 +40,7 @@ it('sends the whole conversation with each turn; the first adapter answers', asy
 it('/adapter chooses the base, an adapter or a mixture, and names the known ones', async () => {
   expect(await noteOf('/adapter base')).toBe('org/tiny, base answers.');
   expect(await noteOf('/adapter pirate:0.5+haiku')).toBe('org/tiny, pirate:0.5+haiku answers.');
+  expect(await noteOf('/adapter')).toBe('org/tiny, pirate:0.5+haiku answers. Loaded: org/tiny, base, pirate, haiku.');
   await enter('Hi');
   expect(sent().adapters).toEqual([
     { name: 'pirate', weight: 0.5 },
@@ -95,6 +96,26 @@ it('/save appends a row that can be trained on', async () => {
   const row = JSON.stringify({ messages: [system, { role: 'user', content: 'Hi' }, hello] });
   expect(readFileSync(file, 'utf8')).toBe(`${row}\n${row}\n`);
   await expect(enter('/save a.txt')).rejects.toThrow('.jsonl');
+});
+
+it('/save writes the format of the file, behind its last row, and keeps the conversation if the file is wrong', async () => {
+  await enter('/system');
+  await enter('Hi');
+  const alpaca = join(folder, 'alpaca.jsonl');
+  writeFileSync(alpaca, '{"instruction":"a","output":"b"}');
+  await enter(`/save ${alpaca}`);
+  await enter(`/save ${alpaca}`);
+  const row = '{"instruction":"Hi","output":"Hello world"}\n';
+  expect(readFileSync(alpaca, 'utf8')).toBe(`{"instruction":"a","output":"b"}\n${row}${row}`);
+  const texts = join(folder, 'texts.jsonl');
+  writeFileSync(texts, '{"text":"a"}\n');
+  await expect(enter(`/save ${texts}`)).rejects.toThrow(/format text can't hold a conversation/);
+  expect(readFileSync(texts, 'utf8')).toBe('{"text":"a"}\n');
+  await expect(enter(`/save ${join(folder, 'none', 'a.jsonl')}`)).rejects.toThrow("can't be written (ENOENT)");
+  mkdirSync(join(folder, 'folder.jsonl'));
+  await expect(enter(`/save ${join(folder, 'folder.jsonl')}`)).rejects.toThrow('not a file but a folder');
+  await enter('And?');
+  expect(sent().messages).toHaveLength(3);
 });
 
 it('/help lists every command, an unknown one suggests the nearest, /quit ends', async () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TextTokenizer } from '../../../../extension/src/core/text/textTokenizer.js';
-import { fittingPrompt, wholePrompt } from '../../../../extension/src/engine/generation/prompt.js';
+import { fittingPrompt, readsTools, wholePrompt } from '../../../../extension/src/engine/generation/prompt.js';
 import type { ChatTurn } from '../../../../extension/src/protocol/sessionMessages.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
 
@@ -66,7 +66,25 @@ describe('wholePrompt', () => {
   });
 });
 
+test('tools and documents that the template leaves out are an error', () => {
+  const messages = [user('Hi')];
+  for (const key of ['tools', 'documents'])
+    expect(() => wholePrompt(smollm, { messages, [key]: [{}] })).toThrow(
+      `the model can’t be told of ${key}: it has a chat template without a place for them`,
+    );
+  expect(() => wholePrompt(withTemplate('qwen3'), { messages, documents: [{}] })).toThrow('told of documents');
+  expect(
+    [smollm, withTemplate('qwen3'), withTemplate('llama3_1'), withTemplate('mistral_nemo')].map(readsTools),
+  ).toEqual([false, true, true, true]);
+});
+
 describe('fittingPrompt', () => {
+  test.each([{ prompt: '' }, { messages: [user('')] }])('no text to continue: %j', request => {
+    const plain = { ...smollm, chatTemplate: null };
+    const fitting = () => fittingPrompt(plain, request, { positions: 100, maxNewTokens: 9 });
+    expect(fitting).toThrow('there is no text to continue');
+  });
+
   const qwen = withTemplate('qwen2_5');
   const history = [
     system,

@@ -15,7 +15,12 @@ import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMe
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { openSession } from '../../../../extension/src/engine/run/openSession.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
-import type { GenerationInput, Piece, SessionSettings } from '../../../../extension/src/protocol/sessionMessages.js';
+import type {
+  GenerationInput,
+  Piece,
+  SessionSettings,
+  TokenLogprob,
+} from '../../../../extension/src/protocol/sessionMessages.js';
 import { tinyConfig, tinyModel, writeTinyModel } from '../../../support/tinyModels.js';
 
 const SIZES = { vocab_size: 522, max_position_embeddings: 256 };
@@ -39,6 +44,16 @@ const open = (...names: string[]) =>
   );
 const ask = (session: Session, adapters: GenerationInput['adapters'], text = 'Hello there', tokens = 12) =>
   session.generate({ prompt: text, adapters, sampling: { max_new_tokens: tokens } });
+
+function expectClose(actual: readonly TokenLogprob[], expected: readonly TokenLogprob[]): void {
+  expect(actual.map(({ id, text }) => [id, text])).toEqual(expected.map(({ id, text }) => [id, text]));
+  for (const [i, { logprob, top }] of expected.entries()) {
+    expect(Math.abs(actual[i]!.logprob - logprob), `token ${i}`).toBeLessThan(1e-4);
+    expect(Math.abs(actual[i]!.top[0]!.logprob - top[0]!.logprob), `the likeliest instead of token ${i}`).toBeLessThan(
+      1e-4,
+    );
+  }
+}
 
 beforeAll(async () => {
   (await open()).dispose();
@@ -176,6 +191,53 @@ describe('a session', () => {
     expect((await ask(session, [])).usage.cached_tokens).toBe(0);
     await session.loadFolder('a', path('b'));
     expect((await ask(session, [{ name: 'a' }])).usage.cached_tokens).toBe(0);
+    session.dispose();
+  });
+
+  it('says how likely an answer is, as when it was generated, and for other adapters', async () => {
+    const session = await open('a', 'b', 'soft', 'vectors');
+    // Longer than the logits that are in memory at once.
+    const asked = {
+      prompt: 'Hello there',
+      sampling: { max_new_tokens: 40, temperature: 1.5, seed: 3 },
+      top_logprobs: 3,
+    };
+    const mixtures = [
+      [],
+      [{ name: 'a' }],
+      [{ name: 'a', weight: 0.5 }, { name: 'b' }],
+      [{ name: 'soft' }],
+      [{ name: 'vectors' }],
+    ];
+    const answers = await Promise.all(mixtures.map(adapters => session.generate({ ...asked, adapters })));
+    for (const [i, adapters] of mixtures.entries()) {
+      const { token_ids: ids, logprobs: generated } = answers[i]!;
+      const scored = await session.score({ ...asked, adapters, token_ids: ids });
+      expectClose(scored, generated!);
+      // Also where nothing is kept of the answer, and while others are decoded.
+      const other = mixtures[(i + 1) % mixtures.length]!;
+      const [there, again] = await Promise.all([
+        session.score({ ...asked, adapters: other, token_ids: ids }),
+        session.score({ ...asked, adapters, token_ids: ids }),
+        session.generate({ ...asked, adapters: other }),
+      ]);
+      expectClose(again, generated!);
+      expect(there.map(({ id }) => id)).toEqual(ids);
+      expect(there.some(({ logprob }, at) => Math.abs(logprob - scored[at]!.logprob) > 0.01)).toBe(true);
+    }
+    expect(await session.score({ prompt: 'Hello', token_ids: [5] })).toMatchObject([{ id: 5, top: [] }]);
+    session.dispose();
+  });
+
+  it('refuses to score tokens that the model doesn’t have, an empty prompt, and more than the context', async () => {
+    const session = await open();
+    const refused = (input: object) => session.score({ prompt: 'Hello', token_ids: [1], ...input });
+    await expect(refused({ token_ids: [600] })).rejects.toThrow(/id 600, but the model’s embedding only 522 rows/);
+    await expect(refused({ prompt: '' })).rejects.toThrow('the prompt is empty');
+    await expect(session.generate({ prompt: '' })).rejects.toThrow('the prompt is empty');
+    await expect(refused({ token_ids: Array.from({ length: 256 }, () => 7) })).rejects.toThrow(/at most 256/);
+    const aborted = AbortSignal.abort();
+    await expect(session.score({ prompt: 'Hello', token_ids: [1] }, { signal: aborted })).rejects.toThrow(/cancelled/i);
     session.dispose();
   });
 

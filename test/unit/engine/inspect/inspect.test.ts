@@ -37,6 +37,7 @@ test('a model: sizes, types and names without reading weights', () => {
     tieWordEmbeddings: true,
     tokenizer: null,
     hasChatTemplate: false,
+    readsTools: false,
     dtypes: { F32: model.diskBytes },
     defaultTargets: { lora: ['q_proj', 'v_proj'] },
   });

@@ -39,6 +39,7 @@ const fakeSession = (disposed: { count: number }): ServedSession => ({
   unload: name => {
     throw new InputError(`no adapter is loaded under the name "${name}"`, { key: 'adapters' });
   },
+  score: async ({ token_ids: ids }) => ids.map(id => ({ id, text: 'x', logprob: -1, top: [] })),
   generate: async ({ prompt }, { signal, onPiece } = {}) => {
     onPiece?.({ text: 'a', reasoning: '', tokens: 1 });
     if (prompt === 'wait')

@@ -3,9 +3,10 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
+import { gzipSync } from 'node:zlib';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { readApiKey } from '../../../../extension/src/engine/serve/accessControl.js';
+import { isLoopback, readApiKey } from '../../../../extension/src/engine/serve/accessControl.js';
 import { startServer, type RunningServer, type ServerOptions } from '../../../../extension/src/engine/serve/server.js';
 import { scriptedSession, type ScriptedSession } from '../../../support/scriptedSession.js';
 
@@ -147,6 +148,19 @@ describe('names and pages', () => {
 describe('keys', () => {
   const key = 'secret-secret-16';
 
+  it.each([
+    ...['127.0.0.1', '127.9.9.9', 'localhost', 'LocalHost', '::1', '0:0:0:0:0:0:0:1', '::0001'].map(host => [
+      host,
+      true,
+    ]),
+    ...['0.0.0.0', '::', '::2', '1270.0.0.1', 'localhost.evil.example', 'localhost:80', '127.1', ''].map(h => [
+      h,
+      false,
+    ]),
+  ] as [string, boolean][])('whether %j is loopback: %j', (host, loopback) => {
+    expect(isLoopback(host)).toBe(loopback);
+  });
+
   it('an address that others can reach needs a key; Host may then be any', async () => {
     await expect(start({ host: '0.0.0.0' })).rejects.toThrow('a key is needed');
     const { port } = await start({ host: '0.0.0.0', apiKey: key });
@@ -253,6 +267,28 @@ describe('bodies', () => {
     expect(session.requests).toEqual([]);
   });
 
+  it('a body that is compressed is refused', async () => {
+    const { url } = await start();
+    const body = gzipSync(JSON.stringify(BODY));
+    const headers = { 'Content-Encoding': 'gzip' };
+    const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body, headers });
+    expect([response.status, await errorOf(response)]).toMatchObject([
+      400,
+      { message: expect.stringContaining('gzip') },
+    ]);
+  });
+
+  it('a body that is not UTF-8 is refused', async () => {
+    const { url } = await start();
+    const text = JSON.stringify({ ...BODY, messages: [{ role: 'user', content: '\u00e9' }] });
+    for (const body of [Buffer.from(text, 'latin1'), Buffer.from(text, 'utf16le')]) {
+      const response = await fetch(`${url}/v1/chat/completions`, { method: 'POST', body });
+      expect(response.status).toBe(400);
+      expect(await errorOf(response)).toMatchObject({ message: 'The body is not UTF-8.' });
+    }
+    expect((await fetch(`${url}/v1/chat/completions`, { method: 'POST', body: `\ufeff${text}` })).status).toBe(200);
+  });
+
   it('what is not HTTP is refused', async () => {
     const { port } = await start();
     expect(await raw(port, 'hello\r\n\r\n')).toContain(' 400 ');
@@ -313,6 +349,46 @@ describe('the queue', () => {
     session.release();
     await Promise.all(asked);
     expect(session.requests).toHaveLength(2);
+  });
+});
+
+describe('connections', () => {
+  const three = { limits: { maxConnections: 3 } };
+  const opened = (port: number, text: string) =>
+    new Promise<Socket>((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(text, () => resolve(socket)));
+      socket.on('error', reject);
+      sockets.push(socket);
+    });
+  const closed = (socket: Socket) => new Promise<void>(resolve => socket.resume().once('close', () => resolve()));
+
+  it.each([
+    ['silent', () => ' '],
+    ['with half a header', (host: string) => `GET /health HTTP/1.1\r\n${host}X: `],
+    [
+      'with half a body',
+      (host: string) => `POST /v1/completions HTTP/1.1\r\n${host}Content-Length: 1000\r\n\r\n{"model"`,
+    ],
+  ])('those that are %s make room for others', async (_, begun) => {
+    const { url, port } = await start(three);
+    const host = `Host: 127.0.0.1:${port}\r\n`;
+    const idle: Socket[] = [];
+    for (let i = 0; i < 3; i++) idle.push(await opened(port, begun(host)));
+    const oldest = closed(idle[0]!);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    await oldest;
+    expect(idle.map(({ closed: gone }) => gone)).toEqual([true, false, false]);
+  });
+
+  it('those that wait for an answer stay, and one too many is closed', async () => {
+    const { url, port } = await start(three);
+    session.hold();
+    const asked = [post(url), post(url), post(url)];
+    await expect.poll(() => session.open()).toBe(3);
+    await closed(await opened(port, ''));
+    session.release();
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 });
 

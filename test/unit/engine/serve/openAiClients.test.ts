@@ -24,6 +24,7 @@ afterEach(() => {
 });
 
 const messages = [{ role: 'user' as const, content: 'Hi' }];
+const called = (tool_calls: unknown) => ({ role: 'assistant', content: null, tool_calls });
 const chat = (more: object = {}) =>
   client.chat.completions.create({ model: 'base', messages, ...more }) as Promise<OpenAI.ChatCompletion>;
 const collect = async <T>(stream: AsyncIterable<T>): Promise<T[]> => {
@@ -73,13 +74,21 @@ describe('models', () => {
   });
 
   it('an unknown name is 404 model_not_found, a strength that is not allowed 400', async () => {
+    for (const model of [
+      'pirate:3',
+      'pirate:-1',
+      'pirate:0x1',
+      'pirate:1e400',
+      'pirate: 1',
+      'pirate:1.5+haiku+pirate:1',
+    ])
+      expect(await failure(chat({ model })), model).toMatchObject({ status: 400, param: 'model' });
     for (const model of ['gpt-4o', 'pirate+none', 'pirate:', 'base+pirate'])
       expect(await failure(chat({ model })), model).toMatchObject(
         model === 'pirate:'
           ? { status: 400, param: 'model' }
           : { status: 404, code: 'model_not_found', param: 'model' },
       );
-    expect(await failure(chat({ model: 'pirate:3' }))).toMatchObject({ status: 400, param: 'model' });
   });
 });
 
@@ -330,7 +339,40 @@ describe('errors', () => {
     [{ messages: [{ role: 'bot', content: '' }] }, 'messages[0].role', null],
     [{ messages: [{ role: 'user', content: 5 }] }, 'messages[0].content', null],
     [{ tools: [{ type: 'function' }] }, 'tools[0].function', null],
+    [
+      { tools: [{ type: 'function', function: { name: 'f', parameters: 'city' } }] },
+      'tools[0].function.parameters',
+      null,
+    ],
+    [{ tools: [{ type: 'custom', custom: { name: 'f' } }] }, 'tools[0].type', null],
+    [
+      { tools: [{ type: 'function', function: { name: 'f', strict: true } }] },
+      'tools[0].function.strict',
+      'unsupported_parameter',
+    ],
     [{ chat_template_kwargs: [] }, 'chat_template_kwargs', null],
+    [{ chat_template_kwargs: { thinking: true } }, 'chat_template_kwargs.thinking', 'unknown_parameter'],
+    [{ stream_options: { include_usage: true } }, 'stream_options', null],
+    [{ stream: true, stream_options: { include_usge: true } }, 'stream_options.include_usge', null],
+    [{ max_tokens: 3, max_completion_tokens: 4 }, 'max_tokens', null],
+    [{ model: 'x'.repeat(5000) }, 'model', null],
+    [{ messages: [{ role: 'user' }] }, 'messages[0].content', null],
+    [{ messages: [{ role: 'tool', content: null, tool_call_id: 'a' }] }, 'messages[0].content', null],
+    [{ messages: [{ role: 'assistant', content: null }] }, 'messages[0].content', null],
+    [{ messages: [{ role: 'assistant', content: null, tool_calls: [] }] }, 'messages[0].content', null],
+    [{ messages: [called('x')] }, 'messages[0].tool_calls', null],
+    [{ messages: [called([null])] }, 'messages[0].tool_calls[0]', null],
+    [{ messages: [called([{ type: 'function' }])] }, 'messages[0].tool_calls[0].function', null],
+    [
+      { messages: [called([{ type: 'function', function: { name: 'f', arguments: '{"a":' } }])] },
+      'messages[0].tool_calls[0].function.arguments',
+      null,
+    ],
+    [
+      { messages: [{ role: 'assistant', content: '', function_call: { name: 'f', arguments: '{}' } }] },
+      'messages[0].function_call',
+      'unsupported_parameter',
+    ],
   ])('%j names its parameter', async (more, param, code) => {
     const error = await failure(chat(more));
     expect(error).toMatchObject({ status: 400, type: 'invalid_request_error', param, code });
@@ -343,6 +385,13 @@ describe('errors', () => {
     const error = await failure(chat({ messages: [{ role: 'user', content }] }));
     expect(error).toMatchObject({ status: 400, param: 'messages[0].content[0]', code: 'unsupported_content' });
     expect(error.message).toContain('"image_url"');
+  });
+
+  it('a call without arguments may have an empty text, and both names of a length may agree', async () => {
+    const calls = [{ id: 'a', type: 'function', function: { name: 'f', arguments: '' } }];
+    await chat({ messages: [...messages, called(calls)], max_tokens: 2, max_completion_tokens: 2 });
+    expect(sent().messages![1]!.tool_calls).toMatchObject([{ function: { name: 'f', arguments: '{}' } }]);
+    expect(sent().sampling!.max_new_tokens).toBe(2);
   });
 
   it('what no answer depends on is accepted', async () => {

@@ -10,7 +10,7 @@ import {
   pythonCode,
 } from '../../../../extension/src/host/serving/clientCode.js';
 
-const endpoint = { url: 'http://127.0.0.1:40123', names: ['pirate', 'poet'], contextLength: 513 };
+const endpoint = { url: 'http://127.0.0.1:40123', names: ['pirate', 'poet'], contextLength: 513, readsTools: true };
 const hostile = { ...endpoint, names: [`it's "x" $(touch y) \\ \u00e9`] };
 
 test('the API is below /v1', () => {
@@ -50,6 +50,11 @@ sys.modules['openai'] = types.SimpleNamespace(OpenAI=client)
 
 const limits = { toolCalling: true, vision: false, maxInputTokens: 257, maxOutputTokens: 256 };
 const url = 'http://127.0.0.1:40123/v1/chat/completions';
+
+test('a model that can’t be told of tools is not offered for them', () => {
+  const [provider] = JSON.parse(chatLanguageModels({ ...endpoint, readsTools: false }));
+  expect(provider.models.map(({ toolCalling }: { toolCalling: boolean }) => toolCalling)).toEqual([false, false]);
+});
 
 test('settings.json has each model, without a key, and no more tokens than the context', () => {
   expect(JSON.parse(chatSettings(endpoint))).toEqual({

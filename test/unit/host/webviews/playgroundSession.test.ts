@@ -9,16 +9,22 @@ import type { ModelSession } from '../../../../extension/src/host/services.js';
 import {
   commandPlayground,
   openPlaygroundPage,
+  scoreAnswer,
   type PlaygroundCommand,
 } from '../../../../extension/src/protocol/playgroundMessages.js';
-import type { GenerationAnswer, Piece } from '../../../../extension/src/protocol/sessionMessages.js';
+import type {
+  GenerationAnswer,
+  Piece,
+  ScoringInput,
+  TokenLogprob,
+} from '../../../../extension/src/protocol/sessionMessages.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
 
 interface Asked {
   model: string;
   adapters: unknown;
   piece(text: string): void;
-  end(text: string): void;
+  end(text: string, tokens?: readonly string[]): void;
   fail(message: string): void;
 }
 
@@ -184,6 +190,27 @@ it('says where a correction is, and what is wrong with its row', async () => {
   expect(session.conversation.turns[0]!.answers['c1']).toMatchObject({ text: 'Ahoy', original: 'Hello' });
 });
 
+it('scores an answer by another column, after the messages it was asked with', async () => {
+  const { send, carryOut, channel, asked, log } = open([base, pirate, merged]);
+  const score = (turn: number, by: string) => channel.request(scoreAnswer, { turn, column: 'c1', by });
+  const answers = async (tokens: string[], from: number) => {
+    for (const each of asked.slice(from)) each.end('Ahoy', tokens);
+    await settled();
+  };
+  await send('Hi');
+  expect(await score(1, 'c2')).toEqual([]);
+  await answers(['t0', 't1'], 0);
+  await send('More');
+  await answers(['t0'], 3);
+  await carryOut({ do: 'correct', turn: 1, column: 'c1', text: 'Changed', into: null });
+  await carryOut({ do: 'setWeight', column: 'c2', path: '/a/pirate', weight: 0.5 });
+  expect((await score(1, 'c2')).map(({ text }) => text)).toEqual(['t0', 't1']);
+  expect(log.at(-1)).toBe('score /m/base [{"name":"/a/pirate","weight":0.5}] Hi');
+  await score(2, 'c2');
+  expect(log.at(-1)).toMatch(/Hi\|Ahoy\|More$/);
+  await expect(score(1, 'c3')).rejects.toThrow('merged has another tokenizer');
+});
+
 it('trains no mixture', async () => {
   const mixture = { ...pirate, parts: [...pirate.parts, { name: 'b', path: '/a/b', weight: 0.5 }] };
   const { carryOut } = open([mixture]);
@@ -207,6 +234,11 @@ function modelSession(model: string, asked: Asked[], log: string[], endings: Map
       return { name, path, peft_type: 'LORA', parameters: 1, scalable: true };
     },
     unload: async () => undefined,
+    score: async ({ messages, adapters, token_ids: ids }: ScoringInput) => {
+      const texts = messages!.map(({ content }) => content);
+      log.push(`score ${model} ${JSON.stringify(adapters)} ${texts.join('|')}`);
+      return ids.map((id, index) => ({ ...tokenOf(model === '/m/merged' ? 'other' : `t${index}`, index), id }));
+    },
     countTokens: async () => 1,
     memory: async () => ({ rss_bytes: 1, cache_bytes: 1, available_bytes: 1 }),
     onDidEnd: (listener: () => void) => {
@@ -221,7 +253,7 @@ function modelSession(model: string, asked: Asked[], log: string[], endings: Map
           model,
           adapters: input.adapters,
           piece: text => onPiece({ text, reasoning: '', tokens: 1 }),
-          end: text => resolve(wholeOf(text)),
+          end: (text, tokens) => resolve({ ...wholeOf(text), logprobs: tokens?.map(tokenOf) ?? null }),
           fail: message => reject(new Error(message)),
         });
       }),
@@ -232,6 +264,8 @@ interface GenerateOptions {
   token: { onCancellationRequested(listener: () => void): unknown };
   onPiece(piece: Piece): void;
 }
+
+const tokenOf = (text: string, id: number): TokenLogprob => ({ id, text, logprob: -1, top: [] });
 
 function wholeOf(text: string): GenerationAnswer {
   return {
