@@ -65,6 +65,7 @@ export interface TinyRunOptions {
   prepare?(model: CausalLm): void;
   onEvent?(event: EngineEventBody): void;
   commands?: TrainerOptions['commands'];
+  known?: TrainerOptions['known'];
   signal?: AbortSignal;
 }
 
@@ -132,6 +133,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     answer: async prompt => `answer to ${prompt}`,
     compile: options.compile ?? false,
     commands: options.commands ?? (() => []),
+    known: options.known,
     signal: options.signal ?? new AbortController().signal,
   });
   let outcome: TrainerOutcome | null = null;

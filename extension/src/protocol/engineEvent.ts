@@ -83,6 +83,7 @@ export const evaluatedEventSchema = z.object({
   num_label_tokens: z.int(),
   best: z.boolean(),
   eval_ms: z.number(),
+  cached: z.literal(true).optional().describe('Measured by another run on the same base and rows, and not again'),
 });
 
 export const sampleEventSchema = z.object({
@@ -131,7 +132,7 @@ export const resumedEventSchema = z.object({ ...stamp, type: z.literal('resumed'
 export const completedEventSchema = z.object({
   ...stamp,
   type: z.literal('completed'),
-  reason: z.enum(['finished', 'early_stopping', 'stopped']),
+  reason: z.enum(['finished', 'early_stopping', 'time_limit', 'stopped']),
   step: z.int(),
   train_seconds: z.number(),
   best_step: z.int().nullable(),

@@ -88,6 +88,17 @@ export const trainingConfigSchema = z.strictObject({
     .int()
     .default(-1)
     .meta(about('Max steps', 'Stop after this number of optimizer steps; -1: train for num_train_epochs')),
+  max_minutes: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .meta(
+      about(
+        'Max minutes',
+        'Stop after this time in training steps, with the learning rate at its end; null: no limit. The number of steps then depends on the machine',
+      ),
+    ),
   per_device_train_batch_size: count.default(4).meta(about('Batch size', 'Sequences in one forward pass')),
   per_device_eval_batch_size: count
     .nullable()

@@ -47,6 +47,24 @@ beforeAll(async () => {
 });
 
 describe('evaluate --suite', () => {
+  it('with --no-base lets the adapters answer only', async () => {
+    const { stdout } = await evaluate(
+      '--suite',
+      'two.eval.jsonl',
+      '--adapter',
+      'b=more/adapter',
+      '--no-base',
+      '--json',
+    );
+    const report = JSON.parse(stdout) as EvaluationReport;
+    expect([Object.keys(report.models), report.comparisons]).toEqual([['b'], []]);
+    expectRefusal(
+      await evaluate('--suite', 'two.eval.jsonl', '--no-base'),
+      '--no-base: without the base there is nothing',
+    );
+    expectRefusal(await evaluate('--dataset', 'sums.jsonl', '--no-base'), '--no-base: this option is for --suite only');
+  });
+
   it('answers with the base and each adapter: JSON of the documented shape, JUnit XML', async () => {
     const { stdout, code, stderr } = await evaluate(
       '--suite',

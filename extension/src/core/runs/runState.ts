@@ -157,6 +157,7 @@ function apply(state: RunState, event: EngineEvent): RunState {
 const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
   finished: 'Finished',
   early_stopping: 'Stopped early (the validation loss no longer improves)',
+  time_limit: 'Ended (the time is up)',
   stopped: 'Stopped',
 };
 

@@ -5,6 +5,7 @@ import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
 import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedChecks, describedMethods, type DescribedOption } from '../run/capabilities.js';
+import { raceFileJsonSchema } from '../race/raceFileSchema.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
 import { print } from './print.js';
@@ -17,7 +18,11 @@ const TOPICS = {
 } as const;
 
 /** JSON schemas, for completion and validation in editors. */
-const SCHEMAS = { schemas: runFileJsonSchema, 'suite-schema': suiteJsonSchema } as const;
+const SCHEMAS = {
+  schemas: runFileJsonSchema,
+  'suite-schema': suiteJsonSchema,
+  'race-schema': raceFileJsonSchema,
+} as const;
 
 type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
 
@@ -34,7 +39,7 @@ export function registerDescribeCommand(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite.',
+      '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite, race-schema that of a race.',
     )
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }

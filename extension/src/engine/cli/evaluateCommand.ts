@@ -48,6 +48,7 @@ interface EvaluateFlags extends EngineFlags, WeightFlags {
   batchSize: number;
   trainOn: string;
   perToken?: string;
+  base: boolean;
   junit?: string;
   failUnder?: number;
   json?: boolean;
@@ -58,7 +59,7 @@ type DatasetFlags = Omit<EvaluateFlags, 'adapter'> & { adapter: string | undefin
 /** Options that only one of the two has. */
 const OWN_OPTIONS = {
   dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken'],
-  suite: ['junit', 'failUnder'],
+  suite: ['base', 'junit', 'failUnder'],
 } as const;
 
 export function registerEvaluateCommand(program: Command): void {
@@ -78,6 +79,7 @@ export function registerEvaluateCommand(program: Command): void {
         .default('completions'),
     )
     .option('--per-token <file>', 'write the loss of each of these tokens, one JSON object per row and line')
+    .option('--no-base', 'with --suite, let the adapters answer only')
     .option('--junit <file>', 'also write the results of the suite as JUnit XML')
     .option('--fail-under <p>', 'exit with 1 if an adapter (the base if there is none) scores lower', share)
     .option('--json', 'print one JSON object');
@@ -105,6 +107,7 @@ async function run(flags: EvaluateFlags, command: Command): Promise<void> {
 }
 
 function kebab(name: string): string {
+  if (name === 'base') return 'no-base';
   return name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
 }
 

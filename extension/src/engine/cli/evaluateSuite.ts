@@ -2,6 +2,7 @@
 // Ctrl-C ends it with the rows that are answered.
 import { basename, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
 import { evaluationReport, showsNoDifference, type JudgedModel } from '../../core/evaluation/evaluationReport.js';
 import { junitXml } from '../../core/evaluation/junitXml.js';
 import { counted, percent } from '../../core/units.js';
@@ -20,6 +21,8 @@ import { table } from './table.js';
 
 export interface SuiteFlags extends SessionFlags {
   suite: string;
+  /** Whether the base answers, too. */
+  base: boolean;
   junit?: string;
   failUnder?: number;
   json?: boolean;
@@ -30,6 +33,11 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   const rows = await readSuite(flags.suite);
   const named = namedAdapters(flags.adapter ?? []);
   const adapters = named.map(({ name }) => name);
+  if (!flags.base && adapters.length === 0)
+    throw new InputError('without the base there is nothing to evaluate', {
+      key: '--no-base',
+      hint: 'Name an adapter, or leave it out.',
+    });
   const progress = progressDisplay();
   for (const adapter of named) await checkContamination(rows, adapter, flags.model, progress);
   progress.finish();
@@ -39,7 +47,10 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   let models: JudgedModel[];
   try {
-    models = await answerSuite(session, rows, adapters, { reporter: progress, signal: stop.signal });
+    models = await answerSuite(session, rows, flags.base ? [BASE, ...adapters] : adapters, {
+      reporter: progress,
+      signal: stop.signal,
+    });
   } finally {
     progress.finish();
     session.dispose();

@@ -13,6 +13,7 @@ import { registerGenerateCommand } from './generateCommand.js';
 import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
+import { registerRaceCommand } from './raceCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
 import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
@@ -31,6 +32,7 @@ export function tunewrightProgram(): Command {
 
   for (const register of [
     registerTrainCommand,
+    registerRaceCommand,
     registerEstimateCommand,
     registerInspectCommand,
     registerGenerateCommand,

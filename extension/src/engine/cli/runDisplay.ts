@@ -113,6 +113,7 @@ function startedText(event: EventOf<'started'>): string {
 const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
   finished: 'Done',
   early_stopping: 'Stopped early (the validation loss no longer improves)',
+  time_limit: 'Ended (the time is up)',
   stopped: 'Stopped',
 };
 

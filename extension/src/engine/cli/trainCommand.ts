@@ -16,6 +16,7 @@ interface TrainFlags {
   out?: string;
   resume?: boolean;
   force?: boolean;
+  cache?: string;
   json?: boolean;
 }
 
@@ -27,6 +28,7 @@ export function registerTrainCommand(program: Command): void {
     .option('--out <folder>', 'run folder (default: runs/NAME-TIME next to the run file)')
     .option('--resume', 'resume from the last checkpoint of --out, or of the latest run with this name')
     .option('--force', 'start even if the estimate exceeds the available memory')
+    .option('--cache <folder>', 'share tokens and the evaluation of the base with other runs that name this folder')
     .option('--json', 'print the run’s events, one JSON object per line')
     .addHelpText('after', '\nCtrl-C saves a checkpoint and the adapter; pressing it again quits immediately.')
     .action(train);
@@ -56,6 +58,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       out,
       resume,
       force: flags.force ?? false,
+      cache: flags.cache && resolve(flags.cache),
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
       onEvent: (event: EngineEvent) => {
         progress.finish();

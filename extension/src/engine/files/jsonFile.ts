@@ -1,8 +1,15 @@
-// Reads JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with
+// Reads and writes JSON files, such as those of model folders. A missing file gives null, one that isn't JSON an InputError with
 // the line and the column.
+import { writeFileAtomically } from './atomicFile.js';
 import { InputError } from '../../core/inputError.js';
 import { JsonFault, parseJsonText, placeIn } from '../../core/data/jsonText.js';
 import { readText, type Links } from '../../system/regularFile.js';
+
+/** Indented, as a whole or not at all. @throws InputError if the disk is full or the folder can't be written */
+export function writeJson(path: string, value: unknown): void {
+  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+  writeFileAtomically(path, append => append(text));
+}
 
 /** @returns the object in the file; null if the file doesn't exist */
 export function readJsonObject(path: string, links: Links = 'follow'): Record<string, unknown> | null {

@@ -27,17 +27,16 @@ interface Answered extends Asked {
 
 /**
  * Greedy answers, all with the one base in memory.
- * @param adapters names under which the session has them
- * @returns the base first; if `signal` is aborted, with those rows only that all models have answered
+ * @param models names under which the session has adapters, or BASE
+ * @returns in that order; if `signal` is aborted, with those rows only that all models have answered
  * @throws InputError with file and line for a row that a model can't be asked
  */
 export async function answerSuite(
   session: Pick<Session, 'generate'>,
   rows: readonly SuiteRow[],
-  adapters: readonly string[],
+  models: readonly string[],
   { reporter, signal }: { reporter: Reporter; signal: AbortSignal },
 ): Promise<JudgedModel[]> {
-  const models = [BASE, ...adapters];
   // A row is asked of all models before the next one, so that what an interruption leaves can be compared.
   const questions = rows.flatMap(row => models.map(model => ({ row, model })));
   const answered: Answered[] = [];

@@ -1,4 +1,6 @@
-// The version of this engine, from package.json.
+// The version of this engine, from package.json, and the hash by which caches know it.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 /** package.json is one folder above the bundle in dist/, and four above this source file. */
@@ -15,3 +17,10 @@ function readVersion(): string {
 }
 
 export const engineVersion = readVersion();
+
+/** The version and a hash of the bundle: while the engine is developed, the version stays the same. */
+export function engineIdentity(): string {
+  return `${engineVersion}-${createHash('sha256')
+    .update(readFileSync(new URL(import.meta.url)))
+    .digest('hex')}`;
+}

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
-import { writeFileAtomically } from '../files/atomicFile.js';
 import { copyTokenizer } from '../files/huggingfaceFolder.js';
+import { writeJson } from '../files/jsonFile.js';
 import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
 import { peakRssBytes } from '../machine/processMemory.js';
@@ -12,6 +12,7 @@ import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { baseEvaluation } from './baseEvaluation.js';
 import { engineVersion } from './engineVersion.js';
 import { failedEvent } from './failedEvent.js';
 import { OwnedResources } from './ownedResources.js';
@@ -35,7 +36,7 @@ const TRAINED = 'trained';
  */
 export async function executeRun(
   prepared: PreparedRun,
-  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal'> & {
+  request: Pick<RunRequest, 'out' | 'resume' | 'runFile' | 'signal' | 'cache'> & {
     /** The folder is claimed for this process already. */
     claimed: boolean;
     onEvent(event: EngineEvent): void;
@@ -51,7 +52,7 @@ export async function executeRun(
 
 async function execute(
   prepared: PreparedRun,
-  { out, resume, runFile, signal, claimed, onEvent }: Parameters<typeof executeRun>[1],
+  { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
   const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
@@ -91,6 +92,7 @@ async function execute(
       });
       return text.trim();
     },
+    known: cache === undefined ? null : await baseEvaluation(cache, prepared),
     compile,
     commands: commandsOf(folder, warn),
     signal,
@@ -191,9 +193,4 @@ function commandsOf(folder: RunFolder, warn: (code: string, message: string) => 
     warn('window_closed', 'stopped because the last window of this run was closed');
     return [{ type: 'stop' }];
   };
-}
-
-function writeJson(path: string, value: unknown): void {
-  const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-  writeFileAtomically(path, append => append(text));
 }

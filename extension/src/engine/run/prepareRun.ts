@@ -8,7 +8,10 @@ import { checkMemory } from '../estimate/memoryCheck.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import type { UsedWeights } from '../../protocol/runConfig.js';
 import { Adapter } from '../peft/adapter.js';
+import type { SavedAdapter } from '../peft/adapterFiles.js';
+import type { AttachedMethod } from '../peft/attachedMethod.js';
 import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
@@ -31,9 +34,22 @@ export interface RunRequest {
   resume: boolean;
   /** Start even if the estimate exceeds the available memory. */
   force: boolean;
+  /** Folder with tokens and the base's evaluation, made by other runs on the same rows or for them. */
+  cache?: string;
   reporter: Reporter;
   /** If aborted, the run ends as soon as possible. */
   signal: AbortSignal;
+}
+
+/** A run of which nothing has been computed yet. */
+export interface PlannedRun {
+  run: RunFile;
+  onDisk: ModelOnDisk;
+  attached: AttachedMethod;
+  /** The adapter of `init_from`. */
+  start: SavedAdapter | null;
+  rows: { train: RowSet; validation: RowSet | null };
+  shape: RunShape;
 }
 
 export interface PreparedRun {
@@ -44,6 +60,7 @@ export interface PreparedRun {
   adapter: Adapter;
   rows: { train: RowSet; validation: RowSet | null };
   shape: RunShape;
+  settings: UsedWeights;
   /** Whether steps and answers run as captured graphs. */
   compile: boolean;
   estimate: Estimate;
@@ -70,10 +87,8 @@ export async function prepareRun(request: RunRequest): Promise<PreparedRun> {
   }
 }
 
-async function prepare(
-  { runFile, out, resume, force, reporter, signal }: RunRequest,
-  owned: OwnedResources,
-): Promise<Omit<PreparedRun, 'dispose'>> {
+async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit<PreparedRun, 'dispose'>> {
+  const { runFile, out, resume, force, reporter } = request;
   const warnings: Warning[] = [];
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
   const { run, ignored } = resume ? resumedRun(runFile, out) : { run: readRunFile(runFile), ignored: [] };
@@ -83,25 +98,8 @@ async function prepare(
       'run_file_changed',
       `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
     );
-
-  const base = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
-  owned.own(base.files, files => files.close());
-  const options = { files: base.files, onWarning: reporting.warn };
-  const { attached, start } = attachMethod(run, base.architecture, options);
-  if (start) owned.own(start, saved => saved.close());
-  else for (const { message } of unmatchedNames(attached)) reporting.warn('names_unmatched', message);
-  const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporting.warn) : base);
-  const shape = runShape(config, attached);
-  const limitedBy = lengthLimit(config.dataset.max_length, shape, attached);
-  warnOfReducedLength(config.dataset.max_length, shape, limitedBy, reporting);
-  checkPrompts(run, onDisk.tokenizer, attached);
-
-  const limits = { maxLength: shape.maxLength, limitedBy };
-  const { tokenizer } = onDisk;
-  const rows = await loadRows(run, { tokenizer, architecture: attached.architecture }, limits, reporting, signal);
-  for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
-    owned.own(dataset, opened => opened.close());
-  await checkSuites(run, rows.train);
+  const planned = await planRun(run, { ...request, reporter: reporting }, owned);
+  const { onDisk, attached, start, rows, shape } = planned;
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
@@ -136,5 +134,37 @@ async function prepare(
   });
   owned.own(adapter, opened => opened.dispose());
   adapter.takeOver();
-  return { run, onDisk, backend, model, adapter, rows, shape, compile, estimate, rng, warnings };
+  return { run, onDisk, backend, model, adapter, rows, shape, settings, compile, estimate, rng, warnings };
+}
+
+/**
+ * What a run needs before a backend is opened: files, method and rows, all checked. A race plans all of its runs before the first.
+ * @param owned frees what is opened
+ * @throws InputError for anything wrong with the input
+ */
+export async function planRun(
+  run: RunFile,
+  { reporter, signal, cache }: Pick<RunRequest, 'reporter' | 'signal' | 'cache'>,
+  owned: OwnedResources,
+): Promise<PlannedRun> {
+  const { config } = run;
+  const base = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  owned.own(base.files, files => files.close());
+  const options = { files: base.files, onWarning: reporter.warn };
+  const { attached, start } = attachMethod(run, base.architecture, options);
+  if (start) owned.own(start, saved => saved.close());
+  else for (const { message } of unmatchedNames(attached)) reporter.warn('names_unmatched', message);
+  const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporter.warn) : base);
+  const shape = runShape(config, attached);
+  const limitedBy = lengthLimit(config.dataset.max_length, shape, attached);
+  warnOfReducedLength(config.dataset.max_length, shape, limitedBy, reporter);
+  checkPrompts(run, onDisk.tokenizer, attached);
+
+  const limits = { maxLength: shape.maxLength, limitedBy };
+  const { architecture } = attached;
+  const rows = await loadRows(run, { ...onDisk, architecture }, limits, reporter, signal, cache);
+  for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
+    owned.own(dataset, opened => opened.close());
+  await checkSuites(run, rows.train);
+  return { run, onDisk, attached, start, rows, shape };
 }

@@ -19,8 +19,8 @@ export function resumedRun(runFile: string, out: string): { run: RunFile; ignore
   const saved = readRunFile(folder.runFile, 'refuse');
   const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
   // Training longer is a reason to resume; everything else must stay the same.
-  const { num_train_epochs, max_steps } = given.config.training;
-  const training = { ...saved.config.training, num_train_epochs, max_steps };
+  const { num_train_epochs, max_steps, max_minutes } = given.config.training;
+  const training = { ...saved.config.training, num_train_epochs, max_steps, max_minutes };
   const run = { ...saved, config: { ...saved.config, training } };
   const ignored = differingKeys(given.config, run.config);
   for (const key of ['model', 'method.peft_type'])
@@ -38,7 +38,7 @@ export function resumedRun(runFile: string, out: string): { run: RunFile; ignore
 }
 
 /** Keys with dots whose values differ. */
-function differingKeys(given: object, saved: object, block = ''): string[] {
+export function differingKeys(given: object, saved: object, block = ''): string[] {
   const keys = [...new Set([...Object.keys(given), ...Object.keys(saved)])].filter(key => key !== '$schema');
   return keys.flatMap(key => {
     const [now, then] = [given, saved].map(config => (config as Record<string, unknown>)[key]);

@@ -4,10 +4,13 @@ import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
-import { loadDataset, type Dataset } from '../data/loadDataset.js';
+import { valueHash } from '../data/fileHash.js';
+import { loadDataset, type Dataset, type LoadDatasetOptions } from '../data/loadDataset.js';
 import { splitRows } from '../data/split.js';
+import { loadCachedDataset } from '../data/tokenCache.js';
 import type { RowSet } from '../training/stepPlan.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import { engineIdentity } from './engineVersion.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
@@ -17,17 +20,26 @@ export interface RowLimits {
   limitedBy: string | null;
 }
 
-/** @param model the architecture whose embedding the rows' ids must be within */
+/**
+ * @param model with the architecture whose embedding the rows' ids must be within
+ * @param cache folder with the tokens of earlier runs
+ */
 export async function loadRows(
   run: RunFile,
-  { tokenizer, architecture }: Pick<ModelOnDisk, 'tokenizer' | 'architecture'>,
+  { files, tokenizer, architecture }: ModelOnDisk,
   { maxLength, limitedBy }: RowLimits,
   reporter: Reporter,
   signal: AbortSignal,
+  cache?: string,
 ): Promise<{ train: RowSet; validation: RowSet | null }> {
   const { dataset: config, training } = run.config;
+  const { chatTemplate, toolTemplate } = tokenizer;
+  const read = (options: LoadDatasetOptions): Promise<Dataset> =>
+    cache === undefined
+      ? loadDataset(options)
+      : loadCachedDataset(cache, valueHash([engineIdentity(), files.tokenizer, chatTemplate, toolTemplate]), options);
   const load = (path: string, role: 'train' | 'validation'): Promise<Dataset> =>
-    loadDataset({
+    read({
       file: datasetFile(run.resolvePath(path), role),
       config: { ...config, max_length: maxLength },
       limitedBy,

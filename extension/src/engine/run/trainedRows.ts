@@ -69,12 +69,12 @@ export async function dividedLines(run: RunFile, model: ModelPlace, reporter: Re
     owned.own(base.files, files => files.close());
     const { attached, start } = attachMethod(run, base.architecture, { files: base.files });
     if (start) owned.own(start, saved => saved.close());
-    const { tokenizer } = withTemplateOf(run, start ? modelForAdapter(base, start, () => {}) : base);
+    const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, () => {}) : base);
     const { dataset } = run.config;
     const validation = typeof dataset.validation === 'number' ? dataset.validation : null;
     const { train, validation: rest } = await loadRows(
       { ...run, config: { ...run.config, dataset: { ...dataset, validation } } },
-      { tokenizer, architecture: attached.architecture },
+      { ...onDisk, architecture: attached.architecture },
       { maxLength: runShape(run.config, attached).maxLength, limitedBy: null },
       { ...reporter, warn: () => {} },
       new AbortController().signal,

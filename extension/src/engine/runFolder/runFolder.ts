@@ -112,24 +112,27 @@ function checkInside(folder: string, name: string): void {
     });
 }
 
+/** Where runs and races are, next to their files. */
+export type RunsFolder = 'runs' | 'races';
+
 /** `runs/NAME-20260131-142500`, next to the run file. */
-export function defaultRunFolder(directory: string, name: string, now = new Date()): string {
+export function defaultRunFolder(directory: string, name: string, now = new Date(), kind: RunsFolder = 'runs'): string {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
-  return join(directory, 'runs', `${folderName(name)}-${stamp.slice(0, 8)}-${stamp.slice(8)}`);
+  return join(directory, kind, `${folderName(name)}-${stamp.slice(0, 8)}-${stamp.slice(8)}`);
 }
 
-/** The latest run with this name. @throws InputError if there is none */
-export function latestRunFolder(directory: string, name: string): string {
-  const runs = join(directory, 'runs');
+/** The latest run, or race, with this name. @throws InputError if there is none */
+export function latestRunFolder(directory: string, name: string, kind: RunsFolder = 'runs'): string {
+  const runs = join(directory, kind);
   const prefix = `${folderName(name)}-`;
   // The runs of "tone" are not those of "tone-long".
   const isOfName = (entry: string) => entry.startsWith(prefix) && /^\d{8}-\d{6}$/.test(entry.slice(prefix.length));
   const found = existsSync(runs) ? readdirSync(runs).filter(isOfName) : [];
   const latest = found.sort().at(-1);
   if (!latest)
-    throw new InputError(`no run named "${name}" to resume`, {
+    throw new InputError(`no ${kind.slice(0, -1)} named "${name}" to resume`, {
       file: runs,
-      hint: 'Pass the run’s folder with --out, or start a new run without --resume.',
+      hint: `Pass its folder with --out, or start a new ${kind.slice(0, -1)} without --resume.`,
     });
   return join(runs, latest);
 }

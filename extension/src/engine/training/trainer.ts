@@ -19,7 +19,7 @@ import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';
 import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, type Evaluation } from './evaluate.js';
 import { FrozenStates } from './frozenStates.js';
 import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
@@ -39,6 +39,8 @@ export interface TrainerOptions {
   emit(event: EngineEventBody): void;
   /** Answers a prompt with the current weights. */
   answer(prompt: string): Promise<string>;
+  /** The evaluation before the first step, if another run may have made it. */
+  known?: { read(): Evaluation | null; keep(evaluation: Evaluation): void } | null;
   /** Whether to capture the step as a graph. */
   compile: boolean;
   /** Commands since the last call. */
@@ -48,7 +50,7 @@ export interface TrainerOptions {
 }
 
 export interface TrainerOutcome {
-  reason: 'finished' | 'early_stopping' | 'stopped';
+  reason: 'finished' | 'early_stopping' | 'time_limit' | 'stopped';
   state: TrainerState;
 }
 
@@ -148,9 +150,15 @@ export class Trainer {
         reason = 'stopped';
         break;
       }
+      if (this.timeShare() >= 1) {
+        reason = 'time_limit';
+        break;
+      }
       await this.step();
       const { step } = this.state;
-      const due = (every: number | null) => (every === null ? this.plan.endsEpoch(step) : step % every === 0);
+      // The last step of a plan is known beforehand, that of a time limit isn't.
+      const isOver = this.timeShare() >= 1;
+      const due = (every: number | null) => isOver || (every === null ? this.plan.endsEpoch(step) : step % every === 0);
       let best = false;
       if (this.options.rows.validation && due(training.eval_steps)) {
         best = await this.evaluate();
@@ -283,7 +291,7 @@ export class Trainer {
     const { training } = config;
     const began = performance.now();
     const index = this.state.step;
-    const learningRate = learningRateAt(index, training, this.plan.totalSteps);
+    const learningRate = learningRateAt(this.scheduledStep(index), training, this.plan.totalSteps);
     const batches: Batch[] = [];
     for (const plan of this.plan.microBatches(index)) batches.push(await this.batchOf(plan));
     const { loss, gradNorm } = await this.update(batches, {
@@ -320,6 +328,17 @@ export class Trainer {
       });
   }
 
+  /** The share of max_minutes that has passed; 0 without a limit. */
+  private timeShare(): number {
+    const { max_minutes: minutes } = this.options.config.training;
+    return minutes === null ? 0 : this.state.train_seconds / (60 * minutes);
+  }
+
+  /** The step of the schedule for update `index`: with a time limit, that of the share of the time, if it is further on. */
+  private scheduledStep(index: number): number {
+    return Math.max(index, Math.min(this.plan.totalSteps - 1, Math.floor(this.timeShare() * this.plan.totalSteps)));
+  }
+
   private diverged(step: number, what: string): DivergedError {
     const { folder } = this.options;
     const last = folder.checkpointSteps().at(-1);
@@ -353,20 +372,16 @@ export class Trainer {
 
   /** Evaluates and returns whether the result is the best so far. The untrained model (step 0) never is. */
   private async evaluate(): Promise<boolean> {
-    const { config, rows, shape, rng, emit } = this.options;
+    const { config, emit } = this.options;
     const { training } = config;
     const began = performance.now();
-    const validation = rows.validation!;
-    const batchSize = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
-    const plans = planEpoch({ ...validation, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
-    const result = await evaluate(
-      shape.objective,
-      batch => this.score(batch),
-      batchesOf(plans, validation.dataset, shape),
-    );
     const { step, best_loss: bestLoss } = this.state;
+    const known = step === 0 ? this.options.known : null;
+    const earlier = known?.read() ?? null;
+    const result = earlier ?? (await this.evaluateRows());
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the validation loss after step ${step} is non-finite`);
+    if (!earlier) known?.keep(result);
     this.evaluatedLoss = result.loss;
     if (step === 0) this.state.initial_loss = result.loss;
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
@@ -381,8 +396,18 @@ export class Trainer {
       num_label_tokens: result.numLabelTokens,
       best,
       eval_ms: performance.now() - began,
+      ...(earlier && { cached: true }),
     });
     return best;
+  }
+
+  private evaluateRows(): Promise<Evaluation> {
+    const { config, rows, shape, rng } = this.options;
+    const { training } = config;
+    const { dataset, indices } = rows.validation!;
+    const batchSize = training.per_device_eval_batch_size ?? training.per_device_train_batch_size;
+    const plans = planEpoch({ dataset, indices, ...shape, batchSize, shuffle: false, rng: rng.fork('evaluation') });
+    return evaluate(shape.objective, batch => this.score(batch), batchesOf(plans, dataset, shape));
   }
 
   /** Answers the prompts with the current weights, those of `step`. */

@@ -7,7 +7,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { answerSuite } from '../../../../extension/src/engine/run/answerSuite.js';
 import { MOST_ROWS } from '../../../../extension/src/engine/generation/batch.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
-import type { Session } from '../../../../extension/src/engine/generation/session.js';
+import { BASE, type Session } from '../../../../extension/src/engine/generation/session.js';
 import type { GenerationAnswer, GenerationInput } from '../../../../extension/src/protocol/sessionMessages.js';
 
 const suite = (count: number) =>
@@ -48,7 +48,7 @@ const ask = async (session: Pick<Session, 'generate'>, count: number, stop = new
     progress: (phase: string, done: number, total: number | null) => void progress.push(`${phase} ${done}/${total}`),
     warn: (code: string) => void warnings.push(code),
   };
-  const models = await answerSuite(session, suite(count), ['a', 'b'], { reporter, signal: stop.signal });
+  const models = await answerSuite(session, suite(count), [BASE, 'a', 'b'], { reporter, signal: stop.signal });
   return { models, warnings, progress };
 };
 

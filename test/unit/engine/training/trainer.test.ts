@@ -200,6 +200,73 @@ describe('early stopping and the best checkpoint', () => {
   });
 });
 
+describe('a time limit', () => {
+  // Any step takes longer.
+  const max_minutes = 1e-9;
+  const rows = { train: randomRows(8), validation: randomRows(2, 9), packing: false };
+
+  it('ends the run after the step in which the time is up, evaluated and saved', async () => {
+    const { outcome, events, folder } = await tinyRun({
+      ...rows,
+      training: { max_minutes, eval_steps: 50, save_steps: 50 },
+    });
+    expect(outcome).toMatchObject({ reason: 'time_limit', state: { step: 1, best_step: 1 } });
+    expect(eventsOf(events, 'evaluated').map(({ step }) => step)).toEqual([0, 1]);
+    expect(folder.checkpointSteps()).toEqual([1]);
+  });
+
+  it('is over for a run that is resumed, until it is raised', async () => {
+    const { folder } = await tinyRun({ ...rows, training: { max_minutes, num_train_epochs: 2 } });
+    const again = await tinyRun({ ...rows, training: { max_minutes, num_train_epochs: 2 }, folder, resume: true });
+    expect(again).toMatchObject({ resumedFrom: 1, outcome: { reason: 'time_limit', state: { step: 1 } } });
+    const raised = await tinyRun({ ...rows, training: { max_minutes: 60, num_train_epochs: 2 }, folder, resume: true });
+    expect(raised.outcome).toMatchObject({ reason: 'finished', state: { step: 4 } });
+  });
+
+  it('brings the learning rate to its end in time', async () => {
+    const training = { learning_rate: 1, lr_scheduler_type: 'linear', num_train_epochs: 5 };
+    const { folder } = await tinyRun({ ...rows, training: { ...training, max_steps: 2 } });
+    // 90% of the time is up after these two of ten steps.
+    const { train_seconds: seconds } = readCheckpointState(folder.checkpoint(2));
+    const { events } = await tinyRun({
+      ...rows,
+      training: { ...training, max_minutes: seconds / 60 / 0.9 },
+      folder,
+      resume: true,
+    });
+    expect(eventsOf(events, 'step')[0]).toMatchObject({ step: 3, learning_rate: expect.closeTo(0.1, 9) });
+  });
+});
+
+describe('an evaluation that another run has made', () => {
+  const evaluation = { loss: 3.25, metrics: { perplexity: 25.79 }, numLabelTokens: 10 };
+  const rows = { train: randomRows(4), validation: randomRows(2, 9), training: { max_steps: 1 } };
+
+  it('is used before the first step instead of a new one, and said to be', async () => {
+    const kept: unknown[] = [];
+    const { events } = await tinyRun({ ...rows, known: { read: () => evaluation, keep: value => kept.push(value) } });
+    const [first, second] = eventsOf(events, 'evaluated');
+    expect(first).toMatchObject({
+      step: 0,
+      loss: 3.25,
+      metrics: evaluation.metrics,
+      num_label_tokens: 10,
+      cached: true,
+    });
+    expect(second).toMatchObject({ step: 1 });
+    expect(second).not.toHaveProperty('cached');
+    expect(kept).toEqual([]);
+  });
+
+  it('is kept for others once it was made, and only that before the first step', async () => {
+    const kept: { loss: number }[] = [];
+    const { events } = await tinyRun({ ...rows, known: { read: () => null, keep: value => kept.push(value) } });
+    const [first] = eventsOf(events, 'evaluated');
+    expect(kept.map(({ loss }) => loss)).toEqual([first!.loss]);
+    expect(first).not.toHaveProperty('cached');
+  });
+});
+
 describe('a run with non-finite values', () => {
   const isFinite = (tensors: Map<string, Float32Array>) => [...tensors.values()].every(t => t.every(Number.isFinite));
 

@@ -1,0 +1,114 @@
+// `tunewright race RACE.json`: the same run with other methods, options and seeds, one after the other, and a report.
+import { dirname, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { CancelledError } from '../../core/codedError.js';
+import { entryFigures, parseLimit, type RaceLimits, type RunFigures } from '../../core/race/raceFigures.js';
+import { choiceText } from '../../core/race/raceReport.js';
+import { raceTable, spreadText } from '../../core/race/raceTable.js';
+import type { RaceResult } from '../../protocol/raceConfig.js';
+import { readRaceFile } from '../race/planRace.js';
+import { runRace } from '../race/runRace.js';
+import { writeReport } from '../race/writeReport.js';
+import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
+import { print, printJson, printNote } from './print.js';
+import { table } from './table.js';
+
+interface RaceFlags {
+  out?: string;
+  resume?: boolean;
+  force?: boolean;
+  report?: string;
+  under?: string[];
+  json?: boolean;
+}
+
+export function registerRaceCommand(program: Command): void {
+  program
+    .command('race')
+    .description('train the same run with other methods, options and seeds, and compare them')
+    .argument('[race.json]', 'race file; `tunewright describe race-schema` prints its JSON schema')
+    .option('--out <folder>', 'race folder (default: races/NAME-TIME next to the race file)')
+    .option('--resume', 'continue the race of --out, or the latest one with this name; finished runs are kept')
+    .option('--force', 'start runs even if their estimate exceeds the available memory')
+    .option('--report <folder>', 'write the report of a race folder again, and train nothing')
+    .option('--under <limits...>', 'choose the best entry under limits: 1GB, 800MB, 10min, 30s')
+    .option('--json', 'print the events of all runs and the result, one JSON object per line')
+    .addHelpText('after', '\nCtrl-C ends the current run with a checkpoint; pressing it again quits immediately.')
+    .action(race);
+}
+
+/** Ends with a message about the usage for anything that isn't a limit. */
+function limitsOf(texts: readonly string[], command: Command): RaceLimits {
+  return texts.reduce<RaceLimits>(
+    (limits, text) => {
+      const limit = parseLimit(text);
+      if (!limit) command.error(`error: "${text}" is not a limit for --under; such as 1GB, 800MB, 10min or 30s`);
+      return { ...limits, ...limit };
+    },
+    { memoryBytes: null, seconds: null },
+  );
+}
+
+async function race(file: string | undefined, flags: RaceFlags, command: Command): Promise<void> {
+  if ((file === undefined) === (flags.report === undefined))
+    command.error('error: a race file is required, or --report with the folder of a race');
+  const limits = limitsOf(flags.under ?? [], command);
+  const out = resolve(flags.report ?? flags.out ?? defaultOut(file!, flags.resume ?? false));
+  if (file !== undefined) await train(file, out, flags);
+  const { report, runs } = writeReport(out, limits);
+  if (flags.json) printJson({ type: 'race_completed', entries: runs.map(resultOf) });
+  else show(report, runs, limits);
+  if (file !== undefined && !runs.some(({ status }) => status === 'finished')) process.exitCode = 1;
+}
+
+async function train(
+  file: string,
+  out: string,
+  { resume = false, force = false, json = false }: RaceFlags,
+): Promise<void> {
+  const stop = new AbortController();
+  const quit = new AbortController();
+  const interrupt = () => {
+    if (stop.signal.aborted) return quit.abort();
+    printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
+    stop.abort();
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.on(signal, interrupt);
+  try {
+    await runRace({
+      ...{ file, out, resume, force, json, signal: stop.signal, quit: quit.signal },
+      onStart: ({ name, seed, number, of }) => printNote(`\n[${number}/${of}] ${name}, seed ${seed}`),
+      onEvent: ({ name, seed, run }, event) => printJson({ ...event, entry: { name, seed, run } }),
+    });
+  } catch (error) {
+    if (!(error instanceof CancelledError)) throw error;
+    const command = ['tunewright', 'race', file, '--out', out, '--resume'].map(quoted).join(' ');
+    throw new CancelledError(`Stopped. Continue with: ${command}`);
+  } finally {
+    for (const signal of signals) process.off(signal, interrupt);
+  }
+}
+
+function quoted(word: string): string {
+  return /^[\w./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+function show(report: string, runs: readonly RunFigures[], limits: RaceLimits): void {
+  const entries = entryFigures(runs);
+  const { heading, figures, rows } = raceTable(entries, spreadText);
+  print(`\n${table([heading, ...rows], figures)}\n`);
+  for (const run of runs) if (run.failure !== null) print(`${run.name}, seed ${run.seed} failed: ${run.failure}`);
+  print(choiceText(entries, limits));
+  print(relative('.', report));
+}
+
+function resultOf({ peft_type: _type, steps: _steps, failure: _failure, ...result }: RunFigures): RaceResult {
+  return result;
+}
+
+function defaultOut(file: string, resume: boolean): string {
+  const { name } = readRaceFile(file).race;
+  const directory = dirname(resolve(file));
+  return resume ? latestRunFolder(directory, name, 'races') : defaultRunFolder(directory, name, new Date(), 'races');
+}

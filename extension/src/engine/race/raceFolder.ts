@@ -1,0 +1,81 @@
+// The folder of a race: race.json, inputs.json, runs/NAME-seedN, evaluations/ of the base, cache/, and the report. Reads what has been run, from the files
+// alone. Used by runRace.ts and by `race --report`.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { InputError } from '../../core/inputError.js';
+import { expandRace, type RaceEntry } from '../../core/race/expandRace.js';
+import { runFigures, type RunFigures } from '../../core/race/raceFigures.js';
+import { initialRunState, reduceRun } from '../../core/runs/runState.js';
+import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
+import { runConfigSchema } from '../../protocol/runConfig.js';
+import { holderOf } from '../../system/fileClaim.js';
+import { readJsonObject, writeJson } from '../files/jsonFile.js';
+import { readRunFile } from '../run/readRunFile.js';
+import { readEvents } from '../runFolder/eventLog.js';
+import type { RaceInputs } from './planRace.js';
+import { scoreIn } from './suiteScores.js';
+
+export const raceInputsSchema = z.object({ model: z.string(), train: z.string(), validation: z.string().nullable() });
+
+/** What race.json of a race folder has: a race file with its run. */
+export type StoredRace = RaceConfig & { run: Record<string, unknown> };
+
+export const raceFile = (folder: string) => join(folder, 'race.json');
+export const cacheFolder = (folder: string) => join(folder, 'cache');
+export const eventsFile = (run: string) => join(run, 'events.ndjson');
+const inputsFile = (folder: string) => join(folder, 'inputs.json');
+
+export function writeRace(folder: string, race: StoredRace, inputs: RaceInputs): void {
+  writeJson(raceFile(folder), race);
+  writeJson(inputsFile(folder), inputs);
+}
+
+/** null if the folder has none. */
+export function readInputs(folder: string): RaceInputs | null {
+  return raceInputsSchema.safeParse(readJsonObject(inputsFile(folder), 'refuse')).data ?? null;
+}
+
+/** @throws InputError if the folder has no race */
+export function readRace(folder: string): StoredRace {
+  const file = raceFile(folder);
+  const result = raceConfigSchema.safeParse(readJsonObject(file, 'refuse'));
+  if (!result.success || typeof result.data.run === 'string')
+    throw new InputError(
+      existsSync(file) ? 'this is not a race.json of a race folder' : 'this folder does not contain a race',
+      {
+        file: existsSync(file) ? file : folder,
+        hint: 'Pass the folder that `tunewright race` has written.',
+      },
+    );
+  return { ...result.data, run: result.data.run };
+}
+
+/** The race of a folder, with the figures of its runs so far. @throws InputError if the folder has no race */
+export function readRaceFolder(folder: string): { race: StoredRace; runs: RunFigures[]; baseScore: number | null } {
+  const race = readRace(folder);
+  return {
+    race,
+    runs: expandRace(race, race.run, raceFile(folder)).map(entry => figuresOf(folder, entry)),
+    baseScore: scoreIn(folder, suitesIn(race.run)),
+  };
+}
+
+function suitesIn(run: Record<string, unknown>): string[] {
+  return runConfigSchema.parse(run).dataset.suites;
+}
+
+/** @throws InputError if run.json or the events can't be read */
+export function figuresOf(folder: string, entry: RaceEntry): RunFigures {
+  const run = join(folder, entry.folder);
+  const events = readEvents(eventsFile(run));
+  const runFile = join(run, 'run.json');
+  const config = existsSync(runFile) ? readRunFile(runFile, 'refuse').config : null;
+  return runFigures(entry, run, {
+    state: events.length === 0 ? null : events.reduce(reduceRun, initialRunState),
+    alive: holderOf(join(run, 'process.json')) !== null,
+    config,
+    // Suites may be added later, for runs that have finished.
+    score: scoreIn(run, suitesIn(entry.run)),
+  });
+}

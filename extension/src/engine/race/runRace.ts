@@ -1,0 +1,175 @@
+// A race: each run as a process of its own, so that its peak memory is its own, one after the other. Called by the `race` command;
+// prints nothing. What it knows of earlier runs it reads from the race folder, so that it can be ended and resumed at any time.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CancelledError, CodedError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
+import type { RunFigures } from '../../core/race/raceFigures.js';
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { claimFile } from '../../system/fileClaim.js';
+import { makeFolder } from '../../system/makeFolder.js';
+import { asInputError } from '../files/atomicFile.js';
+import { writeJson } from '../files/jsonFile.js';
+import { failedEvent } from '../run/failedEvent.js';
+import { readRunFile } from '../run/readRunFile.js';
+import { differingKeys } from '../run/resolvedRun.js';
+import { EventWriter, readEvents } from '../runFolder/eventLog.js';
+import { RunFolder } from '../runFolder/runFolder.js';
+import { planRace, readRaceFile, type PlannedEntry, type RaceInputs } from './planRace.js';
+import { cacheFolder, eventsFile, figuresOf, raceFile, readInputs, writeRace } from './raceFolder.js';
+import { runProgram, type Interruption } from './runProgram.js';
+import { answerSuites, suitesOf } from './suiteScores.js';
+
+/** `signal` ends the current run with a checkpoint. */
+export interface RaceRequest extends Interruption {
+  /** The race file. */
+  file: string;
+  /** The race folder. */
+  out: string;
+  /** Continue the race in `out`: finished and failed runs are kept. */
+  resume: boolean;
+  /** Start runs even if their estimate exceeds the available memory. */
+  force: boolean;
+  /** Print events instead of what `train` shows. */
+  json: boolean;
+  /** Before each run that begins or is continued. */
+  onStart(entry: RaceEntryStart): void;
+  onEvent(entry: RaceEntryStart, event: EngineEvent): void;
+}
+
+export interface RaceEntryStart {
+  name: string;
+  seed: number;
+  /** Path of the run folder. */
+  run: string;
+  /** Counted from 1. */
+  number: number;
+  of: number;
+}
+
+/**
+ * @throws InputError for anything wrong with any of the runs, before the first begins
+ * @throws CancelledError if it was interrupted; what to do next is the caller's to say
+ */
+export async function runRace(request: RaceRequest): Promise<RunFigures[]> {
+  const { file, out, resume, signal } = request;
+  const read = readRaceFile(file);
+  const isNew = checkFolder(out, resume);
+  const isOwn = !existsSync(out);
+  const release = claim(out);
+  try {
+    const { entries, inputs } = await planRace(read, { signal, cache: cacheFolder(out) });
+    if (!isNew) checkKept(out, entries, inputs);
+    writeRace(out, read.race, inputs);
+    const { config } = entries[0]!;
+    const suites = await suitesOf(config);
+    await answerSuites(out, 'base', config, suites, request);
+    for (const [i, entry] of entries.entries()) {
+      if (signal.aborted) throw new CancelledError();
+      const { status, run } = figuresOf(out, entry);
+      if (status === 'running') throw new InputError('a process is training in this run folder', { file: run });
+      if (status !== 'finished' && status !== 'failed')
+        await runEntry(entry, { ...entry, run, number: i + 1, of: entries.length }, request);
+      if (figuresOf(out, entry).status === 'finished') await answerSuites(run, 'result', entry.config, suites, request);
+    }
+    if (signal.aborted) throw new CancelledError();
+    return entries.map(entry => figuresOf(out, entry));
+  } finally {
+    release();
+    if (isNew && !existsSync(raceFile(out))) rmSync(isOwn ? out : cacheFolder(out), { recursive: true, force: true });
+  }
+}
+
+/** @returns whether the race is a new one @throws InputError if the folder has another one, or none to resume */
+function checkFolder(out: string, resume: boolean): boolean {
+  const exists = existsSync(raceFile(out));
+  if (exists && !resume)
+    throw new InputError('this folder has a race', {
+      file: out,
+      hint: 'Continue it with --resume, or choose another folder with --out.',
+    });
+  if (!exists && existsSync(out) && readdirSync(out).some(name => name !== 'cache' && !name.startsWith('process.json')))
+    throw new InputError('the folder is not empty', { file: out, hint: 'Choose another one with --out.' });
+  return !exists;
+}
+
+function claim(out: string): () => void {
+  try {
+    makeFolder(out);
+    const claimed = claimFile(join(out, 'process.json'));
+    if ('release' in claimed) return () => claimed.release();
+    throw new InputError(`process ${claimed.heldBy} is running this race`, {
+      file: out,
+      hint: 'Stop it first, or choose another folder with --out.',
+    });
+  } catch (error) {
+    throw asInputError(error, out);
+  }
+}
+
+/** @throws InputError if runs of the folder had other settings, rows or weights than they would have now */
+function checkKept(out: string, entries: readonly PlannedEntry[], inputs: RaceInputs): void {
+  const before = readInputs(out);
+  const [changed] = before ? differingKeys(inputs, before) : [];
+  if (changed !== undefined)
+    throw new InputError(`${INPUT_NAMES[changed as keyof RaceInputs]} changed since this race began`, {
+      file: out,
+      hint: 'Runs before and after the change can’t be compared: start a new race, with another --out.',
+    });
+  for (const { name, seed, folder, config } of entries) {
+    const file = join(out, folder, 'run.json');
+    if (!existsSync(file)) continue;
+    const differing = differingKeys(config, readRunFile(file, 'refuse').config);
+    const key = differing.find(each => each !== 'dataset.suites');
+    if (key !== undefined)
+      throw new InputError(`"${name}" with seed ${seed} was run with another value`, {
+        file,
+        key,
+        hint: 'Delete its run folder to run it again, give the entry another name, or start a new race with another --out.',
+      });
+  }
+}
+
+const INPUT_NAMES: Record<keyof RaceInputs, string> = {
+  model: 'the model',
+  train: 'the training rows',
+  validation: 'the validation rows',
+};
+
+async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: RaceRequest): Promise<void> {
+  const { out, force, json, signal, quit, onStart, onEvent } = request;
+  const { run } = started;
+  const file = join(run, 'run.json');
+  if (!existsSync(file)) writeJson(file, entry.config);
+  onStart(started);
+  const resume = existsSync(eventsFile(run));
+  const flags = [...(resume ? ['--resume'] : []), ...(force ? ['--force'] : []), ...(json ? ['--json'] : [])];
+  let hasFailed = false;
+  const listen = (event: EngineEvent) => {
+    hasFailed ||= event.type === 'failed';
+    onEvent(started, event);
+  };
+  const args = ['train', file, '--out', run, '--cache', cacheFolder(out), ...flags];
+  const onLine = (line: string) => {
+    const event = JSON.parse(line) as EngineEvent | { type: 'error' };
+    // The error record ends the output of a command; that of the race goes on.
+    if (event.type !== 'error') listen(event);
+  };
+  const { signal: endedBy } = await runProgram(args, { signal, quit }, json ? onLine : null);
+  const { status } = figuresOf(out, entry);
+  // A run that was stopped from a window is left to be continued.
+  const isDead = status === 'waiting' || (status === 'interrupted' && endedBy !== null);
+  if (isDead && !signal.aborted) recordDeath(run, endedBy, listen);
+  // What is wrong before a run begins is written to its events only.
+  else if (status === 'failed' && !hasFailed) listen(readEvents(eventsFile(run)).at(-1)!);
+}
+
+/** A process that was killed leaves no `failed` event, without which the run would be resumed and perhaps killed again. */
+function recordDeath(run: string, by: NodeJS.Signals | null, listen: (event: EngineEvent) => void): void {
+  const folder = RunFolder.open(run);
+  const events = new EventWriter(folder.eventsFile, listen);
+  const memory = by === 'SIGKILL' ? ', perhaps because the machine ran out of memory' : '';
+  const message = by === null ? 'the process ended without a message' : `the process was ended by ${by}${memory}`;
+  events.write(failedEvent(folder, new CodedError('internal', message)));
+  events.close();
+}

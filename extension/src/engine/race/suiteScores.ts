@@ -1,0 +1,98 @@
+// Scores of a race: how well the result of a run, and the base, answer the suites of the run file (dataset.suites). Evaluated by
+// `tunewright evaluate --suite` in a process of its own, with its report kept in the folder of the run, or of the race for the base.
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import * as z from 'zod';
+import { evaluationReportSchema } from '../../protocol/answers.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
+import { fileHash } from '../data/fileHash.js';
+import { readJsonObject, writeJson } from '../files/jsonFile.js';
+import { BASE } from '../generation/session.js';
+import { runProgram, type Interruption } from './runProgram.js';
+
+const keptReportSchema = z.object({
+  suite: z.object({ file: z.string(), hash: z.string() }),
+  report: evaluationReportSchema,
+});
+type KeptReport = z.infer<typeof keptReportSchema>;
+
+/** The name of the result in reports of suites. */
+const RESULT = 'result';
+
+/** A suite as it is now. */
+export type Suite = KeptReport['suite'];
+
+export function suitesOf({ dataset }: Pick<RunConfig, 'dataset'>): Promise<Suite[]> {
+  return Promise.all(dataset.suites.map(async file => ({ file, hash: await fileHash(file) })));
+}
+
+const reportFile = (folder: string, suite: string, i: number) =>
+  join(folder, 'evaluations', `${i + 1}-${basename(suite, '.jsonl')}.json`);
+
+/**
+ * The mean score over the rows of all suites; null if there is none, or one of them hasn't been answered.
+ * @param folder of a run, or of a race for the base
+ */
+export function scoreIn(folder: string, suites: readonly string[]): number | null {
+  const models = suites.map((suite, i) => {
+    const kept = readReport(reportFile(folder, suite, i));
+    return kept?.suite.file === suite ? (kept.report.models[RESULT] ?? kept.report.models[BASE]) : undefined;
+  });
+  const rows = models.reduce((sum, model) => sum + (model?.total ?? 0), 0);
+  if (rows === 0 || models.includes(undefined)) return null;
+  return models.reduce((sum, model) => sum + model!.score * model!.total, 0) / rows;
+}
+
+/** null if there is none, or it isn't one. */
+function readReport(path: string): KeptReport | null {
+  return keptReportSchema.safeParse(readJsonObject(path, 'refuse')).data ?? null;
+}
+
+/**
+ * Lets a run's result, or the base, answer those suites that it hasn't answered as they are now. What can't be evaluated has no
+ * score; the process says why.
+ * @param folder of the run, or of the race for the base
+ */
+export async function answerSuites(
+  folder: string,
+  of: 'result' | 'base',
+  config: RunConfig,
+  suites: readonly Suite[],
+  interruption: Interruption,
+): Promise<void> {
+  for (const [i, suite] of suites.entries()) {
+    if (interruption.signal.aborted) return;
+    const file = reportFile(folder, suite.file, i);
+    const kept = readReport(file);
+    if (kept?.suite.file === suite.file && kept.suite.hash === suite.hash) continue;
+    let output = '';
+    const flags = [
+      ...(of === 'base' ? ['--model', config.model] : resultFlags(folder, config)),
+      ...engineFlags(config),
+    ];
+    const args = ['evaluate', '--suite', suite.file, ...flags, '--json'];
+    const { code } = await runProgram(args, interruption, line => (output += line));
+    // One that was interrupted prints a report, too.
+    if (code === 0) writeJson(file, { suite, report: JSON.parse(output) });
+  }
+}
+
+/** An adapter on the base, or a whole model. */
+function resultFlags(folder: string, config: RunConfig): string[] {
+  const adapter = join(folder, 'adapter');
+  if (!existsSync(adapter)) return ['--model', join(folder, 'model')];
+  return ['--model', config.model, '--adapter', `${RESULT}=${adapter}`, '--no-base'];
+}
+
+function engineFlags({ engine }: RunConfig): string[] {
+  const threads = engine.threads === null ? [] : ['--threads', String(engine.threads)];
+  return [
+    '--backend',
+    engine.backend,
+    '--base-weights',
+    engine.base_weights,
+    '--precision',
+    engine.precision,
+    ...threads,
+  ];
+}
