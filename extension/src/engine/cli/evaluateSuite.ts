@@ -31,7 +31,8 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   const named = namedAdapters(flags.adapter ?? []);
   const adapters = named.map(({ name }) => name);
   const progress = progressDisplay();
-  for (const adapter of named) await checkContamination(rows, adapter, flags.model, progress);
+  for (const tested of [{ name: BASE, path: flags.model }, ...named])
+    await checkContamination(rows, tested, flags.model, progress);
   progress.finish();
   const session = await sessionOf(flags);
   const stop = new AbortController();
