@@ -81,6 +81,8 @@ it.each<[what: string, args: string[], says: string]>([
   expect(existsSync(place.file('refused'))).toBe(false);
 });
 
-it('refuses a file as the folder', async () => {
+it('refuses a file as the folder, or above it', async () => {
+  const below = await tunewright(combine(...two, '--out', 'rows.jsonl/new'), { cwd: place.path });
+  expectRefusal(below, 'a part of the path is a file, not a folder');
   expectRefusal(await tunewright(combine(...two, '--out', 'rows.jsonl'), { cwd: place.path }), 'this is not a folder');
 });

@@ -119,7 +119,7 @@ function openLora({ folder, weight }: WeightedAdapter, onWarning: OpenOptions['o
   const { method, json, configFile } = opened;
   try {
     if (method.peftType !== lora.peftType)
-      throw new InputError(`this is a ${method.peftType} adapter; only LORA adapters can be combined`, {
+      throw new InputError(`its method is ${method.peftType}; only LORA adapters can be combined`, {
         file: configFile,
         key: 'peft_type',
       });
