@@ -29,8 +29,12 @@ export interface ServerLimits {
   graceMs: number;
 }
 
-const DEFAULT_LIMITS: ServerLimits = {
-  maxBodyBytes: 4 << 20,
+const MAX_BODY_BYTES = 4 << 20;
+const MIN_BODY_BYTES = 256 << 10;
+/** Of a body; more than a token has, also where JSON escapes each character. */
+const BYTES_PER_POSITION = 64;
+
+const DEFAULT_LIMITS: Omit<ServerLimits, 'maxBodyBytes'> = {
   maxRunning: MOST_ROWS,
   maxWaiting: 64,
   maxConnections: 512,
@@ -61,7 +65,9 @@ export interface RunningServer {
 /** @throws InputError for options that don't go together, or an address that can't be used */
 export async function startServer(session: ServedSession, options: ServerOptions): Promise<RunningServer> {
   const { host, port, apiKey = null, adaptersFolders = [], allowOrigins = [], onFault } = options;
-  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const { context_length: positions } = session.facts;
+  const maxBodyBytes = Math.max(MIN_BODY_BYTES, Math.min(MAX_BODY_BYTES, positions * BYTES_PER_POSITION));
+  const limits = { ...DEFAULT_LIMITS, maxBodyBytes, ...options.limits };
   checkServerOptions(options);
   const open = new Set<AbortController>();
   const rules = { host, port, apiKey, allowOrigins };

@@ -246,6 +246,25 @@ describe('bodies', () => {
     if (status === 400) expect(await errorOf(response)).toMatchObject({ type: 'invalid_request_error' });
   });
 
+  it.each([
+    [64, 256 << 10],
+    [10_000, 640_000],
+    [1_000_000, 4 << 20],
+  ])('a context of %i tokens has bodies of up to %i bytes', async (context_length, bytes) => {
+    const scripted = scriptedSession();
+    const { facts } = scripted;
+    session = { ...scripted, facts: { ...facts, context_length } };
+    const server = await startServer(session, {
+      host: '127.0.0.1',
+      port: 0,
+      onFault: error => expect.fail(String(error)),
+    });
+    servers.push(server);
+    const body = (length: number) => JSON.stringify(BODY).padEnd(length);
+    expect((await post(server.url, body(bytes))).status).toBe(200);
+    expect((await post(server.url, body(bytes + 1))).status).toBe(413);
+  });
+
   it('a body that is too large is 413, whether it says so or not', async () => {
     const { url, port } = await start({ limits: { maxBodyBytes: 1000 } });
     const response = await post(url, 'x'.repeat(1001));
