@@ -28,9 +28,10 @@ export const samplingSchema = z.strictObject({
     .max(1)
     .default(0)
     .meta(about('Min p', 'Leave out tokens less likely than this share of the most likely one')),
+  // Far below, logits become non-finite.
   repetition_penalty: z
     .number()
-    .positive()
+    .min(0.001)
     .default(1)
     .meta(about('Repetition penalty', 'Above 1: tokens of the prompt and the answer become less likely')),
   presence_penalty: z

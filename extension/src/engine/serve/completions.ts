@@ -1,5 +1,6 @@
 // Answers a request for completions: all its choices at once, as one JSON object or as server-sent events. If one choice fails or
 // the client goes away, the others are cancelled, which frees their slots.
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { GenerationAnswer, GenerationInput, Mixture, Piece } from '../../protocol/sessionMessages.js';
 import type { Session } from '../generation/session.js';
@@ -7,7 +8,7 @@ import { chunk, droppedTurns, envelope, usageOf, wholeAnswer, type AnswerShape }
 import { apiError } from './apiError.js';
 import { EventStream } from './eventStream.js';
 import type { Metrics } from './metrics.js';
-import type { ParsedRequest } from './requests.js';
+import { MAX_ANSWERS, type ParsedRequest } from './requests.js';
 import type { Slots } from './slots.js';
 
 export interface CompletionContext {
@@ -37,6 +38,8 @@ export async function complete(
   { adapters, shape, outgoing }: { adapters: Mixture; shape: AnswerShape; outgoing: ServerResponse },
 ): Promise<Response> {
   const stop = new AbortController();
+  // Each answer that waits listens.
+  setMaxListeners(MAX_ANSWERS + 1, stop.signal);
   context.open.add(stop);
   const leave = () => stop.abort();
   outgoing.once('close', leave);

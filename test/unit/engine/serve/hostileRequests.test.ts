@@ -349,6 +349,16 @@ describe('the queue', () => {
     expect((await post(url, { ...BODY, n: 3 })).status).toBe(200);
   });
 
+  it('many answers of one request wait without a warning of Node', async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => void warnings.push(warning);
+    process.on('warning', listen);
+    const { url } = await start({ limits: { maxRunning: 1 } });
+    expect((await post(url, { ...BODY, n: 16 })).status).toBe(200);
+    process.off('warning', listen);
+    expect(warnings).toEqual([]);
+  });
+
   it('a client that goes away while it waits leaves it', async () => {
     const { url } = await start(full);
     session.hold();

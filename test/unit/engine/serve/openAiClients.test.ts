@@ -331,6 +331,7 @@ describe('errors', () => {
     [{ guided_json: {} }, 'guided_json', 'unknown_parameter'],
     [{ temprature: 1 }, 'temprature', 'unknown_parameter'],
     [{ temperature: -1 }, 'temperature', null],
+    [{ repetition_penalty: 1e-300 }, 'repetition_penalty', null],
     [{ n: 17 }, 'n', null],
     [{ max_tokens: 0 }, 'max_tokens', null],
     [{ top_logprobs: 3 }, 'top_logprobs', null],
