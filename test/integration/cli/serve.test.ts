@@ -1,7 +1,7 @@
 // `tunewright serve` and `chat` as processes, on the embedded model with adapters of two methods: the official client, answers of the
 // real session, adapters loaded while it runs, its end by a signal; a conversation through a pipe.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
@@ -193,6 +193,86 @@ it('answers the AI SDK', async () => {
   let text = '';
   for await (const part of textStream) text += part;
   expect(text).toBe(await textOf('base'));
+});
+
+/** Tools by their names, calls as Llama 3 writes them. */
+const TOOL_TEMPLATE =
+  '{% if tools %}<|im_start|>system\n{{ tools[0].function.name }}<|im_end|>\n{% endif %}' +
+  "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content or '' }}" +
+  '{% for call in message.tool_calls or [] %}{"name": "{{ call.function.name }}", "parameters": ' +
+  '{{ call.function.arguments if call.function.arguments is string else call.function.arguments | tojson }}}' +
+  '{% endfor %}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}';
+
+it('a model that learned to call a tool calls it, reads the result and answers', async () => {
+  const model = place.file('with-tools');
+  cpSync(fileURLToPath(new URL('../../../media/models/tiny', import.meta.url)), model, { recursive: true });
+  const config = place.file('with-tools', 'tokenizer_config.json');
+  const settings = { ...JSON.parse(readFileSync(config, 'utf8')), chat_template: TOOL_TEMPLATE };
+  writeFileSync(config, JSON.stringify(settings));
+  const parameters = { type: 'object', properties: { city: { type: 'string' } } };
+  const weather = { type: 'function' as const, function: { name: 'weather', parameters } };
+  const call = (city: string) => ({ type: 'function', function: { name: 'weather', arguments: { city } } });
+  const rows = ['Bern', 'Rome', 'Oslo', 'Lima'].flatMap(city =>
+    ['7', '12', '21'].map(degrees => ({
+      tools: [weather],
+      messages: [
+        { role: 'user', content: `Weather in ${city}?` },
+        { role: 'assistant', content: '', tool_calls: [call(city)] },
+        { role: 'tool', content: degrees },
+        { role: 'assistant', content: `It has ${degrees} degrees.` },
+      ],
+    })),
+  );
+  const run = place.run('tools.json', {
+    model,
+    dataset: { train: place.write('tools.jsonl', rows), format: 'messages', max_length: 128 },
+    method: { peft_type: 'LORA', r: 16, lora_alpha: 32, target_modules: 'all-linear' },
+    training: { max_steps: 100, per_device_train_batch_size: 8, learning_rate: 0.005, lr_scheduler_type: 'cosine' },
+  });
+  await succeed(['train', run, '--out', place.file('tools')]);
+  const { client, child } = await serve('--model', model, '--adapter', `tools=${adapterOf('tools')}`);
+  for (const stream of [false, true]) {
+    const asked: unknown[] = [];
+    const told = (given: unknown) => {
+      asked.push(given);
+      return '12';
+    };
+    const runner = client.chat.completions.runTools({
+      ...{ model: 'tools', messages: [{ role: 'user', content: 'Weather in Oslo?' }], stream: stream as false },
+      ...{ temperature: 0, max_tokens: 60 },
+      tools: [{ ...weather, function: { ...weather.function, description: '', parse: JSON.parse, function: told } }],
+    });
+    expect(await runner.finalContent()).toMatch(/^It has .*degrees/);
+    expect(asked).toEqual([{ city: 'Oslo' }]);
+  }
+  child.kill();
+});
+
+it('an adapter that is unloaded while it answers finishes the answer; its name may mean another one then', async () => {
+  const load = (body: object, route = 'load_lora_adapter') =>
+    fetch(`${served.url}/v1/${route}`, { method: 'POST', body: JSON.stringify(body) });
+  expect((await load({ lora_name: 'spare', lora_path: 'tuned/adapter' })).status).toBe(200);
+  const sampled = { temperature: 100, seed: 3, max_tokens: 60 };
+  const expected = await textOf('spare', sampled);
+  const stream = await served.client.chat.completions.create({
+    ...{ model: 'spare', ...question, ...sampled, stream: true },
+  });
+  let text = '';
+  for await (const { choices } of stream) {
+    if (text === '') {
+      expect((await load({ lora_name: 'spare' }, 'unload_lora_adapter')).status).toBe(200);
+      expect((await load({ lora_name: 'spare', lora_path: 'soft/adapter' })).status).toBe(200);
+    }
+    text += choices[0]?.delta.content ?? '';
+  }
+  expect(text).toBe(expected);
+  expect(await textOf('spare', { max_tokens: 20 })).not.toBe(await textOf('tuned', { max_tokens: 20 }));
+  expect((await load({ lora_name: 'spare' }, 'unload_lora_adapter')).status).toBe(200);
+});
+
+it('no text to continue is wrong input', async () => {
+  const none = served.client.completions.create({ model: 'base', prompt: ['A cat', ''] });
+  await expect(none).rejects.toMatchObject({ status: 400, param: 'prompt' });
 });
 
 it('needs the key of its file, and never prints it', async () => {
