@@ -107,8 +107,6 @@ export function fittingPrompt(
   { positions, maxNewTokens }: { positions: number; maxNewTokens: number },
 ): Prompt {
   const whole = wholePrompt(tokenizer, request);
-  if (whole.ids.length === 0)
-    throw new InputError('there is no text to continue', { key: 'prompt', hint: 'Begin it with a word.' });
   const room = positions - Math.min(maxNewTokens, Math.floor(positions * ANSWER_SHARE));
   if (whole.ids.length <= room) return whole;
   const turns = request.messages ?? [];

@@ -79,12 +79,6 @@ test('tools and documents that the template leaves out are an error', () => {
 });
 
 describe('fittingPrompt', () => {
-  test.each([{ prompt: '' }, { messages: [user('')] }])('no text to continue: %j', request => {
-    const plain = { ...smollm, chatTemplate: null };
-    const fitting = () => fittingPrompt(plain, request, { positions: 100, maxNewTokens: 9 });
-    expect(fitting).toThrow('there is no text to continue');
-  });
-
   const qwen = withTemplate('qwen2_5');
   const history = [
     system,
