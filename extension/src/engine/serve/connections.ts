@@ -23,7 +23,8 @@ export function boundConnections(server: Server, most: number): void {
     const { socket } = request;
     connections.set(socket, request);
     response.once('close', () => {
-      if (connections.has(socket)) connections.set(socket, null);
+      // A client may send several before the first is answered.
+      if (connections.get(socket) === request) connections.set(socket, null);
     });
   });
 }
