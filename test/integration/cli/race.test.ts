@@ -221,6 +221,7 @@ it('every run is checked before the first begins, and nothing is left behind', a
     'entry "FULL"',
   );
   expect((await tunewright(['race'])).code).toBe(2);
+  expectRefusal(await tunewright(['race', unknown, '--out', place.file('bad'), '--resume']), 'does not contain a race');
   expectRefusal(await tunewright(['race', '--report', place.file('base')]), 'does not contain a race');
 });
 
