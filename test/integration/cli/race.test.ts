@@ -112,7 +112,9 @@ it('a run that fails is shown as failed, stays so, and the others go on', async 
   const out = place.file('failing');
   const { stdout, stderr } = await succeed(['race', race, '--out', out]);
   expect(stderr).toContain('[2/2] learns, seed 42');
-  expect(stdout).toMatch(/diverges, seed 42 failed: .*non-finite/);
+  expect(stdout).toMatch(/^diverges, seed 42 failed: .*non-finite/m);
+  expect(stderr).toMatch(/^diverges, seed 42 failed: .*non-finite/m);
+  expect(stdout).not.toContain('{"');
   expect(stdout).toMatch(/^The best: learns, /m);
   const again = await succeed(['race', race, '--out', out, '--resume', '--json']);
   expect(completedOf(again.stdout).entries.map(({ status, validation_loss: loss }) => [status, loss === null])).toEqual(

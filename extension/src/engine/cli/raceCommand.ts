@@ -81,7 +81,10 @@ async function train(
     await runRace({
       ...{ file, out, resume, force, json, signal: stop.signal, quit: quit.signal },
       onStart: ({ name, seed, number, of }) => printNote(`\n[${number}/${of}] ${name}, seed ${seed}`),
-      onEvent: ({ name, seed, run }, event) => printJson({ ...event, entry: { name, seed, run } }),
+      onEvent: ({ name, seed, run }, event) => {
+        if (json) printJson({ ...event, entry: { name, seed, run } });
+        else if (event.type === 'failed') printNote(`${name}, seed ${seed} failed: ${event.message}`);
+      },
     });
   } catch (error) {
     if (!(error instanceof CancelledError)) throw error;

@@ -29,10 +29,11 @@ export interface RaceRequest extends Interruption {
   resume: boolean;
   /** Start runs even if their estimate exceeds the available memory. */
   force: boolean;
-  /** Print events instead of what `train` shows. */
+  /** Report events instead of showing what `train` shows. */
   json: boolean;
   /** Before each run that begins or is continued. */
   onStart(entry: RaceEntryStart): void;
+  /** All events with `json`, else only that a run has failed. */
   onEvent(entry: RaceEntryStart, event: EngineEvent): void;
 }
 
