@@ -77,6 +77,7 @@ const registries: Registry[] = [
     names: checkTypes.map(({ type }) => type).filter(type => type.includes('_')),
     others: {
       'extension/src/core/data/formats/roles.ts': 'a role in datasets',
+      'extension/src/engine/serve/requests.ts': 'a parameter of OpenAI’s API',
     },
   },
   {

@@ -479,6 +479,32 @@ describe('colours', () => {
       .toBe(3);
   });
 
+  it('colours the new answer when the same question is asked once more', async () => {
+    const page = await open({ scores: { base: [0.5] } });
+    await ask(page);
+    await chooseColours(page, 'Difference from base');
+    await expect.poll(() => strengths(page, 'pirate')).toContain(0.47);
+    const tokens: ScriptedAnswer['tokens'] = [
+      ['Aye', 0.9],
+      [' aye', 0.7],
+    ];
+    await page.evaluate(
+      given => {
+        window.fake.answerAs(given);
+        window.fake.answerUpTo(0);
+      },
+      { ...script.answers, pirate: { '*': { tokens } } },
+    );
+    await page.locator('.prompt').last().hover();
+    await page.getByRole('button', { name: 'Edit Prompt and Ask Again' }).last().click();
+    await page.getByRole('textbox', { name: 'Edited prompt' }).press('Enter');
+    await expect.poll(() => answer(page, 'pirate').getAttribute('data-status')).toBe('waiting');
+    await page.evaluate(() => window.fake.answerUpTo(99));
+    await answered(page);
+    await expect.poll(() => strengths(page, 'pirate')).toEqual([0.4, 0.2]);
+    expect(await textOf(page, 'pirate')).toBe('Aye aye');
+  });
+
   it('says why an answer can’t be compared', async () => {
     const page = await open({ scores: { base: 'the prompt has 600 tokens, but the model reads at most 512' } });
     await ask(page);

@@ -237,6 +237,12 @@ it('works with the sessions of the host: shared, streaming, with the adapters af
   ]);
   expect(answers[0]!.text).toBe(answers[1]!.text);
   expect(pieces.join('').trim()).toBe(answers[0]!.text.trim());
+  const { token_ids, logprobs } = await a.generate({ ...request('mine'), top_logprobs: 0 });
+  const scored = await b.score({ ...request('theirs'), token_ids });
+  expect(scored.map(({ text }) => text)).toEqual(logprobs!.map(({ text }) => text));
+  for (const [i, { logprob }] of logprobs!.entries()) expect(scored[i]!.logprob).toBeCloseTo(logprob, 4);
+  const unlike = await b.score({ ...request('base'), token_ids });
+  expect(Math.max(...unlike.map(({ logprob }, i) => Math.abs(logprob - logprobs![i]!.logprob)))).toBeGreaterThan(0.01);
   const pid = Number(/tunewright session (\d+) started/.exec(words.join('\n'))![1]);
   const ended = new Promise<void>(resolve => a.onDidEnd(resolve));
   process.kill(pid, 'SIGKILL');

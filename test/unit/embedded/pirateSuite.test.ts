@@ -7,6 +7,7 @@ import { readSuite } from '../../../extension/src/engine/data/readSuite.js';
 import { sourceHash } from '../../../extension/src/engine/data/sourceHash.js';
 import { trainedAmong } from '../../../extension/src/engine/run/contamination.js';
 import { readRunFile } from '../../../extension/src/engine/run/readRunFile.js';
+import { modelOf } from '../../../extension/src/engine/run/trainedRows.js';
 import { silentReporter } from '../../../extension/src/engine/run/reporter.js';
 
 const file = 'media/examples/pirate.eval.jsonl';
@@ -31,5 +32,6 @@ test('is passed by the expected answers, and not by plain ones', async () => {
 test('has no row that the bundled run trains on', async () => {
   const sources = new Set((await readSuite(file)).map(({ source }) => source));
   const run = readRunFile('media/examples/pirate.tune.json');
-  expect(await trainedAmong(run, hash => sources.has(hash), silentReporter)).toEqual([]);
+  const { rows } = await trainedAmong(run, hash => sources.has(hash), modelOf(run), silentReporter);
+  expect(rows).toEqual([]);
 });

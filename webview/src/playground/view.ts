@@ -38,7 +38,8 @@ export interface KeptView {
 
 const NO_COLOURS = 'none';
 const BY_PROBABILITY = 'probability';
-const UNKNOWN: NonNullable<ComparedWith> = { tokens: [], problem: null };
+const NO_TOKENS: readonly TokenLogprob[] = [];
+const UNKNOWN: NonNullable<ComparedWith> = { tokens: NO_TOKENS, problem: null };
 /** Prefix of the choice that compares with a column. */
 const DIFFERENCE = 'difference ';
 /** In pixels; below, the settings start closed. */
@@ -96,8 +97,8 @@ export class PlaygroundView {
   /** Log-probabilities that were fetched, by conversation, turn and column. */
   private readonly tokens = new Map<string, TokenLogprob[]>();
   private readonly fetching = new Set<string>();
-  /** How likely those are in other columns, in the same way. */
-  private readonly scores = new Map<string, NonNullable<ComparedWith>>();
+  /** By fetched tokens, how likely they are in other columns. */
+  private readonly scores = new WeakMap<readonly TokenLogprob[], Map<string, NonNullable<ComparedWith>>>();
   private readonly host: PlaygroundHost;
   private readonly kept: KeptView;
   private snapshot: PlaygroundSnapshot | null = null;
@@ -169,7 +170,6 @@ export class PlaygroundView {
     const { conversation } = snapshot;
     if (isOther) {
       this.tokens.clear();
-      this.scores.clear();
       this.kept.conversation = conversation.id;
       this.keep(this.kept);
     }
@@ -446,38 +446,44 @@ export class PlaygroundView {
     if (colours === BY_PROBABILITY) return { tokens, compared: null };
     const other = this.snapshot!.conversation.columns.find(({ id }) => `${DIFFERENCE}${id}` === colours);
     if (!other || other.id === column.id) return null;
-    return { tokens, compared: this.scoresOf(turn, column, other, tokens.length) };
+    return { tokens, compared: this.scoresOf(turn, column, other, tokens) };
   }
 
   /** An answer is compared once it is complete. */
-  private scoresOf(turn: PlaygroundTurn, column: Column, by: Column, total: number): NonNullable<ComparedWith> {
+  private scoresOf(
+    turn: PlaygroundTurn,
+    column: Column,
+    by: Column,
+    tokens: readonly TokenLogprob[],
+  ): NonNullable<ComparedWith> {
     const answer = turn.answers[column.id];
-    if (!answer || isUnderWay(answer) || answer.original !== null || total === 0 || total < answer.num_logprobs)
-      return UNKNOWN;
-    const key = `${this.answerKey(turn, column)} ${total} ${by.id} ${JSON.stringify(by.parts)}`;
-    const known = this.scores.get(key);
-    if (known) return known;
-    this.scores.set(key, UNKNOWN);
-    const take = (scored: NonNullable<ComparedWith>) => {
-      this.scores.set(key, scored);
+    const isComplete =
+      answer && !isUnderWay(answer) && answer.original === null && tokens.length >= answer.num_logprobs;
+    if (!isComplete || tokens.length === 0) return UNKNOWN;
+    const known = this.scores.get(tokens) ?? new Map<string, NonNullable<ComparedWith>>();
+    this.scores.set(tokens, known);
+    const key = JSON.stringify([by.id, by.parts]);
+    const scored = known.get(key);
+    if (scored) return scored;
+    const take = (taken: NonNullable<ComparedWith>) => {
+      known.set(key, taken);
       if (this.snapshot) this.show(this.snapshot);
     };
+    known.set(key, UNKNOWN);
     this.host.scores(turn.id, column.id, by.id).then(
-      tokens => take({ tokens, problem: null }),
+      there => take({ tokens: there, problem: null }),
       (error: Error) => take({ tokens: [], problem: error.message }),
     );
     return UNKNOWN;
   }
 
-  private answerKey(turn: PlaygroundTurn, { id }: Column): string {
-    return `${this.keyOf(turn)} ${turn.seed} ${turn.prompt} ${id}`;
-  }
-
-  private tokensOf(turn: PlaygroundTurn, column: Column): readonly TokenLogprob[] {
-    const { id } = column;
+  /** The same array as long as it has the same tokens. */
+  private tokensOf(turn: PlaygroundTurn, { id }: Column): readonly TokenLogprob[] {
     const total = turn.answers[id]?.num_logprobs ?? 0;
-    const key = this.answerKey(turn, column);
-    const known = this.tokens.get(key) ?? [];
+    const key = `${this.keyOf(turn)} ${turn.seed} ${turn.prompt} ${id}`;
+    // Those of an earlier answer to the same question are more than the new one has at first.
+    if ((this.tokens.get(key)?.length ?? 0) > total) this.tokens.delete(key);
+    const known = this.tokens.get(key) ?? NO_TOKENS;
     if (known.length < total && !this.fetching.has(key)) {
       this.fetching.add(key);
       void this.host.tokens(turn.id, id, known.length).then(
@@ -490,8 +496,7 @@ export class PlaygroundView {
         () => this.fetching.delete(key),
       );
     }
-    // The same array as long as it has the same tokens, so that they are drawn once.
-    return known.length <= total ? known : known.slice(0, total);
+    return known;
   }
 
   private isNearEnd(): boolean {

@@ -2,6 +2,7 @@
 // Called by loadDataset and, through chooseFormat.ts, by the preview. Never guesses: if two formats fit, that is an error. Rows that
 // don't fit the format of most others are invalid rows of that format.
 import { distance } from 'fastest-levenshtein';
+import { isSuiteRow } from '../evaluation/isSuiteRow.js';
 import { InputError, unlessWrong } from '../inputError.js';
 import type { Row, SourcedRow } from './example.js';
 import type { DatasetFormat } from './formats/datasetFormat.js';
@@ -34,7 +35,7 @@ export interface ResolvedFormat {
 /**
  * @param name as in dataset.format; "auto": the only format that the rows fit, as they are or else under names of other tools
  * @param allRows whether a format must fit all rows, not only most of them
- * @throws InputError for an unknown name, if no format fits, or more than one
+ * @throws InputError for an unknown name, if no format fits, or more than one, and for rows of an evaluation suite
  */
 export function resolveFormat(
   rows: readonly SourcedRow[],
@@ -43,6 +44,7 @@ export function resolveFormat(
   allRows = false,
 ): ResolvedFormat {
   const named = name === 'auto' ? null : formatByName(name);
+  if (rows.length > 0 && rows.every(({ row }) => isSuiteRow(row))) throw suiteRefusal(rows);
   const asTheyAre = rows.map(({ row, source }) => ({ row: mapColumns(row, columns), source }));
   const withAliases = (format: DatasetFormat) => aliasColumns(asTheyAre, format, columns);
   if (named) return { format: named, columns: withAliases(named) };
@@ -56,6 +58,13 @@ export function resolveFormat(
   );
   if (found) return { format: found, columns: withAliases(found) };
   throw noFormat(asTheyAre);
+}
+
+function suiteRefusal([{ source }]: readonly SourcedRow[]): InputError {
+  return new InputError('this is an evaluation suite (its rows have checks), which is no dataset', {
+    file: source.file,
+    hint: 'Use it with tunewright evaluate --suite, or in dataset.suites.',
+  });
 }
 
 /** The format that all rows fit, else the one that most do; null if none does. @throws InputError if more than one fits */

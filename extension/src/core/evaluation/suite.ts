@@ -2,7 +2,7 @@
 // editor, which get the same errors from here. Pure.
 import * as z from 'zod';
 import { about } from '../../protocol/about.js';
-import { chatTurnSchema, type ChatTurn } from '../../protocol/sessionMessages.js';
+import { chatTurnSchema, type GenerationInput } from '../../protocol/sessionMessages.js';
 import type { Row, RowSource } from '../data/example.js';
 import { writeJsonText } from '../data/jsonText.js';
 import { schemaError, suggestion } from '../forms/zodSchema.js';
@@ -38,6 +38,10 @@ export const suiteRowSchema = z.strictObject({
     .array(z.record(z.string(), z.unknown()))
     .optional()
     .meta(about('Tools', 'JSON schemas of the functions that may be called')),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .meta(about('Template variables', 'Variables of the chat template, such as enable_thinking')),
   expected: z
     .string()
     .optional()
@@ -67,13 +71,12 @@ export interface SuiteCheck {
 }
 
 /** As a session gets it: a conversation to answer, or a text to continue. */
-export type Question = { messages: ChatTurn[] } | { prompt: string };
+export type Question = Pick<GenerationInput, 'messages' | 'prompt' | 'tools' | 'template_variables'>;
 
 export interface SuiteRow {
   id: string;
   at: RowSource;
   question: Question;
-  tools: Record<string, unknown>[] | undefined;
   expected: string | null;
   checks: SuiteCheck[];
   maxNewTokens: number;
@@ -89,12 +92,11 @@ export function parseSuiteRow(row: Row, at: RowSource): SuiteRow {
   const value = JSON.parse(writeJsonText(row)) as Row;
   const parsed = suiteRowSchema.safeParse(value);
   if (!parsed.success) throw schemaError(parsed.error, suiteRowSchema, value, at);
-  const { id, tools, expected, checks, max_new_tokens: maxNewTokens, source } = parsed.data;
+  const { id, expected, checks, max_new_tokens: maxNewTokens, source } = parsed.data;
   return {
     id: id === undefined ? `line ${at.line}` : String(id),
     at,
     question: question(parsed.data, at),
-    tools,
     expected: expected ?? null,
     checks: checks.map((check, i) => parseCheck(check, expected, `checks.${i}`, at)),
     maxNewTokens,
@@ -106,7 +108,7 @@ const QUESTIONS = ['prompt', 'messages', 'text'] as const;
 
 /** What the model is asked: a conversation, or a text to continue. */
 function question(row: z.infer<typeof suiteRowSchema>, at: RowSource): Question {
-  const { prompt, messages, text } = row;
+  const { prompt, messages, text, tools, chat_template_kwargs: variables } = row;
   const [given, second] = QUESTIONS.filter(key => row[key] !== undefined);
   if (given === undefined || second !== undefined)
     throw new InputError(given === undefined ? 'there is no prompt' : `there are both "${given}" and "${second}"`, {
@@ -121,7 +123,11 @@ function question(row: z.infer<typeof suiteRowSchema>, at: RowSource): Question 
       key: `messages.${messages.length - 1}`,
       hint: 'End the conversation before the answer, and write the answer into "expected".',
     });
-  return { messages: messages ?? [{ role: 'user', content: prompt! }] };
+  return {
+    messages: messages ?? [{ role: 'user', content: prompt! }],
+    ...(tools && { tools }),
+    ...(variables && { template_variables: variables }),
+  };
 }
 
 function parseCheck(

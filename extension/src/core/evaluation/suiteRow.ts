@@ -16,6 +16,7 @@ export interface WrittenSuiteRow {
   messages?: Omit<ChatMessage, 'noLoss'>[];
   text?: string;
   tools?: unknown[];
+  chat_template_kwargs?: Record<string, unknown>;
   expected?: string;
   checks: object[];
   source: string;
@@ -38,7 +39,7 @@ export function suiteRowOf(
     return expected === '' || plain.prompt === '' ? null : { text: plain.prompt, expected, checks, source };
   }
   if (example.kind !== 'chat') return null;
-  const { messages, tools } = example;
+  const { messages, tools, templateVariables: variables } = example;
   const last = messages.findLastIndex(({ role }) => role === 'assistant');
   if (last < 1) return null;
   const answer = messages[last]!;
@@ -46,11 +47,11 @@ export function suiteRowOf(
   const [only] = asked;
   const question =
     asked.length === 1 && only!.role === 'user' && only!.content ? { prompt: only!.content } : { messages: asked };
-  const withTools = { ...question, ...(tools && { tools }) };
+  const request = { ...question, ...(tools && { tools }), ...(variables && { chat_template_kwargs: variables }) };
   const call = callOf(answer);
-  if (call) return { ...withTools, checks: [{ type: toolCall.type, ...call }], source };
+  if (call) return { ...request, checks: [{ type: toolCall.type, ...call }], source };
   const expected = answer.content?.trim() ?? '';
-  return expected === '' ? null : { ...withTools, expected, checks, source };
+  return expected === '' ? null : { ...request, expected, checks, source };
 }
 
 /** The first function that a message calls. */

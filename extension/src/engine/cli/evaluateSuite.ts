@@ -39,7 +39,7 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
       hint: 'Name an adapter, or leave it out.',
     });
   const progress = progressDisplay();
-  for (const adapter of named) await checkContamination(rows, adapter, progress);
+  for (const adapter of named) await checkContamination(rows, adapter, flags.model, progress);
   progress.finish();
   const session = await sessionOf(flags);
   const stop = new AbortController();
@@ -58,12 +58,12 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   }
   const rng = createRng('evaluation');
   const report = evaluationReport(models, limit => rng.int(limit));
+  if (flags.json) printJson(report);
+  else print(reportText(report, models));
   if (flags.junit !== undefined) {
     const xml = junitXml(basename(flags.suite), models);
     writeFileAtomically(resolve(flags.junit), append => append(Buffer.from(xml)));
   }
-  if (flags.json) printJson(report);
-  else print(reportText(report, models));
   if (stop.signal.aborted)
     throw new CancelledError(`Stopped: ${models[0]!.rows.length} of ${counted(rows.length, 'row')} are evaluated.`);
   if (flags.failUnder !== undefined) checkScores(report, adapters, flags.failUnder);

@@ -4,6 +4,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { InputError } from '../../core/inputError.js';
+import { isSuite } from './readSuite.js';
 
 /** Folders of a dataset's repository that hold its files. */
 const SUBFOLDERS = ['', 'data'];
@@ -57,6 +58,7 @@ function filesIn(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
     .filter(entry => !entry.isDirectory() && fileTypeOf(entry.name) && !isDescription(entry.name))
     .map(entry => join(folder, entry.name))
+    .filter(file => !isSuite(file))
     .sort();
 }
 

@@ -162,7 +162,7 @@ export class Scheduler {
 
   /**
    * Continues a prompt.
-   * @throws InputError if the prompt is empty or leaves no usable position for an answer
+   * @throws InputError if the prompt leaves no usable position for an answer
    * @throws CancelledError if `signal` is aborted, or the scheduler disposed
    */
   async decode(request: SequenceRequest): Promise<DecodedSequence> {
@@ -172,8 +172,6 @@ export class Scheduler {
     const { positions } = this;
     const virtual = Array.from({ length: variant.virtualTokens }, (_, i) => architecture.vocabSize + i);
     const prompt = [...virtual, ...promptIds];
-    if (prompt.length === 0)
-      throw new InputError('the prompt is empty', { key: 'prompt', hint: 'Write what is to be continued.' });
     const length = prompt.length + variant.prefix;
     if (length >= positions)
       throw new InputError(`the prompt has ${length} tokens, but the model reads at most ${positions}`, {

@@ -6,9 +6,13 @@ import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import type { GenerationAnswer } from '../../protocol/sessionMessages.js';
+import { TimeLimitError, withinTime } from '../../system/boundedWork.js';
 import { MOST_ROWS } from '../generation/batch.js';
 import { BASE, type Session } from '../generation/session.js';
 import type { Reporter } from './reporter.js';
+
+/** JSON schemas come from files of others, and can be made to take exponentially long; others take a millisecond. */
+const JUDGE_MS = 3000;
 
 /** A row, asked of a model. */
 interface Asked {
@@ -43,7 +47,8 @@ export async function answerSuite(
     for (const question of waiting) {
       if (either.aborted) return;
       answered.push(await ask(session, question, either));
-      reporter.progress('answer', answered.length, questions.length, question.row.id);
+      const [done, all] = [answered.length, questions.length];
+      reporter.progress('answer', done, all, `${done} of ${all}`);
     }
   };
   const worker = () =>
@@ -67,7 +72,6 @@ async function ask(session: Pick<Session, 'generate'>, question: Asked, signal: 
     const answer = await session.generate(
       {
         ...row.question,
-        tools: row.tools,
         adapters: model === BASE ? [] : [{ name: model }],
         sampling: { max_new_tokens: row.maxNewTokens },
       },
@@ -75,9 +79,12 @@ async function ask(session: Pick<Session, 'generate'>, question: Asked, signal: 
     );
     const { text, tool_calls: toolCalls, usage } = answer;
     const seconds = (performance.now() - began) / 1000;
-    const judged = judgedRow(row, { text, toolCalls, tokens: usage.completion_tokens }, seconds);
+    const checked = { text, toolCalls, tokens: usage.completion_tokens };
+    const judged = withinTime(JUDGE_MS, () => judgedRow(row, checked, seconds));
     return { ...question, answer, judged };
   } catch (error) {
+    if (error instanceof TimeLimitError)
+      throw new InputError(`the checks of an answer don't end: ${error.message}`, { ...row.at, key: 'checks' });
     if (!(error instanceof InputError)) throw error;
     throw new InputError(error.message, { ...error.record(), ...row.at });
   }

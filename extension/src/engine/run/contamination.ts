@@ -13,38 +13,66 @@ import type { RowSet } from '../training/stepPlan.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { NamedAdapter } from './openSession.js';
 import type { Reporter } from './reporter.js';
-import { hashedExamples, heldOutLines, trainingFile, type HashedExample } from './trainedRows.js';
+import {
+  dividedLines,
+  hashedExamples,
+  trainingFile,
+  type HashedExample,
+  type HashedRows,
+  type ModelPlace,
+} from './trainedRows.js';
 
 const NAMED_ROWS = 5;
 
 /**
  * Also for the runs that the adapter's run was initialized from. An adapter outside a run folder can't be checked; if the training
  * rows of a run are gone or other ones now, a warning says so.
+ * @param model the base that the adapter is evaluated with
  * @throws InputError that names rows of the suite that the adapter was trained on
  */
 export async function checkContamination(
   rows: readonly SuiteRow[],
   { name, path }: NamedAdapter,
+  model: string,
   reporter: Reporter,
 ): Promise<void> {
   const suite = bySource(rows);
   if (suite.size === 0) return;
+  const place = { reference: model, folder: '.' };
   const seen = new Set<string>();
   for (let folder = runFolderOf(path); folder !== null && !seen.has(folder);) {
     seen.add(folder);
     const run = readRunFile(join(folder, 'run.json'), 'refuse');
-    const trained = await trainedAmong(run, hash => suite.has(hash), reporter, recordedHash(folder));
-    if (trained === null)
+    const found = await trainedBefore(run, folder, hash => suite.has(hash), place, reporter);
+    if (found instanceof InputError)
       reporter.warn(
         'contamination_unknown',
-        `whether "${name}" was trained on rows of the suite is unknown: the training rows of ${folder} have changed or are gone`,
+        `whether "${name}" was trained on rows of the suite is unknown, by its run ${folder}: ${found.message}`,
       );
-    else if (trained.length > 0)
-      throw contaminated(trained, suite, `"${name}" was trained on`, {
+    else if (found.length > 0)
+      throw contaminated(found, suite, `"${name}" was trained on`, {
         key: 'source',
         hint: 'Remove these rows from the suite, or make one of rows that the run holds out: tunewright suite --run FOLDER',
       });
     folder = run.initFrom === null ? null : runFolderOf(run.resolvePath(run.initFrom));
+  }
+}
+
+/** @returns why that can't be told any more; or the rows with these hashes that a run of the past was trained on */
+async function trainedBefore(
+  run: RunFile,
+  folder: string,
+  wanted: (hash: string) => boolean,
+  model: ModelPlace,
+  reporter: Reporter,
+): Promise<HashedExample[] | InputError> {
+  try {
+    const { rows, contentHash } = await trainedAmong(run, wanted, model, reporter);
+    const recorded = recordedHash(folder);
+    return recorded === undefined || contentHash === recorded ? rows : new InputError('its training rows have changed');
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
   }
 }
 
@@ -74,30 +102,18 @@ function bySource(rows: readonly SuiteRow[]): Map<string, SuiteRow> {
   return new Map(rows.flatMap(row => (row.source === null ? [] : [[row.source, row] as const])));
 }
 
-/**
- * The rows with these hashes that a run trains on.
- * @param expected SHA-256 that the training file must have, if it is known
- * @returns null if the file is another one now, or can't be read
- */
+/** The rows with these hashes that a run trains on. @throws InputError if its training file or its model can't be read */
 export async function trainedAmong(
   run: RunFile,
   wanted: (hash: string) => boolean,
+  model: ModelPlace,
   reporter: Reporter,
-  expected?: string,
-): Promise<HashedExample[] | null> {
-  const { dataset } = run.config;
-  let read;
-  try {
-    read = await hashedExamples(trainingFile(run), dataset, wanted);
-  } catch (error) {
-    if (error instanceof InputError) return null;
-    throw error;
-  }
-  const { rows, contentHash } = read;
-  if (expected !== undefined && contentHash !== expected) return null;
-  if (rows.length === 0 || typeof dataset.validation !== 'number') return rows;
-  const heldOut = await heldOutLines(run, reporter);
-  return rows.filter(({ source }) => !heldOut.has(source.line));
+): Promise<HashedRows> {
+  const { rows, contentHash } = await hashedExamples(trainingFile(run), run.config.dataset, wanted);
+  // Most suites have none, which is known without a tokenizer.
+  if (rows.length === 0) return { rows, contentHash };
+  const { trained } = await dividedLines(run, model, reporter);
+  return { rows: rows.filter(({ source }) => trained.has(source.line)), contentHash };
 }
 
 /** The folder of the run whose adapter, or whose checkpoint's adapter, this is. */

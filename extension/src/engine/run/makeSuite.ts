@@ -11,9 +11,8 @@ import { trainedAmong } from './contamination.js';
 import { openModelFiles } from './openModel.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
-import { modelReference } from './resolvedRun.js';
 import { tokenizerWithTemplateOf } from './runRows.js';
-import { hashedExamples, heldOutLines, trainingFile, type HashedExample } from './trainedRows.js';
+import { dividedLines, hashedExamples, modelOf, trainingFile, type HashedExample } from './trainedRows.js';
 
 export interface MadeSuite {
   rows: WrittenSuiteRow[];
@@ -29,11 +28,12 @@ export async function suiteOfRun(path: string, check: string, reporter: Reporter
   const run = readRunFile(isFolder ? join(path, 'run.json') : path);
   const heldOut = await heldOutRows(run, reporter);
   const hashes = new Set(heldOut.map(({ hash }) => hash));
-  const trained = await trainedAmong(run, hash => hashes.has(hash), reporter);
-  const { files, tokenizer } = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+  const trained = await trainedAmong(run, hash => hashes.has(hash), modelOf(run), reporter);
+  const { reference, folder } = modelOf(run);
+  const { files, tokenizer } = await openModelFiles(reference, folder, reporter);
   files.close();
   const hasChatTemplate = tokenizerWithTemplateOf(run, tokenizer).chatTemplate !== null;
-  return suiteOf(heldOut, new Set(trained?.map(({ hash }) => hash)), { check, hasChatTemplate });
+  return suiteOf(heldOut, new Set(trained.rows.map(({ hash }) => hash)), { check, hasChatTemplate });
 }
 
 async function heldOutRows(run: RunFile, reporter: Reporter): Promise<HashedExample[]> {
@@ -48,8 +48,8 @@ async function heldOutRows(run: RunFile, reporter: Reporter): Promise<HashedExam
     return (await hashedExamples(datasetFile(run.resolvePath(dataset.validation), 'validation'), dataset, () => true))
       .rows;
   const { rows } = await hashedExamples(trainingFile(run), dataset, () => true);
-  const lines = await heldOutLines(run, reporter);
-  return rows.filter(({ source }) => lines.has(source.line));
+  const { heldOut } = await dividedLines(run, modelOf(run), reporter);
+  return rows.filter(({ source }) => heldOut.has(source.line));
 }
 
 /**

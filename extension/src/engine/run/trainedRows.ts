@@ -10,7 +10,7 @@ import { attachMethod } from './attachMethod.js';
 import { openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import type { RunFile } from './readRunFile.js';
-import { silentReporter, type Reporter } from './reporter.js';
+import type { Reporter } from './reporter.js';
 import { modelReference } from './resolvedRun.js';
 import { loadRows, withTemplateOf } from './runRows.js';
 
@@ -20,7 +20,7 @@ export interface HashedExample {
   hash: string;
 }
 
-export interface TrainingFile {
+export interface HashedRows {
   rows: HashedExample[];
   /** SHA-256 of the file. */
   contentHash: string;
@@ -31,7 +31,7 @@ export async function hashedExamples(
   file: string,
   config: RunFile['config']['dataset'],
   wanted: (hash: string) => boolean,
-): Promise<TrainingFile> {
+): Promise<HashedRows> {
   const rows: HashedExample[] = [];
   let contentHash = '';
   for await (const { example, source } of readExamples(file, config, { onHash: hash => (contentHash = hash) })) {
@@ -45,32 +45,49 @@ export function trainingFile({ config, resolvePath }: RunFile): string {
   return datasetFile(resolvePath(config.dataset.train), 'train');
 }
 
+/** A model as it is named, and the base of relative paths. */
+export interface ModelPlace {
+  reference: string;
+  folder: string;
+}
+
+/** Lines of the training file. */
+export interface DividedLines {
+  trained: ReadonlySet<number>;
+  /** Of a run with a share for validation. */
+  heldOut: ReadonlySet<number>;
+}
+
 /**
- * The lines of the training file that a run with a share for validation holds out, which follow from the rows that it can use with its
- * tokenizer.
+ * Which rows of its training file a run uses, and how it divides them, which follows from its tokenizer and method.
+ * @param model the run's, which may be elsewhere by now
  */
-export async function heldOutLines(run: RunFile, reporter: Reporter): Promise<Set<number>> {
+export async function dividedLines(run: RunFile, model: ModelPlace, reporter: Reporter): Promise<DividedLines> {
   const owned = new OwnedResources();
   try {
-    const base = await openModelFiles(modelReference(run), run.resolvePath('.'), reporter);
+    const base = await openModelFiles(model.reference, model.folder, reporter);
     owned.own(base.files, files => files.close());
     const { attached, start } = attachMethod(run, base.architecture, { files: base.files });
     if (start) owned.own(start, saved => saved.close());
-    const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, reporter.warn) : base);
-    const limits = { maxLength: runShape(run.config, attached).maxLength, limitedBy: null };
-    const model = { ...onDisk, architecture: attached.architecture };
-    const { signal } = new AbortController();
-    const { validation } = await loadRows(
-      run,
-      model,
-      limits,
-      { ...silentReporter, progress: reporter.progress },
-      signal,
+    const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, () => {}) : base);
+    const { dataset } = run.config;
+    const validation = typeof dataset.validation === 'number' ? dataset.validation : null;
+    const { train, validation: rest } = await loadRows(
+      { ...run, config: { ...run.config, dataset: { ...dataset, validation } } },
+      { ...onDisk, architecture: attached.architecture },
+      { maxLength: runShape(run.config, attached).maxLength, limitedBy: null },
+      { ...reporter, warn: () => {} },
+      new AbortController().signal,
     );
-    if (!validation) return new Set();
-    owned.own(validation.dataset, dataset => dataset.close());
-    return new Set(Array.from(validation.indices, i => validation.dataset.sourceOf(i).line));
+    owned.own(train.dataset, rows => rows.close());
+    const lines = (indices: ArrayLike<number>) => new Set(Array.from(indices, i => train.dataset.sourceOf(i).line));
+    return { trained: lines(train.indices), heldOut: lines(rest?.indices ?? []) };
   } finally {
     owned.dispose();
   }
+}
+
+/** The model that a run file names. */
+export function modelOf(run: RunFile): ModelPlace {
+  return { reference: modelReference(run), folder: run.resolvePath('.') };
 }

@@ -285,6 +285,7 @@ const fake = {
   answerUpTo: (tokens: number) => playground!.answerUpTo(tokens),
   endModel: () => playground!.endModel(),
   endRuns: () => playground!.endRuns(),
+  answerAs: (answers: PlaygroundScript['answers']) => playground!.answerAs(answers),
   proposePrompt: (prompt: string) => playground!.propose(prompt),
   showDraft: (draft: Draft, runFile: string | null) => channel!.notify(draftShown, { draft, runFile }),
   /** The file of a dataset is changed. */

@@ -71,7 +71,7 @@ export class FakePlayground {
 
   constructor(
     channel: WebviewChannel,
-    private readonly script: PlaygroundScript,
+    private script: PlaygroundScript,
     runs: ReadonlyMap<string, unknown>,
     private readonly log: (entry: unknown) => void,
   ) {
@@ -132,6 +132,10 @@ export class FakePlayground {
   answerUpTo(tokens: number): void {
     this.limit = tokens;
     for (const go of this.waiting.splice(0)) go();
+  }
+
+  answerAs(answers: PlaygroundScript['answers']): void {
+    this.script = { ...this.script, answers };
   }
 
   endRuns(): void {

@@ -122,6 +122,21 @@ describe('resolveFormat', () => {
   });
 });
 
+test('an evaluation suite is no dataset, whatever format its rows would fit', () => {
+  const checks = [{ type: 'exact', value: 'b' }];
+  const suites = [
+    { text: 'a', checks },
+    { messages: [{ role: 'user', content: 'a' }], checks },
+  ];
+  for (const row of suites) {
+    const rows = [{ row, source: { file: 'tone.eval.jsonl', line: 1 } }];
+    for (const name of ['auto', 'text', 'messages'])
+      expect(() => resolveFormat(rows, name, {})).toThrow('this is an evaluation suite');
+  }
+  const other = [{ row: { text: 'a', checks: ['spelling'] }, source: { file: 'a.jsonl', line: 1 } }];
+  expect(resolveFormat(other, 'auto', {}).format.name).toBe('text');
+});
+
 test('formatByName suggests the nearest name', () => {
   expect(formatByName('text').name).toBe('text');
   expect(() => formatByName('alpacca')).toThrow(

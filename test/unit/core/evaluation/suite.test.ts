@@ -25,6 +25,15 @@ describe('what the model is asked', () => {
     expect(read({ messages, checks }).question).toEqual({ messages });
   });
 
+  it('tools and variables of the template go with it', () => {
+    const more = { tools: [{ name: 'rain' }], chat_template_kwargs: { enable_thinking: false } };
+    expect(read({ prompt: 'a', checks, ...more }).question).toEqual({
+      messages: [{ role: 'user', content: 'a' }],
+      tools: more.tools,
+      template_variables: { enable_thinking: false },
+    });
+  });
+
   it('a text is continued as it is', () => {
     expect(read({ text: 'Once upon', checks }).question).toEqual({ prompt: 'Once upon' });
   });
@@ -32,7 +41,7 @@ describe('what the model is asked', () => {
 
 test('defaults, and numbers as a row of a file has them', () => {
   const row = read({ prompt: 'a', checks });
-  expect(row).toMatchObject({ id: 'line 3', expected: null, maxNewTokens: 128, source: null, tools: undefined });
+  expect(row).toMatchObject({ id: 'line 3', expected: null, maxNewTokens: 128, source: null });
   const text =
     '{"id": 7, "prompt": "a", "max_new_tokens": 5, "checks": [{"type": "number", "value": 2.0, "tolerance": 1.0}]}';
   const numbers = parseSuiteRow(parseJsonText(text) as Record<string, unknown>, at);

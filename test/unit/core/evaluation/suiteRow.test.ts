@@ -63,6 +63,12 @@ describe('from an example', () => {
       },
     ],
     [
+      'variables of the template',
+      { kind: 'chat', messages: [user('a'), assistant('b')], templateVariables: { enable_thinking: false } },
+      true,
+      { prompt: 'a', chat_template_kwargs: { enable_thinking: false }, expected: 'b', checks, source },
+    ],
+    [
       'a completion',
       { kind: 'completion', prompt: 'Q: a\nA:', completion: ' b' },
       true,

@@ -19,6 +19,15 @@ function folderOf(...files: string[]): string {
   return folder;
 }
 
+test('an evaluation suite is no file of rows, but the rows of a split may have its name', () => {
+  const folder = folderOf('rows.jsonl', 'tone.eval.jsonl');
+  writeFileSync(join(folder, 'tone.eval.jsonl'), '{"prompt": "a", "checks": [{"type": "exact", "value": "b"}]}\n');
+  expect(datasetFile(folder, 'train')).toBe(join(folder, 'rows.jsonl'));
+  const split = folderOf('tone.train.jsonl', 'tone.eval.jsonl');
+  writeFileSync(join(split, 'tone.eval.jsonl'), '{"prompt": "a", "completion": "b"}\n');
+  expect(datasetFile(split, 'validation')).toBe(join(split, 'tone.eval.jsonl'));
+});
+
 test('a file is itself, whether it exists or not', () => {
   expect(datasetFile(join(root, 'none.jsonl'), 'train')).toBe(join(root, 'none.jsonl'));
 });

@@ -7,6 +7,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { answerSuite } from '../../../../extension/src/engine/run/answerSuite.js';
 import { MOST_ROWS } from '../../../../extension/src/engine/generation/batch.js';
 import { BASE, type Session } from '../../../../extension/src/engine/generation/session.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import type { GenerationAnswer, GenerationInput } from '../../../../extension/src/protocol/sessionMessages.js';
 
 const suite = (count: number) =>
@@ -62,7 +63,6 @@ test('each row is asked of the base and each adapter, greedily, many at once', a
   expect(requests).toHaveLength(60);
   expect(requests[1]).toEqual({
     messages: [{ role: 'user', content: 'p0' }],
-    tools: undefined,
     adapters: [{ name: 'a' }],
     sampling: { max_new_tokens: 7 },
   });
@@ -88,6 +88,18 @@ describe('what is told', () => {
     expect(failure).toBeInstanceOf(InputError);
     expect((failure as InputError).describe()).toBe('s.eval.jsonl:5: prompt: the prompt is too long');
     expect(requests.length).toBeLessThan(60);
+  });
+
+  it('a JSON schema that is made to take long, with its row', async () => {
+    // Each of 40 definitions tries the next one twice.
+    const twice = (i: number) => ({ anyOf: [{ $ref: `#/$defs/d${i}` }, { $ref: `#/$defs/d${i}` }] });
+    const $defs = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`d${i}`, i < 39 ? twice(i + 1) : false]));
+    const row = { prompt: 'p', checks: [{ type: 'json', schema: { ...twice(0), $defs } }] };
+    const { session } = fakeSession(() => ({ text: '1' }));
+    const options = { reporter: silentReporter, signal: new AbortController().signal };
+    const answered = answerSuite(session, [parseSuiteRow(row, { file: 's.eval.jsonl', line: 8 })], [], options);
+    const failure = await answered.catch((error: unknown) => error);
+    expect((failure as InputError).where).toBe('s.eval.jsonl:8: checks');
   });
 
   it('a fault of the program, as it is', async () => {

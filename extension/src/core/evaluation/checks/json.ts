@@ -61,6 +61,15 @@ const OPTIONS: Options = {
   code: { regExp: Object.assign(patternOf, { code: '' }) },
 };
 
+/** Reading the schema of schemas takes 10 ms. */
+const draft2020 = once(() => new Ajv2020(OPTIONS));
+const draft7 = once(() => new Ajv(OPTIONS));
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
 /** ajv tells compiled patterns apart by their text. */
 function patternOf(pattern: string) {
   return { ...linearRegExp(pattern), toString: () => pattern };
@@ -69,7 +78,7 @@ function patternOf(pattern: string) {
 /** @throws InputError if the schema isn't one, or needs what isn't checked here */
 function compile(schema: Record<string, unknown>): ValidateFunction {
   const isDraft7 = typeof schema.$schema === 'string' && schema.$schema.includes('draft-07');
-  const ajv = isDraft7 ? new Ajv(OPTIONS) : new Ajv2020(OPTIONS);
+  const ajv = isDraft7 ? draft7() : draft2020();
   try {
     return ajv.compile(schema);
   } catch (error) {
@@ -80,6 +89,9 @@ function compile(schema: Record<string, unknown>): ValidateFunction {
         hint ??
         'Write a JSON schema of draft 2020-12; `format` and references to other documents are not checked here.',
     });
+  } finally {
+    // Another check may have a schema of the same $id.
+    ajv.removeSchema(schema);
   }
 }
 

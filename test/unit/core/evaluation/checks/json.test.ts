@@ -1,4 +1,5 @@
 // Answers that have to be JSON: the schemas that are checked, and those that are refused rather than checked in part.
+import { readFileSync } from 'node:fs';
 import { expect, it, test } from 'vitest';
 import { json } from '../../../../../extension/src/core/evaluation/checks/json.js';
 import { InputError } from '../../../../../extension/src/core/inputError.js';
@@ -37,6 +38,16 @@ test('a pattern that is made to take long', () => {
   expect(judge({ schema: { pattern: '^(a+)+$' } }, `"${'a'.repeat(20_000)}b"`).passed).toBe(false);
 });
 
+const recorded = (name: string) => JSON.parse(readFileSync(`test/fixtures/evaluation/${name}.json`, 'utf8'));
+const schemas: { schema: object; valid: boolean[] }[] = recorded('schemas');
+const { values }: { values: string[] } = recorded('texts');
+
+it.each(schemas)('as jsonschema: $schema', ({ schema, valid }) => {
+  const prepared = json.prepare(json.schema.parse({ schema }));
+  const passed = values.filter(text => prepared({ text, toolCalls: [], tokens: 1 }).passed);
+  expect(passed).toEqual(values.filter((_, i) => valid[i]));
+});
+
 test('says what is wrong and where', () => {
   const schema = { properties: { a: { items: { type: 'number' } } } };
   expect(judge({ schema }, '{"a": [1, "2"]}').reason).toBe('its JSON at /a/1 must be number');
@@ -53,6 +64,14 @@ it.each([
 ])('refuses %j', (schema, part) => {
   expect(() => judge({ schema }, '1')).toThrow(InputError);
   expect(() => judge({ schema }, '1')).toThrow(part);
+});
+
+test('two checks may have schemas of one $id', () => {
+  const $id = 'https://example.org/a.json';
+  expect(judge({ schema: { $id, type: 'string' } }, '1').passed).toBe(false);
+  expect(judge({ schema: { $id, type: 'number' } }, '1').passed).toBe(true);
+  expect(() => judge({ schema: { $id, tipe: 'number' } }, '1')).toThrow('tipe');
+  expect(judge({ schema: { $id, type: 'string' } }, '"a"').passed).toBe(true);
 });
 
 test('a schema that refers to itself without end is an error', () => {

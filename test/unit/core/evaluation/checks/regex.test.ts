@@ -1,4 +1,5 @@
 // Regular expressions of suites: RE2's syntax, in a time that is linear in the answer.
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { linearRegExp } from '../../../../../extension/src/core/evaluation/checks/linearRegExp.js';
 import { regex } from '../../../../../extension/src/core/evaluation/checks/regex.js';
@@ -23,6 +24,17 @@ it.each([
   ['\\d', '٣', {}, false],
   ['(?<year>\\d{4})', 'in 1999', {}, true],
 ] as const)('%s in %j', (pattern, text, options, found) => expect(matches(pattern, text, options)).toBe(found));
+
+const recorded = (name: string) => JSON.parse(readFileSync(`test/fixtures/evaluation/${name}.json`, 'utf8'));
+const regexes: { pattern: string; found: boolean[] | null }[] = recorded('regexes');
+const { searched }: { searched: string[] } = recorded('texts');
+
+it.each(regexes)('as RE2: $pattern', ({ pattern, found }) => {
+  if (!found) return expect(() => linearRegExp(pattern)).toThrow(InputError);
+  const expression = linearRegExp(pattern);
+  expect(searched.filter(text => expression.test(text))).toEqual(searched.filter((_, i) => found[i]));
+  return undefined;
+});
 
 // Each takes a backtracking engine longer than anybody waits.
 describe('patterns that are made to take long', () => {
