@@ -97,7 +97,7 @@ describe('what is told', () => {
     const row = { prompt: 'p', checks: [{ type: 'json', schema: { ...twice(0), $defs } }] };
     const { session } = fakeSession(() => ({ text: '1' }));
     const options = { reporter: silentReporter, signal: new AbortController().signal };
-    const answered = answerSuite(session, [parseSuiteRow(row, { file: 's.eval.jsonl', line: 8 })], [], options);
+    const answered = answerSuite(session, [parseSuiteRow(row, { file: 's.eval.jsonl', line: 8 })], [BASE], options);
     const failure = await answered.catch((error: unknown) => error);
     expect((failure as InputError).where).toBe('s.eval.jsonl:8: checks');
   });
