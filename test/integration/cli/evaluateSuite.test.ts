@@ -225,7 +225,7 @@ describe('suite', () => {
   });
 });
 
-describe('an adapter that was trained on rows of the suite', () => {
+describe('what was trained on rows of the suite', () => {
   beforeAll(async () => {
     await succeed(['suite', '--dataset', 'sums.jsonl', '--share', '1', '--out', 'all.eval.jsonl'], at);
   });
@@ -242,6 +242,18 @@ describe('an adapter that was trained on rows of the suite', () => {
   it('is refused at a checkpoint too', async () => {
     const result = await evaluate('--suite', 'all.eval.jsonl', '--adapter', 'it=sums/checkpoints/step-2');
     expectRefusal(result, '"it" was trained on 15 of 20 rows');
+  });
+
+  it('is refused as a model that was trained as a whole', async () => {
+    const run = place.run('full', {
+      model: 'embedded:tiny',
+      dataset: { train: 'sums.jsonl' },
+      method: { peft_type: 'FULL' },
+      training: { max_steps: 1 },
+    });
+    await succeed(['train', run, '--out', 'full'], at);
+    const result = await tunewright(['evaluate', '--model', 'full/model', '--suite', 'all.eval.jsonl'], at);
+    expectRefusal(result, '"base" was trained on 20 of 20 rows');
   });
 
   it('is refused before a run that names the suite', async () => {

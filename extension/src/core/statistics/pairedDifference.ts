@@ -9,7 +9,7 @@ export type Interval = [low: number, high: number];
 export const CONFIDENCE = 0.95;
 const TAIL = (1 - CONFIDENCE) / 2;
 
-/** Scores are fractions, whose sums and differences are off in their last bits. */
+/** Scores are fractions, whose differences are off in their last bits. */
 const SAME = 1e-12;
 
 /**
@@ -23,10 +23,10 @@ export function differenceInterval(differences: readonly number[], resamples: It
   if (!differences.some(isDifferent)) return intervalOfEqual(mean, differences.length);
 
   const means: number[] = [];
+  const drawn = new Float64Array(differences.length);
   for (const rows of resamples) {
-    let sum = 0;
-    for (let i = 0; i < rows.length; i++) sum += differences[rows[i]!]!;
-    means.push(sum / rows.length);
+    for (let i = 0; i < drawn.length; i++) drawn[i] = differences[rows[i]!]!;
+    means.push(meanOf(drawn));
   }
   means.sort((a, b) => a - b);
   return bca(differences, mean, means);
@@ -43,8 +43,8 @@ function intervalOfEqual(difference: number, rows: number): Interval {
 
 /** @param means of the resamples, ascending */
 function bca(differences: readonly number[], mean: number, means: readonly number[]): Interval {
-  const below = means.filter(value => value < mean - SAME).length;
-  const upTo = means.filter(value => value <= mean + SAME).length;
+  const below = means.filter(value => value < mean).length;
+  const upTo = means.filter(value => value <= mean).length;
   const bias = normalQuantile((below + upTo) / (2 * means.length));
   // Without any resample on one side of the mean there is no bias to correct by.
   if (!Number.isFinite(bias)) return [percentile(means, TAIL), percentile(means, 1 - TAIL)];
@@ -62,10 +62,13 @@ function accelerationOf(differences: readonly number[], mean: number): number {
   return sum(3) / (6 * sum(2) ** 1.5);
 }
 
-/** Row indices of `count` samples with replacement of `rows` rows. @param int a uniform integer below its argument */
+/** Row indices of `count` samples with replacement of `rows` rows, each in the same array. @param int a uniform integer below its argument */
 export function* resamples(rows: number, count: number, int: (limit: number) => number): Generator<Int32Array> {
   const indices = new Int32Array(rows);
-  for (let i = 0; i < count; i++) yield indices.map(() => int(rows));
+  for (let k = 0; k < count; k++) {
+    for (let i = 0; i < rows; i++) indices[i] = int(rows);
+    yield indices;
+  }
 }
 
 /** numpy.percentile: linear between the two nearest values. */
@@ -76,6 +79,23 @@ function percentile(sorted: readonly number[], share: number): number {
   return sorted[low]! + (at - low) * (sorted[high]! - sorted[low]!);
 }
 
-function meanOf(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Rounded as numpy.mean is, so that resamples are above, equal to and below the mean where they are for SciPy. */
+function meanOf(values: ArrayLike<number>): number {
+  return pairwiseSum(values, 0, values.length) / values.length;
+}
+
+/** NumPy's order of additions: halves of more than 128 values; eight sums side by side, then the rest. */
+function pairwiseSum(values: ArrayLike<number>, from: number, to: number): number {
+  const count = to - from;
+  if (count > 128) {
+    const half = count >> 1;
+    const middle = from + half - (half % 8);
+    return pairwiseSum(values, from, middle) + pairwiseSum(values, middle, to);
+  }
+  const eights = count - (count % 8);
+  const sums = new Float64Array(8);
+  for (let i = 0; i < eights; i++) sums[i % 8]! += values[from + i]!;
+  let sum = sums[0]! + sums[1]! + (sums[2]! + sums[3]!) + (sums[4]! + sums[5]! + (sums[6]! + sums[7]!));
+  for (let i = from + eights; i < to; i++) sum += values[i]!;
+  return sum;
 }

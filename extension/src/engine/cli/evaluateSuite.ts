@@ -39,7 +39,8 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
       hint: 'Name an adapter, or leave it out.',
     });
   const progress = progressDisplay();
-  for (const adapter of named) await checkContamination(rows, adapter, flags.model, progress);
+  for (const tested of [{ name: BASE, path: flags.model }, ...named])
+    await checkContamination(rows, tested, flags.model, progress);
   progress.finish();
   const session = await sessionOf(flags);
   const stop = new AbortController();

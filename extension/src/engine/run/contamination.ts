@@ -25,9 +25,10 @@ import {
 const NAMED_ROWS = 5;
 
 /**
- * Also for the runs that the adapter's run was initialized from. An adapter outside a run folder can't be checked; if the training
+ * Also for the runs that the adapter's run was initialized from. A result outside a run folder can't be checked; if the training
  * rows of a run are gone or other ones now, a warning says so.
- * @param model the base that the adapter is evaluated with
+ * @param tested an adapter, or the base itself, which a run may have trained
+ * @param model the base
  * @throws InputError that names rows of the suite that the adapter was trained on
  */
 export async function checkContamination(
@@ -116,8 +117,10 @@ export async function trainedAmong(
   return { rows: rows.filter(({ source }) => trained.has(source.line)), contentHash };
 }
 
-/** The folder of the run whose adapter, or whose checkpoint's adapter, this is. */
+/** The folder of the run whose result or checkpoint this is. */
 function runFolderOf(path: string): string | null {
+  // An id of a model is no path.
+  if (!existsSync(path)) return null;
   for (let folder = resolve(path), up = 0; up < 4; folder = dirname(folder), up++)
     if (existsSync(join(folder, 'run.json')) && existsSync(join(folder, 'events.ndjson'))) return folder;
   return null;
