@@ -20,6 +20,10 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
     args: [place.run('train', { method: { r: 0 } })],
     record: { code: 'bad_input', file: place.file('train.json'), key: 'method.r' },
   },
+  race: {
+    args: [place.write('a.race.json', { run: 'none.tune.json', vary: [{}] })],
+    record: { code: 'bad_input', file: place.file('a.race.json'), key: 'run' },
+  },
   estimate: {
     args: [place.write('estimate.json', '{\n "model": "base"\n "method": 1\n}')],
     record: { code: 'bad_input', file: place.file('estimate.json'), line: 3, column: 2 },

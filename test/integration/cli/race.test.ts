@@ -112,7 +112,9 @@ it('a run that fails is shown as failed, stays so, and the others go on', async 
   const out = place.file('failing');
   const { stdout, stderr } = await succeed(['race', race, '--out', out]);
   expect(stderr).toContain('[2/2] learns, seed 42');
-  expect(stdout).toMatch(/diverges, seed 42 failed: .*non-finite/);
+  expect(stdout).toMatch(/^diverges, seed 42 failed: .*non-finite/m);
+  expect(stderr).toMatch(/^diverges, seed 42 failed: .*non-finite/m);
+  expect(stdout).not.toContain('{"');
   expect(stdout).toMatch(/^The best: learns, /m);
   const again = await succeed(['race', race, '--out', out, '--resume', '--json']);
   expect(completedOf(again.stdout).entries.map(({ status, validation_loss: loss }) => [status, loss === null])).toEqual(
@@ -221,6 +223,7 @@ it('every run is checked before the first begins, and nothing is left behind', a
     'entry "FULL"',
   );
   expect((await tunewright(['race'])).code).toBe(2);
+  expectRefusal(await tunewright(['race', unknown, '--out', place.file('bad'), '--resume']), 'does not contain a race');
   expectRefusal(await tunewright(['race', '--report', place.file('base')]), 'does not contain a race');
 });
 

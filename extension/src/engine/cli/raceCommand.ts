@@ -1,4 +1,5 @@
 // `tunewright race RACE.json`: the same run with other methods, options and seeds, one after the other, and a report.
+import { existsSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
@@ -7,6 +8,7 @@ import { choiceText } from '../../core/race/raceReport.js';
 import { raceTable, spreadText } from '../../core/race/raceTable.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import { readRaceFile } from '../race/planRace.js';
+import { raceFile } from '../race/raceFolder.js';
 import { runRace } from '../race/runRace.js';
 import { writeReport } from '../race/writeReport.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
@@ -79,10 +81,14 @@ async function train(
     await runRace({
       ...{ file, out, resume, force, json, signal: stop.signal, quit: quit.signal },
       onStart: ({ name, seed, number, of }) => printNote(`\n[${number}/${of}] ${name}, seed ${seed}`),
-      onEvent: ({ name, seed, run }, event) => printJson({ ...event, entry: { name, seed, run } }),
+      onEvent: ({ name, seed, run }, event) => {
+        if (json) printJson({ ...event, entry: { name, seed, run } });
+        else if (event.type === 'failed') printNote(`${name}, seed ${seed} failed: ${event.message}`);
+      },
     });
   } catch (error) {
     if (!(error instanceof CancelledError)) throw error;
+    if (!existsSync(raceFile(out))) throw new CancelledError('Stopped before the first run.');
     const command = ['tunewright', 'race', file, '--out', out, '--resume'].map(quoted).join(' ');
     throw new CancelledError(`Stopped. Continue with: ${command}`);
   } finally {

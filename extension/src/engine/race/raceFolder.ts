@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
+import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { expandRace, type RaceEntry } from '../../core/race/expandRace.js';
 import { runFigures, type RunFigures } from '../../core/race/raceFigures.js';
@@ -39,16 +40,20 @@ export function readInputs(folder: string): RaceInputs | null {
 /** @throws InputError if the folder has no race */
 export function readRace(folder: string): StoredRace {
   const file = raceFile(folder);
-  const result = raceConfigSchema.safeParse(readJsonObject(file, 'refuse'));
-  if (!result.success || typeof result.data.run === 'string')
-    throw new InputError(
-      existsSync(file) ? 'this is not a race.json of a race folder' : 'this folder does not contain a race',
-      {
-        file: existsSync(file) ? file : folder,
-        hint: 'Pass the folder that `tunewright race` has written.',
-      },
-    );
+  const raw = readJsonObject(file, 'refuse');
+  if (!raw) throw noRace(folder);
+  const result = raceConfigSchema.safeParse(raw);
+  if (!result.success) throw schemaError(result.error, raceConfigSchema, raw, { file });
+  if (typeof result.data.run === 'string')
+    throw new InputError('in a race folder this is the run itself, not the path of a run file', { file, key: 'run' });
   return { ...result.data, run: result.data.run };
+}
+
+export function noRace(folder: string): InputError {
+  return new InputError('this folder does not contain a race', {
+    file: folder,
+    hint: 'Pass the folder that `tunewright race` has written, or start a new race without --resume.',
+  });
 }
 
 /** The race of a folder, with the figures of its runs so far. @throws InputError if the folder has no race */

@@ -4,7 +4,6 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import type { RunFigures } from '../../core/race/raceFigures.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { claimFile } from '../../system/fileClaim.js';
 import { makeFolder } from '../../system/makeFolder.js';
@@ -16,7 +15,7 @@ import { differingKeys } from '../run/resolvedRun.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { planRace, readRaceFile, type PlannedEntry, type RaceInputs } from './planRace.js';
-import { cacheFolder, eventsFile, figuresOf, raceFile, readInputs, writeRace } from './raceFolder.js';
+import { cacheFolder, eventsFile, figuresOf, noRace, raceFile, readInputs, writeRace } from './raceFolder.js';
 import { runProgram, type Interruption } from './runProgram.js';
 import { answerSuites, suitesOf } from './suiteScores.js';
 
@@ -30,10 +29,11 @@ export interface RaceRequest extends Interruption {
   resume: boolean;
   /** Start runs even if their estimate exceeds the available memory. */
   force: boolean;
-  /** Print events instead of what `train` shows. */
+  /** Report events instead of showing what `train` shows. */
   json: boolean;
   /** Before each run that begins or is continued. */
   onStart(entry: RaceEntryStart): void;
+  /** All events with `json`, else only that a run has failed. */
   onEvent(entry: RaceEntryStart, event: EngineEvent): void;
 }
 
@@ -51,7 +51,7 @@ export interface RaceEntryStart {
  * @throws InputError for anything wrong with any of the runs, before the first begins
  * @throws CancelledError if it was interrupted; what to do next is the caller's to say
  */
-export async function runRace(request: RaceRequest): Promise<RunFigures[]> {
+export async function runRace(request: RaceRequest): Promise<void> {
   const { file, out, resume, signal } = request;
   const read = readRaceFile(file);
   const isNew = checkFolder(out, resume);
@@ -73,7 +73,6 @@ export async function runRace(request: RaceRequest): Promise<RunFigures[]> {
       if (figuresOf(out, entry).status === 'finished') await answerSuites(run, 'result', entry.config, suites, request);
     }
     if (signal.aborted) throw new CancelledError();
-    return entries.map(entry => figuresOf(out, entry));
   } finally {
     release();
     if (isNew && !existsSync(raceFile(out))) rmSync(isOwn ? out : cacheFolder(out), { recursive: true, force: true });
@@ -88,6 +87,7 @@ function checkFolder(out: string, resume: boolean): boolean {
       file: out,
       hint: 'Continue it with --resume, or choose another folder with --out.',
     });
+  if (!exists && resume) throw noRace(out);
   if (!exists && existsSync(out) && readdirSync(out).some(name => name !== 'cache' && !name.startsWith('process.json')))
     throw new InputError('the folder is not empty', { file: out, hint: 'Choose another one with --out.' });
   return !exists;

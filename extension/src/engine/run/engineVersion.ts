@@ -1,7 +1,8 @@
 // The version of this engine, from package.json, and the hash by which caches know it.
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { readBytes } from '../../system/regularFile.js';
 
 /** package.json is one folder above the bundle in dist/, and four above this source file. */
 function readVersion(): string {
@@ -20,7 +21,6 @@ export const engineVersion = readVersion();
 
 /** The version and a hash of the bundle: while the engine is developed, the version stays the same. */
 export function engineIdentity(): string {
-  return `${engineVersion}-${createHash('sha256')
-    .update(readFileSync(new URL(import.meta.url)))
-    .digest('hex')}`;
+  const bundle = readBytes(fileURLToPath(import.meta.url))!;
+  return `${engineVersion}-${createHash('sha256').update(bundle).digest('hex')}`;
 }

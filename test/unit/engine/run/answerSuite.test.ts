@@ -6,8 +6,8 @@ import { parseSuiteRow } from '../../../../extension/src/core/evaluation/suite.j
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { answerSuite } from '../../../../extension/src/engine/run/answerSuite.js';
 import { MOST_ROWS } from '../../../../extension/src/engine/generation/batch.js';
-import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { BASE, type Session } from '../../../../extension/src/engine/generation/session.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import type { GenerationAnswer, GenerationInput } from '../../../../extension/src/protocol/sessionMessages.js';
 
 const suite = (count: number) =>
@@ -97,7 +97,7 @@ describe('what is told', () => {
     const row = { prompt: 'p', checks: [{ type: 'json', schema: { ...twice(0), $defs } }] };
     const { session } = fakeSession(() => ({ text: '1' }));
     const options = { reporter: silentReporter, signal: new AbortController().signal };
-    const answered = answerSuite(session, [parseSuiteRow(row, { file: 's.eval.jsonl', line: 8 })], [], options);
+    const answered = answerSuite(session, [parseSuiteRow(row, { file: 's.eval.jsonl', line: 8 })], [BASE], options);
     const failure = await answered.catch((error: unknown) => error);
     expect((failure as InputError).where).toBe('s.eval.jsonl:8: checks');
   });
