@@ -442,8 +442,7 @@ describe('an adapter', () => {
   it.each([
     ['that is a whole model', 'base', ['base: this is a whole model', '"model" of the run file', '--model']],
     ['that is the folder of a run', 'adapter-run', ['adapter-run: this is the folder of a run', 'adapter-run/adapter']],
-    ['that is a checkpoint', 'adapter-run/checkpoints/step-6', ['step-6: this is a checkpoint', '--resume']],
-    ['that does not exist', 'none', ['none: no adapter found', 'adapter_config.json']],
+    ['that does not exist', 'none', ['none: this folder does not exist', 'Check the path']],
   ])('%s', async (_, folder, parts) => {
     await trained;
     await refused(start(folder), parts);
