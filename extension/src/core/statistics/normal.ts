@@ -1,4 +1,4 @@
-// The standard normal distribution, to the precision of doubles. Used by bootstrap.ts.
+// The standard normal distribution, to the precision of doubles. Used by pairedDifference.ts.
 
 /** Probability of a value below `x`, by Marsaglia's series (2004: "Evaluating the Normal Distribution"). */
 export function normalCdf(x: number): number {

@@ -107,6 +107,8 @@ export function fittingPrompt(
   { positions, maxNewTokens }: { positions: number; maxNewTokens: number },
 ): Prompt {
   const whole = wholePrompt(tokenizer, request);
+  if (whole.ids.length === 0)
+    throw new InputError('there is no text to continue', { key: 'prompt', hint: 'Write the beginning of one.' });
   const room = positions - Math.min(maxNewTokens, Math.floor(positions * ANSWER_SHARE));
   if (whole.ids.length <= room) return whole;
   const turns = request.messages ?? [];
