@@ -105,6 +105,19 @@ describe('looks', () => {
     await page.screenshot({ path: screenshotPath(`playground-correct-${theme}`) });
   });
 
+  it.each(themes)('%s: marks the chosen preset', async theme => {
+    const page = await open({}, { theme });
+    // A background of its own, or an outline that isn't its border.
+    const marksOf = (name: string) =>
+      page.getByRole('button', { name }).evaluate(element => {
+        const { backgroundColor, outlineStyle, outlineColor, borderTopColor } = getComputedStyle(element);
+        const isOutlined = outlineStyle !== 'none' && outlineColor !== borderTopColor;
+        return [backgroundColor, isOutlined ? outlineColor : null];
+      });
+    await page.getByRole('button', { name: 'Precise' }).waitFor();
+    expect(await marksOf('Precise')).not.toEqual(await marksOf('Balanced'));
+  });
+
   it.each([420, 760, 1000])('fits into %d pixels', async width => {
     const columns = [base, adapter('pirate'), adapter('pirate v2'), adapter('pirate')];
     const page = await open({ columns: width < 1000 ? script.columns : columns }, { width });
