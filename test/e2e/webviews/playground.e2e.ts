@@ -283,9 +283,13 @@ describe('a conversation', () => {
   });
 
   it('says why a model is refused, and loads one that ended with the next message', async () => {
-    const refused = await open({ refused: 'The model needs 16 GB and 6 GB are free. Set base_weights to nf4.' });
-    await refused.getByText('Set base_weights to nf4.').waitFor();
+    const refused = await open({ refused: 'needs about 16 GB of memory, but only 6 GB is free' });
+    await refused.getByText('needs about 16 GB of memory').waitFor();
     await refused.screenshot({ path: screenshotPath('playground-refused-dark') });
+    await refused.getByText('Load in int8').click();
+    await refused.getByText('embedded:tiny in int8').waitFor();
+    await ask(refused);
+    expect(await textOf(refused, 'base')).toBe(BASE);
     const page = await open();
     await ask(page);
     await page.evaluate(() => window.fake.endModel());

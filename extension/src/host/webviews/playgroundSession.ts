@@ -55,7 +55,7 @@ import {
   type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import type { ModelSession, Run, SessionService } from '../services.js';
+import { EngineInputError, type ModelSession, type Run, type SessionService } from '../services.js';
 import { LatestWins } from './latestWins.js';
 
 export type NewColumn = Pick<Column, 'name' | 'model' | 'parts' | 'run'>;
@@ -115,7 +115,7 @@ export class PlaygroundSession<D = vscode.Uri> {
   private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
   private current: Conversation;
   /** By model. */
-  private readonly held = new Map<string, Promise<ModelSession>>();
+  private held = new Map<string, Promise<ModelSession>>();
   private readonly loaded = new Map<string, ModelSession>();
   private model: PlaygroundModel = { phase: 'none', message: null, facts: null };
   private memory: PlaygroundSnapshot['memory'] = null;
@@ -225,7 +225,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       case 'removeColumn':
         return this.set(withoutColumn(now, command.column));
       case 'load':
-        return this.hold(now.model).then(() => undefined);
+        return this.load(command.base_weights);
       case 'correct':
         return this.correct(command);
       case 'vote':
@@ -361,6 +361,17 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   // The models
 
+  private async load(baseWeights: string | undefined): Promise<void> {
+    if (baseWeights !== undefined) {
+      await this.afterStop(() => {
+        this.releaseAll();
+        this.set({ ...this.current, base_weights: baseWeights });
+      });
+      await this.keep();
+    }
+    await this.hold(this.current.model);
+  }
+
   private hold(model: string): Promise<ModelSession> {
     const holding = this.held.get(model) ?? this.open(model);
     this.held.set(model, holding);
@@ -369,8 +380,10 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   private async open(model: string): Promise<ModelSession> {
     const { sessions, folder } = this.options;
+    const { held } = this;
+    const isWanted = () => held === this.held && !this.disposed;
     const show = (shown: PlaygroundModel) => {
-      if (model === this.current.model) this.model = shown;
+      if (isWanted() && model === this.current.model) this.model = shown;
       this.changes.request();
     };
     show({ phase: 'loading', message: null, facts: null });
@@ -383,7 +396,10 @@ export class PlaygroundSession<D = vscode.Uri> {
       const session = await sessions.open(settings, {
         onProgress: ({ message }) => show({ phase: 'loading', message: message ?? null, facts: null }),
       });
-      if (this.disposed) session.dispose();
+      if (!isWanted()) {
+        session.dispose();
+        throw new Error('Another model was opened.');
+      }
       session.onDidEnd(() => {
         this.release(model);
         show({ phase: 'ended', message: null, facts: session.facts });
@@ -396,8 +412,9 @@ export class PlaygroundSession<D = vscode.Uri> {
           for (const { path } of parts) void this.attach(session, path).catch(() => undefined);
       return session;
     } catch (error) {
-      this.held.delete(model);
-      show({ phase: 'failed', message: (error as Error).message, facts: null });
+      held.delete(model);
+      const smaller = tooLarge(error) ? smallerThan(this.current.base_weights) : undefined;
+      show({ phase: 'failed', message: (error as Error).message, facts: null, smaller });
       throw error;
     }
   }
@@ -414,6 +431,14 @@ export class PlaygroundSession<D = vscode.Uri> {
     this.loaded.delete(model);
     this.held.delete(model);
     if (this.loaded.size === 0) this.memory = null;
+  }
+
+  private releaseAll(): void {
+    for (const model of this.loaded.keys()) this.release(model);
+    // What is still being loaded is released when it is there.
+    this.held = new Map();
+    this.adapters = {};
+    this.model = { phase: 'none', message: null, facts: null };
   }
 
   private async measure(): Promise<void> {
@@ -569,9 +594,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       this.inputs.clear();
       const { model, base_weights } = this.current;
       if (conversation.model !== model || conversation.base_weights !== base_weights) {
-        for (const loaded of this.loaded.keys()) this.release(loaded);
-        this.adapters = {};
-        this.model = { phase: 'none', message: null, facts: null };
+        this.releaseAll();
       }
       this.set(conversation);
     });
@@ -687,6 +710,15 @@ export class PlaygroundSession<D = vscode.Uri> {
       share: total === 0 ? 0 : Math.min(1, step / total),
     };
   }
+}
+
+function tooLarge(error: unknown): boolean {
+  return error instanceof EngineInputError && error.record.code === 'out_of_memory';
+}
+
+function smallerThan(baseWeights: string | null): PlaygroundModel['smaller'] {
+  if (baseWeights === 'int4') return undefined;
+  return baseWeights === 'int8' ? 'int4' : 'int8';
 }
 
 function keyOf(turn: number, column: string): string {

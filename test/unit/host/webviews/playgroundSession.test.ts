@@ -5,7 +5,7 @@ import {
   PlaygroundSession,
   type PlaygroundSessionOptions,
 } from '../../../../extension/src/host/webviews/playgroundSession.js';
-import type { ModelSession } from '../../../../extension/src/host/services.js';
+import { EngineInputError, type ModelSession } from '../../../../extension/src/host/services.js';
 import {
   commandPlayground,
   openPlaygroundPage,
@@ -260,6 +260,42 @@ it('has room for four columns', () => {
   const { session } = open([base, named('a'), named('b'), named('c')]);
   expect(session.hasRoomFor([base, named('b')])).toBe(true);
   expect(session.hasRoomFor([base, named('d')])).toBe(false);
+});
+
+it('offers weights that take less memory for a model that does not fit', async () => {
+  const tried: unknown[] = [];
+  const { carryOut, channel, session } = open([base], {
+    sessions: {
+      open: async ({ base_weights: weights }) => {
+        tried.push(weights);
+        throw new EngineInputError({ code: 'out_of_memory', message: 'needs about 8 GB' });
+      },
+      sharingNote: () => null,
+    },
+  });
+  const offered = async () => (await channel.request(openPlaygroundPage, undefined)).snapshot.model.smaller;
+  await expect(carryOut({ do: 'load' })).rejects.toThrow('needs about 8 GB');
+  expect(await offered()).toBe('int8');
+  await expect(carryOut({ do: 'load', base_weights: 'int8' })).rejects.toThrow();
+  expect(await offered()).toBe('int4');
+  await expect(carryOut({ do: 'load', base_weights: 'int4' })).rejects.toThrow();
+  expect(await offered()).toBeUndefined();
+  expect(tried).toEqual(['float32', 'int8', 'int4']);
+  expect(session.conversation.base_weights).toBe('int4');
+});
+
+it('releases a model that is loaded after another one was opened', async () => {
+  const opened: ((session: ModelSession) => void)[] = [];
+  const log: string[] = [];
+  const { carryOut, session } = open([base], {
+    sessions: { open: () => new Promise(resolve => opened.push(resolve)), sharingNote: () => null },
+  });
+  const loading = carryOut({ do: 'load' });
+  await settled();
+  await carryOut({ do: 'openConversation', id: 'z' });
+  opened[0]!(modelSession('/m/base', [], log, new Map()));
+  await expect(loading).rejects.toThrow('Another model was opened');
+  expect([log, session.conversation.model]).toEqual([['release /m/base'], '/m/other']);
 });
 
 it('says where a correction is, and what is wrong with its row', async () => {
