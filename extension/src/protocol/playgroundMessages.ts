@@ -96,6 +96,8 @@ export const playgroundModelSchema = z.object({
   /** While loading what happens; why it failed. */
   message: z.string().nullable(),
   facts: sessionFactsSchema.nullable(),
+  /** If it did not fit: base weights that take less memory. */
+  smaller: z.enum(['int8', 'int4']).optional(),
 });
 export type PlaygroundModel = z.infer<typeof playgroundModelSchema>;
 
@@ -176,8 +178,8 @@ export const playgroundCommandSchema = z.discriminatedUnion('do', [
   z.object({ do: z.literal('setWeight'), column, path: z.string(), weight: z.number().min(0).max(2) }),
   z.object({ do: z.literal('addColumn') }),
   z.object({ do: z.literal('removeColumn'), column }),
-  /** Loads the model before the first message, or once more. */
-  z.object({ do: z.literal('load') }),
+  /** Loads the model before the first message, or once more, then also with other base weights. */
+  z.object({ do: z.literal('load'), base_weights: z.enum(['int8', 'int4']).optional() }),
   /** Replaces an answer, and writes it to a dataset unless `into` is null. */
   z.object({
     do: z.literal('correct'),

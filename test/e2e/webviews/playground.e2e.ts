@@ -105,6 +105,19 @@ describe('looks', () => {
     await page.screenshot({ path: screenshotPath(`playground-correct-${theme}`) });
   });
 
+  it.each(themes)('%s: marks the chosen preset', async theme => {
+    const page = await open({}, { theme });
+    // A background of its own, or an outline that isn't its border.
+    const marksOf = (name: string) =>
+      page.getByRole('button', { name }).evaluate(element => {
+        const { backgroundColor, outlineStyle, outlineColor, borderTopColor } = getComputedStyle(element);
+        const isOutlined = outlineStyle !== 'none' && outlineColor !== borderTopColor;
+        return [backgroundColor, isOutlined ? outlineColor : null];
+      });
+    await page.getByRole('button', { name: 'Precise' }).waitFor();
+    expect(await marksOf('Precise')).not.toEqual(await marksOf('Balanced'));
+  });
+
   it.each([420, 760, 1000])('fits into %d pixels', async width => {
     const columns = [base, adapter('pirate'), adapter('pirate v2'), adapter('pirate')];
     const page = await open({ columns: width < 1000 ? script.columns : columns }, { width });
@@ -270,9 +283,13 @@ describe('a conversation', () => {
   });
 
   it('says why a model is refused, and loads one that ended with the next message', async () => {
-    const refused = await open({ refused: 'The model needs 16 GB and 6 GB are free. Set base_weights to nf4.' });
-    await refused.getByText('Set base_weights to nf4.').waitFor();
+    const refused = await open({ refused: 'needs about 16 GB of memory, but only 6 GB is free' });
+    await refused.getByText('needs about 16 GB of memory').waitFor();
     await refused.screenshot({ path: screenshotPath('playground-refused-dark') });
+    await refused.getByText('Load in int8').click();
+    await refused.getByText('embedded:tiny in int8').waitFor();
+    await ask(refused);
+    expect(await textOf(refused, 'base')).toBe(BASE);
     const page = await open();
     await ask(page);
     await page.evaluate(() => window.fake.endModel());

@@ -306,8 +306,9 @@ export class PlaygroundView {
       failed: 'not loaded',
     };
     const used = usedOf(snapshot);
+    const weights = conversation.base_weights;
     const parts = [
-      name,
+      weights === null ? name : `${name} in ${weights}`,
       trusted ? states[model.phase] : 'not loaded in Restricted Mode',
       model.facts &&
         (used === null
@@ -317,7 +318,10 @@ export class PlaygroundView {
     ];
     setText(this.about, parts.filter(Boolean).join(' · '));
     this.about.dataset['phase'] = model.phase;
-    const again = { label: 'Try again', run: () => void this.host.carryOut({ do: 'load' }) };
+    const { smaller } = model;
+    const again = smaller
+      ? { label: `Load in ${smaller}`, run: () => void this.host.carryOut({ do: 'load', base_weights: smaller }) }
+      : { label: 'Try again', run: () => void this.host.carryOut({ do: 'load' }) };
     this.modelProblem.show(model.phase === 'failed' ? model.message : null, again);
   }
 

@@ -91,6 +91,13 @@ export function askedAgain(
   return { ...conversation, turns: [...turns, again] };
 }
 
+/** Without turns, and without the title that the first of them gave it. */
+export function cleared(conversation: Conversation): Conversation {
+  const { title, turns } = conversation;
+  const isOfTurn = turns[0] !== undefined && title === titleOf(turns[0].prompt);
+  return { ...conversation, title: isOfTurn ? UNTITLED : title, turns: [] };
+}
+
 function waitingIn(columns: readonly Column[]): Record<string, PlaygroundAnswer> {
   return Object.fromEntries(columns.map(({ id }) => [id, WAITING]));
 }

@@ -135,8 +135,9 @@ export function fittingPrompt(
   if (found) return found;
   const last = starts.length > 0 ? from(starts.at(-1)!) : whole;
   if (last.ids.length < positions) return last;
-  const what = turns.length > 1 ? 'the last turn of the conversation' : 'the prompt';
-  throw new InputError(`${what} has ${last.ids.length} tokens, but the model reads at most ${positions}`, {
+  const lastTurn = turns.length > 1 ? 'the last turn of the conversation has' : 'the prompt has';
+  const what = first > 0 ? 'the system message and the last turn have' : lastTurn;
+  throw new InputError(`${what} ${last.ids.length} tokens, but the model reads at most ${positions}`, {
     code: 'prompt_too_long',
     key: 'prompt',
     hint: 'Shorten it.',

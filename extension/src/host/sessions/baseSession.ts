@@ -107,7 +107,9 @@ export class BaseSession implements LoadedModel {
   async attach(wanted: string, path: string): Promise<Attached> {
     await this.process.prepared();
     const content = adapterContent(path);
-    const known = [...this.attached].find(each => each.path === path && each.content === content);
+    // One whose folder is gone, such as an older checkpoint of a run, still answers.
+    const isCurrent = (each: Attached) => content === '' || each.content === content;
+    const known = [...this.attached].findLast(each => each.path === path && isCurrent(each));
     const adapter = known ?? this.add(wanted, path, content);
     adapter.uses++;
     try {

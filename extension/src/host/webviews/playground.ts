@@ -98,13 +98,17 @@ class Playgrounds implements vscode.Disposable {
     requireTrust();
     stepDone('try');
     const { model, baseWeights = null, system, prompt = '' } = given;
+    const columns = columnsOf(given);
     const same = [...this.shown].find(
-      ([, { conversation }]) => conversation.model === model && conversation.base_weights === baseWeights,
+      ([, session]) =>
+        session.conversation.model === model &&
+        session.conversation.base_weights === baseWeights &&
+        session.hasRoomFor(columns),
     );
     if (same) {
       const [panel, session] = same;
       panel.reveal();
-      for (const column of columnsOf(given)) session.addColumn(column);
+      for (const column of columns) session.addColumn(column);
       if (prompt) session.propose(prompt);
       return;
     }
@@ -115,7 +119,7 @@ class Playgrounds implements vscode.Disposable {
       id: randomUUID(),
       model,
       base_weights: baseWeights,
-      columns: columnsOf(given),
+      columns,
       ...(system === undefined ? {} : { system }),
     });
     this.adopt(panel, conversation, prompt, true);

@@ -6,6 +6,7 @@ import {
   asked,
   askedAgain,
   atRest,
+  cleared,
   columnOf,
   corrected,
   ended,
@@ -54,7 +55,7 @@ import {
   type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import type { ModelSession, Run, SessionService } from '../services.js';
+import { EngineInputError, type ModelSession, type Run, type SessionService } from '../services.js';
 import { LatestWins } from './latestWins.js';
 
 export type NewColumn = Pick<Column, 'name' | 'model' | 'parts' | 'run'>;
@@ -110,18 +111,12 @@ export interface PlaygroundSessionOptions<D> {
 
 const SNAPSHOT_INTERVAL_MS = 60;
 
-/** A base in memory, and what is attached to it. */
-interface Held {
-  session: ModelSession;
-  attached: Map<string, Promise<AdapterFacts>>;
-}
-
 export class PlaygroundSession<D = vscode.Uri> {
   private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
   private current: Conversation;
   /** By model. */
-  private readonly held = new Map<string, Promise<Held>>();
-  private readonly loaded = new Map<string, Held>();
+  private held = new Map<string, Promise<ModelSession>>();
+  private readonly loaded = new Map<string, ModelSession>();
   private model: PlaygroundModel = { phase: 'none', message: null, facts: null };
   private memory: PlaygroundSnapshot['memory'] = null;
   private adapters: Record<string, AdapterFacts> = {};
@@ -133,6 +128,8 @@ export class PlaygroundSession<D = vscode.Uri> {
   private readonly trainings = new Map<string, { run: Run; column: string; listening: { dispose(): unknown } }>();
   /** The answers on their way. */
   private underWay: { cancel(): void; done: Promise<unknown> } | null = null;
+  /** Settles when the commands that stop them are carried out. */
+  private stopping: Promise<void> = Promise.resolve();
   private disposed = false;
 
   constructor(private readonly options: PlaygroundSessionOptions<D>) {
@@ -169,9 +166,17 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   /** Adds a column if there is room and none with the same parts. */
   addColumn(column: NewColumn): void {
+    if (!this.has(column)) this.set(withColumn(this.current, column));
+  }
+
+  private has(column: NewColumn): boolean {
     const same = (each: NewColumn) => JSON.stringify([each.model, each.parts.map(({ path }) => path)]);
-    if (this.current.columns.some(each => same(each) === same(column))) return;
-    this.set(withColumn(this.current, column));
+    return this.current.columns.some(each => same(each) === same(column));
+  }
+
+  /** Whether these columns are shown, or can be. */
+  hasRoomFor(columns: readonly NewColumn[]): boolean {
+    return this.current.columns.length + columns.filter(column => !this.has(column)).length <= MAX_COLUMNS;
   }
 
   /** Something that the host asks the window for, such as trust or the runs, has changed. */
@@ -184,7 +189,7 @@ export class PlaygroundSession<D = vscode.Uri> {
     this.underWay?.cancel();
     this.changes.dispose();
     for (const { listening } of this.trainings.values()) listening.dispose();
-    for (const { session } of this.loaded.values()) session.dispose();
+    for (const session of this.loaded.values()) session.dispose();
     this.options.channel.dispose();
   }
 
@@ -206,7 +211,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       case 'edit':
         return this.again(command.turn, null, command.prompt);
       case 'clear':
-        return this.switchTo({ ...now, turns: [] });
+        return this.clear();
       case 'setSystem':
         return this.set({ ...now, system: command.system });
       case 'setSampling':
@@ -220,7 +225,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       case 'removeColumn':
         return this.set(withoutColumn(now, command.column));
       case 'load':
-        return this.hold(now.model).then(() => undefined);
+        return this.load(command.base_weights);
       case 'correct':
         return this.correct(command);
       case 'vote':
@@ -254,17 +259,19 @@ export class PlaygroundSession<D = vscode.Uri> {
 
   // Asking
 
-  private async send(prompt: string): Promise<void> {
-    await this.stop();
-    this.set(asked(this.current, prompt, this.current.sampling.seed));
-    this.answer(this.current.turns.at(-1)!.id, this.current.columns);
+  private send(prompt: string): Promise<void> {
+    return this.afterStop(() => {
+      this.set(asked(this.current, prompt, this.current.sampling.seed));
+      this.answer(this.current.turns.at(-1)!.id, this.current.columns);
+    });
   }
 
-  private async again(turn: number, column: string | null, prompt?: string): Promise<void> {
-    await this.stop();
-    const columns = column === null ? this.current.columns : [columnOf(this.current, column)];
-    this.set(askedAgain(this.current, turn, columns, prompt));
-    this.answer(turn, columns);
+  private again(turn: number, column: string | null, prompt?: string): Promise<void> {
+    return this.afterStop(() => {
+      const columns = column === null ? this.current.columns : [columnOf(this.current, column)];
+      this.set(askedAgain(this.current, turn, columns, prompt));
+      this.answer(turn, columns);
+    });
   }
 
   /** Asks all columns at once; their answers arrive in the snapshots. */
@@ -293,8 +300,8 @@ export class PlaygroundSession<D = vscode.Uri> {
     const messages = messagesOf(this.current, turn, column.id);
     const { seed } = this.current.turns[indexOf(this.current, turn)]!;
     try {
-      const held = await this.hold(column.model ?? this.current.model);
-      for (const { path } of column.parts) await this.attach(held, path);
+      const session = await this.hold(column.model ?? this.current.model);
+      for (const { path } of column.parts) await this.attach(session, path);
       const input: GenerationInput = {
         messages,
         adapters: mixtureOf(column),
@@ -305,7 +312,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       if (token.isCancellationRequested) return change(ended);
       const key = keyOf(turn, column.id);
       this.inputs.set(key, input);
-      const whole = await held.session.generate(input, {
+      const whole = await session.generate(input, {
         token,
         onPiece: piece => {
           if (token.isCancellationRequested) return;
@@ -326,10 +333,10 @@ export class PlaygroundSession<D = vscode.Uri> {
     const [tokens, input] = [this.tokens.get(key), this.inputs.get(key)];
     if (!tokens || !input || tokens.length === 0) return [];
     const { model, parts, name } = columnOf(this.current, by);
-    const held = await this.hold(model ?? this.current.model);
-    for (const { path } of parts) await this.attach(held, path);
+    const session = await this.hold(model ?? this.current.model);
+    for (const { path } of parts) await this.attach(session, path);
     const adapters = mixtureOf({ parts });
-    const scored = await held.session.score({
+    const scored = await session.score({
       ...input,
       adapters,
       token_ids: tokens.map(({ id }) => id),
@@ -345,18 +352,38 @@ export class PlaygroundSession<D = vscode.Uri> {
     await this.underWay?.done;
   }
 
+  /** Stops the answers on their way, and then changes the conversation: one command after the other. */
+  private afterStop(change: () => void): Promise<void> {
+    const done = this.stopping.then(() => this.stop()).then(change);
+    this.stopping = done.catch(() => undefined);
+    return done;
+  }
+
   // The models
 
-  private hold(model: string): Promise<Held> {
+  private async load(baseWeights: string | undefined): Promise<void> {
+    if (baseWeights !== undefined) {
+      await this.afterStop(() => {
+        this.releaseAll();
+        this.set({ ...this.current, base_weights: baseWeights });
+      });
+      await this.keep();
+    }
+    await this.hold(this.current.model);
+  }
+
+  private hold(model: string): Promise<ModelSession> {
     const holding = this.held.get(model) ?? this.open(model);
     this.held.set(model, holding);
     return holding;
   }
 
-  private async open(model: string): Promise<Held> {
+  private async open(model: string): Promise<ModelSession> {
     const { sessions, folder } = this.options;
+    const { held } = this;
+    const isWanted = () => held === this.held && !this.disposed;
     const show = (shown: PlaygroundModel) => {
-      if (model === this.current.model) this.model = shown;
+      if (isWanted() && model === this.current.model) this.model = shown;
       this.changes.request();
     };
     show({ phase: 'loading', message: null, facts: null });
@@ -369,51 +396,54 @@ export class PlaygroundSession<D = vscode.Uri> {
       const session = await sessions.open(settings, {
         onProgress: ({ message }) => show({ phase: 'loading', message: message ?? null, facts: null }),
       });
-      const held: Held = { session, attached: new Map() };
-      if (this.disposed) session.dispose();
+      if (!isWanted()) {
+        session.dispose();
+        throw new Error('Another model was opened.');
+      }
       session.onDidEnd(() => {
         this.release(model);
         show({ phase: 'ended', message: null, facts: session.facts });
       });
-      this.loaded.set(model, held);
+      this.loaded.set(model, session);
       show({ phase: 'ready', message: null, facts: session.facts });
       await this.measure();
       for (const { parts, model: own } of this.current.columns)
         if ((own ?? this.current.model) === model)
-          for (const { path } of parts) void this.attach(held, path).catch(() => undefined);
-      return held;
+          for (const { path } of parts) void this.attach(session, path).catch(() => undefined);
+      return session;
     } catch (error) {
-      this.held.delete(model);
-      show({ phase: 'failed', message: (error as Error).message, facts: null });
+      held.delete(model);
+      const smaller = tooLarge(error) ? smallerThan(this.current.base_weights) : undefined;
+      show({ phase: 'failed', message: (error as Error).message, facts: null, smaller });
       throw error;
     }
   }
 
-  private attach(held: Held, path: string): Promise<AdapterFacts> {
-    const known = held.attached.get(path);
-    if (known) return known;
-    const attaching = held.session.load(path, path);
-    held.attached.set(path, attaching);
-    attaching.then(
-      facts => {
-        this.adapters = { ...this.adapters, [path]: facts };
-        this.changes.request();
-      },
-      () => held.attached.delete(path),
-    );
-    return attaching;
+  /** An adapter that has been rewritten since is read again. */
+  private async attach(session: ModelSession, path: string): Promise<void> {
+    const facts = await session.load(path, path);
+    this.adapters = { ...this.adapters, [path]: facts };
+    this.changes.request();
   }
 
   private release(model: string): void {
-    this.loaded.get(model)?.session.dispose();
+    this.loaded.get(model)?.dispose();
     this.loaded.delete(model);
     this.held.delete(model);
     if (this.loaded.size === 0) this.memory = null;
   }
 
+  private releaseAll(): void {
+    for (const model of this.loaded.keys()) this.release(model);
+    // What is still being loaded is released when it is there.
+    this.held = new Map();
+    this.adapters = {};
+    this.model = { phase: 'none', message: null, facts: null };
+  }
+
   private async measure(): Promise<void> {
     try {
-      const parts = await Promise.all([...this.loaded.values()].map(({ session }) => session.memory()));
+      const parts = await Promise.all([...this.loaded.values()].map(session => session.memory()));
       const sum = (key: 'rss_bytes' | 'cache_bytes') => parts.reduce((total, part) => total + part[key], 0);
       const available = Math.min(...parts.map(part => part.available_bytes));
       this.memory =
@@ -433,8 +463,7 @@ export class PlaygroundSession<D = vscode.Uri> {
     const { turn, column, text, into } = command;
     const before = this.answerOf(turn, column);
     const original = before.original ?? before.text;
-    const change = (how: (answer: PlaygroundAnswer) => PlaygroundAnswer) =>
-      this.set(withAnswer(this.current, turn, column, how));
+    const { id } = this.current;
     const prompt = messagesOf(this.current, turn, column);
     const answered = (content: string): ChatTurn[] => [{ role: 'assistant', content }];
     if (into === 'preference' && text === original)
@@ -454,26 +483,40 @@ export class PlaygroundSession<D = vscode.Uri> {
         saved = { kind: 'preference', text: `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}` };
       }
     }
-    change(answer => ({ ...corrected(answer, text), saved }));
-    await this.keep();
+    await this.changeIfSame(id, turn, column, before, answer => ({ ...corrected(answer, text), saved }));
     return saved && saved.text;
+  }
+
+  /** Changes an answer, unless it was replaced or another conversation opened while its row was written. */
+  private async changeIfSame(
+    id: string,
+    turn: number,
+    column: string,
+    before: PlaygroundAnswer,
+    change: (answer: PlaygroundAnswer) => PlaygroundAnswer,
+  ): Promise<void> {
+    const isSame = ({ status, text }: PlaygroundAnswer) => status === before.status && text === before.text;
+    if (id !== this.current.id) return;
+    this.set(withAnswer(this.current, turn, column, answer => (isSame(answer) ? change(answer) : answer)));
+    await this.keep();
   }
 
   private async vote({ turn, chosen, rejected }: PlaygroundCommand & { do: 'vote' }): Promise<string | null> {
     const [better, worse] = [this.answerOf(turn, chosen), this.answerOf(turn, rejected)];
     if (better.text === worse.text) throw new Error('Both answers are the same.');
+    const { id } = this.current;
+    const prompt = messagesOf(this.current, turn, chosen);
     const dataset = this.datasets.get('preference') ?? (await this.chooseDataset('preference'));
     if (!dataset) return null;
     const { corrections } = this.options;
     const { line } = await corrections.appendPreference(dataset, {
-      prompt: messagesOf(this.current, turn, chosen),
+      prompt,
       chosen: [{ role: 'assistant', content: better.text }],
       rejected: [{ role: 'assistant', content: worse.text }],
     });
     const text = `Preferred in line ${count(line)} of ${corrections.nameOf(dataset)}`;
     const saved = { kind: 'preference' as const, text };
-    this.set(withAnswer(this.current, turn, chosen, answer => ({ ...answer, saved })));
-    await this.keep();
+    await this.changeIfSame(id, turn, chosen, better, answer => ({ ...answer, saved }));
     return text;
   }
 
@@ -534,9 +577,9 @@ export class PlaygroundSession<D = vscode.Uri> {
     const column = await this.options.pickColumn(this.current);
     if (!column) return;
     this.set(withColumn(this.current, column));
-    const held = this.loaded.get(column.model ?? this.current.model);
+    const session = this.loaded.get(column.model ?? this.current.model);
     // Its facts say whether it has a strength. What is wrong with it is shown by the first answer.
-    if (held) for (const { path } of column.parts) await this.attach(held, path).catch(() => undefined);
+    if (session) for (const { path } of column.parts) await this.attach(session, path).catch(() => undefined);
   }
 
   private emptyLike(conversation: Conversation): Conversation {
@@ -546,17 +589,23 @@ export class PlaygroundSession<D = vscode.Uri> {
   }
 
   private async switchTo(conversation: Conversation): Promise<void> {
-    await this.stop();
-    this.tokens.clear();
-    this.inputs.clear();
-    const other = conversation.model !== this.current.model || conversation.base_weights !== this.current.base_weights;
-    if (other) {
-      for (const model of this.loaded.keys()) this.release(model);
-      this.adapters = {};
-      this.model = { phase: 'none', message: null, facts: null };
-    }
-    this.set(conversation);
+    await this.afterStop(() => {
+      this.tokens.clear();
+      this.inputs.clear();
+      const { model, base_weights } = this.current;
+      if (conversation.model !== model || conversation.base_weights !== base_weights) {
+        this.releaseAll();
+      }
+      this.set(conversation);
+    });
     await this.keep();
+  }
+
+  private async clear(): Promise<void> {
+    await this.switchTo(cleared(this.current));
+    if (!this.options.isTrusted()) return;
+    await this.options.store.delete(this.current.id);
+    this.kept = await this.options.store.list();
   }
 
   private async rename(id: string, title: string): Promise<void> {
@@ -567,8 +616,9 @@ export class PlaygroundSession<D = vscode.Uri> {
   }
 
   private async delete(id: string): Promise<void> {
-    await this.options.store.delete(id);
+    // First: answers that are stopped by it keep their conversation.
     if (id === this.current.id) await this.switchTo(this.emptyLike(this.current));
+    await this.options.store.delete(id);
     this.kept = await this.options.store.list();
   }
 
@@ -660,6 +710,15 @@ export class PlaygroundSession<D = vscode.Uri> {
       share: total === 0 ? 0 : Math.min(1, step / total),
     };
   }
+}
+
+function tooLarge(error: unknown): boolean {
+  return error instanceof EngineInputError && error.record.code === 'out_of_memory';
+}
+
+function smallerThan(baseWeights: string | null): PlaygroundModel['smaller'] {
+  if (baseWeights === 'int4') return undefined;
+  return baseWeights === 'int8' ? 'int4' : 'int8';
 }
 
 function keyOf(turn: number, column: string): string {

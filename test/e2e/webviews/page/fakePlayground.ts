@@ -6,13 +6,14 @@ import {
   type ConversationStore,
   type NewColumn,
 } from '../../../../extension/src/host/webviews/playgroundSession.js';
-import type { ModelSession, Run } from '../../../../extension/src/host/services.js';
+import { EngineInputError, type ModelSession, type Run } from '../../../../extension/src/host/services.js';
 import type { Conversation, DatasetKind } from '../../../../extension/src/protocol/playgroundMessages.js';
 import type {
   GenerationAnswer,
   GenerationInput,
   ScoringInput,
   SessionFacts,
+  SessionSettings,
   TokenLogprob,
 } from '../../../../extension/src/protocol/sessionMessages.js';
 import type { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
@@ -87,7 +88,7 @@ export class FakePlayground {
       prompt: script.prompt ?? '',
       folder: '/workspace',
       loadAtOnce: script.trusted !== false,
-      sessions: { open: async () => this.open(), sharingNote: () => this.sharing },
+      sessions: { open: async settings => this.open(settings), sharingNote: () => this.sharing },
       store: memoryStore(script.kept ?? []),
       corrections: {
         pickDataset: async (kind: DatasetKind) => picks[kind],
@@ -151,8 +152,9 @@ export class FakePlayground {
     this.session.propose(prompt);
   }
 
-  private open(): ModelSession {
-    if (this.script.refused) throw new Error(this.script.refused);
+  private open({ base_weights }: Pick<SessionSettings, 'base_weights'>): ModelSession {
+    const { refused } = this.script;
+    if (refused && base_weights === 'float32') throw new EngineInputError({ code: 'out_of_memory', message: refused });
     this.log({ opened: true });
     return {
       facts: { ...FACTS, ...this.script.facts },

@@ -3,6 +3,7 @@ import {
   asked,
   askedAgain,
   atRest,
+  cleared,
   columnOf,
   corrected,
   fromRows,
@@ -100,6 +101,12 @@ describe('asking', () => {
   it('asks a column that was added later with the seed of the others', () => {
     const three = withColumn(answered(start(), 'Hi', ['Hello', 'Ahoy']), base);
     expect(askedAgain(three, 1, [columnOf(three, 'c3')]).turns[0]!.seed).toBe(42);
+  });
+
+  it('clears the title with the turn that gave it, and leaves a chosen one', () => {
+    const conversation = asked(start(), 'Hi', 1);
+    expect(cleared(conversation)).toMatchObject({ title: UNTITLED, turns: [], columns: start().columns });
+    expect(cleared({ ...conversation, title: 'Greetings' }).title).toBe('Greetings');
   });
 
   it('names a turn that is gone', () => {

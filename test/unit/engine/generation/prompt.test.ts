@@ -124,7 +124,7 @@ describe('fittingPrompt', () => {
     expect(found.ids).toHaveLength(least);
     const tooFew = { positions: least, maxNewTokens: 100 };
     expect(() => fittingPrompt(qwen, { messages }, tooFew)).toThrow(
-      `the last turn of the conversation has ${least} tokens, but the model reads at most ${least}`,
+      `the system message and the last turn have ${least} tokens, but the model reads at most ${least}`,
     );
   });
 
@@ -133,6 +133,10 @@ describe('fittingPrompt', () => {
     const text = 'The old engine repairs the red bicycle';
     expect(() => fittingPrompt(qwen, { messages: [user(text)] }, few)).toThrow(/^the prompt has \d+ tokens/);
     expect(() => fittingPrompt(qwen, { prompt: text }, few)).toThrow(/^the prompt has \d+ tokens/);
+    const turns = [user('Hi'), assistant('Hello'), user(text)];
+    expect(() => fittingPrompt(qwen, { messages: turns }, few)).toThrow(
+      /^the last turn of the conversation has \d+ tokens/,
+    );
   });
 
   test('templates that want alternating roles accept what is left', () => {

@@ -203,6 +203,16 @@ test('a rewritten adapter is read again, and the old one is left to those who ha
   expect(child.named('unload_adapter')).toEqual([]);
 });
 
+test('an adapter whose folder is gone still answers while it is in memory', async () => {
+  const session = await sessionService().open(settings());
+  const path = adapterAt('pirate');
+  await session.load('A', path);
+  rmSync(path, { recursive: true });
+  await session.load('A', path);
+  expect((await session.generate({ prompt: 'x', adapters: [{ name: 'A' }] })).text).toBe('A');
+  expect((children as [FakeSession])[0].named('load_adapter')).toHaveLength(1);
+});
+
 test('answers stream, and are cancelled', async () => {
   const session = await sessionService().open(settings());
   const pieces: string[] = [];

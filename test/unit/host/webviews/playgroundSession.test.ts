@@ -5,7 +5,7 @@ import {
   PlaygroundSession,
   type PlaygroundSessionOptions,
 } from '../../../../extension/src/host/webviews/playgroundSession.js';
-import type { ModelSession } from '../../../../extension/src/host/services.js';
+import { EngineInputError, type ModelSession } from '../../../../extension/src/host/services.js';
 import {
   commandPlayground,
   openPlaygroundPage,
@@ -97,7 +97,7 @@ const textsOf = ({ conversation }: PlaygroundSession<string>) =>
 it('opens a base once for all its columns, and a session for each model of its own', async () => {
   const { send, log, asked } = open([base, pirate, merged]);
   await send('Hi');
-  expect(log).toEqual(['open /m/base', 'open /m/merged', 'load /a/pirate']);
+  expect(log).toEqual(['open /m/base', 'open /m/merged', 'load /a/pirate', 'load /a/pirate']);
   expect(asked.map(({ model, adapters }) => [model, adapters])).toEqual([
     ['/m/base', []],
     ['/m/merged', []],
@@ -137,12 +137,8 @@ it('opens the model again after it has ended, and attaches its adapters again', 
   await settled();
   endings.get('/m/base')!();
   await send('More');
-  expect(log.filter(entry => /^(open|load)/.test(entry))).toEqual([
-    'open /m/base',
-    'load /a/pirate',
-    'open /m/base',
-    'load /a/pirate',
-  ]);
+  const once = ['open /m/base', 'load /a/pirate', 'load /a/pirate'];
+  expect(log.filter(entry => /^(open|load)/.test(entry))).toEqual([...once, ...once]);
 });
 
 it('releases the model with its tab, and when another model’s conversation is opened', async () => {
@@ -174,6 +170,132 @@ it('says why a model can’t be opened, and tries again with the next message', 
   expect(textsOf(session).at(-1)).toEqual(['not enough memory (2)']);
   // A page that is loaded again is past its first prompt.
   expect((await channel.request(openPlaygroundPage, undefined)).prompt).toBe('');
+});
+
+it('asks the session for its adapters with each message, as one may have been rewritten', async () => {
+  const { send, asked, log } = open([pirate]);
+  await send('Hi');
+  asked[0]!.end('Ahoy');
+  await settled();
+  const before = log.length;
+  await send('More');
+  expect(log.slice(before)).toEqual(['load /a/pirate']);
+});
+
+it('answers the last of several messages sent at once, and stops the others', async () => {
+  const { session, carryOut, asked } = open([base]);
+  await Promise.all(['a', 'b', 'c', 'd', 'e'].map(prompt => carryOut({ do: 'send', prompt })));
+  await settled();
+  for (const each of asked) each.end('Ahoy');
+  await settled();
+  expect(session.conversation.turns.map(({ prompt }) => prompt)).toEqual(['a', 'b', 'c', 'd', 'e']);
+  const stopped = ['stopped '];
+  expect(textsOf(session)).toEqual([stopped, stopped, stopped, stopped, ['done Ahoy']]);
+});
+
+it('keeps no conversation that was deleted or cleared while it was answered', async () => {
+  for (const command of [{ do: 'deleteConversation', id: 'x' }, { do: 'clear' }] as const) {
+    const stored = new Set<string>();
+    const { send, carryOut, asked } = open([base], {
+      store: {
+        list: async () => [],
+        read: async id => newConversation({ id, model: '/m/base', columns: [base] }),
+        write: async ({ id }) => void stored.add(id),
+        delete: async id => void stored.delete(id),
+      },
+    });
+    await send('Hi');
+    asked[0]!.piece('Hel');
+    await carryOut(command);
+    await settled();
+    expect([...stored], command.do).toEqual([]);
+  }
+});
+
+it('changes no answer of another conversation that was opened while a row was written', async () => {
+  for (const command of [
+    { do: 'correct', turn: 1, column: 'c1', text: 'Ahoy', into: 'conversation' },
+    { do: 'vote', turn: 1, chosen: 'c1', rejected: 'c2' },
+  ] as const) {
+    let choose: (dataset: string) => void = () => undefined;
+    const rows: unknown[] = [];
+    const other = newConversation({ id: 'z', model: '/m/base', columns: [base, pirate] });
+    const { session, send, carryOut, asked } = open([base, pirate], {
+      store: { list: async () => [], read: async () => other, write: async () => {}, delete: async () => {} },
+      corrections: {
+        pickDataset: () => new Promise(resolve => (choose = resolve)),
+        appendConversation: async (_, messages) => ({ line: rows.push(messages), problems: [] }),
+        appendPreference: async (_, { prompt, chosen }) => ({ line: rows.push([...prompt, ...chosen]) }),
+        trainOn: async () => undefined,
+        nameOf: dataset => dataset,
+      },
+    });
+    const answerBoth = async (texts: readonly string[]) => {
+      asked.splice(0).forEach((each, index) => each.end(texts[index]!));
+      await settled();
+    };
+    await send('Hi');
+    await answerBoth(['Hello', 'Arr']);
+    const carriedOut = carryOut(command);
+    await settled();
+    await carryOut({ do: 'openConversation', id: 'z' });
+    await send('Ho');
+    await answerBoth(['Hey', 'Yarr']);
+    choose('data.jsonl');
+    await carriedOut;
+    const content = command.do === 'correct' ? 'Ahoy' : 'Hello';
+    expect(rows).toEqual([
+      [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content },
+      ],
+    ]);
+    expect(textsOf(session)).toEqual([['done Hey', 'done Yarr']]);
+    expect(session.conversation.turns[0]!.answers['c1']!.saved).toBeNull();
+  }
+});
+
+it('has room for four columns', () => {
+  const named = (name: string) => ({ ...pirate, name, parts: [{ name, path: `/a/${name}`, weight: 1 }] });
+  const { session } = open([base, named('a'), named('b'), named('c')]);
+  expect(session.hasRoomFor([base, named('b')])).toBe(true);
+  expect(session.hasRoomFor([base, named('d')])).toBe(false);
+});
+
+it('offers weights that take less memory for a model that does not fit', async () => {
+  const tried: unknown[] = [];
+  const { carryOut, channel, session } = open([base], {
+    sessions: {
+      open: async ({ base_weights: weights }) => {
+        tried.push(weights);
+        throw new EngineInputError({ code: 'out_of_memory', message: 'needs about 8 GB' });
+      },
+      sharingNote: () => null,
+    },
+  });
+  const offered = async () => (await channel.request(openPlaygroundPage, undefined)).snapshot.model.smaller;
+  await expect(carryOut({ do: 'load' })).rejects.toThrow('needs about 8 GB');
+  expect(await offered()).toBe('int8');
+  await expect(carryOut({ do: 'load', base_weights: 'int8' })).rejects.toThrow();
+  expect(await offered()).toBe('int4');
+  await expect(carryOut({ do: 'load', base_weights: 'int4' })).rejects.toThrow();
+  expect(await offered()).toBeUndefined();
+  expect(tried).toEqual(['float32', 'int8', 'int4']);
+  expect(session.conversation.base_weights).toBe('int4');
+});
+
+it('releases a model that is loaded after another one was opened', async () => {
+  const opened: ((session: ModelSession) => void)[] = [];
+  const log: string[] = [];
+  const { carryOut, session } = open([base], {
+    sessions: { open: () => new Promise(resolve => opened.push(resolve)), sharingNote: () => null },
+  });
+  const loading = carryOut({ do: 'load' });
+  await settled();
+  await carryOut({ do: 'openConversation', id: 'z' });
+  opened[0]!(modelSession('/m/base', [], log, new Map()));
+  await expect(loading).rejects.toThrow('Another model was opened');
+  expect([log, session.conversation.model]).toEqual([['release /m/base'], '/m/other']);
 });
 
 it('says where a correction is, and what is wrong with its row', async () => {
