@@ -19,6 +19,7 @@ import { registerServing } from './serving/register.js';
 import type { HostServices } from './services.js';
 import { registerLanguageModels } from './sessions/languageModels.js';
 import { ProcessSessions } from './sessions/sessionService.js';
+import { SuiteDiagnostics } from './suites/suiteDiagnostics.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
@@ -76,6 +77,7 @@ export function activate(
       corrections,
     }),
     registerLanguageModels(services),
+    new SuiteDiagnostics(engine, output),
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),

@@ -8,7 +8,7 @@ import type { RunFailure } from '../protocol/dashboardMessages.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
-import type { Progress } from '../protocol/residentMessages.js';
+import type { CheckedSuite, Progress } from '../protocol/residentMessages.js';
 import type {
   AdapterFacts,
   ChatTurn,
@@ -57,6 +57,8 @@ export interface EngineService {
   runShape(runFile: object, path: string, options?: RequestOptions): Promise<RunShapeAnswer>;
   /** Describes a model on this machine; a relative path starts from the first workspace folder. @throws as `json` */
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
+  /** The rows of an evaluation suite with this text, and the faults of others. @throws as `json` */
+  checkSuite(path: string, text: string): Promise<CheckedSuite>;
   /** Installs the engine with a progress notification if necessary. False: the user cancelled. */
   ensureInstalled(): Promise<boolean>;
 }
