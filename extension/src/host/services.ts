@@ -14,11 +14,13 @@ import type {
   ChatTurn,
   GenerationAnswer,
   GenerationInput,
+  JudgedAnswer,
   ScoringInput,
   TokenLogprob,
   Piece,
   SessionFacts,
   SessionSettings,
+  SuiteQuestions,
 } from '../protocol/sessionMessages.js';
 
 export interface HostServices {
@@ -169,6 +171,8 @@ export interface ModelSession extends vscode.Disposable {
   generate(input: GenerationInput, options?: GenerateOptions): Promise<GenerationAnswer>;
   /** How likely an answer is, token by token. */
   score(input: ScoringInput, options?: Pick<GenerateOptions, 'token'>): Promise<TokenLogprob[]>;
+  /** Asks the base or an adapter the rows of a suite, each reported as it is judged. Returns warnings. */
+  answerSuite(questions: SuiteQuestions, options?: RequestOptions<JudgedAnswer>): Promise<string[]>;
   countTokens(input: { messages?: ChatTurn[]; text?: string }): Promise<number>;
   /** Doesn't count as a request. @throws EngineFailure while its process isn't running */
   memory(): Promise<SessionMemory>;

@@ -65,6 +65,8 @@ export const suiteRowSchema = z.strictObject({
 
 export interface SuiteCheck {
   type: string;
+  /** The text that it compares the answer with; null for checks without one. */
+  expected: string | null;
   judge: Judge;
 }
 
@@ -155,7 +157,8 @@ function parseCheck(
   const parsed = found.schema.safeParse(options);
   if (!parsed.success) throw schemaError(parsed.error, found.schema, options, { ...at, block, otherKeys: ['type'] });
   try {
-    return { type, judge: found.prepare(parsed.data) };
+    const expects = found.usesExpected && typeof options.value === 'string' ? options.value : null;
+    return { type, expected: expects, judge: found.prepare(parsed.data) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { key, ...details } = error.record();
