@@ -3,6 +3,7 @@
 import { findNodeAtLocation, parseTree } from 'jsonc-parser';
 import * as vscode from 'vscode';
 import type { EngineError } from '../../protocol/engineError.js';
+import type { CheckedSuite } from '../../protocol/residentMessages.js';
 import { DIAGNOSTIC_SOURCE } from '../datasets/diagnostics.js';
 import { EngineInputError, UntrustedWorkspaceError, type EngineService, type HostServices } from '../services.js';
 import { isSuiteDocument } from './suiteFiles.js';
@@ -12,6 +13,9 @@ const EDIT_PAUSE_MS = 300;
 
 export class SuiteDiagnostics implements vscode.Disposable {
   private readonly collection = vscode.languages.createDiagnosticCollection('tunewright-suites');
+  private readonly checked = new vscode.EventEmitter<{ uri: vscode.Uri; checked: CheckedSuite }>();
+  /** A suite in an editor was checked as it is now. */
+  readonly onDidCheck = this.checked.event;
   private readonly timers = new Map<string, NodeJS.Timeout>();
   private readonly subscriptions: vscode.Disposable[];
 
@@ -34,7 +38,7 @@ export class SuiteDiagnostics implements vscode.Disposable {
 
   dispose(): void {
     for (const timer of this.timers.values()) clearTimeout(timer);
-    vscode.Disposable.from(...this.subscriptions, this.collection).dispose();
+    vscode.Disposable.from(...this.subscriptions, this.collection, this.checked).dispose();
   }
 
   private checkSoon(document: vscode.TextDocument): void {
@@ -55,22 +59,23 @@ export class SuiteDiagnostics implements vscode.Disposable {
   private async check(document: vscode.TextDocument): Promise<void> {
     if (!isSuiteDocument(document)) return this.collection.delete(document.uri);
     const { version } = document;
-    const faults = await this.faultsOf(document);
-    if (document.isClosed || document.version !== version) return;
+    const checked = await this.ask(document);
+    if (checked === null || document.isClosed || document.version !== version) return;
     this.collection.set(
       document.uri,
-      faults.map(fault => diagnostic(document, fault)),
+      checked.faults.map(fault => diagnostic(document, fault)),
     );
+    this.checked.fire({ uri: document.uri, checked });
   }
 
-  private async faultsOf(document: vscode.TextDocument): Promise<EngineError[]> {
+  private async ask(document: vscode.TextDocument): Promise<CheckedSuite | null> {
     try {
-      return (await this.engine.checkSuite(document.uri.fsPath, document.getText())).faults;
+      return await this.engine.checkSuite(document.uri.fsPath, document.getText());
     } catch (error) {
-      if (error instanceof EngineInputError) return [error.record];
+      if (error instanceof EngineInputError) return { rows: [], faults: [error.record] };
       if (!(error instanceof UntrustedWorkspaceError))
         this.output.warn(`${document.uri.fsPath}: ${(error as Error).message}`);
-      return [];
+      return null;
     }
   }
 }

@@ -36,7 +36,8 @@ class FakeRange {
     return new FakeRange(start, this.end);
   }
 }
-vi.mock('vscode', () => ({
+vi.mock('vscode', async () => ({
+  EventEmitter: (await import('../../../support/fakeEmitter.js')).FakeEmitter,
   workspace: fake.workspace,
   CancellationError: class extends Error {},
   DiagnosticSeverity: {},
@@ -138,7 +139,8 @@ test('what the engine refuses is a problem; Restricted Mode isn’t', async () =
   answer = () => {
     throw new UntrustedWorkspaceError('restricted');
   };
-  opened.fire(document);
+  const other = documentOf('/other.eval.jsonl', [line]);
+  opened.fire(other);
   await setTimeout(0);
-  expect([placed(document), warnings]).toEqual([[], []]);
+  expect([placed(other), warnings]).toEqual([undefined, []]);
 });
