@@ -19,6 +19,8 @@ import { registerServing } from './serving/register.js';
 import type { HostServices } from './services.js';
 import { registerLanguageModels } from './sessions/languageModels.js';
 import { ProcessSessions } from './sessions/sessionService.js';
+import { registerSuites } from './suites/register.js';
+import type { SuiteTests } from './suites/suiteTests.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
@@ -40,7 +42,7 @@ export interface ActivationTime {
 
 export function activate(
   context: vscode.ExtensionContext,
-): HostServices & { corrections: DatasetCorrections; activation: ActivationTime } {
+): HostServices & { corrections: DatasetCorrections; suiteTests: SuiteTests; activation: ActivationTime } {
   const began = ownMs();
   const output = vscode.window.createOutputChannel('Tunewright', { log: true });
   const engine = new CommandLineEngine(context.extensionPath, output);
@@ -54,6 +56,7 @@ export function activate(
   const datasets = registerDatasets(services);
   const methods = new KnownMethods(context.extensionPath);
   const models = new WorkspaceModels(engine, runs, context);
+  const suites = registerSuites(services, datasets.found);
   const drafter = new RunDrafter(engine, methods, models, datasets.found);
   const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, methods);
   context.subscriptions.push(
@@ -76,6 +79,7 @@ export function activate(
       corrections,
     }),
     registerLanguageModels(services),
+    suites,
     registerRunStatusBar(runs),
     registerRunContextKeys(runs),
     registerWindowClose(runs),
@@ -88,5 +92,5 @@ export function activate(
   );
   const activation = { loadingMs, activationMs: ownMs() - began };
   output.info(`Loaded in ${loadingMs.toFixed(0)} ms, activated in ${activation.activationMs.toFixed(0)} ms`);
-  return { ...services, corrections, activation };
+  return { ...services, corrections, suiteTests: suites.tests, activation };
 }

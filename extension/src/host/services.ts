@@ -8,17 +8,19 @@ import type { RunFailure } from '../protocol/dashboardMessages.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
 import type { EngineEvent } from '../protocol/engineEvent.js';
-import type { Progress } from '../protocol/residentMessages.js';
+import type { CheckedSuite, Progress } from '../protocol/residentMessages.js';
 import type {
   AdapterFacts,
   ChatTurn,
   GenerationAnswer,
   GenerationInput,
+  JudgedAnswer,
   ScoringInput,
   TokenLogprob,
   Piece,
   SessionFacts,
   SessionSettings,
+  SuiteQuestions,
 } from '../protocol/sessionMessages.js';
 
 export interface HostServices {
@@ -57,6 +59,8 @@ export interface EngineService {
   runShape(runFile: object, path: string, options?: RequestOptions): Promise<RunShapeAnswer>;
   /** Describes a model on this machine; a relative path starts from the first workspace folder. @throws as `json` */
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
+  /** The rows of an evaluation suite with this text, and the faults of others. @throws as `json` */
+  checkSuite(path: string, text: string): Promise<CheckedSuite>;
   /** Installs the engine with a progress notification if necessary. False: the user cancelled. */
   ensureInstalled(): Promise<boolean>;
 }
@@ -167,6 +171,8 @@ export interface ModelSession extends vscode.Disposable {
   generate(input: GenerationInput, options?: GenerateOptions): Promise<GenerationAnswer>;
   /** How likely an answer is, token by token. */
   score(input: ScoringInput, options?: Pick<GenerateOptions, 'token'>): Promise<TokenLogprob[]>;
+  /** Asks the base or an adapter the rows of a suite, each reported as it is judged. Returns warnings. */
+  answerSuite(questions: SuiteQuestions, options?: RequestOptions<JudgedAnswer>): Promise<string[]>;
   countTokens(input: { messages?: ChatTurn[]; text?: string }): Promise<number>;
   /** Doesn't count as a request. @throws EngineFailure while its process isn't running */
   memory(): Promise<SessionMemory>;

@@ -3,6 +3,7 @@
 // as their data. No request downloads anything.
 import * as z from 'zod';
 import { capabilitiesSchema, estimateSchema, modelInspectionSchema, runShapeSchema } from './answers.js';
+import { engineErrorSchema } from './engineError.js';
 import { requestType } from './messageTypes.js';
 
 /** Added to the params of a request to receive its progress. */
@@ -33,6 +34,17 @@ export const inspectRequest = requestType(
   z.object({ model: z.string(), folder: z.string().describe('Base of a relative path') }),
   modelInspectionSchema,
 );
+
+/** Rows of an evaluation suite, and what is wrong with others; the text may not be saved yet. */
+export const checkSuiteRequest = requestType(
+  'check_suite',
+  z.object({ path: z.string().describe('Named in errors'), text: z.string() }),
+  z.object({
+    rows: z.array(z.object({ id: z.string(), line: z.int().positive() })),
+    faults: z.array(engineErrorSchema).describe('Of rows; others are right or not read'),
+  }),
+);
+export type CheckedSuite = z.infer<typeof checkSuiteRequest.result>;
 
 /** JSON-RPC code of all errors raised by the engine; the error record is in the data. */
 export const ENGINE_ERROR = 1;

@@ -142,6 +142,41 @@ export const generateRequest = requestType('generate', generationSchema, generat
 /** Cancelled: fails with code cancelled. */
 export const scoreRequest = requestType('score', scoringSchema, z.object({ logprobs: z.array(tokenLogprobSchema) }));
 
+/** What the checks of a suite say of an answer. */
+export const judgedRowSchema = z.object({
+  id: z.string(),
+  line: z.int().positive(),
+  passed: z.boolean(),
+  score: z.number(),
+  seconds: z.number().describe('Between question and answer'),
+  answer: z.string(),
+  expected: z.string().nullable(),
+  checks: z.array(
+    z.object({
+      type: z.string(),
+      passed: z.boolean(),
+      score: z.number(),
+      expected: z.string().nullable().describe('The text that it compares the answer with'),
+      reason: z.string().optional().describe('Why it isn’t passed'),
+    }),
+  ),
+});
+export type JudgedAnswer = z.infer<typeof judgedRowSchema>;
+
+/** Asks one model the rows of a suite; each is reported as it is judged. */
+export const answerSuiteRequest = requestType(
+  'answer_suite',
+  z.object({
+    suite: z.string().min(1).describe('Path'),
+    ids: z.array(z.string()).nullable().describe('Of the rows; null: all'),
+    adapter: z.string().min(1).nullable().describe('Name of the adapter that answers; null: the base'),
+    keep_in: z.string().nullable().describe('Folder of the run whose result answers: keeps a report of all rows'),
+  }),
+  z.object({ warnings: z.array(z.string()) }),
+  judgedRowSchema,
+);
+export type SuiteQuestions = z.infer<typeof answerSuiteRequest.params>;
+
 export const countTokensRequest = requestType(
   'count_tokens',
   z.object({ messages: z.array(chatTurnSchema).optional(), text: z.string().optional() }),

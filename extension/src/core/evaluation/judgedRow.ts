@@ -1,7 +1,7 @@
 // The answer of a model to a row of a suite, and what the row's checks say of it.
 import type { RowSource } from '../data/example.js';
 import type { CheckedAnswer, Verdict } from './checks/check.js';
-import type { SuiteRow } from './suite.js';
+import type { SuiteCheck, SuiteRow } from './suite.js';
 
 export interface JudgedRow {
   id: string;
@@ -13,14 +13,14 @@ export interface JudgedRow {
   passed: boolean;
   /** Mean of the checks, 0 to 1. */
   score: number;
-  checks: (Verdict & { type: string })[];
+  checks: (Verdict & Pick<SuiteCheck, 'type' | 'expected'>)[];
   /** Between question and answer. */
   seconds: number;
 }
 
 /** @throws InputError with file and line if a check can't judge */
 export function judgedRow({ id, at, expected, checks }: SuiteRow, answer: CheckedAnswer, seconds: number): JudgedRow {
-  const verdicts = checks.map(({ type, judge }) => ({ type, ...judge(answer) }));
+  const verdicts = checks.map(({ type, expected: wanted, judge }) => ({ type, expected: wanted, ...judge(answer) }));
   return {
     id,
     at,

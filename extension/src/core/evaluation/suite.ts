@@ -10,8 +10,6 @@ import { InputError } from '../inputError.js';
 import type { Judge } from './checks/check.js';
 import { checkTypes } from './checks/registry.js';
 
-export const SUITE_EXTENSION = '.eval.jsonl';
-
 /** Tokens of an answer if the row doesn't say: as in `generate`. */
 const MAX_NEW_TOKENS = 128;
 
@@ -67,6 +65,8 @@ export const suiteRowSchema = z.strictObject({
 
 export interface SuiteCheck {
   type: string;
+  /** The text that it compares the answer with; null for checks without one. */
+  expected: string | null;
   judge: Judge;
 }
 
@@ -157,7 +157,8 @@ function parseCheck(
   const parsed = found.schema.safeParse(options);
   if (!parsed.success) throw schemaError(parsed.error, found.schema, options, { ...at, block, otherKeys: ['type'] });
   try {
-    return { type, judge: found.prepare(parsed.data) };
+    const expects = found.usesExpected && typeof options.value === 'string' ? options.value : null;
+    return { type, expected: expects, judge: found.prepare(parsed.data) };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { key, ...details } = error.record();
@@ -165,17 +166,17 @@ function parseCheck(
   }
 }
 
-/** @throws InputError for a row with the id of another one, by which results could not be told apart */
-export function checkIds(rows: readonly SuiteRow[]): void {
-  const lines = new Map<string, number>();
-  for (const { id, at } of rows) {
-    const other = lines.get(id);
-    if (other !== undefined)
-      throw new InputError(`the id ${JSON.stringify(id)} is that of line ${other} too`, {
-        ...at,
-        key: 'id',
-        hint: 'Give each row an id of its own, or leave all out.',
-      });
-    lines.set(id, at.line);
-  }
+/**
+ * @param lines of the ids of the rows before it, to which this one's is added
+ * @throws InputError for a row with the id of another one, by which results could not be told apart
+ */
+export function checkId({ id, at }: SuiteRow, lines: Map<string, number>): void {
+  const other = lines.get(id);
+  if (other !== undefined)
+    throw new InputError(`the id ${JSON.stringify(id)} is that of line ${other} too`, {
+      ...at,
+      key: 'id',
+      hint: 'Give each row an id of its own, or leave all out.',
+    });
+  lines.set(id, at.line);
 }

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { CHECKS_OF_EXPECTED, DEFAULT_CHECK } from '../../core/evaluation/suiteRow.js';
-import { parseSuiteRow, SUITE_EXTENSION } from '../../core/evaluation/suite.js';
+import { SUITE_EXTENSION } from '../../core/evaluation/isSuiteRow.js';
+import { parseSuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import { writeFileAtomically } from '../files/atomicFile.js';

@@ -24,11 +24,19 @@ export interface ReadOptions {
  * Reads `path` from its beginning, without loading the whole file into memory.
  * @throws InputError with file and line for the first row that can't be read, for a file without rows, and for a fault outside them
  */
-export async function* readRows(
+export async function* readRows(path: string, options?: ReadOptions): AsyncGenerator<SourcedRow> {
+  yield* rowsOf(await openRowFile(path), path, options);
+}
+
+/**
+ * The same of an open file or an editor's text, which it closes.
+ * @param path named in errors
+ */
+export async function* rowsOf(
+  reader: RowReader,
   path: string,
   { signal, onBadRow, onShare, onHash }: ReadOptions = {},
 ): AsyncGenerator<SourcedRow> {
-  const reader = await openRowFile(path);
   try {
     let places: (RowPlace & { line: number })[] = [];
     let isEmpty = true;

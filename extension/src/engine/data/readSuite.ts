@@ -1,11 +1,13 @@
-// Reads an evaluation suite, a JSON Lines file. Called by `evaluate`; core/evaluation/suite.ts says what a row is.
+// Reads an evaluation suite, a JSON Lines file. Called by `evaluate` and, for all faults of a text at once, by editors; core/evaluation/suite.ts says what a row is.
 import { closeSync } from 'node:fs';
 import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
-import { isSuiteRow } from '../../core/evaluation/isSuiteRow.js';
-import { checkIds, parseSuiteRow, SUITE_EXTENSION, type SuiteRow } from '../../core/evaluation/suite.js';
+import { isSuiteRow, SUITE_EXTENSION } from '../../core/evaluation/isSuiteRow.js';
+import { checkId, parseSuiteRow, type SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
+import type { EngineError } from '../../protocol/engineError.js';
+import { EditorRows } from '../../rows/scannedRows.js';
 import { openRegularFile, readRange } from '../../system/regularFile.js';
-import { readRows } from './readRows.js';
+import { readRows, rowsOf } from './readRows.js';
 
 /** A longer first row isn't looked at. */
 const HEAD_BYTES = 1 << 16;
@@ -31,7 +33,31 @@ export async function readSuite(path: string): Promise<SuiteRow[]> {
       hint: 'Name it like tone.eval.jsonl.',
     });
   const rows: SuiteRow[] = [];
-  for await (const { row, source } of readRows(path)) rows.push(parseSuiteRow(row, source));
-  checkIds(rows);
+  const lines = new Map<string, number>();
+  for await (const { row, source } of readRows(path)) {
+    const parsed = parseSuiteRow(row, source);
+    checkId(parsed, lines);
+    rows.push(parsed);
+  }
   return rows;
+}
+
+/** The rows of a suite, and the fault of each wrong row, which has its line. A text that is still empty has none. */
+export async function checkSuite(path: string, text: string): Promise<{ rows: SuiteRow[]; faults: EngineError[] }> {
+  const rows: SuiteRow[] = [];
+  const faults: EngineError[] = [];
+  if (text.trim() === '') return { rows, faults };
+  const lines = new Map<string, number>();
+  const onBadRow = (error: InputError) => void faults.push(error.record());
+  for await (const { row, source } of rowsOf(new EditorRows(text, 'jsonl'), path, { onBadRow })) {
+    try {
+      const parsed = parseSuiteRow(row, source);
+      checkId(parsed, lines);
+      rows.push(parsed);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      onBadRow(error);
+    }
+  }
+  return { rows, faults };
 }

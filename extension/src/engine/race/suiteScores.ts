@@ -1,51 +1,30 @@
 // Scores of a race: how well the result of a run, and the base, answer the suites of the run file (dataset.suites). Evaluated by
 // `tunewright evaluate --suite` in a process of its own, with its report kept in the folder of the run, or of the race for the base.
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import * as z from 'zod';
+import { join } from 'node:path';
 import { evaluationReportSchema } from '../../protocol/answers.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { fileHash } from '../data/fileHash.js';
-import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { BASE } from '../generation/session.js';
+import { keepReport, keptReport, RESULT, type Suite } from '../runFolder/keptReports.js';
 import { runProgram, type Interruption } from './runProgram.js';
-
-const keptReportSchema = z.object({
-  suite: z.object({ file: z.string(), hash: z.string() }),
-  report: evaluationReportSchema,
-});
-type KeptReport = z.infer<typeof keptReportSchema>;
-
-/** The name of the result in reports of suites. */
-const RESULT = 'result';
-
-/** A suite as it is now. */
-export type Suite = KeptReport['suite'];
 
 export function suitesOf({ dataset }: Pick<RunConfig, 'dataset'>): Promise<Suite[]> {
   return Promise.all(dataset.suites.map(async file => ({ file, hash: await fileHash(file) })));
 }
-
-const reportFile = (folder: string, suite: string, i: number) =>
-  join(folder, 'evaluations', `${i + 1}-${basename(suite, '.jsonl')}.json`);
 
 /**
  * The mean score over the rows of all suites; null if there is none, or one of them hasn't been answered.
  * @param folder of a run, or of a race for the base
  */
 export function scoreIn(folder: string, suites: readonly string[]): number | null {
-  const models = suites.map((suite, i) => {
-    const kept = readReport(reportFile(folder, suite, i));
-    return kept?.suite.file === suite ? (kept.report.models[RESULT] ?? kept.report.models[BASE]) : undefined;
+  const models = suites.map(suite => {
+    const kept = keptReport(folder, suite);
+    return kept?.report.models[RESULT] ?? kept?.report.models[BASE];
   });
   const rows = models.reduce((sum, model) => sum + (model?.total ?? 0), 0);
   if (rows === 0 || models.includes(undefined)) return null;
   return models.reduce((sum, model) => sum + model!.score * model!.total, 0) / rows;
-}
-
-/** null if there is none, or it isn't one. */
-function readReport(path: string): KeptReport | null {
-  return keptReportSchema.safeParse(readJsonObject(path, 'refuse')).data ?? null;
 }
 
 /**
@@ -60,11 +39,9 @@ export async function answerSuites(
   suites: readonly Suite[],
   interruption: Interruption,
 ): Promise<void> {
-  for (const [i, suite] of suites.entries()) {
+  for (const suite of suites) {
     if (interruption.signal.aborted) return;
-    const file = reportFile(folder, suite.file, i);
-    const kept = readReport(file);
-    if (kept?.suite.file === suite.file && kept.suite.hash === suite.hash) continue;
+    if (keptReport(folder, suite.file)?.suite.hash === suite.hash) continue;
     let output = '';
     const flags = [
       ...(of === 'base' ? ['--model', config.model] : resultFlags(folder, config)),
@@ -73,7 +50,7 @@ export async function answerSuites(
     const args = ['evaluate', '--suite', suite.file, ...flags, '--json'];
     const { code } = await runProgram(args, interruption, line => (output += line));
     // One that was interrupted prints a report, too.
-    if (code === 0) writeJson(file, { suite, report: JSON.parse(output) });
+    if (code === 0) keepReport(folder, { suite, report: evaluationReportSchema.parse(JSON.parse(output)) });
   }
 }
 

@@ -1,6 +1,13 @@
 // The requests of the resident engine (protocol/residentMessages.ts), one entry each. A handler calls the same functions as the
 // corresponding command, lets other requests run between its parts, and stops when its signal fires.
-import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
+import {
+  checkSuiteRequest,
+  describeRequest,
+  estimateRequest,
+  inspectRequest,
+  runShapeRequest,
+} from '../../protocol/residentMessages.js';
+import { checkSuite } from '../data/readSuite.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
 import { inspectModel } from '../inspect/inspectModel.js';
 import { architectureOfFiles } from '../models/loadModel.js';
@@ -25,6 +32,10 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
       } finally {
         files.close();
       }
+    }),
+    answering(checkSuiteRequest, async ({ path, text }) => {
+      const { rows, faults } = await checkSuite(path, text);
+      return { rows: rows.map(({ id, at }) => ({ id, line: at.line })), faults };
     }),
     answering(runShapeRequest, async ({ runFile, path }) => {
       const run = parseRun(runFile, path);

@@ -2,6 +2,7 @@
 // request names. Served by `tunewright session`.
 import { InputError } from '../../core/inputError.js';
 import {
+  answerSuiteRequest,
   countTokensRequest,
   generateRequest,
   loadAdapterRequest,
@@ -13,12 +14,13 @@ import {
 import type { Session } from '../generation/session.js';
 import { availableMemoryBytes, rssBytes } from '../machine/processMemory.js';
 import { openSession } from '../run/openSession.js';
+import { testSuite } from '../run/suiteTest.js';
 import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
 /** The part of a session that requests use. */
 export type ServedSession = Pick<
   Session,
-  'facts' | 'loadFolder' | 'unload' | 'generate' | 'score' | 'countTokens' | 'memory' | 'dispose'
+  'facts' | 'adapters' | 'loadFolder' | 'unload' | 'generate' | 'score' | 'countTokens' | 'memory' | 'dispose'
 >;
 
 export interface SessionRequests {
@@ -68,6 +70,9 @@ export function sessionRequests(
       opened().generate(request, { signal, onPiece: report }),
     ),
     answering(scoreRequest, async (request, { signal }) => ({ logprobs: await opened().score(request, { signal }) })),
+    answering(answerSuiteRequest, async (questions, calls) => ({
+      warnings: await testSuite(opened(), questions, calls),
+    })),
     answering(countTokensRequest, async input => ({ tokens: opened().countTokens(input) })),
     answering(memoryRequest, async () => ({
       rss_bytes: rssBytes(),

@@ -1,4 +1,5 @@
-// Lets the base and adapters of a session answer the rows of a suite, several at once, and judges the answers. Called by `evaluate`.
+// Lets the base and adapters of a session answer the rows of a suite, several at once, and judges the answers. Called by `evaluate` and
+// for the tests of an editor.
 import { CancelledError } from '../../core/codedError.js';
 import type { JudgedModel } from '../../core/evaluation/evaluationReport.js';
 import { judgedRow, type JudgedRow } from '../../core/evaluation/judgedRow.js';
@@ -25,6 +26,13 @@ interface Answered extends Asked {
   judged: JudgedRow;
 }
 
+interface AnswerOptions {
+  reporter: Reporter;
+  signal: AbortSignal;
+  /** Called with each row as soon as it is judged. */
+  onJudged?: (row: JudgedRow, model: string) => void;
+}
+
 /**
  * Greedy answers, all with the one base in memory.
  * @param models names under which the session has adapters, or BASE
@@ -35,7 +43,7 @@ export async function answerSuite(
   session: Pick<Session, 'generate'>,
   rows: readonly SuiteRow[],
   models: readonly string[],
-  { reporter, signal }: { reporter: Reporter; signal: AbortSignal },
+  { reporter, signal, onJudged }: AnswerOptions,
 ): Promise<JudgedModel[]> {
   // A row is asked of all models before the next one, so that what an interruption leaves can be compared.
   const questions = rows.flatMap(row => models.map(model => ({ row, model })));
@@ -46,7 +54,9 @@ export async function answerSuite(
   const askNext = async () => {
     for (const question of waiting) {
       if (either.aborted) return;
-      answered.push(await ask(session, question, either));
+      const given = await ask(session, question, either);
+      answered.push(given);
+      onJudged?.(given.judged, given.model);
       const [done, all] = [answered.length, questions.length];
       reporter.progress('answer', done, all, `${done} of ${all}`);
     }

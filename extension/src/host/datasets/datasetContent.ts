@@ -5,6 +5,7 @@ import { datasetFormats } from '../../core/data/formats/registry.js';
 import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { jsonOfPython } from '../../core/data/pythonLiteral.js';
 import { fileTypeOf } from '../../core/data/rowFileTypes.js';
+import { isSuiteFile } from '../../core/evaluation/isSuiteRow.js';
 import { readFirstRows, type FirstRow } from './firstRows.js';
 
 /** Rows are short; of a file whose first row is longer, more is read. */
@@ -32,6 +33,8 @@ export async function holdsRows(path: string): Promise<boolean> {
   if (fileType === null || fileType === 'parquet') return fileType !== null;
   for (const bytes of BEGINNINGS) {
     const rows = await readFirstRows(path, bytes);
+    const read = rows.map(({ row }) => row);
+    if (isSuiteFile(path, read)) return false;
     // What is wrong with JSON Lines that can't be read is said where they are chosen.
     if (rows.length > 0) return fitsFormat(rows) || (fileType === 'jsonl' && rows.every(({ row }) => row === null));
   }

@@ -2,6 +2,7 @@
 // CodeLens, hover, decorations, diagnostics and quick fixes read from here; none of them opens a dataset itself.
 import * as vscode from 'vscode';
 import { fileTypeOf, type ScannedFileType } from '../../core/data/rowFileTypes.js';
+import { isSuiteDocument } from '../suites/suiteFiles.js';
 import type { HostServices } from '../services.js';
 import type { DatasetWorkerClient, OpenDataset } from './datasetWorkerClient.js';
 import type { Reading, ReadingSettingsSource } from './readingSettings.js';
@@ -130,6 +131,10 @@ export class DocumentDatasets implements vscode.Disposable {
 
   private async analyse(entry: Entry): Promise<void> {
     const { document, fileType } = entry;
+    if (isSuiteDocument(document)) {
+      entry.shown = null;
+      return this.changed.fire(document.uri);
+    }
     try {
       const reading = await this.settings.of(document.uri);
       if (!this.isOpen(entry)) return;

@@ -10,7 +10,8 @@ import { withinRunsFolders } from '../runs/runsFolders.js';
 import { holdsRows, isOtherFile } from './datasetContent.js';
 
 const FILES = `**/*.{${ROW_FILE_ENDINGS.join(',')}}`;
-const OTHER_FOLDERS = '**/{node_modules,.git,.vscode,.venv,venv,__pycache__,dist,out}/**';
+/** Whose files belong to other programs. */
+export const OTHER_FOLDERS = '**/{node_modules,.git,.vscode,.venv,venv,__pycache__,dist,out}/**';
 const EXAMPLES = ['pirate.messages.jsonl', 'support-tone.alpaca.jsonl', 'haiku.sharegpt.json', 'facts.csv'];
 /** Files that are looked at, and that are offered. */
 const MAX_FILES = 1000;

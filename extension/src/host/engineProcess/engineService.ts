@@ -2,7 +2,14 @@
 // extension.ts. Executes nothing in Restricted Mode.
 import * as vscode from 'vscode';
 import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
-import { describeRequest, estimateRequest, inspectRequest, runShapeRequest } from '../../protocol/residentMessages.js';
+import {
+  checkSuiteRequest,
+  describeRequest,
+  estimateRequest,
+  inspectRequest,
+  runShapeRequest,
+  type CheckedSuite,
+} from '../../protocol/residentMessages.js';
 import type { EngineCallOptions, EngineService, RequestOptions } from '../services.js';
 import { requireTrust } from '../trustedActions.js';
 import { callEngine } from './engineProcess.js';
@@ -92,6 +99,10 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection> {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath ?? '.';
     return this.resident.request(inspectRequest, { model, folder }, options);
+  }
+
+  checkSuite(path: string, text: string): Promise<CheckedSuite> {
+    return this.resident.request(checkSuiteRequest, { path, text });
   }
 
   async ensureInstalled(): Promise<boolean> {

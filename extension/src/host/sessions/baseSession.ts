@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import type { EngineError } from '../../protocol/engineError.js';
 import {
+  answerSuiteRequest,
   countTokensRequest,
   generateRequest,
   loadAdapterRequest,
@@ -15,9 +16,11 @@ import {
   type GenerationInput,
   type GenerationRequest,
   type ScoringInput,
+  type JudgedAnswer,
   type ScoringRequest,
   type SessionFacts,
   type SessionSettings,
+  type SuiteQuestions,
   type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import type { Progress } from '../../protocol/residentMessages.js';
@@ -137,6 +140,11 @@ export class BaseSession implements LoadedModel {
     return (await this.process.request(scoreRequest, input as ScoringRequest, { token })).logprobs;
   }
 
+  /** @param questions with the name of the adapter in the process */
+  async answerSuite(questions: SuiteQuestions, options: RequestOptions<JudgedAnswer>): Promise<string[]> {
+    return (await this.process.request(answerSuiteRequest, questions, options)).warnings;
+  }
+
   async countTokens(input: Parameters<ModelSession['countTokens']>[0]): Promise<number> {
     return (await this.process.request(countTokensRequest, input)).tokens;
   }
@@ -207,6 +215,12 @@ class HeldSession implements ModelSession {
 
   async score(input: ScoringInput, options: Pick<GenerateOptions, 'token'> = {}): Promise<TokenLogprob[]> {
     return this.base.score({ ...input, adapters: await this.parts(input) }, options);
+  }
+
+  async answerSuite(questions: SuiteQuestions, options: RequestOptions<JudgedAnswer> = {}): Promise<string[]> {
+    const { adapter } = questions;
+    const name = adapter === null ? null : (await this.part({ name: adapter })).name;
+    return this.base.answerSuite({ ...questions, adapter: name }, options);
   }
 
   countTokens(input: Parameters<ModelSession['countTokens']>[0]): Promise<number> {

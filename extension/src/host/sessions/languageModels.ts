@@ -5,15 +5,10 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { isObject } from '../../core/data/formats/rowFields.js';
 import { harmlessText } from '../../core/harmlessText.js';
-import { block } from '../../core/runs/runFileKeys.js';
 import { samplingSchema } from '../../protocol/sampling.js';
-import {
-  sessionOptionsSchema,
-  type GenerationInput,
-  type SessionSettings,
-  type ToolCall,
-} from '../../protocol/sessionMessages.js';
+import type { GenerationInput, SessionSettings, ToolCall } from '../../protocol/sessionMessages.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
+import { settingsOfRun } from '../runs/runSettings.js';
 import type { EngineService, HostServices, ModelSession, Run, RunService, SessionService } from '../services.js';
 import {
   registerChatProvider,
@@ -161,20 +156,13 @@ function foundModels(runs: readonly Run[]): Found[] {
   const bases = new Map<string, Found>();
   for (const run of runs) {
     const result = resultOf(run);
-    const settings = settingsOf(run);
+    const settings = settingsOfRun(run);
     if (result === null || settings === null) continue;
     results.push(resultModel(run, result, settings));
     const base = baseModel(settings);
     bases.set(base.id, base);
   }
   return [...results, ...bases.values()];
-}
-
-/** Its base with its settings; null if run.json, which anyone may edit, has none that can be used. */
-function settingsOf({ config, folder }: Run): SessionSettings | null {
-  const { model } = config as { model?: unknown };
-  const { base_weights, precision, backend, threads } = block(config as Record<string, unknown>, 'engine');
-  return sessionOptionsSchema.safeParse({ model, folder, base_weights, precision, backend, threads }).data ?? null;
 }
 
 function resultModel(run: Run, result: string, base: SessionSettings): Found {

@@ -169,7 +169,7 @@ export class FakePlayground {
         return { dispose: () => this.endings.delete(listener as Listener) };
       },
       dispose: () => this.log({ closed: true }),
-    } as ModelSession;
+    } as Omit<ModelSession, 'answerSuite'> as ModelSession;
   }
 
   private async score({ adapters, token_ids: ids, messages }: ScoringInput): Promise<TokenLogprob[]> {

@@ -1,7 +1,7 @@
 // Rows of suites: what is read, and that every error says file, line, key and what to change.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it, test } from 'vitest';
-import { checkIds, parseSuiteRow } from '../../../../extension/src/core/evaluation/suite.js';
+import { checkId, parseSuiteRow } from '../../../../extension/src/core/evaluation/suite.js';
 import { suiteJsonSchema } from '../../../../extension/src/core/evaluation/suiteSchema.js';
 import { parseJsonText } from '../../../../extension/src/core/data/jsonText.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
@@ -107,8 +107,10 @@ describe('errors', () => {
       read({ id: 'x', prompt: 'a', checks }),
       parseSuiteRow({ id: 'x', prompt: 'b', checks }, { ...at, line: 9 }),
     ];
-    expect(() => checkIds(rows)).toThrow('the id "x" is that of line 3 too');
-    expect(() => checkIds(rows.slice(1))).not.toThrow();
+    const lines = new Map<string, number>();
+    checkId(rows[0]!, lines);
+    expect(() => checkId(rows[1]!, lines)).toThrow('the id "x" is that of line 3 too');
+    expect(() => checkId(rows[1]!, new Map())).not.toThrow();
   });
 });
 

@@ -35,6 +35,7 @@ const fakeSession = (disposed: { count: number }): ServedSession => ({
     ...{ model: 'embedded:tiny', context_length: 512, has_chat_template: true, template_variables: [] },
     ...{ weight_bytes: 1, rss_bytes: 2, backend: 'wasm' },
   },
+  adapters: () => [],
   loadFolder: async (name, path) => ({ name, path, peft_type: 'LORA', parameters: 8, scalable: true }),
   unload: name => {
     throw new InputError(`no adapter is loaded under the name "${name}"`, { key: 'adapters' });

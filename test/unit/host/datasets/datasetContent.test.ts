@@ -73,6 +73,7 @@ describe('files that are none', () => {
     ['empty.csv', ''],
     ['empty.jsonl', ''],
     ['events.ndjson', '{"type": "started", "text": "a"}\n'],
+    ['tone.eval.jsonl', '{"text": "a", "expected": "b", "checks": [{"type": "exact"}]}\n'],
   ])('%s', async (name, content) => {
     expect(await isDataset(write(name, content))).toBe(false);
   });

@@ -1,0 +1,96 @@
+// The models that the tests of a suite ask: its base, and the results and checkpoints of runs that the user has chosen.
+// docs/decisions/0044-evaluation-suites.md says which base belongs to a suite.
+import { dirname, join } from 'node:path';
+import * as vscode from 'vscode';
+import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
+import { block } from '../../core/runs/runFileKeys.js';
+import { distinctName, distinctions } from '../../core/runs/runLabels.js';
+import { count } from '../../core/units.js';
+import { sessionOptionsSchema, type SessionSettings } from '../../protocol/sessionMessages.js';
+import { checkpointSteps, runFolderFiles } from '../runs/runFolderFiles.js';
+import { isWholeModel, resultOf } from '../runs/runResult.js';
+import { settingsOfRun } from '../runs/runSettings.js';
+import type { Run } from '../services.js';
+import { showQuickPick, type PickItem } from '../window.js';
+
+export interface TestedModel {
+  name: string;
+  settings: SessionSettings;
+  /** Folder of the adapter that answers; null: the model alone. */
+  adapter: string | null;
+  /** Folder of the run whose result it is, which keeps the report; null for others. */
+  run: string | null;
+}
+
+/** A result of a run, or a checkpoint, as it is remembered. */
+export interface Choice {
+  /** Folder. */
+  run: string;
+  /** Null: the result. */
+  step: number | null;
+}
+
+/** The base of a suite: that of a run that names it, else of a chosen run, else the model of previews. */
+export function baseOf(suite: string, runs: readonly Run[], chosen: readonly Choice[]): TestedModel {
+  const run = runs.find(each => namesSuite(each, suite)) ?? runs.find(each => chosen.some(c => c.run === each.folder));
+  const settings = (run && settingsOfRun(run)) ?? previewModel(suite);
+  return { name: `base (${settings.model})`, settings, adapter: null, run: null };
+}
+
+function namesSuite({ config }: Run, suite: string): boolean {
+  const { suites } = block(config as Record<string, unknown>, 'dataset');
+  return Array.isArray(suites) && suites.includes(suite);
+}
+
+function previewModel(suite: string): SessionSettings {
+  const uri = vscode.Uri.file(suite);
+  const folder = vscode.workspace.getWorkspaceFolder(uri)?.uri.fsPath ?? dirname(suite);
+  const model = vscode.workspace.getConfiguration('tunewright', uri).get<string>('previewModel') || EMBEDDED_MODEL_ID;
+  return sessionOptionsSchema.parse({ model, folder });
+}
+
+/** Null if the run or what it has written is gone. */
+export function chosenModel({ run: folder, step }: Choice, runs: readonly Run[]): TestedModel | null {
+  const run = runs.find(each => each.folder === folder);
+  const settings = run && settingsOfRun(run);
+  if (!settings) return null;
+  const name = distinctName(run, distinctions(runs));
+  if (step !== null) {
+    const { checkpoints } = runFolderFiles(folder);
+    if (!checkpointSteps(checkpoints).includes(step)) return null;
+    const adapter = join(checkpoints, `step-${step}`);
+    return { name: `${name}, step ${count(step)}`, settings, adapter, run: null };
+  }
+  const result = resultOf(run);
+  if (result === null) return null;
+  return isWholeModel(result)
+    ? { name, settings: { ...settings, model: result }, adapter: null, run: folder }
+    : { name, settings, adapter: result, run: folder };
+}
+
+/** Asks which results and checkpoints answer; undefined if the user chose none. */
+export async function pickTested(
+  runs: readonly Run[],
+  chosen: readonly Choice[],
+): Promise<readonly Choice[] | undefined> {
+  const choices = runs.flatMap(({ folder }): Choice[] => [
+    { run: folder, step: null },
+    ...checkpointSteps(runFolderFiles(folder).checkpoints)
+      .toReversed()
+      .map(step => ({ run: folder, step })),
+  ]);
+  const items = choices.flatMap((choice): (PickItem & { choice: Choice })[] => {
+    const model = chosenModel(choice, runs);
+    if (model === null) return [];
+    const picked = chosen.some(({ run, step }) => run === choice.run && step === choice.step);
+    const icon = choice.step === null ? 'extensions' : 'history';
+    return [{ icon, label: model.name, description: model.settings.model, picked, choice }];
+  });
+  const answer = await showQuickPick(items, {
+    title: 'Evaluate Results and Checkpoints',
+    placeHolder:
+      items.length === 0 ? 'No run of this workspace has a result or a checkpoint yet' : 'Choose what answers',
+    canPickMany: true,
+  });
+  return answer && answer.length > 0 ? answer.map(({ choice }) => choice) : undefined;
+}
