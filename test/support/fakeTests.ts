@@ -47,7 +47,12 @@ export class FakeController {
   output = '';
   resolveHandler: (item?: FakeItem) => Promise<void> = async () => {};
 
-  createTestItem = (id: string, label: string, uri: { fsPath: string }) => new FakeItem(id, label, uri);
+  /** @throws Error for the separator of VS Code's own ids, as VS Code does */
+  createTestItem(id: string, label: string, uri: { fsPath: string }): FakeItem {
+    if (id.includes('\0')) throw new Error('Test IDs may not include the separator');
+    return new FakeItem(id, label, uri);
+  }
+
   createRunProfile = (_label: string, _kind: number, runHandler: Handler) => ({ runHandler });
   dispose = () => {};
 
@@ -55,7 +60,7 @@ export class FakeController {
     const said = [name];
     this.runs.push(said);
     const say = (verdict: string) => (item: FakeItem, message?: FakeMessage | FakeMessage[]) => {
-      said.push(`${verdict} ${item.id}`);
+      said.push(`${verdict} ${item.label}`);
       if (typeof message === 'object') this.messages.push(...[message].flat());
     };
     return {

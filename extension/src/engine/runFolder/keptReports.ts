@@ -8,11 +8,11 @@ import { evaluationReportSchema } from '../../protocol/answers.js';
 import { namesIn } from '../../system/regularFile.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 
-export const keptReportSchema = z.object({
+const keptReportSchema = z.object({
   suite: z.object({ file: z.string(), hash: z.string() }),
   report: evaluationReportSchema,
 });
-export type KeptReport = z.infer<typeof keptReportSchema>;
+type KeptReport = z.infer<typeof keptReportSchema>;
 
 /** A suite as it is now. */
 export type Suite = KeptReport['suite'];

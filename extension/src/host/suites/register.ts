@@ -1,11 +1,14 @@
 // Registers the evaluation suites of the editor. Called once by extension.ts.
+import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { registerGuarded } from '../commands/guarded.js';
 import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
 import type { HostServices } from '../services.js';
 import { showQuickPick } from '../window.js';
 import { makeSuite } from './makeSuite.js';
+import { SuiteCompletion } from './suiteCompletion.js';
 import { SuiteDiagnostics } from './suiteDiagnostics.js';
+import { SUITE_FILES } from './suiteFiles.js';
 import { SuiteTests } from './suiteTests.js';
 
 export interface SuiteParts extends vscode.Disposable {
@@ -20,7 +23,12 @@ export function registerSuites(services: HostServices, found: Pick<WorkspaceData
     const dataset = target instanceof vscode.Uri ? target.fsPath : await pickDataset(found);
     if (dataset !== undefined) await makeSuite(dataset, engine, runs);
   });
-  return { tests, dispose: () => vscode.Disposable.from(command, tests, diagnostics).dispose() };
+  const completion = vscode.languages.registerCompletionItemProvider(
+    { scheme: 'file', pattern: SUITE_FILES },
+    new SuiteCompletion(join(context.extensionPath, 'media', 'schemas', 'eval.schema.json')),
+    '"',
+  );
+  return { tests, dispose: () => vscode.Disposable.from(completion, command, tests, diagnostics).dispose() };
 }
 
 /** The dataset in the active editor, else one of the workspace. */

@@ -112,7 +112,8 @@ export class SuiteTests implements vscode.Disposable {
 
   private show(file: vscode.TestItem, { rows, faults }: CheckedSuite): void {
     const items = rows.map(({ id, line }) => {
-      const item = file.children.get(id) ?? this.controller.createTestItem(id, harmlessText(id), file.uri);
+      const itemId = itemIdOf(id);
+      const item = file.children.get(itemId) ?? this.controller.createTestItem(itemId, harmlessText(id), file.uri);
       item.range = new vscode.Range(line - 1, 0, line - 1, 0);
       item.sortText = String(line).padStart(8, '0');
       return item;
@@ -195,7 +196,7 @@ export class SuiteTests implements vscode.Disposable {
     run: vscode.TestRun,
     token: vscode.CancellationToken,
   ): Promise<void> {
-    const waiting = new Map(rows.map(row => [row.id, row]));
+    const waiting = new Map(rows.map(row => [rowIdOf(row), row]));
     const onProgress = (judged: JudgedAnswer) => {
       const row = waiting.get(judged.id);
       waiting.delete(judged.id);
@@ -208,7 +209,7 @@ export class SuiteTests implements vscode.Disposable {
       try {
         if (model.adapter !== null) await session.load(model.adapter, model.adapter);
         rows.forEach(row => run.started(row));
-        const ids = isWhole ? null : rows.map(({ id }) => id);
+        const ids = isWhole ? null : rows.map(rowIdOf);
         const questions = { suite, ids, adapter: model.adapter, keep_in: model.run };
         const warnings = await session.answerSuite(questions, { token, onProgress });
         for (const warning of warnings) tell(run, `Warning: ${warning}`);
@@ -220,6 +221,15 @@ export class SuiteTests implements vscode.Disposable {
     }
     for (const row of waiting.values()) run.skipped(row);
   }
+}
+
+/** VS Code refuses some characters in ids of tests. */
+function itemIdOf(id: string): string {
+  return JSON.stringify(id);
+}
+
+function rowIdOf(item: vscode.TestItem): string {
+  return JSON.parse(item.id) as string;
 }
 
 function report(run: vscode.TestRun, row: vscode.TestItem, judged: JudgedAnswer): void {
@@ -248,7 +258,7 @@ function failAt(run: vscode.TestRun, waiting: Map<string, vscode.TestItem>, erro
   const line = error instanceof EngineInputError ? error.record.line : undefined;
   const named = [...waiting.values()].filter(({ range }) => line !== undefined && range?.start.line === line - 1);
   for (const row of named.length > 0 ? named : [...waiting.values()]) {
-    waiting.delete(row.id);
+    waiting.delete(rowIdOf(row));
     run.errored(row, new vscode.TestMessage(harmlessText(error.message)));
   }
 }

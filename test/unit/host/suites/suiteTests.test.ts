@@ -142,13 +142,25 @@ test('files are suites, and rows are read when they are shown or edited', async 
   const file = controller.items.get(suite)!;
   expect(file.children.size).toBe(0);
   await controller.resolveHandler(file);
-  expect([...file.children].map(([id, { range }]) => [id, range!.start.line])).toEqual([
+  expect([...file.children].map(([, { label, range }]) => [label, range!.start.line])).toEqual([
     ['a', 0],
     ['b', 2],
   ]);
   const faults = [{ line: 2, message: 'unknown check' }];
-  checked.fire({ uri, checked: { rows: [{ id: 'a', line: 4 }], faults } });
-  expect([...file.children].map(([id, { range }]) => [id, range!.start.line])).toEqual([['a', 3]]);
+  checked.fire({
+    uri,
+    checked: {
+      rows: [
+        { id: 'a', line: 4 },
+        { id: 'x\0$(zap)', line: 6 },
+      ],
+      faults,
+    },
+  });
+  expect([...file.children].map(([, { label, range }]) => [label, range!.start.line])).toEqual([
+    ['a', 3],
+    ['x\\x00$\u200b(zap)', 5],
+  ]);
   expect(file.error).toBe('Line 2: unknown check');
 });
 
@@ -168,7 +180,7 @@ test('some rows; what was left out isn’t asked', async () => {
   await controller.resolveHandler();
   const file = controller.items.get(suite)!;
   await controller.resolveHandler(file);
-  const [a, b] = [file.children.get('a')!, file.children.get('b')!];
+  const [a, b] = [file.children.get('"a"')!, file.children.get('"b"')!];
   await start('base', { include: [a] });
   await start('base', { include: [file], exclude: [b] });
   await start('base', { include: [file], exclude: [] });
