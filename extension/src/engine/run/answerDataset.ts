@@ -1,16 +1,16 @@
 // Questions from the rows of a dataset, for metrics of generated answers: each is asked as a row of a suite, with a metric where
 // checks are. Called by `evaluate --dataset --metrics`.
-import { questionOf, type SuiteRow } from '../../core/evaluation/suite.js';
-import { rougeWords } from '../../core/evaluation/rouge.js';
-import { DEFAULT_CHECK, suiteRowOf } from '../../core/evaluation/suiteRow.js';
-import type { JudgedRow } from '../../core/evaluation/judgedRow.js';
-import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { writeJsonText } from '../../core/data/jsonText.js';
+import type { JudgedRow } from '../../core/evaluation/judgedRow.js';
+import { rougeWords } from '../../core/evaluation/rouge.js';
+import { questionOf, type SuiteRow } from '../../core/evaluation/suite.js';
+import { DEFAULT_CHECK, suiteRowOf } from '../../core/evaluation/suiteRow.js';
+import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
-import { readExamples } from '../data/loadDataset.js';
 import type { SessionSettings } from '../../protocol/sessionMessages.js';
+import { readExamples } from '../data/loadDataset.js';
 import { BASE } from '../generation/session.js';
 import { answerSuite } from './answerSuite.js';
 import { openSession } from './openSession.js';
