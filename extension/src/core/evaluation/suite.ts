@@ -96,7 +96,7 @@ export function parseSuiteRow(row: Row, at: RowSource): SuiteRow {
   return {
     id: id === undefined ? `line ${at.line}` : String(id),
     at,
-    question: question(parsed.data, at),
+    question: questionOf(parsed.data, at),
     expected: expected ?? null,
     checks: checks.map((check, i) => parseCheck(check, expected, `checks.${i}`, at)),
     maxNewTokens,
@@ -106,8 +106,14 @@ export function parseSuiteRow(row: Row, at: RowSource): SuiteRow {
 
 const QUESTIONS = ['prompt', 'messages', 'text'] as const;
 
-/** What the model is asked: a conversation, or a text to continue. */
-function question(row: z.infer<typeof suiteRowSchema>, at: RowSource): Question {
+/**
+ * What the model is asked: a conversation, or a text to continue.
+ * @throws InputError unless the row has exactly one of them, without its answer
+ */
+export function questionOf(
+  row: Pick<z.infer<typeof suiteRowSchema>, 'prompt' | 'messages' | 'text' | 'tools' | 'chat_template_kwargs'>,
+  at: RowSource,
+): Question {
   const { prompt, messages, text, tools, chat_template_kwargs: variables } = row;
   const [given, second] = QUESTIONS.filter(key => row[key] !== undefined);
   if (given === undefined || second !== undefined)

@@ -1,4 +1,4 @@
-// A row of a suite from a row of a dataset: the question is asked, the answer is expected. Called by `suite`.
+// A row of a suite from a row of a dataset: the question is asked, the answer is expected. Called by `suite` and by `evaluate --dataset --metrics`.
 import type { ChatMessage, SequenceExample } from '../data/example.js';
 import { isObject, parseJson } from '../data/formats/rowFields.js';
 import { checkTypes } from './checks/registry.js';
@@ -19,17 +19,17 @@ export interface WrittenSuiteRow {
   chat_template_kwargs?: Record<string, unknown>;
   expected?: string;
   checks: object[];
-  source: string;
+  source?: string;
 }
 
 /**
  * @param check of CHECKS_OF_EXPECTED; a call of a function is expected as it is
- * @param source hash of the dataset row
+ * @param source hash of the dataset row, for rows that are kept
  * @returns null if the row has no question with an answer
  */
 export function suiteRowOf(
   example: SequenceExample,
-  { check, source, hasChatTemplate }: { check: string; source: string; hasChatTemplate: boolean },
+  { check, source, hasChatTemplate }: { check: string; source?: string; hasChatTemplate: boolean },
 ): WrittenSuiteRow | null {
   const checks = [{ type: check }];
   const plain =

@@ -1,4 +1,4 @@
-// Assigns the losses of a scored batch to rows and tokens. Called by `evaluate --per-token`.
+// Assigns the losses of a scored batch to rows and tokens. Called by `evaluate --dataset`.
 import type { Batch } from '../data/batch.js';
 import type { MicroBatchPlan } from '../data/batches.js';
 import { labelRows } from './crossEntropy.js';
@@ -24,4 +24,14 @@ export function lossesByRow({ sequences }: MicroBatchPlan, batch: Batch, losses:
     entry.losses.push(losses[i]!);
   });
   return [...byRow.values()];
+}
+
+/** Mean over the label tokens of a row. */
+export function meanLoss({ losses }: RowLosses): number {
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}
+
+/** The `count` rows with the highest mean loss, highest first; of equal ones the first in the dataset. */
+export function worstRows(rows: readonly RowLosses[], count: number): RowLosses[] {
+  return rows.toSorted((a, b) => meanLoss(b) - meanLoss(a) || a.row - b.row).slice(0, count);
 }

@@ -7,7 +7,7 @@ import { CapturedGraphs } from '../../../../extension/src/engine/training/captur
 import { capturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
 import { modelInput } from '../../../../extension/src/engine/training/microBatch.js';
 import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
-import { lossesByRow } from '../../../../extension/src/engine/training/tokenLosses.js';
+import { lossesByRow, worstRows } from '../../../../extension/src/engine/training/tokenLosses.js';
 import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { tinyModel } from '../../../support/tinyModels.js';
 
@@ -54,4 +54,10 @@ test('each label token has the same loss as in its row alone', async () => {
   graphs.dispose();
   model.dispose();
   expect(tf.memory().numTensors).toBe(before);
+});
+
+test('the worst rows are those with the highest mean, equal ones in file order', () => {
+  const rows = [[1, 2], [4], [0.5, 0.5, 9], [4, 4], [3]].map((losses, row) => ({ row, tokenIds: [], losses }));
+  expect(worstRows(rows.toReversed(), 3).map(({ row }) => row)).toEqual([1, 3, 2]);
+  expect(worstRows(rows, 9)).toHaveLength(5);
 });

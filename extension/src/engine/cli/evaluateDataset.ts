@@ -1,0 +1,183 @@
+// `tunewright evaluate --dataset`: loss, perplexity and token accuracy of a model on rows, the rows with the highest loss, the loss of
+// each token, and metrics of the answers that it gives to them.
+import { resolve } from 'node:path';
+import { CodedError } from '../../core/codedError.js';
+import { describeSource } from '../../core/data/example.js';
+import type { TextMetric } from '../../core/evaluation/textMetrics.js';
+import { metricsText } from '../../core/metrics/metricText.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import { count, counted } from '../../core/units.js';
+import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import type { Batch } from '../data/batch.js';
+import { batchesOf, planEpoch } from '../data/batches.js';
+import { datasetFile } from '../data/datasetFile.js';
+import { loadDataset, type Dataset } from '../data/loadDataset.js';
+import { createRng } from '../data/rng.js';
+import { writeFileAtomically } from '../files/atomicFile.js';
+import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
+import { modelForAdapter } from '../peft/adapterTokenizer.js';
+import { usableLength } from '../peft/attachedMethod.js';
+import { answerQuestions, datasetQuestions, meanMetrics } from '../run/answerDataset.js';
+import { openModel, openModelFiles } from '../run/openModel.js';
+import { CapturedGraphs } from '../training/capturedGraphs.js';
+import { capturedScore, scoring } from '../training/capturedScore.js';
+import { evaluate } from '../training/evaluate.js';
+import { causalLm } from '../training/objectives/causalLm.js';
+import { lossesByRow, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
+import { scoreBatch } from '../training/trainingStep.js';
+import { engineOf, weightsOf, type EngineFlags, type WeightFlags } from './engineOptions.js';
+import { print, printJson } from './print.js';
+import { progressDisplay } from './progressDisplay.js';
+import { table } from './table.js';
+
+export interface DatasetFlags extends EngineFlags, WeightFlags {
+  model: string;
+  adapter: string | undefined;
+  dataset: string;
+  format: string;
+  maxLength: number;
+  batchSize: number;
+  trainOn: string;
+  perToken?: string;
+  worst?: number;
+  metrics: readonly TextMetric[];
+  /** Longest answer. */
+  maxNewTokens: number;
+  json?: boolean;
+}
+
+export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
+  const progress = progressDisplay();
+  const base = await openModelFiles(flags.model, '.', progress);
+  const options = { files: base.files, onWarning: progress.warn };
+  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, base.architecture, options);
+  const onDisk = saved ? modelForAdapter(base, saved, progress.warn) : base;
+  const config = datasetConfigSchema.parse({
+    train: flags.dataset,
+    format: flags.format,
+    max_length: Math.min(flags.maxLength, usableLength(onDisk.architecture, saved?.attached ?? null)),
+    train_on: flags.trainOn,
+  });
+  const dataset = await loadDataset({
+    file: datasetFile(resolve(flags.dataset), 'validation'),
+    config,
+    tokenizer: onDisk.tokenizer,
+    embeddingRows: (saved?.attached ?? base).architecture.vocabSize,
+    role: 'validation',
+    onWarning: progress.warn,
+    onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+  });
+  const indices = Array.from({ length: dataset.length }, (_, i) => i);
+  const questions =
+    flags.metrics.length === 0
+      ? []
+      : await datasetQuestions(dataset.file, {
+          lines: new Set(indices.map(i => dataset.sourceOf(i).line)),
+          config,
+          metrics: flags.metrics,
+          maxNewTokens: flags.maxNewTokens,
+          hasChatTemplate: onDisk.tokenizer.chatTemplate !== null,
+          reporter: progress,
+        });
+  const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
+  const compile = backend.name === 'tensorflow';
+  const adapter = saved && loadAdapter(saved, model);
+  saved?.close();
+  const plans = planEpoch({
+    dataset,
+    indices,
+    batchSize: flags.batchSize,
+    maxLength: config.max_length,
+    packing: true,
+    shuffle: false,
+    rng: createRng(0),
+  });
+  const { virtualTokens } = adapter?.attached ?? {};
+  const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: base.architecture.vocabSize });
+  const forward = adapter?.forwardOptions ?? {};
+  const objective = causalLm;
+  const eagerly = (batch: Batch) => scoreBatch({ objective, model }, forward, batch);
+  const graphs = new CapturedGraphs();
+  const sizes = { batchSize: flags.batchSize, maxLength: config.max_length };
+  const captured = (batch: Batch) => capturedScore(graphs, { objective, model, adapter }, batch, sizes);
+  const score = compile ? scoring(captured, eagerly, progress.warn) : eagerly;
+  const rows: RowLosses[] = [];
+  let done = 0;
+  const result = await evaluate(objective, score, batches, ({ losses }, batch) => {
+    if (flags.perToken !== undefined || flags.worst !== undefined)
+      rows.push(...lossesByRow(plans[done]!, batch, losses));
+    progress.progress('evaluate', ++done, plans.length);
+  });
+  graphs.dispose();
+  progress.finish();
+  if (!Number.isFinite(result.loss))
+    throw new CodedError('diverged', 'the loss is non-finite', {
+      file: flags.adapter ?? flags.model,
+      hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
+    });
+  adapter?.dispose();
+  model.dispose();
+  onDisk.files.close();
+  if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, dataset, onDisk.tokenizer);
+  const worst = worstRows(rows, flags.worst ?? 0);
+  const answers =
+    questions.length === 0
+      ? []
+      : await answerQuestions(
+          questions,
+          { model: flags.model, folder: '.', ...engineOf(flags), ...weightsOf(flags) },
+          flags.adapter,
+          progress,
+        );
+  const textScores = answers.length === 0 ? {} : meanMetrics(answers, flags.metrics);
+  progress.finish();
+  if (flags.json)
+    printJson({
+      loss: result.loss,
+      ...result.metrics,
+      ...textScores,
+      num_label_tokens: result.numLabelTokens,
+      rows: dataset.length,
+      ...(flags.worst !== undefined && {
+        worst: worst.map(row => ({
+          file: dataset.file,
+          ...rowRecord(row, dataset, onDisk.tokenizer),
+          loss: meanLoss(row),
+        })),
+      }),
+      ...(answers.length > 0 && { answers }),
+    });
+  else {
+    print(
+      `loss ${result.loss.toFixed(4)}  ${metricsText(objective.metrics, result.metrics)}  ` +
+        `(${count(dataset.length)} rows, ${count(result.numLabelTokens)} label tokens)`,
+    );
+    if (answers.length > 0) {
+      const scores = Object.entries(textScores).map(([name, score]) => `${name} ${score.toFixed(4)}`);
+      print(`${scores.join('  ')}  (${counted(answers.length, 'answer')})`);
+    }
+    if (worst.length > 0) print(`\n${worstTable(worst, dataset)}`);
+  }
+  dataset.close();
+}
+
+function worstTable(worst: readonly RowLosses[], dataset: Dataset): string {
+  const cells = worst.map(row => [
+    describeSource(dataset.sourceOf(row.row)),
+    meanLoss(row).toFixed(4),
+    count(row.losses.length),
+  ]);
+  return table([['highest loss', 'loss', 'label tokens'], ...cells], [1, 2]);
+}
+
+function writeRowLosses(path: string, rows: readonly RowLosses[], dataset: Dataset, tokenizer: TextTokenizer): void {
+  writeFileAtomically(path, append => {
+    for (const row of rows) append(Buffer.from(`${JSON.stringify(rowRecord(row, dataset, tokenizer))}\n`));
+  });
+}
+
+/** `row` counts the rows that were evaluated; `line` is the row's in the file, from which rows may have been left out. */
+function rowRecord({ row, tokenIds, losses }: RowLosses, dataset: Dataset, tokenizer: TextTokenizer) {
+  const tokens = tokenIds.map(id => tokenizer.decode([id]));
+  return { row, line: dataset.sourceOf(row).line, tokens, token_ids: tokenIds, losses };
+}
