@@ -1,4 +1,5 @@
-// `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows; with a suite, its answers (evaluateSuite.ts).
+// `tunewright evaluate`: loss, perplexity and token accuracy of a model on rows; with a suite, its answers
+// (evaluateSuite.ts); what it has forgotten of its base (evaluateForgetting.ts).
 import { resolve } from 'node:path';
 import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -32,6 +33,7 @@ import {
   type EngineFlags,
   type WeightFlags,
 } from './engineOptions.js';
+import { evaluateForgetting } from './evaluateForgetting.js';
 import { evaluateSuite } from './evaluateSuite.js';
 import { progressDisplay } from './progressDisplay.js';
 import { metricsText } from '../../core/metrics/metricText.js';
@@ -43,6 +45,8 @@ interface EvaluateFlags extends EngineFlags, WeightFlags {
   adapter?: string[];
   dataset?: string;
   suite?: string;
+  forgetting?: boolean;
+  generalTexts?: string;
   format: string;
   maxLength: number;
   batchSize: number;
@@ -56,20 +60,28 @@ interface EvaluateFlags extends EngineFlags, WeightFlags {
 
 type DatasetFlags = Omit<EvaluateFlags, 'adapter'> & { adapter: string | undefined; dataset: string };
 
-/** Options that only one of the two has. */
+/** What can be evaluated, by its option, in the words of a message. */
+const KINDS = { dataset: 'a dataset', suite: 'a suite', forgetting: '--forgetting' } as const;
+
+/** Options that only one of the three has. */
 const OWN_OPTIONS = {
   dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken'],
   suite: ['base', 'junit', 'failUnder'],
+  forgetting: ['generalTexts'],
 } as const;
 
 export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('compute loss, perplexity and token accuracy on a dataset, or check the answers to a suite')
+    .description(
+      'compute loss, perplexity and token accuracy on a dataset, check the answers to a suite, or measure forgetting',
+    )
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
     .option('--adapter <folder...>', 'adapter to evaluate; with --suite any number, each as NAME=PATH')
     .option('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
     .option('--suite <file>', 'evaluation suite (*.eval.jsonl); the base and each adapter answer it')
+    .option('--forgetting', 'measure how far the adapter has moved from the base on general text')
+    .option('--general-texts <file>', 'with --forgetting, rows to measure on instead of the bundled texts')
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
@@ -88,18 +100,21 @@ export function registerEvaluateCommand(program: Command): void {
 
 async function run(flags: EvaluateFlags, command: Command): Promise<void> {
   const { dataset, suite, adapter } = flags;
-  if ((dataset === undefined) === (suite === undefined))
+  const [kind, another] = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter(name => flags[name] !== undefined);
+  if (kind === undefined || another !== undefined)
     throw new InputError(
-      dataset === undefined ? 'there is nothing to evaluate on' : 'there are a dataset and a suite',
+      kind === undefined ? 'there is nothing to evaluate on' : `there are ${KINDS[kind]} and ${KINDS[another!]}`,
       {
-        key: dataset === undefined ? '--dataset' : '--suite',
-        hint: 'Name either a dataset, for loss and accuracy, or a suite, whose checks the answers must meet.',
+        key: `--${another ?? 'dataset'}`,
+        hint: 'Use one of --dataset, for loss and accuracy, --suite, whose checks the answers must meet, and --forgetting.',
       },
     );
-  const other = suite === undefined ? 'suite' : 'dataset';
-  const foreign = OWN_OPTIONS[other].find(name => command.getOptionValueSource(name) === 'cli');
-  if (foreign !== undefined)
-    throw new InputError(`this option is for --${other} only`, { key: `--${kebab(foreign)}`, hint: 'Leave it out.' });
+  for (const [owner, names] of Object.entries(OWN_OPTIONS)) {
+    const foreign = owner === kind ? undefined : names.find(name => command.getOptionValueSource(name) === 'cli');
+    if (foreign !== undefined)
+      throw new InputError(`this option is for --${owner} only`, { key: `--${kebab(foreign)}`, hint: 'Leave it out.' });
+  }
+  if (kind === 'forgetting') return evaluateForgetting(flags);
   if (suite !== undefined) return evaluateSuite({ ...flags, suite });
   if (adapter && adapter.length > 1)
     throw new InputError('only one adapter can be evaluated on a dataset at a time', { key: '--adapter' });

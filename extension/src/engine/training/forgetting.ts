@@ -16,7 +16,7 @@ import { modelInput } from './microBatch.js';
 export const FORGETTING_METRICS: readonly MetricInfo[] = [
   {
     name: 'kl_from_base',
-    title: 'Change from the base (KL per token)',
+    title: 'KL divergence from the base',
     better: 'lower',
     unit: 'number',
     follows_loss: false,
