@@ -188,7 +188,7 @@ export const trainingConfigSchema = z.strictObject({
     .nullable()
     .default(null)
     .meta(
-      about('General texts', 'Rows on which forgetting is measured, the first 512 tokens of them; null: bundled texts'),
+      about('General texts', 'Rows on which forgetting is measured, the first 256 tokens of them; null: bundled texts'),
     ),
 });
 

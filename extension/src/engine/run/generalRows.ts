@@ -11,9 +11,9 @@ import { loadDataset } from '../data/loadDataset.js';
 import type { Reporter } from './reporter.js';
 
 /** Tokens of a row; later ones aren't used. */
-const ROW_TOKENS = 64;
+const ROW_TOKENS = 32;
 /** Tokens of all rows: they limit the time of a measurement, and the base's values that are kept. */
-const ALL_TOKENS = 512;
+const ALL_TOKENS = 256;
 
 export interface GeneralRowsOptions {
   /** Path of the user's file; null: the bundled texts. */

@@ -25,7 +25,7 @@ export const FORGETTING_METRICS: readonly MetricInfo[] = [
 ];
 
 /**
- * Nats per token from which a run warns: to the tuned model, text as the base writes it is then 1.65 times as perplexing as
+ * Nats per token above which a run warns if the loss on general text has risen too: to the tuned model, text as the base writes it is then 1.65 times as perplexing as
  * to the base.
  */
 export const FORGETTING_LIMIT = 0.5;

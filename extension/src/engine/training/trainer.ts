@@ -406,7 +406,7 @@ export class Trainer {
     return best;
   }
 
-  /** Warns once if the model has moved too far from its base; not of an untrained one, whose prompt may be random. */
+  /** Warns once if the model has moved too far from its base and predicts general text worse; not of an untrained one, whose prompt may be random. */
   private async measureForgetting(): Promise<Forgetting | null> {
     const { forgetting: meter, adapter, emit } = this.options;
     const { step } = this.state;
@@ -415,7 +415,7 @@ export class Trainer {
     const { kl_from_base: divergence, general_loss: loss } = measured;
     if (!Number.isFinite(divergence) || !Number.isFinite(loss))
       throw this.diverged(step, `the loss on general text after step ${step} is non-finite`);
-    if (step > 0 && divergence > FORGETTING_LIMIT && !this.warnedOfForgetting) {
+    if (step > 0 && divergence > FORGETTING_LIMIT && loss > meter.baseLoss && !this.warnedOfForgetting) {
       this.warnedOfForgetting = true;
       emit({
         type: 'warned',
