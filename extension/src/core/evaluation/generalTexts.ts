@@ -4,7 +4,7 @@
 
 export const GENERAL_TEXTS: readonly string[] = [
   'Water boils when the pressure of its vapour equals that of the air above it. On a high mountain the air presses less, so the kettle sings sooner, but potatoes take longer to become soft.',
-  'In the spring the merchants returned to the harbour with salt, wool and news from the north. The town had paid for a new bridge, and nobody could agree whose name it should carry.',
+  'In the spring the merchants returned to the harbour with salt, wool and news from the north. The town had paid for a new bridge, and the families could not agree whose name it should carry.',
   'To make a simple soup, cut two onions and three carrots, fry them in oil until they are golden, add a litre of water and a little salt, and let everything cook slowly for half an hour.',
   'Dear Anna, thank you for your letter. The children are well, and the garden is full of apples this year. Could you bring your ladder when you visit us next week? Yours, Peter.',
   'def average(numbers):\n    """Return the mean of a list, or zero if it is empty."""\n    if not numbers:\n        return 0\n    return sum(numbers) / len(numbers)\n',
