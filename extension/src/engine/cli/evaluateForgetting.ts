@@ -27,7 +27,7 @@ export async function evaluateForgetting(flags: ForgettingFlags): Promise<void> 
   if (path === undefined || more.length > 0)
     throw new InputError('forgetting is measured between a base and one adapter', {
       key: '--adapter',
-      hint: 'Name one adapter of this model. A run that trains the whole model (FULL) has these figures in its own events.',
+      hint: 'Name one adapter of this model. A run that trains the whole model has these figures in its own events.',
     });
   const progress = progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);

@@ -36,7 +36,12 @@ export async function generalRows({ key, ...options }: GeneralRowsOptions): Prom
   const { file, tokenizer, embeddingRows, usableLength } = options;
   const all =
     file === null
-      ? GENERAL_TEXTS.map(text => encodeExample({ kind: 'text', text }, tokenizer, { trainOn: 'all', embeddingRows }))
+      ? GENERAL_TEXTS.map(text =>
+          encodeExample({ kind: 'completion', prompt: '', completion: text }, tokenizer, {
+            trainOn: 'all',
+            embeddingRows,
+          }),
+        )
       : await firstRows({ ...options, file });
   const length = Math.min(ROW_TOKENS, usableLength);
   const rows: EncodedExample[] = [];

@@ -63,13 +63,23 @@ describe('a run', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('warns once when it moves away from its base, and not if it stays', async () => {
-    const training = { eval_steps: 4, max_steps: 12, max_grad_norm: 0, lr_scheduler_type: 'constant' };
-    const far = await run({ method: { peft_type: 'FULL' }, training: { ...training, learning_rate: 0.2 } });
-    expect(curve(far).filter(([, divergence]) => divergence! > FORGETTING_LIMIT).length).toBeGreaterThan(1);
-    expect(warnings(far)).toHaveLength(1);
-    expect(warnings(far)[0]!.message).toMatch(/after step 4, .*lower learning_rate/);
-    const near = await run({ training: { ...training, learning_rate: 1e-4 } });
+  it('warns once when it moves away and general text gets harder, not if that gets easier or little changes', async () => {
+    const [train, general] = [[[1, 2, 3, 4, 5, 6]], [[1, 2, 3, 40, 41, 42]]];
+    const training = { eval_steps: 4, max_steps: 20, max_grad_norm: 0, lr_scheduler_type: 'constant' };
+    const full = { train, method: { peft_type: 'FULL' }, training: { ...training, learning_rate: 0.05 } };
+    const far = (result: TinyRunResult) =>
+      curve(result).filter(([, divergence]) => divergence! > FORGETTING_LIMIT).length;
+    const harder = await run({ ...full, general });
+    const [start, ...later] = curve(harder);
+    const baseLoss = start![2]!;
+    const bad = later.filter(([, divergence, loss]) => divergence! > FORGETTING_LIMIT && loss! > baseLoss);
+    expect(bad.length).toBeGreaterThan(1);
+    expect(warnings(harder)).toHaveLength(1);
+    expect(warnings(harder)[0]!.message).toMatch(/after step \d+, .*lower learning_rate/);
+    const easier = await run({ ...full, general: train });
+    expect(far(easier)).toBeGreaterThan(1);
+    expect(warnings(easier)).toEqual([]);
+    const near = await run({ train, general, training: { ...training, learning_rate: 1e-4 } });
     expect(warnings(near)).toEqual([]);
   });
 });
