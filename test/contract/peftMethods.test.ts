@@ -27,11 +27,13 @@ import type { LoraFactors, PeftMethod, ReadTensor } from '../../extension/src/en
 import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { modelInput } from '../../extension/src/engine/training/microBatch.js';
+import { ForgettingMeter } from '../../extension/src/engine/training/forgetting.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { computeGradients, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 import { refusalOf } from '../support/methodFit.js';
 import { tinyArchitecture, tinyConfig, tinyModel } from '../support/tinyModels.js';
+import { randomRows, unlabelledFirst } from '../support/tinyRun.js';
 
 /** One decoder with rotary positions and biases, one with Conv1D. */
 const MODEL_TYPES = ['llama', 'gpt2'];
@@ -325,6 +327,25 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
 describe.each(named())('$peftType', ({ method }) => {
   const config = method.schema.parse({});
+
+  it('has not moved from its base before training, and has after it', async () => {
+    const before = tf.memory().numTensors;
+    const model = tinyModel('llama');
+    const adapter = attach(method, config, model);
+    const meter = await ForgettingMeter.open(model, unlabelledFirst(randomRows(3)), adapter);
+    adapter.takeOver();
+    const atStart = await meter.measure(adapter.forwardOptions);
+    if (method.identityAtStart(config))
+      expect(atStart, 'before training').toEqual({ kl_from_base: 0, general_loss: meter.baseLoss });
+    else expect(atStart.kl_from_base, 'before training').toBeGreaterThan(0);
+    await train(model, adapter, 3);
+    const { kl_from_base: divergence } = await meter.measure(adapter.forwardOptions);
+    expect(divergence, 'after training').toBeGreaterThan(1e-6);
+    meter.dispose();
+    adapter.dispose();
+    model.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
 
   it('leaks nothing if a step fails or its loss is NaN', async () => {
     const model = tinyModel('llama');

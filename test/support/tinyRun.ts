@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { IGNORE_LABEL, type EncodedExample } from '../../extension/src/core/data/example.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import type { Dataset } from '../../extension/src/engine/data/loadDataset.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
@@ -9,6 +10,7 @@ import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
+import { ForgettingMeter } from '../../extension/src/engine/training/forgetting.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
 import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
@@ -40,6 +42,14 @@ export function datasetOf(rows: number[][]): Dataset {
   };
 }
 
+/** Rows for a forgetting meter. */
+export function unlabelledFirst(rows: number[][]): EncodedExample[] {
+  return rows.map(ids => ({
+    inputIds: Int32Array.from(ids),
+    labels: Int32Array.from([IGNORE_LABEL, ...ids.slice(1)]),
+  }));
+}
+
 export function rowSet(rows: number[][]) {
   return { dataset: datasetOf(rows), indices: [...rows.keys()] };
 }
@@ -56,6 +66,8 @@ export interface TinyRunOptions {
   samples?: Record<string, unknown>;
   train?: number[][];
   validation?: number[][];
+  /** Rows on which forgetting is measured. */
+  general?: number[][];
   packing?: boolean;
   folder?: RunFolder;
   resume?: boolean;
@@ -105,6 +117,10 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     rng: rng.fork('adapter'),
   });
   options.prepare?.(model);
+  const forgetting = options.general
+    ? await ForgettingMeter.open(model, unlabelledFirst(options.general), adapter)
+    : null;
+  adapter.takeOver();
   const events: EngineEventBody[] = [];
   const trainer = new Trainer({
     model,
@@ -134,6 +150,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     compile: options.compile ?? false,
     commands: options.commands ?? (() => []),
     known: options.known,
+    forgetting,
     signal: options.signal ?? new AbortController().signal,
   });
   let outcome: TrainerOutcome | null = null;
@@ -148,6 +165,7 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     [...adapter.variables].map(([key, variable]) => [key, variable.dataSync<'float32'>().slice()]),
   );
   trainer.dispose();
+  forgetting?.dispose();
   adapter.dispose();
   model.dispose();
   return { outcome, error, events, folder, trained, resumedFrom };

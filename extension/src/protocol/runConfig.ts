@@ -175,6 +175,21 @@ export const trainingConfigSchema = z.strictObject({
     .nonnegative()
     .default(0)
     .meta(about('Early stopping threshold', 'How much the validation loss must decrease to count as lower')),
+  measure_forgetting: z
+    .boolean()
+    .default(true)
+    .meta(
+      about(
+        'Measure forgetting',
+        'Measure at each evaluation how far the model has moved from its base on general text',
+      ),
+    ),
+  general_texts: path
+    .nullable()
+    .default(null)
+    .meta(
+      about('General texts', 'Rows on which forgetting is measured, the first 256 tokens of them; null: bundled texts'),
+    ),
 });
 
 export const samplesConfigSchema = z.strictObject({

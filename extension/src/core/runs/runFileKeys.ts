@@ -18,6 +18,7 @@ export function peftTypeOf(runFile: object): string {
 export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
   dataset: ['train', 'validation', 'chat_template', 'suites'],
   method: ['init_from'],
+  training: ['general_texts'],
 };
 
 /** The files and folders that a run file names, each with its key with dots. */

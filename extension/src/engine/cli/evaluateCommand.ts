@@ -1,4 +1,5 @@
-// `tunewright evaluate`: what a model makes of a dataset (evaluateDataset.ts) or of a suite (evaluateSuite.ts).
+// `tunewright evaluate`: what a model makes of a dataset (evaluateDataset.ts) or of a suite (evaluateSuite.ts), and what it has
+// forgotten of its base (evaluateForgetting.ts).
 import { Option, type Command } from 'commander';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { textMetrics, type TextMetric } from '../../core/evaluation/textMetrics.js';
@@ -6,19 +7,26 @@ import { suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { positiveNumber, share, withEngineOptions, withWeightOptions } from './engineOptions.js';
 import { evaluateDataset, type DatasetFlags } from './evaluateDataset.js';
+import { evaluateForgetting } from './evaluateForgetting.js';
 import { evaluateSuite, type SuiteFlags } from './evaluateSuite.js';
 
 type EvaluateFlags = Omit<DatasetFlags & SuiteFlags, 'adapter' | 'dataset' | 'suite' | 'metrics'> & {
   adapter?: string[];
   dataset?: string;
   suite?: string;
+  forgetting?: boolean;
+  generalTexts?: string;
   metrics?: string;
 };
 
-/** Options that only one of the two has. */
+/** What can be evaluated, by its option, in the words of a message. */
+const KINDS = { dataset: 'a dataset', suite: 'a suite', forgetting: '--forgetting' } as const;
+
+/** Options that only one of the three has. */
 const OWN_OPTIONS = {
   dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken', 'worst', 'metrics', 'maxNewTokens'],
   suite: ['base', 'junit', 'failUnder'],
+  forgetting: ['generalTexts'],
 } as const;
 
 const METRIC_NAMES = textMetrics.map(({ name }) => name);
@@ -26,11 +34,15 @@ const METRIC_NAMES = textMetrics.map(({ name }) => name);
 export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
-    .description('compute loss, perplexity and token accuracy on a dataset, or check the answers to a suite')
+    .description(
+      'compute loss, perplexity and token accuracy on a dataset, check the answers to a suite, or measure forgetting',
+    )
     .requiredOption('--model <model>', 'folder, .gguf file, hub id or embedded:tiny')
     .option('--adapter <folder...>', 'adapter to evaluate; with --suite any number, each as NAME=PATH')
     .option('--dataset <file>', `${ROW_FILE_EXTENSIONS.join(', ')}, or a folder with one`)
     .option('--suite <file>', 'evaluation suite (*.eval.jsonl); the base and each adapter answer it')
+    .option('--forgetting', 'measure how far the adapter has moved from the base on general text')
+    .option('--general-texts <file>', 'with --forgetting, rows to measure on instead of the bundled texts')
     .option('--format <name>', 'format of the rows', 'auto')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
@@ -52,23 +64,26 @@ export function registerEvaluateCommand(program: Command): void {
 
 async function run(flags: EvaluateFlags, command: Command): Promise<void> {
   const { dataset, suite, adapter } = flags;
-  if ((dataset === undefined) === (suite === undefined))
+  const [kind, another] = (Object.keys(KINDS) as (keyof typeof KINDS)[]).filter(name => flags[name] !== undefined);
+  if (kind === undefined || another !== undefined)
     throw new InputError(
-      dataset === undefined ? 'there is nothing to evaluate on' : 'there are a dataset and a suite',
+      kind === undefined ? 'there is nothing to evaluate on' : `there are ${KINDS[kind]} and ${KINDS[another!]}`,
       {
-        key: dataset === undefined ? '--dataset' : '--suite',
-        hint: 'Name either a dataset, for loss and accuracy, or a suite, whose checks the answers must meet.',
+        key: `--${another ?? 'dataset'}`,
+        hint: 'Use one of --dataset, for loss and accuracy, --suite, whose checks the answers must meet, and --forgetting.',
       },
     );
-  const other = suite === undefined ? 'suite' : 'dataset';
-  const foreign = OWN_OPTIONS[other].find(name => command.getOptionValueSource(name) === 'cli');
-  if (foreign !== undefined)
-    throw new InputError(`this option is for --${other} only`, { key: `--${kebab(foreign)}`, hint: 'Leave it out.' });
+  for (const [owner, names] of Object.entries(OWN_OPTIONS)) {
+    const foreign = owner === kind ? undefined : names.find(name => command.getOptionValueSource(name) === 'cli');
+    if (foreign !== undefined)
+      throw new InputError(`this option is for --${owner} only`, { key: `--${kebab(foreign)}`, hint: 'Leave it out.' });
+  }
   if (flags.metrics === undefined && command.getOptionValueSource('maxNewTokens') === 'cli')
     throw new InputError('without --metrics the model answers nothing', {
       key: '--max-new-tokens',
       hint: 'Name metrics, or leave it out.',
     });
+  if (kind === 'forgetting') return evaluateForgetting(flags);
   if (suite !== undefined) return evaluateSuite({ ...flags, suite });
   if (adapter && adapter.length > 1)
     throw new InputError('only one adapter can be evaluated on a dataset at a time', { key: '--adapter' });

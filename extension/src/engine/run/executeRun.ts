@@ -11,6 +11,7 @@ import { writeModelFolder } from '../models/writeModelFolder.js';
 import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
+import { FORGETTING_METRICS } from '../training/forgetting.js';
 import { Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { baseEvaluation } from './baseEvaluation.js';
 import { engineVersion } from './engineVersion.js';
@@ -55,7 +56,7 @@ async function execute(
   { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
-  const { run, onDisk, backend, model, adapter, rows, shape, compile, rng } = prepared;
+  const { run, onDisk, backend, model, adapter, rows, shape, forgetting, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
   if (!claimed) {
@@ -93,6 +94,7 @@ async function execute(
       return text.trim();
     },
     known: cache === undefined ? null : await baseEvaluation(cache, prepared),
+    forgetting,
     compile,
     commands: commandsOf(folder, warn),
     signal,
@@ -116,7 +118,7 @@ async function execute(
 }
 
 function startedEvent(
-  { run: { config }, backend, adapter, rows, shape, estimate }: PreparedRun,
+  { run: { config }, backend, adapter, rows, shape, forgetting, estimate }: PreparedRun,
   totalSteps: number,
   resumedFrom: number,
 ): EngineEventBody {
@@ -124,7 +126,10 @@ function startedEvent(
     type: 'started',
     version: RUN_FOLDER_VERSION,
     objective: shape.objective.name,
-    metrics: shape.objective.metrics.map(({ of: _of, ...info }) => info),
+    metrics: [
+      ...shape.objective.metrics.map(({ of: _of, ...info }) => info),
+      ...(forgetting ? FORGETTING_METRICS : []),
+    ],
     name: config.name,
     engine: {
       version: engineVersion,

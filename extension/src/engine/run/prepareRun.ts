@@ -1,5 +1,6 @@
 // The first half of a run: everything between the run file and the first step. Finds all errors in the input, before a run folder
 // exists. Frees everything it opened if it fails. The other half is executeRun.ts.
+import type { EncodedExample } from '../../core/data/example.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { createRng, type Rng } from '../data/rng.js';
@@ -11,12 +12,14 @@ import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
 import { Adapter } from '../peft/adapter.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
-import type { AttachedMethod } from '../peft/attachedMethod.js';
+import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import { unmatchedNames } from '../peft/unmatchedNames.js';
+import { ForgettingMeter } from '../training/forgetting.js';
 import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
+import { generalRows } from './generalRows.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
@@ -49,6 +52,8 @@ export interface PlannedRun {
   /** The adapter of `init_from`. */
   start: SavedAdapter | null;
   rows: { train: RowSet; validation: RowSet | null };
+  /** On which forgetting is measured; null: it isn't. */
+  general: EncodedExample[] | null;
   shape: RunShape;
 }
 
@@ -60,6 +65,7 @@ export interface PreparedRun {
   adapter: Adapter;
   rows: { train: RowSet; validation: RowSet | null };
   shape: RunShape;
+  forgetting: ForgettingMeter | null;
   settings: UsedWeights;
   /** Whether steps and answers run as captured graphs. */
   compile: boolean;
@@ -99,7 +105,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
       `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
     );
   const planned = await planRun(run, { ...request, reporter: reporting }, owned);
-  const { onDisk, attached, start, rows, shape } = planned;
+  const { onDisk, attached, start, rows, general, shape } = planned;
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
@@ -133,8 +139,10 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
     values: spec => (start ? start.tensors.get(spec.key)?.readFloat32() : startOnDisk(onDisk, layouts, spec)),
   });
   owned.own(adapter, opened => opened.dispose());
+  const forgetting = general && (await ForgettingMeter.open(model, general, adapter));
+  if (forgetting) owned.own(forgetting, opened => opened.dispose());
   adapter.takeOver();
-  return { run, onDisk, backend, model, adapter, rows, shape, settings, compile, estimate, rng, warnings };
+  return { run, onDisk, backend, model, adapter, rows, shape, forgetting, settings, compile, estimate, rng, warnings };
 }
 
 /**
@@ -166,5 +174,17 @@ export async function planRun(
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
   await checkSuites(run, rows.train);
-  return { run, onDisk, attached, start, rows, shape };
+  const { measure_forgetting: measures, general_texts: texts } = config.training;
+  const general =
+    measures && rows.validation
+      ? await generalRows({
+          file: texts === null ? null : run.resolvePath(texts),
+          tokenizer: onDisk.tokenizer,
+          embeddingRows: architecture.vocabSize,
+          usableLength: usableLength(architecture, attached),
+          reporter,
+          key: 'training.general_texts',
+        })
+      : null;
+  return { run, onDisk, attached, start, rows, general, shape };
 }

@@ -67,6 +67,7 @@ export function absolutePaths(run: RunFile): Record<string, unknown> {
       suites: suites.map(path),
     },
     method: { ...config.method, init_from: path(run.initFrom) },
+    training: { ...config.training, general_texts: path(config.training.general_texts) },
   };
 }
 

@@ -20,6 +20,7 @@ import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';
 import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
 import { evaluate, type Evaluation } from './evaluate.js';
+import { FORGETTING_LIMIT, type Forgetting, type ForgettingMeter } from './forgetting.js';
 import { FrozenStates } from './frozenStates.js';
 import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
@@ -41,6 +42,8 @@ export interface TrainerOptions {
   answer(prompt: string): Promise<string>;
   /** The evaluation before the first step, if another run may have made it. */
   known?: { read(): Evaluation | null; keep(evaluation: Evaluation): void } | null;
+  /** Measures at each evaluation what the base has forgotten. */
+  forgetting?: ForgettingMeter | null;
   /** Whether to capture the step as a graph. */
   compile: boolean;
   /** Commands since the last call. */
@@ -83,6 +86,7 @@ export class Trainer {
   private state: TrainerState;
   private sampledStep: number | null = null;
   private evaluatedLoss: number | null = null;
+  private warnedOfForgetting = false;
   /** Of the last LAST_STEPS. */
   private stepLosses: number[] = [];
   private captured: CapturedStep | null = null;
@@ -382,6 +386,7 @@ export class Trainer {
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the validation loss after step ${step} is non-finite`);
     if (!earlier) known?.keep(result);
+    const forgetting = await this.measureForgetting();
     this.evaluatedLoss = result.loss;
     if (step === 0) this.state.initial_loss = result.loss;
     const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
@@ -392,13 +397,36 @@ export class Trainer {
       type: 'evaluated',
       step,
       loss: result.loss,
-      metrics: result.metrics,
+      metrics: { ...result.metrics, ...forgetting },
       num_label_tokens: result.numLabelTokens,
       best,
       eval_ms: performance.now() - began,
       ...(earlier && { cached: true }),
     });
     return best;
+  }
+
+  /** Warns once if the model has moved too far from its base and predicts general text worse; not of an untrained one, whose prompt may be random. */
+  private async measureForgetting(): Promise<Forgetting | null> {
+    const { forgetting: meter, adapter, emit } = this.options;
+    const { step } = this.state;
+    if (!meter) return null;
+    const measured = await meter.measure(adapter.forwardOptions);
+    const { kl_from_base: divergence, general_loss: loss } = measured;
+    if (!Number.isFinite(divergence) || !Number.isFinite(loss))
+      throw this.diverged(step, `the loss on general text after step ${step} is non-finite`);
+    if (step > 0 && divergence > FORGETTING_LIMIT && loss > meter.baseLoss && !this.warnedOfForgetting) {
+      this.warnedOfForgetting = true;
+      emit({
+        type: 'warned',
+        code: 'forgetting',
+        message:
+          `the model moves away from its base: after step ${step}, KL divergence on general text is ${divergence.toFixed(2)} per token ` +
+          `(above ${FORGETTING_LIMIT}), and the loss there is ${loss.toFixed(3)} (base: ${meter.baseLoss.toFixed(3)}); ` +
+          'a lower learning_rate, fewer epochs, a smaller adapter or general rows among the training rows usually help',
+      });
+    }
+    return measured;
   }
 
   private evaluateRows(): Promise<Evaluation> {
