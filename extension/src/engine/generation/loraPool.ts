@@ -50,8 +50,8 @@ export class LoraTensors {
 /** Adapters with their strengths. */
 export type LoraShares = ReadonlyMap<LoraTensors, number>;
 
-/** The hooks of one sequence's adapters, read op by op. */
-export function hooksOf(shares: LoraShares): ForwardHooks {
+/** The hooks of adapters, read op by op, with a strength each, or one for each row of the input, [rows, 1]. */
+export function hooksOf(shares: ReadonlyMap<LoraTensors, number | tf.Tensor2D>): ForwardHooks {
   const names = new Set([...shares.keys()].flatMap(({ modules }) => [...modules.keys()]));
   const apply =
     (name: string) =>

@@ -12,11 +12,11 @@ import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';
 import { Batch, capacityFor, capacityWithin, MOST_ROWS, rowsFor } from './batch.js';
 import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
-import { LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
+import { hooksOf, LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
 import { PrefixCache } from './prefixCache.js';
 import { StepGraphs, type StepForm } from './stepGraphs.js';
-import { EagerReader, PROMPT_CHUNK, type Prediction } from './tokenReader.js';
-import { NO_SHARES, type Variant } from './variant.js';
+import { EagerReader, PROMPT_CHUNK, type Prediction, readTogether } from './tokenReader.js';
+import { NO_SHARES, promptShares, type Variant } from './variant.js';
 
 export interface SchedulerOptions {
   model: CausalLm;
@@ -196,8 +196,7 @@ export class Scheduler {
 
   private async run(): Promise<void> {
     this.running = true;
-    // So that sequences that are opened at the same time start together.
-    await setImmediate();
+    await this.arrivals();
     while (this.open.length > 0) {
       for (const sequence of [...this.open])
         if (this.onFreed || sequence.request.signal?.aborted) this.end(sequence, new CancelledError());
@@ -206,8 +205,7 @@ export class Scheduler {
       await this.readPrompts(active.filter(({ isReadingPrompt }) => isReadingPrompt));
       await this.readTokens(active.filter(sequence => this.isDecoding(sequence)));
       this.freeBatches();
-      // Signals get through between tokens.
-      await setImmediate();
+      await this.arrivals();
     }
     this.running = false;
   }
@@ -224,6 +222,15 @@ export class Scheduler {
 
   private bytesOf({ rows, capacity }: CacheSize): number {
     return rows * capacity * keyValueBytes(this.options.model.architecture);
+  }
+
+  /** Lets signals get through, and sequences that are opened at the same time, one message after the other, start together. */
+  private async arrivals(): Promise<void> {
+    let known;
+    do {
+      known = this.open.length;
+      await setImmediate();
+    } while (this.open.length > known);
   }
 
   private isDecoding(sequence: Sequence): boolean {
@@ -250,8 +257,14 @@ export class Scheduler {
 
   private async readPrompts(waiting: readonly Sequence[]): Promise<void> {
     let left = PROMPT_CHUNK;
+    const together = await this.wholePrompts(waiting);
+    if (together.length > 1) {
+      left -= together.reduce((sum, { tokens }) => sum + tokens.length, 0);
+      await this.guarded(together, () => this.readTogether(together));
+    }
     for (const sequence of waiting) {
       if (left <= 0 || this.onFreed) return;
+      if (together.length > 1 && together.includes(sequence)) continue;
       await this.guarded([sequence], async () => {
         sequence.reader ??= this.begun(sequence);
         const { reader, tokens, read, observedFrom } = sequence;
@@ -268,6 +281,43 @@ export class Scheduler {
         if (sequence.isReadingPrompt) tf.dispose([prediction.likeliest, prediction.logits]);
         else await this.advance([sequence], prediction);
       });
+    }
+  }
+
+  /** The first prompts of which nothing is known, as many as fit into one pass. */
+  private async wholePrompts(waiting: readonly Sequence[]): Promise<Sequence[]> {
+    let left = PROMPT_CHUNK;
+    const whole: Sequence[] = [];
+    for (const sequence of waiting)
+      await this.guarded([sequence], () => {
+        const { request, tokens } = sequence;
+        if (sequence.reader || request.observe || tokens.length > left || !promptShares(request.variant)) return;
+        sequence.reader = this.begun(sequence);
+        if (sequence.read > 0) return;
+        left -= tokens.length;
+        whole.push(sequence);
+      });
+    return whole;
+  }
+
+  private async readTogether(sequences: readonly Sequence[]): Promise<void> {
+    const { model } = this.options;
+    const strengths = new Map(
+      adaptersOf(sequences).map(adapter => {
+        const ofRows = sequences.flatMap(({ tokens, shares }) => tokens.map(() => shares.get(adapter) ?? 0));
+        return [adapter, tf.tensor2d(ofRows, [ofRows.length, 1])];
+      }),
+    );
+    try {
+      const prompts = sequences.map(({ tokens }) => tokens);
+      const { prediction, caches } = readTogether(model, { hooks: hooksOf(strengths) }, prompts);
+      for (const [i, sequence] of sequences.entries()) {
+        sequence.read = sequence.tokens.length;
+        sequence.reader = new EagerReader(model, sequence.request.variant.forward, caches[i], sequence.read);
+      }
+      await this.advance(sequences, prediction);
+    } finally {
+      tf.dispose([...strengths.values()]);
     }
   }
 

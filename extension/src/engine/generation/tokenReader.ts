@@ -41,6 +41,45 @@ export function predict(
  */
 export const PROMPT_CHUNK = 256;
 
+/**
+ * Reads several prompts in one pass, as segments of one sequence, so that each weight is read once for all of them.
+ * @param forward without virtual tokens or a prefix
+ * @returns the prediction after each prompt, and its keys and values; they belong to the caller
+ */
+export function readTogether(
+  model: CausalLm,
+  forward: ForwardOptions,
+  prompts: readonly (readonly number[])[],
+): { prediction: Prediction; caches: KeyValueCache[] } {
+  const row = (values: readonly number[]) => tf.tensor2d([...values], [1, values.length], 'int32');
+  const ends: number[] = [];
+  for (const { length } of prompts) ends.push((ends.at(-1) ?? 0) + length);
+  const all = new KeyValueCache();
+  const caches = prompts.map(() => new KeyValueCache());
+  const read = (): Prediction => {
+    const inputIds = row(prompts.flat());
+    const positionIds = row(prompts.flatMap(prompt => prompt.map((_, i) => i)));
+    const segmentIds = row(prompts.flatMap((prompt, i) => prompt.map(() => i + 1)));
+    const hidden = model.forward({ inputIds, positionIds, segmentIds }, { ...forward, cache: all });
+    const last = ends.map(end => end - 1);
+    const logits = model.logits(tf.gather(hidden, tf.tensor1d(last, 'int32')), forward);
+    for (const [layer, { keys, values }] of all.layers.entries())
+      for (const [i, { length }] of prompts.entries()) {
+        const own = (x: tf.Tensor4D) => tf.slice(x, [0, 0, ends[i]! - length, 0], [-1, -1, length, -1]);
+        caches[i]!.extend(layer, { keys: own(keys), values: own(values) });
+      }
+    return { likeliest: tf.argMax(logits, 1), logits };
+  };
+  try {
+    return { prediction: tf.tidy(() => ({ ...read() })), caches };
+  } catch (error) {
+    for (const cache of caches) cache.dispose();
+    throw error;
+  } finally {
+    all.dispose();
+  }
+}
+
 /** Reads tokens op by op, with a growing cache. */
 export class EagerReader {
   /**

@@ -27,6 +27,11 @@ export interface Variant {
 
 export const NO_SHARES: LoraShares = new Map();
 
+/** The LoRA adapters of its prompt, if that is all that it changes there: then it can be read with other prompts. */
+export function promptShares({ steps, virtualTokens, prefix }: Variant): LoraShares | null {
+  return 'shares' in steps && virtualTokens === 0 && prefix === 0 ? steps.shares : null;
+}
+
 /** @param key of the mixture, of adapters that don't change */
 export function loraVariant(key: string, shares: LoraShares): Variant {
   return { key, forward: { hooks: hooksOf(shares) }, virtualTokens: 0, prefix: 0, vocabSize: null, steps: { shares } };
