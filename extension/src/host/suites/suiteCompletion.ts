@@ -1,8 +1,8 @@
 // Completion in rows of evaluation suites, from the JSON schema that the engine's checks are described by. VS Code's own is for JSON
 // documents, and JSON Lines are none.
-import { readFileSync } from 'node:fs';
 import { findNodeAtLocation, getLocation, parseTree, type Node } from 'jsonc-parser';
 import * as vscode from 'vscode';
+import { readText } from '../../system/regularFile.js';
 import { isSuiteDocument } from './suiteFiles.js';
 
 interface Described {
@@ -47,7 +47,7 @@ export class SuiteCompletion implements vscode.CompletionItemProvider {
   }
 
   private offered(text: string, path: readonly (string | number)[], isKey: boolean): Offer[] {
-    this.schema ??= JSON.parse(readFileSync(this.schemaFile, 'utf8')) as SuiteSchema;
+    this.schema ??= JSON.parse(readText(this.schemaFile)!) as SuiteSchema;
     const { properties } = this.schema;
     const checks = properties.checks.items.oneOf;
     if (path.length === 1 && isKey) return keys(properties);
