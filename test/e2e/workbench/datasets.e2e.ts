@@ -56,7 +56,11 @@ test('the explorer offers commands on datasets and run files, and none on packag
     return titles.filter(title => /Fine-Tune|Dataset|Run|Estimate/.test(title));
   };
   for (const name of ['pirate.messages.jsonl', 'haiku.sharegpt.json', 'facts.csv', 'facts.parquet'])
-    expect(await offered(name)).toEqual(['Preview Dataset', 'Fine-Tune with This Dataset']);
+    expect(await offered(name)).toEqual([
+      'Preview Dataset',
+      'Fine-Tune with This Dataset',
+      'Make an Evaluation from This Dataset...',
+    ]);
   await page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: 'examples' }).click();
   expect(await offered('pirate.tune.json')).toEqual([
     'Start Run from File',

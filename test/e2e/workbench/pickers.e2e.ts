@@ -131,7 +131,11 @@ test('the explorer offers commands on rows only', async () => {
     if ((await file(name).count()) === 0) await file(folder).first().click();
     return (await contextMenu(file(name).first())).filter(title => /Fine-Tune|Dataset/.test(title));
   };
-  expect(await offered('zoo', 'few.jsonl')).toEqual(['Preview Dataset', 'Fine-Tune with This Dataset']);
+  expect(await offered('zoo', 'few.jsonl')).toEqual([
+    'Preview Dataset',
+    'Fine-Tune with This Dataset',
+    'Make an Evaluation from This Dataset...',
+  ]);
   expect(await offered('app', 'config.json')).toEqual([]);
   expect(await offered('pirate-lora-merged', 'tokenizer.json')).toEqual([]);
   expect(await offered('exports', 'pirate-lora-Loss.csv')).toEqual([]);

@@ -148,6 +148,7 @@ test('the dashboard of a finished run offers the same, and reveals its folder in
     'Merge...',
     'Export...',
     'Train Further...',
+    'Serve',
   ]);
   await use.getByRole('button', { name: 'Merge...' }).click();
   await fileDialog(page, 'Merge Here', join(session.workspace, 'datasets'));

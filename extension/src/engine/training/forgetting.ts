@@ -21,7 +21,7 @@ export const FORGETTING_METRICS: readonly MetricInfo[] = [
     unit: 'number',
     follows_loss: false,
   },
-  { name: 'general_loss', title: 'Loss on general text', better: 'lower', unit: 'number', follows_loss: false },
+  { name: 'general_loss', title: 'General text loss', better: 'lower', unit: 'number', follows_loss: false },
 ];
 
 /**
