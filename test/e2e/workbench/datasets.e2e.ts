@@ -53,7 +53,7 @@ test('the explorer offers commands on datasets and run files, and none on packag
   const offered = async (name: string) => {
     const file = page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: name }).first();
     const titles = await contextMenu(file);
-    return titles.filter(title => /Fine-Tune|Dataset|Run|Estimate/.test(title));
+    return titles.filter(title => /Fine-Tune|Dataset|Run F|Run f|Estimate/.test(title));
   };
   for (const name of ['pirate.messages.jsonl', 'haiku.sharegpt.json', 'facts.csv', 'facts.parquet'])
     expect(await offered(name)).toEqual([
