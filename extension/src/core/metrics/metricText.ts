@@ -2,9 +2,10 @@
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import { percent } from '../units.js';
 
-/** `token accuracy 25.0%` */
+/** `token accuracy 25%`; abbreviations stay as they are. */
 export function metricText({ title, unit }: MetricInfo, value: number): string {
-  return `${title.toLowerCase()} ${unit === 'share' ? percent(value) : value.toFixed(2)}`;
+  const name = title.replace(/^[A-Z](?=[a-z])/, first => first.toLowerCase());
+  return `${name} ${unit === 'share' ? percent(value) : value.toFixed(2)}`;
 }
 
 export function metricsText(infos: readonly MetricInfo[], metrics: Readonly<Record<string, number>>): string {
