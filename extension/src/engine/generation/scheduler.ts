@@ -15,7 +15,7 @@ import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
 import { hooksOf, LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
 import { PrefixCache } from './prefixCache.js';
 import { StepGraphs, type StepForm } from './stepGraphs.js';
-import { EagerReader, PROMPT_CHUNK, type Prediction, readTogether } from './tokenReader.js';
+import { EagerReader, PROMPT_CHUNK, readTogether, type Prediction } from './tokenReader.js';
 import { NO_SHARES, promptShares, type Variant } from './variant.js';
 
 export interface SchedulerOptions {
@@ -264,7 +264,7 @@ export class Scheduler {
     }
     for (const sequence of waiting) {
       if (left <= 0 || this.onFreed) return;
-      if (together.length > 1 && together.includes(sequence)) continue;
+      if (!this.open.includes(sequence) || !sequence.isReadingPrompt) continue;
       await this.guarded([sequence], async () => {
         sequence.reader ??= this.begun(sequence);
         const { reader, tokens, read, observedFrom } = sequence;

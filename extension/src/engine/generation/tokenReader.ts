@@ -1,5 +1,5 @@
-// One decoding step: the model reads a token and predicts the next. EagerReader does it op by op, stepGraphs.ts for the
-// sequences of a batch with a graph; both compute it with `predict`.
+// The model reads tokens and predicts the next: prompts and tokens op by op here, one token of each sequence of a batch with a
+// graph in stepGraphs.ts.
 import * as tf from '@tensorflow/tfjs-core';
 import { KeyValueCache, type CausalLm, type ForwardOptions } from '../models/causalLm.js';
 
@@ -12,8 +12,13 @@ export interface Prediction {
 }
 
 /** The hidden states after each token, [sequences * tokens, hidden]. */
-function hiddenOf(model: CausalLm, ids: tf.Tensor2D, positions: tf.Tensor2D, forward: ForwardOptions): tf.Tensor2D {
-  const segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D;
+function hiddenOf(
+  model: CausalLm,
+  ids: tf.Tensor2D,
+  positions: tf.Tensor2D,
+  forward: ForwardOptions,
+  segmentIds = tf.ones(ids.shape, 'int32') as tf.Tensor2D,
+): tf.Tensor2D {
   return model.forward({ inputIds: ids, positionIds: positions, segmentIds }, forward);
 }
 
@@ -30,9 +35,17 @@ export function predict(
 ): Prediction {
   const hidden = hiddenOf(model, ids, positions, forward);
   const [sequences, tokens] = ids.shape;
-  const last = tokens > 1 ? tf.slice(hidden, [tokens - 1, 0], [sequences, -1]) : hidden;
+  return predictionAt(model, tokens > 1 ? tf.slice(hidden, [tokens - 1, 0], [sequences, -1]) : hidden, forward);
+}
+
+/** @param last hidden states [sequences, hidden] */
+function predictionAt(model: CausalLm, last: tf.Tensor2D, forward: ForwardOptions): Prediction {
   const logits = model.logits(last, forward);
   return { likeliest: tf.argMax(logits, 1), logits };
+}
+
+function row(values: readonly number[]): tf.Tensor2D {
+  return tf.tensor2d([...values], [1, values.length], 'int32');
 }
 
 /**
@@ -51,24 +64,21 @@ export function readTogether(
   forward: ForwardOptions,
   prompts: readonly (readonly number[])[],
 ): { prediction: Prediction; caches: KeyValueCache[] } {
-  const row = (values: readonly number[]) => tf.tensor2d([...values], [1, values.length], 'int32');
   const ends: number[] = [];
   for (const { length } of prompts) ends.push((ends.at(-1) ?? 0) + length);
   const all = new KeyValueCache();
   const caches = prompts.map(() => new KeyValueCache());
   const read = (): Prediction => {
-    const inputIds = row(prompts.flat());
-    const positionIds = row(prompts.flatMap(prompt => prompt.map((_, i) => i)));
-    const segmentIds = row(prompts.flatMap((prompt, i) => prompt.map(() => i + 1)));
-    const hidden = model.forward({ inputIds, positionIds, segmentIds }, { ...forward, cache: all });
+    const positions = row(prompts.flatMap(prompt => prompt.map((_, i) => i)));
+    const segmentIds = row(prompts.flatMap((prompt, i) => prompt.map(() => i)));
+    const hidden = hiddenOf(model, row(prompts.flat()), positions, { ...forward, cache: all }, segmentIds);
     const last = ends.map(end => end - 1);
-    const logits = model.logits(tf.gather(hidden, tf.tensor1d(last, 'int32')), forward);
     for (const [layer, { keys, values }] of all.layers.entries())
       for (const [i, { length }] of prompts.entries()) {
         const own = (x: tf.Tensor4D) => tf.slice(x, [0, 0, ends[i]! - length, 0], [-1, -1, length, -1]);
         caches[i]!.extend(layer, { keys: own(keys), values: own(values) });
       }
-    return { likeliest: tf.argMax(logits, 1), logits };
+    return predictionAt(model, tf.gather(hidden, tf.tensor1d(last, 'int32')), forward);
   };
   try {
     return { prediction: tf.tidy(() => ({ ...read() })), caches };
@@ -120,7 +130,6 @@ export class EagerReader {
   ): T {
     const first = this.position;
     this.position += tokens.length;
-    const row = (values: readonly number[]) => tf.tensor2d([[...values]], [1, values.length], 'int32');
     return tf.tidy(() => {
       const positions = row(tokens.map((_, i) => first + i));
       return compute(row(tokens), positions, { ...this.forward, cache: this.cache });
