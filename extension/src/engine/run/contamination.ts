@@ -86,10 +86,12 @@ export async function checkSuites(run: RunFile, { dataset, indices }: RowSet): P
   const { suites } = run.config.dataset;
   if (suites.length === 0) return;
   const lines = new Set(Array.from(indices, i => dataset.sourceOf(i).line));
-  for (const path of suites) {
-    const suite = bySource(await readSuite(run.resolvePath(path)));
-    const { rows } = await hashedExamples(dataset.file, run.config.dataset, hash => suite.has(hash));
-    const trained = rows.filter(({ source }) => lines.has(source.line));
+  const bySuite = await Promise.all(suites.map(async path => bySource(await readSuite(run.resolvePath(path)))));
+  const isNamed = (hash: string) => bySuite.some(suite => suite.has(hash));
+  const { rows } = await hashedExamples(dataset.file, run.config.dataset, isNamed);
+  const named = rows.filter(({ source }) => lines.has(source.line));
+  for (const suite of bySuite) {
+    const trained = named.filter(({ hash }) => suite.has(hash));
     if (trained.length > 0)
       throw contaminated(trained, suite, 'the run would train on', {
         key: 'dataset.suites',

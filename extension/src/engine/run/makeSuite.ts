@@ -26,17 +26,19 @@ export interface MadeSuite {
 export async function suiteOfRun(path: string, check: string, reporter: Reporter): Promise<MadeSuite> {
   const isFolder = existsSync(path) && statSync(path).isDirectory();
   const run = readRunFile(isFolder ? join(path, 'run.json') : path);
-  const heldOut = await heldOutRows(run, reporter);
-  const hashes = new Set(heldOut.map(({ hash }) => hash));
-  const trained = await trainedAmong(run, hash => hashes.has(hash), modelOf(run), reporter);
+  const { heldOut, trained } = await dividedRows(run, reporter);
   const { reference, folder } = modelOf(run);
   const { files, tokenizer } = await openModelFiles(reference, folder, reporter);
   files.close();
   const hasChatTemplate = tokenizerWithTemplateOf(run, tokenizer).chatTemplate !== null;
-  return suiteOf(heldOut, new Set(trained.rows.map(({ hash }) => hash)), { check, hasChatTemplate });
+  return suiteOf(heldOut, trained, { check, hasChatTemplate });
 }
 
-async function heldOutRows(run: RunFile, reporter: Reporter): Promise<HashedExample[]> {
+/** The rows that a run holds out, and hashes of what it trains on; of a file of its own for validation, those that it has too. */
+async function dividedRows(
+  run: RunFile,
+  reporter: Reporter,
+): Promise<{ heldOut: HashedExample[]; trained: ReadonlySet<string> }> {
   const { dataset } = run.config;
   if (dataset.validation === null)
     throw new InputError('the run trains on all rows of its dataset', {
@@ -44,12 +46,21 @@ async function heldOutRows(run: RunFile, reporter: Reporter): Promise<HashedExam
       key: 'dataset.validation',
       hint: 'Set it to a share of the rows or to a file, and train again: a suite must not have rows that are trained on.',
     });
-  if (typeof dataset.validation === 'string')
-    return (await hashedExamples(datasetFile(run.resolvePath(dataset.validation), 'validation'), dataset, () => true))
-      .rows;
+  if (typeof dataset.validation === 'string') {
+    const file = datasetFile(run.resolvePath(dataset.validation), 'validation');
+    const { rows: heldOut } = await hashedExamples(file, dataset, () => true);
+    const hashes = hashesOf(heldOut);
+    const { rows } = await trainedAmong(run, hash => hashes.has(hash), modelOf(run), reporter);
+    return { heldOut, trained: hashesOf(rows) };
+  }
   const { rows } = await hashedExamples(trainingFile(run), dataset, () => true);
-  const { heldOut } = await dividedLines(run, modelOf(run), reporter);
-  return rows.filter(({ source }) => heldOut.has(source.line));
+  const lines = await dividedLines(run, modelOf(run), reporter);
+  const on = (which: ReadonlySet<number>) => rows.filter(({ source }) => which.has(source.line));
+  return { heldOut: on(lines.heldOut), trained: hashesOf(on(lines.trained)) };
+}
+
+function hashesOf(rows: readonly HashedExample[]): Set<string> {
+  return new Set(rows.map(({ hash }) => hash));
 }
 
 /**
@@ -66,7 +77,7 @@ export async function suiteOfDataset(
   if (share === 1) return suiteOf(rows, new Set(), options);
   const split = splitRows({ length: rows.length, leftOut: [] }, share, seed);
   const of = (indices: Int32Array) => Array.from(indices, i => rows[i]!);
-  return suiteOf(of(split.validation), new Set(of(split.train).map(({ hash }) => hash)), options);
+  return suiteOf(of(split.validation), hashesOf(of(split.train)), options);
 }
 
 function suiteOf(
