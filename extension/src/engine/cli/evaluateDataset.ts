@@ -14,6 +14,7 @@ import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
+import { BASE, Session } from '../generation/session.js';
 import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { usableLength } from '../peft/attachedMethod.js';
@@ -29,6 +30,9 @@ import { engineOf, weightsOf, type EngineFlags, type WeightFlags } from './engin
 import { print, printJson } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 import { table } from './table.js';
+
+/** Its name in the session that answers. */
+const ADAPTER = 'adapter';
 
 export interface DatasetFlags extends EngineFlags, WeightFlags {
   model: string;
@@ -115,20 +119,16 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
       file: flags.adapter ?? flags.model,
       hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
     });
+  const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
+  if (adapter) session.share(ADAPTER, adapter);
+  const answers =
+    questions.length === 0 ? [] : await answerQuestions(session, questions, adapter ? ADAPTER : BASE, progress);
+  session.dispose();
   adapter?.dispose();
   model.dispose();
   onDisk.files.close();
   if (flags.perToken !== undefined) writeRowLosses(resolve(flags.perToken), rows, dataset, onDisk.tokenizer);
   const worst = worstRows(rows, flags.worst ?? 0);
-  const answers =
-    questions.length === 0
-      ? []
-      : await answerQuestions(
-          questions,
-          { model: flags.model, folder: '.', ...engineOf(flags), ...weightsOf(flags) },
-          flags.adapter,
-          progress,
-        );
   const textScores = answers.length === 0 ? {} : meanMetrics(answers, flags.metrics);
   progress.finish();
   if (flags.json)

@@ -9,11 +9,9 @@ import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
-import type { SessionSettings } from '../../protocol/sessionMessages.js';
 import { readExamples } from '../data/loadDataset.js';
-import { BASE } from '../generation/session.js';
+import type { Session } from '../generation/session.js';
 import { answerSuite } from './answerSuite.js';
-import { openSession } from './openSession.js';
 import type { Reporter } from './reporter.js';
 
 /** Answer and metrics of a row, as in the command's JSON. */
@@ -85,24 +83,19 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
 }
 
 /**
- * Greedy answers of the adapter, or of the base if there is none.
+ * Greedy answers.
+ * @param model the name that the session has for it
  * @throws InputError with file and line for a row that the model can't be asked
  */
 export async function answerQuestions(
+  session: Pick<Session, 'generate'>,
   questions: readonly SuiteRow[],
-  settings: SessionSettings,
-  adapter: string | undefined,
+  model: string,
   reporter: Reporter,
 ): Promise<ScoredAnswer[]> {
-  const adapters = adapter === undefined ? [] : [{ name: 'adapter', path: adapter }];
-  const session = await openSession(settings, adapters, reporter);
-  try {
-    const { signal } = new AbortController();
-    const models = await answerSuite(session, questions, [adapters[0]?.name ?? BASE], { reporter, signal });
-    return models[0]!.rows.map(scoredAnswer);
-  } finally {
-    session.dispose();
-  }
+  const { signal } = new AbortController();
+  const models = await answerSuite(session, questions, [model], { reporter, signal });
+  return models[0]!.rows.map(scoredAnswer);
 }
 
 function scoredAnswer({ at, answer, expected, checks }: JudgedRow): ScoredAnswer {
