@@ -9,6 +9,7 @@ import { samplingSchema, type Sampling } from '../../protocol/sampling.js';
 import type { ChatTurn, GenerationAnswer, Mixture } from '../../protocol/sessionMessages.js';
 import { appendLine, readText } from '../../system/regularFile.js';
 import type { GenerateCalls, Session } from '../generation/session.js';
+import { toolCall } from '../serve/answers.js';
 import { mixtureOf, modelNames, nameOf } from '../serve/modelNames.js';
 import { checked } from '../serve/requests.js';
 
@@ -216,12 +217,6 @@ function answerTurn({ text, reasoning, tool_calls: calls }: Said): ChatTurn {
     role: 'assistant',
     content: text,
     ...(reasoning !== '' && { reasoning_content: reasoning }),
-    ...(calls.length > 0 && {
-      tool_calls: calls.map(({ id, name, arguments: given }) => ({
-        id,
-        type: 'function',
-        function: { name, arguments: given },
-      })),
-    }),
+    ...(calls.length > 0 && { tool_calls: calls.map(toolCall) }),
   };
 }

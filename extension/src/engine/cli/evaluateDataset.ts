@@ -1,7 +1,6 @@
 // `tunewright evaluate --dataset`: loss, perplexity and token accuracy of a model on rows, the rows with the highest loss, the loss of
 // each token, and metrics of the answers that it gives to them.
 import { resolve } from 'node:path';
-import { CodedError } from '../../core/codedError.js';
 import { describeSource } from '../../core/data/example.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { metricsText } from '../../core/metrics/metricText.js';
@@ -22,7 +21,7 @@ import { answerQuestions, datasetQuestions, meanMetrics } from '../run/answerDat
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { CapturedGraphs } from '../training/capturedGraphs.js';
 import { capturedScore, scoring } from '../training/capturedScore.js';
-import { evaluate } from '../training/evaluate.js';
+import { evaluate, nonFiniteLoss } from '../training/evaluate.js';
 import { causalLm } from '../training/objectives/causalLm.js';
 import { lossesByRow, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
 import { scoreBatch } from '../training/trainingStep.js';
@@ -114,11 +113,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   });
   graphs.dispose();
   progress.finish();
-  if (!Number.isFinite(result.loss))
-    throw new CodedError('diverged', 'the loss is non-finite', {
-      file: flags.adapter ?? flags.model,
-      hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
-    });
+  if (!Number.isFinite(result.loss)) throw nonFiniteLoss('the loss', flags.adapter ?? flags.model);
   const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
   if (adapter) session.share(ADAPTER, adapter);
   const answers =

@@ -1,6 +1,5 @@
 // `tunewright evaluate --forgetting`: how far an adapter has moved its base on general text, as a run measures it.
 import { resolve } from 'node:path';
-import { CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { count } from '../../core/units.js';
 import { countLabels } from '../../core/data/example.js';
@@ -9,6 +8,7 @@ import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { generalRows } from '../run/generalRows.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
+import { nonFiniteLoss } from '../training/evaluate.js';
 import { ForgettingMeter } from '../training/forgetting.js';
 import { engineOf, weightsOf, type EngineFlags, type WeightFlags } from './engineOptions.js';
 import { print, printJson } from './print.js';
@@ -48,11 +48,7 @@ export async function evaluateForgetting(flags: ForgettingFlags): Promise<void> 
   const meter = await ForgettingMeter.open(model, rows, adapter);
   const measured = await meter.measure(adapter.forwardOptions);
   progress.finish();
-  if (!Object.values(measured).every(Number.isFinite))
-    throw new CodedError('diverged', 'the loss on general text is non-finite', {
-      file: path,
-      hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
-    });
+  if (!Object.values(measured).every(Number.isFinite)) throw nonFiniteLoss('the loss on general text', path);
   const tokens = rows.reduce((sum, { labels }) => sum + countLabels(labels), 0);
   if (flags.json)
     printJson({ ...measured, base_general_loss: meter.baseLoss, num_label_tokens: tokens, rows: rows.length });

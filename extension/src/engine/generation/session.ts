@@ -91,6 +91,7 @@ interface Language {
 export const BASE = 'base';
 
 export class Session {
+  readonly facts: SessionFacts;
   private readonly attached = new Map<string, Attached>();
   private readonly language: Language;
   private readonly scheduler: Scheduler;
@@ -99,11 +100,8 @@ export class Session {
   constructor(private readonly options: SessionOptions) {
     this.language = languageOf(options.onDisk);
     this.scheduler = new Scheduler(options);
-  }
-
-  get facts(): SessionFacts {
-    const { onDisk, model } = this.options;
-    return {
+    const { onDisk, model } = options;
+    this.facts = {
       model: onDisk.files.reference,
       context_length: this.scheduler.positions,
       has_chat_template: onDisk.tokenizer.chatTemplate !== null,

@@ -150,7 +150,8 @@ export function usageOf(answers: readonly GenerationAnswer[], n: number): object
   };
 }
 
-function toolCall({ id, name, arguments: text }: GenerationAnswer['tool_calls'][number]): object {
+/** A call as a message has it. */
+export function toolCall({ id, name, arguments: text }: GenerationAnswer['tool_calls'][number]): object {
   return { id, type: 'function', function: { name, arguments: text } };
 }
 

@@ -1,5 +1,6 @@
 // Loss and metrics of an objective on validation rows.
 import { setImmediate } from 'node:timers/promises';
+import { CodedError } from '../../core/codedError.js';
 import type { Batch } from '../data/batch.js';
 import type { Objective } from './objectives/objective.js';
 
@@ -28,4 +29,12 @@ export async function evaluate<Score>(
   }
   const metrics = Object.fromEntries(objective.metrics.map(({ name, of }) => [name, of(sums)]));
   return { loss: objective.loss(sums), metrics, numLabelTokens };
+}
+
+/** The error for a loss that a weight of `file` makes NaN or infinite. @param what which loss */
+export function nonFiniteLoss(what: string, file: string): CodedError {
+  return new CodedError('diverged', `${what} is non-finite`, {
+    file,
+    hint: 'A weight of it is NaN or infinite: download it again, or train it with a lower learning rate.',
+  });
 }
