@@ -9,7 +9,7 @@ import { expect } from 'vitest';
 import { engineEventSchema, type EngineEvent } from '../../extension/src/protocol/engineEvent.js';
 import { writeTinyModel, type TinyFolderOptions } from './tinyModels.js';
 
-const bin = fileURLToPath(new URL('../../extension/bin/tunewright.mjs', import.meta.url));
+export const bin = fileURLToPath(new URL('../../extension/bin/tunewright.mjs', import.meta.url));
 
 export interface CliResult {
   code: number | null;

@@ -1,21 +1,10 @@
 // The resident engine as the extension starts it: a process that writes only messages to standard output, gives the same answers as
 // the commands, can be cancelled, and ends with its input.
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, expect, it, vi } from 'vitest';
-import {
-  CancellationTokenSource,
-  createMessageConnection,
-  ProgressType,
-  ResponseError,
-  StreamMessageReader,
-  StreamMessageWriter,
-  type MessageConnection,
-} from 'vscode-jsonrpc/node';
+import { afterAll, expect, it, vi } from 'vitest';
+import { CancellationTokenSource, ProgressType } from 'vscode-jsonrpc/node';
 import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
 import { RequestProcess } from '../../../extension/src/host/engineProcess/requestProcess.js';
-import { engineErrorSchema, type EngineError } from '../../../extension/src/protocol/engineError.js';
 import {
   describeRequest,
   estimateRequest,
@@ -23,50 +12,18 @@ import {
   runShapeRequest,
   type Progress,
 } from '../../../extension/src/protocol/residentMessages.js';
-import { succeed, workplace } from '../../support/cli.js';
+import { bin, succeed, workplace } from '../../support/cli.js';
+import { errorOf, expectOnlyMessages, requestProcesses } from '../../support/requestProcesses.js';
 
 vi.mock('vscode', () => ({ CancellationError: class extends Error {}, workspace: { isTrusted: true } }));
 vi.setConfig({ testTimeout: 240_000 });
 
-const bin = fileURLToPath(new URL('../../../extension/bin/tunewright.mjs', import.meta.url));
 const place = workplace();
 afterAll(() => place.remove());
 
-interface Resident {
-  child: ChildProcessWithoutNullStreams;
-  connection: MessageConnection;
-  /** Standard output so far. */
-  output(): string;
-  /** Its exit code, once it has ended. */
-  ended: Promise<number | null>;
-}
-
-const started: ChildProcessWithoutNullStreams[] = [];
-afterEach(() => started.splice(0).forEach(child => child.kill('SIGKILL')));
-
-function resident(): Resident {
-  const child = spawn(process.execPath, [bin, 'resident'], { stdio: ['pipe', 'pipe', 'pipe'] });
-  started.push(child);
-  let output = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  const connection = createMessageConnection(
-    new StreamMessageReader(child.stdout),
-    new StreamMessageWriter(child.stdin),
-  );
-  connection.listen();
-  const ended = new Promise<number | null>(resolve => child.once('exit', resolve));
-  return { child, connection, output: () => output, ended };
-}
+const resident = requestProcesses('resident');
 
 const estimateOf = (runFile: string) => ({ runFile: JSON.parse(readFileSync(runFile, 'utf8')), path: runFile });
-
-async function errorOf(request: Promise<unknown>): Promise<EngineError> {
-  const error = await request.then(
-    () => expect.fail('the request succeeded'),
-    (thrown: unknown) => thrown,
-  );
-  return engineErrorSchema.parse((error as ResponseError<unknown>).data);
-}
 
 it('describes, inspects and estimates like the commands, and writes only messages to standard output', async () => {
   const { child, connection, output, ended } = resident();
@@ -89,12 +46,7 @@ it('describes, inspects and estimates like the commands, and writes only message
 
   child.stdin.end();
   expect(await ended).toBe(0);
-  let rest = Buffer.from(output());
-  while (rest.length > 0) {
-    const head = /^Content-Length: (\d+)\r\n\r\n/.exec(rest.toString('latin1'));
-    expect(head, `between two messages: ${rest.toString().slice(0, 200)}`).not.toBeNull();
-    rest = rest.subarray(head![0].length + Number(head![1]));
-  }
+  expectOnlyMessages(output());
 });
 
 it('answers the maximum length of rows as training computes it', async () => {

@@ -1,19 +1,8 @@
 // A session as the extension starts it, with the embedded model: a process that writes only messages to standard output, streams
 // answers of adapters from a folder, is cancelled within an answer, and ends with its input.
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import {
-  CancellationTokenSource,
-  createMessageConnection,
-  ProgressType,
-  ResponseError,
-  StreamMessageReader,
-  StreamMessageWriter,
-  type MessageConnection,
-} from 'vscode-jsonrpc/node';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { CancellationTokenSource, ProgressType, type MessageConnection } from 'vscode-jsonrpc/node';
 import { ProcessSessions } from '../../../extension/src/host/sessions/sessionService.js';
-import { engineErrorSchema, type EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { RequestType } from '../../../extension/src/protocol/messageTypes.js';
 import {
   countTokensRequest,
@@ -25,7 +14,8 @@ import {
   unloadAdapterRequest,
   type Piece,
 } from '../../../extension/src/protocol/sessionMessages.js';
-import { succeed, workplace } from '../../support/cli.js';
+import { bin, succeed, workplace } from '../../support/cli.js';
+import { errorOf, expectOnlyMessages, requestProcesses } from '../../support/requestProcesses.js';
 
 vi.mock('vscode', async () => {
   const { FakeEmitter: EventEmitter } = await import('../../support/fakeEmitter.js');
@@ -37,7 +27,6 @@ vi.mock('vscode', async () => {
 });
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
-const bin = fileURLToPath(new URL('../../../extension/bin/tunewright.mjs', import.meta.url));
 const place = workplace();
 const settings = sessionOptionsSchema.parse({ model: 'embedded:tiny', folder: place.path });
 const question = [{ role: 'user', content: 'What is rain?' }];
@@ -54,24 +43,7 @@ beforeAll(async () => {
 });
 afterAll(() => place.remove());
 
-const started: ChildProcessWithoutNullStreams[] = [];
-afterEach(() => started.splice(0).forEach(child => child.kill('SIGKILL')));
-
-function session(nodeOptions: string[] = []) {
-  const child = spawn(process.execPath, [...nodeOptions, bin, 'session'], { stdio: ['pipe', 'pipe', 'pipe'] });
-  started.push(child);
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const connection = createMessageConnection(
-    new StreamMessageReader(child.stdout),
-    new StreamMessageWriter(child.stdin),
-  );
-  connection.listen();
-  const ended = new Promise<number | null>(resolve => child.once('exit', resolve));
-  return { child, connection, ended, output: () => output, errors: () => errors };
-}
+const session = requestProcesses('session');
 
 async function ask<R>(
   connection: MessageConnection,
@@ -80,14 +52,6 @@ async function ask<R>(
   more: { progressToken?: number } = {},
 ): Promise<R> {
   return type.result.parse(await connection.sendRequest(type.name, { ...params, ...more }));
-}
-
-async function errorOf(request: Promise<unknown>): Promise<EngineError> {
-  const error = await request.then(
-    () => expect.fail('the request succeeded'),
-    (thrown: unknown) => thrown,
-  );
-  return engineErrorSchema.parse((error as ResponseError<unknown>).data);
 }
 
 it('answers with the base and with adapters in pieces, and writes only messages to standard output', async () => {
@@ -128,12 +92,7 @@ it('answers with the base and with adapters in pieces, and writes only messages 
   expect(errors()).toContain('a stray line');
   child.stdin.end();
   expect(await ended).toBe(0);
-  let rest = Buffer.from(output());
-  while (rest.length > 0) {
-    const head = /^Content-Length: (\d+)\r\n\r\n/.exec(rest.toString('latin1'));
-    expect(head, `between two messages: ${rest.toString().slice(0, 200)}`).not.toBeNull();
-    rest = rest.subarray(head![0].length + Number(head![1]));
-  }
+  expectOnlyMessages(output());
 });
 
 it('answers with a checkpoint of a run as with its adapter, in a session and in `generate`', async () => {
