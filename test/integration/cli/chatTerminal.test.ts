@@ -1,11 +1,10 @@
 // `tunewright chat` in a terminal, which util-linux's `script` makes: Ctrl-C stops an answer, then ends the chat; Ctrl-D ends it.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { bin } from '../../support/cli.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const bin = fileURLToPath(new URL('../../../extension/bin/tunewright.mjs', import.meta.url));
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
 const PROMPT = '> ';
@@ -56,7 +55,9 @@ describe.runIf(process.platform === 'linux')('in a terminal', () => {
       [`[stopped; ${AGAIN}]`, '/set temperature 0\r'],
       ['temperature 0\r\n', '/clear\r'],
       ['A new conversation.', 'Hi\r'],
-      ['help you?', CTRL_C],
+      // The prompt says that the answer has ended.
+      ['help you?', ''],
+      [PROMPT, CTRL_C],
       [`\n${AGAIN}`, CTRL_C],
     );
     expect(code, output).toBe(0);
