@@ -235,8 +235,11 @@ it.runIf(process.platform === 'linux')(
     write({ ...own, start: own.start.replace(/^\S+/, randomUUID()) });
     expect(holderOf(path)).toBeNull();
     if ('release' in claim) claim.release();
-    // The shell becomes a program that never collects its child.
-    const parent = spawn('bash', ['-c', 'sleep 0 & echo $!; exec sleep 600'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    // The shell becomes a program that never collects its child, and only then does the child end.
+    const child = 'until read -r name < /proc/$$/comm && [[ $name = sleep ]]; do :; done';
+    const parent = spawn('bash', ['-c', `{ ${child}; } & echo $!; exec sleep 600`], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const [pid] = (await once(parent.stdout.setEncoding('utf8'), 'data')) as [string];
     await vi.waitFor(() => expect(readFileSync(`/proc/${Number(pid)}/stat`, 'utf8')).toContain(') Z '), 60_000);
     expect(identify(Number(pid))).toBeNull();

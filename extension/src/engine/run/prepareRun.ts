@@ -1,6 +1,7 @@
 // The first half of a run: everything between the run file and the first step. Finds all errors in the input, before a run folder
 // exists. Frees everything it opened if it fails. The other half is executeRun.ts.
 import type { EncodedExample } from '../../core/data/example.js';
+import { InputError } from '../../core/inputError.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { createRng, type Rng } from '../data/rng.js';
@@ -174,17 +175,33 @@ export async function planRun(
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
   await checkSuites(run, rows.train);
-  const { measure_forgetting: measures, general_texts: texts } = config.training;
-  const general =
-    measures && rows.validation
-      ? await generalRows({
-          file: texts === null ? null : run.resolvePath(texts),
-          tokenizer: onDisk.tokenizer,
-          embeddingRows: architecture.vocabSize,
-          usableLength: usableLength(architecture, attached),
-          reporter,
-          key: 'training.general_texts',
-        })
-      : null;
+  const general = rows.validation
+    ? await forgettingRows(run, { ...onDisk, architecture }, usableLength(architecture, attached), reporter)
+    : null;
   return { run, onDisk, attached, start, rows, general, shape };
+}
+
+/** @returns null if forgetting isn't measured: only rows that the user named may end a run. */
+async function forgettingRows(
+  run: RunFile,
+  { tokenizer, architecture }: Pick<ModelOnDisk, 'tokenizer' | 'architecture'>,
+  length: number,
+  reporter: Reporter,
+): Promise<EncodedExample[] | null> {
+  const { measure_forgetting: measures, general_texts: texts } = run.config.training;
+  if (!measures) return null;
+  try {
+    return await generalRows({
+      file: texts === null ? null : run.resolvePath(texts),
+      tokenizer,
+      embeddingRows: architecture.vocabSize,
+      usableLength: length,
+      reporter,
+      key: 'training.general_texts',
+    });
+  } catch (error) {
+    if (texts !== null || !(error instanceof InputError)) throw error;
+    reporter.warn('forgetting_not_measured', `forgetting isn't measured on the bundled texts: ${error.message}`);
+    return null;
+  }
 }
