@@ -23,7 +23,8 @@ export interface ScriptedSession extends ServedSession {
 export const CONTEXT_LENGTH = 64;
 
 export function adapterFacts(name: string, path = `/adapters/${name}`): AdapterFacts {
-  return { name, path, peft_type: 'LORA', parameters: 8, scalable: true };
+  const template = { has_chat_template: true, template_variables: [] };
+  return { name, path, peft_type: 'LORA', parameters: 8, scalable: true, ...template };
 }
 
 /** An answer of the pieces `Hello`, ` `, `world`, with a log-probability for each. */
@@ -51,6 +52,15 @@ export function scriptedSession(names: readonly string[] = []): ScriptedSession 
     throw error;
   };
 
+  const facts = {
+    model: 'org/tiny',
+    context_length: CONTEXT_LENGTH,
+    has_chat_template: true,
+    template_variables: ['enable_thinking'],
+    weight_bytes: 1,
+    rss_bytes: 1,
+    backend: 'scripted',
+  };
   return {
     requests,
     open: () => open,
@@ -65,14 +75,10 @@ export function scriptedSession(names: readonly string[] = []): ScriptedSession 
       pieces = given ?? pieces;
       changed = changes;
     },
-    facts: {
-      model: 'org/tiny',
-      context_length: CONTEXT_LENGTH,
-      has_chat_template: true,
-      template_variables: ['enable_thinking'],
-      weight_bytes: 1,
-      rss_bytes: 1,
-      backend: 'scripted',
+    facts,
+    templateFacts: () => {
+      const { has_chat_template, template_variables } = facts;
+      return { has_chat_template, template_variables };
     },
     adapters: () => adapters,
     loadFolder: async (name, path) => {

@@ -31,19 +31,24 @@ export const sessionOptionsSchema = z.object({
 });
 export type SessionSettings = z.infer<typeof sessionOptionsSchema>;
 
-export const sessionFactsSchema = z.object({
-  model: z.string(),
-  context_length: z.int().describe('Positions that a conversation may use'),
+/** How conversations are written for the base, or for an adapter, which may have a chat template of its own. */
+const templateFactsSchema = z.object({
   has_chat_template: z.boolean(),
   /** Variables that the chat template reads beyond messages and tools, such as enable_thinking. */
   template_variables: z.array(z.string()),
+});
+export type TemplateFacts = z.infer<typeof templateFactsSchema>;
+
+export const sessionFactsSchema = templateFactsSchema.extend({
+  model: z.string(),
+  context_length: z.int().describe('Positions that a conversation may use'),
   weight_bytes: z.number(),
   rss_bytes: z.number(),
   backend: z.string(),
 });
 export type SessionFacts = z.infer<typeof sessionFactsSchema>;
 
-export const adapterFactsSchema = z.object({
+export const adapterFactsSchema = templateFactsSchema.extend({
   name: z.string(),
   path: z.string(),
   peft_type: z.string(),

@@ -163,6 +163,55 @@ describe('an adapter of others', () => {
     expect(await of('--model', 'with-call')).toMatchObject({ num_label_tokens: 2 });
   });
 
+  test('brings the chat template that it was trained with', async () => {
+    const template =
+      '{% for m in messages %}{{ m.role | upper }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}';
+    place.model('plain', { tokenizer: 'gpt2' });
+    place.write('shout.jinja', template);
+    const chat = (i: number) => [
+      { role: 'user', content: `What is ${i}?` },
+      { role: 'assistant', content: `It is ${i}.` },
+    ];
+    place.write(
+      'chats.jsonl',
+      Array.from({ length: 8 }, (_, i) => ({ messages: chat(i) })),
+    );
+    const dataset = { train: 'chats.jsonl', validation: 'chats.jsonl' };
+    const training = { max_steps: 2, save_steps: 1, save_total_limit: 2 };
+    const run = place.run('shouting', {
+      model: 'plain',
+      dataset: { ...dataset, chat_template: 'shout.jinja' },
+      training,
+    });
+    await succeed(['train', run, '--out', place.file('shouting')]);
+    rmSync(place.file('shout.jinja'));
+
+    const of = (...args: string[]) => jsonOf('evaluate', '--dataset', 'chats.jsonl', '--model', ...args);
+    expectRefusal(await cli('evaluate', '--dataset', 'chats.jsonl', '--model', 'plain'), 'no chat template');
+    const loss = place.events('shouting').findLast(event => event.type === 'evaluated')!.loss;
+    const adapter = ['--adapter', 'shouting/adapter'];
+    expect((await of('plain', ...adapter)).loss).toBeCloseTo(loss, 5);
+
+    await succeed(['merge', '--model', 'plain', ...adapter, '--out', 'shouting-merged'], { cwd: place.path });
+    expect((await of('shouting-merged')).loss).toBeCloseTo(loss, 4);
+    const further = place.run('louder', {
+      model: 'plain',
+      dataset,
+      method: { init_from: 'shouting/adapter' },
+      training: { max_steps: 1 },
+    });
+    await succeed(['train', further, '--out', place.file('louder')]);
+    const both = ['--adapter', 'shouting/adapter=1', 'louder/adapter=1', '--combination-type', 'linear'];
+    await succeed(['combine', ...both, '--out', 'both'], { cwd: place.path });
+    for (const folder of [place.file('louder', 'adapter'), place.file('both')])
+      expect(readFileSync(join(folder, 'chat_template.jinja'), 'utf8')).toBe(template);
+
+    place.write('shout.jinja', template);
+    const answers = ['shouting/adapter', 'shouting/checkpoints/step-2'].flatMap(path => ['--adapter', path]);
+    const given = await jsonOf('generate', '--model', 'plain', ...answers, '--prompt', 'What is 1?');
+    expect(given.answers.at(-1).text).toBe(given.answers.at(-2).text);
+  });
+
   test('with a resized embedding is evaluated, trained further and merged', async () => {
     const [model, adapter] = ['test/fixtures/parity/llama-untied', 'test/fixtures/adapters/untied-more-rows'];
     const { adapters, tokens } = JSON.parse(readFileSync('test/fixtures/adapters/embeddings.json', 'utf8'));

@@ -314,7 +314,7 @@ export class PlaygroundView {
         (used === null
           ? `context of ${count(model.facts.context_length)} tokens`
           : `${count(used)} of ${count(model.facts.context_length)} tokens of context used`),
-      model.facts?.has_chat_template === false && 'no chat template: the text is continued as it is',
+      model.facts?.has_chat_template === false && 'the base has no chat template: it continues the text as it is',
     ];
     setText(this.about, parts.filter(Boolean).join(' · '));
     this.about.dataset['phase'] = model.phase;

@@ -39,8 +39,7 @@ function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
     eosTokenId: idOf('eos_token'),
     padTokenId: idOf('pad_token'),
     specialTokens,
-    chatTemplate: readChatTemplate(files.config, 'default'),
-    toolTemplate: readChatTemplate(files.config, 'tool_use'),
+    ...templatesOf(files.config['chat_template']),
     encode(text, { addSpecialTokens = true } = {}) {
       return limits.call(text.length, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
     },
@@ -93,9 +92,13 @@ function classDefaults(config: Record<string, unknown>, tokenizer: Tokenizer): R
   return {};
 }
 
+/** @param template chat_template of a tokenizer's config: a text, or named texts */
+export function templatesOf(template: unknown): Pick<TextTokenizer, 'chatTemplate' | 'toolTemplate'> {
+  return { chatTemplate: templateNamed(template, 'default'), toolTemplate: templateNamed(template, 'tool_use') };
+}
+
 /** A single template, or the one of that name in a list. */
-function readChatTemplate(config: Record<string, unknown>, name: 'default' | 'tool_use'): string | null {
-  const template = config.chat_template;
+function templateNamed(template: unknown, name: 'default' | 'tool_use'): string | null {
   if (!Array.isArray(template)) return name === 'default' && typeof template === 'string' ? template : null;
   const named = template as { name?: unknown; template?: unknown }[];
   const chosen = named.find(entry => entry.name === name)?.template;

@@ -13,7 +13,8 @@ export interface FolderReader {
   names(folder: string): string[];
 }
 
-const TEMPLATES = 'additional_chat_templates';
+/** A folder of named templates. */
+export const TEMPLATES = 'additional_chat_templates';
 
 /** Files that belong to a tokenizer, and are copied with a model; so is the folder of additional templates. */
 export const TOKENIZER_FILES: readonly string[] = [
@@ -39,8 +40,12 @@ export function readTokenizerFolder(read: FolderReader): TokenizerFiles | null {
   if (!tokenizer) return null;
   const own = read.json('tokenizer_config.json') ?? {};
   const config = own['added_tokens_decoder'] ? own : withOlderFiles(own, tokenizer, read);
-  const template = chatTemplates(config['chat_template'], read);
-  return { tokenizer, config: { ...config, chat_template: template } };
+  return { tokenizer, config: { ...config, chat_template: chatTemplates(config, read) } };
+}
+
+/** The templates of a folder that may have no tokenizer.json, such as an adapter's: a text, named texts, or null. */
+export function readTemplates(read: FolderReader): unknown {
+  return chatTemplates(read.json('tokenizer_config.json') ?? {}, read);
 }
 
 /**
@@ -86,14 +91,14 @@ export function tokenContent(value: unknown): string | null {
 }
 
 /** Template files replace the template of the config; chat_template.json is only read where there is no other. */
-function chatTemplates(ofConfig: unknown, read: FolderReader): unknown {
+function chatTemplates(config: Json, read: FolderReader): unknown {
   const single = read.text('chat_template.jinja');
   const named = templateNames(read).map(name => ({
     name: name.slice(0, -'.jinja'.length),
     template: read.text(`${TEMPLATES}/${name}`),
   }));
   if (named.length > 0) return single === null ? named : [{ name: 'default', template: single }, ...named];
-  return single ?? ofConfig ?? read.json('chat_template.json')?.['chat_template'] ?? null;
+  return single ?? config['chat_template'] ?? read.json('chat_template.json')?.['chat_template'] ?? null;
 }
 
 function templateNames(read: Pick<FolderReader, 'names'>): string[] {

@@ -1,9 +1,15 @@
 // Opens a Hugging Face model folder: config.json, tokenizer files, one or several safetensors files, with all headers checked.
 // Called by resolveModel.ts. Never reads a weight file outside the folder; weights are only read on request.
 import { existsSync, readdirSync } from 'node:fs';
-import { isAbsolute, join, normalize, sep } from 'node:path';
+import { basename, isAbsolute, join, normalize, sep } from 'node:path';
 import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
-import { readTokenizerFolder, tokenizerPaths } from '../../core/text/tokenizerFolder.js';
+import {
+  TEMPLATES,
+  readTemplates,
+  readTokenizerFolder,
+  tokenizerPaths,
+  type FolderReader,
+} from '../../core/text/tokenizerFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { namesIn, readBytes, readText } from '../../system/regularFile.js';
 import { writeFileAtomically } from './atomicFile.js';
@@ -43,11 +49,20 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
 
 /** @returns null if the folder has no tokenizer.json */
 export function readTokenizer(folder: string): TokenizerFiles | null {
-  return readTokenizerFolder({
+  return readTokenizerFolder(readerOf(folder));
+}
+
+/** chat_template of a folder that may have no tokenizer.json: a text, named texts, or null. */
+export function readChatTemplates(folder: string): unknown {
+  return readTemplates(readerOf(folder));
+}
+
+function readerOf(folder: string): FolderReader {
+  return {
     json: name => readJsonObject(join(folder, name)),
     text: name => readText(join(folder, name)),
     names: name => namesIn(join(folder, name)),
-  });
+  };
 }
 
 /** Copies all files of a tokenizer, including one that this program can't use. */
@@ -55,6 +70,25 @@ export function copyTokenizer(from: string, to: string): void {
   for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
     const content = readBytes(join(from, path));
     if (content) writeFileAtomically(join(to, path), append => append(content));
+  }
+}
+
+/** The contents of a folder's tokenizer files, templates included, as one value to compare; null: it has none. */
+export function tokenizerContents(folder: string): string | null {
+  const paths = tokenizerPaths({ names: within => namesIn(join(folder, within)) });
+  const files = paths.flatMap(path => {
+    const content = readBytes(join(folder, path));
+    return content ? [[path, content.toString('base64')]] : [];
+  });
+  return files.length === 0 ? null : JSON.stringify(files);
+}
+
+/** Writes chat_template of a tokenizer's config, which then counts before the one in the folder. */
+export function writeChatTemplates(folder: string, template: unknown): void {
+  const named = Array.isArray(template) ? template : [{ name: 'default', template }];
+  for (const { name, template: text } of named) {
+    const path = name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${basename(String(name))}.jinja`);
+    if (typeof text === 'string') writeFileAtomically(join(folder, path), append => append(Buffer.from(text)));
   }
 }
 

@@ -73,6 +73,8 @@ export interface ModelFiles {
   readonly tokenizer: import('../../core/text/textTokenizer.js').TokenizerFiles | null;
   /** The folder with the tokenizer's files; null if they are part of the model's file. */
   readonly tokenizerFolder: string | null;
+  /** chat_template that replaces the one of that folder, which is part of `tokenizer` already. */
+  readonly ownTemplate?: unknown;
   /** By Hugging Face parameter name, such as `model.layers.0.self_attn.q_proj.weight`. */
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Closes the open files. */

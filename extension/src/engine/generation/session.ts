@@ -18,6 +18,7 @@ import {
   type Piece,
   type ScoringInput,
   type SessionFacts,
+  type TemplateFacts,
   type TokenLogprob,
 } from '../../protocol/sessionMessages.js';
 import { rssBytes } from '../machine/processMemory.js';
@@ -81,9 +82,10 @@ interface Attached {
   language: Language;
 }
 
-/** How a model reads and ends texts; an adapter with added tokens has its own. */
+/** How a model reads and ends texts; an adapter with added tokens or a chat template has its own. */
 interface Language {
   tokenizer: TextTokenizer;
+  template: TemplateFacts;
   stopTokenIds: readonly number[];
 }
 
@@ -104,8 +106,7 @@ export class Session {
     this.facts = {
       model: onDisk.files.reference,
       context_length: this.scheduler.positions,
-      has_chat_template: onDisk.tokenizer.chatTemplate !== null,
-      template_variables: templateVariables(onDisk.tokenizer),
+      ...this.language.template,
       weight_bytes: model.weightBytes,
       rss_bytes: rssBytes(),
       backend: tf.getBackend(),
@@ -114,6 +115,11 @@ export class Session {
 
   adapters(): AdapterFacts[] {
     return [...this.attached.values()].map(({ facts }) => facts);
+  }
+
+  /** Of the chat template with which a request to these adapters is written. */
+  templateFacts(adapters: Mixture): TemplateFacts {
+    return this.languageOf(this.chosen(adapters)).template;
   }
 
   /**
@@ -301,7 +307,8 @@ export class Session {
     loaded: Pick<Attached, 'tensors' | 'owned' | 'language'>,
   ): AdapterFacts {
     if (this.attached.has(name)) this.unload(name);
-    const facts = { name, ...about, scalable: loaded.tensors instanceof LoraTensors };
+    const { template } = loaded.language;
+    const facts = { name, ...about, ...template, scalable: loaded.tensors instanceof LoraTensors };
     this.attached.set(name, { facts, id: this.nextId++, uses: 0, ...loaded });
     return facts;
   }
@@ -330,9 +337,10 @@ export class Session {
     return used;
   }
 
-  /** That of the adapter with the most tokens. */
+  /** That of the adapter with the most tokens, or of the first with a chat template of its own. */
   private languageOf(used: readonly Used[]): Language {
-    const all = [this.language, ...used.map(({ attached }) => attached.language)];
+    const own = used.map(({ attached }) => attached.language).filter(language => language !== this.language);
+    const all = [...own, this.language];
     return all.reduce((most, each) => (each.tokenizer.vocabSize > most.tokenizer.vocabSize ? each : most));
   }
 
@@ -356,7 +364,12 @@ export class Session {
 }
 
 function languageOf(onDisk: ModelOnDisk): Language {
-  return { tokenizer: onDisk.tokenizer, stopTokenIds: endTokensOf(onDisk) };
+  const { tokenizer } = onDisk;
+  const template = {
+    has_chat_template: tokenizer.chatTemplate !== null,
+    template_variables: templateVariables(tokenizer),
+  };
+  return { tokenizer, template, stopTokenIds: endTokensOf(onDisk) };
 }
 
 interface Used {

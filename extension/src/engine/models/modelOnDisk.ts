@@ -1,5 +1,6 @@
 // A model whose files are open and checked; no weight is read yet. Created by run/openModel.ts.
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from './architecture.js';
 
@@ -7,4 +8,23 @@ export interface ModelOnDisk {
   files: ModelFiles;
   architecture: Architecture;
   tokenizer: TextTokenizer;
+}
+
+/** The model with another chat template than its folder has, which is written wherever the tokenizer is. */
+export function withTemplate({ files, ...onDisk }: ModelOnDisk, template: unknown): ModelOnDisk {
+  return {
+    ...onDisk,
+    files: filesWithTemplate(files, template),
+    tokenizer: { ...onDisk.tokenizer, ...templatesOf(template) },
+  };
+}
+
+/** The same for its files. */
+export function filesWithTemplate(files: ModelFiles, template: unknown): ModelFiles {
+  const { tokenizer } = files;
+  return {
+    ...files,
+    tokenizer: tokenizer && { ...tokenizer, config: { ...tokenizer.config, chat_template: template } },
+    ownTemplate: template,
+  };
 }

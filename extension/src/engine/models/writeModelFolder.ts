@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { copyTokenizer, readTokenizer } from '../files/huggingfaceFolder.js';
+import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
@@ -56,8 +56,5 @@ export async function writeModelFolder(
     return;
   }
   copyTokenizer(tokenizerFolder, folder);
-  // A run's own template comes before the others.
-  const template = tokenizer?.config['chat_template'];
-  if (typeof template === 'string' && template !== readTokenizer(tokenizerFolder)?.config['chat_template'])
-    writeFileAtomically(join(folder, 'chat_template.jinja'), append => append(Buffer.from(template)));
+  if (files.ownTemplate !== undefined) writeChatTemplates(folder, files.ownTemplate);
 }

@@ -1,5 +1,6 @@
 // Adapters on disk: PEFT's adapter_config.json + adapter_model.safetensors, SELECTIVE's own pair, or a whole model for
 // FULL. Reading checks every name and shape before anything is allocated.
+import { readChatTemplates } from '../files/huggingfaceFolder.js';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -36,6 +37,8 @@ export interface SavedAdapter {
   folder: string;
   /** Where its own tokenizer is, if it has one. */
   tokenizerFolder: string;
+  /** chat_template that it was trained with; null: its base's. */
+  chatTemplate: unknown;
   /** Path of its adapter_config.json, or of a checkpoint's run.json, for messages. */
   configFile: string;
   /** The method, with its config in the form of a run file. */
@@ -167,6 +170,7 @@ export function openAdapter(
     return {
       ...opened,
       tokenizerFolder: folder,
+      chatTemplate: readChatTemplates(folder),
       purpose: 'inference',
       attached: new AttachedMethod(method, config, resized, replacing),
       embeddings: new Set(keys),

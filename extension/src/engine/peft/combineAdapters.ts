@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../../core/inputError.js';
 import { createRng } from '../data/rng.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
+import { copyTokenizer, tokenizerContents } from '../files/huggingfaceFolder.js';
 import { sameValues, type StoredTensor } from '../files/tensorSource.js';
 import { openAdapterFolder, readConfig, writeAdapter, type AdapterFolder, type OpenOptions } from './adapterFiles.js';
 import {
@@ -98,10 +99,22 @@ export async function combineAdapters(settings: CombineSettings): Promise<Combin
     for (const [name, table] of tables)
       tensors.push({ name, shape: table.shape, dtype: 'F32', data: () => table.readFloat32() });
     writeAdapter(out, combinedConfig(opened, modules, rank, ranks), tensors);
+    copyCommonTokenizer(opened, out, onWarning);
     return { combinationType: options.combination_type, rank, modules: modules.length };
   } finally {
     for (const { close } of opened) close();
   }
+}
+
+/** Tokens and chat template that the adapters were trained with, if they agree in them. */
+function copyCommonTokenizer(opened: readonly Opened[], out: string, onWarning: OpenOptions['onWarning']): void {
+  const contents = new Set(opened.map(({ folder }) => tokenizerContents(folder)));
+  if (contents.size === 1) copyTokenizer(opened[0]!.folder, out);
+  else
+    onWarning?.(
+      'tokenizers_differ',
+      'the adapters have different tokenizer files or chat templates, so the result has none: it is used with those of its base',
+    );
 }
 
 /** Each module has its own sequence, so that it doesn't depend on the others. */

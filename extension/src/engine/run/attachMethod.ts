@@ -15,6 +15,7 @@ import {
 import { AttachedMethod } from '../peft/attachedMethod.js';
 import { isCheckpoint, openTrainable, readCheckpointState } from '../training/checkpoint.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
+import { templateOf } from './runRows.js';
 
 /**
  * @param options for opening the adapter
@@ -62,12 +63,14 @@ function openCheckpoint(folder: string, architecture: Architecture, options: Ope
   };
   try {
     if (run.initFrom !== null) start = openStart(run, architecture, options);
-    const { attached, embeddings, tokenizerFolder } = start ?? {
+    const { attached, embeddings, tokenizerFolder, chatTemplate } = start ?? {
       attached: new AttachedMethod(run.method, run.methodConfig, architecture),
       embeddings: new Set<string>(),
       tokenizerFolder: folder,
+      chatTemplate: null,
     };
     const saved: SavedAdapter = {
+      chatTemplate: templateOf(run) ?? chatTemplate,
       ...{ folder, tokenizerFolder, configFile, attached, embeddings, close, tensors: stored.tensors },
       purpose: 'training',
       baseModel: run.config.model,

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
-import { copyTokenizer } from '../files/huggingfaceFolder.js';
+import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeJson } from '../files/jsonFile.js';
 import { promptTurns } from '../generation/prompt.js';
 import { Session } from '../generation/session.js';
@@ -165,8 +165,10 @@ async function saveResult(
   else {
     await saveAdapter(result, adapter, baseModelName(onDisk));
     // That of the adapter in init_from, without which this one couldn't be used.
-    const { tokenizerFolder, path } = onDisk.files;
+    const { tokenizerFolder, path, ownTemplate } = onDisk.files;
     if (tokenizerFolder !== null && tokenizerFolder !== path) copyTokenizer(tokenizerFolder, result);
+    // As TRL does: prompts of this adapter are written as its rows were.
+    if (ownTemplate !== undefined) writeChatTemplates(result, ownTemplate);
   }
   events.write({
     type: 'completed',

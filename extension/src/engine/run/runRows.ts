@@ -1,6 +1,7 @@
 // Loads the training and validation rows of a run: two tokenized files, or one that is split. Used by prepareRun.ts and
 // stepCount.ts.
 import { InputError } from '../../core/inputError.js';
+import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
@@ -9,7 +10,7 @@ import { loadDataset, type Dataset, type LoadDatasetOptions } from '../data/load
 import { splitRows } from '../data/split.js';
 import { loadCachedDataset } from '../data/tokenCache.js';
 import type { RowSet } from '../training/stepPlan.js';
-import type { ModelOnDisk } from '../models/modelOnDisk.js';
+import { withTemplate, type ModelOnDisk } from '../models/modelOnDisk.js';
 import { engineIdentity } from './engineVersion.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
@@ -71,26 +72,24 @@ export async function loadRows(
  * model folder that is written go by the template that the run trains on.
  */
 export function withTemplateOf(run: RunFile, model: ModelOnDisk): ModelOnDisk {
-  const tokenizer = tokenizerWithTemplateOf(run, model.tokenizer);
-  if (tokenizer === model.tokenizer) return model;
-  const { files } = model;
-  const withTemplate = files.tokenizer && {
-    ...files.tokenizer,
-    config: { ...files.tokenizer.config, chat_template: tokenizer.chatTemplate },
-  };
-  return { ...model, files: { ...files, tokenizer: withTemplate }, tokenizer };
+  const template = templateOf(run);
+  return template === null ? model : withTemplate(model, template);
 }
 
 /** The same for a tokenizer alone. */
-export function tokenizerWithTemplateOf({ config, resolvePath }: RunFile, tokenizer: TextTokenizer): TextTokenizer {
-  const { chat_template: path } = config.dataset;
-  return path === null
-    ? tokenizer
-    : { ...tokenizer, chatTemplate: readTemplate(resolvePath(path)), toolTemplate: null };
+export function tokenizerWithTemplateOf(run: RunFile, tokenizer: TextTokenizer): TextTokenizer {
+  const template = templateOf(run);
+  return template === null ? tokenizer : { ...tokenizer, ...templatesOf(template) };
 }
 
-/** @throws InputError if the file doesn't exist, or isn't a text file of the size of a template */
-function readTemplate(path: string): string {
+/**
+ * The run's own template; null: it has none.
+ * @throws InputError if its file doesn't exist, or isn't a text file of the size of a template
+ */
+export function templateOf({ config, resolvePath }: RunFile): string | null {
+  const { chat_template: named } = config.dataset;
+  if (named === null) return null;
+  const path = resolvePath(named);
   const text = readText(path, 'follow', MAX_TEMPLATE_BYTES);
   if (text === null)
     throw new InputError('the chat template does not exist', { key: 'dataset.chat_template', file: path });

@@ -17,7 +17,10 @@ import { complete, type CompletionContext } from './completions.js';
 import { checkAdapterName, mixtureOf, modelNames } from './modelNames.js';
 import { checked, parseBody, parseChat, parseCompletion, type ParsedRequest } from './requests.js';
 
-export type ServedSession = Pick<Session, 'facts' | 'adapters' | 'generate' | 'loadFolder' | 'unload' | 'memory'>;
+export type ServedSession = Pick<
+  Session,
+  'facts' | 'templateFacts' | 'adapters' | 'generate' | 'loadFolder' | 'unload' | 'memory'
+>;
 
 export interface AppContext extends CompletionContext {
   session: ServedSession;
@@ -91,6 +94,10 @@ export function serverApp(context: AppContext): Hono<Bindings> {
       parent: i === 0 ? null : session.facts.model,
       max_model_len: session.facts.context_length,
     }));
+  const chatFacts = (model: string) => ({
+    ...session.facts,
+    ...session.templateFacts(answering(model, session)),
+  });
   const body = async (c: Context<Bindings>) => {
     const encoding = c.req.header('content-encoding') ?? 'identity';
     if (encoding !== 'identity')
@@ -126,7 +133,7 @@ export function serverApp(context: AppContext): Hono<Bindings> {
       const found = models().find(model => model.id === id) ?? { ...models()[0]!, id, parent: session.facts.model };
       return c.json({ ...found, ...(adapters.length > 1 && { adapters }) });
     },
-    '/v1/chat/completions': async c => answer(c, parseChat(await body(c), session.facts), chatShape),
+    '/v1/chat/completions': async c => answer(c, parseChat(await body(c), chatFacts), chatShape),
     '/v1/completions': async c => answer(c, parseCompletion(await body(c)), textShape),
     '/v1/load_lora_adapter': async c => {
       const { lora_name: name, lora_path: path, load_inplace: inPlace } = checked(loadSchema, await body(c));

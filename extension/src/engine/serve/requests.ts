@@ -6,7 +6,7 @@ import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { schemaError, suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { MAX_TOP_LOGPROBS, samplingSchema } from '../../protocol/sampling.js';
-import type { ChatTurn, GenerationInput, SessionFacts } from '../../protocol/sessionMessages.js';
+import type { ChatTurn, GenerationInput, SessionFacts, TemplateFacts } from '../../protocol/sessionMessages.js';
 import { ApiError } from './apiError.js';
 
 /** Answers to one request, all prompts together. */
@@ -135,9 +135,13 @@ export interface ParsedRequest {
   inputs: GenerationInput[];
 }
 
+/** What a request may ask of a model. */
+export type ChatFacts = TemplateFacts & Pick<SessionFacts, 'context_length'>;
+
 /** @throws ApiError, InputError that name the parameter */
-export function parseChat(body: unknown, facts: SessionFacts): ParsedRequest {
+export function parseChat(body: unknown, factsOf: (model: string) => ChatFacts): ParsedRequest {
   const request = parsed(chatSchema, body);
+  const facts = factsOf(request.model);
   const { messages, logprobs, tools = [], tool_choice: choice, documents, chat_template_kwargs: variables } = request;
   const { max_completion_tokens: most = request.max_tokens } = request;
   if (request.top_logprobs !== undefined && !logprobs)

@@ -158,7 +158,11 @@ export class FakePlayground {
     this.log({ opened: true });
     return {
       facts: { ...FACTS, ...this.script.facts },
-      load: async (name, path) => ({ name, path, peft_type: 'LORA', parameters: 115_840, scalable: true }),
+      load: async (name, path) => {
+        const { has_chat_template, template_variables } = FACTS;
+        const about = { name, path, peft_type: 'LORA', parameters: 115_840, scalable: true };
+        return { ...about, has_chat_template, template_variables };
+      },
       unload: async () => undefined,
       generate: (input, options) => this.generate(input, options ?? {}),
       score: input => this.score(input),

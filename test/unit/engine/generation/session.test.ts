@@ -85,6 +85,10 @@ beforeAll(async () => {
     tokenizer.added_tokens.push(...added);
     writeFileSync(join(path(`${name} with tokens`), 'tokenizer.json'), JSON.stringify(tokenizer));
   }
+  cpSync(path('a'), path('a with template'), { recursive: true });
+  // Without generation prompt, and with a variable of its own.
+  const template = '{{ messages[0].content }} there {"x":{{ x | default(1) }}}';
+  writeFileSync(join(path('a with template'), 'chat_template.jinja'), template);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -99,6 +103,23 @@ describe('a session', () => {
     const [plain, a, b] = [await tokens(), await tokens('a with tokens'), await tokens('b with tokens')];
     expect([plain - a, plain - b]).toEqual([2, 2]);
     expect(await tokens('a with tokens', 'b with tokens')).toBe(a);
+    session.dispose();
+  });
+
+  it('writes each adapter’s conversation with the template that it was trained with', async () => {
+    const session = await open('a with template', 'b', 'soft');
+    const adapters = (...names: string[]) => names.map(name => ({ name, weight: 1 }));
+    const tokens = async (...names: string[]) => {
+      const messages = [{ role: 'user', content: 'Hello' }];
+      const request = { messages, adapters: adapters(...names), sampling: { max_new_tokens: 1 } };
+      return (await session.generate(request)).usage.prompt_tokens;
+    };
+    const own = session.countTokens({ text: 'Hello there {"x":1}' });
+    expect(await tokens('soft')).toBe(await tokens());
+    expect(await tokens('a with template')).toBe(own);
+    expect(await tokens('a with template', 'b')).toBe(own);
+    expect(session.templateFacts(adapters('b', 'a with template')).template_variables).toEqual(['x']);
+    expect(session.templateFacts(adapters('b'))).toEqual(session.templateFacts([]));
     session.dispose();
   });
 

@@ -14,6 +14,7 @@ import { CancelledError } from '../../../../extension/src/core/codedError.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { serveResident } from '../../../../extension/src/engine/resident/residentEngine.js';
 import { sessionRequests, type ServedSession } from '../../../../extension/src/engine/resident/sessionRequests.js';
+import { adapterFacts } from '../../../support/scriptedSession.js';
 import {
   generationAnswerSchema,
   sessionOptionsSchema,
@@ -36,7 +37,7 @@ const fakeSession = (disposed: { count: number }): ServedSession => ({
     ...{ weight_bytes: 1, rss_bytes: 2, backend: 'wasm' },
   },
   adapters: () => [],
-  loadFolder: async (name, path) => ({ name, path, peft_type: 'LORA', parameters: 8, scalable: true }),
+  loadFolder: async (name, path) => adapterFacts(name, path),
   unload: name => {
     throw new InputError(`no adapter is loaded under the name "${name}"`, { key: 'adapters' });
   },
