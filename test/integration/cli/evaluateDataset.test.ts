@@ -16,7 +16,15 @@ interface Report {
   loss: number;
   num_label_tokens: number;
   rows: number;
-  worst: { file: string; line: number; loss: number; tokens: string[]; token_ids: number[]; losses: number[] }[];
+  worst: {
+    file: string;
+    line: number;
+    loss: number;
+    tokens: string[];
+    token_ids: number[];
+    losses: number[];
+    masked: { at: number; text: string }[];
+  }[];
   answers: { line: number; answer: string; expected: string; metrics: Record<string, number> }[];
 }
 
@@ -56,7 +64,11 @@ it('gives the worst rows with their place and tokens, and the mean of each metri
   means.sort((a, b) => b.loss - a.loss);
   expect(report.worst.map(({ line, loss }) => ({ line, loss }))).toEqual(means.slice(0, 2));
   expect(report.worst[0]).toMatchObject({ line: 4, file: place.file('answers.jsonl') });
-  expect(report.worst[0]!.tokens.join('')).toContain('qxz jkv wqp');
+  const [worst] = report.worst;
+  expect(worst!.tokens.join('')).toContain('qxz jkv wqp');
+  expect(worst!.masked[0]).toEqual({ at: 0, text: expect.stringContaining('Who are you?') });
+  // The template's line end after the answer.
+  expect(worst!.masked[1]).toEqual({ at: worst!.tokens.length, text: '\n' });
 
   expect(report.answers.map(({ line }) => line)).toEqual([1, 2, 4]);
   expect(report.answers[0]).toMatchObject({ answer: said, metrics: Object.fromEntries(names.map(name => [name, 1])) });
@@ -71,13 +83,30 @@ it('prints both as text, also with an adapter', async () => {
   const run = place.run('texts', { model: 'embedded:tiny', dataset, training: { max_steps: 1 } });
   await succeed(['train', run, '--out', 'trained'], at);
   const flags = ['--worst', '1', '--metrics', 'exact_match,rougeL', '--max-new-tokens', '8'];
-  const { stdout } = await succeed([...onRows, '--adapter', 'trained/adapter', ...flags], at);
+  const adapter = ['--adapter', 'trained/adapter'];
+  const { stdout } = await succeed([...onRows, ...adapter, ...flags], at);
   expect(stdout).toMatch(/^loss \d.*\nrougeL 0\.\d{4} {2}exact_match 0\.\d{4} {2}\(3 answers\)\n\nhighest loss +loss/);
   expect(stdout).toMatch(/answers\.jsonl:4 +\d+\.\d{4} +\d+\n$/);
+
+  // For programs that show progress; a checkpoint is opened like an adapter.
+  const result = async (...more: string[]) =>
+    (await succeed([...onRows, ...more, '--json'], at)).stdout.trim().split('\n');
+  const lines = (await result('--adapter', 'trained/checkpoints/step-1', '--metrics', 'rougeL', '--progress')).map(
+    line => JSON.parse(line) as Record<string, unknown>,
+  );
+  expect(lines.at(-1)).not.toHaveProperty('type');
+  const told = (type: string) => lines.filter(line => line['type'] === type);
+  expect(told('progress').length + told('warning').length).toBe(lines.length - 1);
+  expect(told('progress')).toContainEqual({ type: 'progress', phase: 'evaluate', done: 1, total: 1 });
+  expect(told('progress')).toContainEqual({ type: 'progress', phase: 'answer', done: 2, total: 3 });
+  expect(told('warning')).toContainEqual(expect.objectContaining({ code: 'rows_left_out' }));
+  const [line] = await result(...adapter);
+  expect(lines.at(-1)).toMatchObject({ loss: (JSON.parse(line!) as Report).loss });
 });
 
 it('refuses unknown metrics, and rows without question and answer', async () => {
   expectRefusal(await tunewright([...onRows, '--metrics', 'rouge-l'], at), '--metrics', 'did you mean "rougeL"?');
+  expectRefusal(await tunewright([...onRows, '--progress'], at), '--progress', 'printed as JSON');
   expectRefusal(await tunewright([...onRows, '--max-new-tokens', '9'], at), '--max-new-tokens', 'without --metrics');
   const onTexts = onRows.with(-1, 'texts.jsonl');
   const refused = await tunewright([...onTexts, '--metrics', 'rouge1'], at);

@@ -24,7 +24,7 @@ const KINDS = { dataset: 'a dataset', suite: 'a suite', forgetting: '--forgettin
 
 /** Options that only one of the three has. */
 const OWN_OPTIONS = {
-  dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken', 'worst', 'metrics', 'maxNewTokens'],
+  dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken', 'worst', 'metrics', 'maxNewTokens', 'progress'],
   suite: ['base', 'junit', 'failUnder'],
   forgetting: ['generalTexts'],
 } as const;
@@ -58,7 +58,8 @@ export function registerEvaluateCommand(program: Command): void {
     .option('--no-base', 'with --suite, let the adapters answer only')
     .option('--junit <file>', 'also write the results of the suite as JUnit XML')
     .option('--fail-under <p>', 'exit with 1 if an adapter (the base if there is none) scores lower', share)
-    .option('--json', 'print one JSON object');
+    .option('--json', 'print one JSON object')
+    .option('--progress', 'with --json and --dataset, print progress and warnings before it, one JSON object per line');
   withWeightOptions(withEngineOptions(command)).action(run);
 }
 
@@ -83,6 +84,8 @@ async function run(flags: EvaluateFlags, command: Command): Promise<void> {
       key: '--max-new-tokens',
       hint: 'Name metrics, or leave it out.',
     });
+  if (flags.progress && !flags.json)
+    throw new InputError('progress is printed as JSON', { key: '--progress', hint: 'Add --json, or leave it out.' });
   if (kind === 'forgetting') return evaluateForgetting(flags);
   if (suite !== undefined) return evaluateSuite({ ...flags, suite });
   if (adapter && adapter.length > 1)

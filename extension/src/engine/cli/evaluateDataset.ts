@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { describeSource } from '../../core/data/example.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { metricsText } from '../../core/metrics/metricText.js';
+import { tokenText } from '../../core/text/textStream.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { count, counted } from '../../core/units.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
@@ -14,20 +15,21 @@ import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { BASE, Session } from '../generation/session.js';
-import { loadAdapter, openAdapter } from '../peft/adapterFiles.js';
+import { loadAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { answerQuestions, datasetQuestions, meanMetrics } from '../run/answerDataset.js';
+import { openTrained } from '../run/attachMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { CapturedGraphs } from '../training/capturedGraphs.js';
 import { capturedScore, scoring } from '../training/capturedScore.js';
 import { evaluate, nonFiniteLoss } from '../training/evaluate.js';
 import { causalLm } from '../training/objectives/causalLm.js';
-import { lossesByRow, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
+import { lossesByRow, maskedSpans, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
 import { scoreBatch } from '../training/trainingStep.js';
 import { engineOf, weightsOf, type EngineFlags, type WeightFlags } from './engineOptions.js';
 import { print, printJson } from './print.js';
-import { progressDisplay } from './progressDisplay.js';
+import { progressDisplay, progressLines } from './progressDisplay.js';
 import { table } from './table.js';
 
 /** Its name in the session that answers. */
@@ -47,13 +49,15 @@ export interface DatasetFlags extends EngineFlags, WeightFlags {
   /** Longest answer. */
   maxNewTokens: number;
   json?: boolean;
+  /** With `json`, lines of progress and warnings before the result. */
+  progress?: boolean;
 }
 
 export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
-  const progress = progressDisplay();
+  const progress = flags.progress ? progressLines() : progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);
   const options = { files: base.files, onWarning: progress.warn };
-  const saved = flags.adapter === undefined ? null : openAdapter(flags.adapter, base.architecture, options);
+  const saved = flags.adapter === undefined ? null : openTrained(flags.adapter, base.architecture, options);
   const onDisk = saved ? modelForAdapter(base, saved, progress.warn) : base;
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
@@ -138,6 +142,10 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
           file: dataset.file,
           ...rowRecord(row, dataset, onDisk.tokenizer),
           loss: meanLoss(row),
+          masked: maskedSpans(dataset.get(row.row), row.losses.length).map(({ at, tokenIds }) => ({
+            at,
+            text: onDisk.tokenizer.decode(tokenIds),
+          })),
         })),
       }),
       ...(answers.length > 0 && { answers }),
@@ -173,6 +181,6 @@ function writeRowLosses(path: string, rows: readonly RowLosses[], dataset: Datas
 
 /** `row` counts the rows that were evaluated; `line` is the row's in the file, from which rows may have been left out. */
 function rowRecord({ row, tokenIds, losses }: RowLosses, dataset: Dataset, tokenizer: TextTokenizer) {
-  const tokens = tokenIds.map(id => tokenizer.decode([id]));
+  const tokens = tokenIds.map(id => tokenText(tokenizer, id));
   return { row, line: dataset.sourceOf(row).line, tokens, token_ids: tokenIds, losses };
 }

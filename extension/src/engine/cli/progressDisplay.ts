@@ -1,6 +1,7 @@
-// Progress on standard error: one bar at a time on a terminal, plain lines elsewhere.
+// Progress on standard error: one bar at a time on a terminal, plain lines elsewhere. Or as JSON on standard output, for programs
+// that show it themselves.
 import type { Reporter } from '../run/reporter.js';
-import { printNote, progressBar, type ProgressBar } from './print.js';
+import { printJson, printNote, progressBar, type ProgressBar } from './print.js';
 
 const PHASES: Record<string, string> = {
   download: 'Downloading',
@@ -42,5 +43,19 @@ export function progressDisplay(): Reporter & { finish(): void } {
       finish();
       printNote(`warning: ${message}`);
     },
+  };
+}
+
+/** Prints progress, at most once per percent, and warnings: a JSON object each, told from the result by its `type`. */
+export function progressLines(): Reporter & { finish(): void } {
+  let last = '';
+  return {
+    finish: () => {},
+    progress: (phase, done, total) => {
+      const key = `${phase} ${total ? Math.floor((100 * done) / total) : 0}`;
+      if (key !== last) printJson({ type: 'progress', phase, done, total });
+      last = key;
+    },
+    warn: (code, message) => printJson({ type: 'warning', code, message }),
   };
 }

@@ -1,4 +1,5 @@
-// Assigns the losses of a scored batch to rows and tokens. Called by `evaluate --dataset`.
+// Assigns the losses of a scored batch to rows and their tokens. Called by `evaluate --dataset`.
+import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { Batch } from '../data/batch.js';
 import type { MicroBatchPlan } from '../data/batches.js';
 import { labelRows } from './crossEntropy.js';
@@ -24,6 +25,34 @@ export function lossesByRow({ sequences }: MicroBatchPlan, batch: Batch, losses:
     entry.losses.push(losses[i]!);
   });
   return [...byRow.values()];
+}
+
+/** Tokens of a row that have no loss, in order. */
+export interface MaskedSpan {
+  /** How many label tokens are before it. */
+  at: number;
+  tokenIds: number[];
+}
+
+/**
+ * What is between the label tokens of a row, so that its losses can be read in its text.
+ * @param labelTokens those with a loss; the first token of a row may be marked as one, but nothing predicts it
+ */
+export function maskedSpans({ inputIds, labels }: EncodedExample, labelTokens: number): MaskedSpan[] {
+  const spans: MaskedSpan[] = [];
+  let unpredicted = labels.filter(label => label !== IGNORE_LABEL).length - labelTokens;
+  let at = 0;
+  let span: MaskedSpan | null = null;
+  inputIds.forEach((id, i) => {
+    if (labels[i] !== IGNORE_LABEL && unpredicted-- <= 0) {
+      at++;
+      span = null;
+      return;
+    }
+    if (span === null) spans.push((span = { at, tokenIds: [] }));
+    span.tokenIds.push(id);
+  });
+  return spans;
 }
 
 /** Mean over the label tokens of a row. */

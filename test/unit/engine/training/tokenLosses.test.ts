@@ -7,7 +7,7 @@ import { CapturedGraphs } from '../../../../extension/src/engine/training/captur
 import { capturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
 import { modelInput } from '../../../../extension/src/engine/training/microBatch.js';
 import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
-import { lossesByRow, worstRows } from '../../../../extension/src/engine/training/tokenLosses.js';
+import { lossesByRow, maskedSpans, worstRows } from '../../../../extension/src/engine/training/tokenLosses.js';
 import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { tinyModel } from '../../../support/tinyModels.js';
 
@@ -60,4 +60,14 @@ test('the worst rows are those with the highest mean, equal ones in file order',
   const rows = [[1, 2], [4], [0.5, 0.5, 9], [4, 4], [3]].map((losses, row) => ({ row, tokenIds: [], losses }));
   expect(worstRows(rows.toReversed(), 3).map(({ row }) => row)).toEqual([1, 3, 2]);
   expect(worstRows(rows, 9)).toHaveLength(5);
+});
+
+test('tokens without a loss are known by the label tokens before them', () => {
+  const spans = (row: number, labelTokens: number) => maskedSpans(ROWS[row]!, labelTokens);
+  expect(spans(0, 3)).toEqual([{ at: 0, tokenIds: [5, 9] }]);
+  // The first token of a row is marked as a label, but nothing predicts it, unless virtual tokens are before it.
+  expect(spans(1, 2)).toEqual([{ at: 0, tokenIds: [7] }]);
+  expect(spans(1, 3)).toEqual([]);
+  expect(spans(2, 2)).toEqual([{ at: 0, tokenIds: [22, 3] }]);
+  expect(spans(2, 3)).toEqual([{ at: 1, tokenIds: [3] }]);
 });
