@@ -24,6 +24,7 @@ import type { SuiteTests } from './suites/suiteTests.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
+import { registerEvaluation } from './webviews/evaluation.js';
 import { registerPlayground } from './webviews/playground.js';
 import { registerRunPanel } from './webviews/runPanel.js';
 import { registerWalkthrough } from './walkthrough.js';
@@ -72,6 +73,7 @@ export function activate(
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets }),
     registerDashboard(services, methods),
+    registerEvaluation({ ...services, runs }, datasets.found),
     registerPlayground(services, {
       methods,
       models,

@@ -91,3 +91,46 @@ export const evaluationReportSchema = z.object({
 });
 export type EvaluationReport = z.infer<typeof evaluationReportSchema>;
 export type ModelComparison = EvaluationReport['comparisons'][number];
+
+/** Losses of the tokens of a row, in its text. */
+export const evaluatedRowSchema = z.object({
+  file: z.string(),
+  line: z.int().positive(),
+  /** Mean over the label tokens. */
+  loss: z.number(),
+  /** The label tokens. */
+  tokens: z.array(z.string()),
+  token_ids: z.array(z.int()),
+  losses: z.array(z.number()),
+  /** What is between them, without a loss; `at`: how many label tokens are before it. */
+  masked: z.array(z.object({ at: z.int(), text: z.string() })),
+});
+
+/** A generated answer to a row. */
+export const scoredAnswerSchema = z.object({
+  line: z.int().positive(),
+  answer: z.string(),
+  expected: z.string(),
+  /** By name, 0 to 1. */
+  metrics: z.record(z.string(), z.number()),
+});
+
+/** Means over a dataset; those of answers are absent if the model wasn't asked. */
+export const datasetScoresSchema = z.object({
+  loss: z.number(),
+  perplexity: z.number(),
+  token_accuracy: z.number(),
+  rouge1: z.number().optional(),
+  rouge2: z.number().optional(),
+  rougeL: z.number().optional(),
+  exact_match: z.number().optional(),
+  num_label_tokens: z.int(),
+  rows: z.int(),
+});
+
+/** `evaluate --dataset --worst`. */
+export const datasetReportSchema = datasetScoresSchema.extend({
+  worst: z.array(evaluatedRowSchema),
+  answers: z.array(scoredAnswerSchema).default([]),
+});
+export type DatasetReport = z.infer<typeof datasetReportSchema>;

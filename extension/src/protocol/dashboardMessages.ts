@@ -122,6 +122,7 @@ export const steerRun = requestType('dashboard/steer', z.object({ folder, comman
 /** What else a dashboard offers for a run; commands and editors of VS Code, which report their own errors. */
 export const runActionSchema = z.enum([
   'try',
+  'evaluate',
   'merge',
   'export',
   'serve',

@@ -71,7 +71,7 @@ const after = (events: EngineEvent[], event: object) =>
     { seq: (events.at(-1)?.seq ?? -1) + 1, time: (events.at(-1) ?? lora[0]!).time, ...event },
   ] as EngineEvent[];
 const repeat = ['Edit in Run Panel', 'Edit Run File', 'Start Again'];
-const useResult = ['Try It', 'Merge...', 'Export...', 'Train Further...', 'Serve'];
+const useResult = ['Try It', 'Evaluate...', 'Merge...', 'Export...', 'Train Further...', 'Serve'];
 
 /** Every state of a run, and how its dashboard looks then. */
 const states: Record<string, State> = {
@@ -462,7 +462,12 @@ describe('dashboard', () => {
     for (const name of useResult) await use.getByRole('button', { name }).click();
     await expect
       .poll(() => page.evaluate(() => window.fake.log))
-      .toEqual(['try', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({ action, folder: '/runs/lora' })));
+      .toEqual(
+        ['try', 'evaluate', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({
+          action,
+          folder: '/runs/lora',
+        })),
+      );
   });
 
   it('shows answers before, during and after training side by side, and the log', async () => {

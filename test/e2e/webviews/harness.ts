@@ -33,6 +33,7 @@ const backgrounds: Record<OpenOptions['webview'], string> = {
   dashboard: '--vscode-editor-background',
   datasetPreview: '--vscode-editor-background',
   playground: '--vscode-editor-background',
+  evaluation: '--vscode-editor-background',
 };
 
 const contentTypes: Record<string, string> = {
@@ -42,7 +43,7 @@ const contentTypes: Record<string, string> = {
 };
 
 export interface OpenOptions {
-  webview: 'runPanel' | 'dashboard' | 'datasetPreview' | 'playground';
+  webview: 'runPanel' | 'dashboard' | 'datasetPreview' | 'playground' | 'evaluation';
   theme: Theme;
   width: number;
   height?: number;
@@ -157,6 +158,7 @@ async function bundles(): Promise<Map<string, Uint8Array>> {
       dashboard: 'webview/src/dashboard/main.ts',
       datasetPreview: 'webview/src/datasetPreview/main.ts',
       playground: 'webview/src/playground/main.ts',
+      evaluation: 'webview/src/evaluation/main.ts',
       fakeHost: 'test/e2e/webviews/page/fakeHost.ts',
     },
     outdir: '/',

@@ -145,6 +145,7 @@ test('the dashboard of a finished run offers the same, and reveals its folder in
   const use = dashboard.getByRole('group', { name: 'Use the result' });
   expect(await use.locator('vscode-button').allInnerTexts()).toEqual([
     'Try It',
+    'Evaluate...',
     'Merge...',
     'Export...',
     'Train Further...',

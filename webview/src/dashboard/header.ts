@@ -113,7 +113,7 @@ export class DashboardHeader {
     const act = (label: string, glyph: string, action: RunAction, secondary = true) =>
       button({ label, icon: glyph, secondary, onClick: () => this.onAct(action) });
     this.next.replaceChildren(
-      ...(result ? [act('Try It', 'comment', 'try', false)] : []),
+      ...(result ? [act('Try It', 'comment', 'try', false), act('Evaluate...', 'beaker', 'evaluate')] : []),
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
       ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
       ...(result ? [act('Train Further...', 'rocket', 'trainFurther'), act('Serve', 'broadcast', 'serve')] : []),

@@ -1,6 +1,7 @@
 // An answer in its column: reasoning, text or coloured tokens, figures, and what can be done with it: copy, correct, prefer, ask
 // again.
 import { isUnderWay } from '../../../extension/src/core/playground/conversation.js';
+import { byDifference, byProbability, type TokenShade } from '../../../extension/src/core/playground/tokenShades.js';
 import { counted, count } from '../../../extension/src/core/units.js';
 import {
   type Column,
@@ -11,9 +12,12 @@ import {
 import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
 import { fill, h, icon, setText } from '../shared/dom.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
+import { TokenText, type TokenCard } from '../shared/tokenText.js';
 import { button, fold } from '../shared/toolkit.js';
 import { growingText, type PlaygroundHost } from './commands.js';
-import { TokenText, type ComparedWith, type TokenCard } from './tokenText.js';
+
+/** How likely the tokens are in another column: empty until known, or with why they can't be compared; `null`: not compared. */
+export type ComparedWith = { tokens: readonly TokenLogprob[]; problem: string | null } | null;
 
 export interface ShownAnswer {
   answer: PlaygroundAnswer | undefined;
@@ -61,7 +65,7 @@ export class AnswerView {
     private readonly host: PlaygroundHost,
     card: TokenCard,
   ) {
-    this.tokens = new TokenText(card);
+    this.tokens = new TokenText(card, 'Tokens of the answer. Arrow keys read their probabilities.');
     this.reasoning.classList.add('reasoning');
     this.reasoning.querySelector('summary')!.append(this.reasoningTitle);
     this.element.append(
@@ -97,7 +101,7 @@ export class AnswerView {
     const isNew =
       coloured?.tokens !== this.colouredFor?.tokens ||
       coloured?.compared?.tokens !== this.colouredFor?.compared?.tokens;
-    if (isColoured && isNew) this.tokens.show(coloured.tokens, coloured.compared);
+    if (isColoured && isNew) this.tokens.show(coloured.tokens, shadesOf(coloured.tokens, coloured.compared));
     this.colouredFor = isColoured ? coloured : null;
     setText(this.text, textOf(shown));
     this.text.classList.toggle('muted', !answer?.text);
@@ -296,4 +300,12 @@ function figuresOf(answer: PlaygroundAnswer): string {
 function promptText({ prompt_tokens: prompt, cached_tokens: cached }: PlaygroundAnswer): string {
   if (prompt === null) return '';
   return `${counted(prompt, 'prompt token')}, ${count(cached ?? 0)} of them kept from an earlier answer`;
+}
+
+function shadesOf(tokens: readonly TokenLogprob[], compared: ComparedWith): (TokenShade | null)[] {
+  return tokens.map((token, index) => {
+    if (compared === null) return byProbability(token);
+    const there = compared.tokens[index];
+    return there ? byDifference(token, there) : null;
+  });
 }

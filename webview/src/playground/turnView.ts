@@ -4,7 +4,7 @@ import { h, place, setText } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 import { AnswerView, type ShownAnswer } from './answerView.js';
 import { growingText, type PlaygroundHost } from './commands.js';
-import type { TokenCard } from './tokenText.js';
+import type { TokenCard } from '../shared/tokenText.js';
 
 export class TurnView {
   readonly element = h('section', { class: 'turn' });

@@ -17,13 +17,13 @@ import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessag
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, place, setText } from '../shared/dom.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
+import { TokenCard } from '../shared/tokenText.js';
 import { button, dropdown } from '../shared/toolkit.js';
-import type { ShownAnswer } from './answerView.js';
+import type { ComparedWith, ShownAnswer } from './answerView.js';
 import { ColumnHead } from './columnHead.js';
 import { growingText, type PlaygroundHost } from './commands.js';
 import { ConversationList } from './conversationList.js';
 import { SettingsPane } from './settingsPane.js';
-import { TokenCard, type ComparedWith } from './tokenText.js';
 import { TrainingStrip } from './trainingStrip.js';
 import { TurnView } from './turnView.js';
 

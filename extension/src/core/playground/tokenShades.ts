@@ -1,5 +1,5 @@
-// How strongly each token of an answer is coloured: by its probability, or by how much more likely it is than in another column.
-// Pure; used by the playground.
+// How strongly each token of a text is coloured: by its probability, by its loss, or by how much more likely it is than in another
+// column. Pure; used by the playground and the page of an evaluation.
 import type { TokenLogprob } from '../../protocol/sessionMessages.js';
 
 export interface TokenShade {
@@ -18,6 +18,14 @@ const STRONGEST = 1e-3;
 export function byProbability({ logprob }: TokenLogprob): TokenShade {
   const strength = Math.min(1, Math.max(0, logprob / Math.log(STRONGEST)));
   return { strength, side: 'unlikely', text: probability(logprob) };
+}
+
+/** The same colours for a token of a row, whose loss is its negative log-probability. */
+export function byLoss(token: TokenLogprob): TokenShade {
+  return {
+    ...byProbability(token),
+    text: `loss ${(-token.logprob).toFixed(2)}, probability ${probability(token.logprob)}`,
+  };
 }
 
 /** @param there the same token, as likely as it is in another column */

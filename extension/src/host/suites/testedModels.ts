@@ -68,28 +68,36 @@ export function chosenModel({ run: folder, step }: Choice, runs: readonly Run[])
     : { name, settings, adapter: result, run: folder };
 }
 
-/** Asks which results and checkpoints answer; undefined if the user chose none. */
-export async function pickTested(
-  runs: readonly Run[],
-  chosen: readonly Choice[],
-): Promise<readonly Choice[] | undefined> {
+/** Results and checkpoints of these runs, the latest of each first. */
+export function modelItems(runs: readonly Run[]): (PickItem & { choice: Choice })[] {
   const choices = runs.flatMap(({ folder }): Choice[] => [
     { run: folder, step: null },
     ...checkpointSteps(runFolderFiles(folder).checkpoints)
       .toReversed()
       .map(step => ({ run: folder, step })),
   ]);
-  const items = choices.flatMap((choice): (PickItem & { choice: Choice })[] => {
+  return choices.flatMap(choice => {
     const model = chosenModel(choice, runs);
     if (model === null) return [];
-    const picked = chosen.some(({ run, step }) => run === choice.run && step === choice.step);
     const icon = choice.step === null ? 'extensions' : 'history';
-    return [{ icon, label: model.name, description: model.settings.model, picked, choice }];
+    return [{ icon, label: model.name, description: model.settings.model, choice }];
   });
+}
+
+export const NO_MODELS = 'No run of this workspace has a result or a checkpoint yet';
+
+/** Asks which results and checkpoints answer; undefined if the user chose none. */
+export async function pickTested(
+  runs: readonly Run[],
+  chosen: readonly Choice[],
+): Promise<readonly Choice[] | undefined> {
+  const items = modelItems(runs).map(item => ({
+    ...item,
+    picked: chosen.some(({ run, step }) => run === item.choice.run && step === item.choice.step),
+  }));
   const answer = await showQuickPick(items, {
     title: 'Evaluate Results and Checkpoints',
-    placeHolder:
-      items.length === 0 ? 'No run of this workspace has a result or a checkpoint yet' : 'Choose what answers',
+    placeHolder: items.length === 0 ? NO_MODELS : 'Choose what answers',
     canPickMany: true,
   });
   return answer && answer.length > 0 ? answer.map(({ choice }) => choice) : undefined;

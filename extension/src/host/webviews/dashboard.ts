@@ -22,6 +22,7 @@ const VIEW_TYPE = 'tunewright.dashboard';
 /** Actions that are commands on the run. */
 const COMMANDS: Partial<Record<RunAction, string>> = {
   try: 'openPlayground',
+  evaluate: 'evaluateDataset',
   merge: 'mergeAdapter',
   export: 'exportAdapter',
   serve: 'serveAdapter',

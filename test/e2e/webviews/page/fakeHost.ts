@@ -6,9 +6,10 @@ import { runFailure } from '../../../../extension/src/core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
 import type { RunFailure } from '../../../../extension/src/protocol/dashboardMessages.js';
+import { EvaluationSession, type EvaluationLine } from '../../../../extension/src/host/webviews/evaluationSession.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import { modelFactsOf, problemOf, savingsOf } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
-import type { Run } from '../../../../extension/src/host/services.js';
+import { EngineInputError, type Run } from '../../../../extension/src/host/services.js';
 import {
   estimateSchema,
   modelInspectionSchema,
@@ -16,6 +17,7 @@ import {
 } from '../../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+import type { EvaluationState, EvaluationTarget } from '../../../../extension/src/protocol/evaluationMessages.js';
 import {
   dataChanged,
   describeData,
@@ -146,6 +148,12 @@ let session: DashboardSession | null = null;
 let channel: WebviewChannel | null = null;
 let panelData: Record<string, TrainingData> = {};
 let playground: FakePlayground | null = null;
+let evaluationSession: EvaluationSession | null = null;
+let evaluation: {
+  onLine(line: EvaluationLine): void;
+  resolve(): void;
+  reject(error: Error): void;
+} | null = null;
 
 const fake = {
   faults,
@@ -175,6 +183,7 @@ const fake = {
     run.set(run.alive);
   },
   setAlive: (folder: string, alive: boolean) => runs.get(folder)!.set(alive),
+  keptState: () => kept,
   sent: (folder: string) => runs.get(folder)!.sent,
   setVisible: (value: boolean) => (visible = value),
 
@@ -204,8 +213,29 @@ const fake = {
       act: ({ folder }, action) => log.push({ action, folder }),
     });
   },
+  /** An evaluation whose engine prints what `tellEvaluation` says. @param state from before a reload */
+  serveEvaluation(target: EvaluationTarget, name: string, state: EvaluationState | null = null): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    evaluationSession = new EvaluationSession({
+      channel,
+      shown: { target, name, state },
+      evaluate: (onLine, cancelled) =>
+        new Promise((resolve, reject) => {
+          log.push({ evaluating: target.dataset });
+          cancelled.addEventListener('abort', () => reject(new Error('cancelled')));
+          evaluation = { onLine, resolve, reject };
+        }),
+      openPlace: (file, line) => log.push({ file, line }),
+    });
+  },
+  /** Lines of the engine; `end`: it ends with them, or with an error. */
+  tellEvaluation(lines: readonly EvaluationLine[], end: boolean | EngineError = false): void {
+    for (const line of lines) evaluation!.onLine(line);
+    if (end === true) evaluation!.resolve();
+    else if (end !== false) evaluation!.reject(new EngineInputError(end));
+  },
   /** As after a reload: a new session on the same runs. */
-  endSession: () => session?.dispose(),
+  endSession: () => (session ?? evaluationSession)?.dispose(),
 
   servePanel(options: {
     schema: Record<string, unknown>;

@@ -1,11 +1,15 @@
 import { expect, it } from 'vitest';
-import { byDifference, byProbability, probability } from '../../../../extension/src/core/playground/tokenShades.js';
+import { byDifference, byLoss, byProbability, probability } from '../../../../extension/src/core/playground/tokenShades.js';
 
 const token = (id: number, share: number) => ({ id, text: String(id), logprob: Math.log(share), top: [] });
 
 it('colours a token the more, the less likely it was', () => {
   const strengths = [1, 0.5, 0.03, 0.001, 1e-9].map(share => byProbability(token(1, share)).strength);
   expect(strengths.map(strength => Number(strength.toFixed(2)))).toEqual([0, 0.1, 0.51, 1, 1]);
+});
+
+it('colours a token of a row as its probability says, and names its loss', () => {
+  expect(byLoss(token(1, 0.03))).toEqual({ ...byProbability(token(1, 0.03)), text: 'loss 3.51, probability 3.0%' });
 });
 
 it('writes probabilities with as many digits as say something', () => {

@@ -13,7 +13,8 @@ import {
   type DashboardSnapshot,
 } from '../../../../extension/src/protocol/dashboardMessages.js';
 import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
-import { WebviewChannel, type ChannelPort } from '../../../../extension/src/protocol/webviewChannel.js';
+import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+import { ports } from '../../../support/channelPorts.js';
 
 const events = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
   .trim()
@@ -47,18 +48,6 @@ class RecordedRun {
   get listening() {
     return this.listeners.size;
   }
-}
-
-function ports(): [ChannelPort, ChannelPort] {
-  const listeners: ((message: unknown) => void)[][] = [[], []];
-  const port = (own: 0 | 1): ChannelPort => ({
-    post: message => queueMicrotask(() => listeners[1 - own]!.forEach(listener => listener(structuredClone(message)))),
-    listen: listener => {
-      listeners[own]!.push(listener);
-      return () => void listeners[own]!.splice(listeners[own]!.indexOf(listener), 1);
-    },
-  });
-  return [port(0), port(1)];
 }
 
 function started(runs: RecordedRun[], folders: string[]) {

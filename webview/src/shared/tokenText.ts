@@ -1,31 +1,27 @@
-// An answer as its tokens, coloured by probability or by the difference from another column; the token under the mouse or at the
-// reading position of the keyboard shows its alternatives.
-import {
-  byDifference,
-  byProbability,
-  probability,
-  type TokenShade,
-} from '../../../extension/src/core/playground/tokenShades.js';
+// A text as its tokens, each coloured as far as its shade says; the token under the mouse or at the reading position of the keyboard
+// shows its figures, and its alternatives if they are known.
+import { probability, type TokenShade } from '../../../extension/src/core/playground/tokenShades.js';
 import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessages.js';
-import { h } from '../shared/dom.js';
+import { fill, h } from './dom.js';
 
-/** How likely the tokens are in another column: empty until known, or with why they can't be compared; `null`: not compared. */
-export type ComparedWith = { tokens: readonly TokenLogprob[]; problem: string | null } | null;
+/** Text between the tokens, without colour and figures; `at`: how many tokens are before it. */
+export interface TextBetween {
+  at: number;
+  text: string;
+}
 
 export class TokenText {
-  readonly element = h('div', {
-    class: 'prose tokens',
-    tabindex: 0,
-    role: 'group',
-    'aria-label': 'Tokens of the answer. Arrow keys read their probabilities.',
-  });
+  readonly element: HTMLElement;
   private readonly card: TokenCard;
   private tokens: readonly TokenLogprob[] = [];
   private shades: readonly (TokenShade | null)[] = [];
+  private spans: readonly HTMLElement[] = [];
   private reading = -1;
 
-  constructor(card: TokenCard) {
+  /** @param label what the tokens are, and how they are read, for screen readers */
+  constructor(card: TokenCard, label: string) {
     this.card = card;
+    this.element = h('div', { class: 'prose tokens', tabindex: 0, role: 'group', 'aria-label': label });
     this.element.addEventListener('mouseover', event => this.read(this.indexOf(event.target)));
     this.element.addEventListener('mouseleave', () => this.read(-1));
     this.element.addEventListener('focus', () => this.read(Math.max(0, this.reading)));
@@ -45,31 +41,34 @@ export class TokenText {
     });
   }
 
-  show(tokens: readonly TokenLogprob[], compared: ComparedWith): void {
+  /** @param shades one for each token; null: no colour */
+  show(
+    tokens: readonly TokenLogprob[],
+    shades: readonly (TokenShade | null)[],
+    between: readonly TextBetween[] = [],
+  ): void {
     this.tokens = tokens;
-    this.shades = tokens.map((token, index) => {
-      if (compared === null) return byProbability(token);
-      const there = compared.tokens[index];
-      return there ? byDifference(token, there) : null;
-    });
-    const spans = tokens.map(({ text }, index) => {
-      const shade = this.shades[index];
+    this.shades = shades;
+    this.spans = tokens.map(({ text }, index) => {
+      const shade = shades[index];
       const span = h('span', { class: 'token', 'data-side': shade?.side ?? 'none' }, text);
       if (shade) span.style.setProperty('--strength', shade.strength.toFixed(3));
       return span;
     });
-    this.element.replaceChildren(...spans);
+    const before = (at: number) =>
+      between.filter(each => each.at === at).map(({ text }) => h('span', { class: 'between' }, text));
+    this.element.replaceChildren(...this.spans.flatMap((span, at) => [...before(at), span]), ...before(tokens.length));
     if (this.reading >= tokens.length) this.read(-1);
   }
 
   private indexOf(target: EventTarget | null): number {
-    return target === this.element ? -1 : [...this.element.children].indexOf(target as Element);
+    return this.spans.indexOf(target as HTMLElement);
   }
 
   private read(index: number): void {
-    this.element.children[this.reading]?.classList.remove('reading');
+    this.spans[this.reading]?.classList.remove('reading');
     this.reading = index;
-    const span = this.element.children[index];
+    const span = this.spans[index];
     const token = this.tokens[index];
     if (!span || !token) return this.card.hide();
     span.classList.add('reading');
@@ -84,29 +83,31 @@ export class TokenCard {
 
   show(beside: Element, token: TokenLogprob, shade: TokenShade | null): void {
     const alternatives = token.top.some(({ id }) => id === token.id) ? token.top : [token, ...token.top];
-    this.element.replaceChildren(
+    this.element.replaceChildren();
+    fill(this.element, {}, [
       h('p', {}, h('code', {}, visible(token.text)), ' ', shade?.text ?? 'Not compared'),
-      h(
-        'table',
-        {},
-        ...alternatives.map(({ id, text, logprob }) => {
-          const bar = h('span', { class: 'bar' });
-          bar.style.width = `${100 * Math.exp(logprob)}%`;
-          return h(
-            'tr',
-            { class: id === token.id ? 'chosen' : '' },
-            h(
-              'td',
-              {},
-              h('code', {}, visible(text)),
-              id === token.id && h('span', { class: 'visually-hidden' }, ' (chosen)'),
-            ),
-            h('td', { class: 'share' }, bar),
-            h('td', { class: 'number' }, probability(logprob)),
-          );
-        }),
-      ),
-    );
+      token.top.length > 0 &&
+        h(
+          'table',
+          {},
+          ...alternatives.map(({ id, text, logprob }) => {
+            const bar = h('span', { class: 'bar' });
+            bar.style.width = `${100 * Math.exp(logprob)}%`;
+            return h(
+              'tr',
+              { class: id === token.id ? 'chosen' : '' },
+              h(
+                'td',
+                {},
+                h('code', {}, visible(text)),
+                id === token.id && h('span', { class: 'visually-hidden' }, ' (chosen)'),
+              ),
+              h('td', { class: 'share' }, bar),
+              h('td', { class: 'number' }, probability(logprob)),
+            );
+          }),
+        ),
+    ]);
     this.element.hidden = false;
     const { left, top, bottom } = beside.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.element;
