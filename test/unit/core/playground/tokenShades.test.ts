@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { byDifference, byLoss, byProbability, probability } from '../../../../extension/src/core/playground/tokenShades.js';
+import {
+  byDifference,
+  byLoss,
+  byProbability,
+  probability,
+} from '../../../../extension/src/core/playground/tokenShades.js';
 
 const token = (id: number, share: number) => ({ id, text: String(id), logprob: Math.log(share), top: [] });
 
