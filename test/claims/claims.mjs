@@ -1,0 +1,159 @@
+// `npm run claims`: the measurements behind docs/measurements/claims.md, one process at a time at the lowest priority. It can be ended
+// at any time and continues where it was: runs are kept in runs/claims, their results in media/claims/results.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import prettier from 'prettier';
+import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
+import { root, setUp } from '../../extension/scripts/setUp.mjs';
+import { answerOf, program } from '../bench/ours.mjs';
+import { measureCosts } from './costs.mjs';
+import { dataFiles, makeSmallModel } from './materials.mjs';
+import { claimsPage } from './page.mjs';
+import { collectRace, missingRuns, readResults, tunedRate, writeResults } from './results.mjs';
+import { plan, raceFile, smallPlan } from './work.mjs';
+
+/** Runs between two looks at the results of a race. */
+const COLLECT_EVERY = 10;
+const MARKS = ['<!-- claims: written by npm run claims -->', '<!-- /claims -->'];
+
+const HELP = `Usage: npm run claims [-- PART...] [--report] [--small [--out FOLDER]]
+
+Measures the claims of PEFT (extension/docs/measurements/claims.md). It takes hours, can be ended with Ctrl-C, and continues
+where it was.
+
+PART           only races and costs with this in their names, such as embedded or smollm2-pirate
+--report       write page, pictures and README's table from the results, and train nothing
+--small        a small version, in less than a minute: one task, two methods, a few steps
+--out FOLDER   where the small version writes everything (default: runs/claims-small)
+`;
+
+const { values, positionals } = parseArgs({
+  options: {
+    help: { type: 'boolean', short: 'h' },
+    report: { type: 'boolean' },
+    small: { type: 'boolean' },
+    out: { type: 'string' },
+  },
+  allowPositionals: true,
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+
+const measuredPlan = values.small ? smallPlan() : plan();
+const small = resolve(values.out ?? join(root, 'runs/claims-small'));
+const claims = join(root, 'media/claims');
+const places = values.small
+  ? {
+      work: join(small, 'runs'),
+      races: join(small, 'races'),
+      results: join(small, 'results'),
+      pictures: join(small, 'pictures'),
+      page: join(small, 'claims.md'),
+      readme: null,
+    }
+  : {
+      work: join(root, 'runs/claims'),
+      races: join(claims, 'races'),
+      results: join(claims, 'results'),
+      pictures: join(claims, 'pictures'),
+      page: join(root, 'extension/docs/measurements/claims.md'),
+      readme: join(root, 'README.md'),
+    };
+
+setUp();
+if (!values.report) {
+  setPriority(constants.priority.PRIORITY_LOW);
+  const chosen = name => positionals.length === 0 || positionals.some(part => name.includes(part));
+  if (!values.small)
+    for (const [name, content] of Object.entries(await dataFiles())) write(join(claims, 'data', name), content);
+  for (const race of measuredPlan.races.filter(({ id }) => chosen(id))) await runRace(race);
+  for (const model of measuredPlan.models.filter(({ id }) => chosen(`${id}-costs`))) await runCosts(model);
+}
+await writePage();
+
+/** Runs what is missing of a race. */
+async function runRace(race) {
+  const folder = join(places.work, 'races', race.id);
+  const collect = async () => writeResults(places.results, race.id, await collectRace(folder));
+  if (existsSync(join(folder, 'race.json'))) await collect();
+  if (missingRuns(race, readResults(places.results, race.id)) === 0) return;
+  await makeModel(race.model);
+  const rates = measuredPlan.races.find(
+    ({ kind, model, task }) => kind === 'rates' && model === race.model && task === race.task,
+  );
+  const content = raceFile(
+    race,
+    name => tunedRate(rates, readResults(places.results, rates.id), name)?.rate ?? null,
+    path => relative(places.races, join(root, path)).replaceAll('\\', '/'),
+  );
+  if (content === null) throw new Error(`${race.id} needs the rates of ${rates.id}, which isn't measured yet`);
+  const file = join(places.races, `${race.id}.race.json`);
+  write(file, `${JSON.stringify(content, null, 2)}\n`);
+
+  const resume = existsSync(join(folder, 'race.json')) ? ['--resume'] : [];
+  const child = spawn(process.execPath, [program, 'race', file, '--out', folder, ...resume, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise((done, failed) => child.on('error', failed).on('close', done));
+  let runs = 0;
+  for await (const line of createInterface({ input: child.stdout }))
+    if (JSON.parse(line).type === 'completed' && ++runs % COLLECT_EVERY === 0) await collect();
+  const code = await ended;
+  if (existsSync(join(folder, 'race.json'))) await collect();
+  if (code !== 0) throw new Error(`tunewright race ended with ${code}; run npm run claims again to continue`);
+}
+
+async function runCosts(model) {
+  const id = `${model.id}-costs`;
+  await makeModel(model);
+  const { entries, settings } = model.costs;
+  const reference = model.isMade ? join(root, model.reference) : model.reference;
+  const known = readResults(places.results, id);
+  const save = costs => writeResults(places.results, id, costs);
+  await measureCosts({ model: reference, settings, entries, known, folder: join(places.work, 'rows'), save });
+}
+
+async function makeModel(model) {
+  if (model.isMade) await makeSmallModel(join(places.work, model.id));
+}
+
+async function writePage() {
+  const { paretoChart } = await importEngineModule('core/race/paretoChart.ts');
+  const { proposeRun } = await importEngineModule('core/runs/proposeRun.ts');
+  const { methods } = answerOf('describe', 'methods');
+  const proposedRate = (model, peftType) => {
+    const learningRate = methods.find(({ peft_type }) => peft_type === peftType).learning_rate;
+    return proposeRun({ model, dataset: null, method: { peft_type: peftType, learningRate } }).training.learning_rate;
+  };
+  const figures = {
+    race: id => readResults(places.results, id),
+    costs: id => readResults(places.results, `${id}-costs`),
+  };
+  const picturePath = relative(dirname(places.page), places.pictures).replaceAll('\\', '/');
+  const { page, summary, pictures } = claimsPage(measuredPlan, figures, { paretoChart, proposedRate }, picturePath);
+  for (const [name, svg] of pictures) write(join(places.pictures, name), svg);
+  await writeMarkdown(places.page, page);
+  console.log(`${relative('.', places.page)}`);
+  if (places.readme === null) return;
+  const readme = readFileSync(places.readme, 'utf8');
+  const [from, to] = MARKS.map(mark => readme.indexOf(mark));
+  if (from < 0 || to < from) throw new Error(`README.md has no lines ${MARKS.join(' and ')}`);
+  await writeMarkdown(places.readme, `${readme.slice(0, from)}${MARKS[0]}\n\n${summary}\n\n${readme.slice(to)}`);
+}
+
+function write(path, content) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+}
+
+/** As `npm run format` leaves it. */
+async function writeMarkdown(path, text) {
+  const options = await prettier.resolveConfig(join(root, 'README.md'));
+  write(path, await prettier.format(text, { ...options, parser: 'markdown' }));
+}

@@ -1,0 +1,316 @@
+// The page docs/measurements/claims.md, its pictures and README's table, from the figures alone. Pure but for the modules of the
+// extension that it is handed: the same results give the same page.
+import { costFigures, curveFigures, bestPoint, FULL, methodFigures, missing } from './figures.mjs';
+import { lineChart } from './lineChart.mjs';
+import * as say from './sentences.mjs';
+import { RANKS, TUNING } from './work.mjs';
+
+const { number, percent } = say;
+const row = cells => `| ${cells.join(' | ')} |`;
+const table = (heading, rows) => [row(heading), row(heading.map(() => '---')), ...rows.map(row)].join('\n');
+const megabytes = bytes => `${Math.round(bytes / 1e6).toLocaleString('en-US')} MB`;
+const list = sentences =>
+  sentences
+    .filter(sentence => sentence !== null)
+    .map(sentence => `- ${sentence}`)
+    .join('\n');
+
+/** "0.0234 ± 0.0012", with the lowest and the highest in brackets. */
+function spread(value, text = number) {
+  if (value === null) return '';
+  if (value.std === null) return text(value.mean);
+  return `${text(value.mean)} (${text(value.min)} to ${text(value.max)})`;
+}
+
+/**
+ * @param {import('./work.mjs').Plan} plan
+ * @param {import('./figures.mjs').Measured} measured
+ * @param {object} extension
+ * @param {(entries: object[], options: object) => string | null} extension.paretoChart core/race/paretoChart.ts
+ * @param {(modelReference: string, peftType: string) => number} extension.proposedRate of the run panel
+ * @param {string} picturePath path of the pictures as the page names them
+ * @returns {{ page: string, summary: string, pictures: Map<string, string> }} summary: the table of README
+ */
+export function claimsPage(plan, measured, { paretoChart, proposedRate }, picturePath) {
+  const { models, tasks } = plan;
+  const pictures = new Map();
+  const picture = (name, alt, svg) => {
+    if (svg === null) return [];
+    pictures.set(`${name}.svg`, svg);
+    return [`![${alt}](${picturePath}/${name}.svg)`];
+  };
+  const parts = models.flatMap(model =>
+    tasks.map(task => ({
+      model,
+      task,
+      ...methodFigures(plan, model, task, measured),
+      curves: curveFigures(plan, model, task, measured),
+    })),
+  );
+  const measuredParts = parts.filter(({ methods }) => methods.length > 0);
+  const gaps = missing(plan, measured);
+  const defaults = model =>
+    Object.fromEntries(model.curves.map(({ name, method }) => [name, proposedRate(model.reference, method.peft_type)]));
+
+  const blocks = [
+    '# The claims of PEFT, measured here',
+    '`npm run claims` repeats all of this: it trains the race files of `media/claims/races`, one process at a time, and writes this page from ' +
+      '`media/claims/results`. Nothing on this page is typed by hand, so that each sentence says what the figures say.',
+    method(plan, measured),
+    gaps.length === 0
+      ? 'All of it has been measured.'
+      : `**Not measured yet** (runs): ${gaps.map(({ title, runs }) => `${title} (${runs})`).join('; ')}.`,
+    '## 1. Fewer parameters, almost as good?',
+    'Claimed: LoRA trains 86% fewer parameters at a loss of about 3%; ranks of 4 to 32 are enough; attention layers are often enough. ' +
+      '*Of the gain* is the share of what full fine-tuning takes off the base’s held-out loss. A difference whose ranges over seeds ' +
+      'overlap is called none.',
+    ...measuredParts.flatMap(part => methodsBlock(part, paretoChart, picture)),
+    '## 2. Do soft prompts come near as models grow?',
+    'Claimed: prompt tuning comes near full fine-tuning with models of billions of parameters. These three sizes end at 135 million, where ' +
+      'the paper still shows a wide gap: they can show the direction, and not where it ends.',
+    list(tasks.flatMap(task => softSentences(task, parts).map(sentence => `${task.title}: ${sentence}`))),
+    ...tasks.flatMap(task => softPicture(task, parts, picture)),
+    '## 3. Memory against inference',
+    'Claimed: training takes 12 to 20 times the memory of inference. Measured: the peak (VmHWM) of a training process and of a process that ' +
+      'computes the loss of the same batch without gradients. Estimated: the tensors of a step by part, against inference on one ' +
+      'sequence of the same length; without the program itself.',
+    ...models.flatMap(model => memoryBlock(model, measured)),
+    '## 4. Learning rates',
+    'Claimed: the best rate of LoRA is about 10 times that of full fine-tuning.',
+    ...parts.flatMap(({ model, task, curves }) => [
+      ...[say.ratesApart(curves, defaults(model))]
+        .filter(sentence => sentence !== null)
+        .map(sentence => `- ${model.title}, ${task.title}: ${sentence}`),
+      ...curvePicture(model, task, curves, picture),
+    ]),
+    '## What these figures can’t show',
+    'Small models on small tasks: the embedded model knows a world of a few hundred sentences, so that it has much to learn in each of ' +
+      'these tasks, more than a large model has in most. BitFit is missing, because no Llama has biases. SmolLM2-135M starts from the weights ' +
+      'of its Q4_1 file. On it, three ranks with all linear layers, one with attention only and three further methods were ' +
+      'chosen, shorter runs, and one seed for the curves.',
+  ];
+  return {
+    page: `${blocks.filter(text => text !== '').join('\n\n')}\n`,
+    summary: summary(plan, parts, measured),
+    pictures,
+  };
+}
+
+function method({ models, tasks }, measured) {
+  const cpus = models.flatMap(({ id }) => tasks.map(task => measured.race(`${id}-${task.id}-methods`)?.cpu));
+  const cpu = [...new Set(cpus.filter(name => name !== undefined))].join('; ');
+  return (
+    `**How.** Two tasks: *code words*, where a secret table of 32 words must be learnt and applied to combinations that no training row has ` +
+    `(a suite checks the exact answer), and *pirate style*, the bundled rows, whose suite checks voice and content. Each method’s learning ` +
+    `rate is the best of a grid with seed ${TUNING.seed}, by the loss on ${percent(TUNING.share)} of the training rows, held out; ranks ` +
+    `${TUNING.ranks.join(', ')} were tuned, and the others take the rate of the nearest. Then seeds ${TUNING.seeds.join(', ')}, the ` +
+    `loss and score on rows that neither training nor tuning has seen, with the weights after the last step. All methods have the same ` +
+    `rows, batches, steps and schedule (cosine). LoRA has \`lora_alpha\` ${TUNING.loraAlpha}, soft prompts ${TUNING.virtualTokens} virtual tokens. ` +
+    `Forgetting: divergence from the base (KL) and loss on general text, which for the first two models is text of their pretraining ` +
+    `grammar. Processor time is of all threads, from a separate pass in rounds of all methods.${cpu === '' ? '' : ` Machine: ${cpu}.`}`
+  );
+}
+
+function methodsBlock({ model, task, base, methods }, paretoChart, picture) {
+  const full = methods.find(({ name }) => name === FULL);
+  const rows = methods.map(each => [
+    each.name,
+    each.parameters.toLocaleString('en-US'),
+    full ? percent(each.parameters / full.parameters, 1) : '',
+    `${each.rate}${each.isEdge ? ' (edge)' : ''}`,
+    spread(each.loss),
+    each.gain === null ? '' : percent(each.gain, 1),
+    spread(each.score, value => percent(value)),
+    each.peakBytes === null ? '' : megabytes(each.peakBytes.mean),
+    each.cpuSeconds === null ? '' : `${number(1000 * each.cpuSeconds)} ms`,
+    each.kl === null ? '' : number(each.kl.mean),
+    each.general === null ? '' : number(each.general.mean),
+  ]);
+  const failed = methods
+    .filter(({ failed: count }) => count > 0)
+    .map(({ name, failed: count }) => `${name} (${count})`);
+  const entries = methods.map(each => {
+    const runs = Array(each.loss.n).fill(null);
+    const parameters = { mean: each.parameters, min: each.parameters, max: each.parameters, std: null, n: each.loss.n };
+    return { name: each.name, runs, finished: each.loss.n, parameters, loss: each.loss, score: each.score };
+  });
+  const heading = `${model.title}, ${task.title}`;
+  const name = `${model.id}-${task.id}`;
+  const line = (series, group) => ({
+    name: series,
+    points: methods.filter(each => each.group === group).map(({ rank, loss }) => ({ x: rank, ...loss })),
+  });
+  const fullLine = full && { name: FULL, points: RANKS.map(x => ({ x, ...full.loss })) };
+  const series = [
+    line('LoRA, all linear', 'lora-all'),
+    line('LoRA, attention only', 'lora-attention'),
+    ...(full ? [fullLine] : []),
+  ];
+  const ofBase = [
+    ...(base.loss === null ? [] : [`loss ${number(base.loss)}`]),
+    ...(base.score === null ? [] : [`score ${percent(base.score)}`]),
+    ...(base.general === null ? [] : [`loss on general text ${number(base.general)}`]),
+  ];
+  return [
+    `### ${heading[0].toUpperCase()}${heading.slice(1)}`,
+    list([
+      say.fewerParameters(methods),
+      say.enoughRank(methods, 'lora-all'),
+      say.enoughRank(methods, 'lora-attention'),
+      say.attentionOrAll(methods),
+    ]),
+    `The base without training: ${ofBase.join(', ')}.`,
+    table(
+      [
+        'method',
+        'trained',
+        'of full',
+        'rate',
+        'held-out loss',
+        'of the gain',
+        'score',
+        'peak memory',
+        'a step',
+        'KL',
+        'general loss',
+      ],
+      rows,
+    ),
+    ...(failed.length === 0 ? [] : [`Failed seeds, because the training diverged: ${failed.join(', ')}.`]),
+    ...picture(
+      `${name}-loss`,
+      `${heading}: held-out loss against trained parameters`,
+      paretoChart(entries, { quality: 'loss', cost: 'parameters', standalone: true }),
+    ),
+    ...picture(
+      `${name}-score`,
+      `${heading}: score against trained parameters`,
+      paretoChart(entries, { quality: 'score', cost: 'parameters', standalone: true }),
+    ),
+    ...picture(
+      `${name}-ranks`,
+      `${heading}: held-out loss against the rank`,
+      lineChart({
+        title: `Held-out loss against the rank: ${heading}`,
+        xTitle: 'rank',
+        xText: String,
+        series: series.filter(({ points }) => points.length > 0),
+      }),
+    ),
+  ];
+}
+
+/** Each soft prompt at each size that was measured, from the smallest model to the largest. */
+function softGains(task, parts) {
+  const names = [
+    ...new Set(parts.flatMap(({ methods }) => methods.filter(({ group }) => group === 'soft')).map(({ name }) => name)),
+  ];
+  return names.map(name => ({
+    name,
+    sizes: parts
+      .filter(part => part.task === task)
+      .flatMap(({ model, methods }) => {
+        const found = methods.find(each => each.name === name);
+        const full = methods.find(each => each.name === FULL);
+        return found && found.gain !== null
+          ? [{ title: model.title, gain: found.gain, parameters: full.parameters }]
+          : [];
+      })
+      .sort((a, b) => a.parameters - b.parameters),
+  }));
+}
+
+const softSentences = (task, parts) =>
+  softGains(task, parts).flatMap(({ name, sizes }) => say.gapBySize(name, sizes) ?? []);
+
+function softPicture(task, parts, picture) {
+  const series = softGains(task, parts).map(({ name, sizes }) => ({
+    name,
+    points: sizes.map(({ parameters, gain }) => ({ x: parameters, mean: gain, min: gain, max: gain })),
+  }));
+  const title = `Share of full fine-tuning’s gain against the model’s parameters: ${task.title}`;
+  const xText = value => `${number(value / 1e6)}M`;
+  return picture(`soft-${task.id}`, title, lineChart({ title, xTitle: 'parameters of the model', xText, series }));
+}
+
+function memoryBlock(model, measured) {
+  const costs = costFigures(model, measured);
+  if (!costs || costs.methods.length === 0) return [];
+  const { batchSize, length } = measured.costs(model.id).settings;
+  const rows = costs.methods.map(({ name, peakBytes, cpuSeconds, estimate }) => [
+    name,
+    megabytes(peakBytes),
+    number(peakBytes / costs.inference),
+    ...['weights', 'gradients', 'optimizer', 'activations', 'temporary', 'total'].map(part =>
+      megabytes(estimate[part]),
+    ),
+    number(estimate.total / costs.estimatedInference),
+    cpuSeconds === null ? '' : `${number(1000 * cpuSeconds)} ms`,
+  ]);
+  return [
+    `### ${model.title[0].toUpperCase()}${model.title.slice(1)}: ${batchSize} sequences of ${length} tokens`,
+    say.memoryAgainstInference(costs),
+    `Inference: ${megabytes(costs.inference)} measured, ${megabytes(costs.estimatedInference)} estimated for one sequence.`,
+    table(
+      [
+        'method',
+        'measured',
+        'x inference',
+        'weights',
+        'gradients',
+        'optimizer',
+        'activations',
+        'temporary',
+        'estimated',
+        'x inference',
+        'a step',
+      ],
+      rows,
+    ),
+  ];
+}
+
+function curvePicture(model, task, curves, picture) {
+  const series = curves.map(({ name, points }) => ({
+    name,
+    points: points.filter(({ loss }) => loss !== null).map(({ rate, loss }) => ({ x: rate, ...loss })),
+  }));
+  if (series.length === 0) return [];
+  const title = `Held-out loss against the learning rate: ${model.title}, ${task.title}`;
+  return picture(
+    `${model.id}-${task.id}-rates`,
+    title,
+    lineChart({ title, xTitle: 'peak learning rate', xText: String, series, logY: true }),
+  );
+}
+
+/** README's table: the embedded model's answers. */
+function summary({ models, tasks }, parts, measured) {
+  const own = tasks.map(task => parts.find(({ model, task: each }) => model.id === 'embedded' && each === task));
+  const line = (claim, text) => [claim, ...own.map(part => text(part) ?? 'not measured yet')];
+  const embedded = models.find(({ id }) => id === 'embedded');
+  const costs = costFigures(embedded, measured);
+  const memory =
+    costs && costs.methods.length > 0 ? costs.methods.map(({ peakBytes }) => peakBytes / costs.inference) : null;
+  const rows = [
+    line('86% fewer parameters, 3.2% worse', ({ methods }) => say.fewerInShort(methods)),
+    line('ranks of 4 to 32 are enough', ({ methods }) => say.enoughInShort(methods)),
+    line('attention layers are often enough', ({ methods }) => say.attentionInShort(methods)),
+    line('soft prompts come near full fine-tuning', ({ methods }) => {
+      const soft = methods.filter(({ group, gain }) => group === 'soft' && gain !== null);
+      return soft.length === 0
+        ? null
+        : soft.map(({ name, gain }) => `${name} ${percent(gain)}`).join(', ') + ' of its gain';
+    }),
+    line(
+      '12 to 20 times the memory of inference',
+      () => memory && `${number(Math.min(...memory))} to ${number(Math.max(...memory))} times`,
+    ),
+    line('LoRA’s best rate is 10 times that of full fine-tuning', ({ curves }) => {
+      const [full, lora] = [true, false].map(isFull => curves.find(({ name }) => (name === FULL) === isFull));
+      const best = full && lora ? [bestPoint(full), bestPoint(lora)] : [null, null];
+      return best.includes(null) ? null : `${number(best[1].rate / best[0].rate)} times`;
+    }),
+  ];
+  return table(['claim', ...tasks.map(({ title }) => title)], rows);
+}
