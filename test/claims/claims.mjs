@@ -6,7 +6,7 @@ import { constants, setPriority } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import prettier from 'prettier';
+import { format, resolveConfig } from 'prettier';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { root, setUp } from '../../extension/scripts/setUp.mjs';
 import { answerOf, program } from '../bench/ours.mjs';
@@ -154,6 +154,6 @@ function write(path, content) {
 
 /** As `npm run format` leaves it. */
 async function writeMarkdown(path, text) {
-  const options = await prettier.resolveConfig(join(root, 'README.md'));
-  write(path, await prettier.format(text, { ...options, parser: 'markdown' }));
+  const options = await resolveConfig(join(root, 'README.md'));
+  write(path, await format(text, { ...options, parser: 'markdown' }));
 }

@@ -3,7 +3,7 @@
 import { costFigures, curveFigures, bestPoint, FULL, methodFigures, missing } from './figures.mjs';
 import { lineChart } from './lineChart.mjs';
 import * as say from './sentences.mjs';
-import { RANKS, TUNING } from './work.mjs';
+import { RANKS, stepsOf, TUNING } from './work.mjs';
 
 const { number, percent } = say;
 const row = cells => `| ${cells.join(' | ')} |`;
@@ -84,10 +84,7 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
       ...curvePicture(model, task, curves, picture),
     ]),
     '## What these figures can’t show',
-    'Small models on small tasks: the embedded model knows a world of a few hundred sentences, so that it has much to learn in each of ' +
-      'these tasks, more than a large model has in most. BitFit is missing, because no Llama has biases. SmolLM2-135M starts from the weights ' +
-      'of its Q4_1 file. On it, three ranks with all linear layers, one with attention only and three further methods were ' +
-      'chosen, shorter runs, and one seed for the curves.',
+    limits(plan),
   ];
   return {
     page: `${blocks.filter(text => text !== '').join('\n\n')}\n`,
@@ -96,8 +93,30 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
   };
 }
 
+/** What was left out, and what sizes like these can't show. */
+function limits({ models }) {
+  const most = models.reduce((a, b) => (b.entries.length > a.entries.length ? b : a));
+  const names = entries => entries.map(({ name }) => name);
+  const leftOut = models.flatMap(({ title, entries }) => {
+    const missingNames = names(most.entries).filter(name => !names(entries).includes(name));
+    return missingNames.length === 0 ? [] : [`- On ${title}, these were left out: ${missingNames.join(', ')}.`];
+  });
+  return [
+    '- Small models on small tasks: the embedded model knows a world of a few hundred sentences, so that it has more to learn in each of ' +
+      'these tasks than a large model has in most.',
+    '- BitFit (training the biases) is missing, because these models have none.',
+    ...leftOut,
+  ].join('\n');
+}
+
 function method({ models, tasks }, measured) {
   const cpus = models.flatMap(({ id }) => tasks.map(task => measured.race(`${id}-${task.id}-methods`)?.cpu));
+  const budgets = models
+    .map(
+      model =>
+        `${tasks.map(task => `${stepsOf(model, task)} steps (${task.title})`).join(', ')} of ${model.batchSize} rows on ${model.title}`,
+    )
+    .join('; ');
   const cpu = [...new Set(cpus.filter(name => name !== undefined))].join('; ');
   return (
     `**How.** Two tasks: *code words*, where a secret table of 32 words must be learnt and applied to combinations that no training row has ` +
@@ -105,7 +124,7 @@ function method({ models, tasks }, measured) {
     `rate is the best of a grid with seed ${TUNING.seed}, by the loss on ${percent(TUNING.share)} of the training rows, held out; ranks ` +
     `${TUNING.ranks.join(', ')} were tuned, and the others take the rate of the nearest. Then seeds ${TUNING.seeds.join(', ')}, the ` +
     `loss and score on rows that neither training nor tuning has seen, with the weights after the last step. All methods have the same ` +
-    `rows, batches, steps and schedule (cosine). LoRA has \`lora_alpha\` ${TUNING.loraAlpha}, soft prompts ${TUNING.virtualTokens} virtual tokens. ` +
+    `rows, batches, steps and schedule (cosine): ${budgets}. LoRA has \`lora_alpha\` ${TUNING.loraAlpha}, soft prompts ${TUNING.virtualTokens} virtual tokens. ` +
     `Forgetting: divergence from the base (KL) and loss on general text, which for the first two models is text of their pretraining ` +
     `grammar. Processor time is of all threads, from a separate pass in rounds of all methods.${cpu === '' ? '' : ` Machine: ${cpu}.`}`
   );

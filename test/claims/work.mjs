@@ -187,6 +187,9 @@ export const tasks = [
 /** Shorter runs of the largest model. */
 const SMOL_STEPS = { codewords: 100, pirate: 60 };
 
+/** @param {Model} model @param {Task} task */
+export const stepsOf = (model, task) => (model.id === 'smollm2' ? SMOL_STEPS[task.id] : task.steps);
+
 /** How rates are tuned, and with what the results are measured. */
 export const TUNING = {
   seed: 0,
@@ -271,7 +274,7 @@ export function raceFile({ id, kind, model, task, seeds, runs }, tunedRate, from
     training: { learning_rate: rate ?? tunedRate(entry.ratesOf ?? entry.name) },
   }));
   if (vary.some(({ training }) => training.learning_rate === null)) return null;
-  const steps = model.id === 'smollm2' ? SMOL_STEPS[task.id] : task.steps;
+  const steps = stepsOf(model, task);
   return {
     name: id,
     run: {
