@@ -13,11 +13,11 @@ import { answerOf, program } from '../bench/ours.mjs';
 import { measureCosts } from './costs.mjs';
 import { dataFiles, makeSmallModel } from './materials.mjs';
 import { claimsPage } from './page.mjs';
-import { collectRace, missingRuns, readResults, tunedRate, writeResults } from './results.mjs';
+import { collectRace, missingRuns, pruneRuns, readResults, tunedRate, writeResults } from './results.mjs';
 import { plan, raceFile, smallPlan } from './work.mjs';
 
-/** Runs between two looks at the results of a race. */
-const COLLECT_EVERY = 10;
+/** Between two looks at the results of a race that is running. */
+const COLLECT_EVERY_MS = 60_000;
 const MARKS = ['<!-- claims: written by npm run claims -->', '<!-- /claims -->'];
 
 const HELP = `Usage: npm run claims [-- PART...] [--report] [--small [--out FOLDER]]
@@ -80,7 +80,11 @@ await writePage();
 /** Runs what is missing of a race. */
 async function runRace(race) {
   const folder = join(places.work, 'races', race.id);
-  const collect = async () => writeResults(places.results, race.id, await collectRace(folder));
+  const collect = async () => {
+    const { results, done } = await collectRace(folder);
+    writeResults(places.results, race.id, results);
+    pruneRuns(done);
+  };
   if (existsSync(join(folder, 'race.json'))) await collect();
   if (missingRuns(race, readResults(places.results, race.id)) === 0) return;
   await makeModel(race.model);
@@ -101,9 +105,12 @@ async function runRace(race) {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise((done, failed) => child.on('error', failed).on('close', done));
-  let runs = 0;
-  for await (const line of createInterface({ input: child.stdout }))
-    if (JSON.parse(line).type === 'completed' && ++runs % COLLECT_EVERY === 0) await collect();
+  let collected = Date.now();
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (JSON.parse(line).type !== 'started' || Date.now() - collected < COLLECT_EVERY_MS) continue;
+    await collect();
+    collected = Date.now();
+  }
   const code = await ended;
   if (existsSync(join(folder, 'race.json'))) await collect();
   if (code !== 0) throw new Error(`tunewright race ended with ${code}; run npm run claims again to continue`);

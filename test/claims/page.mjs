@@ -321,10 +321,7 @@ function summary({ models, tasks }, parts, measured) {
         ? null
         : soft.map(({ name, gain }) => `${name} ${percent(gain)}`).join(', ') + ' of its gain';
     }),
-    line(
-      '12 to 20 times the memory of inference',
-      () => memory && `${number(Math.min(...memory))} to ${number(Math.max(...memory))} times`,
-    ),
+    line('12 to 20 times the memory of inference', () => memory && say.timesRange(memory)),
     line('LoRA’s best rate is 10 times that of full fine-tuning', ({ curves }) => {
       const [full, lora] = [true, false].map(isFull => curves.find(({ name }) => (name === FULL) === isFull));
       const best = full && lora ? [bestPoint(full), bestPoint(lora)] : [null, null];

@@ -1,6 +1,6 @@
 // The results of the claims: what a race folder says, as one JSON file for each race, with a line for each run. The files are committed;
 // tables, sentences and pictures follow from them alone.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { answerOf } from '../bench/ours.mjs';
@@ -27,12 +27,11 @@ const figures = value => (typeof value === 'number' ? Number(value.toPrecision(6
 const jsonOf = file => JSON.parse(readFileSync(file, 'utf8'));
 
 /**
- * The results of a race so far; null if it has not begun.
+ * The results of a race so far.
  * @param {string} folder of the race
- * @returns {Promise<RaceResults | null>}
+ * @returns {Promise<{ results: RaceResults, done: string[] }>} done: folders of runs whose weights nothing needs any more
  */
 export async function collectRace(folder) {
-  if (!existsSync(join(folder, 'race.json'))) return null;
   const { cpuKind } = await importEngineModule('engine/machine/machine.ts');
   const { entries } = answerOf('race', '--report', folder);
   const base = { loss: null, score: baseScore(folder), general: null };
@@ -55,7 +54,15 @@ export async function collectRace(folder) {
       general: figures(isFinished ? last?.metrics.general_loss : null),
     };
   });
-  return { cpu: cpuKind(), base, runs };
+  const { suites } = jsonOf(join(folder, 'race.json')).run.dataset;
+  const isDone = ({ status, score }) => status === 'finished' && (suites.length === 0 || score !== null);
+  return { results: { cpu: cpuKind(), base, runs }, done: entries.filter(isDone).map(({ run }) => run) };
+}
+
+/** Deletes the weights of runs: a whole model with its optimizer state takes 2 GB each time. @param {string[]} runs their folders */
+export function pruneRuns(runs) {
+  for (const run of runs)
+    for (const name of ['checkpoints', 'model', 'adapter']) rmSync(join(run, name), { recursive: true, force: true });
 }
 
 /** The first and the last evaluation of a run folder. */

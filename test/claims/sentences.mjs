@@ -8,6 +8,12 @@ export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}%
 export const number = value => (Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3))));
 const times = value => `${number(value)} times`;
 
+/** "1.5 to 3 times", or one value. @param {number[]} values */
+export function timesRange(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(number);
+  return low === high ? `${low} times` : `${low} to ${high} times`;
+}
+
 /** "12% lower", "3% higher", "the same". */
 export function compared(value, with_) {
   const change = value / with_ - 1;
@@ -74,14 +80,11 @@ export function enoughRank(methods, group) {
   const found = rankFigures(methods, group);
   if (!found) return null;
   const { first, best, enough } = found;
+  const loss = `has the lowest loss (${number(best.loss.mean)})`;
+  if (best === first) return `With ${TARGETS[group]}, r = ${best.rank}, the lowest, ${loss}.`;
   const shown =
-    enough === best
-      ? 'and all lower ranks are worse'
-      : `and r = ${enough.rank} is the lowest without a difference from it`;
-  return (
-    `With ${TARGETS[group]}, r = ${best.rank} has the lowest loss (${number(best.loss.mean)}), ${shown}; ` +
-    `r = ${first.rank} has ${number(first.loss.mean)}.`
-  );
+    enough === best ? 'all lower ranks are worse' : `r = ${enough.rank} is the lowest without a difference from it`;
+  return `With ${TARGETS[group]}, r = ${best.rank} ${loss}, and ${shown}; r = ${first.rank} has ${number(first.loss.mean)}.`;
 }
 
 const TARGETS = { 'lora-all': 'all linear layers', 'lora-attention': 'attention only' };
@@ -153,7 +156,7 @@ export function gapBySize(name, sizes) {
     : falls
       ? 'the gap grows with every size'
       : 'the gap neither only shrinks nor only grows';
-  return `${name} reaches ${listed} of full fine-tuning's gain: ${verdict}.`;
+  return `${name} reaches ${listed} of full fine-tuning’s gain: ${verdict}.`;
 }
 
 /** How many times inference? @param {NonNullable<ReturnType<typeof import('./figures.mjs').costFigures>>} costs */
@@ -161,7 +164,6 @@ export function memoryAgainstInference({ inference, estimatedInference, methods 
   if (methods.length === 0) return null;
   const measured = methods.map(({ peakBytes }) => peakBytes / inference);
   const tensors = methods.map(({ estimate }) => estimate.total / estimatedInference);
-  const range = values => `${number(Math.min(...values))} to ${times(Math.max(...values))}`;
   const full = methods.find(({ name }) => name === FULL);
   const parts = ({ estimate: { total, ...rest } }) =>
     Object.entries(rest)
@@ -169,8 +171,8 @@ export function memoryAgainstInference({ inference, estimatedInference, methods 
       .map(([part, bytes]) => `${part} ${percent(bytes / total)}`)
       .join(', ');
   return (
-    `A training process takes ${range(measured)} the memory of a process that computes the loss of the same batch. ` +
-    `By the estimate, which leaves out the program itself, the tensors of a step are ${range(tensors)} those of inference on one sequence.` +
+    `A training process takes ${timesRange(measured)} the memory of a process that computes the loss of the same batch. ` +
+    `By the estimate, which leaves out the program itself, the tensors of a step are ${timesRange(tensors)} those of inference on one sequence.` +
     (full ? ` Of those of full fine-tuning: ${parts(full)}.` : '')
   );
 }
@@ -192,8 +194,8 @@ export function ratesApart(curves, defaults) {
     );
     const atDefault = near.loss
       ? `${number(near.loss.mean)} at ${near.rate}`
-      : `none at ${near.rate}, where the training diverges`;
-    return `${name} is best at ${point.rate}${edge} (loss ${number(point.loss.mean)}); at the point nearest to the run panel's ${defaults[name]} it has ${atDefault}`;
+      : `none at ${near.rate}, where a seed fails`;
+    return `${name} is best at ${point.rate}${edge} (loss ${number(point.loss.mean)}); at the point nearest to the run panel’s ${defaults[name]} it has ${atDefault}`;
   };
   return `${of(full)}. ${of(lora)}. The best rate of LoRA is ${times(lora.point.rate / full.point.rate)} that of full fine-tuning.`;
 }

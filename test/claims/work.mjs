@@ -90,7 +90,7 @@ const smallEntries = [full(around(3e-3)), ...soft(3e-1, 3e-1, 3e-2)];
 
 /** What five hours allow of the largest model. */
 const smolEntries = [
-  full([1e-5, 3e-5, 1e-4]),
+  full([3e-5, 1e-4, 3e-4]),
   ...loraEntries('all linear', [1, 8, 64], [3e-4, 1e-3, 3e-3]),
   ...loraEntries('attention', [8], [3e-4, 1e-3, 3e-3]),
   ...soft(1e-1, 3e-2, 3e-3).map(entry => ({ ...entry, rates: entry.rates.slice(1, 4) })),
@@ -98,10 +98,7 @@ const smolEntries = [
   { ...selective('last 2 blocks', 3e-4, { select: 'last_layers', num_layers: 2 }), rates: [1e-4, 3e-4, 1e-3] },
 ];
 
-const curves = (fullFrom, loraFrom, count) => [
-  { ...full(doubled(fullFrom, count)) },
-  { ...loraEntries('all linear', [8], doubled(loraFrom, count))[0] },
-];
+const curves = (fullRates, loraRates) => [full(fullRates), ...loraEntries('all linear', [8], loraRates)];
 
 /**
  * @typedef {object} Model
@@ -125,7 +122,7 @@ export const models = [
     generalTexts: `${DATA}/general.text.jsonl`,
     batchSize: 8,
     entries: embeddedEntries,
-    curves: curves(1.25e-4, 1e-3, 7),
+    curves: curves(doubled(1.25e-4, 7), doubled(1e-3, 7)),
     costs: { settings: { batchSize: 8, length: 128, steps: 12, rounds: 3 }, entries: embeddedEntries },
   },
   {
@@ -136,7 +133,7 @@ export const models = [
     generalTexts: `${DATA}/general.text.jsonl`,
     batchSize: 8,
     entries: smallEntries,
-    curves: curves(2.5e-4, 1e-3, 7),
+    curves: curves(doubled(2.5e-4, 7), doubled(1e-3, 7)),
     costs: { settings: { batchSize: 8, length: 128, steps: 12, rounds: 3 }, entries: smallEntries },
   },
   {
@@ -146,7 +143,7 @@ export const models = [
     generalTexts: null,
     batchSize: 4,
     entries: smolEntries,
-    curves: curves(1e-5, 1e-4, 5),
+    curves: curves(around(1e-4), around(1e-3)),
     costs: { settings: { batchSize: 4, length: 128, steps: 6, rounds: 1 }, entries: smolEntries },
   },
 ];

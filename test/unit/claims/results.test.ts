@@ -1,0 +1,55 @@
+// Results of the claims: which rate is chosen, what is still missing, and files that give back what was written.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { missingRuns, readResults, tunedRate, writeResults } from '../../claims/results.mjs';
+
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-claims-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const entry = { name: 'LoRA' };
+const race = { seeds: [0], runs: [1e-3, 2e-3, 4e-3].map(rate => ({ entry, rate, name: `LoRA at ${rate}` })) };
+const results = (...losses: (number | null)[]) => ({
+  runs: losses.map((loss, i) => ({
+    name: race.runs[i]!.name,
+    seed: 0,
+    status: loss === null ? 'failed' : 'finished',
+    loss,
+  })),
+});
+const tuned = (...losses: (number | null)[]) => tunedRate(race, results(...losses), 'LoRA');
+
+describe('the rate', () => {
+  test('is that of the lowest loss', () => expect(tuned(3, 1, 2)).toEqual({ rate: 2e-3, isEdge: false }));
+  test('may be at the edge of the grid', () => expect(tuned(3, 2, 1)).toEqual({ rate: 4e-3, isEdge: true }));
+  test('is never one that failed', () => expect(tuned(3, 2, null)).toEqual({ rate: 2e-3, isEdge: false }));
+  test('is unknown before all were tried', () => expect(tuned(3, 2)).toBeNull());
+  test('is unknown if all failed', () => expect(tuned(null, null, null)).toBeNull());
+  test('is unknown without results', () => expect(tunedRate(race, null, 'LoRA')).toBeNull());
+  test('of an entry that is not tuned is unknown', () => expect(tunedRate(race, results(3, 1, 2), 'IA3')).toBeNull());
+});
+
+test('runs are missing by name and seed', () => {
+  const own = { seeds: [1, 2], runs: race.runs };
+  expect(missingRuns(own, null)).toBe(6);
+  const ended = [
+    { name: 'LoRA at 0.001', seed: 1 },
+    { name: 'LoRA at 0.001', seed: 2 },
+    { name: 'LoRA at 0.002', seed: 2 },
+    { name: 'another', seed: 1 },
+  ];
+  expect(missingRuns(own, { runs: ended })).toBe(3);
+});
+
+test('files have a line for each run, and give back what was written', () => {
+  const written = { cpu: 'a CPU', base: { loss: 2 }, ...results(1, null) };
+  writeResults(folder, 'some', written);
+  expect(readResults(folder, 'some')).toEqual(written);
+  expect(
+    readFileSync(join(folder, 'some.json'), 'utf8')
+      .split('\n')
+      .filter(line => line.includes('seed')),
+  ).toHaveLength(2);
+  expect(readResults(folder, 'other')).toBeNull();
+});
