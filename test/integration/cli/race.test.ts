@@ -82,7 +82,7 @@ it('a race on the embedded model is interrupted, resumed and reported', async ()
   ]);
   for (const { name, trainable_parameters: trained, ...figures } of entries) {
     expect(trained, name).toBeGreaterThan(0);
-    for (const key of ['validation_loss', 'peak_rss_bytes', 'train_seconds'] as const)
+    for (const key of ['validation_loss', 'peak_rss_bytes', 'train_seconds', 'kl_from_base', 'general_loss'] as const)
       expect(figures[key], `${name} ${key}`).toBeGreaterThan(0);
   }
 

@@ -33,6 +33,7 @@ export function runFigures(
 ): RunFigures {
   const status = state ? statusOf(state, alive) : alive ? 'running' : 'waiting';
   const completed = status === 'finished' ? state!.completed : null;
+  const kept = completed && config ? resultEvaluation(state!, config.training) : undefined;
   return {
     name,
     seed,
@@ -40,13 +41,15 @@ export function runFigures(
     status,
     peft_type: state?.started?.peft_type ?? config?.method.peft_type ?? null,
     trainable_parameters: state?.started?.trainable_parameters ?? null,
-    validation_loss: completed && config ? resultLoss(state!, config.training) : null,
+    validation_loss: kept?.['loss'] ?? null,
     score: completed ? score : null,
     // The process of a resumed run knows nothing of the one before it.
     peak_rss_bytes:
       completed &&
       state!.steps.column('rss_bytes').reduce((peak, rss) => Math.max(peak, rss), completed.peak_rss_bytes),
     train_seconds: completed && completed.train_seconds,
+    kl_from_base: kept?.['kl_from_base'] ?? null,
+    general_loss: kept?.['general_loss'] ?? null,
     steps: state?.steps.row(state.steps.length - 1)?.step ?? null,
     failure: status === 'failed' ? state!.failed!.message : null,
   };
@@ -59,12 +62,14 @@ function statusOf(state: RunState, alive: boolean): RaceResult['status'] {
   return state.failed && state.failed.code !== 'cancelled' ? 'failed' : 'interrupted';
 }
 
-/** The validation loss of the weights that were kept; null if they weren't evaluated. */
-function resultLoss({ completed, evaluations }: RunState, training: RunConfig['training']): number | null {
-  const { best_loss: best, step } = completed!;
-  if (training.load_best_model_at_end) return best;
-  const last = evaluations.row(evaluations.length - 1);
-  return last && last['step'] === step ? last['loss']! : null;
+/** The evaluation of the weights that were kept; undefined if they weren't evaluated. */
+function resultEvaluation(
+  { completed, evaluations }: RunState,
+  { load_best_model_at_end: keepsBest }: RunConfig['training'],
+): Partial<Record<string, number>> | undefined {
+  const { best_step: best, step } = completed!;
+  const kept = keepsBest ? best : step;
+  return kept === null ? undefined : evaluations.row(evaluations.column('step').lastIndexOf(kept));
 }
 
 /** Of values over seeds. */
@@ -105,6 +110,9 @@ export interface EntryFigures {
   score: Spread | null;
   memoryBytes: Spread | null;
   seconds: Spread | null;
+  /** KL divergence from the base and loss on general text. */
+  divergence: Spread | null;
+  generalLoss: Spread | null;
 }
 
 /** In the order of the race file. */
@@ -127,6 +135,8 @@ export function entryFigures(runs: readonly RunFigures[]): EntryFigures[] {
       score: spread(run => run.score),
       memoryBytes: spread(run => run.peak_rss_bytes),
       seconds: spread(run => run.train_seconds),
+      divergence: spread(run => run.kl_from_base),
+      generalLoss: spread(run => run.general_loss),
     };
   });
 }

@@ -58,6 +58,30 @@ describe('figures of a run', () => {
     expect(figures(without, {}, { load_best_model_at_end: false }).validation_loss).toBeNull();
   });
 
+  it('say what the kept weights have forgotten, if that was measured', () => {
+    expect(figures(recorded)).toMatchObject({ kl_from_base: null, general_loss: null });
+    const measured = recorded.map(event =>
+      event.type === 'evaluated'
+        ? {
+            ...event,
+            // The recording is of version 0, which had no other metrics than these two.
+            perplexity: undefined,
+            token_accuracy: undefined,
+            metrics: { kl_from_base: event.step / 100, general_loss: 2 + event.step / 100 },
+          }
+        : event,
+    );
+    const at = (step: number) => ({ kl_from_base: step / 100, general_loss: 2 + step / 100 });
+    const { best_step: best } = completed;
+    expect(figures(measured)).toMatchObject(at(best!));
+    const last = measured.findLast(event => event.type === 'evaluated')!.step;
+    expect(figures(measured, {}, { load_best_model_at_end: false })).toMatchObject(at(last));
+    // The best step is not the last.
+    const worse = measured.map(event => (event.type === 'completed' ? { ...event, best_step: 40 } : event));
+    expect(figures(worse)).toMatchObject(at(40));
+    expect(figures(measured.slice(0, -1))).toMatchObject({ kl_from_base: null, general_loss: null });
+  });
+
   it('have the highest peak of all processes of a resumed run', () => {
     const lower = recorded.map(event => (event === completed ? { ...completed, peak_rss_bytes: 1 } : event));
     const steps = recorded.filter(event => event.type === 'step');
