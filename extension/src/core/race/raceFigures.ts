@@ -3,7 +3,6 @@
 import type { RunConfig } from '../../protocol/runConfig.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import type { RunState } from '../runs/runState.js';
-import type { RaceEntry } from './expandRace.js';
 
 /** One run of a race, as far as it has got. */
 export interface RunFigures extends RaceResult {
@@ -21,22 +20,19 @@ export interface EntryRun {
   /** Whether a process trains in it. */
   alive: boolean;
   config: Pick<RunConfig, 'training' | 'method'> | null;
-  /** The share of an evaluation suite's rows that it passed, with its result; null if none was run. */
+  /** The mean score of its result over the rows of the suites; null if they weren't answered. */
   score: number | null;
 }
 
+/** What a run folder says, whatever entry it is of. */
+export type FolderFigures = Omit<RunFigures, 'name' | 'seed'>;
+
 /** @param run path of the run folder, as it is reported */
-export function runFigures(
-  { name, seed }: RaceEntry,
-  run: string,
-  { state, alive, config, score }: EntryRun,
-): RunFigures {
+export function folderFigures(run: string, { state, alive, config, score }: EntryRun): FolderFigures {
   const status = state ? statusOf(state, alive) : alive ? 'running' : 'waiting';
   const completed = status === 'finished' ? state!.completed : null;
   const kept = completed && config ? resultEvaluation(state!, config.training) : undefined;
   return {
-    name,
-    seed,
     run,
     status,
     peft_type: state?.started?.peft_type ?? config?.method.peft_type ?? null,

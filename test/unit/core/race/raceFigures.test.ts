@@ -1,24 +1,21 @@
 // Figures of runs, spreads over seeds, Pareto fronts, and the entry to choose.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { expandRace } from '../../../../extension/src/core/race/expandRace.js';
 import {
   chooseEntry,
   entryFigures,
   paretoFront,
   parseLimit,
-  runFigures,
+  folderFigures,
   spreadOf,
   type EntryRun,
 } from '../../../../extension/src/core/race/raceFigures.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
-import { raceConfigSchema } from '../../../../extension/src/protocol/raceConfig.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { finishedRun, unfinishedRun } from '../../../support/raceRuns.js';
 
 const RUN = { model: 'm', dataset: { train: 'rows.jsonl' }, method: { peft_type: 'LORA' } };
-const [ENTRY] = expandRace(raceConfigSchema.parse({ run: RUN, vary: [{}] }), RUN, 'a.race.json');
 const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
   .trim()
   .split('\n')
@@ -28,7 +25,7 @@ const stateOf = (events: readonly EngineEvent[]): RunState => events.reduce(redu
 function figures(events: readonly EngineEvent[] | null, changes: Partial<EntryRun> = {}, training = {}) {
   const config = runConfigSchema.parse({ ...RUN, training });
   const state = events && stateOf(events);
-  return runFigures(ENTRY!, '/race/runs/a', { state, alive: false, config, score: 0.5, ...changes });
+  return folderFigures('/race/runs/a', { state, alive: false, config, score: 0.5, ...changes });
 }
 
 describe('figures of a run', () => {
