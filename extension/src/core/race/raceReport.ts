@@ -46,7 +46,7 @@ export function raceReport({ race, runs, limits, baseScore }: RaceReport): Repor
   const failed = runs.filter(({ status }) => status === 'failed');
   const text = [
     `# ${plain(race.name)}`,
-    settings(race),
+    plain(settingsText(race)),
     markdownTable(entries),
     'Figures are means over seeds ± the standard deviation, and in brackets the lowest and the highest. The standard deviation is ' +
       'that of a sample: sqrt(sum((x − mean)²) / (n − 1)). An entry is on the front if no other one has at most its validation ' +
@@ -78,13 +78,13 @@ const FORGETTING_TEXT =
 
 const FILE_NAMES = { parameters: 'parameters', memoryBytes: 'memory', seconds: 'time' } as const;
 
-function settings({ run, seeds, budget }: RaceReport['race']): string {
-  const dataset = run['dataset'] as { train: string; validation: string | number };
+/** Model, rows, seeds and budget of all entries. */
+export function settingsText({ run, seeds, budget }: RaceReport['race']): string {
+  const { train, validation } = run['dataset'] as { train: string; validation: string | number };
   const base = (path: string) => path.split(/[\\/]/).at(-1)!;
-  const heldOut =
-    typeof dataset.validation === 'number' ? `${percent(dataset.validation)} of its rows` : base(dataset.validation);
+  const heldOut = typeof validation === 'number' ? `${percent(validation)} of its rows` : base(validation);
   return [
-    `Model ${plain(String(run['model']))}, trained on ${plain(base(dataset.train))}, validation loss on ${plain(heldOut)}`,
+    `Model ${String(run['model'])}, trained on ${base(train)}, validation loss on ${heldOut}`,
     seeds ? `seeds ${seeds.join(', ')}` : 'the seed of the run file',
     `${budgetText(budget)}.`,
   ].join('; ');
