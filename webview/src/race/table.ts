@@ -55,7 +55,7 @@ export class RaceTableView {
                 .slice(1)
                 .map((cell, i) =>
                   i + 1 === seeds
-                    ? h('td', { class: 'seeds' }, ...entry.runs.map(run => this.seed(run)))
+                    ? h('td', {}, ...entry.runs.map(run => this.seed(run)))
                     : h('td', { class: kind(i + 1), title: ranges[row]![i + 1]! }, cell),
                 ),
               h(

@@ -95,7 +95,10 @@ export function paretoChart(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="race-chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     ...(standalone
-      ? [`  <style>${FILE_COLOURS}${CHART_RULES}\n  </style>`, `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`]
+      ? [
+          `  <style>${FILE_COLOURS}${CHART_RULES}\n  </style>`,
+          `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`,
+        ]
       : []),
     `  ${text(PLOT.left, 24, title, 'start', 'title')}`,
     ...xAxis.ticks.flatMap(value => {

@@ -27,11 +27,13 @@ export function registerRaceTabs(services: HostServices, engine: CommandLineEngi
   return vscode.Disposable.from(
     tabs,
     registerGuarded(output, 'tunewright.openRace', async uri => {
-      const file = await pickRaceFile(uri);
+      const file = await pickRaceFile('Open Race', uri);
       if (file) tabs.open(sourceOf(file));
     }),
-    // For Compare Methods and the CodeLens only, so not in the palette.
-    registerGuarded(output, 'tunewright.startRace', uri => tabs.start((uri as vscode.Uri).fsPath)),
+    registerGuarded(output, 'tunewright.startRace', async uri => {
+      const file = await pickRaceFile('Start Race', uri);
+      if (file) await tabs.start(file);
+    }),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       deserializeWebviewPanel: async (panel, kept: Partial<RaceSource> | undefined) =>
         tabs.adopt(panel, { file: kept?.file ?? null, folder: kept?.folder ?? null }),
@@ -56,10 +58,11 @@ class RaceTabs implements vscode.Disposable {
     this.adopt(panel, source);
   }
 
-  /** A new race of a race file, in a tab; while one of its races is in progress, that one. */
+  /** A new race of a race file, in a tab; while one of its races is in progress, and for race.json of a race folder, that one. */
   async start(file: string): Promise<void> {
     const latest = sourceOf(file);
-    if (latest.folder !== null && holderOf(raceFolderFiles(latest.folder).process)) return this.open(latest);
+    const isAlive = latest.folder !== null && holderOf(raceFolderFiles(latest.folder).process) !== null;
+    if (isAlive || latest.file === null) return this.open(latest);
     this.open({ file, folder: await this.steer({ file, folder: null }, 'start') });
   }
 
@@ -153,7 +156,7 @@ async function openInEditor(path: string): Promise<void> {
 }
 
 /** The command's argument, the file in the active editor, or the user's choice in the workspace. */
-async function pickRaceFile(uri: unknown): Promise<string | undefined> {
+async function pickRaceFile(title: string, uri: unknown): Promise<string | undefined> {
   if (uri instanceof vscode.Uri) return uri.fsPath;
   const active = vscode.window.activeTextEditor?.document.uri;
   if (active?.path.endsWith('.race.json')) return active.fsPath;
@@ -162,7 +165,7 @@ async function pickRaceFile(uri: unknown): Promise<string | undefined> {
     found
       .map(({ fsPath: path }) => ({ label: vscode.workspace.asRelativePath(path), path }))
       .sort((a, b) => (a.label < b.label ? -1 : 1)),
-    { title: 'Open Race', placeHolder: found.length === 0 ? 'No race file in this workspace' : 'Choose a race' },
+    { title, placeHolder: found.length === 0 ? 'No race file in this workspace' : 'Choose a race' },
   );
   return picked?.path;
 }
