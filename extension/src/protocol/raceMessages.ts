@@ -1,14 +1,15 @@
 // Messages between a race's editor tab (webview/src/race) and the host (host/races). The host sends what the files of a race say; what
 // follows from it, from entries to charts, is worked out in the page by core/race.
 import * as z from 'zod';
-import type { FolderFigures } from '../core/race/raceFigures.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 import { draftSchema } from './runPanelMessages.js';
 
 const json = z.record(z.string(), z.unknown());
 const number = z.number().nullable();
 
-export const folderFiguresSchema: z.ZodType<FolderFigures> = z.object({
+/** What a run folder says, whatever entry it is of. */
+export const folderFiguresSchema = z.object({
+  /** Path of the run folder. */
   run: z.string(),
   status: z.enum(['waiting', 'running', 'interrupted', 'finished', 'failed']),
   peft_type: z.string().nullable(),
@@ -19,9 +20,12 @@ export const folderFiguresSchema: z.ZodType<FolderFigures> = z.object({
   train_seconds: number,
   kl_from_base: number,
   general_loss: number,
+  /** Optimizer steps done. */
   steps: number,
+  /** Why it failed. */
   failure: z.string().nullable(),
 });
+export type FolderFigures = z.infer<typeof folderFiguresSchema>;
 
 /** What the files of a race say. */
 export const raceFilesSchema = z.object({

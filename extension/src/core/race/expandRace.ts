@@ -60,6 +60,16 @@ export function expandRace(race: RaceConfig, base: Json, file: string): RaceEntr
   });
 }
 
+/** The error of a run that a race file has in it, with its keys there. */
+export function inRaceFile(error: InputError): InputError {
+  const { message, key, ...record } = error.record();
+  // Further faults are on lines of their own, each with its key.
+  return new InputError(message.replace(/\n {2}(?=[\w.]+: )/g, '\n  run.'), {
+    ...record,
+    key: key === undefined ? 'run' : `run.${key}`,
+  });
+}
+
 /** @param block before the keys of the run: `run.` in a race file, else empty @throws InputError if the run holds no rows out */
 export function requireHeldOut(run: Pick<RunConfig, 'dataset'>, file: string, block: string): void {
   if (run.dataset.validation === null)

@@ -2,7 +2,7 @@
 // the entries that no other one beats. Pure: the report writes it to a file, the editor shows it in a page, where it takes the
 // page's colours. Labels are placed so that none covers another one or a point.
 import { visibleControls } from '../harmlessText.js';
-import { bytes, duration, percent, roughCount } from '../units.js';
+import { duration, percent, roughCount } from '../units.js';
 import { paretoFront, type Cost, type EntryFigures, type Quality, type Spread } from './raceFigures.js';
 import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
 
@@ -39,9 +39,14 @@ export const CHART_RULES = `
 
 const COST_TEXT: Record<Cost, (value: number) => string> = {
   parameters: roughCount,
-  memoryBytes: bytes,
+  // More digits than elsewhere, or ticks of nearly the same memory would have the same text.
+  memoryBytes: value => (value < 1e9 ? `${fourDigits(value / 1e6)} MB` : `${fourDigits(value / 1e9)} GB`),
   seconds: value => (value < 120 ? `${Number(value.toPrecision(3))} s` : duration(value)),
 };
+
+function fourDigits(value: number): number {
+  return Number(value.toPrecision(4));
+}
 
 /** Ticks are round values. */
 const TICK_TEXT: Record<Quality, (value: number) => string> = { loss: String, score: percent };

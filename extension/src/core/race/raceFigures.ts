@@ -2,16 +2,11 @@
 // choose under limits. Pure, so that the command line and the editor say the same of a race folder.
 import type { RunConfig } from '../../protocol/runConfig.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
+import type { FolderFigures } from '../../protocol/raceMessages.js';
 import type { RunState } from '../runs/runState.js';
 
 /** One run of a race, as far as it has got. */
-export interface RunFigures extends RaceResult {
-  peft_type: string | null;
-  /** Optimizer steps done. */
-  steps: number | null;
-  /** Why it failed. */
-  failure: string | null;
-}
+export interface RunFigures extends RaceResult, FolderFigures {}
 
 /** What is known of a run folder. */
 export interface EntryRun {
@@ -23,9 +18,6 @@ export interface EntryRun {
   /** The mean score of its result over the rows of the suites; null if they weren't answered. */
   score: number | null;
 }
-
-/** What a run folder says, whatever entry it is of. */
-export type FolderFigures = Omit<RunFigures, 'name' | 'seed'>;
 
 /** @param run path of the run folder, as it is reported */
 export function folderFigures(run: string, { state, alive, config, score }: EntryRun): FolderFigures {

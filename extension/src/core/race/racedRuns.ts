@@ -5,7 +5,7 @@ import type { RaceFiles } from '../../protocol/raceMessages.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import { schemaError } from '../forms/zodSchema.js';
 import { InputError } from '../inputError.js';
-import { expandRace, requireHeldOut, type RaceEntry } from './expandRace.js';
+import { expandRace, inRaceFile, requireHeldOut, type RaceEntry } from './expandRace.js';
 import { folderFigures, type RunFigures } from './raceFigures.js';
 
 export interface RacedRuns {
@@ -28,7 +28,10 @@ export function racedRuns({ race: raw, run: runFile, folders }: Omit<RaceFiles, 
   const isNamed = run === runFile;
   const place = isNamed ? String(raw['run']) : file;
   const base = runConfigSchema.safeParse(run);
-  if (!base.success) throw schemaError(base.error, runConfigSchema, run, { file: place });
+  if (!base.success) {
+    const error = schemaError(base.error, runConfigSchema, run, { file: place });
+    throw isNamed ? error : inRaceFile(error);
+  }
   requireHeldOut(base.data, place, isNamed ? '' : 'run.');
   const entries = expandRace(parsed.data, run, file);
   return {

@@ -3,7 +3,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
-import { expandRace, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
+import { expandRace, inRaceFile, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { createRng } from '../data/rng.js';
@@ -59,13 +59,7 @@ function inlineRun(run: Record<string, unknown>, path: string): RunFile {
   try {
     return parseRun(run, path);
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    const { message, key, ...record } = error.record();
-    // Further faults are on lines of their own, each with its key.
-    throw new InputError(message.replace(/\n {2}(?=[\w.]+: )/g, '\n  run.'), {
-      ...record,
-      key: key === undefined ? 'run' : `run.${key}`,
-    });
+    throw error instanceof InputError ? inRaceFile(error) : error;
   }
 }
 

@@ -2,10 +2,10 @@
 // conclusions; those are core/race's, in the page. Keeps the state of each run, so that only new events are read.
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { folderFigures, type FolderFigures } from '../../core/race/raceFigures.js';
+import { folderFigures } from '../../core/race/raceFigures.js';
 import { block } from '../../core/runs/runFileKeys.js';
 import { currentStep, initialRunState, reduceRun, secondsLeft, type RunState } from '../../core/runs/runState.js';
-import type { RaceFiles, RaceSnapshot } from '../../protocol/raceMessages.js';
+import type { FolderFigures, RaceFiles, RaceSnapshot } from '../../protocol/raceMessages.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { scoreIn } from '../../system/keptReports.js';
