@@ -138,6 +138,19 @@ async function buildEnginePackages() {
   writeFileSync(stamp, '');
 }
 
+/** Of zod: its JSON schemas, 20 kB that the methods of every schema refer to. The engine and the pages make them, the host doesn't. */
+const withoutJsonSchemas = {
+  name: 'without-json-schemas',
+  setup({ onLoad }) {
+    const names = 'toJSONSchema,JSONSchemaGenerator,createToJSONSchemaMethod,createStandardJSONSchemaMethod';
+    onLoad({ filter: /zod[\\/]v4[\\/]core[\\/](to-json-schema|json-schema-(processors|generator))\.js$/ }, () => ({
+      contents: `const missing=()=>{throw new Error('JSON schemas are not in this bundle')};export{${names
+        .split(',')
+        .map(name => `missing as ${name}`)}};`,
+    }));
+  },
+};
+
 /** `vscode` is external only here, so that an import of it elsewhere breaks the other bundles. */
 export async function buildHost() {
   const workers = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
@@ -147,6 +160,7 @@ export async function buildHost() {
   const outExtension = { '.js': '.cjs' };
   await build({
     ...node,
+    plugins: [...common.plugins, withoutJsonSchemas],
     entryPoints: { extension: 'extension/src/host/extension.ts' },
     outdir: 'dist',
     outExtension,

@@ -50,7 +50,7 @@ const SHOWING = [
   ...['openDashboard', 'compareRuns', 'revealRun', 'openRunLog', 'copyRunPath', 'previewDataset', 'openRunFileInPanel'],
   ...['runPanel.openFile', 'runPanel.reset', 'copyModelId', 'revealAdapter', 'revealModel', 'copyAdapterPath'],
   ...['groupRuns.none', 'groupRuns.dataset', 'groupRuns.model', 'groupRuns.status'],
-  ...['openWalkthrough', 'openSettings', 'showOutput'],
+  ...['openWalkthrough', 'openSettings', 'showOutput', 'openRace'],
 ].map(name => `tunewright.${name}`);
 
 it.each(manifest.contributes.commands as { command: string; enablement?: string }[])(

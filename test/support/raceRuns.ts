@@ -14,6 +14,8 @@ export function finishedRun(name: string, seed: number, changes: Partial<RunFigu
     score: null,
     peak_rss_bytes: 500e6,
     train_seconds: 60,
+    kl_from_base: null,
+    general_loss: null,
     steps: 10,
     failure: null,
     ...changes,

@@ -10,6 +10,7 @@ import { DatasetCorrections } from './corrections/corrections.js';
 import { registerDatasets } from './datasets/register.js';
 import { CommandLineEngine } from './engineProcess/engineService.js';
 import { KnownMethods } from './runFiles/knownMethods.js';
+import { registerRaceTabs } from './races/raceTabs.js';
 import { registerRunFileCodeLens } from './runFiles/runFileCodeLens.js';
 import { registerRunContextKeys } from './runs/runContextKeys.js';
 import { FolderRunService } from './runs/runService.js';
@@ -71,9 +72,10 @@ export function activate(
     registerWalkthrough(context),
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
     registerModelsTree(models, runs, methods),
-    registerRunPanel(services, { methods, models, datasets }),
+    registerRunPanel(services, { methods, models, datasets, drafter }),
     registerDashboard(services, methods),
     registerEvaluation({ ...services, runs }, datasets.found),
+    registerRaceTabs(services, engine),
     registerPlayground(services, {
       methods,
       models,

@@ -96,6 +96,8 @@ export interface RunService {
   /** The list changed; for changes of a run see `Run.onDidChange`. */
   readonly onDidChange: vscode.Event<void>;
   get(folder: string): Run | undefined;
+  /** The same, and a run of another folder, such as one of a race: from now on `get` knows it, but it isn't listed. */
+  openFolder(folder: string): Run | undefined;
   /** This window has started or resumed a run. */
   readonly onDidStart: vscode.Event<void>;
   /** The process of a listed run has ended, including those that other windows started. */

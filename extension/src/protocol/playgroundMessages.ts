@@ -148,8 +148,6 @@ export const openPlaygroundPage = requestType(
   nothing,
   z.object({
     snapshot: playgroundSnapshotSchema,
-    /** JSON schema of the sampling options, for the form. */
-    sampling_schema: z.record(z.string(), z.unknown()),
     /** Put into the input, such as the prompt of a dataset's row. */
     prompt: z.string(),
   }),

@@ -89,4 +89,7 @@ export interface RaceResult {
   score: number | null;
   peak_rss_bytes: number | null;
   train_seconds: number | null;
+  /** Of the weights that were kept, on general text, as the validation loss; null if forgetting wasn't measured. */
+  kl_from_base: number | null;
+  general_loss: number | null;
 }

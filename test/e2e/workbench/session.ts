@@ -1,7 +1,7 @@
 // A workbench with the packaged extension and a copy of the examples, for one test file.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright-core';
 import { inject } from 'vitest';
@@ -79,10 +79,12 @@ export async function startWorkbench(
 
 /** Training outlives its window, but mustn't outlive a failed test. */
 function endTraining(workspace: string): void {
-  const runs = join(workspace, 'runs');
-  for (const name of existsSync(runs) ? readdirSync(runs) : [])
+  const all = existsSync(workspace) ? readdirSync(workspace, { recursive: true, encoding: 'utf8' }) : [];
+  // A race before its runs, or it would start the next one.
+  const held = all.filter(name => basename(name) === 'process.json').sort((a, b) => a.length - b.length);
+  for (const name of held)
     try {
-      signalHolder(join(runs, name, 'process.json'), 'SIGKILL');
+      signalHolder(join(workspace, name), 'SIGKILL');
     } catch {
       // Already ended.
     }

@@ -1,6 +1,6 @@
 // Races through the real command line: two entries on the embedded model, interrupted and resumed; a run that fails; what is wrong
 // with a race before anything is trained; budgets.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import type { RaceResult } from '../../../extension/src/protocol/raceConfig.js';
@@ -82,7 +82,7 @@ it('a race on the embedded model is interrupted, resumed and reported', async ()
   ]);
   for (const { name, trainable_parameters: trained, ...figures } of entries) {
     expect(trained, name).toBeGreaterThan(0);
-    for (const key of ['validation_loss', 'peak_rss_bytes', 'train_seconds'] as const)
+    for (const key of ['validation_loss', 'peak_rss_bytes', 'train_seconds', 'kl_from_base', 'general_loss'] as const)
       expect(figures[key], `${name} ${key}`).toBeGreaterThan(0);
   }
 
@@ -101,6 +101,30 @@ it('a race on the embedded model is interrupted, resumed and reported', async ()
   expect(stdout).toContain('No entry stays under 1 MB with all of its seeds.');
   await succeed(['race', '--report', out]);
   expect(readFileSync(place.file('two', 'report.md'), 'utf8')).toBe(report);
+});
+
+it('the editor starts a race in a folder with its log, and stops it by a command in the folder', async () => {
+  const race = place.write('steered.race.json', {
+    run: TINY,
+    vary: [{ name: 'first' }, { name: 'second' }],
+    budget: { max_steps: 5000 },
+  });
+  const out = place.file('steered');
+  place.write('steered/engine.log', '');
+  // For another process, which has ended.
+  place.write('steered/commands.ndjson', '{"type":"stop"}\n');
+  let hasStopped = false;
+  const { code, stderr } = await tunewright(['race', race, '--out', out, '--json'], {
+    onLine: line => {
+      if (hasStopped || (JSON.parse(line) as { type: string }).type !== 'step') return;
+      hasStopped = true;
+      appendFileSync(place.file('steered', 'commands.ndjson'), '{"type":"stop"}\n');
+    },
+  });
+  expect(code, stderr).toBe(1);
+  expect(stderr).toContain('Stopped. Continue with: tunewright race');
+  expect(place.events('steered/runs/first-seed42').at(-1)).toMatchObject({ type: 'completed', reason: 'stopped' });
+  expect(existsSync(place.file('steered', 'runs/second-seed42'))).toBe(false);
 });
 
 it('a run that fails is shown as failed, stays so, and the others go on', async () => {

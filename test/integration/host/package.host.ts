@@ -35,6 +35,12 @@ test('host, worker and each webview are less than 500 kB (import * as z from "zo
   expect(bundles.filter(name => size(name) >= 500_000)).toEqual([]);
 });
 
+test('the host makes no JSON schemas: its bundle is without that part of zod', () => {
+  const has = (name: string) => readFileSync(join(extension, name), 'utf8').includes('draft-7');
+  expect(has('dist/tunewright.mjs')).toBe(true);
+  expect(has('dist/extension.cjs')).toBe(false);
+});
+
 test('of TensorFlow.js the extension host has nothing', () => {
   const has = (name: string) => /registerKernel|@tensorflow\/tfjs/.test(readFileSync(join(extension, name), 'utf8'));
   expect(has('dist/tunewright.mjs')).toBe(true);

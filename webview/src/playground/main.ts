@@ -6,7 +6,8 @@ import {
   playgroundChanged,
   promptProposed,
 } from '../../../extension/src/protocol/playgroundMessages.js';
-import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { inputJsonSchema } from '../../../extension/src/core/forms/zodSchema.js';
+import { samplingSchema } from '../../../extension/src/protocol/sampling.js';
 import { host, keepState, keptState } from '../shared/host.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { PlaygroundView, type KeptView } from './view.js';
@@ -19,8 +20,8 @@ host.onNotification(promptProposed, prompt => view?.propose(prompt));
 host.onNotification(playgroundChanged, snapshot => view?.show(snapshot));
 
 async function open(): Promise<void> {
-  const { snapshot, sampling_schema, prompt } = await host.request(openPlaygroundPage, undefined);
-  view = new PlaygroundView(host, sampling_schema as JsonSchema, keptState() as KeptView | undefined, keepState);
+  const { snapshot, prompt } = await host.request(openPlaygroundPage, undefined);
+  view = new PlaygroundView(host, inputJsonSchema(samplingSchema), keptState() as KeptView | undefined, keepState);
   app.replaceChildren(view.element);
   view.show(snapshot);
   if (prompt) view.propose(prompt);

@@ -1,7 +1,7 @@
 // From a race file to the run files of its entries: variations and grids, seeds, budget. Pure; the engine checks each run file
 // (engine/race/planRace.ts) and the editor lists the entries of a race that is being written.
 import { MAX_ENTRY_NAME, type RaceBudget, type RaceConfig, type RaceVariation } from '../../protocol/raceConfig.js';
-import { trainingConfigSchema } from '../../protocol/runConfig.js';
+import { trainingConfigSchema, type RunConfig } from '../../protocol/runConfig.js';
 import { InputError } from '../inputError.js';
 
 type Json = Record<string, unknown>;
@@ -58,6 +58,26 @@ export function expandRace(race: RaceConfig, base: Json, file: string): RaceEntr
       place: variation.place,
     }));
   });
+}
+
+/** The error of a run that a race file has in it, with its keys there. */
+export function inRaceFile(error: InputError): InputError {
+  const { message, key, ...record } = error.record();
+  // Further faults are on lines of their own, each with its key.
+  return new InputError(message.replace(/\n {2}(?=[\w.]+: )/g, '\n  run.'), {
+    ...record,
+    key: key === undefined ? 'run' : `run.${key}`,
+  });
+}
+
+/** @param block before the keys of the run: `run.` in a race file, else empty @throws InputError if the run holds no rows out */
+export function requireHeldOut(run: Pick<RunConfig, 'dataset'>, file: string, block: string): void {
+  if (run.dataset.validation === null)
+    throw new InputError('a race compares the loss of rows that are held out, and this run holds none out', {
+      file,
+      key: `${block}dataset.validation`,
+      hint: 'Set it to a file, or to a share of the training rows, such as 0.1.',
+    });
 }
 
 /** What an entry changes, without its grid. */

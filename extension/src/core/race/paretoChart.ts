@@ -2,7 +2,7 @@
 // the entries that no other one beats. Pure: the report writes it to a file, the editor shows it in a page, where it takes the
 // page's colours. Labels are placed so that none covers another one or a point.
 import { visibleControls } from '../harmlessText.js';
-import { bytes, duration, percent, roughCount } from '../units.js';
+import { duration, percent, roughCount } from '../units.js';
 import { paretoFront, type Cost, type EntryFigures, type Quality, type Spread } from './raceFigures.js';
 import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
 
@@ -15,28 +15,38 @@ const LATIN_WIDTH = 0.62;
 const WIDE_WIDTH = 1.05;
 const POINT_RADIUS = 5;
 
-/** Colours of a file that is shown on its own. In a page, the page's style sheet has them. */
-const STYLE = `
+/** Colours of a file that is shown on its own. */
+const FILE_COLOURS = `
     .race-chart { --ground: #ffffff; --text: #1f2328; --faint: #d0d7de; --mark: #0969da; --other: #59636e; }
     @media (prefers-color-scheme: dark) {
       .race-chart { --ground: #0d1117; --text: #f0f6fc; --faint: #3d444d; --mark: #4493f8; --other: #9198a1; }
     }
-    .race-chart { font: ${FONT_PX}px system-ui, sans-serif; }
-    .ground { fill: var(--ground); }
-    text { fill: var(--text); stroke: var(--ground); stroke-width: 3; stroke-linejoin: round; paint-order: stroke; }
-    .title { font-weight: 600; }
-    .grid { stroke: var(--faint); }
-    .front { stroke: var(--mark); stroke-width: 1.5; fill: none; }
-    .spread, .leader { stroke: var(--other); }
-    .point { fill: var(--other); }
-    .on-front .point { fill: var(--mark); }
-    .on-front .spread { stroke: var(--mark); }`;
+    .race-chart { font: ${FONT_PX}px system-ui, sans-serif; }`;
+
+/** Rules for both, in the colours of the file or of the page. */
+export const CHART_RULES = `
+    .race-chart .ground { fill: var(--ground); }
+    .race-chart text {
+      fill: var(--text); stroke: var(--ground); stroke-width: 3; stroke-linejoin: round; paint-order: stroke;
+    }
+    .race-chart .title { font-weight: 600; }
+    .race-chart .grid { stroke: var(--faint); }
+    .race-chart .front { stroke: var(--mark); stroke-width: 1.5; fill: none; }
+    .race-chart .spread, .race-chart .leader { stroke: var(--other); }
+    .race-chart .point { fill: var(--other); }
+    .race-chart .on-front .point { fill: var(--mark); }
+    .race-chart .on-front .spread { stroke: var(--mark); }`;
 
 const COST_TEXT: Record<Cost, (value: number) => string> = {
   parameters: roughCount,
-  memoryBytes: bytes,
+  // More digits than elsewhere, or ticks of nearly the same memory would have the same text.
+  memoryBytes: value => (value < 1e9 ? `${fourDigits(value / 1e6)} MB` : `${fourDigits(value / 1e9)} GB`),
   seconds: value => (value < 120 ? `${Number(value.toPrecision(3))} s` : duration(value)),
 };
+
+function fourDigits(value: number): number {
+  return Number(value.toPrecision(4));
+}
 
 /** Ticks are round values. */
 const TICK_TEXT: Record<Quality, (value: number) => string> = { loss: String, score: percent };
@@ -90,7 +100,10 @@ export function paretoChart(
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="race-chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     ...(standalone
-      ? [`  <style>${STYLE}\n  </style>`, `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`]
+      ? [
+          `  <style>${FILE_COLOURS}${CHART_RULES}\n  </style>`,
+          `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`,
+        ]
       : []),
     `  ${text(PLOT.left, 24, title, 'start', 'title')}`,
     ...xAxis.ticks.flatMap(value => {
@@ -111,19 +124,26 @@ export function paretoChart(
     `  ${text(WIDTH - PLOT.right, 24, better, 'end')}`,
     `  <polyline class="front" points="${line.map(({ x, y }) => `${round(x)},${round(y)}`).join(' ')}"/>`,
     ...points.flatMap(({ name, isBest, x, y, bars }, i) => [
-      `  <g${isBest ? ' class="on-front"' : ''}>`,
+      `  <g${isBest ? ' class="on-front"' : ''}${entryAttribute(name)}>`,
       `    <title>${escaped(`${name}: ${QUALITY_TEXT[quality](shown[i]!.y.mean)}, ${COST_TEXT[cost](shown[i]!.x.mean)}`)}</title>`,
       ...bars.filter(([x1, y1, x2, y2]) => x1 !== x2 || y1 !== y2).map(bar => `    ${lineOf('spread', bar)}`),
       `    <circle class="point" cx="${round(x)}" cy="${round(y)}" r="${POINT_RADIUS}"/>`,
       '  </g>',
     ]),
     ...labels.flatMap(({ label, box, leader }) => [
-      ...(leader ? [`  ${lineOf('leader', leader)}`] : []),
-      `  ${text(box.left, box.top + FONT_PX, label, 'start')}`,
+      `  <g${entryAttribute(label)}>`,
+      ...(leader ? [`    ${lineOf('leader', leader)}`] : []),
+      `    ${text(box.left, box.top + FONT_PX, label, 'start')}`,
+      '  </g>',
     ]),
     '</svg>',
     '',
   ].join('\n');
+}
+
+/** Says in a page whose point or label was clicked. */
+function entryAttribute(name: string): string {
+  return ` data-entry="${escaped(name)}"`;
 }
 
 interface Axis {

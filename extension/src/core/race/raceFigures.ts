@@ -2,17 +2,11 @@
 // choose under limits. Pure, so that the command line and the editor say the same of a race folder.
 import type { RunConfig } from '../../protocol/runConfig.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
+import type { FolderFigures } from '../../protocol/raceMessages.js';
 import type { RunState } from '../runs/runState.js';
-import type { RaceEntry } from './expandRace.js';
 
 /** One run of a race, as far as it has got. */
-export interface RunFigures extends RaceResult {
-  peft_type: string | null;
-  /** Optimizer steps done. */
-  steps: number | null;
-  /** Why it failed. */
-  failure: string | null;
-}
+export interface RunFigures extends RaceResult, FolderFigures {}
 
 /** What is known of a run folder. */
 export interface EntryRun {
@@ -21,32 +15,29 @@ export interface EntryRun {
   /** Whether a process trains in it. */
   alive: boolean;
   config: Pick<RunConfig, 'training' | 'method'> | null;
-  /** The share of an evaluation suite's rows that it passed, with its result; null if none was run. */
+  /** The mean score of its result over the rows of the suites; null if they weren't answered. */
   score: number | null;
 }
 
 /** @param run path of the run folder, as it is reported */
-export function runFigures(
-  { name, seed }: RaceEntry,
-  run: string,
-  { state, alive, config, score }: EntryRun,
-): RunFigures {
+export function folderFigures(run: string, { state, alive, config, score }: EntryRun): FolderFigures {
   const status = state ? statusOf(state, alive) : alive ? 'running' : 'waiting';
   const completed = status === 'finished' ? state!.completed : null;
+  const kept = completed && config ? resultEvaluation(state!, config.training) : undefined;
   return {
-    name,
-    seed,
     run,
     status,
     peft_type: state?.started?.peft_type ?? config?.method.peft_type ?? null,
     trainable_parameters: state?.started?.trainable_parameters ?? null,
-    validation_loss: completed && config ? resultLoss(state!, config.training) : null,
+    validation_loss: kept?.['loss'] ?? null,
     score: completed ? score : null,
     // The process of a resumed run knows nothing of the one before it.
     peak_rss_bytes:
       completed &&
       state!.steps.column('rss_bytes').reduce((peak, rss) => Math.max(peak, rss), completed.peak_rss_bytes),
     train_seconds: completed && completed.train_seconds,
+    kl_from_base: kept?.['kl_from_base'] ?? null,
+    general_loss: kept?.['general_loss'] ?? null,
     steps: state?.steps.row(state.steps.length - 1)?.step ?? null,
     failure: status === 'failed' ? state!.failed!.message : null,
   };
@@ -59,12 +50,14 @@ function statusOf(state: RunState, alive: boolean): RaceResult['status'] {
   return state.failed && state.failed.code !== 'cancelled' ? 'failed' : 'interrupted';
 }
 
-/** The validation loss of the weights that were kept; null if they weren't evaluated. */
-function resultLoss({ completed, evaluations }: RunState, training: RunConfig['training']): number | null {
-  const { best_loss: best, step } = completed!;
-  if (training.load_best_model_at_end) return best;
-  const last = evaluations.row(evaluations.length - 1);
-  return last && last['step'] === step ? last['loss']! : null;
+/** The evaluation of the weights that were kept; undefined if they weren't evaluated. */
+function resultEvaluation(
+  { completed, evaluations }: RunState,
+  { load_best_model_at_end: keepsBest }: RunConfig['training'],
+): Partial<Record<string, number>> | undefined {
+  const { best_step: best, step } = completed!;
+  const kept = keepsBest ? best : step;
+  return kept === null ? undefined : evaluations.row(evaluations.column('step').lastIndexOf(kept));
 }
 
 /** Of values over seeds. */
@@ -105,6 +98,9 @@ export interface EntryFigures {
   score: Spread | null;
   memoryBytes: Spread | null;
   seconds: Spread | null;
+  /** KL divergence from the base and loss on general text. */
+  divergence: Spread | null;
+  generalLoss: Spread | null;
 }
 
 /** In the order of the race file. */
@@ -127,6 +123,8 @@ export function entryFigures(runs: readonly RunFigures[]): EntryFigures[] {
       score: spread(run => run.score),
       memoryBytes: spread(run => run.peak_rss_bytes),
       seconds: spread(run => run.train_seconds),
+      divergence: spread(run => run.kl_from_base),
+      generalLoss: spread(run => run.general_loss),
     };
   });
 }

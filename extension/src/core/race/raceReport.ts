@@ -12,7 +12,15 @@ import {
   type RaceLimits,
   type RunFigures,
 } from './raceFigures.js';
-import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES, raceTable, rangeText, spreadText } from './raceTable.js';
+import {
+  COST_TITLES,
+  FORGETTING_TITLES,
+  QUALITY_TEXT,
+  QUALITY_TITLES,
+  raceTable,
+  rangeText,
+  spreadText,
+} from './raceTable.js';
 
 /** Files of a report: name -> content. */
 export type ReportFiles = ReadonlyMap<string, string>;
@@ -38,12 +46,13 @@ export function raceReport({ race, runs, limits, baseScore }: RaceReport): Repor
   const failed = runs.filter(({ status }) => status === 'failed');
   const text = [
     `# ${plain(race.name)}`,
-    settings(race),
+    plain(settingsText(race)),
     markdownTable(entries),
     'Figures are means over seeds ± the standard deviation, and in brackets the lowest and the highest. The standard deviation is ' +
       'that of a sample: sqrt(sum((x − mean)²) / (n − 1)). An entry is on the front if no other one has at most its validation ' +
       'loss with at most its trained parameters, and less of one of them. Peak memory is the most that the run’s process had ' +
-      'in memory at once, the program itself included. Training time is that of the steps, without loading and evaluation.',
+      'in memory at once, the program itself included. Training time is that of the steps, without loading and evaluation.' +
+      (entries.some(({ divergence }) => divergence !== null) ? FORGETTING_TEXT : ''),
     plain(choiceText(entries, limits)),
     ...(baseScore === null ? [] : [`Without training, the base scores ${percent(baseScore)}.`]),
     ...[...pictures].map(([name, { title }]) => `![${title}](${name})`),
@@ -62,15 +71,20 @@ export function raceReport({ race, runs, limits, baseScore }: RaceReport): Repor
   ]);
 }
 
+const FORGETTING_TEXT =
+  ` ${FORGETTING_TITLES.divergence} and ${FORGETTING_TITLES.generalLoss.toLowerCase()} are those of the weights that the ` +
+  'validation loss is of, on texts that have nothing to do with the training, in nats per token: how much of what the base ' +
+  'does was forgotten.';
+
 const FILE_NAMES = { parameters: 'parameters', memoryBytes: 'memory', seconds: 'time' } as const;
 
-function settings({ run, seeds, budget }: RaceReport['race']): string {
-  const dataset = run['dataset'] as { train: string; validation: string | number };
+/** Model, rows, seeds and budget of all entries. */
+export function settingsText({ run, seeds, budget }: RaceReport['race']): string {
+  const { train, validation } = run['dataset'] as { train: string; validation: string | number };
   const base = (path: string) => path.split(/[\\/]/).at(-1)!;
-  const heldOut =
-    typeof dataset.validation === 'number' ? `${percent(dataset.validation)} of its rows` : base(dataset.validation);
+  const heldOut = typeof validation === 'number' ? `${percent(validation)} of its rows` : base(validation);
   return [
-    `Model ${plain(String(run['model']))}, trained on ${plain(base(dataset.train))}, validation loss on ${plain(heldOut)}`,
+    `Model ${String(run['model'])}, trained on ${base(train)}, validation loss on ${heldOut}`,
     seeds ? `seeds ${seeds.join(', ')}` : 'the seed of the run file',
     `${budgetText(budget)}.`,
   ].join('; ');
@@ -138,6 +152,8 @@ export const CSV_COLUMNS = [
   'score',
   'peak_rss_bytes',
   'train_seconds',
+  'kl_from_base',
+  'general_loss',
   'steps',
   'run',
   'failure',

@@ -8,6 +8,7 @@ export const COST_TITLES = {
   memoryBytes: 'Peak memory',
   seconds: 'Training time',
 } as const;
+export const FORGETTING_TITLES = { divergence: 'KL from the base', generalLoss: 'General text loss' } as const;
 
 /** With as many decimals as in the events of a run on a terminal. */
 export const QUALITY_TEXT: Record<Quality, (value: number) => string> = {
@@ -22,31 +23,39 @@ export interface RaceTable {
   rows: string[][];
 }
 
-/** A row for each entry. The score has a column if any entry has one. @param spread how figures over seeds are written */
+interface Column {
+  title: string;
+  /** Left out if no entry has one. */
+  optional?: true;
+  of(entry: EntryFigures): Spread | null;
+  text(value: number): string;
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: COST_TITLES.parameters, of: entry => entry.parameters, text: count },
+  { title: QUALITY_TITLES.loss, of: entry => entry.loss, text: QUALITY_TEXT.loss },
+  { title: QUALITY_TITLES.score, optional: true, of: entry => entry.score, text: QUALITY_TEXT.score },
+  { title: COST_TITLES.memoryBytes, of: entry => entry.memoryBytes, text: bytes },
+  { title: COST_TITLES.seconds, of: entry => entry.seconds, text: duration },
+  { title: FORGETTING_TITLES.divergence, optional: true, of: entry => entry.divergence, text: QUALITY_TEXT.loss },
+  { title: FORGETTING_TITLES.generalLoss, optional: true, of: entry => entry.generalLoss, text: QUALITY_TEXT.loss },
+];
+
+/** A row for each entry. @param spread how figures over seeds are written */
 export function raceTable(entries: readonly EntryFigures[], spread: typeof spreadText): RaceTable {
-  const hasScore = entries.some(({ score }) => score !== null);
+  const columns = COLUMNS.filter(({ optional, of }) => !optional || entries.some(entry => of(entry) !== null));
   const front = paretoFront(entries, 'loss', 'parameters');
-  const heading = [
-    'Entry',
-    COST_TITLES.parameters,
-    QUALITY_TITLES.loss,
-    ...(hasScore ? [QUALITY_TITLES.score] : []),
-    COST_TITLES.memoryBytes,
-    COST_TITLES.seconds,
-    'Seeds',
-    'On the front',
-  ];
   const rows = entries.map(entry => [
     entry.name,
-    spread(entry.parameters, count),
-    spread(entry.loss, QUALITY_TEXT.loss),
-    ...(hasScore ? [spread(entry.score, QUALITY_TEXT.score)] : []),
-    spread(entry.memoryBytes, bytes),
-    spread(entry.seconds, duration),
+    ...columns.map(({ of, text }) => spread(of(entry), text)),
     seedsText(entry),
     front.includes(entry) ? 'yes' : '',
   ]);
-  return { heading, figures: heading.map((_, i) => i).filter(i => i > 0 && i < heading.length - 2), rows };
+  return {
+    heading: ['Entry', ...columns.map(({ title }) => title), 'Seeds', 'On the front'],
+    figures: columns.map((_, i) => i + 1),
+    rows,
+  };
 }
 
 /** `1.084 ± 0.012`; of equal values one. */

@@ -8,12 +8,16 @@ import { choiceText } from '../../core/race/raceReport.js';
 import { raceTable, spreadText } from '../../core/race/raceTable.js';
 import type { RaceResult } from '../../protocol/raceConfig.js';
 import { readRaceFile } from '../race/planRace.js';
-import { raceFile } from '../race/raceFolder.js';
+import { commandsFile, raceFile } from '../race/raceFolder.js';
 import { runRace } from '../race/runRace.js';
 import { writeReport } from '../race/writeReport.js';
+import { commandReader } from '../run/runProcess.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { print, printJson, printNote } from './print.js';
 import { table } from './table.js';
+
+/** How often commands of the editor are read, which appends them to a file of the race folder. */
+const COMMANDS_MS = 300;
 
 interface RaceFlags {
   out?: string;
@@ -77,6 +81,10 @@ async function train(
   };
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const signal of signals) process.on(signal, interrupt);
+  const commands = commandReader(commandsFile(out));
+  const reading = setInterval(() => {
+    for (const { type } of commands()) if (type === 'stop') interrupt();
+  }, COMMANDS_MS);
   try {
     await runRace({
       ...{ file, out, resume, force, json, signal: stop.signal, quit: quit.signal },
@@ -92,6 +100,7 @@ async function train(
     const command = ['tunewright', 'race', file, '--out', out, '--resume'].map(quoted).join(' ');
     throw new CancelledError(`Stopped. Continue with: ${command}`);
   } finally {
+    clearInterval(reading);
     for (const signal of signals) process.off(signal, interrupt);
   }
 }

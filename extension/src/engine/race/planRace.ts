@@ -3,7 +3,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
-import { expandRace, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
+import { expandRace, inRaceFile, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { createRng } from '../data/rng.js';
@@ -39,12 +39,7 @@ export function readRaceFile(path: string): RaceFile {
   if (!result.success) throw schemaError(result.error, raceConfigSchema, raw, { file: path });
   const { run } = result.data;
   const read = typeof run === 'string' ? readRun(run, path) : { runPath: path, run: inlineRun(run, path) };
-  if (read.run.config.dataset.validation === null)
-    throw new InputError('a race compares the loss of rows that are held out, and this run holds none out', {
-      file: read.runPath,
-      key: read.runPath === path ? 'run.dataset.validation' : 'dataset.validation',
-      hint: 'Set it to a file, or to a share of the training rows, such as 0.1.',
-    });
+  requireHeldOut(read.run.config, read.runPath, read.runPath === path ? 'run.' : '');
   return { path, race: { ...result.data, run: absolutePaths(read.run) }, runPath: read.runPath };
 }
 
@@ -64,13 +59,7 @@ function inlineRun(run: Record<string, unknown>, path: string): RunFile {
   try {
     return parseRun(run, path);
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    const { message, key, ...record } = error.record();
-    // Further faults are on lines of their own, each with its key.
-    throw new InputError(message.replace(/\n {2}(?=[\w.]+: )/g, '\n  run.'), {
-      ...record,
-      key: key === undefined ? 'run' : `run.${key}`,
-    });
+    throw error instanceof InputError ? inRaceFile(error) : error;
   }
 }
 

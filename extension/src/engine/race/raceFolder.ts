@@ -6,16 +6,16 @@ import * as z from 'zod';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { expandRace, type RaceEntry } from '../../core/race/expandRace.js';
-import { runFigures, type RunFigures } from '../../core/race/raceFigures.js';
+import { folderFigures, type RunFigures } from '../../core/race/raceFigures.js';
 import { initialRunState, reduceRun } from '../../core/runs/runState.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
 import { holderOf } from '../../system/fileClaim.js';
+import { scoreIn } from '../../system/keptReports.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import type { RaceInputs } from './planRace.js';
-import { scoreIn } from './suiteScores.js';
 
 export const raceInputsSchema = z.object({ model: z.string(), train: z.string(), validation: z.string().nullable() });
 
@@ -24,6 +24,7 @@ export type StoredRace = RaceConfig & { run: Record<string, unknown> };
 
 export const raceFile = (folder: string) => join(folder, 'race.json');
 export const cacheFolder = (folder: string) => join(folder, 'cache');
+export const commandsFile = (folder: string) => join(folder, 'commands.ndjson');
 export const eventsFile = (run: string) => join(run, 'events.ndjson');
 const inputsFile = (folder: string) => join(folder, 'inputs.json');
 
@@ -76,11 +77,12 @@ export function figuresOf(folder: string, entry: RaceEntry): RunFigures {
   const events = readEvents(eventsFile(run));
   const runFile = join(run, 'run.json');
   const config = existsSync(runFile) ? readRunFile(runFile, 'refuse').config : null;
-  return runFigures(entry, run, {
+  const figures = folderFigures(run, {
     state: events.length === 0 ? null : events.reduce(reduceRun, initialRunState),
     alive: holderOf(join(run, 'process.json')) !== null,
     config,
     // Suites may be added later, for runs that have finished.
     score: scoreIn(run, suitesIn(entry.run)),
   });
+  return { name: entry.name, seed: entry.seed, ...figures };
 }

@@ -88,10 +88,13 @@ function checkFolder(out: string, resume: boolean): boolean {
       hint: 'Continue it with --resume, or choose another folder with --out.',
     });
   if (!exists && resume) throw noRace(out);
-  if (!exists && existsSync(out) && readdirSync(out).some(name => name !== 'cache' && !name.startsWith('process.json')))
+  if (!exists && existsSync(out) && readdirSync(out).some(name => !OF_NO_RACE.some(own => name.startsWith(own))))
     throw new InputError('the folder is not empty', { file: out, hint: 'Choose another one with --out.' });
   return !exists;
 }
+
+/** What a folder may have before its race: from one that ended while it was planned, and from the editor. */
+const OF_NO_RACE = ['cache', 'process.json', 'engine.log', 'commands.ndjson'];
 
 function claim(out: string): () => void {
   try {

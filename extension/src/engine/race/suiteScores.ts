@@ -4,27 +4,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluationReportSchema } from '../../protocol/answers.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
+import { keptReport, type Suite } from '../../system/keptReports.js';
 import { fileHash } from '../data/fileHash.js';
-import { BASE } from '../generation/session.js';
-import { keepReport, keptReport, RESULT, type Suite } from '../runFolder/keptReports.js';
+import { keepReport, RESULT } from '../runFolder/keptReports.js';
 import { runProgram, type Interruption } from './runProgram.js';
 
 export function suitesOf({ dataset }: Pick<RunConfig, 'dataset'>): Promise<Suite[]> {
   return Promise.all(dataset.suites.map(async file => ({ file, hash: await fileHash(file) })));
-}
-
-/**
- * The mean score over the rows of all suites; null if there is none, or one of them hasn't been answered.
- * @param folder of a run, or of a race for the base
- */
-export function scoreIn(folder: string, suites: readonly string[]): number | null {
-  const models = suites.map(suite => {
-    const kept = keptReport(folder, suite);
-    return kept?.report.models[RESULT] ?? kept?.report.models[BASE];
-  });
-  const rows = models.reduce((sum, model) => sum + (model?.total ?? 0), 0);
-  if (rows === 0 || models.includes(undefined)) return null;
-  return models.reduce((sum, model) => sum + model!.score * model!.total, 0) / rows;
 }
 
 /**

@@ -51,7 +51,7 @@ export class RunDrafter {
     return proposal({ model, train, peft_type: method }, this.methods);
   }
 
-  async pickModel(): Promise<string | undefined> {
+  async pickModel(title = 'Fine-Tune a Model (1/4): Model'): Promise<string | undefined> {
     type Item = PickItem & { id?: string; act?: 'browse' | 'pull' };
     const items = this.models.list().then((models): Item[] => [
       ...[EMBEDDED_MODEL, ...models.filter(model => model.reason === null)].map(({ id, label, description }) => ({
@@ -70,7 +70,7 @@ export class RunDrafter {
       },
     ]);
     const picked = await showQuickPick(items, {
-      title: 'Fine-Tune a Model (1/4): Model',
+      title,
       placeHolder: 'Choose a model',
       matchOnDescription: true,
     });

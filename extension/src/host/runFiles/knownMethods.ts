@@ -36,6 +36,20 @@ export class KnownMethods {
     return { mergeable: this.canMerge(peftType), exportable: this.exportsOf(peftType).length > 0 };
   }
 
+  /** All methods, each with the keys of its options. */
+  get all(): { peftType: string; title: string; keys: readonly string[] }[] {
+    return [...this.known].map(([name, { title, properties }]) => {
+      const peftType = String(name);
+      return { peftType, title: title ?? peftType, keys: Object.keys(properties ?? {}) };
+    });
+  }
+
+  /** What selective fine-tuning can select without further options. */
+  get selections(): readonly unknown[] {
+    const values = [...this.known.values()].flatMap(({ properties }) => properties?.['select']?.enum ?? []);
+    return values.filter(value => value !== 'pattern');
+  }
+
   /** The peft_type of the first method of the schema, for a run without a chosen method. */
   get first(): string {
     return String(this.known.keys().next().value);

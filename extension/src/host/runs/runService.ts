@@ -12,7 +12,7 @@ import { trusted } from '../trustedActions.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { runFolderFiles } from './runFolderFiles.js';
-import { startTraining } from './startProcess.js';
+import { startInFolder } from './startProcess.js';
 
 /** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
 const FOLLOW_MS = 400;
@@ -43,6 +43,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
   readonly onDidEnd = this.ended.event;
 
   private readonly byFolder = new Map<string, FolderRun>();
+  /** Runs that were opened and are in no runs folder, such as those of a race. Nothing watches their folders. */
+  private readonly unlisted = new Map<string, FolderRun>();
   private watchers: vscode.FileSystemWatcher[] = [];
   private readonly ownFolders = new Set<string>();
   private readonly touchedFolders = new Set<string>();
@@ -55,7 +57,10 @@ export class FolderRunService implements RunService, vscode.Disposable {
     private readonly engine: CommandLineEngine,
     private readonly output: vscode.LogOutputChannel,
   ) {
-    this.heartbeat = setInterval(() => this.alive().forEach(run => run.refresh()), FOLLOW_MS);
+    this.heartbeat = setInterval(
+      () => [...this.alive(), ...this.unlisted.values()].forEach(run => run.refresh()),
+      FOLLOW_MS,
+    );
     this.subscriptions.push(
       vscode.workspace.onDidChangeWorkspaceFolders(() => this.open()),
       // Settings that were restricted apply from now on.
@@ -76,7 +81,15 @@ export class FolderRunService implements RunService, vscode.Disposable {
   }
 
   get(folder: string): FolderRun | undefined {
-    return this.byFolder.get(folder);
+    return this.byFolder.get(folder) ?? this.unlisted.get(folder);
+  }
+
+  openFolder(folder: string): FolderRun | undefined {
+    const known = this.get(folder);
+    if (known || !existsSync(runFolderFiles(folder).run)) return known;
+    const run = this.follow(folder);
+    this.unlisted.set(folder, run);
+    return run;
   }
 
   async start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run> {
@@ -109,6 +122,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
     const known = this.get(run.folder);
     if (known) await endProcess(known);
     await trusted.removeFolder(run.folder);
+    this.unlisted.get(run.folder)?.dispose();
+    if (this.unlisted.delete(run.folder)) this.changed.fire();
     this.output.info(`Deleted ${run.folder}`);
     this.scan();
   }
@@ -122,7 +137,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
     clearInterval(this.heartbeat);
     if (this.gathering) clearTimeout(this.gathering);
     [...this.watchers, ...this.subscriptions].forEach(each => each.dispose());
-    this.byFolder.forEach(run => run.dispose());
+    [...this.byFolder.values(), ...this.unlisted.values()].forEach(run => run.dispose());
     [this.changed, this.touched, this.failing, this.started, this.ended].forEach(emitter => emitter.dispose());
   }
 
@@ -161,7 +176,7 @@ export class FolderRunService implements RunService, vscode.Disposable {
   }
 
   private add(folder: string, child: ChildProcess): FolderRun {
-    const present = this.byFolder.get(folder);
+    const present = this.get(folder);
     if (present) {
       present.startedBy(child);
       return present;
@@ -189,7 +204,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
   }
 
   private async train(program: EngineProgram, folder: string, resume: boolean): Promise<FolderRun> {
-    const child = await startTraining(program, folder, resume, code => this.onExit(folder, code));
+    const { run } = runFolderFiles(folder);
+    const child = await startInFolder(program, 'train', run, folder, resume, code => this.onExit(folder, code));
     this.ownFolders.add(folder);
     return this.add(folder, child);
   }

@@ -2,6 +2,7 @@
 // folder is open.
 import { isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
+import { namesIn } from '../../system/regularFile.js';
 
 export function runsFolderOf(folder: vscode.WorkspaceFolder | undefined, context: vscode.ExtensionContext): string {
   if (!folder) return join(context.globalStorageUri.fsPath, 'runs');
@@ -23,8 +24,24 @@ export function withinRunsFolders(context: vscode.ExtensionContext): (path: stri
 /** `NAME-20260131-142500`, with a number appended if that exists. */
 export function runFolderName(name: string, now: Date, isTaken: (name: string) => boolean): string {
   const stamp = now.toISOString().replace(/\D/g, '').slice(0, 14);
-  const wanted = `${name.replace(/[^\w.-]+/g, '-')}-${stamp.slice(0, 8)}-${stamp.slice(8)}`;
+  const wanted = `${inFolderName(name)}-${stamp.slice(0, 8)}-${stamp.slice(8)}`;
   let free = wanted;
   for (let i = 2; isTaken(free); i++) free = `${wanted}-${i}`;
   return free;
+}
+
+/** The name in that of a folder; the whole if `runFolderName` hasn't made it. */
+export function nameInFolder(folder: string): string {
+  return folder.replace(/-\d{8}-\d{6}(-\d+)?$/, '');
+}
+
+/** The folder in `home` that `runFolderName` last made of this name; null if there is none. */
+export function latestFolder(home: string, name: string): string | null {
+  const isOfName = (folder: string) => folder !== nameInFolder(folder) && nameInFolder(folder) === inFolderName(name);
+  const latest = namesIn(home).filter(isOfName).toSorted().at(-1);
+  return latest === undefined ? null : join(home, latest);
+}
+
+function inFolderName(name: string): string {
+  return name.replace(/[^\w.-]+/g, '-');
 }

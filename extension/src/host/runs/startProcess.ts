@@ -1,5 +1,5 @@
-// Starts the engine on a run folder as a separate process: detached, at low priority, with its output in engine.log. It
-// outlives this window; from then on it is followed and controlled through the folder only.
+// Starts the engine on a run folder or a race folder as a separate process: detached, at low priority, with its output in engine.log.
+// It outlives this window; from then on it is followed and controlled through the folder only.
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
@@ -12,16 +12,17 @@ import { runFolderFiles } from './runFolderFiles.js';
  * Resolves with the process once it has started; calls `onExit` if it ends while this window is open.
  * @throws EngineFailure if it can't be started, UntrustedWorkspaceError
  */
-export async function startTraining(
+export async function startInFolder(
   { command, args, env }: EngineProgram,
+  subcommand: 'train' | 'race',
+  file: string,
   folder: string,
   resume: boolean,
   onExit: (code: number | null) => void,
 ): Promise<ChildProcess> {
-  const files = runFolderFiles(folder);
-  const { descriptor: log } = trusted.openLog(files.log);
-  const train = ['train', files.run, '--out', folder, ...(resume ? ['--resume'] : [])];
-  const child = trusted.spawn(command, [...args, ...train], {
+  const { descriptor: log } = trusted.openLog(runFolderFiles(folder).log);
+  const own = [subcommand, file, '--out', folder, ...(resume ? ['--resume'] : [])];
+  const child = trusted.spawn(command, [...args, ...own], {
     ...{ cwd: folder, env, detached: true },
     stdio: ['ignore', log, log],
   });

@@ -67,6 +67,7 @@ class Dashboards implements vscode.Disposable {
     const icon = (theme: string) =>
       vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
     panel.iconPath = { light: icon('light'), dark: icon('dark') };
+    for (const folder of folders) runs.openFolder(folder);
     const show = (now: readonly string[]) => {
       this.shown.set(panel, now);
       panel.title = this.titleOf(now);

@@ -1,7 +1,6 @@
 // The host's side of one open playground: has the conversation, asks the models of its columns, and writes corrections. Its panel,
 // pickers and dialogs are in playground.ts. Imports no vscode, so that tests can run it.
 import type * as vscode from 'vscode';
-import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import {
   asked,
   askedAgain,
@@ -46,7 +45,6 @@ import {
   type PlaygroundSnapshot,
   type Training,
 } from '../../protocol/playgroundMessages.js';
-import { samplingSchema } from '../../protocol/sampling.js';
 import {
   sessionOptionsSchema,
   type AdapterFacts,
@@ -141,11 +139,7 @@ export class PlaygroundSession<D = vscode.Uri> {
       this.kept = await options.store.list();
       // What goes wrong is shown in the snapshot.
       if (loadAtOnce) void this.hold(this.current.model).catch(() => undefined);
-      const opened = {
-        snapshot: this.snapshot(),
-        sampling_schema: inputJsonSchema(samplingSchema) as Record<string, unknown>,
-        prompt,
-      };
+      const opened = { snapshot: this.snapshot(), prompt };
       prompt = '';
       loadAtOnce = false;
       return opened;

@@ -33,10 +33,11 @@ import type { EstimateAnswer } from '../../protocol/answers.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
-import { askModelId, proposal } from '../commands/runDraft.js';
+import { askModelId, proposal, type RunDrafter } from '../commands/runDraft.js';
 import type { DatasetParts } from '../datasets/register.js';
 import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
+import { compareMethods } from '../races/compareMethods.js';
 import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
@@ -57,6 +58,7 @@ export interface RunPanelSources {
   methods: KnownMethods;
   models: WorkspaceModels;
   datasets: Pick<DatasetParts, 'found' | 'trainingData'>;
+  drafter: RunDrafter;
 }
 
 export function registerRunPanel(services: HostServices, sources: RunPanelSources): vscode.Disposable {
@@ -68,6 +70,9 @@ export function registerRunPanel(services: HostServices, sources: RunPanelSource
     registerGuarded(output, 'tunewright.runPanel.openFile', () => panel.openFile()),
     registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
     registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
+    registerGuarded(output, 'tunewright.compareMethods', uri =>
+      compareMethods(uri, { ...sources, draft: () => absolute(panel.shown) }),
+    ),
     // For the refresh of the Models view only, so not in the palette.
     registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.listModelsSoon()),
     registerGuarded(output, 'tunewright.openRunFileInPanel', uri => panel.openFile(uri)),
@@ -141,6 +146,10 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
       channel.dispose();
       this.channel = null;
     });
+  }
+
+  get shown(): Draft {
+    return this.draft;
   }
 
   /** Opens the form with a draft. */

@@ -19,6 +19,15 @@ import type { EngineError } from '../../../../extension/src/protocol/engineError
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import type { EvaluationState, EvaluationTarget } from '../../../../extension/src/protocol/evaluationMessages.js';
 import {
+  openRace,
+  openRaceFile,
+  openRaceRuns,
+  raceChanged,
+  steerRace,
+  useRaceRun,
+  type RaceSnapshot,
+} from '../../../../extension/src/protocol/raceMessages.js';
+import {
   dataChanged,
   describeData,
   draftChanged,
@@ -307,6 +316,20 @@ const fake = {
     });
     channel.onNotification(draftChanged, draft => void log.push({ draft }));
   },
+  /** A race whose files say this. */
+  serveRace(snapshot: RaceSnapshot): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    channel.onRequest(openRace, () => snapshot);
+    channel.onRequest(steerRace, steering => {
+      log.push({ steered: steering });
+      if (steering === 'stop') throw new Error('The disk is full.');
+    });
+    channel.onNotification(openRaceRuns, folders => void log.push({ opened: folders }));
+    channel.onNotification(openRaceFile, which => void log.push({ file: which }));
+    channel.onNotification(useRaceRun, draft => void log.push({ used: draft }));
+  },
+  showRace: (snapshot: RaceSnapshot) => channel!.notify(raceChanged, snapshot),
+  kept: () => kept,
   servePlayground(script: PlaygroundScript): void {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     playground = new FakePlayground(channel, script, runs, entry => log.push(entry));

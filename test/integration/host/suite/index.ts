@@ -22,6 +22,7 @@ export async function run(): Promise<void> {
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   await import('./activation.js');
   await import('./runFiles.js');
+  await import('./races.js');
   await import('./datasets.js');
   await import('./runLifecycle.js');
   await import('./languageModels.js');

@@ -1,24 +1,21 @@
 // Figures of runs, spreads over seeds, Pareto fronts, and the entry to choose.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { expandRace } from '../../../../extension/src/core/race/expandRace.js';
 import {
   chooseEntry,
   entryFigures,
   paretoFront,
   parseLimit,
-  runFigures,
+  folderFigures,
   spreadOf,
   type EntryRun,
 } from '../../../../extension/src/core/race/raceFigures.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
-import { raceConfigSchema } from '../../../../extension/src/protocol/raceConfig.js';
 import { runConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
 import { finishedRun, unfinishedRun } from '../../../support/raceRuns.js';
 
 const RUN = { model: 'm', dataset: { train: 'rows.jsonl' }, method: { peft_type: 'LORA' } };
-const [ENTRY] = expandRace(raceConfigSchema.parse({ run: RUN, vary: [{}] }), RUN, 'a.race.json');
 const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
   .trim()
   .split('\n')
@@ -28,7 +25,7 @@ const stateOf = (events: readonly EngineEvent[]): RunState => events.reduce(redu
 function figures(events: readonly EngineEvent[] | null, changes: Partial<EntryRun> = {}, training = {}) {
   const config = runConfigSchema.parse({ ...RUN, training });
   const state = events && stateOf(events);
-  return runFigures(ENTRY!, '/race/runs/a', { state, alive: false, config, score: 0.5, ...changes });
+  return folderFigures('/race/runs/a', { state, alive: false, config, score: 0.5, ...changes });
 }
 
 describe('figures of a run', () => {
@@ -56,6 +53,30 @@ describe('figures of a run', () => {
     expect(figures(recorded, {}, { load_best_model_at_end: false }).validation_loss).toBe(last.loss);
     const without = recorded.filter(event => event !== last);
     expect(figures(without, {}, { load_best_model_at_end: false }).validation_loss).toBeNull();
+  });
+
+  it('say what the kept weights have forgotten, if that was measured', () => {
+    expect(figures(recorded)).toMatchObject({ kl_from_base: null, general_loss: null });
+    const measured = recorded.map(event =>
+      event.type === 'evaluated'
+        ? {
+            ...event,
+            // The recording is of version 0, which had no other metrics than these two.
+            perplexity: undefined,
+            token_accuracy: undefined,
+            metrics: { kl_from_base: event.step / 100, general_loss: 2 + event.step / 100 },
+          }
+        : event,
+    );
+    const at = (step: number) => ({ kl_from_base: step / 100, general_loss: 2 + step / 100 });
+    const { best_step: best } = completed;
+    expect(figures(measured)).toMatchObject(at(best!));
+    const last = measured.findLast(event => event.type === 'evaluated')!.step;
+    expect(figures(measured, {}, { load_best_model_at_end: false })).toMatchObject(at(last));
+    // The best step is not the last.
+    const worse = measured.map(event => (event.type === 'completed' ? { ...event, best_step: 40 } : event));
+    expect(figures(worse)).toMatchObject(at(40));
+    expect(figures(measured.slice(0, -1))).toMatchObject({ kl_from_base: null, general_loss: null });
   });
 
   it('have the highest peak of all processes of a resumed run', () => {

@@ -107,13 +107,13 @@ describe('the choice', () => {
 
 it('the CSV has a line for each run, with unrounded figures', () => {
   const [heading, ...lines] = raceCsv([
-    finishedRun('a, "b"', 1, { validation_loss: 1.2345678901234567 }),
+    finishedRun('a, "b"', 1, { validation_loss: 1.2345678901234567, kl_from_base: 0.25, general_loss: 3.5 }),
     unfinishedRun('c', 2, { status: 'failed', failure: 'two\nlines' }),
   ]).split(/\n(?!lines)/);
   expect(heading).toBe(CSV_COLUMNS.join(','));
   expect(lines).toEqual([
-    '"a, ""b""",1,finished,LORA,1000,1.2345678901234567,,500000000,60,10,"runs/a, ""b""-seed1",',
-    'c,2,failed,LORA,,,,,,,runs/c-seed2,"two\nlines"',
+    '"a, ""b""",1,finished,LORA,1000,1.2345678901234567,,500000000,60,0.25,3.5,10,"runs/a, ""b""-seed1",',
+    'c,2,failed,LORA,,,,,,,,,runs/c-seed2,"two\nlines"',
     '',
   ]);
 });

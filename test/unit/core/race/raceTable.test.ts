@@ -39,6 +39,25 @@ describe('the table', () => {
       ['b', '–', '–', '–', '–', '–', '0 of 1, 1 waiting', ''],
     ]);
   });
+
+  it('has what was forgotten, if it was measured', () => {
+    const entries = entryFigures([
+      finishedRun('a', 1, { kl_from_base: 0.25, general_loss: 2 }),
+      finishedRun('a', 2, { kl_from_base: 0.75, general_loss: 2.5 }),
+      finishedRun('b', 1),
+      finishedRun('c', 1, { kl_from_base: 1, general_loss: 3 }),
+      finishedRun('c', 2),
+    ]);
+    const { heading, rows, figures } = raceTable(entries, spreadText);
+    expect(heading.slice(5, 7)).toEqual(['KL from the base', 'General text loss']);
+    // A mean over some of the seeds isn't compared with means over all.
+    expect(rows.map(row => row.slice(5, 7))).toEqual([
+      ['0.5000 ± 0.3536', '2.2500 ± 0.3536'],
+      ['–', '–'],
+      ['–', '–'],
+    ]);
+    expect(figures).toEqual([1, 2, 3, 4, 5, 6]);
+  });
 });
 
 it('a spread is its mean, with the deviation if the values differ', () => {

@@ -6,7 +6,8 @@ import { afterAll, expect, test } from 'vitest';
 import { fileHash } from '../../../../extension/src/engine/data/fileHash.js';
 import type { Session } from '../../../../extension/src/engine/generation/session.js';
 import { testSuite } from '../../../../extension/src/engine/run/suiteTest.js';
-import { keepReport, keptReport } from '../../../../extension/src/engine/runFolder/keptReports.js';
+import { keepReport } from '../../../../extension/src/engine/runFolder/keptReports.js';
+import { keptReport } from '../../../../extension/src/system/keptReports.js';
 import type { JudgedAnswer } from '../../../../extension/src/protocol/sessionMessages.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-suite-test-'));

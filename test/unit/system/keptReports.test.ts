@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { scoreIn } from '../../../../extension/src/engine/race/suiteScores.js';
+import { scoreIn } from '../../../extension/src/system/keptReports.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-scores-'));
 afterAll(() => rmSync(folder, { recursive: true }));
