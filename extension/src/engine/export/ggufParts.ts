@@ -76,10 +76,7 @@ function tensorsOfGguf(
   if (!parameter) return [...written, { ...copied(embedding, header, file), name: 'output.weight' }];
   const own = choice.touched ?? choice.type;
   const type = own === 'own' ? embedding.dtype : typeOf(own, { ...embedding, name: 'output.weight' }, true);
-  return [
-    ...written,
-    encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path }),
-  ];
+  return [...written, encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path })];
 }
 
 function unwritable(type: string, place: Place): InputError {
@@ -171,7 +168,12 @@ function encoded(
     ggmlType: type,
     byteLength: encodedBytes(type, count),
     pieces: async function* () {
-      const values = toGgufLayout(await valuesOf(parameter), parameter.shape, transform, headsOf(architecture, name, transform));
+      const values = toGgufLayout(
+        await valuesOf(parameter),
+        parameter.shape,
+        transform,
+        headsOf(architecture, name, transform),
+      );
       for (const { first, count: rows } of rowPieces(count / columns, columns))
         yield encodeRows(type, values.subarray(first * columns, (first + rows) * columns), { file, key: found.name });
     },

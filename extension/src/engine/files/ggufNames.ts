@@ -102,10 +102,7 @@ export function huggingFaceParameterName(architecture: string, ggufName: string)
 }
 
 /** Rows are permuted in weight and bias, but only the weight is transposed. */
-function ofParameter(
-  name: string,
-  translated: (module: string) => NameInOtherFormat | null,
-): NameInOtherFormat | null {
+function ofParameter(name: string, translated: (module: string) => NameInOtherFormat | null): NameInOtherFormat | null {
   const [, module, suffix] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
   const found = module === undefined ? null : translated(module);
   if (!found) return null;

@@ -218,7 +218,9 @@ export async function writeDeviceTensors(
     for (const { tensor, ...entry } of sorted) {
       onTensor?.(entry.name);
       const values = (await tensor.data()) as Float32Array;
-      append(dtype === 'F32' ? encodeValues(entry, values) : encodeRows(dtype, values, { file: path, key: entry.name }));
+      append(
+        dtype === 'F32' ? encodeValues(entry, values) : encodeRows(dtype, values, { file: path, key: entry.name }),
+      );
       // Signals get through between tensors.
       await setImmediate();
     }

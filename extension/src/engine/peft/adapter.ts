@@ -124,8 +124,7 @@ export class Adapter {
     const shapes = new Map(architecture.parameters.map(({ name, shape }) => [name, shape]));
     const shapeOf = (name: string) =>
       (replaced.get(name) ?? earlier(name))?.shape ?? shapes.get(storedName(architecture, name))!;
-    for (const [name, compute] of merged)
-      changed.set(name, { shape: shapeOf(name), tensor: () => tf.tidy(compute) });
+    for (const [name, compute] of merged) changed.set(name, { shape: shapeOf(name), tensor: () => tf.tidy(compute) });
     return changed;
   }
 

@@ -174,7 +174,11 @@ function rowsOf(
   });
 }
 
-function checkSameTokens(rows: readonly EncodedExample[], again: readonly EncodedExample[], { path }: ModelFiles): void {
+function checkSameTokens(
+  rows: readonly EncodedExample[],
+  again: readonly EncodedExample[],
+  { path }: ModelFiles,
+): void {
   const different = rows.findIndex(({ inputIds }, i) => inputIds.join() !== again[i]?.inputIds.join());
   if (different < 0) return;
   throw new InputError(`text ${different + 1} has other token ids in the written file, so nothing was written`, {

@@ -102,11 +102,7 @@ function batchOf(rows: readonly EncodedExample[], options?: Parameters<typeof ma
 }
 
 /** The final hidden states of the tokens of rows that predict a label, [labels, hidden]; they belong to the caller. */
-export function statesOfRows(
-  model: CausalLm,
-  rows: readonly EncodedExample[],
-  options: ForwardOptions,
-): tf.Tensor2D {
+export function statesOfRows(model: CausalLm, rows: readonly EncodedExample[], options: ForwardOptions): tf.Tensor2D {
   return statesAt(model, batchOf(rows), options);
 }
 
