@@ -16,6 +16,7 @@ import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingf
 import { openSafetensors, writeDeviceTensors } from '../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
 import { CausalLm, type ForwardOptions } from '../../extension/src/engine/models/causalLm.js';
+import { valuesOf as valuesOfParameter } from '../../extension/src/engine/models/changedParameters.js';
 import { denseOf } from '../../extension/src/engine/models/quantizedWeight.js';
 import { loadModel } from '../../extension/src/engine/models/loadModel.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
@@ -268,11 +269,9 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
 
     const merged = adapter.merge();
     expect(merged === null).toBe(method.merge === undefined);
-    const mergedValues = merged && valuesOf(merged);
     if (merged) {
       const folder = newFolder();
       await writeModelFolder(folder, model, filesOf(modelType), merged);
-      tf.dispose([...merged.values()]);
       const mergedModel = reopen(folder);
       expectClose(logitsOf(mergedModel), trained, 1e-4, 'merged');
       mergedModel.dispose();
@@ -288,10 +287,11 @@ describe.each(cases)('$title', ({ method, modelType, config }) => {
       expectClose(logitsOf(model, loaded), trained, 1e-6, 'saved and loaded');
       loaded.dispose();
       const lora = method.asLora?.(config, model.architecture);
-      if (lora && typeof lora !== 'string' && mergedValues)
+      if (lora && typeof lora !== 'string' && merged)
         for (const factors of lora.factors) {
           const name = `${factors.module.name}.weight`;
-          const update = mergedValues.get(name)!.map((value, i) => value - base.get(name)![i]!);
+          const mergedValues = await valuesOfParameter(merged.get(name)!);
+          const update = mergedValues.map((value, i) => value - base.get(name)![i]!);
           const same = largestDifference(
             updateOf(factors, key => saved.tensors.get(key)!.readFloat32()),
             update,

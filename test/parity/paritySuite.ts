@@ -159,7 +159,6 @@ export function describeParity(backend: 'tensorflow' | 'wasm', tolerances: Toler
     const merged = join(folder, 'merged');
     mkdirSync(merged);
     await writeModelFolder(merged, model, files, changed);
-    tf.dispose([...changed.values()]);
     return { folder, merged };
   }
 }

@@ -4,13 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rotaryRowsToGguf } from '../../extension/src/engine/files/ggufTransforms.js';
 import { ggufTensorName } from '../../extension/src/engine/files/ggufNames.js';
+import { encodeRows, fitsRows } from '../../extension/src/engine/files/ggufQuantizers.js';
 import { writeGguf, type GgufBlocksEntry, type GgufTypedValue } from '../../extension/src/engine/files/ggufWriter.js';
-import { float32ToHalf } from '../../extension/src/engine/files/halfFloat.js';
 import { openSafetensors } from '../../extension/src/engine/files/safetensors.js';
 import type { TensorEntry } from '../../extension/src/engine/files/tensorEntry.js';
-import { BLOCK_VALUES, WeightBlocks } from '../../extension/src/engine/files/weightBlocks.js';
 
-export type GgmlBlockType = 'Q8_0' | 'Q4_0' | 'Q4_1';
+export type GgmlBlockType = 'Q8_0' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1';
 
 /** @param folder a Llama with a byte-level tokenizer that splits text like SmolLM's, such as the embedded model */
 export function writeGgufModel(path: string, folder: string, type: GgmlBlockType): string {
@@ -28,8 +27,8 @@ export function writeGgufModel(path: string, folder: string, type: GgmlBlockType
       transform === 'rotary_q' || transform === 'rotary_k' ? rotaryRowsToGguf(read, heads[transform], shape[1]!) : read;
     if (shape.length === 1) return { ...stored, dtype: 'F32', data: values };
     // llama.cpp keeps tensors whose rows aren't a whole number of blocks as F16.
-    if (shape[1]! % BLOCK_VALUES > 0) return { ...stored, dtype: 'F16', data: values };
-    const bytes = blocksOf(values, type);
+    if (!fitsRows(type, shape[1]!)) return { ...stored, dtype: 'F16', data: values };
+    const bytes = encodeRows(type, values, tensor.place);
     return { ...stored, ggmlType: type, byteLength: bytes.length, pieces: () => [bytes] };
   });
   weights.close();
@@ -84,37 +83,4 @@ function tokenizerMetadata(json: (file: string) => unknown): Record<string, Gguf
     'tokenizer.ggml.merges': strings(model.merges.map(merge => (Array.isArray(merge) ? merge.join(' ') : merge))),
     'tokenizer.chat_template': text(template),
   };
-}
-
-/** Quantizes values to blocks, rounding like llama.cpp's reference. */
-function blocksOf(values: Float32Array, type: GgmlBlockType): Uint8Array {
-  const count = values.length / BLOCK_VALUES;
-  const blocks = Array.from({ length: count }, (_, i) => values.subarray(i * BLOCK_VALUES, (i + 1) * BLOCK_VALUES));
-  if (type === 'Q4_1') return Buffer.concat(blocks.map(blockWithMinimum));
-  // Each block is a separate matrix row: its codes, and one scale.
-  const rounded = new WeightBlocks(type === 'Q8_0' ? 'int8' : 'int4', [count, BLOCK_VALUES]);
-  rounded.quantizeRows(0, values);
-  const codes = new Uint8Array(rounded.codes.buffer);
-  const scales = new Uint8Array(rounded.parts[0]!.buffer);
-  const length = codes.length / count;
-  // GGUF's 4-bit codes have an offset of 8.
-  const flip = type === 'Q4_0' ? 0x88 : 0;
-  return Buffer.concat(
-    blocks.flatMap((_, i) => [
-      scales.subarray(4 * i, 4 * i + 2),
-      codes.subarray(length * i, length * (i + 1)).map(byte => byte ^ flip),
-    ]),
-  );
-}
-
-/** A block of Q4_1: scale, minimum, codes from 0 to 15. */
-function blockWithMinimum(values: Float32Array): Uint8Array {
-  const minimum = Math.min(...values);
-  const scale = Math.fround((Math.max(...values) - minimum) / 15);
-  const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
-  const code = (i: number) => Math.min(15, Math.floor(Math.fround((values[i]! - minimum) * inverse) + 0.5));
-  const bytes = new Uint8Array(4 + BLOCK_VALUES / 2);
-  bytes.set(new Uint8Array(float32ToHalf(Float32Array.of(scale, minimum)).buffer));
-  for (let i = 0; i < BLOCK_VALUES / 2; i++) bytes[4 + i] = code(i) | (code(i + BLOCK_VALUES / 2) << 4);
-  return bytes;
 }

@@ -9,6 +9,8 @@ const PHASES: Record<string, string> = {
   tokenize: 'Tokenizing',
   combine: 'Combining',
   answer: 'Answering',
+  write: 'Writing',
+  compare: 'Comparing',
 };
 
 /** A reporter that draws progress; call `finish` before printing anything else. */

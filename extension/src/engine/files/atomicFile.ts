@@ -8,6 +8,9 @@ import { makeFolder } from '../../system/makeFolder.js';
 /** Node rejects single writes of 2 GiB and more. */
 const MAX_WRITE_BYTES = 1 << 30;
 
+/** Checks the complete file under its temporary name; what it throws keeps the file from being put in place. */
+export type Verify = (temporary: string) => Promise<void>;
+
 export type Append = (bytes: NodeJS.ArrayBufferView) => void;
 
 /**
@@ -25,10 +28,15 @@ export function writeFileAtomically(path: string, produce: (append: Append) => v
 }
 
 /** The same for asynchronous data, such as values on a device. */
-export async function streamFileAtomically(path: string, produce: (append: Append) => Promise<void>): Promise<void> {
+export async function streamFileAtomically(
+  path: string,
+  produce: (append: Append) => Promise<void>,
+  verify?: Verify,
+): Promise<void> {
   const file = new PendingFile(path);
   try {
     await produce(file.open());
+    await verify?.(file.temporary);
     file.putInPlace();
   } catch (error) {
     throw file.abandon(error);
@@ -36,7 +44,7 @@ export async function streamFileAtomically(path: string, produce: (append: Appen
 }
 
 class PendingFile {
-  private readonly temporary: string;
+  readonly temporary: string;
   private descriptor: number | null = null;
 
   constructor(private readonly path: string) {

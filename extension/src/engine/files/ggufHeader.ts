@@ -23,8 +23,13 @@ export interface GgufTensorInfo {
 }
 
 export interface GgufHeader {
+  version: number;
   metadata: Map<string, GgufValue>;
+  /** Where each key with its value is in the file. */
+  pairs: Map<string, { begin: number; end: number }>;
   tensors: GgufTensorInfo[];
+  /** The data of each tensor starts at a multiple of it, in bytes. */
+  alignment: number;
   /** Position in the file where the tensors' data starts. */
   dataStart: number;
 }
@@ -56,10 +61,13 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   const metadataCount = cursor.count('metadata count', 13);
 
   const metadata = new Map<string, GgufValue>();
+  const pairs: GgufHeader['pairs'] = new Map();
   for (let i = 0; i < metadataCount; i++) {
+    const begin = cursor.position;
     const key = cursor.string('metadata key');
     if (metadata.has(key)) throw new InputError('duplicate metadata key', { file: file.path, key });
     metadata.set(key, readValue(cursor, readType(cursor, key), key, 0));
+    pairs.set(key, { begin, end: cursor.position });
   }
   const tensors: GgufTensorInfo[] = [];
   for (let i = 0; i < tensorCount; i++) tensors.push(readTensorInfo(cursor));
@@ -72,7 +80,8 @@ export function readGgufHeader(file: RandomAccessFile): GgufHeader {
   ) {
     throw new InputError(`invalid alignment ${alignment}`, { file: file.path, key: 'general.alignment', hint: HINT });
   }
-  return { metadata, tensors, dataStart: Math.ceil(cursor.position / alignment) * alignment };
+  const dataStart = Math.ceil(cursor.position / alignment) * alignment;
+  return { version, metadata, pairs, tensors, alignment, dataStart };
 }
 
 function readType(cursor: HeaderCursor, key: string): GgufValueType {

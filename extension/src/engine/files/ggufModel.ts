@@ -4,13 +4,13 @@ import { InputError } from '../../core/inputError.js';
 import { openGgufFile } from './gguf.js';
 import { ggufConfig, ggufGenerationConfig } from './ggufConfig.js';
 import { GgufMetadata } from './ggufMetadata.js';
-import { GGUF_ARCHITECTURES, huggingFaceModuleName, type GgufTransform } from './ggufNames.js';
+import { GGUF_ARCHITECTURES, huggingFaceParameterName } from './ggufNames.js';
 import { ggufTokenizer } from './ggufTokenizer.js';
 import { rotaryRowFromGguf, rotaryRowsFromGguf, transpose } from './ggufTransforms.js';
 import type { ModelFiles, StoredTensor } from './tensorSource.js';
 
-/** Tables that the model computes itself, and factors that are part of the config. */
-const NOT_PARAMETERS =
+/** Names of tables that the model computes itself, and of factors that are part of the config. */
+export const NOT_PARAMETERS =
   /^rope_(freqs|factors_short|factors_long)\.weight$|\.attn_rot_embd\.weight$|\.rope_freqs\.weight$/;
 
 /**
@@ -71,16 +71,14 @@ function inHuggingFaceLayout(
   architecture: string,
   heads: { rotary_q: number; rotary_k: number },
 ): StoredTensor {
-  const [, module, suffix] = /^(.*)\.(weight|bias)$/.exec(tensor.name) ?? [];
-  const found = module === undefined ? null : huggingFaceModuleName(architecture, module);
+  const found = huggingFaceParameterName(architecture, tensor.name);
   if (!found) {
     throw new InputError(`unknown tensor of a ${architecture} model`, {
       ...tensor.place,
       hint: 'This variant of the architecture is not supported: use a standard model.',
     });
   }
-  const name = `${found.name}.${suffix}`;
-  const transform: GgufTransform = found.transform === 'transpose' && suffix === 'bias' ? 'none' : found.transform;
+  const { name, transform } = found;
   switch (transform) {
     case 'none':
       return { ...tensor, name };
@@ -96,7 +94,7 @@ function inHuggingFaceLayout(
     }
     case 'rotary_q':
     case 'rotary_k': {
-      const columns = suffix === 'bias' ? 1 : matrixShape(tensor)[1];
+      const columns = tensor.shape.length === 1 ? 1 : matrixShape(tensor)[1];
       if (tensor.shape[0] % (2 * heads[transform]) !== 0) {
         throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, tensor.place);
       }

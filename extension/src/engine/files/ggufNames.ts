@@ -91,6 +91,25 @@ export function huggingFaceModuleName(architecture: string, ggufName: string): N
   return translate(architecture, ggufName, 'gguf', 'huggingFace');
 }
 
+/** GGUF's name of a parameter, such as `blk.3.attn_q.weight`; null if the architecture has no such parameter. */
+export function ggufParameterName(architecture: string, parameter: string): NameInOtherFormat | null {
+  return ofParameter(parameter, module => ggufTensorName(architecture, module));
+}
+
+/** The reverse of {@link ggufParameterName}. */
+export function huggingFaceParameterName(architecture: string, ggufName: string): NameInOtherFormat | null {
+  return ofParameter(ggufName, module => huggingFaceModuleName(architecture, module));
+}
+
+/** Rows are permuted in weight and bias, but only the weight is transposed. */
+function ofParameter(name: string, translated: (module: string) => NameInOtherFormat | null): NameInOtherFormat | null {
+  const [, module, suffix] = /^(.*)\.(weight|bias)$/.exec(name) ?? [];
+  const found = module === undefined ? null : translated(module);
+  if (!found) return null;
+  const transform = found.transform === 'transpose' && suffix === 'bias' ? 'none' : found.transform;
+  return { name: `${found.name}.${suffix}`, transform };
+}
+
 type Side = 'gguf' | 'huggingFace';
 
 function translate(architecture: string, name: string, from: Side, to: Side): NameInOtherFormat | null {

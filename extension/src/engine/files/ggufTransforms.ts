@@ -1,5 +1,6 @@
 // The transforms of ggufNames.ts between Hugging Face's and GGUF's values. Called by ggufModel.ts and the export of adapters.
-// Pure: they return new arrays.
+// Pure: they return new arrays, or the same one if nothing changes.
+import type { GgufTransform } from './ggufNames.js';
 
 /**
  * Hugging Face's row order to llama.cpp's: in each head, row `half * d/2 + i` becomes row `2i + half`.
@@ -37,6 +38,27 @@ function permuteRows(
     }
   }
   return result;
+}
+
+/**
+ * A parameter in GGUF's layout.
+ * @param heads query or key heads, for their projections
+ */
+export function toGgufLayout(
+  values: Float32Array,
+  shape: readonly number[],
+  transform: GgufTransform,
+  heads: number,
+): Float32Array {
+  switch (transform) {
+    case 'none':
+      return values;
+    case 'transpose':
+      return transpose(values, shape[0], shape[1]);
+    case 'rotary_q':
+    case 'rotary_k':
+      return rotaryRowsToGguf(values, heads, shape[1] ?? 1);
+  }
 }
 
 /** [rows, columns] to [columns, rows]. */

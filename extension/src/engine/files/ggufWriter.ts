@@ -1,6 +1,7 @@
-// Writes a GGUF file, version 3: metadata with explicit types, then tensors at aligned offsets, as F32, F16, BF16 or as bytes of
-// any type. Called by the export of adapters and for test models. The file is written atomically.
-import { writeFileAtomically } from './atomicFile.js';
+// Writes a GGUF file: metadata with explicit types, then tensors at aligned offsets, as F32, F16, BF16 or as bytes of any type.
+// Called by the exports of adapters and models, and for test models. The file is written atomically.
+import { setImmediate } from 'node:timers/promises';
+import { streamFileAtomically, writeFileAtomically, type Verify } from './atomicFile.js';
 import { GGML_TYPES, GGUF_ALIGNMENT, GGUF_MAGIC, GGUF_VALUE_TYPES, GGUF_VERSION } from './ggufFormat.js';
 import { encodeEntry, entryBytes, type TensorEntry } from './tensorEntry.js';
 
@@ -10,7 +11,7 @@ export type GgufTypedValue =
   | { type: 'string'; value: string }
   | { type: 'array'; items: Exclude<GgufTypedValue, { type: 'array' }>[] };
 
-/** A tensor of a type that this program can only read, as encoded bytes. */
+/** A tensor as encoded bytes. */
 export interface GgufBlocksEntry {
   name: string;
   shape: readonly number[];
@@ -23,47 +24,111 @@ export interface GgufBlocksEntry {
 
 type GgufEntry = TensorEntry | GgufBlocksEntry;
 
+/** The same with bytes that are made when they are written, piece by piece. */
+export interface GgufStreamedEntry extends Omit<GgufBlocksEntry, 'pieces'> {
+  pieces(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+}
+
+export interface GgufFileParts {
+  version?: number;
+  alignment?: number;
+  /** Each with its key, as {@link metadataPair} makes them or another file has them. */
+  pairs: readonly Uint8Array[];
+  tensors: readonly GgufStreamedEntry[];
+}
+
 /**
  * @param tensors with Hugging Face's shapes, which are reversed when written
  * @throws InputError if the disk is full; an existing file is then unchanged
  */
 export function writeGguf(path: string, metadata: Record<string, GgufTypedValue>, tensors: readonly GgufEntry[]): void {
-  const header = Buffer.concat([
-    Buffer.from(GGUF_MAGIC),
-    uint32(GGUF_VERSION),
-    uint64(tensors.length),
-    uint64(Object.keys(metadata).length),
-    ...Object.entries(metadata).flatMap(([key, value]) => [string(key), typed(value)]),
-    ...tensorInfos(tensors),
-  ]);
+  const entries = tensors.map(tensor => ('pieces' in tensor ? tensor : encodedEntry(tensor)));
+  const pairs = Object.entries(metadata).map(([key, value]) => metadataPair(key, value));
   writeFileAtomically(path, append => {
-    append(header);
-    append(padding(header.length));
-    for (const tensor of tensors) {
-      for (const piece of 'pieces' in tensor ? tensor.pieces() : [encodeEntry(tensor)]) append(piece);
-      append(padding(bytesOf(tensor)));
+    append(headerOf({ pairs, tensors: entries }));
+    for (const tensor of entries) {
+      for (const piece of tensor.pieces()) append(piece);
+      append(padding(tensor.byteLength, GGUF_ALIGNMENT));
     }
   });
 }
 
-function bytesOf(tensor: GgufEntry): number {
-  return 'pieces' in tensor ? tensor.byteLength : entryBytes(tensor);
+/**
+ * The same, one piece at a time in memory.
+ * @param verify checks the complete file before it is put in place
+ * @param onTensor called before each tensor; may throw to end the work
+ */
+export async function streamGguf(
+  path: string,
+  parts: GgufFileParts,
+  { verify, onTensor }: { verify?: Verify; onTensor?: (index: number) => void } = {},
+): Promise<void> {
+  await streamFileAtomically(
+    path,
+    async append => {
+      append(headerOf(parts));
+      for (const [i, tensor] of parts.tensors.entries()) {
+        onTensor?.(i);
+        let written = 0;
+        for await (const piece of tensor.pieces()) {
+          append(piece);
+          written += piece.byteLength;
+          // Signals get through between pieces.
+          await setImmediate();
+        }
+        if (written !== tensor.byteLength)
+          throw new Error(`tensor ${tensor.name} has ${written} bytes, not ${tensor.byteLength}`);
+        append(padding(written, parts.alignment ?? GGUF_ALIGNMENT));
+      }
+    },
+    verify,
+  );
 }
 
-function tensorInfos(tensors: readonly GgufEntry[]): Buffer[] {
+/** Bytes of the file. */
+export function ggufBytes(parts: GgufFileParts): number {
+  const alignment = parts.alignment ?? GGUF_ALIGNMENT;
+  const padded = ({ byteLength }: GgufStreamedEntry) => byteLength + padding(byteLength, alignment).length;
+  return headerOf(parts).length + parts.tensors.reduce((sum, tensor) => sum + padded(tensor), 0);
+}
+
+/** A metadata key and its value as the file has them. */
+export function metadataPair(key: string, value: GgufTypedValue): Uint8Array {
+  return Buffer.concat([string(key), typed(value)]);
+}
+
+function encodedEntry(tensor: TensorEntry): GgufBlocksEntry {
+  const { name, shape, dtype } = tensor;
+  const bytes = () => {
+    const { buffer, byteOffset, byteLength } = encodeEntry(tensor);
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  };
+  return { name, shape, ggmlType: dtype, byteLength: entryBytes(tensor), pieces: () => [bytes()] };
+}
+
+/** With the padding up to the first tensor. */
+function headerOf({
+  version = GGUF_VERSION,
+  alignment = GGUF_ALIGNMENT,
+  pairs,
+  tensors,
+}: Omit<GgufFileParts, 'tensors'> & { tensors: readonly Omit<GgufStreamedEntry, 'pieces'>[] }): Buffer {
   let offset = 0;
-  return tensors.map(tensor => {
-    const { name, shape } = tensor;
+  const infos = tensors.map(({ name, shape, ggmlType, byteLength }) => {
     const dims = shape.toReversed().map(uint64);
-    const type = ggmlType('pieces' in tensor ? tensor.ggmlType : tensor.dtype);
-    const info = Buffer.concat([string(name), uint32(shape.length), ...dims, uint32(type), uint64(offset)]);
-    offset += bytesOf(tensor) + padding(bytesOf(tensor)).length;
+    const type = uint32(numberOfType(ggmlType));
+    const info = Buffer.concat([string(name), uint32(shape.length), ...dims, type, uint64(offset)]);
+    offset += byteLength + padding(byteLength, alignment).length;
     return info;
   });
+  const counts = [uint64(tensors.length), uint64(pairs.length)];
+  const header = Buffer.concat([Buffer.from(GGUF_MAGIC), uint32(version), ...counts, ...pairs, ...infos]);
+  return Buffer.concat([header, padding(header.length, alignment)]);
 }
 
-function ggmlType(dtype: string): number {
-  return Number(Object.keys(GGML_TYPES).find(type => GGML_TYPES[Number(type)] === dtype));
+/** The number of a type in the file. */
+function numberOfType(name: string): number {
+  return Number(Object.keys(GGML_TYPES).find(type => GGML_TYPES[Number(type)] === name));
 }
 
 function typed(value: GgufTypedValue): Buffer {
@@ -103,6 +168,6 @@ function string(text: string): Buffer {
   return Buffer.concat([uint64(bytes.length), bytes]);
 }
 
-function padding(length: number): Buffer {
-  return Buffer.alloc((GGUF_ALIGNMENT - (length % GGUF_ALIGNMENT)) % GGUF_ALIGNMENT);
+function padding(length: number, alignment: number): Buffer {
+  return Buffer.alloc((alignment - (length % alignment)) % alignment);
 }

@@ -48,6 +48,15 @@ export function float32ToBfloat16(source: Float32Array): Uint16Array {
   return target;
 }
 
+const scalar = new Float32Array(1);
+const scalarBits = new Uint32Array(scalar.buffer);
+
+/** One number as a float16 bit pattern, rounded as in {@link float32ToHalf}. */
+export function numberToHalf(value: number): number {
+  scalar[0] = value;
+  return halfBits(scalarBits[0]!);
+}
+
 /** float32 to float16, rounded to nearest even; values that are too large become infinite, NaN stays NaN. */
 export function float32ToHalf(source: Float32Array): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { streamFileAtomically, writeFileAtomically } from './atomicFile.js';
+import { encodeRows } from './ggufQuantizers.js';
 import { plainDtypes, readPlainRows } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import {
@@ -194,14 +195,32 @@ export function writeSafetensors(
   });
 }
 
-/** The same for float32 tensors by name, each read from its device when it is written. */
-export async function writeDeviceTensors(path: string, tensors: ReadonlyMap<string, DeviceTensor>): Promise<void> {
-  const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype: 'F32' as const, tensor }));
+export interface WriteOptions {
+  /** F32 by default. */
+  dtype?: FloatDtype;
+  /** Called before each tensor; may throw to end the work. */
+  onTensor?: (name: string) => void;
+}
+
+/**
+ * The same for tensors by name, each read from its device when it is written.
+ * @throws InputError on a value that a 16-bit type can't hold
+ */
+export async function writeDeviceTensors(
+  path: string,
+  tensors: ReadonlyMap<string, DeviceTensor>,
+  { dtype = 'F32', onTensor }: WriteOptions = {},
+): Promise<void> {
+  const entries = [...tensors].map(([name, tensor]) => ({ name, shape: tensor.shape, dtype, tensor }));
   const { prefix, sorted } = layOut(path, entries, PYTORCH);
   await streamFileAtomically(path, async append => {
     append(prefix);
     for (const { tensor, ...entry } of sorted) {
-      append(encodeValues(entry, (await tensor.data()) as Float32Array));
+      onTensor?.(entry.name);
+      const values = (await tensor.data()) as Float32Array;
+      append(
+        dtype === 'F32' ? encodeValues(entry, values) : encodeRows(dtype, values, { file: path, key: entry.name }),
+      );
       // Signals get through between tensors.
       await setImmediate();
     }

@@ -2,6 +2,7 @@
 // rows, or from GGUF's own blocks without loss. Arrays only; models/quantizedWeight.ts computes with them. The values are those of
 // llama.cpp: int8 is Q8_0, int4 is Q4_0, int4_minimum is Q4_1.
 // Layouts: https://github.com/ggml-org/llama.cpp/blob/master/ggml/src/ggml-common.h
+import { roundAroundZero, roundToInt8 } from './blockRounding.js';
 import { float32ToBfloat16, float32ToHalf } from './halfFloat.js';
 
 export const BLOCK_VALUES = 32;
@@ -84,7 +85,7 @@ export class WeightBlocks {
     if (format === 'int4_minimum') throw new Error('int4_minimum can only be created from GGUF blocks');
     const bytes = new Int8Array(this.codes.buffer);
     const scales = new Float32Array(rows * units);
-    const quantize = format === 'int8' ? quantizeInt8 : quantizeInt4;
+    const quantize: QuantizeBlock = format === 'int8' ? roundToInt8 : roundToInt4;
     const { codeBytes } = BLOCK_FORMATS[format];
     for (let row = 0; row < rows; row++)
       for (let unit = 0; unit < units; unit++) {
@@ -125,30 +126,13 @@ export class WeightBlocks {
 /** Writes the codes of values[begin, end) and returns their scale, not yet rounded to float16. */
 type QuantizeBlock = (values: Float32Array, begin: number, end: number, bytes: Int8Array, at: number) => number;
 
-const quantizeInt8: QuantizeBlock = (values, begin, end, bytes, at) => {
-  let largest = 0;
-  for (let i = begin; i < end; i++) largest = Math.max(largest, Math.abs(values[i]!));
-  const scale = Math.fround(largest / 127);
-  const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
-  for (let i = begin; i < end; i++) {
-    const x = Math.fround(values[i]! * inverse);
-    // To nearest, ties away from zero.
-    bytes[at + i - begin] = x < 0 ? -Math.floor(0.5 - x) : Math.floor(x + 0.5);
-  }
-  return scale;
-};
+const codes = new Uint8Array(BLOCK_VALUES);
 
-const quantizeInt4: QuantizeBlock = (values, begin, end, bytes, at) => {
-  let largest = 0;
-  for (let i = begin; i < end; i++) if (Math.abs(values[i]!) > Math.abs(largest)) largest = values[i]!;
-  // The value with the largest magnitude gets code -8.
-  const scale = Math.fround(largest / -8);
-  const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
-  for (let i = begin; i < end; i++) {
-    const code = Math.min(15, Math.floor(Math.fround(Math.fround(values[i]! * inverse) + 8.5))) - 8;
-    const place = i - begin;
-    if (place < 16) bytes[at + place] = code & 15;
-    else bytes[at + place - 16]! |= code << 4;
-  }
+const roundToInt4: QuantizeBlock = (values, begin, end, bytes, at) => {
+  // A shorter last block is filled up with zeros, which have code 8.
+  codes.fill(8);
+  const scale = roundAroundZero(values, begin, end, 8, codes);
+  // Offset codes 0 to 15 become two's complement -8 to 7.
+  for (let i = 0; i < BLOCK_VALUES / 2; i++) bytes[at + i] = (codes[i]! | (codes[i + BLOCK_VALUES / 2]! << 4)) ^ 0x88;
   return scale;
 };

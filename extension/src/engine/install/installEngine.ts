@@ -8,7 +8,7 @@ import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
 import { ADDON, compileAddon, findLibraries, MUTE_STDERR } from './compileAddon.js';
 import { findCppCompiler, missingCompiler } from './cppCompiler.js';
-import { checkFreeSpace } from './diskSpace.js';
+import { CACHE_ELSEWHERE, checkFreeSpace } from '../files/diskSpace.js';
 import {
   findInstallation,
   writeInstallation,
@@ -97,7 +97,7 @@ async function provideWheel(work: string, gpu: boolean, options: InstallOptions)
   const plan = planWheel(process.platform, process.arch, gpu);
   if (plan === null) throw new Error(`there is no TensorFlow wheel for ${process.platform}-${process.arch}`);
   if (options.prebuiltAddons === undefined && (await findCppCompiler(options.signal)) === null) throw missingCompiler();
-  await checkFreeSpace(work, plan.diskBytes);
+  await checkFreeSpace(work, plan.diskBytes, CACHE_ELSEWHERE);
   await provideFromWheel(work, plan, gpu, options);
   await provideAddon(join(work, 'tensorflow'), options);
   return { source: 'wheel', origin: plan.requirement, addonFolder: 'tensorflow' };

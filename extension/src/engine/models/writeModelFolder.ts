@@ -1,48 +1,66 @@
 // Writes a complete model as a folder that Transformers can load: the result of FULL and of `merge`.
 import { join } from 'node:path';
-import type * as tf from '@tensorflow/tfjs-core';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeDeviceTensors } from '../files/safetensors.js';
+import { entryBytes, valueCount, type FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
+import { allParameters, isUntied, valuesOf, type ChangedParameters } from './changedParameters.js';
 import { generationConfigOf } from './endTokens.js';
 import { writeModelCard } from './modelCard.js';
-import { denseOf } from './quantizedWeight.js';
 
-/**
- * @param changed parameters that replace the model's own, by name. Different tensors for embedding and head untie the
- *   two.
- */
+export interface ModelFolderOptions {
+  /** Of all tensors; F32 by default. */
+  dtype?: FloatDtype;
+  /** Bytes of the tensors of a file, as far as a single one isn't larger; one file by default. */
+  maxShardBytes?: number;
+  /** Called before each tensor; may throw to end the work. */
+  onTensor?: (name: string) => void;
+}
+
+/** The names of Transformers. */
+const TORCH_DTYPES: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
+
+/** @param changed parameters that replace the model's own */
 export async function writeModelFolder(
   folder: string,
   model: CausalLm,
   files: ModelFiles,
-  changed: ReadonlyMap<string, tf.Tensor>,
+  changed: ChangedParameters,
+  { dtype = 'F32', maxShardBytes = Infinity, onTensor }: ModelFolderOptions = {},
 ): Promise<void> {
   const { architecture } = model;
-  const head = `${architecture.head}.weight`;
-  const embedding = changed.get(`${architecture.embedding}.weight`);
-  const untied =
-    architecture.tieWordEmbeddings &&
-    (changed.has(head) ? changed.get(head)!.dataId !== embedding?.dataId : embedding !== undefined);
-  const names = architecture.parameters.map(parameter => parameter.name);
-  const tensorOf = (name: string) => changed.get(name) ?? denseOf(model.weight(name));
-  const written = [...names, ...(untied ? [head] : [])];
-  const tensors = new Map(written.map(name => [name, tensorOf(name)]));
-  await writeDeviceTensors(join(folder, 'model.safetensors'), tensors);
-
   const json = (name: string, value: Record<string, unknown> | null) => {
     if (!value) return;
     const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
     writeFileAtomically(join(folder, name), append => append(text));
   };
-  // Half-precision bases and GGUF's blocks are written in float32.
+  const parameters = [...allParameters(model, changed)].map(([name, parameter]) => ({ name, ...parameter }));
+  const shards = inShards(parameters, ({ shape }) => entryBytes({ shape, dtype }), maxShardBytes);
+  const fileOf = (i: number) => (shards.length === 1 ? 'model.safetensors' : shardName(i, shards.length));
+  for (const [i, shard] of shards.entries()) {
+    const tensors = shard.map(({ name, ...parameter }) => {
+      return [name, { shape: parameter.shape, data: () => valuesOf(parameter) }] as const;
+    });
+    await writeDeviceTensors(join(folder, fileOf(i)), new Map(tensors), { dtype, onTensor });
+  }
+  if (shards.length > 1) {
+    const total = parameters.reduce((sum, { shape }) => sum + valueCount(shape), 0);
+    const places = shards.flatMap((shard, i) => shard.map(({ name }) => [name, fileOf(i)] as const));
+    json('model.safetensors.index.json', {
+      metadata: { total_parameters: total, total_size: entryBytes({ shape: [total], dtype }) },
+      weight_map: Object.fromEntries(places.toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    });
+  }
+
+  // GGUF's blocks are written as floats.
   const { torch_dtype: _dtype, dtype: _newDtype, ...config } = files.config;
-  const isTied = architecture.tieWordEmbeddings && !untied;
+  const isTied = architecture.tieWordEmbeddings && !isUntied(architecture, changed);
+  const embedding = changed.get(`${architecture.embedding}.weight`);
   json('config.json', {
     ...config,
-    torch_dtype: 'float32',
+    torch_dtype: TORCH_DTYPES[dtype],
     ...(!isTied && { tie_word_embeddings: false }),
     // An adapter can have more rows than its base, for tokens that were added.
     ...(embedding && { vocab_size: embedding.shape[0] }),
@@ -57,4 +75,31 @@ export async function writeModelFolder(
   }
   copyTokenizer(tokenizerFolder, folder);
   if (files.ownTemplate !== undefined) writeChatTemplates(folder, files.ownTemplate);
+}
+
+function shardName(index: number, count: number): string {
+  const digits = (number: number) => String(number).padStart(5, '0');
+  return `model-${digits(index + 1)}-of-${digits(count)}.safetensors`;
+}
+
+/** In order, as Transformers splits them: a tensor that is larger than a file may be has its own. */
+function inShards<T>(items: readonly T[], bytesOf: (item: T) => number, most: number): T[][] {
+  const shards: T[][] = [];
+  let current: T[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = bytesOf(item);
+    if (size > most) {
+      shards.push([item]);
+      continue;
+    }
+    if (bytes + size > most) {
+      shards.push(current);
+      current = [];
+      bytes = 0;
+    }
+    current.push(item);
+    bytes += size;
+  }
+  return current.length > 0 ? [...shards, current] : shards;
 }

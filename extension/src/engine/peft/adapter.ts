@@ -2,8 +2,9 @@
 // pass. The adapter owns its tensors.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Rng } from '../data/rng.js';
-import { sizeOf } from '../models/architecture.js';
+import { sizeOf, storedName } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
+import { changedTo, type ChangedParameter, type ChangedParameters } from '../models/changedParameters.js';
 import { denseOf } from '../models/quantizedWeight.js';
 import type { AttachedMethod } from './attachedMethod.js';
 import { trainedOf, type Initializer, type PeftMethod, type Purpose, type TensorSpec } from './method.js';
@@ -105,15 +106,26 @@ export class Adapter {
   }
 
   /**
-   * The base parameters that the adapter changes, with the adapter merged, by name; null if the method can't be merged.
+   * The base parameters that the adapter changes, with the adapter merged, by name; null if the method can't be merged. They
+   * are computed when they are read, from the tensors of this adapter and the model.
+   * @param before those that another adapter has changed: this one is merged on top
    */
-  merge(): Map<string, tf.Tensor> | null {
-    const base = (name: string) => this.forwardOptions.replaced.get(name) ?? denseOf(this.model.weight(name));
+  merge(before: ChangedParameters = new Map()): Map<string, ChangedParameter> | null {
+    const { replaced } = this.forwardOptions;
+    const { architecture } = this.model;
+    const earlier = (name: string) => before.get(name) ?? before.get(storedName(architecture, name));
+    const base = (name: string) => replaced.get(name) ?? earlier(name)?.tensor() ?? denseOf(this.model.weight(name));
     const merged = this.attached.merge(this.tensorOf, base);
     if (!merged) return null;
-    for (const [name, tensor] of this.forwardOptions.replaced)
-      if (!merged.has(name)) merged.set(name, tf.clone(tensor));
-    return merged;
+    const changed = new Map<string, ChangedParameter>(before);
+    // Names of one tensor, such as those of a tied embedding and head, share an entry.
+    const whole = new Map([...new Set(replaced.values())].map(tensor => [tensor, changedTo(tensor)]));
+    for (const [name, tensor] of replaced) changed.set(name, whole.get(tensor)!);
+    const shapes = new Map(architecture.parameters.map(({ name, shape }) => [name, shape]));
+    const shapeOf = (name: string) =>
+      (replaced.get(name) ?? earlier(name))?.shape ?? shapes.get(storedName(architecture, name))!;
+    for (const [name, compute] of merged) changed.set(name, { shape: shapeOf(name), tensor: () => tf.tidy(compute) });
+    return changed;
   }
 
   dispose(): void {

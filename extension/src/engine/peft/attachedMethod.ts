@@ -93,7 +93,7 @@ export class AttachedMethod<Config = unknown> {
   }
 
   /** Base parameters with the adapter merged, see `PeftMethod.merge`; null if the method can't be merged. */
-  merge(tensorOf: TensorOf, base: (name: string) => tf.Tensor): Map<string, tf.Tensor> | null {
+  merge(tensorOf: TensorOf, base: (name: string) => tf.Tensor): Map<string, () => tf.Tensor> | null {
     return this.method.merge?.(this.config, this.architecture, tensorOf, base) ?? null;
   }
 }

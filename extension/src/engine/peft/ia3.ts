@@ -97,21 +97,15 @@ export const ia3: PeftMethod<Config> = {
   }),
   fromAdapterConfig: json => schema.parse(knownValues(schema, json)),
   merge: (config, architecture, tensorOf, base) => {
-    const merged = new Map<string, tf.Tensor>();
+    const merged = new Map<string, () => tf.Tensor>();
     for (const { module, feedForward, key } of scaledModules(config, architecture)) {
       const scale = tensorOf(key);
       // A Conv1D weight has a row per input, a linear one a column per input.
       const alongRows = feedForward === module.conv1d;
       const name = `${module.name}.weight`;
-      merged.set(
-        name,
-        tf.tidy(() => tf.mul(base(name), tf.reshape(scale, alongRows ? [-1, 1] : [1, -1]))),
-      );
+      merged.set(name, () => tf.mul(base(name), tf.reshape(scale, alongRows ? [-1, 1] : [1, -1])));
       if (module.hasBias && !feedForward)
-        merged.set(
-          `${module.name}.bias`,
-          tf.tidy(() => tf.mul(base(`${module.name}.bias`), tf.reshape(scale, [-1]))),
-        );
+        merged.set(`${module.name}.bias`, () => tf.mul(base(`${module.name}.bias`), tf.reshape(scale, [-1])));
     }
     return merged;
   },

@@ -176,7 +176,7 @@ export const loha: PeftMethod<Config> = {
     new Map(
       adaptedModules(config, architecture).map(adapted => {
         const name = `${adapted.module.name}.weight`;
-        return [name, tf.tidy(() => tf.add(base(name), delta(adapted, tensorOf)))];
+        return [name, () => tf.add(base(name), delta(adapted, tensorOf))];
       }),
     ),
 };

@@ -274,12 +274,12 @@ export const lora: PeftMethod<Config> = {
     new Map(
       adaptedModules(config, architecture).map(entry => {
         const name = `${entry.module.name}.weight`;
-        const merged = tf.tidy(() => {
+        const merged = () => {
           const sum = tf.add(base(name), delta(entry, tensorOf)) as tf.Tensor2D;
           if (!entry.magnitude) return sum;
           const ratio = tf.div(tensorOf(entry.magnitude), outputNorms(sum, entry.module.conv1d));
           return tf.mul(sum, entry.module.conv1d ? tf.expandDims(ratio, 0) : tf.expandDims(ratio, 1));
-        });
+        };
         return [name, merged];
       }),
     ),

@@ -114,13 +114,13 @@ export interface PeftMethod<Config = unknown> {
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 
   /**
-   * Base parameters with the adapter merged, by name; the result belongs to the caller. Absent if the method isn't a
-   * change of weights.
+   * Base parameters with the adapter merged, by name: each is computed when it is called, within the caller's tidy.
+   * Absent if the method isn't a change of weights.
    */
   merge?(
     config: Config,
     architecture: Architecture,
     tensorOf: TensorOf,
     base: (name: string) => tf.Tensor,
-  ): Map<string, tf.Tensor>;
+  ): Map<string, () => tf.Tensor>;
 }

@@ -198,12 +198,12 @@ export const vera: PeftMethod<Config> = {
     new Map(
       adaptedModules(config, architecture).map(({ module, d, b }) => {
         const name = `${module.name}.weight`;
-        const merged = tf.tidy(() => {
+        const merged = () => {
           const sliced = slicedTo(module, tensorOf);
           const [left, right] = [tf.expandDims(tensorOf(b), 1), tf.expandDims(tensorOf(d), 1)];
           const delta = tf.matMul(tf.mul(left, sliced.b) as tf.Tensor2D, tf.mul(right, sliced.a) as tf.Tensor2D);
           return tf.add(base(name), module.conv1d ? tf.transpose(delta) : delta);
-        });
+        };
         return [name, merged];
       }),
     ),

@@ -161,7 +161,7 @@ async function saveResult(
   const { storage } = adapter.method;
   const name = folder.resultName(storage);
   const result = join(folder.path, name);
-  if (storage === 'model') await writeModelFolder(result, model, onDisk.files, adapter.forwardOptions.replaced);
+  if (storage === 'model') await writeModelFolder(result, model, onDisk.files, adapter.merge()!);
   else {
     await saveAdapter(result, adapter, baseModelName(onDisk));
     // That of the adapter in init_from, without which this one couldn't be used.

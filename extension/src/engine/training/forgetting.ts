@@ -101,6 +101,11 @@ function batchOf(rows: readonly EncodedExample[], options?: Parameters<typeof ma
   return makeBatch({ sequences: rows.map((_, i) => [i]) }, dataset, options);
 }
 
+/** The final hidden states of the tokens of rows that predict a label, [labels, hidden]; they belong to the caller. */
+export function statesOfRows(model: CausalLm, rows: readonly EncodedExample[], options: ForwardOptions): tf.Tensor2D {
+  return statesAt(model, batchOf(rows), options);
+}
+
 /** The final hidden states that predict a label, [labels, hidden]; they belong to the caller. */
 function statesAt(model: CausalLm, batch: Batch, options: ForwardOptions): tf.Tensor2D {
   return tf.tidy(() => {
@@ -144,7 +149,7 @@ async function compared(
   return { divergence: Math.max(0, sums.divergence / targets.length), loss: sums.loss / targets.length };
 }
 
-function logProbabilities(model: CausalLm, states: tf.Tensor2D, options: ForwardOptions): tf.Tensor2D {
+export function logProbabilities(model: CausalLm, states: tf.Tensor2D, options: ForwardOptions): tf.Tensor2D {
   return tf.logSoftmax(model.logits(states, options));
 }
 

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
-import { checkFreeSpace } from '../../../../extension/src/engine/install/diskSpace.js';
+import { CACHE_ELSEWHERE, checkFreeSpace } from '../../../../extension/src/engine/files/diskSpace.js';
 import { findInstallation } from '../../../../extension/src/engine/install/installation.js';
 import { installEngine, type InstallOptions } from '../../../../extension/src/engine/install/installEngine.js';
 import type { InstallProgress } from '../../../../extension/src/engine/install/progress.js';
@@ -326,9 +326,9 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
 
 describe('checkFreeSpace', () => {
   it('throws if the space is not sufficient, with a hint', async () => {
-    const error = await failureOf(checkFreeSpace(shared, 1e18));
+    const error = await failureOf(checkFreeSpace(shared, 1e18, CACHE_ELSEWHERE));
     expect(error.describe()).toMatch(/1000000000\.0 GB.*free/);
     expect(error.hint).toContain('TUNEWRIGHT_CACHE');
-    await checkFreeSpace(shared, 1);
+    await checkFreeSpace(shared, 1, CACHE_ELSEWHERE);
   });
 });

@@ -9,6 +9,8 @@ import { openHuggingFaceFolder, readTokenizer } from '../../../../extension/src/
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { CausalLm } from '../../../../extension/src/engine/models/causalLm.js';
 import { loadModel, modelWarnings } from '../../../../extension/src/engine/models/loadModel.js';
+import { filesWithTemplate } from '../../../../extension/src/engine/models/modelOnDisk.js';
+import { changedTo } from '../../../../extension/src/engine/models/changedParameters.js';
 import { denseOf } from '../../../../extension/src/engine/models/quantizedWeight.js';
 import { writeModelFolder } from '../../../../extension/src/engine/models/writeModelFolder.js';
 import { baseVariant, writeVariant, type ConfigVariant } from '../../../support/configVariants.js';
@@ -34,8 +36,7 @@ describe('writeModelFolder', () => {
     expect(readJson('copied', 'tokenizer_config.json')).toEqual(readJson('with-template', 'tokenizer_config.json'));
     expect(existsSync(join(path, 'copied', 'chat_template.jinja'))).toBe(false);
 
-    const tokenizer = { ...files.tokenizer!, config: { ...files.tokenizer!.config, chat_template: 'OWN' } };
-    await writeModelFolder(join(path, 'own'), model, { ...files, tokenizer }, new Map());
+    await writeModelFolder(join(path, 'own'), model, filesWithTemplate(files, 'OWN'), new Map());
     expect(readTokenizer(join(path, 'own'))!.config.chat_template).toBe('OWN');
     model.dispose();
     files.close();
@@ -63,7 +64,8 @@ describe('writeModelFolder', () => {
     const files = openHuggingFaceFolder(writeTinyModel(join(path, 'tied')), 'tied');
     const model = loadModel(files);
     const tensor = tf.fill([522, 16], 0.5);
-    await writeModelFolder(join(path, title), model, files, new Map(names.map(name => [name, tensor])));
+    const changed = changedTo(tensor);
+    await writeModelFolder(join(path, title), model, files, new Map(names.map(name => [name, changed])));
     expect(readJson(title, 'config.json')).toMatchObject({ tie_word_embeddings: tied, torch_dtype: 'float32' });
     expect(readJson(title, 'tokenizer.json')).toEqual(readJson('tied', 'tokenizer.json'));
 

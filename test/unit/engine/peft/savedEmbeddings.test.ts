@@ -79,7 +79,6 @@ describe.each(cases)('%s', (name, { model: base, rows, loss }) => {
     await writeModelFolder(join(out, name), model, files, merged);
     const config = JSON.parse(readFileSync(join(out, name, 'config.json'), 'utf8'));
     expect(config.vocab_size).toBe(rows ?? files.config['vocab_size']);
-    tf.dispose([...merged.values()]);
     adapter.dispose();
     model.dispose();
     saved.close();

@@ -1,0 +1,189 @@
+// A merged or converted model as the parts of a GGUF file: its metadata and its tensors, each encoded when it is written. Called by
+// `merge`. What isn't changed in a GGUF base is copied byte for byte.
+import type { Place } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
+import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
+import { NOT_PARAMETERS } from '../files/ggufModel.js';
+import { ggufParameterName, huggingFaceParameterName, type GgufTransform } from '../files/ggufNames.js';
+import { WRITTEN_TYPES, encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
+import { toGgufLayout } from '../files/ggufTransforms.js';
+import { metadataPair, type GgufFileParts, type GgufStreamedEntry, type GgufTypedValue } from '../files/ggufWriter.js';
+import { RandomAccessFile } from '../files/randomAccessFile.js';
+import { valueCount } from '../files/tensorEntry.js';
+import { rowPieces } from '../files/tensorSource.js';
+import type { Architecture } from '../models/architecture.js';
+import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
+import { templateMetadata } from './ggufTemplates.js';
+import { ggufModelTypes, tensorType } from './ggufTypes.js';
+import type { MergedModel } from './mergedModel.js';
+
+export interface GgufChoice {
+  /** A name of `ggufModelTypes`, or 'own'. */
+  type: string;
+  /** Of the tensors that the adapters have changed; null: as the others. */
+  touched: string | null;
+}
+
+export interface OpenedParts extends GgufFileParts {
+  /** Closes what the tensors are read from. */
+  close(): void;
+}
+
+/** The version of the block layouts, which llama.cpp requires. */
+const GGUF_QUANTIZATION_VERSION = 2;
+
+/** Bytes that are copied at a time. */
+const PIECE_BYTES = 1 << 22;
+
+/** The parts of a file that a GGUF base becomes. @throws InputError if a tensor can't be written in its own type */
+export function partsOfGguf(merged: MergedModel, choice: GgufChoice): OpenedParts {
+  const file = new RandomAccessFile(merged.files.path);
+  try {
+    const header = readGgufHeader(file);
+    const tensors = tensorsOfGguf(merged, choice, header, file);
+    const { version, alignment } = header;
+    return { version, alignment, pairs: pairsOfGguf(merged, choice, header, file), tensors, close: () => file.close() };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+function tensorsOfGguf(
+  { model, changed }: MergedModel,
+  choice: GgufChoice,
+  header: GgufHeader,
+  file: RandomAccessFile,
+): GgufStreamedEntry[] {
+  const { architecture } = model;
+  const name = header.metadata.get('general.architecture') as string;
+  const parameters = allParameters(model, changed);
+  const head = `${architecture.head}.weight`;
+  const hasOutput = parameters.has(head);
+  const written = header.tensors.map((info): GgufStreamedEntry => {
+    const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
+    const parameter = found && changed.get(found.name);
+    const own = parameter && choice.touched !== null ? choice.touched : choice.type;
+    const type = own === 'own' ? info.dtype : found ? typeOf(own, info, hasOutput) : info.dtype;
+    if (!parameter && type === info.dtype) return copied(info, header, file);
+    if (!WRITTEN_TYPES.includes(type)) throw unwritable(type, { file: file.path, key: info.name });
+    const source = parameter ?? parameters.get(found!.name)!;
+    return encoded(found!.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
+  });
+  if (header.tensors.some(info => info.name === 'output.weight') || !isUntied(architecture, changed)) return written;
+  const embedding = header.tensors.find(info => info.name === 'token_embd.weight')!;
+  const parameter = changed.get(head);
+  if (!parameter) return [...written, { ...copied(embedding, header, file), name: 'output.weight' }];
+  const own = choice.touched ?? choice.type;
+  const type = own === 'own' ? embedding.dtype : typeOf(own, { ...embedding, name: 'output.weight' }, true);
+  return [...written, encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path })];
+}
+
+function unwritable(type: string, place: Place): InputError {
+  return new InputError(`${type} can be read here, but not written`, {
+    ...place,
+    hint: 'Choose another type for the tensors that change: --touched q8_0.',
+  });
+}
+
+function typeOf(choice: string, tensor: { name: string; shape: readonly number[] }, hasOutput: boolean): string {
+  return tensorType(ggufModelTypes[choice].type, tensor, hasOutput);
+}
+
+function copied(
+  { name, shape, dtype, offset }: GgufTensorInfo,
+  { dataStart }: GgufHeader,
+  file: RandomAccessFile,
+): GgufStreamedEntry {
+  const byteLength = encodedBytes(dtype, valueCount(shape));
+  return {
+    name,
+    shape,
+    ggmlType: dtype,
+    byteLength,
+    pieces: function* () {
+      for (let done = 0; done < byteLength; done += PIECE_BYTES) {
+        const bytes = new Uint8Array(Math.min(PIECE_BYTES, byteLength - done));
+        file.readInto(bytes, dataStart + offset + done, { file: file.path, key: name });
+        yield bytes;
+      }
+    },
+  };
+}
+
+/** The base's own bytes, except for what the adapters or the choice of a type change. */
+function pairsOfGguf(
+  { files, model, changed }: MergedModel,
+  { type }: GgufChoice,
+  { metadata, pairs }: GgufHeader,
+  file: RandomAccessFile,
+): Uint8Array[] {
+  const replaced = new Map<string, GgufTypedValue>();
+  if (type !== 'own') replaced.set('general.file_type', { type: 'uint32', value: ggufModelTypes[type].fileType });
+  if (type !== 'own' || !metadata.has('general.quantization_version'))
+    replaced.set('general.quantization_version', { type: 'uint32', value: GGUF_QUANTIZATION_VERSION });
+  if (files.ownTemplate !== undefined)
+    for (const [key, value] of templateMetadata(files.ownTemplate)) replaced.set(key, value);
+  const rows = changed.get(`${model.architecture.embedding}.weight`)?.shape[0] ?? model.architecture.vocabSize;
+  if (files.tokenizerFolder !== null || rows !== model.architecture.vocabSize)
+    throw new InputError('this adapter adds tokens to the model, which is only supported for a base in a folder', {
+      file: files.tokenizerFolder ?? files.path,
+      hint: 'Name the Hugging Face folder of the base with --model.',
+    });
+  const kept = [...pairs].map(([key, { begin, end }]) => {
+    const value = replaced.get(key);
+    replaced.delete(key);
+    if (value) return metadataPair(key, value);
+    const bytes = new Uint8Array(end - begin);
+    file.readInto(bytes, begin, { file: file.path, key });
+    return bytes;
+  });
+  return [...kept, ...[...replaced].map(([key, value]) => metadataPair(key, value))];
+}
+
+interface Target {
+  architecture: Architecture;
+  /** GGUF's name of it. */
+  ggufArchitecture: string;
+  /** For messages. */
+  file: string;
+}
+
+/** A parameter under GGUF's name and in its layout. */
+function encoded(
+  name: string,
+  parameter: ChangedParameter,
+  type: string,
+  { architecture, ggufArchitecture: target, file }: Target,
+): GgufStreamedEntry {
+  const found = ggufParameterName(target, name);
+  if (!found) throw new InputError(`llama.cpp has no tensor for this parameter`, { file, key: name });
+  const { transform } = found;
+  const shape = transform === 'transpose' ? parameter.shape.toReversed() : parameter.shape;
+  const columns = shape.at(-1) ?? 1;
+  const count = valueCount(shape);
+  return {
+    name: found.name,
+    shape,
+    ggmlType: type,
+    byteLength: encodedBytes(type, count),
+    pieces: async function* () {
+      const values = toGgufLayout(
+        await valuesOf(parameter),
+        parameter.shape,
+        transform,
+        headsOf(architecture, name, transform),
+      );
+      for (const { first, count: rows } of rowPieces(count / columns, columns))
+        yield encodeRows(type, values.subarray(first * columns, (first + rows) * columns), { file, key: found.name });
+    },
+  };
+}
+
+/** Query or key heads of a rotary projection; 0 for other parameters. */
+function headsOf({ layers, parameters }: Architecture, name: string, transform: GgufTransform): number {
+  const layer = parameters.find(parameter => parameter.name === name)?.layer ?? null;
+  if (layer === null) return 0;
+  const { heads, keyValueHeads } = layers[layer].attention;
+  return transform === 'rotary_k' ? keyValueHeads : heads;
+}

@@ -1,0 +1,28 @@
+// Chat templates as GGUF metadata: the default one, and others under their names. Called when a model is written as GGUF.
+import type { GgufTypedValue } from '../files/ggufWriter.js';
+
+/** @param template chat_template of a tokenizer's config: a text, or named texts */
+export function templateMetadata(template: unknown): Map<string, GgufTypedValue> {
+  const entries = Array.isArray(template) ? (template as unknown[]) : [{ name: 'default', template }];
+  const named = entries.flatMap(entry => {
+    const { name, template: text } = (entry ?? {}) as { name?: unknown; template?: unknown };
+    return typeof text === 'string' ? [{ name: String(name), text }] : [];
+  });
+  const metadata = new Map<string, GgufTypedValue>();
+  const others = named.filter(({ name }) => name !== 'default').map(({ name }) => plainName(name));
+  if (others.length > 0)
+    metadata.set('tokenizer.chat_templates', {
+      type: 'array',
+      items: others.map(value => ({ type: 'string', value })),
+    });
+  for (const { name, text } of named) {
+    const key = name === 'default' ? 'tokenizer.chat_template' : `tokenizer.chat_template.${plainName(name)}`;
+    metadata.set(key, { type: 'string', value: text });
+  }
+  return metadata;
+}
+
+/** As gguf-py writes names into keys. */
+function plainName(name: string): string {
+  return [...name].filter(character => /[A-Za-z0-9_]/.test(character)).join('');
+}

@@ -1,0 +1,71 @@
+// A base with adapters merged into it, whose parameters are computed one at a time when they are read. Called by `merge`, which writes
+// it in one of several formats.
+import { InputError } from '../../core/inputError.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import type { CausalLm } from '../models/causalLm.js';
+import type { ChangedParameters } from '../models/changedParameters.js';
+import { modelOnFiles } from '../models/loadModel.js';
+import type { Adapter } from '../peft/adapter.js';
+import { loadAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { filesForAdapter } from '../peft/adapterTokenizer.js';
+
+type Warn = (code: string, message: string) => void;
+
+export interface MergedModel {
+  /** The base's, with the tokenizer or chat template of the adapters. */
+  files: ModelFiles;
+  /** The base. */
+  model: CausalLm;
+  adapters: readonly Adapter[];
+  changed: ChangedParameters;
+  dispose(): void;
+}
+
+/** @throws InputError that says what to do instead, if the adapter's method isn't a change of weights */
+export function checkMergeable({ attached: { method }, folder }: SavedAdapter): void {
+  if (method.merge) return;
+  throw new InputError(
+    `${method.peftType} adds parts that can't be expressed as weights of the model, so it can't be merged`,
+    {
+      file: folder,
+      hint:
+        'Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). Any OpenAI client: tunewright serve --model M ' +
+        '--adapter FOLDER.',
+    },
+  );
+}
+
+/**
+ * Merges adapters one after the other, each on top of those before it.
+ * @throws InputError if one can't be merged, or would undo another one
+ */
+export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], warn: Warn): MergedModel {
+  saved.forEach(checkMergeable);
+  const model = modelOnFiles(base, warn);
+  const adapters: Adapter[] = [];
+  const dispose = () => {
+    for (const adapter of adapters) adapter.dispose();
+    model.dispose();
+  };
+  try {
+    let files = base;
+    let changed: ChangedParameters = new Map();
+    for (const each of saved) {
+      const adapter = loadAdapter(each, model);
+      adapters.push(adapter);
+      for (const name of adapter.forwardOptions.replaced.keys())
+        if (changed.has(name))
+          throw new InputError(`this adapter replaces ${name}, which an adapter before it has changed`, {
+            file: each.folder,
+            key: name,
+            hint: 'Merge only one of the two, or name this one first.',
+          });
+      changed = adapter.merge(changed)!;
+      files = filesForAdapter(files, each, warn);
+    }
+    return { files, model, adapters, changed, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}

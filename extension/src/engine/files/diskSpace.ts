@@ -1,0 +1,26 @@
+// Checks free disk space before downloading, unpacking or writing a model.
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+
+/** For what is written to the cache folder. */
+export const CACHE_ELSEWHERE = 'set the environment variable TUNEWRIGHT_CACHE to another folder';
+
+/**
+ * @param folder may not exist yet
+ * @param elsewhere how to use another disk, for the hint
+ * @throws InputError if its file system has less than `bytes` free
+ */
+export async function checkFreeSpace(folder: string, bytes: number, elsewhere: string): Promise<void> {
+  let existing = folder;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const { bavail, bsize } = await statfs(existing);
+  const free = bavail * bsize;
+  if (free >= bytes) return;
+  const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
+  throw new InputError(`this needs ${inGb(bytes)} of disk space, but only ${inGb(free)} are free`, {
+    file: folder,
+    hint: `Free some space, or ${elsewhere}.`,
+  });
+}

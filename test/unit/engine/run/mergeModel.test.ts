@@ -1,0 +1,188 @@
+// Merging in this process: nothing is left of what is cancelled or refused; types, shards and adapters that undo each other.
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openBackend } from '../../../../extension/src/engine/backend/openBackend.js';
+import { createRng } from '../../../../extension/src/engine/data/rng.js';
+import { openGguf } from '../../../../extension/src/engine/files/ggufModel.js';
+import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
+import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
+import { architectureOfFiles, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
+import { Adapter } from '../../../../extension/src/engine/peft/adapter.js';
+import { openAdapter, saveAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
+import { AttachedMethod } from '../../../../extension/src/engine/peft/attachedMethod.js';
+import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
+import {
+  mergeIntoFolder,
+  mergeIntoGguf,
+  type GgufMergeOptions,
+} from '../../../../extension/src/engine/run/mergeModel.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
+import { writeGgufModel } from '../../../support/ggufModel.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
+import { writeTinyModel } from '../../../support/tinyModels.js';
+
+const path = mkdtempSync(join(tmpdir(), 'tunewright-merge-'));
+afterAll(() => rmSync(path, { recursive: true }));
+const folder = join(path, 'base');
+const gguf = join(path, 'base.gguf');
+const adapters: Record<string, string> = {};
+
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+  writeTinyModel(folder);
+  writeGgufModel(gguf, 'media/models/tiny', 'Q8_0');
+  const kinds = {
+    lora: { target_modules: ['q_proj'] },
+    head: { target_modules: ['q_proj'], modules_to_save: ['lm_head'] },
+    headLora: { target_modules: ['lm_head'] },
+  };
+  for (const [base, files] of [
+    ['folder', openHuggingFaceFolder(folder, 'base')],
+    ['gguf', openGguf(gguf, 'base')],
+  ] as const) {
+    const model = loadModel(files);
+    for (const [name, options] of Object.entries(kinds)) {
+      const method = peftMethod('LORA')!;
+      const attached = new AttachedMethod(method, method.schema.parse(options), model.architecture);
+      const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(3) });
+      for (const variable of adapter.variables.values()) variable.assign(tf.add(variable, 0.05));
+      adapters[`${base}-${name}`] = join(path, `${base}-${name}`);
+      await saveAdapter(adapters[`${base}-${name}`]!, adapter, 'base');
+      adapter.dispose();
+    }
+    model.dispose();
+    files.close();
+  }
+});
+
+const open = (base: 'folder' | 'gguf') =>
+  base === 'gguf' ? openGguf(gguf, 'base') : openHuggingFaceFolder(folder, 'base');
+const saved = (files: ModelFiles, ...names: string[]) =>
+  names.map(name => openAdapter(adapters[name]!, architectureOfFiles(files), { files }));
+const running = () => ({ reporter: silentReporter, signal: new AbortController().signal });
+const ggufOptions = (changes: Partial<GgufMergeOptions> = {}): GgufMergeOptions => ({
+  ...running(),
+  type: 'own',
+  touched: null,
+  force: false,
+  compare: false,
+  generalTexts: null,
+  ...changes,
+});
+
+/** Names in the folder that a failed merge has left. */
+const left = () => readdirSync(path).filter(name => /^out|tmp/.test(name));
+
+/** Cancels at the third tensor. */
+function cancelledLater() {
+  const stop = new AbortController();
+  let tensors = 0;
+  const progress = () => {
+    if (++tensors === 3) stop.abort();
+  };
+  return { signal: stop.signal, reporter: { ...silentReporter, progress } };
+}
+
+describe('cancelled in the middle', () => {
+  it('leaves no file', async () => {
+    const before = tf.memory().numTensors;
+    const files = open('gguf');
+    const work = mergeIntoGguf(join(path, 'out.gguf'), files, saved(files, 'gguf-lora'), ggufOptions(cancelledLater()));
+    await expect(work).rejects.toMatchObject({ code: 'cancelled' });
+    files.close();
+    expect(left()).toEqual([]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('leaves the file that --force would have replaced', async () => {
+    const out = join(path, 'kept.gguf');
+    writeFileSync(out, 'mine');
+    const files = open('gguf');
+    const options = ggufOptions({ ...cancelledLater(), force: true });
+    await expect(mergeIntoGguf(out, files, [], options)).rejects.toMatchObject({ code: 'cancelled' });
+    files.close();
+    expect(readFileSync(out, 'utf8')).toBe('mine');
+  });
+
+  it('leaves no folder', async () => {
+    const files = open('folder');
+    const options = { ...cancelledLater(), dtype: 'F32' as const, maxShardBytes: 4000 };
+    const work = mergeIntoFolder(join(path, 'out'), files, saved(files, 'folder-lora'), options);
+    await expect(work).rejects.toMatchObject({ code: 'cancelled' });
+    files.close();
+    expect(left()).toEqual([]);
+  });
+});
+
+it('a weight that float16 can’t hold is refused by its name, and nothing is left', async () => {
+  const files = open('gguf');
+  const name = 'model.layers.0.self_attn.q_proj.weight';
+  const tensors = new Map(files.tensors);
+  const stored = tensors.get(name)!;
+  tensors.set(name, { ...stored, readFloat32: () => stored.readFloat32().fill(7e4, 0, 1) });
+  const large = { ...files, tensors };
+  const options = ggufOptions({ touched: 'f16' });
+  const error = await inputErrorOf(() =>
+    mergeIntoGguf(join(path, 'out.gguf'), large, saved(large, 'gguf-lora'), options),
+  );
+  expect(error.describe()).toMatch(/blk\.0\.attn_q\.weight.*too large for F16/);
+  const work = mergeIntoFolder(join(path, 'out'), large, [], { ...running(), dtype: 'F16', maxShardBytes: Infinity });
+  await expect(work).rejects.toThrow(/too large for F16/);
+  files.close();
+  expect(left()).toEqual([]);
+});
+
+it.each([
+  ['F32', 'float32', 0],
+  ['F16', 'float16', 2e-3],
+  ['BF16', 'bfloat16', 2e-2],
+] as const)('a folder in %s is split as Transformers splits it, and read again', async (dtype, name, most) => {
+  const files = open('folder');
+  const out = join(path, `sharded-${name}`);
+  const maxShardBytes = 20_000;
+  const changed = await mergeIntoFolder(out, files, saved(files, 'folder-lora'), {
+    ...running(),
+    dtype,
+    maxShardBytes,
+  });
+  expect(changed).toBe(2);
+  const json = (file: string) => JSON.parse(readFileSync(join(out, file), 'utf8'));
+  expect(json('config.json').torch_dtype).toBe(name);
+  const index = json('model.safetensors.index.json');
+  const weights = readdirSync(out).filter(file => file.endsWith('.safetensors'));
+  expect(weights.length).toBeGreaterThan(1);
+  expect([...new Set(Object.values(index.weight_map))].toSorted()).toEqual(weights.toSorted());
+  const written = openHuggingFaceFolder(out, 'written');
+  expect(Object.keys(index.weight_map)).toEqual([...written.tensors.keys()].toSorted());
+  const bytes = [...written.tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(index.metadata.total_size).toBe(bytes);
+  for (const [tensor, { readFloat32, dtype: stored }] of written.tensors) {
+    expect(stored).toBe(dtype);
+    if (tensor.includes('q_proj')) continue;
+    const expected = files.tensors.get(tensor)!.readFloat32();
+    expect(Math.max(...readFloat32().map((value, i) => Math.abs(value - expected[i]!))), tensor).toBeLessThanOrEqual(
+      most,
+    );
+  }
+  written.close();
+  files.close();
+});
+
+it('an adapter that would undo another one is refused; before it, it is merged', async () => {
+  const files = open('gguf');
+  const undone = () =>
+    mergeIntoGguf(join(path, 'out.gguf'), files, saved(files, 'gguf-headLora', 'gguf-head'), ggufOptions());
+  expect((await inputErrorOf(undone)).describe()).toMatch(/gguf-head.*lm_head\.weight.*has changed/);
+  expect(left()).toEqual([]);
+  const out = join(path, 'both.gguf');
+  await mergeIntoGguf(out, files, saved(files, 'gguf-head', 'gguf-headLora'), ggufOptions({ compare: true }));
+  const written = openGguf(out, 'both');
+  // The head is no longer the embedding.
+  expect(architectureOfFiles(written).tieWordEmbeddings).toBe(false);
+  expect(existsSync(out)).toBe(true);
+  written.close();
+  files.close();
+});
