@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { engineEventSchema } from '../../../../extension/src/protocol/engineEvent.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { VALIDATION_LOSS } from '../../../../extension/src/core/runs/bestMetric.js';
 import {
-  longLoss,
+  longFigure,
   roughDuration,
-  runLoss,
+  runFigure,
   runPhase,
   runSeconds,
-  shortLoss,
+  shortFigure,
 } from '../../../../extension/src/core/runs/runStatus.js';
 
 const started = { ...initialRunState, started: {} as RunState['started'] };
@@ -44,26 +45,26 @@ const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson
   .map(line => engineEventSchema.parse(JSON.parse(line)));
 /** The loss after the last event that fits. */
 const lossAfter = (fits: (event: (typeof recorded)[number]) => boolean) =>
-  runLoss(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
+  runFigure(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
 
 test('a run is known by its validation loss once that was measured after a step, before by its training loss', () => {
-  expect(runLoss(initialRunState)).toBeNull();
+  expect(runFigure(initialRunState)).toBeNull();
   expect(lossAfter(event => event.type === 'evaluated' && event.step === 0)).toBeNull();
   const early = lossAfter(event => event.type === 'step' && event.step === 10)!;
-  expect(early).toMatchObject({ of: 'training', step: 10 });
-  expect(shortLoss(early)).toBe('train loss 2.798');
+  expect(early).toMatchObject({ metric: { title: 'Training loss' }, step: 10 });
+  expect(shortFigure(early)).toBe('train loss 2.798');
   const later = lossAfter(event => event.type === 'step' && event.step === 25)!;
-  expect(later).toMatchObject({ of: 'validation', step: 20 });
-  expect(longLoss(later)).toMatch(/^validation loss \d\.\d{3} at step 20$/);
+  expect(later).toMatchObject({ metric: VALIDATION_LOSS, step: 20 });
+  expect(longFigure(later)).toMatch(/^validation loss \d\.\d{3} at step 20$/);
 });
 
 test('a finished run is known by its best validation loss, a stopped one by its last', () => {
   const completed = recorded.at(-1)! as Extract<(typeof recorded)[number], { type: 'completed' }>;
   const before = recorded.slice(0, -1).reduce(reduceRun, initialRunState);
   const { best_step: step, best_loss: value } = completed;
-  expect(runLoss(reduceRun(before, completed))).toEqual({ of: 'validation', step, value });
-  expect(runLoss(reduceRun(before, { ...completed, reason: 'stopped' }))).toMatchObject({
-    of: 'validation',
+  expect(runFigure(reduceRun(before, completed))).toEqual({ metric: VALIDATION_LOSS, step, value });
+  expect(runFigure(reduceRun(before, { ...completed, reason: 'stopped' }))).toMatchObject({
+    metric: VALIDATION_LOSS,
     step: 120,
   });
 });

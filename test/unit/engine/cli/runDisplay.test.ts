@@ -21,6 +21,7 @@ const started: EngineEventBody = {
     { name: 'perplexity', title: 'Perplexity', better: 'lower', unit: 'number', follows_loss: true },
     { name: 'token_accuracy', title: 'Token accuracy', better: 'higher', unit: 'share', follows_loss: false },
   ],
+  metric_for_best_model: 'loss',
   name: 'tone',
   engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
   model: 'm',

@@ -23,7 +23,10 @@ const write = (state: object) => writeFileSync(join(folder, 'state.json'), JSON.
 
 it('reads a checkpoint without a version as version 0', () => {
   write(STATE);
-  expect(readCheckpointState(folder)).toEqual({ version: 0, initial_loss: null, ...STATE });
+  expect(readCheckpointState(folder)).toEqual({
+    ...{ version: 0, initial_loss: null, best_metric: null, initial_metric: null },
+    ...STATE,
+  });
 });
 
 it('refuses a checkpoint of a newer version', async () => {
