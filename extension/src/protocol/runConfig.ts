@@ -174,13 +174,12 @@ export const trainingConfigSchema = z.strictObject({
     .string()
     .min(1)
     .default('loss')
-    .meta({
-      ...about(
+    .meta(
+      about(
         'Metric for best model',
-        'Which evaluation is the best: by loss, the validation loss, or by any metric that the run measures, such as one of eval_metrics',
+        'By what an evaluation is the best: loss is the validation loss; or any other metric that the run measures, such as one of eval_metrics',
       ),
-      examples: ['loss', ...TEXT_METRIC_NAMES],
-    }),
+    ),
   greater_is_better: z
     .boolean()
     .nullable()

@@ -29,6 +29,11 @@ it('reads a checkpoint without a version as version 0', () => {
   });
 });
 
+it('reads one of a version that chose by the loss alone', () => {
+  write({ ...STATE, best_step: 2, best_loss: 1.25 });
+  expect(readCheckpointState(folder)).toMatchObject({ best_step: 2, best_loss: 1.25, best_metric: 1.25 });
+});
+
 it('refuses a checkpoint of a newer version', async () => {
   write({ ...STATE, version: RUN_FOLDER_VERSION + 1 });
   const error = await inputErrorOf(() => readCheckpointState(folder));
