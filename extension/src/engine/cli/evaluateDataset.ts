@@ -119,7 +119,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   graphs.dispose();
   progress.finish();
   if (!Number.isFinite(result.loss)) throw nonFiniteLoss('the loss', flags.adapter ?? flags.model);
-  const session = answeringSession({ onDisk, model, compile, onWarning: progress.warn });
+  const session = answeringSession({ onDisk, model, compile, onWarning: progress.warn }, questions);
   if (adapter) session.share(ADAPTER, adapter);
   const answers =
     questions.length === 0 ? [] : await answerQuestions(session, questions, adapter ? ADAPTER : BASE, progress);

@@ -13,6 +13,7 @@ import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readExamples } from '../data/loadDataset.js';
+import { MOST_ROWS, rowsFor } from '../generation/batch.js';
 import { Session, type SessionOptions } from '../generation/session.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { answerSuite } from './answerSuite.js';
@@ -132,11 +133,11 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
 }
 
 /**
- * A session that reads every token of an answer by a graph if it captures at all. Where two tokens are nearly equally likely, an eager
- * step may choose another one: a resumed run must answer as an uninterrupted one, and `evaluate` as both.
+ * A session whose answers to the questions don't depend on earlier ones. Where two tokens are nearly equally likely, an eager step or a
+ * batch of another size may choose another one: a resumed run must answer as an uninterrupted one, and `evaluate` as both.
  */
-export function answeringSession(options: Omit<SessionOptions, 'eagerTokens'>): Session {
-  return new Session({ ...options, eagerTokens: 0 });
+export function answeringSession(options: Omit<SessionOptions, 'rows'>, questions: readonly SuiteRow[]): Session {
+  return new Session({ ...options, rows: rowsFor(Math.min(Math.max(1, questions.length), MOST_ROWS)) });
 }
 
 /**

@@ -129,7 +129,7 @@ function answerMeter(
   owned: OwnedResources,
 ): (() => Promise<Record<string, number>>) | null {
   if (questions.length === 0) return null;
-  const session = answeringSession({ onDisk, model, compile, onWarning: onUncaptured });
+  const session = answeringSession({ onDisk, model, compile, onWarning: onUncaptured }, questions);
   owned.own(session, opened => opened.dispose());
   session.share(TRAINED, adapter);
   const warned = new Set<string>();
