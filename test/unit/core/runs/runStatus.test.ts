@@ -39,10 +39,12 @@ test('durations', () => {
   expect([0.2, 42, 600, 9000].map(roughDuration)).toEqual(['1 s', '42 s', '10 min', '2:30 h']);
 });
 
-const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
-  .map(line => engineEventSchema.parse(JSON.parse(line)));
+const recordedRun = (name: string) =>
+  readFileSync(new URL(`../../../fixtures/runs/${name}.ndjson`, import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => engineEventSchema.parse(JSON.parse(line)));
+const recorded = recordedRun('pirate-lora');
 /** The loss after the last event that fits. */
 const lossAfter = (fits: (event: (typeof recorded)[number]) => boolean) =>
   runFigure(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
@@ -67,4 +69,20 @@ test('a finished run is known by its best validation loss, a stopped one by its 
     metric: VALIDATION_LOSS,
     step: 120,
   });
+});
+
+test('a run with another metric for its best model is known by that', () => {
+  const events = recordedRun('pirate-metrics');
+  const after = (count: number) => runFigure(events.slice(0, count).reduce(reduceRun, initialRunState))!;
+  const evaluation = events.findLastIndex(event => event.type === 'evaluated' && event.step === 40);
+  const { metrics } = events[evaluation] as Extract<(typeof events)[number], { type: 'evaluated' }>;
+  expect(after(evaluation + 1)).toMatchObject({ metric: { name: 'rougeL' }, value: metrics['rougeL'], step: 40 });
+  const { best_metric: value, best_step: step } = events.at(-1) as Extract<
+    (typeof events)[number],
+    { type: 'completed' }
+  >;
+  const finished = after(events.length);
+  expect(finished).toMatchObject({ metric: { name: 'rougeL' }, value, step });
+  expect(shortFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}%`);
+  expect(longFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}% at step ${step}`);
 });
