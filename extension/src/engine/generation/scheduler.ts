@@ -215,11 +215,12 @@ export class Scheduler {
   /** The oldest open sequences, as many as have room with their whole answers; one always has. */
   private active(): Sequence[] {
     let tokens = 0;
-    const rest = this.open.slice(0, MOST_ROWS).findIndex(({ longest }, i) => {
+    const most = this.options.rows ?? MOST_ROWS;
+    const rest = this.open.slice(0, most).findIndex(({ longest }, i) => {
       tokens = Math.max(tokens, longest);
       return i > 0 && this.bytesOf({ rows: rowsFor(i + 1), capacity: capacityFor(tokens, 0) }) > this.openBytes;
     });
-    return this.open.slice(0, rest < 0 ? MOST_ROWS : rest);
+    return this.open.slice(0, rest < 0 ? most : rest);
   }
 
   private bytesOf({ rows, capacity }: CacheSize): number {
