@@ -223,6 +223,23 @@ describe('sequences in a batch', () => {
     for (const owner of [limited, alone, small, model]) owner.dispose();
   });
 
+  test('with a fixed number of places, answers are the same bit for bit, whatever was answered before', async () => {
+    const before = tf.memory().numTensors;
+    const model = tinyModel('llama', ROOM);
+    const fixed = () => new Scheduler({ model, compile: true, rows: 4, cacheBytes: 0 });
+    const all = (scheduler: Scheduler) =>
+      Promise.all(Array.from({ length: 6 }, (_, i) => answer(scheduler, BASE, [i, 2 * i, 3], 4 + 3 * i)));
+    const [fresh, used, alone] = [fixed(), fixed(), eager(model)];
+    await answer(used, BASE, PROMPTS[0]!, 70);
+    await all(used);
+    const first = await all(fresh);
+    expect(await all(used)).toEqual(first);
+    for (const [i, each] of first.entries())
+      expectEqual(each, await answer(alone, BASE, [i, 2 * i, 3], 4 + 3 * i), `sequence ${i}`);
+    for (const owner of [fresh, used, alone, model]) owner.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   test('one that fails or is cancelled ends alone', async () => {
     const before = tf.memory().numTensors;
     const model = tinyModel('llama', ROOM);

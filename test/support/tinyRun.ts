@@ -3,6 +3,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IGNORE_LABEL, type EncodedExample } from '../../extension/src/core/data/example.js';
+import { textMetrics } from '../../extension/src/core/evaluation/textMetrics.js';
+import { bestMetricOf } from '../../extension/src/core/runs/bestMetric.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import type { Dataset } from '../../extension/src/engine/data/loadDataset.js';
 import type { CausalLm } from '../../extension/src/engine/models/causalLm.js';
@@ -10,7 +12,7 @@ import { Adapter } from '../../extension/src/engine/peft/adapter.js';
 import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.js';
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
-import { ForgettingMeter } from '../../extension/src/engine/training/forgetting.js';
+import { FORGETTING_METRICS, ForgettingMeter } from '../../extension/src/engine/training/forgetting.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
 import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
@@ -78,6 +80,8 @@ export interface TinyRunOptions {
   onEvent?(event: EngineEventBody): void;
   commands?: TrainerOptions['commands'];
   known?: TrainerOptions['known'];
+  /** Metrics of answers, by the number of evaluations of this process before. */
+  answerMetrics?(evaluation: number): Record<string, number>;
   signal?: AbortSignal;
 }
 
@@ -122,6 +126,8 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     : null;
   adapter.takeOver();
   const events: EngineEventBody[] = [];
+  const { answerMetrics } = options;
+  let answered = 0;
   const trainer = new Trainer({
     model,
     adapter,
@@ -151,6 +157,8 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
     commands: options.commands ?? (() => []),
     known: options.known,
     forgetting,
+    answerMetrics: answerMetrics && (async () => answerMetrics(answered++)),
+    bestMetric: bestMetricOf(config.training, [...defaultObjective.metrics, ...FORGETTING_METRICS, ...textMetrics])!,
     signal: options.signal ?? new AbortController().signal,
   });
   let outcome: TrainerOutcome | null = null;

@@ -38,6 +38,7 @@ export const startedEventSchema = z.object({
   version: z.int().default(0).describe('Version of the run folder; 0 if absent'),
   objective: z.string().default('causal_lm'),
   metrics: z.array(metricInfoSchema).default([]).describe('Describes the metrics of `evaluated` events'),
+  metric_for_best_model: z.string().default('loss').describe('One of them, or `loss`'),
   name: z.string(),
   engine: z.object({
     version: z.string(),
@@ -77,11 +78,11 @@ export const evaluatedEventSchema = z.object({
   type: z.literal('evaluated'),
   step: z.int(),
   loss: z.number(),
-  metrics: z.record(z.string(), z.number()).default({}).describe('Metrics of the objective, by name'),
+  metrics: z.record(z.string(), z.number()).default({}).describe('Metrics in addition to the loss, by name'),
   perplexity: z.number().optional().describe('Only in version 0, like token_accuracy'),
   token_accuracy: z.number().optional(),
   num_label_tokens: z.int(),
-  best: z.boolean(),
+  best: z.boolean().describe('By metric_for_best_model, the best so far'),
   eval_ms: z.number(),
   cached: z.literal(true).optional().describe('Measured by another run on the same base and rows, and not again'),
 });
@@ -136,7 +137,12 @@ export const completedEventSchema = z.object({
   step: z.int(),
   train_seconds: z.number(),
   best_step: z.int().nullable(),
-  best_loss: z.number().nullable(),
+  best_loss: z.number().nullable().describe('The validation loss at best_step'),
+  best_metric: z
+    .number()
+    .nullable()
+    .default(null)
+    .describe('The value of metric_for_best_model there; null in older run folders'),
   adapter: z.string().describe('Relative to the run folder'),
   peak_rss_bytes: bytes,
 });

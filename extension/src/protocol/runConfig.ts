@@ -7,6 +7,10 @@ const path = z.string().min(1);
 const count = z.int().positive();
 const steps = z.int().positive().nullable();
 
+/** Metrics of generated answers, under the names of Hugging Face's `evaluate`. */
+export const TEXT_METRIC_NAMES = ['rouge1', 'rouge2', 'rougeL', 'exact_match'] as const;
+export type TextMetricName = (typeof TEXT_METRIC_NAMES)[number];
+
 export const datasetConfigSchema = z.strictObject({
   train: path.meta(
     about(
@@ -165,16 +169,53 @@ export const trainingConfigSchema = z.strictObject({
   load_best_model_at_end: z
     .boolean()
     .default(true)
-    .meta(about('Load best at end', 'Save the adapter with the lowest validation loss instead of the last one')),
+    .meta(about('Load best at end', 'Save the adapter of the best evaluation instead of the last one')),
+  metric_for_best_model: z
+    .string()
+    .min(1)
+    .default('loss')
+    .meta(
+      about(
+        'Metric for best model',
+        'By what an evaluation is the best: loss is the validation loss; or any other metric that the run measures, such as one of eval_metrics',
+      ),
+    ),
+  greater_is_better: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .meta(
+      about('Greater is better', 'Whether higher values of metric_for_best_model are better; null: as is usual for it'),
+    ),
   early_stopping_patience: count
     .nullable()
     .default(null)
-    .meta(about('Early stopping patience', 'Stop after this number of evaluations without a lower validation loss')),
+    .meta(about('Early stopping patience', 'Stop after this number of evaluations without improvement')),
   early_stopping_threshold: z
     .number()
     .nonnegative()
     .default(0)
-    .meta(about('Early stopping threshold', 'How much the validation loss must decrease to count as lower')),
+    .meta(about('Early stopping threshold', 'How much metric_for_best_model must improve to count for early stopping')),
+  eval_metrics: z
+    .array(z.enum(TEXT_METRIC_NAMES))
+    .default([])
+    .meta(
+      about(
+        'Evaluation metrics',
+        'At each evaluation, answer validation rows greedily and compare: rouge1, rouge2, rougeL, exact_match',
+      ),
+    ),
+  eval_metrics_rows: count
+    .default(16)
+    .meta(
+      about(
+        'Rows for metrics',
+        'Validation rows that are answered for eval_metrics, evenly spaced; up to 16 are answered at once',
+      ),
+    ),
+  eval_max_new_tokens: count
+    .default(128)
+    .meta(about('Longest answer for metrics', 'Longest answer for eval_metrics, in tokens')),
   measure_forgetting: z
     .boolean()
     .default(true)

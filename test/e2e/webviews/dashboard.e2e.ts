@@ -14,6 +14,8 @@ declare global {
 }
 
 const lora = recordedRun('pirate-lora');
+/** With eval_metrics; its best evaluation is the one with the highest ROUGE-L. */
+const byRougeL = recordedRun('pirate-metrics');
 const others = { '/runs/prompt': recordedRun('pirate-prompt'), '/runs/full': recordedRun('pirate-full') };
 const estimate = recordedAnswer('estimate-tiny');
 
@@ -132,6 +134,7 @@ const states: Record<string, State> = {
     folder: { checkpoint: 60 },
   },
   finished: { events: lora, status: 'completed', charts: 6, offers: useResult },
+  'by-metric': { events: byRougeL, status: 'completed', charts: 10, offers: useResult },
 };
 
 function openState({ events, alive, folder }: State, options: Partial<OpenOptions> = {}): Promise<Page> {
@@ -380,6 +383,26 @@ describe('dashboard', () => {
     expect((mark!.left + mark!.right) / 2 / mark!.width, 'above or below its step').toBeCloseTo(share, 1);
     const inWords = chart(page, 'Loss').getByRole('img');
     await expect.poll(() => inWords.getAttribute('aria-label')).toMatch(new RegExp(`validation: .*, ${words}`));
+  });
+
+  it('marks it in the chart of the metric that chooses, and shows that metric instead of the loss', async () => {
+    const page = await openState(states['by-metric']!);
+    await charted(page);
+    const {
+      best_metric: value,
+      best_step: step,
+      best_loss: loss,
+    } = byRougeL.at(-1) as Extract<EngineEvent, { type: 'completed' }>;
+    const share = (part: number) => `${(100 * part).toFixed(1)}%`;
+    const before = byRougeL.find(event => event.type === 'evaluated')!.metrics['rougeL']!;
+    const words = `best ${share(value!)} at step ${step}`;
+    const inWords = (title: string) => chart(page, title).getByRole('img').getAttribute('aria-label');
+    await expect.poll(() => inWords('ROUGE-L')).toContain(words);
+    for (const title of ['Loss', 'Token accuracy', 'Exact match']) expect(await inWords(title)).not.toContain('best');
+    const figure = page.locator('dl > div').filter({ hasText: 'ROUGE-L' });
+    const note = `${share(value!)}best, at step ${step}; from ${share(before)}; validation loss ${loss!.toPrecision(4)}`;
+    expect(await figure.locator('dd').textContent()).toBe(note);
+    expect(await page.locator('dt').allTextContents()).not.toContain('Validation loss');
   });
 
   it('smooths noisy curves only, keeps the raw ones visible, and shows recorded values', async () => {

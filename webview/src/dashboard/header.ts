@@ -1,5 +1,7 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
 import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
+import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
+import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
@@ -191,15 +193,22 @@ function dayAndTime(time: string): string {
   return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-function validationItem({ started, completed }: RunSnapshot, { evaluations }: RunColumns): HTMLElement {
-  const losses = column(evaluations, 'loss');
+/** The metric by which the best evaluation is chosen: by default, the validation loss. */
+function validationItem(run: RunSnapshot, { evaluations }: RunColumns): HTMLElement {
+  const { started, completed } = run;
+  const metric = metricOfRun(run);
+  const { title } = metric;
+  const text = (value: number) => (metric.unit === 'share' ? metricValue(metric, value) : figure(value));
+  const values = column(evaluations, metric.name);
   const steps = column(evaluations, 'step');
-  if (losses.length === 0)
-    return item('Validation loss', '-', started!.validation_rows > 0 ? 'not measured yet' : 'no validation rows');
-  const best = completed?.best_loss ?? null;
-  if (best === null && steps.at(-1) === 0) return item('Validation loss', figure(losses[0]!), 'before training');
+  if (values.length === 0)
+    return item(title, '-', started!.validation_rows > 0 ? 'not measured yet' : 'no validation rows');
+  const best = completed && (completed.best_metric ?? completed.best_loss);
+  if (best === null && steps.at(-1) === 0) return item(title, text(values[0]!), 'before training');
   const where = best === null ? `at step ${steps.at(-1)}` : `best, at step ${completed!.best_step}`;
-  return item('Validation loss', figure(best ?? losses.at(-1)!), `${where}; from ${figure(losses[0]!)}`);
+  const loss = completed?.best_loss ?? column(evaluations, VALIDATION_LOSS.name).at(-1)!;
+  const withLoss = metric.name === VALIDATION_LOSS.name ? '' : `; validation loss ${figure(loss)}`;
+  return item(title, text(best ?? values.at(-1)!), `${where}; from ${text(values[0]!)}${withLoss}`);
 }
 
 function item(label: string, value: string, note: string): HTMLElement {

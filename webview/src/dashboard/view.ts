@@ -1,6 +1,7 @@
 // The dashboard: one run in full, with other runs overlaid in its charts. Shows whole snapshots and whole columns; the
 // runs shown and the smoothing are kept in the webview's state. Wired up by main.ts.
 import { savingsInWords } from '../../../extension/src/core/metrics/savingsText.js';
+import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
 import { THROUGHPUT_STEPS } from '../../../extension/src/core/metrics/throughput.js';
 import { bytes, count, figure } from '../../../extension/src/core/units.js';
 import {
@@ -47,7 +48,8 @@ interface Curve {
   /** Whether smoothing shows more. */
   noisy?: boolean;
   values(columns: RunColumns): Float64Array;
-  mark?(columns: RunColumns): ChartSeries['mark'];
+  /** The key of the evaluations that it draws, which are marked where that is the run's metric. */
+  evaluated?: string;
 }
 
 const BLUE = '--vscode-charts-blue';
@@ -65,27 +67,31 @@ function ofEvaluations(key: string): Curve {
     label: 'validation',
     color: YELLOW,
     values: ({ evaluations }) => column(evaluations, key),
+    evaluated: key,
   };
 }
 
 const LOSS_CHART: ChartKind = {
   title: 'Loss',
   format: figure,
-  curves: [
-    { ...ofSteps('loss', 'training'), noisy: true },
-    { ...ofEvaluations('loss'), mark: bestEvaluation },
-  ],
+  curves: [{ ...ofSteps('loss', 'training'), noisy: true }, ofEvaluations('loss')],
 };
 
 /** The best evaluation so far; the engine marks each that is better than all before. */
-function bestEvaluation({ evaluations }: RunColumns): ChartSeries['mark'] {
+function bestEvaluation({ evaluations }: RunColumns, key: string, format: ChartKind['format']): ChartSeries['mark'] {
   const at = column(evaluations, 'best').lastIndexOf(1);
   if (at < 0) return undefined;
-  const [x, y] = [column(evaluations, 'step')[at]!, column(evaluations, 'loss')[at]!];
-  return { x, y, text: `best ${figure(y)} at step ${x}` };
+  const [x, y] = [column(evaluations, 'step')[at]!, column(evaluations, key)[at]!];
+  return { x, y, text: `best ${format(y)} at step ${x}` };
 }
 
-/** The chart of a metric that the run's objective reports in addition to the loss. */
+/** Of the charts that there are, the one whose curve shows which evaluation was best. */
+function markedKey(run: RunSnapshot): string {
+  const metric = metricOfRun(run);
+  return metric.follows_loss ? VALIDATION_LOSS.name : metric.name;
+}
+
+/** The chart of a metric of evaluation in addition to the loss. */
 function metricChart({ name, title, unit }: MetricInfo): ChartKind {
   const share = { format: (value: number) => `${(100 * value).toFixed(1)}%`, formatTick: shareTick };
   return {
@@ -264,10 +270,10 @@ export class DashboardView {
     return chart;
   }
 
-  private seriesOf({ curves }: ChartKind): ChartSeries[] {
+  private seriesOf({ curves, format }: ChartKind): ChartSeries[] {
     const { runs } = this.snapshot;
     return runs.flatMap((run, i) =>
-      curves.map(({ table, label, color, noisy, values, mark }): ChartSeries => {
+      curves.map(({ table, label, color, noisy, values, evaluated }): ChartSeries => {
         const columns = this.data.of(run.folder);
         return {
           label: runs.length > 1 ? (curves.length > 1 ? `${run.label} ${label}` : run.label) : label,
@@ -277,7 +283,7 @@ export class DashboardView {
           y: values(columns),
           kind: table === 'steps' ? 'line' : 'points',
           noisy: noisy ?? false,
-          mark: mark?.(columns),
+          mark: evaluated === markedKey(run) ? bestEvaluation(columns, evaluated, format) : undefined,
         };
       }),
     );

@@ -22,7 +22,7 @@ export function controlOf(schema: JsonSchema): FieldControl {
     const yesOrNo = values.length === 2 && values.every(value => typeof value === 'boolean');
     return yesOrNo ? { kind: 'checkbox' } : { kind: 'select', options: values };
   }
-  if (schema.type === 'array' && schema.items?.type === 'string') return { kind: 'lines' };
+  if (schema.type === 'array' && schema.items?.type === 'string' && !schema.items.enum) return { kind: 'lines' };
   const numeric = alternatives(schema).every(({ type }) => type === 'integer' || type === 'number' || type === 'null');
   return { kind: 'text', numeric };
 }

@@ -3,6 +3,7 @@ import type { MethodFacts } from '../../protocol/methodFacts.js';
 
 export interface JsonSchema {
   title?: string;
+  /** zod writes a list for some alternatives, of which `alternatives` makes schemas. */
   type?: string;
   description?: string;
   default?: unknown;
@@ -32,6 +33,8 @@ export type JsonProperties = Record<string, JsonSchema>;
 
 /** The alternatives of a schema, nested unions flattened. */
 export function alternatives(schema: JsonSchema): JsonSchema[] {
+  const { type } = schema as { type?: string | string[] };
+  if (Array.isArray(type)) return type.map(each => ({ ...schema, type: each }));
   const union = schema.anyOf ?? schema.oneOf;
   return union ? union.flatMap(alternatives) : [schema];
 }

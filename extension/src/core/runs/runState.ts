@@ -3,6 +3,7 @@
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 import { describeError } from '../codedError.js';
 import { bytes } from '../units.js';
+import { metricOfRun, stoppedEarly } from './bestMetric.js';
 import { MetricColumns } from './metricColumns.js';
 import { metricInfos, metricsOf } from './version0.js';
 
@@ -147,16 +148,16 @@ function apply(state: RunState, event: EngineEvent): RunState {
     case 'completed': {
       const { reason, step } = event;
       const status = reason === 'stopped' ? 'stopped' : 'completed';
-      return logged({ ...state, status, completed: event }, event, 'info', `${ENDINGS[reason]} after step ${step}`);
+      const ending = reason === 'early_stopping' ? stoppedEarly(metricOfRun(state)) : ENDINGS[reason];
+      return logged({ ...state, status, completed: event }, event, 'info', `${ending} after step ${step}`);
     }
     case 'failed':
       return logged({ ...state, status: 'failed', failed: event }, event, 'error', describeError(event));
   }
 }
 
-const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
+const ENDINGS: Record<Exclude<EventOf<'completed'>['reason'], 'early_stopping'>, string> = {
   finished: 'Finished',
-  early_stopping: 'Stopped early (the validation loss no longer improves)',
   time_limit: 'Ended (the time is up)',
   stopped: 'Stopped',
 };

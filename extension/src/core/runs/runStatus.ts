@@ -1,5 +1,8 @@
 // The status of a run as shown in trees, status bar and dashboard: from its events, and whether its process is alive.
+import type { MetricInfo } from '../../protocol/engineEvent.js';
+import { metricName, metricValue } from '../metrics/metricText.js';
 import { duration } from '../units.js';
+import { metricOfRun, VALIDATION_LOSS } from './bestMetric.js';
 import type { RunState, RunStatus } from './runState.js';
 
 /** `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed from its latest checkpoint. */
@@ -26,35 +29,41 @@ export function runSeconds({ firstTime, lastTime }: RunState): number {
   return firstTime && lastTime ? (Date.parse(lastTime) - Date.parse(firstTime)) / 1000 : 0;
 }
 
-/** A loss and what it was measured on. */
-export interface RunLoss {
-  of: 'validation' | 'training';
+/** The loss or metric by which a run is known. */
+export interface RunFigure {
+  metric: MetricInfo;
   value: number;
   step: number;
 }
 
+/** Of the steps. */
+const TRAINING_LOSS: MetricInfo = { ...VALIDATION_LOSS, name: 'training_loss', title: 'Training loss' };
+
 /**
- * The loss by which a run is known: of validation once it was measured after a step (of a finished run, the best), else
- * of training; null before the first step.
+ * The figure by which a run is known: its metric for the best model (by default, the validation loss) once that was measured after a
+ * step (of a finished run, the best), else the training loss; null before the first step.
  */
-export function runLoss({ steps, evaluations, completed }: RunState): RunLoss | null {
+export function runFigure(state: RunState): RunFigure | null {
+  const { steps, evaluations, completed } = state;
+  const metric = metricOfRun(state);
   // A stopped run keeps the weights of its last step, not the best.
-  if (completed && completed.reason !== 'stopped' && completed.best_loss !== null)
-    return { of: 'validation', value: completed.best_loss, step: completed.best_step! };
+  if (completed && completed.reason !== 'stopped' && completed.best_step !== null)
+    return { metric, value: (completed.best_metric ?? completed.best_loss)!, step: completed.best_step };
   const [evaluation, last] = [evaluations.row(evaluations.length - 1), steps.row(steps.length - 1)];
   if (evaluation && evaluation['step']! > 0)
-    return { of: 'validation', value: evaluation['loss']!, step: evaluation['step']! };
-  return last ? { of: 'training', value: last.loss, step: last.step } : null;
+    return { metric, value: evaluation[metric.name]!, step: evaluation['step']! };
+  return last ? { metric: TRAINING_LOSS, value: last.loss, step: last.step } : null;
 }
 
 /** `val loss 0.931`, where there is little space. */
-export function shortLoss({ of, value }: RunLoss): string {
-  return `${of === 'validation' ? 'val' : 'train'} loss ${value.toFixed(3)}`;
+export function shortFigure({ metric, value }: RunFigure): string {
+  const short = metricName(metric).replace('validation loss', 'val loss').replace('training loss', 'train loss');
+  return `${short} ${metricValue(metric, value)}`;
 }
 
 /** `validation loss 0.931 at step 80` */
-export function longLoss({ of, value, step }: RunLoss): string {
-  return `${of} loss ${value.toFixed(3)} at step ${step}`;
+export function longFigure({ metric, value, step }: RunFigure): string {
+  return `${metricName(metric)} ${metricValue(metric, value)} at step ${step}`;
 }
 
 /** Such as `2 min`, for estimates, where `m:ss` would be too precise. */

@@ -2,9 +2,10 @@
 // forgotten of its base (evaluateForgetting.ts).
 import { Option, type Command } from 'commander';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
-import { textMetrics, type TextMetric } from '../../core/evaluation/textMetrics.js';
+import { textMetricsNamed, type TextMetric } from '../../core/evaluation/textMetrics.js';
 import { suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
+import { TEXT_METRIC_NAMES } from '../../protocol/runConfig.js';
 import { positiveNumber, share, withEngineOptions, withWeightOptions } from './engineOptions.js';
 import { evaluateDataset, type DatasetFlags } from './evaluateDataset.js';
 import { evaluateForgetting } from './evaluateForgetting.js';
@@ -29,8 +30,6 @@ const OWN_OPTIONS = {
   forgetting: ['generalTexts'],
 } as const;
 
-const METRIC_NAMES = textMetrics.map(({ name }) => name);
-
 export function registerEvaluateCommand(program: Command): void {
   const command = program
     .command('evaluate')
@@ -53,7 +52,7 @@ export function registerEvaluateCommand(program: Command): void {
     )
     .option('--per-token <file>', 'write the loss of each of these tokens, one JSON object per row and line')
     .option('--worst <count>', 'also list the rows with the highest loss', positiveNumber)
-    .option('--metrics <names>', `let the model answer the rows too, greedily: any of ${METRIC_NAMES.join(',')}`)
+    .option('--metrics <names>', `let the model answer the rows too, greedily: any of ${TEXT_METRIC_NAMES.join(',')}`)
     .option('--max-new-tokens <count>', 'longest answer for --metrics', positiveNumber, 128)
     .option('--no-base', 'with --suite, let the adapters answer only')
     .option('--junit <file>', 'also write the results of the suite as JUnit XML')
@@ -95,14 +94,15 @@ async function run(flags: EvaluateFlags, command: Command): Promise<void> {
 
 /** @throws InputError for an unknown name */
 function metricsNamed(names: string | undefined): TextMetric[] {
-  const wanted = new Set((names?.split(',') ?? []).map(name => name.trim()));
+  const wanted = names?.split(',').map(name => name.trim()) ?? [];
+  const known: readonly string[] = TEXT_METRIC_NAMES;
   for (const name of wanted)
-    if (!METRIC_NAMES.includes(name))
-      throw new InputError(`unknown metric ${JSON.stringify(name)}; ${suggestion(name, METRIC_NAMES)}`, {
+    if (!known.includes(name))
+      throw new InputError(`unknown metric ${JSON.stringify(name)}; ${suggestion(name, known)}`, {
         key: '--metrics',
-        hint: `Name any of ${METRIC_NAMES.join(', ')}, separated by commas.`,
+        hint: `Name any of ${known.join(', ')}, separated by commas.`,
       });
-  return textMetrics.filter(({ name }) => wanted.has(name));
+  return textMetricsNamed(wanted);
 }
 
 function kebab(name: string): string {

@@ -14,11 +14,11 @@ import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
-import { BASE, Session } from '../generation/session.js';
+import { BASE } from '../generation/session.js';
 import { loadAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { usableLength } from '../peft/attachedMethod.js';
-import { answerQuestions, datasetQuestions, meanMetrics } from '../run/answerDataset.js';
+import { answeringSession, answerQuestions, datasetQuestions, meanMetrics, rowsOnLines } from '../run/answerDataset.js';
 import { openTrained } from '../run/attachMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { CapturedGraphs } from '../training/capturedGraphs.js';
@@ -79,12 +79,13 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
     flags.metrics.length === 0
       ? []
       : await datasetQuestions(dataset.file, {
-          lines: new Set(indices.map(i => dataset.sourceOf(i).line)),
+          rows: rowsOnLines(new Set(indices.map(i => dataset.sourceOf(i).line))),
           config,
           metrics: flags.metrics,
           maxNewTokens: flags.maxNewTokens,
           hasChatTemplate: onDisk.tokenizer.chatTemplate !== null,
           reporter: progress,
+          key: '--metrics',
         });
   const { model, backend } = await openModel(onDisk, { ...engineOf(flags), ...weightsOf(flags) }, progress);
   const compile = backend.name === 'tensorflow';
@@ -118,7 +119,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   graphs.dispose();
   progress.finish();
   if (!Number.isFinite(result.loss)) throw nonFiniteLoss('the loss', flags.adapter ?? flags.model);
-  const session = new Session({ onDisk, model, compile, onWarning: progress.warn });
+  const session = answeringSession({ onDisk, model, compile, onWarning: progress.warn }, questions);
   if (adapter) session.share(ADAPTER, adapter);
   const answers =
     questions.length === 0 ? [] : await answerQuestions(session, questions, adapter ? ADAPTER : BASE, progress);

@@ -1,7 +1,8 @@
 // Displays a run from its events: a bar with loss, speed, time left and memory on a terminal, lines elsewhere. Called by the
 // `train` command.
-import type { EngineEvent } from '../../protocol/engineEvent.js';
-import { metricsText } from '../../core/metrics/metricText.js';
+import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
+import { metricName, metricsText, metricValue } from '../../core/metrics/metricText.js';
+import { metricOfRun, stoppedEarly, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import { bytes, count, duration, percent } from '../../core/units.js';
 import { printNote, progressBar, type ProgressBar } from './print.js';
 
@@ -61,7 +62,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       case 'evaluated':
         print(
           `step ${event.step}  validation loss ${event.loss.toFixed(4)}  ` +
-            `${metricsText(started?.metrics ?? [], event.metrics)}${event.best ? '  (best)' : ''}`,
+            `${metricsText(started?.metrics ?? [], event.metrics)}${event.best ? bestText(metricOf(started)) : ''}`,
         );
         break;
       case 'sample': {
@@ -73,7 +74,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         print(`warning: ${event.message}`);
         break;
       case 'completed':
-        print(completedText(event));
+        print(completedText(event, metricOf(started)));
         for (const [prompt, { before, after }] of samples)
           print(`\n${prompt}\n  before  ${oneLine(before)}\n  after   ${oneLine(after)}`);
         break;
@@ -110,19 +111,35 @@ function startedText(event: EventOf<'started'>): string {
   ].join('\n');
 }
 
-const ENDINGS: Record<EventOf<'completed'>['reason'], string> = {
+function metricOf(started: EventOf<'started'> | null): MetricInfo {
+  return metricOfRun({ started, metrics: started?.metrics ?? [] });
+}
+
+function bestText(metric: MetricInfo): string {
+  return metric.name === VALIDATION_LOSS.name ? '  (best)' : `  (best ${metricName(metric)})`;
+}
+
+const ENDINGS: Record<Exclude<EventOf<'completed'>['reason'], 'early_stopping'>, string> = {
   finished: 'Done',
-  early_stopping: 'Stopped early (the validation loss no longer improves)',
   time_limit: 'Ended (the time is up)',
   stopped: 'Stopped',
 };
 
-function completedText({ reason, step, best_loss, best_step, ...event }: EventOf<'completed'>): string {
-  const best = best_loss === null ? '' : `, best validation loss ${best_loss.toFixed(4)} at step ${best_step}`;
+function completedText(event: EventOf<'completed'>, metric: MetricInfo): string {
+  const { reason, step } = event;
+  const ending = reason === 'early_stopping' ? stoppedEarly(metric) : ENDINGS[reason];
   return (
-    `${ENDINGS[reason]} after ${step} steps and ${duration(event.train_seconds)} of training${best}, ` +
+    `${ending} after ${step} steps and ${duration(event.train_seconds)} of training${bestFigures(event, metric)}, ` +
     `peak memory ${bytes(event.peak_rss_bytes)}`
   );
+}
+
+function bestFigures(event: EventOf<'completed'>, metric: MetricInfo): string {
+  const { best_step: step, best_loss: lossAtBest, best_metric: value } = event;
+  if (step === null || lossAtBest === null || value === null) return '';
+  const loss = `validation loss ${lossAtBest.toFixed(4)}`;
+  if (metric.name === VALIDATION_LOSS.name) return `, best ${loss} at step ${step}`;
+  return `, best ${metricName(metric)} ${metricValue(metric, value)} at step ${step} (${loss})`;
 }
 
 function oneLine(text: string): string {

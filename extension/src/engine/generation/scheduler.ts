@@ -26,6 +26,8 @@ export interface SchedulerOptions {
   onWarning?: (code: string, message: string) => void;
   /** Tokens read op by op before a graph is compiled, which takes as long as a graph saves on this many. */
   eagerTokens?: number;
+  /** Places of every batch, whose graph reads tokens from the first one on: answers don't depend on those before. */
+  rows?: number;
   /** Of keys and values that are kept for later sequences. */
   cacheBytes?: number;
   /** Of keys and values of open sequences, of which further ones wait. If absent, there is no limit. */
@@ -213,11 +215,12 @@ export class Scheduler {
   /** The oldest open sequences, as many as have room with their whole answers; one always has. */
   private active(): Sequence[] {
     let tokens = 0;
-    const rest = this.open.slice(0, MOST_ROWS).findIndex(({ longest }, i) => {
+    const most = this.options.rows ?? MOST_ROWS;
+    const rest = this.open.slice(0, most).findIndex(({ longest }, i) => {
       tokens = Math.max(tokens, longest);
       return i > 0 && this.bytesOf({ rows: rowsFor(i + 1), capacity: capacityFor(tokens, 0) }) > this.openBytes;
     });
-    return this.open.slice(0, rest < 0 ? MOST_ROWS : rest);
+    return this.open.slice(0, rest < 0 ? most : rest);
   }
 
   private bytesOf({ rows, capacity }: CacheSize): number {
@@ -368,7 +371,7 @@ export class Scheduler {
     if (!this.options.compile || this.uncaptured.has(group)) return sequences;
     const known = this.batches.get(group);
     const joined = sequences.filter(({ batch }) => batch);
-    const rows = rowsFor(sequences.length, known?.rows);
+    const rows = this.options.rows ?? rowsFor(sequences.length, known?.rows);
     const all = this.isDue(this.formKey(sequences), rows, sequences.length - joined.length);
     const members = all ? sequences : joined;
     if (members.length > 0)
@@ -382,7 +385,7 @@ export class Scheduler {
 
   /** Whether there is a graph, or one pays by now. @param eager sequences that are otherwise read eagerly */
   private isDue(formKey: string, rows: number, eager: number): boolean {
-    if (this.graphs.has(formKey, rows)) return true;
+    if (this.options.rows !== undefined || this.graphs.has(formKey, rows)) return true;
     const name = `${rows}/${formKey}`;
     const left = this.eagerLeft.get(name) ?? this.options.eagerTokens ?? EAGER_TOKENS;
     this.eagerLeft.set(name, left - eager);

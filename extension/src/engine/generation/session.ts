@@ -56,6 +56,8 @@ export interface SessionOptions {
   openAdapter?: (folder: string, architecture: Architecture, options: OpenOptions) => SavedAdapter;
   /** Frees what the caller opened for this session; called by `dispose`. */
   onDispose?: () => void;
+  /** Places of every batch, whose graph reads tokens from the first one on: answers don't depend on those before. */
+  rows?: number;
   /** Of keys and values that are kept for follow-ups. */
   cacheBytes?: number;
   /** Of keys and values of the answers under way; limits the context, and how many are decoded at once. */

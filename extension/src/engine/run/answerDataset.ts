@@ -1,16 +1,21 @@
 // Questions from the rows of a dataset, for metrics of generated answers: each is asked as a row of a suite, with a metric where
-// checks are. Called by `evaluate --dataset --metrics`.
+// checks are. Called by `evaluate --dataset --metrics` and for the eval_metrics of a run.
+import { encodeExample } from '../../core/data/encodeExample.js';
+import type { RowSource, SequenceExample } from '../../core/data/example.js';
 import { writeJsonText } from '../../core/data/jsonText.js';
 import type { JudgedRow } from '../../core/evaluation/judgedRow.js';
 import { rougeWords } from '../../core/evaluation/rouge.js';
 import { questionOf, type SuiteRow } from '../../core/evaluation/suite.js';
 import { DEFAULT_CHECK, suiteRowOf } from '../../core/evaluation/suiteRow.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
-import { InputError } from '../../core/inputError.js';
+import { InputError, unlessWrong } from '../../core/inputError.js';
+import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readExamples } from '../data/loadDataset.js';
-import type { Session } from '../generation/session.js';
+import { MOST_ROWS, rowsFor } from '../generation/batch.js';
+import { Session, type SessionOptions } from '../generation/session.js';
+import type { RowSet } from '../training/stepPlan.js';
 import { answerSuite } from './answerSuite.js';
 import type { Reporter } from './reporter.js';
 
@@ -22,15 +27,54 @@ export interface ScoredAnswer {
   metrics: Record<string, number>;
 }
 
+/** Which rows of a file are asked, as they are read in file order. */
+export interface AskedRows {
+  includes(example: SequenceExample, source: RowSource): boolean;
+  /** Whether none is left. */
+  readonly isDone: boolean;
+}
+
 export interface QuestionOptions {
-  /** Lines of rows that were evaluated; others, such as longer ones than the model reads, are not asked. */
-  lines: ReadonlySet<number>;
+  rows: AskedRows;
   config: Pick<DatasetConfig, 'format' | 'columns'>;
   metrics: readonly TextMetric[];
   maxNewTokens: number;
   /** Whether conversations are asked as such; otherwise as plain text, if the format says how. */
   hasChatTemplate: boolean;
   reporter: Reporter;
+  /** The option or key that asks for the metrics, for messages. */
+  key: string;
+}
+
+/** The rows that were evaluated, by their lines; others, such as longer ones than the model reads, are not asked. */
+export function rowsOnLines(lines: ReadonlySet<number>): AskedRows {
+  return { includes: (_, { line }) => lines.has(line), isDone: false };
+}
+
+/**
+ * Evenly spaced rows. They are recognized by their tokens too, since a list in JSON may have all of its rows on one line.
+ * @param count at most
+ */
+export function spacedRows(
+  { dataset, indices }: RowSet,
+  count: number,
+  { tokenizer, ...options }: Parameters<typeof encodeExample>[2] & { tokenizer: TextTokenizer },
+): AskedRows {
+  const size = Math.min(count, indices.length);
+  const chosen = Array.from({ length: size }, (_, i) => indices[Math.floor((i * indices.length) / size)]!);
+  const waiting = new Set(chosen);
+  return {
+    includes: (example, { line }) => {
+      const onLine = [...waiting].filter(row => dataset.sourceOf(row).line === line);
+      const encoded = onLine.length > 0 && unlessWrong(() => encodeExample(example, tokenizer, options));
+      if (!encoded) return false;
+      const found = onLine.find(row => dataset.get(row).inputIds.every((id, i) => id === encoded.inputIds[i]));
+      return found !== undefined && waiting.delete(found);
+    },
+    get isDone() {
+      return waiting.size === 0;
+    },
+  };
 }
 
 /**
@@ -38,14 +82,17 @@ export interface QuestionOptions {
  * @throws InputError if there are none
  */
 export async function datasetQuestions(file: string, options: QuestionOptions): Promise<SuiteRow[]> {
-  const { lines, config, metrics, maxNewTokens, hasChatTemplate, reporter } = options;
+  const { rows, config, metrics, maxNewTokens, hasChatTemplate, reporter, key } = options;
   const questions: SuiteRow[] = [];
-  let rows = 0;
+  const skipped: RowSource[] = [];
   for await (const { example, source } of readExamples(file, config)) {
-    if (!lines.has(source.line)) continue;
-    rows++;
+    if (rows.isDone) break;
+    if (!rows.includes(example, source)) continue;
     const made = suiteRowOf(example, { check: DEFAULT_CHECK, hasChatTemplate });
-    if (made?.expected === undefined) continue;
+    if (made?.expected === undefined) {
+      skipped.push(source);
+      continue;
+    }
     const { expected } = made;
     questions.push({
       id: `line ${source.line}`,
@@ -65,12 +112,15 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
   if (questions.length === 0)
     throw new InputError('no row has a question and an answer in text', {
       file,
-      key: '--metrics',
-      hint: 'Leave --metrics out: on these rows there are only loss and accuracy.',
+      line: skipped[0]?.line,
+      key,
+      hint: `Leave ${key} out: on these rows there are only loss and accuracy. Rows with questions have a prompt and a completion, or messages.`,
     });
-  const skipped = rows - questions.length;
-  if (skipped > 0)
-    reporter.warn('rows_not_asked', `${counted(skipped, 'row')} without a question and an answer in text: not asked`);
+  if (skipped.length > 0)
+    reporter.warn(
+      'rows_not_asked',
+      `${counted(skipped.length, 'row')} without a question and an answer in text: not asked`,
+    );
   if (metrics.some(({ latinWords }) => latinWords)) {
     const wordless = questions.filter(({ expected }) => rougeWords(expected!).length === 0).length;
     if (wordless > 0)
@@ -80,6 +130,14 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
       );
   }
   return questions;
+}
+
+/**
+ * A session whose answers to the questions don't depend on earlier ones. Where two tokens are nearly equally likely, an eager step or a
+ * batch of another size may choose another one: a resumed run must answer as an uninterrupted one, and `evaluate` as both.
+ */
+export function answeringSession(options: Omit<SessionOptions, 'rows'>, questions: readonly SuiteRow[]): Session {
+  return new Session({ ...options, rows: rowsFor(Math.min(Math.max(1, questions.length), MOST_ROWS)) });
 }
 
 /**

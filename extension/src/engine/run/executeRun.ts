@@ -11,13 +11,14 @@ import { writeModelFolder } from '../models/writeModelFolder.js';
 import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
-import { FORGETTING_METRICS } from '../training/forgetting.js';
 import { Trainer, type TrainerOutcome } from '../training/trainer.js';
+import { answeringSession, answerQuestions, meanMetrics } from './answerDataset.js';
 import { baseEvaluation } from './baseEvaluation.js';
 import { engineVersion } from './engineVersion.js';
 import { failedEvent } from './failedEvent.js';
 import { OwnedResources } from './ownedResources.js';
 import type { PreparedRun, RunRequest } from './prepareRun.js';
+import { silentReporter } from './reporter.js';
 import { absolutePaths, baseModelName } from './resolvedRun.js';
 import { abandonment, claimRun, commandReader } from './runProcess.js';
 import { tensorBoardWriter } from './tensorBoard.js';
@@ -28,8 +29,10 @@ export interface RunResult {
   result: string;
 }
 
-/** Name of the adapter that is being trained, in the session that answers the sample prompts. */
-const TRAINED = 'trained';
+type Warn = (code: string, message: string) => void;
+
+/** Name of the adapter that is being trained, in the sessions that answer with it. */
+const TRAINED = 'the trained model';
 
 /**
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
@@ -56,7 +59,7 @@ async function execute(
   { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
-  const { run, onDisk, backend, model, adapter, rows, shape, forgetting, compile, rng } = prepared;
+  const { run, onDisk, backend, model, adapter, rows, shape, forgetting, metrics, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
   if (!claimed) {
@@ -64,7 +67,7 @@ async function execute(
     // Another process may have trained in the new folder between its creation and the claim.
     RunFolder.checkFree(out, runFile);
   }
-  const warn = (code: string, message: string) => events.write({ type: 'warned', code, message });
+  const warn: Warn = (code, message) => events.write({ type: 'warned', code, message });
   let board: ReturnType<typeof tensorBoardWriter> | null = null;
   const events = new EventWriter(folder.eventsFile, event => {
     board?.write(event);
@@ -95,6 +98,8 @@ async function execute(
     },
     known: cache === undefined ? null : await baseEvaluation(cache, prepared),
     forgetting,
+    answerMetrics: answerMeter(prepared, { warn, onUncaptured: onWarning }, owned),
+    bestMetric: metrics.best,
     compile,
     commands: commandsOf(folder, warn),
     signal,
@@ -117,8 +122,27 @@ async function execute(
   }
 }
 
+/** Answers the questions of the run's metrics with the current weights; null if there are none. Warns once of each kind. */
+function answerMeter(
+  { onDisk, model, adapter, metrics: { questions, text }, compile }: PreparedRun,
+  { warn, onUncaptured }: { warn: Warn; onUncaptured: Warn | undefined },
+  owned: OwnedResources,
+): (() => Promise<Record<string, number>>) | null {
+  if (questions.length === 0) return null;
+  const session = answeringSession({ onDisk, model, compile, onWarning: onUncaptured }, questions);
+  owned.own(session, opened => opened.dispose());
+  session.share(TRAINED, adapter);
+  const warned = new Set<string>();
+  const warnOnce: Warn = (code, message) => {
+    if (!warned.has(code)) warn(code, message);
+    warned.add(code);
+  };
+  const reporter = { ...silentReporter, warn: warnOnce };
+  return async () => meanMetrics(await answerQuestions(session, questions, TRAINED, reporter), text);
+}
+
 function startedEvent(
-  { run: { config }, backend, adapter, rows, shape, forgetting, estimate }: PreparedRun,
+  { run: { config }, backend, adapter, rows, shape, metrics, estimate }: PreparedRun,
   totalSteps: number,
   resumedFrom: number,
 ): EngineEventBody {
@@ -126,10 +150,8 @@ function startedEvent(
     type: 'started',
     version: RUN_FOLDER_VERSION,
     objective: shape.objective.name,
-    metrics: [
-      ...shape.objective.metrics.map(({ of: _of, ...info }) => info),
-      ...(forgetting ? FORGETTING_METRICS : []),
-    ],
+    metrics: [...metrics.infos],
+    metric_for_best_model: metrics.best.name,
     name: config.name,
     engine: {
       version: engineVersion,
@@ -177,6 +199,7 @@ async function saveResult(
     train_seconds: state.train_seconds,
     best_step: state.best_step,
     best_loss: state.best_loss,
+    best_metric: state.best_metric,
     adapter: name,
     peak_rss_bytes: peakRssBytes(),
   });

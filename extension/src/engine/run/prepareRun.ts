@@ -20,6 +20,7 @@ import { runShape, type RunShape } from '../training/runShape.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
+import { evaluationMetrics, type EvaluationMetrics } from './evaluationMetrics.js';
 import { generalRows } from './generalRows.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
@@ -55,6 +56,7 @@ export interface PlannedRun {
   rows: { train: RowSet; validation: RowSet | null };
   /** On which forgetting is measured; null: it isn't. */
   general: EncodedExample[] | null;
+  metrics: EvaluationMetrics;
   shape: RunShape;
 }
 
@@ -67,6 +69,7 @@ export interface PreparedRun {
   rows: { train: RowSet; validation: RowSet | null };
   shape: RunShape;
   forgetting: ForgettingMeter | null;
+  metrics: EvaluationMetrics;
   settings: UsedWeights;
   /** Whether steps and answers run as captured graphs. */
   compile: boolean;
@@ -106,7 +109,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
       `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
     );
   const planned = await planRun(run, { ...request, reporter: reporting }, owned);
-  const { onDisk, attached, start, rows, general, shape } = planned;
+  const { onDisk, attached, start, rows, general, metrics, shape } = planned;
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
@@ -143,7 +146,8 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   const forgetting = general && (await ForgettingMeter.open(model, general, adapter));
   if (forgetting) owned.own(forgetting, opened => opened.dispose());
   adapter.takeOver();
-  return { run, onDisk, backend, model, adapter, rows, shape, forgetting, settings, compile, estimate, rng, warnings };
+  const parts = { run, onDisk, backend, model, adapter, rows, shape, forgetting, metrics };
+  return { ...parts, settings, compile, estimate, rng, warnings };
 }
 
 /**
@@ -178,7 +182,11 @@ export async function planRun(
   const general = rows.validation
     ? await forgettingRows(run, { ...onDisk, architecture }, usableLength(architecture, attached), reporter)
     : null;
-  return { run, onDisk, attached, start, rows, general, shape };
+  const { validation } = rows;
+  const { objective } = shape;
+  const evaluated = { onDisk, attached, validation, objective, forgetting: general !== null, reporter };
+  const metrics = await evaluationMetrics(run, evaluated);
+  return { run, onDisk, attached, start, rows, general, metrics, shape };
 }
 
 /** @returns null if forgetting isn't measured: only rows that the user named may end a run. */

@@ -3,10 +3,22 @@
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
+import { textMetrics } from '../../core/evaluation/textMetrics.js';
+import { VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import { runConfigSchema } from '../../protocol/runConfig.js';
+import { FORGETTING_METRICS } from '../training/forgetting.js';
+import { objectives } from '../training/objectives/registry.js';
 import type { PeftMethod } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 import { methodFacts } from './methodFacts.js';
+
+/** Editors suggest them; a run file with one that its run doesn't measure is refused when it is prepared. */
+const METRIC_NAMES = [
+  VALIDATION_LOSS,
+  ...objectives.flatMap(({ metrics }) => metrics),
+  ...FORGETTING_METRICS,
+  ...textMetrics,
+].map(({ name }) => name);
 
 export function runFileJsonSchema(): JsonSchema {
   const run = inputJsonSchema(runConfigSchema);
@@ -23,11 +35,18 @@ export function runFileJsonSchema(): JsonSchema {
     enum: ['auto', ...datasetFormats.map(({ name }) => name)],
     enumDescriptions: ['Detected from the first rows', ...datasetFormats.map(({ title }) => title)],
   };
+  const training = properties['training']!;
+  const metric = { ...training.properties!['metric_for_best_model'], examples: METRIC_NAMES };
   return {
     ...run,
     title: 'Tunewright run file',
     defaultSnippets: [newRun()],
-    properties: { ...properties, dataset: { ...dataset, properties: { ...dataset.properties, format } }, method },
+    properties: {
+      ...properties,
+      dataset: { ...dataset, properties: { ...dataset.properties, format } },
+      method,
+      training: { ...training, properties: { ...training.properties, metric_for_best_model: metric } },
+    },
   };
 }
 

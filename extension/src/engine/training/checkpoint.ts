@@ -12,22 +12,33 @@ import { readJsonObject } from '../files/jsonFile.js';
 import { openSafetensors, writeDeviceTensors, type SafetensorsFile } from '../files/safetensors.js';
 import type { AdamW } from './adamW.js';
 
-export const trainerStateSchema = z.object({
+const savedStateSchema = z.object({
   /** RUN_FOLDER_VERSION at the time of saving. */
   version: z.int().default(0),
   /** Optimizer updates made. */
   step: z.int(),
   num_tokens: z.int(),
   best_step: z.int().nullable(),
+  /** The validation loss at `best_step`. */
   best_loss: z.number().nullable(),
+  /** The value of metric_for_best_model there. */
+  best_metric: z.number().nullable().default(null),
   /** The validation loss before training, else the loss of the first step; null if an earlier version did not save it. */
   initial_loss: z.number().nullable().default(null),
-  /** Evaluations since the best checkpoint. */
+  /** The value of metric_for_best_model before training; null if it wasn't evaluated. */
+  initial_metric: z.number().nullable().default(null),
+  /** Evaluations since the last one that counts for early stopping. */
   evaluations_without_improvement: z.int(),
   train_seconds: z.number(),
   /** SHA-256 of the training file, to detect changed rows on resume. */
   dataset_hash: z.string(),
 });
+
+/** Earlier versions chose by the loss alone. */
+export const trainerStateSchema = savedStateSchema.transform(state => ({
+  ...state,
+  best_metric: state.best_metric ?? state.best_loss,
+}));
 export type TrainerState = z.infer<typeof trainerStateSchema>;
 
 const TRAINABLE = 'trainable.safetensors';

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs-core';
 import { CodedError } from '../../core/codedError.js';
+import { hasImproved, isBetter, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
-import { RUN_FOLDER_VERSION, type EngineEventBody } from '../../protocol/engineEvent.js';
+import { RUN_FOLDER_VERSION, type EngineEventBody, type MetricInfo } from '../../protocol/engineEvent.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
 import { rssBytes } from '../machine/processMemory.js';
 import type { Batch } from '../data/batch.js';
@@ -44,6 +45,10 @@ export interface TrainerOptions {
   known?: { read(): Evaluation | null; keep(evaluation: Evaluation): void } | null;
   /** Measures at each evaluation what the base has forgotten. */
   forgetting?: ForgettingMeter | null;
+  /** Metrics of answers to validation rows with the current weights, by name. */
+  answerMetrics?: (() => Promise<Record<string, number>>) | null;
+  /** By which evaluations are compared: the loss, or one of the metrics. */
+  bestMetric: MetricInfo;
   /** Whether to capture the step as a graph. */
   compile: boolean;
   /** Commands since the last call. */
@@ -85,7 +90,8 @@ export class Trainer {
   private readonly optimizer: AdamW;
   private state: TrainerState;
   private sampledStep: number | null = null;
-  private evaluatedLoss: number | null = null;
+  /** The last evaluation of this process. */
+  private evaluated: { loss: number; metric: number } | null = null;
   private warnedOfForgetting = false;
   /** Of the last LAST_STEPS. */
   private stepLosses: number[] = [];
@@ -114,7 +120,9 @@ export class Trainer {
       num_tokens: 0,
       best_step: null,
       best_loss: null,
+      best_metric: null,
       initial_loss: null,
+      initial_metric: null,
       evaluations_without_improvement: 0,
       train_seconds: 0,
       dataset_hash: rows.train.dataset.stats.contentHash,
@@ -362,8 +370,9 @@ export class Trainer {
   /** @param kept the step whose weights are the result */
   private warnIfWorse(kept: number): void {
     const { best_step: bestStep, best_loss: bestLoss, initial_loss: initial } = this.state;
+    if (this.options.bestMetric.name !== VALIDATION_LOSS.name && this.gotBetter(kept)) return;
     const mean = this.stepLosses.reduce((sum, loss) => sum + loss, 0) / this.stepLosses.length;
-    const evaluated = kept === bestStep ? bestLoss : this.evaluatedLoss;
+    const evaluated = kept === bestStep ? bestLoss : (this.evaluated?.loss ?? null);
     const loss = this.options.rows.validation ? evaluated : mean;
     if (initial === null || loss === null || !(loss > initial + WORSE_BY)) return;
     const what = this.options.rows.validation ? 'validation loss' : 'training loss';
@@ -374,30 +383,41 @@ export class Trainer {
     });
   }
 
+  /** Whether the metric of the run is better than before training. @param kept the step whose weights are the result */
+  private gotBetter(kept: number): boolean {
+    const { best_step: bestStep, best_metric: best, initial_metric: initial } = this.state;
+    const value = kept === bestStep ? best : (this.evaluated?.metric ?? null);
+    return value !== null && initial !== null && isBetter(this.options.bestMetric, value, initial);
+  }
+
   /** Evaluates and returns whether the result is the best so far. The untrained model (step 0) never is. */
   private async evaluate(): Promise<boolean> {
-    const { config, emit } = this.options;
+    const { config, bestMetric, answerMetrics, emit } = this.options;
     const { training } = config;
     const began = performance.now();
-    const { step, best_loss: bestLoss } = this.state;
+    const { step, best_metric: bestSoFar } = this.state;
     const known = step === 0 ? this.options.known : null;
     const earlier = known?.read() ?? null;
     const result = earlier ?? (await this.evaluateRows());
     if (!Number.isFinite(result.loss))
       throw this.diverged(step, `the validation loss after step ${step} is non-finite`);
     if (!earlier) known?.keep(result);
-    const forgetting = await this.measureForgetting();
-    this.evaluatedLoss = result.loss;
-    if (step === 0) this.state.initial_loss = result.loss;
-    const best = step > 0 && (bestLoss === null || result.loss < bestLoss - training.early_stopping_threshold);
-    if (best)
-      this.state = { ...this.state, best_step: step, best_loss: result.loss, evaluations_without_improvement: 0 };
-    else if (step > 0) this.state.evaluations_without_improvement++;
+    const metrics = { ...result.metrics, ...(await this.measureForgetting()), ...(await answerMetrics?.()) };
+    const value = { loss: result.loss, ...metrics }[bestMetric.name]!;
+    if (!Number.isFinite(value)) throw this.diverged(step, `${bestMetric.name} after step ${step} is non-finite`);
+    this.evaluated = { loss: result.loss, metric: value };
+    if (step === 0) this.state = { ...this.state, initial_loss: result.loss, initial_metric: value };
+    const best = step > 0 && isBetter(bestMetric, value, bestSoFar);
+    if (best) this.state = { ...this.state, best_step: step, best_loss: result.loss, best_metric: value };
+    if (step > 0) {
+      const counts = hasImproved(bestMetric, value, bestSoFar, training.early_stopping_threshold);
+      this.state.evaluations_without_improvement = counts ? 0 : this.state.evaluations_without_improvement + 1;
+    }
     emit({
       type: 'evaluated',
       step,
       loss: result.loss,
-      metrics: { ...result.metrics, ...forgetting },
+      metrics,
       num_label_tokens: result.numLabelTokens,
       best,
       eval_ms: performance.now() - began,

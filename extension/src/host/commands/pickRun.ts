@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import type { FolderRun } from '../runs/folderRun.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
-import { longLoss, PHASE_LABELS, runLoss } from '../../core/runs/runStatus.js';
+import { longFigure, PHASE_LABELS, runFigure } from '../../core/runs/runStatus.js';
 import { PHASE_ICONS } from '../views/runsTree.js';
 import { showQuickPick, tellBriefly, type PickItem } from '../window.js';
 
@@ -57,11 +57,11 @@ interface RunChoice extends PickItem {
 
 function runChoice(run: FolderRun, distinction: Distinction | undefined): RunChoice {
   const { icon } = PHASE_ICONS[run.phase];
-  const loss = runLoss(run.glance());
+  const loss = runFigure(run.glance());
   const description = [
     distinction ? distinctionText(distinction) : '',
     PHASE_LABELS[run.phase],
-    loss ? longLoss(loss) : '',
+    loss ? longFigure(loss) : '',
   ];
   return {
     icon,

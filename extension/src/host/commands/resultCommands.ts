@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
-import { longLoss, runLoss } from '../../core/runs/runStatus.js';
+import { longFigure, runFigure } from '../../core/runs/runStatus.js';
 import type { ExportFormat } from '../../protocol/methodFacts.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
@@ -151,8 +151,8 @@ async function offerNext(output: vscode.LogOutputChannel, message: string, choic
 }
 
 function finishedText(run: FolderRun): string {
-  const loss = runLoss(run.glance());
-  return `${run.name} has finished${loss ? `: ${longLoss(loss)}` : ''}.`;
+  const loss = runFigure(run.glance());
+  return `${run.name} has finished${loss ? `: ${longFigure(loss)}` : ''}.`;
 }
 
 /** What can be done with a run's result; the same as in its dashboard. */

@@ -1,7 +1,7 @@
 // Shows step, loss and remaining time of the running run in the status bar; hidden while none is running.
 import * as vscode from 'vscode';
 import { currentStep, secondsLeft } from '../../core/runs/runState.js';
-import { roughDuration, runLoss, shortLoss } from '../../core/runs/runStatus.js';
+import { roughDuration, runFigure, shortFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import { iconText } from '../window.js';
 import type { FolderRun } from './folderRun.js';
@@ -32,11 +32,11 @@ function textOf(run: FolderRun): string {
 function wordsOf(run: FolderRun): string {
   const state = run.state();
   if (run.phase === 'starting' || !state.started) return 'starting';
-  const loss = runLoss(state);
+  const loss = runFigure(state);
   const left = run.phase === 'paused' ? null : secondsLeft(state);
   return [
     `step ${count(currentStep(state))} of ${count(state.started.total_steps)}`,
-    loss === null ? '' : shortLoss(loss),
+    loss === null ? '' : shortFigure(loss),
     left === null ? '' : `${roughDuration(left)} left`,
     run.phase === 'paused' ? 'paused' : '',
   ]

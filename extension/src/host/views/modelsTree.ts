@@ -3,7 +3,7 @@
 // Mode.
 import * as vscode from 'vscode';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
-import { longLoss, runLoss, shortLoss } from '../../core/runs/runStatus.js';
+import { longFigure, runFigure, shortFigure } from '../../core/runs/runStatus.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
@@ -136,16 +136,16 @@ function adapterItem({ path, run, distinction }: AdapterElement, methods: KnownM
   const item = new vscode.TreeItem(run.name, vscode.TreeItemCollapsibleState.None);
   item.id = `adapter:${path}`;
   item.iconPath = new vscode.ThemeIcon('extensions');
-  const loss = runLoss(state);
+  const loss = runFigure(state);
   item.description = [
     distinction ? distinctionText(distinction) : '',
     started ? methods.titleOf(started.peft_type) : '',
-    loss ? shortLoss(loss) : '',
+    loss ? shortFigure(loss) : '',
     started?.model ?? '',
   ]
     .filter(Boolean)
     .join(' · ');
-  item.tooltip = [path, loss ? longLoss(loss) : ''].filter(Boolean).join('\n');
+  item.tooltip = [path, loss ? longFigure(loss) : ''].filter(Boolean).join('\n');
   item.contextValue = resultContext(run, methods);
   item.command = { command: 'tunewright.openDashboard', title: 'Open Dashboard', arguments: [run] };
   return item;

@@ -4,7 +4,14 @@ import * as vscode from 'vscode';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions, distinctionText, type Distinction } from '../../core/runs/runLabels.js';
 import { currentStep } from '../../core/runs/runState.js';
-import { longLoss, PHASE_LABELS, runLoss, runSeconds, shortLoss, type RunPhase } from '../../core/runs/runStatus.js';
+import {
+  longFigure,
+  PHASE_LABELS,
+  runFigure,
+  runSeconds,
+  shortFigure,
+  type RunPhase,
+} from '../../core/runs/runStatus.js';
 import { count, duration } from '../../core/units.js';
 import type { OutdatedRuns } from '../datasets/outdatedRuns.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -164,12 +171,12 @@ function groupItem({ key, title, detail, runs }: RunGroup<FolderRun>): vscode.Tr
 /** Most important first, since a narrow side bar truncates the end. */
 function describe(run: FolderRun, isOutdated: boolean, method: string, distinction: Distinction | undefined): string {
   const state = run.glance();
-  const loss = runLoss(state);
+  const loss = runFigure(state);
   return [
     distinction ? distinctionText(distinction) : '',
     isOutdated ? 'outdated' : '',
     run.alive && state.started ? `${count(currentStep(state))}/${count(state.started.total_steps)}` : '',
-    loss === null ? PHASE_LABELS[run.phase] : shortLoss(loss),
+    loss === null ? PHASE_LABELS[run.phase] : shortFigure(loss),
     state.started && state.firstTime ? duration(runSeconds(state)) : '',
     method,
   ]
@@ -199,8 +206,8 @@ function tooltip(run: FolderRun, isOutdated: boolean, method: string): vscode.Ma
     line(`${count(started.trainable_parameters)} of ${count(started.total_parameters)} parameters trained`);
   }
   line(`Started ${new Date(run.startedMs).toLocaleString('en-GB')}`);
-  const loss = runLoss(state);
-  if (loss) line(capitalized(longLoss(loss)));
+  const loss = runFigure(state);
+  if (loss) line(capitalized(longFigure(loss)));
   const problem = run.failureText();
   if (problem) line(problem);
   if (isOutdated) line('The dataset has changed since this run was trained on it.');

@@ -5,7 +5,9 @@ import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions } from '../../core/runs/runLabels.js';
-import { longLoss, runLoss } from '../../core/runs/runStatus.js';
+import { metricName, metricValue } from '../../core/metrics/metricText.js';
+import { metricOfRun } from '../../core/runs/bestMetric.js';
+import { longFigure, runFigure } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import type { Column, Conversation } from '../../protocol/playgroundMessages.js';
 import { sessionOptionsSchema } from '../../protocol/sessionMessages.js';
@@ -184,11 +186,11 @@ export async function pickArguments(
 function runItems(fitting: readonly Run[], runs: RunService): (PickItem & { run: Run })[] {
   const known = distinctions(runs.runs());
   return fitting.map(run => {
-    const loss = runLoss(run.glance());
+    const loss = runFigure(run.glance());
     return {
       icon: 'extensions',
       label: distinctName(run, known),
-      description: [String(modelOf(run)), loss ? longLoss(loss) : ''].filter(Boolean).join(' · '),
+      description: [String(modelOf(run)), loss ? longFigure(loss) : ''].filter(Boolean).join(' · '),
       run,
     };
   });
@@ -220,7 +222,7 @@ async function pickCheckpoint(saving: readonly Run[], runs: RunService): Promise
       .map(step => ({
         icon: 'history',
         label: `Step ${count(step)}`,
-        description: lossAt(run, step),
+        description: figureAt(run, step),
         choose: () => columnOfCheckpoint(run, step),
       })),
   ]);
@@ -237,11 +239,13 @@ export function columnOfCheckpoint(run: Run, step: number): NewColumn {
   return { name, model: null, parts: [{ name, path, weight: 1 }], run: run.folder };
 }
 
-/** `validation loss 0.931`; '' if it wasn't evaluated at this step. */
-function lossAt(run: Run, step: number): string {
-  const { evaluations } = run.state();
+/** `validation loss 0.931`, or the run's other metric; '' if it wasn't evaluated at this step. */
+function figureAt(run: Run, step: number): string {
+  const state = run.state();
+  const { evaluations } = state;
+  const metric = metricOfRun(state);
   const at = evaluations.column('step').indexOf(step);
-  return at < 0 ? '' : `validation loss ${evaluations.row(at)!['loss']!.toFixed(3)}`;
+  return at < 0 ? '' : `${metricName(metric)} ${metricValue(metric, evaluations.row(at)![metric.name]!)}`;
 }
 
 async function pickAdapterFolder(): Promise<NewColumn | undefined> {

@@ -24,7 +24,7 @@ import {
   withWeight,
 } from '../../core/playground/conversation.js';
 import { currentStep, secondsLeft } from '../../core/runs/runState.js';
-import { PHASE_LABELS, longLoss, roughDuration, runLoss, runPhase } from '../../core/runs/runStatus.js';
+import { PHASE_LABELS, longFigure, roughDuration, runFigure, runPhase } from '../../core/runs/runStatus.js';
 import { count } from '../../core/units.js';
 import {
   commandPlayground,
@@ -685,13 +685,13 @@ export class PlaygroundSession<D = vscode.Uri> {
     const phase = runPhase(state, run.alive);
     const step = currentStep(state);
     const total = state.started?.total_steps ?? 0;
-    const loss = runLoss(state);
+    const loss = runFigure(state);
     const left = run.alive ? secondsLeft(state) : null;
     const done = this.options.columnOfRun(run) !== null;
     const parts = [
       PHASE_LABELS[phase],
       run.alive && total > 0 && `step ${count(step)} of ${count(total)}`,
-      loss && longLoss(loss),
+      loss && longFigure(loss),
       left !== null && `${roughDuration(left)} left`,
       run.failure()?.message,
     ];

@@ -39,6 +39,8 @@ describe('controlOf', () => {
     expect(controlOf(training['eval_steps']!)).toEqual({ kind: 'text', numeric: true });
     expect(controlOf(engine['compile']!)).toEqual({ kind: 'select', options: ['auto', true, false] });
     expect(controlOf(samples['prompts']!)).toEqual({ kind: 'lines' });
+    expect(controlOf(training['eval_metrics']!)).toEqual({ kind: 'text', numeric: false });
+    expect(controlOf(training['greater_is_better']!)).toEqual({ kind: 'select', options: [true, false, null] });
   });
 });
 
@@ -52,6 +54,13 @@ describe('parseText', () => {
     expect(problem(lora['lora_dropout']!, '1')).toBe('Must be a number of at least 0 and below 1.');
     expect(problem(training['learning_rate']!, '')).toBe('Must be a number above 0.');
     expect(problem(training['max_steps']!, 'x')).toBe('Must be a whole number.');
+  });
+
+  it('reads a list of fixed values', () => {
+    expect(value(training['eval_metrics']!, 'rougeL, exact_match')).toEqual(['rougeL', 'exact_match']);
+    expect(value(training['eval_metrics']!, 'rouge1')).toEqual(['rouge1']);
+    expect(value(training['eval_metrics']!, '')).toEqual([]);
+    expect(problem(training['eval_metrics']!, 'rouge1, bleu')).toMatch(/rouge1 or rouge2 or rougeL or exact_match/);
   });
 
   it('reads an empty text as null where that is allowed', () => {

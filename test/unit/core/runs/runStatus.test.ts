@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { engineEventSchema } from '../../../../extension/src/protocol/engineEvent.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
+import { VALIDATION_LOSS } from '../../../../extension/src/core/runs/bestMetric.js';
 import {
-  longLoss,
+  longFigure,
   roughDuration,
-  runLoss,
+  runFigure,
   runPhase,
   runSeconds,
-  shortLoss,
+  shortFigure,
 } from '../../../../extension/src/core/runs/runStatus.js';
 
 const started = { ...initialRunState, started: {} as RunState['started'] };
@@ -38,32 +39,50 @@ test('durations', () => {
   expect([0.2, 42, 600, 9000].map(roughDuration)).toEqual(['1 s', '42 s', '10 min', '2:30 h']);
 });
 
-const recorded = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
-  .trim()
-  .split('\n')
-  .map(line => engineEventSchema.parse(JSON.parse(line)));
+const recordedRun = (name: string) =>
+  readFileSync(new URL(`../../../fixtures/runs/${name}.ndjson`, import.meta.url), 'utf8')
+    .trim()
+    .split('\n')
+    .map(line => engineEventSchema.parse(JSON.parse(line)));
+const recorded = recordedRun('pirate-lora');
 /** The loss after the last event that fits. */
 const lossAfter = (fits: (event: (typeof recorded)[number]) => boolean) =>
-  runLoss(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
+  runFigure(recorded.slice(0, recorded.findLastIndex(fits) + 1).reduce(reduceRun, initialRunState));
 
 test('a run is known by its validation loss once that was measured after a step, before by its training loss', () => {
-  expect(runLoss(initialRunState)).toBeNull();
+  expect(runFigure(initialRunState)).toBeNull();
   expect(lossAfter(event => event.type === 'evaluated' && event.step === 0)).toBeNull();
   const early = lossAfter(event => event.type === 'step' && event.step === 10)!;
-  expect(early).toMatchObject({ of: 'training', step: 10 });
-  expect(shortLoss(early)).toBe('train loss 2.798');
+  expect(early).toMatchObject({ metric: { title: 'Training loss' }, step: 10 });
+  expect(shortFigure(early)).toBe('train loss 2.798');
   const later = lossAfter(event => event.type === 'step' && event.step === 25)!;
-  expect(later).toMatchObject({ of: 'validation', step: 20 });
-  expect(longLoss(later)).toMatch(/^validation loss \d\.\d{3} at step 20$/);
+  expect(later).toMatchObject({ metric: VALIDATION_LOSS, step: 20 });
+  expect(longFigure(later)).toMatch(/^validation loss \d\.\d{3} at step 20$/);
 });
 
 test('a finished run is known by its best validation loss, a stopped one by its last', () => {
   const completed = recorded.at(-1)! as Extract<(typeof recorded)[number], { type: 'completed' }>;
   const before = recorded.slice(0, -1).reduce(reduceRun, initialRunState);
   const { best_step: step, best_loss: value } = completed;
-  expect(runLoss(reduceRun(before, completed))).toEqual({ of: 'validation', step, value });
-  expect(runLoss(reduceRun(before, { ...completed, reason: 'stopped' }))).toMatchObject({
-    of: 'validation',
+  expect(runFigure(reduceRun(before, completed))).toEqual({ metric: VALIDATION_LOSS, step, value });
+  expect(runFigure(reduceRun(before, { ...completed, reason: 'stopped' }))).toMatchObject({
+    metric: VALIDATION_LOSS,
     step: 120,
   });
+});
+
+test('a run with another metric for its best model is known by that', () => {
+  const events = recordedRun('pirate-metrics');
+  const after = (count: number) => runFigure(events.slice(0, count).reduce(reduceRun, initialRunState))!;
+  const evaluation = events.findLastIndex(event => event.type === 'evaluated' && event.step === 40);
+  const { metrics } = events[evaluation] as Extract<(typeof events)[number], { type: 'evaluated' }>;
+  expect(after(evaluation + 1)).toMatchObject({ metric: { name: 'rougeL' }, value: metrics['rougeL'], step: 40 });
+  const { best_metric: value, best_step: step } = events.at(-1) as Extract<
+    (typeof events)[number],
+    { type: 'completed' }
+  >;
+  const finished = after(events.length);
+  expect(finished).toMatchObject({ metric: { name: 'rougeL' }, value, step });
+  expect(shortFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}%`);
+  expect(longFigure(finished)).toBe(`ROUGE-L ${(100 * value!).toFixed(1)}% at step ${step}`);
 });

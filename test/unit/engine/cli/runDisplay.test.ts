@@ -21,6 +21,7 @@ const started: EngineEventBody = {
     { name: 'perplexity', title: 'Perplexity', better: 'lower', unit: 'number', follows_loss: true },
     { name: 'token_accuracy', title: 'Token accuracy', better: 'higher', unit: 'share', follows_loss: false },
   ],
+  metric_for_best_model: 'loss',
   name: 'tone',
   engine: { version: '0', backend: 'tensorflow', library: '2.21.0', device: 'CPU', threads: 2 },
   model: 'm',
@@ -58,6 +59,19 @@ it('prints the metrics of the run’s objective after the validation loss', () =
   const metrics = { perplexity: Math.exp(2), token_accuracy: 0.25 };
   show(started, { type: 'evaluated', step: 3, loss: 2, metrics, num_label_tokens: 9, best: true, eval_ms: 1 });
   expect(lines.at(-1)).toBe('step 3  validation loss 2.0000  perplexity 7.39  token accuracy 25%  (best)');
+});
+
+it('names the metric that chooses the best evaluation, if that isn’t the loss', () => {
+  const byAccuracy = { ...started, metric_for_best_model: 'token_accuracy' } as EngineEventBody;
+  const metrics = { perplexity: Math.exp(2), token_accuracy: 0.25 };
+  show(byAccuracy, { type: 'evaluated', step: 3, loss: 2, metrics, num_label_tokens: 9, best: true, eval_ms: 1 });
+  expect(lines.at(-1)).toMatch(/token accuracy 25% {2}\(best token accuracy\)$/);
+  const end = { step: 6, train_seconds: 1, best_step: 3, best_loss: 2, adapter: 'adapter', peak_rss_bytes: 1 };
+  show(byAccuracy, { type: 'completed', reason: 'early_stopping', ...end, best_metric: 0.25 });
+  expect(lines.at(-1)).toContain('Stopped early (no better token accuracy) after 6 steps');
+  expect(lines.at(-1)).toContain('best token accuracy 25.0% at step 3 (validation loss 2.0000)');
+  show(started, { type: 'completed', reason: 'finished', ...end, best_metric: 2 });
+  expect(lines.at(-1)).toContain('Done after 6 steps and 0:01 of training, best validation loss 2.0000 at step 3,');
 });
 
 it('prints the number of trainable parameters and the memory', () => {

@@ -23,7 +23,15 @@ const write = (state: object) => writeFileSync(join(folder, 'state.json'), JSON.
 
 it('reads a checkpoint without a version as version 0', () => {
   write(STATE);
-  expect(readCheckpointState(folder)).toEqual({ version: 0, initial_loss: null, ...STATE });
+  expect(readCheckpointState(folder)).toEqual({
+    ...{ version: 0, initial_loss: null, best_metric: null, initial_metric: null },
+    ...STATE,
+  });
+});
+
+it('reads one of a version that chose by the loss alone', () => {
+  write({ ...STATE, best_step: 2, best_loss: 1.25 });
+  expect(readCheckpointState(folder)).toMatchObject({ best_step: 2, best_loss: 1.25, best_metric: 1.25 });
 });
 
 it('refuses a checkpoint of a newer version', async () => {

@@ -11,6 +11,21 @@ import type { ControlCommand } from '../../../../extension/src/protocol/controlC
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { eventsOf, randomRows, tinyRun as runTiny, type TinyRunOptions } from '../../../support/tinyRun.js';
 
+/** By test/fixtures/training/recordBestModel.py. */
+const recorded = JSON.parse(readFileSync('test/fixtures/training/bestModel.json', 'utf8')) as {
+  cases: {
+    values: number[];
+    better: 'lower' | 'higher';
+    patience: number;
+    threshold: number;
+    best: boolean[];
+    without_improvement: number[];
+    best_metric: number;
+    best_step: number;
+    stopped: boolean;
+  }[];
+};
+
 const folders: string[] = [];
 async function tinyRun(options: TinyRunOptions) {
   const result = await runTiny(options);
@@ -137,6 +152,23 @@ describe('a run that makes the model worse', () => {
     expect(warnings(await tinyRun({ ...options, folder: begun.folder, resume: true }))).toHaveLength(1);
   });
 
+  it.each([
+    ['higher', [0.1, 0.2], []],
+    ['lower', [0.2, 0.1], [expect.stringContaining('validation loss rose')]],
+    ['equal', [0.2, 0.2], [expect.stringContaining('validation loss rose')]],
+  ])('is not worse for a run whose own metric got better: rougeL is %s after training', async (_, scores, expected) => {
+    const [before, after] = scores as [number, number];
+    const run = await tinyRun({
+      ...CONTRARY,
+      answerMetrics: evaluation => ({ rougeL: evaluation === 0 ? before : after }),
+      training: {
+        ...{ ...training, learning_rate: 0.3, max_steps: 30, eval_steps: 2 },
+        metric_for_best_model: 'rougeL',
+      },
+    });
+    expect(warnings(run)).toEqual(expected);
+  });
+
   it('other runs end without the warning', async () => {
     expect(warnings(await tinyRun({ train: randomRows(6), training: { ...training, learning_rate: 0.01 } }))).toEqual(
       [],
@@ -167,6 +199,62 @@ describe('early stopping and the best checkpoint', () => {
     });
     expect(eventsOf(events, 'evaluated').map(({ best }) => best)).toEqual([false, true, false, false]);
     expect(outcome!.state.step).toBe(6);
+  });
+
+  it.each(recorded.cases.map(each => [each.values.join(' '), each.better, each.threshold, each] as const))(
+    'of the values %s (%s is better, threshold %d) marks and ends as Transformers does',
+    async (_, __, ___, { values, better, patience, threshold, ...expected }) => {
+      const { outcome, events, folder, trained } = await tinyRun({
+        ...CONTRARY,
+        answerMetrics: evaluation => ({ rougeL: values[evaluation - 1] ?? 0 }),
+        training: {
+          ...{ max_steps: values.length, eval_steps: 1, save_total_limit: null },
+          ...{ metric_for_best_model: 'rougeL', greater_is_better: better === 'higher' },
+          ...{ early_stopping_patience: patience, early_stopping_threshold: threshold },
+        },
+      });
+      const evaluations = eventsOf(events, 'evaluated').slice(1);
+      expect(evaluations.map(({ best }) => best)).toEqual(expected.best);
+      const counts = evaluations.map(
+        ({ step }) => readCheckpointState(folder.checkpoint(step)).evaluations_without_improvement,
+      );
+      expect(counts).toEqual(expected.without_improvement);
+      const { best_step: step, best_metric: value } = expected;
+      const { loss } = evaluations[step - 1]!;
+      expect(outcome).toMatchObject({
+        reason: expected.stopped ? 'early_stopping' : 'finished',
+        state: { step: expected.best.length, best_step: step, best_metric: value, best_loss: loss },
+      });
+      expect(trained).toEqual(savedTensors(join(folder.checkpoint(step), 'trainable.safetensors')));
+    },
+  );
+
+  it.each([
+    ['loss', null, 'lower'],
+    ['eval_loss', null, 'lower'],
+    ['loss', true, 'higher'],
+    ['perplexity', null, 'lower'],
+    ['token_accuracy', null, 'higher'],
+    ['eval_token_accuracy', false, 'lower'],
+    ['kl_from_base', null, 'lower'],
+    ['general_loss', null, 'lower'],
+    ['general_loss', true, 'higher'],
+  ])('chooses by %s with greater_is_better %j: the first of the values that no other is %s than', async (...wanted) => {
+    const [metric, greater, better] = wanted;
+    const { outcome, events, folder, trained } = await tinyRun({
+      ...CONTRARY,
+      general: randomRows(3, 4),
+      training: {
+        ...training,
+        ...{ max_steps: 12, metric_for_best_model: metric, greater_is_better: greater },
+      },
+    });
+    const evaluations = eventsOf(events, 'evaluated').slice(1);
+    const values = evaluations.map(({ loss, metrics }) => ({ loss, ...metrics })[metric.replace('eval_', '')]!);
+    const best = better === 'higher' ? Math.max(...values) : Math.min(...values);
+    const { step, loss } = evaluations[values.indexOf(best)]!;
+    expect(outcome!.state).toMatchObject({ best_step: step, best_metric: best, best_loss: loss });
+    expect(trained).toEqual(savedTensors(join(folder.checkpoint(step), 'trainable.safetensors')));
   });
 
   it('keeps the last weights without load_best_model_at_end', async () => {
@@ -362,6 +450,34 @@ describe('resuming', () => {
     expect(figures([...first.events, ...rest.events])).toEqual(figures(whole.events));
     expect(rest.trained).toEqual(whole.trained);
     expect(rest.outcome!.state).toEqual({ ...whole.outcome!.state, train_seconds: expect.any(Number) });
+  });
+
+  it.each([2, 3, 5])('a run that chooses by a metric goes on with its best one after step %i', async stopStep => {
+    const values = [0.5, 0.2, 0.6, 0.1, 0.55, 0.62, 0.3, 0.3, 0.3];
+    const metrics = { metric_for_best_model: 'rougeL', early_stopping_patience: 3, early_stopping_threshold: 0.05 };
+    const byMetric = { ...options, training: { ...options.training, ...metrics, eval_steps: 1, max_steps: 9 } };
+    const score = (step: number) => ({ rougeL: values[step - 1] ?? 0 });
+    const uninterrupted = await tinyRun({ ...byMetric, answerMetrics: score });
+    expect(uninterrupted.outcome).toMatchObject({
+      reason: 'early_stopping',
+      state: { step: 6, best_step: 6, best_metric: 0.62, initial_metric: 0 },
+    });
+    const stop = new AbortController();
+    const first = await tinyRun({
+      ...byMetric,
+      answerMetrics: score,
+      signal: stop.signal,
+      onEvent: event => event.type === 'step' && event.step === stopStep && stop.abort(),
+    });
+    const rest = await tinyRun({
+      ...byMetric,
+      answerMetrics: evaluation => score(first.outcome!.state.step + 1 + evaluation),
+      folder: first.folder,
+      resume: true,
+    });
+    expect(figures([...first.events, ...rest.events])).toEqual(figures(uninterrupted.events));
+    expect(rest.trained).toEqual(uninterrupted.trained);
+    expect(rest.outcome!.state).toEqual({ ...uninterrupted.outcome!.state, train_seconds: expect.any(Number) });
   });
 
   it('warns if the rows have changed', async () => {
