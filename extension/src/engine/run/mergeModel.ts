@@ -6,7 +6,7 @@ import { CancelledError } from '../../core/codedError.js';
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import { divergencesFrom, type ComparedModel } from '../export/compareModels.js';
-import { partsOfGguf, type GgufChoice } from '../export/ggufParts.js';
+import { ggufParts, type GgufChoice } from '../export/ggufParts.js';
 import { mergeAdapters, type MergedModel } from '../export/mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
 import { openGguf } from '../files/ggufModel.js';
@@ -111,7 +111,7 @@ export async function mergeIntoGguf(
   checkNewGguf(out, base, options.force);
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
-    const parts = partsOfGguf(merged, options);
+    const parts = ggufParts(merged, options);
     try {
       const bytes = ggufBytes(parts);
       await checkFreeSpace(dirname(out), bytes, 'choose a folder on another disk with --out');
