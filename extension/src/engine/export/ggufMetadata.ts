@@ -138,11 +138,12 @@ function ropeScaling({ config, path }: ModelFiles, { layers, maxPositions }: Arc
   const scaling = scalingOf(config);
   const type = scaling?.rope_type ?? scaling?.type ?? 'default';
   const key = (name: string) => `${target}.rope.scaling.${name}`;
-  const factor = scaling?.factor ?? 1;
   const original =
     (config['original_max_position_embeddings'] as number | undefined) ??
     scaling?.original_max_position_embeddings ??
     maxPositions;
+  // As in Transformers, where only YaRN may leave it out.
+  const factor = scaling?.factor ?? maxPositions / original;
   switch (type) {
     case 'default':
     // A tensor, see ropeFactors.

@@ -170,7 +170,7 @@ function withoutSpaces(part: string): string {
   return part.replaceAll(' ', 'Ġ');
 }
 
-/** @throws InputError if merges aren't in the order of scores, by which llama.cpp merges */
+/** @throws InputError if llama.cpp, which merges by scores, would make other merges */
 function sentencePiece(
   { files, path }: TokenizerToWrite,
   tokens: string[],
@@ -179,14 +179,18 @@ function sentencePiece(
   const merges = mergesOf(files);
   const ids = new Map(tokens.map((token, id) => [token, id]));
   const scores = tokens.map(() => -merges.length);
-  merges.toReversed().forEach((pair, i) => {
-    const id = ids.get(pair.join(''));
-    if (id !== undefined) scores[id] = -(merges.length - 1 - i);
-  });
-  const order = mergesFromScores({ tokens, types, ids }, scores);
-  const asText = (pairs: [string, string][]) => pairs.map(pair => pair.join(' ')).join('\n');
-  if (asText(order) !== asText(merges))
-    throw new InputError('the merges are not in the order of scores, by which llama.cpp would merge', {
+  // The first merge that makes a token is the one that counts.
+  for (let i = merges.length - 1; i >= 0; i--) {
+    const id = ids.get(merges[i].join(''));
+    if (id !== undefined) scores[id] = -i;
+  }
+  const order = merges.map(pair => scores[ids.get(pair.join('')) ?? -1]);
+  const inOrder = order.every((score, i) => i === 0 || score <= order[i - 1]);
+  const asTexts = (pairs: [string, string][]) => pairs.map(pair => pair.join(' ')).toSorted();
+  const byScores = asTexts(mergesFromScores({ tokens, types, ids }, scores));
+  const same = byScores.length === merges.length && asTexts(merges).every((pair, i) => pair === byScores[i]);
+  if (!inOrder || !same)
+    throw new InputError('llama.cpp merges by the scores of tokens, which would be other merges than these', {
       file: path,
       key: 'model.merges',
       hint: 'Write a Hugging Face folder instead: --out FOLDER.',
