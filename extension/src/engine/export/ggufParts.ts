@@ -4,17 +4,23 @@ import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
-import { ggufParameterName, huggingFaceParameterName, type GgufTransform } from '../files/ggufNames.js';
+import {
+  ggufArchitecture,
+  ggufParameterName,
+  huggingFaceParameterName,
+  type GgufTransform,
+} from '../files/ggufNames.js';
 import { WRITTEN_TYPES, encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
 import { toGgufLayout } from '../files/ggufTransforms.js';
 import { metadataPair, type GgufFileParts, type GgufStreamedEntry, type GgufTypedValue } from '../files/ggufWriter.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
 import { valueCount } from '../files/tensorEntry.js';
-import { rowPieces } from '../files/tensorSource.js';
+import { rowPieces, type ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from '../models/architecture.js';
 import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
+import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { templateMetadata } from './ggufTemplates.js';
-import { ggufModelTypes, tensorType } from './ggufTypes.js';
+import { PLAIN_TYPES, ggufModelTypes, tensorType } from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
 export interface GgufChoice {
@@ -29,14 +35,72 @@ export interface OpenedParts extends GgufFileParts {
   close(): void;
 }
 
-/** The version of the block layouts, which llama.cpp requires. */
-const GGUF_QUANTIZATION_VERSION = 2;
-
 /** Bytes that are copied at a time. */
 const PIECE_BYTES = 1 << 22;
 
+/** The parts of the file that a model becomes. @throws InputError if it can't be expressed, or a tensor not be written in its type */
+export function ggufParts(merged: MergedModel, choice: GgufChoice): OpenedParts {
+  return merged.files.format === 'gguf' ? partsOfGguf(merged, choice) : partsOfFolder(merged, choice);
+}
+
+/** As llama.cpp's converter writes them. */
+function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoice): OpenedParts {
+  const { architecture } = model;
+  const target = ggufArchitecture(architecture.modelType);
+  if (!target)
+    throw new InputError(`a ${architecture.modelType} model can't be written as GGUF`, {
+      file: files.path,
+      hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+    });
+  checkExpressible(files, architecture);
+  const parameters = allParameters(model, changed);
+  const hasOutput = parameters.has(`${architecture.head}.weight`);
+  const tensors = [...parameters].map(([name, parameter]) => {
+    const made = (type: string) =>
+      encoded(name, parameter, type, { architecture, ggufArchitecture: target, file: files.path });
+    const wanted = changed.has(name) && choice.touched !== null ? choice.touched : choice.type;
+    const stored = files.tensors.get(name)?.dtype ?? 'F32';
+    const type = wanted !== 'own' ? ggufModelTypes[wanted].type : PLAIN_TYPES.includes(stored) ? stored : 'F32';
+    return made(tensorType(type, made('F32'), hasOutput));
+  });
+  const factors = ropeFactors(files, architecture);
+  if (factors) tensors.unshift(plainEntry('rope_freqs.weight', factors));
+  const fileType = choice.type === 'own' ? fileTypeOf(tensors) : ggufModelTypes[choice.type].fileType;
+  const isMerged = changed.size > 0;
+  const metadata = metadataOfFolder({ files, architecture, parameters, isMerged, target, fileType });
+  const pairs = [...metadata].map(([key, value]) => metadataPair(key, value));
+  return { pairs, tensors, close: () => {} };
+}
+
+/** @throws InputError on what llama.cpp computes differently and no metadata can change */
+function checkExpressible({ path }: ModelFiles, { layers, maxPositions }: Architecture): void {
+  const limited = layers.findIndex(({ attention: { window } }) => window !== null && window < maxPositions);
+  if (limited < 0) return;
+  throw new InputError(
+    `layer ${limited} attends to ${layers[limited].attention.window} tokens (sliding window), and GGUF can't say so for this family`,
+    {
+      file: `${path}/config.json`,
+      key: 'sliding_window',
+      hint: 'llama.cpp would attend to all tokens. Write a Hugging Face folder instead: --out FOLDER.',
+    },
+  );
+}
+
+function plainEntry(name: string, values: Float32Array): GgufStreamedEntry {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { name, shape: [values.length], ggmlType: 'F32', byteLength: bytes.length, pieces: () => [bytes] };
+}
+
+/** The type of most matrices. */
+function fileTypeOf(tensors: readonly GgufStreamedEntry[]): number {
+  const types = tensors.filter(({ shape }) => shape.length > 1).map(({ ggmlType }) => ggmlType);
+  const count = (type: string) => types.filter(other => other === type).length;
+  const most = types.toSorted((a, b) => count(b) - count(a))[0];
+  return Object.values(ggufModelTypes).find(({ type }) => type === most)!.fileType;
+}
+
 /** The parts of a file that a GGUF base becomes. @throws InputError if a tensor can't be written in its own type */
-export function partsOfGguf(merged: MergedModel, choice: GgufChoice): OpenedParts {
+function partsOfGguf(merged: MergedModel, choice: GgufChoice): OpenedParts {
   const file = new RandomAccessFile(merged.files.path);
   try {
     const header = readGgufHeader(file);

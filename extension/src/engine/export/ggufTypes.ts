@@ -25,7 +25,7 @@ export const ggufModelTypes: Readonly<Record<string, ModelType>> = {
 const FALLBACK = 'F16';
 
 /** Types without blocks; a smaller one isn't used for what is as sensitive as the following. */
-const PLAIN_TYPES = ['F32', 'F16', 'BF16'];
+export const PLAIN_TYPES = ['F32', 'F16', 'BF16'];
 
 /**
  * The type of a tensor in a file of a type.

@@ -5,9 +5,9 @@ import type { TokenizerFiles } from '../../core/text/textTokenizer.js';
 import type { GgufMetadata } from './ggufMetadata.js';
 
 /** Values of `tokenizer.ggml.token_type`. */
-const TOKEN_TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4 };
+export const TOKEN_TYPES = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
-interface Vocabulary {
+export interface Vocabulary {
   tokens: string[];
   types: number[];
   /** By token. */
@@ -175,6 +175,14 @@ const PRE_TOKENIZERS: PreTokenizer[] = [
   },
 ];
 
+/** `tokenizer.ggml.pre` of a byte-level tokenizer with these rules; null if no pre-tokenizer has them. */
+export function preTokenizerWith(splits: readonly string[], normalizer: unknown, ignoreMerges: boolean): string | null {
+  const rules = (pre: Pick<PreTokenizer, 'normalizer' | 'ignoreMerges'>, own: readonly string[]) =>
+    JSON.stringify([own, pre.normalizer ?? null, pre.ignoreMerges ?? false]);
+  const wanted = rules({ normalizer, ignoreMerges }, splits);
+  return PRE_TOKENIZERS.find(pre => rules(pre, pre.splits) === wanted)?.names[0] ?? null;
+}
+
 /** For older files without `tokenizer.ggml.pre`. */
 const PRE_BY_ARCHITECTURE: Record<string, string> = {
   llama: 'llama-bpe',
@@ -266,7 +274,7 @@ function sentencePieceRules(metadata: GgufMetadata, vocabulary: Vocabulary): Rul
  * SentencePiece merges the two neighbours whose joint piece has the highest score, which is equivalent to a merge list in order of
  * descending scores. Pieces of equal score are in the order of Transformers' converter.
  */
-function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: number[]): [string, string][] {
+export function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: number[]): [string, string][] {
   const isPiece = (id: number | undefined): id is number => id !== undefined && types[id] === TOKEN_TYPES.normal;
   const merges: { left: number; right: number; score: number; lengths: [number, number] }[] = [];
   tokens.forEach((token, id) => {

@@ -77,10 +77,12 @@ const TANH: Curve = {
   },
 };
 
+const SILU = sigmoidLinear(1);
+
 /** By Transformers' names, several of which are the same function. */
 const CURVES = {
-  silu: sigmoidLinear(1),
-  swish: sigmoidLinear(1),
+  silu: SILU,
+  swish: SILU,
   quick_gelu: sigmoidLinear(1.702),
   gelu: GELU,
   gelu_python: GELU,
@@ -97,6 +99,11 @@ const CURVES = {
 export type ActivationName = keyof typeof CURVES;
 
 export const ACTIVATION_NAMES = Object.keys(CURVES) as ActivationName[];
+
+/** The first name of the same function. */
+export function canonicalActivation(name: ActivationName): ActivationName {
+  return ACTIVATION_NAMES.find(other => CURVES[other] === CURVES[name])!;
+}
 
 /** The activation of x, element by element. */
 export function activate<T extends tf.Tensor>(name: ActivationName, x: T): T {

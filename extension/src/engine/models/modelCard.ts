@@ -24,10 +24,20 @@ Made from \`${base}\` with Tunewright.
 
 /** The first model named as base; null without a card that names one. */
 export function baseModelOf(folder: string): string | null {
+  return valueInCard(folder, 'base_model');
+}
+
+/** Its licence, such as `apache-2.0`; null without a card that names one. */
+export function licenceOf(folder: string): string | null {
+  return valueInCard(folder, 'license');
+}
+
+/** The text of a key in the metadata, or the first of a list. */
+function valueInCard(folder: string, key: 'base_model' | 'license'): string | null {
   const text = cardText(folder);
   const metadata = /^\uFEFF?---\r?\n([^]*?)\r?\n---/.exec(text)?.[1] ?? '';
-  // A text, or a list with an entry for each base.
-  const named = /^base_model:[ \t]*(?:\r?\n[ \t]*-[ \t]+)?(.+?)[ \t]*$/m.exec(metadata)?.[1]?.trim() ?? '';
+  const pattern = new RegExp(`^${key}:[ \\t]*(?:\\r?\\n[ \\t]*-[ \\t]+)?(.+?)[ \\t]*$`, 'm');
+  const named = pattern.exec(metadata)?.[1]?.trim() ?? '';
   return unquoted(named) || null;
 }
 

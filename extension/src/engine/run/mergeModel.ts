@@ -6,7 +6,7 @@ import { CancelledError } from '../../core/codedError.js';
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import { divergencesFrom, type ComparedModel } from '../export/compareModels.js';
-import { partsOfGguf, type GgufChoice } from '../export/ggufParts.js';
+import { ggufParts, type GgufChoice } from '../export/ggufParts.js';
 import { mergeAdapters, type MergedModel } from '../export/mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
 import { openGguf } from '../files/ggufModel.js';
@@ -14,8 +14,10 @@ import { ggufBytes, streamGguf } from '../files/ggufWriter.js';
 import { checkNewFolder, fillNewFolder } from '../files/newFolder.js';
 import { entryBytes, type FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
-import { allParameters, computedOnUse } from '../models/changedParameters.js';
+import type { CausalLm } from '../models/causalLm.js';
+import { allParameters, computedOnUse, isUntied } from '../models/changedParameters.js';
 import { modelOnFiles } from '../models/loadModel.js';
+import { differenceOf } from '../models/sameArchitecture.js';
 import { writeModelFolder } from '../models/writeModelFolder.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { usableLength } from '../peft/attachedMethod.js';
@@ -111,7 +113,7 @@ export async function mergeIntoGguf(
   checkNewGguf(out, base, options.force);
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
-    const parts = partsOfGguf(merged, options);
+    const parts = ggufParts(merged, options);
     try {
       const bytes = ggufBytes(parts);
       await checkFreeSpace(dirname(out), bytes, 'choose a folder on another disk with --out');
@@ -142,10 +144,11 @@ function eachTensor(total: number, { signal, reporter }: MergeOptions): () => vo
 
 /** Reads the written file as any other. */
 async function verified(path: string, merged: MergedModel, options: GgufMergeOptions): Promise<Rounding | null> {
-  const written = openGguf(path, path);
+  const written = reopened(path, merged.files);
   try {
     const model = modelOnFiles(written);
     try {
+      checkSameModel(merged, model);
       if (!options.compare || !merged.files.tokenizer) return null;
       const rows = await rowsOf(merged, merged.files, options);
       const again = await rowsOf(merged, written, options);
@@ -157,6 +160,29 @@ async function verified(path: string, merged: MergedModel, options: GgufMergeOpt
   } finally {
     written.close();
   }
+}
+
+function reopened(path: string, { path: from }: ModelFiles): ModelFiles {
+  try {
+    return openGguf(path, path);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`the written file can't be read again, so it was removed: ${error.message}`, {
+      file: from,
+      hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+    });
+  }
+}
+
+/** @throws InputError if the file is read as a model that computes something else */
+function checkSameModel({ model: { architecture }, files, changed }: MergedModel, written: CausalLm): void {
+  const isTied = architecture.tieWordEmbeddings && !isUntied(architecture, changed);
+  const difference = differenceOf({ ...architecture, tieWordEmbeddings: isTied }, written.architecture);
+  if (difference === null) return;
+  throw new InputError(`GGUF can't express all of this model (${difference}), so nothing was written`, {
+    file: files.path,
+    hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+  });
 }
 
 function rowsOf(

@@ -1,0 +1,110 @@
+// Every model of test/fixtures/configs (a config.json with one key or tensor changed) as GGUF: read again, it has the losses that
+// Transformers computes for the folder, or the conversion says what GGUF can't express.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { InputError } from '../../extension/src/core/inputError.js';
+import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
+import { makeBatch } from '../../extension/src/engine/data/batches.js';
+import { openGguf } from '../../extension/src/engine/files/ggufModel.js';
+import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingfaceFolder.js';
+import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
+import { architectureOfFiles, loadModel } from '../../extension/src/engine/models/loadModel.js';
+import { modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { mergeIntoGguf } from '../../extension/src/engine/run/mergeModel.js';
+import { silentReporter } from '../../extension/src/engine/run/reporter.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
+import { changesOf, configVariants, variantIds, writeVariant } from '../support/configVariants.js';
+
+const path = mkdtempSync(join(tmpdir(), 'tunewright-gguf-folders-'));
+afterAll(() => rmSync(path, { recursive: true }));
+beforeAll(async () => {
+  await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
+});
+
+const TOKENIZER = {
+  version: '1.0',
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  post_processor: null,
+  decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  model: {
+    type: 'BPE',
+    ...{ dropout: null, unk_token: null, continuing_subword_prefix: null, end_of_word_suffix: null },
+    ...{ fuse_unk: false, byte_fallback: false, ignore_merges: false },
+    vocab: Object.fromEntries([...'abcdefghijklmnopqrstuvwxyzĠ'].map((token, id) => [token, id])),
+    merges: [],
+  },
+};
+
+/** What GGUF has no key for, or llama.cpp no code. */
+const REFUSALS = [
+  /attends to \d+ tokens \(sliding window\)/,
+  /rotary scaling (dynamic|longrope) can't be written/,
+  /GGUF can't express all of this model \(layers\.\d+\.(mlp\.activation|attention\.scale):/,
+  // YaRN's `truncate: false`; and too few frequencies between the two limits of Llama 3's rule to read it again.
+  /layers\.0\.attention\.rotary\.inverseFrequencies/,
+  /these frequency factors don’t follow Llama 3’s rule/,
+];
+
+function lossesOf(files: ModelFiles): number[] {
+  const model = loadModel(files);
+  const ids = Int32Array.from(variantIds);
+  const batch = makeBatch(
+    { sequences: [[0]] },
+    { get: () => ({ inputIds: ids, labels: ids }), lengthOf: () => ids.length },
+    { virtualTokens: 0, firstVirtualId: model.architecture.vocabSize },
+  );
+  const losses = tf.tidy(() => {
+    const logits = model.logits(model.forward(modelInput(batch)));
+    const rows = tf.logSoftmax(logits).arraySync() as number[][];
+    return rows.slice(0, -1).map((row, i) => -row[variantIds[i + 1]!]!);
+  });
+  model.dispose();
+  return losses;
+}
+
+describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => {
+  const variants = configVariants.filter(({ config }) => config.model_type === modelType);
+  const refused: string[] = [];
+
+  test.each(variants.map(variant => [changesOf(variant), variant] as const))('%s', async (changes, variant) => {
+    const folder = writeVariant(join(path, 'variant'), variant);
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(TOKENIZER));
+    const files = openHuggingFaceFolder(folder, changes);
+    const out = join(path, 'variant.gguf');
+    rmSync(out, { force: true });
+    const options = { type: 'own', touched: null, force: false, compare: false, generalTexts: null };
+    const running = { reporter: silentReporter, signal: new AbortController().signal };
+    try {
+      await mergeIntoGguf(out, files, [], { ...options, ...running });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      expect(
+        REFUSALS.some(reason => reason.test(error.message)),
+        error.describe(),
+      ).toBe(true);
+      expect(existsSync(out)).toBe(false);
+      refused.push(changes);
+      return;
+    } finally {
+      files.close();
+    }
+    const written = openGguf(out, changes);
+    const losses = lossesOf(written);
+    expect(architectureOfFiles(written).maxPositions).toBe(architectureOfFiles(files).maxPositions);
+    written.close();
+    losses.forEach((loss, i) => {
+      const off = Math.abs(loss - variant.losses[i]!) / (1 + variant.losses[i]!);
+      expect(off, `token ${i + 1}: ${loss} instead of ${variant.losses[i]}`).toBeLessThan(2e-5);
+    });
+  });
+
+  test('most are written', () => {
+    console.log(`${modelType}: ${refused.length} of ${variants.length} refused\n${refused.join('\n')}`);
+    expect(refused.length).toBeLessThan(variants.length / 2);
+  });
+});
