@@ -145,11 +145,16 @@ describe('before a run folder exists it is an error if', () => {
     expect(existsSync(place.file(name)), 'a run folder').toBe(false);
   };
 
-  it('no row has a question', async () => {
-    place.write('texts.jsonl', [{ text: 'The sea is wide.' }, { text: 'The sun is hot.' }]);
-    const texts = { train: 'texts.jsonl', validation: 'texts.jsonl' };
-    const what = [/texts\.jsonl:1\b/, 'training.eval_metrics', 'no row has a question and an answer in text'];
-    await refused('texts', texts, { eval_metrics: ['rouge1'] }, ...what, 'Leave training.eval_metrics out');
+  it.each([
+    ['texts', [{ text: 'The sea is wide.' }, { text: 'The sun is hot.' }]],
+    ['tokens', [{ input_ids: [5, 6, 7, 8] }, { input_ids: [9, 10, 11] }]],
+    ['completions', [{ prompt: '', completion: 'The sea is wide.' }]],
+    ['assistants', [{ messages: [{ role: 'assistant', content: 'The sea is wide.' }] }]],
+  ])('no row has a question: %s', async (name, rows) => {
+    place.write(`${name}.jsonl`, rows);
+    const dataset = { train: `${name}.jsonl`, validation: `${name}.jsonl` };
+    const what = [`${name}.jsonl:1`, 'training.eval_metrics', 'no row has a question and an answer in text'];
+    await refused(name, dataset, { eval_metrics: ['rouge1'] }, ...what, 'Leave training.eval_metrics out');
   });
 
   it.each([

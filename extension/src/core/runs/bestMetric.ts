@@ -1,5 +1,5 @@
-// The metric by which a run chooses its best checkpoint and stops early (training.metric_for_best_model), and when a value of it is better.
-// Compared as Transformers' Trainer and EarlyStoppingCallback do. Used by the training loop and by all that shows runs. Pure.
+// The metric by which a run chooses its best checkpoint and stops early (training.metric_for_best_model), and which of its values
+// are better: as for Transformers' Trainer and EarlyStoppingCallback. Used by the training loop and by all that shows runs. Pure.
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { metricName } from '../metrics/metricText.js';

@@ -19,6 +19,9 @@ import type { RowSet } from '../training/stepPlan.js';
 import { answerSuite } from './answerSuite.js';
 import type { Reporter } from './reporter.js';
 
+/** Lines that a warning names. */
+const NAMED_LINES = 5;
+
 /** Answer and metrics of a row, as in the command's JSON. */
 export interface ScoredAnswer {
   line: number;
@@ -114,12 +117,14 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
       file,
       line: skipped[0]?.line,
       key,
-      hint: `Leave ${key} out: on these rows there are only loss and accuracy. Rows with questions have a prompt and a completion, or messages.`,
+      hint:
+        `Leave ${key} out: on these rows there are only loss and accuracy. ` +
+        'Rows with a question and an answer have a prompt and a completion, or messages.',
     });
   if (skipped.length > 0)
     reporter.warn(
       'rows_not_asked',
-      `${counted(skipped.length, 'row')} without a question and an answer in text: not asked`,
+      `${counted(skipped.length, 'row')} without a question and an answer in text: not asked (${linesOf(skipped)})`,
     );
   if (metrics.some(({ latinWords }) => latinWords)) {
     const wordless = questions.filter(({ expected }) => rougeWords(expected!).length === 0).length;
@@ -130,6 +135,12 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
       );
   }
   return questions;
+}
+
+/** `lines 3, 7, ...` */
+function linesOf(sources: readonly RowSource[]): string {
+  const lines = sources.slice(0, NAMED_LINES).map(({ line }) => line);
+  return `${sources.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}${sources.length > NAMED_LINES ? ', ...' : ''}`;
 }
 
 /**

@@ -56,7 +56,7 @@ export interface Objective<Name extends string = any, Score = any, Sums = any> {
   noScores(): Sums;
   /** Adds a batch's score to `sums`. */
   addScore(sums: Sums, score: Score, batch: Batch): void;
-  /** The loss over all added scores; it decides which checkpoint is the best. */
+  /** The loss over all added scores; it decides which checkpoint is the best, unless the run names a metric for that. */
   loss(sums: Sums): number;
   /** Metrics of evaluation in addition to the loss. */
   metrics: readonly Metric<Sums>[];
