@@ -201,6 +201,10 @@ describe('quarantine', () => {
       await tunewright(['quarantine', 'rows.jsonl', '--add', '99'], at),
       'no row that can be used begins at line 99',
     );
+    expectRefusal(
+      await tunewright(['quarantine', 'rows.jsonl', '--remove', '0'], at),
+      '"0" is neither a line nor a hash',
+    );
     expectRefusal(await tunewright(['quarantine', 'nowhere.jsonl'], at), 'nowhere.jsonl');
   });
 });

@@ -7,7 +7,13 @@ import { CapturedGraphs } from '../../../../extension/src/engine/training/captur
 import { capturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
 import { modelInput } from '../../../../extension/src/engine/training/microBatch.js';
 import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
-import { lossesByRow, maskedSpans, meanLoss, meanLosses, worstRows } from '../../../../extension/src/engine/training/tokenLosses.js';
+import {
+  lossesByRow,
+  maskedSpans,
+  meanLoss,
+  meanLosses,
+  worstRows,
+} from '../../../../extension/src/engine/training/tokenLosses.js';
 import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { tinyModel } from '../../../support/tinyModels.js';
 
