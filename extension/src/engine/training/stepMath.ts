@@ -29,7 +29,7 @@ export interface GradientOptions {
 
 /**
  * Summed loss of a micro-batch, divided by `totalWeight`, and its gradient by each parameter's key; and the losses of its label
- * tokens, [labels], if the objective has such losses, which the caller disposes.
+ * tokens, [labels], if the objective has such losses.
  */
 export function lossAndGradients(
   { objective, model, adapter }: Training,
@@ -37,8 +37,8 @@ export function lossAndGradients(
   { input, states, own }: BatchTensors,
   { totalWeight, dropout, gradientCheckpointing }: GradientOptions,
 ): { loss: tf.Scalar; gradients: Map<string, tf.Tensor>; tokenLosses: tf.Tensor1D | undefined } {
-  let tokenLosses: tf.Tensor1D | undefined;
-  const onTokenLosses = (losses: tf.Tensor1D) => (tokenLosses = tf.keep(losses));
+  let kept: tf.Tensor1D | undefined;
+  const onTokenLosses = (losses: tf.Tensor1D) => (kept = tf.keep(losses));
   const options = { ...adapter.forwardWith(parameters), dropout };
   const { loss, gradients } = (gradientCheckpointing ? checkpointedGradients : wholeGradients)({
     model,
@@ -54,6 +54,9 @@ export function lossAndGradients(
     // A parameter that the loss doesn't depend on has no gradient, as in PyTorch.
     if (gradients[i]) byKey.set(key, gradients[i]!);
   });
+  // A kept tensor would outlive the caller's tidy.
+  const tokenLosses = kept && tf.clone(kept);
+  kept?.dispose();
   return { loss, gradients: byKey, tokenLosses };
 }
 

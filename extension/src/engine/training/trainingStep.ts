@@ -47,15 +47,15 @@ export function computeGradients(
   try {
     batches.forEach((batch, i) => {
       const keys: string[] = [];
-      const [value, ...gradients] = tf.tidy(() => {
+      const [value, ofTokens, ...gradients] = tf.tidy(() => {
         const dropout = seededDropout(dropoutSeed(rng, i));
         const options = { totalWeight: tf.scalar(totalWeight), dropout, gradientCheckpointing };
         const result = lossAndGradients(training, adapter.variables, batchTensors(objective, batch), options);
         keys.push(...result.gradients.keys());
-        tokenLosses.push(result.tokenLosses);
-        return [result.loss, ...result.gradients.values()];
+        return [result.loss, result.tokenLosses, ...result.gradients.values()] as tf.Tensor[];
       });
       losses.push(value!);
+      tokenLosses.push(ofTokens as tf.Tensor1D | undefined);
       const before = sums;
       sums = new Map(
         keys.map((key, k) => [key, before.has(key) ? tf.add(before.get(key)!, gradients[k]!) : gradients[k]!]),
