@@ -1,4 +1,4 @@
-// Writes media/schemas, with which editors validate run files, evaluation suites and races, from the engine's schemas. Run by hand after a
+// Writes media/schemas, with which editors validate run files, evaluation suites, races and quarantine files, from the engine's schemas. Run by hand after a
 // change of an option: node extension/scripts/writeSchemas.mjs. A unit test fails if a file is stale.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,12 @@ const program = fileURLToPath(new URL('../bin/tunewright.mjs', import.meta.url))
 const folder = new URL('../../media/schemas/', import.meta.url);
 
 /** File -> topic of `describe`. */
-const SCHEMAS = { 'run.schema.json': 'schemas', 'eval.schema.json': 'suite-schema', 'race.schema.json': 'race-schema' };
+const SCHEMAS = {
+  'run.schema.json': 'schemas',
+  'eval.schema.json': 'suite-schema',
+  'race.schema.json': 'race-schema',
+  'quarantine.schema.json': 'quarantine-schema',
+};
 
 mkdirSync(folder, { recursive: true });
 for (const [file, topic] of Object.entries(SCHEMAS)) {

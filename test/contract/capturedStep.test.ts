@@ -14,7 +14,7 @@ import { peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { causalLm } from '../../extension/src/engine/training/objectives/causalLm.js';
-import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
+import { scoreBatch, trainingStep, type StepResult } from '../../extension/src/engine/training/trainingStep.js';
 import { RARE_PARTS, tinyArchitecture, tinyModel, windowVariants } from '../support/tinyModels.js';
 import { refusalOf } from '../support/methodFit.js';
 
@@ -104,6 +104,14 @@ function sideOf({ family, changes, method, config }: (typeof cases)[number]): Si
   return { objective: causalLm, model, adapter, optimizer };
 }
 
+/** The losses of tokens add up to the loss, and padding has none. */
+function expectTokenLosses({ loss, tokenLosses }: StepResult, batches: readonly Batch[], what: string): void {
+  expect(tokenLosses.map(losses => losses?.length)).toEqual(batches.map(({ numLabelTokens }) => numLabelTokens));
+  const all = tokenLosses.flatMap(losses => [...losses!]);
+  const mean = all.reduce((sum, each) => sum + each, 0) / all.length;
+  expect(Math.abs(mean / loss - 1), `${what}: losses of tokens`).toBeLessThan(1e-5);
+}
+
 test.each(cases)('$family $method.peftType $shown equals the eager step in every mode', async tested => {
   const before = tf.memory().numTensors;
   const drops = ((tested.config as { lora_dropout?: number }).lora_dropout ?? 0) > 0;
@@ -117,6 +125,7 @@ test.each(cases)('$family $method.peftType $shown equals the eager step in every
     const settings = { learningRate: 1e-3, maxGradNorm: 1, gradientCheckpointing: false, rng: createRng(step) };
     const batches = batchesFor(eager.model, eager.adapter, drops).slice(0, step % 3 === 0 ? 2 : 1);
     const expected = await trainingStep(eager, eager.optimizer, batches, settings);
+    expectTokenLosses(expected, batches, `eager: step ${step}`);
     for (const { mode, captures, gradientCheckpointing, side, captured, worst } of others) {
       const changed = { ...settings, gradientCheckpointing };
       const actual = captures
@@ -128,6 +137,7 @@ test.each(cases)('$family $method.peftType $shown equals the eager step in every
       worst.norm = Math.max(worst.norm, norm);
       expect(loss, `${mode}: loss of step ${step}`).toBeLessThan(1e-5);
       expect(norm, `${mode}: gradient norm of step ${step}`).toBeLessThan(1e-4);
+      expectTokenLosses(actual, batches, `${mode}: step ${step}`);
     }
   }
   const [batch] = batchesFor(eager.model, eager.adapter, drops);

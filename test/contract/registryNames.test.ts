@@ -46,6 +46,7 @@ const registries: Registry[] = [
     others: {
       'extension/src/core/data/example.ts': 'kinds of Example',
       'extension/src/core/data/encodeExample.ts': 'kinds of Example',
+      'extension/src/core/data/exampleText.ts': 'kinds of Example',
       'extension/src/core/data/emptyAnswer.ts': 'kinds of Example',
       'extension/src/core/data/maskedReason.ts': 'kinds of Example',
       'extension/src/core/data/rowAnalysis.ts': 'kinds of Example',
@@ -63,7 +64,6 @@ const registries: Registry[] = [
       'extension/src/engine/training/objectives/causalLm.ts': 'kinds of Example',
       'extension/src/engine/serve/requests.ts': 'a parameter and a type of content parts in OpenAI’s API',
       'extension/src/engine/run/capabilities.ts': 'a type of JSON schema, in words',
-      'extension/src/host/datasets/worker/exampleText.ts': 'kinds of Example',
       'extension/src/host/datasets/worker/workerMessages.ts': 'a kind of source',
       'extension/src/host/datasets/documentDatasets.ts': 'a kind of source',
       'webview/src/runPanel/savingsPicture.ts': 'an SVG element',

@@ -15,7 +15,7 @@ import { encodeRows } from '../../extension/src/engine/data/loadDataset.js';
 import { readRows } from '../../extension/src/engine/data/readRows.js';
 import { readTokenizer } from '../../extension/src/engine/files/huggingfaceFolder.js';
 import { AnalysedDataset } from '../../extension/src/host/datasets/worker/analysedDataset.js';
-import { turnsOf } from '../../extension/src/host/datasets/worker/exampleText.js';
+import { turnsOf } from '../../extension/src/core/data/exampleText.js';
 import type { SourceDescription } from '../../extension/src/host/datasets/worker/workerMessages.js';
 import { root } from '../support/datasetWorker.js';
 

@@ -28,6 +28,8 @@ export function datasetOf(rows: number[][]): Dataset {
     lengthOf: i => rows[i]!.length,
     get: i => ({ inputIds: Int32Array.from(rows[i]!), labels: Int32Array.from(rows[i]!) }),
     sourceOf: i => ({ file: 'rows.jsonl', line: i + 1 }),
+    numberOf: i => i,
+    excluded: [],
     stats: {
       rows: rows.length,
       tokens: rows.flat().length,
@@ -36,6 +38,7 @@ export function datasetOf(rows: number[][]): Dataset {
       dropped: 0,
       allMasked: 0,
       bad: 0,
+      excluded: 0,
       longest: Math.max(...rows.map(row => row.length)),
       contentHash: JSON.stringify(rows),
     },

@@ -62,6 +62,15 @@ export const datasetConfigSchema = z.strictObject({
         'Left out with a warning, or an error at the first one; more than a tenth of 20 or more rows is always an error',
       ),
     ),
+  exclude: path
+    .nullable()
+    .default(null)
+    .meta(
+      about(
+        'Excluded rows',
+        'A quarantine file (*.quarantine) with training rows to leave out, made in VS Code or by tunewright quarantine',
+      ),
+    ),
   chat_template: path
     .nullable()
     .default(null)

@@ -16,7 +16,7 @@ export function peftTypeOf(runFile: object): string {
 
 /** By block, the keys that name a file or a folder, or several. The model isn't among them, since it may also be an ID. */
 export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
-  dataset: ['train', 'validation', 'chat_template', 'suites'],
+  dataset: ['train', 'validation', 'exclude', 'chat_template', 'suites'],
   method: ['init_from'],
   training: ['general_texts'],
 };

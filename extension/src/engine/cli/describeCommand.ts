@@ -5,6 +5,7 @@ import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
 import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedChecks, describedMethods, type DescribedOption } from '../run/capabilities.js';
+import { quarantineJsonSchema } from '../data/quarantine.js';
 import { raceFileJsonSchema } from '../race/raceFileSchema.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
 import { table } from './table.js';
@@ -22,6 +23,7 @@ const SCHEMAS = {
   schemas: runFileJsonSchema,
   'suite-schema': suiteJsonSchema,
   'race-schema': raceFileJsonSchema,
+  'quarantine-schema': quarantineJsonSchema,
 } as const;
 
 type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
@@ -39,7 +41,8 @@ export function registerDescribeCommand(program: Command): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite, race-schema that of a race.',
+      '\nschemas prints the JSON schema of the run file, suite-schema that of a row of an evaluation suite, race-schema that of a race, ' +
+        'quarantine-schema that of a quarantine file.',
     )
     .action((topic: Topic | undefined, { json }: { json?: boolean }) => print(describe(topic, json ?? false)));
 }

@@ -8,11 +8,8 @@ import { tokenText } from '../../core/text/textStream.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { count, counted } from '../../core/units.js';
 import { datasetConfigSchema } from '../../protocol/runConfig.js';
-import type { Batch } from '../data/batch.js';
-import { batchesOf, planEpoch } from '../data/batches.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
-import { createRng } from '../data/rng.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { BASE } from '../generation/session.js';
 import { loadAdapter } from '../peft/adapterFiles.js';
@@ -21,12 +18,11 @@ import { usableLength } from '../peft/attachedMethod.js';
 import { answeringSession, answerQuestions, datasetQuestions, meanMetrics, rowsOnLines } from '../run/answerDataset.js';
 import { openTrained } from '../run/attachMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
-import { CapturedGraphs } from '../training/capturedGraphs.js';
-import { capturedScore, scoring } from '../training/capturedScore.js';
-import { evaluate, nonFiniteLoss } from '../training/evaluate.js';
+import { reportLoading } from '../run/reporter.js';
+import { nonFiniteLoss } from '../training/evaluate.js';
 import { causalLm } from '../training/objectives/causalLm.js';
-import { lossesByRow, maskedSpans, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
-import { scoreBatch } from '../training/trainingStep.js';
+import { scoreRows } from '../run/scoreRows.js';
+import { maskedSpans, meanLoss, worstRows, type RowLosses } from '../training/tokenLosses.js';
 import { engineOf, weightsOf, type EngineFlags, type WeightFlags } from './engineOptions.js';
 import { print, printJson } from './print.js';
 import { progressDisplay, progressLines } from './progressDisplay.js';
@@ -72,7 +68,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
     embeddingRows: (saved?.attached ?? base).architecture.vocabSize,
     role: 'validation',
     onWarning: progress.warn,
-    onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+    onProgress: loading => reportLoading(progress, loading),
   });
   const indices = Array.from({ length: dataset.length }, (_, i) => i);
   const questions =
@@ -91,32 +87,15 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const compile = backend.name === 'tensorflow';
   const adapter = saved && loadAdapter(saved, model);
   saved?.close();
-  const plans = planEpoch({
-    dataset,
-    indices,
-    batchSize: flags.batchSize,
-    maxLength: config.max_length,
-    packing: true,
-    shuffle: false,
-    rng: createRng(0),
-  });
-  const { virtualTokens } = adapter?.attached ?? {};
-  const batches = batchesOf(plans, dataset, { virtualTokens, firstVirtualId: base.architecture.vocabSize });
-  const forward = adapter?.forwardOptions ?? {};
-  const objective = causalLm;
-  const eagerly = (batch: Batch) => scoreBatch({ objective, model }, forward, batch);
-  const graphs = new CapturedGraphs();
-  const sizes = { batchSize: flags.batchSize, maxLength: config.max_length };
-  const captured = (batch: Batch) => capturedScore(graphs, { objective, model, adapter }, batch, sizes);
-  const score = compile ? scoring(captured, eagerly, progress.warn) : eagerly;
   const rows: RowLosses[] = [];
-  let done = 0;
-  const result = await evaluate(objective, score, batches, ({ losses }, batch) => {
-    if (flags.perToken !== undefined || flags.worst !== undefined)
-      rows.push(...lossesByRow(plans[done]!, batch, losses));
-    progress.progress('evaluate', ++done, plans.length);
+  const result = await scoreRows({
+    ...{ model, adapter, dataset, indices, compile },
+    sizes: { batchSize: flags.batchSize, maxLength: config.max_length },
+    reporter: progress,
+    onRows: losses => {
+      if (flags.perToken !== undefined || flags.worst !== undefined) rows.push(...losses());
+    },
   });
-  graphs.dispose();
   progress.finish();
   if (!Number.isFinite(result.loss)) throw nonFiniteLoss('the loss', flags.adapter ?? flags.model);
   const session = answeringSession({ onDisk, model, compile, onWarning: progress.warn }, questions);
@@ -153,7 +132,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
     });
   else {
     print(
-      `loss ${result.loss.toFixed(4)}  ${metricsText(objective.metrics, result.metrics)}  ` +
+      `loss ${result.loss.toFixed(4)}  ${metricsText(causalLm.metrics, result.metrics)}  ` +
         `(${count(dataset.length)} rows, ${count(result.numLabelTokens)} label tokens)`,
     );
     if (answers.length > 0) {

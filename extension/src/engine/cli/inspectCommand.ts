@@ -9,10 +9,11 @@ import { inspectAdapter, isAdapterFolder, type AdapterDescription } from '../ins
 import { inspectDataset, type DatasetInspection } from '../inspect/inspectDataset.js';
 import { inspectModel, type ModelDescription } from '../inspect/inspectModel.js';
 import { findModelFiles, openModelFiles } from '../run/openModel.js';
+import { reportLoading } from '../run/reporter.js';
 import { offlineOption, positiveNumber } from './engineOptions.js';
 import { progressDisplay } from './progressDisplay.js';
 import { facts, table } from './table.js';
-import { bytes, count, percent } from '../../core/units.js';
+import { bytes, count, counted, percent } from '../../core/units.js';
 import { printAnswer } from './print.js';
 
 interface InspectFlags {
@@ -70,7 +71,7 @@ async function dataset(file: string, flags: InspectFlags): Promise<DatasetInspec
     }),
     tokenizer,
     embeddingRows: architecture.vocabSize,
-    onProgress: ({ share, rows }) => progress.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+    onProgress: loading => reportLoading(progress, loading),
   });
   progress.finish();
   return found;
@@ -147,6 +148,14 @@ function describeDatasetText(data: DatasetInspection): string {
       `${length.min} to ${length.max}, mean ${Math.round(length.mean)}, median ${length.p50}, ` +
         `90% up to ${length.p90}, 99% up to ${length.p99}`,
     ],
+    ...(data.quarantined === null
+      ? []
+      : [
+          ['quarantine', `${counted(data.quarantined, 'row')}, left out by runs with dataset.exclude`] as [
+            string,
+            string,
+          ],
+        ]),
     ...data.warnings.map((warning): [string, string] => ['warning', warning]),
   ];
   const mark = (text: string) => (process.stdout.isTTY ? `\u001b[7m${text}\u001b[0m` : `[[${text}]]`);

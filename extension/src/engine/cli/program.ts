@@ -13,8 +13,10 @@ import { registerGenerateCommand } from './generateCommand.js';
 import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
+import { registerQuarantineCommand } from './quarantineCommand.js';
 import { registerRaceCommand } from './raceCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
+import { registerRowsCommand } from './rowsCommand.js';
 import { registerServeCommand } from './serveCommand.js';
 import { registerSessionCommand } from './sessionCommand.js';
 import { registerSuiteCommand } from './suiteCommand.js';
@@ -40,6 +42,8 @@ export function tunewrightProgram(): Command {
     registerServeCommand,
     registerEvaluateCommand,
     registerSuiteCommand,
+    registerRowsCommand,
+    registerQuarantineCommand,
     registerMergeCommand,
     registerCombineCommand,
     registerExportCommand,

@@ -15,3 +15,12 @@ export function table(rows: readonly (readonly string[])[], right: readonly numb
 export function facts(rows: readonly (readonly [string, string])[]): string {
   return table(rows.map(([name, value]) => [`  ${name}`, value]));
 }
+
+/** The beginning of a text in one line. */
+export function brief(text: string, length: number): string {
+  const line = text
+    .slice(0, 4 * length)
+    .replace(/\s+/g, ' ')
+    .trim();
+  return line.length <= length ? line : `${line.slice(0, length - 1)}…`;
+}

@@ -25,8 +25,10 @@ import { tooManyBad } from '../../core/data/usableRows.js';
 import { InputError, unlessWrong } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
+import type { ExcludedRows } from './quarantine.js';
 import { readRows, type ReadOptions } from './readRows.js';
 import { indented, rowCount, RowNotes, RowReasons } from './rowNotes.js';
+import { sourceHash } from './sourceHash.js';
 import { TokenStore } from './tokenStore.js';
 
 export interface DatasetStats {
@@ -43,6 +45,8 @@ export interface DatasetStats {
   allMasked: number;
   /** Rows left out because they can't be used. */
   bad: number;
+  /** Rows left out because a quarantine file has them. */
+  excluded: number;
   /** Length of the longest row in tokens, after truncation. */
   longest: number;
   /** SHA-256 of the file, hexadecimal: a resumed run must use the same rows. */
@@ -57,6 +61,13 @@ export interface Dataset {
   lengthOf(i: number): number;
   get(i: number): EncodedExample;
   sourceOf(i: number): RowSource;
+  /** Which of the rows of the file that can be read it is, from 0; several may be in one line. */
+  numberOf(i: number): number;
+  /**
+   * Positions that excluded rows would have if they weren't left out, ascending: rows are divided as if they were here, so that
+   * excluding one moves no other from training to validation.
+   */
+  readonly excluded: readonly number[];
   readonly stats: DatasetStats;
   /** Which rows of the file are not among these and why, a line for each reason. */
   readonly leftOut: readonly string[];
@@ -65,7 +76,21 @@ export interface Dataset {
 }
 
 export type WarningCode =
-  'rows_left_out' | 'rows_truncated' | 'rows_dropped' | 'rows_all_masked' | 'rows_empty_answer' | 'turns_not_found';
+  | 'rows_left_out'
+  | 'rows_excluded'
+  | 'rows_truncated'
+  | 'rows_dropped'
+  | 'rows_all_masked'
+  | 'rows_empty_answer'
+  | 'turns_not_found';
+
+/** How far a file is read. */
+export interface LoadingProgress {
+  rows: number;
+  excluded: number;
+  tokens: number;
+  share: number;
+}
 
 export interface LoadDatasetOptions {
   /** Path of the file. */
@@ -81,7 +106,9 @@ export interface LoadDatasetOptions {
   embeddingRows?: number;
   role: 'train' | 'validation';
   onWarning: (code: WarningCode, message: string) => void;
-  onProgress?: (progress: { rows: number; tokens: number; share: number }) => void;
+  /** Rows to leave out. */
+  exclude?: ExcludedRows | null;
+  onProgress?: (progress: LoadingProgress) => void;
   signal?: AbortSignal;
   /** Limit for token ids in memory, in bytes; the rest goes to a temporary file. */
   memoryBytes?: number;
@@ -97,15 +124,9 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
   try {
     const counts = { tokens: 0, labelTokens: 0, longest: 0 };
     const lines: number[] = [];
-    const notes = {
-      truncated: new RowNotes(),
-      dropped: new RowNotes(),
-      allMasked: new RowReasons(),
-      cutOff: new RowNotes(),
-      empty: new RowNotes(),
-      turns: new RowNotes(),
-      bad: new RowReasons(),
-    };
+    const numbers: number[] = [];
+    const notes = noNotes();
+    const excluded: number[] = [];
     let firstBad: InputError | null = null;
     let share = 0;
     let contentHash = '';
@@ -121,8 +142,15 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       onHash: value => (contentHash = value),
       onBadRow: config.on_bad_row === 'error' ? undefined : onBadRow,
     });
-    for await (const { example, encoded, source, resolved } of rows) {
+    const report = (done: number) =>
+      options.onProgress?.({ rows: lines.length, excluded: notes.excluded.count, tokens: counts.tokens, share: done });
+    for await (const { example, encoded, source, number, resolved, isExcluded } of rows) {
       format = resolved;
+      if (isExcluded) {
+        notes.excluded.add(source);
+        if (isUsable(encoded, config, source)) excluded.push(lines.length + excluded.length);
+        continue;
+      }
       if (encoded.unlocatedTurns.length > 0) notes.turns.add(source);
       const kept = fitLength(encoded, config, source, notes);
       if (!kept) continue;
@@ -135,12 +163,13 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       if (emptyAnswer(example)) notes.empty.add(source);
       store.append(kept);
       lines.push(source.line);
+      numbers.push(number);
       counts.tokens += kept.inputIds.length;
       counts.labelTokens += labelTokens;
       counts.longest = Math.max(counts.longest, kept.inputIds.length);
-      if (lines.length % 256 === 0) options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share });
+      if (lines.length % 256 === 0) report(share);
     }
-    options.onProgress?.({ rows: lines.length, tokens: counts.tokens, share: 1 });
+    report(1);
     const leftOut = describeLeftOut(notes, options);
     const read = lines.length + notes.bad.count + notes.dropped.count + notes.allMasked.count + notes.cutOff.count;
     checkShare(notes.bad, read, firstBad, options);
@@ -154,6 +183,8 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
       lengthOf: i => store.lengthOf(i),
       get: i => store.get(i),
       sourceOf: i => ({ file, line: lines[i] }),
+      numberOf: i => numbers[i],
+      excluded,
       stats: {
         rows: lines.length,
         ...counts,
@@ -161,6 +192,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
         dropped: notes.dropped.count,
         allMasked: notes.allMasked.count + notes.cutOff.count,
         bad: notes.bad.count,
+        excluded: notes.excluded.count,
         contentHash,
       },
       leftOut,
@@ -173,7 +205,7 @@ export async function loadDataset(options: LoadDatasetOptions): Promise<Dataset>
 }
 
 export interface EncodeRowsOptions
-  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'embeddingRows'>, ReadOptions {
+  extends Pick<LoadDatasetOptions, 'file' | 'tokenizer' | 'embeddingRows' | 'exclude'>, ReadOptions {
   config: Pick<DatasetConfig, 'format' | 'columns' | 'train_on'>;
 }
 
@@ -182,6 +214,8 @@ interface EncodedSourcedRow {
   encoded: EncodedRow;
   source: RowSource;
   resolved: DatasetFormat;
+  isExcluded: boolean;
+  number: number;
 }
 
 /**
@@ -193,18 +227,22 @@ export async function* encodeRows({
   config,
   tokenizer,
   embeddingRows,
+  exclude,
   ...reading
 }: EncodeRowsOptions): AsyncGenerator<EncodedSourcedRow> {
   const { onBadRow } = reading;
-  for await (const { row, source, resolved } of withFormat(file, config, reading)) {
+  for await (const { row, source, number, resolved } of withFormat(file, config, reading)) {
     let read: EncodedSourcedRow;
+    let isExcluded = false;
     try {
       // Formats of other examples are refused by `withFormat`.
       const example = resolved.parse(row, source) as SequenceExample;
+      isExcluded = exclude?.hashes.has(sourceHash(example)) ?? false;
       const options = { trainOn: config.train_on, embeddingRows };
-      read = { example, encoded: encodeExample(example, tokenizer, options), source, resolved };
+      read = { example, encoded: encodeExample(example, tokenizer, options), source, number, resolved, isExcluded };
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
+      if (isExcluded) continue;
       // Errors of the tokenizer and of the chat template have no place.
       const placed = error.where ? error : new InputError(error.message, { ...source, hint: error.hint });
       if (!onBadRow) throw placed;
@@ -223,11 +261,14 @@ export async function* readExamples(
   file: string,
   config: Pick<DatasetConfig, 'format' | 'columns'>,
   reading: Omit<ReadOptions, 'onBadRow'> = {},
-): AsyncGenerator<{ example: SequenceExample; source: RowSource }> {
-  for await (const { row, source, resolved } of withFormat(file, config, { ...reading, onBadRow: () => {} })) {
+): AsyncGenerator<{ example: SequenceExample; source: RowSource; number: number }> {
+  for await (const { row, source, number, resolved } of withFormat(file, config, {
+    ...reading,
+    onBadRow: () => {},
+  })) {
     // Formats of other examples are refused by `withFormat`.
     const example = unlessWrong(() => resolved.parse(row, source) as SequenceExample);
-    if (example) yield { example, source };
+    if (example) yield { example, source, number };
   }
 }
 
@@ -236,10 +277,11 @@ async function* withFormat(
   file: string,
   { format: name, columns }: Pick<DatasetConfig, 'format' | 'columns'>,
   reading: ReadOptions,
-): AsyncGenerator<SourcedRow & { resolved: DatasetFormat }> {
+): AsyncGenerator<SourcedRow & { number: number; resolved: DatasetFormat }> {
   const named = name === 'auto' ? null : formatByName(name);
   let resolved: ResolvedFormat | null = null;
   let seen = 0;
+  let number = 0;
   const sample: SourcedRow[] = [];
   const onBadRow = reading.onBadRow && ((...bad: [InputError, RowSource]) => (seen++, reading.onBadRow?.(...bad)));
   const decide = (): ResolvedFormat => {
@@ -250,7 +292,7 @@ async function* withFormat(
     return found;
   };
   const read = (rows: readonly SourcedRow[], { format, columns: used }: ResolvedFormat) =>
-    rows.map(({ row, source }) => ({ row: mapColumns(row, used), source, resolved: format }));
+    rows.map(({ row, source }) => ({ row: mapColumns(row, used), source, number: number++, resolved: format }));
 
   for await (const row of readRows(file, { ...reading, onBadRow })) {
     if (!resolved && sample.length > 0 && seen >= FORMAT_SAMPLE_ROWS) {
@@ -286,16 +328,36 @@ function fitLength(
   return { inputIds: encoded.inputIds.subarray(0, maxLength), labels: encoded.labels.subarray(0, maxLength) };
 }
 
-type Notes = Record<'truncated' | 'dropped' | 'cutOff' | 'empty' | 'turns', RowNotes> &
-  Record<'bad' | 'allMasked', RowReasons>;
+/** Whether an excluded row would be loaded if it weren't excluded. */
+function isUsable(encoded: EncodedRow, config: LoadDatasetOptions['config'], source: RowSource): boolean {
+  const truncation = config.truncation === 'error' ? 'end' : config.truncation;
+  const kept = fitLength(encoded, { ...config, truncation }, source, noNotes());
+  return kept !== null && countLabels(kept.labels) > 0;
+}
+
+type Notes = ReturnType<typeof noNotes>;
+
+function noNotes() {
+  return {
+    excluded: new RowNotes(),
+    truncated: new RowNotes(),
+    dropped: new RowNotes(),
+    allMasked: new RowReasons(),
+    cutOff: new RowNotes(),
+    empty: new RowNotes(),
+    turns: new RowNotes(),
+    bad: new RowReasons(),
+  };
+}
 
 /** A line for each reason why rows of the file are left out. */
-function describeLeftOut({ bad, dropped, allMasked, cutOff }: Notes, options: LoadDatasetOptions): string[] {
+function describeLeftOut({ excluded, bad, dropped, allMasked, cutOff }: Notes, options: LoadDatasetOptions): string[] {
   const { max_length: maxLength } = options.config;
   const limit = options.limitedBy ? `${maxLength} tokens, ${options.limitedBy}` : `max_length (${maxLength})`;
   const lines: [RowNotes, string][] = [
     [dropped, `longer than ${limit}: dropped`],
     [cutOff, `whose answer begins after ${limit}`],
+    [excluded, excludedBy(options)],
   ];
   const tooLong = lines.flatMap(([notes, what]) => (notes.count > 0 ? [notes.describe(what)] : []));
   return [...bad.describe(), ...tooLong, ...allMasked.describe()];
@@ -332,7 +394,11 @@ function nothingLeft(
   });
 }
 
-function warn(notes: Notes, { config, role, onWarning }: LoadDatasetOptions): void {
+function excludedBy({ exclude }: Pick<LoadDatasetOptions, 'exclude'>): string {
+  return `excluded by ${exclude?.file}`;
+}
+
+function warn(notes: Notes, { config, role, exclude, onWarning }: LoadDatasetOptions): void {
   const set = role === 'train' ? 'training' : 'validation';
   const tooLong = `of the ${set} set longer than max_length (${config.max_length})`;
   const report = (code: WarningCode, note: RowNotes, what: string) => {
@@ -342,6 +408,7 @@ function warn(notes: Notes, { config, role, onWarning }: LoadDatasetOptions): vo
     const reasons = notes.bad.describe().join('; ');
     onWarning('rows_left_out', `${rowCount(notes.bad.count)} of the ${set} set can't be used, left out: ${reasons}`);
   }
+  if (exclude) report('rows_excluded', notes.excluded, `of the ${set} set ${excludedBy({ exclude })}`);
   report('rows_truncated', notes.truncated, `${tooLong}: truncated at the end`);
   report('rows_dropped', notes.dropped, `${tooLong}: dropped`);
   report('rows_all_masked', notes.cutOff, `of the ${set} set whose answer begins after max_length: skipped`);

@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
 import { fileHash, valueHash } from './fileHash.js';
+import { excludedHash } from './quarantine.js';
 import { loadDataset, type Dataset, type LoadDatasetOptions, type WarningCode } from './loadDataset.js';
 import { TokenStore } from './tokenStore.js';
 
@@ -13,8 +14,10 @@ const headerSchema = z.object({
   format: z.string(),
   /** Line in the file of each row. */
   lines: z.array(z.int()),
+  numbers: z.array(z.int()),
   /** Tokens of each row. */
   lengths: z.array(z.int()),
+  excluded: z.array(z.int()),
   stats: z.object({
     rows: z.int(),
     tokens: z.int(),
@@ -23,6 +26,7 @@ const headerSchema = z.object({
     dropped: z.int(),
     allMasked: z.int(),
     bad: z.int(),
+    excluded: z.int(),
     longest: z.int(),
     contentHash: z.string(),
   }),
@@ -42,11 +46,12 @@ export async function loadCachedDataset(
   identity: string,
   options: LoadDatasetOptions,
 ): Promise<Dataset> {
-  const { file, config, limitedBy, embeddingRows, role } = options;
+  const { file, config, limitedBy, embeddingRows, role, exclude } = options;
   const contentHash = await fileHash(file);
   const { format, columns, max_length, train_on, truncation, on_bad_row } = config;
   const settings = { format, columns, max_length, train_on, truncation, on_bad_row };
-  const key = valueHash({ identity, file, contentHash, settings, limitedBy, embeddingRows, role });
+  const excluded = exclude ? [exclude.file, excludedHash(exclude)] : [];
+  const key = valueHash({ identity, file, contentHash, settings, limitedBy, embeddingRows, role, excluded });
   const path = join(folder, `tokens-${key}.bin`);
   const cached = readCached(path, options);
   if (cached) return cached;
@@ -68,7 +73,9 @@ function write(path: string, dataset: Dataset, warnings: Header['warnings']): vo
   const header: Header = {
     format: dataset.format,
     lines: rows.map(i => dataset.sourceOf(i).line),
+    numbers: rows.map(i => dataset.numberOf(i)),
     lengths: rows.map(i => dataset.lengthOf(i)),
+    excluded: [...dataset.excluded],
     stats: dataset.stats,
     leftOut: [...dataset.leftOut],
     warnings,
@@ -94,7 +101,7 @@ function readCached(path: string, { file, onWarning, onProgress, memoryBytes }: 
   try {
     const start = HEADER_LENGTH_BYTES + readRange(descriptor, 0, HEADER_LENGTH_BYTES).readUInt32LE();
     const header = headerSchema.parse(JSON.parse(readRange(descriptor, HEADER_LENGTH_BYTES, start).toString('utf8')));
-    const { lengths, lines, stats, leftOut, warnings, format } = header;
+    const { lengths, lines, numbers, excluded, stats, leftOut, warnings, format } = header;
     const rowBytes = (length: number) => 2 * length * Int32Array.BYTES_PER_ELEMENT;
     if (size !== start + lengths.reduce((sum, length) => sum + rowBytes(length), 0)) return null;
     const store = new TokenStore({ memoryBytes });
@@ -105,7 +112,7 @@ function readCached(path: string, { file, onWarning, onProgress, memoryBytes }: 
       store.append({ inputIds: both.subarray(0, length), labels: both.subarray(length) });
     }
     for (const { code, message } of warnings) onWarning(code as WarningCode, message);
-    onProgress?.({ rows: lengths.length, tokens: stats.tokens, share: 1 });
+    onProgress?.({ rows: lengths.length, excluded: stats.excluded, tokens: stats.tokens, share: 1 });
     return {
       file,
       format,
@@ -113,6 +120,8 @@ function readCached(path: string, { file, onWarning, onProgress, memoryBytes }: 
       lengthOf: i => store.lengthOf(i),
       get: i => store.get(i),
       sourceOf: i => ({ file, line: lines[i]! }),
+      numberOf: i => numbers[i]!,
+      excluded,
       stats,
       leftOut,
       close: () => store.close(),

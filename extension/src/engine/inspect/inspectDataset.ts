@@ -4,6 +4,7 @@ import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { describeDataset, type DatasetDescription } from '../data/describeDataset.js';
+import { quarantineFile, readQuarantine } from '../data/quarantine.js';
 import { loadDataset, type LoadDatasetOptions } from '../data/loadDataset.js';
 
 /** A part of a row's text that is trained on, or not. */
@@ -14,6 +15,8 @@ export interface RowPart {
 
 export interface DatasetInspection extends DatasetDescription {
   kind: 'dataset';
+  /** Entries of its quarantine file, whose rows are left out by runs that name it; null: there is no such file. */
+  quarantined: number | null;
   /** Problems of rows, with file and line. */
   warnings: string[];
   firstRow: { line: number; tokens: number; parts: RowPart[] };
@@ -40,6 +43,7 @@ export async function inspectDataset({ tokenizer, ...options }: InspectDatasetOp
     return {
       kind: 'dataset',
       ...describeDataset(dataset),
+      quarantined: readQuarantine(quarantineFile(dataset.file))?.length ?? null,
       warnings,
       firstRow: {
         line: dataset.sourceOf(0).line,

@@ -6,7 +6,6 @@ import { InputError } from '../../core/inputError.js';
 import { expandRace, inRaceFile, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
-import { createRng } from '../data/rng.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { findInstallation } from '../install/installation.js';
 import { modelHash } from '../run/baseEvaluation.js';
@@ -16,7 +15,7 @@ import { parseRun, type RunFile } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
 import { usableWeights } from '../run/weightSettings.js';
-import { StepPlan } from '../training/stepPlan.js';
+import { planSteps, type StepPlan } from '../training/stepPlan.js';
 
 /** A race file whose run file has been read. */
 export interface RaceFile {
@@ -133,12 +132,7 @@ async function inputsOf({ onDisk, rows: { train, validation } }: PlannedRun): Pr
 function withSteps({ run, rows, shape }: PlannedRun, { race: { budget } }: RaceFile): RunFile {
   const { training } = run.config;
   const planOf = (steps: number) =>
-    new StepPlan(
-      rows.train,
-      shape,
-      { ...training, ...(steps > 0 && { max_steps: steps }) },
-      createRng(training.seed).fork('order'),
-    );
+    planSteps(rows.train, shape, { ...training, ...(steps > 0 && { max_steps: steps }) });
   const steps = budget?.tokens === undefined ? null : stepsForTokens(budget.tokens, rows.train.dataset, planOf);
   const total = steps ?? planOf(training.max_steps).totalSteps;
   const { eval_steps: every } = training;

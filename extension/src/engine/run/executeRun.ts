@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
+import { writeQuarantine } from '../data/quarantine.js';
 import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeJson } from '../files/jsonFile.js';
 import { promptTurns } from '../generation/prompt.js';
@@ -59,7 +60,7 @@ async function execute(
   { out, resume, runFile, signal, cache, claimed, onEvent }: Parameters<typeof executeRun>[1],
   owned: OwnedResources,
 ): Promise<RunResult> {
-  const { run, onDisk, backend, model, adapter, rows, shape, forgetting, metrics, compile, rng } = prepared;
+  const { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics, compile, rng } = prepared;
   const { config } = run;
   const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
   if (!claimed) {
@@ -75,6 +76,7 @@ async function execute(
   });
   owned.own(events, opened => opened.close());
   writeJson(folder.runFile, absolutePaths(run));
+  if (exclude) writeQuarantine(folder.excludedFile, exclude.rows);
 
   const onWarning = config.engine.compile === true ? undefined : warn;
   const session = owned.own(new Session({ onDisk, model, compile, onWarning }), opened => opened.dispose());

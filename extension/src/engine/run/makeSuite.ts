@@ -75,7 +75,7 @@ export async function suiteOfDataset(
   const { rows } = await hashedExamples(file, datasetConfigSchema.parse({ train: file }), () => true);
   const options = { check, hasChatTemplate: true };
   if (share === 1) return suiteOf(rows, new Set(), options);
-  const split = splitRows({ length: rows.length, leftOut: [] }, share, seed);
+  const split = splitRows({ length: rows.length, excluded: [], leftOut: [] }, share, seed);
   const of = (indices: Int32Array) => Array.from(indices, i => rows[i]!);
   return suiteOf(of(split.validation), hashesOf(of(split.train)), options);
 }

@@ -4,6 +4,7 @@ import type { EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
+import type { ExcludedRows } from '../data/quarantine.js';
 import { createRng, type Rng } from '../data/rng.js';
 import { estimateRun, type Estimate } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
@@ -21,6 +22,7 @@ import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
 import { evaluationMetrics, type EvaluationMetrics } from './evaluationMetrics.js';
+import { excludedRows } from './excludedRows.js';
 import { generalRows } from './generalRows.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { layoutsOf, loadOnto, openModelFiles, startOnDisk } from './openModel.js';
@@ -54,6 +56,8 @@ export interface PlannedRun {
   /** The adapter of `init_from`. */
   start: SavedAdapter | null;
   rows: { train: RowSet; validation: RowSet | null };
+  /** Rows that are left out, as they are now; null: none. */
+  exclude: ExcludedRows | null;
   /** On which forgetting is measured; null: it isn't. */
   general: EncodedExample[] | null;
   metrics: EvaluationMetrics;
@@ -67,6 +71,7 @@ export interface PreparedRun {
   model: CausalLm;
   adapter: Adapter;
   rows: { train: RowSet; validation: RowSet | null };
+  exclude: ExcludedRows | null;
   shape: RunShape;
   forgetting: ForgettingMeter | null;
   metrics: EvaluationMetrics;
@@ -109,7 +114,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
       `a resumed run keeps its own settings; ignored from ${runFile}: ${ignored.join(', ')}`,
     );
   const planned = await planRun(run, { ...request, reporter: reporting }, owned);
-  const { onDisk, attached, start, rows, general, metrics, shape } = planned;
+  const { onDisk, attached, start, rows, exclude, general, metrics, shape } = planned;
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
@@ -146,7 +151,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   const forgetting = general && (await ForgettingMeter.open(model, general, adapter));
   if (forgetting) owned.own(forgetting, opened => opened.dispose());
   adapter.takeOver();
-  const parts = { run, onDisk, backend, model, adapter, rows, shape, forgetting, metrics };
+  const parts = { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics };
   return { ...parts, settings, compile, estimate, rng, warnings };
 }
 
@@ -175,7 +180,8 @@ export async function planRun(
 
   const limits = { maxLength: shape.maxLength, limitedBy };
   const { architecture } = attached;
-  const rows = await loadRows(run, { ...onDisk, architecture }, limits, reporter, signal, cache);
+  const exclude = excludedRows(run);
+  const rows = await loadRows(run, { ...onDisk, architecture }, limits, exclude, reporter, signal, cache);
   for (const dataset of new Set([rows.train.dataset, rows.validation?.dataset ?? rows.train.dataset]))
     owned.own(dataset, opened => opened.close());
   await checkSuites(run, rows.train);
@@ -186,7 +192,7 @@ export async function planRun(
   const { objective } = shape;
   const evaluated = { onDisk, attached, validation, objective, forgetting: general !== null, reporter };
   const metrics = await evaluationMetrics(run, evaluated);
-  return { run, onDisk, attached, start, rows, general, metrics, shape };
+  return { run, onDisk, attached, start, rows, exclude, general, metrics, shape };
 }
 
 /** @returns null if forgetting isn't measured: only rows that the user named may end a run. */

@@ -55,7 +55,7 @@ function isBlock(value: unknown): value is object {
 export function absolutePaths(run: RunFile): Record<string, unknown> {
   const { config } = run;
   const path = (value: string | null) => (value === null ? null : run.resolvePath(value));
-  const { validation, train, chat_template: template, suites } = config.dataset;
+  const { validation, train, exclude, chat_template: template, suites } = config.dataset;
   return {
     ...config,
     model: modelReference(run),
@@ -63,6 +63,7 @@ export function absolutePaths(run: RunFile): Record<string, unknown> {
       ...config.dataset,
       train: path(train),
       validation: typeof validation === 'string' ? path(validation) : validation,
+      exclude: path(exclude),
       chat_template: path(template),
       suites: suites.map(path),
     },

@@ -2,10 +2,9 @@
 // occurs. For the memory estimates of training and of `estimate`.
 import { countLabels } from '../../core/data/example.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
-import { createRng } from '../data/rng.js';
 import { bucketOf } from '../training/buckets.js';
 import type { RunShape } from '../training/runShape.js';
-import { StepPlan, type RowSet } from '../training/stepPlan.js';
+import { planSteps, type RowSet } from '../training/stepPlan.js';
 
 /** Enough rows to represent the others. */
 export const SAMPLE_ROWS = 1000;
@@ -38,7 +37,7 @@ export function countGraphs({ lengths, labels }: RowShapes, training: TrainingCo
   const { batchSize, virtualTokens, gradientAccumulationSteps: group } = shape;
   // For rows that aren't packed; packed ones need fewer steps.
   const sampleSteps = SAMPLE_EPOCHS * Math.ceil(lengths.length / (batchSize * group));
-  const plan = new StepPlan(
+  const plan = planSteps(
     { dataset: { lengthOf: row => lengths[row]! }, indices: Array.from(lengths, (_, row) => row) },
     shape,
     {
@@ -46,7 +45,6 @@ export function countGraphs({ lengths, labels }: RowShapes, training: TrainingCo
       num_train_epochs: Math.min(SAMPLE_EPOCHS, training.num_train_epochs),
       max_steps: Math.min(sampleSteps, training.max_steps),
     },
-    createRng(training.seed).fork('order'),
   );
   const sum = (of: (row: number) => number) => (rows: number[]) => rows.reduce((total, row) => total + of(row), 0);
   const graphs = new Set<string>();

@@ -6,6 +6,7 @@ import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { valueHash } from '../data/fileHash.js';
+import type { ExcludedRows } from '../data/quarantine.js';
 import { loadDataset, type Dataset, type LoadDatasetOptions } from '../data/loadDataset.js';
 import { splitRows } from '../data/split.js';
 import { loadCachedDataset } from '../data/tokenCache.js';
@@ -13,7 +14,7 @@ import type { RowSet } from '../training/stepPlan.js';
 import { withTemplate, type ModelOnDisk } from '../models/modelOnDisk.js';
 import { engineIdentity } from './engineVersion.js';
 import type { RunFile } from './readRunFile.js';
-import type { Reporter } from './reporter.js';
+import { reportLoading, type Reporter } from './reporter.js';
 
 /** How long rows may be, and why that is less than the run file's max_length. */
 export interface RowLimits {
@@ -23,12 +24,14 @@ export interface RowLimits {
 
 /**
  * @param model with the architecture whose embedding the rows' ids must be within
+ * @param exclude training rows to leave out
  * @param cache folder with the tokens of earlier runs
  */
 export async function loadRows(
   run: RunFile,
   { files, tokenizer, architecture }: ModelOnDisk,
   { maxLength, limitedBy }: RowLimits,
+  exclude: ExcludedRows | null,
   reporter: Reporter,
   signal: AbortSignal,
   cache?: string,
@@ -47,9 +50,10 @@ export async function loadRows(
       tokenizer,
       embeddingRows: architecture.vocabSize,
       role,
+      exclude: role === 'train' ? exclude : null,
       signal,
       onWarning: reporter.warn,
-      onProgress: ({ share, rows }) => reporter.progress('tokenize', Math.round(share * 1000), 1000, `${rows} rows`),
+      onProgress: progress => reportLoading(reporter, progress),
     });
   const allRows = (dataset: Dataset): RowSet => ({
     dataset,

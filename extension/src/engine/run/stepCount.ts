@@ -9,6 +9,7 @@ import { encodeRows } from '../data/loadDataset.js';
 import { createRng } from '../data/rng.js';
 import type { RunShape } from '../training/runShape.js';
 import type { RunFile } from './readRunFile.js';
+import { excludedRows } from './excludedRows.js';
 import { countGraphs, longestSequence, SAMPLE_ROWS, type RowShapes } from './rowShapes.js';
 import { tokenizerWithTemplateOf } from './runRows.js';
 
@@ -76,6 +77,7 @@ async function sampledRows(
   const rows = encodeRows({
     file: datasetFile(resolvePath(train), 'train'),
     config: config.dataset,
+    exclude: excludedRows(run),
     // Left out by training too, which reports them.
     onBadRow: () => {},
     tokenizer: tokenizerWithTemplateOf(run, tokenizer),
@@ -83,7 +85,8 @@ async function sampledRows(
     // Called between two blocks of the file, when all rows of the earlier block have been read.
     onShare: share => (read = { rows: lengths.length, share }),
   });
-  for await (const { encoded } of rows) {
+  for await (const { encoded, isExcluded } of rows) {
+    if (isExcluded) continue;
     // If the number of steps is given, the share doesn't matter.
     if (config.training.max_steps > 0 && lengths.length === SAMPLE_ROWS) return { lengths, labels, share: 0 };
     if (read.rows >= SAMPLE_ROWS && read.share < 1)

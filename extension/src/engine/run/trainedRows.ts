@@ -4,9 +4,13 @@ import type { RowSource, SequenceExample } from '../../core/data/example.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { sourceHash } from '../data/sourceHash.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
-import { runShape } from '../training/runShape.js';
+import type { AttachedMethod } from '../peft/attachedMethod.js';
+import { runShape, type RunShape } from '../training/runShape.js';
+import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
+import { excludedRows } from './excludedRows.js';
 import { openModelFiles } from './openModel.js';
 import { OwnedResources } from './ownedResources.js';
 import type { RunFile } from './readRunFile.js';
@@ -58,30 +62,57 @@ export interface DividedLines {
   heldOut: ReadonlySet<number>;
 }
 
+/** Rows of a run's training file, and what their tokens follow from. */
+export interface TrainingRows {
+  base: ModelOnDisk;
+  /** The base with the run's tokenizer and template. */
+  onDisk: ModelOnDisk;
+  attached: AttachedMethod;
+  shape: RunShape;
+  train: RowSet;
+  /** Of a run with a share for validation. */
+  heldOut: RowSet | null;
+}
+
 /**
- * Which rows of its training file a run uses, and how it divides them, which follows from its tokenizer and method.
+ * Loads the rows of a run's training file as the run does, and divides them alike. No weight is read.
  * @param model the run's, which may be elsewhere by now
+ * @param owned frees what is opened
+ * @throws InputError if the training file or the model can't be read
  */
+export async function trainingRows(
+  run: RunFile,
+  model: ModelPlace,
+  reporter: Reporter,
+  owned: OwnedResources,
+): Promise<TrainingRows> {
+  const base = await openModelFiles(model.reference, model.folder, reporter);
+  owned.own(base.files, files => files.close());
+  const { attached, start } = attachMethod(run, base.architecture, { files: base.files });
+  if (start) owned.own(start, saved => saved.close());
+  const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, () => {}) : base);
+  const shape = runShape(run.config, attached);
+  const { dataset } = run.config;
+  const validation = typeof dataset.validation === 'number' ? dataset.validation : null;
+  const { train, validation: heldOut } = await loadRows(
+    { ...run, config: { ...run.config, dataset: { ...dataset, validation } } },
+    { ...onDisk, architecture: attached.architecture },
+    { maxLength: shape.maxLength, limitedBy: null },
+    excludedRows(run),
+    { ...reporter, warn: () => {} },
+    new AbortController().signal,
+  );
+  owned.own(train.dataset, rows => rows.close());
+  return { base, onDisk, attached, shape, train, heldOut };
+}
+
+/** How a run divides its training file. @param model as for `trainingRows` */
 export async function dividedLines(run: RunFile, model: ModelPlace, reporter: Reporter): Promise<DividedLines> {
   const owned = new OwnedResources();
   try {
-    const base = await openModelFiles(model.reference, model.folder, reporter);
-    owned.own(base.files, files => files.close());
-    const { attached, start } = attachMethod(run, base.architecture, { files: base.files });
-    if (start) owned.own(start, saved => saved.close());
-    const onDisk = withTemplateOf(run, start ? modelForAdapter(base, start, () => {}) : base);
-    const { dataset } = run.config;
-    const validation = typeof dataset.validation === 'number' ? dataset.validation : null;
-    const { train, validation: rest } = await loadRows(
-      { ...run, config: { ...run.config, dataset: { ...dataset, validation } } },
-      { ...onDisk, architecture: attached.architecture },
-      { maxLength: runShape(run.config, attached).maxLength, limitedBy: null },
-      { ...reporter, warn: () => {} },
-      new AbortController().signal,
-    );
-    owned.own(train.dataset, rows => rows.close());
+    const { train, heldOut } = await trainingRows(run, model, reporter, owned);
     const lines = (indices: ArrayLike<number>) => new Set(Array.from(indices, i => train.dataset.sourceOf(i).line));
-    return { trained: lines(train.indices), heldOut: lines(rest?.indices ?? []) };
+    return { trained: lines(train.indices), heldOut: lines(heldOut?.indices ?? []) };
   } finally {
     owned.dispose();
   }

@@ -1,4 +1,4 @@
-// A run's folder: run.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
+// A run's folder: run.json, excluded.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
 // of their content.
 import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
@@ -59,6 +59,10 @@ export class RunFolder {
   get eventsFile(): string {
     return join(this.path, 'events.ndjson');
   }
+  /** The losses of the rows of each step. */
+  get stepLossesFile(): string {
+    return join(this.path, 'step-losses.ndjson');
+  }
   get attendedFile(): string {
     return join(this.path, 'attended.json');
   }
@@ -67,6 +71,10 @@ export class RunFolder {
   }
   get processFile(): string {
     return join(this.path, 'process.json');
+  }
+  /** The rows that the run leaves out, as they were when it started. */
+  get excludedFile(): string {
+    return excludedFileIn(this.path);
   }
   get tensorBoard(): string {
     return join(this.path, 'tensorboard');
@@ -98,6 +106,10 @@ export class RunFolder {
     for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept))))
       rmSync(this.checkpoint(step), { recursive: true, force: true });
   }
+}
+
+export function excludedFileIn(folder: string): string {
+  return join(folder, 'excluded.json');
 }
 
 /** @throws InputError if the name is a link to somewhere outside the folder */

@@ -39,6 +39,7 @@ export class CapturedStep {
     const totalWeight = weightOf(objective, batches);
     let gradients: Tensors | undefined;
     let loss = 0;
+    const tokenLosses: (Float32Array | null)[] = [];
     for (const [i, batch] of batches.entries()) {
       const own = {
         tensors: batchTensors(objective, batch, this.bucketFor(batch)),
@@ -47,7 +48,15 @@ export class CapturedStep {
       };
       const result = await this.gradients(own, gradients, settings.gradientCheckpointing);
       loss += (await result.loss.data())[0]!;
-      tf.dispose([...tensorsOf(own), result.loss, ...(gradients?.values() ?? [])]);
+      // Those of padding are at the end.
+      const ofTokens = await result.tokenLosses?.data<'float32'>();
+      tokenLosses.push(ofTokens?.subarray(0, batch.numLabelTokens) ?? null);
+      tf.dispose([
+        ...tensorsOf(own),
+        result.loss,
+        ...(result.tokenLosses ? [result.tokenLosses] : []),
+        ...(gradients?.values() ?? []),
+      ]);
       gradients = result.gradients;
     }
     const { optimizer } = this;
@@ -58,7 +67,7 @@ export class CapturedStep {
     const gradNorm = (await norm.data())[0]!;
     if (Number.isFinite(loss) && Number.isFinite(gradNorm)) optimizer.take(state);
     tf.dispose(tensorsOf({ norm, state, gradients, scalars: inputs.scalars }));
-    return { loss, gradNorm };
+    return { loss, gradNorm, tokenLosses };
   }
 
   score(batch: Batch): Promise<any> {
@@ -98,17 +107,17 @@ export class CapturedStep {
     own: { tensors: ReturnType<typeof batchTensors>; totalWeight: tf.Scalar; seed: tf.Scalar },
     sums: Tensors | undefined,
     gradientCheckpointing?: boolean,
-  ): Promise<{ loss: tf.Scalar; gradients: Tensors }> {
+  ): Promise<{ loss: tf.Scalar; gradients: Tensors; tokenLosses: tf.Tensor1D | undefined }> {
     const inputs = { ...own, parameters: this.training.adapter.variables as Tensors, sums };
     const key = `gradients ${shapesOf(own.tensors)}${sums ? ' added' : ''}`;
     return this.graphs.run(key, inputs, ({ tensors, totalWeight, seed, parameters, sums }) => {
       const options = { totalWeight, dropout: seededDropout(seed), gradientCheckpointing };
-      const { loss, gradients } = lossAndGradients(this.training, parameters, tensors, options);
+      const { loss, gradients, tokenLosses } = lossAndGradients(this.training, parameters, tensors, options);
       const added = [...parameters].map(([key, parameter]) => {
         const gradient = gradients.get(key) ?? tf.zerosLike(parameter);
         return [key, sums ? tf.add(sums.get(key)!, gradient) : gradient] as const;
       });
-      return { loss, gradients: new Map(added) };
+      return { loss, gradients: new Map(added), tokenLosses };
     });
   }
 }

@@ -89,25 +89,39 @@ function chunks(rows: number, vocab: number): { start: number; size: number }[] 
 /**
  * Sum of the losses of the label positions, differentiable.
  * @param hidden [batch * seq, hidden]
+ * @param onTokenLosses called with the loss of each position, [labels]
  */
 export function summedLoss(
   model: CausalLm,
   hidden: tf.Tensor2D,
   labels: LabelTensors,
   options: ForwardOptions,
+  onTokenLosses?: (losses: tf.Tensor1D) => void,
 ): tf.Scalar {
   const states = gatherRows(hidden, labels.rows);
   const { head } = model.architecture;
-  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels);
+  if (options.hooks?.linear?.has(head)) return lossOfLogits(model.logits(states, options), labels, onTokenLosses);
   const trained = options.replaced?.get(`${head}.weight`);
-  return lossOfHead(model, states, trained ?? model.weight(`${head}.weight`), labels, trained !== undefined);
+  return lossOfHead(
+    model,
+    states,
+    trained ?? model.weight(`${head}.weight`),
+    labels,
+    trained !== undefined,
+    onTokenLosses,
+  );
 }
 
 /** For a head that a PEFT method changes: the gradient needs all logits at once. */
-function lossOfLogits(logits: tf.Tensor2D, { targets, weights }: LabelTensors): tf.Scalar {
+function lossOfLogits(
+  logits: tf.Tensor2D,
+  { targets, weights }: LabelTensors,
+  onTokenLosses?: (losses: tf.Tensor1D) => void,
+): tf.Scalar {
   const f = (logits: tf.Tensor, save: tf.GradSaveFunc) => {
     const { losses, dLogits } = rowGradients(logits as tf.Tensor2D, targets);
     save([tf.mul(dLogits, tf.expandDims(weights, 1))]);
+    onTokenLosses?.(losses);
     const value = tf.sum(tf.mul(losses, weights));
     return { value, gradFunc: (dy: tf.Tensor, [d]: tf.Tensor[]) => tf.mul(d!, dy) };
   };
@@ -123,6 +137,7 @@ function lossOfHead(
   head: Weight,
   { targets, weights }: LabelTensors,
   weightTrains: boolean,
+  onTokenLosses?: (losses: tf.Tensor1D) => void,
 ): tf.Scalar {
   const f = (...args: unknown[]) => {
     const [states, save] = [args[0] as tf.Tensor2D, args.at(-1) as tf.GradSaveFunc];
@@ -130,9 +145,10 @@ function lossOfHead(
     let total: tf.Tensor = tf.scalar(0);
     let dWeight: tf.Tensor | null = null;
     const dStates: tf.Tensor2D[] = [];
+    const tokenLosses: tf.Tensor1D[] = [];
     for (const { start, size } of chunks(states.shape[0], model.architecture.vocabSize)) {
       const inOrder = <T>(f: () => T) => (dStates.length > 0 ? after(dStates.at(-1)!, f) : f());
-      const [loss, dState, dW] = inOrder(() =>
+      const [loss, dState, dW, ofTokens] = inOrder(() =>
         tf.tidy(() => {
           const part = tf.slice(states, [start, 0], [size, -1]);
           const counted = tf.slice(weights, [start], [size]);
@@ -142,18 +158,21 @@ function lossOfHead(
           const weighted = (x: tf.Tensor2D) => tf.mul(x, tf.expandDims(counted, 1)) as tf.Tensor2D;
           const partOfWeight = weightTrains ? tf.matMul(dLogits, weighted(part), true) : tf.scalar(0);
           const sum = tf.sum(tf.mul(losses, counted));
-          return [sum, weighted(headProduct(dLogits, weight, false)), partOfWeight] as [
+          return [sum, weighted(headProduct(dLogits, weight, false)), partOfWeight, losses] as [
             tf.Scalar,
             tf.Tensor2D,
             tf.Tensor,
+            tf.Tensor1D,
           ];
         }),
       );
       total = tf.add(total, loss);
       dStates.push(dState);
+      tokenLosses.push(ofTokens);
       dWeight = dWeight ? tf.add(dWeight, dW) : dW;
     }
     save([tf.concat(dStates, 0), dWeight!]);
+    onTokenLosses?.(tf.concat(tokenLosses));
     const gradFunc = (dy: tf.Tensor, [dStates, dWeight]: tf.Tensor[]) => {
       const first = tf.mul(dStates!, dy);
       return weightTrains ? [first, tf.mul(dWeight!, dy)] : first;

@@ -27,20 +27,26 @@ export interface GradientOptions {
   gradientCheckpointing?: boolean;
 }
 
-/** Summed loss of a micro-batch, divided by `totalWeight`, and its gradient by each parameter's key. */
+/**
+ * Summed loss of a micro-batch, divided by `totalWeight`, and its gradient by each parameter's key; and the losses of its label
+ * tokens, [labels], if the objective has such losses.
+ */
 export function lossAndGradients(
   { objective, model, adapter }: Training,
   parameters: Tensors,
   { input, states, own }: BatchTensors,
   { totalWeight, dropout, gradientCheckpointing }: GradientOptions,
-): { loss: tf.Scalar; gradients: Map<string, tf.Tensor> } {
+): { loss: tf.Scalar; gradients: Map<string, tf.Tensor>; tokenLosses: tf.Tensor1D | undefined } {
+  let kept: tf.Tensor1D | undefined;
+  const onTokenLosses = (losses: tf.Tensor1D) => (kept = tf.keep(losses));
   const options = { ...adapter.forwardWith(parameters), dropout };
   const { loss, gradients } = (gradientCheckpointing ? checkpointedGradients : wholeGradients)({
     model,
     input,
     options,
     parameters: [...parameters.values()],
-    lossOf: hidden => tf.div(objective.summedLoss({ model, hidden, tensors: own, options }), totalWeight),
+    lossOf: hidden =>
+      tf.div(objective.summedLoss({ model, hidden, tensors: own, options, onTokenLosses }), totalWeight),
     start: states ?? null,
   });
   const byKey = new Map<string, tf.Tensor>();
@@ -48,7 +54,10 @@ export function lossAndGradients(
     // A parameter that the loss doesn't depend on has no gradient, as in PyTorch.
     if (gradients[i]) byKey.set(key, gradients[i]!);
   });
-  return { loss, gradients: byKey };
+  // A kept tensor would outlive the caller's tidy.
+  const tokenLosses = kept && tf.clone(kept);
+  kept?.dispose();
+  return { loss, gradients: byKey, tokenLosses };
 }
 
 /** The norm of all gradients together, and the gradients clipped to `maxNorm` (0: unchanged), like clip_grad_norm_. */

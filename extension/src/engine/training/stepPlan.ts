@@ -3,13 +3,22 @@
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
-import type { Rng } from '../data/rng.js';
+import { createRng, type Rng } from '../data/rng.js';
 import type { RunShape } from './runShape.js';
 
 /** Rows of a dataset, for training or for evaluation. */
 export interface RowSet {
   dataset: Dataset;
   indices: ArrayLike<number>;
+}
+
+/** The plan of a run's training rows. */
+export function planSteps(
+  rows: Pick<PlanOptions, 'dataset' | 'indices'>,
+  shape: Pick<RunShape, 'batchSize' | 'maxLength' | 'packing'>,
+  config: TrainingConfig,
+): StepPlan {
+  return new StepPlan(rows, shape, config, createRng(config.seed).fork('order'));
 }
 
 export class StepPlan {
@@ -37,10 +46,16 @@ export class StepPlan {
 
   /** The micro-batches of update `step`, counted from 0. */
   microBatches(step: number): MicroBatchPlan[] {
-    let before = 0;
-    let epoch = 0;
-    while (step >= before + this.stepsPerEpoch[epoch]!) before += this.stepsPerEpoch[epoch++]!;
+    const epoch = this.epochOf(step);
+    const before = this.stepsPerEpoch.slice(0, epoch).reduce((sum, steps) => sum + steps, 0);
     return this.stepsOf(epoch)[step - before]!;
+  }
+
+  /** The epoch of update `step`, both counted from 0. */
+  epochOf(step: number): number {
+    let epoch = 0;
+    for (let end = this.stepsPerEpoch[0]!; step >= end;) end += this.stepsPerEpoch[++epoch]!;
+    return epoch;
   }
 
   /** Passes over the rows, including an incomplete one. */

@@ -1,4 +1,4 @@
-// Assigns the losses of a scored batch to rows and their tokens. Called by `evaluate --dataset`.
+// Assigns the losses of a batch to its rows and tokens. Called by training, `evaluate --dataset` and `rows`.
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { Batch } from '../data/batch.js';
 import type { MicroBatchPlan } from '../data/batches.js';
@@ -53,6 +53,22 @@ export function maskedSpans({ inputIds, labels }: EncodedExample, labelTokens: n
     span.tokenIds.push(id);
   });
   return spans;
+}
+
+/** The mean loss of each row of a batch, in the order of the plan. @param losses as for `lossesByRow` */
+export function meanLosses({ sequences }: MicroBatchPlan, batch: Batch, losses: Float32Array): number[] {
+  const { labels, segmentIds, sequenceLength } = batch;
+  let next = 0;
+  return sequences.flatMap((rows, s) => {
+    const sums = rows.map(() => ({ loss: 0, tokens: 0 }));
+    for (let i = s * sequenceLength + 1; i < (s + 1) * sequenceLength; i++) {
+      if (labels[i] === IGNORE_LABEL) continue;
+      const sum = sums[segmentIds[i]! - 1]!;
+      sum.loss += losses[next++]!;
+      sum.tokens++;
+    }
+    return sums.map(({ loss, tokens }) => loss / tokens);
+  });
 }
 
 /** Mean over the label tokens of a row. */

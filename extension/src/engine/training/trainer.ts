@@ -15,6 +15,7 @@ import type { Rng } from '../data/rng.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
+import { StepLossWriter } from '../runFolder/stepLosses.js';
 import { UntraceableError } from '../capture/opTable.js';
 import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
@@ -27,7 +28,8 @@ import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
 import type { RunShape } from './runShape.js';
 import type { Training } from './stepMath.js';
-import { StepPlan, type RowSet } from './stepPlan.js';
+import { planSteps, type RowSet, type StepPlan } from './stepPlan.js';
+import { meanLosses } from './tokenLosses.js';
 import { frozenOutput, scoreBatch, trainingStep, type StepResult, type StepSettings } from './trainingStep.js';
 
 export interface TrainerOptions {
@@ -97,12 +99,13 @@ export class Trainer {
   private stepLosses: number[] = [];
   private captured: CapturedStep | null = null;
   private frozenStates: FrozenStates | null = null;
+  private readonly stepLossWriter: StepLossWriter;
 
   constructor(private readonly options: TrainerOptions) {
-    const { config, rows, shape, rng, adapter } = options;
+    const { config, rows, shape, adapter } = options;
     const { training } = config;
     this.training = { objective: shape.objective, model: options.model, adapter };
-    this.plan = new StepPlan(rows.train, shape, training, rng.fork('order'));
+    this.plan = planSteps(rows.train, shape, training);
     this.optimizer = new AdamW(adapter.variables, {
       beta1: training.adam_beta1,
       beta2: training.adam_beta2,
@@ -114,6 +117,7 @@ export class Trainer {
         batchSize: shape.batchSize,
         maxLength: shape.maxLength,
       });
+    this.stepLossWriter = new StepLossWriter(options.folder.stepLossesFile);
     this.state = {
       version: RUN_FOLDER_VERSION,
       step: 0,
@@ -196,6 +200,7 @@ export class Trainer {
   dispose(): void {
     this.frozenStates?.close();
     this.captured?.dispose();
+    this.stepLossWriter.close();
     this.optimizer.dispose();
   }
 
@@ -305,8 +310,9 @@ export class Trainer {
     const index = this.state.step;
     const learningRate = learningRateAt(this.scheduledStep(index), training, this.plan.totalSteps);
     const batches: Batch[] = [];
-    for (const plan of this.plan.microBatches(index)) batches.push(await this.batchOf(plan));
-    const { loss, gradNorm } = await this.update(batches, {
+    const plans = this.plan.microBatches(index);
+    for (const plan of plans) batches.push(await this.batchOf(plan));
+    const { loss, gradNorm, tokenLosses } = await this.update(batches, {
       learningRate,
       maxGradNorm: training.max_grad_norm,
       gradientCheckpointing: training.gradient_checkpointing,
@@ -315,6 +321,11 @@ export class Trainer {
     const step = index + 1;
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm))
       throw this.diverged(step, `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} of step ${step} is non-finite`);
+    if (tokenLosses.every(losses => losses !== null))
+      this.stepLossWriter.write(
+        step,
+        plans.flatMap((plan, i) => meanLosses(plan, batches[i]!, tokenLosses[i]!)),
+      );
     const stepMs = performance.now() - began;
     const tokens = batches.reduce((sum, batch) => sum + batch.numTokens, 0);
     this.stepLosses = [...this.stepLosses, loss].slice(-LAST_STEPS);

@@ -14,6 +14,8 @@ export interface StepResult {
   loss: number;
   /** The norm of all gradients together, before clipping. */
   gradNorm: number;
+  /** The losses of each micro-batch's label tokens, in its order; null if the objective has none. */
+  tokenLosses: (Float32Array | null)[];
 }
 
 export interface StepSettings {
@@ -30,28 +32,30 @@ export function dropoutSeed(rng: Rng, index: number): number {
   return rng.fork(`micro-batch ${index}`).int(2 ** 31);
 }
 
-/** The gradients of all trainable tensors, and each micro-batch's share of the loss. All belong to the caller. */
+/** The gradients of all trainable tensors, and each micro-batch's share of the loss and losses of tokens. All belong to the caller. */
 export function computeGradients(
   training: Training,
   batches: readonly Batch[],
   rng: Rng,
   gradientCheckpointing = false,
-): { losses: tf.Tensor[]; gradients: Map<string, tf.Tensor> } {
+): { losses: tf.Tensor[]; tokenLosses: (tf.Tensor1D | undefined)[]; gradients: Map<string, tf.Tensor> } {
   const { objective, adapter } = training;
   const totalWeight = weightOf(objective, batches);
   let sums = new Map<string, tf.Tensor>();
   const losses: tf.Tensor[] = [];
+  const tokenLosses: (tf.Tensor1D | undefined)[] = [];
   try {
     batches.forEach((batch, i) => {
       const keys: string[] = [];
-      const [value, ...gradients] = tf.tidy(() => {
+      const [value, ofTokens, ...gradients] = tf.tidy(() => {
         const dropout = seededDropout(dropoutSeed(rng, i));
         const options = { totalWeight: tf.scalar(totalWeight), dropout, gradientCheckpointing };
         const result = lossAndGradients(training, adapter.variables, batchTensors(objective, batch), options);
         keys.push(...result.gradients.keys());
-        return [result.loss, ...result.gradients.values()];
+        return [result.loss, result.tokenLosses, ...result.gradients.values()] as tf.Tensor[];
       });
       losses.push(value!);
+      tokenLosses.push(ofTokens as tf.Tensor1D | undefined);
       const before = sums;
       sums = new Map(
         keys.map((key, k) => [key, before.has(key) ? tf.add(before.get(key)!, gradients[k]!) : gradients[k]!]),
@@ -59,10 +63,14 @@ export function computeGradients(
       for (const [k, key] of keys.entries()) if (before.has(key)) tf.dispose([before.get(key)!, gradients[k]!]);
     });
   } catch (error) {
-    tf.dispose([...losses, ...sums.values()]);
+    tf.dispose([...losses, ...present(tokenLosses), ...sums.values()]);
     throw error;
   }
-  return { losses, gradients: sums };
+  return { losses, tokenLosses, gradients: sums };
+}
+
+function present(tensors: readonly (tf.Tensor | undefined)[]): tf.Tensor[] {
+  return tensors.filter(tensor => tensor !== undefined);
 }
 
 /** One update of the adapter. If the loss or the gradient norm is non-finite, nothing is changed. */
@@ -72,14 +80,15 @@ export async function trainingStep(
   batches: readonly Batch[],
   { learningRate, maxGradNorm, gradientCheckpointing, rng }: StepSettings,
 ): Promise<StepResult> {
-  const { losses, gradients } = computeGradients(training, batches, rng, gradientCheckpointing);
+  const { losses, tokenLosses, gradients } = computeGradients(training, batches, rng, gradientCheckpointing);
   const { norm, clipped } = clipByGlobalNorm(gradients, maxGradNorm);
   let loss = 0;
   for (const value of losses) loss += (await value.data())[0]!;
   const gradNorm = (await norm.data())[0]!;
   if (Number.isFinite(loss) && Number.isFinite(gradNorm)) optimizer.update(clipped, learningRate);
-  tf.dispose([...losses, norm, ...gradients.values(), ...clipped.values()]);
-  return { loss, gradNorm };
+  const ofTokens = await Promise.all(tokenLosses.map(tensor => tensor?.data<'float32'>() ?? null));
+  tf.dispose([...losses, ...present(tokenLosses), norm, ...gradients.values(), ...clipped.values()]);
+  return { loss, gradNorm, tokenLosses: ofTokens };
 }
 
 /** The sum of the batches' weights, by which the losses of a step are divided. */

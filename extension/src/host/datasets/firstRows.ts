@@ -8,7 +8,7 @@ import { unlessWrong } from '../../core/inputError.js';
 import type { PreviewRow } from '../../protocol/datasetPreviewMessages.js';
 import type { RowPlace } from '../../rows/rowReader.js';
 import { openBeginning } from '../../rows/scannedRows.js';
-import { EXCERPT_LENGTH, excerptOf } from './worker/exampleText.js';
+import { EXCERPT_LENGTH, excerptOf } from '../../core/data/exampleText.js';
 
 /** More than fit into a window, but fewer than a page of the table, which is fetched again once there are more. */
 const MAX_ROWS = 60;

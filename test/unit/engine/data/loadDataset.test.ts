@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { describeDataset } from '../../../../extension/src/engine/data/describeDataset.js';
 import { loadDataset, type LoadDatasetOptions } from '../../../../extension/src/engine/data/loadDataset.js';
+import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
 import type { InputError } from '../../../../extension/src/core/inputError.js';
+import { sourceHash } from '../../../../extension/src/engine/data/sourceHash.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
+import { inputErrorOf } from '../../../support/inputErrors.js';
 
 const gpt2 = fixtureTokenizer('gpt2');
 const smollm = fixtureTokenizer('smollm');
@@ -82,11 +85,47 @@ describe('loadDataset', () => {
       dropped: 0,
       allMasked: 0,
       bad: 0,
+      excluded: 0,
       longest: Math.max(dataset.lengthOf(0), dataset.lengthOf(1)),
       contentHash: createHash('sha256').update(readFileSync(file)).digest('hex'),
     });
     expect(progress).toEqual([2]);
     dataset.close();
+  });
+
+  test('excluded rows are left out wherever they are, with their copies, and keep their places', async () => {
+    const rows = [
+      pair(' is red.'),
+      pair(' paints.'),
+      pair(' is red. '),
+      { prompt: 1 },
+      pair(' long'.repeat(40)),
+      pair(' ends.'),
+    ];
+    const file = jsonl('excluded.jsonl', rows);
+    const hash = (row: object) => sourceHash(formatByName('prompt_completion').parse({ ...row }, { file, line: 1 }));
+    const hashes = new Set([rows[0]!, rows[4]!, pair(' is not here')].map(hash));
+    const exclude = { file: 'q.quarantine', rows: [], hashes };
+    const progress: string[] = [];
+    const onProgress: LoadDatasetOptions['onProgress'] = ({ rows, excluded }) => progress.push(`${rows} ${excluded}`);
+    // An excluded row may be too long.
+    const { dataset, warnings } = await load(file, { exclude, onProgress, max_length: 20, truncation: 'error' });
+    const lines = Array.from({ length: dataset.length }, (_, i) => dataset.sourceOf(i).line);
+    const numbers = lines.map((_, i) => dataset.numberOf(i));
+    expect([lines, numbers, dataset.excluded]).toEqual([
+      [2, 6],
+      [1, 5],
+      [0, 2, 3],
+    ]);
+    expect(dataset.stats).toMatchObject({ rows: 2, excluded: 3, bad: 1, truncated: 0 });
+    expect(progress).toEqual(['2 3']);
+    expect(warnings).toContain(
+      `rows_excluded: 3 rows of the training set excluded by q.quarantine (excluded.jsonl:1, excluded.jsonl:3, excluded.jsonl:5)`,
+    );
+    dataset.close();
+    const all = { ...exclude, hashes: new Set(rows.filter((_, i) => i !== 3).map(hash)) };
+    const error = await inputErrorOf(() => load(file, { exclude: all }));
+    expect(error.message).toMatch(/no row of the dataset can be trained on:.*\n  5 rows excluded by q.quarantine/s);
   });
 
   test('truncation: truncated, dropped or an error, each reported with file and line', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import type { Dataset, LoadDatasetOptions } from '../../../../extension/src/engine/data/loadDataset.js';
+import { sourceHash } from '../../../../extension/src/engine/data/sourceHash.js';
 import { loadCachedDataset } from '../../../../extension/src/engine/data/tokenCache.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
 
@@ -58,14 +59,15 @@ async function load(
 }
 
 function contentOf(dataset: Dataset) {
-  const { file, format, length, stats, leftOut } = dataset;
+  const { file, format, length, stats, leftOut, excluded } = dataset;
   const rows = Array.from({ length }, (_, i) => ({
     length: dataset.lengthOf(i),
     source: dataset.sourceOf(i),
+    number: dataset.numberOf(i),
     ids: [...dataset.get(i).inputIds],
     labels: [...dataset.get(i).labels],
   }));
-  return { file, format, length, stats, leftOut, rows };
+  return { file, format, length, stats, leftOut, excluded, rows };
 }
 
 function write(name: string, rows: unknown[]): string {
@@ -123,4 +125,15 @@ test('an entry that isn’t whole is made again', async () => {
 test('rows that can’t be used at all are an error, and nothing is kept', async () => {
   await expect(load(write('bad.jsonl', [{ wrong: 1 }]))).rejects.toThrow(/no dataset format/);
   expect(readdirSync(cache)).toEqual([]);
+});
+
+test('excluded rows have tokens of their own', async () => {
+  const file = write('excluded.jsonl', ROWS);
+  const hash = sourceHash({ kind: 'completion', prompt: 'Row 3', completion: ' is number 3.' });
+  const exclude = { file: 'q', rows: [], hashes: new Set([hash]) };
+  const all = await load(file);
+  const made = await load(file, { exclude });
+  expect([all.content.length - made.content.length, made.content.excluded]).toEqual([1, [6]]);
+  expect(await load(file, { exclude })).toEqual({ ...made, tokenized: false });
+  expect(await load(file)).toEqual({ ...all, tokenized: false });
 });

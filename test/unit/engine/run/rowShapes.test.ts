@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
-import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { attachMethod } from '../../../../extension/src/engine/run/attachMethod.js';
 import { countGraphs, rowShapes } from '../../../../extension/src/engine/run/rowShapes.js';
 import { openModelFiles } from '../../../../extension/src/engine/run/openModel.js';
@@ -14,7 +13,7 @@ import { loadRows } from '../../../../extension/src/engine/run/runRows.js';
 import { countSteps } from '../../../../extension/src/engine/run/stepCount.js';
 import { bucketOf } from '../../../../extension/src/engine/training/buckets.js';
 import { runShape } from '../../../../extension/src/engine/training/runShape.js';
-import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
+import { planSteps } from '../../../../extension/src/engine/training/stepPlan.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-graphs-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -43,9 +42,9 @@ describe('countGraphs', () => {
     );
     const { config } = run;
     const limits = { maxLength: MAX_LENGTH, limitedBy: null };
-    const rows = (await loadRows(run, onDisk, limits, silentReporter, new AbortController().signal)).train;
+    const rows = (await loadRows(run, onDisk, limits, null, silentReporter, new AbortController().signal)).train;
     const shape = { ...runShape(config, attached(run)), virtualTokens };
-    const plan = new StepPlan(rows, shape, config.training, createRng(config.training.seed).fork('order'));
+    const plan = planSteps(rows, shape, config.training);
     const made = new Set<string>();
     for (let step = 0; step < plan.totalSteps; step++)
       plan.microBatches(step).forEach((each, i) => {

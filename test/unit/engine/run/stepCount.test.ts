@@ -34,6 +34,7 @@ async function planned(run: RunFile): Promise<number> {
     run,
     onDisk,
     { maxLength: config.dataset.max_length, limitedBy: null },
+    null,
     silentReporter,
     new AbortController().signal,
   );

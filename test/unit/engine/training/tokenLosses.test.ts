@@ -7,7 +7,13 @@ import { CapturedGraphs } from '../../../../extension/src/engine/training/captur
 import { capturedScore } from '../../../../extension/src/engine/training/capturedScore.js';
 import { modelInput } from '../../../../extension/src/engine/training/microBatch.js';
 import { causalLm } from '../../../../extension/src/engine/training/objectives/causalLm.js';
-import { lossesByRow, maskedSpans, worstRows } from '../../../../extension/src/engine/training/tokenLosses.js';
+import {
+  lossesByRow,
+  maskedSpans,
+  meanLoss,
+  meanLosses,
+  worstRows,
+} from '../../../../extension/src/engine/training/tokenLosses.js';
 import { scoreBatch } from '../../../../extension/src/engine/training/trainingStep.js';
 import { tinyModel } from '../../../support/tinyModels.js';
 
@@ -37,6 +43,7 @@ test('each label token has the same loss as in its row alone', async () => {
   for (const { losses } of scores) {
     const rows = lossesByRow(PLAN, batch, losses);
     expect(rows.map(({ row }) => row)).toEqual([2, 0, 1]);
+    meanLosses(PLAN, batch, losses).forEach((mean, i) => expect(mean).toBeCloseTo(meanLoss(rows[i]!), 10));
     expect(rows.map(({ tokenIds }) => tokenIds)).toEqual([
       [40, 8],
       [30, 2, 17],

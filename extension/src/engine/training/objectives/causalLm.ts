@@ -41,7 +41,8 @@ export const causalLm: Objective<keyof LabelTensors, TokenScore, TokenSums> = {
     return { rows, targets, weights: new Float32Array(rowCount).fill(1, 0, own.rows.length) };
   },
   weight: batch => batch.numLabelTokens,
-  summedLoss: ({ model, hidden, tensors, options }) => summedLoss(model, hidden, labelsOf(tensors), options),
+  summedLoss: ({ model, hidden, tensors, options, onTokenLosses }) =>
+    summedLoss(model, hidden, labelsOf(tensors), options, onTokenLosses),
   score: ({ model, hidden, tensors, options }) => score(model, hidden, labelsOf(tensors), options),
   readScore: ({ losses, correct }, batch) => ({
     losses: losses!.subarray(0, batch.numLabelTokens),

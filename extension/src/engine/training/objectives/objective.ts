@@ -23,6 +23,8 @@ export interface LossInput<Name extends string> {
   /** The objective's tensors. */
   tensors: Readonly<Record<Name, tf.Tensor>>;
   options: ForwardOptions;
+  /** Called with the losses of the label tokens, [labels], in the batch's order, if the objective has such losses. */
+  onTokenLosses?: ((losses: tf.Tensor1D) => void) | undefined;
 }
 
 export interface Metric<Sums> extends MetricInfo {

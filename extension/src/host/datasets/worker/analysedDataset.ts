@@ -22,7 +22,7 @@ import { openRowFile } from '../../../rows/openRowFile.js';
 import { placeInFile } from '../../../rows/placeInFile.js';
 import type { RowReader } from '../../../rows/rowReader.js';
 import { EditorRows } from '../../../rows/scannedRows.js';
-import { EXCERPT_LENGTH, excerptOf, turnsOf } from './exampleText.js';
+import { EXCERPT_LENGTH, excerptOf, turnsOf } from '../../../core/data/exampleText.js';
 import { lengthStatistics, problemCounts, sampledRows } from './rowStatistics.js';
 import { RowTable } from './rowTable.js';
 import { tokenizerOfFolder } from './tokenizerFolder.js';

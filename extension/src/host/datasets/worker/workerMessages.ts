@@ -1,6 +1,7 @@
 // Messages between the extension host and its dataset worker; both ends come from the same build, so types suffice. The
 // worker holds datasets by number; "latest wins" state is sent as a whole summary.
 import type { CountedRows, RowCounts } from '../../../core/data/datasetFacts.js';
+import type { ExampleTurn } from '../../../core/data/exampleText.js';
 import type { LabelledRun, ProblemCode, RowProblem } from '../../../core/data/rowAnalysis.js';
 import type { ScannedFileType } from '../../../core/data/rowFileTypes.js';
 
@@ -108,7 +109,7 @@ export interface RowDetail extends ProblemRow {
   /** The row's text in the file. */
   text: string;
   /** For the rendered view; empty for tokenized rows. */
-  turns: { role: string; content: string; trained: boolean }[];
+  turns: ExampleTurn[];
   runs: LabelledRun[];
 }
 

@@ -1,7 +1,7 @@
 // Pairs of answers as readable text: both answers are shown, and nothing of them as trained on.
 import { expect, test } from 'vitest';
 import { formatByName } from '../../../../extension/src/core/data/resolveFormat.js';
-import { excerptOf, turnsOf } from '../../../../extension/src/host/datasets/worker/exampleText.js';
+import { excerptOf, turnsOf } from '../../../../extension/src/core/data/exampleText.js';
 
 const pair = (row: object) => formatByName('preference').parse({ ...row }, { file: '', line: 1 });
 const user = (content: string) => ({ role: 'user', content });

@@ -1,8 +1,13 @@
-// An example as readable text: an excerpt for the preview's table, turns for its rendered view. Called by
-// analysedDataset.ts.
-import type { AnsweredExample, Example } from '../../../core/data/example.js';
-import { writeJsonText } from '../../../core/data/jsonText.js';
-import type { RowDetail } from './workerMessages.js';
+// An example as readable text: an excerpt for lists of rows, turns for the preview's rendered view. Pure.
+import type { AnsweredExample, Example } from './example.js';
+import { writeJsonText } from './jsonText.js';
+
+/** A part of an example that is trained on, or not. */
+export interface ExampleTurn {
+  role: string;
+  content: string;
+  trained: boolean;
+}
 
 export const EXCERPT_LENGTH = 300;
 
@@ -28,8 +33,28 @@ export function excerptOf(example: Example): string | null {
   }
 }
 
+/** What an example asks, before its last answer; '' for examples without answers. */
+export function questionOf(example: Example): string {
+  switch (example.kind) {
+    case 'chat': {
+      const last = example.messages.findLastIndex(({ role }) => role === 'assistant');
+      return example.messages
+        .slice(0, Math.max(0, last))
+        .map(({ content }) => content ?? '')
+        .join('\n');
+    }
+    case 'completion':
+      return example.prompt;
+    case 'preference':
+      return questionOf(example.chosen);
+    case 'text':
+    case 'tokenized':
+      return '';
+  }
+}
+
 /** The row's turns, and whether each is trained on; empty for tokenized rows. */
-export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDetail['turns'] {
+export function turnsOf(example: Example, trainOn: 'completions' | 'all'): ExampleTurn[] {
   const all = trainOn === 'all';
   switch (example.kind) {
     case 'chat':
@@ -60,7 +85,7 @@ export function turnsOf(example: Example, trainOn: 'completions' | 'all'): RowDe
 }
 
 /** The turns after the prompt. */
-function answerOf(example: AnsweredExample): RowDetail['turns'] {
+function answerOf(example: AnsweredExample): ExampleTurn[] {
   if (example.kind === 'completion') return [{ role: 'assistant', content: example.completion, trained: true }];
   return turnsOf(example, 'completions').slice(example.trainFrom ?? 0);
 }
