@@ -310,6 +310,23 @@ describe('a follow-up', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
+  test('prompts that begin together are read together, unless much of one is kept', async () => {
+    const model = tinyModel('llama', ROOM);
+    const long = Array.from({ length: 70 }, (_, i) => (5 * i) % 48);
+    const prompts = [
+      [...long, 1],
+      [...PROMPTS[0]!, 1],
+      [...PROMPTS[1]!, 1],
+    ];
+    const [together, alone] = [new Scheduler({ model, compile: false }), eager(model)];
+    for (const prompt of [long, PROMPTS[0]!, PROMPTS[1]!]) await answer(together, BASE, prompt, 1);
+    const answers = await Promise.all(prompts.map(prompt => answer(together, BASE, prompt)));
+    expect(answers.map(({ cachedTokens }) => cachedTokens)).toEqual([70, 0, 0]);
+    for (const [i, prompt] of prompts.entries())
+      expectEqual(answers[i]!, await answer(alone, BASE, prompt), `prompt ${i}`);
+    for (const owner of [together, alone, model]) owner.dispose();
+  });
+
   test('keeps no more bytes than allowed, and nothing of another variant', async () => {
     const model = tinyModel('llama', ROOM);
     // 2 layers, keys and values, 2 heads of 4 values.

@@ -50,8 +50,8 @@ export class LoraTensors {
 /** Adapters with their strengths. */
 export type LoraShares = ReadonlyMap<LoraTensors, number>;
 
-/** The hooks of adapters, read op by op, with a strength each, or one for each row of the input, [rows, 1]. */
-export function hooksOf(shares: ReadonlyMap<LoraTensors, number | tf.Tensor2D>): ForwardHooks {
+/** The hooks of a sequence alone, read op by op. */
+export function hooksOf(shares: LoraShares): ForwardHooks {
   const names = new Set([...shares.keys()].flatMap(({ modules }) => [...modules.keys()]));
   const apply =
     (name: string) =>
@@ -118,7 +118,7 @@ export class LoraPool {
     return adapters.every(adapter => this.firstRanks.has(adapter));
   }
 
-  /** Strength of every rank for each sequence, [rows, rank]. */
+  /** Strength of every rank for each row of a module's input, [rows, rank]. */
   strengths(rows: readonly LoraShares[]): tf.Tensor2D {
     const { rank } = this;
     const values = new Float32Array(rows.length * rank);

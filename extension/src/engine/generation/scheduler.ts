@@ -12,8 +12,8 @@ import { usablePositions } from '../models/rotaryTables.js';
 import type { Adapter } from '../peft/adapter.js';
 import { Batch, capacityFor, capacityWithin, MOST_ROWS, rowsFor } from './batch.js';
 import { stacked, unstacked, type CacheSize } from './cacheTensor.js';
-import { hooksOf, LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
-import { PrefixCache } from './prefixCache.js';
+import { LoraPool, poolShape, type LoraShares, type LoraTensors } from './loraPool.js';
+import { PrefixCache, type Found } from './prefixCache.js';
 import { StepGraphs, type StepForm } from './stepGraphs.js';
 import { EagerReader, PROMPT_CHUNK, readTogether, type Prediction } from './tokenReader.js';
 import { NO_SHARES, promptShares, type Variant } from './variant.js';
@@ -116,6 +116,8 @@ class Sequence {
 }
 
 const EAGER_TOKENS = 48;
+/** Kept tokens from which on a prompt is read alone: a pass of its own takes as long as about so many tokens in a common one. */
+const WORTH_A_PASS = 64;
 /** Tokens of a prompt whose logits, of the whole vocabulary, are in memory at once. */
 const OBSERVED_CHUNK = 32;
 /** Most bytes of what is kept for later sequences. */
@@ -260,7 +262,7 @@ export class Scheduler {
 
   private async readPrompts(waiting: readonly Sequence[]): Promise<void> {
     let left = PROMPT_CHUNK;
-    const together = await this.wholePrompts(waiting);
+    const together = this.wholePrompts(waiting);
     if (together.length > 1) {
       left -= together.reduce((sum, { tokens }) => sum + tokens.length, 0);
       await this.guarded(together, () => this.readTogether(together));
@@ -287,40 +289,33 @@ export class Scheduler {
     }
   }
 
-  /** The first prompts of which nothing is known, as many as fit into one pass. */
-  private async wholePrompts(waiting: readonly Sequence[]): Promise<Sequence[]> {
+  /** The first prompts of which little is kept, as many as fit into one pass. */
+  private wholePrompts(waiting: readonly Sequence[]): Sequence[] {
     let left = PROMPT_CHUNK;
-    const whole: Sequence[] = [];
-    for (const sequence of waiting)
-      await this.guarded([sequence], () => {
-        const { request, tokens } = sequence;
-        if (sequence.reader || request.observe || tokens.length > left || !promptShares(request.variant)) return;
-        sequence.reader = this.begun(sequence);
-        if (sequence.read > 0) return;
-        left -= tokens.length;
-        whole.push(sequence);
-      });
-    return whole;
+    return waiting.filter(sequence => {
+      const { reader, request, tokens } = sequence;
+      if (reader || request.observe || tokens.length > left || !promptShares(request.variant)) return false;
+      if ((this.kept(sequence)?.tokens ?? 0) >= WORTH_A_PASS) return false;
+      left -= tokens.length;
+      return true;
+    });
   }
 
   private async readTogether(sequences: readonly Sequence[]): Promise<void> {
     const { model } = this.options;
-    const strengths = new Map(
-      adaptersOf(sequences).map(adapter => {
-        const ofRows = sequences.flatMap(({ tokens, shares }) => tokens.map(() => shares.get(adapter) ?? 0));
-        return [adapter, tf.tensor2d(ofRows, [ofRows.length, 1])];
-      }),
-    );
+    // With the adapters of all, which their steps need afterwards.
+    const pool = this.poolFor(adaptersOf(this.active()));
+    const strengths = pool.strengths(sequences.flatMap(({ tokens, shares }) => tokens.map(() => shares)));
     try {
       const prompts = sequences.map(({ tokens }) => tokens);
-      const { prediction, caches } = readTogether(model, { hooks: hooksOf(strengths) }, prompts);
+      const { prediction, caches } = readTogether(model, pool.form.forward([strengths, ...pool.tensors]), prompts);
       for (const [i, sequence] of sequences.entries()) {
         sequence.read = sequence.tokens.length;
         sequence.reader = new EagerReader(model, sequence.request.variant.forward, caches[i], sequence.read);
       }
       await this.advance(sequences, prediction);
     } finally {
-      tf.dispose([...strengths.values()]);
+      strengths.dispose();
     }
   }
 
@@ -336,15 +331,18 @@ export class Scheduler {
 
   /** A reader that has what was kept of an earlier sequence. */
   private begun(sequence: Sequence): EagerReader {
-    const { tokens, request } = sequence;
-    const { variant } = request;
+    const { variant } = sequence.request;
     const { model } = this.options;
-    const found =
-      variant.key === null ? null : this.prefixes.find(variant.key, tokens.slice(0, sequence.observedFrom + 1));
+    const found = this.kept(sequence);
     if (!found) return new EagerReader(model, variant.forward);
     sequence.read = found.tokens;
     sequence.cachedTokens = Math.max(0, found.tokens - variant.virtualTokens);
     return new EagerReader(model, variant.forward, unstacked(found.rows, sequence.length), found.tokens);
+  }
+
+  private kept({ tokens, request, observedFrom }: Sequence): Found | null {
+    const { key } = request.variant;
+    return key === null ? null : this.prefixes.find(key, tokens.slice(0, observedFrom + 1));
   }
 
   private async readTokens(sequences: readonly Sequence[]): Promise<void> {
