@@ -1,5 +1,5 @@
 // Sequences that are decoded together compared with each alone, read op by op: every method of the registry on every model
-// family, with base rows, other adapters and prompts of other lengths in the batch; strengths and mixtures; kept prefixes.
+// family, with its matrices held transposed, with base rows, other adapters and prompts of other lengths in the batch; strengths and mixtures; kept prefixes.
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -15,7 +15,7 @@ import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.j
 import type { LoraForm } from '../../extension/src/engine/peft/method.js';
 import { peftMethod, peftMethods } from '../../extension/src/engine/peft/registry.js';
 import { refusalOf } from '../support/methodFit.js';
-import { tinyArchitecture, tinyModel } from '../support/tinyModels.js';
+import { tinyArchitecture, tinyModel, transposedModel } from '../support/tinyModels.js';
 
 const ROOM = { max_position_embeddings: 512, n_positions: 512 };
 const PROMPTS = [
@@ -113,7 +113,8 @@ describe('sequences in a batch', () => {
     const attached = adapterVariant(null, adapter);
     const factors = await factorsOf(adapter);
     const own = factors ? loraVariant('own', new Map([[factors, 1]])) : adapterVariant('own', adapter);
-    const together = captured(model);
+    const held = transposedModel(model);
+    const together = captured(held);
     const answers = await Promise.all(
       PROMPTS.flatMap(prompt => [answer(together, own, prompt), answer(together, BASE, prompt)]),
     );
@@ -121,7 +122,7 @@ describe('sequences in a batch', () => {
       expectEqual(answers[2 * i]!, await answer(alone, attached, prompt), `adapter, prompt ${i}`);
       expectEqual(answers[2 * i + 1]!, await answer(alone, BASE, prompt), `base, prompt ${i}`);
     }
-    for (const owner of [together, alone, adapter, model]) owner.dispose();
+    for (const owner of [together, alone, adapter, model, held]) owner.dispose();
     factors?.dispose();
     expect(tf.memory().numTensors).toBe(before);
   });

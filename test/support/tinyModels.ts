@@ -10,6 +10,7 @@ import { sizeOf, type Architecture, type ParameterSpec } from '../../extension/s
 import { CausalLm } from '../../extension/src/engine/models/causalLm.js';
 import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engine/models/quantizedWeight.js';
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
+import { TransposedWeight } from '../../extension/src/engine/models/transposedWeight.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
 import type { UsedWeights } from '../../extension/src/protocol/runConfig.js';
 
@@ -97,6 +98,17 @@ export function dequantizedModel(model: CausalLm): CausalLm {
     name,
     tf.tidy(() => tf.clone(denseOf(model.weight(name)))),
   ]);
+  return new CausalLm(architecture, new Map(weights));
+}
+
+/** The same model with its matrices held transposed; the caller disposes it. */
+export function transposedModel(model: CausalLm): CausalLm {
+  const { architecture } = model;
+  const transposable = TransposedWeight.namesIn(architecture);
+  const weights = architecture.parameters.map(({ name }): [string, Weight] => {
+    const copy = tf.tidy(() => tf.clone(denseOf(model.weight(name))));
+    return [name, transposable.has(name) ? TransposedWeight.of(copy as tf.Tensor2D) : copy];
+  });
   return new CausalLm(architecture, new Map(weights));
 }
 

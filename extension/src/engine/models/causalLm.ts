@@ -16,6 +16,7 @@ import { embed, normalize, runBlock, type ForwardPass, type Rotation } from './b
 import { headProduct, type PlainHead } from './head.js';
 import { attention, gatherRows, linear } from './ops.js';
 import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js';
+import { TransposedWeight } from './transposedWeight.js';
 import { rotaryTables, rotationsOf, usablePositions, type RotaryTables } from './rotaryTables.js';
 
 /** Added to the scores of masked keys; e to this power is exactly 0 in float32. */
@@ -125,9 +126,10 @@ export class CausalLm {
 
   /** Bytes of all parameters in memory. */
   get weightBytes(): number {
-    const tensors = [...this.weights.values()].flatMap(weight =>
-      weight instanceof tf.Tensor ? [weight] : weight.words,
-    );
+    const tensors = [...this.weights.values()].flatMap(weight => {
+      if (weight instanceof TransposedWeight) return [weight.matrix];
+      return weight instanceof tf.Tensor ? [weight] : weight.words;
+    });
     return tensors.reduce((sum, { size }) => sum + 4 * size, 0);
   }
 

@@ -1,4 +1,5 @@
 // Reads a pretrained model's weights into tensors, one at a time, after checking every name and shape.
+import type * as tf from '@tensorflow/tfjs-core';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
@@ -9,6 +10,7 @@ import type { Architecture, ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
 import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
 import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
+import { TransposedWeight } from './transposedWeight.js';
 import { weightLayouts } from './weightLayouts.js';
 
 const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
@@ -16,6 +18,8 @@ const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
 export interface LoadOptions {
   /** Format of frozen matrices; float32 by default. */
   settings?: UsedWeights;
+  /** Hold the matrices that aren't quantized as [in, out], which is faster for few rows. */
+  transposed?: boolean;
   onProgress?: (done: number, total: number) => void;
   onWarning?: (code: string, message: string) => void;
 }
@@ -60,17 +64,21 @@ function stateOf({ place: { file = '', key } }: StoredTensor): string {
  */
 export function loadModel(
   files: ModelFiles,
-  { settings = FLOAT32, onProgress, onWarning }: LoadOptions = {},
+  { settings = FLOAT32, transposed = false, onProgress, onWarning }: LoadOptions = {},
 ): CausalLm {
   const architecture = architectureOfFiles(files);
   const stored = findTensors(files, architecture);
   for (const { code, message } of modelWarnings(files)) onWarning?.(code, message);
   const layouts = weightLayouts(architecture, stored, settings);
   const weights = new Map<string, Weight>();
+  const transposable = TransposedWeight.namesIn(architecture);
   architecture.parameters.forEach(({ name, shape }, i) => {
     const layout = layouts.get(name);
     const tensor = stored[i]!;
-    const read = () => uploaded(tensor.readFloat32(), [...shape], 'float32');
+    const read = (): Weight => {
+      const values = uploaded(tensor.readFloat32(), [...shape], 'float32');
+      return transposed && transposable.has(name) ? TransposedWeight.of(values as tf.Tensor2D) : values;
+    };
     weights.set(name, layout ? QuantizedWeight.of(readBlocks(tensor, layout), layout) : read());
     onProgress?.(i + 1, stored.length);
   });

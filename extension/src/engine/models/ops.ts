@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
 import { QuantizedWeight, type Weight } from './quantizedWeight.js';
+import { TransposedWeight } from './transposedWeight.js';
 
 /** tf.customGrad that keeps the types of inputs and output. */
 export function withGradient<Inputs extends tf.Tensor[], Output extends tf.Tensor>(
@@ -53,6 +54,7 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: tf.Tensor): T {
  * @returns [rows, out]
  */
 export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tensor2D {
+  if (weight instanceof TransposedWeight) return linear(x, weight.matrix, !conv1d);
   if (!(weight instanceof QuantizedWeight))
     return x.shape[0] === 1
       ? rowLinear(x, weight as tf.Tensor2D, conv1d)

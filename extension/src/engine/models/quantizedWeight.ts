@@ -10,9 +10,10 @@ import {
 } from '../capture/blockKernels.js';
 import { after } from '../capture/ordering.js';
 import { blockShapes, type BlockFormatName, type WeightBlocks } from '../files/weightBlocks.js';
+import { TransposedWeight } from './transposedWeight.js';
 
 /** A base parameter in the form that the model holds. */
-export type Weight = tf.Tensor | QuantizedWeight;
+export type Weight = tf.Tensor | QuantizedWeight | TransposedWeight;
 
 export interface WeightLayout {
   format: BlockFormatName;
@@ -107,10 +108,13 @@ function run(kernel: string, inputs: Record<string, tf.Tensor>, attributes: obje
   return tf.engine().runKernel(kernel, inputs, attributes as tf.NamedAttrMap);
 }
 
-/** The parameter as a tensor. In a captured step, a quantized one is dequantized only after `before` is computed. */
+/** The parameter as a tensor. In a captured step, a copy of another form is made only after `before` is computed. */
 export function denseOf<T extends tf.Tensor = tf.Tensor>(weight: Weight, before?: tf.Tensor): T {
   if (weight instanceof tf.Tensor) return weight as T;
-  const make = () => (weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize());
+  const make = () => {
+    if (weight instanceof TransposedWeight) return tf.transpose(weight.matrix);
+    return weight.transposed ? tf.transpose(weight.dequantize()) : weight.dequantize();
+  };
   return (before ? after(before, make) : make()) as tf.Tensor as T;
 }
 

@@ -12,7 +12,7 @@ import type { ModelFiles } from '../files/tensorSource.js';
 import { storedName } from '../models/architecture.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { CausalLm } from '../models/causalLm.js';
-import { architectureOfFiles, findTensor, findTensors, loadModel } from '../models/loadModel.js';
+import { architectureOfFiles, findTensor, findTensors, loadModel, type LoadOptions } from '../models/loadModel.js';
 import { weightLayouts, type WeightLayouts } from '../models/weightLayouts.js';
 import type { TensorSpec } from '../peft/method.js';
 import { resolveModel } from '../hub/resolveModel.js';
@@ -89,12 +89,9 @@ export async function openModel(
   reporter: Reporter,
 ): Promise<OpenedModel> {
   const backend = await openBackend({ ...engine, onWarning: reporter.warn });
-  return loadOnto(
-    backend,
-    onDisk,
-    reporter,
-    await usableWeights(engine, { ...engine, backend, method: null, reporter }),
-  );
+  return loadOnto(backend, onDisk, reporter, {
+    settings: await usableWeights(engine, { ...engine, backend, method: null, reporter }),
+  });
 }
 
 /** Reads the weights into an opened backend. */
@@ -102,10 +99,10 @@ export function loadOnto(
   backend: Backend,
   onDisk: ModelOnDisk,
   reporter: Reporter,
-  settings?: UsedWeights,
+  options: Pick<LoadOptions, 'settings' | 'transposed'> = {},
 ): OpenedModel {
   const model = loadModel(onDisk.files, {
-    settings,
+    ...options,
     onProgress: (done, total) => reporter.progress('load', done, total, onDisk.files.reference),
     onWarning: reporter.warn,
   });

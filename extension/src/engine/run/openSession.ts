@@ -67,7 +67,7 @@ async function open(
     ),
     settings,
   );
-  const { model } = loadOnto(backend, base, reporter, weights);
+  const { model } = loadOnto(backend, base, reporter, { settings: weights, transposed: true });
   owned.own(model, opened => opened.dispose());
   const free = availableMemoryBytes();
   const session = new Session({

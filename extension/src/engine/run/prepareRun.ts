@@ -138,7 +138,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
       run.path,
     );
 
-  const { model } = loadOnto(backend, onDisk, reporting, settings);
+  const { model } = loadOnto(backend, onDisk, reporting, { settings });
   owned.own(model, opened => opened.dispose());
   const rng = createRng(config.training.seed);
   const adapter = Adapter.attach(attached, model, {
