@@ -228,11 +228,7 @@ const fake = {
         });
         return `/exports/${name}`;
       },
-      act: ({ folder }, action) => {
-        log.push({ action, folder });
-        // What the command of that name does.
-        if (action === 'rowsByLoss') session!.listBy('suspect');
-      },
+      act: ({ folder }, action) => log.push({ action, folder }),
       rows: {
         rows: (args, onLine, cancelled) => engineCall({ rows: args.slice(1) }, onLine as never, cancelled),
         quarantine: async args => log.push({ quarantine: args.slice(1) }),
@@ -241,6 +237,8 @@ const fake = {
       },
     });
   },
+  /** What the command Rows by Loss does. */
+  listRowsByLoss: () => session!.listBy('suspect'),
   /** An evaluation whose engine prints what `tellEvaluation` says. @param state from before a reload */
   serveEvaluation(target: EvaluationTarget, name: string, state: EvaluationState | null = null): void {
     channel = new WebviewChannel(port, fault => faults.push(fault));
