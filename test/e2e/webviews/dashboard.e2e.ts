@@ -728,7 +728,7 @@ describe('dashboard', () => {
       await rows.screenshot({ path: screenshotPath(`dashboard-rows-measuring-${theme}`) });
       await expectAccessible(page);
       await tell(page, [rankedAnswer], true);
-      await rows.getByRole('row', { name: /^Line 40 / }).waitFor();
+      await rows.getByText('Rows with a much higher loss').waitFor();
       await page.screenshot({ path: screenshotPath(`dashboard-rows-${theme}`), fullPage: true });
       await expectAccessible(page);
       await page.setViewportSize({ width: 420, height: 900 });

@@ -58,6 +58,7 @@ export class RowsView {
     label: 'Order of rows',
     onChange: value => this.list(value as RowOrder),
   });
+  private readonly orderChoice = h('div', { class: 'choice' }, this.order.element);
   private readonly cancel: HTMLElement;
   private readonly again: HTMLElement;
   private readonly status = h('p', { class: 'muted', role: 'status' });
@@ -85,7 +86,7 @@ export class RowsView {
     this.again = button({ label: 'Measure Again', icon: 'refresh', secondary: true, onClick: () => this.list() });
     const close = button({ label: 'Close Rows', icon: 'close', iconOnly: true, onClick: () => onList(null) });
     this.element.append(
-      h('div', { class: 'rows-head' }, this.title, this.order.element, this.again, this.cancel, close),
+      h('div', { class: 'rows-head' }, this.title, this.orderChoice, this.again, this.cancel, close),
       this.status,
       this.progress,
       this.content,
@@ -114,7 +115,7 @@ export class RowsView {
   private showHead({ list }: ListedRows): void {
     const isRanked = typeof list === 'string';
     setText(this.title, isRanked ? 'Rows by loss' : `Rows of step ${count(list.step)}`);
-    this.order.element.hidden = !isRanked;
+    this.orderChoice.hidden = !isRanked;
     if (isRanked) this.order.value = list;
   }
 
