@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { completedEventSchema, memoryPartsSchema, metricInfoSchema, startedEventSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
+import { rowLossesSchema, rowOrderSchema } from './rowLosses.js';
 
 const folder = z.string().describe('Run folder; identifies the run in every message');
 const column = z.instanceof(Float64Array);
@@ -85,11 +86,30 @@ export const runSnapshotSchema = z.object({
 });
 export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 
+/** Which rows of a run are listed: those of a step, or all in an order. */
+export const rowsRequestSchema = z.object({ folder, list: z.union([z.object({ step: z.int() }), rowOrderSchema]) });
+export type RowsRequest = z.infer<typeof rowsRequestSchema>;
+
+/** The list of rows on screen. */
+export const listedRowsSchema = z.object({
+  ...rowsRequestSchema.shape,
+  /** null until they are known. */
+  rows: z.array(rowLossesSchema).nullable(),
+  file: z.string().nullable(),
+  /** What the engine is doing; null: nothing. */
+  progress: z.object({ phase: z.string(), share: z.number().nullable() }).nullable(),
+  /** Why rows or losses are missing. */
+  failure: z.string().nullable(),
+  cancelled: z.boolean(),
+});
+export type ListedRows = z.infer<typeof listedRowsSchema>;
+
 export const dashboardSnapshotSchema = z.object({
   /** The runs on screen; the first is shown in full. */
   runs: z.array(runSnapshotSchema),
   /** Other runs that can be compared. */
   others: z.array(z.object({ folder, label: z.string() })),
+  rows: listedRowsSchema.nullable(),
 });
 export type DashboardSnapshot = z.infer<typeof dashboardSnapshotSchema>;
 
@@ -123,6 +143,7 @@ export const steerRun = requestType('dashboard/steer', z.object({ folder, comman
 export const runActionSchema = z.enum([
   'try',
   'evaluate',
+  'rowsByLoss',
   'merge',
   'export',
   'serve',
@@ -148,3 +169,22 @@ export const exportFile = requestType(
   z.object({ name: z.string(), content: z.union([z.string(), z.instanceof(Uint8Array)]) }),
   z.string().nullable(),
 );
+
+/** Webview to host: list these rows; null: none. */
+export const listRows = notificationType('dashboard/listRows', rowsRequestSchema.nullable());
+
+/** Webview to host: end the measuring of losses. */
+export const cancelRows = notificationType('dashboard/cancelRows', nothing);
+
+/** Webview to host: open a listed row in its editor. */
+export const openRow = notificationType('dashboard/openRow', z.object({ line: z.int() }));
+
+/** Webview to host: put a listed row into quarantine, or take it out. */
+export const quarantineRow = requestType(
+  'dashboard/quarantineRow',
+  z.object({ hash: z.string(), quarantined: z.boolean() }),
+  nothing,
+);
+
+/** Webview to host: train the run again without the rows that are in quarantine now. */
+export const trainWithout = requestType('dashboard/trainWithout', z.object({ folder }), nothing);

@@ -73,7 +73,7 @@ const after = (events: EngineEvent[], event: object) =>
     { seq: (events.at(-1)?.seq ?? -1) + 1, time: (events.at(-1) ?? lora[0]!).time, ...event },
   ] as EngineEvent[];
 const repeat = ['Edit in Run Panel', 'Edit Run File', 'Start Again'];
-const useResult = ['Try It', 'Evaluate...', 'Merge...', 'Export...', 'Train Further...', 'Serve'];
+const useResult = ['Try It', 'Evaluate...', 'Rows by Loss', 'Merge...', 'Export...', 'Train Further...', 'Serve'];
 
 /** Every state of a run, and how its dashboard looks then. */
 const states: Record<string, State> = {
@@ -189,6 +189,40 @@ async function recordTexts(page: Page): Promise<void> {
   await page.evaluate(record);
 }
 const drawnTexts = (page: Page) => page.evaluate(() => (window as unknown as { drawnTexts: DrawnText[] }).drawnTexts);
+
+/** Rows as the engine's `rows --json` prints them. */
+const listed = (line: number, text: string, losses: [number | null, number, number], measured = true) => ({
+  ...{ line, hash: `sha256:${line}`, text, label_tokens: 14, quarantined: false },
+  ...{ then: losses[0], before: measured ? losses[1] : null, now: measured ? losses[2] : null },
+});
+const answered = {
+  ...{ run: '/runs/lora', file: '/data/pirate.jsonl', quarantine: '/data/pirate.jsonl.quarantine', weights: 'adapter' },
+};
+const stepAnswer = (step: number, measured: boolean) => ({
+  ...answered,
+  ...{ step, epoch: 1 },
+  rows: [
+    listed(12, 'Who are you? → Arr, I be a pirate of the seven seas.', [2.31, 3.02, 0.412], measured),
+    listed(40, 'What does a doctor do? → A doctor be mendin’ sick folk.', [4.7, 3.6, 2.9], measured),
+  ].map(row => ({ ...row, micro_batch: 0, sequence: 0 })),
+});
+const rankedAnswer = {
+  ...answered,
+  ...{ by: 'suspect', measured: 256 },
+  rows: [
+    { ...listed(40, 'What does a doctor do? → A cow eats grass.', [null, 3.6, 5.91]), quarantined: true },
+    listed(118, `Tell me a story. → ${'Once upon a time there was an owl that flew over the sea. '.repeat(4)}`, [
+      null,
+      2.2,
+      2.05,
+    ]),
+    listed(7, 'Where do bears sleep? → In a den, matey.', [null, 2.9, 0.61]),
+  ],
+};
+
+/** The engine prints these lines, and ends if `end` says so. */
+const tell = (page: Page, lines: object[], end: boolean | object = false) =>
+  page.evaluate(([lines, end]) => window.fake.tellEvaluation(lines as never, end as never), [lines, end] as const);
 
 const charted = (page: Page) => page.waitForSelector('.chart canvas');
 /** A chart by its heading. */
@@ -486,7 +520,7 @@ describe('dashboard', () => {
     await expect
       .poll(() => page.evaluate(() => window.fake.log))
       .toEqual(
-        ['try', 'evaluate', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({
+        ['try', 'evaluate', 'rowsByLoss', 'merge', 'export', 'trainFurther', 'serve'].map(action => ({
           action,
           folder: '/runs/lora',
         })),
@@ -612,6 +646,96 @@ describe('dashboard', () => {
       .poll(() => chart(page, 'Loss').getByRole('img').getAttribute('aria-label'))
       .toMatch(/training: 100,?600 values/);
   });
+
+  it('lists the rows of a step by click and by key, opens one, and puts one into quarantine', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    const plot = chart(page, 'Loss').getByRole('img');
+    await plot.focus();
+    await page.keyboard.press('Home');
+    for (let i = 0; i < 12; i++) await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Enter');
+    const rows = page.getByRole('region', { name: /^Rows of step/ });
+    await rows.getByText('Starting the engine...').waitFor();
+    const at = Number((await rows.getByRole('heading').textContent())!.match(/\d+/)![0]);
+    await tell(page, [stepAnswer(at, false)], true);
+    await rows.getByRole('row', { name: /^Line 12 / }).waitFor();
+    expect(await rows.getByRole('columnheader').allTextContents()).toEqual(['Line', 'Then', 'Row', 'Quarantine']);
+    await tell(page, [{ type: 'progress', phase: 'evaluate', done: 1, total: 4 }]);
+    await rows.getByText('Measuring losses: 25%').waitFor();
+    await tell(page, [stepAnswer(at, true)], true);
+    await rows.getByRole('columnheader', { name: 'Now' }).waitFor();
+    expect((await rows.getByRole('row').nth(1).textContent())!).toMatch(/^Line 122\.31.*3\.02.*0\.412.*Who are you/);
+
+    await rows.getByRole('link', { name: 'Line 12', exact: true }).press('Enter');
+    await rows.getByRole('button', { name: 'Put line 40 into quarantine' }).press('Enter');
+    await rows.getByRole('button', { name: 'Take line 40 out of quarantine' }).waitFor();
+    await rows.getByRole('button', { name: 'Train Again without Rows in Quarantine' }).click();
+    await rows.getByRole('button', { name: 'Take line 40 out of quarantine' }).click();
+    await rows.getByRole('button', { name: 'Put line 40 into quarantine' }).waitFor();
+    expect(await rows.getByRole('button', { name: 'Train Again' }).isVisible()).toBe(false);
+    expect(await page.evaluate(() => window.fake.log)).toEqual([
+      { rows: ['--step', String(at)] },
+      { rows: ['--step', String(at), '--losses'] },
+      { file: '/data/pirate.jsonl', line: 12 },
+      { quarantine: ['--add', 'sha256:40'] },
+      { trainWithout: '/runs/lora' },
+      { quarantine: ['--remove', 'sha256:40'] },
+    ]);
+    await rows.getByRole('button', { name: 'Close Rows' }).click();
+    await expect.poll(() => rows.isVisible()).toBe(false);
+
+    // A click lists the step under the pointer; a drag zooms and lists nothing.
+    const box = (await plot.boundingBox())!;
+    await page.mouse.move(box.x + box.width / 2, box.y + 60);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width / 2 + 80, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.getByRole('button', { name: 'Loss: reset zoom' }).click();
+    expect(await rows.isVisible()).toBe(false);
+    await page.mouse.click(box.x + box.width / 2, box.y + 60);
+    await rows.waitFor();
+  });
+
+  it('measures all rows, and says when that is cancelled, fails or finds none', async () => {
+    const page = await open(lora.length);
+    await charted(page);
+    await page.evaluate(() => window.fake.listRowsByLoss());
+    const rows = page.getByRole('region', { name: 'Rows by loss' });
+    await rows.getByRole('button', { name: 'Cancel' }).click();
+    await rows.getByText('Cancelled before all losses were measured.').waitFor();
+    await rows.getByRole('button', { name: 'Measure Again' }).click();
+    await tell(page, [], { code: 'bad_input', message: 'this is not what the run was trained on' });
+    await rows.getByRole('alert').getByText('this is not what the run was trained on').waitFor();
+    await rows.getByRole('combobox', { name: 'Order of rows' }).click();
+    await rows.getByRole('option', { name: 'Lowest loss' }).click();
+    await tell(page, [{ ...rankedAnswer, by: 'lowest', rows: [] }], true);
+    await rows.getByText('The run has no such rows.').waitFor();
+    expect(await page.evaluate(() => window.fake.log)).toEqual(
+      ['suspect', 'suspect', 'lowest'].map(by => ({ rows: ['--by', by, '--top', '50'] })),
+    );
+  });
+
+  for (const theme of themes)
+    it(`rows by loss are accessible and look right: ${theme}`, async () => {
+      const page = await open(lora.length, { theme, reducedMotion: true });
+      await charted(page);
+      await page.evaluate(() => window.fake.listRowsByLoss());
+      await page.getByRole('button', { name: 'Cancel' }).waitFor();
+      await tell(page, [{ type: 'progress', phase: 'evaluate', done: 2, total: 5 }]);
+      const rows = page.getByRole('region', { name: 'Rows by loss' });
+      await rows.getByText('Measuring losses: 40%').waitFor();
+      await rows.screenshot({ path: screenshotPath(`dashboard-rows-measuring-${theme}`) });
+      await expectAccessible(page);
+      await tell(page, [rankedAnswer], true);
+      await rows.getByText('Rows with a much higher loss').waitFor();
+      await page.screenshot({ path: screenshotPath(`dashboard-rows-${theme}`), fullPage: true });
+      await expectAccessible(page);
+      await page.setViewportSize({ width: 420, height: 900 });
+      await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
+      await rows.screenshot({ path: screenshotPath(`dashboard-rows-narrow-${theme}`) });
+      await expectAccessible(page);
+    });
 
   for (const theme of themes)
     it(`is accessible and looks right: ${theme}`, async () => {

@@ -115,7 +115,13 @@ export class DashboardHeader {
     const act = (label: string, glyph: string, action: RunAction, secondary = true) =>
       button({ label, icon: glyph, secondary, onClick: () => this.onAct(action) });
     this.next.replaceChildren(
-      ...(result ? [act('Try It', 'comment', 'try', false), act('Evaluate...', 'beaker', 'evaluate')] : []),
+      ...(result
+        ? [
+            act('Try It', 'comment', 'try', false),
+            act('Evaluate...', 'beaker', 'evaluate'),
+            act('Rows by Loss', 'list-ordered', 'rowsByLoss'),
+          ]
+        : []),
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
       ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
       ...(result ? [act('Train Further...', 'rocket', 'trainFurther'), act('Serve', 'broadcast', 'serve')] : []),

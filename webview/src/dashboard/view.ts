@@ -6,9 +6,14 @@ import { THROUGHPUT_STEPS } from '../../../extension/src/core/metrics/throughput
 import { bytes, count, figure } from '../../../extension/src/core/units.js';
 import {
   actOnRun,
+  cancelRows,
   exportFile,
+  listRows,
+  openRow,
+  quarantineRow,
   showRuns,
   steerRun,
+  trainWithout,
   type DashboardSnapshot,
   type RunAction,
   type RunSnapshot,
@@ -22,6 +27,7 @@ import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 import { DashboardHeader } from './header.js';
+import { RowsView } from './rows.js';
 import { column, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
 
@@ -137,6 +143,13 @@ export class DashboardView {
   private readonly controls = h('div', { class: 'controls' });
   private readonly data: RunData;
   private readonly samples = new SamplesView();
+  private readonly rows = new RowsView({
+    onList: request => this.channel.notify(listRows, request),
+    onCancel: () => this.channel.notify(cancelRows, undefined),
+    onOpen: line => this.channel.notify(openRow, { line }),
+    onQuarantine: (hash, quarantined) => void this.ask(this.channel.request(quarantineRow, { hash, quarantined })),
+    onTrainWithout: folder => void this.ask(this.channel.request(trainWithout, { folder })),
+  });
   private readonly overlays = h('ul', { class: 'overlays', 'aria-label': 'Runs shown' });
   private readonly compare = dropdown({ label: 'Compare with', onChange: folder => this.add(folder) });
   private readonly compareChoice = h('div', { class: 'choice' }, this.compare.element);
@@ -147,7 +160,7 @@ export class DashboardView {
   private readonly logSection = h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log);
   private readonly content: HTMLElement;
   private readonly empty: HTMLElement;
-  private snapshot: DashboardSnapshot = { runs: [], others: [] };
+  private snapshot: DashboardSnapshot = { runs: [], others: [], rows: null };
   private shownLog = '';
   private shownMemory = '';
 
@@ -163,6 +176,7 @@ export class DashboardView {
       this.controls,
       this.waiting,
       this.resultCharts,
+      this.rows.element,
       this.samples.element,
       this.stepCharts,
       this.memory,
@@ -217,6 +231,7 @@ export class DashboardView {
     this.data.follow(snapshot.runs);
     this.showOverlays();
     this.draw();
+    this.rows.show(snapshot.rows);
   }
 
   showProblem(message: string): void {
@@ -265,6 +280,7 @@ export class DashboardView {
       syncGroup: 'steps',
       onExport: (name, content) => void this.export(name, content),
       onZoom: range => this.zoom(range),
+      ...(title === LOSS_CHART.title && { onPick: step => this.listRowsOf(step) }),
     });
     this.charts.set(title, chart);
     return chart;
@@ -287,6 +303,14 @@ export class DashboardView {
         };
       }),
     );
+  }
+
+  /** The rows of the step at, or next after, a point of the main run: before the first step nothing was trained on. */
+  private listRowsOf(x: number): void {
+    const { main } = this;
+    if (!main || main.numSteps === 0) return;
+    const step = Math.min(Math.max(1, Math.round(x)), main.currentStep);
+    this.channel.notify(listRows, { folder: main.folder, list: { step } });
   }
 
   private zoom(range: Range | null): void {

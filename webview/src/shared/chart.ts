@@ -39,6 +39,8 @@ export interface ChartOptions {
   logarithmic?: boolean;
   /** Called with the file name and the content. */
   onExport(name: string, content: string | Uint8Array): void;
+  /** The user chose the point at this x, by a click or the Enter key. */
+  onPick?(x: number): void;
   /** The user zoomed; null: to the full range. */
   onZoom(range: Range | null): void;
 }
@@ -50,6 +52,8 @@ export interface Range {
 
 const HEIGHT = 180;
 const RAW_ALPHA = 0.4;
+/** In pixels; less is a click. */
+const SMALLEST_DRAG = 4;
 /** Distance of a mark's words from its point, and of the words of two marks. */
 const MARK_LINE = 16;
 /** Size of an exported picture in CSS pixels, without title and legend, and its pixels for each of them. */
@@ -91,7 +95,7 @@ export class Chart {
     this.resetButton = this.action('reset zoom', 'screen-full', () => options.onZoom(null));
     this.resetButton.hidden = true;
     this.plot = h('div', {
-      class: 'plot',
+      class: options.onPick ? 'plot pickable' : 'plot',
       role: 'img',
       tabindex: 0,
       'aria-label': title,
@@ -274,15 +278,30 @@ export class Chart {
         setCursor: [({ cursor }) => this.showReadout(cursor.idx ?? null)],
         setSelect: [
           u => {
-            if (u.select.width < 4) return;
+            if (u.select.width < SMALLEST_DRAG) return;
             const [min, max] = [u.posToVal(u.select.left, 'x'), u.posToVal(u.select.left + u.select.width, 'x')];
             u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
             this.options.onZoom({ min, max });
           },
         ],
-        ready: [u => u.over.addEventListener('dblclick', () => this.options.onZoom(null))],
+        ready: [u => this.listen(u)],
       },
     };
+  }
+
+  private listen({ over }: uPlot): void {
+    over.addEventListener('dblclick', () => this.options.onZoom(null));
+    let from = 0;
+    over.addEventListener('mousedown', ({ clientX }) => (from = clientX));
+    over.addEventListener('click', ({ clientX }) => {
+      // The end of a drag, which zooms, is a click too.
+      if (Math.abs(clientX - from) < SMALLEST_DRAG) this.pick();
+    });
+  }
+
+  private pick(): void {
+    const x = this.uplot?.data[0][this.uplot.cursor.idx ?? -1];
+    if (x !== undefined) this.options.onPick?.(x);
   }
 
   /** A ring at the marked points, and words above or below it where no others are. */
@@ -364,7 +383,7 @@ export class Chart {
     });
     this.plot.setAttribute(
       'aria-label',
-      `${this.options.title}. ${parts.join('. ')}. Use the arrow keys to read values, plus and minus to zoom.`,
+      `${this.options.title}. ${parts.join('. ')}. Use the arrow keys to read values${this.options.onPick ? ', Enter for the rows of a step' : ''}, plus and minus to zoom.`,
     );
   }
 
@@ -380,6 +399,7 @@ export class Chart {
       const x = uplot.data[0][Math.min(points - 1, Math.max(0, to))]!;
       uplot.setCursor({ left: uplot.valToPos(x, 'x'), top: 1 });
     } else if (event.key === '+' || event.key === '-') this.zoomBy(event.key === '+' ? 0.5 : 2);
+    else if (event.key === 'Enter' && this.options.onPick) this.pick();
     else if (event.key === 'Escape' || event.key === '0') this.options.onZoom(null);
     else return;
     event.preventDefault();

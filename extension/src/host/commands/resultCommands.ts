@@ -118,6 +118,12 @@ export function registerResultCommands(
         return file;
       },
     ),
+    command(
+      'tunewright.rowsByLoss',
+      'Rows by Loss',
+      () => true,
+      run => vscode.commands.executeCommand('tunewright.dashboard.open', run.folder, 'suspect'),
+    ),
     command('tunewright.tryAdapter', 'Try Adapter', () => true, tryOn),
     registerGuarded(output, 'tunewright.tryAgain', () => {
       const result = AnswerDocuments.resultOf(vscode.window.activeTextEditor?.document.uri);

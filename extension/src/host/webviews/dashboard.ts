@@ -2,9 +2,10 @@
 // window. Its content is up to dashboardSession.ts; a hidden tab keeps no content, and its page requests it again when
 // shown.
 import * as vscode from 'vscode';
-import { peftTypeOf } from '../../core/runs/runFileKeys.js';
+import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions } from '../../core/runs/runLabels.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
+import type { RowOrder } from '../../protocol/rowLosses.js';
 import { guarded } from '../commands/guarded.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
 import { runFolderFiles } from '../runs/runFolderFiles.js';
@@ -14,6 +15,7 @@ import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { requireTrust, trusted } from '../trustedActions.js';
 import { stepDone } from '../walkthrough.js';
 import { DashboardSession } from './dashboardSession.js';
+import type { RowsLine } from './listedRows.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
@@ -23,6 +25,7 @@ const VIEW_TYPE = 'tunewright.dashboard';
 const COMMANDS: Partial<Record<RunAction, string>> = {
   try: 'openPlayground',
   evaluate: 'evaluateDataset',
+  rowsByLoss: 'rowsByLoss',
   merge: 'mergeAdapter',
   export: 'exportAdapter',
   serve: 'serveAdapter',
@@ -36,9 +39,11 @@ export function registerDashboard(services: HostServices, methods: KnownMethods)
   const dashboards = new Dashboards(services, methods);
   return vscode.Disposable.from(
     dashboards,
-    // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts.
-    vscode.commands.registerCommand('tunewright.dashboard.open', (folders: string | readonly string[]) =>
-      dashboards.open(typeof folders === 'string' ? [folders] : folders),
+    // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts. And how to list its rows.
+    vscode.commands.registerCommand(
+      'tunewright.dashboard.open',
+      (folders: string | readonly string[], rows?: RowOrder) =>
+        dashboards.open(typeof folders === 'string' ? [folders] : folders, rows),
     ),
     vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, {
       deserializeWebviewPanel: async (panel, kept: { folders?: readonly string[] } | undefined) =>
@@ -49,21 +54,25 @@ export function registerDashboard(services: HostServices, methods: KnownMethods)
 
 class Dashboards implements vscode.Disposable {
   private readonly shown = new Map<vscode.WebviewPanel, readonly string[]>();
+  private readonly sessions = new Map<vscode.WebviewPanel, DashboardSession>();
 
   constructor(
     private readonly services: HostServices,
     private readonly methods: KnownMethods,
   ) {}
 
-  open(folders: readonly string[]): void {
-    const same = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n'));
-    if (same) return same[0].reveal();
-    const panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', vscode.ViewColumn.Active, {});
-    this.adopt(panel, folders);
+  open(folders: readonly string[], rows?: RowOrder): void {
+    let [panel] = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n')) ?? [];
+    if (panel) panel.reveal();
+    else {
+      panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', vscode.ViewColumn.Active, {});
+      this.adopt(panel, folders);
+    }
+    if (rows) this.sessions.get(panel)!.listBy(rows);
   }
 
   adopt(panel: vscode.WebviewPanel, folders: readonly string[]): void {
-    const { runs, output, context } = this.services;
+    const { engine, runs, output, context } = this.services;
     const icon = (theme: string) =>
       vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
     panel.iconPath = { light: icon('light'), dark: icon('dark') };
@@ -83,10 +92,22 @@ class Dashboards implements vscode.Disposable {
       savings: run => this.savings(run),
       exportFile,
       act: (run, action) => void guarded(output, `dashboard: ${action}`, () => act(run, action)),
+      rows: {
+        rows: (args, onLine, cancelled) => this.measure(args, onLine, cancelled),
+        quarantine: args => engine.json(['quarantine', ...args]),
+        openPlace: (file, line) => void guarded(output, 'dashboard: open row', () => openAtLine(file, line)),
+        trainWithout: async run => {
+          const { file } = await engine.json<{ file: string }>(['quarantine', run.folder]);
+          const started = await runs.start(withExcluded(run.config, file));
+          await vscode.commands.executeCommand('tunewright.openDashboard', started.folder);
+        },
+      },
     });
+    this.sessions.set(panel, session);
     const titles = runs.onDidChange(() => show(this.shown.get(panel)!));
     panel.onDidDispose(() => {
       this.shown.delete(panel);
+      this.sessions.delete(panel);
       titles.dispose();
       session.dispose();
     });
@@ -106,6 +127,20 @@ class Dashboards implements vscode.Disposable {
     return distinction ? `${name} · ${distinction.time}` : name;
   }
 
+  private async measure(
+    args: readonly string[],
+    onLine: (line: RowsLine) => void,
+    cancelled: AbortSignal,
+  ): Promise<void> {
+    const { engine } = this.services;
+    if (args.includes('--losses') || args.includes('--by'))
+      if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
+    const cancellation = new vscode.CancellationTokenSource();
+    cancelled.addEventListener('abort', () => cancellation.cancel());
+    if (cancelled.aborted) cancellation.cancel();
+    await engine.jsonLines<RowsLine>(['rows', ...args, '--progress'], onLine, { token: cancellation.token });
+  }
+
   /** null if the engine can't estimate the run, as in Restricted Mode or without the model. */
   private async savings(run: Run): Promise<Savings | null> {
     try {
@@ -115,6 +150,10 @@ class Dashboards implements vscode.Disposable {
       return null;
     }
   }
+}
+
+function withExcluded(config: object, exclude: string): object {
+  return { ...config, dataset: { ...block(config as Record<string, unknown>, 'dataset'), exclude } };
 }
 
 async function act(run: Run, action: RunAction): Promise<void> {

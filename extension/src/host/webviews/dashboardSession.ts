@@ -6,12 +6,17 @@ import { currentStep, secondsLeft, type RunState } from '../../core/runs/runStat
 import { runPhase } from '../../core/runs/runStatus.js';
 import {
   actOnRun,
+  cancelRows,
   dashboardChanged,
   exportFile,
   fetchSeries,
+  listRows,
   openDashboard,
+  openRow,
+  quarantineRow,
   showRuns,
   steerRun,
+  trainWithout,
   type DashboardSnapshot,
   type RunAction,
   type RunResult,
@@ -19,10 +24,12 @@ import {
   type Savings,
   type Series,
 } from '../../protocol/dashboardMessages.js';
+import type { RowOrder } from '../../protocol/rowLosses.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import type { MetricColumns } from '../../core/runs/metricColumns.js';
 import type { Run, RunService } from '../services.js';
 import { LatestWins } from './latestWins.js';
+import { RowsList, type RowsEngine } from './listedRows.js';
 
 export interface DashboardSessionOptions {
   channel: WebviewChannel;
@@ -38,6 +45,11 @@ export interface DashboardSessionOptions {
   /** Asks for a location and writes the file; null: the user cancelled. */
   exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
   act(run: Run, action: RunAction): void;
+  rows: RowsEngine & {
+    openPlace(file: string, line: number): void;
+    /** Starts the run again without the rows in quarantine. */
+    trainWithout(run: Run): Promise<void>;
+  };
 }
 
 const SNAPSHOT_INTERVAL_MS = 250;
@@ -49,6 +61,7 @@ interface Disposable {
 export class DashboardSession {
   private folders: readonly string[];
   private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
+  private readonly rows: RowsList;
   private readonly savings = new Map<string, Savings | null>();
   private readonly listening: Disposable;
   private watched: Disposable[] = [];
@@ -57,6 +70,7 @@ export class DashboardSession {
   constructor(private readonly options: DashboardSessionOptions) {
     const { channel, runs } = options;
     this.folders = options.folders;
+    this.rows = new RowsList(options.rows, () => this.changes.request());
     channel.onRequest(openDashboard, () => this.snapshot());
     channel.onRequest(fetchSeries, ({ folder, generation, fromStep, fromEvaluation }) =>
       seriesOf(this.run(folder).state(), generation, fromStep, fromEvaluation),
@@ -69,6 +83,14 @@ export class DashboardSession {
     channel.onRequest(showRuns, folders => this.show(folders));
     channel.onRequest(exportFile, ({ name, content }) => options.exportFile(name, content));
     channel.onNotification(actOnRun, ({ folder, action }) => options.act(this.run(folder), action));
+    channel.onNotification(listRows, request => this.rows.list(request));
+    channel.onNotification(cancelRows, () => this.rows.cancel());
+    channel.onNotification(openRow, ({ line }) => {
+      const { file } = this.rows.shown ?? {};
+      if (file) options.rows.openPlace(file, line);
+    });
+    channel.onRequest(quarantineRow, ({ hash, quarantined }) => this.rows.quarantine(hash, quarantined));
+    channel.onRequest(trainWithout, ({ folder }) => options.rows.trainWithout(this.run(folder)));
     this.listening = runs.onDidChange(() => this.watch());
     this.watch();
   }
@@ -80,7 +102,13 @@ export class DashboardSession {
     this.watch();
   }
 
+  /** Lists the rows of the first run in an order. */
+  listBy(order: RowOrder): void {
+    this.rows.list({ folder: this.folders[0]!, list: order });
+  }
+
   dispose(): void {
+    this.rows.cancel();
     this.changes.dispose();
     this.listening.dispose();
     for (const each of this.watched) each.dispose();
@@ -125,6 +153,7 @@ export class DashboardSession {
         .runs()
         .filter(({ folder }) => !this.folders.includes(folder))
         .map(run => ({ folder: run.folder, label: distinctName(run, this.distinctions) })),
+      rows: this.rows.shown,
     };
   }
 

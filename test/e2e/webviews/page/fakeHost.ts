@@ -164,6 +164,15 @@ let evaluation: {
   reject(error: Error): void;
 } | null = null;
 
+/** A call of the engine that prints what `tellEvaluation` says. */
+function engineCall(logged: object, onLine: (line: EvaluationLine) => void, cancelled: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    log.push(logged);
+    cancelled.addEventListener('abort', () => reject(new Error('cancelled')));
+    evaluation = { onLine, resolve, reject };
+  });
+}
+
 const fake = {
   faults,
   log,
@@ -220,20 +229,23 @@ const fake = {
         return `/exports/${name}`;
       },
       act: ({ folder }, action) => log.push({ action, folder }),
+      rows: {
+        rows: (args, onLine, cancelled) => engineCall({ rows: args.slice(1) }, onLine as never, cancelled),
+        quarantine: async args => log.push({ quarantine: args.slice(1) }),
+        openPlace: (file, line) => log.push({ file, line }),
+        trainWithout: async ({ folder }) => void log.push({ trainWithout: folder }),
+      },
     });
   },
+  /** What the command Rows by Loss does. */
+  listRowsByLoss: () => session!.listBy('suspect'),
   /** An evaluation whose engine prints what `tellEvaluation` says. @param state from before a reload */
   serveEvaluation(target: EvaluationTarget, name: string, state: EvaluationState | null = null): void {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     evaluationSession = new EvaluationSession({
       channel,
       shown: { target, name, state },
-      evaluate: (onLine, cancelled) =>
-        new Promise((resolve, reject) => {
-          log.push({ evaluating: target.dataset });
-          cancelled.addEventListener('abort', () => reject(new Error('cancelled')));
-          evaluation = { onLine, resolve, reject };
-        }),
+      evaluate: (onLine, cancelled) => engineCall({ evaluating: target.dataset }, onLine, cancelled),
       openPlace: (file, line) => log.push({ file, line }),
     });
   },

@@ -7,9 +7,13 @@ import {
   actOnRun,
   dashboardChanged,
   fetchSeries,
+  listRows,
   openDashboard,
+  openRow,
+  quarantineRow,
   showRuns,
   steerRun,
+  trainWithout,
   type DashboardSnapshot,
 } from '../../../../extension/src/protocol/dashboardMessages.js';
 import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
@@ -20,6 +24,15 @@ const events = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson',
   .trim()
   .split('\n')
   .map(line => engineEventSchema.parse(JSON.parse(line)));
+
+const ROW = {
+  ...{ line: 7, hash: 'sha256:7', text: 'a → b', label_tokens: 2 },
+  ...{ then: null, before: 3, now: 2, quarantined: false },
+};
+const RANKED = {
+  ...{ run: '/runs/a', file: '/data/a.jsonl', quarantine: '/data/a.jsonl.quarantine', weights: 'adapter' },
+  ...{ by: 'suspect', measured: 9, rows: [ROW] },
+};
 
 class RecordedRun {
   alive = true;
@@ -72,6 +85,15 @@ function started(runs: RecordedRun[], folders: string[]) {
     exportFile: async () => null,
     resultOf: () => null,
     act: (run, action) => void acted.push(`${action} ${run.folder}`),
+    rows: {
+      rows: async (args, onLine) => {
+        acted.push(`rows ${args.join(' ')}`);
+        onLine({ ...RANKED });
+      },
+      quarantine: async args => acted.push(`quarantine ${args.join(' ')}`),
+      openPlace: (file, line) => acted.push(`open ${file}:${line}`),
+      trainWithout: async run => void acted.push(`train without ${run.folder}`),
+    },
   });
   const view = new WebviewChannel(viewPort, fail);
   const snapshots: DashboardSnapshot[] = [];
@@ -131,6 +153,28 @@ describe('DashboardSession', () => {
     view.notify(actOnRun, { folder: '/a', action: 'merge' });
     await vi.advanceTimersByTimeAsync(10);
     expect(acted).toEqual(['merge /a']);
+  });
+
+  it('lists rows, opens one, puts it into quarantine and trains without it', async () => {
+    const { session, view, acted } = started([new RecordedRun('/a', 'a')], ['/a']);
+    expect((await view.request(openDashboard, undefined)).rows).toBeNull();
+    session.listBy('suspect');
+    await vi.advanceTimersByTimeAsync(10);
+    const { rows } = await view.request(openDashboard, undefined);
+    expect(rows).toMatchObject({ folder: '/a', list: 'suspect', rows: [ROW], progress: null, failure: null });
+    view.notify(openRow, { line: 7 });
+    await view.request(quarantineRow, { hash: ROW.hash, quarantined: true });
+    await view.request(trainWithout, { folder: '/a' });
+    expect((await view.request(openDashboard, undefined)).rows!.rows).toEqual([{ ...ROW, quarantined: true }]);
+    view.notify(listRows, null);
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await view.request(openDashboard, undefined)).rows).toBeNull();
+    expect(acted).toEqual([
+      'rows /a --by suspect --top 50',
+      'open /data/a.jsonl:7',
+      `quarantine /a --add ${ROW.hash}`,
+      'train without /a',
+    ]);
   });
 
   it('tells runs of one name apart by time and options', async () => {
