@@ -1,7 +1,7 @@
 // `npm run claims`: the measurements behind docs/measurements/claims.md, one process at a time at the lowest priority. It can be ended
 // at any time and continues where it was: runs are kept in runs/claims, their results in media/claims/results.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -72,8 +72,10 @@ if (!values.report) {
   const chosen = name => positionals.length === 0 || positionals.some(part => name.includes(part));
   if (!values.small)
     for (const [name, content] of Object.entries(await dataFiles())) write(join(claims, 'data', name), content);
-  for (const race of measuredPlan.races.filter(({ id }) => chosen(id))) await runRace(race);
-  for (const model of measuredPlan.models.filter(({ id }) => chosen(`${id}-costs`))) await runCosts(model);
+  for (const model of measuredPlan.models) {
+    for (const race of measuredPlan.races) if (race.model === model && chosen(race.id)) await runRace(race);
+    if (chosen(`${model.id}-costs`)) await runCosts(model);
+  }
 }
 await writePage();
 
@@ -144,6 +146,7 @@ async function writePage() {
   };
   const picturePath = relative(dirname(places.page), places.pictures).replaceAll('\\', '/');
   const { page, summary, pictures } = claimsPage(measuredPlan, figures, { paretoChart, proposedRate }, picturePath);
+  rmSync(places.pictures, { recursive: true, force: true });
   for (const [name, svg] of pictures) write(join(places.pictures, name), svg);
   await writeMarkdown(places.page, page);
   console.log(`${relative('.', places.page)}`);

@@ -66,14 +66,17 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
       'overlap is called none.',
     ...measuredParts.flatMap(part => methodsBlock(part, paretoChart, picture)),
     '## 2. Do soft prompts come near as models grow?',
-    'Claimed: prompt tuning comes near full fine-tuning with models of billions of parameters. These three sizes end at 135 million, where ' +
-      'the paper still shows a wide gap: they can show the direction, and not where it ends.',
+    'Claimed ([Lester et al. 2021](https://arxiv.org/abs/2104.08691)): prompt tuning comes near full fine-tuning with models of billions of ' +
+      'parameters. The sizes here end where the paper still has a wide gap: they can show a direction, and not where it ends.',
     list(tasks.flatMap(task => softSentences(task, parts).map(sentence => `${task.title}: ${sentence}`))),
     ...tasks.flatMap(task => softPicture(task, parts, picture)),
     '## 3. Memory against inference',
     'Claimed: training takes 12 to 20 times the memory of inference. Measured: the peak (VmHWM) of a training process and of a process that ' +
       'computes the loss of the same batch without gradients. Estimated: the tensors of a step by part, against inference on one ' +
       'sequence of the same length; without the program itself.',
+    'Where the claim can come from: in float32, full fine-tuning holds each weight, its gradient and Adam’s two moments, 16 bytes against 4, ' +
+      'which is 4 times; with weights of 16 bits for inference and a float32 copy of them for training it is 8 times. The rest are activations ' +
+      'and temporary values, which grow with batch and length, and which methods with few trained parameters need, too.',
     ...models.flatMap(model => memoryBlock(model, measured)),
     '## 4. Learning rates',
     'Claimed: the best rate of LoRA is about 10 times that of full fine-tuning.',
@@ -159,12 +162,11 @@ function methodsBlock({ model, task, base, methods }, paretoChart, picture) {
     name: series,
     points: methods.filter(each => each.group === group).map(({ rank, loss }) => ({ x: rank, ...loss })),
   });
-  const fullLine = full && { name: FULL, points: RANKS.map(x => ({ x, ...full.loss })) };
-  const series = [
-    line('LoRA, all linear', 'lora-all'),
-    line('LoRA, attention only', 'lora-attention'),
-    ...(full ? [fullLine] : []),
-  ];
+  const ranks = [line('LoRA, all linear', 'lora-all'), line('LoRA, attention only', 'lora-attention')].filter(
+    ({ points }) => points.length > 0,
+  );
+  const own = RANKS.filter(rank => methods.some(each => each.rank === rank));
+  const fullLine = full && { name: FULL, points: own.map(x => ({ x, ...full.loss })) };
   const ofBase = [
     ...(base.loss === null ? [] : [`loss ${number(base.loss)}`]),
     ...(base.score === null ? [] : [`score ${percent(base.score)}`]),
@@ -213,7 +215,7 @@ function methodsBlock({ model, task, base, methods }, paretoChart, picture) {
         title: `Held-out loss against the rank: ${heading}`,
         xTitle: 'rank',
         xText: String,
-        series: series.filter(({ points }) => points.length > 0),
+        series: [...ranks, ...(full ? [fullLine] : [])],
       }),
     ),
   ];

@@ -14,9 +14,8 @@ const DATA = 'media/claims/data';
  * @property {number[]} rates the grid that is tried
  */
 
-/** Four steps of about sqrt(10) up and down from a rate: 1, 3, 10, 30, 100. */
-const around = rate =>
-  [rate / 10, (rate * 3) / 10, rate, rate * 3, rate * 10].map(value => Number(value.toPrecision(3)));
+/** A rate, one below and two above it, in steps of about the square root of 10. */
+const around = rate => [0.3 * rate, rate, 3 * rate, 10 * rate].map(value => Number(value.toPrecision(3)));
 const doubled = (from, count) => Array.from({ length: count }, (_, i) => Number((from * 2 ** i).toPrecision(3)));
 
 export const RANKS = [1, 2, 4, 8, 16, 32, 64];
@@ -72,9 +71,9 @@ const selective = (name, rate, method) => other(name, rate, { peft_type: 'SELECT
 /** Every method. BitFit is missing: a Llama has no biases. */
 const embeddedEntries = [
   full(around(1e-3)),
-  ...loraEntries('all linear', RANKS, doubled(1e-3, 5)),
-  ...loraEntries('attention', RANKS, doubled(1e-3, 5)),
-  ...soft(3e-1, 3e-1, 3e-2),
+  ...loraEntries('all linear', RANKS, doubled(2e-3, 4)),
+  ...loraEntries('attention', RANKS, doubled(2e-3, 4)),
+  ...soft(1e-1, 1e-1, 1e-2),
   other('IA3', 1e-1, { peft_type: 'IA3' }),
   other('LoHa r=8', 1e-2, { peft_type: 'LOHA', target_modules: 'all-linear' }),
   other('VeRA r=256', 1e-1, { peft_type: 'VERA', target_modules: 'all-linear' }),
@@ -86,14 +85,14 @@ const embeddedEntries = [
   selective('attention weights', 3e-3, { select: 'pattern', pattern: '.*self_attn.*' }),
 ];
 
-const smallEntries = [full(around(3e-3)), ...soft(3e-1, 3e-1, 3e-2)];
+const smallEntries = [full(around(3e-3)), ...soft(1e-1, 1e-1, 1e-2)];
 
 /** What five hours allow of the largest model. */
 const smolEntries = [
   full([3e-5, 1e-4, 3e-4]),
   ...loraEntries('all linear', [1, 8, 64], [3e-4, 1e-3, 3e-3]),
   ...loraEntries('attention', [8], [3e-4, 1e-3, 3e-3]),
-  ...soft(1e-1, 3e-2, 3e-3).map(entry => ({ ...entry, rates: entry.rates.slice(1, 4) })),
+  ...soft(1e-1, 3e-2, 3e-3).map(entry => ({ ...entry, rates: entry.rates.slice(0, 3) })),
   { ...other('IA3', 1e-2, { peft_type: 'IA3' }), rates: [3e-3, 1e-2, 3e-2] },
   { ...selective('last 2 blocks', 3e-4, { select: 'last_layers', num_layers: 2 }), rates: [1e-4, 3e-4, 1e-3] },
 ];
@@ -143,7 +142,7 @@ export const models = [
     generalTexts: null,
     batchSize: 4,
     entries: smolEntries,
-    curves: curves(around(1e-4), around(1e-3)),
+    curves: curves([1e-5, 3e-5, 1e-4, 3e-4, 1e-3], [1e-4, 3e-4, 1e-3, 3e-3, 1e-2]),
     costs: { settings: { batchSize: 4, length: 128, steps: 6, rounds: 1 }, entries: smolEntries },
   },
 ];
@@ -168,7 +167,7 @@ export const tasks = [
     validation: `${DATA}/codewords.validation.jsonl`,
     suite: `${DATA}/codewords.eval.jsonl`,
     maxLength: 64,
-    steps: 240,
+    steps: 320,
   },
   {
     id: 'pirate',
@@ -247,7 +246,7 @@ export function smallPlan() {
   const [embedded] = models;
   const entries = embedded.entries
     .filter(({ name }) => ['full fine-tuning', 'LoRA all linear r=8'].includes(name))
-    .map(entry => ({ ...entry, rates: entry.rates.slice(2, 4) }));
+    .map(entry => ({ ...entry, rates: entry.rates.slice(1, 3) }));
   const costs = { settings: { ...embedded.costs.settings, steps: 4, rounds: 1 }, entries };
   const model = { ...embedded, entries, curves: [], costs };
   const task = { ...tasks[0], steps: SMALL_STEPS };

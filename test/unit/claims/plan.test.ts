@@ -8,7 +8,8 @@ import { readSuite } from '../../../extension/src/engine/data/readSuite.js';
 import { expandRace } from '../../../extension/src/core/race/expandRace.js';
 import { readRaceFile } from '../../../extension/src/engine/race/planRace.js';
 import { raceConfigSchema } from '../../../extension/src/protocol/raceConfig.js';
-import { dataFiles } from '../../claims/materials.mjs';
+import { llamaTensors } from '../../../extension/scripts/embedded/initModel.mjs';
+import { dataFiles, SMALL_SHAPE } from '../../claims/materials.mjs';
 import { readResults, tunedRate } from '../../claims/results.mjs';
 import { plan, raceFile, smallPlan } from '../../claims/work.mjs';
 
@@ -91,4 +92,11 @@ describe('the data', () => {
       expect([passes(expected!), passes(expected!.split(' ').toReversed().join(' '))], id).toEqual([true, false]);
     }
   });
+});
+
+test('the small model has 0.4 million parameters', () => {
+  const embedded = JSON.parse(readFileSync('media/models/tiny/config.json', 'utf8'));
+  const tensors: [string, number[]][] = llamaTensors({ ...embedded, ...SMALL_SHAPE });
+  const sizes = tensors.map(([, shape]) => shape.reduce((product, size) => product * size, 1));
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(399_840);
 });
