@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { textMetrics } from '../../../extension/src/core/evaluation/textMetrics.js';
+import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
 import { eventsOf } from '../../support/tinyRun.js';
 
@@ -24,7 +25,11 @@ const chat = (question: string, answer: string) => ({
 async function evaluated(dataset: string, ...adapter: string[]) {
   const flags = ['--metrics', NAMES.join(','), '--max-new-tokens', '12', '--json'];
   const onRows = ['evaluate', '--model', 'embedded:tiny', '--dataset', dataset, ...adapter, ...flags];
-  const { stdout } = await succeed(onRows, at);
+  return reported(onRows);
+}
+
+async function reported(command: string[]) {
+  const { stdout } = await succeed(command, at);
   return JSON.parse(stdout) as { answers: { answer: string; expected: string }[] } & Record<string, number>;
 }
 
@@ -111,6 +116,33 @@ describe('a run with eval_metrics', () => {
       expect(tensors(out).equals(tensors('whole')), 'the same adapter').toBe(true);
     },
   );
+});
+
+describe.each([
+  ...peftMethods.map(({ peftType, storage }) => ({ peftType, storage, engine: {}, flags: [] as string[] })),
+  { peftType: 'LORA', storage: 'adapter', engine: { backend: 'wasm' }, flags: ['--backend', 'wasm'] },
+  { peftType: 'LORA', storage: 'adapter', engine: { base_weights: 'int8' }, flags: ['--base-weights', 'int8'] },
+])('$peftType $flags', ({ peftType, storage, engine, flags }) => {
+  it('has the metrics of its result in its last evaluation', async () => {
+    const name = [peftType, ...flags].join('');
+    const dataset = { train: 'train.jsonl', validation: 'validation.jsonl', max_length: 64 };
+    const training = { ...changes.training, max_steps: 4, eval_steps: 4, load_best_model_at_end: false };
+    const run = place.run(name, { ...changes, dataset, training, engine, method: { peft_type: peftType } });
+    await succeed(['train', run, '--out', name], at);
+    const model = storage === 'model' ? [`${name}/model`] : ['embedded:tiny', '--adapter', `${name}/adapter`];
+    const metrics = ['--metrics', NAMES.join(','), '--max-new-tokens', '12', '--json'];
+    const report = await reported([
+      'evaluate',
+      '--model',
+      ...model,
+      '--dataset',
+      'validation.jsonl',
+      ...flags,
+      ...metrics,
+    ]);
+    const last = evaluations(name).at(-1)!;
+    expect(last.metrics).toMatchObject(Object.fromEntries(NAMES.map(metric => [metric, report[metric]])));
+  });
 });
 
 it('prints the metrics of each evaluation, and by which one a checkpoint is the best', async () => {
