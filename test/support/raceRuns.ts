@@ -10,6 +10,7 @@ export function finishedRun(name: string, seed: number, changes: Partial<RunFigu
     status: 'finished',
     peft_type: 'LORA',
     trainable_parameters: 1000,
+    total_parameters: 100_000,
     validation_loss: 1,
     score: null,
     peak_rss_bytes: 500e6,
@@ -27,6 +28,7 @@ export function unfinishedRun(name: string, seed: number, changes: Partial<RunFi
   return finishedRun(name, seed, {
     status: 'waiting',
     trainable_parameters: null,
+    total_parameters: null,
     validation_loss: null,
     peak_rss_bytes: null,
     train_seconds: null,

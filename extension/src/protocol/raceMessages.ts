@@ -14,6 +14,7 @@ export const folderFiguresSchema = z.object({
   status: z.enum(['waiting', 'running', 'interrupted', 'finished', 'failed']),
   peft_type: z.string().nullable(),
   trainable_parameters: number,
+  total_parameters: number,
   validation_loss: number,
   score: number,
   peak_rss_bytes: number,
@@ -78,3 +79,9 @@ export const useRaceRun = notificationType('race/useRun', draftSchema);
 
 /** Webview to host: open a file of the race in an editor. */
 export const openRaceFile = notificationType('race/openFile', z.enum(['race', 'report', 'log']));
+
+/** Run panel to host: the races of the workspace on the draft's model and training rows. */
+export const findRaces = requestType('runPanel/findRaces', draftSchema, z.array(raceFilesSchema));
+
+/** Host to run panel: a race has ended, so that there may be other figures. */
+export const racesChanged = notificationType('runPanel/racesChanged', nothing);

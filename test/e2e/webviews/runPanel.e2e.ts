@@ -6,6 +6,9 @@ import { helpOf } from '../../../extension/src/core/forms/formField.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
 import type { Draft, TrainingData } from '../../../extension/src/protocol/runPanelMessages.js';
+import { block } from '../../../extension/src/core/runs/runFileKeys.js';
+import type { RaceFiles } from '../../../extension/src/protocol/raceMessages.js';
+import { finishedRun } from '../../support/raceRuns.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
 import { recordedAnswer } from './recordings.js';
@@ -47,6 +50,7 @@ interface PanelOptions extends Partial<OpenOptions> {
   problems?: Record<string, EngineError>;
   data?: Record<string, TrainingData>;
   hub?: Record<string, string>;
+  races?: RaceFiles[];
 }
 
 async function open({
@@ -56,6 +60,7 @@ async function open({
   problems = {},
   data = {},
   hub = {},
+  races = [],
   ...options
 }: PanelOptions = {}): Promise<Page> {
   return browser.open({
@@ -73,6 +78,7 @@ async function open({
         problems,
         data,
         hub,
+        races,
         picks: {
           model_folder: '/models/mine',
           model_file: '/models/mine.gguf',
@@ -82,6 +88,19 @@ async function open({
       }),
   });
 }
+
+const { name: _name, seed: _seed, ...raced } = finishedRun('r4', 1, { validation_loss: 1.23 });
+const race: RaceFiles = {
+  race: {
+    name: 'ranks',
+    run: { ...ready, dataset: { ...block(ready, 'dataset'), validation: 0.1 } },
+    vary: [{ name: 'r4' }],
+    seeds: [1],
+  },
+  run: null,
+  folders: { 'runs/r4-seed1': raced },
+  baseScore: null,
+};
 
 /** The latest of what the panel sent to the host, by kind. */
 const last = (page: Page, kind: 'draft' | 'started' | 'estimated' | 'described' | 'opened' | 'pulled') =>
@@ -584,4 +603,19 @@ describe('run panel', () => {
       await page.setViewportSize({ width: 700, height: 900 });
       await page.screenshot({ path: screenshotPath(`panel-wide-${theme}`), fullPage: true });
     });
+});
+
+it('cards say what races on this model and dataset have measured', async () => {
+  const page = await open({ races: [race] });
+  const card = page.locator('[data-method="LORA"] .card-measured');
+  await expect.poll(() => card.innerText()).toBe('loss 1.2300');
+  expect(await page.locator('[data-method="IA3"] .card-measured').innerText()).toBe('');
+  const words = 'Measured here: validation loss 1.2300, 1.00% trained, 500 MB, 1:00 (r4 in the race “ranks”)';
+  expect(await page.locator('.measured').innerText()).toBe(words);
+  expect(await card.getAttribute('title')).toBe(words);
+  await page.screenshot({ path: screenshotPath('run-panel-measured'), fullPage: true });
+  await expectAccessible(page);
+  await page.locator('[data-method="IA3"]').click();
+  await page.locator('.measured').waitFor({ state: 'hidden' });
+  await page.close();
 });

@@ -53,19 +53,21 @@ test('the explorer offers commands on datasets and run files, and none on packag
   const offered = async (name: string) => {
     const file = page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: name }).first();
     const titles = await contextMenu(file);
-    return titles.filter(title => /Fine-Tune|Dataset|Run F|Run f|Estimate/.test(title));
+    return titles.filter(title => /Fine-Tune|Dataset|Run F|Run f|Estimate|Compare Methods/.test(title));
   };
   for (const name of ['pirate.messages.jsonl', 'haiku.sharegpt.json', 'facts.csv', 'facts.parquet'])
     expect(await offered(name)).toEqual([
       'Preview Dataset',
       'Fine-Tune with This Dataset',
       'Make an Evaluation from This Dataset...',
+      'Compare Methods...',
     ]);
   await page.locator('.explorer-folders-view .monaco-list-row').filter({ hasText: 'examples' }).click();
   expect(await offered('pirate.tune.json')).toEqual([
     'Start Run from File',
     'Open Run File in Run Panel',
     'Estimate Memory and Parameters',
+    'Compare Methods...',
   ]);
   expect(await offered('package.json')).toEqual([]);
 });

@@ -8,6 +8,7 @@ import {
   openPanel,
   trustGranted,
 } from '../../../extension/src/protocol/runPanelMessages.js';
+import { racesChanged } from '../../../extension/src/protocol/raceMessages.js';
 import { host } from '../shared/host.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { RunPanelView } from './view.js';
@@ -21,6 +22,7 @@ async function open(): Promise<void> {
   host.onNotification(choicesChanged, choices => view.showChoices(choices));
   host.onNotification(dataChanged, () => view.refreshData());
   host.onNotification(draftShown, ({ draft, runFile }) => view.show(draft, runFile));
+  host.onNotification(racesChanged, () => view.forgetMeasured());
   host.onNotification(trustGranted, () => view.trust(true));
 }
 

@@ -1,13 +1,24 @@
 // The methods as a radio group of cards, with keyboard navigation and the chosen method's summary below.
 import { roughCount } from '../../../extension/src/core/units.js';
+import type { MeasuredMethod } from '../../../extension/src/core/race/measuredMethods.js';
 import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
 import { h, setText } from '../shared/dom.js';
 import type { MethodChoice } from './draft.js';
 
+interface Card {
+  card: HTMLElement;
+  /** Trained parameters, estimated. */
+  figure: HTMLElement;
+  /** Validation loss, measured. */
+  loss: HTMLElement;
+}
+
 export class MethodCards {
   readonly element: HTMLElement;
-  private readonly cards = new Map<string, { card: HTMLElement; figure: HTMLElement }>();
+  private readonly cards = new Map<string, Card>();
   private readonly summary = h('p', { class: 'help', id: 'method-summary' });
+  private readonly measuredText = h('p', { class: 'help measured', hidden: true });
+  private measured: ReadonlyMap<string, MeasuredMethod> = new Map();
   private chosen = '';
 
   constructor(
@@ -25,7 +36,7 @@ export class MethodCards {
       },
       ...[...this.cards.values()].map(({ card }) => card),
     );
-    this.element = h('div', { class: 'fields' }, group, this.summary);
+    this.element = h('div', { class: 'fields' }, group, this.summary, this.measuredText);
   }
 
   get value(): string {
@@ -41,6 +52,7 @@ export class MethodCards {
     // Without a choice, the group must still be reachable by the Tab key.
     if (!this.cards.has(peftType)) [...this.cards.values()][0]!.card.tabIndex = 0;
     setText(this.summary, this.methods.find(method => method.peftType === peftType)?.summary ?? '');
+    this.showMeasuredText();
   }
 
   /** Shows trained parameters on each card; null removes them. */
@@ -57,16 +69,35 @@ export class MethodCards {
     }
   }
 
-  private card({ peftType, title }: MethodChoice): { card: HTMLElement; figure: HTMLElement } {
+  /** Shows on each card what races on this model and dataset have measured, and all of it of the chosen method. */
+  showMeasured(measured: ReadonlyMap<string, MeasuredMethod>): void {
+    this.measured = measured;
+    for (const [peftType, { loss }] of this.cards) {
+      const own = measured.get(peftType);
+      setText(loss, own ? `loss ${own.loss}` : '');
+      loss.title = own ? `Measured here: ${own.text}` : '';
+    }
+    this.showMeasuredText();
+  }
+
+  private showMeasuredText(): void {
+    const own = this.measured.get(this.chosen);
+    setText(this.measuredText, own ? `Measured here: ${own.text}` : '');
+    this.measuredText.hidden = !own;
+  }
+
+  private card({ peftType, title }: MethodChoice): Card {
     const figure = h('span', { class: 'card-figure muted number' });
+    const loss = h('span', { class: 'card-measured muted number' });
     const card = h(
       'div',
       { class: 'card', role: 'radio', 'aria-checked': 'false', tabindex: -1, 'data-method': peftType },
       h('span', { class: 'card-title' }, title),
       figure,
+      loss,
     );
     card.addEventListener('click', () => this.choose(peftType));
-    return { card, figure };
+    return { card, figure, loss };
   }
 
   private choose(peftType: string): void {

@@ -1,6 +1,7 @@
 // The run panel: model, data, method, trained parameters, memory, training options, Start. Holds the draft, notifies
 // the host of every change, and shows the engine's answers. Wired up by main.ts.
 import type { JsonSchema } from '../../../extension/src/core/forms/jsonSchema.js';
+import { measuredMethods } from '../../../extension/src/core/race/measuredMethods.js';
 import { baselineOf } from '../../../extension/src/core/metrics/comparedWith.js';
 import { estimatedTime } from '../../../extension/src/core/metrics/estimatedTime.js';
 import { isEqual, reproposed } from '../../../extension/src/core/runs/proposeRun.js';
@@ -24,6 +25,7 @@ import {
   type TrainingData,
 } from '../../../extension/src/protocol/runPanelMessages.js';
 import type { EstimateAnswer, MethodEstimate } from '../../../extension/src/protocol/answers.js';
+import { findRaces } from '../../../extension/src/protocol/raceMessages.js';
 import type { LowRank } from '../../../extension/src/protocol/methodFacts.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, setText } from '../shared/dom.js';
@@ -85,6 +87,7 @@ export class RunPanelView {
   private lowRank: LowRank | null = null;
   private readonly forms = new Map<string, SchemaForm>();
   private readonly cards: MethodCards;
+  private measuredFor = '';
   private readonly picture: SavingsPicture;
   private readonly models = dropdown({ label: 'Model', onChange: value => void this.chooseModel(value) });
   private readonly datasets = dropdown({ label: 'Training data', onChange: value => void this.chooseDataset(value) });
@@ -435,9 +438,28 @@ export class RunPanelView {
     if (before || end) this.forms.get('dataset')!.showProblem('validation', end?.text ?? null);
   }
 
+  /** Asks for the races on the draft's model and dataset, once for each pair. */
+  private async showMeasured(): Promise<void> {
+    const [model, train] = [text(this.draft['model']), text(block(this.draft, 'dataset')['train'])];
+    const key = JSON.stringify([model, train]);
+    if (key === this.measuredFor) return;
+    this.measuredFor = key;
+    const isComplete = model !== '' && train !== '';
+    // What isn't known isn't shown; the panel works without it.
+    const races = isComplete ? await this.channel.request(findRaces, this.draft).catch(() => []) : [];
+    if (key === this.measuredFor) this.cards.showMeasured(measuredMethods(races));
+  }
+
+  /** Other races may have ended. */
+  forgetMeasured(): void {
+    this.measuredFor = '';
+    void this.showMeasured();
+  }
+
   /** Updates what follows from the draft immediately, and requests the estimate. */
   private refresh(): void {
     this.showData();
+    void this.showMeasured();
     this.forms.get('')!.hint('name', text(this.proposal['name']));
     this.showSavings();
     this.problem.show(null);

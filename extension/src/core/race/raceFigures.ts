@@ -29,6 +29,7 @@ export function folderFigures(run: string, { state, alive, config, score }: Entr
     status,
     peft_type: state?.started?.peft_type ?? config?.method.peft_type ?? null,
     trainable_parameters: state?.started?.trainable_parameters ?? null,
+    total_parameters: state?.started?.total_parameters ?? null,
     validation_loss: kept?.['loss'] ?? null,
     score: completed ? score : null,
     // The process of a resumed run knows nothing of the one before it.

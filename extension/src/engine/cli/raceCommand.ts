@@ -118,7 +118,8 @@ function show(report: string, runs: readonly RunFigures[], limits: RaceLimits): 
   print(relative('.', report));
 }
 
-function resultOf({ peft_type: _type, steps: _steps, failure: _failure, ...result }: RunFigures): RaceResult {
+function resultOf(run: RunFigures): RaceResult {
+  const { peft_type: _type, total_parameters: _total, steps: _steps, failure: _failure, ...result } = run;
   return result;
 }
 

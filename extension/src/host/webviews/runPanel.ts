@@ -30,6 +30,7 @@ import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { block, pathFields } from '../../core/runs/runFileKeys.js';
 import type { EstimateAnswer } from '../../protocol/answers.js';
+import { findRaces, racesChanged } from '../../protocol/raceMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
@@ -38,6 +39,7 @@ import type { DatasetParts } from '../datasets/register.js';
 import { modelFactsOf, problemOf } from '../engineProcess/engineAnswers.js';
 import { EMBEDDED_MODEL, type MachineModel } from '../engineProcess/machineModels.js';
 import { compareMethods } from '../races/compareMethods.js';
+import { racesOn } from '../races/measuredRaces.js';
 import { openAtLine } from '../runFiles/openAt.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
@@ -57,7 +59,7 @@ const CHOICES_DELAY_MS = 500;
 export interface RunPanelSources {
   methods: KnownMethods;
   models: WorkspaceModels;
-  datasets: Pick<DatasetParts, 'found' | 'trainingData'>;
+  datasets: Pick<DatasetParts, 'found' | 'trainingData' | 'reading'>;
   drafter: RunDrafter;
 }
 
@@ -102,9 +104,14 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     private readonly sources: RunPanelSources,
   ) {
     this.draft = services.context.workspaceState.get<Draft>(DRAFT, {});
+    // Written at the end of a race.
+    const reports = vscode.workspace.createFileSystemWatcher('**/races/*/report.md');
     this.subscriptions = [
       sources.datasets.found.onDidChange(() => this.sendChoicesSoon()),
       sources.models.onDidChange(() => this.listModelsSoon()),
+      reports,
+      reports.onDidCreate(() => this.channel?.notify(racesChanged, undefined)),
+      reports.onDidChange(() => this.channel?.notify(racesChanged, undefined)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => {
         this.channel?.notify(trustGranted, undefined);
         this.listModelsSoon();
@@ -139,6 +146,11 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     channel.onNotification(openData, ({ path, line }) => {
       void guarded(this.services.output, 'run panel: open dataset', () => openAtLine(path, line));
     });
+    channel.onRequest(findRaces, draft =>
+      racesOn(absolute(draft), path =>
+        this.sources.datasets.reading.worker.request('hash', { path }).catch(() => null),
+      ),
+    );
     channel.onRequest(estimateDraft, draft => this.estimate(draft));
     channel.onRequest(startDraft, draft => this.start(draft));
     view.onDidDispose(() => {

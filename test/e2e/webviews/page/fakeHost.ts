@@ -19,12 +19,14 @@ import type { EngineError } from '../../../../extension/src/protocol/engineError
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import type { EvaluationState, EvaluationTarget } from '../../../../extension/src/protocol/evaluationMessages.js';
 import {
+  findRaces,
   openRace,
   openRaceFile,
   openRaceRuns,
   raceChanged,
   steerRace,
   useRaceRun,
+  type RaceFiles,
   type RaceSnapshot,
 } from '../../../../extension/src/protocol/raceMessages.js';
 import {
@@ -272,6 +274,8 @@ const fake = {
     data: Record<string, TrainingData>;
     /** Models that can be pulled, and then are as these. */
     hub: Record<string, string>;
+    /** Races on the model and dataset of any draft that names both. */
+    races?: RaceFiles[];
   }): void {
     panelData = options.data;
     channel = new WebviewChannel(port, fault => faults.push(fault));
@@ -314,6 +318,7 @@ const fake = {
       return panelData[train] ?? null;
     });
     channel.onNotification(openData, place => void log.push({ opened: place }));
+    channel.onRequest(findRaces, () => options.races ?? []);
     channel.onRequest(estimateDraft, async draft => {
       log.push({ estimated: draft });
       const error = wrong(draft);
