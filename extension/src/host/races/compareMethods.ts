@@ -38,9 +38,11 @@ export interface CompareSources {
 export async function compareMethods(uri: unknown, sources: CompareSources): Promise<void> {
   requireTrust();
   const base = await baseOf(uri, sources);
-  const comparison = base && (await askComparison(base.run, sources.methods));
+  if (!base) return;
+  const home = homeOf(base);
+  const comparison = await askComparison(base.run, sources.methods);
   if (!comparison) return;
-  const file = writeRaceFile(base, comparison);
+  const file = writeRaceFile(base, home, comparison);
   const begin = {
     icon: 'play',
     label: 'Start Race',
@@ -151,10 +153,15 @@ function askBudget(): Thenable<string | undefined> {
   });
 }
 
-/** @returns path of a new file */
-function writeRaceFile({ run, file }: Base, comparison: Comparison): string {
+/** Where the race file will be: beside the run file, else in the workspace. */
+function homeOf({ file }: Base): string {
   const home = file === null ? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath : dirname(file);
   if (home === undefined) throw new Error('Open a folder first: the race file and its runs are kept in it.');
+  return home;
+}
+
+/** @returns path of a new file */
+function writeRaceFile({ run, file }: Base, home: string, comparison: Comparison): string {
   const { validation } = block(run, 'dataset');
   const heldOut = { ...run, dataset: { ...block(run, 'dataset'), validation: validation ?? 0.1 } };
   const isWhole = file !== null && validation != null;
