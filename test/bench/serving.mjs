@@ -11,7 +11,7 @@ import { median } from './report.mjs';
 
 const PROMPT = 'Write a short story about a lighthouse keeper who finds a letter in a bottle.';
 /** First tokens with another adapter than before, and as many with the same. */
-const SWAPS = 8;
+const SWAPS = 32;
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 /**
