@@ -15,3 +15,15 @@ export type QuarantinedRow = z.infer<typeof quarantinedRowSchema>;
 export const quarantineSchema = z.strictObject({
   rows: z.array(quarantinedRowSchema).meta(about('Rows', 'Rows to leave out')),
 });
+
+const EXTENSION = '.quarantine';
+
+/** The quarantine file of a dataset, unless a run names another. */
+export function quarantineFile(dataset: string): string {
+  return dataset + EXTENSION;
+}
+
+/** The dataset beside which a quarantine file is. */
+export function quarantinedFile(quarantine: string): string {
+  return quarantine.slice(0, -EXTENSION.length);
+}

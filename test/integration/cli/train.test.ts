@@ -62,6 +62,7 @@ describe('a run', () => {
       'checkpoints',
       'events.ndjson',
       'run.json',
+      'step-losses.ndjson',
       'tensorboard',
     ]);
     expect(readdirSync(join(folder, 'adapter')).toSorted()).toEqual([

@@ -12,7 +12,7 @@ type Block = Readonly<Record<string, unknown>>;
 export type ProposedRun = {
   name: string;
   model?: string;
-  dataset: { train?: string; validation: number; max_length?: number };
+  dataset: { train?: string; validation: number; exclude?: string; max_length?: number };
   method: { peft_type: string };
   training: { learning_rate?: number };
   samples?: { prompts: string[] };
@@ -23,7 +23,12 @@ export type ProposedRun = {
 export interface RunChoice {
   /** Folder, file or ID. */
   model: string | null;
-  dataset: { train: string; firstRows: readonly Row[] } | null;
+  dataset: {
+    train: string;
+    firstRows: readonly Row[];
+    /** Its quarantine file, if there is one. */
+    exclude?: string | null;
+  } | null;
   method: {
     peft_type: string;
     /** From the method's facts; null: that of the run file's schema. */
@@ -63,6 +68,7 @@ export function proposeRun({ model, dataset, method }: RunChoice): ProposedRun {
     dataset: {
       ...(dataset ? { train: dataset.train } : {}),
       validation: VALIDATION_SHARE,
+      ...(dataset?.exclude ? { exclude: dataset.exclude } : {}),
       ...(isEmbedded ? EMBEDDED.dataset : {}),
     },
     method: { peft_type, ...(isEmbedded ? EMBEDDED.methods[peft_type] : {}) },
@@ -85,13 +91,13 @@ const BLOCKS = ['dataset', 'method', 'training', 'samples', 'engine'];
 
 /**
  * The draft after another choice: what was proposed `before` is replaced by what is proposed now, and what the user has set or reset
- * since stays. Options of a method and columns of a dataset end with it.
+ * since stays. Options of a method, and columns and quarantine of a dataset, end with it.
  */
 export function reproposed(draft: Draft, before: Draft, now: Draft): Draft {
   const changed = (key: string, name: string) => block(before, key)[name] !== block(now, key)[name];
   const ended = (key: string, name: string) =>
     (key === 'method' && changed('method', 'peft_type')) ||
-    (key === 'dataset' && ['format', 'columns'].includes(name) && changed('dataset', 'train'));
+    (key === 'dataset' && ['format', 'columns', 'exclude'].includes(name) && changed('dataset', 'train'));
   const blocks = BLOCKS.map((key): [string, Block] => {
     const [own, old, next] = [block(draft, key), block(before, key), block(now, key)];
     const isOwn = (name: string) => !ended(key, name) && !isEqual(own[name], old[name]);

@@ -12,11 +12,6 @@ export function quarantineJsonSchema(): JsonSchema {
   return { ...inputJsonSchema(quarantineSchema), title: 'Tunewright quarantine file' };
 }
 
-/** The quarantine file of a dataset, unless a run names another. */
-export function quarantineFile(dataset: string): string {
-  return `${dataset}.quarantine`;
-}
-
 /** Rows of a dataset that a run leaves out. */
 export interface ExcludedRows {
   /** The file that says so. */

@@ -2,9 +2,10 @@
 // by the `inspect` command.
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import { quarantineFile } from '../../protocol/quarantine.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { describeDataset, type DatasetDescription } from '../data/describeDataset.js';
-import { quarantineFile, readQuarantine } from '../data/quarantine.js';
+import { readQuarantine } from '../data/quarantine.js';
 import { loadDataset, type LoadDatasetOptions } from '../data/loadDataset.js';
 
 /** A part of a row's text that is trained on, or not. */

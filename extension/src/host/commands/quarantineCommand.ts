@@ -2,6 +2,7 @@
 // user chooses. Rows go into quarantine in the dashboard (webviews/listedRows.ts).
 import * as vscode from 'vscode';
 import { counted } from '../../core/units.js';
+import { quarantinedFile } from '../../protocol/quarantine.js';
 import type { QuarantineAnswer } from '../../protocol/rowLosses.js';
 import type { FolderRunService } from '../runs/runService.js';
 import type { EngineService } from '../services.js';
@@ -10,7 +11,6 @@ import { registerGuarded } from './guarded.js';
 import { pickRun } from './pickRun.js';
 
 const TITLE = 'Take Rows Out of Quarantine';
-const EXTENSION = '.quarantine';
 
 export function registerQuarantineCommand(
   engine: Pick<EngineService, 'json'>,
@@ -20,7 +20,7 @@ export function registerQuarantineCommand(
   return registerGuarded(output, 'tunewright.takeFromQuarantine', async argument => {
     const what =
       argument instanceof vscode.Uri
-        ? argument.fsPath.slice(0, -EXTENSION.length)
+        ? quarantinedFile(argument.fsPath)
         : (await pickRun(runs, argument, TITLE, () => true))?.folder;
     if (what === undefined) return;
     const { rows } = await engine.json<QuarantineAnswer>(['quarantine', what]);

@@ -1,8 +1,10 @@
 // Quick picks that lead to a run: model, dataset, method. Steps whose answer is given are skipped. The result is the run
 // proposed for the answers, an ordinary run file; the engine fills in the defaults.
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
+import { quarantineFile } from '../../protocol/quarantine.js';
 import { proposeRun, type ProposedRun } from '../../core/runs/proposeRun.js';
 import { readFirstRows } from '../datasets/firstRows.js';
 import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
@@ -25,9 +27,11 @@ export async function proposal(
   methods: KnownMethods,
 ): Promise<ProposedRun> {
   const rows = train === null ? [] : (await readFirstRows(train)).map(({ row }) => row);
+  const quarantine = train === null ? null : quarantineFile(train);
+  const exclude = quarantine !== null && existsSync(quarantine) ? quarantine : null;
   return proposeRun({
     model,
-    dataset: train === null ? null : { train, firstRows: rows.filter(row => row !== null) },
+    dataset: train === null ? null : { train, firstRows: rows.filter(row => row !== null), exclude },
     method: { peft_type, learningRate: methods.learningRateOf(peft_type) },
   });
 }

@@ -116,6 +116,23 @@ describe('reproposed', () => {
     expect(next).not.toHaveProperty('samples');
   });
 
+  test('leaves out the rows in the quarantine of its dataset, and of no other', () => {
+    const exclude = '/data/pirate.messages.jsonl.quarantine';
+    const pirate = choice('org/model', 'pirate', 'LORA');
+    const before = proposeRun({ ...pirate, dataset: { ...pirate.dataset!, exclude } });
+    expect(before.dataset.exclude).toBe(exclude);
+    expect(proposeRun(pirate).dataset).not.toHaveProperty('exclude');
+    const haiku = reproposed(before, before, proposed({ model: 'org/model', data: 'haiku', peft_type: 'LORA' }));
+    expect(haiku['dataset']).not.toHaveProperty('exclude');
+    const own = { ...before, dataset: { ...before.dataset, exclude: '/data/my.quarantine' } };
+    const ia3 = reproposed(
+      own,
+      before,
+      proposeRun({ ...pirate, dataset: { ...pirate.dataset!, exclude }, method: method('IA3') }),
+    );
+    expect(ia3['dataset']).toMatchObject({ exclude: '/data/my.quarantine' });
+  });
+
   test('options of a method end with it, format and columns with their dataset; other keys stay', () => {
     const before = proposed({ model: 'org/model', data: 'pirate', peft_type: 'LORA' });
     const draft = {
