@@ -3,7 +3,13 @@
 import type * as vscode from 'vscode';
 import { describeError } from '../core/codedError.js';
 import type { RunState } from '../core/runs/runState.js';
-import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../protocol/answers.js';
+import type {
+  EngineCapabilities,
+  EstimateAnswer,
+  ModelInspection,
+  RunShapeAnswer,
+  SuiteResults,
+} from '../protocol/answers.js';
 import type { RunFailure } from '../protocol/dashboardMessages.js';
 import type { ControlCommand } from '../protocol/controlCommand.js';
 import type { EngineError } from '../protocol/engineError.js';
@@ -61,6 +67,8 @@ export interface EngineService {
   inspectModel(model: string, options?: RequestOptions): Promise<ModelInspection>;
   /** The rows of an evaluation suite with this text, and the faults of others. @throws as `json` */
   checkSuite(path: string, text: string): Promise<CheckedSuite>;
+  /** What these runs and their bases have answered to suites, compared. @throws as `json` */
+  suiteResults(folders: readonly string[]): Promise<SuiteResults>;
   /** Installs the engine with a progress notification if necessary. False: the user cancelled. */
   ensureInstalled(): Promise<boolean>;
 }

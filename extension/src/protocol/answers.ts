@@ -53,6 +53,21 @@ export type ModelInspection = z.infer<typeof modelInspectionSchema>;
 export const capabilitiesSchema = z.record(z.string(), z.unknown());
 export type EngineCapabilities = z.infer<typeof capabilitiesSchema>;
 
+const comparisonSchema = z.object({
+  a: z.string(),
+  b: z.string(),
+  /** Rows that only `a` passes. */
+  wins: z.int(),
+  /** Rows that only `b` passes. */
+  losses: z.int(),
+  ties: z.int(),
+  /** Of McNemar's exact test of wins and losses. */
+  p_value: z.number(),
+  /** 95% interval of the mean of a's scores minus b's. */
+  interval: z.tuple([z.number(), z.number()]),
+});
+export type ModelComparison = z.infer<typeof comparisonSchema>;
+
 /** `evaluate --suite`. */
 export const evaluationReportSchema = z.object({
   /** By name; `base` is the model without an adapter. */
@@ -73,24 +88,29 @@ export const evaluationReportSchema = z.object({
       ),
     }),
   ),
-  comparisons: z.array(
-    z.object({
-      a: z.string(),
-      b: z.string(),
-      /** Rows that only `a` passes. */
-      wins: z.int(),
-      /** Rows that only `b` passes. */
-      losses: z.int(),
-      ties: z.int(),
-      /** Of McNemar's exact test of wins and losses. */
-      p_value: z.number(),
-      /** 95% interval of the mean of a's scores minus b's. */
-      interval: z.tuple([z.number(), z.number()]),
-    }),
-  ),
+  comparisons: z.array(comparisonSchema),
 });
 export type EvaluationReport = z.infer<typeof evaluationReportSchema>;
-export type ModelComparison = EvaluationReport['comparisons'][number];
+
+/** A model of a run: its result, its base, or a checkpoint. */
+const runModelSchema = z.object({
+  folder: z.string(),
+  kind: z.enum(['result', 'base', 'checkpoint']),
+  step: z.int().nullable(),
+});
+export type RunModel = z.infer<typeof runModelSchema>;
+
+/** What models of runs answered to the same rows, by suite. */
+export const suiteResultsSchema = z.array(
+  z.object({
+    /** Path of the suite. */
+    file: z.string(),
+    models: z.array(z.object({ model: runModelSchema, passed: z.int(), total: z.int(), score: z.number() })),
+    /** Of a run's models with each other, and of the results of runs. */
+    comparisons: z.array(comparisonSchema.extend({ a: runModelSchema, b: runModelSchema })),
+  }),
+);
+export type SuiteResults = z.infer<typeof suiteResultsSchema>;
 
 /** Losses of the tokens of a row, in its text. */
 export const evaluatedRowSchema = z.object({

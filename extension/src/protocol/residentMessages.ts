@@ -2,7 +2,13 @@
 // requests, `$/progress` if a request has a progress token, `$/cancelRequest`, and errors with the error record (engineError.ts)
 // as their data. No request downloads anything.
 import * as z from 'zod';
-import { capabilitiesSchema, estimateSchema, modelInspectionSchema, runShapeSchema } from './answers.js';
+import {
+  capabilitiesSchema,
+  estimateSchema,
+  modelInspectionSchema,
+  runShapeSchema,
+  suiteResultsSchema,
+} from './answers.js';
 import { engineErrorSchema } from './engineError.js';
 import { requestType } from './messageTypes.js';
 
@@ -45,6 +51,13 @@ export const checkSuiteRequest = requestType(
   }),
 );
 export type CheckedSuite = z.infer<typeof checkSuiteRequest.result>;
+
+/** What runs, and their bases, have answered to suites, compared. */
+export const suiteResultsRequest = requestType(
+  'suite_results',
+  z.object({ folders: z.array(z.string()).describe('Of runs') }),
+  suiteResultsSchema,
+);
 
 /** JSON-RPC code of all errors raised by the engine; the error record is in the data. */
 export const ENGINE_ERROR = 1;

@@ -1,37 +1,53 @@
-// Reads the reports of evaluation suites that are kept in the folder that they are about: of a run's result with the run, of the base
-// of a race with the race. Written by engine/runFolder/keptReports.ts; engine and host read the same scores from them.
+// Reads the reports of evaluation suites that are kept with runs: of results and checkpoints in the folder of their run, of bases beside
+// the runs that have them (in the folder of the runs, or of the race). Written by engine/runFolder/keptReports.ts; engine and host
+// read the same scores from them.
 import { join } from 'node:path';
 import * as z from 'zod';
+import { evaluationReportSchema } from '../protocol/answers.js';
 import { namesIn, readText } from './regularFile.js';
 
-/** What a report is found by, and its scores. Of the one model that it is about. */
 const keptReportSchema = z.object({
   suite: z.object({ file: z.string(), hash: z.string() }),
-  report: z.object({ models: z.record(z.string(), z.object({ total: z.number(), score: z.number() })) }),
+  report: evaluationReportSchema,
 });
-type KeptReport = z.infer<typeof keptReportSchema>;
+export type KeptReport = z.infer<typeof keptReportSchema>;
 
 /** A suite as it was when its report was made. */
 export type Suite = KeptReport['suite'];
 
+/** The name of a run's result in reports. */
+export const RESULT = 'result';
+/** The name of a race's base in reports. */
+const RACE_BASE = 'base';
+
 export const reportsFolder = (folder: string) => join(folder, 'evaluations');
 
-/** The report of a suite, and its file; null if there is none. */
-export function keptReport(folder: string, suite: string): (KeptReport & { path: string }) | null {
-  for (const name of namesIn(reportsFolder(folder)).toSorted()) {
+type KeptFile = KeptReport & { path: string };
+
+/** All reports of a folder, each with its file, by the files' names. */
+export function keptReports(folder: string): KeptFile[] {
+  const names = namesIn(reportsFolder(folder)).filter(name => name.endsWith('.json'));
+  return names.toSorted().flatMap(name => {
     const path = join(reportsFolder(folder), name);
-    const kept = name.endsWith('.json') ? readReport(path) : null;
-    if (kept?.suite.file === suite) return { ...kept, path };
-  }
-  return null;
+    const kept = readReport(path);
+    return kept ? [{ ...kept, path }] : [];
+  });
+}
+
+/** The report of a suite; null if there is none. */
+export function keptReport(folder: string, suite: string): KeptFile | null {
+  return keptReports(folder).find(kept => kept.suite.file === suite) ?? null;
 }
 
 /**
- * The mean score over the rows of all suites; null if there is none, or one of them hasn't been answered.
+ * The mean score of a run's result over the rows of all suites; null if there is none, or one of them hasn't been answered.
  * @param folder of a run, or of a race for the base
  */
 export function scoreIn(folder: string, suites: readonly string[]): number | null {
-  const models = suites.flatMap(suite => Object.values(keptReport(folder, suite)?.report.models ?? {}).slice(0, 1));
+  const models = suites.flatMap(suite => {
+    const known = keptReport(folder, suite)?.report.models;
+    return known?.[RESULT] ?? known?.[RACE_BASE] ?? [];
+  });
   const rows = models.reduce((sum, { total }) => sum + total, 0);
   if (rows === 0 || models.length < suites.length) return null;
   return models.reduce((sum, { score, total }) => sum + score * total, 0) / rows;

@@ -21,6 +21,18 @@ test('the score is the mean over the rows of all suites', () => {
   expect(scoreIn(folder, ['/suites/a.eval.jsonl', '/suites/b.eval.jsonl'])).toBeCloseTo(0.4, 12);
 });
 
+test('checkpoints in a report have no part in the score', () => {
+  const answers = (score: number) => ({ passed: 0, total: 2, score, rows: [] });
+  const keepModels = (models: object) => {
+    const kept = { suite: { file: '/suites/d.eval.jsonl', hash: 'x' }, report: { models, comparisons: [] } };
+    writeFileSync(join(folder, 'evaluations', 'd.json'), JSON.stringify(kept));
+  };
+  keepModels({ 'step 20': answers(0.1) });
+  expect(scoreIn(folder, ['/suites/d.eval.jsonl'])).toBeNull();
+  keepModels({ 'step 20': answers(0.1), result: answers(0.6) });
+  expect(scoreIn(folder, ['/suites/d.eval.jsonl'])).toBeCloseTo(0.6, 12);
+});
+
 test('without a report of each suite there is none', () => {
   expect(scoreIn(folder, [])).toBeNull();
   expect(scoreIn(join(folder, 'none'), ['/suites/a.eval.jsonl'])).toBeNull();

@@ -13,15 +13,18 @@ export interface JudgedModel {
 /** As SciPy's default. */
 const RESAMPLES = 9999;
 
-/** @param int a uniform integer below its argument, from a seeded generator */
-export function evaluationReport(models: readonly JudgedModel[], int: (limit: number) => number): EvaluationReport {
+/** A uniform integer below its argument. */
+type Draw = (limit: number) => number;
+
+/** @param newDraw from a seeded generator: the same for each two models, so that their interval doesn't depend on others */
+export function evaluationReport(models: readonly JudgedModel[], newDraw: () => Draw): EvaluationReport {
   return {
     models: Object.fromEntries(models.map(({ name, rows }) => [name, modelResult(rows)])),
-    comparisons: models.flatMap((a, i) => models.slice(0, i).flatMap(b => compared(a, b, int) ?? [])),
+    comparisons: models.flatMap((a, i) => models.slice(0, i).flatMap(b => comparisonOf(a, b, newDraw()) ?? [])),
   };
 }
 
-function modelResult(rows: readonly JudgedRow[]): EvaluationReport['models'][string] {
+export function modelResult(rows: readonly JudgedRow[]): EvaluationReport['models'][string] {
   return {
     passed: rows.filter(({ passed }) => passed).length,
     total: rows.length,
@@ -35,8 +38,14 @@ function modelResult(rows: readonly JudgedRow[]): EvaluationReport['models'][str
   };
 }
 
+/** What a comparison needs of a model: the same rows for both, in the same order. */
+export interface ScoredModel {
+  name: string;
+  rows: readonly Pick<JudgedRow, 'passed' | 'score'>[];
+}
+
 /** @returns null if there is no row to compare by */
-function compared(a: JudgedModel, b: JudgedModel, int: (limit: number) => number): ModelComparison | null {
+export function comparisonOf(a: ScoredModel, b: ScoredModel, draw: Draw): ModelComparison | null {
   const count = a.rows.length;
   if (count === 0) return null;
   const wins = a.rows.filter(({ passed }, i) => passed && !b.rows[i]!.passed).length;
@@ -49,11 +58,6 @@ function compared(a: JudgedModel, b: JudgedModel, int: (limit: number) => number
     losses,
     ties: count - wins - losses,
     p_value: mcnemar(wins, losses),
-    interval: differenceInterval(differences, resamples(count, RESAMPLES, int)),
+    interval: differenceInterval(differences, resamples(count, RESAMPLES, draw)),
   };
-}
-
-/** Whether the interval leaves open which of the two is better. */
-export function showsNoDifference({ interval: [low, high] }: ModelComparison): boolean {
-  return low <= 0 && high >= 0;
 }

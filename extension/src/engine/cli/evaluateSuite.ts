@@ -3,16 +3,17 @@
 import { basename, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import { evaluationReport, showsNoDifference, type JudgedModel } from '../../core/evaluation/evaluationReport.js';
+import { comparisonText } from '../../core/evaluation/comparisonText.js';
+import { evaluationReport, type JudgedModel } from '../../core/evaluation/evaluationReport.js';
 import { junitXml } from '../../core/evaluation/junitXml.js';
 import { counted, percent } from '../../core/units.js';
-import type { EvaluationReport, ModelComparison } from '../../protocol/answers.js';
-import { createRng } from '../data/rng.js';
+import type { EvaluationReport } from '../../protocol/answers.js';
 import { readSuite } from '../data/readSuite.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
 import { BASE } from '../generation/session.js';
 import { answerSuite } from '../run/answerSuite.js';
 import { checkContamination } from '../run/contamination.js';
+import { comparisonDraws } from '../run/suiteResults.js';
 import { namedAdapters } from '../serve/modelNames.js';
 import { print, printJson, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -57,8 +58,7 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
     session.dispose();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
   }
-  const rng = createRng('evaluation');
-  const report = evaluationReport(models, limit => rng.int(limit));
+  const report = evaluationReport(models, comparisonDraws);
   if (flags.json) printJson(report);
   else print(reportText(report, models));
   if (flags.junit !== undefined) {
@@ -106,12 +106,4 @@ function reportText(report: EvaluationReport, models: readonly JudgedModel[]): s
 function failedChecks(checks: JudgedModel['rows'][number]['checks']): string {
   const failed = checks.filter(({ passed }) => !passed).map(({ type }) => type);
   return failed.length === 0 ? 'passed' : failed.join(', ');
-}
-
-function comparisonText(comparison: ModelComparison): string {
-  const { a, b, wins, losses, ties, p_value: p, interval } = comparison;
-  const counts = `${counted(wins, 'win')}, ${losses} loss${losses === 1 ? '' : 'es'}, ${ties} tie${ties === 1 ? '' : 's'}`;
-  const [low, high] = interval.map(bound => `${bound < 0 ? '' : '+'}${bound.toFixed(3)}`);
-  const verdict = showsNoDifference(comparison) ? 'no difference shown' : `${interval[0] > 0 ? a : b} scores higher`;
-  return `${a} against ${b}: ${counts} (p = ${p.toPrecision(2)}); score ${low} to ${high} at 95%: ${verdict}`;
 }

@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { evaluationReportSchema } from '../../protocol/answers.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
-import { keptReport, type Suite } from '../../system/keptReports.js';
+import { keptReport, RESULT, type Suite } from '../../system/keptReports.js';
 import { fileHash } from '../data/fileHash.js';
-import { keepReport, RESULT } from '../runFolder/keptReports.js';
+import { keepReport } from '../runFolder/keptReports.js';
 import { runProgram, type Interruption } from './runProgram.js';
 
 export function suitesOf({ dataset }: Pick<RunConfig, 'dataset'>): Promise<Suite[]> {
@@ -27,7 +27,8 @@ export async function answerSuites(
 ): Promise<void> {
   for (const suite of suites) {
     if (interruption.signal.aborted) return;
-    if (keptReport(folder, suite.file)?.suite.hash === suite.hash) continue;
+    const kept = keptReport(folder, suite.file);
+    if (kept?.suite.hash === suite.hash && of in kept.report.models) continue;
     let output = '';
     const flags = [
       ...(of === 'base' ? ['--model', config.model] : resultFlags(folder, config)),
@@ -36,7 +37,7 @@ export async function answerSuites(
     const args = ['evaluate', '--suite', suite.file, ...flags, '--json'];
     const { code } = await runProgram(args, interruption, line => (output += line));
     // One that was interrupted prints a report, too.
-    if (code === 0) keepReport(folder, { suite, report: evaluationReportSchema.parse(JSON.parse(output)) });
+    if (code === 0) keepReport(folder, suite, evaluationReportSchema.parse(JSON.parse(output)).models);
   }
 }
 

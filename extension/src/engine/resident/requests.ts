@@ -6,6 +6,7 @@ import {
   estimateRequest,
   inspectRequest,
   runShapeRequest,
+  suiteResultsRequest,
 } from '../../protocol/residentMessages.js';
 import { checkSuite } from '../data/readSuite.js';
 import type { MachineSpeed } from '../estimate/machineSpeed.js';
@@ -18,6 +19,7 @@ import { parseRun } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { modelReference } from '../run/resolvedRun.js';
 import { estimateJson, runEstimate } from '../run/runEstimate.js';
+import { suiteResults } from '../run/suiteResults.js';
 import { runShape } from '../training/runShape.js';
 import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
@@ -37,6 +39,7 @@ export function residentRequests(speed: (threads: number | null) => Promise<Mach
       const { rows, faults } = await checkSuite(path, text);
       return { rows: rows.map(({ id, at }) => ({ id, line: at.line })), faults };
     }),
+    answering(suiteResultsRequest, async ({ folders }) => suiteResults(folders)),
     answering(runShapeRequest, async ({ runFile, path }) => {
       const run = parseRun(runFile, path);
       const files = await findModelFiles(modelReference(run), run.resolvePath('.'), silentReporter, false);

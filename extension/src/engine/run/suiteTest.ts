@@ -1,9 +1,9 @@
 // A suite asked of one model of a session, row by row, for the tests of an editor. Refuses rows that the model was trained on, as `evaluate`
-// does, and keeps the report of a run's result with the run.
+// does, and keeps reports for suiteResults.ts.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
-import { evaluationReport } from '../../core/evaluation/evaluationReport.js';
+import { modelResult } from '../../core/evaluation/evaluationReport.js';
 import type { JudgedRow } from '../../core/evaluation/judgedRow.js';
 import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
@@ -11,7 +11,8 @@ import type { JudgedAnswer, SuiteQuestions } from '../../protocol/sessionMessage
 import { fileHash } from '../data/fileHash.js';
 import { readSuite } from '../data/readSuite.js';
 import { BASE, type Session } from '../generation/session.js';
-import { keepReport, RESULT } from '../runFolder/keptReports.js';
+import { namesIn } from '../../system/regularFile.js';
+import { keepReport } from '../runFolder/keptReports.js';
 import { answerSuite } from './answerSuite.js';
 import { checkContamination } from './contamination.js';
 
@@ -27,11 +28,11 @@ interface TestCalls {
  */
 export async function testSuite(
   session: Pick<Session, 'facts' | 'adapters' | 'generate'>,
-  { suite, ids, adapter, keep_in: folder }: SuiteQuestions,
+  { suite, ids, adapter, keep_in: folders, keep_as: name }: SuiteQuestions,
   { signal, report }: TestCalls,
 ): Promise<string[]> {
-  if (folder !== null && !existsSync(join(folder, 'run.json')))
-    throw new InputError('this is not the folder of a run', { file: folder, key: 'keep_in' });
+  for (const folder of folders)
+    if (!holdsRuns(folder)) throw new InputError('this is not the folder of a run', { file: folder, key: 'keep_in' });
   const hash = await fileHash(suite);
   const rows = chosen(await readSuite(suite), ids, suite);
   const warnings: string[] = [];
@@ -45,12 +46,15 @@ export async function testSuite(
     onJudged: row => report(judgedAnswer(row)),
   });
   if (signal.aborted) throw new CancelledError();
-  if (folder !== null && ids === null) {
-    // A comparison, which would need random numbers, has two models.
-    const kept = evaluationReport([{ name: RESULT, rows: models[0]!.rows }], () => 0);
-    keepReport(folder, { suite: { file: suite, hash }, report: kept });
-  }
+  if (ids === null)
+    for (const folder of folders) keepReport(folder, { file: suite, hash }, { [name]: modelResult(models[0]!.rows) });
   return warnings;
+}
+
+/** A run, or a folder with runs in it, where reports of their base are. */
+function holdsRuns(folder: string): boolean {
+  const isRun = (path: string) => existsSync(join(path, 'run.json'));
+  return isRun(folder) || namesIn(folder).some(name => isRun(join(folder, name)));
 }
 
 /** @throws InputError for an id that no row has */

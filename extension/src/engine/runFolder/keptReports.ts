@@ -1,16 +1,18 @@
-// Keeps reports of evaluation suites in the folder that they are about (system/keptReports.ts). Written by a race and by the editor's
-// tests; a suite's last report replaces the one before.
+// Keeps reports of evaluation suites (system/keptReports.ts). Written by a race and by the editor's tests. A file per suite: a model's
+// last answers replace those before, and answers to other rows than the suite now has are dropped.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { EvaluationReport } from '../../protocol/answers.js';
-import { keptReport, reportsFolder, type Suite } from '../../system/keptReports.js';
+import { keptReport, reportsFolder, type KeptReport, type Suite } from '../../system/keptReports.js';
 import { writeJson } from '../files/jsonFile.js';
 
-/** The name of a run's result in reports. */
-export const RESULT = 'result';
+type KeptModels = KeptReport['report']['models'];
 
-export function keepReport(folder: string, kept: { suite: Suite; report: EvaluationReport }): void {
-  writeJson(keptReport(folder, kept.suite.file)?.path ?? freePath(folder, kept.suite.file), kept);
+/** @param models what these answered, by name */
+export function keepReport(folder: string, suite: Suite, models: KeptModels): void {
+  const before = keptReport(folder, suite.file);
+  const same = before?.suite.hash === suite.hash ? before.report.models : {};
+  const report = { models: { ...same, ...models }, comparisons: [] };
+  writeJson(before?.path ?? freePath(folder, suite.file), { suite, report } satisfies KeptReport);
 }
 
 /** Suites of different folders may have one name. */

@@ -1,13 +1,20 @@
 // The engine for the rest of the host: answers requests, and is installed before the first run. Created once by
 // extension.ts. Executes nothing in Restricted Mode.
 import * as vscode from 'vscode';
-import type { EngineCapabilities, EstimateAnswer, ModelInspection, RunShapeAnswer } from '../../protocol/answers.js';
+import type {
+  EngineCapabilities,
+  EstimateAnswer,
+  ModelInspection,
+  RunShapeAnswer,
+  SuiteResults,
+} from '../../protocol/answers.js';
 import {
   checkSuiteRequest,
   describeRequest,
   estimateRequest,
   inspectRequest,
   runShapeRequest,
+  suiteResultsRequest,
   type CheckedSuite,
 } from '../../protocol/residentMessages.js';
 import type { EngineCallOptions, EngineService, RequestOptions } from '../services.js';
@@ -103,6 +110,10 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
 
   checkSuite(path: string, text: string): Promise<CheckedSuite> {
     return this.resident.request(checkSuiteRequest, { path, text });
+  }
+
+  suiteResults(folders: readonly string[]): Promise<SuiteResults> {
+    return this.resident.request(suiteResultsRequest, { folders: [...folders] });
   }
 
   async ensureInstalled(): Promise<boolean> {

@@ -1,15 +1,17 @@
 // Evaluation suites in the Test Explorer: a file is a suite, a test is a row. Answers come from the sessions of this window, verdicts
 // from the engine, row by row.
 import * as vscode from 'vscode';
+import { comparisonText } from '../../core/evaluation/comparisonText.js';
 import { SUITE_EXTENSION } from '../../core/evaluation/isSuiteRow.js';
 import { harmlessText, visibleControls } from '../../core/harmlessText.js';
+import type { RunModel } from '../../protocol/answers.js';
 import type { CheckedSuite } from '../../protocol/residentMessages.js';
 import type { JudgedAnswer } from '../../protocol/sessionMessages.js';
 import { EngineInputError, type EngineService, type RunService, type SessionService } from '../services.js';
 import { OTHER_FOLDERS } from '../datasets/workspaceDatasets.js';
 import type { SuiteDiagnostics } from './suiteDiagnostics.js';
 import { SUITE_FILES, suiteText } from './suiteFiles.js';
-import { baseOf, chosenModel, pickTested, type Choice, type TestedModel } from './testedModels.js';
+import { baseOf, chosenModel, keptAt, pickTested, type Choice, type TestedModel } from './testedModels.js';
 
 const CHOSEN_KEY = 'tunewright.testedModels';
 const MAX_SUITES = 500;
@@ -17,7 +19,7 @@ const MAX_SUITES = 500;
 const SHOWN_FAULTS = 5;
 
 export interface SuiteTestParts {
-  engine: Pick<EngineService, 'checkSuite'>;
+  engine: Pick<EngineService, 'checkSuite' | 'suiteResults'>;
   runs: Pick<RunService, 'runs'>;
   sessions: Pick<SessionService, 'open'>;
   state: vscode.Memento;
@@ -210,9 +212,10 @@ export class SuiteTests implements vscode.Disposable {
         if (model.adapter !== null) await session.load(model.adapter, model.adapter);
         rows.forEach(row => run.started(row));
         const ids = isWhole ? null : rows.map(rowIdOf);
-        const questions = { suite, ids, adapter: model.adapter, keep_in: model.run };
+        const questions = { suite, ids, adapter: model.adapter, ...keptAt(model) };
         const warnings = await session.answerSuite(questions, { token, onProgress });
         for (const warning of warnings) tell(run, `Warning: ${warning}`);
+        if (isWhole) for (const text of await this.comparisons(model, suite)) tell(run, text);
       } finally {
         session.dispose();
       }
@@ -220,6 +223,21 @@ export class SuiteTests implements vscode.Disposable {
       if (!(error instanceof vscode.CancellationError)) failAt(run, waiting, error as Error);
     }
     for (const row of waiting.values()) run.skipped(row);
+  }
+
+  /** The model against others of its runs, and a result against those of the chosen runs, as far as they have answered the same rows. */
+  private async comparisons({ runs: own, kind, step }: TestedModel, suite: string): Promise<string[]> {
+    const runs = this.parts.runs.runs();
+    const folders = [...new Set([...own, ...this.chosen.map(({ run }) => run)])];
+    const results = await this.parts.engine.suiteResults(folders);
+    const isAsked = (other: RunModel) => other.kind === kind && other.step === step && own.includes(other.folder);
+    const nameOf = (other: RunModel) =>
+      other.kind === 'base' ? 'base' : (chosenModel({ run: other.folder, step: other.step }, runs)?.name ?? '');
+    return results
+      .filter(({ file }) => file === suite)
+      .flatMap(({ comparisons }) => comparisons)
+      .filter(({ a, b }) => isAsked(a) || isAsked(b))
+      .map(each => comparisonText({ ...each, a: nameOf(each.a), b: nameOf(each.b) }));
   }
 }
 

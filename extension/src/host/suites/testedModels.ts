@@ -2,11 +2,13 @@
 // docs/decisions/0044-evaluation-suites.md says which base belongs to a suite.
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
+import { baseName } from '../../core/evaluation/baseName.js';
 import { EMBEDDED_MODEL_ID } from '../../core/runs/proposeRun.js';
 import { block } from '../../core/runs/runFileKeys.js';
 import { distinctName, distinctions } from '../../core/runs/runLabels.js';
 import { count } from '../../core/units.js';
-import { sessionOptionsSchema, type SessionSettings } from '../../protocol/sessionMessages.js';
+import type { RunModel } from '../../protocol/answers.js';
+import { sessionOptionsSchema, type SessionSettings, type SuiteQuestions } from '../../protocol/sessionMessages.js';
 import { checkpointSteps, runFolderFiles } from '../runs/runFolderFiles.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import { settingsOfRun } from '../runs/runSettings.js';
@@ -18,8 +20,17 @@ export interface TestedModel {
   settings: SessionSettings;
   /** Folder of the adapter that answers; null: the model alone. */
   adapter: string | null;
-  /** Folder of the run whose result it is, which keeps the report; null for others. */
-  run: string | null;
+  /** Folders of the runs whose base, result or checkpoint it is. */
+  runs: readonly string[];
+  kind: RunModel['kind'];
+  /** Of a checkpoint. */
+  step: number | null;
+}
+
+/** Where the engine keeps the report of all rows, and under which name (engine/runFolder/keptReports.ts). */
+export function keptAt({ settings, runs, kind, step }: TestedModel): Pick<SuiteQuestions, 'keep_in' | 'keep_as'> {
+  if (kind !== 'base') return { keep_in: [...runs], keep_as: step === null ? 'result' : `step ${step}` };
+  return { keep_in: [...new Set(runs.map(folder => dirname(folder)))], keep_as: baseName(settings) };
 }
 
 /** A result of a run, or a checkpoint, as it is remembered. */
@@ -34,7 +45,17 @@ export interface Choice {
 export function baseOf(suite: string, runs: readonly Run[], chosen: readonly Choice[]): TestedModel {
   const run = runs.find(each => namesSuite(each, suite)) ?? runs.find(each => chosen.some(c => c.run === each.folder));
   const settings = (run && settingsOfRun(run)) ?? previewModel(suite);
-  return { name: `base (${settings.model})`, settings, adapter: null, run: null };
+  const name = baseName(settings);
+  const same = runs.filter(each => nameOfBase(each) === name);
+  return {
+    ...{ name: `base (${settings.model})`, settings, adapter: null },
+    ...{ runs: same.map(({ folder }) => folder), kind: 'base', step: null },
+  };
+}
+
+function nameOfBase(run: Run): string | null {
+  const settings = settingsOfRun(run);
+  return settings && baseName(settings);
 }
 
 function namesSuite({ config }: Run, suite: string): boolean {
@@ -59,13 +80,14 @@ export function chosenModel({ run: folder, step }: Choice, runs: readonly Run[])
     const { checkpoints } = runFolderFiles(folder);
     if (!checkpointSteps(checkpoints).includes(step)) return null;
     const adapter = join(checkpoints, `step-${step}`);
-    return { name: `${name}, step ${count(step)}`, settings, adapter, run: null };
+    return { name: `${name}, step ${count(step)}`, settings, adapter, runs: [folder], kind: 'checkpoint', step };
   }
   const result = resultOf(run);
   if (result === null) return null;
+  const own = { name, runs: [folder], kind: 'result', step: null } as const;
   return isWholeModel(result)
-    ? { name, settings: { ...settings, model: result }, adapter: null, run: folder }
-    : { name, settings, adapter: result, run: folder };
+    ? { ...own, settings: { ...settings, model: result }, adapter: null }
+    : { ...own, settings, adapter: result };
 }
 
 /** Results and checkpoints of these runs, the latest of each first. */

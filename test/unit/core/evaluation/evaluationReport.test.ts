@@ -1,6 +1,7 @@
 // The result of a suite: scores, and comparisons of each two models.
 import { describe, expect, it, test } from 'vitest';
-import { evaluationReport, showsNoDifference } from '../../../../extension/src/core/evaluation/evaluationReport.js';
+import { showsNoDifference } from '../../../../extension/src/core/evaluation/comparisonText.js';
+import { evaluationReport } from '../../../../extension/src/core/evaluation/evaluationReport.js';
 import { judgedRow } from '../../../../extension/src/core/evaluation/judgedRow.js';
 import { parseSuiteRow } from '../../../../extension/src/core/evaluation/suite.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
@@ -21,10 +22,11 @@ const model = (name: string, answer: (i: number) => string) => ({
   name,
   rows: rows.map((row, i) => judgedRow(row, { text: answer(i), toolCalls: [], tokens: 4 }, 0.5)),
 });
-const report = (...models: ReturnType<typeof model>[]) => {
-  const rng = createRng(1);
-  return evaluationReport(models, limit => rng.int(limit));
-};
+const report = (...models: ReturnType<typeof model>[]) =>
+  evaluationReport(models, () => {
+    const rng = createRng(1);
+    return limit => rng.int(limit);
+  });
 const right = model('right', () => 'one two three four');
 const half = model('half', i => (i < 6 ? 'one two three four' : 'one five'));
 const wrong = model('wrong', () => 'no');

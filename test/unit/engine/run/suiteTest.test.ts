@@ -7,7 +7,7 @@ import { fileHash } from '../../../../extension/src/engine/data/fileHash.js';
 import type { Session } from '../../../../extension/src/engine/generation/session.js';
 import { testSuite } from '../../../../extension/src/engine/run/suiteTest.js';
 import { keepReport } from '../../../../extension/src/engine/runFolder/keptReports.js';
-import { keptReport } from '../../../../extension/src/system/keptReports.js';
+import { keptReport, RESULT } from '../../../../extension/src/system/keptReports.js';
 import type { JudgedAnswer } from '../../../../extension/src/protocol/sessionMessages.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-suite-test-'));
@@ -33,7 +33,7 @@ async function ask(questions: object, stop = new AbortController()) {
   const rows: JudgedAnswer[] = [];
   const warnings = await testSuite(
     session,
-    { suite, ids: null, adapter: 'x', keep_in: null, ...questions },
+    { suite, ids: null, adapter: 'x', keep_in: [], keep_as: RESULT, ...questions },
     { signal: stop.signal, report: judged => void rows.push(judged) },
   );
   return { rows: rows.map(({ id, line, passed }) => [id, line, passed]), first: rows[0], warnings };
@@ -55,22 +55,37 @@ test('chosen rows of the base', async () => {
   await expect(ask({ ids: ['z'] })).rejects.toThrow('no row has the id "z"');
 });
 
-test('the report of all rows is kept with the run, of each suite the last one', async () => {
-  await ask({ keep_in: run, ids: ['a'] });
+test('the report of all rows is kept with the run, of each suite and model the last one', async () => {
+  await ask({ keep_in: [run], ids: ['a'] });
   expect(keptReport(run, suite), 'not of some rows').toBeNull();
   const other = { file: '/others/tone.eval.jsonl', hash: 'h' };
-  keepReport(run, { suite: other, report: { models: {}, comparisons: [] } });
-  keepReport(run, { suite: { file: suite, hash: 'before' }, report: { models: {}, comparisons: [] } });
-  await ask({ keep_in: run });
+  keepReport(run, other, {});
+  const models = { [RESULT]: { passed: 9, total: 9, score: 1, rows: [] } };
+  keepReport(run, { file: suite, hash: 'before' }, models);
+  await ask({ keep_in: [run], keep_as: 'step 4' });
   const kept = keptReport(run, suite)!;
   expect(kept.suite.hash).toBe(await fileHash(suite));
-  expect(kept.report.models['result']).toMatchObject({ passed: 2, total: 3 });
+  expect(Object.keys(kept.report.models), 'others answered other rows').toEqual(['step 4']);
+  await ask({ keep_in: [run] });
+  await ask({ keep_in: [run] });
+  const { models: both } = keptReport(run, suite)!.report;
+  expect(Object.entries(both).map(([name, { passed, total }]) => [name, passed, total])).toEqual([
+    ['step 4', 2, 3],
+    [RESULT, 2, 3],
+  ]);
   expect(keptReport(run, other.file)?.suite).toEqual(other);
-  await expect(ask({ keep_in: folder })).rejects.toThrow('not the folder of a run');
+});
+
+test('reports are kept in runs and in folders of runs only', async () => {
+  await ask({ adapter: null, keep_in: [folder], keep_as: 'tiny' });
+  expect(keptReport(folder, suite)?.report.models).toMatchObject({ tiny: { passed: 0, total: 3 } });
+  const elsewhere = join(folder, 'elsewhere');
+  mkdirSync(elsewhere);
+  await expect(ask({ keep_in: [elsewhere] })).rejects.toThrow('not the folder of a run');
 });
 
 test('what was cancelled is cancelled', async () => {
   const stop = new AbortController();
   stop.abort();
-  await expect(ask({ keep_in: run }, stop)).rejects.toMatchObject({ code: 'cancelled' });
+  await expect(ask({ keep_in: [run] }, stop)).rejects.toMatchObject({ code: 'cancelled' });
 });

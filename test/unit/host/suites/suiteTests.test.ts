@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { EngineInputError } from '../../../../extension/src/host/services.js';
+import type { RunModel, SuiteResults } from '../../../../extension/src/protocol/answers.js';
 import { SuiteTests } from '../../../../extension/src/host/suites/suiteTests.js';
 import type {
   JudgedAnswer,
@@ -89,9 +90,13 @@ let loads: string[];
 let questions: SuiteQuestions[];
 let failure: Error | null;
 let memory: Map<string, unknown>;
+/** Folders of which the engine compared the answers, and what it says. */
+let compared: (readonly string[])[];
+let results: SuiteResults;
 const checked = new FakeEmitter<object>();
 beforeEach(() => {
   [opened, loads, questions, failure, memory] = [[], [], [], null, new Map()];
+  [compared, results] = [[], []];
   [fake.files, fake.picked] = [[uri as never], undefined];
 });
 
@@ -109,7 +114,13 @@ function suiteTests(runs: object[] = []) {
   };
   const rows = ['a', 'b'].map((id, i) => ({ id, line: 1 + 2 * i }));
   const tests = new SuiteTests({
-    engine: { checkSuite: async () => ({ rows, faults: [] }) },
+    engine: {
+      checkSuite: async () => ({ rows, faults: [] }),
+      suiteResults: async folders => {
+        compared.push(folders);
+        return results;
+      },
+    },
     runs: { runs: () => runs as never },
     sessions: {
       open: async (settings: SessionSettings) => {
@@ -168,7 +179,9 @@ test('the base answers all rows; a failed check is a diff with its expected text
   const { controller, start } = suiteTests();
   await start('base');
   expect(opened).toMatchObject([{ model: 'embedded:tiny', folder: '/workspace' }]);
-  expect(questions).toEqual([{ suite, ids: null, adapter: null, keep_in: null }]);
+  expect(questions).toEqual([
+    { suite, ids: null, adapter: null, keep_in: [], keep_as: 'embedded:tiny, float32, float32' },
+  ]);
   expect(controller.runs).toEqual([['base (embedded:tiny)', 'passed a', 'failed b', 'end']]);
   expect(controller.messages).toEqual([{ message: 'exact: is not "b"', expected: 'b', actual: 'b!' }]);
   expect(controller.output).toContain('FAILED  b\r\n    b!\r\n');
@@ -220,11 +233,50 @@ test('results and checkpoints are chosen once, and asked each in a run of its ow
   const adapters = [join(first.folder, 'adapter'), join(first.folder, 'checkpoints', 'step-20')];
   expect(loads.slice(2)).toEqual(adapters);
   expect(opened.slice(3).map(({ model }) => model)).toEqual(['org/base', 'org/base', join(whole.folder, 'adapter')]);
-  expect(questions.slice(3).map(({ adapter, keep_in: kept }) => [adapter, kept])).toEqual([
-    [adapters[0], first.folder],
-    [adapters[1], null],
-    [null, whole.folder],
+  expect(questions.slice(3).map(({ adapter, keep_in: kept, keep_as: as }) => [adapter, kept, as])).toEqual([
+    [adapters[0], [first.folder], 'result'],
+    [adapters[1], [first.folder], 'step 20'],
+    [null, [whole.folder], 'result'],
   ]);
+});
+
+test('a model that answered all rows is compared with the others of its runs, and results with each other', async () => {
+  const [first, second] = [run('first', { model: 'org/base' }), run('second', { model: 'org/base' })];
+  const int8 = run('int8', { model: 'org/base', engine: { base_weights: 'int8' } });
+  memory.set(
+    'tunewright.testedModels',
+    [first, second].map(({ folder: path }) => ({ run: path, step: null })),
+  );
+  const model = ({ folder: path }: { folder: string }, kind: RunModel['kind']) => ({ folder: path, kind, step: null });
+  const figures = { wins: 1, losses: 0, ties: 1, p_value: 1, interval: [-0.1, 0.9] as [number, number] };
+  const pair = (a: RunModel, b: RunModel) => ({ ...figures, a, b });
+  const comparisons = [
+    pair(model(first, 'result'), model(first, 'base')),
+    pair(model(second, 'result'), model(second, 'base')),
+    pair(model(first, 'result'), model(second, 'result')),
+  ];
+  results = [
+    { file: suite, models: [], comparisons },
+    { file: '/other.eval.jsonl', models: [], comparisons },
+  ];
+  const { controller, start } = suiteTests([first, second, int8]);
+  await start('base');
+  expect(questions[0]).toMatchObject({ keep_in: [folder], keep_as: 'org/base, float32, float32' });
+  const lines = () => controller.output.match(/^\w+ against .*(?=\r)/gm) ?? [];
+  const words = '1 win, 0 losses, 1 tie (p = 1.0); score -0.100 to +0.900 at 95%: no difference shown';
+  expect(lines()).toEqual([`first against base: ${words}`, `second against base: ${words}`]);
+  await start('chosen');
+  expect(compared).toEqual(
+    Array.from({ length: 3 }, () => [first.folder, second.folder]).with(2, [second.folder, first.folder]),
+  );
+  expect(lines().slice(2)).toEqual([
+    `first against base: ${words}`,
+    `first against second: ${words}`,
+    `second against base: ${words}`,
+    `first against second: ${words}`,
+  ]);
+  await start('base', { include: [controller.items.get(suite)!.children.get('"a"')!] });
+  expect(compared, 'not after some rows').toHaveLength(3);
 });
 
 test.each<[string, Error, string[]]>([
