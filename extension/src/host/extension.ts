@@ -74,7 +74,7 @@ export function activate(
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets, drafter }),
-    registerDashboard(services, methods),
+    registerDashboard(services, methods, suites.tests.onDidAnswer),
     registerEvaluation({ ...services, runs }, datasets.found),
     registerRaceTabs(services, engine),
     registerPlayground(services, {

@@ -1,6 +1,7 @@
 // Messages between the dashboard (webview/src/dashboard) and its provider (host/webviews). State of which only the latest counts
 // is sent as a complete snapshot; long columns of numbers are fetched incrementally, so that 100,000 steps are sent once.
 import * as z from 'zod';
+import { suiteResultsSchema } from './answers.js';
 import { completedEventSchema, memoryPartsSchema, metricInfoSchema, startedEventSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 import { rowLossesSchema, rowOrderSchema } from './rowLosses.js';
@@ -110,6 +111,8 @@ export const dashboardSnapshotSchema = z.object({
   /** Other runs that can be compared. */
   others: z.array(z.object({ folder, label: z.string() })),
   rows: listedRowsSchema.nullable(),
+  /** What the runs on screen and their bases have answered to suites. */
+  suites: suiteResultsSchema,
 });
 export type DashboardSnapshot = z.infer<typeof dashboardSnapshotSchema>;
 

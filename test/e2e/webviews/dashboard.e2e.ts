@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import type { Fake } from './page/fakeHost.js';
 import { expectAccessible } from './accessibility.js';
@@ -18,6 +19,53 @@ const lora = recordedRun('pirate-lora');
 const byRougeL = recordedRun('pirate-metrics');
 const others = { '/runs/prompt': recordedRun('pirate-prompt'), '/runs/full': recordedRun('pirate-full') };
 const estimate = recordedAnswer('estimate-tiny');
+/** A run that measures forgetting, with the warning that the engine gives if it runs away. */
+const forgetting = withForgettingWarning(recordedRun('pirate-forgetting'));
+
+function withForgettingWarning(events: EngineEvent[]): EngineEvent[] {
+  const last = events.at(-1)!;
+  const message = 'the model moves away from its base: after step 20, KL divergence on general text is 2.61 per token';
+  return [
+    ...events,
+    { seq: last.seq + 1, time: last.time, type: 'warned', code: 'forgetting', message } as EngineEvent,
+  ];
+}
+
+/** Answers to a suite of a run, a checkpoint of it, its base, and another run. */
+const suites = (() => {
+  const model = (folder: string, kind: 'result' | 'base' | 'checkpoint', step: number | null = null) => ({
+    ...{ folder, kind, step },
+  });
+  const [lora, step, base] = [
+    model('/runs/lora', 'result'),
+    model('/runs/lora', 'checkpoint', 40),
+    model('/runs/lora', 'base'),
+  ];
+  const [prompt, promptBase] = [model('/runs/prompt', 'result'), model('/runs/prompt', 'base')];
+  const scores = [
+    { model: lora, passed: 17, total: 40, score: 0.761 },
+    { model: step, passed: 11, total: 40, score: 0.64 },
+    { model: base, passed: 0, total: 40, score: 0.27 },
+    { model: prompt, passed: 15, total: 40, score: 0.7 },
+    { model: promptBase, passed: 0, total: 40, score: 0.27 },
+  ];
+  const better = {
+    wins: 17,
+    losses: 0,
+    ties: 23,
+    p_value: 1.52587890625e-5,
+    interval: [0.42, 0.55] as [number, number],
+  };
+  const alike = { wins: 5, losses: 3, ties: 32, p_value: 0.7265625, interval: [-0.04, 0.16] as [number, number] };
+  const comparisons = [
+    { a: lora, b: step, ...alike },
+    { a: lora, b: base, ...better },
+    { a: step, b: base, ...better },
+    { a: lora, b: prompt, ...alike },
+    { a: prompt, b: promptBase, ...better },
+  ];
+  return [{ file: '/suites/pirate.eval.jsonl', models: scores, comparisons }];
+})();
 
 let browser: WebviewBrowser;
 beforeAll(async () => {
@@ -33,7 +81,10 @@ async function compareWith(page: Page, name: string): Promise<void> {
 }
 
 /** A dashboard on the LoRA run's first events. */
-async function open(numEvents: number, options: Partial<OpenOptions> = {}): Promise<Page> {
+async function open(
+  numEvents: number,
+  { suites = [], ...options }: Partial<OpenOptions> & { suites?: SuiteResults } = {},
+): Promise<Page> {
   return browser.open({
     webview: 'dashboard',
     theme: 'dark',
@@ -41,16 +92,16 @@ async function open(numEvents: number, options: Partial<OpenOptions> = {}): Prom
     ...options,
     prepare: page =>
       page.evaluate(
-        ([events, others, estimate]) => {
+        ([events, others, estimate, suites]) => {
           window.fake.addRun('/runs/lora', 'pirate-lora', events);
           if (events.at(-1)!.type === 'completed') window.fake.setAlive('/runs/lora', false);
           for (const [folder, recorded] of Object.entries(others)) {
             window.fake.addRun(folder, `pirate-${folder.split('/').at(-1)}`, recorded);
             window.fake.setAlive(folder, false);
           }
-          window.fake.serveDashboard(['/runs/lora'], estimate);
+          window.fake.serveDashboard(['/runs/lora'], estimate, suites);
         },
-        [lora.slice(0, numEvents), others, estimate] as const,
+        [lora.slice(0, numEvents), others, estimate, suites] as const,
       ),
   });
 }
@@ -737,9 +788,73 @@ describe('dashboard', () => {
       await expectAccessible(page);
     });
 
+  it('shows how a run answered suites, compared in the words of the command line', async () => {
+    const page = await open(lora.length, { suites });
+    const section = page.getByRole('region', { name: 'Evaluation suites' });
+    await section.getByRole('heading', { name: 'pirate 40 rows' }).waitFor();
+    expect(await section.locator('tbody tr').allInnerTexts()).toEqual([
+      'result\t17 of 40\t0.761',
+      'step 40\t11 of 40\t0.640',
+      'base\t0 of 40\t0.270',
+    ]);
+    expect(await section.locator('li').allInnerTexts()).toEqual([
+      'result against step 40: 5 wins, 3 losses, 32 ties (p = 0.73); score -0.040 to +0.160 at 95%: no difference shown',
+      'result against base: 17 wins, 0 losses, 23 ties (p = 0.000015); score +0.420 to +0.550 at 95%: result scores higher',
+      'step 40 against base: 17 wins, 0 losses, 23 ties (p = 0.000015); score +0.420 to +0.550 at 95%: step 40 scores higher',
+    ]);
+    expect(await page.getByRole('region', { name: 'Comparison' }).count(), 'of one run').toBe(0);
+  });
+
+  it('compares runs by loss, forgetting and suites, in figures', async () => {
+    const page = await open(lora.length, { suites });
+    await page.evaluate(events => {
+      window.fake.addRun('/runs/forgetting', 'pirate-forgetting', events);
+      window.fake.setAlive('/runs/forgetting', false);
+    }, forgetting);
+    await compareWith(page, 'pirate-prompt');
+    await compareWith(page, 'pirate-forgetting');
+    const table = page.getByRole('region', { name: 'Comparison' });
+    await table.getByRole('row', { name: /^pirate-forgetting 40/ }).waitFor();
+    expect(await table.getByRole('columnheader').allInnerTexts()).toEqual([
+      ...['Run', 'Evaluated at step', 'Validation loss', 'Token accuracy'],
+      ...['KL divergence from the base', 'General text loss', 'pirate'],
+    ]);
+    const evaluated = forgetting.findLast(event => event.type === 'evaluated')!;
+    const { loss, metrics } = evaluated as { loss: number; metrics: Record<string, number> };
+    expect(await table.locator('tbody tr:last-child > *').allInnerTexts()).toEqual([
+      ...['pirate-forgetting', '40 (best)', loss.toFixed(3), `${(100 * metrics['token_accuracy']!).toFixed(0)}%`],
+      ...[metrics['kl_from_base']!.toFixed(3), metrics['general_loss']!.toFixed(3), '-'],
+    ]);
+    expect(await table.locator('tbody tr:first-child > *').last().innerText()).toBe('0.761 (17 of 40)');
+    const section = page.getByRole('region', { name: 'Evaluation suites' });
+    expect(await section.locator('tbody th').allInnerTexts()).toEqual(['pirate-lora', 'base', 'pirate-prompt']);
+    expect((await section.locator('li').allInnerTexts()).map(text => text.split(':')[0])).toEqual([
+      'pirate-lora against base',
+      'pirate-lora against pirate-prompt',
+    ]);
+  });
+
+  it('draws forgetting beside the loss, and has its warning at the top', async () => {
+    const page = await browser.open({
+      ...{ webview: 'dashboard', theme: 'dark', width: 1200 },
+      prepare: page =>
+        page.evaluate(events => {
+          window.fake.addRun('/runs/forgetting', 'pirate-forgetting', events);
+          window.fake.setAlive('/runs/forgetting', false);
+          window.fake.serveDashboard(['/runs/forgetting'], null);
+        }, forgetting),
+    });
+    await charted(page);
+    expect((await page.locator('.charts h3').allInnerTexts()).slice(0, 4)).toEqual([
+      ...['Loss', 'KL divergence from the base', 'General text loss', 'Token accuracy'],
+    ]);
+    await page.getByRole('list', { name: 'Warnings' }).getByText('moves away from its base').waitFor();
+    await page.screenshot({ path: screenshotPath('dashboard-forgetting-dark'), fullPage: true });
+  });
+
   for (const theme of themes)
     it(`is accessible and looks right: ${theme}`, async () => {
-      const page = await open(lora.length, { theme, reducedMotion: true });
+      const page = await open(lora.length, { theme, reducedMotion: true, suites });
       await charted(page);
       await page.locator('.chart').first().hover();
       await page.screenshot({ path: screenshotPath(`dashboard-${theme}`), fullPage: true });

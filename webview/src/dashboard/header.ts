@@ -1,5 +1,5 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
-import { bytes, count, duration, figure, percent } from '../../../extension/src/core/units.js';
+import { bytes, count, counted, duration, figure, percent } from '../../../extension/src/core/units.js';
 import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
@@ -27,6 +27,8 @@ const AVAILABLE_IN: Record<Steering, readonly RunPhase[]> = {
   stop: ['running', 'paused', 'starting'],
 };
 
+const SHOWN_WARNINGS = 3;
+
 export class DashboardHeader {
   readonly element: HTMLElement;
   private readonly name = h('h1');
@@ -39,6 +41,8 @@ export class DashboardHeader {
   );
   private readonly progressText = h('p', { class: 'muted number' });
   private readonly figures = h('dl', { class: 'figures' });
+  private readonly warnings = h('ul', { class: 'notes', 'aria-label': 'Warnings' });
+  private warningsFor = '';
   private readonly buttons: Readonly<Record<Steering, HTMLElement>>;
   private readonly next = h('div', { class: 'actions', role: 'group', 'aria-label': 'Use the result' });
   private readonly failure: FailureView;
@@ -87,6 +91,7 @@ export class DashboardHeader {
       this.failure.element,
       this.next,
       this.figures,
+      this.warnings,
     );
   }
 
@@ -104,6 +109,7 @@ export class DashboardHeader {
     this.failure.show(run);
     this.showNext(run);
     this.showFigures(run, columns);
+    this.showWarnings(run);
   }
 
   /** What to do with the result. A failed run has its own actions. */
@@ -147,6 +153,20 @@ export class DashboardHeader {
     this.progress.setAttribute('aria-valuemax', String(total));
     this.progress.setAttribute('aria-valuenow', String(step));
     (this.progress.firstElementChild as HTMLElement).style.width = `${total ? (100 * step) / total : 0}%`;
+  }
+
+  /** The latest ones, which are also in the log. */
+  private showWarnings({ log }: RunSnapshot): void {
+    const all = log.filter(({ level }) => level === 'warning').map(({ text }) => text);
+    const key = JSON.stringify(all);
+    if (key === this.warningsFor) return;
+    this.warningsFor = key;
+    const more = all.length - SHOWN_WARNINGS;
+    this.warnings.replaceChildren(
+      ...all.slice(-SHOWN_WARNINGS).map(text => h('li', {}, icon('warning'), h('span', {}, text))),
+      ...(more > 0 ? [h('li', { class: 'muted' }, `${counted(more, 'earlier warning')} in the log`)] : []),
+    );
+    this.warnings.hidden = all.length === 0;
   }
 
   private showFigures(run: RunSnapshot, columns: RunColumns): void {

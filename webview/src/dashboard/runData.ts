@@ -1,5 +1,6 @@
 // The columns of the runs on screen, fetched from the host as they grow. Fetches only what is missing, and everything
 // again where the host withdrew rows.
+import type { MetricInfo } from '../../../extension/src/protocol/engineEvent.js';
 import { throughput } from '../../../extension/src/core/metrics/throughput.js';
 import { fetchSeries, type RunSnapshot, type Series } from '../../../extension/src/protocol/dashboardMessages.js';
 import { ChannelClosedError, type WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
@@ -71,6 +72,12 @@ export class RunData {
 
 export function column(columns: Columns, key: string): Float64Array {
   return columns[key] ?? new Float64Array(0);
+}
+
+/** Metrics that say something beside the loss; first those in its unit, such as forgetting. */
+export function metricsBesideLoss(metrics: readonly MetricInfo[]): MetricInfo[] {
+  const own = metrics.filter(metric => !metric.follows_loss);
+  return own.toSorted((a, b) => Number(a.unit === 'share') - Number(b.unit === 'share'));
 }
 
 /** Tokens per second as of each step. */

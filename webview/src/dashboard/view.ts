@@ -26,9 +26,10 @@ import { h, icon, setText } from '../shared/dom.js';
 import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
+import { ComparisonView } from './comparison.js';
 import { DashboardHeader } from './header.js';
 import { RowsView } from './rows.js';
-import { column, RunData, throughputOf, type RunColumns } from './runData.js';
+import { column, metricsBesideLoss, RunData, throughputOf, type RunColumns } from './runData.js';
 import { SamplesView } from './samples.js';
 
 /** State that survives hiding and reloading. */
@@ -142,6 +143,7 @@ export class DashboardView {
   private readonly waiting = h('p', { class: 'muted' }, 'The charts appear after the first step.');
   private readonly controls = h('div', { class: 'controls' });
   private readonly data: RunData;
+  private readonly comparison = new ComparisonView();
   private readonly samples = new SamplesView();
   private readonly rows = new RowsView({
     onList: request => this.channel.notify(listRows, request),
@@ -160,7 +162,7 @@ export class DashboardView {
   private readonly logSection = h('section', { class: 'block', 'aria-label': 'Log' }, h('h2', {}, 'Log'), this.log);
   private readonly content: HTMLElement;
   private readonly empty: HTMLElement;
-  private snapshot: DashboardSnapshot = { runs: [], others: [], rows: null };
+  private snapshot: DashboardSnapshot = { runs: [], others: [], rows: null, suites: [] };
   private shownLog = '';
   private shownMemory = '';
 
@@ -177,6 +179,7 @@ export class DashboardView {
       this.waiting,
       this.resultCharts,
       this.rows.element,
+      this.comparison.element,
       this.samples.element,
       this.stepCharts,
       this.memory,
@@ -252,6 +255,7 @@ export class DashboardView {
     const hasValues = this.snapshot.runs.some(run => run.numSteps + run.numEvaluations > 0);
     this.controls.hidden = this.resultCharts.hidden = this.stepCharts.hidden = !hasValues;
     this.waiting.hidden = hasValues || main.failure !== null;
+    this.comparison.show(this.snapshot, run => this.data.of(run.folder));
     this.samples.show(main);
     this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
@@ -260,7 +264,7 @@ export class DashboardView {
 
   /** The charts of a run, in order; updates the page where they differ from those shown. */
   private chartsOf({ metrics }: RunSnapshot): [ChartKind, Chart][] {
-    const ofMetrics = metrics.filter(metric => !metric.follows_loss).map(metricChart);
+    const ofMetrics = metricsBesideLoss(metrics).map(metricChart);
     const chartsIn = (grid: HTMLElement, kinds: readonly ChartKind[]) => {
       const charts = kinds.map(kind => this.charts.get(kind.title) ?? this.makeChart(kind));
       const { children } = grid;

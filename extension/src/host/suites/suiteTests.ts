@@ -38,6 +38,9 @@ interface Asked {
 export class SuiteTests implements vscode.Disposable {
   readonly controller = vscode.tests.createTestController('tunewright', 'Tunewright');
   readonly profiles: Readonly<Record<'base' | 'chosen', vscode.TestRunProfile>>;
+  private readonly answered = new vscode.EventEmitter<void>();
+  /** A model has answered a whole suite, and reports of it may be new. */
+  readonly onDidAnswer = this.answered.event;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(private readonly parts: SuiteTestParts) {
@@ -61,6 +64,7 @@ export class SuiteTests implements vscode.Disposable {
     const watcher = vscode.workspace.createFileSystemWatcher(SUITE_FILES);
     this.subscriptions = [
       controller,
+      this.answered,
       watcher,
       watcher.onDidCreate(uri => void this.refresh(uri)),
       watcher.onDidChange(uri => void this.refresh(uri)),
@@ -215,7 +219,10 @@ export class SuiteTests implements vscode.Disposable {
         const questions = { suite, ids, adapter: model.adapter, ...keptAt(model) };
         const warnings = await session.answerSuite(questions, { token, onProgress });
         for (const warning of warnings) tell(run, `Warning: ${warning}`);
-        if (isWhole) for (const text of await this.comparisons(model, suite)) tell(run, text);
+        if (isWhole) {
+          this.answered.fire();
+          for (const text of await this.comparisons(model, suite)) tell(run, text);
+        }
       } finally {
         session.dispose();
       }

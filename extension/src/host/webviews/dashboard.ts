@@ -4,6 +4,7 @@
 import * as vscode from 'vscode';
 import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { distinctions } from '../../core/runs/runLabels.js';
+import type { SuiteResults } from '../../protocol/answers.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
 import { guarded } from '../commands/guarded.js';
@@ -35,8 +36,13 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
   reveal: 'revealRun',
 };
 
-export function registerDashboard(services: HostServices, methods: KnownMethods): vscode.Disposable {
-  const dashboards = new Dashboards(services, methods);
+/** @param onDidAnswerSuite a model of a run has answered a suite */
+export function registerDashboard(
+  services: HostServices,
+  methods: KnownMethods,
+  onDidAnswerSuite: vscode.Event<void>,
+): vscode.Disposable {
+  const dashboards = new Dashboards(services, methods, onDidAnswerSuite);
   return vscode.Disposable.from(
     dashboards,
     // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts. And how to list its rows.
@@ -59,6 +65,7 @@ class Dashboards implements vscode.Disposable {
   constructor(
     private readonly services: HostServices,
     private readonly methods: KnownMethods,
+    private readonly onDidAnswerSuite: vscode.Event<void>,
   ) {}
 
   open(folders: readonly string[], rows?: RowOrder): void {
@@ -90,6 +97,7 @@ class Dashboards implements vscode.Disposable {
       methodTitle: peftType => this.methods.titleOf(peftType),
       resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run.config))),
       savings: run => this.savings(run),
+      suiteResults: folders => this.suiteResults(folders),
       exportFile,
       act: (run, action) => void guarded(output, `dashboard: ${action}`, () => act(run, action)),
       rows: {
@@ -105,10 +113,11 @@ class Dashboards implements vscode.Disposable {
     });
     this.sessions.set(panel, session);
     const titles = runs.onDidChange(() => show(this.shown.get(panel)!));
+    const answers = this.onDidAnswerSuite(() => void session.learnSuites());
     panel.onDidDispose(() => {
       this.shown.delete(panel);
       this.sessions.delete(panel);
-      titles.dispose();
+      vscode.Disposable.from(titles, answers).dispose();
       session.dispose();
     });
     stepDone('watch');
@@ -139,6 +148,16 @@ class Dashboards implements vscode.Disposable {
     cancelled.addEventListener('abort', () => cancellation.cancel());
     if (cancelled.aborted) cancellation.cancel();
     await engine.jsonLines<RowsLine>(['rows', ...args, '--progress'], onLine, { token: cancellation.token });
+  }
+
+  /** None if the engine can't be asked, as in Restricted Mode. */
+  private async suiteResults(folders: readonly string[]): Promise<SuiteResults> {
+    try {
+      return await this.services.engine.suiteResults(folders);
+    } catch (error) {
+      this.services.output.debug(`No results of suites: ${(error as Error).message}`);
+      return [];
+    }
   }
 
   /** null if the engine can't estimate the run, as in Restricted Mode or without the model. */

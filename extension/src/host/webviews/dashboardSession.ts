@@ -24,6 +24,7 @@ import {
   type Savings,
   type Series,
 } from '../../protocol/dashboardMessages.js';
+import type { SuiteResults } from '../../protocol/answers.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import type { MetricColumns } from '../../core/runs/metricColumns.js';
@@ -42,6 +43,8 @@ export interface DashboardSessionOptions {
   resultOf(run: Run): RunResult | null;
   /** Memory compared with full fine-tuning; null if it can't be estimated. */
   savings(run: Run): Promise<Savings | null>;
+  /** What runs have answered to suites, compared; none if they can't be read. */
+  suiteResults(folders: readonly string[]): Promise<SuiteResults>;
   /** Asks for a location and writes the file; null: the user cancelled. */
   exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
   act(run: Run, action: RunAction): void;
@@ -63,6 +66,7 @@ export class DashboardSession {
   private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
   private readonly rows: RowsList;
   private readonly savings = new Map<string, Savings | null>();
+  private suites: SuiteResults = [];
   private readonly listening: Disposable;
   private watched: Disposable[] = [];
   private distinctions: ReadonlyMap<string, Distinction> = new Map();
@@ -71,7 +75,11 @@ export class DashboardSession {
     const { channel, runs } = options;
     this.folders = options.folders;
     this.rows = new RowsList(options.rows, () => this.changes.request());
-    channel.onRequest(openDashboard, () => this.snapshot());
+    channel.onRequest(openDashboard, () => {
+      // A page that was hidden has missed what was answered meanwhile.
+      void this.learnSuites();
+      return this.snapshot();
+    });
     channel.onRequest(fetchSeries, ({ folder, generation, fromStep, fromEvaluation }) =>
       seriesOf(this.run(folder).state(), generation, fromStep, fromEvaluation),
     );
@@ -100,6 +108,16 @@ export class DashboardSession {
     this.folders = [...new Set(folders)];
     this.options.onFoldersChanged(this.folders);
     this.watch();
+    void this.learnSuites();
+  }
+
+  /** Reads again what runs have answered to suites. */
+  async learnSuites(): Promise<void> {
+    const { folders } = this;
+    const suites = await this.options.suiteResults(folders);
+    if (folders !== this.folders || JSON.stringify(suites) === JSON.stringify(this.suites)) return;
+    this.suites = suites;
+    this.changes.request();
   }
 
   /** Lists the rows of the first run in an order. */
@@ -154,6 +172,7 @@ export class DashboardSession {
         .filter(({ folder }) => !this.folders.includes(folder))
         .map(run => ({ folder: run.folder, label: distinctName(run, this.distinctions) })),
       rows: this.rows.shown,
+      suites: this.suites,
     };
   }
 

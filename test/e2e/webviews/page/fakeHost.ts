@@ -14,6 +14,7 @@ import {
   estimateSchema,
   modelInspectionSchema,
   type EstimateAnswer,
+  type SuiteResults,
 } from '../../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
@@ -207,7 +208,8 @@ const fake = {
   sent: (folder: string) => runs.get(folder)!.sent,
   setVisible: (value: boolean) => (visible = value),
 
-  serveDashboard(folders: string[], estimate: unknown): void {
+  /** @param suites what runs have answered to suites */
+  serveDashboard(folders: string[], estimate: unknown, suites: SuiteResults = []): void {
     channel = new WebviewChannel(port, fault => faults.push(fault));
     session = new DashboardSession({
       channel,
@@ -221,6 +223,8 @@ const fake = {
       onFoldersChanged: folders => log.push({ folders }),
       resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt', exportable: true },
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
+      suiteResults: async folders =>
+        suites.filter(({ models }) => models.some(({ model }) => folders.includes(model.folder))),
       savings: async () => (estimate ? savingsOf(estimateSchema.parse(estimate)) : null),
       exportFile: async (name, content) => {
         log.push({

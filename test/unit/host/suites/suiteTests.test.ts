@@ -26,6 +26,7 @@ vi.mock('vscode', async () => {
   const uri = (path: string) => ({ scheme: 'file', path, fsPath: path, toString: () => path });
   return {
     CancellationError: fake.CancellationError,
+    EventEmitter: (await import('../../../support/fakeEmitter.js')).FakeEmitter,
     Uri: { file: uri },
     Range: class {
       readonly start: object;
@@ -259,7 +260,9 @@ test('a model that answered all rows is compared with the others of its runs, an
     { file: suite, models: [], comparisons },
     { file: '/other.eval.jsonl', models: [], comparisons },
   ];
-  const { controller, start } = suiteTests([first, second, int8]);
+  const { tests, controller, start } = suiteTests([first, second, int8]);
+  let told = 0;
+  tests.onDidAnswer(() => told++);
   await start('base');
   expect(questions[0]).toMatchObject({ keep_in: [folder], keep_as: 'org/base, float32, float32' });
   const lines = () => controller.output.match(/^\w+ against .*(?=\r)/gm) ?? [];
@@ -276,7 +279,7 @@ test('a model that answered all rows is compared with the others of its runs, an
     `first against second: ${words}`,
   ]);
   await start('base', { include: [controller.items.get(suite)!.children.get('"a"')!] });
-  expect(compared, 'not after some rows').toHaveLength(3);
+  expect([compared.length, told], 'not after some rows').toEqual([3, 3]);
 });
 
 test.each<[string, Error, string[]]>([

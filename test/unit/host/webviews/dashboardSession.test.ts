@@ -70,6 +70,8 @@ function started(runs: RecordedRun[], folders: string[]) {
   };
   const resumed: string[] = [];
   const acted: string[] = [];
+  /** Folders of runs whose answers to suites were asked for. */
+  const asked: (readonly string[])[] = [];
   const session = new DashboardSession({
     channel: new WebviewChannel(hostPort, fail),
     folders,
@@ -82,6 +84,10 @@ function started(runs: RecordedRun[], folders: string[]) {
     onFoldersChanged: () => {},
     methodTitle: peftType => peftType,
     savings: async () => null,
+    suiteResults: async folders => {
+      asked.push(folders);
+      return folders.map(folder => ({ file: `${folder}.eval.jsonl`, models: [], comparisons: [] }));
+    },
     exportFile: async () => null,
     resultOf: () => null,
     act: (run, action) => void acted.push(`${action} ${run.folder}`),
@@ -98,7 +104,7 @@ function started(runs: RecordedRun[], folders: string[]) {
   const view = new WebviewChannel(viewPort, fail);
   const snapshots: DashboardSnapshot[] = [];
   view.onNotification(dashboardChanged, snapshot => void snapshots.push(snapshot));
-  return { session, view, snapshots, resumed, acted };
+  return { session, view, snapshots, resumed, acted, asked };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -195,5 +201,20 @@ describe('DashboardSession', () => {
     expect(runs.map(run => run.listening)).toEqual([1, 1]);
     session.dispose();
     expect(runs.map(run => run.listening)).toEqual([0, 0]);
+  });
+
+  it('has what its runs answered to suites, asked again when it is opened, its runs change or a suite was answered', async () => {
+    const runs = [new RecordedRun('/runs/a', 'a'), new RecordedRun('/runs/b', 'b')];
+    const { session, view, snapshots, asked } = started(runs, ['/runs/a']);
+    const files = () => snapshots.at(-1)?.suites.map(({ file }) => file);
+    await view.request(openDashboard, undefined);
+    await vi.runAllTimersAsync();
+    expect(files()).toEqual(['/runs/a.eval.jsonl']);
+    session.show(['/runs/a', '/runs/b']);
+    await vi.runAllTimersAsync();
+    expect(files()).toEqual(['/runs/a.eval.jsonl', '/runs/b.eval.jsonl']);
+    await session.learnSuites();
+    expect(asked).toEqual([['/runs/a'], ['/runs/a', '/runs/b'], ['/runs/a', '/runs/b']]);
+    session.dispose();
   });
 });
