@@ -827,7 +827,7 @@ describe('dashboard', () => {
     ]);
     expect(await table.locator('tbody tr:first-child > *').last().innerText()).toBe('0.761 (17 of 40)');
     const section = page.getByRole('region', { name: 'Evaluation suites' });
-    expect(await section.locator('tbody th').allInnerTexts()).toEqual(['pirate-lora', 'base', 'pirate-prompt']);
+    expect(await section.locator('tbody th').allInnerTexts()).toEqual(['pirate-lora', 'pirate-prompt', 'base']);
     expect((await section.locator('li').allInnerTexts()).map(text => text.split(':')[0])).toEqual([
       'pirate-lora against base',
       'pirate-lora against pirate-prompt',

@@ -123,6 +123,7 @@ function suiteOf({ file, models, comparisons }: Suite, runs: readonly RunSnapsho
     rows: models[0]!.total,
     models: models
       .filter(({ model }) => isShown(model))
+      .toSorted((a, b) => Number(a.model.kind === 'base') - Number(b.model.kind === 'base'))
       .map(({ model, passed, score }) => ({ name: nameOf(model), passed, score: score.toFixed(3) })),
     comparisons: comparisons
       // Checkpoints are compared with the result and the base, not with each other.

@@ -67,11 +67,11 @@ function ofSteps(key: string, label: string): Curve {
   return { table: 'steps', label, color: BLUE, values: ({ steps }) => column(steps, key) };
 }
 
-/** A column of the evaluations. */
-function ofEvaluations(key: string): Curve {
+/** A column of the evaluations. @param label not all metrics are of the validation rows */
+function ofEvaluations(key: string, label: string): Curve {
   return {
     table: 'evaluations',
-    label: 'validation',
+    label,
     color: YELLOW,
     values: ({ evaluations }) => column(evaluations, key),
     evaluated: key,
@@ -81,7 +81,7 @@ function ofEvaluations(key: string): Curve {
 const LOSS_CHART: ChartKind = {
   title: 'Loss',
   format: figure,
-  curves: [{ ...ofSteps('loss', 'training'), noisy: true }, ofEvaluations('loss')],
+  curves: [{ ...ofSteps('loss', 'training'), noisy: true }, ofEvaluations('loss', 'validation')],
 };
 
 /** The best evaluation so far; the engine marks each that is better than all before. */
@@ -104,7 +104,7 @@ function metricChart({ name, title, unit }: MetricInfo): ChartKind {
   return {
     title,
     ...(unit === 'share' ? share : { format: figure }),
-    curves: [ofEvaluations(name)],
+    curves: [ofEvaluations(name, 'at evaluations')],
   };
 }
 

@@ -12,10 +12,11 @@ const suite = workspacePath('examples', 'pirate.eval.jsonl');
 async function recorded(controller: vscode.TestController, act: () => PromiseLike<unknown>) {
   const said: string[] = [];
   const messages: vscode.TestMessage[] = [];
+  let output = '';
   const create = controller.createTestRun.bind(controller);
   controller.createTestRun = (request, name, persist) => {
     const run = create(request, name, persist);
-    const { passed, failed, errored, end } = run;
+    const { passed, failed, errored, end, appendOutput } = run;
     const told = Object.create(run) as vscode.TestRun;
     said.push(`run ${name}`);
     told.passed = (test, duration) => {
@@ -32,6 +33,10 @@ async function recorded(controller: vscode.TestController, act: () => PromiseLik
       errored.call(run, test, message, duration);
     };
     told.end = () => end.call(run);
+    told.appendOutput = (text, ...more) => {
+      output += text;
+      appendOutput.call(run, text, ...more);
+    };
     return told;
   };
   try {
@@ -39,7 +44,7 @@ async function recorded(controller: vscode.TestController, act: () => PromiseLik
   } finally {
     controller.createTestRun = create;
   }
-  return { said, messages };
+  return { said, messages, output };
 }
 
 describe('evaluation suites', () => {
@@ -98,6 +103,13 @@ describe('evaluation suites', () => {
     assert.deepEqual(
       kept.map(({ suite: { file: path }, report }) => [path, report.models.result.total]),
       [[suite, 40]],
+    );
+    assert.doesNotMatch(adapter.output, / against /);
+    const wholeBase = new vscode.TestRunRequest([file], undefined, profiles.base);
+    const { output } = await recorded(controller, async () => profiles.base.runHandler(wholeBase, token));
+    assert.match(
+      output,
+      /^judged against base: \d+ wins?, \d+ loss(es)?, \d+ ties? \(p = [\d.e-]+\); score .* at 95%: .+\r$/m,
     );
   });
 });
