@@ -96,12 +96,12 @@ describe('a race folder', () => {
 
   it('has the scores of its runs and of the base', async () => {
     begin(recorded.length);
-    const report = (score: number) => ({
+    const report = (model: string, score: number) => ({
       suite: { file: '/a.eval.jsonl', hash: 'h' },
-      report: { models: { any: { total: 4, score } } },
+      report: { models: { [model]: { passed: 1, total: 4, score, rows: [] } }, comparisons: [] },
     });
-    write(join(race, 'evaluations/a.json'), report(0.25));
-    write(join(runFolder(), 'evaluations/a.json'), report(0.75));
+    write(join(race, 'evaluations/a.json'), report('base', 0.25));
+    write(join(runFolder(), 'evaluations/a.json'), report('result', 0.75));
     expect(await read()).toMatchObject({ baseScore: 0.25, folders: { 'runs/x-seed42': { score: 0.75 } } });
   });
 
