@@ -822,7 +822,7 @@ describe('dashboard', () => {
     const evaluated = forgetting.findLast(event => event.type === 'evaluated')!;
     const { loss, metrics } = evaluated as { loss: number; metrics: Record<string, number> };
     expect(await table.locator('tbody tr:last-child > *').allInnerTexts()).toEqual([
-      ...['pirate-forgetting', '40 (best)', loss.toFixed(3), `${(100 * metrics['token_accuracy']!).toFixed(0)}%`],
+      ...['pirate-forgetting', '40 (best)', loss.toFixed(3), `${(100 * metrics['token_accuracy']!).toFixed(1)}%`],
       ...[metrics['kl_from_base']!.toFixed(3), metrics['general_loss']!.toFixed(3), '-'],
     ]);
     expect(await table.locator('tbody tr:first-child > *').last().innerText()).toBe('0.761 (17 of 40)');

@@ -1,10 +1,10 @@
 // What runs are worth in figures, below their charts: with several runs a table of loss, forgetting and suite scores; and for each
 // suite how its models answered, compared by statistics. Part of the dashboard.
 import { comparisonText } from '../../../extension/src/core/evaluation/comparisonText.js';
-import { counted, figure, percent } from '../../../extension/src/core/units.js';
+import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
+import { counted, figure } from '../../../extension/src/core/units.js';
 import type { RunModel, SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { DashboardSnapshot, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
-import type { MetricInfo } from '../../../extension/src/protocol/engineEvent.js';
 import { h } from '../shared/dom.js';
 import { column, metricsBesideLoss, type RunColumns } from './runData.js';
 
@@ -44,10 +44,9 @@ function rowOf({ label, folder, metrics }: RunSnapshot, { evaluations }: RunColu
   const steps = column(evaluations, 'step');
   const best = column(evaluations, 'best').lastIndexOf(1);
   const at = best < 0 ? steps.length - 1 : best;
-  const value = (key: string) => column(evaluations, key)[at];
-  const text = (number: number | undefined, unit: MetricInfo['unit'] = 'number') => {
-    if (number === undefined || Number.isNaN(number)) return '-';
-    return unit === 'share' ? percent(number) : figure(number);
+  const text = (key: string, shown: (value: number) => string) => {
+    const value = column(evaluations, key)[at];
+    return value === undefined || Number.isNaN(value) ? '-' : shown(value);
   };
   const scores = suites.flatMap(({ file, models }) => {
     const result = models.find(({ model }) => model.kind === 'result' && model.folder === folder);
@@ -57,9 +56,12 @@ function rowOf({ label, folder, metrics }: RunSnapshot, { evaluations }: RunColu
     label,
     figures: {
       'Evaluated at step': at < 0 ? '-' : `${steps[at]}${best < 0 ? '' : ' (best)'}`,
-      'Validation loss': text(value('loss')),
+      'Validation loss': text('loss', figure),
       ...Object.fromEntries(
-        metricsBesideLoss(metrics).map(({ name, title, unit }) => [title, text(value(name), unit)]),
+        metricsBesideLoss(metrics).map(metric => [
+          metric.title,
+          text(metric.name, value => metricValue(metric, value)),
+        ]),
       ),
     },
     scores: Object.fromEntries(scores),
