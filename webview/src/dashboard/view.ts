@@ -67,7 +67,7 @@ function ofSteps(key: string, label: string): Curve {
   return { table: 'steps', label, color: BLUE, values: ({ steps }) => column(steps, key) };
 }
 
-/** A column of the evaluations. @param label not all metrics are of the validation rows */
+/** A column of the evaluations. @param label the rows that it is of */
 function ofEvaluations(key: string, label: string): Curve {
   return {
     table: 'evaluations',
@@ -101,11 +101,10 @@ function markedKey(run: RunSnapshot): string {
 /** The chart of a metric of evaluation in addition to the loss. */
 function metricChart({ name, title, unit }: MetricInfo): ChartKind {
   const share = { format: (value: number) => `${(100 * value).toFixed(1)}%`, formatTick: shareTick };
-  return {
-    title,
-    ...(unit === 'share' ? share : { format: figure }),
-    curves: [ofEvaluations(name, 'at evaluations')],
-  };
+  // Shares are of the validation rows; other numbers, those of forgetting, are of general text.
+  return unit === 'share'
+    ? { title, ...share, curves: [ofEvaluations(name, 'validation')] }
+    : { title, format: figure, curves: [ofEvaluations(name, 'general text')] };
 }
 
 function shareTick(value: number): string {
