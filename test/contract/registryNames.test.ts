@@ -37,6 +37,7 @@ const registries: Registry[] = [
       'extension/src/engine/files/ggufNames.ts': 'GGUF’s names of architectures, and their families',
       'extension/src/engine/files/ggufConfig.ts': 'GGUF’s names of architectures',
       'extension/src/engine/files/ggufTokenizer.ts': 'GGUF’s names of architectures and tokenizers',
+      'extension/src/engine/files/ggufTokenizerMetadata.ts': 'GGUF’s names of tokenizers',
     },
   },
   {

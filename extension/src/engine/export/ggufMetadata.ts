@@ -44,7 +44,9 @@ export function metadataOfFolder(written: FolderToWrite): Metadata {
   return new Map<string, GgufTypedValue>([
     ['general.architecture', text(target)],
     ...provenance(written),
-    ...(target === 'gpt2' ? learnedPositions(architecture, target) : rotaryDecoder(written, rows)),
+    ...(architecture.positionEmbedding !== null
+      ? learnedPositions(architecture, target)
+      : rotaryDecoder(written, rows)),
     ['general.file_type', size(fileType)],
     ['general.quantization_version', size(GGUF_QUANTIZATION_VERSION)],
     ...tokenizerPart(files, rows),
