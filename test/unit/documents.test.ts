@@ -13,7 +13,10 @@ const names = new Set(tracked.map(file => basename(file)));
 /** Files of other projects, and a name that is only an example. */
 const OF_OTHERS = new Map([
   ['convert_lora_to_gguf.py', 'llama.cpp'],
+  ['base.py', 'llama.cpp'],
   ['tensor_mapping.py', 'gguf-py'],
+  ['metadata.py', 'gguf-py'],
+  ['vocab.py', 'gguf-py'],
   ['utils.py', 'mlx-lm'],
   ['lora.py', 'mlx-lm'],
   ['camelCase.ts', 'an example'],

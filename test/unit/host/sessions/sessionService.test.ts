@@ -10,6 +10,7 @@ import { ProcessSessions } from '../../../../extension/src/host/sessions/session
 import { ENGINE_ERROR } from '../../../../extension/src/protocol/residentMessages.js';
 import { sessionOptionsSchema, type SessionSettings } from '../../../../extension/src/protocol/sessionMessages.js';
 import { FakeChild } from '../../../support/fakeChild.js';
+import { adapterFacts } from '../../../support/scriptedSession.js';
 import { FakeEmitter } from '../../../support/fakeEmitter.js';
 
 const { CancellationError } = vi.hoisted(() => ({ CancellationError: class extends Error {} }));
@@ -53,7 +54,7 @@ class FakeSession extends FakeChild {
         ...{ weight_bytes: 1, rss_bytes: 2, backend: 'wasm' },
       };
     });
-    answer('load_adapter', ({ name, path }) => ({ name, path, peft_type: 'LORA', parameters: 8, scalable: true }));
+    answer('load_adapter', ({ name, path }) => adapterFacts(name, path));
     answer('unload_adapter', () => null);
     answer('count_tokens', () => ({ tokens: 3 }));
     answer('memory', () => ({ rss_bytes: 1, cache_bytes: 2, available_bytes: 3 }));
