@@ -72,18 +72,33 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
   return { pairs, tensors, close: () => {} };
 }
 
-/** @throws InputError on what llama.cpp computes differently and no metadata can change */
-function checkExpressible({ path }: ModelFiles, { layers, maxPositions }: Architecture): void {
-  const limited = layers.findIndex(({ attention: { window } }) => window !== null && window < maxPositions);
-  if (limited < 0) return;
-  throw new InputError(
-    `layer ${limited} attends to ${layers[limited].attention.window} tokens (sliding window), and GGUF can't say so for this family`,
-    {
-      file: `${path}/config.json`,
-      key: 'sliding_window',
-      hint: 'llama.cpp would attend to all tokens. Write a Hugging Face folder instead: --out FOLDER.',
-    },
-  );
+/** @throws InputError on what llama.cpp doesn't read, or reads as something else */
+function checkExpressible(
+  files: ModelFiles,
+  { modelType, layers, maxPositions, hiddenSize, linears }: Architecture,
+): void {
+  const refuse = (message: string, key: string): never => {
+    throw new InputError(message, {
+      file: `${files.path}/config.json`,
+      key,
+      hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+    });
+  };
+  const limited = layers.find(({ attention: { window } }) => window !== null && window < maxPositions);
+  if (limited)
+    refuse(
+      `attends to ${limited.attention.window} tokens (sliding window), and llama.cpp to all for this family`,
+      'sliding_window',
+    );
+  // It takes these from the hidden size, and has no tensors for these.
+  const { heads, headDim } = layers[0].attention;
+  if (modelType === 'qwen2' && heads * headDim !== hiddenSize)
+    refuse(
+      `${heads} heads of ${headDim} are not the hidden size ${hiddenSize}, which llama.cpp needs for qwen2`,
+      'head_dim',
+    );
+  if (modelType === 'qwen3' && linears.some(({ hasBias }) => hasBias))
+    refuse('llama.cpp has no biases for qwen3', 'attention_bias');
 }
 
 function plainEntry(name: string, values: Float32Array): GgufStreamedEntry {
