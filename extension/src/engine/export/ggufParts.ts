@@ -1,6 +1,5 @@
 // A merged or converted model as the parts of a GGUF file: its metadata and its tensors, each encoded when it is written. Called by
 // `merge`. What isn't changed in a GGUF base is copied byte for byte.
-import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
@@ -10,7 +9,7 @@ import {
   huggingFaceParameterName,
   type GgufTransform,
 } from '../files/ggufNames.js';
-import { WRITTEN_TYPES, encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
+import { encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
 import { toGgufLayout } from '../files/ggufTransforms.js';
 import { metadataPair, type GgufFileParts, type GgufStreamedEntry, type GgufTypedValue } from '../files/ggufWriter.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
@@ -20,13 +19,21 @@ import type { Architecture } from '../models/architecture.js';
 import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { templateMetadata } from './ggufTemplates.js';
-import { PLAIN_TYPES, ggufModelTypes, tensorType } from './ggufTypes.js';
+import {
+  PLAIN_TYPES,
+  ggufModelTypes,
+  ggufTouchedTypes,
+  tensorType,
+  usableType,
+  type TypedModel,
+  type TypedTensor,
+} from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
 export interface GgufChoice {
   /** A name of `ggufModelTypes`, or 'own'. */
   type: string;
-  /** Of the tensors that the adapters have changed; null: as the others. */
+  /** Of the matrices that the adapters have changed, a name of `ggufTouchedTypes`; null: as the others. */
   touched: string | null;
 }
 
@@ -54,14 +61,14 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
     });
   checkExpressible(files, architecture);
   const parameters = allParameters(model, changed);
-  const hasOutput = parameters.has(`${architecture.head}.weight`);
+  const typed = { hasOutput: parameters.has(`${architecture.head}.weight`), layers: architecture.layers.length };
   const tensors = [...parameters].map(([name, parameter]) => {
     const made = (type: string) =>
       encoded(name, parameter, type, { architecture, ggufArchitecture: target, file: files.path });
-    const wanted = changed.has(name) && choice.touched !== null ? choice.touched : choice.type;
     const stored = files.tensors.get(name)?.dtype ?? 'F32';
-    const type = wanted !== 'own' ? ggufModelTypes[wanted].type : PLAIN_TYPES.includes(stored) ? stored : 'F32';
-    return made(tensorType(type, made('F32'), hasOutput));
+    const tensor = made('F32');
+    const own = usableType(PLAIN_TYPES.includes(stored) ? stored : 'F32', tensor);
+    return made(chosenType(choice, changed.has(name), own, tensor, typed));
   });
   const factors = ropeFactors(files, architecture);
   if (factors) tensors.unshift(plainEntry('rope_freqs.weight', factors));
@@ -138,35 +145,36 @@ function tensorsOfGguf(
   const name = header.metadata.get('general.architecture') as string;
   const parameters = allParameters(model, changed);
   const head = `${architecture.head}.weight`;
-  const hasOutput = parameters.has(head);
+  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length };
   const written = header.tensors.map((info): GgufStreamedEntry => {
     const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
-    const parameter = found && changed.get(found.name);
-    const own = parameter && choice.touched !== null ? choice.touched : choice.type;
-    const type = own === 'own' ? info.dtype : found ? typeOf(own, info, hasOutput) : info.dtype;
+    const parameter = found ? changed.get(found.name) : undefined;
+    if (!found) return copied(info, header, file);
+    const type = chosenType(choice, parameter !== undefined, info.dtype, info, typed);
     if (!parameter && type === info.dtype) return copied(info, header, file);
-    if (!WRITTEN_TYPES.includes(type)) throw unwritable(type, { file: file.path, key: info.name });
-    const source = parameter ?? parameters.get(found!.name)!;
-    return encoded(found!.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
+    const source = parameter ?? parameters.get(found.name)!;
+    return encoded(found.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
   });
   if (header.tensors.some(info => info.name === 'output.weight') || !isUntied(architecture, changed)) return written;
   const embedding = header.tensors.find(info => info.name === 'token_embd.weight')!;
   const parameter = changed.get(head);
   if (!parameter) return [...written, { ...copied(embedding, header, file), name: 'output.weight' }];
-  const own = choice.touched ?? choice.type;
-  const type = own === 'own' ? embedding.dtype : typeOf(own, { ...embedding, name: 'output.weight' }, true);
+  const type = chosenType(choice, true, embedding.dtype, { ...embedding, name: 'output.weight' }, typed);
   return [...written, encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path })];
 }
 
-function unwritable(type: string, place: Place): InputError {
-  return new InputError(`${type} can be read here, but not written`, {
-    ...place,
-    hint: 'Choose another type for the tensors that change: --touched q8_0.',
-  });
-}
-
-function typeOf(choice: string, tensor: { name: string; shape: readonly number[] }, hasOutput: boolean): string {
-  return tensorType(ggufModelTypes[choice].type, tensor, hasOutput);
+/** @param own the tensor's type in the base */
+function chosenType(
+  { type, touched }: GgufChoice,
+  isChanged: boolean,
+  own: string,
+  tensor: TypedTensor,
+  model: TypedModel,
+): string {
+  // A vector of the base keeps its type.
+  if (isChanged && touched !== null)
+    return tensor.shape.length < 2 ? own : usableType(ggufTouchedTypes[touched], tensor);
+  return type === 'own' ? own : tensorType(type, tensor, model);
 }
 
 function copied(
