@@ -7,8 +7,8 @@ interface ModelType {
   type: string;
   /** `general.file_type` */
   fileType: number;
-  /** Set if more sensitive matrices get a finer type: that of a fused attention projection. */
-  fused?: (moreBits: boolean) => string;
+  /** Whether value and down projections are Q6_K in some layers. */
+  mixed?: boolean;
 }
 
 /** By their name on the command line. */
@@ -18,8 +18,8 @@ export const ggufModelTypes: Readonly<Record<string, ModelType>> = {
   bf16: { type: 'BF16', fileType: 32 },
   q8_0: { type: 'Q8_0', fileType: 7 },
   q6_k: { type: 'Q6_K', fileType: 18 },
-  q5_k_m: { type: 'Q5_K', fileType: 17, fused: moreBits => (moreBits ? 'Q6_K' : 'Q5_K') },
-  q4_k_m: { type: 'Q4_K', fileType: 15, fused: () => 'Q5_K' },
+  q5_k_m: { type: 'Q5_K', fileType: 17, mixed: true },
+  q4_k_m: { type: 'Q4_K', fileType: 15, mixed: true },
   q5_1: { type: 'Q5_1', fileType: 9 },
   q5_0: { type: 'Q5_0', fileType: 8 },
   q4_1: { type: 'Q4_1', fileType: 3 },
@@ -52,14 +52,13 @@ export interface TypedModel {
 
 /** The type of a tensor in a file of a type. @param model a key of `ggufModelTypes` */
 export function tensorType(model: string, tensor: TypedTensor, { hasOutput, layers }: TypedModel): string {
-  const { type, fused } = ggufModelTypes[model];
+  const { type, mixed } = ggufModelTypes[model];
   const { name } = tensor;
   const isHead = name === 'output.weight' || (name === 'token_embd.weight' && !hasOutput);
   if (isHead && !PLAIN_TYPES.includes(type) && type !== 'Q8_0') return usableType('Q6_K', tensor);
-  const [, layer, part] = /^blk\.(\d+)\.(attn_v|ffn_down|attn_qkv)\.weight$/.exec(name) ?? [];
-  if (!fused || part === undefined) return usableType(type, tensor);
-  const moreBits = usesMoreBits(Number(layer), layers);
-  return usableType(part === 'attn_qkv' ? fused(moreBits) : moreBits ? 'Q6_K' : type, tensor);
+  const [, layer] = /^blk\.(\d+)\.(?:attn_v|attn_qkv|ffn_down)\.weight$/.exec(name) ?? [];
+  const finer = mixed && layer !== undefined && usesMoreBits(Number(layer), layers);
+  return usableType(finer ? 'Q6_K' : type, tensor);
 }
 
 /** The first and last eighth of the layers, and every third one between them. */

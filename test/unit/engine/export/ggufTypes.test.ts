@@ -1,4 +1,5 @@
-// Types of tensors as llama.cpp's quantizer gives them.
+// Types of tensors as llama.cpp's quantizer gives them: `llama_model_quantize` of node-llama-cpp 3.22.1 gave the same for a Llama and a
+// GPT-2 of 8 layers in every type (decision 50).
 import { expect, test } from 'vitest';
 import { ggufModelTypes, tensorType } from '../../../../extension/src/engine/export/ggufTypes.js';
 
@@ -19,10 +20,8 @@ test.each(Object.keys(ggufModelTypes))('vectors, norms and positions are F32 in 
 test('Q4_K_M and Q5_K_M have finer types in some layers', () => {
   const more = [0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23];
   for (const model of ['q4_k_m', 'q5_k_m'])
-    for (const part of ['attn_v', 'ffn_down']) expect(layersWith(model, 'Q6_K', part)).toEqual(more);
+    for (const part of ['attn_v', 'attn_qkv', 'ffn_down']) expect(layersWith(model, 'Q6_K', part)).toEqual(more);
   expect(layersWith('q4_k_m', 'Q4_K', 'attn_q')).toHaveLength(24);
-  expect(layersWith('q4_k_m', 'Q5_K', 'attn_qkv')).toHaveLength(24);
-  expect(layersWith('q5_k_m', 'Q6_K', 'attn_qkv')).toEqual(more);
   // Of 5 layers, n/8 is 0 and 7n/8 is 4.
   expect(layersWith('q4_k_m', 'Q6_K', 'attn_v', 5)).toEqual([2, 4]);
 });
