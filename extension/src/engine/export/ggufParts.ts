@@ -5,6 +5,7 @@ import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/g
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
 import {
   ggufArchitecture,
+  ggufLimits,
   ggufParameterName,
   huggingFaceParameterName,
   type GgufTransform,
@@ -59,7 +60,7 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
       file: files.path,
       hint: 'Write a Hugging Face folder instead: --out FOLDER.',
     });
-  checkExpressible(files, architecture);
+  checkExpressible(files, architecture, target);
   const parameters = allParameters(model, changed);
   const typed = { hasOutput: parameters.has(`${architecture.head}.weight`), layers: architecture.layers.length };
   const tensors = [...parameters].map(([name, parameter]) => {
@@ -82,7 +83,8 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
 /** @throws InputError on what llama.cpp doesn't read, or reads as something else */
 function checkExpressible(
   files: ModelFiles,
-  { modelType, layers, maxPositions, hiddenSize, linears }: Architecture,
+  { layers, maxPositions, hiddenSize, linears }: Architecture,
+  target: string,
 ): void {
   const refuse = (message: string, key: string): never => {
     throw new InputError(message, {
@@ -97,15 +99,15 @@ function checkExpressible(
       `attends to ${limited.attention.window} tokens (sliding window), and llama.cpp to all for this family`,
       'sliding_window',
     );
-  // It takes these from the hidden size, and has no tensors for these.
   const { heads, headDim } = layers[0].attention;
-  if (modelType === 'qwen2' && heads * headDim !== hiddenSize)
+  const limits = ggufLimits(target);
+  if (limits.headsFillHidden && heads * headDim !== hiddenSize)
     refuse(
-      `${heads} heads of ${headDim} are not the hidden size ${hiddenSize}, which llama.cpp needs for qwen2`,
+      `${heads} heads of ${headDim} are not the hidden size ${hiddenSize}, which llama.cpp needs for ${target}`,
       'head_dim',
     );
-  if (modelType === 'qwen3' && linears.some(({ hasBias }) => hasBias))
-    refuse('llama.cpp has no biases for qwen3', 'attention_bias');
+  if (!limits.biases && linears.some(({ hasBias }) => hasBias))
+    refuse(`llama.cpp has no biases for ${target}`, 'attention_bias');
 }
 
 function plainEntry(name: string, values: Float32Array): GgufStreamedEntry {
