@@ -43,10 +43,11 @@ const TOKENIZER = {
 /** What GGUF has no key for, or llama.cpp no code. */
 const REFUSALS = [
   /attends to \d+ tokens \(sliding window\)/,
+  /^llama\.cpp (has no biases for qwen3|computes YaRN with a beta_fast of 32)/,
+  /are not the hidden size \d+, which llama\.cpp needs for qwen2/,
   /rotary scaling (dynamic|longrope) can't be written/,
   /GGUF can't express all of this model \(layers\.\d+\.(mlp\.activation|attention\.scale):/,
-  // YaRN's `truncate: false`; and too few frequencies between the two limits of Llama 3's rule to read it again.
-  /layers\.0\.attention\.rotary\.inverseFrequencies/,
+  // Too few frequencies between the two limits of Llama 3's rule to read it again.
   /these frequency factors don’t follow Llama 3’s rule/,
 ];
 

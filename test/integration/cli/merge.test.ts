@@ -1,6 +1,7 @@
 // `merge` of a GGUF base, as a process: what the adapter doesn't change is the base's bytes, what it changes is read again with the
 // same values within the error of its type, and what can't be done is refused with nothing written.
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readGgufHeader, type GgufHeader } from '../../../extension/src/engine/files/ggufHeader.js';
@@ -137,6 +138,49 @@ describe('a GGUF base', () => {
     const two = place.file('two.gguf');
     await succeed(['merge', '--model', one, ...both.slice(2), '--touched', 'f32', '--out', two]);
     expect(opened(out).dataOf('blk.0.attn_v.weight').equals(opened(two).dataOf('blk.0.attn_v.weight'))).toBe(true);
+  });
+});
+
+describe('a folder', () => {
+  const folder = ['--model', media('models/tiny')];
+
+  test.each([
+    ['own', { F16: 36, F32: 11 }, 0.001],
+    ['q8_0', { Q8_0: 31, F16: 5, F32: 11 }, 0.1],
+    // Rows of 160 values are whole blocks of the types that replace K types.
+    ['q4_k_m', { Q8_0: 3, Q5_0: 28, F16: 5, F32: 11 }, 0.5],
+  ])('is written as GGUF in %s', async (type, types, most) => {
+    const out = place.file(`folder-${type}.gguf`);
+    const answer = await jsonOf('merge', ...folder, '--type', type, '--out', out);
+    expect(answer.types).toEqual(types);
+    const { metadata } = opened(out);
+    expect(metadata.get('general.architecture')).toBe('llama');
+    expect(metadata.get('tokenizer.ggml.pre')).toBe('gpt-2');
+    expect(Math.abs((await lossOf('--model', out)) - (await lossOf(...folder)))).toBeLessThan(most);
+  });
+
+  test('is merged and written as GGUF, as base and adapter answer', async () => {
+    const out = place.file('folder-merged.gguf');
+    const answer = await jsonOf('merge', ...folder, ...adapter, '--type', 'f32', '--out', out);
+    expect(answer.rounding.kl).toBeLessThan(1e-6);
+    expect(await lossOf('--model', out)).toBeCloseTo(await lossOf(...folder, ...adapter), 4);
+  });
+
+  test('with a pre-tokenizer that llama.cpp doesn’t know is refused', async () => {
+    const copy = place.file('other-tokenizer');
+    cpSync(media('models/tiny'), copy, { recursive: true });
+    const tokenizer = JSON.parse(readFileSync(join(copy, 'tokenizer.json'), 'utf8'));
+    const pre_tokenizer = {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: '\\p{L}{1,3}' }, behavior: 'Isolated', invert: false },
+        tokenizer.pre_tokenizer,
+      ],
+    };
+    writeFileSync(join(copy, 'tokenizer.json'), JSON.stringify({ ...tokenizer, pre_tokenizer }));
+    const out = place.file('unknown.gguf');
+    expectRefusal(await tunewright(['merge', '--model', copy, '--out', out]), 'pre_tokenizer', '--out FOLDER');
+    expect(existsSync(out)).toBe(false);
   });
 });
 

@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
 import { openBackend } from '../backend/openBackend.js';
-import { ggufModelTypes } from '../export/ggufTypes.js';
+import { ggufModelTypes, ggufTouchedTypes } from '../export/ggufTypes.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
@@ -50,7 +50,7 @@ export function registerMergeCommand(program: Command): void {
     )
     .addOption(
       new Option('--touched <type>', 'GGUF: type of the matrices that an adapter changes (default: --type)').choices(
-        types,
+        Object.keys(ggufTouchedTypes),
       ),
     )
     .option('--no-compare', 'GGUF: don’t measure what the rounding changes')

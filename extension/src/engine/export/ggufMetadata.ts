@@ -159,13 +159,22 @@ function ropeScaling({ config, path }: ModelFiles, { layers, maxPositions }: Arc
     case 'yarn': {
       // llama.cpp multiplies its own attention factor by that of the file.
       const attention = layers[0].attention.rotary!.scale / (1 + 0.1 * Math.log(factor));
-      const betas = { yarn_beta_fast: scaling?.beta_fast, yarn_beta_slow: scaling?.beta_slow };
+      // It has keys for these, but reads them for other families only.
+      for (const [name, only] of [
+        ['beta_fast', 32],
+        ['beta_slow', 1],
+      ] as const)
+        if ((scaling?.[name] ?? only) !== only)
+          throw new InputError(`llama.cpp computes YaRN with a ${name} of ${only} for this family`, {
+            file: `${path}/config.json`,
+            key: `${ropeKey(config)}.${name}`,
+            hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+          });
       return [
         [key('type'), text('yarn')],
         [key('factor'), float(factor)],
         [key('original_context_length'), size(original)],
         ...(Math.abs(attention - 1) > 1e-6 ? [[key('attn_factor'), float(attention)]] : []),
-        ...Object.entries(betas).flatMap(([name, value]) => (value ? [[key(name), float(value)]] : [])),
       ] as [string, GgufTypedValue][];
     }
     default:

@@ -1,16 +1,16 @@
 // A merged or converted model as the parts of a GGUF file: its metadata and its tensors, each encoded when it is written. Called by
 // `merge`. What isn't changed in a GGUF base is copied byte for byte.
-import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
 import {
   ggufArchitecture,
+  ggufLimits,
   ggufParameterName,
   huggingFaceParameterName,
   type GgufTransform,
 } from '../files/ggufNames.js';
-import { WRITTEN_TYPES, encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
+import { encodeRows, encodedBytes } from '../files/ggufQuantizers.js';
 import { toGgufLayout } from '../files/ggufTransforms.js';
 import { metadataPair, type GgufFileParts, type GgufStreamedEntry, type GgufTypedValue } from '../files/ggufWriter.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
@@ -20,13 +20,21 @@ import type { Architecture } from '../models/architecture.js';
 import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { templateMetadata } from './ggufTemplates.js';
-import { PLAIN_TYPES, ggufModelTypes, tensorType } from './ggufTypes.js';
+import {
+  PLAIN_TYPES,
+  ggufModelTypes,
+  ggufTouchedTypes,
+  tensorType,
+  usableType,
+  type TypedModel,
+  type TypedTensor,
+} from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
 export interface GgufChoice {
   /** A name of `ggufModelTypes`, or 'own'. */
   type: string;
-  /** Of the tensors that the adapters have changed; null: as the others. */
+  /** Of the matrices that the adapters have changed, a name of `ggufTouchedTypes`; null: as the others. */
   touched: string | null;
 }
 
@@ -52,16 +60,16 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
       file: files.path,
       hint: 'Write a Hugging Face folder instead: --out FOLDER.',
     });
-  checkExpressible(files, architecture);
+  checkExpressible(files, architecture, target);
   const parameters = allParameters(model, changed);
-  const hasOutput = parameters.has(`${architecture.head}.weight`);
+  const typed = { hasOutput: parameters.has(`${architecture.head}.weight`), layers: architecture.layers.length };
   const tensors = [...parameters].map(([name, parameter]) => {
     const made = (type: string) =>
       encoded(name, parameter, type, { architecture, ggufArchitecture: target, file: files.path });
-    const wanted = changed.has(name) && choice.touched !== null ? choice.touched : choice.type;
     const stored = files.tensors.get(name)?.dtype ?? 'F32';
-    const type = wanted !== 'own' ? ggufModelTypes[wanted].type : PLAIN_TYPES.includes(stored) ? stored : 'F32';
-    return made(tensorType(type, made('F32'), hasOutput));
+    const tensor = made('F32');
+    const own = usableType(PLAIN_TYPES.includes(stored) ? stored : 'F32', tensor);
+    return made(chosenType(choice, changed.has(name), own, tensor, typed));
   });
   const factors = ropeFactors(files, architecture);
   if (factors) tensors.unshift(plainEntry('rope_freqs.weight', factors));
@@ -72,18 +80,34 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
   return { pairs, tensors, close: () => {} };
 }
 
-/** @throws InputError on what llama.cpp computes differently and no metadata can change */
-function checkExpressible({ path }: ModelFiles, { layers, maxPositions }: Architecture): void {
-  const limited = layers.findIndex(({ attention: { window } }) => window !== null && window < maxPositions);
-  if (limited < 0) return;
-  throw new InputError(
-    `layer ${limited} attends to ${layers[limited].attention.window} tokens (sliding window), and GGUF can't say so for this family`,
-    {
-      file: `${path}/config.json`,
-      key: 'sliding_window',
-      hint: 'llama.cpp would attend to all tokens. Write a Hugging Face folder instead: --out FOLDER.',
-    },
-  );
+/** @throws InputError on what llama.cpp doesn't read, or reads as something else */
+function checkExpressible(
+  files: ModelFiles,
+  { layers, maxPositions, hiddenSize, linears }: Architecture,
+  target: string,
+): void {
+  const refuse = (message: string, key: string): never => {
+    throw new InputError(message, {
+      file: `${files.path}/config.json`,
+      key,
+      hint: 'Write a Hugging Face folder instead: --out FOLDER.',
+    });
+  };
+  const limited = layers.find(({ attention: { window } }) => window !== null && window < maxPositions);
+  if (limited)
+    refuse(
+      `attends to ${limited.attention.window} tokens (sliding window), and llama.cpp to all for this family`,
+      'sliding_window',
+    );
+  const { heads, headDim } = layers[0].attention;
+  const limits = ggufLimits(target);
+  if (limits.headsFillHidden && heads * headDim !== hiddenSize)
+    refuse(
+      `${heads} heads of ${headDim} are not the hidden size ${hiddenSize}, which llama.cpp needs for ${target}`,
+      'head_dim',
+    );
+  if (!limits.biases && linears.some(({ hasBias }) => hasBias))
+    refuse(`llama.cpp has no biases for ${target}`, 'attention_bias');
 }
 
 function plainEntry(name: string, values: Float32Array): GgufStreamedEntry {
@@ -123,35 +147,36 @@ function tensorsOfGguf(
   const name = header.metadata.get('general.architecture') as string;
   const parameters = allParameters(model, changed);
   const head = `${architecture.head}.weight`;
-  const hasOutput = parameters.has(head);
+  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length };
   const written = header.tensors.map((info): GgufStreamedEntry => {
     const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
-    const parameter = found && changed.get(found.name);
-    const own = parameter && choice.touched !== null ? choice.touched : choice.type;
-    const type = own === 'own' ? info.dtype : found ? typeOf(own, info, hasOutput) : info.dtype;
+    const parameter = found ? changed.get(found.name) : undefined;
+    if (!found) return copied(info, header, file);
+    const type = chosenType(choice, parameter !== undefined, info.dtype, info, typed);
     if (!parameter && type === info.dtype) return copied(info, header, file);
-    if (!WRITTEN_TYPES.includes(type)) throw unwritable(type, { file: file.path, key: info.name });
-    const source = parameter ?? parameters.get(found!.name)!;
-    return encoded(found!.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
+    const source = parameter ?? parameters.get(found.name)!;
+    return encoded(found.name, source, type, { architecture, ggufArchitecture: name, file: file.path });
   });
   if (header.tensors.some(info => info.name === 'output.weight') || !isUntied(architecture, changed)) return written;
   const embedding = header.tensors.find(info => info.name === 'token_embd.weight')!;
   const parameter = changed.get(head);
   if (!parameter) return [...written, { ...copied(embedding, header, file), name: 'output.weight' }];
-  const own = choice.touched ?? choice.type;
-  const type = own === 'own' ? embedding.dtype : typeOf(own, { ...embedding, name: 'output.weight' }, true);
+  const type = chosenType(choice, true, embedding.dtype, { ...embedding, name: 'output.weight' }, typed);
   return [...written, encoded(head, parameter, type, { architecture, ggufArchitecture: name, file: file.path })];
 }
 
-function unwritable(type: string, place: Place): InputError {
-  return new InputError(`${type} can be read here, but not written`, {
-    ...place,
-    hint: 'Choose another type for the tensors that change: --touched q8_0.',
-  });
-}
-
-function typeOf(choice: string, tensor: { name: string; shape: readonly number[] }, hasOutput: boolean): string {
-  return tensorType(ggufModelTypes[choice].type, tensor, hasOutput);
+/** @param own the tensor's type in the base */
+function chosenType(
+  { type, touched }: GgufChoice,
+  isChanged: boolean,
+  own: string,
+  tensor: TypedTensor,
+  model: TypedModel,
+): string {
+  // A vector of the base keeps its type.
+  if (isChanged && touched !== null)
+    return tensor.shape.length < 2 ? own : usableType(ggufTouchedTypes[touched], tensor);
+  return type === 'own' ? own : tensorType(type, tensor, model);
 }
 
 function copied(

@@ -72,6 +72,19 @@ const TABLES: Readonly<Record<string, NameRow[]>> = {
 /** Supported GGUF architectures. */
 export const GGUF_ARCHITECTURES: readonly string[] = Object.keys(TABLES);
 
+/** What llama.cpp has no tensors for in an architecture. */
+export interface GgufLimits {
+  /** Whether heads times their size must be the hidden size. */
+  headsFillHidden: boolean;
+  /** Whether linear modules may have biases. */
+  biases: boolean;
+}
+
+/** @param architecture one of {@link GGUF_ARCHITECTURES} */
+export function ggufLimits(architecture: string): GgufLimits {
+  return { headsFillHidden: architecture === 'qwen2', biases: architecture !== 'qwen3' };
+}
+
 /** GGUF's architecture for a Hugging Face `model_type`; null if it is not supported. */
 export function ggufArchitecture(modelType: string): string | null {
   const architecture = modelType === 'mistral' ? 'llama' : modelType;

@@ -1,10 +1,11 @@
-// Encodes float32 rows in GGUF's types: the values of Python's `gguf`, bit for bit. Called when a model is written as GGUF. A value
+// Encodes float32 rows in GGUF's types: the values of Python's `gguf`, bit for bit, which has no K types (kQuantizers.ts). Called when a model is written as GGUF. A value
 // that the type can't hold is an error, never an infinite weight.
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { roundAboveMinimum, roundAroundZero, roundToInt8 } from './blockRounding.js';
 import { quantizations } from './ggufQuantization.js';
 import { float32ToBfloat16, float32ToHalf, numberToHalf } from './halfFloat.js';
+import { encodeQ4K, encodeQ5K, encodeQ6K } from './kQuantizers.js';
 import { plainDtypes } from './plainDtype.js';
 
 /** Encodes the block of values from `from` on into the bytes from `at` on. */
@@ -53,6 +54,9 @@ const blockEncoders: Readonly<Record<string, BlockEncoder>> = {
     writeFifthBits(bytes, at + 4);
     writeNibbles(bytes, at + 8);
   },
+  Q4_K: encodeQ4K,
+  Q5_K: encodeQ5K,
+  Q6_K: encodeQ6K,
 };
 
 function writeMinimum(bytes: Uint8Array, at: number, { scale, minimum }: { scale: number; minimum: number }): void {
@@ -121,15 +125,23 @@ function encode(type: string, values: Float32Array): Uint8Array {
 /** Exponent bits that are all ones mean infinite. */
 const INFINITE: Readonly<Record<string, number>> = { F16: 0x7c00, BF16: 0x7f80 };
 
+/** Where float16 scales and minima are in a block, if not at its beginning alone. */
+const SCALES: Readonly<Record<string, readonly number[]>> = {
+  Q4_1: [0, 2],
+  Q5_1: [0, 2],
+  Q4_K: [0, 2],
+  Q5_K: [0, 2],
+  Q6_K: [208],
+};
+
 /** Whether all scales, or all values of a 16-bit type, are finite. */
 function holds(type: string, encoded: Uint8Array): boolean {
   if (type === 'F32') return true;
   const infinite = INFINITE[type] ?? 0x7c00;
   const isFinite = (at: number) => ((encoded[at]! | (encoded[at + 1]! << 8)) & infinite) !== infinite;
   const step = quantizations[type]?.blockBytes ?? 2;
-  const hasMinimum = type.endsWith('_1');
-  for (let at = 0; at < encoded.length; at += step)
-    if (!isFinite(at) || (hasMinimum && !isFinite(at + 2))) return false;
+  const scales = SCALES[type] ?? [0];
+  for (let at = 0; at < encoded.length; at += step) if (!scales.every(scale => isFinite(at + scale))) return false;
   return true;
 }
 

@@ -66,8 +66,11 @@ test.each([
   ['Q4_1', -66000],
   ['Q5_0', 1.1e6],
   ['Q5_1', -66000],
+  ['Q4_K', 7e7],
+  ['Q5_K', 2e8],
+  ['Q6_K', -3e8],
 ])('%s refuses %d, which would become infinite', async (type, value) => {
-  const error = await inputErrorOf(() => encodeRows(type, new Float32Array(64).fill(value, 40, 41), place));
+  const error = await inputErrorOf(() => encodeRows(type, new Float32Array(256).fill(value, 40, 41), place));
   expect(error.message).toContain(`too large for ${type}`);
   expect(error.where).toContain(place.key);
 });

@@ -1,5 +1,5 @@
 // Merging in this process: nothing is left of what is cancelled or refused; types, shards and adapters that undo each other.
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -8,7 +8,7 @@ import { openBackend } from '../../../../extension/src/engine/backend/openBacken
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { openGguf } from '../../../../extension/src/engine/files/ggufModel.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
-import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
+import { sameValues, type ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
 import { architectureOfFiles, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
 import { Adapter } from '../../../../extension/src/engine/peft/adapter.js';
 import { openAdapter, saveAdapter } from '../../../../extension/src/engine/peft/adapterFiles.js';
@@ -20,6 +20,7 @@ import {
   type GgufMergeOptions,
 } from '../../../../extension/src/engine/run/mergeModel.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
+import { baseVariant, writeVariant } from '../../../support/configVariants.js';
 import { writeGgufModel } from '../../../support/ggufModel.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 import { writeTinyModel } from '../../../support/tinyModels.js';
@@ -43,20 +44,24 @@ beforeAll(async () => {
     ['folder', openHuggingFaceFolder(folder, 'base')],
     ['gguf', openGguf(gguf, 'base')],
   ] as const) {
-    const model = loadModel(files);
-    for (const [name, options] of Object.entries(kinds)) {
-      const method = peftMethod('LORA')!;
-      const attached = new AttachedMethod(method, method.schema.parse(options), model.architecture);
-      const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(3) });
-      for (const variable of adapter.variables.values()) variable.assign(tf.add(variable, 0.05));
-      adapters[`${base}-${name}`] = join(path, `${base}-${name}`);
-      await saveAdapter(adapters[`${base}-${name}`]!, adapter, 'base');
-      adapter.dispose();
-    }
-    model.dispose();
+    for (const [name, options] of Object.entries(kinds))
+      adapters[`${base}-${name}`] = await madeAdapter(`${base}-${name}`, files, options);
     files.close();
   }
 });
+
+/** A LoRA adapter that changes something. */
+async function madeAdapter(name: string, files: ModelFiles, options: Record<string, unknown>): Promise<string> {
+  const model = loadModel(files);
+  const method = peftMethod('LORA')!;
+  const attached = new AttachedMethod(method, method.schema.parse(options), model.architecture);
+  const adapter = Adapter.attach(attached, model, { purpose: 'training', rng: createRng(3) });
+  for (const variable of adapter.variables.values()) variable.assign(tf.add(variable, 0.05));
+  await saveAdapter(join(path, name), adapter, 'base');
+  adapter.dispose();
+  model.dispose();
+  return join(path, name);
+}
 
 const open = (base: 'folder' | 'gguf') =>
   base === 'gguf' ? openGguf(gguf, 'base') : openHuggingFaceFolder(folder, 'base');
@@ -166,6 +171,37 @@ it.each([
     expect(Math.max(...readFloat32().map((value, i) => Math.abs(value - expected[i]!))), tensor).toBeLessThanOrEqual(
       most,
     );
+  }
+  written.close();
+  files.close();
+});
+
+it('a base in K types keeps its mix, byte for byte but for what changes', async () => {
+  const config = { ...baseVariant('llama').config, hidden_size: 256, intermediate_size: 256, head_dim: 64 };
+  const wide = writeVariant(join(path, 'wide'), { config: { ...config, vocab_size: 530 } });
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    cpSync(join('test/fixtures/tokenizers/gpt2', name), join(wide, name));
+  const source = openHuggingFaceFolder(wide, 'wide');
+  const mixed = join(path, 'wide.gguf');
+  const { types } = await mergeIntoGguf(mixed, source, [], ggufOptions({ type: 'q4_k_m' }));
+  source.close();
+  // Of 3 layers, the last one has its value and down projections in Q6_K, as is the head.
+  expect(types).toEqual({ Q4_K: 20, Q6_K: 3, F32: 7 });
+  const files = openGguf(mixed, 'mixed');
+  const adapter = await madeAdapter('wide', files, { target_modules: ['v_proj'] });
+  const out = join(path, 'wide-merged.gguf');
+  const answer = await mergeIntoGguf(
+    out,
+    files,
+    [openAdapter(adapter, architectureOfFiles(files), { files })],
+    ggufOptions(),
+  );
+  expect(answer.types).toEqual(types);
+  const written = openGguf(out, 'written');
+  for (const [name, tensor] of written.tensors) {
+    const before = files.tensors.get(name)!;
+    expect(tensor.dtype, name).toBe(before.dtype);
+    expect(sameValues(tensor, before), name).toBe(!name.includes('v_proj'));
   }
   written.close();
   files.close();
