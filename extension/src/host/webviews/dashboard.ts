@@ -68,14 +68,16 @@ class Dashboards implements vscode.Disposable {
     private readonly onDidAnswerSuite: vscode.Event<void>,
   ) {}
 
-  open(folders: readonly string[], rows?: RowOrder): void {
+  open(folders: readonly string[], rows?: RowOrder): DashboardSession {
     let [panel] = [...this.shown].find(([, own]) => own.join('\n') === folders.join('\n')) ?? [];
     if (panel) panel.reveal();
     else {
       panel = vscode.window.createWebviewPanel(VIEW_TYPE, 'Run', vscode.ViewColumn.Active, {});
       this.adopt(panel, folders);
     }
-    if (rows) this.sessions.get(panel)!.listBy(rows);
+    const session = this.sessions.get(panel)!;
+    if (rows) session.listBy(rows);
+    return session;
   }
 
   adopt(panel: vscode.WebviewPanel, folders: readonly string[]): void {

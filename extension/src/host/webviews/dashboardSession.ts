@@ -64,7 +64,7 @@ interface Disposable {
 export class DashboardSession {
   private folders: readonly string[];
   private readonly changes = new LatestWins(() => this.sendSnapshot(), SNAPSHOT_INTERVAL_MS);
-  private readonly rows: RowsList;
+  readonly rows: RowsList;
   private readonly savings = new Map<string, Savings | null>();
   private suites: SuiteResults = [];
   private readonly listening: Disposable;

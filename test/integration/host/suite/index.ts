@@ -28,6 +28,7 @@ export async function run(): Promise<void> {
   await import('./languageModels.js');
   await import('./suiteTests.js');
   await import('./evaluation.js');
+  await import('./rows.js');
   const results: HostTestResult[] = [];
   const write = () => writeFileSync(join(workspacePath(), 'host-results.json'), JSON.stringify({ results, figures }));
   await new Promise<void>((resolve, reject) => {
