@@ -146,6 +146,7 @@ test('the dashboard of a finished run offers the same, and reveals its folder in
   expect(await use.locator('vscode-button').allInnerTexts()).toEqual([
     'Try It',
     'Evaluate...',
+    'Rows by Loss',
     'Merge...',
     'Export...',
     'Train Further...',
