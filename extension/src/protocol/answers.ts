@@ -116,6 +116,8 @@ export type SuiteResults = z.infer<typeof suiteResultsSchema>;
 export const evaluatedRowSchema = z.object({
   file: z.string(),
   line: z.int().positive(),
+  /** Among the rows that were evaluated; several may be on one line. */
+  row: z.int().nonnegative(),
   /** Mean over the label tokens. */
   loss: z.number(),
   /** The label tokens. */
@@ -128,6 +130,7 @@ export const evaluatedRowSchema = z.object({
 
 /** A generated answer to a row. */
 export const scoredAnswerSchema = z.object({
+  row: z.int().nonnegative(),
   line: z.int().positive(),
   answer: z.string(),
   expected: z.string(),

@@ -204,6 +204,20 @@ describe('suite', () => {
     expect(linesOf('same.eval.jsonl')[0]).toHaveProperty('checks', [{ type: 'number' }]);
   });
 
+  it('of rows that are all on one line tells them apart', async () => {
+    place.write('list.json', linesOf('sums.jsonl'));
+    const run = place.run('listed', {
+      model: 'embedded:tiny',
+      dataset: { train: 'list.json', validation: 0.25, suites: ['list.eval.jsonl'] },
+      training: { max_steps: 1 },
+    });
+    await succeed(['suite', '--run', run, '--out', 'list.eval.jsonl'], at);
+    expect(linesOf('list.eval.jsonl')).toEqual(linesOf('held.eval.jsonl'));
+    await succeed(['train', run, '--out', 'listed'], at);
+    const { code, stderr } = await evaluate('--suite', 'list.eval.jsonl', '--adapter', 'it=listed/adapter');
+    expect(code, stderr).toBe(0);
+  });
+
   it('leaves out held-out rows that are trained on too', async () => {
     const pair = (prompt: string) => ({ prompt, completion: ' b' });
     place.write('train.jsonl', ['x', 'y'].map(pair));

@@ -15,7 +15,7 @@ import { BASE } from '../generation/session.js';
 import { loadAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
 import { usableLength } from '../peft/attachedMethod.js';
-import { answeringSession, answerQuestions, datasetQuestions, meanMetrics, rowsOnLines } from '../run/answerDataset.js';
+import { answeringSession, answerQuestions, datasetQuestions, meanMetrics } from '../run/answerDataset.js';
 import { openTrained } from '../run/attachMethod.js';
 import { openModel, openModelFiles } from '../run/openModel.js';
 import { reportLoading } from '../run/reporter.js';
@@ -74,8 +74,8 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const questions =
     flags.metrics.length === 0
       ? []
-      : await datasetQuestions(dataset.file, {
-          rows: rowsOnLines(new Set(indices.map(i => dataset.sourceOf(i).line))),
+      : await datasetQuestions({
+          rows: { dataset, indices },
           config,
           metrics: flags.metrics,
           maxNewTokens: flags.maxNewTokens,

@@ -1,15 +1,13 @@
 // Questions from the rows of a dataset, for metrics of generated answers: each is asked as a row of a suite, with a metric where
 // checks are. Called by `evaluate --dataset --metrics` and for the eval_metrics of a run.
-import { encodeExample } from '../../core/data/encodeExample.js';
-import type { RowSource, SequenceExample } from '../../core/data/example.js';
+import type { RowSource } from '../../core/data/example.js';
 import { writeJsonText } from '../../core/data/jsonText.js';
 import type { JudgedRow } from '../../core/evaluation/judgedRow.js';
 import { rougeWords } from '../../core/evaluation/rouge.js';
 import { questionOf, type SuiteRow } from '../../core/evaluation/suite.js';
 import { DEFAULT_CHECK, suiteRowOf } from '../../core/evaluation/suiteRow.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
-import { InputError, unlessWrong } from '../../core/inputError.js';
-import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readExamples } from '../data/loadDataset.js';
@@ -24,21 +22,17 @@ const NAMED_LINES = 5;
 
 /** Answer and metrics of a row, as in the command's JSON. */
 export interface ScoredAnswer {
+  /** Among the rows that were evaluated. */
+  row: number;
   line: number;
   answer: string;
   expected: string;
   metrics: Record<string, number>;
 }
 
-/** Which rows of a file are asked, as they are read in file order. */
-export interface AskedRows {
-  includes(example: SequenceExample, source: RowSource): boolean;
-  /** Whether none is left. */
-  readonly isDone: boolean;
-}
-
 export interface QuestionOptions {
-  rows: AskedRows;
+  /** Which rows of the file are asked: `indices` of a dataset that was loaded from it. */
+  rows: RowSet;
   config: Pick<DatasetConfig, 'format' | 'columns'>;
   metrics: readonly TextMetric[];
   maxNewTokens: number;
@@ -49,48 +43,38 @@ export interface QuestionOptions {
   key: string;
 }
 
-/** The rows that were evaluated, by their lines; others, such as longer ones than the model reads, are not asked. */
-export function rowsOnLines(lines: ReadonlySet<number>): AskedRows {
-  return { includes: (_, { line }) => lines.has(line), isDone: false };
+/** Evenly spaced rows. @param count at most */
+export function spacedRows({ dataset, indices }: RowSet, count: number): RowSet {
+  const size = Math.min(count, indices.length);
+  return {
+    dataset,
+    indices: Int32Array.from({ length: size }, (_, i) => indices[Math.floor((i * indices.length) / size)]!),
+  };
 }
 
-/**
- * Evenly spaced rows. They are recognized by their tokens too, since a list in JSON may have all of its rows on one line.
- * @param count at most
- */
-export function spacedRows(
-  { dataset, indices }: RowSet,
-  count: number,
-  { tokenizer, ...options }: Parameters<typeof encodeExample>[2] & { tokenizer: TextTokenizer },
-): AskedRows {
-  const size = Math.min(count, indices.length);
-  const chosen = Array.from({ length: size }, (_, i) => indices[Math.floor((i * indices.length) / size)]!);
-  const waiting = new Set(chosen);
-  return {
-    includes: (example, { line }) => {
-      const onLine = [...waiting].filter(row => dataset.sourceOf(row).line === line);
-      const encoded = onLine.length > 0 && unlessWrong(() => encodeExample(example, tokenizer, options));
-      if (!encoded) return false;
-      const found = onLine.find(row => dataset.get(row).inputIds.every((id, i) => id === encoded.inputIds[i]));
-      return found !== undefined && waiting.delete(found);
-    },
-    get isDone() {
-      return waiting.size === 0;
-    },
-  };
+/** A row of a dataset as a question. */
+export interface DatasetQuestion extends SuiteRow {
+  /** Its index in the dataset. */
+  row: number;
 }
 
 /**
  * The rows that have a question and an answer in text, in file order. Of a conversation, its last answer.
  * @throws InputError if there are none
  */
-export async function datasetQuestions(file: string, options: QuestionOptions): Promise<SuiteRow[]> {
+export async function datasetQuestions(options: QuestionOptions): Promise<DatasetQuestion[]> {
   const { rows, config, metrics, maxNewTokens, hasChatTemplate, reporter, key } = options;
-  const questions: SuiteRow[] = [];
+  const { dataset, indices } = rows;
+  // Several rows may be on one line of the file, and some of its rows aren't in the dataset.
+  const waiting = new Map(Array.from(indices, row => [dataset.numberOf(row), row]));
+  const { file } = dataset;
+  const questions: DatasetQuestion[] = [];
   const skipped: RowSource[] = [];
-  for await (const { example, source } of readExamples(file, config)) {
-    if (rows.isDone) break;
-    if (!rows.includes(example, source)) continue;
+  for await (const { example, source, number } of readExamples(file, config)) {
+    if (waiting.size === 0) break;
+    const row = waiting.get(number);
+    if (row === undefined) continue;
+    waiting.delete(number);
     const made = suiteRowOf(example, { check: DEFAULT_CHECK, hasChatTemplate });
     if (made?.expected === undefined) {
       skipped.push(source);
@@ -98,6 +82,7 @@ export async function datasetQuestions(file: string, options: QuestionOptions): 
     }
     const { expected } = made;
     questions.push({
+      row,
       id: `line ${source.line}`,
       at: source,
       // Without the boxed numbers and big integers by which rows keep how they are written.
@@ -158,18 +143,18 @@ export function answeringSession(options: Omit<SessionOptions, 'rows'>, question
  */
 export async function answerQuestions(
   session: Pick<Session, 'generate'>,
-  questions: readonly SuiteRow[],
+  questions: readonly DatasetQuestion[],
   model: string,
   reporter: Reporter,
 ): Promise<ScoredAnswer[]> {
   const { signal } = new AbortController();
   const models = await answerSuite(session, questions, [model], { reporter, signal });
-  return models[0]!.rows.map(scoredAnswer);
+  return models[0]!.rows.map((judged, i) => scoredAnswer(judged, questions[i]!.row));
 }
 
-function scoredAnswer({ at, answer, expected, checks }: JudgedRow): ScoredAnswer {
+function scoredAnswer({ at, answer, expected, checks }: JudgedRow, row: number): ScoredAnswer {
   const metrics = Object.fromEntries(checks.map(({ type, score }) => [type, score]));
-  return { line: at.line, answer, expected: expected!, metrics };
+  return { row, line: at.line, answer, expected: expected!, metrics };
 }
 
 /** Mean over the answers, by name. */

@@ -14,8 +14,9 @@ import { readRunFile, type RunFile } from './readRunFile.js';
 import type { NamedAdapter } from './openSession.js';
 import type { Reporter } from './reporter.js';
 import {
-  dividedLines,
   hashedExamples,
+  numbersOf,
+  trainedAndHeldOut,
   trainingFile,
   type HashedExample,
   type HashedRows,
@@ -82,14 +83,14 @@ async function trainedBefore(
  * @param train the rows that the run trains on
  * @throws InputError that names rows of a suite that are among them
  */
-export async function checkSuites(run: RunFile, { dataset, indices }: RowSet): Promise<void> {
+export async function checkSuites(run: RunFile, train: RowSet): Promise<void> {
   const { suites } = run.config.dataset;
   if (suites.length === 0) return;
-  const lines = new Set(Array.from(indices, i => dataset.sourceOf(i).line));
+  const numbers = numbersOf(train);
   const bySuite = await Promise.all(suites.map(async path => bySource(await readSuite(run.resolvePath(path)))));
   const isNamed = (hash: string) => bySuite.some(suite => suite.has(hash));
-  const { rows } = await hashedExamples(dataset.file, run.config.dataset, isNamed);
-  const named = rows.filter(({ source }) => lines.has(source.line));
+  const { rows } = await hashedExamples(train.dataset.file, run.config.dataset, isNamed);
+  const named = rows.filter(({ number }) => numbers.has(number));
   for (const suite of bySuite) {
     const trained = named.filter(({ hash }) => suite.has(hash));
     if (trained.length > 0)
@@ -115,8 +116,8 @@ export async function trainedAmong(
   const { rows, contentHash } = await hashedExamples(trainingFile(run), run.config.dataset, wanted);
   // Most suites have none, which is known without a tokenizer.
   if (rows.length === 0) return { rows, contentHash };
-  const { trained } = await dividedLines(run, model, reporter);
-  return { rows: rows.filter(({ source }) => trained.has(source.line)), contentHash };
+  const { trained } = await trainedAndHeldOut(run, model, reporter);
+  return { rows: rows.filter(({ number }) => trained.has(number)), contentHash };
 }
 
 /** The folder of the run whose result or checkpoint this is. */

@@ -1,6 +1,5 @@
 // What the evaluations of a run measure in addition to the loss, and the metric by which its best checkpoint is chosen. Found and
 // checked before a run starts; called by prepareRun.ts.
-import type { SuiteRow } from '../../core/evaluation/suite.js';
 import { textMetricsNamed, type TextMetric } from '../../core/evaluation/textMetrics.js';
 import { suggestion } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
@@ -13,7 +12,7 @@ import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import { FORGETTING_METRICS } from '../training/forgetting.js';
 import type { Objective } from '../training/objectives/objective.js';
 import type { RowSet } from '../training/stepPlan.js';
-import { datasetQuestions, spacedRows } from './answerDataset.js';
+import { datasetQuestions, spacedRows, type DatasetQuestion } from './answerDataset.js';
 import type { RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 
@@ -22,7 +21,7 @@ export interface EvaluationMetrics {
   infos: readonly MetricInfo[];
   best: MetricInfo;
   /** What is asked for `text`; empty if that is. */
-  questions: readonly SuiteRow[];
+  questions: readonly DatasetQuestion[];
   text: readonly TextMetric[];
 }
 
@@ -83,14 +82,13 @@ async function questionsOf(
   validation: RowSet,
   metrics: readonly TextMetric[],
   { onDisk: { tokenizer }, attached, reporter }: EvaluatedRun,
-): Promise<SuiteRow[]> {
+): Promise<DatasetQuestion[]> {
   if (metrics.length === 0) return [];
   const { dataset: config, training } = run.config;
   const { architecture } = attached;
-  const encoding = { trainOn: config.train_on, embeddingRows: architecture.vocabSize };
   const key = 'training.eval_metrics';
-  const questions = await datasetQuestions(validation.dataset.file, {
-    rows: spacedRows(validation, training.eval_metrics_rows, { tokenizer, ...encoding }),
+  const questions = await datasetQuestions({
+    rows: spacedRows(validation, training.eval_metrics_rows),
     config,
     metrics,
     maxNewTokens: training.eval_max_new_tokens,

@@ -12,7 +12,7 @@ import { openModelFiles } from './openModel.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import type { Reporter } from './reporter.js';
 import { tokenizerWithTemplateOf } from './runRows.js';
-import { dividedLines, hashedExamples, modelOf, trainingFile, type HashedExample } from './trainedRows.js';
+import { hashedExamples, modelOf, trainedAndHeldOut, trainingFile, type HashedExample } from './trainedRows.js';
 
 export interface MadeSuite {
   rows: WrittenSuiteRow[];
@@ -54,9 +54,9 @@ async function dividedRows(
     return { heldOut, trained: hashesOf(rows) };
   }
   const { rows } = await hashedExamples(trainingFile(run), dataset, () => true);
-  const lines = await dividedLines(run, modelOf(run), reporter);
-  const on = (which: ReadonlySet<number>) => rows.filter(({ source }) => which.has(source.line));
-  return { heldOut: on(lines.heldOut), trained: hashesOf(on(lines.trained)) };
+  const divided = await trainedAndHeldOut(run, modelOf(run), reporter);
+  const on = (which: ReadonlySet<number>) => rows.filter(({ number }) => which.has(number));
+  return { heldOut: on(divided.heldOut), trained: hashesOf(on(divided.trained)) };
 }
 
 function hashesOf(rows: readonly HashedExample[]): Set<string> {

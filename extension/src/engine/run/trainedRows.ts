@@ -21,6 +21,8 @@ import { loadRows, withTemplateOf } from './runRows.js';
 export interface HashedExample {
   example: SequenceExample;
   source: RowSource;
+  /** Which of the rows of its file that can be read it is, from 0. */
+  number: number;
   hash: string;
 }
 
@@ -38,9 +40,11 @@ export async function hashedExamples(
 ): Promise<HashedRows> {
   const rows: HashedExample[] = [];
   let contentHash = '';
-  for await (const { example, source } of readExamples(file, config, { onHash: hash => (contentHash = hash) })) {
+  for await (const { example, source, number } of readExamples(file, config, {
+    onHash: hash => (contentHash = hash),
+  })) {
     const hash = sourceHash(example);
-    if (wanted(hash)) rows.push({ example, source, hash });
+    if (wanted(hash)) rows.push({ example, source, number, hash });
   }
   return { rows, contentHash };
 }
@@ -55,8 +59,8 @@ export interface ModelPlace {
   folder: string;
 }
 
-/** Lines of the training file. */
-export interface DividedLines {
+/** Rows of the training file, by their numbers: several may be on one line. */
+export interface DividedRows {
   trained: ReadonlySet<number>;
   /** Of a run with a share for validation. */
   heldOut: ReadonlySet<number>;
@@ -107,15 +111,19 @@ export async function trainingRows(
 }
 
 /** How a run divides its training file. @param model as for `trainingRows` */
-export async function dividedLines(run: RunFile, model: ModelPlace, reporter: Reporter): Promise<DividedLines> {
+export async function trainedAndHeldOut(run: RunFile, model: ModelPlace, reporter: Reporter): Promise<DividedRows> {
   const owned = new OwnedResources();
   try {
     const { train, heldOut } = await trainingRows(run, model, reporter, owned);
-    const lines = (indices: ArrayLike<number>) => new Set(Array.from(indices, i => train.dataset.sourceOf(i).line));
-    return { trained: lines(train.indices), heldOut: lines(heldOut?.indices ?? []) };
+    return { trained: numbersOf(train), heldOut: heldOut ? numbersOf(heldOut) : new Set() };
   } finally {
     owned.dispose();
   }
+}
+
+/** The rows' numbers in their file. */
+export function numbersOf({ dataset, indices }: RowSet): Set<number> {
+  return new Set(Array.from(indices, i => dataset.numberOf(i)));
 }
 
 /** The model that a run file names. */

@@ -94,12 +94,12 @@ export class EvaluationSession {
 
 /** The page shows the answers to the worst rows only. */
 function resultOf({ worst, answers, ...scores }: DatasetReport, warnings: string[]): EvaluationResult {
-  const byLine = new Map(answers.map(answer => [answer.line, answer]));
+  const byRow = new Map(answers.map(answer => [answer.row, answer]));
   return {
     scores,
     answered: answers.length,
     exact: answers.filter(({ metrics }) => metrics['exact_match'] === 1).length,
-    worst: worst.map(row => ({ ...row, answer: byLine.get(row.line) ?? null })),
+    worst: worst.map(row => ({ ...row, answer: byRow.get(row.row) ?? null })),
     warnings,
     time: new Date().toISOString(),
   };

@@ -1,30 +1,46 @@
 // Which rows of a validation set are asked for the metrics of a run.
-import { describe, expect, it } from 'vitest';
-import type { SequenceExample } from '../../../../extension/src/core/data/example.js';
-import { encodeExample } from '../../../../extension/src/core/data/encodeExample.js';
-import { spacedRows } from '../../../../extension/src/engine/run/answerDataset.js';
-import { datasetOf } from '../../../support/tinyRun.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { loadDataset } from '../../../../extension/src/engine/data/loadDataset.js';
+import { datasetQuestions, spacedRows } from '../../../../extension/src/engine/run/answerDataset.js';
+import { datasetConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
+import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
 
-const tokenizer = fixtureTokenizer('gpt2');
-const options = { tokenizer, trainOn: 'completions' as const };
-const example = (i: number): SequenceExample => ({ kind: 'completion', prompt: `Say ${i}`, completion: ` ${i}.` });
-const encoded = (i: number) => [...encodeExample(example(i), tokenizer, options).inputIds];
+const folder = mkdtempSync(join(tmpdir(), 'tunewright-questions-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The numbers of the rows that are asked if a file has those up to `all`. @param lineOf where they are */
-function asked(rows: number[], count: number, all: number, lineOf: (i: number) => number, cut = Infinity): number[] {
-  const dataset = {
-    ...datasetOf(rows.map(i => encoded(i).slice(0, cut))),
-    sourceOf: (i: number) => ({ file: 'rows', line: lineOf(rows[i]!) }),
-  };
-  const chosen = spacedRows({ dataset, indices: rows.map((_, i) => i) }, count, options);
-  const read = Array.from({ length: all }, (_, i) => i);
-  const found = read.filter(i => chosen.includes(example(i), { file: 'rows', line: lineOf(i) }));
-  expect(chosen.isDone).toBe(true);
-  return found;
+// Equal rows are different ones: 3 is 2 again.
+const rows = Array.from({ length: 12 }, (_, i) => ({ prompt: `Say ${i === 3 ? 2 : i}`, completion: ` ${i}.` }));
+const files = {
+  'one line each': ['rows.jsonl', rows.map(row => `${JSON.stringify(row)}\n`).join('')],
+  'all on one line': ['rows.json', JSON.stringify([{ nothing: 1 }, ...rows])],
+} as const;
+
+/** The expected answers of the rows that are asked. @param heldOut indices of the dataset */
+async function asked([name, text]: readonly [string, string], heldOut: number[], count: number): Promise<string[]> {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  // The ends of the answers are cut off.
+  const config = datasetConfigSchema.parse({ train: file, max_length: 6, truncation: 'end' });
+  const dataset = await loadDataset({
+    ...{ file, config, tokenizer: fixtureTokenizer('gpt2') },
+    role: 'validation',
+    onWarning: () => undefined,
+  });
+  const rowSet = spacedRows({ dataset, indices: Int32Array.from(heldOut) }, count);
+  const questions = await datasetQuestions({
+    ...{ config, metrics: [], maxNewTokens: 1, hasChatTemplate: false, reporter: silentReporter, key: 'key' },
+    rows: rowSet,
+  });
+  expect(questions.map(({ row }) => row)).toEqual(Array.from(rowSet.indices));
+  dataset.close();
+  return questions.map(({ expected }) => expected!.trim());
 }
 
-describe('rows for metrics', () => {
+describe.each(Object.values(files))('rows for metrics of %s', (...file) => {
   const ten = Array.from({ length: 10 }, (_, i) => i);
 
   it.each([
@@ -34,16 +50,11 @@ describe('rows for metrics', () => {
     [5, [0, 2, 4, 6, 8]],
     [10, ten],
     [16, ten],
-  ])('of ten, %i at most are %j', (count, expected) => {
-    expect(asked(ten, count, 10, i => i + 1)).toEqual(expected);
+  ])('of ten, %i at most are %j', async (count, expected) => {
+    expect(await asked(file, ten, count)).toEqual(expected.map(i => `${i}.`));
   });
 
-  it('are those that were held out, also if all rows are on one line', () => {
-    const heldOut = [2, 3, 7, 11];
-    for (const lineOf of [(i: number) => i + 1, () => 1]) expect(asked(heldOut, 2, 12, lineOf)).toEqual([2, 7]);
-  });
-
-  it('are recognized where their ends were cut off', () => {
-    expect(asked([2, 3, 7, 11], 4, 12, () => 1, encoded(2).length - 1)).toEqual([2, 3, 7, 11]);
+  it('are those that were held out, and not one that says the same', async () => {
+    expect(await asked(file, [3, 5, 7, 11], 2)).toEqual(['3.', '7.']);
   });
 });

@@ -21,12 +21,12 @@ const TARGET = { run: '/runs/a', step: null, dataset: '/data/a.jsonl', answers: 
 const REPORT = {
   ...{ loss: 2, perplexity: 7.4, token_accuracy: 0.5, exact_match: 0.5, num_label_tokens: 3, rows: 2 },
   worst: [
-    { file: '/data/a.jsonl', line: 2, loss: 3, tokens: ['b'], token_ids: [1], losses: [3], masked: [] },
-    { file: '/data/a.jsonl', line: 1, loss: 1, tokens: ['a'], token_ids: [2], losses: [1], masked: [] },
+    { file: '/data/a.jsonl', line: 2, row: 0, loss: 3, tokens: ['b'], token_ids: [1], losses: [3], masked: [] },
+    { file: '/data/a.jsonl', line: 1, row: 1, loss: 1, tokens: ['a'], token_ids: [2], losses: [1], masked: [] },
   ],
   answers: [
-    { line: 2, answer: 'x', expected: 'b', metrics: { exact_match: 0 } },
-    { line: 3, answer: 'c', expected: 'c', metrics: { exact_match: 1 } },
+    { row: 0, line: 2, answer: 'x', expected: 'b', metrics: { exact_match: 0 } },
+    { row: 2, line: 3, answer: 'c', expected: 'c', metrics: { exact_match: 1 } },
   ],
 };
 
