@@ -49,6 +49,14 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
     args: ['--adapter', 'none', '--to', 'gguf', '--out', 'a.gguf'],
     record: { code: 'bad_input', file: 'none' },
   },
+  rows: {
+    args: ['none', '--step', '1'],
+    record: { code: 'bad_input', file: expect.stringContaining('none') as string },
+  },
+  quarantine: {
+    args: ['none.jsonl'],
+    record: { code: 'bad_input', file: expect.stringContaining('none.jsonl') as string },
+  },
   'models list': { args: ['surplus'], record: USAGE },
   'models pull': { args: ['no/such/model'], record: { code: 'bad_input', file: 'no/such/model' } },
   'engine install': { args: ['--library', './none'], record: { code: 'bad_input' } },

@@ -48,10 +48,15 @@ export function traceEager(step: EstimatedStep): StepTrace {
       const batches = shape.gradientAccumulationSteps > 1 ? [batch, batch] : [batch];
       const { objective, gradientCheckpointing } = shape;
       const training = { objective, model, adapter };
-      const { losses, gradients } = computeGradients(training, batches, createRng(0), gradientCheckpointing);
+      const { losses, tokenLosses, gradients } = computeGradients(
+        training,
+        batches,
+        createRng(0),
+        gradientCheckpointing,
+      );
       const { norm, clipped } = clipByGlobalNorm(gradients, 0.5);
       optimizer.update(clipped, 1e-3);
-      tf.dispose([...losses, norm, ...gradients.values(), ...clipped.values()]);
+      tf.dispose([...losses, tokenLosses, norm, ...gradients.values(), ...clipped.values()]);
       const optimizerBytes = 8 * adapter.numParameters;
       const times = shape.gradientAccumulationSteps / batches.length;
       return {

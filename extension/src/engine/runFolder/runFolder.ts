@@ -47,7 +47,7 @@ export class RunFolder {
     if (!existsSync(folder.runFile))
       throw new InputError('this folder does not contain a run', {
         file: path,
-        hint: 'Pass the run’s folder with --out, or start a new run without --resume.',
+        hint: 'Name the folder that a run was written to (--out of tunewright train).',
       });
     for (const name of SUBFOLDERS) checkInside(path, name);
     return folder;

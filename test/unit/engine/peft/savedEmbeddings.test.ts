@@ -104,10 +104,11 @@ describe.each(cases)('%s', (name, { model: base, rows, loss }) => {
       values: spec => saved.tensors.get(spec.key)?.readFloat32(),
     });
     adapter.takeOver();
-    const { losses, gradients } = computeGradients({ objective: causalLm, model, adapter }, [batch], createRng(0));
+    const training = { objective: causalLm, model, adapter };
+    const { losses, tokenLosses, gradients } = computeGradients(training, [batch], createRng(0));
     expect((await losses[0]!.data())[0]).toBeCloseTo(loss, 4);
     expect([...gradients.keys()].toSorted()).toEqual([...adapter.variables.keys()].toSorted());
-    tf.dispose([...losses, ...gradients.values()]);
+    tf.dispose([...losses, tokenLosses, ...gradients.values()]);
 
     await saveAdapter(join(out, `${name}-again`), adapter, base);
     adapter.dispose();
