@@ -8,7 +8,10 @@ import type { StepForm, StepGraphs } from './stepGraphs.js';
 import type { Prediction } from './tokenReader.js';
 
 /** Tokens in the smallest cache; each larger one is twice as large. */
-const SMALLEST_CAPACITY = 256;
+const SMALLEST_CAPACITY = 128;
+
+/** Tokens that a cache has room for beyond those that are there, if an answer may be longer. */
+const ROOM = 256;
 
 /** Sequences in a batch: few different numbers, since each needs a graph of its own. */
 const ROWS = [1, 4, 8, 16] as const;
@@ -16,7 +19,7 @@ export const MOST_ROWS = ROWS.at(-1)!;
 
 /** Capacity of a cache for `tokens` tokens, prefix included, and at most `toCome` more. */
 export function capacityFor(tokens: number, toCome: number): number {
-  const needed = tokens + Math.min(toCome, SMALLEST_CAPACITY);
+  const needed = tokens + Math.min(toCome, ROOM);
   return SMALLEST_CAPACITY * 2 ** Math.max(0, Math.ceil(Math.log2(needed / SMALLEST_CAPACITY)));
 }
 
