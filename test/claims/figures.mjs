@@ -1,5 +1,7 @@
 // The figures of the claims from the results of races and costs: means and ranges over seeds, and what is compared with full
 // fine-tuning. Pure; no figure of the page comes from elsewhere.
+import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
+import { median } from '../bench/report.mjs';
 import { missingRuns, tunedRate } from './results.mjs';
 
 export const FULL = 'full fine-tuning';
@@ -28,25 +30,11 @@ export const FULL = 'full fine-tuning';
  * @property {(modelId: string) => import('./costs.mjs').Costs | null} costs
  */
 
+const { spreadOf: spreadOfAll } = await importEngineModule('core/race/raceFigures.ts');
+
 /** null if a value is missing: a mean of some seeds would be compared with means of all. @returns {Spread | null} */
 export function spreadOf(values) {
-  const n = values.length;
-  if (n === 0 || values.some(value => value === null)) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return {
-    mean,
-    min: Math.min(...values),
-    max: Math.max(...values),
-    std: n === 1 ? null : Math.sqrt(squares / (n - 1)),
-    n,
-  };
-}
-
-export function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  return values.some(value => value === null) ? null : spreadOfAll(values);
 }
 
 /** Whether the ranges over seeds have a value in common: then no difference is shown. */

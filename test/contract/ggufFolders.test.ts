@@ -3,20 +3,16 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { InputError } from '../../extension/src/core/inputError.js';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
-import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { openGguf } from '../../extension/src/engine/files/ggufModel.js';
 import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingfaceFolder.js';
-import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
-import { architectureOfFiles, loadModel } from '../../extension/src/engine/models/loadModel.js';
+import { architectureOfFiles } from '../../extension/src/engine/models/loadModel.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { mergeIntoGguf } from '../../extension/src/engine/run/mergeModel.js';
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
-import { modelInput } from '../../extension/src/engine/training/microBatch.js';
-import { changesOf, configVariants, variantIds, writeVariant } from '../support/configVariants.js';
+import { changesOf, configVariants, variantLosses, writeVariant } from '../support/configVariants.js';
 
 const path = mkdtempSync(join(tmpdir(), 'tunewright-gguf-folders-'));
 afterAll(() => rmSync(path, { recursive: true }));
@@ -51,23 +47,6 @@ const REFUSALS = [
   /these frequency factors don’t follow Llama 3’s rule/,
 ];
 
-function lossesOf(files: ModelFiles): number[] {
-  const model = loadModel(files);
-  const ids = Int32Array.from(variantIds);
-  const batch = makeBatch(
-    { sequences: [[0]] },
-    { get: () => ({ inputIds: ids, labels: ids }), lengthOf: () => ids.length },
-    { virtualTokens: 0, firstVirtualId: model.architecture.vocabSize },
-  );
-  const losses = tf.tidy(() => {
-    const logits = model.logits(model.forward(modelInput(batch)));
-    const rows = tf.logSoftmax(logits).arraySync() as number[][];
-    return rows.slice(0, -1).map((row, i) => -row[variantIds[i + 1]!]!);
-  });
-  model.dispose();
-  return losses;
-}
-
 describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => {
   const variants = configVariants.filter(({ config }) => config.model_type === modelType);
   const refused: string[] = [];
@@ -95,7 +74,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
       files.close();
     }
     const written = openGguf(out, changes);
-    const losses = lossesOf(written);
+    const losses = variantLosses(written);
     expect(architectureOfFiles(written).maxPositions).toBe(architectureOfFiles(files).maxPositions);
     written.close();
     losses.forEach((loss, i) => {

@@ -3,9 +3,14 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import * as tf from '@tensorflow/tfjs-core';
+import { makeBatch } from '../../extension/src/engine/data/batches.js';
 import { writeSafetensors } from '../../extension/src/engine/files/safetensors.js';
+import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
 import { sizeOf } from '../../extension/src/engine/models/architecture.js';
+import { loadModel } from '../../extension/src/engine/models/loadModel.js';
 import { architectureOf } from '../../extension/src/engine/models/registry.js';
+import { modelInput } from '../../extension/src/engine/training/microBatch.js';
 
 export interface ConfigVariant {
   config: Record<string, unknown> & { model_type: string };
@@ -43,6 +48,24 @@ export function changesOf({ config, tensors }: ConfigVariant): string {
   const changed = keys.filter(key => JSON.stringify(base[key]) !== JSON.stringify(config[key]));
   const values = changed.map(key => [key, config[key] === undefined ? '(missing)' : config[key]]);
   return `${JSON.stringify(Object.fromEntries(values))}${tensors ? ` ${JSON.stringify(tensors)}` : ''}`;
+}
+
+/** The loss of each token of `variantIds` but the first, as `losses` has them. */
+export function variantLosses(files: ModelFiles): number[] {
+  const model = loadModel(files);
+  const ids = Int32Array.from(variantIds);
+  const batch = makeBatch(
+    { sequences: [[0]] },
+    { get: () => ({ inputIds: ids, labels: ids }), lengthOf: () => ids.length },
+    { virtualTokens: 0, firstVirtualId: model.architecture.vocabSize },
+  );
+  const losses = tf.tidy(() => {
+    const logits = model.logits(model.forward(modelInput(batch)));
+    const rows = tf.logSoftmax(logits).arraySync() as number[][];
+    return rows.slice(0, -1).map((row, i) => -row[variantIds[i + 1]!]!);
+  });
+  model.dispose();
+  return losses;
 }
 
 /** Values in [-1, 1): an integer hash of the name's CRC-32 and the index. */

@@ -5,6 +5,7 @@ import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/b
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
 import type { RunAction, RunSnapshot, Steering } from '../../../extension/src/protocol/dashboardMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
+import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
 import { FailureView, resumeButton } from './failure.js';
 import { column, throughputOf, type RunColumns } from './runData.js';
@@ -34,11 +35,7 @@ export class DashboardHeader {
   private readonly name = h('h1');
   private readonly status = h('span', { class: 'status', role: 'status' });
   private readonly about = h('p', { class: 'muted' });
-  private readonly progress = h(
-    'div',
-    { class: 'progress', role: 'progressbar', 'aria-label': 'Steps', 'aria-valuemin': 0 },
-    h('span'),
-  );
+  private readonly progress = new ProgressBar('Steps');
   private readonly progressText = h('p', { class: 'muted number' });
   private readonly figures = h('dl', { class: 'figures' });
   private readonly warnings = h('ul', { class: 'notes', 'aria-label': 'Warnings' });
@@ -86,7 +83,7 @@ export class DashboardHeader {
         ),
       ),
       this.about,
-      this.progress,
+      this.progress.element,
       this.progressText,
       this.failure.element,
       this.next,
@@ -150,9 +147,7 @@ export class DashboardHeader {
     ];
     setText(this.progressText, run.started ? parts.filter(Boolean).join(' · ') : '');
     this.progress.hidden = !run.started;
-    this.progress.setAttribute('aria-valuemax', String(total));
-    this.progress.setAttribute('aria-valuenow', String(step));
-    (this.progress.firstElementChild as HTMLElement).style.width = `${total ? (100 * step) / total : 0}%`;
+    this.progress.show(step, total);
   }
 
   /** The latest ones, which are also in the log. */

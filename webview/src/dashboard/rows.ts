@@ -1,9 +1,11 @@
 // The rows behind a loss: those that a step was trained on, or all of a run in an order, each with its losses; a row opens in its editor or
 // goes into quarantine. Shows whole snapshots; part of the dashboard.
-import { count, figure, percent } from '../../../extension/src/core/units.js';
+import { count, figure } from '../../../extension/src/core/units.js';
 import type { ListedRows, RowsRequest } from '../../../extension/src/protocol/dashboardMessages.js';
 import { rowOrderSchema, type RowLosses, type RowOrder } from '../../../extension/src/protocol/rowLosses.js';
 import { h, icon, setText } from '../shared/dom.js';
+import { phaseText } from '../shared/phaseText.js';
+import { ProgressBar } from '../shared/progressBar.js';
 import { actionLink } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 
@@ -12,15 +14,6 @@ const ORDERS: Record<RowOrder, string> = {
   highest: 'Highest loss',
   lowest: 'Lowest loss (memorised)',
   changed: 'Most changed from the base',
-};
-
-/** The engine's phases. */
-const PHASES: Record<string, string> = {
-  start: 'Starting the engine',
-  download: 'Downloading the model',
-  load: 'Loading the model',
-  tokenize: 'Reading the rows',
-  evaluate: 'Measuring losses',
 };
 
 const EXPLANATIONS: Record<'step' | RowOrder, string> = {
@@ -62,18 +55,7 @@ export class RowsView {
   private readonly cancel: HTMLElement;
   private readonly again: HTMLElement;
   private readonly status = h('p', { class: 'muted', role: 'status' });
-  private readonly bar = h('span');
-  private readonly progress = h(
-    'div',
-    {
-      class: 'progress',
-      role: 'progressbar',
-      'aria-label': 'Losses of rows',
-      'aria-valuemin': 0,
-      'aria-valuemax': 100,
-    },
-    this.bar,
-  );
+  private readonly progress = new ProgressBar('Losses of rows');
   private readonly content = h('div', { class: 'listed' });
   private readonly without = h('div', { class: 'actions' });
   private listed: ListedRows | null = null;
@@ -88,7 +70,7 @@ export class RowsView {
     this.element.append(
       h('div', { class: 'rows-head' }, this.title, this.orderChoice, this.again, this.cancel, close),
       this.status,
-      this.progress,
+      this.progress.element,
       this.content,
       this.without,
     );
@@ -125,13 +107,9 @@ export class RowsView {
     this.again.hidden = progress !== null || !(cancelled || failure !== null);
     // The button that was pressed is gone.
     if (hadFocus && document.activeElement === document.body) (progress ? this.cancel : this.element).focus();
-    const share = Math.round(100 * (progress?.share ?? 0));
-    this.progress.setAttribute('aria-valuenow', String(share));
-    this.bar.style.width = `${share}%`;
-    if (progress) {
-      const phase = PHASES[progress.phase] ?? progress.phase;
-      setText(this.status, progress.share === null ? `${phase}...` : `${phase}: ${percent(progress.share)}`);
-    } else if (cancelled) setText(this.status, 'Cancelled before all losses were measured.');
+    this.progress.showShare(progress?.share ?? 0);
+    if (progress) setText(this.status, phaseText(progress.phase, progress.share, 'Measuring losses'));
+    else if (cancelled) setText(this.status, 'Cancelled before all losses were measured.');
     else setText(this.status, failure === null && rows ? EXPLANATIONS[typeof list === 'string' ? list : 'step'] : '');
   }
 

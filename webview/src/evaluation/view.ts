@@ -11,30 +11,18 @@ import {
 } from '../../../extension/src/protocol/evaluationMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
 import { h, icon, setText } from '../shared/dom.js';
+import { phaseText } from '../shared/phaseText.js';
+import { ProgressBar } from '../shared/progressBar.js';
 import { actionLink, ProblemBanner } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { WorstRows } from './worstRows.js';
-
-/** The engine's phases. */
-const PHASES: Record<string, string> = {
-  download: 'Downloading the model',
-  load: 'Loading the model',
-  tokenize: 'Reading the rows',
-  evaluate: 'Computing the loss',
-  answer: 'Answering the rows',
-};
 
 export class EvaluationView {
   readonly element: HTMLElement;
   private readonly name = h('h1');
   private readonly about = h('p', { class: 'muted' });
   private readonly status = h('p', { role: 'status' });
-  private readonly bar = h('span');
-  private readonly progress = h(
-    'div',
-    { class: 'progress', role: 'progressbar', 'aria-label': 'Evaluation', 'aria-valuemin': 0, 'aria-valuemax': 100 },
-    this.bar,
-  );
+  private readonly progress = new ProgressBar('Evaluation');
   private readonly cancel = button({
     label: 'Cancel',
     icon: 'debug-stop',
@@ -68,7 +56,7 @@ export class EvaluationView {
         h('div', { class: 'title' }, this.name, this.again, this.cancel),
         this.about,
         this.status,
-        this.progress,
+        this.progress.element,
         this.problem.element,
         this.failure,
         this.notes,
@@ -103,9 +91,7 @@ export class EvaluationView {
     this.again.hidden = isRunning;
     // The button that was pressed is gone.
     if (hadFocus && document.activeElement === document.body) (isRunning ? this.cancel : this.again).focus();
-    const share = Math.round(100 * ((isRunning && state.share) || 0));
-    this.progress.setAttribute('aria-valuenow', String(share));
-    this.bar.style.width = `${share}%`;
+    this.progress.showShare((isRunning && state.share) || 0);
   }
 
   private showFailure(failure: EvaluationFailure | null): void {
@@ -151,8 +137,7 @@ function statusText(state: EvaluationState): string {
   if (state.kind === 'cancelled') return 'Cancelled before it had a result.';
   if (state.kind === 'failed') return 'The evaluation failed.';
   if (state.kind === 'completed') return '';
-  const phase = state.phase === null ? 'Starting the engine' : (PHASES[state.phase] ?? state.phase);
-  return state.share === null ? `${phase}...` : `${phase}: ${percent(state.share)}`;
+  return phaseText(state.phase ?? 'start', state.share, 'Computing the loss');
 }
 
 function figuresOf({ scores, answered, exact }: EvaluationResult): HTMLElement[] {

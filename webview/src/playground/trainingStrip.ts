@@ -1,6 +1,7 @@
 // Runs that learn from corrections: their progress, and the new adapter when they are done.
 import type { PlaygroundSnapshot, Training } from '../../../extension/src/protocol/playgroundMessages.js';
-import { fill, h, icon, setText } from '../shared/dom.js';
+import { h, icon, setText } from '../shared/dom.js';
+import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
 import type { PlaygroundHost } from './commands.js';
 
@@ -36,18 +37,7 @@ export class TrainingStrip {
       void this.host.carryOut({ do: command, folder });
     const glyph = h('span');
     const text = h('span', { class: 'training-text', role: 'status' });
-    const bar = h('span');
-    const progress = h(
-      'div',
-      {
-        class: 'progress',
-        role: 'progressbar',
-        'aria-label': `Progress of ${name}`,
-        'aria-valuemin': 0,
-        'aria-valuemax': 100,
-      },
-      bar,
-    );
+    const progress = new ProgressBar(`Progress of ${name}`);
     const beside = button({
       label: column === undefined ? 'Show' : `Show beside ${column}`,
       icon: 'split-horizontal',
@@ -82,15 +72,14 @@ export class TrainingStrip {
         text,
         h('span', { class: 'push' }, beside, stop, dashboard, dismiss),
       ),
-      progress,
+      progress.element,
     );
     let phase = '';
     return {
       element,
       show: (training: Training) => {
         setText(text, training.text);
-        fill(progress, { 'aria-valuenow': Math.round(100 * training.share) });
-        bar.style.width = `${100 * training.share}%`;
+        progress.showShare(training.share);
         if (phase === training.phase) return;
         phase = training.phase;
         element.dataset['phase'] = phase;

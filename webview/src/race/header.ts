@@ -4,6 +4,7 @@ import { roughDuration } from '../../../extension/src/core/runs/runStatus.js';
 import { counted } from '../../../extension/src/core/units.js';
 import type { RaceSnapshot, RaceSteering } from '../../../extension/src/protocol/raceMessages.js';
 import { h, icon, setText } from '../shared/dom.js';
+import { ProgressBar } from '../shared/progressBar.js';
 import { button } from '../shared/toolkit.js';
 
 type Status = 'not started' | 'checking' | 'running' | 'interrupted' | 'finished';
@@ -28,11 +29,7 @@ export class RaceHeader {
   private readonly name = h('h1');
   private readonly status = h('span', { class: 'status', role: 'status' });
   private readonly about = h('p', { class: 'muted' });
-  private readonly progress = h(
-    'div',
-    { class: 'progress', role: 'progressbar', 'aria-label': 'Runs', 'aria-valuemin': 0, 'aria-valuemax': 100 },
-    h('span'),
-  );
+  private readonly progress = new ProgressBar('Runs');
   private readonly progressText = h('p', { class: 'muted number' });
   private readonly untrusted = h('p', { class: 'muted' }, 'In Restricted Mode, no race is started or stopped.');
   private readonly offers: Record<RaceSteering, HTMLElement>;
@@ -64,7 +61,7 @@ export class RaceHeader {
         ),
       ),
       this.about,
-      this.progress,
+      this.progress.element,
       this.progressText,
       this.untrusted,
       h('div', { class: 'actions' }, ...Object.values(this.offers)),
@@ -95,7 +92,7 @@ export class RaceHeader {
     const runs = raced?.runs ?? [];
     const over = runs.filter(({ status }) => status === 'finished' || status === 'failed').length;
     const part = progress && progress.totalSteps > 0 ? progress.step / progress.totalSteps : 0;
-    const share = runs.length === 0 ? 0 : Math.round((100 * (over + part)) / runs.length);
+    const share = runs.length === 0 ? 0 : (over + part) / runs.length;
     const at = progress && raced?.entries.find(({ folder }) => folder === progress.folder);
     const parts = [
       `${over} of ${counted(runs.length, 'run')} done`,
@@ -105,8 +102,7 @@ export class RaceHeader {
     ];
     setText(this.progressText, runs.length === 0 ? '' : parts.filter(Boolean).join(' · '));
     this.progress.hidden = runs.length === 0;
-    this.progress.setAttribute('aria-valuenow', String(share));
-    (this.progress.firstElementChild as HTMLElement).style.width = `${share}%`;
+    this.progress.showShare(share);
   }
 }
 

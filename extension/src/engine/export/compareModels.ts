@@ -3,16 +3,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { EncodedExample } from '../../core/data/example.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
-import { divergences, logProbabilities, statesOfRows } from '../training/forgetting.js';
+import { divergences, logitChunks, logProbabilities, rowsOf, statesOfRows } from '../training/forgetting.js';
 
 /** A model with or without an adapter. */
 export interface ComparedModel {
   model: CausalLm;
   options: ForwardOptions;
 }
-
-/** Rows of logits in memory at the same time. */
-const CHUNK_ROWS = 64;
 
 /**
  * KL(reference || other) for each of the others, in nats per token: the mean over the label tokens of the rows.
@@ -26,11 +23,10 @@ export async function divergencesFrom(
   const states = models.map(({ model, options }) => statesOfRows(model, rows, options));
   const tokens = states[0]!.shape[0];
   const sums = others.map(() => 0);
-  for (let start = 0; start < tokens; start += CHUNK_ROWS) {
-    const size = Math.min(CHUNK_ROWS, tokens - start);
+  for (const chunk of logitChunks(tokens)) {
     const ofChunk = (i: number) => {
       const { model, options } = models[i]!;
-      return tf.tidy(() => logProbabilities(model, tf.slice(states[i]!, [start, 0], [size, -1]), options));
+      return tf.tidy(() => logProbabilities(model, rowsOf(states[i]!, chunk), options));
     };
     const expected = ofChunk(0);
     for (const i of others.keys()) {

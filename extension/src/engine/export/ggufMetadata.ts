@@ -44,6 +44,7 @@ export function metadataOfFolder(written: FolderToWrite): Metadata {
   return new Map<string, GgufTypedValue>([
     ['general.architecture', text(target)],
     ...provenance(written),
+    ...sizes(architecture, target),
     ...(architecture.positionEmbedding !== null
       ? learnedPositions(architecture, target)
       : rotaryDecoder(written, rows)),
@@ -96,27 +97,25 @@ export function sizeLabel(parameters: number): string {
   return `${scaled.toFixed(Math.round(scaled) >= 10 ? 0 : 1)}${suffix}`;
 }
 
-function learnedPositions({ hiddenSize, maxPositions, layers }: Architecture, target: string) {
-  const [{ attention, mlp, attentionNorm }] = layers;
+/** What llama.cpp reads of every family. */
+function sizes({ hiddenSize, maxPositions, layers }: Architecture, target: string): [string, GgufTypedValue][] {
+  const [{ attention, mlp }] = layers;
   return [
     [`${target}.block_count`, size(layers.length)],
     [`${target}.context_length`, size(maxPositions)],
     [`${target}.embedding_length`, size(hiddenSize)],
     [`${target}.feed_forward_length`, size(mlp.width)],
     [`${target}.attention.head_count`, size(attention.heads)],
-    [`${target}.attention.layer_norm_epsilon`, float(attentionNorm.epsilon)],
-  ] as [string, GgufTypedValue][];
+  ];
+}
+
+function learnedPositions({ layers }: Architecture, target: string): [string, GgufTypedValue][] {
+  return [[`${target}.attention.layer_norm_epsilon`, float(layers[0].attentionNorm.epsilon)]];
 }
 
 function rotaryDecoder({ files, architecture, target }: FolderToWrite, rows: number): [string, GgufTypedValue][] {
-  const { hiddenSize, maxPositions, layers } = architecture;
-  const [{ attention, mlp, attentionNorm }] = layers;
+  const [{ attention, attentionNorm }] = architecture.layers;
   return [
-    [`${target}.block_count`, size(layers.length)],
-    [`${target}.context_length`, size(maxPositions)],
-    [`${target}.embedding_length`, size(hiddenSize)],
-    [`${target}.feed_forward_length`, size(mlp.width)],
-    [`${target}.attention.head_count`, size(attention.heads)],
     [`${target}.attention.head_count_kv`, size(attention.keyValueHeads)],
     [`${target}.attention.key_length`, size(attention.headDim)],
     [`${target}.attention.value_length`, size(attention.headDim)],

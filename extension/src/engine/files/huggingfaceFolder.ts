@@ -65,21 +65,21 @@ function readerOf(folder: string): FolderReader {
   };
 }
 
-/** Copies all files of a tokenizer, including one that this program can't use. */
+/** All files of a folder's tokenizer, including one that this program can't use: path and content. */
+function tokenizerFiles(folder: string): [path: string, content: Buffer][] {
+  return tokenizerPaths({ names: within => namesIn(join(folder, within)) }).flatMap(path => {
+    const content = readBytes(join(folder, path));
+    return content ? [[path, content]] : [];
+  });
+}
+
 export function copyTokenizer(from: string, to: string): void {
-  for (const path of tokenizerPaths({ names: within => namesIn(join(from, within)) })) {
-    const content = readBytes(join(from, path));
-    if (content) writeFileAtomically(join(to, path), append => append(content));
-  }
+  for (const [path, content] of tokenizerFiles(from)) writeFileAtomically(join(to, path), append => append(content));
 }
 
 /** The contents of a folder's tokenizer files, templates included, as one value to compare; null: it has none. */
 export function tokenizerContents(folder: string): string | null {
-  const paths = tokenizerPaths({ names: within => namesIn(join(folder, within)) });
-  const files = paths.flatMap(path => {
-    const content = readBytes(join(folder, path));
-    return content ? [[path, content.toString('base64')]] : [];
-  });
+  const files = tokenizerFiles(folder).map(([path, content]) => [path, content.toString('base64')]);
   return files.length === 0 ? null : JSON.stringify(files);
 }
 

@@ -11,14 +11,12 @@ import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import type { DatasetConfig } from '../../protocol/runConfig.js';
 import { readExamples } from '../data/loadDataset.js';
+import { RowNotes } from '../data/rowNotes.js';
 import { MOST_ROWS, rowsFor } from '../generation/batch.js';
 import { Session, type SessionOptions } from '../generation/session.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { answerSuite } from './answerSuite.js';
 import type { Reporter } from './reporter.js';
-
-/** Lines that a warning names. */
-const NAMED_LINES = 5;
 
 /** Answer and metrics of a row, as in the command's JSON. */
 export interface ScoredAnswer {
@@ -69,7 +67,8 @@ export async function datasetQuestions(options: QuestionOptions): Promise<Datase
   const waiting = new Map(Array.from(indices, row => [dataset.numberOf(row), row]));
   const { file } = dataset;
   const questions: DatasetQuestion[] = [];
-  const skipped: RowSource[] = [];
+  const skipped = new RowNotes();
+  let firstSkipped: RowSource | undefined;
   for await (const { example, source, number } of readExamples(file, config)) {
     if (waiting.size === 0) break;
     const row = waiting.get(number);
@@ -77,7 +76,8 @@ export async function datasetQuestions(options: QuestionOptions): Promise<Datase
     waiting.delete(number);
     const made = suiteRowOf(example, { check: DEFAULT_CHECK, hasChatTemplate });
     if (made?.expected === undefined) {
-      skipped.push(source);
+      skipped.add(source);
+      firstSkipped ??= source;
       continue;
     }
     const { expected } = made;
@@ -100,17 +100,14 @@ export async function datasetQuestions(options: QuestionOptions): Promise<Datase
   if (questions.length === 0)
     throw new InputError('no row has a question and an answer in text', {
       file,
-      line: skipped[0]?.line,
+      line: firstSkipped?.line,
       key,
       hint:
         `Leave ${key} out: on these rows there are only loss and accuracy. ` +
         'Rows with a question and an answer have a prompt and a completion, or messages.',
     });
-  if (skipped.length > 0)
-    reporter.warn(
-      'rows_not_asked',
-      `${counted(skipped.length, 'row')} without a question and an answer in text: not asked (${linesOf(skipped)})`,
-    );
+  if (skipped.count > 0)
+    reporter.warn('rows_not_asked', skipped.describe('without a question and an answer in text: not asked'));
   if (metrics.some(({ latinWords }) => latinWords)) {
     const wordless = questions.filter(({ expected }) => rougeWords(expected!).length === 0).length;
     if (wordless > 0)
@@ -120,12 +117,6 @@ export async function datasetQuestions(options: QuestionOptions): Promise<Datase
       );
   }
   return questions;
-}
-
-/** `lines 3, 7, ...` */
-function linesOf(sources: readonly RowSource[]): string {
-  const lines = sources.slice(0, NAMED_LINES).map(({ line }) => line);
-  return `${sources.length === 1 ? 'line' : 'lines'} ${lines.join(', ')}${sources.length > NAMED_LINES ? ', ...' : ''}`;
 }
 
 /**

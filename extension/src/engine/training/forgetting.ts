@@ -68,7 +68,11 @@ export class ForgettingMeter {
     const replaced = adapter?.forwardOptions.replaced;
     const headIsReplaced = replaced?.has(head) || replaced?.has(storedName(architecture, head));
     const base = headIsReplaced
-      ? { logProbabilities: tf.tidy(() => tf.concat(chunksOf(states).map(part => logProbabilities(model, part, {})))) }
+      ? {
+          logProbabilities: tf.tidy(() =>
+            tf.concat(logitChunks(states.shape[0]).map(chunk => logProbabilities(model, rowsOf(states, chunk), {}))),
+          ),
+        }
       : { states };
     const { loss } = await compared(model, base, states, {}, batch);
     if (headIsReplaced) states.dispose();
@@ -130,9 +134,9 @@ async function compared(
 ): Promise<{ divergence: number; loss: number }> {
   const { targets } = labelRows(batch);
   const sums = { divergence: 0, loss: 0 };
-  for (let start = 0; start < targets.length; start += CHUNK_ROWS) {
-    const size = Math.min(CHUNK_ROWS, targets.length - start);
-    const part = (x: tf.Tensor2D) => tf.slice(x, [start, 0], [size, -1]);
+  for (const chunk of logitChunks(targets.length)) {
+    const { start, size } = chunk;
+    const part = (x: tf.Tensor2D) => rowsOf(x, chunk);
     const parts = tf.tidy(() => {
       const tuned = logProbabilities(model, part(states), options);
       const own = 'states' in base ? logProbabilities(model, part(base.states), {}) : part(base.logProbabilities);
@@ -153,7 +157,14 @@ export function logProbabilities(model: CausalLm, states: tf.Tensor2D, options: 
   return tf.logSoftmax(model.logits(states, options));
 }
 
-function chunksOf(states: tf.Tensor2D): tf.Tensor2D[] {
-  const starts = Array.from({ length: Math.ceil(states.shape[0] / CHUNK_ROWS) }, (_, i) => i * CHUNK_ROWS);
-  return starts.map(start => tf.slice(states, [start, 0], [Math.min(CHUNK_ROWS, states.shape[0] - start), -1]));
+/** Parts of rows of logits, one of which is in memory at a time. */
+export function logitChunks(rows: number): { start: number; size: number }[] {
+  return Array.from({ length: Math.ceil(rows / CHUNK_ROWS) }, (_, i) => {
+    const start = i * CHUNK_ROWS;
+    return { start, size: Math.min(CHUNK_ROWS, rows - start) };
+  });
+}
+
+export function rowsOf(x: tf.Tensor2D, { start, size }: { start: number; size: number }): tf.Tensor2D {
+  return tf.slice(x, [start, 0], [size, -1]);
 }

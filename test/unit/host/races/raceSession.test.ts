@@ -13,19 +13,8 @@ import {
   useRaceRun,
   type RaceSnapshot,
 } from '../../../../extension/src/protocol/raceMessages.js';
-import { WebviewChannel, type ChannelPort } from '../../../../extension/src/protocol/webviewChannel.js';
-
-function ports(): [ChannelPort, ChannelPort] {
-  const listeners: ((message: unknown) => void)[][] = [[], []];
-  const port = (own: 0 | 1): ChannelPort => ({
-    post: message => queueMicrotask(() => listeners[1 - own]!.forEach(listener => listener(structuredClone(message)))),
-    listen: listener => {
-      listeners[own]!.push(listener);
-      return () => void listeners[own]!.splice(listeners[own]!.indexOf(listener), 1);
-    },
-  });
-  return [port(0), port(1)];
-}
+import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+import { ports } from '../../../support/channelPorts.js';
 
 let folder: string;
 let file: string;
