@@ -48,3 +48,8 @@ export function figure(value: number): string {
   if (size < 1e-3 || size >= 1e7) return value.toExponential(2);
   return size >= 1000 ? count(value) : value.toPrecision(4);
 }
+
+/** `29 Nov 2026, 13:02` */
+export function dayAndTime(time: string | number): string {
+  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}

@@ -44,8 +44,9 @@ export function keptReport(folder: string, suite: string): KeptFile | null {
  * @param folder of a run, or of a race for the base
  */
 export function scoreIn(folder: string, suites: readonly string[]): number | null {
-  const models = suites.flatMap(suite => {
-    const known = keptReport(folder, suite)?.report.models;
+  const kept = suites.length === 0 ? [] : keptReports(folder);
+  const models = suites.flatMap(file => {
+    const known = kept.find(({ suite }) => suite.file === file)?.report.models;
     return known?.[RESULT] ?? known?.[RACE_BASE] ?? [];
   });
   const rows = models.reduce((sum, { total }) => sum + total, 0);

@@ -2,7 +2,7 @@
 // rows, failures, keyboard and themes.
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EvaluationLine } from '../../../extension/src/host/webviews/evaluationSession.js';
+import type { EngineLine } from '../../../extension/src/host/webviews/engineLines.js';
 import type { DatasetReport } from '../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../extension/src/protocol/engineError.js';
 import type { EvaluationState } from '../../../extension/src/protocol/evaluationMessages.js';
@@ -49,12 +49,12 @@ async function open(
   });
 }
 
-const tell = (page: Page, lines: readonly EvaluationLine[], end: boolean | EngineError = false) =>
+const tell = (page: Page, lines: readonly EngineLine[], end: boolean | EngineError = false) =>
   page.evaluate(([lines, end]) => window.fake.tellEvaluation(lines, end), [lines, end] as const);
 const logged = (page: Page) => page.evaluate(() => window.fake.log);
 const cells = (page: Page, row: number) => page.locator(`tbody tr:nth-child(${row})`).locator('th, td');
 
-async function completed(page: Page, line: EvaluationLine = report()): Promise<void> {
+async function completed(page: Page, line: EngineLine = report()): Promise<void> {
   await page.getByRole('progressbar').waitFor();
   await tell(page, [{ type: 'warning', message: '1 row was left out' }, line], true);
   await page.getByRole('heading', { name: 'Rows with the highest loss' }).waitFor();

@@ -1,7 +1,8 @@
 // Why a run has no result: the engine's message and hint, where the problem is, the end of its log, and what to do next.
 // Hidden for other runs. Part of the dashboard.
 import type { RunAction, RunFailure, RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
-import { h, icon } from '../shared/dom.js';
+import { h } from '../shared/dom.js';
+import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 
@@ -24,11 +25,10 @@ export class FailureView {
     if (!failure) return this.element.replaceChildren();
     const { onAct } = this.options;
     this.element.replaceChildren(
-      h(
-        'div',
-        { class: 'reason', role: 'alert' },
-        icon(status === 'interrupted' ? 'debug-disconnect' : 'error'),
-        h('div', {}, h('p', { class: 'message' }, failure.message), this.hint(failure), this.place(failure)),
+      reasonBlock(
+        failure.message,
+        [this.hint(failure), this.place(failure)],
+        status === 'interrupted' ? 'debug-disconnect' : 'error',
       ),
       h(
         'div',
@@ -54,7 +54,7 @@ export class FailureView {
   private place({ file, line, key }: RunFailure): HTMLElement | null {
     if (file === null && key === null) return null;
     const name = file?.split(/[\\/]/).at(-1) ?? 'run.json';
-    const label = line === null ? `Open ${name}` : `Open line ${line} of ${name}`;
+    const label = placeLabel(name, line);
     return h(
       'p',
       { class: 'place' },

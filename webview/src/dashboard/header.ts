@@ -1,5 +1,5 @@
 // The head of the dashboard: the run's name, status, progress, actions and figures.
-import { bytes, count, counted, duration, figure, percent } from '../../../extension/src/core/units.js';
+import { bytes, count, counted, dayAndTime, duration, figure, percent } from '../../../extension/src/core/units.js';
 import { metricValue } from '../../../extension/src/core/metrics/metricText.js';
 import { metricOfRun, VALIDATION_LOSS } from '../../../extension/src/core/runs/bestMetric.js';
 import { PHASE_LABELS, roughDuration, type RunPhase } from '../../../extension/src/core/runs/runStatus.js';
@@ -208,10 +208,6 @@ function aboutText({ started, status, method, model, dataset, firstTime }: RunSn
   ]
     .filter(Boolean)
     .join(' · ');
-}
-
-function dayAndTime(time: string): string {
-  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** The metric by which the best evaluation is chosen: by default, the validation loss. */

@@ -3,9 +3,10 @@
 import { count, figure } from '../../../extension/src/core/units.js';
 import type { ListedRows, RowsRequest } from '../../../extension/src/protocol/dashboardMessages.js';
 import { rowOrderSchema, type RowLosses, type RowOrder } from '../../../extension/src/protocol/rowLosses.js';
-import { h, icon, setText } from '../shared/dom.js';
+import { h, setText } from '../shared/dom.js';
 import { phaseText } from '../shared/phaseText.js';
 import { ProgressBar } from '../shared/progressBar.js';
+import { reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 
@@ -17,8 +18,8 @@ const ORDERS: Record<RowOrder, string> = {
 };
 
 const EXPLANATIONS: Record<'step' | RowOrder, string> = {
-  step: 'Then: in that step, with dropout, before its update.',
-  suspect: 'Rows with a much higher loss than rows that ask alike.',
+  step: '“Then” is the loss in that step, with dropout and before its update.',
+  suspect: 'Rows with a much higher loss than rows with similar questions.',
   highest: 'Rows that the model predicts worst after training.',
   lowest: 'Rows that the model knows best after training; far below the base, it has memorised them.',
   changed: 'Rows whose loss training has changed most.',
@@ -116,16 +117,7 @@ export class RowsView {
   private showRows({ folder, rows, failure }: ListedRows): void {
     const { onTrainWithout } = this.options;
     this.content.replaceChildren(
-      ...(failure === null
-        ? []
-        : [
-            h(
-              'div',
-              { class: 'reason', role: 'alert' },
-              icon('error'),
-              h('div', {}, h('p', { class: 'message' }, failure)),
-            ),
-          ]),
+      ...(failure === null ? [] : [reasonBlock(failure)]),
       ...(rows === null
         ? []
         : rows.length === 0

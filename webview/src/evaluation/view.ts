@@ -1,5 +1,5 @@
 // An evaluation on a dataset: how far it is, its figures, and the rows with the highest loss. Wired up by main.ts.
-import { count, counted, figure, percent } from '../../../extension/src/core/units.js';
+import { count, counted, dayAndTime, figure, percent } from '../../../extension/src/core/units.js';
 import {
   cancelEvaluation,
   evaluateAgain,
@@ -13,6 +13,7 @@ import type { WebviewChannel } from '../../../extension/src/protocol/webviewChan
 import { h, icon, setText } from '../shared/dom.js';
 import { phaseText } from '../shared/phaseText.js';
 import { ProgressBar } from '../shared/progressBar.js';
+import { placeLabel, reasonBlock } from '../shared/reasonBlock.js';
 import { actionLink, ProblemBanner } from '../shared/schemaForm.js';
 import { button } from '../shared/toolkit.js';
 import { WorstRows } from './worstRows.js';
@@ -98,21 +99,12 @@ export class EvaluationView {
     this.failure.hidden = failure === null;
     if (failure === null) return this.failure.replaceChildren();
     const { message, hint, file, line } = failure;
-    const place =
-      file === null ? null : line === null ? `Open ${nameOf(file)}` : `Open line ${line} of ${nameOf(file)}`;
+    const place = file === null ? null : placeLabel(nameOf(file), line);
     this.failure.replaceChildren(
-      h(
-        'div',
-        { class: 'reason', role: 'alert' },
-        icon('error'),
-        h(
-          'div',
-          {},
-          h('p', { class: 'message' }, message),
-          hint !== null && h('p', { class: 'muted' }, hint),
-          place !== null && h('p', { class: 'place' }, actionLink({ label: place, run: () => this.open(file!, line) })),
-        ),
-      ),
+      reasonBlock(message, [
+        hint !== null && h('p', { class: 'muted' }, hint),
+        place !== null && h('p', { class: 'place' }, actionLink({ label: place, run: () => this.open(file!, line) })),
+      ]),
     );
   }
 
@@ -124,7 +116,7 @@ export class EvaluationView {
     const { scores, warnings } = result;
     setText(
       this.about,
-      `${counted(scores.rows, 'row')}, ${counted(scores.num_label_tokens, 'label token')} · evaluated ${timeText(result.time)}`,
+      `${counted(scores.rows, 'row')}, ${counted(scores.num_label_tokens, 'label token')} · evaluated ${dayAndTime(result.time)}`,
     );
     this.notes.replaceChildren(...warnings.map(text => h('li', {}, icon('warning'), h('span', {}, text))));
     this.notes.hidden = warnings.length === 0;
@@ -163,10 +155,6 @@ function figuresOf({ scores, answered, exact }: EvaluationResult): HTMLElement[]
   ];
 }
 
-export function nameOf(path: string): string {
+function nameOf(path: string): string {
   return path.split(/[\\/]/).at(-1)!;
-}
-
-function timeText(time: string): string {
-  return new Date(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }

@@ -1,7 +1,7 @@
 // The rows with the highest loss: each with the losses of its tokens drawn in its text, beside the answer that the model gives. A click
 // opens the row in its own editor.
 import { byLoss } from '../../../extension/src/core/playground/tokenShades.js';
-import { count, figure } from '../../../extension/src/core/units.js';
+import { count, counted, figure } from '../../../extension/src/core/units.js';
 import type { WorstRow } from '../../../extension/src/protocol/evaluationMessages.js';
 import { h, icon } from '../shared/dom.js';
 import { actionLink } from '../shared/schemaForm.js';
@@ -55,7 +55,7 @@ export class WorstRows {
         'td',
         { class: 'number' },
         h('b', {}, figure(loss)),
-        h('span', { class: 'muted' }, `${count(losses.length)} token${losses.length === 1 ? '' : 's'}`),
+        h('span', { class: 'muted' }, counted(losses.length, 'token')),
       ),
       h('td', {}, h('div', { class: 'texts' }, this.text(row), withAnswers && answerOf(row))),
     );

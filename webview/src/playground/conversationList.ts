@@ -1,5 +1,5 @@
 // The kept conversations: open, rename, delete; export of the present one, import of another.
-import { counted } from '../../../extension/src/core/units.js';
+import { counted, dayAndTime } from '../../../extension/src/core/units.js';
 import type { PlaygroundSnapshot } from '../../../extension/src/protocol/playgroundMessages.js';
 import { h } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
@@ -72,7 +72,7 @@ export class ConversationList {
         }),
         button({ label: 'Keep', secondary: true, onClick: () => this.ask(null) }),
       );
-    const when = new Date(kept.updated_ms).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+    const when = dayAndTime(kept.updated_ms);
     return h(
       'li',
       { class: isCurrent ? 'current' : '' },

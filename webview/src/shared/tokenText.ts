@@ -5,7 +5,7 @@ import type { TokenLogprob } from '../../../extension/src/protocol/sessionMessag
 import { fill, h } from './dom.js';
 
 /** Text between the tokens, without colour and figures; `at`: how many tokens are before it. */
-export interface TextBetween {
+interface TextBetween {
   at: number;
   text: string;
 }

@@ -3,7 +3,7 @@ import type { RowOrder } from '../../protocol/rowLosses.js';
 import { excessOverAlike } from './excessOverAlike.js';
 
 /** A row with the means over its label tokens, under the base and under the trained model. */
-export interface MeasuredRow {
+interface MeasuredRow {
   before: number | null;
   now: number;
   /** What the row asks. */

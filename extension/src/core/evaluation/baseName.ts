@@ -1,6 +1,6 @@
 // What the base of runs is called in kept reports: one model in different precisions gives different answers.
 
-export interface NamedBase {
+interface NamedBase {
   model: string;
   base_weights: string;
   precision: string;

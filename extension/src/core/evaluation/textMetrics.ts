@@ -1,5 +1,5 @@
 // Metrics of a generated answer against the expected one, under the names of Hugging Face's `evaluate`. A metric of a dataset is the
-// mean over its rows. Called by `evaluate --dataset --metrics` and at the evaluations of a run. Pure.
+// mean over its rows. Called by `evaluate --dataset --metrics` and during the evaluations of a run. Pure.
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import type { TextMetricName } from '../../protocol/runConfig.js';
 import { rougeL, rougeN, rougeWords } from './rouge.js';

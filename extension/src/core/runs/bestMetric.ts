@@ -17,7 +17,7 @@ export const VALIDATION_LOSS: MetricInfo = {
  * @param name with or without Transformers' `eval_`
  * @param metrics what is measured in addition to the loss
  */
-export function metricNamed(name: string, metrics: readonly MetricInfo[]): MetricInfo | undefined {
+function metricNamed(name: string, metrics: readonly MetricInfo[]): MetricInfo | undefined {
   const bare = name.replace(/^eval_/, '');
   return [VALIDATION_LOSS, ...metrics].find(metric => metric.name === bare);
 }

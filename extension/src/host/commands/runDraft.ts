@@ -23,17 +23,27 @@ interface MethodDescription {
 
 /** The run proposed for these choices (core/runs/proposeRun.ts). */
 export async function proposal(
-  { model, train, peft_type }: { model: string | null; train: string | null; peft_type: string },
+  { peft_type, ...chosen }: { model: string | null; train: string | null; peft_type: string },
   methods: KnownMethods,
 ): Promise<ProposedRun> {
-  const rows = train === null ? [] : (await readFirstRows(train)).map(({ row }) => row);
-  const quarantine = train === null ? null : quarantineFile(train);
-  const exclude = quarantine !== null && existsSync(quarantine) ? quarantine : null;
-  return proposeRun({
-    model,
-    dataset: train === null ? null : { train, firstRows: rows.filter(row => row !== null), exclude },
-    method: { peft_type, learningRate: methods.learningRateOf(peft_type) },
-  });
+  return (await proposals(chosen, methods))(peft_type);
+}
+
+/** The same for each of several methods: the dataset is read once. */
+export async function proposals(
+  { model, train }: { model: string | null; train: string | null },
+  methods: KnownMethods,
+): Promise<(peftType: string) => ProposedRun> {
+  const dataset = train === null ? null : await proposedDataset(train);
+  return peftType =>
+    proposeRun({ model, dataset, method: { peft_type: peftType, learningRate: methods.learningRateOf(peftType) } });
+}
+
+async function proposedDataset(train: string) {
+  const rows = (await readFirstRows(train)).map(({ row }) => row);
+  const quarantine = quarantineFile(train);
+  const exclude = existsSync(quarantine) ? quarantine : null;
+  return { train, firstRows: rows.filter(row => row !== null), exclude };
 }
 
 export class RunDrafter {

@@ -7,7 +7,7 @@ import { parseBudget, proposeRace, type ComparedMethod, type Comparison } from '
 import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { counted } from '../../core/units.js';
 import type { Draft } from '../../protocol/runPanelMessages.js';
-import { proposal, type RunDrafter } from '../commands/runDraft.js';
+import { proposal, proposals, type RunDrafter } from '../commands/runDraft.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { withRelativePaths } from '../runFiles/runFilePaths.js';
@@ -57,8 +57,9 @@ export async function compareMethods(uri: unknown, sources: CompareSources): Pro
 async function baseOf(uri: unknown, { methods, drafter, draft }: CompareSources): Promise<Base | undefined> {
   const given = uri instanceof vscode.Uri ? uri : undefined;
   const active = vscode.window.activeTextEditor?.document.uri;
-  const runFile = [given, given ? undefined : active].find(each => each?.path.endsWith('.tune.json'));
-  if (runFile) return { run: (await readRunDocument(runFile)) as Json, file: runFile.fsPath };
+  const runFile = given ?? active;
+  if (runFile?.path.endsWith('.tune.json'))
+    return { run: (await readRunDocument(runFile)) as Json, file: runFile.fsPath };
   const shown = draft();
   if (!given && typeof shown['model'] === 'string' && block(shown, 'dataset')['train'])
     return { run: shown, file: null };
@@ -72,15 +73,17 @@ type Item = PickItem & { of?: (comparison: Comparison) => Comparison };
 async function askComparison(run: Json, methods: KnownMethods): Promise<Comparison | undefined> {
   const model = String(run['model']);
   const train = String(block(run, 'dataset')['train']);
-  const compared = await Promise.all(
-    methods.all.map(async ({ peftType, title, keys }): Promise<ComparedMethod> => {
-      return { peftType, title, keys, proposed: await proposal({ model, train, peft_type: peftType }, methods) };
-    }),
-  );
+  const proposed = await proposals({ model, train }, methods);
+  const compared = methods.all.map(({ peftType, title, keys }): ComparedMethod => ({
+    peftType,
+    title,
+    keys,
+    proposed: proposed(peftType),
+  }));
   const items = itemsOf(compared, methods, peftTypeOf(run));
   const picked = await showQuickPick(items, {
     title: `${TITLE}: Entries`,
-    placeHolder: 'Choose methods, and what to vary of those that have it',
+    placeHolder: 'Choose methods, and options to vary in those that have them',
     canPickMany: true,
   });
   if (!picked || picked.length === 0) return undefined;

@@ -66,7 +66,8 @@ export class RaceReader {
         state: state.lastSeq < 0 ? null : state,
         alive,
         config: { training: block(config, 'training'), method: block(config, 'method') } as RunConfig,
-        score: scoreIn(path, asked),
+        // Of a run that is under way there is none.
+        score: state.completed && !alive ? scoreIn(path, asked) : null,
       });
       if (alive)
         progress = {

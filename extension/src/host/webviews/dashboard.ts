@@ -16,7 +16,8 @@ import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { requireTrust, trusted } from '../trustedActions.js';
 import { stepDone } from '../walkthrough.js';
 import { DashboardSession } from './dashboardSession.js';
-import type { RowsLine } from './listedRows.js';
+import type { EngineLine } from './engineLines.js';
+import { withToken } from './withToken.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
@@ -140,16 +141,15 @@ class Dashboards implements vscode.Disposable {
 
   private async measure(
     args: readonly string[],
-    onLine: (line: RowsLine) => void,
+    onLine: (line: EngineLine) => void,
     cancelled: AbortSignal,
   ): Promise<void> {
     const { engine } = this.services;
     if (args.includes('--losses') || args.includes('--by'))
       if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
-    const cancellation = new vscode.CancellationTokenSource();
-    cancelled.addEventListener('abort', () => cancellation.cancel());
-    if (cancelled.aborted) cancellation.cancel();
-    await engine.jsonLines<RowsLine>(['rows', ...args, '--progress'], onLine, { token: cancellation.token });
+    await withToken(cancelled, token =>
+      engine.jsonLines<EngineLine>(['rows', ...args, '--progress'], onLine, { token }),
+    );
   }
 
   /** None if the engine can't be asked, as in Restricted Mode. */

@@ -19,7 +19,9 @@ import { chosenModel, modelItems, NO_MODELS } from '../suites/testedModels.js';
 import { requireTrust } from '../trustedActions.js';
 import { showQuickPick, type PickItem } from '../window.js';
 import { evaluateArguments } from './evaluateArguments.js';
-import { EvaluationSession, type EvaluationLine } from './evaluationSession.js';
+import type { EngineLine } from './engineLines.js';
+import { EvaluationSession } from './evaluationSession.js';
+import { withToken } from './withToken.js';
 import { webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_TYPE = 'tunewright.evaluation';
@@ -82,7 +84,7 @@ async function pickRows(
     path,
   }));
   const browse = { icon: 'folder-opened', label: 'Browse...', path: '' };
-  const placeHolder = 'Choose the rows, best some that the model was not trained on';
+  const placeHolder = 'Choose rows, preferably ones that the model was not trained on';
   const picked = await showQuickPick([...items, browse], { title: TITLE, placeHolder, matchOnDetail: true });
   const dataset = picked === browse ? await browseForFile() : picked?.path;
   if (dataset === undefined) return undefined;
@@ -123,25 +125,19 @@ function adopt(panel: vscode.WebviewPanel, services: HostServices, { target, sho
   panel.title = `${name} on ${basename(target.dataset)}`;
   const session = new EvaluationSession({
     channel: webviewChannelOf(panel.webview, { name: 'evaluation', title: 'Evaluation' }, services),
-    shown: { target, name, state: interruptedIfRunning(shown) },
+    shown: { target, name, state: shown?.state ?? null },
     evaluate: async (onLine, signal) => {
       const tested = model();
       const run = runs.get(target.run);
       if (!tested || !run) throw new Error('The run, or what it has written, no longer exists.');
       if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
-      const cancellation = new vscode.CancellationTokenSource();
-      signal.addEventListener('abort', () => cancellation.cancel());
-      if (signal.aborted) cancellation.cancel();
       const args = evaluateArguments(target, tested, run.config);
-      await engine.jsonLines<EvaluationLine>(args, onLine, { token: cancellation.token, cwd: tested.settings.folder });
+      await withToken(signal, token =>
+        engine.jsonLines<EngineLine>(args, onLine, { token, cwd: tested.settings.folder }),
+      );
     },
     openPlace: (file, line) => void guarded(output, 'evaluation: open row', () => openAtLine(file, line)),
   });
   panel.onDidDispose(() => session.dispose());
   return session;
-}
-
-/** The engine ended with the window. */
-function interruptedIfRunning(shown: EvaluationSnapshot | null): EvaluationSnapshot['state'] | null {
-  return shown?.state.kind === 'running' ? { kind: 'cancelled' } : (shown?.state ?? null);
 }

@@ -14,20 +14,15 @@ import {
 } from '../../protocol/evaluationMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { EngineInputError } from '../services.js';
+import { shareOf, type EngineLine } from './engineLines.js';
 import { LatestWins } from './latestWins.js';
-
-/** A line of `evaluate --json --progress`; the last one is the report, without a type. */
-export type EvaluationLine =
-  | { type: 'progress'; phase: string; done: number; total: number | null }
-  | { type: 'warning'; message: string }
-  | (Record<string, unknown> & { type?: undefined });
 
 export interface EvaluationSessionOptions {
   channel: WebviewChannel;
   /** Without a state the engine is run at once. */
   shown: Omit<EvaluationSnapshot, 'state'> & { state: EvaluationState | null };
   /** Runs the engine to its end; `cancelled` is aborted to end it early. Throws as `EngineService.json`. */
-  evaluate(onLine: (line: EvaluationLine) => void, cancelled: AbortSignal): Promise<void>;
+  evaluate(onLine: (line: EngineLine) => void, cancelled: AbortSignal): Promise<void>;
   openPlace(file: string, line: number | null): void;
 }
 
@@ -71,8 +66,7 @@ export class EvaluationSession {
     try {
       await this.options.evaluate(line => {
         if (line.type === 'warning') warnings.push(line.message);
-        else if (line.type === 'progress')
-          this.show({ kind: 'running', phase: line.phase, share: line.total ? line.done / line.total : null });
+        else if (line.type === 'progress') this.show({ kind: 'running', phase: line.phase, share: shareOf(line) });
         else report = datasetReportSchema.parse(line);
       }, running.signal);
       if (report === null) throw new Error('The engine ended without a result.');

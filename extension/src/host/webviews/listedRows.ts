@@ -2,17 +2,12 @@
 // Imports no vscode, so that tests can run it.
 import type { ListedRows, RowsRequest } from '../../protocol/dashboardMessages.js';
 import { rankedRowsSchema, stepRowsSchema } from '../../protocol/rowLosses.js';
-
-/** A line of `rows --json --progress`; the last one is the answer, without a type. */
-export type RowsLine =
-  | { type: 'progress'; phase: string; done: number; total: number | null }
-  | { type: 'warning'; message: string }
-  | (Record<string, unknown> & { type?: undefined });
+import { shareOf, type EngineLine } from './engineLines.js';
 
 /** What the list asks of the engine's command line. */
 export interface RowsEngine {
   /** Runs `rows` with these arguments to its end; `cancelled` is aborted to end it early. */
-  rows(args: readonly string[], onLine: (line: RowsLine) => void, cancelled: AbortSignal): Promise<void>;
+  rows(args: readonly string[], onLine: (line: EngineLine) => void, cancelled: AbortSignal): Promise<void>;
   /** Runs `quarantine` with these arguments to its end. */
   quarantine(args: readonly string[]): Promise<unknown>;
 }
@@ -63,8 +58,7 @@ export class RowsList {
       await this.engine.rows(
         [folder, ...args],
         line => {
-          if (line.type === 'progress')
-            change({ progress: { phase: line.phase, share: line.total ? line.done / line.total : null } });
+          if (line.type === 'progress') change({ progress: { phase: line.phase, share: shareOf(line) } });
           else if (line.type === undefined) {
             const { rows, file } = 'step' in line ? stepRowsSchema.parse(line) : rankedRowsSchema.parse(line);
             change({ rows, file });

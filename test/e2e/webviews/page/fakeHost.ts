@@ -6,7 +6,8 @@ import { runFailure } from '../../../../extension/src/core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../../../extension/src/core/runs/runState.js';
 import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
 import type { RunFailure } from '../../../../extension/src/protocol/dashboardMessages.js';
-import { EvaluationSession, type EvaluationLine } from '../../../../extension/src/host/webviews/evaluationSession.js';
+import type { EngineLine } from '../../../../extension/src/host/webviews/engineLines.js';
+import { EvaluationSession } from '../../../../extension/src/host/webviews/evaluationSession.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import { modelFactsOf, problemOf, savingsOf } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
 import { EngineInputError, type Run } from '../../../../extension/src/host/services.js';
@@ -162,13 +163,13 @@ let panelData: Record<string, TrainingData> = {};
 let playground: FakePlayground | null = null;
 let evaluationSession: EvaluationSession | null = null;
 let evaluation: {
-  onLine(line: EvaluationLine): void;
+  onLine(line: EngineLine): void;
   resolve(): void;
   reject(error: Error): void;
 } | null = null;
 
 /** A call of the engine that prints what `tellEvaluation` says. */
-function engineCall(logged: object, onLine: (line: EvaluationLine) => void, cancelled: AbortSignal): Promise<void> {
+function engineCall(logged: object, onLine: (line: EngineLine) => void, cancelled: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     log.push(logged);
     cancelled.addEventListener('abort', () => reject(new Error('cancelled')));
@@ -256,7 +257,7 @@ const fake = {
     });
   },
   /** Lines of the engine; `end`: it ends with them, or with an error. */
-  tellEvaluation(lines: readonly EvaluationLine[], end: boolean | EngineError = false): void {
+  tellEvaluation(lines: readonly EngineLine[], end: boolean | EngineError = false): void {
     for (const line of lines) evaluation!.onLine(line);
     if (end === true) evaluation!.resolve();
     else if (end !== false) evaluation!.reject(new EngineInputError(end));

@@ -2,7 +2,6 @@
 import { expect, it, vi } from 'vitest';
 import {
   EvaluationSession,
-  type EvaluationLine,
   type EvaluationSessionOptions,
 } from '../../../../extension/src/host/webviews/evaluationSession.js';
 import { EngineInputError } from '../../../../extension/src/host/services.js';
@@ -15,6 +14,7 @@ import {
   type EvaluationState,
 } from '../../../../extension/src/protocol/evaluationMessages.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+import type { EngineLine } from '../../../../extension/src/host/webviews/engineLines.js';
 import { ports } from '../../../support/channelPorts.js';
 
 const TARGET = { run: '/runs/a', step: null, dataset: '/data/a.jsonl', answers: true };
@@ -36,8 +36,7 @@ function started(state: EvaluationState | null = null) {
   const fail = (fault: string) => {
     throw new Error(fault);
   };
-  const calls: { onLine(line: EvaluationLine): void; end(): void; fail(error: Error): void; cancelled: AbortSignal }[] =
-    [];
+  const calls: { onLine(line: EngineLine): void; end(): void; fail(error: Error): void; cancelled: AbortSignal }[] = [];
   const openPlace = vi.fn<EvaluationSessionOptions['openPlace']>();
   const session = new EvaluationSession({
     channel: new WebviewChannel(hostPort, fail),

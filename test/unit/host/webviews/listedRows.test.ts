@@ -1,6 +1,7 @@
 // The list of rows: what is asked of the engine, in which order, and what is shown meanwhile, after a failure and after a cancel.
 import { expect, test } from 'vitest';
-import { RowsList, type RowsLine } from '../../../../extension/src/host/webviews/listedRows.js';
+import type { EngineLine } from '../../../../extension/src/host/webviews/engineLines.js';
+import { RowsList } from '../../../../extension/src/host/webviews/listedRows.js';
 
 const row = (line: number, now: number | null) => ({
   ...{ line, hash: `sha256:${line}`, text: `row ${line}`, label_tokens: 3 },
@@ -14,7 +15,7 @@ const stepAnswer = (now: number | null) => ({
 
 interface Call {
   args: readonly string[];
-  say(line: RowsLine): void;
+  say(line: EngineLine): void;
   end(error?: Error): void;
 }
 
