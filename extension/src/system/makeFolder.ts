@@ -1,8 +1,9 @@
 // Creates a folder with its parents. Used instead of Node's recursive mkdir, which never ends where the operating system refuses
 // folders below one that exists, as in /proc.
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { InputError } from '../core/inputError.js';
+import { isFolder } from './fileStat.js';
 
 /**
  * Does nothing if the folder exists.
@@ -23,8 +24,7 @@ function makeOne(folder: string): void {
     mkdirSync(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    if (isFolder) return;
+    if (isFolder(folder)) return;
     const reasons: Record<string, string> = {
       ENOENT: 'no folder can be created here',
       EEXIST: 'this is not a folder',

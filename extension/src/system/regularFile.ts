@@ -5,16 +5,15 @@ import {
   constants,
   fstatSync,
   ftruncateSync,
-  lstatSync,
   openSync,
   readdirSync,
   readSync,
-  statSync,
   writeSync,
   type Stats,
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
+import { isFolder, linkStatOf } from './fileStat.js';
 
 /** `follow`: a link to a regular file is followed, as in the Hugging Face cache. `refuse`: for files of a run folder, which are never links. */
 export type Links = 'follow' | 'refuse';
@@ -147,11 +146,11 @@ export function writeWhole(path: string, content: string | Uint8Array, links: Li
 function openWithoutWaiting(path: string, links: Links, access: Access): number | null {
   const refused = links === 'refuse';
   // Where there is no flag for it, a link is recognised beforehand.
-  if (refused && O_NOFOLLOW === 0 && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
+  if (refused && O_NOFOLLOW === 0 && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
   try {
     return openSync(path, FLAGS[access] | O_NONBLOCK | (refused ? O_NOFOLLOW : 0));
   } catch (error) {
-    if (refused && lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) throw isALink(path);
+    if (refused && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
     const fault = faultOf(error, path, access);
     if (fault === null) return null;
     throw fault;
@@ -199,6 +198,5 @@ function writeAll(descriptor: number, content: string | Uint8Array): void {
 
 /** The names of what is in a folder, sorted; none if there is no such folder. */
 export function namesIn(folder: string): string[] {
-  const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isFolder ? readdirSync(folder).toSorted() : [];
+  return isFolder(folder) ? readdirSync(folder).toSorted() : [];
 }

@@ -11,6 +11,7 @@ import { datasetConfigSchema } from '../../protocol/runConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
+import { checkNotInput } from '../files/outputFile.js';
 import { BASE } from '../generation/session.js';
 import { loadAdapter } from '../peft/adapterFiles.js';
 import { modelForAdapter } from '../peft/adapterTokenizer.js';
@@ -50,6 +51,8 @@ export interface DatasetFlags extends EngineFlags, WeightFlags {
 }
 
 export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
+  const file = datasetFile(resolve(flags.dataset), 'validation');
+  if (flags.perToken !== undefined) checkNotInput(resolve(flags.perToken), file, '--per-token');
   const progress = flags.progress ? progressLines() : progressDisplay();
   const base = await openModelFiles(flags.model, '.', progress);
   const options = { files: base.files, onWarning: progress.warn };
@@ -62,7 +65,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
     train_on: flags.trainOn,
   });
   const dataset = await loadDataset({
-    file: datasetFile(resolve(flags.dataset), 'validation'),
+    file,
     config,
     tokenizer: onDisk.tokenizer,
     embeddingRows: (saved?.attached ?? base).architecture.vocabSize,

@@ -7,6 +7,7 @@ const PHASES: Record<string, string> = {
   download: 'Downloading',
   load: 'Loading',
   tokenize: 'Tokenizing',
+  evaluate: 'Evaluating',
   combine: 'Combining',
   answer: 'Answering',
   write: 'Writing',

@@ -1,10 +1,11 @@
 // The file of rows that a dataset's path means: the path itself or, for a folder, the one file in it that `datasets` would take for the
 // split. Called by all commands that load rows.
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { InputError } from '../../core/inputError.js';
 import { isSuite } from './readSuite.js';
+import { isFolder } from '../../system/fileStat.js';
 
 /** Folders of a dataset's repository that hold its files. */
 const SUBFOLDERS = ['', 'data'];
@@ -47,10 +48,6 @@ export function datasetFile(path: string, role: keyof typeof SPLITS): string {
 export function isDatasetFolder(path: string): boolean {
   if (!isFolder(path) || readdirSync(path).some(name => /config\.json$/.test(name))) return false;
   return SUBFOLDERS.some(name => filesIn(join(path, name)).length > 0);
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function filesIn(folder: string): string[] {

@@ -1,6 +1,7 @@
 // A base with adapters merged into it, whose parameters are computed one at a time when they are read. Called by `merge`, which writes
 // it in one of several formats.
 import { InputError } from '../../core/inputError.js';
+import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ChangedParameters } from '../models/changedParameters.js';
@@ -63,9 +64,21 @@ export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], 
       changed = adapter.merge(changed)!;
       files = filesForAdapter(files, each, warn);
     }
+    warnOfTemplates(saved, warn);
     return { files, model, adapters, changed, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** Each adapter would be asked with its own template; the model has one. */
+function warnOfTemplates(saved: readonly SavedAdapter[], warn: Warn): void {
+  const different = new Set(saved.map(({ chatTemplate }) => JSON.stringify(templatesOf(chatTemplate))));
+  const last = saved.findLast(({ chatTemplate }) => chatTemplate !== null);
+  if (different.size > 1)
+    warn(
+      'templates_differ',
+      `the adapters were trained with different chat templates; the model has that of ${last!.folder}`,
+    );
 }

@@ -46,6 +46,7 @@ export async function streamFileAtomically(
 class PendingFile {
   readonly temporary: string;
   private descriptor: number | null = null;
+  private isCreated = false;
 
   constructor(private readonly path: string) {
     this.temporary = `${path}.${process.pid}.tmp`;
@@ -56,6 +57,7 @@ class PendingFile {
     // Removed and created again, so that a link of this name isn't followed.
     rmSync(this.temporary, { force: true });
     const descriptor = openSync(this.temporary, 'wx');
+    this.isCreated = true;
     this.descriptor = descriptor;
     return bytes => appendAll(descriptor, bytes);
   }
@@ -69,7 +71,7 @@ class PendingFile {
   /** Removes the temporary file. @returns the error to throw */
   abandon(error: unknown): unknown {
     this.close();
-    rmSync(this.temporary, { force: true });
+    if (this.isCreated) rmSync(this.temporary, { force: true });
     return asInputError(error, this.path);
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { statOf } from '../../system/fileStat.js';
 
 /** @throws InputError if there is a file of that name, or instead of a folder above it, or anything in the folder */
 export function checkNewFolder(path: string): void {
@@ -9,7 +10,7 @@ export function checkNewFolder(path: string): void {
   if (!existsSync(path)) {
     let above = dirname(path);
     while (!existsSync(above) && dirname(above) !== above) above = dirname(above);
-    if (statSync(above, { throwIfNoEntry: false })?.isDirectory() ?? true) return;
+    if (statOf(above)?.isDirectory() ?? true) return;
     throw new InputError('a part of the path is a file, not a folder', { file: path, hint });
   }
   if (!statSync(path).isDirectory()) throw new InputError('this is not a folder', { file: path, hint });

@@ -17,6 +17,7 @@ import { baseModelOf } from '../models/modelCard.js';
 import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
 import { listOllamaModels } from './ollamaStore.js';
 import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
+import { statOf } from '../../system/fileStat.js';
 
 export interface LocalModel {
   /** What to write as `model` in a run file. */
@@ -172,6 +173,6 @@ function entries(folder: string): Dirent[] {
 }
 
 function folderBytes(folder: string): number {
-  const files = entries(folder).map(({ name }) => statSync(join(folder, name), { throwIfNoEntry: false }));
+  const files = entries(folder).map(({ name }) => statOf(join(folder, name)));
   return files.reduce((total, stat) => total + (stat?.isFile() ? stat.size : 0), 0);
 }

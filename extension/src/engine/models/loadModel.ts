@@ -1,6 +1,5 @@
 // Reads a pretrained model's weights into tensors, one at a time, after checking every name and shape.
 import type * as tf from '@tensorflow/tfjs-core';
-import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
@@ -12,6 +11,7 @@ import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './qua
 import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
 import { TransposedWeight } from './transposedWeight.js';
 import { weightLayouts } from './weightLayouts.js';
+import { statOf } from '../../system/fileStat.js';
 
 const FLOAT32: UsedWeights = { base_weights: 'float32', precision: 'float32' };
 
@@ -54,7 +54,7 @@ function hasOwnHead(files: ModelFiles, { head, embedding }: Architecture): boole
 }
 
 function stateOf({ place: { file = '', key } }: StoredTensor): string {
-  const stat = statSync(file, { throwIfNoEntry: false });
+  const stat = statOf(file);
   return [resolve(file), key, stat?.ino, stat?.size, stat?.mtimeMs].join(' ');
 }
 

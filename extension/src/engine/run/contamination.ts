@@ -129,7 +129,8 @@ function runFolderOf(path: string): string | null {
   return null;
 }
 
-function recordedHash(folder: string): string | undefined {
+/** SHA-256 of the training file as the run read it; undefined in old run folders. */
+export function recordedHash(folder: string): string | undefined {
   const started = readEvents(join(folder, 'events.ndjson')).find(event => event.type === 'started');
   return started?.dataset_hash;
 }

@@ -1,6 +1,6 @@
 // Merges adapters into a base and writes the model as a Hugging Face folder or as GGUF; without an adapter it converts. Called by
 // `merge`. Checks room, reads a GGUF again and measures what its rounding costs before the file is put in place.
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
@@ -24,6 +24,7 @@ import { usableLength } from '../peft/attachedMethod.js';
 import { generalRows } from './generalRows.js';
 import { tokenizerOf } from './openModel.js';
 import type { Reporter } from './reporter.js';
+import { statOf } from '../../system/fileStat.js';
 
 export interface MergeOptions {
   reporter: Reporter;
@@ -67,7 +68,7 @@ const SMALL_FILES = 32e6;
 
 /** @throws InputError if there is something of that name already */
 export function checkNewGguf(path: string, base: ModelFiles | null, force: boolean): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = statOf(path);
   if (stat?.isDirectory())
     throw new InputError('this is a folder', { file: path, hint: 'Name a file, such as model.gguf.' });
   if (base && existsSync(path) && resolve(base.path) === resolve(path))

@@ -10,6 +10,7 @@ import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { orderedQuarantine, readQuarantine, writeQuarantine } from '../data/quarantine.js';
 import { sourceHash } from '../data/sourceHash.js';
+import { recordedHash } from './contamination.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import { trainingFile } from './trainedRows.js';
 
@@ -18,13 +19,15 @@ export interface QuarantinedDataset {
   dataset: string;
   config: Pick<DatasetConfig, 'format' | 'columns'>;
   file: string;
+  /** SHA-256 of the dataset as the run read it: lines of a run are those of that file. Not known without a run, and of old runs. */
+  contentHash?: string;
 }
 
 /** @param path a dataset, a run file, or the folder of a run */
 export function quarantinedDataset(path: string, format: string): QuarantinedDataset {
   const inFolder = join(path, 'run.json');
   const isRun = existsSync(path) && statSync(path).isDirectory() && existsSync(inFolder);
-  if (isRun) return ofRun(readRunFile(inFolder));
+  if (isRun) return { ...ofRun(readRunFile(inFolder)), contentHash: recordedHash(path) };
   const dataset = datasetFile(resolve(path), 'train');
   return { dataset, config: datasetConfigSchema.parse({ train: dataset, format }), file: quarantineFile(dataset) };
 }
@@ -47,11 +50,12 @@ export type RowName = { line: number } | { hash: string };
  * @throws InputError if a row isn't found, or the file can't be read or written
  */
 export async function changeQuarantine(
-  { dataset, config, file }: QuarantinedDataset,
+  { dataset, config, file, contentHash }: QuarantinedDataset,
   { add, remove }: { add: readonly RowName[]; remove: readonly RowName[] },
 ): Promise<QuarantineAnswer> {
   const before = readQuarantine(file) ?? [];
   const found = await findRows(dataset, config, [...before.map(({ hash }) => ({ hash })), ...add, ...remove]);
+  if (contentHash !== undefined && contentHash !== found.contentHash) refuseLines(add, dataset);
   const added = add.map(name => found.one(name));
   const removed = new Set(remove.map(name => quarantined(name, before, found, file).hash));
   const rows = orderedQuarantine([...before, ...added]).filter(({ hash }) => !removed.has(hash));
@@ -61,6 +65,17 @@ export async function changeQuarantine(
     dataset,
     rows: rows.map(({ hash, line }) => ({ hash, line, lines: found.lines(hash), text: found.text(hash) })),
   };
+}
+
+/** @throws InputError if a row is named by its line in a file that has been edited since */
+function refuseLines(names: readonly RowName[], dataset: string): void {
+  const named = names.find(name => 'line' in name);
+  if (named)
+    throw new InputError('the file has been edited since the run, so its lines may be other rows now', {
+      file: dataset,
+      line: named.line,
+      hint: 'Name rows by their hashes, as tunewright rows --json prints them, or name the dataset instead of the run.',
+    });
 }
 
 function quarantined(name: RowName, rows: readonly QuarantinedRow[], found: FoundRows, file: string): { hash: string } {
@@ -84,7 +99,8 @@ async function findRows(
   const hashes = new Set(names.flatMap(name => ('hash' in name ? name.hash : [])));
   const lines = new Set(names.flatMap(name => ('line' in name ? name.line : [])));
   // Equal rows of named ones may be anywhere, so all are kept by their hash.
-  for await (const { example, source } of readExamples(dataset, config)) {
+  const onHash = (hash: string) => (found.contentHash = hash);
+  for await (const { example, source } of readExamples(dataset, config, { onHash })) {
     const hash = sourceHash(example);
     const isNamed = hashes.has(hash) || lines.has(source.line);
     found.add(hash, source.line, isNamed ? (excerptOf(example) ?? '') : null);
@@ -96,6 +112,7 @@ async function findRows(
 class FoundRows {
   private readonly byHash = new Map<string, { lines: number[]; text: string | null }>();
   private readonly byLine = new Map<number, string[]>();
+  contentHash = '';
 
   constructor(private readonly dataset: string) {}
 

@@ -1,12 +1,13 @@
 // Connects a training process with windows through files in its run folder: process.json says that the process is alive,
 // commands.ndjson has commands to it, attended.json says that a window is open for a run that ends with its windows.
-import { closeSync, lstatSync, rmSync } from 'node:fs';
+import { closeSync, rmSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { controlCommandSchema, type ControlCommand } from '../../protocol/controlCommand.js';
 import { claimFile, holderOf } from '../../system/fileClaim.js';
 import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
 import { asInputError } from '../files/atomicFile.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
+import { linkStatOf } from '../../system/fileStat.js';
 
 /**
  * Claims the folder for this process, and removes marks that windows made for an earlier one.
@@ -56,7 +57,7 @@ export function abandonment(path: string, now = () => performance.now()): () => 
   return () => {
     if (now() - checked < CHECK_MS) return false;
     checked = now();
-    const renewed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null;
+    const renewed = linkStatOf(path)?.mtimeMs ?? null;
     unchanged = renewed !== null && renewed === previous ? unchanged + 1 : 0;
     previous = renewed;
     return unchanged >= MAX_UNCHANGED;
@@ -69,7 +70,7 @@ export function abandonment(path: string, now = () => performance.now()): () => 
  * @param began milliseconds since 1970
  */
 export function forgetOldWindows(path: string, began = performance.timeOrigin): void {
-  const renewed = lstatSync(path, { throwIfNoEntry: false })?.mtimeMs;
+  const renewed = linkStatOf(path)?.mtimeMs;
   if (renewed !== undefined && renewed < began) rmSync(path, { force: true });
 }
 

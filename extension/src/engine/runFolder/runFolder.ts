@@ -1,10 +1,11 @@
 // A run's folder: run.json, excluded.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
 // of their content.
-import { existsSync, lstatSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
+import { linkStatOf } from '../../system/fileStat.js';
 
 /** Folders in which a run writes and prunes files. */
 const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard'];
@@ -115,7 +116,7 @@ export function excludedFileIn(folder: string): string {
 /** @throws InputError if the name is a link to somewhere outside the folder */
 function checkInside(folder: string, name: string): void {
   const path = join(folder, name);
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return;
+  if (!linkStatOf(path)?.isSymbolicLink()) return;
   const inside = existsSync(path) && !relative(realpathSync(folder), realpathSync(path)).startsWith('..');
   if (!inside)
     throw new InputError('this is a symbolic link to somewhere outside the run folder', {

@@ -1,10 +1,11 @@
 // Which folders a client may have loaded as adapters: those below the folders of --adapters-folder, by real paths, so that
 // neither `..` nor a symbolic link leads elsewhere. What is outside is refused alike whether or not it exists.
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { adapterFileNames } from '../peft/adapterFiles.js';
 import { ApiError } from './apiError.js';
+import { statOf } from '../../system/fileStat.js';
 
 const PARAM = 'lora_path';
 
@@ -14,7 +15,7 @@ export class AdapterFolders {
   /** @throws InputError for what is not a folder */
   constructor(folders: readonly string[]) {
     this.roots = folders.map(folder => {
-      if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+      if (!statOf(folder)?.isDirectory())
         throw new InputError('this is not a folder', { file: folder, key: '--adapters-folder' });
       return realpathSync(folder);
     });

@@ -1,7 +1,6 @@
 // A run, read from its folder. Created by the run service for every run folder; `refresh` reads new events, and
 // commands are sent by appending a line. Keeps the steps only of runs that are alive or shown.
 import type { ChildProcess } from 'node:child_process';
-import { lstatSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
@@ -23,6 +22,7 @@ import {
   readLastLines,
   runFolderFiles,
 } from './runFolderFiles.js';
+import { linkStatOf, statOf } from '../../system/fileStat.js';
 
 /** Lines of the engine's log that explain a failure. */
 const LOG_LINES = 20;
@@ -45,7 +45,7 @@ export class FolderRun implements Run {
     private child: ChildProcess | null = null,
   ) {
     this.files = runFolderFiles(folder);
-    this.createdMs = statSync(folder, { throwIfNoEntry: false })?.birthtimeMs ?? 0;
+    this.createdMs = statOf(folder)?.birthtimeMs ?? 0;
     this.held = this.isHeld();
   }
 
@@ -147,7 +147,7 @@ export class FolderRun implements Run {
 
   /** It ends once no window attends to it (see windowClose.ts). */
   get endsWithWindows(): boolean {
-    return lstatSync(this.files.attended, { throwIfNoEntry: false })?.isFile() ?? false;
+    return linkStatOf(this.files.attended)?.isFile() ?? false;
   }
 
   /** Marks this window as open; must be repeated every few seconds. @throws UntrustedWorkspaceError */
