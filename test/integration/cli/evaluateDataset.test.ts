@@ -112,3 +112,10 @@ it('refuses unknown metrics, and rows without question and answer', async () => 
   const refused = await tunewright([...onTexts, '--metrics', 'rouge1'], at);
   expectRefusal(refused, 'texts.jsonl', '--metrics', 'no row has a question and an answer');
 });
+
+it('never writes over the rows that it reads', async () => {
+  const before = readFileSync(place.file('answers.jsonl'), 'utf8');
+  const result = await tunewright([...onRows, '--per-token', './answers.jsonl'], at);
+  expectRefusal(result, 'this is the file that is read', '--per-token');
+  expect(readFileSync(place.file('answers.jsonl'), 'utf8')).toBe(before);
+});

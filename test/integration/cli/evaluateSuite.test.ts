@@ -293,3 +293,10 @@ describe('what was trained on rows of the suite', () => {
     );
   });
 });
+
+it('never writes over the suite that it reads', async () => {
+  const before = readFileSync(place.file('two.eval.jsonl'), 'utf8');
+  const result = await evaluate('--suite', 'two.eval.jsonl', '--junit', 'two.eval.jsonl');
+  expectRefusal(result, 'this is the file that is read', '--junit');
+  expect(readFileSync(place.file('two.eval.jsonl'), 'utf8')).toBe(before);
+});

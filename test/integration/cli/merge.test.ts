@@ -131,8 +131,10 @@ describe('a GGUF base', () => {
   test('takes several adapters, one on top of the other', async () => {
     const out = place.file('twice.gguf');
     const both = [...adapter, '--adapter', place.file('templated-run', 'adapter')];
-    const answer = await jsonOf('merge', '--model', baseOf('Q8_0'), ...both, '--touched', 'f32', '--out', out);
-    expect(answer).toMatchObject({ peft_type: ['LORA', 'LORA'], changed_parameters: 15 });
+    const merged = ['merge', '--model', baseOf('Q8_0'), ...both, '--touched', 'f32', '--out', out, '--json'];
+    const { stdout, stderr } = await succeed(merged);
+    expect(stderr).toContain(`the model has that of ${both.at(-1)!}`);
+    expect(JSON.parse(stdout)).toMatchObject({ peft_type: ['LORA', 'LORA'], changed_parameters: 15 });
     const one = place.file('one.gguf');
     await succeed(['merge', '--model', baseOf('Q8_0'), ...adapter, '--touched', 'f32', '--out', one]);
     const two = place.file('two.gguf');

@@ -83,6 +83,30 @@ it.runIf(process.platform === 'linux')('a run folder where none can be created i
   );
 });
 
+describe('a path below a file', () => {
+  it.each([
+    ['inspect', 'rows.jsonl/x', '--offline'],
+    ['inspect', 'rows.jsonl/x.gguf', '--offline'],
+    ['evaluate', '--model', './rows.jsonl/x', '--dataset', 'rows.jsonl'],
+    ['evaluate', '--model', 'base', '--dataset', 'rows.jsonl/x.jsonl'],
+    ['suite', '--dataset', 'rows.jsonl/x.jsonl', '--out', 'made.eval.jsonl'],
+    ['quarantine', 'rows.jsonl/x.jsonl', '--add', '1'],
+    ['rows', 'rows.jsonl/x', '--by', 'highest'],
+    ['merge', '--model', 'base', '--adapter', 'rows.jsonl/x', '--out', 'merged'],
+    ['merge', '--model', 'base', '--out', 'rows.jsonl/merged'],
+    ['merge', '--model', 'base', '--out', 'rows.jsonl/merged.gguf'],
+    ['train', 'rows.jsonl/x.json'],
+    ['race', 'rows.jsonl/x.json'],
+  ])('%s %s', async (...args) => {
+    expectRefusal(await tunewright(args, { cwd: place.path }), 'rows.jsonl');
+  });
+
+  it('--out of a run', async () => {
+    const out = join('rows.jsonl', 'run');
+    expectRefusal(await tunewright(['train', place.run('below'), '--out', out], { cwd: place.path }), 'rows.jsonl');
+  });
+});
+
 it('a model whose files are links into a store of blobs, and a dataset that is a link, are trained as ever', async () => {
   const [blobs, snapshot] = [place.file('blobs'), place.file('snapshot')];
   for (const folder of [blobs, snapshot]) mkdirSync(folder);

@@ -207,4 +207,21 @@ describe('quarantine', () => {
     );
     expectRefusal(await tunewright(['quarantine', 'nowhere.jsonl'], at), 'nowhere.jsonl');
   });
+
+  it('refuses lines of a run whose dataset was edited since: they may be other rows now', async () => {
+    const before = readFileSync(place.file('labels.jsonl'), 'utf8');
+    const { hash } = (await ranked('labels', 'highest', '--top', '1')).rows[0]!;
+    place.write('labels.jsonl', `${before.split('\n').slice(1).join('\n')}`);
+    try {
+      expectRefusal(
+        await tunewright(['quarantine', 'labels', '--add', '7'], at),
+        'labels.jsonl:7',
+        'edited since the run',
+      );
+      await succeed(['quarantine', 'labels', '--add', hash], at);
+      await succeed(['quarantine', 'labels.jsonl', '--add', '7'], at);
+    } finally {
+      place.write('labels.jsonl', before);
+    }
+  });
 });
