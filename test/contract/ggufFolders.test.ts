@@ -10,7 +10,7 @@ import { openGguf } from '../../extension/src/engine/files/ggufModel.js';
 import { openHuggingFaceFolder } from '../../extension/src/engine/files/huggingfaceFolder.js';
 import { architectureOfFiles } from '../../extension/src/engine/models/loadModel.js';
 import { modelFamilies } from '../../extension/src/engine/models/registry.js';
-import { mergeIntoGguf } from '../../extension/src/engine/run/mergeModel.js';
+import { mergeIntoGguf } from '../../extension/src/engine/export/mergeModel.js';
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
 import { changesOf, configVariants, variantLosses, writeVariant } from '../support/configVariants.js';
 
@@ -57,7 +57,7 @@ describe.each(modelFamilies.map(family => family.modelType))('%s', modelType => 
     const files = openHuggingFaceFolder(folder, changes);
     const out = join(path, 'variant.gguf');
     rmSync(out, { force: true });
-    const options = { type: 'own', touched: null, force: false, compare: false, generalTexts: null };
+    const options = { type: 'own' as const, touched: null, compare: false, generalTexts: null };
     const running = { reporter: silentReporter, signal: new AbortController().signal };
     try {
       await mergeIntoGguf(out, files, [], { ...options, ...running });

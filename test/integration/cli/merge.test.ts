@@ -199,11 +199,54 @@ test('a file is not overwritten without --force, and a folder never', async () =
   expectRefusal(await tunewright([...args, place.file('folder.gguf'), '--force']), 'this is a folder');
 });
 
+test('options without effect are refused, by merge and export alike', async () => {
+  const folder = ['merge', '--model', media('models/tiny'), '--out', place.file('unused')];
+  expectRefusal(await tunewright([...folder, '--no-compare']), '--no-compare', 'no effect');
+  expectRefusal(await tunewright([...folder, '--general-texts', 'a.jsonl']), '--general-texts', 'no effect');
+  expectRefusal(await tunewright([...folder, '--force']), '--force', 'A folder is never replaced');
+  expectRefusal(await tunewright([...folder, '--type', 'q8_0']), '--type', 'Hugging Face folder takes --dtype');
+  expectRefusal(await tunewright([...folder.slice(0, -1), '']), '--out', 'is empty');
+  expectRefusal(await tunewright([...folder, '--adapter', '']), '--adapter', 'is empty');
+  const gguf = ['merge', '--model', media('models/tiny'), '--out', place.file('unused.gguf'), '--no-compare'];
+  expectRefusal(await tunewright([...gguf, '--general-texts', 'a.jsonl']), '--general-texts', 'Leave out --no-compare');
+  const mlx = [
+    'export',
+    '--adapter',
+    place.file('attention-run', 'adapter'),
+    '--to',
+    'mlx',
+    '--out',
+    place.file('unused'),
+  ];
+  expectRefusal(await tunewright([...mlx, '--touched', 'q8_0']), '--touched', 'LoRA for MLX takes no options');
+  expectRefusal(await tunewright([...mlx, '--no-compare']), '--no-compare', 'no effect');
+  expectRefusal(await tunewright(['export', '--to', 'gguf', '--out', '']), '--out', 'is empty');
+  expectRefusal(await tunewright(['export', '--to', 'gguf']), 'nothing to export is named', '--adapter');
+  expect(existsSync(place.file('unused'))).toBe(false);
+});
+
+test('export overwrites no file without --force, and only plans with --dry-run', async () => {
+  const out = place.write('adapter.gguf', 'mine');
+  const args = ['export', ...adapter, '--to', 'gguf'];
+  expectRefusal(await tunewright([...args, '--out', out]), 'adapter.gguf', 'this file exists', '--force');
+  expect(readFileSync(out, 'utf8')).toBe('mine');
+  const forced = [...args, '--out', out, '--force'];
+  const plan = await jsonOf(...forced, '--dry-run');
+  expect(plan).toMatchObject({ format: 'gguf', target: 'adapter_gguf', path: out, needs: [{ met: true }] });
+  expect(readFileSync(out, 'utf8')).toBe('mine');
+  const { stdout } = await succeed([...args, '--dry-run']);
+  expect(stdout).toContain(place.file('attention-run', 'exports', 'attention-run-lora-F32.gguf'));
+  expect(stdout).toMatch(/kB, about [\d.]+ m?s\nthere: .* free\nNothing was written/);
+  expect(existsSync(place.file('attention-run', 'exports'))).toBe(false);
+  expect(await jsonOf(...forced)).toMatchObject({ format: 'gguf', path: out, bytes: plan.bytes });
+  expect(readFileSync(out)).toHaveLength(plan.bytes);
+});
+
 test('what can’t be done is refused, and leaves nothing', async () => {
   const out = place.file('refused.gguf');
   const args = ['merge', '--model', baseOf('Q8_0'), '--out', out];
   expectRefusal(await tunewright([...args, '--touched', 'q8_0']), '--touched', 'Use --type');
-  expectRefusal(await tunewright([...args, '--dtype', 'float16']), '--dtype', 'choose the type with --type');
+  expectRefusal(await tunewright([...args, '--dtype', 'float16']), '--dtype', 'GGUF takes --type, --touched');
   expectRefusal(await tunewright([...args, '--type', 'q3_k']), 'q3_k');
   const prompt = place.run('prompt', {
     model: baseOf('Q8_0'),

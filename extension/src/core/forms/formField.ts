@@ -234,7 +234,7 @@ export function expected(schema: JsonSchema, words: ValueWords = FORM_WORDS): st
       return words.table(typeof values === 'object' && values.type ? expected(values, words) : '');
     }
     default:
-      return words.text(schema);
+      return schema.pattern && schema.examples ? `text such as ${schema.examples.join(' or ')}` : words.text(schema);
   }
 }
 

@@ -1,8 +1,9 @@
-// `tunewright describe`: methods, model families, dataset formats, checks of suites and JSON schemas, as text or JSON.
+// `tunewright describe`: methods, model families, dataset formats, checks of suites, export targets and JSON schemas, as text or JSON.
 import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
+import { describedExports } from '../export/describedExports.js';
 import { modelFamilies } from '../models/registry.js';
 import { capabilities, describedChecks, describedMethods, type DescribedOption } from '../run/capabilities.js';
 import { quarantineJsonSchema } from '../data/quarantine.js';
@@ -16,6 +17,7 @@ const TOPICS = {
   families: describeFamilies,
   formats: describeFormats,
   checks: describeChecks,
+  exports: describeExports,
 } as const;
 
 /** JSON schemas, for completion and validation in editors. */
@@ -31,7 +33,9 @@ type Topic = keyof typeof TOPICS | keyof typeof SCHEMAS;
 export function registerDescribeCommand(program: Command): void {
   program
     .command('describe')
-    .description('methods with their options, model families, dataset formats, checks of suites, and JSON schemas')
+    .description(
+      'methods with their options, model families, dataset formats, checks of suites, export targets, and JSON schemas',
+    )
     .addArgument(
       new Argument('[topic]', 'what to describe (default: all except the schemas)').choices([
         ...Object.keys(TOPICS),
@@ -51,7 +55,7 @@ function describe(topic: Topic | undefined, json: boolean): string {
   if (topic && topic in SCHEMAS) return JSON.stringify(SCHEMAS[topic as keyof typeof SCHEMAS](), null, 2);
   const chosen = (topic ? [topic] : Object.keys(TOPICS)) as (keyof typeof TOPICS)[];
   if (!json) return chosen.map(name => TOPICS[name]()).join('\n\n');
-  const known = capabilities();
+  const known: Record<string, unknown> = { ...capabilities(), exports: describedExports() };
   return JSON.stringify(Object.fromEntries(chosen.map(name => [name, known[name]])));
 }
 
@@ -85,6 +89,14 @@ function describeChecks(): string {
     'Checks of evaluation suites (type), their options and defaults; (expected): the row’s "expected"',
     ...blocks,
   ].join('\n\n');
+}
+
+function describeExports(): string {
+  const blocks = describedExports().map(({ target, to, title, description, options }) => {
+    const rows = options.map(optionRow);
+    return [`  ${target}  ${title} (tunewright export --to ${to})`, `  ${description}`, table(rows)].join('\n');
+  });
+  return ['Export targets (target of an entry of export), their options and defaults', ...blocks].join('\n\n');
 }
 
 function describeFamilies(): string {

@@ -1,73 +1,42 @@
-// `tunewright export`: an adapter in the format of llama.cpp or mlx-lm.
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+// `tunewright export`: an adapter, or the model with adapters merged into it, for another program.
 import { Option, type Command } from 'commander';
-import { InputError } from '../../core/inputError.js';
-import { exportFormatSchema, type ExportFormat } from '../../protocol/methodFacts.js';
-import { writeGgufAdapter } from '../export/ggufAdapter.js';
-import { writeMlxAdapter } from '../export/mlxAdapter.js';
-import { readAdapterFolder } from '../inspect/inspectAdapter.js';
-import { architectureOfFiles } from '../models/loadModel.js';
-import { openAdapter } from '../peft/adapterFiles.js';
-import { findModelFiles } from '../run/openModel.js';
-import { progressDisplay } from './progressDisplay.js';
-import { printAnswer } from './print.js';
-
-interface ExportFlags {
-  adapter: string;
-  to: ExportFormat;
-  out: string;
-  model?: string;
-  json?: boolean;
-}
+import { exportSchemas } from '../../protocol/exportConfig.js';
+import { exportTargets } from '../export/targets/registry.js';
+import { runExport, withExportOptions, type ExportFlags } from './exportOptions.js';
 
 export function registerExportCommand(program: Command): void {
-  program
+  const described = exportTargets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
+  const command = program
     .command('export')
-    .description('write an adapter for llama.cpp or mlx-lm')
-    .requiredOption('--adapter <folder>', 'PEFT adapter')
+    .description('write an adapter, or the model with adapters merged into it, for another program')
+    .option('--adapter <folder...>', 'adapter folder of PEFT or of a run; several are merged in this order')
     .addOption(
-      new Option('--to <format>', 'gguf: one file for llama.cpp; mlx: a folder for mlx-lm')
-        .choices(exportFormatSchema.options)
+      new Option('--to <target>', described.join('; '))
+        .choices(exportTargets.map(({ to }) => to))
         .makeOptionMandatory(),
     )
-    .requiredOption('--out <path>', 'file (gguf) or new folder (mlx)')
     .option('--model <model>', 'base model (default: the one named by the adapter)')
-    .option('--json', 'print one JSON object')
+    .option(
+      '--out <path>',
+      'new file or folder (default: a name that says what it is, in exports/ of the run, or in this folder)',
+    );
+  withExportOptions(
+    command,
+    exportTargets.map(({ target }) => target),
+  )
     .addHelpText(
       'after',
       `
 llama.cpp:  llama-cli -m BASE.gguf --lora F.gguf
 mlx-lm:     mlx_lm.generate --model BASE --adapter-path F
 
-These formats support only LoRA. An adapter that can't be expressed as LoRA (DoRA, modules_to_save, biases, most other\nmethods) can be merged instead.`,
+An adapter alone (gguf, mlx) must be LoRA. What can't be expressed as LoRA (DoRA, modules_to_save, biases, most other
+methods) can be merged instead. \`tunewright describe exports\` lists all targets with their options.`,
     )
     .action(run);
 }
 
-async function run(flags: ExportFlags): Promise<void> {
-  const out = resolve(flags.out);
-  if (flags.to === 'gguf' && existsSync(out) && statSync(out).isDirectory())
-    throw new InputError('this is a folder', { file: out, hint: 'Name a file, such as adapter.gguf.' });
-  const progress = progressDisplay();
-  const files = await findModelFiles(flags.model ?? baseOf(flags.adapter), '.', progress);
-  progress.finish();
-  const architecture = architectureOfFiles(files);
-  const saved = openAdapter(flags.adapter, architecture, { files, onWarning: progress.warn });
-  try {
-    if (flags.to === 'gguf') writeGgufAdapter(out, saved, architecture);
-    else writeMlxAdapter(out, saved, architecture);
-  } finally {
-    saved.close();
-    files.close();
-  }
-  printAnswer({ format: flags.to, path: out }, flags.json, () => out);
-}
-
-/** The base model on which the adapter was trained, from adapter_config.json. */
-function baseOf(folder: string): string {
-  const { baseModel } = readAdapterFolder(folder);
-  if (baseModel === null)
-    throw new InputError('the adapter does not name its base model', { file: folder, hint: 'Add --model.' });
-  return baseModel;
+function run(flags: ExportFlags & { to: string }): Promise<void> {
+  const { target } = exportTargets.find(({ to }) => to === flags.to)!;
+  return runExport(target, flags, () => ({ format: flags.to }));
 }

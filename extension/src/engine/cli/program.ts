@@ -1,5 +1,6 @@
 // The program's commands, each registered by its own file. Built by main.ts, and by a test that runs each of them.
 import { Command } from 'commander';
+import { InputError } from '../../core/inputError.js';
 import { engineVersion } from '../run/engineVersion.js';
 import { printNote } from './print.js';
 import { registerChatCommand } from './chatCommand.js';
@@ -30,7 +31,8 @@ export function tunewrightProgram(): Command {
     .showHelpAfterError('(use --help for a list of commands and options)')
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false })
-    .configureOutput({ writeErr: text => printNote(text.replace(/\n$/, '')) });
+    .configureOutput({ writeErr: text => printNote(text.replace(/\n$/, '')) })
+    .hook('preAction', (_, action) => refuseEmptyPaths(action));
 
   for (const register of [
     registerTrainCommand,
@@ -56,6 +58,17 @@ export function tunewrightProgram(): Command {
     register(program);
   overrideExit(program);
   return program;
+}
+
+/** An empty path would be the current folder. @throws InputError that names the option */
+function refuseEmptyPaths(command: Command): void {
+  for (const option of command.options) {
+    const { flags, long } = option;
+    const value: unknown = command.opts()[option.attributeName()];
+    if (!/<(?:file|folder|path|model|name=path)(?:\.\.\.)?>/.test(flags)) continue;
+    if ([value].flat().some(each => typeof each === 'string' && each.trim() === ''))
+      throw new InputError('is empty', { key: long ?? flags, hint: 'Name a file or folder, or leave the option out.' });
+  }
 }
 
 function overrideExit(command: Command): void {

@@ -1,9 +1,9 @@
-// Writes an adapter as LoRA for llama.cpp (`llama-cli --lora`). Called by the `export` command. Facts from llama.cpp's
+// Writes an adapter as LoRA for llama.cpp (`llama-cli --lora`). Called by targets/adapterGguf.ts. Facts from llama.cpp's
 // convert_lora_to_gguf.py and llama-adapter.cpp.
 import { InputError } from '../../core/inputError.js';
 import { ggufArchitecture, ggufTensorName } from '../files/ggufNames.js';
 import { rotaryRowsToGguf } from '../files/ggufTransforms.js';
-import { writeGguf } from '../files/ggufWriter.js';
+import { ggufBytes, partsOf, writeGguf } from '../files/ggufWriter.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
@@ -15,6 +15,15 @@ import { commonValue, savedLora, scaled, type SavedFactors } from './savedLora.j
  * @throws InputError if the adapter can't be expressed
  */
 export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture: Architecture): void {
+  writeGguf(path, ...ggufAdapter(saved, architecture));
+}
+
+/** Bytes of the file. @throws InputError if the adapter can't be expressed */
+export function ggufAdapterBytes(saved: SavedAdapter, architecture: Architecture): number {
+  return ggufBytes(partsOf(...ggufAdapter(saved, architecture)));
+}
+
+function ggufAdapter(saved: SavedAdapter, architecture: Architecture): Parameters<typeof partsOf> {
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
     throw new InputError(`export of ${architecture.modelType} models to llama.cpp is not supported`, {
@@ -22,8 +31,7 @@ export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture
     });
   const { factors } = savedLora(saved, architecture);
   const alpha = commonValue(factors.map(({ scale, rank }) => scale * rank)) ?? 1;
-  writeGguf(
-    path,
+  return [
     {
       'general.architecture': { type: 'string', value: target },
       'general.type': { type: 'string', value: 'adapter' },
@@ -31,7 +39,7 @@ export function writeGgufAdapter(path: string, saved: SavedAdapter, architecture
       'adapter.lora.alpha': { type: 'float32', value: alpha },
     },
     factors.flatMap(factor => tensorPair(factor, alpha, target, architecture)),
-  );
+  ];
 }
 
 function tensorPair(

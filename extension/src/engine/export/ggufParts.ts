@@ -1,6 +1,7 @@
 // A merged or converted model as the parts of a GGUF file: its metadata and its tensors, each encoded when it is written. Called by
 // `merge`. What isn't changed in a GGUF base is copied byte for byte.
 import { InputError } from '../../core/inputError.js';
+import type { ExportEntryOf } from '../../protocol/exportConfig.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
 import {
@@ -20,23 +21,10 @@ import type { Architecture } from '../models/architecture.js';
 import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { templateMetadata } from './ggufTemplates.js';
-import {
-  PLAIN_TYPES,
-  ggufModelTypes,
-  ggufTouchedTypes,
-  tensorType,
-  usableType,
-  type TypedModel,
-  type TypedTensor,
-} from './ggufTypes.js';
+import { PLAIN_TYPES, ggufModelTypes, tensorType, usableType, type TypedModel, type TypedTensor } from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
-export interface GgufChoice {
-  /** A name of `ggufModelTypes`, or 'own'. */
-  type: string;
-  /** Of the matrices that the adapters have changed, a name of `ggufTouchedTypes`; null: as the others. */
-  touched: string | null;
-}
+export type GgufChoice = Pick<ExportEntryOf<'gguf'>, 'type' | 'touched'>;
 
 export interface OpenedParts extends GgufFileParts {
   /** Closes what the tensors are read from. */
@@ -174,8 +162,7 @@ function chosenType(
   model: TypedModel,
 ): string {
   // A vector of the base keeps its type.
-  if (isChanged && touched !== null)
-    return tensor.shape.length < 2 ? own : usableType(ggufTouchedTypes[touched], tensor);
+  if (isChanged && touched !== null) return tensor.shape.length < 2 ? own : usableType(touched.toUpperCase(), tensor);
   return type === 'own' ? own : tensorType(type, tensor, model);
 }
 

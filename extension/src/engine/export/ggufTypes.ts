@@ -1,5 +1,6 @@
 // Which type each tensor of a GGUF file gets, as llama.cpp's converter and quantizer decide. Called when a model is written as GGUF.
 // Facts from llama.cpp's `conversion/base.py` and `llama-quant.cpp`.
+import type { GgufModelType } from '../../protocol/exportConfig.js';
 import { fitsRows } from '../files/ggufQuantizers.js';
 
 interface ModelType {
@@ -12,7 +13,7 @@ interface ModelType {
 }
 
 /** By their name on the command line. */
-export const ggufModelTypes: Readonly<Record<string, ModelType>> = {
+export const ggufModelTypes: Readonly<Record<GgufModelType, ModelType>> = {
   f32: { type: 'F32', fileType: 0 },
   f16: { type: 'F16', fileType: 1 },
   bf16: { type: 'BF16', fileType: 32 },
@@ -25,11 +26,6 @@ export const ggufModelTypes: Readonly<Record<string, ModelType>> = {
   q4_1: { type: 'Q4_1', fileType: 3 },
   q4_0: { type: 'Q4_0', fileType: 2 },
 };
-
-/** Types of a single matrix by their name on the command line. */
-export const ggufTouchedTypes: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.values(ggufModelTypes).map(({ type }) => [type.toLowerCase(), type]),
-);
 
 /** The type instead of one whose blocks the rows aren't made of; F16 instead of the others. */
 const FALLBACKS: Readonly<Record<string, string>> = { Q4_K: 'Q5_0', Q5_K: 'Q5_1', Q6_K: 'Q8_0' };
@@ -50,8 +46,8 @@ export interface TypedModel {
   layers: number;
 }
 
-/** The type of a tensor in a file of a type. @param model a key of `ggufModelTypes` */
-export function tensorType(model: string, tensor: TypedTensor, { hasOutput, layers }: TypedModel): string {
+/** The type of a tensor in a file of a type. */
+export function tensorType(model: GgufModelType, tensor: TypedTensor, { hasOutput, layers }: TypedModel): string {
   const { type, mixed } = ggufModelTypes[model];
   const { name } = tensor;
   const isHead = name === 'output.weight' || (name === 'token_embd.weight' && !hasOutput);

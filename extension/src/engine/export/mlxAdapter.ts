@@ -1,24 +1,21 @@
-// Writes an adapter as LoRA for mlx-lm (`mlx_lm.generate --adapter-path`). Called by the `export` command. Facts from mlx-lm's
-// tuner/utils.py and tuner/lora.py.
-import { join } from 'node:path';
-import { writeFileAtomically } from '../files/atomicFile.js';
+// Writes an adapter as LoRA for mlx-lm (`mlx_lm.generate --adapter-path`). Called by targets/adapterMlx.ts. Facts from
+// mlx-lm's tuner/utils.py and tuner/lora.py.
+import { jsonFile, type FolderFiles } from '../files/folderFile.js';
 import { transpose } from '../files/ggufTransforms.js';
-import { checkNewFolder } from '../files/newFolder.js';
-import { writeSafetensors } from '../files/safetensors.js';
+import { safetensorsBytes, writeSafetensors } from '../files/safetensors.js';
 import type { TensorEntry } from '../files/tensorEntry.js';
 import type { Architecture } from '../models/architecture.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { commonValue, savedLora, scaled } from './savedLora.js';
 
 /**
- * Writes adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one rank and one scale for all
+ * The files of the folder: adapters.safetensors (lora_a [in, r], lora_b [r, out]) and adapter_config.json. mlx-lm has one rank and one scale for all
  * modules. If theirs differ, smaller ones are filled up to the largest rank with zeros, which leaves the product as it is, and the
  * scale is 1, with each module's own multiplied into lora_b.
- * @throws InputError if the adapter can't be expressed, or the folder is not empty
+ * @throws InputError if the adapter can't be expressed
  */
-export function writeMlxAdapter(folder: string, saved: SavedAdapter, architecture: Architecture): void {
+export function mlxAdapterFiles(saved: SavedAdapter, architecture: Architecture): FolderFiles {
   const { factors, dropout } = savedLora(saved, architecture);
-  checkNewFolder(folder);
   const scale = commonValue(factors.map(factor => factor.scale)) ?? 1;
   const rank = Math.max(...factors.map(factor => factor.rank));
   const tensors = factors.flatMap(({ module, rank: ownRank, scale: own, readA, readB }): TensorEntry[] => {
@@ -35,7 +32,6 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
       { name: `${name}.lora_b`, shape: [rank, outFeatures], dtype: 'F32', data: () => filled(b(), rank * outFeatures) },
     ];
   });
-  writeSafetensors(join(folder, 'adapters.safetensors'), tensors, { format: 'mlx' });
   const description = {
     fine_tune_type: 'lora',
     model: saved.baseModel,
@@ -48,8 +44,17 @@ export function writeMlxAdapter(folder: string, saved: SavedAdapter, architectur
       dropout,
     },
   };
-  const json = Buffer.from(`${JSON.stringify(description, null, 2)}\n`);
-  writeFileAtomically(join(folder, 'adapter_config.json'), append => append(json));
+  const metadata = { format: 'mlx' };
+  return new Map([
+    [
+      'adapters.safetensors',
+      {
+        bytes: safetensorsBytes(tensors, metadata),
+        write: (path: string) => writeSafetensors(path, tensors, metadata),
+      },
+    ],
+    ['adapter_config.json', jsonFile(description)],
+  ]);
 }
 
 /** The values, followed by zeros. */

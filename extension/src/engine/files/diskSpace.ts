@@ -13,14 +13,19 @@ export const CACHE_ELSEWHERE = 'set the environment variable TUNEWRIGHT_CACHE to
  * @throws InputError if its file system has less than `bytes` free
  */
 export async function checkFreeSpace(folder: string, bytes: number, elsewhere: string): Promise<void> {
-  let existing = folder;
-  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
-  const { bavail, bsize } = await statfs(existing);
-  const free = bavail * bsize;
+  const free = await freeBytes(folder);
   if (free >= bytes) return;
   const inGb = (value: number) => `${(value / 1e9).toFixed(1)} GB`;
   throw new InputError(`this needs ${inGb(bytes)} of disk space, but only ${inGb(free)} are free`, {
     file: folder,
     hint: `Free some space, or ${elsewhere}.`,
   });
+}
+
+/** Free bytes of the file system of a folder that may not exist yet. */
+export async function freeBytes(folder: string): Promise<number> {
+  let existing = folder;
+  while (!existsSync(existing) && dirname(existing) !== existing) existing = dirname(existing);
+  const { bavail, bsize } = await statfs(existing);
+  return bavail * bsize;
 }

@@ -42,15 +42,20 @@ export interface GgufFileParts {
  * @throws InputError if the disk is full; an existing file is then unchanged
  */
 export function writeGguf(path: string, metadata: Record<string, GgufTypedValue>, tensors: readonly GgufEntry[]): void {
-  const entries = tensors.map(tensor => ('pieces' in tensor ? tensor : encodedEntry(tensor)));
-  const pairs = Object.entries(metadata).map(([key, value]) => metadataPair(key, value));
+  const parts = partsOf(metadata, tensors);
   writeFileAtomically(path, append => {
-    append(headerOf({ pairs, tensors: entries }));
-    for (const tensor of entries) {
+    append(headerOf(parts));
+    for (const tensor of parts.tensors) {
       for (const piece of tensor.pieces()) append(piece);
       append(padding(tensor.byteLength, GGUF_ALIGNMENT));
     }
   });
+}
+
+/** The parts of the file that {@link writeGguf} writes. */
+export function partsOf(metadata: Record<string, GgufTypedValue>, tensors: readonly GgufEntry[]) {
+  const pairs = Object.entries(metadata).map(([key, value]) => metadataPair(key, value));
+  return { pairs, tensors: tensors.map(tensor => ('pieces' in tensor ? tensor : encodedEntry(tensor))) };
 }
 
 /**

@@ -66,7 +66,7 @@ function readerOf(folder: string): FolderReader {
 }
 
 /** All files of a folder's tokenizer, including one that this program can't use: path and content. */
-function tokenizerFiles(folder: string): [path: string, content: Buffer][] {
+export function tokenizerFiles(folder: string): [path: string, content: Buffer][] {
   return tokenizerPaths({ names: within => namesIn(join(folder, within)) }).flatMap(path => {
     const content = readBytes(join(folder, path));
     return content ? [[path, content]] : [];
@@ -85,11 +85,17 @@ export function tokenizerContents(folder: string): string | null {
 
 /** Writes chat_template of a tokenizer's config, which then counts before the one in the folder. */
 export function writeChatTemplates(folder: string, template: unknown): void {
+  for (const [path, content] of templateFiles(template))
+    writeFileAtomically(join(folder, path), append => append(content));
+}
+
+/** The files of chat_template of a tokenizer's config: path and content. */
+export function templateFiles(template: unknown): [path: string, content: Buffer][] {
   const named = Array.isArray(template) ? template : [{ name: 'default', template }];
-  for (const { name, template: text } of named) {
+  return named.flatMap(({ name, template: text }): [string, Buffer][] => {
     const path = name === 'default' ? 'chat_template.jinja' : join(TEMPLATES, `${basename(String(name))}.jinja`);
-    if (typeof text === 'string') writeFileAtomically(join(folder, path), append => append(Buffer.from(text)));
-  }
+    return typeof text === 'string' ? [[path, Buffer.from(text)]] : [];
+  });
 }
 
 /** @throws InputError if the weights are quantized, which is reported before any other problem with them */

@@ -227,6 +227,14 @@ export async function writeDeviceTensors(
   });
 }
 
+/** Bytes of the file. */
+export function safetensorsBytes(
+  entries: readonly Omit<TensorEntry, 'data'>[],
+  metadata: Record<string, string> = PYTORCH,
+): number {
+  return entries.reduce((sum, entry) => sum + entryBytes(entry), layOut('', entries, metadata).prefix.length);
+}
+
 /** The header, and the tensors in order. */
 function layOut<Entry extends Omit<TensorEntry, 'data'>>(
   path: string,

@@ -3,14 +3,13 @@
 import { join } from 'node:path';
 import { parseJson } from '../../core/data/formats/rowFields.js';
 import { readText } from '../../system/regularFile.js';
-import { writeFileAtomically } from '../files/atomicFile.js';
 
-const NAME = 'README.md';
+export const MODEL_CARD = 'README.md';
 const MAX_CARD_BYTES = 1 << 20;
 
 /** @param base as the user named it */
-export function writeModelCard(folder: string, base: string): void {
-  const card = `---
+export function modelCard(base: string): string {
+  return `---
 base_model: ${JSON.stringify(base)}
 base_model_relation: finetune
 library_name: transformers
@@ -19,7 +18,6 @@ pipeline_tag: text-generation
 
 Made from \`${base}\` with Tunewright.
 `;
-  writeFileAtomically(join(folder, NAME), append => append(Buffer.from(card)));
 }
 
 /** The first model named as base; null without a card that names one. */
@@ -50,7 +48,7 @@ function unquoted(text: string): string {
 
 function cardText(folder: string): string {
   try {
-    return readText(join(folder, NAME), 'follow', MAX_CARD_BYTES) ?? '';
+    return readText(join(folder, MODEL_CARD), 'follow', MAX_CARD_BYTES) ?? '';
   } catch {
     // Not a file, or an enormous one: no card.
     return '';

@@ -1,14 +1,13 @@
 // Writes a complete model as a folder that Transformers can load: the result of FULL and of `merge`.
-import { join } from 'node:path';
-import { writeFileAtomically } from '../files/atomicFile.js';
-import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
-import { writeDeviceTensors } from '../files/safetensors.js';
+import { contentFile, jsonFile, writeFolderFiles, type FolderFile, type FolderFiles } from '../files/folderFile.js';
+import { templateFiles, tokenizerFiles } from '../files/huggingfaceFolder.js';
+import { safetensorsBytes, writeDeviceTensors } from '../files/safetensors.js';
 import { entryBytes, valueCount, type FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
 import { allParameters, isUntied, valuesOf, type ChangedParameters } from './changedParameters.js';
 import { generationConfigOf } from './endTokens.js';
-import { writeModelCard } from './modelCard.js';
+import { MODEL_CARD, modelCard } from './modelCard.js';
 
 export interface ModelFolderOptions {
   /** Of all tensors; F32 by default. */
@@ -23,28 +22,41 @@ export interface ModelFolderOptions {
 const TORCH_DTYPES: Readonly<Record<FloatDtype, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' };
 
 /** @param changed parameters that replace the model's own */
-export async function writeModelFolder(
+export function writeModelFolder(
   folder: string,
   model: CausalLm,
   files: ModelFiles,
   changed: ChangedParameters,
-  { dtype = 'F32', maxShardBytes = Infinity, onTensor }: ModelFolderOptions = {},
+  options: ModelFolderOptions = {},
 ): Promise<void> {
+  return writeFolderFiles(folder, modelFolderFiles(model, files, changed, options));
+}
+
+/** The files of the folder. @param changed parameters that replace the model's own */
+export function modelFolderFiles(
+  model: CausalLm,
+  files: ModelFiles,
+  changed: ChangedParameters,
+  { dtype = 'F32', maxShardBytes = Infinity, onTensor }: ModelFolderOptions = {},
+): FolderFiles {
   const { architecture } = model;
+  const folder = new Map<string, FolderFile>();
   const json = (name: string, value: Record<string, unknown> | null) => {
-    if (!value) return;
-    const text = Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-    writeFileAtomically(join(folder, name), append => append(text));
+    if (value) folder.set(name, jsonFile(value));
   };
   const parameters = [...allParameters(model, changed)].map(([name, parameter]) => ({ name, ...parameter }));
   const shards = inShards(parameters, ({ shape }) => entryBytes({ shape, dtype }), maxShardBytes);
   const fileOf = (i: number) => (shards.length === 1 ? 'model.safetensors' : shardName(i, shards.length));
-  for (const [i, shard] of shards.entries()) {
-    const tensors = shard.map(({ name, ...parameter }) => {
-      return [name, { shape: parameter.shape, data: () => valuesOf(parameter) }] as const;
+  for (const [i, shard] of shards.entries())
+    folder.set(fileOf(i), {
+      bytes: safetensorsBytes(shard.map(({ name, shape }) => ({ name, shape, dtype }))),
+      write: path => {
+        const tensors = shard.map(({ name, ...parameter }) => {
+          return [name, { shape: parameter.shape, data: () => valuesOf(parameter) }] as const;
+        });
+        return writeDeviceTensors(path, new Map(tensors), { dtype, onTensor });
+      },
     });
-    await writeDeviceTensors(join(folder, fileOf(i)), new Map(tensors), { dtype, onTensor });
-  }
   if (shards.length > 1) {
     const total = parameters.reduce((sum, { shape }) => sum + valueCount(shape), 0);
     const places = shards.flatMap((shard, i) => shard.map(({ name }) => [name, fileOf(i)] as const));
@@ -65,16 +77,17 @@ export async function writeModelFolder(
     // An adapter can have more rows than its base, for tokens that were added.
     ...(embedding && { vocab_size: embedding.shape[0] }),
   });
-  writeModelCard(folder, files.reference);
+  folder.set(MODEL_CARD, contentFile(Buffer.from(modelCard(files.reference))));
   json('generation_config.json', generationConfigOf(files));
-  const { tokenizer, tokenizerFolder } = files;
+  const { tokenizer, tokenizerFolder, ownTemplate } = files;
   if (tokenizerFolder === null) {
     json('tokenizer.json', tokenizer?.tokenizer ?? null);
     json('tokenizer_config.json', tokenizer?.config ?? null);
-    return;
+    return folder;
   }
-  copyTokenizer(tokenizerFolder, folder);
-  if (files.ownTemplate !== undefined) writeChatTemplates(folder, files.ownTemplate);
+  const copied = [...tokenizerFiles(tokenizerFolder), ...(ownTemplate === undefined ? [] : templateFiles(ownTemplate))];
+  for (const [name, content] of copied) folder.set(name, contentFile(content));
+  return folder;
 }
 
 function shardName(index: number, count: number): string {

@@ -26,7 +26,8 @@ export interface DescribedOption {
   description: string;
 }
 
-function optionsOf(schema: JsonSchema): DescribedOption[] {
+/** The keys of a schema in words. */
+export function optionsOf(schema: JsonSchema): DescribedOption[] {
   return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
     values: valuesOf(property),

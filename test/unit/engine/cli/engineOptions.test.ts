@@ -28,19 +28,15 @@ test('no other option takes a number', () => {
   const others = leaves(tunewrightProgram()).flatMap(command => command.options.filter(({ parseArg }) => parseArg));
   // `choices` sets a parser as well.
   const unknown = others.filter(({ flags, argChoices }) => !NUMBERS.test(flags) && !argChoices);
-  expect(unknown.map(({ flags }) => flags)).toEqual(['--max-shard-size <size>']);
+  expect(new Set(unknown.map(({ flags }) => flags))).toEqual(new Set(['--max-shard-size <size>']));
 });
 
 test('a size has a unit', () => {
   const merge = leaves(tunewrightProgram()).find(command => command.name() === 'merge')!;
   const option = merge.options.find(({ long }) => long === '--max-shard-size')!;
-  for (const [text, bytes] of [
-    ['5GB', 5e9],
-    ['1.5 mb', 1.5e6],
-  ] as const)
-    expect(parse(option, text)).toBe(bytes);
+  for (const text of ['5GB', '1.5 mb']) expect(parse(option, text)).toBe(text);
   for (const text of ['5', '0GB', '-1GB', 'GB', '5GiBs', ''])
-    expect(() => parse(option, text), text).toThrow('must be a size such as 500MB or 5GB');
+    expect(() => parse(option, text), text).toThrow('must be text such as 500MB or 5GB');
 });
 
 test.each([

@@ -1,16 +1,17 @@
 // Exported adapters equal the saved ones: scale · B A of every module, in the other program's layout and with its rule for the
 // scale. What llama.cpp and mlx-lm compute with the files is in the titles.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
 import { savedLora } from '../../../../extension/src/engine/export/savedLora.js';
-import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
+import { mlxAdapterFiles } from '../../../../extension/src/engine/export/mlxAdapter.js';
 import { openGgufFile } from '../../../../extension/src/engine/files/gguf.js';
 import { ggufTensorName } from '../../../../extension/src/engine/files/ggufNames.js';
 import { rotaryRowsToGguf } from '../../../../extension/src/engine/files/ggufTransforms.js';
+import { writeFolderFiles } from '../../../../extension/src/engine/files/folderFile.js';
 import { openSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { Architecture } from '../../../../extension/src/engine/models/architecture.js';
 import { architectureOf } from '../../../../extension/src/engine/models/registry.js';
@@ -100,10 +101,10 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
     file.close();
   });
 
-  test('mlx: W x + scale · (x lora_a) lora_b', () => {
+  test('mlx: W x + scale · (x lora_a) lora_b', async () => {
     open(model, adapter);
     const out = join(folder, 'mlx');
-    writeMlxAdapter(out, saved, architecture);
+    await writeFolderFiles(out, mlxAdapterFiles(saved, architecture));
     const config = JSON.parse(readFileSync(join(out, 'adapter_config.json'), 'utf8'));
     expect(config).toMatchObject({ fine_tune_type: 'lora', num_layers: architecture.layers.length });
     const { tensors, close } = openSafetensors(join(out, 'adapters.safetensors'));
@@ -128,14 +129,14 @@ describe.each(adapters)('%s, %s', (model, adapter) => {
   });
 });
 
-test('one alpha / r for all modules stays a plain number in both files', () => {
+test('one alpha / r for all modules stays a plain number in both files', async () => {
   open('llama-tied', 'lora-qv');
   writeGgufAdapter(join(folder, 'a.gguf'), saved, architecture);
   const file = openGgufFile(join(folder, 'a.gguf'));
   const { r, lora_alpha: alpha } = JSON.parse(readFileSync(saved.configFile, 'utf8'));
   expect(file.metadata.get('adapter.lora.alpha')).toBe(alpha);
   file.close();
-  writeMlxAdapter(join(folder, 'mlx'), saved, architecture);
+  await writeFolderFiles(join(folder, 'mlx'), mlxAdapterFiles(saved, architecture));
   const { lora_parameters: parameters } = JSON.parse(readFileSync(join(folder, 'mlx', 'adapter_config.json'), 'utf8'));
   expect(parameters).toMatchObject({ rank: r, scale: alpha / r });
 });
@@ -149,8 +150,10 @@ test.each([
   ['llama-tied', 'prompt', /PROMPT_TUNING adapter/, /can't be merged either/],
 ])('%s, %s is rejected with the reason', (model, adapter, message, hint) => {
   open(model, adapter);
-  for (const write of [writeGgufAdapter, writeMlxAdapter]) {
-    const attempt = () => write(join(folder, 'out'), saved, architecture);
+  for (const attempt of [
+    () => writeGgufAdapter(join(folder, 'out'), saved, architecture),
+    () => mlxAdapterFiles(saved, architecture),
+  ]) {
     expect(attempt).toThrow(InputError);
     expect(attempt).toThrow(message);
     try {
@@ -159,10 +162,4 @@ test.each([
       expect((error as InputError).hint).toMatch(hint);
     }
   }
-});
-
-test('mlx: a folder that is not empty is not touched', () => {
-  open('llama-tied', 'lora-qv');
-  writeFileSync(join(folder, 'mine.txt'), 'x');
-  expect(() => writeMlxAdapter(folder, saved, architecture)).toThrow(/not empty/);
 });

@@ -1,17 +1,18 @@
 // Types of tensors as llama.cpp's quantizer gives them: `llama_model_quantize` of node-llama-cpp 3.22.1 gave the same for a Llama and a
 // GPT-2 of 8 layers in every type (decision 50).
 import { expect, test } from 'vitest';
+import { GGUF_MODEL_TYPES, type GgufModelType } from '../../../../extension/src/protocol/exportConfig.js';
 import { ggufModelTypes, tensorType } from '../../../../extension/src/engine/export/ggufTypes.js';
 
 const tied = { hasOutput: false, layers: 24 };
-const typeOf = (model: string, name: string, shape: number[], options = tied) =>
+const typeOf = (model: GgufModelType, name: string, shape: number[], options = tied) =>
   tensorType(model, { name, shape }, options);
-const layersWith = (model: string, type: string, part: string, layers = 24) =>
+const layersWith = (model: GgufModelType, type: string, part: string, layers = 24) =>
   Array.from({ length: layers }, (_, i) => i).filter(
     i => typeOf(model, `blk.${i}.${part}.weight`, [256, 512], { ...tied, layers }) === type,
   );
 
-test.each(Object.keys(ggufModelTypes))('vectors, norms and positions are F32 in a %s', model => {
+test.each(GGUF_MODEL_TYPES)('vectors, norms and positions are F32 in a %s', model => {
   expect(typeOf(model, 'blk.0.attn_q.bias', [512])).toBe('F32');
   expect(typeOf(model, 'blk.0.attn_q_norm.weight', [64])).toBe('F32');
   expect(typeOf(model, 'position_embd.weight', [512, 512])).toBe('F32');
@@ -19,7 +20,7 @@ test.each(Object.keys(ggufModelTypes))('vectors, norms and positions are F32 in 
 
 test('Q4_K_M and Q5_K_M have finer types in some layers', () => {
   const more = [0, 1, 2, 5, 8, 11, 14, 17, 20, 21, 22, 23];
-  for (const model of ['q4_k_m', 'q5_k_m'])
+  for (const model of ['q4_k_m', 'q5_k_m'] as const)
     for (const part of ['attn_v', 'attn_qkv', 'ffn_down']) expect(layersWith(model, 'Q6_K', part)).toEqual(more);
   expect(layersWith('q4_k_m', 'Q4_K', 'attn_q')).toHaveLength(24);
   // Of 5 layers, n/8 is 0 and 7n/8 is 4.
@@ -27,20 +28,19 @@ test('Q4_K_M and Q5_K_M have finer types in some layers', () => {
 });
 
 test('the head, or a tied embedding, is Q6_K in files with blocks of few bits', () => {
-  for (const model of ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k_m', 'q5_k_m', 'q6_k']) {
+  for (const model of ['q4_0', 'q4_1', 'q5_0', 'q5_1', 'q4_k_m', 'q5_k_m', 'q6_k'] as const) {
     expect(typeOf(model, 'token_embd.weight', [1000, 512])).toBe('Q6_K');
     expect(typeOf(model, 'output.weight', [1000, 512], { ...tied, hasOutput: true })).toBe('Q6_K');
     expect(typeOf(model, 'token_embd.weight', [1000, 512], { ...tied, hasOutput: true })).not.toBe('Q8_0');
   }
-  for (const model of ['f32', 'f16', 'bf16', 'q8_0'])
-    expect(typeOf(model, 'token_embd.weight', [1000, 512])).toBe(ggufModelTypes[model]!.type);
+  for (const model of ['f32', 'f16', 'bf16', 'q8_0'] as const)
+    expect(typeOf(model, 'token_embd.weight', [1000, 512])).toBe(ggufModelTypes[model].type);
 });
 
 test('rows that aren’t whole blocks get another type', () => {
-  const inRows = (model: string, columns: number) => typeOf(model, 'blk.3.attn_q.weight', [256, columns]);
-  expect(['q4_k_m', 'q5_k_m', 'q6_k', 'q4_0', 'q8_0'].map(model => inRows(model, 576))).toEqual([
-    ...['Q5_0', 'Q5_1', 'Q8_0', 'Q4_0', 'Q8_0'],
-  ]);
-  for (const model of ['q4_k_m', 'q5_k_m', 'q6_k', 'q4_0', 'q8_0']) expect(inRows(model, 432 + 8)).toBe('F16');
+  const inRows = (model: GgufModelType, columns: number) => typeOf(model, 'blk.3.attn_q.weight', [256, columns]);
+  const models = ['q4_k_m', 'q5_k_m', 'q6_k', 'q4_0', 'q8_0'] as const;
+  expect(models.map(model => inRows(model, 576))).toEqual([...['Q5_0', 'Q5_1', 'Q8_0', 'Q4_0', 'Q8_0']]);
+  for (const model of models) expect(inRows(model, 432 + 8)).toBe('F16');
   expect(typeOf('q4_0', 'token_embd.weight', [1000, 576])).toBe('Q8_0');
 });

@@ -2,7 +2,7 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { baseModelOf, writeModelCard } from '../../../../extension/src/engine/models/modelCard.js';
+import { baseModelOf, modelCard } from '../../../../extension/src/engine/models/modelCard.js';
 
 let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'tunewright-card-'))));
@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 test.each(['embedded:tiny', 'HuggingFaceTB/SmolLM2-135M-Instruct', '/models/a b: "c"', 'C:\\models\\x'])(
   'the base %s is written and read back',
   base => {
-    writeModelCard(folder, base);
+    writeFileSync(join(folder, 'README.md'), modelCard(base));
     expect(baseModelOf(folder)).toBe(base);
   },
 );

@@ -9,7 +9,7 @@ import { openBackend } from '../../../../extension/src/engine/backend/openBacken
 import { makeBatch } from '../../../../extension/src/engine/data/batches.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { writeGgufAdapter } from '../../../../extension/src/engine/export/ggufAdapter.js';
-import { writeMlxAdapter } from '../../../../extension/src/engine/export/mlxAdapter.js';
+import { mlxAdapterFiles } from '../../../../extension/src/engine/export/mlxAdapter.js';
 import { openHuggingFaceFolder } from '../../../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, writeSafetensors } from '../../../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
@@ -128,10 +128,14 @@ describe.each(cases)('%s', (name, { model: base, rows, loss }) => {
   it('is not exported to formats without embeddings', async () => {
     const files = openBase(base);
     const saved = open(adapterFolder(name), files);
-    for (const write of [writeGgufAdapter, writeMlxAdapter])
-      expect(
-        (await inputErrorOf(() => write(join(out, 'exported'), saved, architectureOfFiles(files)))).message,
-      ).toMatch(/saved with the adapter|modules_to_save|tied to the embedding/);
+    const architecture = architectureOfFiles(files);
+    for (const attempt of [
+      () => writeGgufAdapter(join(out, 'exported'), saved, architecture),
+      () => mlxAdapterFiles(saved, architecture),
+    ])
+      expect((await inputErrorOf(attempt)).message).toMatch(
+        /saved with the adapter|modules_to_save|tied to the embedding/,
+      );
     saved.close();
     files.close();
   });
@@ -198,7 +202,7 @@ it('a copy of the base’s embedding or head changes nothing, and the adapter ca
   const saved = open('test/fixtures/parity/llama-untied/lora-lm-head', files);
   expect([...saved.embeddings]).toEqual(['base_model.model.lm_head.base_layer.weight']);
   expect(planOfSaved(saved, 'inference').filter(({ frozen }) => frozen)).toEqual([]);
-  writeMlxAdapter(join(out, 'mlx'), saved, architectureOfFiles(files));
+  expect(mlxAdapterFiles(saved, architectureOfFiles(files)).size).toBe(2);
   saved.close();
   files.close();
 });

@@ -1,30 +1,28 @@
-// Merges adapters into a base and writes the model as a Hugging Face folder or as GGUF; without an adapter it converts. Called by
-// `merge`. Checks room, reads a GGUF again and measures what its rounding costs before the file is put in place.
-import { existsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+// Merges adapters into a base and writes the model as a Hugging Face folder or as GGUF; without an adapter it converts. Called by the
+// targets of merged models. Checks room, reads a GGUF again and measures what its rounding costs before the file is put in place.
+import { dirname } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
-import { divergencesFrom, type ComparedModel } from '../export/compareModels.js';
-import { ggufParts, type GgufChoice } from '../export/ggufParts.js';
-import { mergeAdapters, type MergedModel } from '../export/mergedModel.js';
+import { divergencesFrom, type ComparedModel } from './compareModels.js';
+import { ggufParts, type GgufChoice } from './ggufParts.js';
+import { mergeAdapters, type MergedModel } from './mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
+import { bytesOf, writeFolderFiles } from '../files/folderFile.js';
 import { openGguf } from '../files/ggufModel.js';
 import { ggufBytes, streamGguf } from '../files/ggufWriter.js';
-import { checkNewFolder, fillNewFolder } from '../files/newFolder.js';
-import { entryBytes, type FloatDtype } from '../files/tensorEntry.js';
+import type { FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { allParameters, computedOnUse, isUntied } from '../models/changedParameters.js';
 import { modelOnFiles } from '../models/loadModel.js';
 import { differenceOf } from '../models/sameArchitecture.js';
-import { writeModelFolder } from '../models/writeModelFolder.js';
+import { modelFolderFiles } from '../models/writeModelFolder.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { usableLength } from '../peft/attachedMethod.js';
-import { generalRows } from './generalRows.js';
-import { tokenizerOf } from './openModel.js';
-import type { Reporter } from './reporter.js';
-import { statOf } from '../../system/fileStat.js';
+import { generalRows } from '../run/generalRows.js';
+import { tokenizerOf } from '../run/openModel.js';
+import type { Reporter } from '../run/reporter.js';
 
 export interface MergeOptions {
   reporter: Reporter;
@@ -32,9 +30,14 @@ export interface MergeOptions {
   signal: AbortSignal;
 }
 
+/** How a folder is written. */
+export interface FolderChoice {
+  dtype: FloatDtype;
+  /** Bytes of the largest file of weights. */
+  maxShardBytes: number;
+}
+
 export interface GgufMergeOptions extends MergeOptions, GgufChoice {
-  /** Whether an existing file is replaced. */
-  force: boolean;
   /** Whether the written file is compared with base + adapter. */
   compare: boolean;
   /** File with the rows on which they are compared; null: the bundled texts. */
@@ -63,41 +66,20 @@ const MAX_SHARE_OF_ADAPTER = 0.1;
 /** The same without an adapter, in nats per token. */
 const MAX_KL = 0.05;
 
-/** Bytes of a folder's small files. */
-const SMALL_FILES = 32e6;
-
-/** @throws InputError if there is something of that name already */
-export function checkNewGguf(path: string, base: ModelFiles | null, force: boolean): void {
-  const stat = statOf(path);
-  if (stat?.isDirectory())
-    throw new InputError('this is a folder', { file: path, hint: 'Name a file, such as model.gguf.' });
-  if (base && existsSync(path) && resolve(base.path) === resolve(path))
-    throw new InputError('this is the base model itself', { file: path, hint: 'Choose another file with --out.' });
-  if (stat && !force)
-    throw new InputError('this file exists', {
-      file: path,
-      hint: 'Choose another one with --out, or replace it with --force.',
-    });
-}
-
-/** Writes a folder that Transformers can load. @returns the number of parameters that the adapters changed */
+/** Writes a new folder that Transformers can load. @returns the number of parameters that the adapters changed */
 export async function mergeIntoFolder(
   out: string,
   base: ModelFiles,
   saved: readonly SavedAdapter[],
-  options: MergeOptions & { dtype: FloatDtype; maxShardBytes: number },
+  options: MergeOptions & FolderChoice,
 ): Promise<number> {
-  checkNewFolder(out);
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
-    const parameters = allParameters(merged.model, merged.changed);
-    const bytes = [...parameters.values()].map(({ shape }) => entryBytes({ shape, dtype: options.dtype }));
-    const needed = bytes.reduce((sum, each) => sum + each, SMALL_FILES);
-    await checkFreeSpace(dirname(out), needed, 'choose a folder on another disk with --out');
-    const onTensor = eachTensor(parameters.size, options);
-    await fillNewFolder(out, () =>
-      writeModelFolder(out, merged.model, merged.files, merged.changed, { ...options, onTensor }),
-    );
+    const { model, files, changed } = merged;
+    const onTensor = eachTensor(allParameters(model, changed).size, options);
+    const written = modelFolderFiles(model, files, changed, { ...options, onTensor });
+    await checkFreeSpace(dirname(out), bytesOf(written), 'choose a folder on another disk with --out');
+    await writeFolderFiles(out, written);
     return merged.changed.size;
   } finally {
     merged.dispose();
@@ -111,7 +93,6 @@ export async function mergeIntoGguf(
   saved: readonly SavedAdapter[],
   options: GgufMergeOptions,
 ): Promise<WrittenGguf & { changed: number }> {
-  checkNewGguf(out, base, options.force);
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
     const parts = ggufParts(merged, options);

@@ -1,5 +1,5 @@
 // Merging in this process: nothing is left of what is cancelled or refused; types, shards and adapters that undo each other.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -18,7 +18,7 @@ import {
   mergeIntoFolder,
   mergeIntoGguf,
   type GgufMergeOptions,
-} from '../../../../extension/src/engine/run/mergeModel.js';
+} from '../../../../extension/src/engine/export/mergeModel.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { baseVariant, writeVariant } from '../../../support/configVariants.js';
 import { writeGgufModel } from '../../../support/ggufModel.js';
@@ -72,7 +72,6 @@ const ggufOptions = (changes: Partial<GgufMergeOptions> = {}): GgufMergeOptions 
   ...running(),
   type: 'own',
   touched: null,
-  force: false,
   compare: false,
   generalTexts: null,
   ...changes,
@@ -101,25 +100,6 @@ describe('cancelled in the middle', () => {
     expect(left()).toEqual([]);
     expect(tf.memory().numTensors).toBe(before);
   });
-
-  it('leaves the file that --force would have replaced', async () => {
-    const out = join(path, 'kept.gguf');
-    writeFileSync(out, 'mine');
-    const files = open('gguf');
-    const options = ggufOptions({ ...cancelledLater(), force: true });
-    await expect(mergeIntoGguf(out, files, [], options)).rejects.toMatchObject({ code: 'cancelled' });
-    files.close();
-    expect(readFileSync(out, 'utf8')).toBe('mine');
-  });
-
-  it('leaves no folder', async () => {
-    const files = open('folder');
-    const options = { ...cancelledLater(), dtype: 'F32' as const, maxShardBytes: 4000 };
-    const work = mergeIntoFolder(join(path, 'out'), files, saved(files, 'folder-lora'), options);
-    await expect(work).rejects.toMatchObject({ code: 'cancelled' });
-    files.close();
-    expect(left()).toEqual([]);
-  });
 });
 
 it('a weight that float16 can’t hold is refused by its name, and nothing is left', async () => {
@@ -134,10 +114,11 @@ it('a weight that float16 can’t hold is refused by its name, and nothing is le
     mergeIntoGguf(join(path, 'out.gguf'), large, saved(large, 'gguf-lora'), options),
   );
   expect(error.describe()).toMatch(/blk\.0\.attn_q\.weight.*too large for F16/);
-  const work = mergeIntoFolder(join(path, 'out'), large, [], { ...running(), dtype: 'F16', maxShardBytes: Infinity });
+  expect(left()).toEqual([]);
+  const work = mergeIntoFolder(join(path, 'large'), large, [], { ...running(), dtype: 'F16', maxShardBytes: Infinity });
   await expect(work).rejects.toThrow(/too large for F16/);
   files.close();
-  expect(left()).toEqual([]);
+  expect(existsSync(join(path, 'large', 'model.safetensors'))).toBe(false);
 });
 
 it.each([

@@ -1,0 +1,174 @@
+// What `merge` and `export` have in common: the options of the targets, which come from their schemas, and doing or planning an
+// export.
+import { join, resolve } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { expected } from '../../core/forms/formField.js';
+import type { JsonSchema } from '../../core/forms/jsonSchema.js';
+import { inputJsonSchema } from '../../core/forms/zodSchema.js';
+import { InputError } from '../../core/inputError.js';
+import { bytes as sizeText, duration, shortTime } from '../../core/units.js';
+import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
+import { exportSchemas, type ExportEntry, type ExportName } from '../../protocol/exportConfig.js';
+import { openExportSource } from '../export/exportSource.js';
+import { EXPORTS, checkPlace, performExport, planExport } from '../export/performExport.js';
+import { exportTarget, exportTargets } from '../export/targets/registry.js';
+import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { printAnswer } from './print.js';
+import { progressDisplay } from './progressDisplay.js';
+
+export interface ExportFlags extends EngineFlags {
+  model?: string;
+  adapter?: string[];
+  out?: string;
+  compare: boolean;
+  generalTexts?: string;
+  force?: boolean;
+  dryRun?: boolean;
+  json?: boolean;
+  /** Options of the targets. */
+  [option: string]: unknown;
+}
+
+/** Adds the options of these targets, and those of every export. */
+export function withExportOptions(command: Command, targets: readonly ExportName[]): Command {
+  for (const option of targetOptions(targets)) command.addOption(option);
+  const comparing = exportTargets.filter(({ target, compares }) => compares && targets.includes(target));
+  const compared = comparing.map(({ target }) => titleOf(target)).join(', ');
+  command
+    .option('--no-compare', `${compared}: don’t measure what the rounding changes`)
+    .option('--general-texts <file>', `${compared}: rows to measure on instead of the bundled texts`)
+    .option('--force', 'replace an existing file')
+    .option('--dry-run', 'only say what would be written, what it needs and how long it takes')
+    .option('--json', 'print one JSON object');
+  return withEngineOptions(command);
+}
+
+/** One option for each key of the targets' schemas. */
+function targetOptions(targets: readonly ExportName[]): Option[] {
+  const keys = new Set(targets.flatMap(target => Object.keys(propertiesOf(target))));
+  return [...keys].map(key => {
+    const having = targets.filter(target => key in propertiesOf(target));
+    const schemas = having.map(target => propertiesOf(target)[key]!);
+    const titles = having.map(titleOf).join(', ');
+    const values = [...new Set(schemas.flatMap(valuesOf))];
+    const { description, type, pattern } = schemas[0]!;
+    const presets = new Set(schemas.map(schema => schema.default).filter(preset => typeof preset === 'string'));
+    const preset = presets.size === 0 ? '' : ` (default: ${[...presets].join(' or ')})`;
+    const words = description!.charAt(0).toLowerCase() + description!.slice(1).replace('null:', 'default:');
+    const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}>`;
+    const option = new Option(`${flagOf(key)}${value}`, `${titles}: ${words}${preset}`);
+    if (values.length > 0) return option.choices(values);
+    return pattern === undefined ? option : option.argParser(value => matching(schemas[0]!, value));
+  });
+}
+
+function matching(schema: JsonSchema, value: string): string {
+  if (!new RegExp(schema.pattern!).test(value)) throw new InvalidArgumentError(`must be ${expected(schema)}`);
+  return value;
+}
+
+function propertiesOf(target: ExportName): Record<string, JsonSchema> {
+  const { target: _, out: _out, ...properties } = inputJsonSchema(exportSchemas[target]).properties!;
+  return properties;
+}
+
+function valuesOf({ enum: values, anyOf }: JsonSchema): string[] {
+  return (values ?? anyOf?.flatMap(valuesOf) ?? []).map(String);
+}
+
+function titleOf(target: ExportName): string {
+  return exportSchemas[target].meta()!.title!;
+}
+
+function flagOf(key: string): string {
+  return `--${key.replaceAll('_', '-')}`;
+}
+
+/** commander's name of an option. */
+function attributeOf(key: string): string {
+  return key.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** @throws InputError on an option of another target, or on a wrong value */
+function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
+  const { writes, compares } = exportTarget(target);
+  const own = Object.keys(propertiesOf(target));
+  const others = new Set(exportTargets.flatMap(each => Object.keys(propertiesOf(each.target))));
+  const refuse = (key: string, hint: string) => {
+    throw new InputError('this option has no effect here', { key, hint });
+  };
+  for (const key of others)
+    if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
+      refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
+  if (flags.force && writes !== 'file') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
+  if (!compares && !flags.compare) refuse('--no-compare', `${titleOf(target)} is exact up to its type.`);
+  if (!compares && flags.generalTexts !== undefined) refuse('--general-texts', 'Nothing is measured here.');
+  if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
+  const given = own.filter(key => flags[attributeOf(key)] !== undefined);
+  const entry = { target, ...Object.fromEntries(given.map(key => [key, flags[attributeOf(key)]])) };
+  const parsed = exportSchemas[target].safeParse(entry);
+  if (parsed.success) return parsed.data;
+  const key = String(parsed.error.issues[0]!.path[0]);
+  throw new InputError(`must be ${expected(propertiesOf(target)[key]!)}`, { key: flagOf(key) });
+}
+
+/** Does what the flags say, or plans it, and prints the answer. @param facts more of it for --json */
+export async function runExport(
+  target: ExportName,
+  flags: ExportFlags,
+  facts: (answer: { path: string | null }) => Record<string, unknown>,
+): Promise<void> {
+  const entry = entryOf(target, flags);
+  const { writes } = exportTarget(target);
+  const out = flags.out === undefined ? null : resolve(flags.out);
+  // Before a model is opened, or even downloaded.
+  if (out !== null) checkPlace(out, writes, null, flags.force ?? false);
+  const progress = progressDisplay();
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const paths = { model: flags.model ?? null, adapters: flags.adapter ?? [] };
+  const source = await openExportSource(paths, '.', progress);
+  try {
+    const folder = source.run === null ? '.' : join(source.run, EXPORTS);
+    const request = { source, entry, out, folder: resolve(folder), engine: engineOf(flags), reporter: progress };
+    const show = <T extends { path: string | null }>(answer: T, text: (answer: T) => string) => {
+      progress.finish();
+      printAnswer({ ...facts(answer), ...answer }, flags.json, text);
+    };
+    if (flags.dryRun) show(await planExport(request, flags.force ?? false), planText);
+    else {
+      const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
+      const options = { signal: stop.signal, compare: flags.compare, generalTexts, force: flags.force ?? false };
+      show(await performExport(request, options), exportedText);
+    }
+  } finally {
+    progress.finish();
+    source.close();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  }
+}
+
+function planText({ path, bytes, seconds, needs }: ExportPlan): string {
+  return [
+    ...(path === null ? [] : [path]),
+    `${sizeText(bytes)}, about ${seconds < 60 ? shortTime(seconds) : `${duration(seconds)} min`}`,
+    ...needs.flatMap(({ what, met, hint }) => [
+      `${met ? 'there' : 'missing'}: ${what}`,
+      ...(hint ? [`  ${hint}`] : []),
+    ]),
+    'Nothing was written (--dry-run).',
+  ].join('\n');
+}
+
+function exportedText({ place, bytes, types, rounding }: Exported): string {
+  const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
+  const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
+  if (rounding) {
+    const { kl, adapter_kl: adapter, label_tokens: tokens } = rounding;
+    const from = adapter === null ? 'the original' : 'base + adapter';
+    const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
+    lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,85 @@
+// What is exported: a base and the adapters on top of it, opened. Called by performExport.ts's callers: `merge`, `export` and the end
+// of a run.
+import { existsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import type { ModelFiles } from '../files/tensorSource.js';
+import { readAdapterFolder } from '../inspect/inspectAdapter.js';
+import type { Architecture } from '../models/architecture.js';
+import { architectureOfFiles } from '../models/loadModel.js';
+import { openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import { findModelFiles } from '../run/openModel.js';
+import type { Reporter } from '../run/reporter.js';
+
+export interface ExportSource {
+  base: ModelFiles;
+  architecture: Architecture;
+  /** Each on top of those before it. */
+  adapters: readonly SavedAdapter[];
+  /** Folder of the run whose result or checkpoint is exported; null if it isn't of a run. */
+  run: string | null;
+  /** For the names of files: that of the run, of the adapter or of the model. */
+  name: string;
+  close(): void;
+}
+
+export interface SourcePaths {
+  /** Null: the model that the first adapter names. */
+  model: string | null;
+  adapters: readonly string[];
+}
+
+/** @param baseDir what a relative path of the model is relative to. @throws InputError if a part of it is missing or wrong */
+export async function openExportSource(
+  { model, adapters }: SourcePaths,
+  baseDir: string,
+  reporter: Reporter,
+  allowDownload = true,
+): Promise<ExportSource> {
+  const base = await findModelFiles(model ?? baseOf(adapters), baseDir, reporter, allowDownload);
+  const opened: SavedAdapter[] = [];
+  const close = () => {
+    for (const each of opened) each.close();
+    base.close();
+  };
+  try {
+    const architecture = architectureOfFiles(base);
+    for (const folder of adapters)
+      opened.push(openAdapter(folder, architecture, { files: base, onWarning: reporter.warn }));
+    const path = adapters.at(-1) ?? base.path;
+    const run = runFolderOf(path);
+    return { base, architecture, adapters: opened, run, name: fileNameOf(run ?? nameOf(path, base)), close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** The base model on which the first adapter was trained, from adapter_config.json. */
+function baseOf([folder]: readonly string[]): string {
+  if (folder === undefined)
+    throw new InputError('nothing to export is named', {
+      hint: 'Name a model with --model, an adapter with --adapter.',
+    });
+  const { baseModel } = readAdapterFolder(folder);
+  if (baseModel === null)
+    throw new InputError('the adapter does not name its base model', { file: folder, hint: 'Add --model.' });
+  return baseModel;
+}
+
+/** The run that has written this result or checkpoint: RUN/adapter, RUN/model, RUN/checkpoints/step-N. */
+function runFolderOf(path: string): string | null {
+  const parent = dirname(resolve(path));
+  const candidates = [parent, basename(parent) === 'checkpoints' ? dirname(parent) : parent];
+  return candidates.find(folder => ['run.json', 'events.ndjson'].every(name => existsSync(join(folder, name)))) ?? null;
+}
+
+function nameOf(path: string, { reference }: ModelFiles): string {
+  const name = existsSync(path) ? resolve(path) : reference;
+  return basename(name) === 'adapter' ? dirname(name) : name.replace(/\.gguf$/i, '');
+}
+
+/** The last part of a path or of a model's name, as it can be in the name of any file. */
+function fileNameOf(name: string): string {
+  return basename(name).replace(/[^\w.-]+/g, '-');
+}

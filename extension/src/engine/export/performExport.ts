@@ -1,0 +1,165 @@
+// Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
+// `merge`, `export` and the end of a run, for every target alike.
+import { existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
+import { CancelledError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
+import { bytes as sizeText } from '../../core/units.js';
+import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
+import type { ExportEntry } from '../../protocol/exportConfig.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import { statOf } from '../../system/fileStat.js';
+import { makeFolder } from '../../system/makeFolder.js';
+import { openBackend } from '../backend/openBackend.js';
+import { freeBytes } from '../files/diskSpace.js';
+import { checkNewFolder } from '../files/newFolder.js';
+import type { Reporter } from '../run/reporter.js';
+import type { ExportSource } from './exportSource.js';
+import type { ExportContext, ExportTarget } from './exportTarget.js';
+import { exportTarget } from './targets/registry.js';
+
+/** Folder of a run's exports, in its run folder. */
+export const EXPORTS = 'exports';
+
+export interface ExportRequest {
+  source: ExportSource;
+  entry: ExportEntry;
+  /** Absolute; null: the target's own name in `folder`. */
+  out: string | null;
+  /** Where exports without a place of their own are written. */
+  folder: string;
+  engine: Pick<EngineConfig, 'backend' | 'threads'>;
+  reporter: Reporter;
+}
+
+export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts'> {
+  /** Whether an existing file is replaced. */
+  force: boolean;
+}
+
+/** What the export would take. @throws InputError as {@link performExport} */
+export async function planExport(request: ExportRequest, force: boolean): Promise<ExportPlan> {
+  const { source, entry } = request;
+  const target = exportTarget(entry.target);
+  const path = target.writes === 'elsewhere' ? null : placeOf(request);
+  checkPlace(path ?? '', target.writes, source, force);
+  await prepare(request);
+  const { bytes, seconds, needs = [] } = await target.plan(source, entry);
+  const folder = path === null ? tmpdir() : dirname(path);
+  const free = await freeBytes(folder);
+  const room = {
+    what: `${sizeText(bytes)} on the disk of ${folder}, which has ${sizeText(free)} free`,
+    met: free >= bytes,
+    hint: free >= bytes ? null : 'Free some space, or choose a folder on another disk with --out.',
+  };
+  return { target: entry.target, path, bytes, seconds, needs: [...needs, room] };
+}
+
+/**
+ * @throws InputError if there is something at the place already, or the export can't be done; nothing is left of one that fails or is
+ *   cancelled
+ */
+export async function performExport(request: ExportRequest, options: ExportOptions): Promise<Exported> {
+  const { source, entry, reporter } = request;
+  const target = exportTarget(entry.target);
+  const isHere = target.writes !== 'elsewhere';
+  const out = isHere ? placeOf(request) : join(tmpdir(), target.fileName(source, entry));
+  checkPlace(out, target.writes, source, options.force);
+  await prepare(request);
+  const staging = new Staging(out);
+  try {
+    const context = { ...options, reporter, out: staging.path };
+    const { place = out, ...written } = await target.write(source, entry, context);
+    if (options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
+    const bytes = sizeOf(staging.path);
+    if (isHere) staging.putInPlace();
+    const methods = source.adapters.map(({ attached }) => attached.method.peftType);
+    const peftType = methods.length > 1 ? methods : (methods[0] ?? null);
+    return { target: entry.target, path: isHere ? out : null, place, bytes, peft_type: peftType, ...written };
+  } catch (error) {
+    throw staging.named(error);
+  } finally {
+    staging.remove();
+  }
+}
+
+/** Where the export is written. */
+export function placeOf({ source, entry, out, folder }: Pick<ExportRequest, 'source' | 'entry' | 'out' | 'folder'>) {
+  return out ?? join(folder, exportTarget(entry.target).fileName(source, entry));
+}
+
+/** @throws InputError if there is something that would be overwritten */
+export function checkPlace(
+  out: string,
+  writes: ExportTarget['writes'],
+  source: Pick<ExportSource, 'base'> | null,
+  force: boolean,
+): void {
+  if (writes === 'elsewhere') return;
+  if (writes === 'folder') return checkNewFolder(out);
+  const stat = statOf(out);
+  if (stat?.isDirectory())
+    throw new InputError('this is a folder', { file: out, hint: 'Name a file, such as model.gguf.' });
+  if (source && stat && resolve(source.base.path) === resolve(out))
+    throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
+  if (stat && !force)
+    throw new InputError('this file exists', {
+      file: out,
+      hint: 'Choose another one with --out, or replace it with --force.',
+    });
+}
+
+async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {
+  const { takes } = exportTarget(entry.target);
+  if (takes === 'model') await openBackend({ ...engine, onWarning: reporter.warn });
+  else if (source.adapters.length !== 1)
+    throw new InputError(`this exports one adapter, not ${source.adapters.length}`, {
+      key: '--adapter',
+      hint: 'Export the merged model, or combine LoRA adapters with tunewright combine.',
+    });
+}
+
+/** A hidden folder beside the result, in which it has its own name already. */
+class Staging {
+  readonly path: string;
+  private readonly folder: string;
+  /** Folders above it that don't exist yet, the lowest first. */
+  private readonly missing: string[] = [];
+
+  constructor(private readonly out: string) {
+    this.folder = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
+    this.path = join(this.folder, basename(out));
+    for (let above = dirname(out); !existsSync(above); above = dirname(above)) this.missing.push(above);
+    rmSync(this.folder, { recursive: true, force: true });
+    makeFolder(this.folder);
+  }
+
+  putInPlace(): void {
+    // A folder isn't renamed to an existing one everywhere, even to an empty one.
+    if (statOf(this.out)?.isDirectory()) rmdirSync(this.out);
+    renameSync(this.path, this.out);
+    this.missing.length = 0;
+  }
+
+  /** The error with the name that the result would have had. */
+  named(error: unknown): unknown {
+    if (!(error instanceof InputError)) return error;
+    const { file, ...record } = error.record();
+    if (!file?.startsWith(this.folder)) return error;
+    return new InputError(record.message, { ...record, file: this.out });
+  }
+
+  /** Removes what isn't in place. */
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+    for (const folder of this.missing) if (readdirSync(folder).length === 0) rmdirSync(folder);
+  }
+}
+
+/** Bytes of a file, or of all files in a folder. */
+function sizeOf(path: string): number {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) return stat?.size ?? 0;
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+}

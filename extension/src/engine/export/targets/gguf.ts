@@ -1,0 +1,53 @@
+// A model as one GGUF file, with the adapters merged into it: for llama.cpp and the programs that use it.
+import { InputError } from '../../../core/inputError.js';
+import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
+import { ggufBytes } from '../../files/ggufWriter.js';
+import { silentReporter } from '../../run/reporter.js';
+import { expectedSeconds } from '../expectedSeconds.js';
+import type { ExportTarget } from '../exportTarget.js';
+import { ggufParts } from '../ggufParts.js';
+import { mergeAdapters } from '../mergedModel.js';
+import { mergeIntoGguf } from '../mergeModel.js';
+
+export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
+  target: 'gguf',
+  to: 'merged-gguf',
+  takes: 'model',
+  writes: 'file',
+  compares: true,
+
+  fileName: ({ name }, { type }) => `${name}-${type === 'own' ? 'merged' : type.toUpperCase()}.gguf`,
+
+  async plan({ base, adapters }, entry) {
+    checkTouched(entry, adapters);
+    const merged = mergeAdapters(base, adapters, silentReporter.warn);
+    try {
+      const parts = ggufParts(merged, entry);
+      try {
+        const work = parts.tensors.map(({ ggmlType, byteLength, pieces }) => ({
+          kind: ggmlType,
+          bytes: byteLength,
+          make: async () => {
+            for await (const _ of pieces());
+          },
+        }));
+        return { bytes: ggufBytes(parts), seconds: await expectedSeconds(work) };
+      } finally {
+        parts.close();
+      }
+    } finally {
+      merged.dispose();
+    }
+  },
+
+  async write({ base, adapters }, entry, { out, ...context }) {
+    checkTouched(entry, adapters);
+    const { changed, types, rounding } = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
+    return { changed_parameters: changed, types, rounding };
+  },
+};
+
+function checkTouched({ touched }: ExportEntryOf<'gguf'>, adapters: readonly unknown[]): void {
+  if (touched !== null && adapters.length === 0)
+    throw new InputError('without an adapter no matrix is changed', { key: '--touched', hint: 'Use --type.' });
+}

@@ -1,0 +1,16 @@
+// The export targets: a new one is a file in this folder, a schema in protocol/exportConfig.ts and a line here.
+// test/contract/exportTargets.test.ts loops over them.
+import type { ExportName } from '../../../protocol/exportConfig.js';
+import type { ExportTarget } from '../exportTarget.js';
+import { adapterGguf } from './adapterGguf.js';
+import { adapterMlx } from './adapterMlx.js';
+import { folder } from './folder.js';
+import { gguf } from './gguf.js';
+import { mlx } from './mlx.js';
+
+/** In the order in which they are offered. */
+export const exportTargets: readonly ExportTarget[] = [gguf, folder, mlx, adapterGguf, adapterMlx];
+
+export function exportTarget(name: ExportName): ExportTarget {
+  return exportTargets.find(({ target }) => target === name)!;
+}

@@ -1,0 +1,44 @@
+// What exports take and what they have written: printed by `merge` and `export` with --json, and answered by the resident engine.
+import * as z from 'zod';
+
+const ggufRoundingSchema = z.object({
+  /** KL(base + adapter || written file), nats per token */
+  kl: z.number(),
+  /** KL(base + adapter || base); null without an adapter. */
+  adapter_kl: z.number().nullable(),
+  label_tokens: z.int(),
+});
+
+/** What an export would take. */
+export const exportPlanSchema = z.object({
+  target: z.string(),
+  /** Where it would be written; null: elsewhere, such as in another program. */
+  path: z.string().nullable(),
+  /** Of all that is written. */
+  bytes: z.int(),
+  /** Expected; from the time that a part of each kind of tensor takes. */
+  seconds: z.number(),
+  /** What it needs in addition to model and adapters, in words, and whether it is there. */
+  needs: z.array(z.object({ what: z.string(), met: z.boolean(), hint: z.string().nullable() })),
+});
+export type ExportPlan = z.infer<typeof exportPlanSchema>;
+
+/** A finished export. */
+export const exportedSchema = z.object({
+  target: z.string(),
+  /** File or folder on this machine; null: elsewhere. */
+  path: z.string().nullable(),
+  /** The path, or the name under which it is known elsewhere. */
+  place: z.string(),
+  /** Of all that was written. */
+  bytes: z.int(),
+  /** The adapter's method, or a list of several; null without an adapter. */
+  peft_type: z.union([z.string(), z.array(z.string())]).nullable(),
+  /** Parameters that the adapters have changed, in a merged model. */
+  changed_parameters: z.int().optional(),
+  /** Number of tensors by type, in GGUF. */
+  types: z.record(z.string(), z.int()).optional(),
+  /** What rounding has changed; null if it wasn't measured. */
+  rounding: ggufRoundingSchema.nullable().optional(),
+});
+export type Exported = z.infer<typeof exportedSchema>;

@@ -1,0 +1,113 @@
+// What can be exported and how: the entries of `export` in a run file, the options of `merge` and `export`, the forms of the Export
+// view. Zod schemas only; what each target does is in engine/export/targets/, a file each.
+import * as z from 'zod';
+import { about } from './about.js';
+
+/** Types of the matrices of a GGUF file, as llama.cpp's tools name them. */
+export const GGUF_MODEL_TYPES = [
+  'f32',
+  'f16',
+  'bf16',
+  'q8_0',
+  'q6_k',
+  'q5_k_m',
+  'q4_k_m',
+  'q5_1',
+  'q5_0',
+  'q4_1',
+  'q4_0',
+] as const;
+export type GgufModelType = (typeof GGUF_MODEL_TYPES)[number];
+
+/** Types of a single matrix. */
+export const GGUF_MATRIX_TYPES = [
+  'f32',
+  'f16',
+  'bf16',
+  'q8_0',
+  'q6_k',
+  'q5_k',
+  'q4_k',
+  'q5_1',
+  'q5_0',
+  'q4_1',
+  'q4_0',
+] as const;
+export type GgufMatrixType = (typeof GGUF_MATRIX_TYPES)[number];
+
+const out = {
+  out: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(about('Place', 'File or new folder, relative to the run file; null: in exports/ of the run folder')),
+};
+
+const ggufType = z
+  .enum(['own', ...GGUF_MODEL_TYPES])
+  .default('own')
+  .meta(about('Type', 'Type of the matrices; own: that of the base'));
+
+const ggufExportSchema = z
+  .strictObject({
+    target: z.literal('gguf'),
+    type: ggufType,
+    touched: z
+      .enum(GGUF_MATRIX_TYPES)
+      .nullable()
+      .default(null)
+      .meta(about('Type of changed matrices', 'Type of the matrices that an adapter changes; null: as the others')),
+    ...out,
+  })
+  .meta(about('GGUF', 'The merged model as one file for llama.cpp and the programs that use it'));
+
+const folderExportSchema = z
+  .strictObject({
+    target: z.literal('folder'),
+    dtype: z.enum(['float32', 'float16', 'bfloat16']).default('float32').meta(about('Type', 'Type of all tensors')),
+    max_shard_size: z
+      .string()
+      .regex(/^ *(?=[\d.]*[1-9])\d+(\.\d+)? *[KMGTkmgt][Bb] *$/)
+      .default('50GB')
+      .meta({ ...about('Largest file', 'Largest file of weights'), examples: ['500MB', '5GB'] }),
+    ...out,
+  })
+  .meta(about('Hugging Face folder', 'The merged model as a folder for Transformers, vLLM and others'));
+
+const mlxExportSchema = z
+  .strictObject({
+    target: z.literal('mlx'),
+    dtype: z.enum(['float16', 'bfloat16']).default('bfloat16').meta(about('Type', 'Type of all tensors')),
+    ...out,
+  })
+  .meta(about('MLX', 'The merged model as a folder for mlx-lm on a Mac'));
+
+const adapterGgufExportSchema = z
+  .strictObject({ target: z.literal('adapter_gguf'), ...out })
+  .meta(about('LoRA for llama.cpp', 'The adapter alone as a GGUF file, used with the base by llama-cli --lora'));
+
+const adapterMlxExportSchema = z
+  .strictObject({ target: z.literal('adapter_mlx'), ...out })
+  .meta(about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx_lm.generate --adapter-path'));
+
+/** By `target`; each with a line in engine/export/targets/registry.ts. */
+export const exportSchemas = {
+  gguf: ggufExportSchema,
+  folder: folderExportSchema,
+  mlx: mlxExportSchema,
+  adapter_gguf: adapterGgufExportSchema,
+  adapter_mlx: adapterMlxExportSchema,
+} as const;
+
+/** What is exported, and how. */
+export const exportEntrySchema = z.discriminatedUnion('target', [
+  exportSchemas.gguf,
+  exportSchemas.folder,
+  exportSchemas.mlx,
+  exportSchemas.adapter_gguf,
+  exportSchemas.adapter_mlx,
+]);
+export type ExportEntry = z.infer<typeof exportEntrySchema>;
+export type ExportName = ExportEntry['target'];
+export type ExportEntryOf<Name extends ExportName> = Extract<ExportEntry, { target: Name }>;
