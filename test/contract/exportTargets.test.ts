@@ -130,7 +130,7 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     const fail = () => {
       throw new Error('the disk is broken');
     };
-    tensors.set(name, { ...tensors.get(name)!, readFloat32: fail, readFloat32Rows: fail });
+    tensors.set(name, { ...tensors.get(name)!, readFloat32: fail, readRows: fail });
     const adapters = source.adapters.map(each => ({
       ...each,
       tensors: new Map([...each.tensors].map(([key, tensor]) => [key, { ...tensor, readFloat32: fail }])),

@@ -166,7 +166,7 @@ beforeAll(async () => {
   // Blocks that exist only in GGUF files.
   const layout = { format: 'int4_minimum', shape: [2, 64], precision: 'float32', transposed: false } as const;
   const weight = QuantizedWeight.of(new WeightBlocks(layout.format, layout.shape), layout);
-  collect(trace([], () => [weight.dequantize()]));
+  collect(trace([], () => [weight.dense()]));
   weight.dispose();
 });
 

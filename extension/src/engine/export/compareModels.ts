@@ -23,7 +23,7 @@ export async function divergencesFrom(
   const states = models.map(({ model, options }) => statesOfRows(model, rows, options));
   const tokens = states[0]!.shape[0];
   const sums = others.map(() => 0);
-  for (const chunk of logitChunks(tokens)) {
+  for (const chunk of logitChunks(reference.model, tokens)) {
     const ofChunk = (i: number) => {
       const { model, options } = models[i]!;
       return tf.tidy(() => logProbabilities(model, rowsOf(states[i]!, chunk), options));

@@ -1,5 +1,6 @@
 // A merged or converted model as the parts of a GGUF file: its metadata and its tensors, each encoded when it is written. Called by
 // `merge`. What isn't changed in a GGUF base is copied byte for byte.
+import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { ExportEntryOf } from '../../protocol/exportConfig.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
@@ -18,7 +19,13 @@ import { RandomAccessFile } from '../files/randomAccessFile.js';
 import { valueCount } from '../files/tensorEntry.js';
 import { rowPieces, type ModelFiles } from '../files/tensorSource.js';
 import type { Architecture } from '../models/architecture.js';
-import { allParameters, isUntied, valuesOf, type ChangedParameter } from '../models/changedParameters.js';
+import {
+  allParameters,
+  isUntied,
+  piecesOfValues,
+  valuesOf,
+  type ChangedParameter,
+} from '../models/changedParameters.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { templateMetadata } from './ggufTemplates.js';
 import { PLAIN_TYPES, ggufModelTypes, tensorType, usableType, type TypedModel, type TypedTensor } from './ggufTypes.js';
@@ -244,16 +251,25 @@ function encoded(
     ggmlType: type,
     byteLength: encodedBytes(type, count),
     pieces: async function* () {
-      const values = toGgufLayout(
-        await valuesOf(parameter),
-        parameter.shape,
-        transform,
-        headsOf(architecture, name, transform),
+      const place = { file, key: found.name };
+      if (transform === 'none') {
+        for await (const values of piecesOfValues(parameter)) yield* encodedPieces(type, values, columns, place);
+        return;
+      }
+      const heads = headsOf(architecture, name, transform);
+      yield* encodedPieces(
+        type,
+        toGgufLayout(await valuesOf(parameter), parameter.shape, transform, heads),
+        columns,
+        place,
       );
-      for (const { first, count: rows } of rowPieces(count / columns, columns))
-        yield encodeRows(type, values.subarray(first * columns, (first + rows) * columns), { file, key: found.name });
     },
   };
+}
+
+function* encodedPieces(type: string, values: Float32Array, columns: number, place: Place): Iterable<Uint8Array> {
+  for (const { first, count } of rowPieces(values.length / columns, columns))
+    yield encodeRows(type, values.subarray(first * columns, (first + count) * columns), place);
 }
 
 /** Query or key heads of a rotary projection; 0 for other parameters. */

@@ -5,7 +5,7 @@ import { InputError } from '../../core/inputError.js';
 import type { GgufValue } from './ggufFormat.js';
 import { readGgufHeader, type GgufTensorInfo } from './ggufHeader.js';
 import { quantizations } from './ggufQuantization.js';
-import { plainDtypes, readPlainRows } from './plainDtype.js';
+import { plainDtypes, plainRowsAt } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import { valueCount } from './tensorEntry.js';
 import { rowPieces, type StoredTensor } from './tensorSource.js';
@@ -58,7 +58,7 @@ function storedTensor(
     return {
       ...tensor,
       readFloat32: () => plainDtypes[dtype].read(file, position, length, place),
-      readFloat32Rows: () => readPlainRows(file, dtype, shape, position, place),
+      readRows: plainRowsAt(file, dtype, shape, position, place),
     };
   const { blockValues, blockBytes, dequantize } = quantizations[dtype];
   const columns = shape.at(-1) ?? 1;
@@ -73,22 +73,19 @@ function storedTensor(
     dequantize(rows(first, count), values);
     return values;
   };
-  const pieces = rowPieces(length / columns, columns);
   const format = KEPT_FORMATS[dtype];
   const kept = format !== undefined && shape.length === 2 && columns % BLOCK_VALUES === 0;
   return {
     ...tensor,
     readFloat32: () => dequantized(0, length / columns),
-    readFloat32Rows: function* () {
-      for (const { first, count } of pieces) yield dequantized(first, count);
-    },
+    readRows: dequantized,
     ...(kept && {
       blocks: {
         format,
         transposed: false,
         read: (place = row => row) => {
           const blocks = new WeightBlocks(format, [shape[0], columns]);
-          for (const { first, count } of pieces) {
+          for (const { first, count } of rowPieces(length / columns, columns)) {
             const bytes = rows(first, count);
             for (let row = 0; row < count; row++)
               blocks.takeGgufRow(place(first + row), bytes.subarray(row * rowBytes, (row + 1) * rowBytes));

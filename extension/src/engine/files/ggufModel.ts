@@ -88,13 +88,12 @@ function inHuggingFaceLayout(
         ...tensor,
         name,
         shape: [columns, rows],
-        ...readWhole(() => transpose(tensor.readFloat32(), rows, columns)),
+        ...transposedRows(tensor, rows, columns),
         ...(tensor.blocks && { blocks: { ...tensor.blocks, transposed: true } }),
       };
     }
     case 'rotary_q':
     case 'rotary_k': {
-      const columns = tensor.shape.length === 1 ? 1 : matrixShape(tensor)[1];
       if (tensor.shape[0] % (2 * heads[transform]) !== 0) {
         throw new InputError(`${tensor.shape[0]} rows don’t fit ${heads[transform]} heads`, tensor.place);
       }
@@ -103,16 +102,40 @@ function inHuggingFaceLayout(
       return {
         ...tensor,
         name,
-        ...readWhole(() => rotaryRowsFromGguf(tensor.readFloat32(), heads[transform], columns)),
+        ...rotaryRows(tensor, heads[transform]),
         ...(blocks && { blocks: { ...blocks, read: () => blocks.read(place) } }),
       };
     }
   }
 }
 
-/** Permuted values are read in one piece. */
-function readWhole(readFloat32: () => Float32Array): Pick<StoredTensor, 'readFloat32' | 'readFloat32Rows'> {
-  return { readFloat32, readFloat32Rows: () => [readFloat32()] };
+type Reading = Pick<StoredTensor, 'readFloat32' | 'readRows'>;
+
+function transposedRows(tensor: StoredTensor, rows: number, columns: number): Reading {
+  const readFloat32 = () => transpose(tensor.readFloat32(), rows, columns);
+  return { readFloat32, readRows: (first, count) => readFloat32().subarray(first * rows, (first + count) * rows) };
+}
+
+/** Rows change places within a head, so that whole heads are read. */
+function rotaryRows(tensor: StoredTensor, heads: number): Reading {
+  const { shape, readRows } = tensor;
+  if (shape.length === 1) {
+    const readFloat32 = () => rotaryRowsFromGguf(tensor.readFloat32(), heads, 1);
+    return { readFloat32, readRows: readFloat32 };
+  }
+  const [, columns] = matrixShape(tensor);
+  const headRows = shape[0] / heads;
+  const readHeads = (first: number, count: number) =>
+    rotaryRowsFromGguf(readRows(first * headRows, count * headRows), count, columns);
+  return {
+    readFloat32: () => readHeads(0, heads),
+    readRows: (first, count) => {
+      const head = Math.floor(first / headRows);
+      const values = readHeads(head, Math.ceil((first + count) / headRows) - head);
+      const begin = (first - head * headRows) * columns;
+      return values.subarray(begin, begin + count * columns);
+    },
+  };
 }
 
 function matrixShape({ shape, place }: StoredTensor): [rows: number, columns: number] {

@@ -3,8 +3,7 @@
 import type { Place } from '../../core/codedError.js';
 import { bfloat16ToFloat32, halfToFloat32 } from './halfFloat.js';
 import type { RandomAccessFile } from './randomAccessFile.js';
-import { valueCount } from './tensorEntry.js';
-import { rowPieces } from './tensorSource.js';
+import type { StoredTensor } from './tensorSource.js';
 
 export interface PlainDtype {
   /** Bytes of one value. */
@@ -40,18 +39,17 @@ export const plainDtypes: Readonly<Record<string, PlainDtype>> = {
   BOOL: { bytes: 1, read: converted(Uint8Array, (source, target) => target.set(source)) },
 };
 
-/** Reads a tensor at `position` in consecutive pieces of whole rows. */
-export function* readPlainRows(
+/** Of a tensor at `position`. */
+export function plainRowsAt(
   file: RandomAccessFile,
   dtype: string,
   shape: readonly number[],
   position: number,
   place: Place,
-): Iterable<Float32Array> {
+): StoredTensor['readRows'] {
   const columns = shape.at(-1) ?? 1;
   const { bytes, read } = plainDtypes[dtype];
-  for (const { first, count } of rowPieces(valueCount(shape) / columns, columns))
-    yield read(file, position + first * columns * bytes, count * columns, place);
+  return (first, count) => read(file, position + first * columns * bytes, count * columns, place);
 }
 
 function converted<T extends NodeJS.ArrayBufferView>(

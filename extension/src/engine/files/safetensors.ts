@@ -7,11 +7,10 @@ import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { streamFileAtomically, writeFileAtomically } from './atomicFile.js';
 import { encodeRows } from './ggufQuantizers.js';
-import { plainDtypes, readPlainRows } from './plainDtype.js';
+import { plainDtypes, plainRowsAt } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import {
   encodeEntry,
-  encodeValues,
   entryBytes,
   valueCount,
   type DeviceTensor,
@@ -169,7 +168,10 @@ function storedTensor(file: RandomAccessFile, name: string, entry: CheckedEntry,
     byteLength: end - begin,
     place,
     readFloat32: () => readable().read(file, dataStart + begin, length, place),
-    readFloat32Rows: () => (readable(), readPlainRows(file, dtype, shape, dataStart + begin, place)),
+    readRows: (first, count) => {
+      readable();
+      return plainRowsAt(file, dtype, shape, dataStart + begin, place)(first, count);
+    },
   };
 }
 
@@ -217,10 +219,12 @@ export async function writeDeviceTensors(
     append(prefix);
     for (const { tensor, ...entry } of sorted) {
       onTensor?.(entry.name);
-      const values = (await tensor.data()) as Float32Array;
-      append(
-        dtype === 'F32' ? encodeValues(entry, values) : encodeRows(dtype, values, { file: path, key: entry.name }),
-      );
+      let left = valueCount(entry.shape);
+      for await (const values of 'pieces' in tensor ? tensor.pieces() : [tensor.data() as Promise<Float32Array>]) {
+        append(dtype === 'F32' ? values : encodeRows(dtype, values, { file: path, key: entry.name }));
+        left -= values.length;
+      }
+      if (left !== 0) throw new Error(`tensor ${entry.name} has ${-left} values more than its shape [${entry.shape}]`);
       // Signals get through between tensors.
       await setImmediate();
     }

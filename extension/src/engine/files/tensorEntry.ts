@@ -14,11 +14,10 @@ export interface TensorEntry {
 
 const VALUE_BYTES: Record<FloatDtype, number> = { F32: 4, F16: 2, BF16: 2 };
 
-/** A float32 tensor whose values are on a device, such as a tfjs tensor. */
-export interface DeviceTensor {
-  readonly shape: readonly number[];
-  data(): Promise<unknown>;
-}
+/** A float32 tensor whose values are elsewhere: on a device, as those of a tfjs tensor, or in consecutive pieces in a file. */
+export type DeviceTensor = { readonly shape: readonly number[] } & (
+  { data(): Promise<unknown> } | { pieces(): AsyncIterable<Float32Array> }
+);
 
 /** Bytes of the entry in a file. */
 export function entryBytes({ shape, dtype }: Pick<TensorEntry, 'shape' | 'dtype'>): number {

@@ -1,6 +1,7 @@
 // Stored tensors that have not been read. Created by the safetensors and GGUF readers; models load them one at a time, so that only
 // one tensor at a time is in JavaScript's memory.
 import type { Place } from '../../core/codedError.js';
+import { valueCount } from './tensorEntry.js';
 import type { BlockFormatName, WeightBlocks } from './weightBlocks.js';
 
 export interface StoredTensor {
@@ -16,8 +17,8 @@ export interface StoredTensor {
   readonly place: Place;
   /** Reads and converts (dequantizes) the whole tensor. @throws InputError if the file is too short */
   readFloat32(): Float32Array;
-  /** The same in consecutive pieces of whole rows, a few MB each if the layout of the file allows it. */
-  readFloat32Rows(): Iterable<Float32Array>;
+  /** The same of `count` rows of the last dimension from `first` on. */
+  readRows(first: number, count: number): Float32Array;
   /** Set if the file has blocks that a model can use without dequantizing. */
   readonly blocks?: StoredBlocks;
 }
@@ -31,8 +32,8 @@ export interface StoredBlocks {
   read(place?: (row: number) => number): WeightBlocks;
 }
 
-/** Maximum number of values in a piece of `readFloat32Rows`, except for longer rows. */
-const PIECE_VALUES = 2 ** 21;
+/** Maximum number of values in a piece, except for longer rows. */
+const PIECE_VALUES = 2 ** 19;
 
 /** Rows of `columns` values in pieces: first row and number of rows. */
 export function rowPieces(rows: number, columns: number): { first: number; count: number }[] {
@@ -43,11 +44,17 @@ export function rowPieces(rows: number, columns: number): { first: number; count
   }));
 }
 
+/** The values of a tensor in consecutive pieces of whole rows. */
+export function* piecesOf({ shape, readRows }: Pick<StoredTensor, 'shape' | 'readRows'>): Iterable<Float32Array> {
+  const columns = shape.at(-1) ?? 1;
+  for (const { first, count } of rowPieces(valueCount(shape) / columns, columns)) yield readRows(first, count);
+}
+
 /** Whether two tensors have the same shape and equal values. Reads them up to the first difference. */
 export function sameValues(tensor: StoredTensor, other: StoredTensor): boolean {
   if (tensor.shape.join() !== other.shape.join()) return false;
-  const others = other.readFloat32Rows()[Symbol.iterator]();
-  for (const values of tensor.readFloat32Rows()) {
+  const others = piecesOf(other)[Symbol.iterator]();
+  for (const values of piecesOf(tensor)) {
     const compared = others.next().value as Float32Array;
     // Bytes are compared faster, but 0 equals -0.
     if (Buffer.compare(bytesOf(values), bytesOf(compared)) !== 0 && values.some((value, i) => value !== compared[i]))

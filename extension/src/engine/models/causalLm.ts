@@ -15,7 +15,8 @@ import {
 import { embed, normalize, runBlock, type ForwardPass, type Rotation } from './block.js';
 import { headProduct, type PlainHead } from './head.js';
 import { attention, gatherRows, linear } from './ops.js';
-import { denseOf, type QuantizedWeight, type Weight } from './quantizedWeight.js';
+import type { PartedWeight } from './partedWeight.js';
+import { denseOf, type Weight } from './quantizedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
 import { rotaryTables, rotationsOf, usablePositions, type RotaryTables } from './rotaryTables.js';
 
@@ -259,7 +260,7 @@ export class CausalLm {
   }
 
   private embedTokens(name: string, input: ModelInput, options: ForwardOptions): tf.Tensor2D {
-    const table = this.parameter(`${name}.weight`, options) as tf.Tensor2D | QuantizedWeight;
+    const table = this.parameter(`${name}.weight`, options) as tf.Tensor2D | PartedWeight;
     const ids = tf.reshape(input.inputIds, [-1]) as tf.Tensor1D;
     const virtual = options.hooks?.virtualTokens;
     if (!virtual) return gatherRows(table, ids);

@@ -4,11 +4,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from './architecture.js';
 import type { CausalLm } from './causalLm.js';
 import { denseOf } from './quantizedWeight.js';
+import { StoredWeight } from './storedWeight.js';
 
 export interface ChangedParameter {
   readonly shape: readonly number[];
   /** Computes it; the result belongs to the caller. */
   tensor(): tf.Tensor;
+  /** The matrix in its file, if it has that one's values. */
+  stored?(): StoredWeight | null;
 }
 
 /** By name. Different entries for embedding and head untie the two. */
@@ -31,6 +34,10 @@ export function allParameters(model: CausalLm, changed: ChangedParameters): Map<
   const unchanged = (name: string, shape: readonly number[]): ChangedParameter => ({
     shape,
     tensor: () => tf.tidy(() => tf.clone(denseOf(model.weight(name)))),
+    stored: () => {
+      const weight = shape.length === 2 ? model.weight(name) : null;
+      return weight instanceof StoredWeight ? weight : null;
+    },
   });
   const all = new Map(
     architecture.parameters.map(({ name, shape }) => [name, changed.get(name) ?? unchanged(name, shape)]),
@@ -49,6 +56,13 @@ export async function valuesOf(parameter: ChangedParameter): Promise<Float32Arra
   const values = (await tensor.data()) as Float32Array;
   tensor.dispose();
   return values;
+}
+
+/** The same in consecutive pieces of whole rows, so that the largest matrices of a model on files needn't be in memory. */
+export async function* piecesOfValues(parameter: ChangedParameter): AsyncIterable<Float32Array> {
+  const stored = parameter.stored?.();
+  if (stored) yield* stored.pieces();
+  else yield await valuesOf(parameter);
 }
 
 /** As tensors that are computed each time they are read, within the caller's tidy. */

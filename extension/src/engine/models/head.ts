@@ -2,10 +2,11 @@
 // products. Called by CausalLm.logits and by the loss that is fused with the head (training/crossEntropy.ts).
 import * as tf from '@tensorflow/tfjs-core';
 import { linear, pieceProduct } from './ops.js';
-import { denseOf, QuantizedWeight, type Weight } from './quantizedWeight.js';
+import { PartedWeight } from './partedWeight.js';
+import { denseOf, type Weight } from './quantizedWeight.js';
 
 /** A head W [vocab, hidden] ready for products. */
-export type PlainHead = tf.Tensor2D | QuantizedWeight;
+export type PlainHead = tf.Tensor2D | PartedWeight;
 
 /**
  * Up to this many rows, a quantized head is dequantized piece by piece in each product. With more, that takes
@@ -16,13 +17,13 @@ const PIECED_ROWS = 2048;
 /** The head for products with `rows` states; in a captured step, a dense copy is made only after `before`. */
 export function plainHead(head: Weight, rows: number, before: tf.Tensor): PlainHead {
   const inPieces = rows <= PIECED_ROWS;
-  return head instanceof QuantizedWeight && (head.direct || (inPieces && !head.transposed))
+  return head instanceof PartedWeight && (head.direct || (inPieces && !head.transposed))
     ? head
     : denseOf<tf.Tensor2D>(head, before);
 }
 
 /** x Wᵀ with `transposed`, else x W. A quantized head isn't rounded any further. */
 export function headProduct(x: tf.Tensor2D, head: PlainHead, transposed: boolean): tf.Tensor2D {
-  if (!(head instanceof QuantizedWeight)) return transposed ? linear(x, head) : tf.matMul(x, head);
+  if (!(head instanceof PartedWeight)) return transposed ? linear(x, head) : tf.matMul(x, head);
   return head.direct ? head.roundedProduct(x, transposed) : pieceProduct(x, head, transposed);
 }

@@ -3,12 +3,13 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import type { UsedWeights } from '../../protocol/runConfig.js';
-import { sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
+import { piecesOf, sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';
 import { CausalLm } from './causalLm.js';
 import { QuantizedWeight, uploaded, type Weight, type WeightLayout } from './quantizedWeight.js';
 import { architectureOf, configWarnings, type ModelWarning } from './registry.js';
+import { StoredWeight } from './storedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
 import { weightLayouts } from './weightLayouts.js';
 import { statOf } from '../../system/fileStat.js';
@@ -106,7 +107,9 @@ class StoredWeights extends Map<string, Weight> {
 
   override get(name: string): Weight | undefined {
     const found = this.stored.get(name);
-    return found && uploaded(found.tensor.readFloat32(), [...found.shape], 'float32');
+    if (!found) return undefined;
+    const { shape, tensor } = found;
+    return shape.length === 2 ? new StoredWeight(tensor) : uploaded(tensor.readFloat32(), [...shape], 'float32');
   }
 }
 
@@ -115,7 +118,7 @@ function readBlocks(tensor: StoredTensor, { format, shape }: WeightLayout): Weig
   if (tensor.blocks?.format === format) return tensor.blocks.read();
   const blocks = new WeightBlocks(format, shape);
   let row = 0;
-  for (const values of tensor.readFloat32Rows()) {
+  for (const values of piecesOf(tensor)) {
     blocks.quantizeRows(row, values);
     row += values.length / shape[1];
   }

@@ -5,7 +5,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { hasTensorflowOps, tensorflowOp } from '../capture/tensorflowOps.js';
 import { after } from '../capture/ordering.js';
-import { QuantizedWeight, type Weight } from './quantizedWeight.js';
+import { PartedWeight } from './partedWeight.js';
+import type { Weight } from './quantizedWeight.js';
 import { TransposedWeight } from './transposedWeight.js';
 
 /** tf.customGrad that keeps the types of inputs and output. */
@@ -55,7 +56,7 @@ export function matMulTransposed<T extends tf.Tensor>(a: T, b: tf.Tensor): T {
  */
 export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tensor2D {
   if (weight instanceof TransposedWeight) return linear(x, weight.matrix, !conv1d);
-  if (!(weight instanceof QuantizedWeight))
+  if (!(weight instanceof PartedWeight))
     return x.shape[0] === 1
       ? rowLinear(x, weight as tf.Tensor2D, conv1d)
       : (product(x, weight, false, !conv1d) as tf.Tensor2D);
@@ -68,32 +69,29 @@ export function linear(x: tf.Tensor2D, weight: Weight, conv1d = false): tf.Tenso
 }
 
 /** x W of the stored matrix W, or x Wᵀ with `transposed`, in the precision of its layout. */
-function times(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
+function times(x: tf.Tensor2D, weight: PartedWeight, transposed: boolean): tf.Tensor2D {
   return weight.precision === 'bfloat16' ? weight.roundedProduct(x, transposed) : pieceProduct(x, weight, transposed);
 }
-
-/** Rows of a quantized matrix that are in float32 at the same time: 19 MB of SmolLM2-135M's head instead of 113 MB. */
-const PIECE_ROWS = 8192;
 
 /**
  * x W of the stored matrix W, or x Wᵀ with `transposed`, in float32. A piece of W is dequantized only after the
  * previous one has been multiplied. For hand-written gradients: nothing is recorded for differentiation.
  */
-export function pieceProduct(x: tf.Tensor2D, weight: QuantizedWeight, transposed: boolean): tf.Tensor2D {
-  const { rows } = weight;
-  if (rows <= PIECE_ROWS) return rowProduct(x, weight.dequantize(), transposed);
+export function pieceProduct(x: tf.Tensor2D, weight: PartedWeight, transposed: boolean): tf.Tensor2D {
+  const { rows, pieceRows } = weight;
+  if (rows <= pieceRows) return rowProduct(x, weight.dense(), transposed);
   const products: tf.Tensor2D[] = [];
   let sum: tf.Tensor2D | null = null;
-  for (let start = 0; start < rows; start += PIECE_ROWS) {
-    const size = Math.min(PIECE_ROWS, rows - start);
+  for (let start = 0; start < rows; start += pieceRows) {
+    const size = Math.min(pieceRows, rows - start);
     if (transposed)
       products.push(
-        after(products.at(-1) ?? x, () => tf.tidy(() => rowProduct(x, weight.dequantizePiece(start, size), true))),
+        after(products.at(-1) ?? x, () => tf.tidy(() => rowProduct(x, weight.densePiece(start, size), true))),
       );
     else
       sum = after(sum ?? x, () =>
         tf.tidy(() => {
-          const part = rowProduct(tf.slice(x, [0, start], [-1, size]), weight.dequantizePiece(start, size), false);
+          const part = rowProduct(tf.slice(x, [0, start], [-1, size]), weight.densePiece(start, size), false);
           return sum ? tf.add(sum, part) : part;
         }),
       );
@@ -327,8 +325,8 @@ export function attention(
  * @param indices int32 [rows]
  * @returns [rows, width]
  */
-export function gatherRows(table: tf.Tensor2D | QuantizedWeight, indices: tf.Tensor1D): tf.Tensor2D {
-  if (table instanceof QuantizedWeight) return table.dequantizeRows(indices);
+export function gatherRows(table: tf.Tensor2D | PartedWeight, indices: tf.Tensor1D): tf.Tensor2D {
+  if (table instanceof PartedWeight) return table.denseRows(indices);
   const shape = table.shape;
   return withGradient([table], (save, table) => {
     save([indices]);

@@ -5,7 +5,7 @@ import { safetensorsBytes, writeDeviceTensors } from '../files/safetensors.js';
 import { entryBytes, valueCount, type FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from './causalLm.js';
-import { allParameters, isUntied, valuesOf, type ChangedParameters } from './changedParameters.js';
+import { allParameters, isUntied, piecesOfValues, type ChangedParameters } from './changedParameters.js';
 import { generationConfigOf } from './endTokens.js';
 import { MODEL_CARD, modelCard } from './modelCard.js';
 
@@ -52,7 +52,7 @@ export function modelFolderFiles(
       bytes: safetensorsBytes(shard.map(({ name, shape }) => ({ name, shape, dtype }))),
       write: path => {
         const tensors = shard.map(({ name, ...parameter }) => {
-          return [name, { shape: parameter.shape, data: () => valuesOf(parameter) }] as const;
+          return [name, { shape: parameter.shape, pieces: () => piecesOfValues(parameter) }] as const;
         });
         return writeDeviceTensors(path, new Map(tensors), { dtype, onTensor });
       },

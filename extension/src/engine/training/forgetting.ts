@@ -37,8 +37,8 @@ export interface Forgetting {
   general_loss: number;
 }
 
-/** Rows of logits in memory at the same time. */
-const CHUNK_ROWS = 64;
+/** Logits in memory at the same time; each operation on them makes as many values again. */
+const CHUNK_LOGITS = 2 ** 20;
 
 /** Owns the base's values; the model belongs to the caller. */
 export class ForgettingMeter {
@@ -70,7 +70,9 @@ export class ForgettingMeter {
     const base = headIsReplaced
       ? {
           logProbabilities: tf.tidy(() =>
-            tf.concat(logitChunks(states.shape[0]).map(chunk => logProbabilities(model, rowsOf(states, chunk), {}))),
+            tf.concat(
+              logitChunks(model, states.shape[0]).map(chunk => logProbabilities(model, rowsOf(states, chunk), {})),
+            ),
           ),
         }
       : { states };
@@ -134,7 +136,7 @@ async function compared(
 ): Promise<{ divergence: number; loss: number }> {
   const { targets } = labelRows(batch);
   const sums = { divergence: 0, loss: 0 };
-  for (const chunk of logitChunks(targets.length)) {
+  for (const chunk of logitChunks(model, targets.length)) {
     const { start, size } = chunk;
     const part = (x: tf.Tensor2D) => rowsOf(x, chunk);
     const parts = tf.tidy(() => {
@@ -158,10 +160,11 @@ export function logProbabilities(model: CausalLm, states: tf.Tensor2D, options: 
 }
 
 /** Parts of rows of logits, one of which is in memory at a time. */
-export function logitChunks(rows: number): { start: number; size: number }[] {
-  return Array.from({ length: Math.ceil(rows / CHUNK_ROWS) }, (_, i) => {
-    const start = i * CHUNK_ROWS;
-    return { start, size: Math.min(CHUNK_ROWS, rows - start) };
+export function logitChunks({ architecture }: CausalLm, rows: number): { start: number; size: number }[] {
+  const most = Math.max(1, Math.floor(CHUNK_LOGITS / architecture.vocabSize));
+  return Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
+    const start = i * most;
+    return { start, size: Math.min(most, rows - start) };
   });
 }
 

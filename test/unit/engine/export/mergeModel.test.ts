@@ -107,7 +107,12 @@ it('a weight that float16 can’t hold is refused by its name, and nothing is le
   const name = 'model.layers.0.self_attn.q_proj.weight';
   const tensors = new Map(files.tensors);
   const stored = tensors.get(name)!;
-  tensors.set(name, { ...stored, readFloat32: () => stored.readFloat32().fill(7e4, 0, 1) });
+  const spoiled = (values: Float32Array) => values.fill(7e4, 0, 1);
+  tensors.set(name, {
+    ...stored,
+    readFloat32: () => spoiled(stored.readFloat32()),
+    readRows: (first, count) => spoiled(stored.readRows(first, count)),
+  });
   const large = { ...files, tensors };
   const options = ggufOptions({ touched: 'f16' });
   const error = await inputErrorOf(() =>

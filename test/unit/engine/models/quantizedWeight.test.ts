@@ -83,8 +83,8 @@ describe('compared with Python’s gguf', () => {
     blocks.quantizeRows(2, input.subarray(2 * COLUMNS));
     const weight = QuantizedWeight.of(blocks, layoutOf(blocks));
     const expected = bitsOf(floatsOf(fixture.cases[GGUF[format]].float32));
-    expect(bitsOf(valuesOf(() => weight.dequantize()))).toEqual(expected);
-    expect(bitsOf(await inGraph(() => weight.dequantize()))).toEqual(expected);
+    expect(bitsOf(valuesOf(() => weight.dense()))).toEqual(expected);
+    expect(bitsOf(await inGraph(() => weight.dense()))).toEqual(expected);
     weight.dispose();
   });
 
@@ -96,8 +96,8 @@ describe('compared with Python’s gguf', () => {
     for (let row = 0; row < ROWS; row++) blocks.takeGgufRow(row, stored.subarray(row * rowBytes, (row + 1) * rowBytes));
     const weight = QuantizedWeight.of(blocks, layoutOf(blocks));
     const expected = bitsOf(floatsOf(float32));
-    expect(bitsOf(valuesOf(() => weight.dequantize()))).toEqual(expected);
-    expect(bitsOf(await inGraph(() => weight.dequantize()))).toEqual(expected);
+    expect(bitsOf(valuesOf(() => weight.dense()))).toEqual(expected);
+    expect(bitsOf(await inGraph(() => weight.dense()))).toEqual(expected);
     weight.dispose();
   });
 });
@@ -114,7 +114,7 @@ describe.each(FORMATS)('%s', format => {
     for (const transposed of [false, true]) {
       const weight = randomWeight(format, [6, columns], transposed);
       const dense = valuesOf(() => denseOf(weight));
-      const stored = valuesOf(() => weight.dequantize());
+      const stored = valuesOf(() => weight.dense());
       const shape = (transposed ? [columns, 6] : [6, columns]) as [number, number];
       const indices = Int32Array.from([3, 0, 3]);
       expect(valuesOf(() => gatherRows(weight, tf.tensor1d(indices, 'int32')))).toEqual(
