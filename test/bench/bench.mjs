@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { root, setUp, tunewright } from '../../extension/scripts/setUp.mjs';
 import { decodeOurs, decodePeer } from './decode.mjs';
+import { exportOurs } from './exports.mjs';
 import { trainLarge } from './largeBases.mjs';
 import { ggufFile, modelFolder, rowsFile } from './materials.mjs';
 import { answerOf, trainOurs } from './ours.mjs';
@@ -26,18 +27,20 @@ import {
 } from './peer.mjs';
 import { report, speedOf } from './report.mjs';
 import { loraGguf, serveLlama, serveOurs, servePeft, trainedAdapters } from './serving.mjs';
-import { decoding, largeBases, serving, works } from './work.mjs';
+import { decoding, exportWorks, largeBases, serving, works } from './work.mjs';
 
 const { values, positionals } = parseArgs({
   options: { rounds: { type: 'string', default: '3' }, out: { type: 'string' } },
   allowPositionals: true,
 });
-const chosen = positionals.length === 0 ? works : works.filter(({ id }) => positionals.includes(id));
-const large = largeBases.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
-const decodes = positionals.length === 0 || positionals.includes(decoding.id);
-const serves = positionals.length === 0 || positionals.includes(serving.id);
-if (chosen.length === 0 && large.length === 0 && !decodes && !serves) {
-  console.error(`Rows: ${[...works, decoding, serving, ...largeBases].map(({ id }) => id).join(', ')}`);
+const isChosen = ({ id }) => positionals.length === 0 || positionals.includes(id);
+const large = largeBases.filter(isChosen);
+const exporting = exportWorks.filter(isChosen);
+const chosen = works.filter(isChosen);
+const decodes = isChosen(decoding);
+const serves = isChosen(serving);
+if (chosen.length + large.length + exporting.length === 0 && !decodes && !serves) {
+  console.error(`Rows: ${[...works, decoding, serving, ...exportWorks, ...largeBases].map(({ id }) => id).join(', ')}`);
   process.exit(2);
 }
 
@@ -112,6 +115,19 @@ if (serves) {
   served = { work: serving, rounds };
 }
 
+const exported = [];
+for (const work of exporting) {
+  const rounds = [];
+  for (let i = 0; i < Number(values.rounds); i++) {
+    const round = await exportOurs(work, materials);
+    rounds.push(round);
+    console.log(
+      `${work.id} round ${i + 1}: ${round.seconds.toFixed(1)} s, ${(round.peakBytes / 1e9).toFixed(3)} GB; KL ${round.divergence}`,
+    );
+  }
+  exported.push({ work, rounds });
+}
+
 const largeRuns = [];
 for (const work of large) {
   const run = await trainLarge(work, materials);
@@ -139,5 +155,5 @@ const machine = [
   'Models have the named shape and random weights, on which speed does not depend; rows of 256 and 1,024 tokens are random.',
 ];
 const out = values.out ?? fileURLToPath(new URL('RESULTS.md', import.meta.url));
-writeFileSync(out, report({ results, decoded, served, largeRuns }, machine));
+writeFileSync(out, report({ results, decoded, served, largeRuns, exported }, machine));
 console.log(`\nWritten to ${out}`);

@@ -7,16 +7,21 @@ import { trainOurs } from './ours.mjs';
 import { writeRandomGguf } from './randomGguf.mjs';
 import { lora } from './work.mjs';
 
+/** @returns {Promise<string>} the base's file */
+export function largeBase({ id, config, ggmlType }, materials) {
+  return once(join(materials, `${id}.gguf`), path =>
+    writeRandomGguf(path, config, ggmlType, join(root, 'media/models/tiny')),
+  );
+}
+
 /**
  * @param {(typeof import('./work.mjs').largeBases)[number]} work
  * @param {string} materials folder of models and rows
  */
-export async function trainLarge({ id, config, ggmlType, baseWeights, length }, materials) {
-  const model = await once(join(materials, `${id}.gguf`), path =>
-    writeRandomGguf(path, config, ggmlType, join(root, 'media/models/tiny')),
-  );
+export async function trainLarge(work, materials) {
+  const { baseWeights, length } = work;
   return trainOurs({
-    model,
+    model: await largeBase(work, materials),
     rows: await rowsFile({ count: 1, length }, materials),
     method: lora,
     batchSize: 1,

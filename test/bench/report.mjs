@@ -155,15 +155,37 @@ ${table(['work', 'peak memory, GB', 'estimated', 'estimate off by', 'the step, s
 `;
 }
 
+/** @param {{ work: (typeof import('./work.mjs').exportWorks)[number], rounds: any[] }[]} exported */
+export function exportReport(exported) {
+  const rows = exported.map(({ work, rounds }) => {
+    const of = key => rounds.map(round => round[key]);
+    const within = (value, most, unit) =>
+      most === null ? '' : ` (wanted < ${most}${unit}): ${value < most ? 'reached' : '**not reached**'}`;
+    return [
+      work.title,
+      spread(of('seconds')) + within(median(of('seconds')), work.seconds, ''),
+      gigabytes(of('peakBytes')) + within(median(of('peakBytes')) / 1e9, work.within / 1e9, ''),
+      gigabytes(of('bytes')),
+    ];
+  });
+  return `## Exports
+
+\`tunewright merge --type q4_k_m\` as a whole process: loading TensorFlow, merging, quantizing, reading the file again and comparing it.
+
+${table(['work', 'seconds', 'peak memory, GB', 'file, GB'], rows)}
+`;
+}
+
 /**
  * @param {object} measured
  * @param {{ work: import('./work.mjs').Work, rounds: { ours: any, peer: any, eager?: any }[] }[]} measured.results
  * @param {{ work: any, rounds: any[] } | null} [measured.decoded] the decoding row
  * @param {{ work: any, rounds: any[] } | null} [measured.served] the serving row
  * @param {{ work: any, run: any }[]} [measured.largeRuns]
+ * @param {{ work: any, rounds: any[] }[]} [measured.exported]
  * @param {string[]} machine lines that describe the machine
  */
-export function report({ results, decoded = null, served = null, largeRuns = [] }, machine) {
+export function report({ results, decoded = null, served = null, largeRuns = [], exported = [] }, machine) {
   const speeds = results.flatMap(({ work, rounds }) => {
     const of = side => rounds.map(round => speedOf(work, round[side]));
     const [ours, peer] = [of('ours'), of('peer')];
@@ -200,7 +222,7 @@ export function report({ results, decoded = null, served = null, largeRuns = [] 
     const compile = median(rounds.map(({ ours }) => ours.compileMs)) / 1000;
     return [work.title, first.toFixed(1), later.toFixed(2), compile.toFixed(1)];
   });
-  const compared = [...results, ...[decoded, served].filter(Boolean)].map(({ rounds }) => rounds.length);
+  const compared = [...results, ...exported, ...[decoded, served].filter(Boolean)].map(({ rounds }) => rounds.length);
   const rounds = compared.length > 0 ? Math.min(...compared) : 'none';
   const training = `## Speed
 
@@ -218,6 +240,7 @@ ${table(['work', 'first step', 'later steps', 'of the first: tracing and loading
     ...(results.length > 0 ? [training] : []),
     ...(decoded ? [decodingReport(decoded.work, decoded.rounds)] : []),
     ...(served ? [servingReport(served.work, served.rounds)] : []),
+    ...(exported.length > 0 ? [exportReport(exported)] : []),
     ...(largeRuns.length > 0 ? [largeReport(largeRuns)] : []),
   ];
   return `# Bench: Tunewright against PyTorch + PEFT

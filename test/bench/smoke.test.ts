@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { modelFolder, rowsFile } from './materials.mjs';
 import { trainOurs } from './ours.mjs';
-import { decodingReport, largeReport, report, servingReport } from './report.mjs';
+import { exportOurs } from './exports.mjs';
+import { decodingReport, exportReport, largeReport, report, servingReport } from './report.mjs';
 import { serveOurs, trainedAdapters } from './serving.mjs';
 import { decoding, largeBases, serving, works } from './work.mjs';
 
@@ -35,6 +36,16 @@ test.each(cases)('$method.peft_type: the losses of PyTorch', { timeout: 240_000 
     expect(loss / losses[i]!, `loss of step ${i + 1}`).toBeCloseTo(1, 4),
   );
   for (const key of ['peakBytes', 'estimatedBytes'] as const) expect(run[key], key).toBeGreaterThan(1e8);
+});
+
+test('exports: a merged file, with the memory of its process', { timeout: 240_000 }, async () => {
+  const run = await exportOurs({ model: 'embedded', withLora: true }, folder);
+  expect(run.peakBytes).toBeGreaterThan(1e8);
+  expect(run.bytes).toBeGreaterThan(1e6);
+  expect(run.divergence).toBeGreaterThan(0);
+  const work = { title: 'embedded', seconds: 15, within: 2e8 };
+  const text = exportReport([{ work, rounds: [{ ...run, seconds: 20, peakBytes: 1e8 }] }]);
+  expect(text).toMatch(/embedded \| 20\.0 .*\(wanted < 15\): \*\*not reached\*\*.*0\.10 \(wanted < 0\.2\): reached/);
 });
 
 test('serving: swaps of every method and speeds of every load', { timeout: 240_000 }, async () => {

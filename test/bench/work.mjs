@@ -181,6 +181,26 @@ const llama2 = {
   tie_word_embeddings: false,
 };
 
+/** Whole processes of `tunewright merge`, its comparison included, that write Q4_K_M. */
+export const exportWorks = [
+  {
+    id: 'export-135m',
+    title: 'SmolLM2-135M’s shape with LoRA r=8, from a folder in float32',
+    model: 'smollm2-135m',
+    withLora: true,
+    seconds: 15,
+    within: 0.6e9,
+  },
+  {
+    id: 'export-1.7b',
+    title: 'SmolLM2-1.7B’s shape, from a GGUF in Q8_0',
+    base: '1.7b-int8',
+    withLora: false,
+    seconds: null,
+    within: 2e9,
+  },
+];
+
 /** LoRA r=8 q,v, one step with `gradient_checkpointing`, on bases that only fit into memory quantized; without a peer. */
 export const largeBases = [
   {

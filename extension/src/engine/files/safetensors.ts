@@ -10,6 +10,7 @@ import { encodeRows } from './ggufQuantizers.js';
 import { plainDtypes, plainRowsAt } from './plainDtype.js';
 import { RandomAccessFile } from './randomAccessFile.js';
 import {
+  checkCount,
   encodeEntry,
   entryBytes,
   valueCount,
@@ -219,12 +220,12 @@ export async function writeDeviceTensors(
     append(prefix);
     for (const { tensor, ...entry } of sorted) {
       onTensor?.(entry.name);
-      let left = valueCount(entry.shape);
+      let written = 0;
       for await (const values of 'pieces' in tensor ? tensor.pieces() : [tensor.data() as Promise<Float32Array>]) {
         append(dtype === 'F32' ? values : encodeRows(dtype, values, { file: path, key: entry.name }));
-        left -= values.length;
+        written += values.length;
       }
-      if (left !== 0) throw new Error(`tensor ${entry.name} has ${-left} values more than its shape [${entry.shape}]`);
+      checkCount(entry, written);
       // Signals get through between tensors.
       await setImmediate();
     }

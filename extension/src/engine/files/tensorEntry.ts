@@ -34,11 +34,15 @@ export function encodeValues(
   { name, shape, dtype }: Omit<TensorEntry, 'data'>,
   values: Float32Array,
 ): NodeJS.ArrayBufferView {
-  if (values.length !== valueCount(shape)) {
-    throw new Error(`tensor ${name} has ${values.length} values, its shape [${shape}] needs ${valueCount(shape)}`);
-  }
+  checkCount({ name, shape }, values.length);
   if (dtype === 'F32') return values;
   return dtype === 'F16' ? float32ToHalf(values) : float32ToBfloat16(values);
+}
+
+/** @throws Error if the number of values doesn't match the shape, which is a bug */
+export function checkCount({ name, shape }: Pick<TensorEntry, 'name' | 'shape'>, count: number): void {
+  if (count !== valueCount(shape))
+    throw new Error(`tensor ${name} has ${count} values, its shape [${shape}] needs ${valueCount(shape)}`);
 }
 
 /** Product of the sizes; 1 for a scalar. */

@@ -7,6 +7,7 @@ import { InputError } from '../../../../extension/src/core/inputError.js';
 import { openGguf } from '../../../../extension/src/engine/files/ggufModel.js';
 import { rotaryRowsToGguf, transpose } from '../../../../extension/src/engine/files/ggufTransforms.js';
 import { writeGguf, type GgufTypedValue } from '../../../../extension/src/engine/files/ggufWriter.js';
+import type { ModelFiles } from '../../../../extension/src/engine/files/tensorSource.js';
 import type { TensorEntry } from '../../../../extension/src/engine/files/tensorEntry.js';
 
 let folder: string;
@@ -62,6 +63,18 @@ function failure(action: () => unknown): InputError {
   throw new Error('nothing was thrown');
 }
 
+/** Any rows of a matrix, within and across heads, are those of the whole. */
+function expectRowsOfWhole({ tensors }: ModelFiles): void {
+  for (const [name, { shape, readFloat32, readRows }] of tensors) {
+    const [rows, columns] = shape.length === 1 ? [1, shape[0]!] : (shape as [number, number]);
+    for (let first = 0; first < rows; first++)
+      for (let count = 1; first + count <= rows; count++)
+        expect(readRows(first, count), `${name}, ${count} rows from ${first}`).toEqual(
+          readFloat32().slice(first * columns, (first + count) * columns),
+        );
+  }
+}
+
 describe('a model', () => {
   test('llama: config, names and un-permuted rows', () => {
     writeGguf(path, llama, llamaTensors);
@@ -88,6 +101,7 @@ describe('a model', () => {
       },
     });
     expect(model.tensors.get('model.layers.0.self_attn.q_proj.weight')!.readFloat32()).toEqual(query);
+    expectRowsOfWhole(model);
     expect(model.tensors.get('model.layers.0.mlp.up_proj.weight')).toMatchObject({ shape: [12, 8], dtype: 'F16' });
     expect(model.tensors.get('model.layers.0.mlp.up_proj.weight')!.readFloat32()).toEqual(values(96));
     model.close();
@@ -125,6 +139,7 @@ describe('a model', () => {
     const conv = model.tensors.get('transformer.h.0.attn.c_attn.weight')!;
     expect(conv.shape).toEqual([8, 24]);
     expect(conv.readFloat32()).toEqual(weight);
+    expectRowsOfWhole(model);
     expect(model.tensors.get('transformer.h.0.attn.c_attn.bias')!.readFloat32()).toEqual(values(24));
     model.close();
   });

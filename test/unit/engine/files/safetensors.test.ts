@@ -146,6 +146,26 @@ test('tensors on a device are read one by one, in the order of the file', async 
   expect(readFileSync(path)).toEqual(readFileSync(whole));
 });
 
+test('a tensor is written in pieces, and one whose pieces don’t make up its shape is a bug that is said', async () => {
+  const path = join(folder, 'pieces.safetensors');
+  const inPieces = (...parts: number[][]) => ({
+    shape: [3, 2],
+    pieces: async function* () {
+      for (const part of parts) yield Float32Array.from(part);
+    },
+  });
+  for (const dtype of ['F32', 'BF16'] as const) {
+    await writeDeviceTensors(path, new Map([['w', inPieces([1, 2], [3, 4, 5, 6])]]), { dtype });
+    const file = openSafetensors(path);
+    expect(file.tensors.get('w')!.readFloat32()).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+    expect(file.tensors.get('w')!.readRows(1, 2)).toEqual(Float32Array.of(3, 4, 5, 6));
+    file.close();
+  }
+  await expect(writeDeviceTensors(path, new Map([['w', inPieces([1, 2])]]))).rejects.toThrow(
+    'tensor w has 2 values, its shape [3,2] needs 6',
+  );
+});
+
 describe('a bad file is an InputError', () => {
   test.each([
     [
