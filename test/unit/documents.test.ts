@@ -20,6 +20,7 @@ const OF_OTHERS = new Map([
   ['utils.py', 'mlx-lm'],
   ['lora.py', 'mlx-lm'],
   ['camelCase.ts', 'an example'],
+  ['program.py', 'an example'],
 ]);
 
 /** What of a file is text for people: all of a document, the comments of a source. */

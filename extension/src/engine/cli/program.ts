@@ -6,6 +6,7 @@ import { printNote } from './print.js';
 import { registerChatCommand } from './chatCommand.js';
 import { registerCombineCommand } from './combineCommand.js';
 import { registerDescribeCommand } from './describeCommand.js';
+import { registerEjectCommand } from './ejectCommand.js';
 import { registerEngineCommand } from './engineCommand.js';
 import { registerEstimateCommand } from './estimateCommand.js';
 import { registerEvaluateCommand } from './evaluateCommand.js';
@@ -49,6 +50,7 @@ export function tunewrightProgram(): Command {
     registerMergeCommand,
     registerCombineCommand,
     registerExportCommand,
+    registerEjectCommand,
     registerModelsCommand,
     registerEngineCommand,
     registerDescribeCommand,

@@ -16,6 +16,7 @@ export const full: PeftMethod<z.infer<typeof schema>> = {
   storage: 'model',
   plan: (_config, architecture) => architecture.parameters.map(parameter => trainedParameter(parameter, architecture)),
   hooks: () => ({}),
+  python: { trained: () => null },
   toAdapterConfig: () => ({}),
   fromAdapterConfig: () => ({}),
   merge: () => new Map(),

@@ -83,6 +83,7 @@ export const ia3: PeftMethod<Config> = {
     return { linear: new Map(entries) };
   },
   otherKeys: { withoutEffect: ['fan_in_fan_out', 'init_ia3_weights'], refused: [] },
+  python: { configClass: 'IA3Config' },
   toAdapterConfig: (config, architecture) => ({
     target_modules: config.target_modules ?? [...architecture.defaultTargets.ia3],
     exclude_modules: config.exclude_modules,

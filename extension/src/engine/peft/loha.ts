@@ -160,6 +160,7 @@ export const loha: PeftMethod<Config> = {
   }),
   asLora,
   otherKeys: { withoutEffect: ['use_effective_conv2d', 'layers_pattern'], refused: ['rank_dropout', 'module_dropout'] },
+  python: { configClass: 'LoHaConfig' },
   toAdapterConfig: (config, architecture) => ({
     ...config,
     target_modules: savedTargets(config.target_modules, architecture),

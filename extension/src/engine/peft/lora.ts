@@ -244,6 +244,7 @@ export const lora: PeftMethod<Config> = {
       'monteclora_config',
     ],
   },
+  python: { configClass: 'LoraConfig' },
   toAdapterConfig: (config, architecture) => ({
     r: config.r,
     lora_alpha: config.lora_alpha,

@@ -76,6 +76,13 @@ export interface LoraForm {
   factors: LoraFactors[];
 }
 
+/** What a Python program needs to train the same. */
+export type PythonForm<Config = unknown> =
+  /** PEFT's class for the method's config, which takes the keys of adapter_config.json. */
+  | { configClass: string }
+  /** Without PEFT: a condition on the `name` of the parameters that are trained, as Python's source; null: all of them. */
+  | { trained(config: Config, architecture: Architecture): string | null };
+
 export interface PeftMethod<Config = unknown> {
   /** PEFT's `peft_type`. */
   peftType: string;
@@ -110,6 +117,8 @@ export interface PeftMethod<Config = unknown> {
    * the config that can't be expressed in it. Absent if no config can.
    */
   asLora?(config: Config, architecture: Architecture): LoraForm | string;
+  /** For `eject`; absent if neither PEFT nor Transformers has the method. */
+  python?: PythonForm<Config>;
   /** The tensors of an adapter file, if they differ from the trainable tensors. The result belongs to the caller. */
   toAdapterTensors?(config: Config, architecture: Architecture, tensorOf: TensorOf): Map<string, tf.Tensor>;
 

@@ -63,6 +63,7 @@ export const pTuning: PeftMethod<Config> = {
     },
   }),
   otherKeys: otherPromptKeys('encoder_num_layers', 'encoder_dropout'),
+  python: { configClass: 'PromptEncoderConfig' },
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     encoder_reparameterization_type: config.encoder_reparameterization_type,

@@ -73,6 +73,7 @@ export const prefixTuning: PeftMethod<Config> = {
     return { keyValuePrefix: { count, layers } };
   },
   otherKeys: otherPromptKeys('init_weights'),
+  python: { configClass: 'PrefixTuningConfig' },
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     prefix_projection: config.prefix_projection,

@@ -73,6 +73,7 @@ export const promptTuning: PeftMethod<Config> = {
     'tokenizer_kwargs',
   ),
   // For TEXT, PEFT requires a tokenizer even for loading, so the saved config says RANDOM: initialization is over.
+  python: { configClass: 'PromptTuningConfig' },
   toAdapterConfig: (config, architecture) => ({
     num_virtual_tokens: config.num_virtual_tokens,
     prompt_tuning_init: 'RANDOM',

@@ -51,6 +51,25 @@ function selected(config: Config, architecture: Architecture): ParameterSpec[] {
   return found;
 }
 
+/** The same choice by the names that Transformers has. */
+function pythonCondition(config: Config, architecture: Architecture): string {
+  const found = selected(config, architecture);
+  switch (config.select) {
+    case 'bias':
+      return 'name.endswith(".bias")';
+    case 'norm': {
+      const modules = new Set(found.map(({ name }) => name.split('.').at(-2)!));
+      return `name.split(".")[-2] in {${[...modules].map(module => JSON.stringify(module)).join(', ')}}`;
+    }
+    case 'pattern':
+      return `re.fullmatch(${JSON.stringify(config.pattern)}, name) is not None`;
+    default: {
+      const layers = new Set(found.map(({ layer }) => `"${architecture.blocks}.${layer}."`));
+      return `name.startswith((${[...layers].join(', ')},))`;
+    }
+  }
+}
+
 export const selective: PeftMethod<Config> = {
   peftType: 'SELECTIVE',
   title: 'Selective',
@@ -63,6 +82,7 @@ export const selective: PeftMethod<Config> = {
   plan: (config, architecture) =>
     selected(config, architecture).map(parameter => trainedParameter(parameter, architecture)),
   hooks: () => ({}),
+  python: { trained: pythonCondition },
   toAdapterConfig: config => ({ ...config }),
   fromAdapterConfig: json =>
     schema.parse({ select: json['select'], num_layers: json['num_layers'], pattern: json['pattern'] }),

@@ -184,6 +184,7 @@ export const vera: PeftMethod<Config> = {
   }),
   asLora,
   otherKeys: { withoutEffect: ['fan_in_fan_out', 'layers_pattern'], refused: [] },
+  python: { configClass: 'VeraConfig' },
   toAdapterConfig: (config, architecture) => ({
     ...config,
     target_modules: savedTargets(config.target_modules, architecture),

@@ -48,6 +48,7 @@ export function learningRateAt(step: number, config: TrainingConfig, totalSteps:
   return peak * decays[type](step, { warmup, total: totalSteps, learningRate: peak });
 }
 
-function warmupSteps(config: TrainingConfig, totalSteps: number): number {
+/** Steps over which the rate rises, of a run with this number of updates. */
+export function warmupSteps(config: TrainingConfig, totalSteps: number): number {
   return config.warmup_steps > 0 ? config.warmup_steps : Math.ceil(config.warmup_ratio * totalSteps);
 }

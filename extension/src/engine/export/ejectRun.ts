@@ -1,0 +1,258 @@
+// `tunewright eject`: a run as a Python program with everything it reads, the rows and the values before the first step. They come from
+// the same functions as those of a run. The text of the program is in export/pythonProgram.ts.
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
+import { InputError } from '../../core/inputError.js';
+import { VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
+import { makeFolder } from '../../system/makeFolder.js';
+import { createRng } from '../data/rng.js';
+import { openBackend } from '../backend/openBackend.js';
+import { pythonProgram, START_FILES, type PythonRun } from './pythonProgram.js';
+import { asInputError, writeFileAtomically } from '../files/atomicFile.js';
+import { writeChatTemplates } from '../files/huggingfaceFolder.js';
+import { writeDeviceTensors } from '../files/safetensors.js';
+import { modelOnFiles } from '../models/loadModel.js';
+import { Adapter } from '../peft/adapter.js';
+import { saveAdapter } from '../peft/adapterFiles.js';
+import type { AttachedMethod } from '../peft/attachedMethod.js';
+import { trainedOf } from '../peft/method.js';
+import { peftMethods } from '../peft/registry.js';
+import { warmupSteps } from '../training/schedules.js';
+import { planSteps, type RowSet, type StepPlan } from '../training/stepPlan.js';
+import { OwnedResources } from '../run/ownedResources.js';
+import { planRun, type PlannedRun } from '../run/prepareRun.js';
+import type { RunFile } from '../run/readRunFile.js';
+import type { Reporter } from '../run/reporter.js';
+import { baseModelName } from '../run/resolvedRun.js';
+
+export interface EjectRequest {
+  /** The program's file, whose name ends in .py. */
+  out: string;
+  /** Replace what is there. */
+  force: boolean;
+  reporter: Reporter;
+  signal: AbortSignal;
+}
+
+export interface EjectedRun {
+  /** All that was written. */
+  files: string[];
+  steps: number;
+  /** What the run has and the program hasn't. */
+  differences: readonly string[];
+  /** Whether the model must be written as a folder first, for Python to read it. */
+  wantsFolder: boolean;
+}
+
+/** @throws InputError if something is wrong with the run, or PEFT doesn't have its method */
+export async function ejectRun(run: RunFile, request: EjectRequest): Promise<EjectedRun> {
+  const { out, force } = request;
+  if (!run.method.python)
+    throw new InputError(`Python’s PEFT has no method ${run.method.peftType}`, {
+      file: run.path,
+      key: 'method.peft_type',
+      hint: `These can be ejected: ${ejectable().join(', ')}.`,
+    });
+  const stem = basename(out).replace(/\.py$/i, '');
+  const results = [`${stem}.start`, `${stem}.data`, basename(out)].map(name => join(dirname(out), name));
+  const there = results.find(path => existsSync(path));
+  if (there !== undefined && !force)
+    throw new InputError('this exists', {
+      file: there,
+      hint: 'Choose another file with --out, or replace it with --force.',
+    });
+  const owned = new OwnedResources();
+  const temporary = join(dirname(out), `${stem}.${process.pid}.tmp`);
+  owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
+  try {
+    const planned = await planRun(run, request, owned);
+    const plan = planSteps(planned.rows.train, planned.shape, run.config.training);
+    makeFolder(temporary);
+    writeData(join(temporary, `${stem}.data`), planned, plan);
+    const start = await writeStart(join(temporary, `${stem}.start`), planned, request.reporter, owned);
+    const facts = factsOf(planned, plan, start);
+    writeFileSync(join(temporary, basename(out)), pythonProgram(facts, stem));
+    const written = results.filter(path => existsSync(join(temporary, basename(path))));
+    for (const path of results) rmSync(path, { recursive: true, force: true });
+    for (const path of written) renameSync(join(temporary, basename(path)), path);
+    return {
+      files: written,
+      steps: plan.totalSteps,
+      differences: facts.differences,
+      wantsFolder: facts.modelPath === null,
+    };
+  } catch (error) {
+    throw asInputError(error, out);
+  } finally {
+    owned.dispose();
+  }
+}
+
+/** The methods that Python has too. */
+export function ejectable(): string[] {
+  return peftMethods.filter(({ python }) => python).map(({ peftType }) => peftType);
+}
+
+/** Rows as the batches of the run have them, and for each step the numbers of its rows. */
+function writeData(folder: string, { rows, shape, attached }: PlannedRun, plan: StepPlan): void {
+  const { train, validation } = rows;
+  const firstIsTrained = attached.virtualTokens > 0;
+  writeLines(join(folder, 'train.jsonl'), rowsOf(train, firstIsTrained));
+  if (validation) writeLines(join(folder, 'validation.jsonl'), rowsOf(validation, firstIsTrained));
+  const numbers = new Map(Array.from(train.indices, (index, number) => [index, number]));
+  const isPacked = packs({ shape, attached });
+  const orderOf = (step: number) =>
+    plan.microBatches(step).map(({ sequences }) => {
+      const numbered = sequences.map(sequence => sequence.map(row => numbers.get(row)!));
+      return isPacked ? numbered : numbered.flat();
+    });
+  writeLines(
+    join(folder, 'order.jsonl'),
+    (function* () {
+      for (let step = 0; step < plan.totalSteps; step++) yield orderOf(step);
+    })(),
+  );
+}
+
+function* rowsOf({ dataset, indices }: RowSet, firstIsTrained: boolean): Generator<unknown> {
+  for (let i = 0; i < indices.length; i++) {
+    const { inputIds, labels } = dataset.get(indices[i]!) as EncodedExample;
+    // Nothing predicts the first token, also not the row before it in a packed sequence.
+    if (!firstIsTrained) labels[0] = IGNORE_LABEL;
+    yield { input_ids: [...inputIds], labels: [...labels] };
+  }
+}
+
+function writeLines(path: string, values: Iterable<unknown>): void {
+  writeFileAtomically(path, append => {
+    for (const value of values) append(Buffer.from(`${JSON.stringify(value)}\n`));
+  });
+}
+
+/** PEFT puts virtual tokens, or a prefix, before a sequence and not before each row in it. */
+function packs({ shape, attached }: Pick<PlannedRun, 'shape' | 'attached'>): boolean {
+  return shape.packing && attached.positionsTaken === 0;
+}
+
+/** Keys and values before the input, which PEFT refuses to combine with gradient checkpointing. */
+function hasPrefix({ positionsTaken, virtualTokens }: AttachedMethod): boolean {
+  return positionsTaken > virtualTokens;
+}
+
+/** @returns how the program loads what was written; null: the model's own values are the start */
+async function writeStart(
+  folder: string,
+  { run, onDisk, attached, start }: PlannedRun,
+  reporter: Reporter,
+  owned: OwnedResources,
+): Promise<PythonRun['start']> {
+  const { ownTemplate } = onDisk.files;
+  if (ownTemplate !== undefined) writeChatTemplates(folder, ownTemplate);
+  const { storage } = attached.method;
+  if (storage !== 'adapter' && !start) return null;
+  const { engine, training } = run.config;
+  await openBackend({ ...engine, onWarning: reporter.warn });
+  const model = owned.own(modelOnFiles(onDisk.files), opened => opened.dispose());
+  const adapter = Adapter.attach(attached, model, {
+    purpose: 'training',
+    rng: createRng(training.seed).fork('adapter'),
+    tokenize: text => onDisk.tokenizer.encode(text),
+    values: ({ key }) => start?.tensors.get(key)?.readFloat32(),
+  });
+  owned.own(adapter, opened => opened.dispose());
+  const saved = adapter.exportTensors();
+  owned.own(saved, tensors => tf.dispose([...tensors.values()]));
+  if (storage !== 'adapter') {
+    await writeDeviceTensors(join(folder, START_FILES.model), saved);
+    return 'model';
+  }
+  const hasEncoder = trainedOf(attached.plan('training')).some(({ key }) => !saved.has(key));
+  if (!hasEncoder) {
+    await saveAdapter(folder, adapter, baseModelName(onDisk));
+    return 'adapter';
+  }
+  await writeDeviceTensors(join(folder, START_FILES.encoder), adapter.variables);
+  return 'encoder';
+}
+
+function factsOf(planned: PlannedRun, plan: StepPlan, start: PythonRun['start']): PythonRun {
+  const { run, onDisk, attached, shape, rows, metrics } = planned;
+  const { name, training } = run.config;
+  const { method, config, architecture } = attached;
+  const python = method.python!;
+  const byLoss = metrics.best.name === VALIDATION_LOSS.name && metrics.best.better === 'lower';
+  const { totalSteps } = plan;
+  const steps = Array.from({ length: totalSteps }, (_, i) => i + 1);
+  const every = training.eval_steps;
+  const at = every ?? steps.filter(step => plan.endsEpoch(step));
+  const evaluates = every === null || every <= totalSteps;
+  return {
+    name,
+    methodTitle: method.title,
+    modelName: run.config.model,
+    modelPath: pythonModel(planned),
+    peft: 'configClass' in python ? { configClass: python.configClass, config: attached.toAdapterConfig() } : null,
+    trained: 'trained' in python ? python.trained(config, architecture) : null,
+    start,
+    hasTokenizer: onDisk.files.tokenizer !== null,
+    ownTemplate: onDisk.files.ownTemplate !== undefined,
+    resizedTo: planned.start && planned.start.baseVocabulary !== architecture.vocabSize ? architecture.vocabSize : null,
+    packed: packs(planned),
+    differences: differences(planned, byLoss),
+    training,
+    warmupSteps: warmupSteps(training, totalSteps),
+    gradientCheckpointing: shape.gradientCheckpointing && !hasPrefix(attached),
+    evaluation:
+      rows.validation && evaluates
+        ? {
+            batchSize: training.per_device_eval_batch_size ?? training.per_device_train_batch_size,
+            at,
+            keepBest: byLoss && training.load_best_model_at_end,
+            patience: byLoss ? training.early_stopping_patience : null,
+            threshold: training.early_stopping_threshold,
+          }
+        : null,
+  };
+}
+
+/** What Transformers loads the model by; null if it isn't a Hugging Face folder or only this program has it. */
+function pythonModel({ onDisk }: PlannedRun): string | null {
+  const { reference, format, path } = onDisk.files;
+  if (format === 'gguf' || reference.startsWith('embedded:')) return null;
+  return isAbsolute(reference) ? path : baseModelName(onDisk);
+}
+
+function differences({ run, attached, shape, metrics }: PlannedRun, byLoss: boolean): string[] {
+  const { training, engine, samples } = run.config;
+  const dropout = Object.entries(attached.toAdapterConfig()).find(
+    ([key, value]) => key.endsWith('dropout') && Number(value) > 0,
+  );
+  const { best } = metrics;
+  return [
+    ...(dropout ? [`${dropout[0]}: PyTorch drops other values at each step, so that losses differ a little.`] : []),
+    ...(engine.base_weights === 'float32'
+      ? []
+      : [`The run holds the frozen weights in ${engine.base_weights}; here they are float32.`]),
+    ...(engine.precision === 'float32' ? [] : [`The run has precision ${engine.precision}; here it is float32.`]),
+    ...(shape.packing && !packs({ shape, attached })
+      ? [
+          'The run packs several rows into a sequence. PEFT can’t with this method: here each row is a sequence, with the same loss.',
+        ]
+      : []),
+    ...(training.max_minutes === null ? [] : ['There is no time limit: max_minutes of the run.']),
+    ...(byLoss
+      ? []
+      : [
+          `The run chooses its best evaluation by ${best.name}. Here it isn’t measured, and the last step is the result.`,
+        ]),
+    ...(training.gradient_checkpointing && hasPrefix(attached)
+      ? ['PEFT has no gradient checkpointing with this method, so it takes more memory.']
+      : []),
+    ...(samples.prompts.length > 0 || training.eval_metrics.length > 0
+      ? ['Prompts of samples and rows of eval_metrics aren’t answered.']
+      : []),
+    'There are no checkpoints to resume from.',
+  ];
+}
