@@ -18,6 +18,7 @@ export const runPhaseSchema = z.enum([
   'stopped',
   'failed',
   'interrupted',
+  'exporting',
 ]);
 
 /** Memory of the run's method and of full fine-tuning of the same model, from `estimate --json`. */

@@ -2,6 +2,7 @@
 // `seq` increases by one per event and continues after a resume; `time` is ISO 8601.
 import * as z from 'zod';
 import { engineErrorSchema, errorCodeSchema } from './engineError.js';
+import { exportedSchema } from './exportAnswers.js';
 
 const stamp = { seq: z.int().nonnegative(), time: z.iso.datetime() };
 const bytes = z.number().nonnegative();
@@ -156,6 +157,27 @@ export const failedEventSchema = z.object({
   last_checkpoint: z.string().nullable(),
 });
 
+export const exportingEventSchema = z.object({
+  ...stamp,
+  type: z.literal('exporting'),
+  target: z.string().describe('One of the run file’s exports is being written'),
+  path: z.string().nullable().describe('Where; null: elsewhere, such as in another program'),
+});
+
+export const exportedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('exported'),
+  ...exportedSchema.shape,
+  entry: z.looseObject({ target: z.string() }).describe('As in the run file'),
+});
+
+export const exportFailedEventSchema = z.object({
+  ...stamp,
+  type: z.literal('export_failed'),
+  target: z.string().describe('It could not be written; the result of the run is complete'),
+  ...engineErrorSchema.shape,
+});
+
 export const engineEventSchema = z.discriminatedUnion('type', [
   startedEventSchema,
   stepEventSchema,
@@ -169,6 +191,9 @@ export const engineEventSchema = z.discriminatedUnion('type', [
   resumedEventSchema,
   completedEventSchema,
   failedEventSchema,
+  exportingEventSchema,
+  exportedEventSchema,
+  exportFailedEventSchema,
 ]);
 
 export type EngineEvent = z.infer<typeof engineEventSchema>;

@@ -49,55 +49,51 @@ const ggufType = z
   .default('own')
   .meta(about('Type', 'Type of the matrices; own: that of the base'));
 
-const ggufExportSchema = z
-  .strictObject({
-    target: z.literal('gguf'),
+/** The options of a target, with the place that all have. */
+function target<Name extends string, Options extends z.ZodRawShape>(
+  name: Name,
+  { title, description }: { title: string; description: string },
+  options: Options,
+) {
+  const named = { target: z.literal(name).meta(about(title, description)) };
+  return z.strictObject({ ...named, ...options, ...out }).meta(about(title, description));
+}
+
+/** By `target`; each with a line in engine/export/targets/registry.ts. */
+export const exportSchemas = {
+  gguf: target('gguf', about('GGUF', 'The merged model as one file for llama.cpp and the programs that use it'), {
     type: ggufType,
     touched: z
       .enum(GGUF_MATRIX_TYPES)
       .nullable()
       .default(null)
       .meta(about('Type of changed matrices', 'Type of the matrices that an adapter changes; null: as the others')),
-    ...out,
-  })
-  .meta(about('GGUF', 'The merged model as one file for llama.cpp and the programs that use it'));
-
-const folderExportSchema = z
-  .strictObject({
-    target: z.literal('folder'),
-    dtype: z.enum(['float32', 'float16', 'bfloat16']).default('float32').meta(about('Type', 'Type of all tensors')),
-    max_shard_size: z
-      .string()
-      .regex(/^ *(?=[\d.]*[1-9])\d+(\.\d+)? *[KMGTkmgt][Bb] *$/)
-      .default('50GB')
-      .meta({ ...about('Largest file', 'Largest file of weights'), examples: ['500MB', '5GB'] }),
-    ...out,
-  })
-  .meta(about('Hugging Face folder', 'The merged model as a folder for Transformers, vLLM and others'));
-
-const mlxExportSchema = z
-  .strictObject({
-    target: z.literal('mlx'),
+  }),
+  folder: target(
+    'folder',
+    about('Hugging Face folder', 'The merged model as a folder for Transformers, vLLM and others'),
+    {
+      dtype: z.enum(['float32', 'float16', 'bfloat16']).default('float32').meta(about('Type', 'Type of all tensors')),
+      max_shard_size: z
+        .string()
+        .regex(/^ *(?=[\d.]*[1-9])\d+(\.\d+)? *[KMGTkmgt][Bb] *$/)
+        .default('50GB')
+        .meta({ ...about('Largest file', 'Largest file of weights'), examples: ['500MB', '5GB'] }),
+    },
+  ),
+  mlx: target('mlx', about('MLX', 'The merged model as a folder for mlx-lm on a Mac'), {
     dtype: z.enum(['float16', 'bfloat16']).default('bfloat16').meta(about('Type', 'Type of all tensors')),
-    ...out,
-  })
-  .meta(about('MLX', 'The merged model as a folder for mlx-lm on a Mac'));
-
-const adapterGgufExportSchema = z
-  .strictObject({ target: z.literal('adapter_gguf'), ...out })
-  .meta(about('LoRA for llama.cpp', 'The adapter alone as a GGUF file, used with the base by llama-cli --lora'));
-
-const adapterMlxExportSchema = z
-  .strictObject({ target: z.literal('adapter_mlx'), ...out })
-  .meta(about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx_lm.generate --adapter-path'));
-
-/** By `target`; each with a line in engine/export/targets/registry.ts. */
-export const exportSchemas = {
-  gguf: ggufExportSchema,
-  folder: folderExportSchema,
-  mlx: mlxExportSchema,
-  adapter_gguf: adapterGgufExportSchema,
-  adapter_mlx: adapterMlxExportSchema,
+  }),
+  adapter_gguf: target(
+    'adapter_gguf',
+    about('LoRA for llama.cpp', 'The adapter alone as a GGUF file, used with the base by llama-cli --lora'),
+    {},
+  ),
+  adapter_mlx: target(
+    'adapter_mlx',
+    about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx_lm.generate --adapter-path'),
+    {},
+  ),
 } as const;
 
 /** What is exported, and how. */

@@ -2,6 +2,7 @@
 // The rest of the `method` block is validated by the schema of the method that `peft_type` names (engine/peft/registry.ts).
 import * as z from 'zod';
 import { about } from './about.js';
+import { exportEntrySchema } from './exportConfig.js';
 
 const path = z.string().min(1);
 const count = z.int().positive();
@@ -305,6 +306,15 @@ export const runConfigSchema = z.strictObject({
     .meta(about('Training', 'Duration, learning rate, evaluation and checkpoints')),
   samples: samplesConfigSchema.prefault({}).meta(about('Sample answers', 'Prompts that show the effect of training')),
   engine: engineConfigSchema.prefault({}).meta(about('Engine', 'Backend and precision')),
+  export: z
+    .array(exportEntrySchema)
+    .default([])
+    .meta(
+      about(
+        'Exports',
+        'What is written for other programs when the run has completed; a failure leaves its result as it is',
+      ),
+    ),
 });
 
 export type RunConfig = z.infer<typeof runConfigSchema>;

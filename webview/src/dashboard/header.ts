@@ -14,6 +14,7 @@ const STATUS_ICONS: Record<RunPhase, string> = {
   starting: 'loading codicon-modifier-spin',
   running: 'sync codicon-modifier-spin',
   paused: 'debug-pause',
+  exporting: 'sync codicon-modifier-spin',
   completed: 'pass',
   stopped: 'debug-stop',
   failed: 'error',

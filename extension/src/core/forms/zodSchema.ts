@@ -54,7 +54,7 @@ function faultsOf(
 ): SchemaFault[] {
   const path = issue.path.map(String);
   const key = path.join('.');
-  const allowed = schemaAt(schema, path);
+  const allowed = schemaAt(schema, path, value);
   if (issue.code === 'unrecognized_keys') {
     const known = [...Object.keys(allowed?.properties ?? {}), ...(path.length === 0 ? otherKeys : [])];
     return issue.keys.map(unknown => ({
@@ -71,15 +71,30 @@ function faultsOf(
 }
 
 /** The part of a schema for the value at a path. */
-function schemaAt(schema: JsonSchema, path: readonly string[]): JsonSchema | undefined {
-  return path.reduce<JsonSchema | undefined>((at, part) => {
-    for (const { properties, items, additionalProperties } of at ? alternatives(at) : []) {
-      const values = typeof additionalProperties === 'object' ? additionalProperties : undefined;
-      const next = properties?.[part] ?? items ?? values;
-      if (next) return next;
-    }
-    return undefined;
-  }, schema);
+function schemaAt(schema: JsonSchema, path: readonly string[], whole: unknown): JsonSchema | undefined {
+  let at: JsonSchema | undefined = schema;
+  let value = whole;
+  for (const part of path) {
+    const next: JsonSchema[] = matching(at ? alternatives(at) : [], value).flatMap(
+      ({ properties, items, additionalProperties }) => {
+        const values = typeof additionalProperties === 'object' ? additionalProperties : undefined;
+        return properties?.[part] ?? items ?? values ?? [];
+      },
+    );
+    at = next.length > 1 && next.every(each => 'const' in each) ? { enum: next.map(each => each.const) } : next[0];
+    value = (value as Record<string, unknown> | null | undefined)?.[part];
+  }
+  return at && matching(alternatives(at), value)[0];
+}
+
+/** Of alternatives that a key tells apart, such as `target`, the one that the value names; else all. */
+function matching(schemas: JsonSchema[], value: unknown): JsonSchema[] {
+  const named = schemas.filter(({ properties = {} }) =>
+    Object.entries(properties).some(
+      ([key, property]) => 'const' in property && property.const === (value as Record<string, unknown> | null)?.[key],
+    ),
+  );
+  return named.length > 0 ? named : schemas;
 }
 
 function shortJson(value: unknown): string {

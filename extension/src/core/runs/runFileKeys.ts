@@ -21,7 +21,7 @@ export const PATH_KEYS: Readonly<Record<string, readonly string[]>> = {
   training: ['general_texts'],
 };
 
-/** The files and folders that a run file names, each with its key with dots. */
+/** The files and folders that a run file reads, each with its key with dots. */
 export function pathFields(runFile: Block): { field: string; path: string }[] {
   return Object.entries(PATH_KEYS).flatMap(([key, names]) =>
     names.flatMap(name => {

@@ -67,6 +67,10 @@ export interface RunState {
   /** The last KEPT_LOG entries. */
   log: readonly LogEntry[];
   completed: EventOf<'completed'> | null;
+  /** The export that is being written after that. */
+  exporting: EventOf<'exporting'> | null;
+  /** Exports that failed since. */
+  failedExports: readonly EventOf<'export_failed'>[];
   failed: EventOf<'failed'> | null;
 }
 
@@ -88,6 +92,8 @@ export const initialRunState: RunState = {
   checkpoints: [],
   log: [],
   completed: null,
+  exporting: null,
+  failedExports: [],
   failed: null,
 };
 
@@ -153,6 +159,16 @@ function apply(state: RunState, event: EngineEvent): RunState {
     }
     case 'failed':
       return logged({ ...state, status: 'failed', failed: event }, event, 'error', describeError(event));
+    case 'exporting': {
+      const failedExports = state.failedExports.filter(({ target }) => target !== event.target);
+      return { ...state, exporting: event, failedExports };
+    }
+    case 'exported':
+      return logged({ ...state, exporting: null }, event, 'info', `Exported ${event.place}, ${bytes(event.bytes)}`);
+    case 'export_failed': {
+      const next = { ...state, exporting: null, failedExports: [...state.failedExports, event] };
+      return logged(next, event, 'error', `Export (${event.target}): ${describeError(event)}`);
+    }
   }
 }
 
@@ -177,6 +193,8 @@ function started(state: RunState, event: EventOf<'started'>): RunState {
     evaluations,
     samples: state.started ? state.samples.filter(sample => sample.step <= from) : state.samples,
     completed: null,
+    exporting: null,
+    failedExports: [],
     failed: null,
   };
   const { backend, library, threads } = event.engine;

@@ -5,8 +5,11 @@ import { duration } from '../units.js';
 import { metricOfRun, VALIDATION_LOSS } from './bestMetric.js';
 import type { RunState, RunStatus } from './runState.js';
 
-/** `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed from its latest checkpoint. */
-export type RunPhase = RunStatus | 'interrupted';
+/**
+ * `interrupted`: neither ended nor alive, as after a crash or a reboot; it can be resumed from its latest checkpoint. `exporting`:
+ * completed, and its exports are being written.
+ */
+export type RunPhase = RunStatus | 'interrupted' | 'exporting';
 
 export const PHASE_LABELS: Record<RunPhase, string> = {
   starting: 'Starting',
@@ -16,9 +19,11 @@ export const PHASE_LABELS: Record<RunPhase, string> = {
   stopped: 'Stopped',
   failed: 'Failed',
   interrupted: 'Interrupted',
+  exporting: 'Exporting',
 };
 
-export function runPhase({ status, started }: RunState, alive: boolean): RunPhase {
+export function runPhase({ status, started, exporting }: RunState, alive: boolean): RunPhase {
+  if (alive && exporting) return 'exporting';
   if (alive) return status === 'paused' || status === 'running' ? status : 'starting';
   if (status === 'completed' || status === 'stopped' || status === 'failed') return status;
   return started ? 'interrupted' : 'failed';

@@ -1,6 +1,6 @@
 // What `merge` and `export` have in common: the options of the targets, which come from their schemas, and doing or planning an
 // export.
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
@@ -10,8 +10,9 @@ import { bytes as sizeText, duration, shortTime } from '../../core/units.js';
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import { exportSchemas, type ExportEntry, type ExportName } from '../../protocol/exportConfig.js';
 import { openExportSource } from '../export/exportSource.js';
-import { EXPORTS, checkPlace, performExport, planExport } from '../export/performExport.js';
+import { checkPlace, performExport, planExport } from '../export/performExport.js';
 import { exportTarget, exportTargets } from '../export/targets/registry.js';
+import { RunFolder } from '../runFolder/runFolder.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { printAnswer } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
@@ -124,27 +125,35 @@ export async function runExport(
   // Before a model is opened, or even downloaded.
   if (out !== null) checkPlace(out, writes, null, flags.force ?? false);
   const progress = progressDisplay();
+  await interruptible(async signal => {
+    const paths = { model: flags.model ?? null, adapters: flags.adapter ?? [] };
+    const source = await openExportSource(paths, '.', progress);
+    try {
+      const folder = source.run === null ? resolve('.') : RunFolder.open(source.run).exports;
+      const request = { source, entry, out, folder, engine: engineOf(flags), reporter: progress };
+      const show = <T extends { path: string | null }>(answer: T, text: (answer: T) => string) => {
+        progress.finish();
+        printAnswer({ ...facts(answer), ...answer }, flags.json, text);
+      };
+      const force = flags.force ?? false;
+      if (flags.dryRun) return show(await planExport(request, force), planText);
+      const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
+      show(await performExport(request, { signal, compare: flags.compare, generalTexts, force }), exportedText);
+    } finally {
+      progress.finish();
+      source.close();
+    }
+  });
+}
+
+/** Aborts the work at Ctrl-C or SIGTERM. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  const paths = { model: flags.model ?? null, adapters: flags.adapter ?? [] };
-  const source = await openExportSource(paths, '.', progress);
   try {
-    const folder = source.run === null ? '.' : join(source.run, EXPORTS);
-    const request = { source, entry, out, folder: resolve(folder), engine: engineOf(flags), reporter: progress };
-    const show = <T extends { path: string | null }>(answer: T, text: (answer: T) => string) => {
-      progress.finish();
-      printAnswer({ ...facts(answer), ...answer }, flags.json, text);
-    };
-    if (flags.dryRun) show(await planExport(request, flags.force ?? false), planText);
-    else {
-      const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
-      const options = { signal: stop.signal, compare: flags.compare, generalTexts, force: flags.force ?? false };
-      show(await performExport(request, options), exportedText);
-    }
+    return await work(stop.signal);
   } finally {
-    progress.finish();
-    source.close();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
   }
 }
@@ -161,7 +170,7 @@ function planText({ path, bytes, seconds, needs }: ExportPlan): string {
   ].join('\n');
 }
 
-function exportedText({ place, bytes, types, rounding }: Exported): string {
+export function exportedText({ place, bytes, types, rounding }: Exported): string {
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
   if (rounding) {

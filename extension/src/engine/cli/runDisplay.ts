@@ -1,6 +1,7 @@
 // Displays a run from its events: a bar with loss, speed, time left and memory on a terminal, lines elsewhere. Called by the
 // `train` command.
 import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
+import { describeError } from '../../core/codedError.js';
 import { metricName, metricsText, metricValue } from '../../core/metrics/metricText.js';
 import { metricOfRun, stoppedEarly, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
 import { bytes, count, duration, percent } from '../../core/units.js';
@@ -90,6 +91,13 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
             `${event.on_disk ? 'on disk' : 'in memory'} (${bytes(event.bytes)})`,
         );
         break;
+      case 'exported':
+        print(`Exported ${event.place} (${bytes(event.bytes)})`);
+        break;
+      case 'export_failed':
+        print(exportFailureText(event));
+        break;
+      case 'exporting':
       case 'resumed':
       case 'checkpoint_saved':
       case 'failed':
@@ -97,6 +105,10 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
     }
   };
   return { show, finish };
+}
+
+export function exportFailureText(event: EventOf<'export_failed'>): string {
+  return `Export (${event.target}) failed: ${describeError(event)}`;
 }
 
 function startedText(event: EventOf<'started'>): string {

@@ -1,12 +1,14 @@
 // `tunewright train RUN.json`.
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { checkRunExports, exportRun } from '../export/runExports.js';
 import { recordEarlyFailure } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { trainRun } from '../run/trainRun.js';
+import { checkExports } from './exportCommand.js';
 import { reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
 import { runDisplay } from './runDisplay.js';
@@ -53,25 +55,34 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
   try {
-    const { result } = await trainRun({
+    const onEvent = (event: EngineEvent) => {
+      progress.finish();
+      recorded ||= event.type === 'failed';
+      if (flags.json) printJson(event);
+      else display.show(event);
+    };
+    const { result, outcome } = await trainRun({
       runFile,
       out,
       resume,
       force: flags.force ?? false,
       cache: flags.cache && resolve(flags.cache),
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
-      onEvent: (event: EngineEvent) => {
-        progress.finish();
-        recorded ||= event.type === 'failed';
-        if (flags.json) printJson(event);
-        else display.show(event);
-      },
+      onEvent,
+      check: prepared => checkRunExports(prepared, out),
       signal: stop.signal,
     });
+    // From here on the run has its result, whatever becomes of the exports.
+    recorded = true;
     if (!flags.json) {
       display.finish();
       print(process.stdout.isTTY ? `\nSaved in ${result}` : result);
     }
+    if (outcome.reason === 'stopped' || readRunFile(join(out, 'run.json')).config.export.length === 0) return;
+    checkExports(
+      out,
+      await exportRun(out, { all: true, engine: null, reporter: progress, onEvent, signal: stop.signal }),
+    );
   } catch (error) {
     display.finish();
     if (!recorded) recordEarlyFailure({ runFile, out, resume }, error);

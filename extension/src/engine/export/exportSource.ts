@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { readJsonObject } from '../files/jsonFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { readAdapterFolder } from '../inspect/inspectAdapter.js';
 import type { Architecture } from '../models/architecture.js';
@@ -48,7 +49,8 @@ export async function openExportSource(
       opened.push(openAdapter(folder, architecture, { files: base, onWarning: reporter.warn }));
     const path = adapters.at(-1) ?? base.path;
     const run = runFolderOf(path);
-    return { base, architecture, adapters: opened, run, name: fileNameOf(run ?? nameOf(path, base)), close };
+    const name = run === null ? nameOf(path, base) : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];
+    return { base, architecture, adapters: opened, run, name: fileNameOf(String(name)), close };
   } catch (error) {
     close();
     throw error;

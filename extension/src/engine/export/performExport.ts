@@ -9,7 +9,7 @@ import { bytes as sizeText } from '../../core/units.js';
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
 import type { EngineConfig } from '../../protocol/runConfig.js';
-import { statOf } from '../../system/fileStat.js';
+import { isFolder, statOf } from '../../system/fileStat.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
 import { freeBytes } from '../files/diskSpace.js';
@@ -18,9 +18,6 @@ import type { Reporter } from '../run/reporter.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
 import { exportTarget } from './targets/registry.js';
-
-/** Folder of a run's exports, in its run folder. */
-export const EXPORTS = 'exports';
 
 export interface ExportRequest {
   source: ExportSource;
@@ -36,6 +33,8 @@ export interface ExportRequest {
 export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts'> {
   /** Whether an existing file is replaced. */
   force: boolean;
+  /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
+  own?: boolean;
 }
 
 /** What the export would take. @throws InputError as {@link performExport} */
@@ -65,7 +64,8 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const target = exportTarget(entry.target);
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(tmpdir(), target.fileName(source, entry));
-  checkPlace(out, target.writes, source, options.force);
+  const isOwn = options.own && isFolder(out) === (target.writes === 'folder');
+  if (!isOwn) checkPlace(out, target.writes, source, options.force);
   await prepare(request);
   const staging = new Staging(out);
   try {
@@ -85,7 +85,12 @@ export async function performExport(request: ExportRequest, options: ExportOptio
 }
 
 /** Where the export is written. */
-export function placeOf({ source, entry, out, folder }: Pick<ExportRequest, 'source' | 'entry' | 'out' | 'folder'>) {
+export function placeOf({
+  source,
+  entry,
+  out,
+  folder,
+}: Pick<ExportRequest, 'source' | 'entry' | 'out' | 'folder'>): string {
   return out ?? join(folder, exportTarget(entry.target).fileName(source, entry));
 }
 
@@ -123,6 +128,7 @@ async function prepare({ source, entry, engine, reporter }: ExportRequest): Prom
 /** A hidden folder beside the result, in which it has its own name already. */
 class Staging {
   readonly path: string;
+  /** Removed at the end, with what the result has replaced. */
   private readonly folder: string;
   /** Folders above it that don't exist yet, the lowest first. */
   private readonly missing: string[] = [];
@@ -136,8 +142,8 @@ class Staging {
   }
 
   putInPlace(): void {
-    // A folder isn't renamed to an existing one everywhere, even to an empty one.
-    if (statOf(this.out)?.isDirectory()) rmdirSync(this.out);
+    // A file is replaced at once; a folder isn't renamed to an existing one everywhere, even to an empty one.
+    if (isFolder(this.out)) renameSync(this.out, join(this.folder, 'replaced'));
     renameSync(this.path, this.out);
     this.missing.length = 0;
   }

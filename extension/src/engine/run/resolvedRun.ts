@@ -21,7 +21,8 @@ export function resumedRun(runFile: string, out: string): { run: RunFile; ignore
   // Training longer is a reason to resume; everything else must stay the same.
   const { num_train_epochs, max_steps, max_minutes } = given.config.training;
   const training = { ...saved.config.training, num_train_epochs, max_steps, max_minutes };
-  const run = { ...saved, config: { ...saved.config, training } };
+  // What is exported afterwards doesn't change the training either.
+  const run = { ...saved, config: { ...saved.config, training, export: given.config.export } };
   const ignored = differingKeys(given.config, run.config);
   for (const key of ['model', 'method.peft_type'])
     if (ignored.includes(key)) {
@@ -69,6 +70,7 @@ export function absolutePaths(run: RunFile): Record<string, unknown> {
     },
     method: { ...config.method, init_from: path(run.initFrom) },
     training: { ...config.training, general_texts: path(config.training.general_texts) },
+    export: config.export.map(entry => ({ ...entry, out: path(entry.out) })),
   };
 }
 

@@ -3,18 +3,25 @@ import { existsSync } from 'node:fs';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
-import { prepareRun, type RunRequest } from './prepareRun.js';
+import { prepareRun, type PreparedRun, type RunRequest } from './prepareRun.js';
 import { claimRun } from './runProcess.js';
+
+export interface TrainRequest extends RunRequest {
+  onEvent(event: EngineEvent): void;
+  /** Whether what will be done with the result can be done; called before training starts. */
+  check?(prepared: PreparedRun): Promise<void>;
+}
 
 /**
  * @throws InputError for anything wrong with the input, before training starts
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
-export async function trainRun(request: RunRequest & { onEvent(event: EngineEvent): void }): Promise<RunResult> {
+export async function trainRun(request: TrainRequest): Promise<RunResult> {
   const claimed = claimExisting(request);
   try {
     const prepared = await prepareRun(request);
     try {
+      await request.check?.(prepared);
       return await executeRun(prepared, { ...request, claimed: claimed !== null });
     } finally {
       prepared.dispose();

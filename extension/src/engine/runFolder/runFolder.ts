@@ -8,7 +8,7 @@ import { asInputError } from '../files/atomicFile.js';
 import { linkStatOf } from '../../system/fileStat.js';
 
 /** Folders in which a run writes and prunes files. */
-const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard'];
+const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard', 'exports'];
 
 export class RunFolder {
   private constructor(readonly path: string) {}
@@ -80,6 +80,10 @@ export class RunFolder {
   get tensorBoard(): string {
     return join(this.path, 'tensorboard');
   }
+  /** What was made of the result for other programs. */
+  get exports(): string {
+    return exportsFolderIn(this.path);
+  }
   /** Folder of the result, relative to the run folder. */
   resultName(storage: 'adapter' | 'selective' | 'model'): string {
     return storage === 'model' ? 'model' : 'adapter';
@@ -107,6 +111,10 @@ export class RunFolder {
     for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept))))
       rmSync(this.checkpoint(step), { recursive: true, force: true });
   }
+}
+
+export function exportsFolderIn(folder: string): string {
+  return join(folder, 'exports');
 }
 
 export function excludedFileIn(folder: string): string {

@@ -9,9 +9,11 @@ function mapPaths(config: any, path: (value: string) => string): any {
   const mapped = (value: any): any =>
     Array.isArray(value) ? value.map(mapped) : typeof value === 'string' ? path(value) : value;
   const at = (holder: any, key: string) =>
-    holder[key] === undefined ? holder : { ...holder, [key]: mapped(holder[key]) };
+    holder?.[key] === undefined ? holder : { ...holder, [key]: mapped(holder[key]) };
   const blocks = Object.entries(PATH_KEYS).filter(([key]) => config[key]);
-  return { ...config, ...Object.fromEntries(blocks.map(([key, names]) => [key, names.reduce(at, config[key])])) };
+  const exports = Array.isArray(config.export) ? { export: config.export.map((entry: any) => at(entry, 'out')) } : {};
+  const mappedBlocks = blocks.map(([key, names]) => [key, names.reduce(at, config[key])]);
+  return { ...config, ...Object.fromEntries(mappedBlocks), ...exports };
 }
 
 /** A model is a path if that exists, or if it can't be anything else. */

@@ -153,6 +153,7 @@ export const PHASE_ICONS: Record<RunPhase, { icon: string; color?: string }> = {
   starting: { icon: 'loading~spin' },
   running: { icon: 'sync~spin', color: 'charts.blue' },
   paused: { icon: 'debug-pause', color: 'charts.yellow' },
+  exporting: { icon: 'sync~spin', color: 'charts.blue' },
   completed: { icon: 'pass', color: 'charts.green' },
   stopped: { icon: 'debug-stop' },
   failed: { icon: 'error', color: 'charts.red' },

@@ -1,0 +1,165 @@
+// The exports that a run file lists: whether they can be made, before training starts, and making them when the run has completed.
+// Called by `train` and by `export RUN`. Each is an event of the run.
+import { isDeepStrictEqual } from 'node:util';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { CancelledError, errorRecord } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
+import type { EngineError } from '../../protocol/engineError.js';
+import type { EngineEvent } from '../../protocol/engineEvent.js';
+import type { Exported } from '../../protocol/exportAnswers.js';
+import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
+import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { PreparedRun } from '../run/prepareRun.js';
+import { readRunFile } from '../run/readRunFile.js';
+import type { Reporter } from '../run/reporter.js';
+import { claimRun } from '../run/runProcess.js';
+import { EventWriter, readEvents } from '../runFolder/eventLog.js';
+import { RunFolder, exportsFolderIn } from '../runFolder/runFolder.js';
+import { openExportSource, type ExportSource } from './exportSource.js';
+import { checkPlace, performExport, placeOf } from './performExport.js';
+import { exportTarget } from './targets/registry.js';
+
+/**
+ * Before training starts: whether the method, the model and the places allow the exports of the run file.
+ * @throws InputError that names the entry
+ */
+export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<void> {
+  const { files: base, architecture } = onDisk;
+  const source = { base, architecture, adapters: [], run: out, name: run.config.name, close: () => {} };
+  const own = ownPlaces(out);
+  const taken = new Map<string, number>();
+  for (const [i, entry] of run.config.export.entries()) {
+    const target = exportTarget(entry.target);
+    const refuse = (message: string, hint: string, key = 'target') => {
+      throw new InputError(message, { file: run.path, key: `export.${i}.${key}`, hint });
+    };
+    const { method } = adapter;
+    if (target.takes === 'adapter') {
+      const form = method.storage === 'model' ? undefined : adapter.attached.asLora();
+      if (typeof form === 'string' || !form)
+        refuse(`${form ?? `a ${method.peftType} result`} can't be expressed as LoRA`, WITHOUT_LORA);
+    } else if (method.storage !== 'model' && !method.merge)
+      refuse(`${method.peftType} adds parts that can't be expressed as weights of the model`, WITHOUT_MERGE);
+    else
+      // With default options: what can't be expressed at all is known before an adapter exists.
+      await refusing(run.path, `export.${i}`, () =>
+        target.plan(source, exportEntrySchema.parse({ target: entry.target })),
+      );
+    if (target.writes === 'elsewhere') continue;
+    const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });
+    if (taken.has(place))
+      refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
+    taken.set(place, i);
+    if (!own.has(place))
+      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target.writes, source, false));
+  }
+}
+
+const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the method can be merged.';
+const WITHOUT_MERGE =
+  'Leave it out. Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). Any OpenAI client: tunewright serve --model M --adapter FOLDER.';
+
+async function refusing(file: string, key: string, check: () => unknown): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const { message, hint, file: where } = error.record();
+    throw new InputError(where === undefined ? message : `${where}: ${message}`, { file, key, hint });
+  }
+}
+
+export interface RunExportOptions {
+  /** Makes those that are there already again. */
+  all: boolean;
+  engine: Pick<EngineConfig, 'backend' | 'threads'> | null;
+  reporter: Reporter;
+  signal: AbortSignal;
+  onEvent(event: EngineEvent): void;
+}
+
+export interface RunExports {
+  exported: Exported[];
+  /** Number of exports that were there already. */
+  kept: number;
+  failures: EngineError[];
+}
+
+/**
+ * Makes the exports of a run that has completed: those that aren't there, or all. One that fails doesn't keep the others from being
+ * made.
+ * @throws InputError if the run has no result or lists no exports
+ */
+export async function exportRun(path: string, options: RunExportOptions): Promise<RunExports> {
+  const folder = RunFolder.open(path);
+  const run = readRunFile(folder.runFile, 'refuse');
+  const { model, engine, export: entries } = run.config;
+  const events = readEvents(folder.eventsFile);
+  const last = events.findLastIndex(({ type }) => type === 'completed');
+  const completed = events[last];
+  if (completed?.type !== 'completed')
+    throw new InputError('this run has no result yet', { file: path, hint: 'Train it to its end, or resume it.' });
+  if (entries.length === 0)
+    throw new InputError('this run lists no exports', {
+      file: folder.runFile,
+      key: 'export',
+      hint: 'Name the target: tunewright export --adapter ADAPTER --to TARGET.',
+    });
+  const release = claimRun(folder);
+  const writer = new EventWriter(folder.eventsFile, options.onEvent);
+  let source: ExportSource | null = null;
+  try {
+    const result = join(path, completed.adapter);
+    const isModel = run.method.storage === 'model';
+    source = await openExportSource(
+      { model: isModel ? result : model, adapters: isModel ? [] : [result] },
+      path,
+      options.reporter,
+    );
+    const done = events.slice(last).filter(event => event.type === 'exported');
+    const own = ownPlaces(path);
+    const answer: RunExports = { exported: [], kept: 0, failures: [] };
+    for (const entry of entries) {
+      const target = exportTarget(entry.target);
+      const request = { source, entry, out: outOf(entry, run.resolvePath), folder: folder.exports };
+      const place = target.writes === 'elsewhere' ? null : placeOf(request);
+      const isDone = done.some(event => isDeepStrictEqual(event.entry, entry) && (place === null || existsSync(place)));
+      if (isDone && !options.all) {
+        answer.kept++;
+        continue;
+      }
+      writer.write({ type: 'exporting', target: entry.target, path: place });
+      try {
+        const { reporter, signal } = options;
+        const exported = await performExport(
+          { ...request, engine: options.engine ?? engine, reporter },
+          { signal, compare: true, generalTexts: null, force: false, own: place !== null && own.has(place) },
+        );
+        writer.write({ type: 'exported', entry, ...exported });
+        answer.exported.push(exported);
+      } catch (error) {
+        const failure = errorRecord(error);
+        writer.write({ type: 'export_failed', target: entry.target, ...failure });
+        if (error instanceof CancelledError) throw error;
+        answer.failures.push(failure);
+      }
+    }
+    return answer;
+  } finally {
+    source?.close();
+    writer.close();
+    release();
+  }
+}
+
+function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): string | null {
+  return out === null ? null : resolvePath(out);
+}
+
+/** Places where the run itself has written before, and may do it again. */
+function ownPlaces(path: string): ReadonlySet<string> {
+  const file = join(path, 'events.ndjson');
+  const events = existsSync(file) ? readEvents(file) : [];
+  return new Set(events.flatMap(event => (event.type === 'exported' && event.path !== null ? [event.path] : [])));
+}

@@ -1,0 +1,169 @@
+// `"export"` in a run file, as processes: refused before training where it can't work, done when the run has completed, done again by
+// `export RUN`, and a failure that leaves the result of the run as it is.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { readEvents } from '../../../extension/src/engine/runFolder/eventLog.js';
+import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
+import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
+
+// The machine may be busy.
+vi.setConfig({ testTimeout: 240_000 });
+
+const media = (path: string) => fileURLToPath(new URL(`../../../media/${path}`, import.meta.url));
+const place = workplace();
+afterAll(() => place.remove());
+
+const LORA = { peft_type: 'LORA', target_modules: ['q_proj'] };
+const runFile = (name: string, exports: unknown, method: Record<string, unknown> = LORA) =>
+  place.run(name, {
+    name,
+    model: 'embedded:tiny',
+    dataset: { train: media('datasets/pirate.messages.jsonl'), max_length: 32 },
+    method,
+    training: { max_steps: 2, measure_forgetting: false },
+    export: exports,
+  });
+const train = (run: string, out: string, ...more: string[]) => ['train', run, '--out', place.file(out), ...more];
+const refusedBy = async (exports: unknown, method: Record<string, unknown> | undefined, ...parts: string[]) => {
+  const result = await tunewright(train(runFile('refused', exports, method), 'refused-run'));
+  expectRefusal(result, 'refused.json', ...parts);
+  expect(existsSync(place.file('refused-run'))).toBe(false);
+};
+
+describe('refused before training', () => {
+  test('a wrong entry, by its key', async () => {
+    await refusedBy([{ target: 'ggfu' }], undefined, 'export.0.target', '"gguf"', '"adapter_mlx"', 'not "ggfu"');
+    await refusedBy(
+      [{ target: 'mlx', dtype: 'float32' }],
+      undefined,
+      'export.0.dtype',
+      'must be "float16" or "bfloat16"',
+    );
+    await refusedBy([{ target: 'folder', max_shard_size: '5' }], undefined, 'max_shard_size', 'such as 500MB or 5GB');
+    await refusedBy([{ target: 'folder', typ: 'f16' }], undefined, 'unknown key "typ"', 'did you mean "dtype"?');
+    await refusedBy([{ type: 'q8_0' }], undefined, 'export.0.target', 'is missing');
+    await refusedBy(['gguf'], undefined, 'export.0', 'not "gguf"');
+    await refusedBy({ target: 'gguf' }, undefined, 'export', 'must be a list');
+  });
+
+  test('what the method can’t be, with what works', async () => {
+    const prompt = { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 4 };
+    await refusedBy([{ target: 'gguf' }], prompt, 'export.0.target', 'tunewright serve', 'PeftModel.from_pretrained');
+    await refusedBy([{ target: 'adapter_gguf' }], prompt, 'export.0.target', 'expressed as LoRA');
+    await refusedBy([{ target: 'adapter_mlx' }], { ...LORA, use_dora: true }, 'export.0.target', 'DoRA');
+    await refusedBy([{ target: 'gguf' }, { target: 'adapter_gguf' }], { peft_type: 'FULL' }, 'export.1.target', 'FULL');
+  });
+
+  test('a place that is taken, also by another entry', async () => {
+    place.write('taken.gguf', 'mine');
+    await refusedBy([{ target: 'adapter_gguf', out: 'taken.gguf' }], undefined, 'export.0.out', 'this file exists');
+    await refusedBy([{ target: 'mlx' }, { target: 'mlx' }], undefined, 'export.1.out', 'export.0 already');
+  });
+});
+
+describe('a run with exports', () => {
+  const exports = [
+    { target: 'gguf', type: 'q8_0' },
+    { target: 'adapter_mlx' },
+    { target: 'adapter_gguf', out: 'elsewhere/lora.gguf' },
+  ];
+  const run = runFile('tone', exports);
+  const folder = place.file('tone-run');
+  const places = [
+    join(folder, 'exports', 'tone-Q8_0.gguf'),
+    join(folder, 'exports', 'tone-lora-mlx'),
+    place.file('elsewhere', 'lora.gguf'),
+  ] as const;
+  const eventsOf = (type: EngineEvent['type']) =>
+    readEvents(join(folder, 'events.ndjson')).filter(event => event.type === type);
+  const made = () => places.map(path => statSync(path).ino);
+  const listed = async (...more: string[]) =>
+    JSON.parse((await succeed(['export', folder, ...more, '--json'])).stdout.trim().split('\n').at(-1)!);
+
+  test('makes them when it has completed', async () => {
+    const { stdout } = await succeed(train(run, 'tone-run', '--json'));
+    const types = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line).type);
+    expect(types.slice(-7)).toEqual(['completed', ...exports.flatMap(() => ['exporting', 'exported'])]);
+    expect(eventsOf('exported').map(event => 'path' in event && event.path)).toEqual(places);
+    for (const [i, { target }] of exports.entries()) {
+      const event = eventsOf('exported')[i] as Extract<EngineEvent, { type: 'exported' }>;
+      expect(event.entry).toMatchObject({ target });
+      expect(event.bytes).toBeGreaterThan(1000);
+    }
+    expect(readdirSync(join(folder, 'exports')).filter(name => !name.endsWith('.json'))).toEqual([
+      'tone-Q8_0.gguf',
+      'tone-lora-mlx',
+    ]);
+  });
+
+  test('export RUN makes what is missing, and all with --force', async () => {
+    const before = made();
+    expect(await listed()).toMatchObject({ exported: [], kept: 3, failures: [] });
+    expect(made()).toEqual(before);
+    rmSync(places[0]);
+    expect(await listed()).toMatchObject({ exported: [{ target: 'gguf', path: places[0] }], kept: 2 });
+    expect((await listed('--force')).exported).toHaveLength(3);
+    expect(made()[1]).not.toBe(before[1]);
+  });
+
+  test('a resumed run makes them of its new result', async () => {
+    const longer = JSON.parse(readFileSync(run, 'utf8'));
+    writeFileSync(run, JSON.stringify({ ...longer, training: { ...longer.training, max_steps: 3 } }));
+    const before = readFileSync(places[2]);
+    await succeed(train(run, 'tone-run', '--resume'));
+    expect(readFileSync(places[2]).equals(before)).toBe(false);
+  });
+
+  test('one that fails is said, and keeps neither the others nor the result from being made', async () => {
+    rmSync(places[0]);
+    mkdirSync(places[0]);
+    writeFileSync(join(places[0], 'mine.txt'), 'mine');
+    const before = made();
+    const result = await tunewright(['export', folder, '--force']);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(/Export \(gguf\) failed: .*tone-Q8_0.gguf: this is a folder/);
+    expect(result.stderr).toContain('1 of 3 exports failed');
+    expect(result.stderr).toContain(`tunewright export ${folder}`);
+    expect(readdirSync(places[0])).toEqual(['mine.txt']);
+    expect(made()[2]).not.toBe(before[2]);
+    expect(eventsOf('export_failed')).toMatchObject([{ target: 'gguf', message: 'this is a folder' }]);
+    expect(existsSync(join(folder, 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  test('export RUN takes no other options, and needs a run with a result and a list', async () => {
+    expectRefusal(await tunewright(['export', folder, '--to', 'gguf']), '--to', 'no effect');
+    expectRefusal(await tunewright(['export', folder, '--no-compare']), '--no-compare', 'no effect');
+    expectRefusal(await tunewright(['export', place.path]), 'does not contain a run');
+    expectRefusal(await tunewright(['export']), '--to', 'merged-gguf');
+    await succeed(train(runFile('plain', []), 'plain-run'));
+    expectRefusal(await tunewright(['export', place.file('plain-run')]), 'lists no exports', '--to');
+  });
+});
+
+test('a run whose export fails has its result, and exit code 1', async () => {
+  const out = place.file('full', 'model');
+  const run = runFile('failing', [{ target: 'folder', out }]);
+  // Taken once training has begun.
+  const running = tunewright(train(run, 'failing-run'));
+  const events = place.file('failing-run', 'events.ndjson');
+  while (!existsSync(events) || !readFileSync(events, 'utf8').includes('"started"'))
+    await new Promise(resolve => setTimeout(resolve, 20));
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, 'mine.txt'), 'mine');
+  const result = await running;
+  expect(result.code).toBe(1);
+  expect(result.stderr).toMatch(/Export \(folder\) failed: .*: the folder is not empty/);
+  expect(result.stderr).toContain('1 of 1 export failed');
+  expect(existsSync(place.file('failing-run', 'adapter', 'adapter_config.json'))).toBe(true);
+  expect(
+    readEvents(events)
+      .map(({ type }) => type)
+      .slice(-3),
+  ).toEqual(['completed', 'exporting', 'export_failed']);
+  expect(readdirSync(out)).toEqual(['mine.txt']);
+});
