@@ -74,6 +74,24 @@ describe('reduceRun', () => {
     expect(state.evaluations.keys).not.toContain('perplexity');
   });
 
+  it('keeps its status while it is exported, and which exports failed since', () => {
+    const exporting = (target: string): EngineEventBody => ({ type: 'exporting', target, path: `/x/${target}` });
+    const failed: EngineEventBody = { type: 'export_failed', target: 'mlx', code: 'bad_input', message: 'no room' };
+    const exported: EngineEventBody = {
+      type: 'exported',
+      entry: { target: 'gguf' },
+      ...{ target: 'gguf', path: '/x/gguf', place: '/x/gguf', bytes: 3e6, peft_type: 'LORA' },
+    };
+    const completed = { type: 'completed', reason: 'finished', step: 1, adapter: 'adapter' } as EngineEventBody;
+    const first = run([started(), step(1), completed, exporting('gguf')]);
+    expect(first).toMatchObject({ status: 'completed', exporting: { target: 'gguf' } });
+    const second = run([exported, exporting('mlx'), failed], first);
+    expect(second).toMatchObject({ status: 'completed', exporting: null, failedExports: [{ message: 'no room' }] });
+    expect(second.log.slice(-2).map(({ text }) => text)).toEqual(['Exported /x/gguf, 3 MB', 'Export (mlx): no room']);
+    expect(run([exporting('mlx')], second).failedExports).toEqual([]);
+    expect(run([started(1)], second)).toMatchObject({ exporting: null, failedExports: [] });
+  });
+
   it('goes from starting over running and paused to completed', () => {
     expect(initialRunState.status).toBe('starting');
     const running = run([started(), step(1)]);

@@ -33,6 +33,12 @@ test('an ended run keeps its status until a process continues it', () => {
   }
 });
 
+test('a completed run whose process writes an export is exporting', () => {
+  const exporting = {} as NonNullable<RunState['exporting']>;
+  expect(runPhase({ ...started, status: 'completed', exporting }, true)).toBe('exporting');
+  expect(runPhase({ ...started, status: 'completed', exporting }, false)).toBe('completed');
+});
+
 test('durations', () => {
   expect(runSeconds({ ...started, firstTime: '2026-01-01T00:00:00Z', lastTime: '2026-01-01T00:01:30Z' })).toBe(90);
   expect(runSeconds(initialRunState)).toBe(0);

@@ -24,6 +24,16 @@ test('paths of dataset, validation file, template, suites and initial adapter ar
   });
 });
 
+test('places of exports are relative to the run file', () => {
+  const config = {
+    model: 'org/name',
+    export: [{ target: 'gguf', out: 'a.gguf' }, { target: 'mlx', out: null }, 'odd'],
+  };
+  const absolute = withAbsolutePaths(config, base);
+  expect(absolute).toMatchObject({ export: [{ out: join(base, 'a.gguf') }, { target: 'mlx', out: null }, 'odd'] });
+  expect(withRelativePaths(absolute, base, base)).toEqual(config);
+});
+
 test('a share, a null and missing keys stay', () => {
   const config = {
     model: 'embedded:tiny',
