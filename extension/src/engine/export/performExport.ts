@@ -14,6 +14,7 @@ import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
 import { freeBytes } from '../files/diskSpace.js';
 import { checkNewFolder } from '../files/newFolder.js';
+import { checkNewFile } from '../files/outputFile.js';
 import type { Reporter } from '../run/reporter.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
@@ -103,16 +104,9 @@ export function checkPlace(
 ): void {
   if (writes === 'elsewhere') return;
   if (writes === 'folder') return checkNewFolder(out);
-  const stat = statOf(out);
-  if (stat?.isDirectory())
-    throw new InputError('this is a folder', { file: out, hint: 'Name a file, such as model.gguf.' });
-  if (source && stat && resolve(source.base.path) === resolve(out))
+  if (source && statOf(out)?.isFile() && resolve(source.base.path) === resolve(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
-  if (stat && !force)
-    throw new InputError('this file exists', {
-      file: out,
-      hint: 'Choose another one with --out, or replace it with --force.',
-    });
+  checkNewFile(out, force);
 }
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {
