@@ -5,15 +5,14 @@ import { exportTargets } from '../export/targets/registry.js';
 import { runExport, withExportOptions, type ExportFlags } from './exportOptions.js';
 
 export function registerExportCommand(program: Command): void {
-  const described = exportTargets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
+  const targets = exportTargets.filter(({ to }) => to !== null);
+  const described = targets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
   const command = program
     .command('export')
     .description('write an adapter, or the model with adapters merged into it, for another program')
     .option('--adapter <folder...>', 'adapter folder of PEFT or of a run; several are merged in this order')
     .addOption(
-      new Option('--to <target>', described.join('; '))
-        .choices(exportTargets.map(({ to }) => to))
-        .makeOptionMandatory(),
+      new Option('--to <target>', described.join('; ')).choices(targets.map(({ to }) => to!)).makeOptionMandatory(),
     )
     .option('--model <model>', 'base model (default: the one named by the adapter)')
     .option(
@@ -22,7 +21,7 @@ export function registerExportCommand(program: Command): void {
     );
   withExportOptions(
     command,
-    exportTargets.map(({ target }) => target),
+    targets.map(({ target }) => target),
   )
     .addHelpText(
       'after',

@@ -33,10 +33,8 @@ export interface ExportRequest {
   reporter: Reporter;
 }
 
-export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts'> {
-  /** Whether an existing file is replaced. */
-  force: boolean;
-}
+/** `force`: also whether an existing file is replaced. */
+export type ExportOptions = Pick<ExportContext, 'signal' | 'compare' | 'generalTexts' | 'force'>;
 
 /** What the export would take. @throws InputError as {@link performExport} */
 export async function planExport(request: ExportRequest, force: boolean): Promise<ExportPlan> {
@@ -45,7 +43,7 @@ export async function planExport(request: ExportRequest, force: boolean): Promis
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   checkPlace(path ?? '', target.writes, source, force);
   await prepare(request);
-  const { bytes, seconds, needs = [] } = await target.plan(source, entry);
+  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry);
   const folder = path === null ? tmpdir() : dirname(path);
   const free = await freeBytes(folder);
   const room = {
@@ -53,7 +51,7 @@ export async function planExport(request: ExportRequest, force: boolean): Promis
     met: free >= bytes,
     hint: free >= bytes ? null : 'Free some space, or choose a folder on another disk with --out.',
   };
-  return { target: entry.target, path, bytes, seconds, needs: [...needs, room] };
+  return { target: entry.target, path, bytes, seconds, needs: [...needs, room], ...contents };
 }
 
 /**
