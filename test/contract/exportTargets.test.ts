@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
 import { describedExports } from '../../extension/src/engine/export/describedExports.js';
@@ -34,14 +34,20 @@ import { findModelFiles } from '../../extension/src/engine/run/openModel.js';
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
 import { exportEntrySchema, exportSchemas } from '../../extension/src/protocol/exportConfig.js';
 import { inputErrorOf } from '../support/inputErrors.js';
+import { startPushServer, type PushServer } from '../support/pushServer.js';
 
 const MODEL = 'embedded:tiny';
+const TOKEN = 'hf_test';
 const path = mkdtempSync(join(tmpdir(), 'tunewright-export-targets-'));
 const adapter = join(path, 'a run', 'adapter');
 const place = join(path, 'place');
 let source: ExportSource;
+let hub: PushServer;
 
 beforeAll(async () => {
+  hub = await startPushServer(TOKEN);
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  vi.stubEnv('HF_TOKEN', TOKEN);
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
   const files = await findModelFiles(MODEL, '.', silentReporter);
   const model = loadModel(files);
@@ -55,11 +61,15 @@ beforeAll(async () => {
   files.close();
   source = await openExportSource({ model: null, adapters: [adapter] }, '.', silentReporter);
 });
-afterAll(() => {
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await hub.close();
   source.close();
   rmSync(path, { recursive: true });
 });
 beforeEach(() => {
+  hub.repositories.clear();
+  hub.storage.clear();
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place);
 });
@@ -86,7 +96,7 @@ const bytesIn = (file: string): number =>
 
 describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
   it('is in the schema of run files and described', () => {
-    expect(exportEntrySchema.parse({ target })).toMatchObject({ target, out: null });
+    expect(exportEntrySchema.parse({ target })).toMatchObject({ target, ...(writes !== 'elsewhere' && { out: null }) });
     const described = describedExports().find(each => each.target === target)!;
     expect(described).toMatchObject({ to, takes, writes });
     for (const { description } of [described, ...described.options]) expect(description).toMatch(/^[A-Z]\S* .+[^.]$/);
@@ -135,7 +145,7 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
       ...each,
       tensors: new Map([...each.tensors].map(([key, tensor]) => [key, { ...tensor, readFloat32: fail }])),
     }));
-    const broken = takes === 'model' ? { ...source, base: { ...source.base, tensors } } : { ...source, adapters };
+    const broken = { ...source, base: { ...source.base, tensors }, adapters };
     const request = { ...requestFor(target, join(place, 'new', 'result')), source: broken };
     await expect(performExport(request, options())).rejects.toThrow('the disk is broken');
     expect(readdirSync(place)).toEqual([]);

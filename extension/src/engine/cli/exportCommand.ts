@@ -13,7 +13,8 @@ import { progressDisplay } from './progressDisplay.js';
 import { exportFailureText } from './runDisplay.js';
 
 export function registerExportCommand(program: Command): void {
-  const described = exportTargets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
+  const targets = exportTargets.filter(({ to }) => to !== null);
+  const described = targets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
   const command = program
     .command('export')
     .description('write an adapter, or the model with adapters merged into it, for another program')
@@ -21,7 +22,7 @@ export function registerExportCommand(program: Command): void {
       new Argument('[run]', 'folder of a run that has completed: makes the exports of its run file that are missing'),
     )
     .option('--adapter <folder...>', 'adapter folder of PEFT or of a run; several are merged in this order')
-    .addOption(new Option('--to <target>', described.join('; ')).choices(exportTargets.map(({ to }) => to)))
+    .addOption(new Option('--to <target>', described.join('; ')).choices(targets.map(({ to }) => to!)))
     .option('--model <model>', 'base model (default: the one named by the adapter)')
     .option(
       '--out <path>',
@@ -29,7 +30,7 @@ export function registerExportCommand(program: Command): void {
     );
   withExportOptions(
     command,
-    exportTargets.map(({ target }) => target),
+    targets.map(({ target }) => target),
   )
     .addHelpText(
       'after',

@@ -50,14 +50,14 @@ function targetOptions(targets: readonly ExportName[]): Option[] {
   return [...keys].map(key => {
     const having = targets.filter(target => key in propertiesOf(target));
     const schemas = having.map(target => propertiesOf(target)[key]!);
-    const titles = having.map(titleOf).join(', ');
+    const prefix = targets.length === 1 ? '' : `${having.map(titleOf).join(', ')}: `;
     const values = [...new Set(schemas.flatMap(valuesOf))];
     const { description, type, pattern } = schemas[0]!;
     const presets = new Set(schemas.map(schema => schema.default).filter(preset => typeof preset === 'string'));
     const preset = presets.size === 0 ? '' : ` (default: ${[...presets].join(' or ')})`;
     const words = description!.charAt(0).toLowerCase() + description!.slice(1).replace('null:', 'default:');
-    const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}>`;
-    const option = new Option(`${flagOf(key)}${value}`, `${titles}: ${words}${preset}`);
+    const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}${type === 'array' ? '...' : ''}>`;
+    const option = new Option(`${flagOf(key)}${value}`, `${prefix}${words}${preset}`);
     if (values.length > 0) return option.choices(values);
     return pattern === undefined ? option : option.argParser(value => matching(schemas[0]!, value));
   });
@@ -101,7 +101,7 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
   for (const key of others)
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
-  if (flags.force && writes !== 'file') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
+  if (flags.force && writes === 'folder') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
   if (!compares && !flags.compare) refuse('--no-compare', `${titleOf(target)} is exact up to its type.`);
   if (!compares && flags.generalTexts !== undefined) refuse('--general-texts', 'Nothing is measured here.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
@@ -158,8 +158,10 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
-function planText({ path, bytes, seconds, needs }: ExportPlan): string {
+function planText({ path, bytes, seconds, needs, files = [], card }: ExportPlan): string {
   return [
+    ...(card === undefined ? [] : [card]),
+    ...files.map(file => `${file.path}  ${sizeText(file.bytes)}`),
     ...(path === null ? [] : [path]),
     `${sizeText(bytes)}, about ${seconds < 60 ? shortTime(seconds) : `${duration(seconds)} min`}`,
     ...needs.flatMap(({ what, met, hint }) => [
@@ -170,9 +172,13 @@ function planText({ path, bytes, seconds, needs }: ExportPlan): string {
   ].join('\n');
 }
 
-export function exportedText({ place, bytes, types, rounding }: Exported): string {
+export function exportedText({ place, bytes, types, rounding, pushed }: Exported): string {
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
+  if (pushed) {
+    lines.push(...pushed.files.map(file => `${file.path}  ${sizeText(file.bytes)}  ${file.state}`));
+    lines.push(pushed.commit === null ? 'The repository had everything already.' : `Commit ${pushed.commit}`);
+  }
   if (rounding) {
     const { kl, adapter_kl: adapter, label_tokens: tokens } = rounding;
     const from = adapter === null ? 'the original' : 'base + adapter';

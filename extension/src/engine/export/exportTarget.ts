@@ -7,8 +7,8 @@ import type { ExportSource } from './exportSource.js';
 
 export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly target: Entry['target'];
-  /** The same on the command line, after `export --to`. */
-  readonly to: string;
+  /** The same on the command line, after `export --to`; null: it has a command of its own. */
+  readonly to: string | null;
   /** What it is made of: the adapter alone, or the model with the adapters merged into it, for which a backend is opened. */
   readonly takes: 'adapter' | 'model';
   /** What it writes at the place of the export; 'elsewhere': what it writes there is removed at the end. */
@@ -28,6 +28,8 @@ export interface PlannedExport {
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
   needs?: ExportPlan['needs'];
+  files?: ExportPlan['files'];
+  card?: string;
 }
 
 export interface ExportContext {
@@ -38,9 +40,13 @@ export interface ExportContext {
   signal: AbortSignal;
   /** Whether the result is compared with what it was made of. */
   compare: boolean;
+  /** Whether something of that name in another program is replaced. */
+  force: boolean;
   /** File with the rows on which they are compared; null: the bundled texts. */
   generalTexts: string | null;
 }
 
 /** What the target knows of its result; performExport.ts adds the rest. */
-export type WrittenExport = Partial<Pick<Exported, 'place' | 'changed_parameters' | 'types' | 'rounding'>>;
+export type WrittenExport = Partial<
+  Pick<Exported, 'place' | 'bytes' | 'changed_parameters' | 'types' | 'rounding' | 'pushed'>
+>;

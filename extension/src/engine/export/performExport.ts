@@ -31,9 +31,8 @@ export interface ExportRequest {
   reporter: Reporter;
 }
 
-export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts'> {
-  /** Whether an existing file is replaced. */
-  force: boolean;
+/** `force`: also whether an existing file is replaced. */
+export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts' | 'force'> {
   /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
   own?: boolean;
 }
@@ -45,7 +44,7 @@ export async function planExport(request: ExportRequest, force: boolean): Promis
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   checkPlace(path ?? '', target.writes, source, force);
   await prepare(request);
-  const { bytes, seconds, needs = [] } = await target.plan(source, entry);
+  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry);
   const folder = path === null ? tmpdir() : dirname(path);
   const free = await freeBytes(folder);
   const room = {
@@ -53,7 +52,7 @@ export async function planExport(request: ExportRequest, force: boolean): Promis
     met: free >= bytes,
     hint: free >= bytes ? null : 'Free some space, or choose a folder on another disk with --out.',
   };
-  return { target: entry.target, path, bytes, seconds, needs: [...needs, room] };
+  return { target: entry.target, path, bytes, seconds, needs: [...needs, room], ...contents };
 }
 
 /**
