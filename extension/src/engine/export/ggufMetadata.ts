@@ -14,6 +14,7 @@ import type { ChangedParameters } from '../models/changedParameters.js';
 import { endTokensOf } from '../models/endTokens.js';
 import { baseModelOf, licenceOf } from '../models/modelCard.js';
 import { ropeKey, type RopeScaling } from '../models/rotaryFrequencies.js';
+import { endMetadata } from './ggufEnds.js';
 import { templateMetadata } from './ggufTemplates.js';
 
 type Metadata = Map<string, GgufTypedValue>;
@@ -203,9 +204,9 @@ function tokenizerPart(files: ModelFiles, rows: number): [string, GgufTypedValue
     });
   const tokenizer = createTokenizer(tokenizerFiles, withinTime);
   const metadata = tokenizerMetadata({ files: tokenizerFiles, tokenizer, rows, config, path });
-  // Further tokens that end an answer.
-  const ends = endTokensOf({ tokenizer, files }).filter(id => id !== tokenizer.eosTokenId);
-  ends.slice(0, 2).forEach((id, i) => metadata.set(`tokenizer.ggml.${i === 0 ? 'eot' : 'eom'}_token_id`, size(id)));
+  const present = (key: string) => (metadata.get(key) as { value?: unknown } | undefined)?.value;
+  for (const [key, value] of endMetadata(endTokensOf({ tokenizer, files }), tokenizer, present))
+    metadata.set(key, value);
   for (const [key, value] of templateMetadata(tokenizerFiles.config['chat_template'])) metadata.set(key, value);
   return [...metadata];
 }

@@ -74,6 +74,7 @@ const ggufOptions = (changes: Partial<GgufMergeOptions> = {}): GgufMergeOptions 
   touched: null,
   compare: false,
   generalTexts: null,
+  run: null,
   ...changes,
 });
 
