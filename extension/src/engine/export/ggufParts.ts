@@ -57,7 +57,7 @@ export function ggufParts(merged: MergedModel, choice: GgufChoice): OpenedParts 
 }
 
 /** As llama.cpp's converter writes them. */
-function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoice): OpenedParts {
+function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: GgufChoice): OpenedParts {
   const { architecture } = model;
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
@@ -79,8 +79,7 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
   const factors = ropeFactors(files, architecture);
   if (factors) tensors.unshift(plainEntry('rope_freqs.weight', factors));
   const fileType = choice.type === 'own' ? fileTypeOf(tensors) : ggufModelTypes[choice.type].fileType;
-  const isMerged = changed.size > 0;
-  const metadata = metadataOfFolder({ files, architecture, parameters, isMerged, target, fileType });
+  const metadata = metadataOfFolder({ files, architecture, parameters, adapters: folders, target, fileType });
   const pairs = [...metadata].map(([key, value]) => metadataPair(key, value));
   return { pairs, tensors, close: () => {} };
 }
