@@ -2,17 +2,20 @@
 // export.
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { certificateReasons, certificateTable, verdictText } from '../../core/exports/certificateText.js';
 import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText, duration, shortTime } from '../../core/units.js';
+import { EXPORTS_FOLDER } from '../../protocol/certificate.js';
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import { exportSchemas, type ExportEntry, type ExportName } from '../../protocol/exportConfig.js';
 import { openExportSource } from '../export/exportSource.js';
-import { EXPORTS, checkPlace, performExport, planExport } from '../export/performExport.js';
+import { checkPlace, performExport, planExport } from '../export/performExport.js';
 import { exportTarget, exportTargets } from '../export/targets/registry.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { table } from './table.js';
 import { printAnswer } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 
@@ -32,11 +35,9 @@ export interface ExportFlags extends EngineFlags {
 /** Adds the options of these targets, and those of every export. */
 export function withExportOptions(command: Command, targets: readonly ExportName[]): Command {
   for (const option of targetOptions(targets)) command.addOption(option);
-  const comparing = exportTargets.filter(({ target, compares }) => compares && targets.includes(target));
-  const compared = comparing.map(({ target }) => titleOf(target)).join(', ');
   command
-    .option('--no-compare', `${compared}: don’t measure what the rounding changes`)
-    .option('--general-texts <file>', `${compared}: rows to measure on instead of the bundled texts`)
+    .option('--no-compare', 'compare token ids, stop tokens and chat template only, not what the model computes')
+    .option('--general-texts <file>', 'rows to compare on instead of those that the run held out, or the bundled texts')
     .option('--force', 'replace an existing file')
     .option('--dry-run', 'only say what would be written, what it needs and how long it takes')
     .option('--json', 'print one JSON object');
@@ -91,7 +92,7 @@ function attributeOf(key: string): string {
 
 /** @throws InputError on an option of another target, or on a wrong value */
 function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
-  const { writes, compares } = exportTarget(target);
+  const { writes } = exportTarget(target);
   const own = Object.keys(propertiesOf(target));
   const others = new Set(exportTargets.flatMap(each => Object.keys(propertiesOf(each.target))));
   const refuse = (key: string, hint: string) => {
@@ -101,8 +102,6 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
   if (flags.force && writes !== 'file') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
-  if (!compares && !flags.compare) refuse('--no-compare', `${titleOf(target)} is exact up to its type.`);
-  if (!compares && flags.generalTexts !== undefined) refuse('--general-texts', 'Nothing is measured here.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
   const given = own.filter(key => flags[attributeOf(key)] !== undefined);
   const entry = { target, ...Object.fromEntries(given.map(key => [key, flags[attributeOf(key)]])) };
@@ -119,10 +118,9 @@ export async function runExport(
   facts: (answer: { path: string | null }) => Record<string, unknown>,
 ): Promise<void> {
   const entry = entryOf(target, flags);
-  const { writes } = exportTarget(target);
   const out = flags.out === undefined ? null : resolve(flags.out);
   // Before a model is opened, or even downloaded.
-  if (out !== null) checkPlace(out, writes, null, flags.force ?? false);
+  if (out !== null) checkPlace(out, exportTarget(target), null, flags.force ?? false);
   const progress = progressDisplay();
   const stop = new AbortController();
   const interrupt = () => stop.abort();
@@ -130,7 +128,7 @@ export async function runExport(
   const paths = { model: flags.model ?? null, adapters: flags.adapter ?? [] };
   const source = await openExportSource(paths, '.', progress);
   try {
-    const folder = source.run === null ? '.' : join(source.run, EXPORTS);
+    const folder = source.run === null ? '.' : join(source.run, EXPORTS_FOLDER);
     const request = { source, entry, out, folder: resolve(folder), engine: engineOf(flags), reporter: progress };
     const show = <T extends { path: string | null }>(answer: T, text: (answer: T) => string) => {
       progress.finish();
@@ -161,7 +159,7 @@ function planText({ path, bytes, seconds, needs }: ExportPlan): string {
   ].join('\n');
 }
 
-function exportedText({ place, bytes, types, rounding }: Exported): string {
+function exportedText({ place, bytes, types, rounding, certificate }: Exported): string {
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
   if (rounding) {
@@ -170,5 +168,8 @@ function exportedText({ place, bytes, types, rounding }: Exported): string {
     const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
     lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
   }
+  const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
+  lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
+  if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
   return lines.join('\n');
 }

@@ -1,26 +1,15 @@
 // The certificate of an export: what was written is opened again, under its temporary name, and compared with what it was made from.
-// Called by everything that writes a model or an adapter for another program (mergeModel.ts, adapterExport.ts); performExport.ts keeps
-// the result as certificate.json. A difference that no rounding explains ends the export.
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+// Called by everything that writes a model or an adapter for another program (mergeModel.ts, targets/); performExport.ts keeps the
+// result as certificate.json. A difference that no rounding explains ends the export.
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
-import { overallVerdict } from '../../core/exports/certificateText.js';
-import { InputError, unlessWrong } from '../../core/inputError.js';
-import {
-  EXPORTS_FOLDER,
-  certificateName,
-  certificateSchema,
-  type Certificate,
-  type Comparison,
-} from '../../protocol/certificate.js';
-import { fileHash } from '../data/fileHash.js';
-import { readJsonObject, writeJson } from '../files/jsonFile.js';
+import { InputError } from '../../core/inputError.js';
+import type { Comparison } from '../../protocol/certificate.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { computedOnUse, isUntied } from '../models/changedParameters.js';
 import { modelOnFiles } from '../models/loadModel.js';
 import { differenceOf } from '../models/sameArchitecture.js';
-import { engineVersion } from '../run/engineVersion.js';
+import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { tokenizerOf } from '../run/openModel.js';
 import type { Reporter } from '../run/reporter.js';
 import { meanDivergence, tokenDifferences, type ComparedModel, type TokenDifferences } from './compareModels.js';
@@ -28,7 +17,8 @@ import { EXACT, compareTexts } from './compareTexts.js';
 import { klBound, type KlBound } from './exportBounds.js';
 import { exportDiffers } from './exportDiffers.js';
 import { heldOut, type HeldOut } from './heldOut.js';
-import type { MergedModel } from './mergedModel.js';
+import { mergeAdapters, type MergedModel } from './mergedModel.js';
+import { savedLora } from './savedLora.js';
 import { withFactors, type WrittenLora } from './writtenLora.js';
 
 export interface CertifyOptions {
@@ -54,6 +44,8 @@ export interface Certified {
   comparisons: Comparison[];
   /** null if probabilities weren't compared. */
   rounding: Rounding | null;
+  /** Duration of the comparisons. */
+  seconds: number;
 }
 
 /**
@@ -68,6 +60,7 @@ export async function certifyModel(
   merged: MergedModel,
   options: CertifyOptions,
 ): Promise<Certified> {
+  const began = performance.now();
   const model = modelOnFiles(written);
   try {
     const layers = compareLayers(merged, model);
@@ -78,7 +71,7 @@ export async function certifyModel(
     const others = merged.adapters.length > 0 ? [{ model: merged.model, options: {} }] : [];
     const compared = await comparePasses(mergedOnBase(merged), [{ model, options: {} }, ...others], rows, options);
     const { comparisons, rounding } = judged(compared, rows, klBound(types), merged.files);
-    return { comparisons: [layers, ...texts, ...comparisons], rounding };
+    return { comparisons: [layers, ...texts, ...comparisons], rounding, seconds: secondsSince(began) };
   } finally {
     model.dispose();
   }
@@ -86,16 +79,36 @@ export async function certifyModel(
 
 /**
  * Compares a written adapter, on its base, with the adapter that it was made from.
- * @param modules that the adapter changes
+ * @param written is closed
  * @throws CodedError `export_differs`, InputError if the rows to compare on can't be read
  */
 export async function certifyAdapter(
+  written: WrittenLora,
+  base: ModelFiles,
+  saved: SavedAdapter,
+  options: CertifyOptions,
+): Promise<Certified> {
+  try {
+    const merged = mergeAdapters(base, [saved], options.reporter.warn);
+    try {
+      return await compareAdapters(written, saved, merged, options);
+    } finally {
+      merged.dispose();
+    }
+  } finally {
+    written.close();
+  }
+}
+
+async function compareAdapters(
   { factors }: WrittenLora,
-  modules: readonly string[],
+  saved: SavedAdapter,
   merged: MergedModel,
   options: CertifyOptions,
 ): Promise<Certified> {
+  const began = performance.now();
   const { model, files } = merged;
+  const modules = savedLora(saved, model.architecture).factors.map(({ module }) => module.name);
   const found = factors.map(({ module }) => module.name);
   const [missing] = modules.filter(name => !found.includes(name));
   const [further] = found.filter(name => !modules.includes(name));
@@ -112,7 +125,20 @@ export async function certifyAdapter(
   const read = { model, options: { replaced: computedOnUse(withFactors(model, factors)) } };
   const compared = await comparePasses(mergedOnBase(merged), [read, { model, options: {} }], rows, options);
   const { comparisons, rounding } = judged(compared, rows, klBound(['F32']), files);
-  return { comparisons: [tensors, ...comparisons], rounding };
+  const template = ownTemplate(files, options.reporter);
+  return { comparisons: [tensors, ...template, ...comparisons], rounding, seconds: secondsSince(began) };
+}
+
+/** A LoRA file has no place for a chat template. */
+function ownTemplate({ ownTemplate: template }: ModelFiles, { warn }: Reporter): Comparison[] {
+  if (template === undefined) return [];
+  const why = 'the adapter was trained with its own, for which the file has no place';
+  warn('chat_template', `${why}: name it to the other program, or merge the adapter into its base`);
+  return [notCompared('chat template', 'template', why)];
+}
+
+function secondsSince(began: number): number {
+  return (performance.now() - began) / 1000;
 }
 
 const REPORT = 'This is a fault of the export. Report it with the adapter’s adapter_config.json.';
@@ -164,7 +190,7 @@ function judged(
   { rows, named, answers }: HeldOut,
   { most, why }: KlBound,
   source: ModelFiles,
-): Certified {
+): Pick<Certified, 'comparisons' | 'rounding'> {
   if (!compared) return { comparisons: [notCompared('kl', 'token', '--no-compare')], rounding: null };
   const tokens = labelsOf(rows);
   const [kl, adapterKl = null] = compared.map(({ divergences }) => meanDivergence(divergences.subarray(0, tokens)));
@@ -219,61 +245,4 @@ function differentAnswers(answers: readonly EncodedExample[], sameBest: Uint8Arr
 
 function notCompared(what: Comparison['what'], unit: string, why: string): Comparison {
   return { what, compared: 0, unit, with: '', difference: null, bound: null, why, verdict: 'not compared' };
-}
-
-/** What the certificate says of an export in addition to its comparisons. */
-export interface CertifiedExport extends Pick<Certificate, 'target' | 'type' | 'base' | 'adapters' | 'run'> {
-  /** Where it is now. */
-  written: string;
-  /** Where it will be, or in which program. */
-  path: string;
-  comparisons: readonly Comparison[];
-  seconds: number;
-}
-
-/** The certificate of an export whose files are complete. @throws InputError if they can't be read */
-export async function certificateOf({ written, ...facts }: CertifiedExport): Promise<Certificate> {
-  const isFolder = statSync(written).isDirectory();
-  const names = isFolder ? filesIn(written) : [basename(written)];
-  const files = [];
-  for (const name of names) {
-    const file = isFolder ? join(written, name) : written;
-    files.push({ name, bytes: statSync(file).size, sha256: await fileHash(file) });
-  }
-  return {
-    version: 1,
-    ...facts,
-    files,
-    reader: { name: 'tunewright', version: engineVersion },
-    comparisons: [...facts.comparisons],
-    verdict: overallVerdict(facts.comparisons),
-    created: new Date().toISOString(),
-  };
-}
-
-function filesIn(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.filter(name => statSync(join(folder, name)).isFile()).sort();
-}
-
-/**
- * Writes the certificate into the folder of the run that was exported, else beside the export.
- * @returns its path
- * @throws InputError if it can't be written
- */
-export function keepCertificate(certificate: Certificate, beside: string): string {
-  const { run, path } = certificate;
-  const folder = run === null ? dirname(beside) : join(run, EXPORTS_FOLDER);
-  const place = (number: number) =>
-    join(folder, certificateName(number === 1 ? basename(beside) : `${basename(beside)}.${number}`));
-  let number = 1;
-  // Exports of a run into different folders may have the same name.
-  while (existsSync(place(number)) && readCertificate(place(number))?.path !== path) number++;
-  writeJson(place(number), certificate);
-  return place(number);
-}
-
-/** null if there is none, or the file isn't one. */
-export function readCertificate(path: string): Certificate | null {
-  return certificateSchema.safeParse(unlessWrong(() => readJsonObject(path, 'refuse'))).data ?? null;
 }

@@ -9,6 +9,7 @@ import { mergeAdapters, type MergedModel } from './mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
 import { bytesOf, writeFolderFiles } from '../files/folderFile.js';
 import { openGguf } from '../files/ggufModel.js';
+import { openHuggingFaceFolder } from '../files/huggingfaceFolder.js';
 import { ggufBytes, streamGguf } from '../files/ggufWriter.js';
 import type { FloatDtype } from '../files/tensorEntry.js';
 import type { ModelFiles } from '../files/tensorSource.js';
@@ -30,8 +31,7 @@ export interface FolderChoice {
   maxShardBytes: number;
 }
 
-export interface GgufMergeOptions extends MergeOptions, GgufChoice, Omit<CertifyOptions, 'reporter'> {
-}
+export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {}
 
 export interface WrittenGguf extends Certified {
   bytes: number;
@@ -44,13 +44,13 @@ const MAX_SHARE_OF_ADAPTER = 0.1;
 /** The same without an adapter, in nats per token. */
 const MAX_KL = 0.05;
 
-/** Writes a new folder that Transformers can load. @returns the number of parameters that the adapters changed */
+/** Writes a new folder that Transformers can load. @throws CodedError `export_differs` if it isn't read as it was meant */
 export async function mergeIntoFolder(
   out: string,
   base: ModelFiles,
   saved: readonly SavedAdapter[],
-  options: MergeOptions & FolderChoice,
-): Promise<number> {
+  options: MergeOptions & FolderChoice & CertifyOptions,
+): Promise<Certified & { changed: number }> {
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
     const { model, files, changed } = merged;
@@ -58,13 +58,17 @@ export async function mergeIntoFolder(
     const written = modelFolderFiles(model, files, changed, { ...options, onTensor });
     await checkFreeSpace(dirname(out), bytesOf(written), 'choose a folder on another disk with --out');
     await writeFolderFiles(out, written);
-    return merged.changed.size;
+    const certified = await verified(() => openHuggingFaceFolder(out, out), [options.dtype], merged, options);
+    return { ...certified, changed: merged.changed.size };
   } finally {
     merged.dispose();
   }
 }
 
-/** Writes a GGUF file. @throws InputError if a type can't hold a value, or if the file isn't read as it was meant */
+/**
+ * Writes a GGUF file.
+ * @throws InputError if a type can't hold a value, CodedError `export_differs` if the file isn't read as it was meant
+ */
 export async function mergeIntoGguf(
   out: string,
   base: ModelFiles,
@@ -80,7 +84,9 @@ export async function mergeIntoGguf(
       const encoded = parts.tensors.filter(({ isCopy }) => !isCopy);
       let certified: Certified | null = null;
       const verify = async (temporary: string) => {
-        certified = await verified(temporary, new Set(encoded.map(({ ggmlType }) => ggmlType)), merged, options);
+        const types = new Set(encoded.map(({ ggmlType }) => ggmlType));
+        certified = await verified(() => openGguf(temporary, temporary), types, merged, options);
+        if (certified.rounding) warnOfRounding(certified.rounding, options);
       };
       await streamGguf(out, parts, { verify, onTensor: eachTensor(parts.tensors.length, options) });
       const types: Record<string, number> = {};
@@ -105,24 +111,22 @@ function eachTensor(total: number, { signal, reporter }: MergeOptions): () => vo
 
 /** Reads the written file as any other, and compares it with what it was made of. */
 async function verified(
-  path: string,
+  open: () => ModelFiles,
   types: Iterable<string>,
   merged: MergedModel,
-  options: GgufMergeOptions,
+  options: CertifyOptions,
 ): Promise<Certified> {
-  const written = reopened(path, merged.files);
+  const written = reopened(open, merged.files);
   try {
-    const certified = await certifyModel(written, types, merged, options);
-    if (certified.rounding) warnOfRounding(certified.rounding, options);
-    return certified;
+    return await certifyModel(written, types, merged, options);
   } finally {
     written.close();
   }
 }
 
-function reopened(path: string, { path: from }: ModelFiles): ModelFiles {
+function reopened(open: () => ModelFiles, { path: from }: ModelFiles): ModelFiles {
   try {
-    return openGguf(path, path);
+    return open();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`the written file can't be read again, so it was removed: ${error.message}`, {

@@ -4,10 +4,13 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ggufFileName, modelIdParts, sizeLabel, titleOf, type GgufNaming } from '../../core/exports/modelNames.js';
 import { unlessWrong } from '../../core/inputError.js';
+import { readGgufHeader } from '../files/ggufHeader.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { GgufTypedValue } from '../files/ggufWriter.js';
+import { RandomAccessFile } from '../files/randomAccessFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { baseModelOf, licenceOf } from '../models/modelCard.js';
+import { PLAIN_TYPES, ggufModelTypes } from './ggufTypes.js';
 
 export interface Origin {
   /** The base's, or those of a model that was trained as a whole. */
@@ -30,8 +33,10 @@ export function provenanceOf({ files, adapters, parameters }: Origin): Provenanc
   const run = runNameOf(files.path);
   const tuned = [...(run === null ? [] : [run]), ...adapters.map(nameOfAdapter)];
   const card = baseModelOf(files.path);
-  const id = run !== null && card !== null ? card : files.reference;
-  const known = isHubId(id) ? id : basename(resolve(id)).replace(/\.gguf$/i, '');
+  // A run that trained all parameters writes a folder called model; its card names the base.
+  const id = run !== null && card !== null ? card : isHubId(files.reference) ? files.reference : files.path;
+  const known =
+    files.format === 'gguf' ? stemOf(files.path) : isHubId(id) ? id : basename(id).replace(/^embedded:/, '');
   const { fullName, organization, ...parts } = modelIdParts(known, parameters);
   const finetune = [parts.finetune, ...tuned].filter(part => part !== null).join('-');
   const base = tuned.length > 0 ? id : card;
@@ -45,6 +50,11 @@ export function provenanceOf({ files, adapters, parameters }: Origin): Provenanc
     sizeLabel: parts.sizeLabel ?? sizeLabel(parameters),
     base: base !== null && isHubId(base) ? base : null,
   };
+}
+
+/** Of a file such as `SmolLM2-135M-Instruct.Q4_1.gguf`, without its type. */
+function stemOf(file: string): string {
+  return basename(file).replace(/([.-](i?q\d(_\w+)*|b?f(16|32)))?\.gguf$/i, '');
 }
 
 function isHubId(reference: string): boolean {
@@ -70,8 +80,26 @@ function plain(name: string): string {
 }
 
 /** The name that llama.cpp's converter gives the file. @param type such as Q4_K_M; null if it isn't known */
-export function ggufNameOf(origin: Origin, type: string | null): string {
-  return ggufFileName({ ...provenanceOf(origin), type });
+export function ggufNameOf(origin: Origin, type: string | null, isAdapter = false): string {
+  return ggufFileName({ ...provenanceOf(origin), type, isAdapter });
+}
+
+/** The type of most matrices of a model, such as Q8_0; null of one that has no name here. */
+export function ownType({ format, path, tensors }: ModelFiles): string | null {
+  if (format === 'gguf') {
+    const file = new RandomAccessFile(path);
+    try {
+      const fileType = readGgufHeader(file).metadata.get('general.file_type');
+      const found = Object.entries(ggufModelTypes).find(([, model]) => model.fileType === fileType);
+      return found ? found[0].toUpperCase() : null;
+    } finally {
+      file.close();
+    }
+  }
+  const types = [...tensors.values()].filter(({ shape }) => shape.length > 1).map(({ dtype }) => dtype);
+  const count = (type: string) => types.filter(other => other === type).length;
+  const most = types.toSorted((a, b) => count(b) - count(a))[0];
+  return most !== undefined && PLAIN_TYPES.includes(most) ? most : 'F32';
 }
 
 /** @param isQuantized whether this program rounds the tensors to blocks */
