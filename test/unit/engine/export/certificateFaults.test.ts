@@ -147,7 +147,7 @@ const FAULTS: [name: string, entry: Record<string, unknown>, message: RegExp][] 
     { target: 'gguf' },
     /(chat|text) 1 has other token ids, from the \d+th on: \d+ \("/,
   ],
-  ['a token before every text', { target: 'gguf' }, /(chat|text) 1 has other token ids, from the 1th on/],
+  ['a token before every text', { target: 'gguf' }, /(chat|text) 1 has other token ids, from the \d+th on/],
   ['another token ends an answer', { target: 'gguf' }, /answers would end at "e" too|answers wouldn't end at "<\|/],
   ['no template', { target: 'gguf' }, /it lacks the chat template/],
   ['a line more in the template', { target: 'gguf' }, /it has another chat template, from line \d+ on/],
