@@ -112,7 +112,8 @@ beforeAll(async () => {
     purpose: 'training',
     rng: createRng(3),
   });
-  for (const variable of made.variables.values()) variable.assign(tf.add(variable, tf.randomNormal(variable.shape, 0, 0.05, 'float32', 5)));
+  for (const variable of made.variables.values())
+    variable.assign(tf.add(variable, tf.randomNormal(variable.shape, 0, 0.05, 'float32', 5)));
   await saveAdapter(adapter, made, 'embedded:tiny');
   made.dispose();
   model.dispose();
