@@ -1,5 +1,6 @@
 // What exports take and what they have written: printed by `merge` and `export` with --json, and answered by the resident engine.
 import * as z from 'zod';
+import { certificateSchema } from './certificate.js';
 
 const ggufRoundingSchema = z.object({
   /** KL(base + adapter || written file), nats per token */
@@ -43,7 +44,14 @@ export const exportedSchema = z.object({
   /** Number of tensors by type, in GGUF. */
   types: z.record(z.string(), z.int()).optional(),
   /** What rounding has changed; null if it wasn't measured. */
-  rounding: ggufRoundingSchema.nullable().optional(),
+  rounding: ggufRoundingSchema.nullable(),
+  /** null: nothing was made, so that there is nothing to compare. */
+  certificate: certificateSchema
+    .extend({
+      /** Where it is; null: it could not be written, or has no place. */
+      file: z.string().nullable(),
+    })
+    .nullable(),
   /** What happened to a repository. */
   pushed: z
     .object({

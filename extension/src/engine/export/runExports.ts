@@ -52,7 +52,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
     taken.set(place, i);
     if (!own.has(place))
-      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target.writes, source, false));
+      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
   }
 }
 

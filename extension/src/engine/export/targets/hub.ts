@@ -34,7 +34,6 @@ export const hub: ExportTarget<Entry> = {
   to: null,
   takes: 'model',
   writes: 'elsewhere',
-  compares: true,
 
   fileName: ({ name }) => `${name}-hub`,
 
@@ -148,7 +147,7 @@ async function makeContent(
 ): Promise<WrittenExport & { files: PushedFile[] }> {
   if (content === 'adapter') checkValues(source.adapters[0]!);
   const existing = existingFiles(source, entry, content);
-  if (existing) return { files: existing };
+  if (existing) return { files: existing, comparisons: [], rounding: null, seconds: 0 };
   if (content === 'folder') {
     const written = await folder.write(source, folderEntry(entry), context);
     return { ...written, files: uploadedFiles(context.out, null) };
