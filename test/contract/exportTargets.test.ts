@@ -183,6 +183,8 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
 
   it('has a certificate of all that was written and compared', async () => {
     const { certificate } = await performExport(requestFor(target), options({ compare: true }));
+    // Of an adapter that is pushed as it is, nothing was written.
+    if (target === 'hub') return expect(certificate).toBeNull();
     const { file, ...content } = certificate!;
     if (writes !== 'elsewhere')
       expect(certificateSchema.parse(JSON.parse(readFileSync(file!, 'utf8')))).toEqual(content);
