@@ -38,7 +38,7 @@ beforeAll(async () => {
   mkdirSync(base, { recursive: true });
   cpSync(media('models/tiny'), base, { recursive: true });
   writeFileSync(join(base, 'README.md'), '---\nlicense: mit\n---\n');
-  const file = place.run('run', {
+  const file = place.run('pirate', {
     model: base,
     dataset: { train: media('datasets/pirate.messages.jsonl'), validation: 0.1, max_length: 64 },
     training: { max_steps: 6, learning_rate: 1e-2, eval_steps: 3 },
