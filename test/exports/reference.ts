@@ -37,7 +37,7 @@ const CHATS: ChatMessage[][] = [
   ...GENERAL_TEXTS.slice(0, 4).map(content => [{ role: 'user', content }]),
 ];
 const TEXTS = [...GENERAL_TEXTS, '  two spaces\tand a tab', 'e\u0301 naïve Ελληνικά مرحبا 12.5%'];
-const ROW_TOKENS = 40;
+const ROW_TOKENS = 32;
 
 await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'utf8')) as Job[]) {
@@ -52,7 +52,7 @@ for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'ut
     ...chats.map(text => ({ text, ids: idsOf(text, false) })),
     ...TEXTS.map(text => ({ text, ids: idsOf(text, false) })),
   ];
-  const rows = texts.slice(0, 8).map(({ ids }) => ids.slice(0, ROW_TOKENS));
+  const rows = texts.slice(0, 6).map(({ ids }) => ids.slice(0, ROW_TOKENS));
   const [adapter] = merged.adapters;
   const options = merged.adapters.length === 1 ? adapter!.forwardOptions : { replaced: computedOnUse(merged.changed) };
   const parts: Buffer[] = [];
