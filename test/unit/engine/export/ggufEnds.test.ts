@@ -97,7 +97,7 @@ describe.each(['folder', 'GGUF'])('of a base in a %s', base => {
   it('the end of an adapter’s own template is a key', async () => {
     const out = join(path, `${base}.gguf`);
     const { certificate } = await exportOf(templated(sources[base]!, OTHER_END), { target: 'gguf' }, out);
-    expect(certificate.comparisons.find(({ what }) => what === 'stop tokens')).toMatchObject({ compared: 2 });
+    expect(certificate!.comparisons.find(({ what }) => what === 'stop tokens')).toMatchObject({ compared: 2 });
     const written = openGguf(out, out);
     written.close();
     expect(written.generationConfig!['eos_token_id']).toEqual([2, 1]);
@@ -107,7 +107,7 @@ describe.each(['folder', 'GGUF'])('of a base in a %s', base => {
   it('it is in the generation_config.json of a folder', async () => {
     const source = templated(sources[base]!, OTHER_END);
     const { certificate } = await exportOf(source, { target: 'folder' }, join(path, `${base}-folder`));
-    expect(certificate.comparisons.find(({ what }) => what === 'stop tokens')).toMatchObject({ compared: 2 });
+    expect(certificate!.comparisons.find(({ what }) => what === 'stop tokens')).toMatchObject({ compared: 2 });
   });
 
   it('named templates are written and read', async () => {
@@ -118,7 +118,7 @@ describe.each(['folder', 'GGUF'])('of a base in a %s', base => {
     ];
     const out = join(path, `${base}-named.gguf`);
     const { certificate } = await exportOf(templated(sources[base]!, named), { target: 'gguf' }, out);
-    expect(certificate.comparisons.find(({ what }) => what === 'chat template')).toMatchObject({ compared: 2 });
+    expect(certificate!.comparisons.find(({ what }) => what === 'chat template')).toMatchObject({ compared: 2 });
     const written = openGguf(out, out);
     written.close();
     const { chatTemplate, toolTemplate } = tokenizerOf(written);
@@ -128,12 +128,12 @@ describe.each(['folder', 'GGUF'])('of a base in a %s', base => {
   it('a LoRA file has no place for a template, which is said', async () => {
     const source = templated(sources[base]!, OTHER_END);
     const { certificate } = await exportOf(source, { target: 'adapter_gguf' }, join(path, `${base}-lora.gguf`));
-    const [, template] = certificate.comparisons;
+    const [, template] = certificate!.comparisons;
     expect(template).toMatchObject({
       what: 'chat template',
       verdict: 'not compared',
       why: expect.stringMatching(/trained with its own/),
     });
-    expect(certificate.verdict).toBe('not compared');
+    expect(certificate!.verdict).toBe('not compared');
   });
 });
