@@ -1,8 +1,9 @@
-// A model as a folder for mlx-lm, with the adapters merged into it. mlx-lm reads Hugging Face folders; it computes in the type of the
-// tensors, for which a Mac is fastest with 16 bits.
+// A model as a folder for mlx-lm, with the adapters merged into it. mlx-lm reads Hugging Face folders with keys of
+// its own (mlxModel.ts); it computes in the type of the tensors, for which a Mac is fastest with 16 bits.
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { mergeIntoFolder } from '../mergeModel.js';
+import { mlxModel } from '../mlxModel.js';
 import { DTYPES, planFolder } from './folder.js';
 
 export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
@@ -14,11 +15,16 @@ export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
 
   fileName: ({ name }, { dtype }) => `${name}-mlx-${dtype}`,
 
-  plan: (source, entry) => planFolder(source, choiceOf(entry)),
+  async plan(source, entry) {
+    const { files, tensorName } = mlxModel(source.base, source.architecture);
+    return planFolder({ ...source, base: files }, { ...choiceOf(entry), tensorName });
+  },
 
-  write: async ({ base, adapters }, entry, { out, ...context }) => ({
-    changed_parameters: await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) }),
-  }),
+  async write({ base, architecture, adapters }, entry, { out, ...context }) {
+    const { files, tensorName } = mlxModel(base, architecture);
+    const choice = { ...choiceOf(entry), tensorName };
+    return { changed_parameters: await mergeIntoFolder(out, files, adapters, { ...context, ...choice }) };
+  },
 };
 
 /** mlx-lm writes shards of this size. */
