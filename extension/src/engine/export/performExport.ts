@@ -8,7 +8,7 @@ import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import { isFolder, statOf } from '../../system/fileStat.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';

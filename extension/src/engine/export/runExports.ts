@@ -9,7 +9,7 @@ import type { EngineError } from '../../protocol/engineError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
 import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { PreparedRun } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';

@@ -5,7 +5,7 @@ import { IGNORE_LABEL, countLabels, type EncodedExample } from '../../core/data/
 import { GENERAL_TEXTS } from '../../core/evaluation/generalTexts.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset } from '../data/loadDataset.js';
 import type { Reporter } from './reporter.js';
