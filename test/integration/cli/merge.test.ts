@@ -236,7 +236,7 @@ test('export overwrites no file without --force, and only plans with --dry-run',
   expect(plan).toMatchObject({ format: 'gguf', target: 'adapter_gguf', path: out, needs: [{ met: true }] });
   expect(readFileSync(out, 'utf8')).toBe('mine');
   const { stdout } = await succeed([...args, '--dry-run']);
-  expect(stdout).toContain(place.file('attention-run', 'exports', 'attention-run-lora-F32.gguf'));
+  expect(stdout).toContain(place.file('attention-run', 'exports', 'attention-lora-F32.gguf'));
   expect(stdout).toMatch(/kB, about [\d.]+ m?s\nthere: .* free\nNothing was written/);
   expect(existsSync(place.file('attention-run', 'exports'))).toBe(false);
   const lines = (await succeed([...forced, '--json', '--progress'])).stdout

@@ -222,7 +222,7 @@ const fake = {
         resume: async run => void log.push({ resumed: run.folder }),
       },
       onFoldersChanged: folders => log.push({ folders }),
-      resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt', exportable: true },
+      resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt' },
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
       suiteResults: async folders =>
         suites.filter(({ models }) => models.some(({ model }) => folders.includes(model.folder))),
