@@ -150,7 +150,7 @@ test('a run is deleted after confirmation', async () => {
 test('a run is duplicated into the run panel, with its options', async () => {
   await chooseInMenu(row(/pirate-prompt/), 'Duplicate Run...');
   await pick(page, 'Edit in Run Panel');
-  await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
+  await panel.locator('.card[data-key="PROMPT_TUNING"][aria-checked="true"]').waitFor();
 });
 
 test('a run is saved as a run file', async () => {
