@@ -32,7 +32,6 @@ export class ExportView {
   private readonly waiting = h('p', { class: 'muted', role: 'status' });
   private readonly targets = h('section', { class: 'block', 'aria-labelledby': 'targets', hidden: true });
   private readonly chosenTitle = h('h2', { id: 'chosen' });
-  private readonly description = h('p');
   private readonly refusal = h('div', { class: 'failure' });
   private readonly form = h('div', { class: 'form' });
   private readonly needs = h('ul', { class: 'needs', 'aria-label': 'What it needs' });
@@ -66,7 +65,6 @@ export class ExportView {
       'section',
       { class: 'block chosen', 'aria-labelledby': 'chosen', hidden: true },
       this.chosenTitle,
-      this.description,
       this.refusal,
       this.form,
       this.needs,
@@ -132,9 +130,8 @@ export class ExportView {
   }
 
   private showChosen(card: ExportCard, { choice, out, planning, state }: ExportSnapshot): void {
-    const { target, title, description, plan, refused } = card;
+    const { target, title, plan, refused } = card;
     setText(this.chosenTitle, title);
-    setText(this.description, `${description}.`);
     const isRunning = state.kind === 'running';
     this.showForm(card, choice!.options);
     this.form.hidden = refused !== null || Object.keys(card.schema['properties'] ?? {}).length === 0;
@@ -152,7 +149,7 @@ export class ExportView {
             {},
             met ? '' : h('b', {}, 'Missing: '),
             what,
-            hint !== null && h('span', { class: 'muted' }, ` ${hint}`),
+            hint !== null && h('span', { class: 'muted' }, `. ${hint}`),
           ),
         ),
       ),
