@@ -54,7 +54,8 @@ export class ExportSession {
   private cards: ExportCard[] = [];
   private choice: ExportChoice | null;
   private out: string | null = null;
-  private state: ExportState;
+  /** What the page shows. */
+  state: ExportState;
   private running: AbortController | null = null;
   private planning: AbortController | null = null;
   private readonly changes = new LatestWins(
@@ -132,7 +133,8 @@ export class ExportSession {
       const possible = this.cards.find(({ refused }) => refused === null);
       if (this.chosen()?.card.refused !== null && possible) this.choice = { target: possible.target, options: {} };
     } catch (error) {
-      this.state = { kind: 'failed', failure: failureOf(error as Error) };
+      // What was shown before a reload stays.
+      if (this.state.kind === 'choosing') this.state = { kind: 'failed', failure: failureOf(error as Error) };
     }
     this.changes.request();
   }

@@ -146,16 +146,10 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
     ...(subject.model === null ? [] : ['--model', subject.model]),
     ...subject.adapters.flatMap(folder => ['--adapter', folder]),
   ];
-  const installed = async () => {
-    if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
-  };
   const session = new ExportSession({
     channel: webviewChannelOf(panel.webview, { name: 'export', title: TITLE }, services),
     shown,
-    targets: async () => {
-      await installed();
-      return exportTargetFactsSchema.array().parse((await engine.capabilities())['exports']);
-    },
+    targets: async () => exportTargetFactsSchema.array().parse((await engine.capabilities())['exports']),
     plan: async (choice, signal) => {
       const args = ['export', ...source, '--dry-run', ...(choice ? argumentsOf(choice) : [])];
       const answer = await withToken(signal, token => engine.json(args, { token, cwd }));
@@ -165,7 +159,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
     place: (path, card) => freePlace(path, card),
     pickPlace: (path, card) => pickPlace(path, card),
     run: async (choice, { out, force }, onLine, signal) => {
-      await installed();
+      if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
       const place = [...(out === null ? [] : ['--out', out]), ...(force ? ['--force'] : [])];
       const args = ['export', ...source, ...argumentsOf(choice), ...place, '--progress'];
       await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, cwd }));
