@@ -155,8 +155,11 @@ async function offerNext(output: vscode.LogOutputChannel, message: string, choic
 }
 
 function finishedText(run: FolderRun): string {
-  const loss = runFigure(run.glance());
-  return `${run.name} has finished${loss ? `: ${longFigure(loss)}` : ''}.`;
+  const state = run.glance();
+  const loss = runFigure(state);
+  const [failed] = state.failedExports;
+  const exports = failed ? ` An export (${failed.target}) failed: ${failed.message}.` : '';
+  return `${run.name} has finished${loss ? `: ${longFigure(loss)}` : ''}.${exports}`;
 }
 
 /** What can be done with a run's result; the same as in its dashboard. */
