@@ -10,6 +10,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -32,6 +33,7 @@ import { AttachedMethod } from '../../extension/src/engine/peft/attachedMethod.j
 import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { findModelFiles } from '../../extension/src/engine/run/openModel.js';
 import { silentReporter } from '../../extension/src/engine/run/reporter.js';
+import { certificateSchema } from '../../extension/src/protocol/certificate.js';
 import { exportEntrySchema, exportSchemas } from '../../extension/src/protocol/exportConfig.js';
 import { inputErrorOf } from '../support/inputErrors.js';
 
@@ -103,7 +105,8 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     expect(exported).toMatchObject({ target, path: plan.path, bytes: plan.bytes, peft_type: 'LORA' });
     expect(tf.memory().numTensors).toBe(before);
     if (plan.path === null) return;
-    expect(readdirSync(place)).toEqual([plan.path.slice(place.length + 1)]);
+    const name = plan.path.slice(place.length + 1);
+    expect(readdirSync(place)).toEqual([name, `${name}.certificate.json`]);
     expect(plan.path).toMatch(/a-run/);
     expect(bytesIn(plan.path)).toBe(plan.bytes);
   });
@@ -166,8 +169,51 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     expect(readFileSync(out, 'utf8')).toBe('mine');
     const { bytes } = await performExport(requestFor(target, out), options({ force: true }));
     expect(bytesIn(out)).toBe(bytes);
-    expect(readdirSync(place)).toEqual(['taken']);
+    expect(readdirSync(place)).toEqual(['taken', 'taken.certificate.json']);
   });
+
+  it('has a certificate of all that was written and compared', async () => {
+    const { certificate } = await performExport(requestFor(target), options({ compare: true }));
+    const { file, ...content } = certificate;
+    if (writes !== 'elsewhere')
+      expect(certificateSchema.parse(JSON.parse(readFileSync(file!, 'utf8')))).toEqual(content);
+    expect(content).toMatchObject({ target, base: MODEL, adapters: [{ peft_type: 'LORA' }], run: null });
+    const compared = content.comparisons.map(({ what }) => what);
+    expect(compared).toEqual(
+      takes === 'model' ? ['layers', 'chat template', 'stop tokens', 'token ids', 'kl'] : ['tensors', 'kl'],
+    );
+    for (const { verdict, difference, bound, compared: count } of content.comparisons) {
+      expect(count).toBeGreaterThan(0);
+      expect(['same', 'within']).toContain(verdict);
+      expect(difference).toBeLessThanOrEqual(bound!);
+    }
+    if (writes === 'elsewhere') return;
+    const isFolder = statSync(content.path).isDirectory();
+    for (const { name, bytes, sha256 } of content.files) {
+      const written = readFileSync(isFolder ? join(content.path, name) : content.path);
+      expect([written.length, createHash('sha256').update(written).digest('hex')]).toEqual([bytes, sha256]);
+    }
+  });
+});
+
+it('of an export of a run, the certificate is in the run folder, also where another export has its name', async () => {
+  const run = join(path, 'a run');
+  const ofRun = { ...source, run };
+  const files = [];
+  for (const folder of ['here', 'there', 'here']) {
+    const request = { ...requestFor('adapter_mlx', join(place, folder, 'lora')), source: ofRun };
+    rmSync(request.out!, { recursive: true, force: true });
+    files.push((await performExport(request, options())).certificate.file);
+  }
+  const names = ['lora.certificate.json', 'lora.2.certificate.json', 'lora.certificate.json'];
+  expect(files).toEqual(names.map(name => join(run, 'exports', name)));
+  expect(readdirSync(join(place, 'here'))).toEqual(['lora']);
+  rmSync(join(run, 'exports'), { recursive: true });
+});
+
+it('for a file in a folder, the name that llama.cpp’s converter would give it is proposed', async () => {
+  const error = await inputErrorOf(() => performExport(requestFor('gguf', place), options()));
+  expect(error.describe()).toContain(join(place, 'tiny-1.8M-a-run-F16.gguf'));
 });
 
 it('the schema of run files has exactly the registry’s targets, in its order', () => {

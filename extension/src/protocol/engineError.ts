@@ -22,6 +22,8 @@ export const errorCodeSchema = z.enum([
   'out_of_memory',
   /** Loss, gradients or weights became non-finite. */
   'diverged',
+  /** An export was read again and differs from what it was made from; nothing of it is left. */
+  'export_differs',
   /** Cancelled by the caller. */
   'cancelled',
   /** A fault of the program or of the machine. */

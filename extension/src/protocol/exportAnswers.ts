@@ -1,5 +1,6 @@
 // What exports take and what they have written: printed by `merge` and `export` with --json, and answered by the resident engine.
 import * as z from 'zod';
+import { certificateSchema } from './certificate.js';
 import { engineErrorSchema } from './engineError.js';
 
 const ggufRoundingSchema = z.object({
@@ -64,6 +65,10 @@ export const exportedSchema = z.object({
   /** Number of tensors by type, in GGUF. */
   types: z.record(z.string(), z.int()).optional(),
   /** What rounding has changed; null if it wasn't measured. */
-  rounding: ggufRoundingSchema.nullable().optional(),
+  rounding: ggufRoundingSchema.nullable(),
+  certificate: certificateSchema.extend({
+    /** Where it is; null: it could not be written, or has no place. */
+    file: z.string().nullable(),
+  }),
 });
 export type Exported = z.infer<typeof exportedSchema>;

@@ -8,6 +8,7 @@ import type { EngineError } from '../../../extension/src/protocol/engineError.js
 import type { ExportPlans } from '../../../extension/src/protocol/exportAnswers.js';
 import type { ExportSnapshot } from '../../../extension/src/protocol/exportMessages.js';
 import { expectAccessible } from './accessibility.js';
+import { certificate } from '../../support/certificates.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
 
 let browser: WebviewBrowser;
@@ -69,6 +70,7 @@ const exported = {
   changed_parameters: 60,
   types: { Q8_0: 211, F32: 61 },
   rounding: { kl: 0.00213, adapter_kl: 0.4121, label_tokens: 248 },
+  certificate: { ...certificate(first.target, PATH), file: '/work/runs/support-tone/exports/x.certificate.json' },
 };
 
 async function open(
@@ -170,6 +172,11 @@ describe('the Export view', () => {
       'Merged 60 parameters',
       'Changed by rounding 0.002130 nats per token; by the adapter: 0.4121',
     ]);
+    await page.getByText('it differs from what it was made from by no more than its type must').waitFor();
+    const rows = await page.getByRole('table', { name: 'Certificate' }).getByRole('row').allInnerTexts();
+    expect(rows.map(text => text.split(/\t|\n/)[0])).toEqual(['What', 'Chat template', 'Token ids', 'KL divergence']);
+    expect(rows[3]).toContain('0.002130 nats per token');
+    await page.getByText('Q8_0 keeps 8 bits of each value').waitFor();
     await page.getByRole('button', { name: 'Copy Path' }).click();
     await page.getByRole('button', { name: 'Show', exact: true }).click();
     await expect.poll(() => logged(page)).toContainEqual({ act: 'reveal', path: PATH });

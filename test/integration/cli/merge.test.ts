@@ -1,6 +1,6 @@
 // `merge` of a GGUF base, as a process: what the adapter doesn't change is the base's bytes, what it changes is read again with the
 // same values within the error of its type, and what can't be done is refused with nothing written.
-import { cpSync, existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -202,8 +202,6 @@ test('a file is not overwritten without --force, and a folder never', async () =
 
 test('options without effect are refused, by merge and export alike', async () => {
   const folder = ['merge', '--model', media('models/tiny'), '--out', place.file('unused')];
-  expectRefusal(await tunewright([...folder, '--no-compare']), '--no-compare', 'no effect');
-  expectRefusal(await tunewright([...folder, '--general-texts', 'a.jsonl']), '--general-texts', 'no effect');
   expectRefusal(await tunewright([...folder, '--force']), '--force', 'A folder is never replaced');
   expectRefusal(await tunewright([...folder, '--type', 'q8_0']), '--type', 'Hugging Face folder takes --dtype');
   expectRefusal(await tunewright([...folder.slice(0, -1), '']), '--out', 'is empty');
@@ -220,10 +218,25 @@ test('options without effect are refused, by merge and export alike', async () =
     place.file('unused'),
   ];
   expectRefusal(await tunewright([...mlx, '--touched', 'q8_0']), '--touched', 'LoRA for MLX takes no options');
-  expectRefusal(await tunewright([...mlx, '--no-compare']), '--no-compare', 'no effect');
   expectRefusal(await tunewright(['export', '--to', 'gguf', '--out', '']), '--out', 'is empty');
   expectRefusal(await tunewright(['export', '--to', 'gguf']), 'nothing to export is named', '--adapter');
   expect(existsSync(place.file('unused'))).toBe(false);
+});
+
+test('an export says what was compared, and keeps it as a certificate in its run folder', async () => {
+  const out = place.file('certified.gguf');
+  const args = ['merge', '--model', baseOf('Q8_0'), ...adapter, '--out', out];
+  const { stdout } = await succeed(args);
+  expect(stdout).toMatch(/^Certified: read again by tunewright \S+, it differs .* by no more than its type must\.$/m);
+  expect(stdout).toMatch(/^Token ids +\d+ texts .* none +none +same$/m);
+  expect(stdout).toMatch(/^KL divergence +\d+ tokens .* nats per token +0\.02000 +within$/m);
+  const file = place.file('attention-run', 'exports', 'certified.gguf.certificate.json');
+  expect(stdout).toContain(`Certificate: ${file}`);
+  const { certificate } = await jsonOf(...args, '--force', '--no-compare');
+  expect(certificate).toMatchObject({ file, path: out, run: place.file('attention-run'), verdict: 'not compared' });
+  const { file: _, ...kept } = certificate;
+  expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(kept);
+  rmSync(place.file('attention-run', 'exports'), { recursive: true });
 });
 
 test('export overwrites no file without --force, and only plans with --dry-run', async () => {
@@ -236,7 +249,7 @@ test('export overwrites no file without --force, and only plans with --dry-run',
   expect(plan).toMatchObject({ format: 'gguf', target: 'adapter_gguf', path: out, needs: [{ met: true }] });
   expect(readFileSync(out, 'utf8')).toBe('mine');
   const { stdout } = await succeed([...args, '--dry-run']);
-  expect(stdout).toContain(place.file('attention-run', 'exports', 'attention-lora-F32.gguf'));
+  expect(stdout).toContain(place.file('attention-run', 'exports', 'base-1.8M-attention-F32-LoRA.gguf'));
   expect(stdout).toMatch(/kB, about [\d.]+ m?s\nthere: .* free\nNothing was written/);
   expect(existsSync(place.file('attention-run', 'exports'))).toBe(false);
   const lines = (await succeed([...forced, '--json', '--progress'])).stdout

@@ -1,7 +1,8 @@
-// What came of an export: where it is, its size and tensors, what rounding has changed.
+// What came of an export: where it is, its size and tensors, what rounding has changed, its certificate.
 import { bytes, dayAndTime, figure } from '../../../extension/src/core/units.js';
 import { useExported, type ExportState } from '../../../extension/src/protocol/exportMessages.js';
 import type { WebviewChannel } from '../../../extension/src/protocol/webviewChannel.js';
+import { certificateView } from '../shared/certificateTable.js';
 import { h, icon } from '../shared/dom.js';
 import { button } from '../shared/toolkit.js';
 
@@ -30,6 +31,7 @@ export class ExportResult {
         ...warnings.map(text => h('li', {}, icon('warning'), h('span', {}, text))),
       ),
       h('dl', { class: 'figures' }, ...figuresOf(exported)),
+      certificateView(exported.certificate),
       h(
         'div',
         { class: 'actions', hidden: exported.path === null },

@@ -2,6 +2,7 @@
 // export.
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { certificateReasons, certificateTable, verdictText } from '../../core/exports/certificateText.js';
 import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
@@ -36,11 +37,9 @@ export interface ExportFlags extends EngineFlags {
 /** Adds the options of these targets, and those of every export. */
 export function withExportOptions(command: Command, targets: readonly ExportName[]): Command {
   for (const option of targetOptions(targets)) command.addOption(option);
-  const comparing = exportTargets.filter(({ target, compares }) => compares && targets.includes(target));
-  const compared = comparing.map(({ target }) => titleOf(target)).join(', ');
   command
-    .option('--no-compare', `${compared}: don’t measure what the rounding changes`)
-    .option('--general-texts <file>', `${compared}: rows to measure on instead of the bundled texts`)
+    .option('--no-compare', 'compare token ids, stop tokens and chat template only, not what the model computes')
+    .option('--general-texts <file>', 'rows to compare on instead of those that the run held out, or the bundled texts')
     .option('--force', 'replace an existing file')
     .option('--dry-run', 'only say what would be written, what it needs and how long it takes')
     .option('--json', 'print one JSON object')
@@ -96,7 +95,7 @@ function attributeOf(key: string): string {
 
 /** @throws InputError on an option of another target, or on a wrong value */
 function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
-  const { writes, compares } = exportTarget(target);
+  const { writes } = exportTarget(target);
   const own = Object.keys(propertiesOf(target));
   const others = new Set(exportTargets.flatMap(each => Object.keys(propertiesOf(each.target))));
   const refuse = (key: string, hint: string) => {
@@ -106,8 +105,6 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
   if (flags.force && writes !== 'file') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
-  if (!compares && !flags.compare) refuse('--no-compare', `${titleOf(target)} is exact up to its type.`);
-  if (!compares && flags.generalTexts !== undefined) refuse('--general-texts', 'Nothing is measured here.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
   const given = own.filter(key => flags[attributeOf(key)] !== undefined);
   const entry = { target, ...Object.fromEntries(given.map(key => [key, flags[attributeOf(key)]])) };
@@ -127,7 +124,7 @@ export async function runExport(
   const out = flags.out === undefined ? null : resolve(flags.out);
   const force = flags.force ?? false;
   // Before a model is opened, or even downloaded.
-  if (out !== null && !flags.dryRun) checkPlace(out, exportTarget(target).writes, null, force);
+  if (out !== null && !flags.dryRun) checkPlace(out, exportTarget(target), null, force);
   await withSource(flags, async (opened, signal) => {
     const request = { ...opened, entry, out };
     if (flags.dryRun) {
@@ -209,7 +206,7 @@ function sizeAndTime({ bytes, seconds }: ExportPlan): string {
   return `${sizeText(bytes)}, about ${roughDuration(seconds)}`;
 }
 
-export function exportedText({ place, bytes, types, rounding }: Exported): string {
+export function exportedText({ place, bytes, types, rounding, certificate }: Exported): string {
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
   if (rounding) {
@@ -218,5 +215,8 @@ export function exportedText({ place, bytes, types, rounding }: Exported): strin
     const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
     lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
   }
+  const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
+  lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
+  if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
   return lines.join('\n');
 }

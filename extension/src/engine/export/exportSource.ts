@@ -6,11 +6,12 @@ import { InputError } from '../../core/inputError.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { readAdapterFolder } from '../inspect/inspectAdapter.js';
-import type { Architecture } from '../models/architecture.js';
+import { countParameters, type Architecture } from '../models/architecture.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
 import { findModelFiles } from '../run/openModel.js';
 import type { Reporter } from '../run/reporter.js';
+import type { Origin } from './provenance.js';
 
 export interface ExportSource {
   base: ModelFiles;
@@ -55,6 +56,11 @@ export async function openExportSource(
     close();
     throw error;
   }
+}
+
+/** What names and provenance of a written model follow from. */
+export function originOf({ base, architecture, adapters }: ExportSource): Origin {
+  return { files: base, adapters: adapters.map(({ folder }) => folder), parameters: countParameters(architecture) };
 }
 
 /** The base model on which the first adapter was trained, from adapter_config.json. */

@@ -2,24 +2,25 @@
 // protocol/exportConfig.ts. Existing files, names, cancelling and what is left of a failure are performExport.ts's, the same for all.
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
-import type { Reporter } from '../run/reporter.js';
+import type { Certified, CertifyOptions } from './certificate.js';
 import type { ExportSource } from './exportSource.js';
 
 export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly target: Entry['target'];
   /** The same on the command line, after `export --to`. */
   readonly to: string;
-  /** What it is made of: the adapter alone, or the model with the adapters merged into it, for which a backend is opened. */
+  /** What it is made of: the adapter alone, or the model with the adapters merged into it. */
   readonly takes: 'adapter' | 'model';
   /** What it writes at the place of the export; 'elsewhere': what it writes there is removed at the end. */
   readonly writes: 'file' | 'folder' | 'elsewhere';
-  /** Whether the result is compared with what it was made of on rows of text. */
-  readonly compares: boolean;
   /** Name of the file or folder unless another one is given. */
   fileName(source: ExportSource, entry: Entry): string;
   /** @throws InputError if it can't be done, with what can be done instead */
   plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
-  /** @throws InputError as {@link plan}; CancelledError when `signal` is aborted */
+  /**
+   * Writes it, and reads it again as its certificate asks.
+   * @throws InputError as {@link plan}; CodedError `export_differs`; CancelledError when `signal` is aborted
+   */
   write(source: ExportSource, entry: Entry, context: ExportContext): Promise<WrittenExport>;
 }
 
@@ -30,17 +31,12 @@ export interface PlannedExport {
   needs?: ExportPlan['needs'];
 }
 
-export interface ExportContext {
+export interface ExportContext extends CertifyOptions {
   /** A new path, on the disk of the result. It is moved into place when all is done, and removed if anything fails. */
   out: string;
-  reporter: Reporter;
   /** Ends the work. */
   signal: AbortSignal;
-  /** Whether the result is compared with what it was made of. */
-  compare: boolean;
-  /** File with the rows on which they are compared; null: the bundled texts. */
-  generalTexts: string | null;
 }
 
 /** What the target knows of its result; performExport.ts adds the rest. */
-export type WrittenExport = Partial<Pick<Exported, 'place' | 'changed_parameters' | 'types' | 'rounding'>>;
+export interface WrittenExport extends Partial<Pick<Exported, 'place' | 'changed_parameters' | 'types'>>, Certified {}

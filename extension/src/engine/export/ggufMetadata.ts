@@ -1,7 +1,6 @@
 // The metadata of a model folder that is written as GGUF: what llama.cpp's converter writes for the family, its sizes and rotary
 // scaling, and where the model comes from. Called by ggufParts.ts. What the format can't carry is an error. Facts from llama.cpp's
 // `conversion/` and gguf-py's `metadata.py`.
-import { basename } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { tokenizerMetadata } from '../files/ggufTokenizerMetadata.js';
 import type { GgufTypedValue } from '../files/ggufWriter.js';
@@ -12,9 +11,11 @@ import { withinTime } from '../../system/boundedWork.js';
 import type { Architecture } from '../models/architecture.js';
 import type { ChangedParameters } from '../models/changedParameters.js';
 import { endTokensOf } from '../models/endTokens.js';
-import { baseModelOf, licenceOf } from '../models/modelCard.js';
 import { ropeKey, type RopeScaling } from '../models/rotaryFrequencies.js';
+import { endMetadata } from './ggufEnds.js';
 import { templateMetadata } from './ggufTemplates.js';
+import { PLAIN_TYPES, ggufModelTypes } from './ggufTypes.js';
+import { provenanceMetadata } from './provenance.js';
 
 type Metadata = Map<string, GgufTypedValue>;
 
@@ -30,8 +31,8 @@ export interface FolderToWrite {
   architecture: Architecture;
   /** All parameters of the model. */
   parameters: ChangedParameters;
-  /** Whether adapters were merged. */
-  isMerged: boolean;
+  /** Folders of the adapters that were merged. */
+  adapters: readonly string[];
   /** GGUF's name of the architecture. */
   target: string;
   fileType: number;
@@ -41,9 +42,10 @@ export interface FolderToWrite {
 export function metadataOfFolder(written: FolderToWrite): Metadata {
   const { files, architecture, target, fileType, parameters } = written;
   const rows = parameters.get(`${architecture.embedding}.weight`)!.shape[0];
+  const count = [...parameters.values()].reduce((sum, { shape }) => sum + valueCount(shape), 0);
   return new Map<string, GgufTypedValue>([
     ['general.architecture', text(target)],
-    ...provenance(written),
+    ...provenanceMetadata({ ...written, parameters: count }, isQuantized(fileType)),
     ...sizes(architecture, target),
     ...(architecture.positionEmbedding !== null
       ? learnedPositions(architecture, target)
@@ -54,47 +56,8 @@ export function metadataOfFolder(written: FolderToWrite): Metadata {
   ]);
 }
 
-/** Name, size, licence and base, as far as they are known. */
-function provenance({ files, parameters, isMerged }: FolderToWrite): [string, GgufTypedValue][] {
-  const count = [...parameters.values()].reduce((sum, { shape }) => sum + valueCount(shape), 0);
-  const named = basename(files.reference) || basename(files.path);
-  const licence = licenceOf(files.path);
-  const base = isMerged && isHubId(files.reference) ? files.reference : baseModelOf(files.path);
-  return [
-    ['general.type', text('model')],
-    ['general.name', text(named.replaceAll(/[-_]+/g, ' ').trim())],
-    ['general.size_label', text(sizeLabel(count))],
-    ...(licence === null ? [] : [['general.license', text(licence)] as [string, GgufTypedValue]]),
-    ...(base !== null && isHubId(base) ? baseMetadata(base) : []),
-  ];
-}
-
-function isHubId(reference: string): boolean {
-  return /^[\w.-]+\/[\w.-]+$/.test(reference) && !reference.startsWith('.');
-}
-
-function baseMetadata(id: string): [string, GgufTypedValue][] {
-  const [organization, name] = id.split('/') as [string, string];
-  const plain = (part: string) => text(part.replaceAll(/[-_]+/g, ' '));
-  return [
-    ['general.base_model.count', size(1)],
-    ['general.base_model.0.name', plain(name)],
-    ['general.base_model.0.organization', plain(organization)],
-    ['general.base_model.0.repo_url', text(`https://huggingface.co/${id}`)],
-  ];
-}
-
-/** As gguf-py rounds it: two digits at least, such as 135M or 1.7B. */
-export function sizeLabel(parameters: number): string {
-  const [scaled, suffix] =
-    parameters > 1e12
-      ? [parameters * 1e-12, 'T']
-      : parameters > 1e9
-        ? [parameters * 1e-9, 'B']
-        : parameters > 1e6
-          ? [parameters * 1e-6, 'M']
-          : [parameters * 1e-3, 'K'];
-  return `${scaled.toFixed(Math.round(scaled) >= 10 ? 0 : 1)}${suffix}`;
+function isQuantized(fileType: number): boolean {
+  return Object.values(ggufModelTypes).some(model => model.fileType === fileType && !PLAIN_TYPES.includes(model.type));
 }
 
 /** What llama.cpp reads of every family. */
@@ -203,9 +166,9 @@ function tokenizerPart(files: ModelFiles, rows: number): [string, GgufTypedValue
     });
   const tokenizer = createTokenizer(tokenizerFiles, withinTime);
   const metadata = tokenizerMetadata({ files: tokenizerFiles, tokenizer, rows, config, path });
-  // Further tokens that end an answer.
-  const ends = endTokensOf({ tokenizer, files }).filter(id => id !== tokenizer.eosTokenId);
-  ends.slice(0, 2).forEach((id, i) => metadata.set(`tokenizer.ggml.${i === 0 ? 'eot' : 'eom'}_token_id`, size(id)));
+  const present = (key: string) => (metadata.get(key) as { value?: unknown } | undefined)?.value;
+  for (const [key, value] of endMetadata(endTokensOf({ tokenizer, files }), tokenizer, present))
+    metadata.set(key, value);
   for (const [key, value] of templateMetadata(tokenizerFiles.config['chat_template'])) metadata.set(key, value);
   return [...metadata];
 }

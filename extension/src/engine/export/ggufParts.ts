@@ -3,6 +3,8 @@
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { ExportEntryOf } from '../../protocol/exportConfig.js';
+import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
+import { withinTime } from '../../system/boundedWork.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
 import { NOT_PARAMETERS } from '../files/ggufModel.js';
 import {
@@ -26,14 +28,22 @@ import {
   valuesOf,
   type ChangedParameter,
 } from '../models/changedParameters.js';
+import { endMetadata, endsByText } from './ggufEnds.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
+import { endTokensOf } from '../models/endTokens.js';
 import { templateMetadata } from './ggufTemplates.js';
 import { PLAIN_TYPES, ggufModelTypes, tensorType, usableType, type TypedModel, type TypedTensor } from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
 export type GgufChoice = Pick<ExportEntryOf<'gguf'>, 'type' | 'touched'>;
 
+export interface PartEntry extends GgufStreamedEntry {
+  /** Whether its bytes are the base's. */
+  isCopy: boolean;
+}
+
 export interface OpenedParts extends GgufFileParts {
+  tensors: readonly PartEntry[];
   /** Closes what the tensors are read from. */
   close(): void;
 }
@@ -47,7 +57,7 @@ export function ggufParts(merged: MergedModel, choice: GgufChoice): OpenedParts 
 }
 
 /** As llama.cpp's converter writes them. */
-function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoice): OpenedParts {
+function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: GgufChoice): OpenedParts {
   const { architecture } = model;
   const target = ggufArchitecture(architecture.modelType);
   if (!target)
@@ -69,8 +79,7 @@ function partsOfFolder({ files, model, changed }: MergedModel, choice: GgufChoic
   const factors = ropeFactors(files, architecture);
   if (factors) tensors.unshift(plainEntry('rope_freqs.weight', factors));
   const fileType = choice.type === 'own' ? fileTypeOf(tensors) : ggufModelTypes[choice.type].fileType;
-  const isMerged = changed.size > 0;
-  const metadata = metadataOfFolder({ files, architecture, parameters, isMerged, target, fileType });
+  const metadata = metadataOfFolder({ files, architecture, parameters, adapters: folders, target, fileType });
   const pairs = [...metadata].map(([key, value]) => metadataPair(key, value));
   return { pairs, tensors, close: () => {} };
 }
@@ -105,9 +114,16 @@ function checkExpressible(
     refuse(`llama.cpp has no biases for ${target}`, 'attention_bias');
 }
 
-function plainEntry(name: string, values: Float32Array): GgufStreamedEntry {
+function plainEntry(name: string, values: Float32Array): PartEntry {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { name, shape: [values.length], ggmlType: 'F32', byteLength: bytes.length, pieces: () => [bytes] };
+  return {
+    name,
+    shape: [values.length],
+    ggmlType: 'F32',
+    isCopy: false,
+    byteLength: bytes.length,
+    pieces: () => [bytes],
+  };
 }
 
 /** The type of most matrices. */
@@ -137,13 +153,13 @@ function tensorsOfGguf(
   choice: GgufChoice,
   header: GgufHeader,
   file: RandomAccessFile,
-): GgufStreamedEntry[] {
+): PartEntry[] {
   const { architecture } = model;
   const name = header.metadata.get('general.architecture') as string;
   const parameters = allParameters(model, changed);
   const head = `${architecture.head}.weight`;
   const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length };
-  const written = header.tensors.map((info): GgufStreamedEntry => {
+  const written = header.tensors.map((info): PartEntry => {
     const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
     const parameter = found ? changed.get(found.name) : undefined;
     if (!found) return copied(info, header, file);
@@ -177,12 +193,13 @@ function copied(
   { name, shape, dtype, offset }: GgufTensorInfo,
   { dataStart }: GgufHeader,
   file: RandomAccessFile,
-): GgufStreamedEntry {
+): PartEntry {
   const byteLength = encodedBytes(dtype, valueCount(shape));
   return {
     name,
     shape,
     ggmlType: dtype,
+    isCopy: true,
     byteLength,
     pieces: function* () {
       for (let done = 0; done < byteLength; done += PIECE_BYTES) {
@@ -207,6 +224,7 @@ function pairsOfGguf(
     replaced.set('general.quantization_version', { type: 'uint32', value: GGUF_QUANTIZATION_VERSION });
   if (files.ownTemplate !== undefined)
     for (const [key, value] of templateMetadata(files.ownTemplate)) replaced.set(key, value);
+  for (const [key, value] of unknownEnds(files, metadata)) replaced.set(key, value);
   const rows = changed.get(`${model.architecture.embedding}.weight`)?.shape[0] ?? model.architecture.vocabSize;
   if (files.tokenizerFolder !== null || rows !== model.architecture.vocabSize)
     throw new InputError('this adapter adds tokens to the model, which is only supported for a base in a folder', {
@@ -224,6 +242,14 @@ function pairsOfGguf(
   return [...kept, ...[...replaced].map(([key, value]) => metadataPair(key, value))];
 }
 
+/** Keys for the tokens that end an answer, such as those of an adapter's own template, and that llama.cpp doesn't know yet. */
+function unknownEnds(files: ModelFiles, metadata: GgufHeader['metadata']): Map<string, GgufTypedValue> {
+  if (!files.tokenizer) return new Map();
+  const tokenizer = createTokenizer(files.tokenizer, withinTime);
+  const ends = endTokensOf({ tokenizer, files }).filter(id => !endsByText(tokenizer, id));
+  return endMetadata(ends, tokenizer, key => metadata.get(key));
+}
+
 interface Target {
   architecture: Architecture;
   /** GGUF's name of it. */
@@ -238,7 +264,7 @@ function encoded(
   parameter: ChangedParameter,
   type: string,
   { architecture, ggufArchitecture: target, file }: Target,
-): GgufStreamedEntry {
+): PartEntry {
   const found = ggufParameterName(target, name);
   if (!found) throw new InputError(`llama.cpp has no tensor for this parameter`, { file, key: name });
   const { transform } = found;
@@ -249,6 +275,7 @@ function encoded(
     name: found.name,
     shape,
     ggmlType: type,
+    isCopy: false,
     byteLength: encodedBytes(type, count),
     pieces: async function* () {
       const place = { file, key: found.name };

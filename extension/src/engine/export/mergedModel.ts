@@ -18,6 +18,8 @@ export interface MergedModel {
   /** The base. */
   model: CausalLm;
   adapters: readonly Adapter[];
+  /** Those of the adapters. */
+  folders: readonly string[];
   changed: ChangedParameters;
   dispose(): void;
 }
@@ -65,7 +67,7 @@ export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], 
       files = filesForAdapter(files, each, warn);
     }
     warnOfTemplates(saved, warn);
-    return { files, model, adapters, changed, dispose };
+    return { files, model, adapters, folders: saved.map(({ folder }) => folder), changed, dispose };
   } catch (error) {
     dispose();
     throw error;

@@ -66,6 +66,6 @@ function filled(values: Float32Array, length: number): Float32Array {
 }
 
 /** mlx-lm has GPT-2's blocks under `model`, like those of all other families. */
-function mlxName(module: string): string {
+export function mlxName(module: string): string {
   return module.replace(/^transformer\./, 'model.');
 }

@@ -12,6 +12,8 @@ import type { EngineConfig } from '../../protocol/engineConfig.js';
 import { isFolder, statOf } from '../../system/fileStat.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
+import type { Certificate } from '../../protocol/certificate.js';
+import { certificateOf, keepCertificate } from './certificateFile.js';
 import { freeBytes } from '../files/diskSpace.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import type { Reporter } from '../run/reporter.js';
@@ -80,22 +82,44 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const isHere = target.writes !== 'elsewhere';
   const out = isHere ? placeOf(request) : join(tmpdir(), target.fileName(source, entry));
   const isOwn = options.own && isFolder(out) === (target.writes === 'folder');
-  if (!isOwn) checkPlace(out, target.writes, source, options.force);
+  if (!isOwn) checkPlace(out, target, request, options.force);
   await prepare(request);
   const staging = new Staging(out);
   try {
-    const context = { ...options, reporter, out: staging.path };
-    const { place = out, ...written } = await target.write(source, entry, context);
+    const context = { ...options, reporter, run: source.run, out: staging.path };
+    const { place = out, comparisons, seconds, ...written } = await target.write(source, entry, context);
     if (options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
     const bytes = sizeOf(staging.path);
+    const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds };
+    const certificate = await certificateOf(source, entry, facts);
     if (isHere) staging.putInPlace();
+    const file = keptCertificate(certificate, isHere ? out : null, reporter);
     const methods = source.adapters.map(({ attached }) => attached.method.peftType);
     const peftType = methods.length > 1 ? methods : (methods[0] ?? null);
-    return { target: entry.target, path: isHere ? out : null, place, bytes, peft_type: peftType, ...written };
+    return {
+      target: entry.target,
+      path: isHere ? out : null,
+      place,
+      bytes,
+      peft_type: peftType,
+      ...written,
+      certificate: { ...certificate, file },
+    };
   } catch (error) {
     throw staging.named(error);
   } finally {
     staging.remove();
+  }
+}
+
+/** The path of the certificate; null if there is no place for it. A full disk doesn't undo what is written. */
+function keptCertificate(certificate: Certificate, out: string | null, { warn }: Reporter): string | null {
+  try {
+    return keepCertificate(certificate, out);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    warn('certificate', `the certificate could not be written: ${error.describe()}`);
+    return null;
   }
 }
 
@@ -109,19 +133,25 @@ export function placeOf({
   return out ?? join(folder, exportTarget(entry.target).fileName(source, entry));
 }
 
-/** @throws InputError if there is something that would be overwritten */
+/**
+ * @param request null before the source is opened, when less is checked
+ * @throws InputError if there is something that would be overwritten; for a file in a folder, it proposes a name
+ */
 export function checkPlace(
   out: string,
-  writes: ExportTarget['writes'],
-  source: Pick<ExportSource, 'base'> | null,
+  { writes, fileName }: Pick<ExportTarget, 'writes' | 'fileName'>,
+  request: Pick<ExportRequest, 'source' | 'entry'> | null,
   force: boolean,
 ): void {
   if (writes === 'elsewhere') return;
   if (writes === 'folder') return checkNewFolder(out);
   const stat = statOf(out);
-  if (stat?.isDirectory())
-    throw new InputError('this is a folder', { file: out, hint: 'Name a file, such as model.gguf.' });
-  if (source && stat && resolve(source.base.path) === resolve(out))
+  if (stat?.isDirectory()) {
+    if (!request) return;
+    const proposed = join(out, fileName(request.source, request.entry));
+    throw new InputError('this is a folder', { file: out, hint: `Name a file, such as ${proposed}.` });
+  }
+  if (request && stat && resolve(request.source.base.path) === resolve(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
   if (stat && !force)
     throw new InputError('this file exists', {
@@ -132,12 +162,12 @@ export function checkPlace(
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {
   const { takes } = exportTarget(entry.target);
-  if (takes === 'model') await openBackend({ ...engine, onWarning: reporter.warn });
-  else if (source.adapters.length !== 1)
+  if (takes === 'adapter' && source.adapters.length !== 1)
     throw new InputError(`this exports one adapter, not ${source.adapters.length}`, {
       key: '--adapter',
       hint: 'Export the merged model, or combine LoRA adapters with tunewright combine.',
     });
+  await openBackend({ ...engine, onWarning: reporter.warn });
 }
 
 /** A hidden folder beside the result, in which it has its own name already. */

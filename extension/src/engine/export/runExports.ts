@@ -52,7 +52,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
     taken.set(place, i);
     if (!own.has(place))
-      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target.writes, source, false));
+      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
   }
 }
 
@@ -136,7 +136,9 @@ export async function exportRun(path: string, options: RunExportOptions): Promis
           { ...request, engine: options.engine ?? engine, reporter },
           { signal, compare: true, generalTexts: null, force: false, own: place !== null && own.has(place) },
         );
-        writer.write({ type: 'exported', entry, ...exported });
+        const { certificate, ...facts } = exported;
+        const { file, verdict } = certificate;
+        writer.write({ type: 'exported', entry, ...facts, verdict, certificate: file });
         answer.exported.push(exported);
       } catch (error) {
         const failure = errorRecord(error);

@@ -45,9 +45,20 @@ export function ggufTokenizer(architecture: string, metadata: GgufMetadata): Tok
       add_bos_token: metadata.optionalBoolean('tokenizer.ggml.add_bos_token') ?? ends.bos,
       add_eos_token: metadata.optionalBoolean('tokenizer.ggml.add_eos_token') ?? ends.eos,
       ...special,
-      ...optional('chat_template', metadata.optionalString('tokenizer.chat_template')),
+      ...optional('chat_template', chatTemplate(metadata)),
     },
   };
+}
+
+/** A text, or named texts if there are others than the default one, as in tokenizer_config.json. */
+function chatTemplate(metadata: GgufMetadata): unknown {
+  const own = metadata.optionalString('tokenizer.chat_template');
+  const others = (metadata.optionalStrings('tokenizer.chat_templates') ?? []).flatMap(name => {
+    const template = metadata.optionalString(`tokenizer.chat_template.${name}`);
+    return template === null ? [] : [{ name, template }];
+  });
+  if (others.length === 0) return own;
+  return own === null ? others : [{ name: 'default', template: own }, ...others];
 }
 
 function optional(key: string, value: unknown): Record<string, unknown> {

@@ -25,13 +25,13 @@ export function baseModelOf(folder: string): string | null {
   return valueInCard(folder, 'base_model');
 }
 
-/** Its licence, such as `apache-2.0`; null without a card that names one. */
-export function licenceOf(folder: string): string | null {
-  return valueInCard(folder, 'license');
+/** Its licence, such as `apache-2.0`, or name and address of one that has no short name; null without a card that says so. */
+export function licenceOf(folder: string, key: 'license' | 'license_name' | 'license_link' = 'license'): string | null {
+  return valueInCard(folder, key);
 }
 
 /** The text of a key in the metadata, or the first of a list. */
-function valueInCard(folder: string, key: 'base_model' | 'license'): string | null {
+function valueInCard(folder: string, key: string): string | null {
   const text = cardText(folder);
   const metadata = /^\uFEFF?---\r?\n([^]*?)\r?\n---/.exec(text)?.[1] ?? '';
   const pattern = new RegExp(`^${key}:[ \\t]*(?:\\r?\\n[ \\t]*-[ \\t]+)?(.+?)[ \\t]*$`, 'm');

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { EXPORTS_FOLDER } from '../../protocol/certificate.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { linkStatOf } from '../../system/fileStat.js';
@@ -114,7 +115,7 @@ export class RunFolder {
 }
 
 export function exportsFolderIn(folder: string): string {
-  return join(folder, 'exports');
+  return join(folder, EXPORTS_FOLDER);
 }
 
 export function excludedFileIn(folder: string): string {

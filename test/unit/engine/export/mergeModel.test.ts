@@ -67,13 +67,15 @@ const open = (base: 'folder' | 'gguf') =>
   base === 'gguf' ? openGguf(gguf, 'base') : openHuggingFaceFolder(folder, 'base');
 const saved = (files: ModelFiles, ...names: string[]) =>
   names.map(name => openAdapter(adapters[name]!, architectureOfFiles(files), { files }));
-const running = () => ({ reporter: silentReporter, signal: new AbortController().signal });
+const running = () => ({
+  reporter: silentReporter,
+  signal: new AbortController().signal,
+  ...{ compare: false, generalTexts: null, run: null },
+});
 const ggufOptions = (changes: Partial<GgufMergeOptions> = {}): GgufMergeOptions => ({
   ...running(),
   type: 'own',
   touched: null,
-  compare: false,
-  generalTexts: null,
   ...changes,
 });
 
@@ -134,7 +136,7 @@ it.each([
   const files = open('folder');
   const out = join(path, `sharded-${name}`);
   const maxShardBytes = 20_000;
-  const changed = await mergeIntoFolder(out, files, saved(files, 'folder-lora'), {
+  const { changed } = await mergeIntoFolder(out, files, saved(files, 'folder-lora'), {
     ...running(),
     dtype,
     maxShardBytes,

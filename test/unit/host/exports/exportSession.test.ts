@@ -28,7 +28,14 @@ const planOf = (target: string, bytes = 1): ExportPlans['plans'][number] => ({
   refused: null,
 });
 const REFUSED = { target: 'a', plan: null, refused: { code: 'bad_input' as const, message: 'not this one' } };
-const EXPORTED = { target: 'b', path: '/x/b', place: '/x/b', bytes: 3, peft_type: 'LORA' };
+const EXPORTED = {
+  ...{ target: 'b', path: '/x/b', place: '/x/b', bytes: 3, peft_type: 'LORA', rounding: null },
+  certificate: {
+    ...{ version: 1 as const, target: 'b', type: null, path: '/x/b', files: [], base: 'm', adapters: [], run: null },
+    ...{ reader: { name: 'tunewright', version: '0' }, comparisons: [], verdict: 'same' as const, seconds: 0 },
+    ...{ created: '2026-01-01', file: '/x/b.certificate.json' },
+  },
+};
 
 function opened({
   plans = [planOf('a'), planOf('b')],

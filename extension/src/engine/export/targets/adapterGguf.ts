@@ -1,24 +1,27 @@
 // An adapter alone as GGUF, for llama.cpp's `--lora`.
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
+import { certifyAdapter } from '../certificate.js';
 import { secondsToRead } from '../expectedSeconds.js';
+import { originOf } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { ggufAdapterBytes, writeGgufAdapter } from '../ggufAdapter.js';
+import { ggufNameOf } from '../provenance.js';
+import { readGgufLora } from '../writtenLora.js';
 
 export const adapterGguf: ExportTarget<ExportEntryOf<'adapter_gguf'>> = {
   target: 'adapter_gguf',
   to: 'gguf',
   takes: 'adapter',
   writes: 'file',
-  compares: false,
 
-  fileName: ({ name }) => `${name}-lora-F32.gguf`,
+  fileName: source => ggufNameOf(originOf(source), 'F32', true),
 
   async plan({ adapters: [adapter], architecture }) {
     return { bytes: ggufAdapterBytes(adapter!, architecture), seconds: await secondsToRead(adapter!) };
   },
 
-  async write({ adapters: [adapter], architecture }, _entry, { out }) {
+  async write({ base, adapters: [adapter], architecture }, _entry, { out, ...context }) {
     writeGgufAdapter(out, adapter!, architecture);
-    return {};
+    return certifyAdapter(readGgufLora(out, architecture), base, adapter!, context);
   },
 };

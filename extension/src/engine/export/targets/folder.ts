@@ -25,15 +25,15 @@ export const folder: ExportTarget<ExportEntryOf<'folder'>> = {
   to: 'merged-folder',
   takes: 'model',
   writes: 'folder',
-  compares: false,
 
   fileName: ({ name }, { dtype }) => `${name}-${dtype}`,
 
   plan: (source, entry) => planFolder(source, choiceOf(entry)),
 
-  write: async ({ base, adapters }, entry, { out, ...context }) => ({
-    changed_parameters: await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) }),
-  }),
+  async write({ base, adapters }, entry, { out, ...context }) {
+    const { changed, ...certified } = await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) });
+    return { changed_parameters: changed, ...certified };
+  },
 };
 
 function choiceOf(entry: { dtype: keyof typeof DTYPES; max_shard_size: string }): FolderChoice {

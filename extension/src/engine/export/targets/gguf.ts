@@ -6,19 +6,20 @@ import { allParameters } from '../../models/changedParameters.js';
 import { ALL_TOKENS } from '../../run/generalRows.js';
 import { silentReporter } from '../../run/reporter.js';
 import { comparing, expectedSeconds } from '../expectedSeconds.js';
+import { originOf } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { ggufParts } from '../ggufParts.js';
 import { mergeAdapters } from '../mergedModel.js';
 import { mergeIntoGguf } from '../mergeModel.js';
+import { ggufNameOf, ownType } from '../provenance.js';
 
 export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
   target: 'gguf',
   to: 'merged-gguf',
   takes: 'model',
   writes: 'file',
-  compares: true,
 
-  fileName: ({ name }, { type }) => `${name}-${type === 'own' ? 'merged' : type.toUpperCase()}.gguf`,
+  fileName: (source, { type }) => ggufNameOf(originOf(source), type === 'own' ? ownType(source.base) : type),
 
   async plan({ base, adapters }, entry) {
     checkTouched(entry, adapters);
@@ -49,8 +50,8 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
 
   async write({ base, adapters }, entry, { out, ...context }) {
     checkTouched(entry, adapters);
-    const { changed, types, rounding } = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
-    return { changed_parameters: changed, types, rounding };
+    const { bytes: _, changed, ...written } = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
+    return { changed_parameters: changed, ...written };
   },
 };
 

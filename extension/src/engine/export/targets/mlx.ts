@@ -10,15 +10,15 @@ export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
   to: 'merged-mlx',
   takes: 'model',
   writes: 'folder',
-  compares: false,
 
   fileName: ({ name }, { dtype }) => `${name}-mlx-${dtype}`,
 
   plan: (source, entry) => planFolder(source, choiceOf(entry)),
 
-  write: async ({ base, adapters }, entry, { out, ...context }) => ({
-    changed_parameters: await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) }),
-  }),
+  async write({ base, adapters }, entry, { out, ...context }) {
+    const { changed, ...certified } = await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) });
+    return { changed_parameters: changed, ...certified };
+  },
 };
 
 /** mlx-lm writes shards of this size. */

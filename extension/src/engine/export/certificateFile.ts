@@ -1,0 +1,85 @@
+// certificate.json: what an export was compared with, kept in its run folder or beside it. Called by performExport.ts.
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { overallVerdict } from '../../core/exports/certificateText.js';
+import { unlessWrong } from '../../core/inputError.js';
+import {
+  EXPORTS_FOLDER,
+  certificateName,
+  certificateSchema,
+  type Certificate,
+  type Comparison,
+} from '../../protocol/certificate.js';
+import type { ExportEntry } from '../../protocol/exportConfig.js';
+import { fileHash } from '../data/fileHash.js';
+import { readJsonObject, writeJson } from '../files/jsonFile.js';
+import { engineVersion } from '../run/engineVersion.js';
+import type { ExportSource } from './exportSource.js';
+
+export interface CertifiedFiles {
+  /** Where they are now. */
+  written: string;
+  /** Where they will be, or in which program. */
+  path: string;
+  comparisons: readonly Comparison[];
+  /** Duration of the comparisons. */
+  seconds: number;
+}
+
+/** The certificate of an export whose files are complete. @throws InputError if they can't be read */
+export async function certificateOf(
+  { base, adapters, run }: ExportSource,
+  entry: ExportEntry,
+  { written, path, comparisons, seconds }: CertifiedFiles,
+): Promise<Certificate> {
+  const isFolder = statSync(written).isDirectory();
+  const files = [];
+  for (const name of isFolder ? filesIn(written) : [basename(written)]) {
+    const file = isFolder ? join(written, name) : written;
+    files.push({ name, bytes: statSync(file).size, sha256: await fileHash(file) });
+  }
+  return {
+    version: 1,
+    target: entry.target,
+    type: 'type' in entry ? entry.type : 'dtype' in entry ? entry.dtype : null,
+    path,
+    files,
+    base: base.reference,
+    adapters: adapters.map(({ folder, attached }) => ({ folder, peft_type: attached.method.peftType })),
+    run,
+    reader: { name: 'tunewright', version: engineVersion },
+    comparisons: [...comparisons],
+    verdict: overallVerdict(comparisons),
+    seconds,
+    created: new Date().toISOString(),
+  };
+}
+
+function filesIn(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return names.filter(name => statSync(join(folder, name)).isFile()).sort();
+}
+
+/**
+ * Writes the certificate into the folder of the run that was exported, else beside the export.
+ * @param out the export; null if it isn't on this machine's disk, or in a program's own folder
+ * @returns its path; null if there is neither
+ * @throws InputError if it can't be written
+ */
+export function keepCertificate(certificate: Certificate, out: string | null): string | null {
+  const { run, path } = certificate;
+  const folder = run !== null ? join(run, EXPORTS_FOLDER) : out === null ? null : dirname(out);
+  if (folder === null) return null;
+  const name = basename(path);
+  const place = (number: number) => join(folder, certificateName(number === 1 ? name : `${name}.${number}`));
+  let number = 1;
+  // Exports of a run into different folders may have the same name.
+  while (existsSync(place(number)) && readCertificate(place(number))?.path !== path) number++;
+  writeJson(place(number), certificate);
+  return place(number);
+}
+
+/** null if there is none, or the file isn't one. */
+export function readCertificate(path: string): Certificate | null {
+  return certificateSchema.safeParse(unlessWrong(() => readJsonObject(path, 'refuse'))).data ?? null;
+}
