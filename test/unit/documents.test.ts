@@ -17,6 +17,7 @@ const OF_OTHERS = new Map([
   ['tensor_mapping.py', 'gguf-py'],
   ['metadata.py', 'gguf-py'],
   ['vocab.py', 'gguf-py'],
+  ['utility.py', 'gguf-py'],
   ['utils.py', 'mlx-lm'],
   ['lora.py', 'mlx-lm'],
   ['camelCase.ts', 'an example'],

@@ -48,6 +48,3 @@ export type Certificate = z.infer<typeof certificateSchema>;
 export function certificateName(name: string): string {
   return `${name}.certificate.json`;
 }
-
-/** Subfolder of a run folder with the certificates of its exports. */
-export const EXPORTS_FOLDER = 'exports';

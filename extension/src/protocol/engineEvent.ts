@@ -169,7 +169,7 @@ export const exportedEventSchema = z.object({
   ...stamp,
   type: z.literal('exported'),
   ...exportedSchema.omit({ certificate: true }).shape,
-  verdict: verdictSchema.describe('Of its certificate'),
+  verdict: verdictSchema.nullable().describe('Of its certificate; null: it has none'),
   certificate: z.string().nullable().describe('File; null: there is no place for it'),
   entry: z.looseObject({ target: z.string() }).describe('As in the run file'),
 });

@@ -38,6 +38,10 @@ export const exportPlanSchema = z.object({
   seconds: z.number(),
   /** What it needs in addition to model and adapters, in words, and whether it is there. */
   needs: z.array(z.object({ what: z.string(), met: z.boolean(), hint: z.string().nullable() })),
+  /** By their names in a folder or repository, if it is several files. */
+  files: z.array(z.object({ path: z.string(), bytes: z.int() })).optional(),
+  /** The model card that a repository gets. */
+  card: z.string().optional(),
 });
 export type ExportPlan = z.infer<typeof exportPlanSchema>;
 
@@ -66,9 +70,23 @@ export const exportedSchema = z.object({
   types: z.record(z.string(), z.int()).optional(),
   /** What rounding has changed; null if it wasn't measured. */
   rounding: ggufRoundingSchema.nullable(),
-  certificate: certificateSchema.extend({
-    /** Where it is; null: it could not be written, or has no place. */
-    file: z.string().nullable(),
-  }),
+  /** null: nothing was made, so that there is nothing to compare. */
+  certificate: certificateSchema
+    .extend({
+      /** Where it is; null: it could not be written, or has no place. */
+      file: z.string().nullable(),
+    })
+    .nullable(),
+  /** What happened to a repository. */
+  pushed: z
+    .object({
+      repo: z.string(),
+      /** null: it had everything already. */
+      commit: z.string().nullable(),
+      private: z.boolean(),
+      /** `kept`: another content that was there and isn't replaced. */
+      files: z.array(z.object({ path: z.string(), bytes: z.int(), state: z.enum(['uploaded', 'unchanged', 'kept']) })),
+    })
+    .optional(),
 });
 export type Exported = z.infer<typeof exportedSchema>;

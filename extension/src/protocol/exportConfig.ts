@@ -35,6 +35,9 @@ export const GGUF_MATRIX_TYPES = [
 ] as const;
 export type GgufMatrixType = (typeof GGUF_MATRIX_TYPES)[number];
 
+/** `user/name`, as the hub allows it. */
+const HUB_REPOSITORY = /^[A-Za-z0-9][\w-]*(\.[\w-]+)*\/[A-Za-z0-9_][\w.-]{0,95}$/;
+
 const out = {
   out: z
     .string()
@@ -94,6 +97,55 @@ export const exportSchemas = {
     about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx-lm'),
     {},
   ),
+  hub: target(
+    'hub',
+    about(
+      'Hugging Face Hub',
+      'Adapter or model in a repository on the Hugging Face Hub, private unless you say otherwise',
+    ),
+    {
+      repo: z
+        .string()
+        .regex(HUB_REPOSITORY)
+        .nullable()
+        .default(null)
+        .meta({
+          ...about('Repository', 'Repository on the hub; null: your own account and the name of the run or model'),
+          examples: ['user/name'],
+        }),
+      content: z
+        .enum(['adapter', 'folder', 'gguf'])
+        .nullable()
+        .default(null)
+        .meta(
+          about(
+            'Content',
+            'What is pushed: the adapter, or the merged model as a folder or GGUF file; null: the adapter, or a model as it is',
+          ),
+        ),
+      private: z
+        .boolean()
+        .default(true)
+        .meta(about('Private', 'Only you, or your organization, can see a new repository')),
+      type: ggufType.meta(about('Type', 'Type of the matrices of a GGUF file; own: that of the base')),
+      dtype: z
+        .enum(['float32', 'float16', 'bfloat16'])
+        .nullable()
+        .default(null)
+        .meta(about('Type of a folder', 'Type of all tensors of a folder; null: float32, or as they are')),
+      revision: z.string().min(1).nullable().default(null).meta(about('Branch', 'Branch to push to; null: main')),
+      message: z
+        .string()
+        .min(1)
+        .nullable()
+        .default(null)
+        .meta(about('Message', 'Message of the commit; null: what is pushed')),
+      datasets: z
+        .array(z.string().regex(HUB_REPOSITORY))
+        .default([])
+        .meta(about('Datasets', 'Datasets on the hub that the rows come from, for the model card')),
+    },
+  ),
 } as const;
 
 /** What is exported, and how. */
@@ -103,6 +155,7 @@ export const exportEntrySchema = z.discriminatedUnion('target', [
   exportSchemas.mlx,
   exportSchemas.adapter_gguf,
   exportSchemas.adapter_mlx,
+  exportSchemas.hub,
 ]);
 export type ExportEntry = z.infer<typeof exportEntrySchema>;
 export type ExportName = ExportEntry['target'];

@@ -49,6 +49,14 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
     args: ['--adapter', 'none', '--to', 'gguf', '--out', 'a.gguf'],
     record: { code: 'bad_input', file: 'none' },
   },
+  eject: {
+    args: [place.write('eject.json', '{}'), '--out', 'program.txt'],
+    record: { code: 'bad_input', file: expect.stringContaining('program.txt') as string, key: '--out' },
+  },
+  push: {
+    args: ['none'],
+    record: { code: 'bad_input', file: expect.stringContaining('none') as string },
+  },
   rows: {
     args: ['none', '--step', '1'],
     record: { code: 'bad_input', file: expect.stringContaining('none') as string },

@@ -119,3 +119,28 @@ it('never writes over the rows that it reads', async () => {
   expectRefusal(result, 'this is the file that is read', '--per-token');
   expect(readFileSync(place.file('answers.jsonl'), 'utf8')).toBe(before);
 });
+
+it('takes the user’s own columns for the fields of a format', async () => {
+  const pairs = [
+    ['Who are you?', 'A swan.'],
+    ['Where are you?', 'On the lake.'],
+  ];
+  place.write(
+    'usual.jsonl',
+    pairs.map(([instruction, output]) => ({ instruction, output })),
+  );
+  place.write(
+    'own.jsonl',
+    pairs.map(([question, answer]) => ({ question, answer })),
+  );
+  const evaluate = (file: string, ...more: string[]) =>
+    tunewright(
+      ['evaluate', '--model', 'embedded:tiny', '--dataset', file, '--format', 'alpaca', '--json', ...more],
+      at,
+    );
+  const usual = await evaluate('usual.jsonl');
+  const own = await evaluate('own.jsonl', '--columns', 'instruction=question', 'output=answer');
+  expect(own.code, own.stderr).toBe(0);
+  expect((JSON.parse(own.stdout) as Report).loss).toBe((JSON.parse(usual.stdout) as Report).loss);
+  expectRefusal(await evaluate('own.jsonl', '--columns', 'question'), '--columns', '"question" is not a field');
+});

@@ -218,6 +218,15 @@ describe('suite', () => {
     expect(code, stderr).toBe(0);
   });
 
+  it('replaces an existing suite only with --force', async () => {
+    place.write('mine.eval.jsonl', 'mine');
+    const make = (...more: string[]) => tunewright(['suite', '--run', 'sums', '--out', 'mine.eval.jsonl', ...more], at);
+    expectRefusal(await make(), 'mine.eval.jsonl', 'this file exists', '--force');
+    expect(readFileSync(place.file('mine.eval.jsonl'), 'utf8')).toBe('mine');
+    expect((await make('--force')).code).toBe(0);
+    expect(linesOf('mine.eval.jsonl')).toEqual(linesOf('held.eval.jsonl'));
+  });
+
   it('leaves out held-out rows that are trained on too', async () => {
     const pair = (prompt: string) => ({ prompt, completion: ' b' });
     place.write('train.jsonl', ['x', 'y'].map(pair));

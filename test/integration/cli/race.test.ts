@@ -99,6 +99,8 @@ it('a race on the embedded model is interrupted, resumed and reported', async ()
   const report = readFileSync(place.file('two', 'report.md'), 'utf8');
   const { stdout } = await succeed(['race', '--report', out, '--under', '1MB']);
   expect(stdout).toContain('No entry stays under 1 MB with all of its seeds.');
+  const twice = await tunewright(['race', '--report', out, '--under', '1GB', '800MB']);
+  expectRefusal(twice, '--under has two limits of memory');
   await succeed(['race', '--report', out]);
   expect(readFileSync(place.file('two', 'report.md'), 'utf8')).toBe(report);
 });

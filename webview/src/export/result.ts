@@ -31,7 +31,7 @@ export class ExportResult {
         ...warnings.map(text => h('li', {}, icon('warning'), h('span', {}, text))),
       ),
       h('dl', { class: 'figures' }, ...figuresOf(exported)),
-      certificateView(exported.certificate),
+      ...(exported.certificate ? [certificateView(exported.certificate)] : []),
       h(
         'div',
         { class: 'actions', hidden: exported.path === null },

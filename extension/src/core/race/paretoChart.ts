@@ -1,7 +1,7 @@
 // A Pareto chart of a race as an SVG: each entry at its means over seeds, bars from its lowest to its highest value, a line through
 // the entries that no other one beats. Pure: the report writes it to a file, the editor shows it in a page, where it takes the
 // page's colours. Labels are placed so that none covers another one or a point.
-import { visibleControls } from '../harmlessText.js';
+import { CHART_FONT_PX as FONT_PX, escaped, fileColours, lineOf, round, roundValues, text } from '../charts/svg.js';
 import { duration, percent, roughCount } from '../units.js';
 import { paretoFront, type Cost, type EntryFigures, type Quality, type Spread } from './raceFigures.js';
 import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
@@ -9,19 +9,10 @@ import { COST_TITLES, QUALITY_TEXT, QUALITY_TITLES } from './raceTable.js';
 const WIDTH = 720;
 const HEIGHT = 420;
 const PLOT = { left: 76, right: 24, top: 44, bottom: 56 };
-const FONT_PX = 12;
 /** Widths of characters as shares of the font's size, rounded up: the reader's font isn't known. */
 const LATIN_WIDTH = 0.62;
 const WIDE_WIDTH = 1.05;
 const POINT_RADIUS = 5;
-
-/** Colours of a file that is shown on its own. */
-const FILE_COLOURS = `
-    .race-chart { --ground: #ffffff; --text: #1f2328; --faint: #d0d7de; --mark: #0969da; --other: #59636e; }
-    @media (prefers-color-scheme: dark) {
-      .race-chart { --ground: #0d1117; --text: #f0f6fc; --faint: #3d444d; --mark: #4493f8; --other: #9198a1; }
-    }
-    .race-chart { font: ${FONT_PX}px system-ui, sans-serif; }`;
 
 /** Rules for both, in the colours of the file or of the page. */
 export const CHART_RULES = `
@@ -101,7 +92,7 @@ export function paretoChart(
     `<svg xmlns="http://www.w3.org/2000/svg" class="race-chart" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escaped(title)}">`,
     ...(standalone
       ? [
-          `  <style>${FILE_COLOURS}${CHART_RULES}\n  </style>`,
+          `  <style>${fileColours('race-chart')}${CHART_RULES}\n  </style>`,
           `  <rect class="ground" width="${WIDTH}" height="${HEIGHT}"/>`,
         ]
       : []),
@@ -174,15 +165,6 @@ function powers(first: number, last: number): number[] {
   return exponents
     .flatMap(exponent => factors.map(factor => factor * 10 ** exponent))
     .filter(value => Math.log10(value) >= first && Math.log10(value) <= last);
-}
-
-/** About five multiples of 1, 2 or 5 times a power of ten. */
-function roundValues(first: number, last: number): number[] {
-  const rough = (last - first) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map(factor => factor * power).find(candidate => candidate >= rough)!;
-  const count = Math.floor(last / step) - Math.ceil(first / step) + 1;
-  return Array.from({ length: count }, (_, i) => Number(((Math.ceil(first / step) + i) * step).toPrecision(12)));
 }
 
 export interface Box {
@@ -275,23 +257,4 @@ function isInside({ left, top, width, height }: Box): boolean {
 
 function textWidth(label: string): number {
   return [...label].reduce((sum, c) => sum + FONT_PX * (c > '\u02ff' ? WIDE_WIDTH : LATIN_WIDTH), 0);
-}
-
-function text(x: number, y: number, content: string, anchor: 'start' | 'middle' | 'end', kind?: string): string {
-  return `<text${kind ? ` class="${kind}"` : ''} x="${round(x)}" y="${round(y)}" text-anchor="${anchor}">${escaped(content)}</text>`;
-}
-
-function lineOf(kind: string, ends: readonly number[]): string {
-  const [x1, y1, x2, y2] = ends.map(round);
-  return `<line class="${kind}" x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}"/>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-function escaped(content: string): string {
-  return visibleControls(content).replace(/[&<>"]/g, c => ENTITIES[c]!);
 }

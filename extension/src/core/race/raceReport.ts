@@ -1,5 +1,6 @@
 // The report of a race: Markdown with its pictures, and CSV with a line for each run. Pure; engine/race/writeReport.ts writes the files.
 import type { RaceConfig } from '../../protocol/raceConfig.js';
+import { plain } from '../markdownText.js';
 import { bytes, count, counted, duration, percent } from '../units.js';
 import { paretoChart } from './paretoChart.js';
 import {
@@ -136,12 +137,6 @@ function frontTexts(entries: readonly EntryFigures[]): string[] {
   );
   return texts.length === 0 ? [] : ['## On the fronts', texts.join('\n')];
 }
-
-/** What Markdown would read as more than text is escaped. */
-function plain(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
-}
-
 export const CSV_COLUMNS = [
   'name',
   'seed',

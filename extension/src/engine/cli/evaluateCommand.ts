@@ -25,7 +25,18 @@ const KINDS = { dataset: 'a dataset', suite: 'a suite', forgetting: '--forgettin
 
 /** Options that only one of the three has. */
 const OWN_OPTIONS = {
-  dataset: ['format', 'maxLength', 'batchSize', 'trainOn', 'perToken', 'worst', 'metrics', 'maxNewTokens', 'progress'],
+  dataset: [
+    'format',
+    'columns',
+    'maxLength',
+    'batchSize',
+    'trainOn',
+    'perToken',
+    'worst',
+    'metrics',
+    'maxNewTokens',
+    'progress',
+  ],
   suite: ['base', 'junit', 'failUnder'],
   forgetting: ['generalTexts'],
 } as const;
@@ -43,6 +54,7 @@ export function registerEvaluateCommand(program: Command): void {
     .option('--forgetting', 'measure how far the adapter has moved from the base on general text')
     .option('--general-texts <file>', 'with --forgetting, rows to measure on instead of the bundled texts')
     .option('--format <name>', 'format of the rows', 'auto')
+    .option('--columns <pairs...>', 'your columns for the fields of the format, each as FIELD=COLUMN')
     .option('--max-length <tokens>', 'longest sequence', positiveNumber, 512)
     .option('--batch-size <count>', 'sequences in one forward pass', positiveNumber, 4)
     .addOption(

@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import { describeSource } from '../../core/data/example.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
+import { InputError } from '../../core/inputError.js';
 import { metricsText } from '../../core/metrics/metricText.js';
 import { tokenText } from '../../core/text/textStream.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
@@ -37,6 +38,8 @@ export interface DatasetFlags extends EngineFlags, WeightFlags {
   adapter: string | undefined;
   dataset: string;
   format: string;
+  /** FIELD=COLUMN */
+  columns?: readonly string[];
   maxLength: number;
   batchSize: number;
   trainOn: string;
@@ -50,6 +53,21 @@ export interface DatasetFlags extends EngineFlags, WeightFlags {
   progress?: boolean;
 }
 
+/** @throws InputError for anything that isn't FIELD=COLUMN */
+function columnsOf(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map(pair => {
+      const [, field, column] = /^([^=]+)=(.+)$/.exec(pair) ?? [];
+      if (field === undefined)
+        throw new InputError(`${JSON.stringify(pair)} is not a field and a column`, {
+          key: '--columns',
+          hint: 'Write FIELD=COLUMN, such as instruction=question.',
+        });
+      return [field, column!];
+    }),
+  );
+}
+
 export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const file = datasetFile(resolve(flags.dataset), 'validation');
   if (flags.perToken !== undefined) checkNotInput(resolve(flags.perToken), file, '--per-token');
@@ -61,6 +79,7 @@ export async function evaluateDataset(flags: DatasetFlags): Promise<void> {
   const config = datasetConfigSchema.parse({
     train: flags.dataset,
     format: flags.format,
+    columns: columnsOf(flags.columns ?? []),
     max_length: Math.min(flags.maxLength, usableLength(onDisk.architecture, saved?.attached ?? null)),
     train_on: flags.trainOn,
   });

@@ -50,17 +50,18 @@ export function withExportOptions(command: Command, targets: readonly ExportName
 /** One option for each key of the targets' schemas. */
 function targetOptions(targets: readonly ExportName[]): Option[] {
   const keys = new Set(targets.flatMap(target => Object.keys(propertiesOf(target))));
-  return [...keys].map(key => {
+  return [...keys].flatMap(key => {
     const having = targets.filter(target => key in propertiesOf(target));
     const schemas = having.map(target => propertiesOf(target)[key]!);
-    const titles = having.map(titleOf).join(', ');
+    const prefix = targets.length === 1 ? '' : `${having.map(titleOf).join(', ')}: `;
     const values = [...new Set(schemas.flatMap(valuesOf))];
     const { description, type, pattern } = schemas[0]!;
     const presets = new Set(schemas.map(schema => schema.default).filter(preset => typeof preset === 'string'));
     const preset = presets.size === 0 ? '' : ` (default: ${[...presets].join(' or ')})`;
     const words = description!.charAt(0).toLowerCase() + description!.slice(1).replace('null:', 'default:');
-    const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}>`;
-    const option = new Option(`${flagOf(key)}${value}`, `${titles}: ${words}${preset}`);
+    const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}${type === 'array' ? '...' : ''}>`;
+    const option = new Option(`${flagOf(key)}${value}`, `${prefix}${words}${preset}`);
+    if (schemas[0]!.default === true) return [option, new Option(`--no-${flagOf(key).slice(2)}`).hideHelp()];
     if (values.length > 0) return option.choices(values);
     return pattern === undefined ? option : option.argParser(value => matching(schemas[0]!, value));
   });
@@ -104,7 +105,7 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
   for (const key of others)
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
-  if (flags.force && writes !== 'file') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
+  if (flags.force && writes === 'folder') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
   const given = own.filter(key => flags[attributeOf(key)] !== undefined);
   const entry = { target, ...Object.fromEntries(given.map(key => [key, flags[attributeOf(key)]])) };
@@ -181,8 +182,10 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
 }
 
 function planText(plan: ExportPlan): string {
-  const { path, taken, needs } = plan;
+  const { path, taken, needs, files = [], card } = plan;
   return [
+    ...(card === undefined ? [] : [card]),
+    ...files.map(file => `${file.path}  ${sizeText(file.bytes)}`),
     ...(path === null ? [] : [path]),
     sizeAndTime(plan),
     ...needs.flatMap(({ what, met, hint }) => [
@@ -206,17 +209,23 @@ function sizeAndTime({ bytes, seconds }: ExportPlan): string {
   return `${sizeText(bytes)}, about ${roughDuration(seconds)}`;
 }
 
-export function exportedText({ place, bytes, types, rounding, certificate }: Exported): string {
+export function exportedText({ place, bytes, types, rounding, pushed, certificate }: Exported): string {
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
+  if (pushed) {
+    lines.push(...pushed.files.map(file => `${file.path}  ${sizeText(file.bytes)}  ${file.state}`));
+    lines.push(pushed.commit === null ? 'The repository had everything already.' : `Commit ${pushed.commit}`);
+  }
   if (rounding) {
     const { kl, adapter_kl: adapter, label_tokens: tokens } = rounding;
     const from = adapter === null ? 'the original' : 'base + adapter';
     const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
     lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
   }
-  const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
-  lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
-  if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
+  if (certificate) {
+    const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
+    lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
+    if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
+  }
   return lines.join('\n');
 }

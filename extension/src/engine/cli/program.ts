@@ -15,6 +15,7 @@ import { registerGenerateCommand } from './generateCommand.js';
 import { registerInspectCommand } from './inspectCommand.js';
 import { registerMergeCommand } from './mergeCommand.js';
 import { registerModelsCommand } from './modelsCommand.js';
+import { registerPushCommand } from './pushCommand.js';
 import { registerQuarantineCommand } from './quarantineCommand.js';
 import { registerRaceCommand } from './raceCommand.js';
 import { registerResidentCommand } from './residentCommand.js';
@@ -51,6 +52,7 @@ export function tunewrightProgram(): Command {
     registerCombineCommand,
     registerExportCommand,
     registerEjectCommand,
+    registerPushCommand,
     registerModelsCommand,
     registerEngineCommand,
     registerDescribeCommand,

@@ -12,6 +12,7 @@ const PHASES: Record<string, string> = {
   answer: 'Answering',
   write: 'Writing',
   compare: 'Comparing',
+  upload: 'Uploading',
 };
 
 /** A reporter that draws progress; call `finish` before printing anything else. */

@@ -21,7 +21,10 @@ export function registerQuarantineCommand(program: Command): void {
       'leave rows of a dataset out of training, without changing it: DATASET.quarantine, for dataset.exclude',
     )
     .argument('<what>', 'dataset, or folder of a run for its training rows')
-    .option('--add <rows...>', 'lines or hashes of rows to leave out; equal rows are left out too')
+    .option(
+      '--add <rows...>',
+      'lines or hashes (or their beginnings) of rows to leave out; equal rows are left out too',
+    )
     .option('--remove <rows...>', 'lines or hashes of rows to train on again')
     .option('--format <name>', 'format of the rows of a dataset', 'auto')
     .option('--json', 'print one JSON object')
@@ -49,7 +52,7 @@ function asText({ file, rows }: QuarantineAnswer): string {
 
 /** @throws InputError for anything that isn't a line or a hash */
 function rowName(text: string, key: string): RowName {
-  if (/^sha256:[0-9a-f]{64}$/.test(text)) return { hash: text };
+  if (/^sha256:[0-9a-f]{8,64}$/.test(text)) return { hash: text };
   if (/^[1-9]\d{0,14}$/.test(text)) return { line: Number(text) };
   throw new InputError(`${JSON.stringify(text)} is neither a line nor a hash of a row`, {
     key,

@@ -49,6 +49,9 @@ function limitsOf(texts: readonly string[], command: Command): RaceLimits {
     (limits, text) => {
       const limit = parseLimit(text);
       if (!limit) command.error(`error: "${text}" is not a limit for --under; such as 1GB, 800MB, 10min or 30s`);
+      const key = Object.keys(limit)[0] as keyof RaceLimits;
+      if (limits[key] !== null)
+        command.error(`error: --under has two limits of ${key === 'seconds' ? 'time' : 'memory'}; name one of each`);
       return { ...limits, ...limit };
     },
     { memoryBytes: null, seconds: null },

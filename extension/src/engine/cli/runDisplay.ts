@@ -4,7 +4,7 @@ import type { EngineEvent, MetricInfo } from '../../protocol/engineEvent.js';
 import { describeError } from '../../core/codedError.js';
 import { metricName, metricsText, metricValue } from '../../core/metrics/metricText.js';
 import { metricOfRun, stoppedEarly, VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
-import { bytes, count, duration, percent } from '../../core/units.js';
+import { bytes, count, counted, duration, percent } from '../../core/units.js';
 import { printNote, progressBar, type ProgressBar } from './print.js';
 
 type EventOf<T extends EngineEvent['type']> = Extract<EngineEvent, { type: T }>;
@@ -14,7 +14,7 @@ const MAX_LINES = 50;
 
 export function runDisplay(): { show(event: EngineEvent): void; finish(): void } {
   const terminal = process.stderr.isTTY;
-  const samples = new Map<string, { before: string; after: string }>();
+  const samples = new Map<string, { before: string | null; after: string }>();
   let started: EventOf<'started'> | null = null;
   let bar: ProgressBar | null = null;
   let stepMs = 0;
@@ -67,7 +67,8 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
         );
         break;
       case 'sample': {
-        const before = samples.get(event.prompt)?.before ?? event.text;
+        // A resumed run has no answers from before training.
+        const before = event.step === 0 ? event.text : (samples.get(event.prompt)?.before ?? null);
         samples.set(event.prompt, { before, after: event.text });
         break;
       }
@@ -77,7 +78,7 @@ export function runDisplay(): { show(event: EngineEvent): void; finish(): void }
       case 'completed':
         print(completedText(event, metricOf(started)));
         for (const [prompt, { before, after }] of samples)
-          print(`\n${prompt}\n  before  ${oneLine(before)}\n  after   ${oneLine(after)}`);
+          print(`\n${prompt}${before === null ? '' : `\n  before  ${oneLine(before)}`}\n  after   ${oneLine(after)}`);
         break;
       case 'paused':
         print(`Paused after step ${event.step}`);
@@ -141,7 +142,7 @@ function completedText(event: EventOf<'completed'>, metric: MetricInfo): string 
   const { reason, step } = event;
   const ending = reason === 'early_stopping' ? stoppedEarly(metric) : ENDINGS[reason];
   return (
-    `${ending} after ${step} steps and ${duration(event.train_seconds)} of training${bestFigures(event, metric)}, ` +
+    `${ending} after ${counted(step, 'step')} and ${duration(event.train_seconds)} of training${bestFigures(event, metric)}, ` +
     `peak memory ${bytes(event.peak_rss_bytes)}`
   );
 }

@@ -7,6 +7,7 @@ import { parseSuiteRow } from '../../core/evaluation/suite.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
 import { writeFileAtomically } from '../files/atomicFile.js';
+import { checkNewFile } from '../files/outputFile.js';
 import { suiteOfDataset, suiteOfRun, type MadeSuite } from '../run/makeSuite.js';
 import { probability, wholeNumber } from './engineOptions.js';
 import { printAnswer } from './print.js';
@@ -19,6 +20,7 @@ interface SuiteFlags {
   check: string;
   share: number;
   seed: number;
+  force?: boolean;
   json?: boolean;
 }
 
@@ -36,6 +38,7 @@ export function registerSuiteCommand(program: Command): void {
     )
     .option('--share <p>', 'share of the dataset, as its run’s dataset.validation; 1: all rows', probability, 0.1)
     .option('--seed <n>', 'as the run’s training.seed', wholeNumber, 42)
+    .option('--force', 'replace an existing suite')
     .option('--json', 'print one JSON object')
     .action(run);
 }
@@ -62,6 +65,8 @@ async function run(flags: SuiteFlags, command: Command): Promise<void> {
       key: `--${ofDataset}`,
       hint: 'Leave it out.',
     });
+  const path = resolve(flags.out);
+  checkNewFile(path, flags.force ?? false);
   const progress = progressDisplay();
   let made: MadeSuite;
   try {
@@ -78,7 +83,6 @@ async function run(flags: SuiteFlags, command: Command): Promise<void> {
       file: runPath ?? dataset,
       hint: 'Suites are made of conversations and of prompts with completions.',
     });
-  const path = resolve(flags.out);
   // A check that an answer doesn't suit, such as number, is refused here rather than when the suite is used.
   rows.forEach((row, i) => parseSuiteRow({ ...row }, { file: flags.out, line: i + 1 }));
   writeFileAtomically(path, append => {

@@ -3,17 +3,12 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { overallVerdict } from '../../core/exports/certificateText.js';
 import { unlessWrong } from '../../core/inputError.js';
-import {
-  EXPORTS_FOLDER,
-  certificateName,
-  certificateSchema,
-  type Certificate,
-  type Comparison,
-} from '../../protocol/certificate.js';
+import { certificateName, certificateSchema, type Certificate, type Comparison } from '../../protocol/certificate.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
 import { fileHash } from '../data/fileHash.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { engineVersion } from '../run/engineVersion.js';
+import { exportsFolderIn } from '../runFolder/runFolder.js';
 import type { ExportSource } from './exportSource.js';
 
 export interface CertifiedFiles {
@@ -68,7 +63,7 @@ function filesIn(folder: string): string[] {
  */
 export function keepCertificate(certificate: Certificate, out: string | null): string | null {
   const { run, path } = certificate;
-  const folder = run !== null ? join(run, EXPORTS_FOLDER) : out === null ? null : dirname(out);
+  const folder = run !== null ? exportsFolderIn(run) : out === null ? null : dirname(out);
   if (folder === null) return null;
   const name = basename(path);
   const place = (number: number) => join(folder, certificateName(number === 1 ? name : `${name}.${number}`));

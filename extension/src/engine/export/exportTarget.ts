@@ -29,6 +29,8 @@ export interface PlannedExport {
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
   needs?: ExportPlan['needs'];
+  files?: ExportPlan['files'];
+  card?: string;
 }
 
 export interface ExportContext extends CertifyOptions {
@@ -36,7 +38,10 @@ export interface ExportContext extends CertifyOptions {
   out: string;
   /** Ends the work. */
   signal: AbortSignal;
+  /** Whether something of that name in another program is replaced. */
+  force: boolean;
 }
 
 /** What the target knows of its result; performExport.ts adds the rest. */
-export interface WrittenExport extends Partial<Pick<Exported, 'place' | 'changed_parameters' | 'types'>>, Certified {}
+export interface WrittenExport
+  extends Partial<Pick<Exported, 'place' | 'bytes' | 'changed_parameters' | 'types' | 'pushed'>>, Certified {}

@@ -16,6 +16,7 @@ import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
 import { freeBytes } from '../files/diskSpace.js';
 import { checkNewFolder } from '../files/newFolder.js';
+import { checkNewFile } from '../files/outputFile.js';
 import type { Reporter } from '../run/reporter.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
@@ -32,9 +33,8 @@ export interface ExportRequest {
   reporter: Reporter;
 }
 
-export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts'> {
-  /** Whether an existing file is replaced. */
-  force: boolean;
+/** `force`: also whether an existing file is replaced. */
+export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts' | 'force'> {
   /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
   own?: boolean;
 }
@@ -45,7 +45,7 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   await prepare(request);
-  const { bytes, seconds, needs = [] } = await target.plan(source, entry);
+  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry);
   const folder = path === null ? tmpdir() : dirname(path);
   const free = await freeBytes(folder);
   const met = free >= bytes;
@@ -55,7 +55,7 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
     hint: met ? null : 'Free some space, or choose a folder on another disk with --out.',
   };
   const taken = path !== null && existsSync(path) && !isEmptyFolder(path);
-  return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room] };
+  return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
 }
 
 /** The same for all targets with their default options; those that can't be used say why. */
@@ -91,9 +91,9 @@ export async function performExport(request: ExportRequest, options: ExportOptio
     if (options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
     const bytes = sizeOf(staging.path);
     const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds };
-    const certificate = await certificateOf(source, entry, facts);
+    const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
     if (isHere) staging.putInPlace();
-    const file = keptCertificate(certificate, isHere ? out : null, reporter);
+    const file = certificate && keptCertificate(certificate, isHere ? out : null, reporter);
     const methods = source.adapters.map(({ attached }) => attached.method.peftType);
     const peftType = methods.length > 1 ? methods : (methods[0] ?? null);
     return {
@@ -103,7 +103,7 @@ export async function performExport(request: ExportRequest, options: ExportOptio
       bytes,
       peft_type: peftType,
       ...written,
-      certificate: { ...certificate, file },
+      certificate: certificate && { ...certificate, file },
     };
   } catch (error) {
     throw staging.named(error);
@@ -145,19 +145,14 @@ export function checkPlace(
 ): void {
   if (writes === 'elsewhere') return;
   if (writes === 'folder') return checkNewFolder(out);
-  const stat = statOf(out);
-  if (stat?.isDirectory()) {
+  if (isFolder(out)) {
     if (!request) return;
     const proposed = join(out, fileName(request.source, request.entry));
     throw new InputError('this is a folder', { file: out, hint: `Name a file, such as ${proposed}.` });
   }
-  if (request && stat && resolve(request.source.base.path) === resolve(out))
+  if (request && statOf(out) && resolve(request.source.base.path) === resolve(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
-  if (stat && !force)
-    throw new InputError('this file exists', {
-      file: out,
-      hint: 'Choose another one with --out, or replace it with --force.',
-    });
+  checkNewFile(out, force);
 }
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {

@@ -137,8 +137,8 @@ export async function exportRun(path: string, options: RunExportOptions): Promis
           { signal, compare: true, generalTexts: null, force: false, own: place !== null && own.has(place) },
         );
         const { certificate, ...facts } = exported;
-        const { file, verdict } = certificate;
-        writer.write({ type: 'exported', entry, ...facts, verdict, certificate: file });
+        const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };
+        writer.write({ type: 'exported', entry, ...facts, ...kept });
         answer.exported.push(exported);
       } catch (error) {
         const failure = errorRecord(error);

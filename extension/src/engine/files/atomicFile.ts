@@ -88,23 +88,22 @@ function appendAll(descriptor: number, bytes: NodeJS.ArrayBufferView): void {
   }
 }
 
-const REASONS: Record<string, string> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'your disk quota is exceeded',
-  EFBIG: 'the file would exceed the maximum file size',
-  EACCES: 'no permission to write here',
-  EPERM: 'no permission to write here',
-  EROFS: 'the disk is read-only',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EISDIR: 'this is a folder, not a file',
+const [FREE, ANOTHER] = ['Free some space or choose another folder.', 'Choose another folder.'];
+const REASONS: Record<string, [reason: string, change: string]> = {
+  ENOSPC: ['the disk is full', FREE],
+  EDQUOT: ['your disk quota is exceeded', FREE],
+  EFBIG: ['the file would exceed the maximum file size', ANOTHER],
+  EACCES: ['no permission to write here', ANOTHER],
+  EPERM: ['no permission to write here', ANOTHER],
+  EROFS: ['the disk is read-only', ANOTHER],
+  ENOTDIR: ['a part of the path is a file, not a folder', ANOTHER],
+  EISDIR: ['this is a folder, not a file', 'Choose another name.'],
 };
 
 /** Converts errors such as a full or read-only disk to an InputError; other errors are returned unchanged. */
 export function asInputError(error: unknown, path: string): unknown {
-  const reason = REASONS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
-  if (!reason) return error;
-  return new InputError(reason, {
-    file: path,
-    hint: 'Existing files are unchanged. Free some space or choose another folder.',
-  });
+  const known = REASONS[(error as NodeJS.ErrnoException | null)?.code ?? ''];
+  if (!known) return error;
+  const [reason, change] = known;
+  return new InputError(reason, { file: path, hint: `Existing files are unchanged. ${change}` });
 }

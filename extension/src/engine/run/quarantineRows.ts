@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { excerptOf } from '../../core/data/exampleText.js';
+import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { quarantineFile, type QuarantinedRow } from '../../protocol/quarantine.js';
 import type { QuarantineAnswer } from '../../protocol/rowLosses.js';
@@ -42,7 +43,7 @@ export function ofRun(run: RunFile): QuarantinedDataset {
   };
 }
 
-/** A row, as the user names it: by its line, or by its hash in a quarantine file. */
+/** A row, as the user names it: by its line, or by the beginning of its hash. */
 export type RowName = { line: number } | { hash: string };
 
 /**
@@ -79,15 +80,20 @@ function refuseLines(names: readonly RowName[], dataset: string): void {
 }
 
 function quarantined(name: RowName, rows: readonly QuarantinedRow[], found: FoundRows, file: string): { hash: string } {
-  const hash = 'hash' in name ? name.hash : found.hashAt(name.line);
-  const row =
-    rows.find(each => each.hash === hash) ?? ('line' in name ? rows.find(({ line }) => line === name.line) : undefined);
-  if (row) return row;
+  const begin = 'hash' in name ? name.hash : found.hashAt(name.line);
+  const [row, another] = begin === undefined ? [] : rows.filter(({ hash }) => hash.startsWith(begin));
+  if (another) throw ambiguous(begin!, { file, key: '--remove' });
+  const known = row ?? ('line' in name ? rows.find(({ line }) => line === name.line) : undefined);
+  if (known) return known;
   throw new InputError(`${'hash' in name ? name.hash : `line ${name.line}`} is not in quarantine`, {
     file,
     key: '--remove',
     hint: 'List what is with tunewright quarantine and the dataset.',
   });
+}
+
+function ambiguous(hash: string, place: Place): InputError {
+  return new InputError(`several rows have hashes that begin with ${hash}`, { ...place, hint: 'Name the whole hash.' });
 }
 
 async function findRows(
@@ -96,13 +102,13 @@ async function findRows(
   names: readonly RowName[],
 ): Promise<FoundRows> {
   const found = new FoundRows(dataset);
-  const hashes = new Set(names.flatMap(name => ('hash' in name ? name.hash : [])));
+  const hashes = names.flatMap(name => ('hash' in name ? name.hash : []));
   const lines = new Set(names.flatMap(name => ('line' in name ? name.line : [])));
   // Equal rows of named ones may be anywhere, so all are kept by their hash.
   const onHash = (hash: string) => (found.contentHash = hash);
   for await (const { example, source } of readExamples(dataset, config, { onHash })) {
     const hash = sourceHash(example);
-    const isNamed = hashes.has(hash) || lines.has(source.line);
+    const isNamed = lines.has(source.line) || hashes.some(begin => hash.startsWith(begin));
     found.add(hash, source.line, isNamed ? (excerptOf(example) ?? '') : null);
   }
   return found;
@@ -142,8 +148,9 @@ class FoundRows {
   one(name: RowName): QuarantinedRow {
     const place = { file: this.dataset, key: '--add' };
     if ('hash' in name) {
-      const [line] = this.lines(name.hash);
-      if (line !== undefined) return { hash: name.hash, line };
+      const [hash, another] = [...this.byHash.keys()].filter(each => each.startsWith(name.hash));
+      if (another !== undefined) throw ambiguous(name.hash, place);
+      if (hash !== undefined) return { hash, line: this.lines(hash)[0]! };
       throw new InputError(`no row of the dataset has the hash ${name.hash}`, {
         ...place,
         hint: 'It has been edited or removed since: name it by its line.',

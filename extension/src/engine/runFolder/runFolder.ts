@@ -3,7 +3,6 @@
 import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
-import { EXPORTS_FOLDER } from '../../protocol/certificate.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { linkStatOf } from '../../system/fileStat.js';
@@ -115,7 +114,7 @@ export class RunFolder {
 }
 
 export function exportsFolderIn(folder: string): string {
-  return join(folder, EXPORTS_FOLDER);
+  return join(folder, 'exports');
 }
 
 export function excludedFileIn(folder: string): string {

@@ -180,8 +180,10 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
 function argumentsOf({ to, options }: ChosenExport): string[] {
   const flags = Object.entries(options).flatMap(([key, value]) => {
     const flag = `--${key.replaceAll('_', '-')}`;
-    if (value === null || value === false) return [];
-    return value === true ? [flag] : [flag, String(value)];
+    if (value === null) return [];
+    // Options are left out at their defaults, so that false is the opposite of one that is true.
+    if (typeof value === 'boolean') return [value ? flag : `--no-${flag.slice(2)}`];
+    return [flag, ...[value].flat().map(String)];
   });
   return ['--to', to, ...flags];
 }

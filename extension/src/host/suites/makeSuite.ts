@@ -33,7 +33,8 @@ export async function makeSuite(
     filters: { 'Evaluation Suites': [SUITE_EXTENSION.slice(1)] },
   });
   if (!target) return;
-  const made = await engine.json<MadeSuite>(['suite', ...source, '--out', target.fsPath]);
+  // The dialog has confirmed overwriting.
+  const made = await engine.json<MadeSuite>(['suite', ...source, '--out', target.fsPath, '--force']);
   const left = made.repeated + made.unanswered;
   tellBriefly('beaker', `${counted(made.rows, 'row')}${left > 0 ? `, ${left} left out` : ''}`);
   await vscode.window.showTextDocument(vscode.Uri.file(made.file));

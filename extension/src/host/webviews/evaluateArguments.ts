@@ -21,6 +21,7 @@ export function evaluateArguments(
     ...option('--adapter', adapter),
     ...['--dataset', dataset],
     ...option('--format', isOwn ? rows['format'] : null),
+    ...(isOwn ? columnFlags(rows['columns']) : []),
     ...option('--max-length', rows['max_length']),
     ...option('--train-on', rows['train_on']),
     ...option('--base-weights', settings.base_weights),
@@ -31,4 +32,11 @@ export function evaluateArguments(
     ...(answers ? ['--metrics', textMetrics.map(({ name }) => name).join(',')] : []),
     '--progress',
   ];
+}
+
+function columnFlags(columns: unknown): string[] {
+  const pairs = Object.entries((columns ?? {}) as Record<string, string>).map(
+    ([field, column]) => `${field}=${column}`,
+  );
+  return pairs.length > 0 ? ['--columns', ...pairs] : [];
 }

@@ -194,7 +194,7 @@ it('without a fault, the same exports are certified', async () => {
     const from = String(entry['target']).startsWith('adapter') ? source : bare;
     const { path: out, certificate } = await exportOf(from, entry, join(place, 'out'));
     expect(existsSync(out!)).toBe(true);
-    expect(['same', 'within']).toContain(certificate.verdict);
+    expect(['same', 'within']).toContain(certificate!.verdict);
     rmSync(place, { recursive: true });
   }
 });

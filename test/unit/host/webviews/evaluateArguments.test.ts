@@ -40,6 +40,16 @@ it('evaluates as the run was trained', () => {
   });
 });
 
+it('names the columns of the run for its own rows', () => {
+  const columns = { instruction: 'question', output: 'answer' };
+  const own = { dataset: { ...config.dataset, columns } };
+  const of = (dataset: string) => evaluateArguments({ dataset, answers: false }, { settings, adapter: null }, own);
+  const args = of('/data/a.jsonl');
+  const at = args.indexOf('--columns');
+  expect(args.slice(at, at + 4)).toEqual(['--columns', 'instruction=question', 'output=answer', '--max-length']);
+  expect(of('/data/b.jsonl')).not.toContain('--columns');
+});
+
 it('recognises the format of other rows, and asks no answers unless wanted', () => {
   const args = evaluateArguments({ dataset: '/data/b.csv', answers: false }, { settings, adapter: null }, config);
   for (const absent of ['--adapter', '--format', '--metrics']) expect(args).not.toContain(absent);

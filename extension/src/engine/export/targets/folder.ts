@@ -57,7 +57,8 @@ export async function planFolder({ base, adapters }: ExportSource, choice: Folde
       make: async () => encodeRows(dtype, await valuesOf(parameter), { file: base.path, key: name }),
     }));
     const files = modelFolderFiles(merged.model, merged.files, merged.changed, choice);
-    return { bytes: bytesOf(files), seconds: await expectedSeconds(work) };
+    const listed = [...files].map(([path, { bytes }]) => ({ path, bytes }));
+    return { bytes: bytesOf(files), seconds: await expectedSeconds(work), files: listed };
   } finally {
     merged.dispose();
   }

@@ -6,10 +6,11 @@ import { adapterGguf } from './adapterGguf.js';
 import { adapterMlx } from './adapterMlx.js';
 import { folder } from './folder.js';
 import { gguf } from './gguf.js';
+import { hub } from './hub.js';
 import { mlx } from './mlx.js';
 
 /** In the order in which they are offered. */
-export const exportTargets: readonly ExportTarget[] = [gguf, folder, mlx, adapterGguf, adapterMlx];
+export const exportTargets: readonly ExportTarget[] = [gguf, folder, mlx, adapterGguf, adapterMlx, hub];
 
 export function exportTarget(name: ExportName): ExportTarget {
   return exportTargets.find(({ target }) => target === name)!;
