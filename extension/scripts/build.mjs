@@ -2,7 +2,17 @@
 // dist/node_modules), the extension host (extension.cjs) and each webview. `npm run build` builds everything;
 // extension/bin/tunewright.mjs builds only the engine if a source is newer.
 import { build } from 'esbuild';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -151,6 +161,22 @@ const withoutJsonSchemas = {
   },
 };
 
+/** Of our schemas: titles and descriptions, which only JSON schemas have; 7 kB. Lines stay where they are, for source maps. */
+const withoutDescriptions = {
+  name: 'without-descriptions',
+  setup({ onLoad }) {
+    const text = String.raw`\s*(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")\s*,?\s*`;
+    const described = new RegExp(
+      String.raw`\.describe\(${text}\)|\.meta\(\s*about\(${text}(?:,?${text})?\),?\s*\)`,
+      'g',
+    );
+    onLoad({ filter: /[\\/]protocol[\\/]\w+\.ts$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replaceAll(described, found => '\n'.repeat(found.split('\n').length - 1)),
+      loader: 'ts',
+    }));
+  },
+};
+
 /** `vscode` is external only here, so that an import of it elsewhere breaks the other bundles. */
 export async function buildHost() {
   const workers = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
@@ -160,7 +186,7 @@ export async function buildHost() {
   const outExtension = { '.js': '.cjs' };
   await build({
     ...node,
-    plugins: [...common.plugins, withoutJsonSchemas],
+    plugins: [...common.plugins, withoutJsonSchemas, withoutDescriptions],
     entryPoints: { extension: 'extension/src/host/extension.ts' },
     outdir: 'dist',
     outExtension,

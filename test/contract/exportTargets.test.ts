@@ -17,7 +17,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
 import { createRng } from '../../extension/src/engine/data/rng.js';
-import { describedExports } from '../../extension/src/engine/export/describedExports.js';
+import { describedExports } from '../../extension/src/engine/resident/capabilities.js';
 import { openExportSource, type ExportSource } from '../../extension/src/engine/export/exportSource.js';
 import {
   performExport,
@@ -106,9 +106,10 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
 
   it('writes as many bytes as planned under a name of its own, and leaves no tensors', async () => {
     const before = tf.memory().numTensors;
-    const plan = await planExport(requestFor(target), false);
+    const plan = await planExport(requestFor(target));
     expect(readdirSync(place)).toEqual([]);
     expect(plan.seconds).toBeGreaterThan(0);
+    expect(plan.taken).toBe(false);
     expect(plan.needs.map(({ met }) => met)).toEqual(plan.needs.map(() => true));
     const exported = await performExport(requestFor(target), options());
     expect(exported).toMatchObject({ target, path: plan.path, bytes: plan.bytes, peft_type: 'LORA' });
@@ -158,8 +159,8 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     const out = join(place, 'taken');
     writeFileSync(out, 'mine');
     const file = requestFor(target, out);
-    for (const attempt of [() => performExport(file, options()), () => planExport(file, false)])
-      expect((await inputErrorOf(attempt)).describe()).toContain(out);
+    expect((await inputErrorOf(() => performExport(file, options()))).describe()).toContain(out);
+    expect(await planExport(file)).toMatchObject({ path: out, taken: true });
     expect(readFileSync(out, 'utf8')).toBe('mine');
     const full = join(place, 'full');
     mkdirSync(full);

@@ -14,7 +14,7 @@ import { AdamW } from '../../extension/src/engine/training/adamW.js';
 import { CapturedStep } from '../../extension/src/engine/training/capturedStep.js';
 import { causalLm } from '../../extension/src/engine/training/objectives/causalLm.js';
 import { scoreBatch, trainingStep } from '../../extension/src/engine/training/trainingStep.js';
-import type { BaseWeights, UsedWeights } from '../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, UsedWeights } from '../../extension/src/protocol/engineConfig.js';
 import { refusalOf } from '../support/methodFit.js';
 import { dequantizedModel, tinyArchitecture, tinyModel } from '../support/tinyModels.js';
 

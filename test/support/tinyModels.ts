@@ -12,7 +12,7 @@ import { denseOf, QuantizedWeight, type Weight } from '../../extension/src/engin
 import { architectureOf, modelFamilies } from '../../extension/src/engine/models/registry.js';
 import { TransposedWeight } from '../../extension/src/engine/models/transposedWeight.js';
 import { weightLayouts } from '../../extension/src/engine/models/weightLayouts.js';
-import type { UsedWeights } from '../../extension/src/protocol/runConfig.js';
+import type { UsedWeights } from '../../extension/src/protocol/engineConfig.js';
 
 const SIZES = {
   hidden_size: 16,

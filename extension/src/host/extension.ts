@@ -24,6 +24,7 @@ import { registerLanguageModels } from './sessions/languageModels.js';
 import { ProcessSessions } from './sessions/sessionService.js';
 import { registerSuites } from './suites/register.js';
 import type { SuiteTests } from './suites/suiteTests.js';
+import { registerExports } from './exports/exportTabs.js';
 import { registerModelsTree } from './views/modelsTree.js';
 import { registerRunsTree } from './views/runsTree.js';
 import { registerDashboard } from './webviews/dashboard.js';
@@ -77,6 +78,7 @@ export function activate(
     registerRunPanel(services, { methods, models, datasets, drafter }),
     registerDashboard(services, methods, suites.tests.onDidAnswer),
     registerEvaluation({ ...services, runs }, datasets.found),
+    registerExports({ ...services, runs, methods, models }),
     registerRaceTabs(services, engine),
     registerPlayground(services, {
       methods,

@@ -45,7 +45,7 @@ export const runFailureSchema = z.object({
 export type RunFailure = z.infer<typeof runFailureSchema>;
 
 /** What can be done with a run's result. */
-export const runResultSchema = z.object({ mergeable: z.boolean(), exportable: z.boolean() });
+export const runResultSchema = z.object({ mergeable: z.boolean() });
 export type RunResult = z.infer<typeof runResultSchema>;
 
 export const runSnapshotSchema = z.object({

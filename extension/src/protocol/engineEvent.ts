@@ -1,6 +1,7 @@
 // Events of a run, one JSON object per line: in `events.ndjson` of the run folder and, with --json, on standard output.
 // `seq` increases by one per event and continues after a resume; `time` is ISO 8601.
 import * as z from 'zod';
+import { verdictSchema } from './certificate.js';
 import { engineErrorSchema, errorCodeSchema } from './engineError.js';
 import { exportedSchema } from './exportAnswers.js';
 
@@ -167,7 +168,9 @@ export const exportingEventSchema = z.object({
 export const exportedEventSchema = z.object({
   ...stamp,
   type: z.literal('exported'),
-  ...exportedSchema.shape,
+  ...exportedSchema.omit({ certificate: true }).shape,
+  verdict: verdictSchema.nullable().describe('Of its certificate; null: it has none'),
+  certificate: z.string().nullable().describe('File; null: there is no place for it'),
   entry: z.looseObject({ target: z.string() }).describe('As in the run file'),
 });
 

@@ -1,6 +1,7 @@
 // What exports take and what they have written: printed by `merge` and `export` with --json, and answered by the resident engine.
 import * as z from 'zod';
 import { certificateSchema } from './certificate.js';
+import { engineErrorSchema } from './engineError.js';
 
 const ggufRoundingSchema = z.object({
   /** KL(base + adapter || written file), nats per token */
@@ -10,11 +11,27 @@ const ggufRoundingSchema = z.object({
   label_tokens: z.int(),
 });
 
+/** What there is to choose from: in `describe`. */
+export const exportTargetFactsSchema = z.object({
+  target: z.string(),
+  /** After `export --to`. */
+  to: z.string(),
+  takes: z.enum(['adapter', 'model']),
+  writes: z.enum(['file', 'folder', 'elsewhere']),
+  title: z.string(),
+  description: z.string(),
+  /** JSON schema of its options. */
+  schema: z.record(z.string(), z.unknown()),
+});
+export type ExportTargetFacts = z.infer<typeof exportTargetFactsSchema>;
+
 /** What an export would take. */
 export const exportPlanSchema = z.object({
   target: z.string(),
   /** Where it would be written; null: elsewhere, such as in another program. */
   path: z.string().nullable(),
+  /** There is something at that place. */
+  taken: z.boolean(),
   /** Of all that is written. */
   bytes: z.int(),
   /** Expected; from the time that a part of each kind of tensor takes. */
@@ -27,6 +44,14 @@ export const exportPlanSchema = z.object({
   card: z.string().optional(),
 });
 export type ExportPlan = z.infer<typeof exportPlanSchema>;
+
+/** The same for all targets: those that can't be used say why. */
+export const exportPlansSchema = z.object({
+  plans: z.array(
+    z.object({ target: z.string(), plan: exportPlanSchema.nullable(), refused: engineErrorSchema.nullable() }),
+  ),
+});
+export type ExportPlans = z.infer<typeof exportPlansSchema>;
 
 /** A finished export. */
 export const exportedSchema = z.object({

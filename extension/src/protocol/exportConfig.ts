@@ -89,12 +89,12 @@ export const exportSchemas = {
   }),
   adapter_gguf: target(
     'adapter_gguf',
-    about('LoRA for llama.cpp', 'The adapter alone as a GGUF file, used with the base by llama-cli --lora'),
+    about('LoRA for llama.cpp', 'The adapter alone as a GGUF file, used with the base by llama.cpp'),
     {},
   ),
   adapter_mlx: target(
     'adapter_mlx',
-    about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx_lm.generate --adapter-path'),
+    about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx-lm'),
     {},
   ),
   hub: target(

@@ -1,7 +1,10 @@
-// The run file, in which a user describes a fine-tune. Zod schemas only; names and defaults are those of Transformers and PEFT.
+// The run file, in which a user describes a fine-tune. Zod schemas only; names and defaults are those of Transformers and PEFT. The
+// blocks that are also used alone are in datasetConfig.ts, engineConfig.ts and exportConfig.ts.
 // The rest of the `method` block is validated by the schema of the method that `peft_type` names (engine/peft/registry.ts).
 import * as z from 'zod';
 import { about } from './about.js';
+import { datasetConfigSchema } from './datasetConfig.js';
+import { engineConfigSchema } from './engineConfig.js';
 import { exportEntrySchema } from './exportConfig.js';
 
 const path = z.string().min(1);
@@ -11,90 +14,6 @@ const steps = z.int().positive().nullable();
 /** Metrics of generated answers, under the names of Hugging Face's `evaluate`. */
 export const TEXT_METRIC_NAMES = ['rouge1', 'rouge2', 'rougeL', 'exact_match'] as const;
 export type TextMetricName = (typeof TEXT_METRIC_NAMES)[number];
-
-export const datasetConfigSchema = z.strictObject({
-  train: path.meta(
-    about(
-      'Training data',
-      'Training rows: a .jsonl, .json, .csv, .tsv or .parquet file (text also as .gz), or a folder with one, relative to the run file',
-    ),
-  ),
-  validation: z
-    .union([path, z.number().positive().lt(1)])
-    .nullable()
-    .default(null)
-    .meta(about('Validation', 'Validation rows: a file, or the share of the training rows to hold out (0.1 = 10%)')),
-  format: z
-    .string()
-    .default('auto')
-    .meta(
-      about(
-        'Format',
-        'alpaca, sharegpt, messages, prompt_completion, text or tokenized (preference can only be previewed); auto detects it from the first rows',
-      ),
-    ),
-  columns: z
-    .record(z.string(), z.string())
-    .default({})
-    .meta(
-      about('Columns', 'Your columns for the fields of the format: {"instruction": "question", "output": "answer"}'),
-    ),
-  max_length: count
-    .default(512)
-    .meta(about('Max length', 'Longest sequence in tokens; what happens to longer rows is set by truncation')),
-  packing: z
-    .boolean()
-    .default(true)
-    .meta(about('Packing', 'Pack several short rows into one sequence; rows don’t attend to each other')),
-  train_on: z
-    .enum(['completions', 'all'])
-    .default('completions')
-    .meta(about('Train on', 'Compute the loss on the answers only, or on every token')),
-  truncation: z
-    .enum(['drop', 'end', 'error'])
-    .default('end')
-    .meta(about('Truncation', 'Rows longer than max_length are dropped, truncated at the end, or an error')),
-  on_bad_row: z
-    .enum(['skip', 'error'])
-    .default('skip')
-    .meta(
-      about(
-        'Rows that can’t be used',
-        'Left out with a warning, or an error at the first one; more than a tenth of 20 or more rows is always an error',
-      ),
-    ),
-  exclude: path
-    .nullable()
-    .default(null)
-    .meta(
-      about(
-        'Excluded rows',
-        'A quarantine file (*.quarantine) with training rows to leave out, made in VS Code or by tunewright quarantine',
-      ),
-    ),
-  chat_template: path
-    .nullable()
-    .default(null)
-    .meta(about('Chat template', 'A Jinja file to use instead of the model’s own chat template')),
-  suites: z
-    .array(path)
-    .default([])
-    .meta(
-      about(
-        'Suites',
-        'Evaluation suites (*.eval.jsonl) that will judge the result: a training row that one was made from is an error',
-      ),
-    ),
-  on_change: z
-    .enum(['mark', 'continue'])
-    .default('mark')
-    .meta(
-      about(
-        'After an edit',
-        'What VS Code does when the training rows are edited later: mark the run as outdated, or continue training its adapter in a new run',
-      ),
-    ),
-});
 
 export const trainingConfigSchema = z.strictObject({
   num_train_epochs: z.number().positive().default(3).meta(about('Epochs', 'Passes over the training rows')),
@@ -252,36 +171,6 @@ export const samplesConfigSchema = z.strictObject({
   max_new_tokens: count.default(48).meta(about('Max new tokens', 'Longest answer in tokens')),
 });
 
-export const engineConfigSchema = z.strictObject({
-  backend: z
-    .enum(['auto', 'tensorflow', 'wasm'])
-    .default('auto')
-    .meta(about('Backend', 'auto: tensorflow if installed')),
-  compile: z
-    .union([z.literal('auto'), z.boolean()])
-    .default('auto')
-    .meta(about('Compile', 'Capture the training step as one TensorFlow graph')),
-  threads: count.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
-  base_weights: z
-    .enum(['float32', 'bfloat16', 'int8', 'int4'])
-    .default('float32')
-    .meta(
-      about(
-        'Base weights',
-        'How the frozen weights are stored in memory: bfloat16 takes half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept unchanged',
-      ),
-    ),
-  precision: z
-    .enum(['float32', 'bfloat16', 'auto'])
-    .default('float32')
-    .meta(
-      about(
-        'Precision',
-        'Precision of products with frozen weights: bfloat16 rounds both factors, like autocast, and is faster on CPUs with AVX512_BF16 or AMX; on others the run warns and uses float32. auto: bfloat16 if it is faster in a measurement on this machine',
-      ),
-    ),
-});
-
 export const runConfigSchema = z.strictObject({
   $schema: z.string().optional(),
   name: z.string().min(1).default('run').meta(about('Name', 'Name of the run')),
@@ -318,11 +207,4 @@ export const runConfigSchema = z.strictObject({
 });
 
 export type RunConfig = z.infer<typeof runConfigSchema>;
-export type DatasetConfig = z.infer<typeof datasetConfigSchema>;
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>;
-export type EngineConfig = z.infer<typeof engineConfigSchema>;
-export type BaseWeights = EngineConfig['base_weights'];
-/** How the base weights are stored and multiplied. */
-export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
-/** The same with `auto` resolved for a machine. */
-export type UsedWeights = WeightSettings & { precision: Exclude<EngineConfig['precision'], 'auto'> };

@@ -4,7 +4,7 @@
 import * as z from 'zod';
 import { requestType } from './messageTypes.js';
 import { progressSchema } from './residentMessages.js';
-import { engineConfigSchema } from './runConfig.js';
+import { engineConfigSchema } from './engineConfig.js';
 import { MAX_TOP_LOGPROBS, samplingSchema } from './sampling.js';
 
 /** A turn, in the form of OpenAI's API: `tool_calls` and other keys are passed to the chat template. */

@@ -34,6 +34,7 @@ const backgrounds: Record<OpenOptions['webview'], string> = {
   datasetPreview: '--vscode-editor-background',
   playground: '--vscode-editor-background',
   evaluation: '--vscode-editor-background',
+  export: '--vscode-editor-background',
   race: '--vscode-editor-background',
 };
 
@@ -44,7 +45,7 @@ const contentTypes: Record<string, string> = {
 };
 
 export interface OpenOptions {
-  webview: 'runPanel' | 'dashboard' | 'datasetPreview' | 'playground' | 'evaluation' | 'race';
+  webview: 'runPanel' | 'dashboard' | 'datasetPreview' | 'playground' | 'evaluation' | 'export' | 'race';
   theme: Theme;
   width: number;
   height?: number;
@@ -160,6 +161,7 @@ async function bundles(): Promise<Map<string, Uint8Array>> {
       datasetPreview: 'webview/src/datasetPreview/main.ts',
       playground: 'webview/src/playground/main.ts',
       evaluation: 'webview/src/evaluation/main.ts',
+      export: 'webview/src/export/main.ts',
       race: 'webview/src/race/main.ts',
       fakeHost: 'test/e2e/webviews/page/fakeHost.ts',
     },

@@ -607,15 +607,15 @@ describe('run panel', () => {
 
 it('cards say what races on this model and dataset have measured', async () => {
   const page = await open({ races: [race] });
-  const card = page.locator('[data-method="LORA"] .card-measured');
+  const card = page.locator('[data-key="LORA"] .card-measured');
   await expect.poll(() => card.innerText()).toBe('loss 1.2300');
-  expect(await page.locator('[data-method="IA3"] .card-measured').innerText()).toBe('');
+  expect(await page.locator('[data-key="IA3"] .card-measured').innerText()).toBe('');
   const words = 'Measured here: validation loss 1.2300, 1.00% trained, 500 MB, 1:00 (r4 in the race “ranks”)';
   expect(await page.locator('.measured').innerText()).toBe(words);
   expect(await card.getAttribute('title')).toBe(words);
   await page.screenshot({ path: screenshotPath('run-panel-measured'), fullPage: true });
   await expectAccessible(page);
-  await page.locator('[data-method="IA3"]').click();
+  await page.locator('[data-key="IA3"]').click();
   await page.locator('.measured').waitFor({ state: 'hidden' });
   await page.close();
 });

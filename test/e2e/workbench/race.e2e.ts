@@ -95,13 +95,13 @@ test('a click on an entry opens the dashboard of its run, and its method can be 
   const again = await tab();
   await again.getByRole('button', { name: 'Use This Method: Prompt tuning' }).click();
   const panel = await webview(page, '.cards');
-  await panel.locator('[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
+  await panel.locator('[data-key="PROMPT_TUNING"][aria-checked="true"]').waitFor();
   // Both were measured on the draft's model and dataset.
   await panel
     .locator('.measured')
     .filter({ hasText: /^Measured here: validation loss \d/ })
     .waitFor();
-  expect(await panel.locator('[data-method="LORA"] .card-measured').innerText()).toMatch(/^loss \d/);
+  expect(await panel.locator('[data-key="LORA"] .card-measured').innerText()).toMatch(/^loss \d/);
   await session.shot(page, 'measured');
 });
 

@@ -72,12 +72,13 @@ test('runs are grouped by dataset and by model', async () => {
 
 test('a run offers the commands that fit its result', async () => {
   const offered = await contextMenu(row(/pirate-lora/));
-  const forResult = ['Open Playground', 'Merge Adapter into Model...', 'Export Adapter to GGUF or MLX...'];
+  const forResult = ['Open Playground', 'Merge Adapter into Model...', 'Export...'];
   expect(offered).toEqual(expect.arrayContaining(['Open Dashboard', ...forResult]));
   expect(offered).not.toContain('Stop Run');
   const prompt = await contextMenu(row(/pirate-prompt/));
   expect(prompt).toContain('Open Playground');
-  expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual([]);
+  // The Export view says why it can't be merged, and what works.
+  expect(prompt.filter(title => /Merge|Export/.test(title))).toEqual(['Export...']);
   const failed = await contextMenu(row(/diverged/));
   expect(failed).toContain('Resume Run');
   expect(failed).toContain('Start Run Again');
@@ -150,7 +151,7 @@ test('a run is deleted after confirmation', async () => {
 test('a run is duplicated into the run panel, with its options', async () => {
   await chooseInMenu(row(/pirate-prompt/), 'Duplicate Run...');
   await pick(page, 'Edit in Run Panel');
-  await panel.locator('.card[data-method="PROMPT_TUNING"][aria-checked="true"]').waitFor();
+  await panel.locator('.card[data-key="PROMPT_TUNING"][aria-checked="true"]').waitFor();
 });
 
 test('a run is saved as a run file', async () => {

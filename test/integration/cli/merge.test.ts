@@ -4,6 +4,7 @@ import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { exportTargets } from '../../../extension/src/engine/export/targets/registry.js';
 import { readGgufHeader, type GgufHeader } from '../../../extension/src/engine/files/ggufHeader.js';
 import { RandomAccessFile } from '../../../extension/src/engine/files/randomAccessFile.js';
 import { encodedBytes } from '../../../extension/src/engine/files/ggufQuantizers.js';
@@ -251,8 +252,24 @@ test('export overwrites no file without --force, and only plans with --dry-run',
   expect(stdout).toContain(place.file('attention-run', 'exports', 'base-1.8M-attention-F32-LoRA.gguf'));
   expect(stdout).toMatch(/kB, about [\d.]+ m?s\nthere: .* free\nNothing was written/);
   expect(existsSync(place.file('attention-run', 'exports'))).toBe(false);
-  expect(await jsonOf(...forced)).toMatchObject({ format: 'gguf', path: out, bytes: plan.bytes });
+  const lines = (await succeed([...forced, '--json', '--progress'])).stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line));
+  expect(lines.at(-1)).toMatchObject({ format: 'gguf', path: out, bytes: plan.bytes });
+  expectRefusal(await tunewright([...forced, '--progress']), '--progress', 'Add --json');
   expect(readFileSync(out)).toHaveLength(plan.bytes);
+});
+
+test('export --dry-run without a target plans all of them, and says what keeps one from being done', async () => {
+  const { plans } = await jsonOf('export', ...adapter, '--dry-run');
+  expect(plans.map(({ target, refused }: Record<string, unknown>) => [target, refused])).toEqual(
+    exportTargets.map(({ target }) => [target, null]),
+  );
+  const { stdout } = await succeed(['export', '--model', baseOf('Q8_0'), '--dry-run']);
+  expect(stdout).toMatch(/merged-gguf +\d+ MB, about \d+ s\n/);
+  expect(stdout).toMatch(/\nmlx +not possible: this exports one adapter, not 0\n/);
+  expectRefusal(await tunewright(['export', ...adapter, '--dry-run', '--type', 'q8_0']), '--type', 'add --to');
 });
 
 test('what can’t be done is refused, and leaves nothing', async () => {

@@ -72,7 +72,7 @@ describe('a run with exports', () => {
   const run = runFile('tone', exports);
   const folder = place.file('tone-run');
   const places = [
-    join(folder, 'exports', 'tone-Q8_0.gguf'),
+    join(folder, 'exports', 'tiny-1.8M-tone-Q8_0.gguf'),
     join(folder, 'exports', 'tone-lora-mlx'),
     place.file('elsewhere', 'lora.gguf'),
   ] as const;
@@ -96,7 +96,7 @@ describe('a run with exports', () => {
       expect(event.bytes).toBeGreaterThan(1000);
     }
     expect(readdirSync(join(folder, 'exports')).filter(name => !name.endsWith('.json'))).toEqual([
-      'tone-Q8_0.gguf',
+      'tiny-1.8M-tone-Q8_0.gguf',
       'tone-lora-mlx',
     ]);
   });
@@ -126,7 +126,7 @@ describe('a run with exports', () => {
     const before = made();
     const result = await tunewright(['export', folder, '--force']);
     expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(/Export \(gguf\) failed: .*tone-Q8_0.gguf: this is a folder/);
+    expect(result.stderr).toMatch(/Export \(gguf\) failed: .*tiny-1.8M-tone-Q8_0.gguf: this is a folder/);
     expect(result.stderr).toContain('1 of 3 exports failed');
     expect(result.stderr).toContain(`tunewright export ${folder}`);
     expect(readdirSync(places[0])).toEqual(['mine.txt']);

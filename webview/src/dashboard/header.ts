@@ -127,7 +127,7 @@ export class DashboardHeader {
           ]
         : []),
       ...(result?.mergeable ? [act('Merge...', 'git-merge', 'merge')] : []),
-      ...(result?.exportable ? [act('Export...', 'export', 'export')] : []),
+      ...(result ? [act('Export...', 'export', 'export')] : []),
       ...(result ? [act('Train Further...', 'rocket', 'trainFurther'), act('Serve', 'broadcast', 'serve')] : []),
       ...(step === null ? [] : [resumeButton(step, result !== null, () => this.onSteer('resume'))]),
     );

@@ -1,12 +1,12 @@
-// The methods as a radio group of cards, with keyboard navigation and the chosen method's summary below.
+// The methods as cards, with the chosen method's summary below.
 import { roughCount } from '../../../extension/src/core/units.js';
 import type { MeasuredMethod } from '../../../extension/src/core/race/measuredMethods.js';
 import type { EstimateAnswer } from '../../../extension/src/protocol/answers.js';
+import { CardGroup } from '../shared/cardGroup.js';
 import { h, setText } from '../shared/dom.js';
 import type { MethodChoice } from './draft.js';
 
-interface Card {
-  card: HTMLElement;
+interface Figures {
   /** Trained parameters, estimated. */
   figure: HTMLElement;
   /** Validation loss, measured. */
@@ -15,64 +15,58 @@ interface Card {
 
 export class MethodCards {
   readonly element: HTMLElement;
-  private readonly cards = new Map<string, Card>();
+  private readonly group: CardGroup;
+  private readonly figures: ReadonlyMap<string, Figures>;
   private readonly summary = h('p', { class: 'help', id: 'method-summary' });
   private readonly measuredText = h('p', { class: 'help measured', hidden: true });
   private measured: ReadonlyMap<string, MeasuredMethod> = new Map();
-  private chosen = '';
 
   constructor(
     private readonly methods: readonly MethodChoice[],
-    private readonly onChoose: (peftType: string) => void,
+    onChoose: (peftType: string) => void,
   ) {
-    for (const method of methods) this.cards.set(method.peftType, this.card(method));
-    const group = h(
-      'div',
-      {
-        class: 'cards',
-        role: 'radiogroup',
-        'aria-label': 'Method',
-        onkeydown: event => this.move(event as KeyboardEvent),
-      },
-      ...[...this.cards.values()].map(({ card }) => card),
+    const span = (name: string) => h('span', { class: `${name} muted number` });
+    this.figures = new Map(
+      methods.map(({ peftType }) => [peftType, { figure: span('card-figure'), loss: span('card-measured') }]),
     );
-    this.element = h('div', { class: 'fields' }, group, this.summary, this.measuredText);
+    const cards = methods.map(({ peftType, title }) => {
+      const { figure, loss } = this.figures.get(peftType)!;
+      return { key: peftType, title, content: [figure, loss] };
+    });
+    this.group = new CardGroup('Method', cards, peftType => {
+      this.showChosen();
+      onChoose(peftType);
+    });
+    this.element = h('div', { class: 'fields' }, this.group.element, this.summary, this.measuredText);
   }
 
   get value(): string {
-    return this.chosen;
+    return this.group.value;
   }
 
   set value(peftType: string) {
-    this.chosen = peftType;
-    for (const [key, { card }] of this.cards) {
-      card.setAttribute('aria-checked', String(key === peftType));
-      card.tabIndex = key === peftType ? 0 : -1;
-    }
-    // Without a choice, the group must still be reachable by the Tab key.
-    if (!this.cards.has(peftType)) [...this.cards.values()][0]!.card.tabIndex = 0;
-    setText(this.summary, this.methods.find(method => method.peftType === peftType)?.summary ?? '');
-    this.showMeasuredText();
+    this.group.value = peftType;
+    this.showChosen();
   }
 
   /** Shows trained parameters on each card; null removes them. */
   showEstimate(estimate: EstimateAnswer | null): void {
     const all = estimate ? [estimate.run, ...estimate.methods] : [];
-    for (const [peftType, { card, figure }] of this.cards) {
+    for (const [peftType, { figure }] of this.figures) {
       const own = all.find(each => each.peft_type === peftType);
       const reason = own && 'reason' in own ? own.reason : null;
       setText(
         figure,
         !own ? '' : 'reason' in own ? 'not for this model' : `${roughCount(own.trainable_parameters)} trained`,
       );
-      card.title = reason ?? '';
+      this.group.note(peftType, reason ?? '');
     }
   }
 
   /** Shows on each card what races on this model and dataset have measured, and all of it of the chosen method. */
   showMeasured(measured: ReadonlyMap<string, MeasuredMethod>): void {
     this.measured = measured;
-    for (const [peftType, { loss }] of this.cards) {
+    for (const [peftType, { loss }] of this.figures) {
       const own = measured.get(peftType);
       setText(loss, own ? `loss ${own.loss}` : '');
       loss.title = own ? `Measured here: ${own.text}` : '';
@@ -80,40 +74,14 @@ export class MethodCards {
     this.showMeasuredText();
   }
 
+  private showChosen(): void {
+    setText(this.summary, this.methods.find(method => method.peftType === this.value)?.summary ?? '');
+    this.showMeasuredText();
+  }
+
   private showMeasuredText(): void {
-    const own = this.measured.get(this.chosen);
+    const own = this.measured.get(this.value);
     setText(this.measuredText, own ? `Measured here: ${own.text}` : '');
     this.measuredText.hidden = !own;
-  }
-
-  private card({ peftType, title }: MethodChoice): Card {
-    const figure = h('span', { class: 'card-figure muted number' });
-    const loss = h('span', { class: 'card-measured muted number' });
-    const card = h(
-      'div',
-      { class: 'card', role: 'radio', 'aria-checked': 'false', tabindex: -1, 'data-method': peftType },
-      h('span', { class: 'card-title' }, title),
-      figure,
-      loss,
-    );
-    card.addEventListener('click', () => this.choose(peftType));
-    return { card, figure, loss };
-  }
-
-  private choose(peftType: string): void {
-    this.cards.get(peftType)!.card.focus();
-    if (peftType === this.chosen) return;
-    this.value = peftType;
-    this.onChoose(peftType);
-  }
-
-  private move(event: KeyboardEvent): void {
-    const keys = [...this.cards.keys()];
-    const at = Math.max(0, keys.indexOf(this.chosen));
-    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    const to = step ? (at + step + keys.length) % keys.length : { Home: 0, End: keys.length - 1, ' ': at }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    this.choose(keys[to]!);
   }
 }

@@ -8,6 +8,8 @@ const PHASES: Readonly<Record<string, string>> = {
   load: 'Loading the model',
   tokenize: 'Reading the rows',
   answer: 'Answering the rows',
+  write: 'Writing',
+  compare: 'Comparing with the original',
 };
 
 /**

@@ -2,7 +2,7 @@
 // model, before any tensor is created. Never installs anything.
 import * as tf from '@tensorflow/tfjs-core';
 import { InputError } from '../../core/inputError.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import { findInstallation } from '../install/installation.js';
 import type { Backend } from './backend.js';
 import { loadTensorflowBackend } from './tensorflowBackend.js';

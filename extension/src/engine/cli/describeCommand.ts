@@ -3,9 +3,14 @@ import { Argument, type Command } from 'commander';
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { suiteJsonSchema } from '../../core/evaluation/suiteSchema.js';
-import { describedExports } from '../export/describedExports.js';
 import { modelFamilies } from '../models/registry.js';
-import { capabilities, describedChecks, describedMethods, type DescribedOption } from '../run/capabilities.js';
+import {
+  capabilities,
+  describedChecks,
+  describedExports,
+  describedMethods,
+  type DescribedOption,
+} from '../resident/capabilities.js';
 import { quarantineJsonSchema } from '../data/quarantine.js';
 import { raceFileJsonSchema } from '../race/raceFileSchema.js';
 import { runFileJsonSchema } from '../run/runFileSchema.js';
@@ -55,7 +60,7 @@ function describe(topic: Topic | undefined, json: boolean): string {
   if (topic && topic in SCHEMAS) return JSON.stringify(SCHEMAS[topic as keyof typeof SCHEMAS](), null, 2);
   const chosen = (topic ? [topic] : Object.keys(TOPICS)) as (keyof typeof TOPICS)[];
   if (!json) return chosen.map(name => TOPICS[name]()).join('\n\n');
-  const known: Record<string, unknown> = { ...capabilities(), exports: describedExports() };
+  const known = capabilities();
   return JSON.stringify(Object.fromEntries(chosen.map(name => [name, known[name]])));
 }
 

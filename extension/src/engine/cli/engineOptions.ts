@@ -4,7 +4,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { z } from 'zod';
 import { expected } from '../../core/forms/formField.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
-import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/runConfig.js';
+import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/engineConfig.js';
 
 export interface EngineFlags {
   backend: EngineConfig['backend'];

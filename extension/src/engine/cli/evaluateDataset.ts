@@ -8,7 +8,7 @@ import { metricsText } from '../../core/metrics/metricText.js';
 import { tokenText } from '../../core/text/textStream.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { count, counted } from '../../core/units.js';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset, type Dataset } from '../data/loadDataset.js';
 import { writeFileAtomically } from '../files/atomicFile.js';

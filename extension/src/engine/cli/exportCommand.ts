@@ -7,14 +7,20 @@ import { exportSchemas } from '../../protocol/exportConfig.js';
 import { exportRun, type RunExports } from '../export/runExports.js';
 import { exportTargets } from '../export/targets/registry.js';
 import { engineOf } from './engineOptions.js';
-import { exportedText, interruptible, runExport, withExportOptions, type ExportFlags } from './exportOptions.js';
+import {
+  exportedText,
+  interruptible,
+  planAll,
+  runExport,
+  withExportOptions,
+  type ExportFlags,
+} from './exportOptions.js';
 import { printAnswer, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 import { exportFailureText } from './runDisplay.js';
 
 export function registerExportCommand(program: Command): void {
-  const targets = exportTargets.filter(({ to }) => to !== null);
-  const described = targets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
+  const described = exportTargets.map(({ to, target }) => `${to}: ${exportSchemas[target].meta()!.title}`);
   const command = program
     .command('export')
     .description('write an adapter, or the model with adapters merged into it, for another program')
@@ -22,7 +28,7 @@ export function registerExportCommand(program: Command): void {
       new Argument('[run]', 'folder of a run that has completed: makes the exports of its run file that are missing'),
     )
     .option('--adapter <folder...>', 'adapter folder of PEFT or of a run; several are merged in this order')
-    .addOption(new Option('--to <target>', described.join('; ')).choices(targets.map(({ to }) => to!)))
+    .addOption(new Option('--to <target>', described.join('; ')).choices(exportTargets.map(({ to }) => to)))
     .option('--model <model>', 'base model (default: the one named by the adapter)')
     .option(
       '--out <path>',
@@ -30,7 +36,7 @@ export function registerExportCommand(program: Command): void {
     );
   withExportOptions(
     command,
-    targets.map(({ target }) => target),
+    exportTargets.map(({ target }) => target),
   )
     .addHelpText(
       'after',
@@ -40,7 +46,8 @@ mlx-lm:     mlx_lm.generate --model BASE --adapter-path F
 
 An adapter alone (gguf, mlx) must be LoRA. What can't be expressed as LoRA (DoRA, modules_to_save, biases, most other
 methods) can be merged instead. \`tunewright describe exports\` lists all targets with their options.
-With RUN and --force, exports that are there already are made again.`,
+With RUN and --force, exports that are there already are made again. With --dry-run and no --to, all targets are
+planned.`,
     )
     .action(run);
 }
@@ -48,6 +55,14 @@ With RUN and --force, exports that are there already are made again.`,
 async function run(folder: string | undefined, flags: ExportFlags & { to?: string }, command: Command): Promise<void> {
   if (folder !== undefined) return exportListed(folder, flags, command);
   const target = exportTargets.find(({ to }) => to === flags.to)?.target;
+  if (!target && flags.dryRun) {
+    refuseOthers(
+      command,
+      ['adapter', 'model', 'dryRun', 'progress', 'json', 'backend', 'threads'],
+      'It belongs to a target: add --to.',
+    );
+    return planAll(flags);
+  }
   if (!target)
     throw new InputError('what to export to is missing', {
       key: '--to',
@@ -56,19 +71,17 @@ async function run(folder: string | undefined, flags: ExportFlags & { to?: strin
   await runExport(target, flags, () => ({ format: flags.to }));
 }
 
-/** What goes with the folder of a run. */
-const WITH_RUN = ['force', 'json', 'backend', 'threads'];
+/** @throws InputError if an option is given that isn't one of these */
+function refuseOthers(command: Command, allowed: readonly string[], hint: string): void {
+  const other = command.options.find(option => {
+    const name = option.attributeName();
+    return !allowed.includes(name) && command.getOptionValueSource(name) === 'cli';
+  });
+  if (other) throw new InputError('this option has no effect here', { key: other.long!, hint });
+}
 
 async function exportListed(folder: string, flags: ExportFlags, command: Command): Promise<void> {
-  const other = command.options.find(
-    option =>
-      !WITH_RUN.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli',
-  );
-  if (other)
-    throw new InputError('this option has no effect here', {
-      key: other.long!,
-      hint: 'What the exports of a run are is in its run.json.',
-    });
+  refuseOthers(command, ['force', 'json', 'backend', 'threads'], 'What the exports of a run are is in its run.json.');
   const progress = progressDisplay();
   const exports = await interruptible(signal =>
     exportRun(folder, {

@@ -7,17 +7,18 @@ import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
-import { bytes as sizeText, duration, shortTime } from '../../core/units.js';
-import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
+import { roughDuration } from '../../core/runs/runStatus.js';
+import { bytes as sizeText } from '../../core/units.js';
+import type { Exported, ExportPlan, ExportPlans } from '../../protocol/exportAnswers.js';
 import { exportSchemas, type ExportEntry, type ExportName } from '../../protocol/exportConfig.js';
 import { openExportSource } from '../export/exportSource.js';
-import { checkPlace, performExport, planExport } from '../export/performExport.js';
+import { checkPlace, performExport, planExport, planExports, type ExportRequest } from '../export/performExport.js';
 import { exportTarget, exportTargets } from '../export/targets/registry.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
-import { table } from './table.js';
 import { printAnswer } from './print.js';
-import { progressDisplay } from './progressDisplay.js';
+import { progressDisplay, progressLines } from './progressDisplay.js';
+import { table } from './table.js';
 
 export interface ExportFlags extends EngineFlags {
   model?: string;
@@ -27,6 +28,7 @@ export interface ExportFlags extends EngineFlags {
   generalTexts?: string;
   force?: boolean;
   dryRun?: boolean;
+  progress?: boolean;
   json?: boolean;
   /** Options of the targets. */
   [option: string]: unknown;
@@ -40,14 +42,15 @@ export function withExportOptions(command: Command, targets: readonly ExportName
     .option('--general-texts <file>', 'rows to compare on instead of those that the run held out, or the bundled texts')
     .option('--force', 'replace an existing file')
     .option('--dry-run', 'only say what would be written, what it needs and how long it takes')
-    .option('--json', 'print one JSON object');
+    .option('--json', 'print one JSON object')
+    .option('--progress', 'with --json, print progress and warnings before it, one JSON object per line');
   return withEngineOptions(command);
 }
 
 /** One option for each key of the targets' schemas. */
 function targetOptions(targets: readonly ExportName[]): Option[] {
   const keys = new Set(targets.flatMap(target => Object.keys(propertiesOf(target))));
-  return [...keys].map(key => {
+  return [...keys].flatMap(key => {
     const having = targets.filter(target => key in propertiesOf(target));
     const schemas = having.map(target => propertiesOf(target)[key]!);
     const prefix = targets.length === 1 ? '' : `${having.map(titleOf).join(', ')}: `;
@@ -58,6 +61,7 @@ function targetOptions(targets: readonly ExportName[]): Option[] {
     const words = description!.charAt(0).toLowerCase() + description!.slice(1).replace('null:', 'default:');
     const value = type === 'boolean' ? '' : ` <${key.split('_').at(-1)}${type === 'array' ? '...' : ''}>`;
     const option = new Option(`${flagOf(key)}${value}`, `${prefix}${words}${preset}`);
+    if (schemas[0]!.default === true) return [option, new Option(`--no-${flagOf(key).slice(2)}`).hideHelp()];
     if (values.length > 0) return option.choices(values);
     return pattern === undefined ? option : option.argParser(value => matching(schemas[0]!, value));
   });
@@ -119,25 +123,47 @@ export async function runExport(
 ): Promise<void> {
   const entry = entryOf(target, flags);
   const out = flags.out === undefined ? null : resolve(flags.out);
+  const force = flags.force ?? false;
   // Before a model is opened, or even downloaded.
-  if (out !== null) checkPlace(out, exportTarget(target), null, flags.force ?? false);
-  const progress = progressDisplay();
+  if (out !== null && !flags.dryRun) checkPlace(out, exportTarget(target), null, force);
+  await withSource(flags, async (opened, signal) => {
+    const request = { ...opened, entry, out };
+    if (flags.dryRun) {
+      const plan = await planExport(request);
+      return () => printAnswer({ ...facts(plan), ...plan }, flags.json, planText);
+    }
+    const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
+    const exported = await performExport(request, { signal, compare: flags.compare, generalTexts, force });
+    return () => printAnswer({ ...facts(exported), ...exported }, flags.json, exportedText);
+  });
+}
+
+/** What exports to all targets would take. */
+export async function planAll(flags: ExportFlags): Promise<void> {
+  await withSource(flags, async opened => {
+    const plans = await planExports(opened);
+    return () => printAnswer(plans, flags.json, plansText);
+  });
+}
+
+/** Opens what the flags name. @param work answers how its result is printed, once no progress is shown */
+async function withSource(
+  flags: ExportFlags,
+  work: (opened: Omit<ExportRequest, 'entry' | 'out'>, signal: AbortSignal) => Promise<() => void>,
+): Promise<void> {
+  if (flags.progress && !flags.json)
+    throw new InputError('progress is printed as JSON', { key: '--progress', hint: 'Add --json, or leave it out.' });
+  const reporter = flags.progress ? progressLines() : progressDisplay();
   await interruptible(async signal => {
     const paths = { model: flags.model ?? null, adapters: flags.adapter ?? [] };
-    const source = await openExportSource(paths, '.', progress);
+    const source = await openExportSource(paths, '.', reporter);
     try {
       const folder = source.run === null ? resolve('.') : RunFolder.open(source.run).exports;
-      const request = { source, entry, out, folder, engine: engineOf(flags), reporter: progress };
-      const show = <T extends { path: string | null }>(answer: T, text: (answer: T) => string) => {
-        progress.finish();
-        printAnswer({ ...facts(answer), ...answer }, flags.json, text);
-      };
-      const force = flags.force ?? false;
-      if (flags.dryRun) return show(await planExport(request, force), planText);
-      const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
-      show(await performExport(request, { signal, compare: flags.compare, generalTexts, force }), exportedText);
+      const show = await work({ source, folder, engine: engineOf(flags), reporter }, signal);
+      reporter.finish();
+      show();
     } finally {
-      progress.finish();
+      reporter.finish();
       source.close();
     }
   });
@@ -155,18 +181,32 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
-function planText({ path, bytes, seconds, needs, files = [], card }: ExportPlan): string {
+function planText(plan: ExportPlan): string {
+  const { path, taken, needs, files = [], card } = plan;
   return [
     ...(card === undefined ? [] : [card]),
     ...files.map(file => `${file.path}  ${sizeText(file.bytes)}`),
     ...(path === null ? [] : [path]),
-    `${sizeText(bytes)}, about ${seconds < 60 ? shortTime(seconds) : `${duration(seconds)} min`}`,
+    sizeAndTime(plan),
     ...needs.flatMap(({ what, met, hint }) => [
       `${met ? 'there' : 'missing'}: ${what}`,
       ...(hint ? [`  ${hint}`] : []),
     ]),
+    ...(taken ? ['There is something of that name already.'] : []),
     'Nothing was written (--dry-run).',
   ].join('\n');
+}
+
+function plansText({ plans }: ExportPlans): string {
+  const rows = plans.map(({ target, plan, refused }) => {
+    const { to } = exportTarget(target as ExportName);
+    return [to, plan ? sizeAndTime(plan) : `not possible: ${refused!.message}`];
+  });
+  return `${table(rows)}\nNothing was written (--dry-run). Add --to for one of them.`;
+}
+
+function sizeAndTime({ bytes, seconds }: ExportPlan): string {
+  return `${sizeText(bytes)}, about ${roughDuration(seconds)}`;
 }
 
 export function exportedText({ place, bytes, types, rounding, pushed, certificate }: Exported): string {

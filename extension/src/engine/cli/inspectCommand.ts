@@ -1,7 +1,7 @@
 // `tunewright inspect`: describes a model, an adapter or a dataset, depending on the path. Prints what inspect/ returns.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { fileTypeOf, ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
 import { datasetFile, isDatasetFolder } from '../data/datasetFile.js';
 import type { TensorGroup } from '../inspect/collapse.js';

@@ -24,7 +24,7 @@ import { maskedReason } from '../../core/data/maskedReason.js';
 import { tooManyBad } from '../../core/data/usableRows.js';
 import { InputError, unlessWrong } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { DatasetConfig } from '../../protocol/runConfig.js';
+import type { DatasetConfig } from '../../protocol/datasetConfig.js';
 import type { ExcludedRows } from './quarantine.js';
 import { readRows, type ReadOptions } from './readRows.js';
 import { indented, rowCount, RowNotes, RowReasons } from './rowNotes.js';

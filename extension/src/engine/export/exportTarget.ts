@@ -7,8 +7,8 @@ import type { ExportSource } from './exportSource.js';
 
 export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly target: Entry['target'];
-  /** The same on the command line, after `export --to`; null: it has a command of its own. */
-  readonly to: string | null;
+  /** The same on the command line, after `export --to`. */
+  readonly to: string;
   /** What it is made of: the adapter alone, or the model with the adapters merged into it. */
   readonly takes: 'adapter' | 'model';
   /** What it writes at the place of the export; 'elsewhere': what it writes there is removed at the end. */

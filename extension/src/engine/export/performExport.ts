@@ -6,9 +6,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
-import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
-import type { ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { Exported, ExportPlan, ExportPlans } from '../../protocol/exportAnswers.js';
+import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import { isFolder, statOf } from '../../system/fileStat.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
@@ -20,7 +20,7 @@ import { checkNewFile } from '../files/outputFile.js';
 import type { Reporter } from '../run/reporter.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
-import { exportTarget } from './targets/registry.js';
+import { exportTarget, exportTargets } from './targets/registry.js';
 
 export interface ExportRequest {
   source: ExportSource;
@@ -39,22 +39,37 @@ export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' 
   own?: boolean;
 }
 
-/** What the export would take. @throws InputError as {@link performExport} */
-export async function planExport(request: ExportRequest, force: boolean): Promise<ExportPlan> {
+/** What the export would take. @throws InputError if it can't be done, except that its place may be taken */
+export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const { source, entry } = request;
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
-  checkPlace(path ?? '', target, request, force);
   await prepare(request);
   const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry);
   const folder = path === null ? tmpdir() : dirname(path);
   const free = await freeBytes(folder);
+  const met = free >= bytes;
   const room = {
     what: `${sizeText(bytes)} on the disk of ${folder}, which has ${sizeText(free)} free`,
-    met: free >= bytes,
-    hint: free >= bytes ? null : 'Free some space, or choose a folder on another disk with --out.',
+    met,
+    hint: met ? null : 'Free some space, or choose a folder on another disk with --out.',
   };
-  return { target: entry.target, path, bytes, seconds, needs: [...needs, room], ...contents };
+  const taken = path !== null && existsSync(path) && !isEmptyFolder(path);
+  return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
+}
+
+/** The same for all targets with their default options; those that can't be used say why. */
+export async function planExports(request: Omit<ExportRequest, 'entry' | 'out'>): Promise<ExportPlans> {
+  const plans: ExportPlans['plans'] = [];
+  for (const { target } of exportTargets)
+    try {
+      const plan = await planExport({ ...request, out: null, entry: exportEntrySchema.parse({ target }) });
+      plans.push({ target, plan, refused: null });
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      plans.push({ target, plan: null, refused: error.record() });
+    }
+  return { plans };
 }
 
 /**
@@ -193,4 +208,8 @@ function sizeOf(path: string): number {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (!stat?.isDirectory()) return stat?.size ?? 0;
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+}
+
+function isEmptyFolder(path: string): boolean {
+  return isFolder(path) && readdirSync(path).length === 0;
 }

@@ -9,7 +9,7 @@ import type { EngineError } from '../../protocol/engineError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
 import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { PreparedRun } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
@@ -136,7 +136,9 @@ export async function exportRun(path: string, options: RunExportOptions): Promis
           { ...request, engine: options.engine ?? engine, reporter },
           { signal, compare: true, generalTexts: null, force: false, own: place !== null && own.has(place) },
         );
-        writer.write({ type: 'exported', entry, ...exported });
+        const { certificate, ...facts } = exported;
+        const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };
+        writer.write({ type: 'exported', entry, ...facts, ...kept });
         answer.exported.push(exported);
       } catch (error) {
         const failure = errorRecord(error);

@@ -3,7 +3,7 @@
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
 import { quarantineFile } from '../../protocol/quarantine.js';
-import type { DatasetConfig } from '../../protocol/runConfig.js';
+import type { DatasetConfig } from '../../protocol/datasetConfig.js';
 import { describeDataset, type DatasetDescription } from '../data/describeDataset.js';
 import { readQuarantine } from '../data/quarantine.js';
 import { loadDataset, type LoadDatasetOptions } from '../data/loadDataset.js';

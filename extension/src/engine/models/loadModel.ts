@@ -2,7 +2,7 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 import { piecesOf, sameValues, type ModelFiles, type StoredTensor } from '../files/tensorSource.js';
 import { WeightBlocks } from '../files/weightBlocks.js';
 import type { Architecture, ParameterSpec } from './architecture.js';

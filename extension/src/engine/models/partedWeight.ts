@@ -1,6 +1,6 @@
 // A frozen matrix that isn't held as a tensor: each use makes the values of the rows that it needs, and frees them.
 import type * as tf from '@tensorflow/tfjs-core';
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 
 export abstract class PartedWeight {
   /** The tensors that it holds. */

@@ -1,7 +1,7 @@
 // A frozen matrix that is held quantized: each use dequantizes it again, within the step, and frees the dense copy.
 // Held by CausalLm instead of a tensor; never trained, never written to a file.
 import * as tf from '@tensorflow/tfjs-core';
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 import {
   BLOCK_PRODUCT,
   DEQUANTIZE_BLOCKS,

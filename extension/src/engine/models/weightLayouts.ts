@@ -1,6 +1,6 @@
 // Which base parameters are quantized, and how: this follows from `engine.base_weights`, `engine.precision` and the
 // formats in the file. Called by loadModel.ts and by the estimate, which reads no weights.
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 import type { StoredTensor } from '../files/tensorSource.js';
 import { sizeOf, type Architecture } from './architecture.js';
 import type { WeightLayout } from './quantizedWeight.js';

@@ -13,7 +13,6 @@ import type { MachineSpeed } from '../estimate/machineSpeed.js';
 import { inspectModel } from '../inspect/inspectModel.js';
 import { architectureOfFiles } from '../models/loadModel.js';
 import { attachMethod } from '../run/attachMethod.js';
-import { capabilities } from '../run/capabilities.js';
 import { findModelFiles } from '../run/openModel.js';
 import { parseRun } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
@@ -21,6 +20,7 @@ import { modelReference } from '../run/resolvedRun.js';
 import { estimateJson, runEstimate } from '../run/runEstimate.js';
 import { suiteResults } from '../run/suiteResults.js';
 import { runShape } from '../training/runShape.js';
+import { capabilities } from './capabilities.js';
 import { answering, reporterOf, type ServedRequest } from './residentEngine.js';
 
 /** @param speed gets the machine's speed without loading TensorFlow into this process */

@@ -9,7 +9,7 @@ import { DEFAULT_CHECK, suiteRowOf } from '../../core/evaluation/suiteRow.js';
 import type { TextMetric } from '../../core/evaluation/textMetrics.js';
 import { InputError } from '../../core/inputError.js';
 import { counted } from '../../core/units.js';
-import type { DatasetConfig } from '../../protocol/runConfig.js';
+import type { DatasetConfig } from '../../protocol/datasetConfig.js';
 import { readExamples } from '../data/loadDataset.js';
 import { RowNotes } from '../data/rowNotes.js';
 import { MOST_ROWS, rowsFor } from '../generation/batch.js';

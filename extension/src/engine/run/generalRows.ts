@@ -5,7 +5,7 @@ import { IGNORE_LABEL, countLabels, type EncodedExample } from '../../core/data/
 import { GENERAL_TEXTS } from '../../core/evaluation/generalTexts.js';
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { loadDataset } from '../data/loadDataset.js';
 import type { Reporter } from './reporter.js';
@@ -13,7 +13,7 @@ import type { Reporter } from './reporter.js';
 /** Tokens of a row; later ones aren't used. */
 const ROW_TOKENS = 32;
 /** Tokens of all rows: they limit the time of a measurement, and the base's values that are kept. */
-const ALL_TOKENS = 256;
+export const ALL_TOKENS = 256;
 
 export interface GeneralRowsOptions {
   /** Path of the user's file; null: the bundled texts. */

@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { suiteRowOf, type WrittenSuiteRow } from '../../core/evaluation/suiteRow.js';
 import { InputError } from '../../core/inputError.js';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { splitRows } from '../data/split.js';
 import { trainedAmong } from './contamination.js';

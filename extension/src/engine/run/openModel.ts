@@ -3,7 +3,7 @@ import { absentTokenizer } from '../../core/text/absentTokenizer.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { withinTime } from '../../system/boundedWork.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { EngineConfig, UsedWeights } from '../../protocol/runConfig.js';
+import type { EngineConfig, UsedWeights } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/openBackend.js';
 import { collectGarbage } from '../machine/processMemory.js';

@@ -11,7 +11,7 @@ import { checkMemory } from '../estimate/memoryCheck.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 import { Adapter } from '../peft/adapter.js';
 import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';

@@ -6,7 +6,7 @@ import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { quarantineFile, type QuarantinedRow } from '../../protocol/quarantine.js';
 import type { QuarantineAnswer } from '../../protocol/rowLosses.js';
-import { datasetConfigSchema, type DatasetConfig } from '../../protocol/runConfig.js';
+import { datasetConfigSchema, type DatasetConfig } from '../../protocol/datasetConfig.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { orderedQuarantine, readQuarantine, writeQuarantine } from '../data/quarantine.js';

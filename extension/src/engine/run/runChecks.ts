@@ -1,7 +1,7 @@
 // Checks a run against what model, adapter and backend support, before training. Used by prepareRun.ts.
 import { InputError } from '../../core/inputError.js';
 import type { TextTokenizer } from '../../core/text/textTokenizer.js';
-import type { EngineConfig } from '../../protocol/runConfig.js';
+import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { promptIds } from '../generation/prompt.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';

@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { CancelledError } from '../../core/codedError.js';
 import type { MemoryParts } from '../../protocol/engineEvent.js';
-import type { UsedWeights } from '../../protocol/runConfig.js';
+import type { UsedWeights } from '../../protocol/engineConfig.js';
 import { compareMethods, type MethodEstimate } from '../estimate/compareMethods.js';
 import type { DescribedBase } from '../estimate/describedBase.js';
 import { estimateRun, inferenceBytes, type Estimate } from '../estimate/estimateRun.js';

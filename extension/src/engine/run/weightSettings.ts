@@ -1,7 +1,7 @@
 // How base weights are stored and multiplied: the settings of a run file or of a command, checked against method, backend and CPU.
 // Called by prepareRun.ts and openModel.ts, after opening the backend and before reading weights, and by the estimate.
 import { InputError } from '../../core/inputError.js';
-import type { UsedWeights, WeightSettings } from '../../protocol/runConfig.js';
+import type { UsedWeights, WeightSettings } from '../../protocol/engineConfig.js';
 import type { Backend } from '../backend/backend.js';
 import { bfloat16Pays, machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { BFLOAT16_FEATURES, cpuFeatures } from '../machine/machine.js';

@@ -1,12 +1,11 @@
-// Commands on a run's result: merge it into its model, export it for other programs, compare one answer with the base's;
-// and the notifications that offer them when a run has finished. The engine's `merge`, `export` and `generate` do the work; the
+// Commands on a run's result: merge it into its model, compare one answer with the base's; and the notifications that offer them when a
+// run has finished. The engine's `merge` and `generate` do the work; the
 // commands ask for paths and show progress and results.
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as vscode from 'vscode';
 import { peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { longFigure, runFigure } from '../../core/runs/runStatus.js';
-import type { ExportFormat } from '../../protocol/methodFacts.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRun } from '../runs/folderRun.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
@@ -21,7 +20,7 @@ import { reveal } from './reveal.js';
 import { weightFlags } from './weightFlags.js';
 import { openPlayground } from '../webviews/playground.js';
 import { argumentsOfRun, type PlaygroundArguments } from '../webviews/playgroundColumns.js';
-import { showInformationMessage, showInputBox, showQuickPick, showWarningMessage, withProgress } from '../window.js';
+import { showInformationMessage, showInputBox, showWarningMessage, withProgress } from '../window.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -104,17 +103,16 @@ export function registerResultCommands(
         return merged;
       },
     ),
+    // For other code, which names the folder; without one it is asked in the Export view.
     command(
       'tunewright.exportAdapter',
       'Export Adapter',
-      run => methods.exportsOf(peftTypeOf(run.config)).length > 0,
+      () => true,
       async (run, result, home) => {
-        const file = await exportAdapter(engine, run, result, methods.exportsOf(peftTypeOf(run.config)), home);
-        if (file)
-          offer(`${run.name} is exported to ${vscode.workspace.asRelativePath(file)}.`, [
-            { title: 'Show in Explorer', act: () => reveal(file) },
-            { title: 'Copy Path', act: () => vscode.env.clipboard.writeText(file) },
-          ]);
+        if (!(home instanceof vscode.Uri)) return vscode.commands.executeCommand('tunewright.export', run.folder);
+        const file = vscode.Uri.joinPath(home, `${run.name}.gguf`).fsPath;
+        const args = ['export', '--adapter', result, '--model', modelOf(run), '--to', 'gguf', '--out', file];
+        await cancellable(`Exporting ${run.name}`, token => engine.json(args, { token }));
         return file;
       },
     ),
@@ -157,13 +155,16 @@ async function offerNext(output: vscode.LogOutputChannel, message: string, choic
 }
 
 function finishedText(run: FolderRun): string {
-  const loss = runFigure(run.glance());
-  return `${run.name} has finished${loss ? `: ${longFigure(loss)}` : ''}.`;
+  const state = run.glance();
+  const loss = runFigure(state);
+  const [failed] = state.failedExports;
+  const exports = failed ? ` An export (${failed.target}) failed: ${failed.message}.` : '';
+  return `${run.name} has finished${loss ? `: ${longFigure(loss)}` : ''}.${exports}`;
 }
 
 /** What can be done with a run's result; the same as in its dashboard. */
 function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
-  const { mergeable, exportable } = methods.usesOf(peftTypeOf(run.config));
+  const mergeable = methods.canMerge(peftTypeOf(run.config));
   const choice = (title: string, id: string) => ({
     title,
     act: () => vscode.commands.executeCommand(`tunewright.${id}`, run.folder),
@@ -171,7 +172,7 @@ function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
   return [
     choice('Try It', 'openPlayground'),
     ...(mergeable ? [choice('Merge...', 'mergeAdapter')] : []),
-    ...(exportable ? [choice('Export...', 'exportAdapter')] : []),
+    choice('Export...', 'export'),
     choice('Train Further...', 'trainFurther'),
   ];
 }
@@ -179,50 +180,6 @@ function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
 function cancellable<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   return withProgress(options, (_progress, token) => work(token));
-}
-
-async function exportAdapter(
-  engine: EngineService,
-  run: FolderRun,
-  result: string,
-  formats: readonly ExportFormat[],
-  given: unknown,
-): Promise<string | undefined> {
-  const gguf = {
-    to: 'gguf' as const,
-    label: 'GGUF',
-    description: 'llama.cpp, Ollama',
-    detail: 'A file that llama.cpp loads with the base model by --lora',
-  };
-  const mlx = {
-    to: 'mlx' as const,
-    label: 'MLX',
-    description: 'mlx-lm',
-    detail: 'A folder that mlx-lm loads with the base model by --adapter-path',
-  };
-  const possible = [gguf, mlx].filter(({ to }) => formats.includes(to));
-  const home = given instanceof vscode.Uri ? given : undefined;
-  const format = home ? gguf : await showQuickPick(possible, { title: `Export ${run.name}` });
-  const write = (to: ExportFormat, out: string) =>
-    cancellable(`Exporting ${run.name}`, token =>
-      engine.json(['export', '--adapter', result, '--model', modelOf(run), '--to', to, '--out', out], { token }),
-    );
-  if (format === mlx) return intoFolder(`${run.name}-mlx`, home, 'Export Here', folder => write('mlx', folder));
-  if (format !== gguf) return undefined;
-  const name = `${run.name}.gguf`;
-  const beside = home ?? vscode.workspace.workspaceFolders?.[0]?.uri;
-  // The dialog confirms overwriting.
-  const ask = () =>
-    vscode.window.showSaveDialog({
-      title: 'Export Adapter to GGUF',
-      saveLabel: 'Export',
-      filters: { GGUF: ['gguf'] },
-      defaultUri: beside && vscode.Uri.joinPath(beside, name),
-    });
-  const target = home ? vscode.Uri.joinPath(home, name) : await ask();
-  if (!target) return undefined;
-  await write('gguf', target.fsPath);
-  return target.fsPath;
 }
 
 /** Asks for the parent of the new folder. @returns path of the new folder, undefined if the user cancelled */

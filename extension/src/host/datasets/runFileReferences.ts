@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import * as vscode from 'vscode';
 import * as z from 'zod';
 import { readText } from '../../system/regularFile.js';
-import { datasetConfigSchema } from '../../protocol/runConfig.js';
+import { datasetConfigSchema } from '../../protocol/datasetConfig.js';
 
 /** The part of a run file that the preview needs, so that errors elsewhere in the file don't matter. */
 const referringSchema = z.looseObject({ name: z.string().optional(), model: z.string(), dataset: datasetConfigSchema });

@@ -33,7 +33,7 @@ export class KnownMethods {
 
   /** What can be done with the result of a run. */
   usesOf(peftType: string): RunResult {
-    return { mergeable: this.canMerge(peftType), exportable: this.exportsOf(peftType).length > 0 };
+    return { mergeable: this.canMerge(peftType) };
   }
 
   /** All methods, each with the keys of its options. */

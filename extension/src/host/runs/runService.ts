@@ -236,7 +236,8 @@ export class FolderRunService implements RunService, vscode.Disposable {
     run.refresh();
     this.output.info(`${folder} ended with code ${code}`);
     // Without a code, it was killed deliberately.
-    if (code !== 0 && code !== null) this.failing.fire(run);
+    // An export may have failed, which leaves the result as it is; the notification of its end says so.
+    if (code !== 0 && code !== null && run.phase !== 'completed') this.failing.fire(run);
   }
 }
 

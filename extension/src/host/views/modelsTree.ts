@@ -23,12 +23,12 @@ interface AdapterElement {
 
 type Element = { kind: 'section'; title: string; id: 'models' | 'adapters' } | ModelElement | AdapterElement;
 
-/** Words for the `when` clauses of menus on a run's result, such as `result adapter mergeable exportable`. */
+/** Words for the `when` clauses of menus on a run's result, such as `result adapter mergeable`. */
 export function resultContext(run: FolderRun, methods: KnownMethods): string {
   const result = resultOf(run);
   if (result === null) return '';
-  const { mergeable, exportable } = methods.usesOf(run.glance().started?.peft_type ?? '');
-  const words = [isWholeModel(result) ? '' : 'adapter', mergeable ? 'mergeable' : '', exportable ? 'exportable' : ''];
+  const isMergeable = methods.canMerge(run.glance().started?.peft_type ?? '');
+  const words = [isWholeModel(result) ? '' : 'adapter', isMergeable ? 'mergeable' : ''];
   return ['result', ...words].filter(Boolean).join(' ');
 }
 

@@ -29,7 +29,7 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
   evaluate: 'evaluateDataset',
   rowsByLoss: 'rowsByLoss',
   merge: 'mergeAdapter',
-  export: 'exportAdapter',
+  export: 'export',
   serve: 'serveAdapter',
   trainFurther: 'trainFurther',
   startAgain: 'startRunAgain',

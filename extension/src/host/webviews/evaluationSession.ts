@@ -7,14 +7,12 @@ import {
   evaluationChanged,
   openEvaluated,
   openEvaluation,
-  type EvaluationFailure,
   type EvaluationResult,
   type EvaluationSnapshot,
   type EvaluationState,
 } from '../../protocol/evaluationMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
-import { EngineInputError } from '../services.js';
-import { shareOf, type EngineLine } from './engineLines.js';
+import { failureOf, shareOf, type EngineLine } from './engineLines.js';
 import { LatestWins } from './latestWins.js';
 
 export interface EvaluationSessionOptions {
@@ -97,14 +95,4 @@ function resultOf({ worst, answers, ...scores }: DatasetReport, warnings: string
     warnings,
     time: new Date().toISOString(),
   };
-}
-
-function failureOf(error: Error): EvaluationFailure {
-  const {
-    message,
-    hint = null,
-    file = null,
-    line = null,
-  } = error instanceof EngineInputError ? error.record : { message: error.message };
-  return { message, hint, file, line };
 }

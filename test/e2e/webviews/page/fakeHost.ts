@@ -7,6 +7,7 @@ import { initialRunState, reduceRun, type RunState } from '../../../../extension
 import { runPhase } from '../../../../extension/src/core/runs/runStatus.js';
 import type { RunFailure } from '../../../../extension/src/protocol/dashboardMessages.js';
 import type { EngineLine } from '../../../../extension/src/host/webviews/engineLines.js';
+import { ExportSession } from '../../../../extension/src/host/exports/exportSession.js';
 import { EvaluationSession } from '../../../../extension/src/host/webviews/evaluationSession.js';
 import { DashboardSession } from '../../../../extension/src/host/webviews/dashboardSession.js';
 import { modelFactsOf, problemOf, savingsOf } from '../../../../extension/src/host/engineProcess/engineAnswers.js';
@@ -19,6 +20,8 @@ import {
 } from '../../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+import type { ExportPlans, ExportTargetFacts } from '../../../../extension/src/protocol/exportAnswers.js';
+import type { ExportSnapshot } from '../../../../extension/src/protocol/exportMessages.js';
 import type { EvaluationState, EvaluationTarget } from '../../../../extension/src/protocol/evaluationMessages.js';
 import {
   findRaces,
@@ -162,6 +165,7 @@ let channel: WebviewChannel | null = null;
 let panelData: Record<string, TrainingData> = {};
 let playground: FakePlayground | null = null;
 let evaluationSession: EvaluationSession | null = null;
+let exportSession: ExportSession | null = null;
 let evaluation: {
   onLine(line: EngineLine): void;
   resolve(): void;
@@ -222,7 +226,7 @@ const fake = {
         resume: async run => void log.push({ resumed: run.folder }),
       },
       onFoldersChanged: folders => log.push({ folders }),
-      resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt', exportable: true },
+      resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt' },
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
       suiteResults: async folders =>
         suites.filter(({ models }) => models.some(({ model }) => folders.includes(model.folder))),
@@ -256,6 +260,32 @@ const fake = {
       openPlace: (file, line) => log.push({ file, line }),
     });
   },
+  /**
+   * The Export view on what the engine can export to; the export prints what `tellEvaluation` says.
+   * @param plans by target; a choice of options is answered by the plan of its target
+   */
+  serveExport(
+    shown: Pick<ExportSnapshot, 'subject' | 'choice' | 'state'>,
+    targets: ExportTargetFacts[],
+    plans: ExportPlans['plans'],
+  ): void {
+    channel = new WebviewChannel(port, fault => faults.push(fault));
+    exportSession = new ExportSession({
+      channel,
+      shown,
+      targets: async () => targets,
+      plan: async choice => {
+        log.push({ planning: choice });
+        return plans.filter(({ target }) => choice === null || target === choice.target);
+      },
+      place: async path => ({ out: path, force: false }),
+      pickPlace: async path => `${path}-elsewhere`,
+      run: (choice, place, onLine, cancelled) => engineCall({ exporting: choice, place }, onLine, cancelled),
+      remember: choice => void log.push({ remembered: choice }),
+      use: (act, path) => log.push({ act, path }),
+      openPlace: (file, line) => log.push({ file, line }),
+    });
+  },
   /** Lines of the engine; `end`: it ends with them, or with an error. */
   tellEvaluation(lines: readonly EngineLine[], end: boolean | EngineError = false): void {
     for (const line of lines) evaluation!.onLine(line);
@@ -263,7 +293,7 @@ const fake = {
     else if (end !== false) evaluation!.reject(new EngineInputError(end));
   },
   /** As after a reload: a new session on the same runs. */
-  endSession: () => (session ?? evaluationSession)?.dispose(),
+  endSession: () => (session ?? evaluationSession ?? exportSession)?.dispose(),
 
   servePanel(options: {
     schema: Record<string, unknown>;

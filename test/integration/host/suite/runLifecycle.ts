@@ -5,6 +5,7 @@ import { constants, getPriority } from 'node:os';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
 import { currentStep } from '../../../../extension/src/core/runs/runState.js';
+import type { ExportSession } from '../../../../extension/src/host/exports/exportSession.js';
 import type { Run } from '../../../../extension/src/host/services.js';
 import { config, phase, waitForRun } from './runs.js';
 import { activated, sleep, waitFor, workspacePath } from './support.js';
@@ -89,6 +90,25 @@ describe('a run', () => {
     const leftovers = readdirSync(workspacePath()).filter(name => /partial|\.old$/.test(name));
     assert.deepEqual(leftovers, []);
     await vscode.commands.executeCommand('workbench.action.closeActiveEditor');
+  });
+
+  it('is exported in the Export view, and the next run again with the same choice', async () => {
+    const { runs } = await activated();
+    const run = runs.runs().find(({ name }) => name === 'to-the-end')!;
+    const first = await vscode.commands.executeCommand<ExportSession>('tunewright.export', run.folder);
+    await first.ready;
+    await first.start();
+    assert.ok(first.state.kind === 'completed', JSON.stringify(first.state));
+    const { path, target } = first.state.exported;
+    assert.ok(path!.startsWith(join(run.folder, 'exports')), path!);
+    assert.equal(readFileSync(path!).toString('latin1', 0, 4), 'GGUF');
+
+    const next = runs.runs().find(each => each.state().completed !== null)!;
+    const again = await vscode.commands.executeCommand<ExportSession>('tunewright.exportAgain');
+    assert.ok(again.state.kind === 'completed', JSON.stringify(again.state));
+    assert.equal(again.state.exported.target, target);
+    assert.ok(again.state.exported.path!.startsWith(join(next.folder, 'exports')), again.state.exported.path!);
+    await vscode.commands.executeCommand('workbench.action.closeAllEditors');
   });
 
   it('is started by its run file', async () => {

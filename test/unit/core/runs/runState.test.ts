@@ -80,8 +80,8 @@ describe('reduceRun', () => {
     const exported: EngineEventBody = {
       type: 'exported',
       entry: { target: 'gguf' },
-      ...{ target: 'gguf', path: '/x/gguf', place: '/x/gguf', bytes: 3e6, peft_type: 'LORA' },
-      ...{ rounding: null, certificate: null },
+      ...{ target: 'gguf', path: '/x/gguf', place: '/x/gguf', bytes: 3e6, peft_type: 'LORA', rounding: null },
+      ...{ verdict: 'within', certificate: '/x/gguf.certificate.json' },
     };
     const completed = { type: 'completed', reason: 'finished', step: 1, adapter: 'adapter' } as EngineEventBody;
     const first = run([started(), step(1), completed, exporting('gguf')]);

@@ -15,7 +15,7 @@ import { writeGguf, type GgufTypedValue } from '../../../../extension/src/engine
 import { findTensors, loadModel } from '../../../../extension/src/engine/models/loadModel.js';
 import { denseOf } from '../../../../extension/src/engine/models/quantizedWeight.js';
 import { weightLayouts } from '../../../../extension/src/engine/models/weightLayouts.js';
-import type { BaseWeights, UsedWeights } from '../../../../extension/src/protocol/runConfig.js';
+import type { BaseWeights, UsedWeights } from '../../../../extension/src/protocol/engineConfig.js';
 import { writeGgufModel } from '../../../support/ggufModel.js';
 import { tinyArchitecture } from '../../../support/tinyModels.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadDataset } from '../../../../extension/src/engine/data/loadDataset.js';
 import { datasetQuestions, spacedRows } from '../../../../extension/src/engine/run/answerDataset.js';
-import { datasetConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
+import { datasetConfigSchema } from '../../../../extension/src/protocol/datasetConfig.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';
 import { fixtureTokenizer } from '../../core/text/tokenizerFixtures.js';
 

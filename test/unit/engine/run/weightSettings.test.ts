@@ -1,6 +1,6 @@
 // Requested base weights and precision against method, backend and CPU.
 import { describe, expect, test } from 'vitest';
-import type { WeightSettings } from '../../../../extension/src/protocol/runConfig.js';
+import type { WeightSettings } from '../../../../extension/src/protocol/engineConfig.js';
 import type { Backend } from '../../../../extension/src/engine/backend/backend.js';
 import { peftMethod } from '../../../../extension/src/engine/peft/registry.js';
 import { silentReporter } from '../../../../extension/src/engine/run/reporter.js';

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { datasetConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
+import { datasetConfigSchema } from '../../../../extension/src/protocol/datasetConfig.js';
 import { createTokenizer } from '../../../../extension/src/core/text/huggingFaceTokenizer.js';
 import { describeDataset } from '../../../../extension/src/engine/data/describeDataset.js';
 import { loadDataset } from '../../../../extension/src/engine/data/loadDataset.js';

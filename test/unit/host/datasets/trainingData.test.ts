@@ -10,7 +10,7 @@ import { DatasetWorkerClient } from '../../../../extension/src/host/datasets/dat
 import { FileWatch } from '../../../../extension/src/host/datasets/fileWatch.js';
 import type { RunFileReference } from '../../../../extension/src/host/datasets/runFileReferences.js';
 import { TrainingDataSource } from '../../../../extension/src/host/datasets/trainingData.js';
-import { datasetConfigSchema, type DatasetConfig } from '../../../../extension/src/protocol/runConfig.js';
+import { datasetConfigSchema, type DatasetConfig } from '../../../../extension/src/protocol/datasetConfig.js';
 import { bundleDatasetWorker, root, type BundledWorker } from '../../../support/datasetWorker.js';
 
 vi.mock('vscode', () => ({ Uri: { file: (fsPath: string) => ({ fsPath }) } }));

@@ -2,8 +2,10 @@
 import { InputError } from '../../../core/inputError.js';
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { ggufBytes } from '../../files/ggufWriter.js';
+import { allParameters } from '../../models/changedParameters.js';
+import { ALL_TOKENS } from '../../run/generalRows.js';
 import { silentReporter } from '../../run/reporter.js';
-import { expectedSeconds } from '../expectedSeconds.js';
+import { comparing, expectedSeconds } from '../expectedSeconds.js';
 import { originOf } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { ggufParts } from '../ggufParts.js';
@@ -32,7 +34,12 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
             for await (const _ of pieces());
           },
         }));
-        return { bytes: ggufBytes(parts), seconds: await expectedSeconds(work) };
+        // The written model, and with adapters also the base, are compared with the merged one.
+        const passes = adapters.length > 0 ? 3 : 2;
+        const { model, changed } = merged;
+        const once = comparing(allParameters(model, changed).values(), ALL_TOKENS);
+        const compared = Array.from({ length: passes }, () => once).flat();
+        return { bytes: ggufBytes(parts), seconds: await expectedSeconds([...work, ...compared]) };
       } finally {
         parts.close();
       }

@@ -31,7 +31,7 @@ const NO_TOKEN = {
 
 export const hub: ExportTarget<Entry> = {
   target: 'hub',
-  to: null,
+  to: 'hub',
   takes: 'model',
   writes: 'elsewhere',
 

@@ -1,4 +1,4 @@
-// What this engine supports: methods with their options, model families, dataset formats, checks of suites, from the registries and schemas. For
+// What this engine supports: methods with their options, model families, dataset formats, checks of suites, export targets, from the registries and schemas. For
 // `describe` and the resident engine.
 import { datasetFormats } from '../../core/data/formats/registry.js';
 import { ROW_FILE_EXTENSIONS } from '../../core/data/rowFileTypes.js';
@@ -6,9 +6,12 @@ import { checkTypes } from '../../core/evaluation/checks/registry.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
 import type { EngineCapabilities } from '../../protocol/answers.js';
+import type { ExportTargetFacts } from '../../protocol/exportAnswers.js';
+import { exportSchemas } from '../../protocol/exportConfig.js';
 import { modelFamilies } from '../models/registry.js';
 import { peftMethods } from '../peft/registry.js';
-import { methodFacts } from './methodFacts.js';
+import { exportTargets } from '../export/targets/registry.js';
+import { methodFacts } from '../run/methodFacts.js';
 
 export function capabilities(): EngineCapabilities {
   return {
@@ -16,6 +19,7 @@ export function capabilities(): EngineCapabilities {
     families: describedFamilies(),
     formats: describedFormats(),
     checks: describedChecks(),
+    exports: describedExports(),
   };
 }
 
@@ -27,7 +31,7 @@ export interface DescribedOption {
 }
 
 /** The keys of a schema in words. */
-export function optionsOf(schema: JsonSchema): DescribedOption[] {
+function optionsOf(schema: JsonSchema): DescribedOption[] {
   return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
     values: valuesOf(property),
@@ -77,4 +81,18 @@ function describedFormats() {
     files: ROW_FILE_EXTENSIONS,
     formats: datasetFormats.map(({ name, title, fields }) => ({ name, title, fields })),
   };
+}
+
+export function describedExports(): DescribedExport[] {
+  return exportTargets.map(({ target, to, takes, writes }) => {
+    const { title, description, ...schema } = inputJsonSchema(exportSchemas[target]);
+    const { target: _, ...options } = schema.properties!;
+    const facts = { target, to, takes, writes, title: title!, description: description! };
+    return { ...facts, options: optionsOf({ properties: options }), schema: { ...schema, properties: options } };
+  });
+}
+
+/** An export target, with its options in words and as a schema for forms. */
+export interface DescribedExport extends ExportTargetFacts {
+  options: DescribedOption[];
 }

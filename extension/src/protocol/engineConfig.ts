@@ -1,0 +1,42 @@
+// The `engine` block of a run file. A file of its own, because conversations have the same settings.
+import * as z from 'zod';
+import { about } from './about.js';
+
+const count = z.int().positive();
+
+export const engineConfigSchema = z.strictObject({
+  backend: z
+    .enum(['auto', 'tensorflow', 'wasm'])
+    .default('auto')
+    .meta(about('Backend', 'auto: tensorflow if installed')),
+  compile: z
+    .union([z.literal('auto'), z.boolean()])
+    .default('auto')
+    .meta(about('Compile', 'Capture the training step as one TensorFlow graph')),
+  threads: count.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
+  base_weights: z
+    .enum(['float32', 'bfloat16', 'int8', 'int4'])
+    .default('float32')
+    .meta(
+      about(
+        'Base weights',
+        'How the frozen weights are stored in memory: bfloat16 takes half of float32, int8 a quarter, int4 an eighth; GGUF’s Q8_0, Q4_0 and Q4_1 are kept unchanged',
+      ),
+    ),
+  precision: z
+    .enum(['float32', 'bfloat16', 'auto'])
+    .default('float32')
+    .meta(
+      about(
+        'Precision',
+        'Precision of products with frozen weights: bfloat16 rounds both factors, like autocast, and is faster on CPUs with AVX512_BF16 or AMX; on others the run warns and uses float32. auto: bfloat16 if it is faster in a measurement on this machine',
+      ),
+    ),
+});
+
+export type EngineConfig = z.infer<typeof engineConfigSchema>;
+export type BaseWeights = EngineConfig['base_weights'];
+/** How the base weights are stored and multiplied. */
+export type WeightSettings = Pick<EngineConfig, 'base_weights' | 'precision'>;
+/** The same with `auto` resolved for a machine. */
+export type UsedWeights = WeightSettings & { precision: Exclude<EngineConfig['precision'], 'auto'> };
