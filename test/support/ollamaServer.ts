@@ -94,10 +94,14 @@ export async function startOllama({
     if (digest && method === 'HEAD') return response.writeHead(blobs.has(digest) ? 200 : 404).end();
     if (digest) {
       if (blobs.has(digest)) return response.writeHead(200).end();
-      if (faults.diskFull)
+      if (faults.diskFull) {
+        // Go's server gives the client time to read the answer before it closes the connection.
+        const { socket } = request;
+        socket.destroySoon = () => void socket.end(() => setTimeout(() => socket.destroy(), 100));
         return json({ error: 'write /root/.ollama/models/blobs/sha256-12: no space left on device' }, 500);
+      }
       const content = await bodyOf(request, faults.dropUploadAt);
-      if (content === null) return request.destroy();
+      if (content === null) return request.socket.destroy();
       if (faults.damagesBlobs) content[content.length - 1]! ^= 1;
       const got = `sha256:${createHash('sha256').update(content).digest('hex')}`;
       if (got !== digest) return json({ error: `digest mismatch, expected "${digest}", got "${got}"` }, 400);
@@ -172,7 +176,10 @@ export async function startOllama({
     return response.end();
   };
 
-  const server = await listen((request, response) => void handle(request, response));
+  const server = await listen((request, response) => {
+    // A client that goes away is no fault.
+    handle(request, response).catch(() => response.destroy());
+  });
   return { ...server, requests, created, options, blobs, models, faults };
 }
 

@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import { CancelledError, CodedError } from '../../core/codedError.js';
+import { InputError } from '../../core/inputError.js';
 
 export interface LocalServerOptions {
   /** Of the program, for messages. */
@@ -175,6 +176,10 @@ export class LocalServer {
       let bytes = 0;
       source.on('data', chunk => file.onBytes((bytes += chunk.length)));
       source.on('error', error => sent.destroy(error));
+      source.on('end', () => {
+        if (bytes < file.size)
+          sent.destroy(new InputError('the file became shorter while it was sent', { file: file.path }));
+      });
       source.pipe(sent);
     });
   }
