@@ -1,6 +1,7 @@
 // The requests to Ollama that installing a model and asking it takes. Called by targets/ollama.ts. Shapes are those of Ollama's
 // `docs/api.md`; what isn't needed is left unread.
 import * as z from 'zod';
+import type { Answer } from '../../core/exports/installedAnswers.js';
 import type { OllamaAddress } from '../../core/exports/ollamaNames.js';
 import { LocalServer, ServerFailedError } from './localServer.js';
 
@@ -92,8 +93,8 @@ export class OllamaClient {
       );
   }
 
-  /** The answer to one message. @param think whether the model may reason first; undefined: as it does */
-  async chat(model: string, prompt: string, options: Record<string, unknown>): Promise<AskedAnswer> {
+  /** The answer to one message. */
+  async chat(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const messages = [{ role: 'user', content: prompt }];
     const answer = await this.parsed(chatSchema, {
       path: '/api/chat',
@@ -103,7 +104,7 @@ export class OllamaClient {
   }
 
   /** Continues a text, without a template. */
-  async complete(model: string, prompt: string, options: Record<string, unknown>): Promise<AskedAnswer> {
+  async complete(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const json = { model, prompt, raw: true, options, stream: false };
     const answer = await this.parsed(completionSchema, { path: '/api/generate', json });
     return { text: answer.response, reasoning: '', ...countsOf(answer) };
@@ -133,14 +134,7 @@ export class OllamaClient {
   }
 }
 
-export interface AskedAnswer {
-  text: string;
-  reasoning: string;
-  finish: 'stop' | 'length' | null;
-  promptTokens: number | null;
-}
-
-function countsOf(answer: z.infer<typeof answerSchema>): Pick<AskedAnswer, 'finish' | 'promptTokens'> {
+function countsOf(answer: z.infer<typeof answerSchema>): Pick<Answer, 'finish' | 'promptTokens' | 'rendered'> {
   const { done_reason: reason, prompt_eval_count: promptTokens = null } = answer;
-  return { finish: reason === 'stop' || reason === 'length' ? reason : null, promptTokens };
+  return { finish: reason === 'stop' || reason === 'length' ? reason : null, promptTokens, rendered: null };
 }
