@@ -148,3 +148,30 @@ function isBegun(beginning: Answer, whole: Answer): boolean {
   const [start, text] = [plainAnswer(beginning), plainAnswer(whole)];
   return text.length > start.length && text.startsWith(start);
 }
+
+/** The comparison for a terminal: both answers to each prompt, then the reasons. */
+export function installedText({
+  program,
+  version,
+  model,
+  answers,
+  differences,
+  not_asked: why,
+}: InstalledAnswers): string {
+  const named = [program, version].filter(part => part !== null).join(' ');
+  if (why !== null) return `${named} wasn’t asked: ${why}.`;
+  const width = Math.max(program.length, 'here'.length);
+  const line = (who: string, text: string) => `  ${who.padEnd(width)}  ${oneLine(text)}`;
+  const same = answers.filter(each => each.same).length;
+  return [
+    `${named} answers ${same} of ${counted(answers.length, 'prompt')} as this program does (${model}):`,
+    ...answers.flatMap(({ prompt, ours, theirs, same }) =>
+      same ? [oneLine(prompt), line('both', ours)] : [oneLine(prompt), line('here', ours), line(program, theirs)],
+    ),
+    ...differences.map(({ text }) => text),
+  ].join('\n');
+}
+
+function oneLine(text: string): string {
+  return text === '' ? '(nothing)' : text.replaceAll(/\s*\n\s*/g, ' ⏎ ');
+}

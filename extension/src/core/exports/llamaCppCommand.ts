@@ -1,6 +1,8 @@
 // The command line that runs an exported GGUF with llama.cpp, to be copied into a terminal: the file's own chat template, an adapter
 // by --lora, names quoted for the shell. Used by the command line and by webviews.
 
+import type { Exported } from '../../protocol/exportAnswers.js';
+
 export type Shell = 'posix' | 'powershell';
 
 export interface LlamaCppUse {
@@ -31,6 +33,16 @@ export function llamaCppCommand({ program, model, lora, hasChatTemplate, shell }
     ...options,
   ];
   return words.map(word => quoted(word, shell)).join(' ');
+}
+
+/** The command that runs a finished export; null if it isn't for llama.cpp. */
+export function commandOfExport(
+  { path, llama_cpp: use }: Pick<Exported, 'path' | 'llama_cpp'>,
+  { program, shell }: Pick<LlamaCppUse, 'program' | 'shell'>,
+): string | null {
+  if (!use || path === null) return null;
+  const files = use.base === null ? { model: path } : { model: use.base, lora: path };
+  return llamaCppCommand({ ...files, program, shell, hasChatTemplate: use.has_chat_template });
 }
 
 /** A relative name that begins like an option, as one that doesn't. */

@@ -3,6 +3,8 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { certificateReasons, certificateTable, verdictText } from '../../core/exports/certificateText.js';
+import { installedText } from '../../core/exports/installedAnswers.js';
+import { commandOfExport } from '../../core/exports/llamaCppCommand.js';
 import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
@@ -92,7 +94,7 @@ function attributeOf(key: string): string {
 
 /** @throws InputError on an option of another target, or on a wrong value */
 function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
-  const { writes } = exportTarget(target);
+  const { writes, folder } = exportTarget(target);
   const own = Object.keys(propertiesOf(target));
   const others = new Set(exportTargets.flatMap(each => Object.keys(propertiesOf(each.target))));
   const refuse = (key: string, hint: string) => {
@@ -101,6 +103,8 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
   for (const key of others)
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
+  if (flags.out !== undefined && (folder || writes === 'elsewhere'))
+    refuse('--out', `${titleOf(target)} has a place of its own. To write a file, use --to merged-gguf.`);
   if (flags.force && writes === 'folder') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
   const given = own.filter(key => flags[attributeOf(key)] !== undefined);
@@ -169,7 +173,8 @@ function planText({ path, bytes, seconds, needs, files = [], card }: ExportPlan)
   ].join('\n');
 }
 
-export function exportedText({ place, bytes, types, rounding, pushed, certificate }: Exported): string {
+export function exportedText(exported: Exported): string {
+  const { place, bytes, types, rounding, pushed, certificate } = exported;
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
   if (pushed) {
@@ -182,9 +187,13 @@ export function exportedText({ place, bytes, types, rounding, pushed, certificat
     const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
     lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
   }
+  const shell = process.platform === 'win32' ? 'powershell' : 'posix';
+  const command = commandOfExport(exported, { program: 'llama-cli', shell });
+  if (command !== null) lines.push(`Run it with llama.cpp: ${command}`);
   if (certificate) {
     const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
     lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
+    if (certificate.installed) lines.push('', installedText(certificate.installed));
     if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
   }
   return lines.join('\n');

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
-import { FILES_SINCE, isSince, modelfile, ollamaAddress } from '../../core/exports/ollamaNames.js';
+import { FILES_SINCE, isSince, modelfile, ollamaAddress } from '../../core/exports/ollama.js';
 import { InputError } from '../../core/inputError.js';
 import { sha256OfFile } from '../files/fileDigest.js';
 import { CommandFailedError, findExecutable, runCommand } from '../machine/runCommand.js';

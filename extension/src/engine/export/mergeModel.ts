@@ -31,7 +31,10 @@ export interface FolderChoice {
   maxShardBytes: number;
 }
 
-export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {}
+export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {
+  /** What the file gets of tokenizer and template, from those of the merged model; by default, these. */
+  served?: (files: ModelFiles) => ModelFiles;
+}
 
 export interface WrittenGguf extends Certified {
   bytes: number;
@@ -75,7 +78,7 @@ export async function mergeIntoGguf(
   saved: readonly SavedAdapter[],
   options: GgufMergeOptions,
 ): Promise<WrittenGguf & { changed: number }> {
-  const merged = mergeAdapters(base, saved, options.reporter.warn);
+  const merged = mergeAdapters(base, saved, options.reporter.warn, options.served);
   try {
     const parts = ggufParts(merged, options);
     try {

@@ -40,9 +40,15 @@ export function checkMergeable({ attached: { method }, folder }: SavedAdapter): 
 
 /**
  * Merges adapters one after the other, each on top of those before it.
+ * @param served replaces the tokenizer or template of the result
  * @throws InputError if one can't be merged, or would undo another one
  */
-export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], warn: Warn): MergedModel {
+export function mergeAdapters(
+  base: ModelFiles,
+  saved: readonly SavedAdapter[],
+  warn: Warn,
+  served = (files: ModelFiles) => files,
+): MergedModel {
   saved.forEach(checkMergeable);
   const model = modelOnFiles(base, warn);
   const adapters: Adapter[] = [];
@@ -67,7 +73,8 @@ export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], 
       files = filesForAdapter(files, each, warn);
     }
     warnOfTemplates(saved, warn);
-    return { files, model, adapters, folders: saved.map(({ folder }) => folder), changed, dispose };
+    const folders = saved.map(({ folder }) => folder);
+    return { files: served(files), model, adapters, folders, changed, dispose };
   } catch (error) {
     dispose();
     throw error;

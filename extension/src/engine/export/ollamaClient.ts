@@ -2,7 +2,7 @@
 // `docs/api.md`; what isn't needed is left unread.
 import * as z from 'zod';
 import type { Answer } from '../../core/exports/installedAnswers.js';
-import type { OllamaAddress } from '../../core/exports/ollamaNames.js';
+import type { OllamaAddress } from '../../core/exports/ollama.js';
 import { LocalServer, ServerFailedError } from './localServer.js';
 
 const versionSchema = z.object({ version: z.string() });

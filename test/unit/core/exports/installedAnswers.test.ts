@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   installedAnswers,
+  installedText,
   isSameAnswer,
   type Answer,
   type AskedPrompt,
@@ -116,5 +117,30 @@ describe('reasons', () => {
   it('does not call an answer longer that was cut off here', () => {
     const prompts = [asked(answer('Ahoy', { finish: 'length' }), answer('Ahoy, mate', { finish: 'length' }))];
     expect(differences(prompts)[0]).toMatch(/^arithmetic/);
+  });
+});
+
+describe('installedText', () => {
+  it('shows answers beside each other, and why they differ', () => {
+    const prompts = [asked(answer('Ahoy'), answer('Ahoy')), asked(answer('Yes\n  no'), answer(''), answer(''))];
+    expect(installedText(installedAnswers(prompts, facts)).split('\n')).toEqual([
+      'Ollama 0.34.1 answers 1 of 2 prompts as this program does (pirate:latest):',
+      'Who are you?',
+      '  both    Ahoy',
+      'Who are you?',
+      '  here    Yes ⏎ no',
+      '  Ollama  (nothing)',
+      'The rounding to q4_k_m changes 1 of 2 answers: the written file answers the same way here.',
+    ]);
+  });
+
+  it('says why nothing was asked', () => {
+    const none = {
+      ...installedAnswers([], facts),
+      program: 'LM Studio',
+      version: null,
+      not_asked: 'its server is off',
+    };
+    expect(installedText(none)).toBe('LM Studio wasn’t asked: its server is off.');
   });
 });

@@ -1,7 +1,12 @@
 // Commands for llama.cpp: the options by what was exported, and names that a shell passes on unchanged (checked by a real sh).
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { llamaCppCommand, quoted, type LlamaCppUse } from '../../../../extension/src/core/exports/llamaCppCommand.js';
+import {
+  commandOfExport,
+  llamaCppCommand,
+  quoted,
+  type LlamaCppUse,
+} from '../../../../extension/src/core/exports/llamaCppCommand.js';
 
 const use: LlamaCppUse = { program: 'llama-cli', model: '/m/tone.gguf', hasChatTemplate: true, shell: 'posix' };
 
@@ -38,6 +43,21 @@ describe('llamaCppCommand', () => {
     ],
   ])('%s', (_, given, command) => {
     expect(llamaCppCommand({ ...use, ...given })).toBe(command);
+  });
+});
+
+describe('commandOfExport', () => {
+  const options = { program: 'llama-server', shell: 'posix' } as const;
+  it.each([
+    [{ path: '/m/a.gguf', llama_cpp: { base: null, has_chat_template: true } }, 'llama-server -m /m/a.gguf --jinja'],
+    [
+      { path: '/m/a.gguf', llama_cpp: { base: '/m/b.gguf', has_chat_template: false } },
+      'llama-server -m /m/b.gguf --lora /m/a.gguf',
+    ],
+    [{ path: '/m/folder' }, null],
+    [{ path: null, llama_cpp: { base: null, has_chat_template: true } }, null],
+  ])('of %j is %s', (exported, command) => {
+    expect(commandOfExport(exported, options)).toBe(command);
   });
 });
 

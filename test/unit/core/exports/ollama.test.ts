@@ -7,8 +7,12 @@ import {
   ollamaAddress,
   ollamaName,
   proposedName,
-} from '../../../../extension/src/core/exports/ollamaNames.js';
+  unmistakable,
+} from '../../../../extension/src/core/exports/ollama.js';
+import { JinjaTemplate } from '../../../../extension/src/core/text/jinja/jinjaTemplate.js';
+import { TemplateError } from '../../../../extension/src/core/text/jinja/templateError.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
+import { recordedChats, recordedTemplate } from '../../../support/recordedChats.js';
 
 describe('ollamaAddress', () => {
   it.each([
@@ -145,4 +149,48 @@ describe('modelfile', () => {
       expect((await inputErrorOf(() => modelfile('/m/a.gguf', { stop: [stop] }))).hint).toContain('ollama serve');
     },
   );
+});
+
+describe('unmistakable', () => {
+  // Jinja2 3.1 in Transformers' environment renders all 588 pairs of these templates and conversations alike, too.
+  it.each(Object.keys(recordedChats.results))('renders %s as before', name => {
+    const source = recordedTemplate(name);
+    const marked = unmistakable(source) as string;
+    expect(marked.length).toBeGreaterThanOrEqual(source.length + 100);
+    const [before, after] = [source, marked].map(text => new JinjaTemplate(text));
+    const variables = { ...recordedChats.special_tokens, documents: null, tools: null, add_generation_prompt: true };
+    for (const chat of Object.values(recordedChats.chats)) {
+      const rendered = [before, after].map(template => {
+        try {
+          return template!.render({ ...variables, ...chat }).text;
+        } catch (error) {
+          if (error instanceof TemplateError) return 'rejected';
+          throw error;
+        }
+      });
+      expect(rendered[1]).toBe(rendered[0]);
+    }
+  });
+
+  it('is at least 100 edits away from any template without a tilde', () => {
+    const marked = unmistakable('{{ messages[0].content }}') as string;
+    expect(marked.match(/~/g)!.length).toBeGreaterThanOrEqual(100);
+    expect(unmistakable(marked)).toBe(marked);
+  });
+
+  it('marks the end of a template that begins with white space, and none that ends with it, too', () => {
+    expect(unmistakable('\n{{ x }}')).toMatch(/^\n\{\{ x \}\}\{#/);
+    expect(unmistakable(' {{ x }} ')).toBe(' {{ x }} ');
+  });
+
+  it('marks the default of named templates only', () => {
+    const named = [
+      { name: 'default', template: '{{ x }}' },
+      { name: 'tool_use', template: '{{ y }}' },
+    ];
+    const [first, second] = unmistakable(named) as typeof named;
+    expect(first!.template).toMatch(/~{100} #\}\{\{ x \}\}$/);
+    expect(second).toEqual(named[1]);
+    expect(unmistakable(null)).toBe(null);
+  });
 });

@@ -119,3 +119,22 @@ function fileText(key: string, text: string): string {
     });
   return `"""${text}"""`;
 }
+
+/**
+ * Ollama replaces a chat template by one of its own, in Go, if fewer than this number of edits make one of a list of known templates of
+ * it (`template/template.go`), whatever tokens differ. None of those has a tilde.
+ */
+const EDITS = 100;
+const MARK = `{# The model’s own template, which no other one replaces. ${'~'.repeat(EDITS)} #}`;
+
+/** The same template for every Jinja, but none that Ollama takes for one that it knows. @param template chat_template: a text or named ones */
+export function unmistakable(template: unknown): unknown {
+  if (Array.isArray(template))
+    return (template as { name?: unknown; template?: unknown }[]).map(entry =>
+      entry.name === 'default' ? { ...entry, template: unmistakable(entry.template) } : entry,
+    );
+  if (typeof template !== 'string' || template.includes(MARK)) return template;
+  // Beside white space, a comment changes what Jinja trims.
+  if (/^\S/.test(template)) return MARK + template;
+  return /\S$/.test(template) ? template + MARK : template;
+}
