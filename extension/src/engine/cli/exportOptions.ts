@@ -18,6 +18,7 @@ import { exportTarget, exportTargets } from '../export/targets/registry.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
 import { table } from './table.js';
+import { interruptible } from './failure.js';
 import { printAnswer } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 
@@ -145,18 +146,6 @@ export async function runExport(
       source.close();
     }
   });
-}
-
-/** Aborts the work at Ctrl-C or SIGTERM. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  try {
-    return await work(stop.signal);
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
-  }
 }
 
 function planText({ path, bytes, seconds, needs, files = [], card }: ExportPlan): string {

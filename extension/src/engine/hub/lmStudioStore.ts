@@ -1,5 +1,5 @@
 // Where LM Studio keeps its models, and where its server is. Called by localModels.ts and when a model is installed there. Read-only.
-// Facts from LM Studio's own `findLMStudioHome.ts` (lmstudio.js), `importCmd.ts` and `server.ts` (lms).
+// Facts from the sources of LM Studio’s SDK (its home) and of lms (models folder, port).
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
