@@ -5,6 +5,7 @@ import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { certifyModel, type Certified, type CertifyOptions, type Rounding } from './certificate.js';
 import { ggufParts, type GgufChoice } from './ggufParts.js';
+import { fallbackText } from './ggufTypes.js';
 import { mergeAdapters, type MergedModel } from './mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
 import { bytesOf, writeFolderFiles } from '../files/folderFile.js';
@@ -84,6 +85,8 @@ export async function mergeIntoGguf(
     try {
       const bytes = ggufBytes(parts);
       await checkFreeSpace(dirname(out), bytes, 'choose a folder on another disk with --out');
+      const fallback = fallbackText(parts.fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
+      if (fallback) options.reporter.warn('type_fallback', fallback);
       const encoded = parts.tensors.filter(({ isCopy }) => !isCopy);
       let certified: Certified | null = null;
       const verify = async (temporary: string) => {
