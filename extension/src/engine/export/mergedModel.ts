@@ -1,6 +1,7 @@
 // A base with adapters merged into it, whose parameters are computed one at a time when they are read. Called by `merge`, which writes
 // it in one of several formats.
 import { InputError } from '../../core/inputError.js';
+import { checkTemplates } from '../../core/text/chatTemplate.js';
 import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
@@ -73,6 +74,10 @@ export function mergeAdapters(
       files = filesForAdapter(files, each, warn);
     }
     warnOfTemplates(saved, warn);
+    checkTemplates({
+      ...templatesOf(files.tokenizer?.config['chat_template']),
+      templatePlace: files.tokenizer?.templatePlace ?? null,
+    });
     const folders = saved.map(({ folder }) => folder);
     return { files: served(files), model, adapters, folders, changed, dispose };
   } catch (error) {

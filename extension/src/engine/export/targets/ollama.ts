@@ -89,7 +89,8 @@ function rendersJinja({ version }: Pick<Ollama, 'version'>): boolean {
 /** What Ollama gets of a model. Versions that don't render Jinja do better with a template that they know. */
 function served(files: ModelFiles, isNew: boolean): ModelFiles {
   const template = files.tokenizer?.config['chat_template'];
-  return isNew && template ? filesWithTemplate(files, unmistakable(template)) : files;
+  if (!isNew || !template) return files;
+  return filesWithTemplate(files, unmistakable(template), files.tokenizer?.templatePlace ?? { file: files.path });
 }
 
 /** Ollama, or why it can't be used. */
