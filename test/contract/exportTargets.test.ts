@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openBackend } from '../../extension/src/engine/backend/openBackend.js';
@@ -36,6 +36,7 @@ import { silentReporter } from '../../extension/src/engine/run/reporter.js';
 import { certificateSchema } from '../../extension/src/protocol/certificate.js';
 import { exportEntrySchema, exportSchemas } from '../../extension/src/protocol/exportConfig.js';
 import { inputErrorOf } from '../support/inputErrors.js';
+import { startPrograms, type InstalledPrograms } from '../support/installedPrograms.js';
 import { startPushServer, type PushServer } from '../support/pushServer.js';
 
 const MODEL = 'embedded:tiny';
@@ -45,11 +46,15 @@ const adapter = join(path, 'a run', 'adapter');
 const place = join(path, 'place');
 let source: ExportSource;
 let hub: PushServer;
+/** Into which some targets install. */
+let programs: InstalledPrograms;
 
 beforeAll(async () => {
   hub = await startPushServer(TOKEN);
   vi.stubEnv('HF_ENDPOINT', hub.url);
   vi.stubEnv('HF_TOKEN', TOKEN);
+  programs = await startPrograms();
+  for (const [name, value] of Object.entries(programs.env)) vi.stubEnv(name, value);
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
   const files = await findModelFiles(MODEL, '.', silentReporter);
   const model = loadModel(files);
@@ -66,12 +71,15 @@ beforeAll(async () => {
 afterAll(async () => {
   vi.unstubAllEnvs();
   await hub.close();
+  programs.close();
   source.close();
   rmSync(path, { recursive: true });
 });
 beforeEach(() => {
   hub.repositories.clear();
   hub.storage.clear();
+  rmSync(programs.models, { recursive: true, force: true });
+  programs.ollama.models.clear();
   rmSync(place, { recursive: true, force: true });
   mkdirSync(place);
 });
@@ -115,8 +123,8 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     expect(exported).toMatchObject({ target, path: plan.path, bytes: plan.bytes, peft_type: 'LORA' });
     expect(tf.memory().numTensors).toBe(before);
     if (plan.path === null) return;
-    const name = plan.path.slice(place.length + 1);
-    expect(readdirSync(place)).toEqual([name, `${name}.certificate.json`]);
+    const name = basename(plan.path);
+    expect(readdirSync(dirname(plan.path))).toEqual([name, `${name}.certificate.json`]);
     expect(plan.path).toMatch(/a-run/);
     expect(bytesIn(plan.path)).toBe(plan.bytes);
   });
@@ -135,6 +143,7 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     const before = tf.memory().numTensors;
     await expect(performExport(request, options({ signal: stop.signal }))).rejects.toMatchObject({ code: 'cancelled' });
     expect(readdirSync(place)).toEqual([]);
+    expect(programs.ollama.models.size).toBe(0);
     expect(tf.memory().numTensors).toBe(before);
   });
 
@@ -153,6 +162,7 @@ describe.each(exportTargets)('$target', ({ target, to, writes, takes }) => {
     const request = { ...requestFor(target, join(place, 'new', 'result')), source: broken };
     await expect(performExport(request, options())).rejects.toThrow('the disk is broken');
     expect(readdirSync(place)).toEqual([]);
+    expect(programs.ollama.models.size).toBe(0);
   });
 
   it.skipIf(writes === 'elsewhere')('refuses a place that is taken', async () => {

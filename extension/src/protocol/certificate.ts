@@ -1,6 +1,7 @@
 // The certificate of an export: what was compared between a written file or folder and what it was made from, and with which result.
 // Written by the engine as certificate.json in the run folder or beside the export, shown by the command line and by dashboards.
 import * as z from 'zod';
+import { installedAnswersSchema } from './installedAnswers.js';
 
 /** same: no difference at all. within: a difference within the bound. differs: above it; such an export is never put in place. */
 export const verdictSchema = z.enum(['same', 'within', 'differs', 'not compared']);
@@ -39,6 +40,7 @@ export const certificateSchema = z.object({
   reader: z.object({ name: z.string(), version: z.string() }).describe('What has opened the written files'),
   comparisons: z.array(comparisonSchema),
   verdict: verdictSchema,
+  installed: installedAnswersSchema.optional().describe('Answers of the program in which it was installed'),
   seconds: z.number().describe('Duration of the comparisons'),
   created: z.string().describe('ISO 8601'),
 });

@@ -16,6 +16,8 @@ export const errorCodeSchema = z.enum([
   'model_not_pulled',
   /** A server can't be reached, or must not be (offline mode). */
   'unreachable',
+  /** Another program's server, such as Ollama's, refused a request or broke it off. */
+  'server_failed',
   /** TensorFlow is not installed, or can't be used here. */
   'engine_not_installed',
   /** More memory is needed than is available. */

@@ -77,6 +77,14 @@ export const exportedSchema = z.object({
       file: z.string().nullable(),
     })
     .nullable(),
+  /** What a command of llama.cpp takes in addition to the written file; absent if that isn't its format. */
+  llama_cpp: z
+    .object({
+      /** For an adapter, GGUF of its base; null: the file is the model. */
+      base: z.string().nullable(),
+      has_chat_template: z.boolean(),
+    })
+    .optional(),
   /** What happened to a repository. */
   pushed: z
     .object({

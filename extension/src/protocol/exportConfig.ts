@@ -62,6 +62,15 @@ function target<Name extends string, Options extends z.ZodRawShape>(
   return z.strictObject({ ...named, ...options, ...out }).meta(about(title, description));
 }
 
+const installedName = (what: string) => ({
+  name: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .meta(about('Name', `${what}; null: that of the run or model`)),
+});
+
 /** By `target`; each with a line in engine/export/targets/registry.ts. */
 export const exportSchemas = {
   gguf: target('gguf', about('GGUF', 'The merged model as one file for llama.cpp and the programs that use it'), {
@@ -96,6 +105,15 @@ export const exportSchemas = {
     'adapter_mlx',
     about('LoRA for MLX', 'The adapter alone as a folder, used with the base by mlx-lm'),
     {},
+  ),
+  ollama: target('ollama', about('Ollama', 'The merged model, installed in Ollama on this machine'), {
+    type: ggufType,
+    ...installedName('Name of the model in Ollama'),
+  }),
+  lm_studio: target(
+    'lm_studio',
+    about('LM Studio', 'The merged model, in the models folder of LM Studio on this machine'),
+    { type: ggufType, ...installedName('Folder of the model in LM Studio, with or without a publisher') },
   ),
   hub: target(
     'hub',
@@ -155,6 +173,8 @@ export const exportEntrySchema = z.discriminatedUnion('target', [
   exportSchemas.mlx,
   exportSchemas.adapter_gguf,
   exportSchemas.adapter_mlx,
+  exportSchemas.ollama,
+  exportSchemas.lm_studio,
   exportSchemas.hub,
 ]);
 export type ExportEntry = z.infer<typeof exportEntrySchema>;

@@ -2,7 +2,7 @@
 // the run in this process; one of each kind goes through the real command line.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { trainRun } from '../../../extension/src/engine/run/trainRun.js';
@@ -397,6 +397,34 @@ describe('a dataset', () => {
     const train = place.write('chats.jsonl', chats);
     const model = place.model('no-template', { tokenizer: 'gpt2' });
     await refused(runWith({ model, dataset: { train } }), ['chats.jsonl:1', 'chat template', 'dataset.chat_template']);
+  });
+
+  it.each<[string, string, (text: string, before: string) => string, string, string[]]>([
+    ['merge', 'chat_template.jinja', text => text, 'chat_template.jinja:2', ['--out', 'merged']],
+    ['merge', 'chat_template.jinja', text => text, 'chat_template.jinja:2', ['--out', 'merged.gguf']],
+    [
+      'generate',
+      'tokenizer_config.json',
+      (text, before) => JSON.stringify({ ...JSON.parse(before), chat_template: text }),
+      'tokenizer_config.json: chat_template',
+      ['--prompt', 'ab'],
+    ],
+    [
+      'generate',
+      'additional_chat_templates/default.jinja',
+      text => text,
+      'additional_chat_templates',
+      ['--prompt', 'ab'],
+    ],
+  ])('%s of a model whose template in %s isn’t Jinja', async (command, name, content, named, args) => {
+    const model = place.model(`broken-template-${runs++}`);
+    const path = join(model, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content('Hi\n{% if %}', existsSync(path) ? readFileSync(path, 'utf8') : ''));
+    const result = await tunewright([command, '--model', model, ...args], { cwd: place.path });
+    expectRefusal(result, `${model}/${named}`, 'chat template failed');
+    expect(existsSync(place.file('merged'))).toBe(false);
+    expect(existsSync(place.file('merged.gguf'))).toBe(false);
   });
 
   it('for validation that is broken', () => {

@@ -139,7 +139,7 @@ describe('evaluate --suite', () => {
         },
       },
     );
-    expect(code, stderr).toBe(1);
+    expect(code, stderr).toBe(130);
     const [report, error] = stdout
       .trimEnd()
       .split('\n')

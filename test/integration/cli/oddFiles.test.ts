@@ -159,10 +159,14 @@ describe.runIf(process.platform !== 'win32').each([
   it.each([
     ['evaluate', '--model', 'base', '--dataset', 'many.jsonl'],
     ['generate', '--model', 'long', '--prompt', 'ab', '--max-new-tokens', '100000'],
+    ['merge', '--model', 'base', '--out', 'base.gguf', '--type', 'f16', '--general-texts', 'many.jsonl'],
+    ['evaluate', '--model', 'base', '--suite', 'suite.jsonl'],
   ])('ends the output of %s with a record', async (...args) => {
     place.model('long', { changes: { max_position_embeddings: 200_000 } });
     const rows = Array.from({ length: 20_000 }, (_, i) => ({ prompt: `Row ${i}`, completion: 'ab'.repeat(20) }));
     place.write('many.jsonl', rows);
+    const row = { messages: [{ role: 'user', content: 'ab' }], checks: [{ type: 'contains', value: 'x' }] };
+    place.write('suite.jsonl', Array<unknown>(20_000).fill(row));
     const result = await tunewright([...args, '--json', '--backend', 'wasm'], {
       cwd: place.path,
       // The first words on standard error say that the work has begun.

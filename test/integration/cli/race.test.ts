@@ -62,7 +62,7 @@ it('a race on the embedded model is interrupted, resumed and reported', async ()
       hasStopped = child.kill('SIGINT');
     },
   });
-  expect(stopped.code, stopped.stderr).toBe(1);
+  expect(stopped.code, stopped.stderr).toBe(130);
   expect(JSON.parse(stopped.stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({ type: 'error', code: 'cancelled' });
   expect(stopped.stderr).toContain(`Stopped. Continue with: tunewright race ${race} --out ${out} --resume`);
   const first = place.events('two/runs/LORA-seed1');

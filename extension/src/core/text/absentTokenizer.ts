@@ -29,6 +29,7 @@ export function absentTokenizer(folder: string, names: readonly string[]): TextT
     padTokenId: null,
     specialTokens: {},
     chatTemplate: null,
+    templatePlace: null,
     toolTemplate: null,
     encode: fail,
     // Ids are all there is to show of a row.

@@ -5,7 +5,7 @@ import { InputError } from '../inputError.js';
 import { JinjaTemplate, type RenderedTemplate } from './jinja/jinjaTemplate.js';
 import { TemplateError } from './jinja/templateError.js';
 import { messageForms, quotesArguments, templateMessages, type MessageForm } from './templateMessages.js';
-import type { TextTokenizer } from './textTokenizer.js';
+import type { TemplatePlace, TextTokenizer } from './textTokenizer.js';
 
 export interface RenderChatOptions {
   /** End with the header of an assistant turn, for the model to continue. */
@@ -63,9 +63,11 @@ export function renderConversation(
       hint: 'Set dataset.chat_template to a Jinja file that writes tool calls, or write them into the content.',
     });
   }
-  throw new InputError(`the chat template failed${lineOf(failure)}: ${(failure as Error).message}`, {
-    hint: 'Change the messages as the template requires, or set dataset.chat_template to another Jinja file.',
-  });
+  throw failed(
+    failure,
+    null,
+    'Change the messages as the template requires, or the template: a run names its own with dataset.chat_template.',
+  );
 
   /** Whether the text is the same without the calls of turns that have no content. */
   function leavesOutCalls({ text, form }: RenderedChat): boolean {
@@ -90,13 +92,37 @@ function templateOf(tokenizer: TextTokenizer, options: RenderChatOptions): Jinja
         'prompt_completion or text.',
     });
   }
+  return checkedTemplate(source, options.template ? null : tokenizer.templatePlace);
+}
+
+/** @throws InputError if the source isn't Jinja, with its place */
+function checkedTemplate(source: string, place: TemplatePlace | null): JinjaTemplate {
   try {
     return parsedTemplate(source);
   } catch (error) {
-    throw new InputError(`the chat template failed${lineOf(error)}: ${(error as Error).message}`, {
-      hint: 'Set dataset.chat_template to another Jinja file.',
-    });
+    throw failed(error, place, 'Correct it; a run can also name another one with dataset.chat_template.');
   }
+}
+
+/** @throws InputError if a template of a model or adapter isn't Jinja. Called before it is written elsewhere */
+export function checkTemplates({
+  chatTemplate,
+  toolTemplate,
+  templatePlace,
+}: Pick<TextTokenizer, 'chatTemplate' | 'toolTemplate' | 'templatePlace'>): void {
+  for (const source of [chatTemplate, toolTemplate]) if (source !== null) checkedTemplate(source, templatePlace);
+}
+
+/** @param place of the template, if that is where something is wrong for sure */
+function failed(error: unknown, place: TemplatePlace | null, hint: string): InputError {
+  const line = error instanceof TemplateError ? error.line : null;
+  const isOwnFile = place !== null && place.key === undefined && place.file.endsWith('.jinja');
+  const inLine = line === null || isOwnFile ? '' : ` in line ${line}`;
+  return new InputError(`the chat template failed${inLine}: ${(error as Error).message}`, {
+    ...place,
+    ...(isOwnFile && line !== null && { line }),
+    hint,
+  });
 }
 
 /** Variables of every template, which are no choice of the caller. */
@@ -117,10 +143,6 @@ function variablesIn(source: string): string[] {
     if (error instanceof TemplateError) return [];
     throw error;
   }
-}
-
-function lineOf(error: unknown): string {
-  return error instanceof TemplateError && error.line !== null ? ` in line ${error.line}` : '';
 }
 
 function variablesOf(

@@ -59,6 +59,6 @@ function closingOf(tokenizer: TextTokenizer, answer: ChatMessage): string {
 }
 
 /** Whether the token is one of the tokenizer's special tokens, or is written like one. */
-function isMark(tokenizer: TextTokenizer, id: number): boolean {
+export function isMark(tokenizer: TextTokenizer, id: number): boolean {
   return tokenizer.decode([id], { skipSpecialTokens: true }) === '' || /^<[|｜].+[|｜]>$/.test(tokenizer.decode([id]));
 }

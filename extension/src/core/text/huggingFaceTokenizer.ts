@@ -40,6 +40,7 @@ function create(files: TokenizerFiles, withinTime: WithinTime): TextTokenizer {
     padTokenId: idOf('pad_token'),
     specialTokens,
     ...templatesOf(files.config['chat_template']),
+    templatePlace: files.templatePlace ?? null,
     encode(text, { addSpecialTokens = true } = {}) {
       return limits.call(text.length, () => tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids);
     },

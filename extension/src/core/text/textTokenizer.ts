@@ -6,6 +6,14 @@ export interface TokenizerFiles {
   tokenizer: Record<string, unknown>;
   /** Includes what the other files of the folder say (tokenizerFolder.ts). */
   config: Record<string, unknown>;
+  /** Where the chat template is, for messages. */
+  templatePlace?: TemplatePlace;
+}
+
+/** A file, and the key in it if the file is something else, too. */
+export interface TemplatePlace {
+  file: string;
+  key?: string;
 }
 
 export interface TextTokenizer {
@@ -20,6 +28,8 @@ export interface TextTokenizer {
   readonly chatTemplate: string | null;
   /** A template for chats with tools, if the model has one of its own for them. */
   readonly toolTemplate: string | null;
+  /** Where both are; null: not known. */
+  readonly templatePlace: TemplatePlace | null;
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
   decode(ids: ArrayLike<number>, options?: { skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;

@@ -1,7 +1,7 @@
 // Which files of a model folder make up its tokenizer, and which of them counts where they disagree: as in Transformers
 // 5.24. Pure: engine and dataset worker give it their way to read files. Called by files/huggingfaceFolder.ts and
 // host/datasets/worker/tokenizerFolder.ts.
-import type { TokenizerFiles } from './textTokenizer.js';
+import type { TemplatePlace, TokenizerFiles } from './textTokenizer.js';
 
 type Json = Record<string, unknown>;
 
@@ -40,7 +40,11 @@ export function readTokenizerFolder(read: FolderReader): TokenizerFiles | null {
   if (!tokenizer) return null;
   const own = read.json('tokenizer_config.json') ?? {};
   const config = own['added_tokens_decoder'] ? own : withOlderFiles(own, tokenizer, read);
-  return { tokenizer, config: { ...config, chat_template: chatTemplates(config, read) } };
+  return {
+    tokenizer,
+    config: { ...config, chat_template: chatTemplates(config, read) },
+    templatePlace: templatePlace(config, read),
+  };
 }
 
 /** The templates of a folder that may have no tokenizer.json, such as an adapter's: a text, named texts, or null. */
@@ -99,6 +103,13 @@ function chatTemplates(config: Json, read: FolderReader): unknown {
   }));
   if (named.length > 0) return single === null ? named : [{ name: 'default', template: single }, ...named];
   return single ?? config['chat_template'] ?? read.json('chat_template.json')?.['chat_template'] ?? null;
+}
+
+/** Relative to the folder. */
+function templatePlace(config: Json, read: FolderReader): TemplatePlace {
+  if (read.text('chat_template.jinja') !== null) return { file: 'chat_template.jinja' };
+  if (templateNames(read).length > 0) return { file: TEMPLATES };
+  return { file: config['chat_template'] ? 'tokenizer_config.json' : 'chat_template.json', key: 'chat_template' };
 }
 
 function templateNames(read: Pick<FolderReader, 'names'>): string[] {

@@ -10,6 +10,7 @@ import { installEngine } from '../install/installEngine.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
 import { positiveNumber } from './engineOptions.js';
+import { onInterruption } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
 
 interface InstallArguments {
@@ -52,8 +53,7 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
     return printAnswer({ type: 'no_gpu', message }, json, () => message);
   }
   const stop = new AbortController();
-  const onInterrupt = () => stop.abort();
-  process.once('SIGINT', onInterrupt);
+  const settled = onInterruption(() => stop.abort());
   const started = Date.now();
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
   try {
@@ -69,7 +69,7 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
   } catch (error) {
     throw stop.signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
   } finally {
-    process.off('SIGINT', onInterrupt);
+    settled();
   }
 }
 

@@ -16,6 +16,7 @@ import { answerSuite } from '../run/answerSuite.js';
 import { checkContamination } from '../run/contamination.js';
 import { comparisonDraws } from '../run/suiteResults.js';
 import { namedAdapters } from '../serve/modelNames.js';
+import { onInterruption } from './failure.js';
 import { print, printJson, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 import { sessionOf, type SessionFlags } from './sessionOptions.js';
@@ -47,8 +48,7 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   progress.finish();
   const session = await sessionOf(flags);
   const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const settled = onInterruption(() => stop.abort());
   let models: JudgedModel[];
   try {
     models = await answerSuite(session, rows, flags.base ? [BASE, ...adapters] : adapters, {
@@ -58,7 +58,7 @@ export async function evaluateSuite(flags: SuiteFlags): Promise<void> {
   } finally {
     progress.finish();
     session.dispose();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+    settled();
   }
   const report = evaluationReport(models, comparisonDraws);
   if (flags.json) printJson(report);

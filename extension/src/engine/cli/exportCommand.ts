@@ -7,14 +7,8 @@ import { exportSchemas } from '../../protocol/exportConfig.js';
 import { exportRun, type RunExports } from '../export/runExports.js';
 import { exportTargets } from '../export/targets/registry.js';
 import { engineOf } from './engineOptions.js';
-import {
-  exportedText,
-  interruptible,
-  planAll,
-  runExport,
-  withExportOptions,
-  type ExportFlags,
-} from './exportOptions.js';
+import { exportedText, planAll, runExport, withExportOptions, type ExportFlags } from './exportOptions.js';
+import { interruptible } from './failure.js';
 import { printAnswer, printNote } from './print.js';
 import { progressDisplay } from './progressDisplay.js';
 import { exportFailureText } from './runDisplay.js';

@@ -3,6 +3,8 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { certificateReasons, certificateTable, verdictText } from '../../core/exports/certificateText.js';
+import { installedText } from '../../core/exports/installedAnswers.js';
+import { commandOfExport } from '../../core/exports/llamaCppCommand.js';
 import { expected } from '../../core/forms/formField.js';
 import type { JsonSchema } from '../../core/forms/jsonSchema.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
@@ -16,6 +18,7 @@ import { checkPlace, performExport, planExport, planExports, type ExportRequest 
 import { exportTarget, exportTargets } from '../export/targets/registry.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { engineOf, withEngineOptions, type EngineFlags } from './engineOptions.js';
+import { interruptible } from './failure.js';
 import { printAnswer } from './print.js';
 import { progressDisplay, progressLines } from './progressDisplay.js';
 import { table } from './table.js';
@@ -96,7 +99,7 @@ function attributeOf(key: string): string {
 
 /** @throws InputError on an option of another target, or on a wrong value */
 function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
-  const { writes } = exportTarget(target);
+  const { writes, folder } = exportTarget(target);
   const own = Object.keys(propertiesOf(target));
   const others = new Set(exportTargets.flatMap(each => Object.keys(propertiesOf(each.target))));
   const refuse = (key: string, hint: string) => {
@@ -105,6 +108,8 @@ function entryOf(target: ExportName, flags: ExportFlags): ExportEntry {
   for (const key of others)
     if (!own.includes(key) && flags[attributeOf(key)] !== undefined)
       refuse(flagOf(key), `${titleOf(target)} takes ${own.length === 0 ? 'no options' : own.map(flagOf).join(', ')}.`);
+  if (flags.out !== undefined && (folder || writes === 'elsewhere'))
+    refuse('--out', `${titleOf(target)} has a place of its own. To write a file, use --to merged-gguf.`);
   if (flags.force && writes === 'folder') refuse('--force', 'A folder is never replaced: choose a new one with --out.');
   if (!flags.compare && flags.generalTexts !== undefined) refuse('--general-texts', 'Leave out --no-compare.');
   const given = own.filter(key => flags[attributeOf(key)] !== undefined);
@@ -129,7 +134,7 @@ export async function runExport(
   await withSource(flags, async (opened, signal) => {
     const request = { ...opened, entry, out };
     if (flags.dryRun) {
-      const plan = await planExport(request);
+      const plan = await planExport(request, force);
       return () => printAnswer({ ...facts(plan), ...plan }, flags.json, planText);
     }
     const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);
@@ -169,18 +174,6 @@ async function withSource(
   });
 }
 
-/** Aborts the work at Ctrl-C or SIGTERM. */
-export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  try {
-    return await work(stop.signal);
-  } finally {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
-  }
-}
-
 function planText(plan: ExportPlan): string {
   const { path, taken, needs, files = [], card } = plan;
   return [
@@ -209,7 +202,8 @@ function sizeAndTime({ bytes, seconds }: ExportPlan): string {
   return `${sizeText(bytes)}, about ${roughDuration(seconds)}`;
 }
 
-export function exportedText({ place, bytes, types, rounding, pushed, certificate }: Exported): string {
+export function exportedText(exported: Exported): string {
+  const { place, bytes, types, rounding, pushed, certificate } = exported;
   const counts = Object.entries(types ?? {}).map(([type, count]) => `${count} ${type}`);
   const lines = [place, counts.length === 0 ? sizeText(bytes) : `${sizeText(bytes)}, tensors: ${counts.join(', ')}`];
   if (pushed) {
@@ -222,9 +216,13 @@ export function exportedText({ place, bytes, types, rounding, pushed, certificat
     const moved = adapter === null ? '' : `; the adapter has moved the base by ${adapter.toFixed(4)}`;
     lines.push(`KL divergence from ${from}: ${kl.toFixed(5)} nats per token (${tokens} tokens)${moved}`);
   }
+  const shell = process.platform === 'win32' ? 'powershell' : 'posix';
+  const command = commandOfExport(exported, { program: 'llama-cli', shell });
+  if (command !== null) lines.push(`Run it with llama.cpp: ${command}`);
   if (certificate) {
     const reasons = certificateReasons(certificate).map(reason => `  ${reason}`);
     lines.push('', verdictText(certificate), table(certificateTable(certificate)), ...reasons);
+    if (certificate.installed) lines.push('', installedText(certificate.installed));
     if (certificate.file !== null) lines.push(`Certificate: ${certificate.file}`);
   }
   return lines.join('\n');

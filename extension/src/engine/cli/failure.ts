@@ -18,10 +18,55 @@ export function reportFailure(error: unknown): number {
   return exitCode;
 }
 
-/** 0 for --help and --version, 2 for bad usage or input, else 1. */
-export function exitCodeOf(error: unknown): 0 | 1 | 2 {
+/** 0 for --help and --version, 2 for bad usage or input, that of the signal that stopped the command, else 1. */
+export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (stoppedBy && errorRecord(error).code === 'cancelled') return codeOfSignal(stoppedBy);
   return error instanceof InputError ? 2 : 1;
+}
+
+/** As a shell reports the end by a signal. */
+function codeOfSignal(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
+}
+
+/** The signal that has asked the command to stop. */
+let stoppedBy: NodeJS.Signals | null = null;
+
+const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+
+/**
+ * For a command with its own way to stop: calls `stop` at Ctrl-C and SIGTERM, and `again` at the next ones. What the command then throws
+ * (CancelledError) ends the program with the exit code of the signal.
+ * @param again by default, ends the program at once
+ * @returns ends it
+ */
+export function onInterruption(stop: () => void, again = endNow, signals = STOPPING): () => void {
+  const interrupt = (signal: NodeJS.Signals) => {
+    const isFirst = stoppedBy === null;
+    stoppedBy = signal;
+    if (isFirst) stop();
+    else again();
+  };
+  for (const signal of signals) process.on(signal, interrupt);
+  return () => {
+    for (const signal of signals) process.off(signal, interrupt);
+  };
+}
+
+/** Aborts the work at Ctrl-C or SIGTERM. */
+export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const stop = new AbortController();
+  const settled = onInterruption(() => stop.abort());
+  try {
+    return await work(stop.signal);
+  } finally {
+    settled();
+  }
+}
+
+function endNow(): void {
+  process.exit(reportFailure(new CancelledError('Stopped.')));
 }
 
 /**
@@ -30,12 +75,11 @@ export function exitCodeOf(error: unknown): 0 | 1 | 2 {
  */
 export function reportInterruptions(): void {
   if (!process.argv.includes('--json')) return;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  for (const signal of STOPPING)
     process.on(signal, () => {
       if (process.listenerCount(signal) > 1) return;
       reportFailure(new CancelledError('Stopped.'));
-      // As a shell reports the end by a signal.
-      process.exit(128 + constants.signals[signal]);
+      process.exit(codeOfSignal(signal));
     });
 }
 

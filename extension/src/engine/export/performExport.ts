@@ -1,7 +1,6 @@
 // Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
 // `merge`, `export` and the end of a run, for every target alike.
 import { existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -14,13 +13,17 @@ import { makeFolder } from '../../system/makeFolder.js';
 import { openBackend } from '../backend/openBackend.js';
 import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
-import { freeBytes } from '../files/diskSpace.js';
+import { CACHE_ELSEWHERE, freeBytes } from '../files/diskSpace.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
+import { cacheFolder } from '../install/paths.js';
 import type { Reporter } from '../run/reporter.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
 import { exportTarget, exportTargets } from './targets/registry.js';
+
+/** Where a result is made that is then sent elsewhere; folders for temporary files are in memory on some machines. */
+const unplacedFolder = () => join(cacheFolder(), 'exports');
 
 export interface ExportRequest {
   source: ExportSource;
@@ -40,19 +43,20 @@ export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' 
 }
 
 /** What the export would take. @throws InputError if it can't be done, except that its place may be taken */
-export async function planExport(request: ExportRequest): Promise<ExportPlan> {
+export async function planExport(request: ExportRequest, force = false): Promise<ExportPlan> {
   const { source, entry } = request;
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   await prepare(request);
-  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry);
-  const folder = path === null ? tmpdir() : dirname(path);
+  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry, force);
+  const folder = path === null ? unplacedFolder() : dirname(path);
+  const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
   const met = free >= bytes;
   const room = {
     what: `${sizeText(bytes)} on the disk of ${folder}, which has ${sizeText(free)} free`,
     met,
-    hint: met ? null : 'Free some space, or choose a folder on another disk with --out.',
+    hint: met ? null : `Free some space, or ${elsewhere}.`,
   };
   const taken = path !== null && existsSync(path) && !isEmptyFolder(path);
   return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
@@ -79,8 +83,9 @@ export async function planExports(request: Omit<ExportRequest, 'entry' | 'out'>)
 export async function performExport(request: ExportRequest, options: ExportOptions): Promise<Exported> {
   const { source, entry, reporter } = request;
   const target = exportTarget(entry.target);
+  target.check?.();
   const isHere = target.writes !== 'elsewhere';
-  const out = isHere ? placeOf(request) : join(tmpdir(), target.fileName(source, entry));
+  const out = isHere ? placeOf(request) : join(unplacedFolder(), target.fileName(source, entry));
   const isOwn = options.own && isFolder(out) === (target.writes === 'folder');
   if (!isOwn) checkPlace(out, target, request, options.force);
   await prepare(request);
@@ -88,12 +93,15 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   try {
     const context = { ...options, reporter, run: source.run, out: staging.path };
     const { place = out, comparisons, seconds, ...written } = await target.write(source, entry, context);
-    if (options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
+    // What is elsewhere stays there.
+    if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
     const bytes = sizeOf(staging.path);
     const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds };
     const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
     if (isHere) staging.putInPlace();
-    const file = certificate && keptCertificate(certificate, isHere ? out : null, reporter);
+    const installed = await target.ask?.(source, entry, isHere ? { ...context, out } : context);
+    const kept = certificate && { ...certificate, installed };
+    const file = kept && keptCertificate(kept, isHere ? out : null, reporter);
     const methods = source.adapters.map(({ attached }) => attached.method.peftType);
     const peftType = methods.length > 1 ? methods : (methods[0] ?? null);
     return {
@@ -103,7 +111,7 @@ export async function performExport(request: ExportRequest, options: ExportOptio
       bytes,
       peft_type: peftType,
       ...written,
-      certificate: certificate && { ...certificate, file },
+      certificate: kept && { ...kept, file },
     };
   } catch (error) {
     throw staging.named(error);
@@ -130,7 +138,8 @@ export function placeOf({
   out,
   folder,
 }: Pick<ExportRequest, 'source' | 'entry' | 'out' | 'folder'>): string {
-  return out ?? join(folder, exportTarget(entry.target).fileName(source, entry));
+  const target = exportTarget(entry.target);
+  return out ?? join(target.folder?.(source, entry) ?? folder, target.fileName(source, entry));
 }
 
 /**

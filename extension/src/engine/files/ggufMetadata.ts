@@ -6,7 +6,7 @@ import type { GgufValue } from './ggufFormat.js';
 export class GgufMetadata {
   constructor(
     private readonly values: ReadonlyMap<string, GgufValue>,
-    private readonly path: string,
+    readonly path: string,
   ) {}
 
   number(key: string): number {

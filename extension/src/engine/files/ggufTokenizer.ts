@@ -47,6 +47,7 @@ export function ggufTokenizer(architecture: string, metadata: GgufMetadata): Tok
       ...special,
       ...optional('chat_template', chatTemplate(metadata)),
     },
+    templatePlace: { file: metadata.path, key: 'tokenizer.chat_template' },
   };
 }
 

@@ -49,7 +49,10 @@ export function openHuggingFaceFolder(path: string, reference: string): ModelFil
 
 /** @returns null if the folder has no tokenizer.json */
 export function readTokenizer(folder: string): TokenizerFiles | null {
-  return readTokenizerFolder(readerOf(folder));
+  const files = readTokenizerFolder(readerOf(folder));
+  if (!files?.templatePlace) return files;
+  const { file, ...key } = files.templatePlace;
+  return { ...files, templatePlace: { file: join(folder, file), ...key } };
 }
 
 /** chat_template of a folder that may have no tokenizer.json: a text, named texts, or null. */

@@ -55,7 +55,9 @@ export function wholePrompt(tokenizer: TextTokenizer, request: GenerationInput):
     return { ids: tokenizer.encode(texts.join('\n\n')), chat: '', droppedTurns: 0 };
   }
   const rendered = (options: Pick<RenderChatOptions, 'tools' | 'documents'>) =>
-    renderChat(tokenizer, turns as ChatMessage[], { addGenerationPrompt: true, variables, ...options });
+    withPlace(tokenizer, () =>
+      renderChat(tokenizer, turns as ChatMessage[], { addGenerationPrompt: true, variables, ...options }),
+    );
   const chat = rendered(asked);
   checkRead(asked, 'has a chat template without a place for them', key => {
     try {
@@ -66,6 +68,17 @@ export function wholePrompt(tokenizer: TextTokenizer, request: GenerationInput):
     }
   });
   return { ids: tokenizer.encode(chat, { addSpecialTokens: false }), chat, droppedTurns: 0 };
+}
+
+/** Adds the template's place to its errors, which have none because rows of a dataset have one of their own. */
+function withPlace<T>({ templatePlace }: TextTokenizer, render: () => T): T {
+  try {
+    return render();
+  } catch (error) {
+    if (!(error instanceof InputError) || error.where || templatePlace === null) throw error;
+    const { message, hint } = error.record();
+    throw new InputError(message, { ...templatePlace, hint });
+  }
 }
 
 /** Whether the model can be told of tools. */

@@ -15,6 +15,7 @@ import { RandomAccessFile } from '../files/randomAccessFile.js';
 import { architectureOf, modelFamilies } from '../models/registry.js';
 import { baseModelOf } from '../models/modelCard.js';
 import { cachedSnapshot, completeModel, hubCacheFolder } from './hubCache.js';
+import { lmStudioModelsFolder } from './lmStudioStore.js';
 import { listOllamaModels } from './ollamaStore.js';
 import { MODEL_ALIASES, pulledModelsFolder } from './pypiModel.js';
 import { statOf } from '../../system/fileStat.js';
@@ -76,8 +77,9 @@ function ollamaModels(): StoredModel[] {
 
 /** LM Studio has publisher/repository/files; the location of its store has changed over time. */
 function lmStudioModels(): StoredModel[] {
-  const stores = [join(homedir(), '.lmstudio', 'models'), join(homedir(), '.cache', 'lm-studio', 'models')];
-  const repositories = stores.flatMap(folders).flatMap(folders);
+  const usual = ['.lmstudio', join('.cache', 'lm-studio')].map(home => join(homedir(), home, 'models'));
+  const stores = new Set([...usual, lmStudioModelsFolder()]);
+  const repositories = [...stores].flatMap(folders).flatMap(folders);
   return repositories.flatMap(folder => {
     const files = ggufFiles(folder).map(name => ggufFile(join(folder, name), 'lmstudio', join(folder, name)));
     const isFolder = existsSync(join(folder, 'config.json'));

@@ -18,7 +18,7 @@ export function filesForAdapter(files: ModelFiles, saved: SavedAdapter, warn: Wa
   const vocabulary = () => (files.tokenizer ? createTokenizer(files.tokenizer, withinTime).vocabSize : 0);
   const larger = largerTokenizer(files, vocabulary, saved, warn);
   if (larger) return larger.files;
-  return hasOwnTemplate(saved, files) ? filesWithTemplate(files, saved.chatTemplate) : files;
+  return hasOwnTemplate(saved, files) ? filesWithTemplate(files, saved.chatTemplate, { file: saved.folder }) : files;
 }
 
 /** The same for an opened model. */
@@ -27,7 +27,7 @@ export function modelForAdapter(onDisk: ModelOnDisk, saved: SavedAdapter, warn: 
   const vocabulary = () => (files.tokenizer ? tokenizer.vocabSize : 0);
   const larger = largerTokenizer(files, vocabulary, saved, warn);
   if (larger) return { ...onDisk, ...larger };
-  return hasOwnTemplate(saved, files) ? withTemplate(onDisk, saved.chatTemplate) : onDisk;
+  return hasOwnTemplate(saved, files) ? withTemplate(onDisk, saved.chatTemplate, { file: saved.folder }) : onDisk;
 }
 
 function hasOwnTemplate({ chatTemplate }: SavedAdapter, { tokenizer }: ModelFiles): boolean {

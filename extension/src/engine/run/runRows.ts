@@ -2,7 +2,7 @@
 // stepCount.ts.
 import { InputError } from '../../core/inputError.js';
 import { templatesOf } from '../../core/text/huggingFaceTokenizer.js';
-import type { TextTokenizer } from '../../core/text/textTokenizer.js';
+import type { TemplatePlace, TextTokenizer } from '../../core/text/textTokenizer.js';
 import { MAX_TEMPLATE_BYTES, readText } from '../../system/regularFile.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { valueHash } from '../data/fileHash.js';
@@ -77,13 +77,17 @@ export async function loadRows(
  */
 export function withTemplateOf(run: RunFile, model: ModelOnDisk): ModelOnDisk {
   const template = templateOf(run);
-  return template === null ? model : withTemplate(model, template);
+  return template === null ? model : withTemplate(model, template, placeOf(run));
 }
 
 /** The same for a tokenizer alone. */
 export function tokenizerWithTemplateOf(run: RunFile, tokenizer: TextTokenizer): TextTokenizer {
   const template = templateOf(run);
-  return template === null ? tokenizer : { ...tokenizer, ...templatesOf(template) };
+  return template === null ? tokenizer : { ...tokenizer, ...templatesOf(template), templatePlace: placeOf(run) };
+}
+
+function placeOf({ config, resolvePath }: RunFile): TemplatePlace {
+  return { file: resolvePath(config.dataset.chat_template!) };
 }
 
 /**

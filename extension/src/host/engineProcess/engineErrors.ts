@@ -5,7 +5,14 @@ import { errorLineSchema, type EngineError } from '../../protocol/engineError.js
 import { EngineFailure, EngineInputError } from '../services.js';
 
 /** Codes of errors that other input would not avoid. */
-const FAILURES: readonly EngineError['code'][] = ['internal', 'unreachable', 'diverged', 'export_differs', 'cancelled'];
+const FAILURES: readonly EngineError['code'][] = [
+  'internal',
+  'unreachable',
+  'server_failed',
+  'diverged',
+  'export_differs',
+  'cancelled',
+];
 
 export function engineErrorOf(record: EngineError): EngineInputError | EngineFailure {
   return FAILURES.includes(record.code) ? new EngineFailure(describeError(record)) : new EngineInputError(record);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { renderChat } from '../../../../extension/src/core/text/chatTemplate.js';
+import type { InputError } from '../../../../extension/src/core/inputError.js';
+import { checkTemplates, renderChat } from '../../../../extension/src/core/text/chatTemplate.js';
 import { fixtureExpected, fixtureTokenizer } from './tokenizerFixtures.js';
 
 describe.each(['smollm', 'qwen', 'llama2-legacy', 'mistral-first'])('%s renders as Python does', name => {
@@ -31,6 +32,39 @@ describe('renderChat', () => {
     const wrong = [...messages, ...messages];
     expect(() => renderChat(tokenizer, wrong)).toThrow('Roles must alternate user and assistant');
     expect(() => renderChat(tokenizer, messages, { template: '{% if %}' })).toThrow(/chat template failed/);
+  });
+
+  test.each([
+    [{ file: 'm/chat_template.jinja' }, 'm/chat_template.jinja:2: the chat template failed: '],
+    [
+      { file: 'm/tokenizer_config.json', key: 'chat_template' },
+      'm/tokenizer_config.json: chat_template: the chat template failed in line 2: ',
+    ],
+    [
+      { file: 'm.gguf', key: 'tokenizer.chat_template' },
+      'm.gguf: tokenizer.chat_template: the chat template failed in ',
+    ],
+    [{ file: 'an/adapter' }, 'an/adapter: the chat template failed in line 2: '],
+    [null, 'the chat template failed in line 2: '],
+  ])('a template at %j that isn’t Jinja is named', (templatePlace, words) => {
+    const broken = { ...fixtureTokenizer('smollm'), chatTemplate: 'Hi\n{% if %}', templatePlace };
+    const described = (work: () => unknown) => {
+      try {
+        work();
+      } catch (error) {
+        return (error as InputError).describe();
+      }
+      return 'nothing was thrown';
+    };
+    expect(described(() => renderChat(broken, messages))).toContain(words);
+    expect(described(() => checkTemplates(broken))).toContain(words);
+    // That of a run isn't at the model's place.
+    expect(described(() => renderChat(broken, messages, { template: '{% if %}' }))).toMatch(
+      /^the chat template failed/,
+    );
+    expect(described(() => checkTemplates({ ...broken, chatTemplate: null, toolTemplate: '{{' }))).toContain(
+      'the chat template failed',
+    );
   });
 
   test('an empty list of calls is none', () => {

@@ -2,7 +2,12 @@
 // GPT-2 of 8 layers in every type (decision 50).
 import { expect, test } from 'vitest';
 import { GGUF_MODEL_TYPES, type GgufModelType } from '../../../../extension/src/protocol/exportConfig.js';
-import { ggufModelTypes, tensorType } from '../../../../extension/src/engine/export/ggufTypes.js';
+import {
+  fallbackOf,
+  fallbackText,
+  ggufModelTypes,
+  tensorType,
+} from '../../../../extension/src/engine/export/ggufTypes.js';
 
 const tied = { hasOutput: false, layers: 24 };
 const typeOf = (model: GgufModelType, name: string, shape: number[], options = tied) =>
@@ -43,4 +48,22 @@ test('rows that aren’t whole blocks get another type', () => {
   expect(models.map(model => inRows(model, 576))).toEqual([...['Q5_0', 'Q5_1', 'Q8_0', 'Q4_0', 'Q8_0']]);
   for (const model of models) expect(inRows(model, 432 + 8)).toBe('F16');
   expect(typeOf('q4_0', 'token_embd.weight', [1000, 576])).toBe('Q8_0');
+});
+
+test('says in one line which types rows that aren’t whole blocks get', () => {
+  const fallbacks = (wanted: string, name: string, row: number) => fallbackOf(wanted, { name, shape: [64, row] });
+  expect(fallbacks('Q4_K', 'blk.0.attn_q.weight', 512)).toBe(null);
+  expect(fallbacks('Q4_K', 'blk.0.attn_q_norm.weight', 576)).toBe(null);
+  expect(fallbackOf('Q4_K', { name: 'blk.0.attn_q.bias', shape: [576] })).toBe(null);
+  const some = [
+    fallbacks('Q6_K', 'token_embd.weight', 576),
+    fallbacks('Q4_K', 'blk.0.attn_q.weight', 576),
+    fallbacks('Q4_K', 'blk.1.attn_q.weight', 576),
+    fallbacks('Q4_K', 'blk.0.ffn_down.weight', 433),
+  ].map(each => each!);
+  expect(fallbackText(some, 9)).toBe(
+    '4 of 9 matrices have rows (576, 433) that aren’t whole blocks of their type: 1 Q8_0 instead of Q6_K, ' +
+      '2 Q5_0 instead of Q4_K, 1 F16 instead of Q4_K, as llama.cpp does',
+  );
+  expect(fallbackText([], 9)).toBe(null);
 });

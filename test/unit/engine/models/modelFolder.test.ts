@@ -36,7 +36,7 @@ describe('writeModelFolder', () => {
     expect(readJson('copied', 'tokenizer_config.json')).toEqual(readJson('with-template', 'tokenizer_config.json'));
     expect(existsSync(join(path, 'copied', 'chat_template.jinja'))).toBe(false);
 
-    await writeModelFolder(join(path, 'own'), model, filesWithTemplate(files, 'OWN'), new Map());
+    await writeModelFolder(join(path, 'own'), model, filesWithTemplate(files, 'OWN', { file: 'own.jinja' }), new Map());
     expect(readTokenizer(join(path, 'own'))!.config.chat_template).toBe('OWN');
     model.dispose();
     files.close();

@@ -5,6 +5,7 @@ import { secondsToRead } from '../expectedSeconds.js';
 import { originOf } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { ggufAdapterBytes, writeGgufAdapter } from '../ggufAdapter.js';
+import { adapterForLlamaCpp } from '../llamaCppUse.js';
 import { ggufNameOf } from '../provenance.js';
 import { readGgufLora } from '../writtenLora.js';
 
@@ -20,8 +21,11 @@ export const adapterGguf: ExportTarget<ExportEntryOf<'adapter_gguf'>> = {
     return { bytes: ggufAdapterBytes(adapter!, architecture), seconds: await secondsToRead(adapter!) };
   },
 
-  async write({ base, adapters: [adapter], architecture }, _entry, { out, ...context }) {
-    writeGgufAdapter(out, adapter!, architecture);
-    return certifyAdapter(readGgufLora(out, architecture), base, adapter!, context);
+  async write(source, _entry, { out, ...context }) {
+    const { base, architecture } = source;
+    const adapter = source.adapters[0]!;
+    writeGgufAdapter(out, adapter, architecture);
+    const certified = await certifyAdapter(readGgufLora(out, architecture), base, adapter, context);
+    return { llama_cpp: adapterForLlamaCpp(source), ...certified };
   },
 };

@@ -2,13 +2,15 @@
 import { InputError } from '../../../core/inputError.js';
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { ggufBytes } from '../../files/ggufWriter.js';
+import type { ModelFiles } from '../../files/tensorSource.js';
 import { allParameters } from '../../models/changedParameters.js';
 import { ALL_TOKENS } from '../../run/generalRows.js';
 import { silentReporter } from '../../run/reporter.js';
 import { comparing, expectedSeconds } from '../expectedSeconds.js';
-import { originOf } from '../exportSource.js';
-import type { ExportTarget } from '../exportTarget.js';
-import { ggufParts } from '../ggufParts.js';
+import { originOf, type ExportSource } from '../exportSource.js';
+import type { ExportTarget, PlannedExport } from '../exportTarget.js';
+import { ggufParts, type GgufChoice } from '../ggufParts.js';
+import { modelForLlamaCpp } from '../llamaCppUse.js';
 import { mergeAdapters } from '../mergedModel.js';
 import { mergeIntoGguf } from '../mergeModel.js';
 import { ggufNameOf, ownType } from '../provenance.js';
@@ -21,39 +23,49 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
 
   fileName: (source, { type }) => ggufNameOf(originOf(source), type === 'own' ? ownType(source.base) : type),
 
-  async plan({ base, adapters }, entry) {
-    checkTouched(entry, adapters);
-    const merged = mergeAdapters(base, adapters, silentReporter.warn);
-    try {
-      const parts = ggufParts(merged, entry);
-      try {
-        const work = parts.tensors.map(({ ggmlType, byteLength, pieces }) => ({
-          kind: ggmlType,
-          bytes: byteLength,
-          make: async () => {
-            for await (const _ of pieces());
-          },
-        }));
-        // The written model, and with adapters also the base, are compared with the merged one.
-        const passes = adapters.length > 0 ? 3 : 2;
-        const { model, changed } = merged;
-        const once = comparing(allParameters(model, changed).values(), ALL_TOKENS);
-        const compared = Array.from({ length: passes }, () => once).flat();
-        return { bytes: ggufBytes(parts), seconds: await expectedSeconds([...work, ...compared]) };
-      } finally {
-        parts.close();
-      }
-    } finally {
-      merged.dispose();
-    }
+  plan(source, entry) {
+    checkTouched(entry, source.adapters);
+    return planGguf(source, entry);
   },
 
-  async write({ base, adapters }, entry, { out, ...context }) {
+  async write(source, entry, { out, ...context }) {
+    const { base, adapters } = source;
     checkTouched(entry, adapters);
     const { bytes: _, changed, ...written } = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
-    return { changed_parameters: changed, ...written };
+    return { changed_parameters: changed, llama_cpp: modelForLlamaCpp(source), ...written };
   },
 };
+
+/** What a GGUF file of the merged model takes. @param served as in `mergeIntoGguf` */
+export async function planGguf(
+  { base, adapters }: ExportSource,
+  choice: GgufChoice,
+  served?: (files: ModelFiles) => ModelFiles,
+): Promise<PlannedExport> {
+  const merged = mergeAdapters(base, adapters, silentReporter.warn, served);
+  try {
+    const parts = ggufParts(merged, choice);
+    try {
+      const work = parts.tensors.map(({ ggmlType, byteLength, pieces }) => ({
+        kind: ggmlType,
+        bytes: byteLength,
+        make: async () => {
+          for await (const _ of pieces());
+        },
+      }));
+      // The written model, and with adapters also the base, are compared with the merged one.
+      const passes = adapters.length > 0 ? 3 : 2;
+      const { model, changed } = merged;
+      const once = comparing(allParameters(model, changed).values(), ALL_TOKENS);
+      const compared = Array.from({ length: passes }, () => once).flat();
+      return { bytes: ggufBytes(parts), seconds: await expectedSeconds([...work, ...compared]) };
+    } finally {
+      parts.close();
+    }
+  } finally {
+    merged.dispose();
+  }
+}
 
 function checkTouched({ touched }: ExportEntryOf<'gguf'>, adapters: readonly unknown[]): void {
   if (touched !== null && adapters.length === 0)

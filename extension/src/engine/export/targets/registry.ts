@@ -7,10 +7,21 @@ import { adapterMlx } from './adapterMlx.js';
 import { folder } from './folder.js';
 import { gguf } from './gguf.js';
 import { hub } from './hub.js';
+import { lmStudio } from './lmStudio.js';
 import { mlx } from './mlx.js';
+import { ollama } from './ollama.js';
 
 /** In the order in which they are offered. */
-export const exportTargets: readonly ExportTarget[] = [gguf, folder, mlx, adapterGguf, adapterMlx, hub];
+export const exportTargets: readonly ExportTarget[] = [
+  gguf,
+  folder,
+  mlx,
+  adapterGguf,
+  adapterMlx,
+  ollama,
+  lmStudio,
+  hub,
+];
 
 export function exportTarget(name: ExportName): ExportTarget {
   return exportTargets.find(({ target }) => target === name)!;
