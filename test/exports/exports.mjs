@@ -1,5 +1,5 @@
 // `npm run test:exports`: exports every kind of base and method to every target, and opens the results with the programs they are for:
-// llama.cpp, Transformers, PEFT, mlx-lm. Exits with 1 if one differs. Results are kept in results.json, from which the tables in
+// llama.cpp, Transformers, PEFT, mlx-lm. Exits with 1 if one differs. Results are kept in results/, from which the tables in
 // extension/docs/measurements/exports.md and README.md are written.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -53,18 +53,16 @@ const BOUNDS = {
 const here = dirname(fileURLToPath(import.meta.url));
 const embedded = join(root, 'media/models/tiny');
 const work = resolve(values.out ?? join(root, 'runs/exports'));
-const resultsFile = values.small ? join(work, 'results.json') : join(here, 'results.json');
+const resultsFolder = values.small ? join(work, 'results') : join(here, 'results');
 const { cacheFolder } = await importEngineModule('engine/install/paths.ts');
 const { klBound } = await importEngineModule('engine/export/exportBounds.ts');
 const { ggufModelTypes } = await importEngineModule('engine/export/ggufTypes.ts');
 
-const results =
-  existsSync(resultsFile) && !values.small ? JSON.parse(readFileSync(resultsFile, 'utf8')) : { bases: {} };
 let failures = 0;
 if (!values.report) {
   setUp();
   const programs = values.small ? null : installed();
-  if (programs) results.programs = { llama: llamaNode, ...python(programs, [{ kind: 'versions' }])[0] };
+  const versions = programs ? { llama: llamaNode, ...python(programs, [{ kind: 'versions' }])[0] } : {};
   const chosen = (values.small ? smallBases : bases).filter(
     ({ id }) => positionals.length === 0 || positionals.includes(id),
   );
@@ -72,12 +70,12 @@ if (!values.report) {
     rmSync(join(work, base.id), { recursive: true, force: true });
     const cells = await exportsOf(base, programs);
     failures += cells.filter(({ problem }) => problem !== null).length;
-    results.bases[base.id] = { title: base.title, cells };
-    mkdirSync(dirname(resultsFile), { recursive: true });
-    await writeFormatted(resultsFile, JSON.stringify(results), 'json');
+    mkdirSync(resultsFolder, { recursive: true });
+    const result = { title: base.title, programs: versions, cells };
+    await writeFormatted(join(resultsFolder, `${base.id}.json`), JSON.stringify(result), 'json');
   }
 }
-if (!values.small) await writeTables(results);
+if (!values.small) await writeTables(resultsFolder);
 if (failures > 0) console.error(`${failures} exports differ`);
 process.exit(failures > 0 ? 1 : 0);
 

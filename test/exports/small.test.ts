@@ -23,8 +23,7 @@ test('exports what can be exported and refuses the rest', { timeout: 400_000 }, 
   const { status, stderr } = spawnSync(process.execPath, [script, '--small', '--out', folder], { encoding: 'utf8' });
   expect(stderr).not.toMatch(/differ/);
   expect(status).toBe(0);
-  const { bases } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
-  const cells: Cell[] = bases.embedded.cells;
+  const { cells }: { cells: Cell[] } = JSON.parse(readFileSync(join(folder, 'results', 'embedded.json'), 'utf8'));
   expect(cells.map(({ method, target, type }) => [method, target, type])).toEqual([
     ['LORA', 'gguf', 'q8_0'],
     ['LORA', 'folder', 'float32'],
@@ -39,17 +38,15 @@ test('exports what can be exported and refuses the rest', { timeout: 400_000 }, 
 describe('the tables', () => {
   const cell = { method: 'LORA', problem: null, certified: 0.001, program: 'llama.cpp', kl: 0.0021, theirs: null };
   const results = {
-    programs: { llama: 'llama 1' },
-    bases: {
-      embedded: {
-        title: 'folder',
-        cells: [
-          { ...cell, target: 'gguf', type: 'q8_0' },
-          { ...cell, target: 'gguf', type: 'q4_0', kl: 0.21, theirs: 0.2 },
-          { ...cell, method: 'FULL', target: 'gguf', type: 'q4_0', kl: 0.3, theirs: 0.2, problem: 'too much' },
-          { ...cell, method: 'P_TUNING', target: 'gguf', type: null, kl: null, certified: null },
-        ],
-      },
+    embedded: {
+      title: 'folder',
+      programs: { llama: 'llama 1' },
+      cells: [
+        { ...cell, target: 'gguf', type: 'q8_0' },
+        { ...cell, target: 'gguf', type: 'q4_0', kl: 0.21, theirs: 0.2 },
+        { ...cell, method: 'FULL', target: 'gguf', type: 'q4_0', kl: 0.3, theirs: 0.2, problem: 'too much' },
+        { ...cell, method: 'P_TUNING', target: 'gguf', type: null, kl: null, certified: null },
+      ],
     },
   };
 

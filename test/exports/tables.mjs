@@ -1,6 +1,6 @@
 // The tables of `npm run test:exports`: a page with every export, and a short one in README.md, written from the results. Pure, except for
 // `writeTables`.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
@@ -24,11 +24,15 @@ const names = Object.keys(methods);
  * @property {number | null} kl as that program computes
  * @property {number | null} theirs KL of llama.cpp's own file of the type
  *
- * @typedef {{ programs?: Record<string, string>, bases: Record<string, { title: string, cells: Cell[] }> }} Results
+ * @typedef {Record<string, { title: string, programs: Record<string, string>, cells: Cell[] }>} Results by base
  */
 
-/** @param {Results} results */
-export async function writeTables(results) {
+/** @param {string} folder of a file for each base */
+export async function writeTables(folder) {
+  /** @type {Results} */
+  const results = {};
+  for (const name of readdirSync(folder))
+    results[name.replace('.json', '')] = JSON.parse(readFileSync(join(folder, name), 'utf8'));
   const page = join(root, 'extension/docs/measurements/exports.md');
   await writeFormatted(page, pageOf(results), 'markdown');
   const path = join(root, 'README.md');
@@ -59,7 +63,8 @@ function short(value) {
 const largest = values => (values.length > 0 ? Math.max(...values) : null);
 
 /** @param {Results} results */
-export function pageOf({ programs = {}, bases: measured }) {
+export function pageOf(measured) {
+  const programs = Object.assign({}, ...Object.values(measured).map(base => base.programs));
   const found = bases.filter(({ id }) => measured[id]);
   const missing = bases.filter(({ id }) => !measured[id]).map(({ id }) => id);
   const all = found.flatMap(({ id }) => measured[id].cells);
@@ -162,7 +167,7 @@ const GROUPS = [
 const KINDS = { folder: title => title.startsWith('folder'), GGUF: title => title.startsWith('GGUF') };
 
 /** @param {Results} results */
-export function summaryOf({ bases: measured }) {
+export function summaryOf(measured) {
   const rows = GROUPS.flatMap(([title, target, types]) =>
     Object.entries(KINDS).flatMap(([kind, isOfKind]) => {
       const cells = Object.values(measured)

@@ -38,6 +38,8 @@ export interface HeldOutOptions {
   embeddingRows: number;
   /** Folder of the run that it comes from, or null. */
   run: string | null;
+  /** false: only the prompts are asked for. */
+  compare: boolean;
   /** File to use instead of the run's rows. */
   generalTexts: string | null;
   reporter: Reporter;
@@ -54,9 +56,10 @@ const MOST_BYTES = 64e6;
 
 /** @throws InputError if `generalTexts` can't be read, or has nothing to predict */
 export async function heldOut(options: HeldOutOptions): Promise<HeldOut> {
-  const { files, tokenizer, run: folder, generalTexts } = options;
+  const { files, tokenizer, run: folder, compare, generalTexts } = options;
   const run = folder === null ? null : unlessWrong(() => readRunFile(RunFolder.open(folder).runFile, 'refuse'));
   const prompts = run?.config.samples.prompts ?? [];
+  if (!compare) return { rows: [], named: '', prompts, answers: [] };
   if (!files.tokenizer)
     return { rows: spreadRows(options), named: 'token ids of the whole vocabulary', prompts: [], answers: [] };
   const events = folder === null ? [] : (unlessWrong(() => readEvents(RunFolder.open(folder).eventsFile)) ?? []);
@@ -158,7 +161,7 @@ function answersOf(
         const answer = tokenizer.encode(sample.text, { addSpecialTokens: false });
         checkEmbedded(answer, embeddingRows, tokenizer);
         const inputIds = Int32Array.from([...asked, ...answer, ...(end === undefined ? [] : [end])]);
-        const labels = inputIds.map((id, i) => (i < asked.length ? IGNORE_LABEL : id));
+        const labels = inputIds.map((id, i) => (i === 0 || i < asked.length ? IGNORE_LABEL : id));
         const row = { inputIds: inputIds.slice(0, longest), labels: labels.slice(0, longest) };
         if (tokens + row.inputIds.length > ALL_TOKENS || countLabels(row.labels) === 0) return [];
         tokens += row.inputIds.length;

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
   files = await findModelFiles('embedded:tiny', '.', silentReporter);
   const architecture = architectureOfFiles(files);
-  const given = { embeddingRows: architecture.vocabSize, generalTexts: null, reporter: silentReporter };
+  const given = { embeddingRows: architecture.vocabSize, compare: true, generalTexts: null, reporter: silentReporter };
   options = { files, tokenizer: tokenizerOf(files), architecture, ...given };
 });
 afterAll(() => {
@@ -100,6 +100,12 @@ describe('rows', () => {
     expect(new Set(rows.flatMap(({ inputIds }) => [...inputIds])).size).toBe(128);
     expect(prompts).toEqual([]);
   });
+});
+
+it('without a comparison, only prompts are asked for', async () => {
+  const run = await runWith('prompts', 'valid.jsonl');
+  const prompts = ['Who are you?', 'And you?'];
+  expect(await heldOut({ ...options, run, compare: false })).toEqual({ rows: [], named: '', prompts, answers: [] });
 });
 
 describe('answers', () => {
