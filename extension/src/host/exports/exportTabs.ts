@@ -35,7 +35,13 @@ const TITLE = 'Export';
 /** Key of the workspace's memory. */
 const CHOICE = 'tunewright.export.choice';
 
-type Services = HostServices & { runs: FolderRunService; methods: KnownMethods; models: WorkspaceModels };
+type Services = HostServices & {
+  runs: FolderRunService;
+  methods: KnownMethods;
+  models: WorkspaceModels;
+  /** Something was exported. */
+  onExported(): void;
+};
 
 export function registerExports(services: Services): vscode.Disposable {
   const { output, runs } = services;
@@ -163,6 +169,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
       const place = [...(out === null ? [] : ['--out', out]), ...(force ? ['--force'] : [])];
       const args = ['export', ...source, ...argumentsOf(choice), ...place, '--progress'];
       await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, cwd }));
+      services.onExported();
       void vscode.commands.executeCommand('tunewright.refreshModels');
     },
     remember: choice => void context.workspaceState.update(CHOICE, choice),
