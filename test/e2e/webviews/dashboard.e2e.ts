@@ -810,6 +810,7 @@ describe('dashboard', () => {
       const exports = page.getByRole('region', { name: 'Exports' });
       await exports.getByText('mlx: the disk is full').waitFor();
       await exports.getByText(hint).waitFor();
+      await exports.getByText('pirate-Q8_0.gguf').first().waitFor();
       expect((await exports.locator('summary').allInnerTexts()).map(text => text.replaceAll(/\s+/g, ' '))).toEqual([
         expect.stringMatching(/^pirate-Q8_0\.gguf gguf, q8_0 · 145 MB · .* · within$/),
         expect.stringMatching(/^folder folder, q8_0 · 145 MB · .* · not compared$/),

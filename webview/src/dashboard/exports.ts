@@ -3,7 +3,7 @@ import { bytes, dayAndTime } from '../../../extension/src/core/units.js';
 import type { Certificate } from '../../../extension/src/protocol/certificate.js';
 import type { RunSnapshot } from '../../../extension/src/protocol/dashboardMessages.js';
 import { certificateView, verdictIcon } from '../shared/certificateTable.js';
-import { h } from '../shared/dom.js';
+import { h, icon } from '../shared/dom.js';
 import { reasonBlock } from '../shared/reasonBlock.js';
 import { button } from '../shared/toolkit.js';
 
@@ -39,6 +39,7 @@ export class ExportsView {
       h(
         'summary',
         {},
+        icon('chevron-right', 'twistie'),
         verdictIcon(verdict),
         h('b', {}, path.split(/[\\/]/).at(-1)!),
         h('span', { class: 'muted' }, facts.join(' · ')),

@@ -21,7 +21,6 @@ import {
   readJson,
   readLastLines,
 } from '../../../../extension/src/host/runs/runFolderFiles.js';
-
 import { certificate } from '../../../support/certificates.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-run-files-'));
