@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerQuarantineCommand } from './commands/quarantineCommand.js';
+import { registerHubCommands } from './commands/hubCommands.js';
 import { registerResultCommands } from './commands/resultCommands.js';
 import { RunDrafter } from './commands/runDraft.js';
 import { registerRunCommands } from './commands/runCommands.js';
@@ -96,6 +97,7 @@ export function activate(
     registerFineTuneCommands(engine, runs, output, drafter, methods),
     registerRunCommands(runs, output),
     registerResultCommands(engine, runs, output, methods),
+    registerHubCommands(services, runs, methods),
     registerQuarantineCommand(engine, runs, output),
     registerEngineCommands(engine, output, context),
     registerServing(engine, runs, output),

@@ -41,6 +41,8 @@ export interface EngineCallOptions {
   token?: vscode.CancellationToken;
   /** Base of relative paths in `args`; default: the first workspace folder. */
   cwd?: string;
+  /** Variables of its environment in addition to the editor's, such as a secret that this call needs. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** The engine, always in another process: a resident one for short requests, else its command line with `--json`. */

@@ -1,5 +1,7 @@
 // The model card of a push: README.md with the metadata that the Hugging Face Hub reads, what the run did and how the result is used.
 // Pure. It has no path of a machine and nothing of a dataset but its number of rows; what isn't known is left out.
+import type { Comparison } from '../../protocol/certificate.js';
+import { certificateTable } from './certificateText.js';
 import { codeBlock, plain } from '../markdownText.js';
 import { metricValue } from '../metrics/metricText.js';
 import { count, counted, duration, percent } from '../units.js';
@@ -32,8 +34,8 @@ export interface ModelCard {
   promptFormat: string | null;
   /** Name of the picture with the loss. */
   lossCurve: string | null;
-  /** What was compared of an export, as Markdown; null: there is no certificate. */
-  certificate: string | null;
+  /** What was compared of the files before they were pushed; empty: nothing, as they are the original ones. */
+  comparisons: readonly Comparison[];
 }
 
 export interface CardMethod {
@@ -57,7 +59,7 @@ export function modelCard(card: ModelCard): string {
     ...training(card),
     ...results(card),
     ...(card.lossCurve === null ? [] : [`![Loss by step](${card.lossCurve})`]),
-    ...(card.certificate === null ? [] : ['## Checked', card.certificate]),
+    ...certificate(card),
     '## How to use it',
     ...usage(card),
     ...(card.promptFormat === null
@@ -258,6 +260,20 @@ function results({ run, suites }: ModelCard): string[] {
       ),
     );
   return sections.length === 0 ? [] : ['## Results', ...sections];
+}
+
+/** The table of the certificate. */
+function certificate({ comparisons }: ModelCard): string[] {
+  if (comparisons.length === 0) return [];
+  const [heading, ...rows] = certificateTable({ comparisons: [...comparisons] });
+  return [
+    '## Certificate',
+    'The files were read again and compared with the model that they were made from:',
+    table(
+      rows.map(row => row.map(plain)),
+      heading!,
+    ),
+  ];
 }
 
 function usage(card: ModelCard): string[] {

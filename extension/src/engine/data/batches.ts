@@ -51,7 +51,11 @@ function pack(order: number[], { dataset, maxLength, shuffle, rng }: PlanOptions
 }
 
 /** Next fit: a row goes into the current sequence or starts a new one, so that the order of rows is kept. */
-function packInOrder(order: number[], maxLength: number, lengthOf: (row: number) => number): number[][] {
+export function packInOrder(
+  order: readonly number[],
+  maxLength: number,
+  lengthOf: (row: number) => number,
+): number[][] {
   const sequences: number[][] = [];
   let room = 0;
   for (const row of order) {

@@ -4,6 +4,7 @@
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { Comparison } from '../../protocol/certificate.js';
+import { collectGarbage } from '../machine/processMemory.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
 import { computedOnUse, isUntied } from '../models/changedParameters.js';
@@ -13,7 +14,7 @@ import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { tokenizerOf } from '../run/openModel.js';
 import type { Reporter } from '../run/reporter.js';
 import { meanDivergence, tokenDifferences, type ComparedModel, type TokenDifferences } from './compareModels.js';
-import { EXACT, compareTexts } from './compareTexts.js';
+import { EXACT, compareTexts, type Language } from './compareTexts.js';
 import { klBound, type KlBound } from './exportBounds.js';
 import { exportDiffers } from './exportDiffers.js';
 import { heldOut, type HeldOut } from './heldOut.js';
@@ -64,9 +65,10 @@ export async function certifyModel(
   const model = modelOnFiles(written);
   try {
     const layers = compareLayers(merged, model);
-    const rows = await rowsFor(merged, options);
+    const source = languageOf(merged.files);
+    const rows = await rowsFor(merged, source, options);
     const texts = merged.files.tokenizer
-      ? compareTexts(languageOf(merged.files), languageOf(written), rows.prompts)
+      ? compareTexts(source, languageOf(written), rows.prompts)
       : [notCompared('token ids', 'text', 'the model has no tokenizer.json')];
     const others = merged.adapters.length > 0 ? [{ model: merged.model, options: {} }] : [];
     const compared = await comparePasses(mergedOnBase(merged), [{ model, options: {} }, ...others], rows, options);
@@ -121,7 +123,7 @@ async function compareAdapters(
     with: 'names and shapes of the PEFT adapter',
     ...EXACT,
   };
-  const rows = await rowsFor(merged, options);
+  const rows = await rowsFor(merged, languageOf(files), options);
   const read = { model, options: { replaced: computedOnUse(withFactors(model, factors)) } };
   const compared = await comparePasses(mergedOnBase(merged), [read, { model, options: {} }], rows, options);
   const { comparisons, rounding } = judged(compared, rows, klBound(['F32']), files);
@@ -143,7 +145,7 @@ function secondsSince(began: number): number {
 
 const REPORT = 'This is a fault of the export. Report it with the adapter’s adapter_config.json.';
 
-function languageOf(files: ModelFiles) {
+function languageOf(files: ModelFiles): Language {
   return { files, tokenizer: tokenizerOf(files) };
 }
 
@@ -154,9 +156,13 @@ function mergedOnBase({ model, adapters, changed }: MergedModel): ComparedModel 
   return { model, options: adapters.length === 1 ? adapter.forwardOptions : { replaced: computedOnUse(changed) } };
 }
 
-function rowsFor({ files, model: { architecture }, changed }: MergedModel, options: CertifyOptions): Promise<HeldOut> {
+function rowsFor(
+  { model: { architecture }, changed }: MergedModel,
+  source: Language,
+  options: CertifyOptions,
+): Promise<HeldOut> {
   const embeddingRows = changed.get(`${architecture.embedding}.weight`)?.shape[0] ?? architecture.vocabSize;
-  return heldOut({ files, architecture, embeddingRows, ...options });
+  return heldOut({ ...source, architecture, embeddingRows, ...options });
 }
 
 /** @throws InputError if the file is read as a model that computes something else */
@@ -181,6 +187,8 @@ async function comparePasses(
 ): Promise<TokenDifferences[] | null> {
   if (!compare) return null;
   reporter.progress('compare', 0, null);
+  // The tokenizers have done their part.
+  collectGarbage();
   return tokenDifferences(reference, others, [...rows, ...answers]);
 }
 

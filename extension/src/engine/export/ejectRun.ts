@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import { VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
+import { namesIn } from '../../system/regularFile.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { createRng } from '../data/rng.js';
 import { openBackend } from '../backend/openBackend.js';
@@ -63,6 +64,7 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
       file: there,
       hint: 'Choose another file with --out, or replace it with --force.',
     });
+  for (const folder of results.slice(0, 2)) checkOwn(folder);
   const owned = new OwnedResources();
   const temporary = join(dirname(out), `${stem}.${process.pid}.tmp`);
   owned.own(temporary, path => rmSync(path, { recursive: true, force: true }));
@@ -88,6 +90,23 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
   } finally {
     owned.dispose();
   }
+}
+
+/** What an earlier program came with. */
+const OWN_FILES: readonly string[] = [
+  ...Object.values(START_FILES),
+  ...['adapter_config.json', 'chat_template.jinja', 'additional_chat_templates'],
+  ...['train.jsonl', 'order.jsonl', 'validation.jsonl'],
+];
+
+/** @throws InputError if replacing the folder would remove something else */
+function checkOwn(folder: string): void {
+  const other = namesIn(folder).find(name => !OWN_FILES.includes(name));
+  if (other !== undefined)
+    throw new InputError(`this folder has something else in it, ${other}, and isn’t replaced`, {
+      file: folder,
+      hint: 'Choose another file with --out.',
+    });
 }
 
 /** The methods that Python has too. */

@@ -90,11 +90,11 @@ function rotaryDecoder({ files, architecture, target }: FolderToWrite, rows: num
   ];
 }
 
-function scalingOf(config: Record<string, unknown>): RopeScaling | null {
+export function scalingOf(config: Readonly<Record<string, unknown>>): RopeScaling | null {
   return (config[ropeKey(config)] ?? null) as RopeScaling | null;
 }
 
-function ropeTheta(config: Record<string, unknown>): number {
+export function ropeTheta(config: Readonly<Record<string, unknown>>): number {
   return scalingOf(config)?.rope_theta ?? (config['rope_theta'] as number | undefined) ?? 10000;
 }
 

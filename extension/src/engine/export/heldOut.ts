@@ -13,7 +13,6 @@ import { endTokensOf } from '../models/endTokens.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { excludedRows } from '../run/excludedRows.js';
 import { generalRows } from '../run/generalRows.js';
-import { tokenizerOf } from '../run/openModel.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
 import { silentReporter, type Reporter } from '../run/reporter.js';
 import { loadRows } from '../run/runRows.js';
@@ -33,6 +32,7 @@ export interface HeldOut {
 export interface HeldOutOptions {
   /** The model's, with the tokenizer and template that it is exported with. */
   files: ModelFiles;
+  tokenizer: TextTokenizer;
   architecture: Architecture;
   /** Rows of its embedding. */
   embeddingRows: number;
@@ -43,25 +43,25 @@ export interface HeldOutOptions {
   reporter: Reporter;
 }
 
-/** Tokens of a row of the run that are used. */
-const ROW_TOKENS = 128;
-/** Label tokens of all rows. */
-const LABEL_TOKENS = 256;
+/** Tokens of a validation row that are used. */
+const ROW_TOKENS = 48;
+/** Of these, tokens before the first one that is predicted. */
+const TOKENS_BEFORE = 12;
+/** Tokens of all validation rows, and of all answers: they limit memory and time of the passes over both models. */
+const ALL_TOKENS = 256;
 /** Larger training files aren't read for the share of them that the run held out. */
 const MOST_BYTES = 64e6;
-const MOST_ANSWERS = 8;
 
 /** @throws InputError if `generalTexts` can't be read, or has nothing to predict */
 export async function heldOut(options: HeldOutOptions): Promise<HeldOut> {
-  const { files, run: folder, generalTexts } = options;
+  const { files, tokenizer, run: folder, generalTexts } = options;
   const run = folder === null ? null : unlessWrong(() => readRunFile(RunFolder.open(folder).runFile, 'refuse'));
-  const prompts = run?.config.samples.prompts.slice(0, MOST_ANSWERS) ?? [];
+  const prompts = run?.config.samples.prompts ?? [];
   if (!files.tokenizer)
     return { rows: spreadRows(options), named: 'token ids of the whole vocabulary', prompts: [], answers: [] };
-  const tokenizer = tokenizerOf(files);
   const events = folder === null ? [] : (unlessWrong(() => readEvents(RunFolder.open(folder).eventsFile)) ?? []);
-  const answers = answersOf(events, prompts, tokenizer, options);
-  const validation = run && generalTexts === null ? await validationRows(run, events, tokenizer, options) : [];
+  const answers = answersOf(events, prompts, options);
+  const validation = run && generalTexts === null ? await validationRows(run, events, options) : [];
   if (validation.length > 0) return { rows: validation, named: 'validation rows of the run', prompts, answers };
   const { architecture, embeddingRows, reporter } = options;
   const rows = await generalRows({
@@ -95,8 +95,7 @@ function trainedHash(events: readonly EngineEvent[]): string | undefined {
 async function validationRows(
   run: RunFile,
   events: readonly EngineEvent[],
-  tokenizer: TextTokenizer,
-  { files, architecture, embeddingRows }: HeldOutOptions,
+  { files, tokenizer, architecture, embeddingRows }: HeldOutOptions,
 ): Promise<EncodedExample[]> {
   const { dataset } = run.config;
   const { validation } = dataset;
@@ -117,13 +116,12 @@ async function validationRows(
     );
     const { dataset: opened, indices } = loaded.validation ?? loaded.train;
     if (loaded.validation && opened.stats.contentHash !== trainedHash(events)) return [];
-    let labels = 0;
+    let tokens = 0;
     for (const i of Array.from(indices)) {
-      if (labels >= LABEL_TOKENS) break;
-      const row = cut(opened.get(i), Math.min(ROW_TOKENS, room));
-      const own = countLabels(row.labels);
-      if (own > 0) rows.push(row);
-      labels += own;
+      const row = fromFirstLabel(opened.get(i), Math.min(ROW_TOKENS, room));
+      if (tokens + row.inputIds.length > ALL_TOKENS) break;
+      if (countLabels(row.labels) > 0) rows.push(row);
+      tokens += row.inputIds.length;
     }
     opened.close();
   } catch {
@@ -133,21 +131,24 @@ async function validationRows(
   return rows;
 }
 
-function cut({ inputIds, labels }: EncodedExample, length: number): EncodedExample {
-  const row = { inputIds: inputIds.slice(0, length), labels: labels.slice(0, length) };
+/** The part of a row with its first labels. */
+function fromFirstLabel({ inputIds, labels }: EncodedExample, length: number): EncodedExample {
+  const first = labels.findIndex((label, i) => i > 0 && label !== IGNORE_LABEL);
+  const begin = Math.max(0, Math.min(first - TOKENS_BEFORE, labels.length - length));
+  const row = { inputIds: inputIds.slice(begin, begin + length), labels: labels.slice(begin, begin + length) };
   row.labels[0] = IGNORE_LABEL;
   return row;
 }
 
-/** The last answers of a run; none of a prompt that was never answered, or that is too long. */
+/** The last answers of a run, as many as there is room for; none of a prompt that was never answered. */
 function answersOf(
   events: readonly EngineEvent[],
   prompts: readonly string[],
-  tokenizer: TextTokenizer,
-  { files, architecture, embeddingRows }: HeldOutOptions,
+  { files, tokenizer, architecture, embeddingRows }: HeldOutOptions,
 ): EncodedExample[] {
   const [end] = endTokensOf({ tokenizer, files });
-  const length = Math.min(2 * ROW_TOKENS, usableLength(architecture, null));
+  const longest = Math.min(ALL_TOKENS, usableLength(architecture, null));
+  let tokens = 0;
   return prompts.flatMap(prompt => {
     const sample = events.findLast(event => event.type === 'sample' && event.prompt === prompt);
     if (sample?.type !== 'sample') return [];
@@ -158,8 +159,10 @@ function answersOf(
         checkEmbedded(answer, embeddingRows, tokenizer);
         const inputIds = Int32Array.from([...asked, ...answer, ...(end === undefined ? [] : [end])]);
         const labels = inputIds.map((id, i) => (i < asked.length ? IGNORE_LABEL : id));
-        const row = cut({ inputIds, labels }, length);
-        return countLabels(row.labels) > 0 ? [row] : [];
+        const row = { inputIds: inputIds.slice(0, longest), labels: labels.slice(0, longest) };
+        if (tokens + row.inputIds.length > ALL_TOKENS || countLabels(row.labels) === 0) return [];
+        tokens += row.inputIds.length;
+        return [row];
       }) ?? []
     );
   });

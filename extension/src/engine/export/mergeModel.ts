@@ -29,6 +29,7 @@ export interface FolderChoice {
   dtype: FloatDtype;
   /** Bytes of the largest file of weights. */
   maxShardBytes: number;
+  tensorName?: (name: string) => string;
 }
 
 export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptions {}

@@ -248,7 +248,11 @@ async function refusal(repo: string, token: string, response: Response): Promise
   const wrong = (message: string, hint: string) => new InputError(message + reason, { file: repo, hint });
   switch (status) {
     case 401:
-      return wrong('the hub does not accept this token', `Make one that may write at ${settings}.`);
+      return new InputError(`the hub does not accept this token${reason}`, {
+        file: repo,
+        key: 'HF_TOKEN',
+        hint: `Make one that may write at ${settings}.`,
+      });
     case 403:
       return wrong('this token may not write to the repository', `Make one that may write to it at ${settings}.`);
     case 404:

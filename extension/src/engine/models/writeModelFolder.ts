@@ -14,6 +14,8 @@ export interface ModelFolderOptions {
   dtype?: FloatDtype;
   /** Bytes of the tensors of a file, as far as a single one isn't larger; one file by default. */
   maxShardBytes?: number;
+  /** Names of tensors in the folder, if they differ from the model's. */
+  tensorName?: (name: string) => string;
   /** Called before each tensor; may throw to end the work. */
   onTensor?: (name: string) => void;
 }
@@ -37,14 +39,17 @@ export function modelFolderFiles(
   model: CausalLm,
   files: ModelFiles,
   changed: ChangedParameters,
-  { dtype = 'F32', maxShardBytes = Infinity, onTensor }: ModelFolderOptions = {},
+  { dtype = 'F32', maxShardBytes = Infinity, tensorName = name => name, onTensor }: ModelFolderOptions = {},
 ): FolderFiles {
   const { architecture } = model;
   const folder = new Map<string, FolderFile>();
   const json = (name: string, value: Record<string, unknown> | null) => {
     if (value) folder.set(name, jsonFile(value));
   };
-  const parameters = [...allParameters(model, changed)].map(([name, parameter]) => ({ name, ...parameter }));
+  const parameters = [...allParameters(model, changed)].map(([name, parameter]) => ({
+    name: tensorName(name),
+    ...parameter,
+  }));
   const shards = inShards(parameters, ({ shape }) => entryBytes({ shape, dtype }), maxShardBytes);
   const fileOf = (i: number) => (shards.length === 1 ? 'model.safetensors' : shardName(i, shards.length));
   for (const [i, shard] of shards.entries())

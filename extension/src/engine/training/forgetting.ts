@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { EncodedExample } from '../../core/data/example.js';
 import type { MetricInfo } from '../../protocol/engineEvent.js';
 import type { Batch } from '../data/batch.js';
-import { makeBatch } from '../data/batches.js';
+import { makeBatch, packInOrder } from '../data/batches.js';
 import { storedName } from '../models/architecture.js';
 import type { CausalLm, ForwardOptions } from '../models/causalLm.js';
 import type { Adapter } from '../peft/adapter.js';
@@ -107,9 +107,15 @@ function batchOf(rows: readonly EncodedExample[], options?: Parameters<typeof ma
   return makeBatch({ sequences: rows.map((_, i) => [i]) }, dataset, options);
 }
 
-/** The final hidden states of the tokens of rows that predict a label, [labels, hidden]; they belong to the caller. */
+/**
+ * The final hidden states of the tokens of rows that predict a label, [labels, hidden]; they belong to the caller. Short rows are packed
+ * together: all of them are in one batch.
+ */
 export function statesOfRows(model: CausalLm, rows: readonly EncodedExample[], options: ForwardOptions): tf.Tensor2D {
-  return statesAt(model, batchOf(rows), options);
+  const lengthOf = (i: number) => rows[i]!.inputIds.length;
+  const longest = Math.max(...rows.map(({ inputIds }) => inputIds.length));
+  const sequences = packInOrder([...rows.keys()], longest, lengthOf);
+  return statesAt(model, makeBatch({ sequences }, { get: i => rows[i]!, lengthOf }), options);
 }
 
 /** The final hidden states that predict a label, [labels, hidden]; they belong to the caller. */

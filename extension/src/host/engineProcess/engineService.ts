@@ -136,7 +136,8 @@ export class CommandLineEngine implements EngineService, vscode.Disposable {
     const started = performance.now();
     this.output.debug(`tunewright ${args.join(' ')}`);
     try {
-      await callEngine(program, args, cwd, onLine, options.token);
+      const env = { ...program.env, ...options.env };
+      await callEngine({ ...program, env }, args, cwd, onLine, options.token);
       this.output.debug(`tunewright ${args[0]} ended after ${Math.round(performance.now() - started)} ms`);
     } catch (error) {
       if (!(error instanceof vscode.CancellationError))

@@ -43,7 +43,7 @@ const card = (changes: Partial<ModelCard> = {}): string =>
     suites: [{ name: 'pirate.eval.jsonl', score: 0.75, passed: 6, total: 8, baseScore: 0.25 }],
     promptFormat: '<|user|>Hello!<|assistant|>',
     lossCurve: 'loss.svg',
-    certificate: null,
+    comparisons: [],
     ...changes,
   });
 
@@ -149,6 +149,18 @@ it('text from outside stays text', () => {
   expect(text).toContain('`````\n```\n# heading\n````\n`````');
   expect(plain(evil)).not.toMatch(/(?<!\\)[[\]<>|`#]|\n/);
   expect(codeBlock('a\u001b[1m')).toContain('a\\x1b[1m');
+});
+
+it('has the certificate of what was written', () => {
+  const comparison = { compared: 12, unit: 'token', with: 'validation rows | of the run', why: '' } as const;
+  const text = card({
+    comparisons: [{ ...comparison, what: 'kl', difference: 0.0123, bound: 0.05, verdict: 'within' }],
+  });
+  expect(text).toContain('## Certificate');
+  expect(text).toContain(
+    '| KL divergence | 12 tokens | validation rows \\| of the run | 0.01230 nats per token | 0.05000 | within |',
+  );
+  expect(card()).not.toContain('Certificate');
 });
 
 describe('the loss curve', () => {

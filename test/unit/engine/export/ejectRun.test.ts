@@ -214,6 +214,10 @@ it('replaces nothing without being told to, and leaves nothing after a failure',
   expect(program()).toBe('mine');
   await eject({}, true);
   expect(program()).toContain('LoraConfig');
+  writeFileSync(place.file('program.data', 'mine.txt'), 'mine');
+  expect((await inputErrorOf(() => eject({}, true))).message).toContain('mine.txt');
+  expect(existsSync(place.file('program.data', 'mine.txt'))).toBe(true);
+  rmSync(place.file('program.data'), { recursive: true });
   rmSync(out);
   const before = readdirSync(place.path);
   await inputErrorOf(() => eject({ dataset: { train: 'missing.jsonl' } }, true));

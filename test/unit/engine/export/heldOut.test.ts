@@ -21,7 +21,7 @@ beforeAll(async () => {
   files = await findModelFiles('embedded:tiny', '.', silentReporter);
   const architecture = architectureOfFiles(files);
   const given = { embeddingRows: architecture.vocabSize, generalTexts: null, reporter: silentReporter };
-  options = { files, architecture, ...given };
+  options = { files, tokenizer: tokenizerOf(files), architecture, ...given };
 });
 afterAll(() => {
   files.close();

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { lossCurve } from '../../../core/exports/lossCurve.js';
-import { modelCard, type PushedContent } from '../../../core/exports/modelCard.js';
+import { modelCard, type ModelCard, type PushedContent } from '../../../core/exports/modelCard.js';
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
@@ -41,7 +41,8 @@ export const hub: ExportTarget<Entry> = {
     const content = contentOf(source, entry);
     const made = await planContent(source, entry, content);
     const weights = made.files!.map(({ path }) => path);
-    const described = descriptionOf(source, entry, content, entry.repo ?? `${UNKNOWN_ACCOUNT}/${source.name}`, weights);
+    const repo = entry.repo ?? `${UNKNOWN_ACCOUNT}/${source.name}`;
+    const described = descriptionOf(source, entry, content, { repo, weights, comparisons: [] });
     const added = described.map(file => ({ path: file.path, bytes: fileBytes(file) }));
     const files = [...made.files!.filter(({ path }) => path !== MODEL_CARD), ...added];
     const has = hubToken() !== undefined;
@@ -65,7 +66,7 @@ export const hub: ExportTarget<Entry> = {
     const weights = made.map(({ path }) => path);
     const files = [
       ...made.filter(({ path }) => path !== MODEL_CARD),
-      ...descriptionOf(source, entry, content, repo, weights),
+      ...descriptionOf(source, entry, content, { repo, weights, comparisons: written.comparisons }),
     ];
     const {
       url,
@@ -163,19 +164,13 @@ function descriptionOf(
   source: ExportSource,
   entry: Entry,
   content: PushedContent,
-  repo: string,
-  weights: readonly string[],
+  { repo, weights, comparisons }: Pick<ModelCard, 'repo' | 'weights' | 'comparisons'>,
 ): PushedFile[] {
   const facts = cardFacts(source);
   const curve = facts.run && lossCurve(facts.run.state);
   const text = modelCard({
-    repo,
-    content,
-    weights,
-    datasets: entry.datasets,
     ...facts,
-    lossCurve: curve && LOSS_CURVE,
-    certificate: null,
+    ...{ repo, content, weights, comparisons, datasets: entry.datasets, lossCurve: curve && LOSS_CURVE },
   });
   const file = (path: string, value: string): PushedFile => ({ path, content: { bytes: Buffer.from(value) } });
   return [file(MODEL_CARD, signed(text)), ...(curve ? [file(LOSS_CURVE, curve)] : [])];

@@ -1,8 +1,9 @@
-// A model as a folder for mlx-lm, with the adapters merged into it. mlx-lm reads Hugging Face folders; it computes in the type of the
-// tensors, for which a Mac is fastest with 16 bits.
+// A model as a folder for mlx-lm, with the adapters merged into it. mlx-lm reads Hugging Face folders with keys of
+// its own (mlxModel.ts); it computes in the type of the tensors, for which a Mac is fastest with 16 bits.
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { mergeIntoFolder } from '../mergeModel.js';
+import { mlxModel } from '../mlxModel.js';
 import { DTYPES, planFolder } from './folder.js';
 
 export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
@@ -13,10 +14,15 @@ export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
 
   fileName: ({ name }, { dtype }) => `${name}-mlx-${dtype}`,
 
-  plan: (source, entry) => planFolder(source, choiceOf(entry)),
+  async plan(source, entry) {
+    const { files, tensorName } = mlxModel(source.base, source.architecture);
+    return planFolder({ ...source, base: files }, { ...choiceOf(entry), tensorName });
+  },
 
-  async write({ base, adapters }, entry, { out, ...context }) {
-    const { changed, ...certified } = await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) });
+  async write({ base, architecture, adapters }, entry, { out, ...context }) {
+    const { files, tensorName } = mlxModel(base, architecture);
+    const choice = { ...choiceOf(entry), tensorName };
+    const { changed, ...certified } = await mergeIntoFolder(out, files, adapters, { ...context, ...choice });
     return { changed_parameters: changed, ...certified };
   },
 };

@@ -1,0 +1,69 @@
+// llama.cpp's part of `npm run test:exports`: opens exported files with node-llama-cpp and compares them with reference.ts. Started by
+// exports.mjs with its jobs on standard input; prints a JSON line for each.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const { folder, jobs } = JSON.parse(readFileSync(0, 'utf8'));
+const library = pathToFileURL(join(folder, 'node_modules/node-llama-cpp/dist/index.js')).href;
+const { getLlama } = await import(library);
+// Its threads wait for each other in loops, which is slow on a busy machine.
+const threads = 1;
+const llama = await getLlama({ gpu: false, build: 'never', logger: () => {}, maxThreads: threads });
+
+for (const job of jobs) console.log(JSON.stringify(await checked(job).catch(error => ({ problem: String(error) }))));
+process.exit(0);
+
+/** @param {{ file: string, lora: string | null, reference: string }} job */
+async function checked({ file, lora, reference: place }) {
+  const reference = JSON.parse(readFileSync(join(place, 'reference.json'), 'utf8'));
+  const model = await llama.loadModel({ modelPath: file, useMmap: false });
+  const problems = lora === null ? differences(model, reference) : [];
+  const context = await model.createContext({
+    contextSize: 64,
+    threads,
+    flashAttention: false,
+    ...{ experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' },
+    ...(lora === null ? {} : { lora: { adapters: [{ filePath: lora }] } }),
+  });
+  const kl = await divergence(context.getSequence(), reference, join(place, 'logprobs.bin'));
+  await context.dispose();
+  await model.dispose();
+  return { kl, texts: reference.texts.length, problem: problems.join('; ') || null };
+}
+
+/** Of ids, ends and template. */
+function differences(model, { texts, ends, template }) {
+  const problems = [];
+  const wrong = texts.find(({ text, ids }) => model.tokenize(text, true).join() !== ids.join());
+  if (wrong)
+    problems.push(
+      `ids of ${JSON.stringify(wrong.text.slice(0, 40))}: ${model.tokenize(wrong.text, true)} instead of ${wrong.ids}`,
+    );
+  const missing = ends.filter(id => !model.isEogToken(id));
+  if (missing.length > 0) problems.push(`doesn't end at ${missing}`);
+  const written = model.fileInfo.metadata.tokenizer?.chat_template ?? null;
+  if (typeof written === 'object' ? written?.default !== template : written !== template)
+    problems.push('another template');
+  return problems;
+}
+
+/** Mean KL(reference || file) over the tokens of all rows, in nats. */
+async function divergence(sequence, { rows, vocab }, file) {
+  const bytes = readFileSync(file);
+  const expected = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  let sum = 0;
+  let at = 0;
+  for (const row of rows) {
+    await sequence.clearHistory();
+    const found = await sequence.controlledEvaluate(row.map(id => [id, { generateNext: { probabilities: true } }]));
+    for (const { next } of found) {
+      for (let id = 0; id < vocab; id++) {
+        const own = expected[at + id];
+        if (own > -30) sum += Math.exp(own) * (own - Math.log(Math.max(next.probabilities.get(id) ?? 0, 1e-30)));
+      }
+      at += vocab;
+    }
+  }
+  return Math.max(0, sum / rows.flat().length);
+}
