@@ -63,6 +63,7 @@ export function activate(
   const models = new WorkspaceModels(engine, runs, context);
   const suites = registerSuites(services, datasets.found);
   const drafter = new RunDrafter(engine, methods, models, datasets.found);
+  const exported = new vscode.EventEmitter<void>();
   const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, methods);
   context.subscriptions.push(
     output,
@@ -76,9 +77,10 @@ export function activate(
     registerRunsTree(runs, datasets.outdated, methods, context.workspaceState),
     registerModelsTree(models, runs, methods),
     registerRunPanel(services, { methods, models, datasets, drafter }),
-    registerDashboard(services, methods, suites.tests.onDidAnswer),
+    exported,
+    registerDashboard(services, methods, suites.tests.onDidAnswer, exported.event),
     registerEvaluation({ ...services, runs }, datasets.found),
-    registerExports({ ...services, runs, methods, models }),
+    registerExports({ ...services, runs, methods, models, onExported: () => exported.fire() }),
     registerRaceTabs(services, engine),
     registerPlayground(services, {
       methods,

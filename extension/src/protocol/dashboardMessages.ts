@@ -2,6 +2,7 @@
 // is sent as a complete snapshot; long columns of numbers are fetched incrementally, so that 100,000 steps are sent once.
 import * as z from 'zod';
 import { suiteResultsSchema } from './answers.js';
+import { certificateSchema } from './certificate.js';
 import { completedEventSchema, memoryPartsSchema, metricInfoSchema, startedEventSchema } from './engineEvent.js';
 import { nothing, notificationType, requestType } from './messageTypes.js';
 import { rowLossesSchema, rowOrderSchema } from './rowLosses.js';
@@ -85,6 +86,8 @@ export const runSnapshotSchema = z.object({
     }),
   ),
   savings: savingsSchema.nullable(),
+  exports: z.array(certificateSchema).describe('Of the first run, latest first'),
+  failedExports: z.array(z.object({ target: z.string(), message: z.string(), hint: z.string().nullable() })),
 });
 export type RunSnapshot = z.infer<typeof runSnapshotSchema>;
 
@@ -163,6 +166,12 @@ export type RunAction = z.infer<typeof runActionSchema>;
 
 /** Webview to host: do this with a run. */
 export const actOnRun = notificationType('dashboard/act', z.object({ folder, action: runActionSchema }));
+
+/** Webview to host: show an export in the file manager, or copy its path. */
+export const useExport = notificationType(
+  'dashboard/useExport',
+  z.object({ folder, path: z.string(), act: z.enum(['reveal', 'copy']) }),
+);
 
 /** Webview to host: which runs are on screen. */
 export const showRuns = requestType('dashboard/showRuns', z.array(folder).min(1), nothing);

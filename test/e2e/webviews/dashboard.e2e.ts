@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SuiteResults } from '../../../extension/src/protocol/answers.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import type { Fake } from './page/fakeHost.js';
+import { certificate } from '../../support/certificates.js';
 import { expectAccessible } from './accessibility.js';
 import { screenshotPath, themes, WebviewBrowser, type OpenOptions } from './harness.js';
 import { recordedAnswer, recordedRun } from './recordings.js';
@@ -786,6 +787,42 @@ describe('dashboard', () => {
       await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
       await rows.screenshot({ path: screenshotPath(`dashboard-rows-narrow-${theme}`) });
       await expectAccessible(page);
+    });
+
+  for (const theme of themes)
+    it(`lists exports with their certificates, and what failed: ${theme}`, async () => {
+      const failed = { type: 'export_failed', target: 'mlx', code: 'bad_input', message: 'the disk is full' } as const;
+      const last = lora.at(-1)!;
+      const hint = 'Free some space, or choose another folder.';
+      const page = await openState(
+        {
+          events: [...lora, { ...failed, hint, seq: last.seq + 1, time: last.time } as EngineEvent],
+          status: 'completed',
+        } as (typeof states)[string],
+        { theme, reducedMotion: true },
+      );
+      const differing = { ...certificate('folder', '/work/out/folder'), verdict: 'not compared' as const };
+      const certificates = [certificate('gguf', '/work/runs/lora/exports/pirate-Q8_0.gguf'), differing];
+      await page.evaluate(([name, own]) => window.fake.setCertificates(name, own), [
+        'pirate-lora',
+        certificates,
+      ] as const);
+      const exports = page.getByRole('region', { name: 'Exports' });
+      await exports.getByText('mlx: the disk is full').waitFor();
+      await exports.getByText(hint).waitFor();
+      await exports.getByText('pirate-Q8_0.gguf').first().waitFor();
+      expect((await exports.locator('summary').allInnerTexts()).map(text => text.replaceAll(/\s+/g, ' '))).toEqual([
+        expect.stringMatching(/^pirate-Q8_0\.gguf gguf, q8_0 · 145 MB · .* · within$/),
+        expect.stringMatching(/^folder folder, q8_0 · 145 MB · .* · not compared$/),
+      ]);
+      await exports.getByText('pirate-Q8_0.gguf').first().click();
+      const table = exports.getByRole('table', { name: 'Certificate' });
+      await table.first().getByText('0.002130 nats per token').waitFor();
+      await exports.screenshot({ path: screenshotPath(`dashboard-exports-${theme}`) });
+      await expectAccessible(page);
+      await exports.getByRole('button', { name: 'Copy Path' }).first().click();
+      const act = { act: 'copy', path: certificates[0]!.path };
+      await expect.poll(() => page.evaluate(() => window.fake.log)).toContainEqual(act);
     });
 
   it('shows how a run answered suites, compared in the words of the command line', async () => {

@@ -14,6 +14,7 @@ import {
   showRuns,
   steerRun,
   trainWithout,
+  useExport,
   type DashboardSnapshot,
   type RunAction,
   type RunSnapshot,
@@ -27,6 +28,7 @@ import { memoryBars } from '../shared/memoryBars.js';
 import { ProblemBanner } from '../shared/schemaForm.js';
 import { button, dropdown } from '../shared/toolkit.js';
 import { ComparisonView } from './comparison.js';
+import { ExportsView } from './exports.js';
 import { DashboardHeader } from './header.js';
 import { RowsView } from './rows.js';
 import { column, metricsBesideLoss, RunData, throughputOf, type RunColumns } from './runData.js';
@@ -144,6 +146,9 @@ export class DashboardView {
   private readonly data: RunData;
   private readonly comparison = new ComparisonView();
   private readonly samples = new SamplesView();
+  private readonly exports = new ExportsView((path, act) =>
+    this.channel.notify(useExport, { folder: this.kept.folders[0]!, path, act }),
+  );
   private readonly rows = new RowsView({
     onList: request => this.channel.notify(listRows, request),
     onCancel: () => this.channel.notify(cancelRows, undefined),
@@ -180,6 +185,7 @@ export class DashboardView {
       this.rows.element,
       this.comparison.element,
       this.samples.element,
+      this.exports.element,
       this.stepCharts,
       this.memory,
       this.logSection,
@@ -256,6 +262,7 @@ export class DashboardView {
     this.waiting.hidden = hasValues || main.failure !== null;
     this.comparison.show(this.snapshot, run => this.data.of(run.folder));
     this.samples.show(main);
+    this.exports.show(main);
     this.samples.element.hidden = main.samples.length === 0 && (main.failure !== null || !hasValues);
     this.showMemory(main);
     this.showLog(main);

@@ -52,10 +52,9 @@ export function registerHubCommands(
       if (!visibility) return;
       const args = ['push', result, ...(repo ? ['--repo', repo] : []), ...visibility.flags];
       if (chosen.content) args.push('--content', chosen.content);
-      const kept = await secrets.get(SECRET);
-      const env = kept
-        ? { [TOKEN_KEY]: kept }
-        : await askToken(title, secrets, () => engine.json<ExportPlan>([...args, '--dry-run']));
+      const env =
+        (await keptToken(secrets)) ??
+        (await askToken(title, secrets, () => engine.json<ExportPlan>([...args, '--dry-run'])));
       if (!env) return;
       const options = {
         location: vscode.ProgressLocation.Notification,
@@ -99,6 +98,12 @@ export function registerHubCommands(
       await vscode.window.showTextDocument(target);
     }),
   );
+}
+
+/** The environment with the token that was given once; undefined if none was. */
+export async function keptToken(secrets: vscode.SecretStorage): Promise<Record<string, string> | undefined> {
+  const kept = await secrets.get(SECRET);
+  return kept ? { [TOKEN_KEY]: kept } : undefined;
 }
 
 /** The environment with the user's token: empty if the machine has one already; undefined if the user cancelled. */

@@ -14,6 +14,7 @@ import {
   type ExportSubject,
 } from '../../protocol/exportMessages.js';
 import { guarded, registerGuarded } from '../commands/guarded.js';
+import { keptToken } from '../commands/hubCommands.js';
 import { freeFolder } from '../commands/newFolder.js';
 import { runOf } from '../commands/pickRun.js';
 import { reveal } from '../commands/reveal.js';
@@ -35,7 +36,13 @@ const TITLE = 'Export';
 /** Key of the workspace's memory. */
 const CHOICE = 'tunewright.export.choice';
 
-type Services = HostServices & { runs: FolderRunService; methods: KnownMethods; models: WorkspaceModels };
+type Services = HostServices & {
+  runs: FolderRunService;
+  methods: KnownMethods;
+  models: WorkspaceModels;
+  /** Something was exported. */
+  onExported(): void;
+};
 
 export function registerExports(services: Services): vscode.Disposable {
   const { output, runs } = services;
@@ -152,7 +159,8 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
     targets: async () => exportTargetFactsSchema.array().parse((await engine.capabilities())['exports']),
     plan: async (choice, signal) => {
       const args = ['export', ...source, '--dry-run', ...(choice ? argumentsOf(choice) : [])];
-      const answer = await withToken(signal, token => engine.json(args, { token, cwd }));
+      const env = await keptToken(context.secrets);
+      const answer = await withToken(signal, token => engine.json(args, { token, cwd, env }));
       if (!choice) return exportPlansSchema.parse(answer).plans;
       return [{ target: choice.target, plan: exportPlanSchema.parse(answer), refused: null }];
     },
@@ -162,7 +170,9 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
       if (!(await engine.ensureInstalled())) throw new vscode.CancellationError();
       const place = [...(out === null ? [] : ['--out', out]), ...(force ? ['--force'] : [])];
       const args = ['export', ...source, ...argumentsOf(choice), ...place, '--progress'];
-      await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, cwd }));
+      const env = await keptToken(context.secrets);
+      await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, cwd, env }));
+      services.onExported();
       void vscode.commands.executeCommand('tunewright.refreshModels');
     },
     remember: choice => void context.workspaceState.update(CHOICE, choice),

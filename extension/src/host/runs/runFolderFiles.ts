@@ -3,6 +3,7 @@
 import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
+import { certificateName, certificateSchema, type Certificate } from '../../protocol/certificate.js';
 import { engineEventSchema, type EngineEvent } from '../../protocol/engineEvent.js';
 import { namesIn, openRegularFile, readRange, readText, regularFileSize } from '../../system/regularFile.js';
 
@@ -100,6 +101,16 @@ export function readLastLines(path: string, lines: number, endBytes = 16_384): s
     const whole = text.split('\n').map(line => line.trimEnd().split('\r').at(-1)!);
     return whole.filter(line => line !== '').slice(-lines);
   });
+}
+
+const MAX_CERTIFICATES = 50;
+
+/** The certificates of a run's exports, latest first. */
+export function readCertificates(folder: string): Certificate[] {
+  const exports = join(folder, 'exports');
+  const names = namesIn(exports).filter(name => name.endsWith(certificateName('')));
+  const read = names.flatMap(name => certificateSchema.safeParse(readJson(join(exports, name))).data ?? []);
+  return read.toSorted((a, b) => (a.created < b.created ? 1 : -1)).slice(0, MAX_CERTIFICATES);
 }
 
 /** Steps of the complete checkpoints, ascending. */

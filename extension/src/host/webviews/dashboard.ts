@@ -8,8 +8,9 @@ import type { SuiteResults } from '../../protocol/answers.js';
 import type { RunAction, Savings } from '../../protocol/dashboardMessages.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
 import { guarded } from '../commands/guarded.js';
+import { reveal } from '../commands/reveal.js';
 import { openAtKey, openAtLine } from '../runFiles/openAt.js';
-import { runFolderFiles } from '../runs/runFolderFiles.js';
+import { readCertificates, runFolderFiles } from '../runs/runFolderFiles.js';
 import { resultOf } from '../runs/runResult.js';
 import type { HostServices, Run } from '../services.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
@@ -37,13 +38,17 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
   reveal: 'revealRun',
 };
 
-/** @param onDidAnswerSuite a model of a run has answered a suite */
+/**
+ * @param onDidAnswerSuite a model of a run has answered a suite
+ * @param onDidExport this window has exported something
+ */
 export function registerDashboard(
   services: HostServices,
   methods: KnownMethods,
   onDidAnswerSuite: vscode.Event<void>,
+  onDidExport: vscode.Event<void>,
 ): vscode.Disposable {
-  const dashboards = new Dashboards(services, methods, onDidAnswerSuite);
+  const dashboards = new Dashboards(services, methods, onDidAnswerSuite, onDidExport);
   return vscode.Disposable.from(
     dashboards,
     // Arguments: one or more run folders; the first is shown in full, the others are overlaid in its charts. And how to list its rows.
@@ -67,6 +72,7 @@ class Dashboards implements vscode.Disposable {
     private readonly services: HostServices,
     private readonly methods: KnownMethods,
     private readonly onDidAnswerSuite: vscode.Event<void>,
+    private readonly onDidExport: vscode.Event<void>,
   ) {}
 
   open(folders: readonly string[], rows?: RowOrder): DashboardSession {
@@ -101,6 +107,11 @@ class Dashboards implements vscode.Disposable {
       resultOf: run => (resultOf(run) === null ? null : this.methods.usesOf(peftTypeOf(run.config))),
       savings: run => this.savings(run),
       suiteResults: folders => this.suiteResults(folders),
+      certificates: run => readCertificates(run.folder),
+      useExport: (path, how) =>
+        void guarded(output, 'dashboard: use export', async () =>
+          how === 'copy' ? vscode.env.clipboard.writeText(path) : reveal(path),
+        ),
       exportFile,
       act: (run, action) => void guarded(output, `dashboard: ${action}`, () => act(run, action)),
       rows: {
@@ -117,10 +128,11 @@ class Dashboards implements vscode.Disposable {
     this.sessions.set(panel, session);
     const titles = runs.onDidChange(() => show(this.shown.get(panel)!));
     const answers = this.onDidAnswerSuite(() => void session.learnSuites());
+    const exports = this.onDidExport(() => session.learnExports());
     panel.onDidDispose(() => {
       this.shown.delete(panel);
       this.sessions.delete(panel);
-      vscode.Disposable.from(titles, answers).dispose();
+      vscode.Disposable.from(titles, answers, exports).dispose();
       session.dispose();
     });
     stepDone('watch');

@@ -17,6 +17,7 @@ import {
   showRuns,
   steerRun,
   trainWithout,
+  useExport,
   type DashboardSnapshot,
   type RunAction,
   type RunResult,
@@ -28,6 +29,7 @@ import type { SuiteResults } from '../../protocol/answers.js';
 import type { RowOrder } from '../../protocol/rowLosses.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import type { MetricColumns } from '../../core/runs/metricColumns.js';
+import type { Certificate } from '../../protocol/certificate.js';
 import type { Run, RunService } from '../services.js';
 import { LatestWins } from './latestWins.js';
 import { RowsList, type RowsEngine } from './listedRows.js';
@@ -45,6 +47,9 @@ export interface DashboardSessionOptions {
   savings(run: Run): Promise<Savings | null>;
   /** What runs have answered to suites, compared; none if they can't be read. */
   suiteResults(folders: readonly string[]): Promise<SuiteResults>;
+  /** The certificates of a run's exports, latest first. */
+  certificates(run: Run): Certificate[];
+  useExport(path: string, act: 'reveal' | 'copy'): void;
   /** Asks for a location and writes the file; null: the user cancelled. */
   exportFile(name: string, content: string | Uint8Array): Promise<string | null>;
   act(run: Run, action: RunAction): void;
@@ -91,6 +96,9 @@ export class DashboardSession {
     channel.onRequest(showRuns, folders => this.show(folders));
     channel.onRequest(exportFile, ({ name, content }) => options.exportFile(name, content));
     channel.onNotification(actOnRun, ({ folder, action }) => options.act(this.run(folder), action));
+    channel.onNotification(useExport, ({ folder, path, act }) => {
+      if (options.certificates(this.run(folder)).some(each => each.path === path)) options.useExport(path, act);
+    });
     channel.onNotification(listRows, request => this.rows.list(request));
     channel.onNotification(cancelRows, () => this.rows.cancel());
     channel.onNotification(openRow, ({ line }) => {
@@ -117,6 +125,11 @@ export class DashboardSession {
     const suites = await this.options.suiteResults(folders);
     if (folders !== this.folders || JSON.stringify(suites) === JSON.stringify(this.suites)) return;
     this.suites = suites;
+    this.changes.request();
+  }
+
+  /** A run has been exported. */
+  learnExports(): void {
     this.changes.request();
   }
 
@@ -205,6 +218,8 @@ export class DashboardSession {
       checkpoints: [...state.checkpoints],
       log: [...state.log],
       savings: this.savings.get(run.folder) ?? null,
+      exports: completed && run.folder === this.folders[0] ? this.options.certificates(run) : [],
+      failedExports: state.failedExports.map(({ target, message, hint = null }) => ({ target, message, hint })),
     };
   }
 }

@@ -20,6 +20,7 @@ import {
 } from '../../../../extension/src/protocol/answers.js';
 import type { EngineError } from '../../../../extension/src/protocol/engineError.js';
 import type { EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
+import type { Certificate } from '../../../../extension/src/protocol/certificate.js';
 import type { ExportPlans, ExportTargetFacts } from '../../../../extension/src/protocol/exportAnswers.js';
 import type { ExportSnapshot } from '../../../../extension/src/protocol/exportMessages.js';
 import type { EvaluationState, EvaluationTarget } from '../../../../extension/src/protocol/evaluationMessages.js';
@@ -160,6 +161,8 @@ const port = {
 const runs = new Map<string, FakeRun>();
 const runsChanged = emitter();
 const log: unknown[] = [];
+/** By the name of the run. */
+const certificatesOf = new Map<string, Certificate[]>();
 let session: DashboardSession | null = null;
 let channel: WebviewChannel | null = null;
 let panelData: Record<string, TrainingData> = {};
@@ -228,6 +231,8 @@ const fake = {
       onFoldersChanged: folders => log.push({ folders }),
       resultOf: run => (run.state().completed ?? null) && { mergeable: run.name !== 'pirate-prompt' },
       methodTitle: peftType => (peftType === 'LORA' ? 'LoRA' : peftType),
+      certificates: run => certificatesOf.get(run.name) ?? [],
+      useExport: (path, act) => log.push({ act, path }),
       suiteResults: async folders =>
         suites.filter(({ models }) => models.some(({ model }) => folders.includes(model.folder))),
       savings: async () => (estimate ? savingsOf(estimateSchema.parse(estimate)) : null),
@@ -247,6 +252,11 @@ const fake = {
         trainWithout: async ({ folder }) => void log.push({ trainWithout: folder }),
       },
     });
+  },
+  /** Exports of a run; shown with the next snapshot. */
+  setCertificates(run: string, certificates: Certificate[]): void {
+    certificatesOf.set(run, certificates);
+    session?.learnExports();
   },
   /** What the command Rows by Loss does. */
   listRowsByLoss: () => session!.listBy('suspect'),

@@ -15,11 +15,13 @@ import { initialRunState, reduceRun } from '../../../../extension/src/core/runs/
 import {
   fileSize,
   lastCheckpointStep,
+  readCertificates,
   readEventChunk,
   readEventEnds,
   readJson,
   readLastLines,
 } from '../../../../extension/src/host/runs/runFolderFiles.js';
+import { certificate } from '../../../support/certificates.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-run-files-'));
 const time = '2026-01-01T00:00:00.000Z';
@@ -126,4 +128,21 @@ describe.runIf(process.platform !== 'win32')('nothing is read from', () => {
     truncateSync(at('line'), 2 ** 30);
     expect(readEventChunk(at('line'), 0)).toBeNull();
   });
+});
+
+test('certificates are read, latest first; what isn’t one is skipped', () => {
+  const run = join(folder, 'certified');
+  expect(readCertificates(run)).toEqual([]);
+  const write = (name: string, content: unknown) => {
+    mkdirSync(join(run, 'exports'), { recursive: true });
+    writeFileSync(join(run, 'exports', name), JSON.stringify(content));
+  };
+  const made = (path: string, created: string) => certificate('gguf', path, { created });
+  write('a.gguf.certificate.json', made('/x/a.gguf', '2026-01-01T00:00:00Z'));
+  write('b.gguf.2.certificate.json', made('/x/b.gguf', '2026-01-02T00:00:00Z'));
+  write('c.certificate.json', { version: 2 });
+  write('config.json', made('/x/no.gguf', '2026-01-03T00:00:00Z'));
+  mkdirSync(join(run, 'exports', 'folder.certificate.json'));
+  symlinkSync(join(run, 'exports', 'a.gguf.certificate.json'), join(run, 'exports', 'link.certificate.json'));
+  expect(readCertificates(run).map(({ path }) => path)).toEqual(['/x/b.gguf', '/x/a.gguf']);
 });

@@ -14,10 +14,12 @@ import {
   showRuns,
   steerRun,
   trainWithout,
+  useExport,
   type DashboardSnapshot,
 } from '../../../../extension/src/protocol/dashboardMessages.js';
 import { engineEventSchema, type EngineEvent } from '../../../../extension/src/protocol/engineEvent.js';
 import { WebviewChannel } from '../../../../extension/src/protocol/webviewChannel.js';
+import { certificate } from '../../../support/certificates.js';
 import { ports } from '../../../support/channelPorts.js';
 
 const events = readFileSync(new URL('../../../fixtures/runs/pirate-lora.ndjson', import.meta.url), 'utf8')
@@ -84,6 +86,8 @@ function started(runs: RecordedRun[], folders: string[]) {
     onFoldersChanged: () => {},
     methodTitle: peftType => peftType,
     savings: async () => null,
+    certificates: run => (run.folder === '/a' ? [certificate('gguf', '/a/exports/a.gguf')] : []),
+    useExport: (path, how) => void acted.push(`${how} ${path}`),
     suiteResults: async folders => {
       asked.push(folders);
       return folders.map(folder => ({ file: `${folder}.eval.jsonl`, models: [], comparisons: [] }));
@@ -159,6 +163,27 @@ describe('DashboardSession', () => {
     view.notify(actOnRun, { folder: '/a', action: 'merge' });
     await vi.advanceTimersByTimeAsync(10);
     expect(acted).toEqual(['merge /a']);
+  });
+
+  it('lists the exports of the first run once it has completed, and uses only those', async () => {
+    const run = new RecordedRun('/a', 'a');
+    const { session, view, snapshots, acted } = started([run, new RecordedRun('/b', 'b')], ['/a', '/b']);
+    expect((await view.request(openDashboard, undefined)).runs[0]!.exports).toEqual([]);
+    run.take(...events);
+    const failed = { type: 'export_failed' as const, target: 'mlx', code: 'bad_input' as const, message: 'full' };
+    run.take({ ...failed, seq: events.length, time: events.at(-1)!.time });
+    const { runs } = await view.request(openDashboard, undefined);
+    expect(runs[0]!.exports.map(({ path }) => path)).toEqual(['/a/exports/a.gguf']);
+    expect(runs[0]!.failedExports).toEqual([{ target: 'mlx', message: 'full', hint: null }]);
+    expect(runs[1]!.exports).toEqual([]);
+    view.notify(useExport, { folder: '/a', path: '/a/exports/a.gguf', act: 'copy' });
+    view.notify(useExport, { folder: '/a', path: '/etc/passwd', act: 'reveal' });
+    await vi.advanceTimersByTimeAsync(10);
+    expect(acted).toEqual(['copy /a/exports/a.gguf']);
+    const before = snapshots.length;
+    session.learnExports();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(snapshots.length).toBeGreaterThan(before);
   });
 
   it('lists rows, opens one, puts it into quarantine and trains without it', async () => {
