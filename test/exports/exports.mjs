@@ -2,7 +2,7 @@
 // llama.cpp, Transformers, PEFT, mlx-lm. Exits with 1 if one differs. Results are kept in results/, from which the tables in
 // extension/docs/measurements/exports.md and README.md are written.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
