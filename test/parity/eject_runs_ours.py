@@ -58,6 +58,15 @@ EMBEDDED = {
     "full": {"peft_type": "FULL"},
 }
 OTHER = ["lora", "lora-bias-saved", "ia3", "vera", "prompt", "prefix", "p-tuning", "selective-norm", "selective-last", "full"]
+# Adapters of test/fixtures/adapters that are continued, with their base: added tokens, trained and adapted embeddings and heads.
+CONTINUED = {
+    "untied-more-rows": "llama-untied",
+    "untied-more-rows-trained": "llama-untied",
+    "tied-more-rows": "llama-tied",
+    "tied-more-rows-head-trained": "llama-tied",
+    "tied-head-adapted": "llama-tied",
+    "gpt2-more-rows": "gpt2",
+}
 BIASES = {"gpt2", "qwen2"}
 RATES = {"LORA": 5e-3, "IA3": 1e-2, "LOHA": 5e-3, "VERA": 1e-2, "PROMPT_TUNING": 1e-2, "PREFIX_TUNING": 1e-2, "P_TUNING": 3e-3,
          "SELECTIVE": 3e-3, "FULL": 1e-3}
@@ -93,6 +102,9 @@ def cases():
             if model == "gpt2" and "modules_to_save" in method:
                 method["modules_to_save"] = ["ln_f"]
             yield f"{model}/{name}", f"{FIXTURES}/{model}", method, number % 2 == 0
+    for adapter, model in CONTINUED.items():
+        method = {"peft_type": "LORA", "init_from": os.path.join(FIXTURES, "..", "adapters", adapter)}
+        yield f"continued/{adapter}", f"{FIXTURES}/{model}", method, True
 
 
 def run_file(folder, model, method, packing, schedule):
