@@ -134,7 +134,7 @@ export async function runExport(
   await withSource(flags, async (opened, signal) => {
     const request = { ...opened, entry, out };
     if (flags.dryRun) {
-      const plan = await planExport(request, force);
+      const plan = await planExport(request);
       return () => printAnswer({ ...facts(plan), ...plan }, flags.json, planText);
     }
     const generalTexts = flags.generalTexts === undefined ? null : resolve(flags.generalTexts);

@@ -20,8 +20,8 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   check?(): void;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
-  /** @param force as in {@link ExportContext}. @throws InputError if it can't be done, with what can be done instead */
-  plan(source: ExportSource, entry: Entry, force: boolean): Promise<PlannedExport>;
+  /** @throws InputError if it can't be done, with what can be done instead */
+  plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
   /**
    * Writes it, and reads it again as its certificate asks.
    * @throws InputError as {@link plan}; CodedError `export_differs`; CancelledError when `signal` is aborted
@@ -36,6 +36,8 @@ export interface PlannedExport {
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
   needs?: ExportPlan['needs'];
+  /** Whether another program has something of that name. */
+  isTaken?: boolean;
   files?: ExportPlan['files'];
   card?: string;
 }

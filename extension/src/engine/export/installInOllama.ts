@@ -63,11 +63,19 @@ export async function checkNewModel(
   force: boolean,
   signal?: AbortSignal,
 ): Promise<void> {
-  if (force || !(program === null ? await client.show(name) : await isShown(program, name, signal))) return;
+  if (force || !(await hasModel({ client, program }, name, signal))) return;
   throw new InputError(`Ollama has a model of this name`, {
     key: name,
     hint: 'Choose another name with --name, or replace it with --force.',
   });
+}
+
+export async function hasModel(
+  { client, program }: Pick<Ollama, 'client' | 'program'>,
+  name: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  return program === null ? (await client.show(name)) !== null : isShown(program, name, signal);
 }
 
 /** Whether the program has the model; not if it reaches no server, which installing then says. */

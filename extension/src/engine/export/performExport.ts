@@ -43,12 +43,12 @@ export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' 
 }
 
 /** What the export would take. @throws InputError if it can't be done, except that its place may be taken */
-export async function planExport(request: ExportRequest, force = false): Promise<ExportPlan> {
+export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const { source, entry } = request;
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   await prepare(request);
-  const { bytes, seconds, needs = [], ...contents } = await target.plan(source, entry, force);
+  const { bytes, seconds, needs = [], isTaken = false, ...contents } = await target.plan(source, entry);
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
@@ -58,7 +58,7 @@ export async function planExport(request: ExportRequest, force = false): Promise
     met,
     hint: met ? null : `Free some space, or ${elsewhere}.`,
   };
-  const taken = path !== null && existsSync(path) && !isEmptyFolder(path);
+  const taken = path === null ? isTaken : existsSync(path) && !isEmptyFolder(path);
   return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
 }
 

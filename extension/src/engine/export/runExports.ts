@@ -44,7 +44,7 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
     else
       // With default options: what can't be expressed at all is known before an adapter exists.
       await refusing(run.path, `export.${i}`, () =>
-        target.plan(source, exportEntrySchema.parse({ target: entry.target }), true),
+        target.plan(source, exportEntrySchema.parse({ target: entry.target })),
       );
     if (target.writes === 'elsewhere') continue;
     const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });

@@ -135,8 +135,8 @@ async function planContent(source: ExportSource, entry: Entry, content: PushedCo
     const files = existing.map(file => ({ path: file.path, bytes: fileBytes(file) }));
     return { bytes: 0, seconds: 0, files };
   }
-  if (content === 'folder') return folder.plan(source, folderEntry(entry), false);
-  const planned = await gguf.plan(source, ggufEntry(entry), false);
+  if (content === 'folder') return folder.plan(source, folderEntry(entry));
+  const planned = await gguf.plan(source, ggufEntry(entry));
   return { ...planned, files: [{ path: gguf.fileName(source, ggufEntry(entry)), bytes: planned.bytes }] };
 }
 

@@ -8,7 +8,7 @@ import { filesWithTemplate } from '../../models/modelOnDisk.js';
 import { askInstalled, notAsked, servedLanguage, type Asking } from '../askInstalled.js';
 import type { ExportSource } from '../exportSource.js';
 import type { ExportTarget, PlannedExport } from '../exportTarget.js';
-import { checkNewModel, findOllama, installInOllama, type Ollama } from '../installInOllama.js';
+import { checkNewModel, findOllama, hasModel, installInOllama, type Ollama } from '../installInOllama.js';
 import { mergeIntoGguf } from '../mergeModel.js';
 import type { ShownModel } from '../ollamaClient.js';
 import { planGguf } from './gguf.js';
@@ -23,13 +23,13 @@ export const ollama: ExportTarget<Entry> = {
 
   fileName: source => `${proposedName(source.name)}.gguf`,
 
-  async plan(source, entry, force) {
+  async plan(source, entry) {
     const name = nameOf(source, entry);
     const found = await reachable();
-    if (!(found instanceof CodedError)) await checkNewModel(found, name, force);
+    const isTaken = !(found instanceof CodedError) && (await hasModel(found, name));
     const isNew = found instanceof CodedError || rendersJinja(found);
     const planned = await planGguf(source, { ...entry, touched: null }, files => served(files, isNew));
-    return { ...planned, needs: [needOf(found)] };
+    return { ...planned, isTaken, needs: [needOf(found)] };
   },
 
   async write(source, entry, context) {

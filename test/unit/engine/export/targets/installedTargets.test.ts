@@ -203,7 +203,8 @@ describe('Ollama', () => {
     const sent = ollama.requests.length;
     const error = await inputErrorOf(() => perform({ target: 'ollama', name: 'pirate', type: 'q8_0' }));
     expect(error.describe()).toContain('pirate:latest: Ollama has a model of this name');
-    await inputErrorOf(() => planExport(requestFor({ target: 'ollama', name: 'pirate' })));
+    expect(await planExport(requestFor({ target: 'ollama', name: 'pirate' }))).toMatchObject({ taken: true });
+    expect(await planExport(requestFor({ target: 'ollama', name: 'other' }))).toMatchObject({ taken: false });
     expect(ollama.requests.slice(sent).join()).not.toContain('blobs');
     await perform({ target: 'ollama', name: 'pirate', type: 'q8_0' }, { compare: false, force: true });
     expect(ollama.blobs.size).toBe(2);
