@@ -248,7 +248,7 @@ function checkWith(programs, folder, cells) {
   });
   const inPython = open.filter(({ target }) => !isFile(target));
   const jobs = inPython.map(({ target, out, reference }) => {
-    if (target === 'adapter_mlx') return { kind: 'mlx_adapter', model: plain.folder, adapter: out, reference };
+    if (target === 'adapter_mlx') return { kind: 'mlx_adapter', model: plain.mlx, adapter: out, reference };
     return { kind: target === 'mlx' ? 'mlx' : 'transformers', model: out, reference };
   });
   const adapters = open.filter(
@@ -302,14 +302,16 @@ function writeReferences(cells) {
   if (status !== 0) throw new Error('reference.ts failed');
 }
 
-/** The base as float32, for programs that put an adapter on it. */
+/** The base in float32, and in float16 for mlx-lm, for programs that put an adapter on it. */
 function plainBases(programs, folder, cells) {
   const { model } = cells[0];
   const needed = cells.some(({ target, tuned }) => target.startsWith('adapter') || tuned.adapter);
   if (!needed) return null;
-  const paths = { gguf: join(folder, 'plain.gguf'), folder: join(folder, 'plain') };
+  const paths = { gguf: join(folder, 'plain.gguf'), folder: join(folder, 'plain'), mlx: join(folder, 'plain-mlx') };
   must('merge', '--model', model, '--out', paths.gguf, '--type', 'f32', '--no-compare');
   must('merge', '--model', model, '--out', paths.folder, '--no-compare');
+  // mlx-lm has other names for some keys of config.json.
+  must('export', '--model', model, '--to', 'merged-mlx', '--dtype', 'float16', '--out', paths.mlx, '--no-compare');
   return paths;
 }
 

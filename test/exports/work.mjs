@@ -46,7 +46,7 @@ const families = {
   mistral: {},
   qwen2: {},
   qwen3: { head_dim: 64 },
-  gpt2: { n_embd: 256, n_inner: 512, n_layer: 2, n_head: 4, n_positions: 256 },
+  gpt2: { n_embd: 256, n_inner: 1024, n_layer: 2, n_head: 4, n_positions: 256 },
 };
 const sizes = {
   ...{ hidden_size: 256, intermediate_size: 512, num_hidden_layers: 2, num_attention_heads: 4 },
