@@ -3,12 +3,14 @@
 import {
   closeSync,
   constants,
+  createReadStream,
   fstatSync,
   ftruncateSync,
   openSync,
   readdirSync,
   readSync,
   writeSync,
+  type ReadStream,
   type Stats,
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
@@ -61,6 +63,11 @@ export async function openRegularHandle(path: string): Promise<FileHandle> {
   if (stat.isFile()) return handle;
   await handle.close();
   throw notAFile(path, kindOf(stat));
+}
+
+/** The content as a stream, which closes the file. @throws InputError as `openRegularFile` */
+export function streamOf(path: string, options: { end?: number; highWaterMark?: number } = {}): ReadStream {
+  return createReadStream('', { fd: openRegularFile(path).descriptor, start: 0, ...options });
 }
 
 /** As `openRegularFile`; null if there is no file. */

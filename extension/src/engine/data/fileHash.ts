@@ -1,13 +1,29 @@
-// SHA-256 of a file's bytes, as the key of what was computed from it. Called by the caches of a race.
-import { createHash } from 'node:crypto';
+// SHA-256 of a file's bytes, as the key of what was computed from it, or where another program or a certificate names a file by its
+// content.
+import { createHash, type Hash } from 'node:crypto';
 import { openRegularHandle } from '../../system/regularFile.js';
 
-/** Hexadecimal. @throws InputError if it can't be read */
-export async function fileHash(path: string): Promise<string> {
-  const handle = await openRegularHandle(path);
+export interface HashCalls {
+  signal?: AbortSignal;
+  onBytes?(read: number): void;
+}
+
+/** Hexadecimal. @throws InputError if it can't be read; AbortError if `signal` is aborted */
+export async function fileHash(path: string, calls?: HashCalls): Promise<string> {
   const hash = createHash('sha256');
-  for await (const block of handle.createReadStream()) hash.update(block as Buffer);
+  await addFile(hash, path, calls);
   return hash.digest('hex');
+}
+
+/** Adds a file's bytes. @throws as {@link fileHash} */
+export async function addFile(hash: Hash, path: string, { signal, onBytes }: HashCalls = {}): Promise<void> {
+  const handle = await openRegularHandle(path);
+  let read = 0;
+  for await (const block of handle.createReadStream({ highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    hash.update(block as Buffer);
+    onBytes?.((read += (block as Buffer).length));
+  }
 }
 
 /** SHA-256 of a value as JSON, hexadecimal. */

@@ -1,12 +1,12 @@
 // `tunewright eject`: a run as a Python program with everything it reads, the rows and the values before the first step. They come from
 // the same functions as those of a run. The text of the program is in export/pythonProgram.ts.
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { IGNORE_LABEL, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import { VALIDATION_LOSS } from '../../core/runs/bestMetric.js';
-import { namesIn } from '../../system/regularFile.js';
+import { namesIn, writeWhole } from '../../system/regularFile.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { createRng } from '../data/rng.js';
 import { openBackend } from '../backend/openBackend.js';
@@ -75,7 +75,7 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
     writeData(join(temporary, `${stem}.data`), planned, plan);
     const start = await writeStart(join(temporary, `${stem}.start`), planned, request.reporter, owned);
     const facts = factsOf(planned, plan, start);
-    writeFileSync(join(temporary, basename(out)), pythonProgram(facts, stem));
+    writeWhole(join(temporary, basename(out)), pythonProgram(facts, stem), 'refuse', 'create');
     const written = results.filter(path => existsSync(join(temporary, basename(path))));
     for (const path of results) rmSync(path, { recursive: true, force: true });
     for (const path of written) renameSync(join(temporary, basename(path)), path);

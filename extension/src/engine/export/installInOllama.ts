@@ -1,12 +1,13 @@
 // Installs a GGUF file in Ollama: by its server, or where none answers by the program `ollama`. Called by targets/ollama.ts. Writes no
 // template, because Ollama's are Go's: the one in the file counts. Never replaces a model unless it is told to.
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { FILES_SINCE, isSince, modelfile, ollamaAddress } from '../../core/exports/ollama.js';
 import { InputError } from '../../core/inputError.js';
-import { sha256OfFile } from '../files/fileDigest.js';
+import { writeWhole } from '../../system/regularFile.js';
+import { fileHash } from '../data/fileHash.js';
 import { CommandFailedError, findExecutable, runCommand } from '../machine/runCommand.js';
 import type { Reporter } from '../run/reporter.js';
 import { ServerFailedError } from './localServer.js';
@@ -120,7 +121,7 @@ async function installByServer(
   const { size } = statSync(file);
   // Once for the digest by which the server knows the file, once to send it.
   const step = (done: number, message: string) => reporter.progress('install', done, 2 * size, message);
-  const digest = `sha256:${await sha256OfFile(file, { signal, onBytes: read => step(read, 'digest') })}`;
+  const digest = `sha256:${await fileHash(file, { signal, onBytes: read => step(read, 'digest') })}`;
   if (!(await client.hasBlob(digest)))
     await client.sendBlob(digest, { path: file, size, onBytes: sent => step(size + sent, 'sending') }).catch(explained);
   await client.create({ model: name, files: { [basename(file)]: digest }, parameters }, status =>
@@ -144,7 +145,7 @@ async function installByProgram(
   const folder = mkdtempSync(join(tmpdir(), 'tunewright-ollama-'));
   try {
     const path = join(folder, 'Modelfile');
-    writeFileSync(path, modelfile(file, parameters));
+    writeWhole(path, modelfile(file, parameters), 'refuse', 'create');
     reporter.progress('install', 0, null, 'ollama create');
     await runCommand(program, ['create', name, '-f', path], { signal });
   } catch (error) {

@@ -1,11 +1,11 @@
 // Requests to a server that runs models on this machine (Ollama, LM Studio): JSON, lines of JSON, a file as body. What a server says is
 // read up to a limit. A redirect is an error: nothing is ever sent to another address.
-import { createReadStream } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
+import { streamOf } from '../../system/regularFile.js';
 
 export interface LocalServerOptions {
   /** Of the program, for messages. */
@@ -165,7 +165,7 @@ export class LocalServer {
           );
         },
       );
-      const source = file && createReadStream(file.path, { end: file.size - 1, highWaterMark: 1 << 20 });
+      const source = file && streamOf(file.path, { end: file.size - 1, highWaterMark: 1 << 20 });
       sent.on('timeout', () => sent.destroy(new Error(`no answer in ${Math.round(idleMs / 1000)} s`)));
       // After an answer that comes before the whole file is sent, this is too late to matter.
       sent.on('error', error => {

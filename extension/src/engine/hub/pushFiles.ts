@@ -2,13 +2,14 @@
 // @huggingface/hub; a push that broke off continues, since the hub keeps large files that have arrived. The token is sent to the
 // hub's own address only and is in no message: errors are made here, without the addresses of uploads, which are signed.
 import { createHash } from 'node:crypto';
-import { createReadStream, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { commitIter, createBranch, createRepo, HubApiError, listFiles, type ListFileEntry } from '@huggingface/hub';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { visibleControls } from '../../core/harmlessText.js';
 import { InputError } from '../../core/inputError.js';
+import { addFile } from '../data/fileHash.js';
 import { HubUnreachableError, hubEndpoint, isHubOffline } from './hubAccess.js';
 
 /** A file of the push: on disk, or with its content. */
@@ -167,7 +168,7 @@ async function isSame(file: PushedFile, { lfs, oid, size }: ListFileEntry): Prom
   const hash = lfs ? createHash('sha256') : createHash('sha1').update(`blob ${size}\0`);
   const { content } = file;
   if ('bytes' in content) hash.update(content.bytes);
-  else for await (const chunk of createReadStream(content.file)) hash.update(chunk as Buffer);
+  else await addFile(hash, content.file);
   return hash.digest('hex') === (lfs?.oid ?? oid);
 }
 

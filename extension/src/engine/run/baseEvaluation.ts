@@ -65,7 +65,7 @@ export async function baseEvaluation(folder: string, prepared: PreparedRun): Pro
 /** Of the weights' files and config.json. @throws InputError if they can't be read */
 export async function modelHash({ tensors, config }: ModelFiles): Promise<string> {
   const paths = [...new Set([...tensors.values()].flatMap(({ place }) => place.file ?? []))].sort();
-  return valueHash([config, ...(await Promise.all(paths.map(fileHash)))]);
+  return valueHash([config, ...(await Promise.all(paths.map(path => fileHash(path))))]);
 }
 
 function rowsHash({ dataset, indices }: RowSet): string {
