@@ -79,7 +79,10 @@ export const startExport = notificationType('export/start', nothing);
 export const cancelExport = notificationType('export/cancel', nothing);
 
 /** Webview to host: what to do with the place of a finished export. */
-export const useExported = notificationType('export/use', z.object({ act: z.enum(['reveal', 'copy']) }));
+export const useExported = notificationType(
+  'export/use',
+  z.object({ act: z.enum(['reveal', 'copy', 'copy_command']) }),
+);
 
 /** Webview to host: open the place of a problem. */
 export const openExportPlace = notificationType(

@@ -70,6 +70,7 @@ const exported = {
   changed_parameters: 60,
   types: { Q8_0: 211, F32: 61 },
   rounding: { kl: 0.00213, adapter_kl: 0.4121, label_tokens: 248 },
+  llama_cpp: { base: null, has_chat_template: true },
   certificate: { ...certificate(first.target, PATH), file: '/work/runs/support-tone/exports/x.certificate.json' },
 };
 
@@ -181,6 +182,40 @@ describe('the Export view', () => {
     await page.getByRole('button', { name: 'Show', exact: true }).click();
     await expect.poll(() => logged(page)).toContainEqual({ act: 'reveal', path: PATH });
     expect(await logged(page)).toContainEqual({ act: 'copy', path: PATH });
+    await page.getByRole('button', { name: 'Copy Command for llama.cpp' }).click();
+    const command = `llama-cli -m ${PATH} --jinja -cnv`;
+    await expect.poll(() => logged(page)).toContainEqual({ act: 'copy', path: command });
+  });
+
+  it('shows the answers of an installed model beside ours, and why they differ', async () => {
+    const installed = {
+      ...{ program: 'Ollama', version: '0.34.1', model: 'support-tone:latest', not_asked: null },
+      answers: [
+        { prompt: 'Who are you?', ours: 'A helper.', file: null, theirs: 'A helper.', same: true },
+        { prompt: 'Where is my parcel?', ours: 'On its way.', file: 'On its way.', theirs: '', same: false },
+      ],
+      differences: [{ cause: 'stop' as const, text: 'Ollama doesn’t know <|im_end|> as an end of answers.' }],
+    };
+    const result = {
+      ...exported,
+      ...{ path: null, place: 'support-tone:latest in Ollama', llama_cpp: undefined },
+      certificate: { ...exported.certificate, installed },
+    };
+    const state = {
+      ...{ kind: 'completed' as const, title: 'Ollama', warnings: [], time: '2026-11-29T17:49:00.000Z' },
+      exported: result,
+    };
+    const page = await open({ state });
+    await page.getByText('Ollama 0.34.1 answers 1 of 2 prompts as this program does (support-tone:latest).').waitFor();
+    const rows = await page.getByRole('table', { name: 'Answers here and in Ollama' }).getByRole('row').allInnerTexts();
+    expect(rows.map(text => text.split('\t').map(cell => cell.trim()))).toEqual([
+      ['Prompt', 'Here', 'Ollama'],
+      ['Who are you?', 'A helper.', 'the same'],
+      ['Where is my parcel?', 'On its way.', 'nothing'],
+    ]);
+    await page.getByText('doesn’t know <|im_end|>').waitFor();
+    expect(await page.getByRole('button', { name: 'Copy Command for llama.cpp' }).count()).toBe(0);
+    await page.screenshot({ path: screenshotPath('export-installed-dark'), fullPage: true });
   });
 
   it('is cancelled with the keyboard, keeps the focus, and says why it failed', async () => {

@@ -22,7 +22,7 @@ it('installs a model in Ollama and shows its answers beside ours', async () => {
   const { stdout } = await succeed([...toOllama, '--name', 'me/tiny', '--type', 'q8_0'], { env });
   const lines = stdout.split('\n');
   expect(lines[0]).toBe('Ollama: me/tiny:latest');
-  expect(stdout).toContain('Ollama 0.34.1 answers 0 of 2 prompts as this program does (me/tiny:latest):');
+  expect(stdout).toContain('Ollama 0.34.1 answers 0 of 2 prompts as this program does (me/tiny:latest).');
   expect(stdout).toContain('  Ollama  Hello! Who are you??');
   expect(stdout).toMatch(/part from ours although the prompt is the same/);
   expect([...programs.ollama.models.keys()]).toEqual(['me/tiny:latest']);
@@ -62,7 +62,7 @@ it('installs a model in LM Studio', async () => {
   const [path] = stdout.split('\n');
   expect(path).toMatch(join(programs.models, 'tunewright', 'tiny', 'Tiny-'));
   expect(existsSync(path!)).toBe(true);
-  expect(stdout).toContain('LM Studio answers 0 of 2 prompts as this program does (tiny):');
+  expect(stdout).toContain('LM Studio answers 0 of 2 prompts as this program does (tiny).');
 });
 
 it('refuses what the target doesn’t have, and names that are taken', async () => {

@@ -19,7 +19,7 @@ export class ExportResult {
     if (state === null || state.time === this.shown) return;
     this.shown = state.time;
     const { title, exported, warnings, time } = state;
-    const use = (label: string, glyph: string, act: 'reveal' | 'copy') =>
+    const use = (label: string, glyph: string, act: 'reveal' | 'copy' | 'copy_command') =>
       button({ label, icon: glyph, secondary: true, onClick: () => this.channel.notify(useExported, { act }) });
     this.element.replaceChildren(
       h('h2', { id: 'exported' }, icon('pass'), ` ${title}: exported`),
@@ -37,6 +37,7 @@ export class ExportResult {
         { class: 'actions', hidden: exported.path === null },
         use('Show', 'folder-opened', 'reveal'),
         use('Copy Path', 'copy', 'copy'),
+        exported.llama_cpp && use('Copy Command for llama.cpp', 'terminal', 'copy_command'),
       ),
     );
   }

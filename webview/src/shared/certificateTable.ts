@@ -4,7 +4,9 @@ import {
   certificateTable,
   verdictText,
 } from '../../../extension/src/core/exports/certificateText.js';
+import { installedSummary } from '../../../extension/src/core/exports/installedAnswers.js';
 import type { Certificate, Verdict } from '../../../extension/src/protocol/certificate.js';
+import type { InstalledAnswers } from '../../../extension/src/protocol/installedAnswers.js';
 import { h, icon } from './dom.js';
 
 const ICONS: Readonly<Record<Verdict, string>> = {
@@ -40,5 +42,35 @@ export function certificateView(certificate: Certificate): HTMLElement {
       ),
     ),
     h('ul', { class: 'muted' }, ...certificateReasons(certificate).map(text => h('li', {}, text))),
+    ...(certificate.installed ? installedView(certificate.installed) : []),
   );
+}
+
+/** What the model answers where it was installed, beside what it answers here, and why they differ. */
+function installedView(installed: InstalledAnswers): HTMLElement[] {
+  const { program, answers, differences } = installed;
+  const text = (value: string) => (value === '' ? h('span', { class: 'muted' }, 'nothing') : value);
+  const rows = answers.map(({ prompt, ours, theirs, same }) =>
+    h(
+      'tr',
+      {},
+      h('th', { scope: 'row' }, prompt),
+      h('td', {}, text(ours)),
+      h('td', {}, same ? h('span', { class: 'muted' }, 'the same') : text(theirs)),
+    ),
+  );
+  const table = h(
+    'table',
+    { class: 'answers', 'aria-label': `Answers here and in ${program}` },
+    h('thead', {}, h('tr', {}, ...['Prompt', 'Here', program].map(name => h('th', { scope: 'col' }, name)))),
+    h('tbody', {}, ...rows),
+  );
+  const label = `Answers here and in ${program}, scrollable`;
+  return [
+    h('p', {}, installedSummary(installed)),
+    ...(answers.length > 0
+      ? [h('div', { class: 'scrolled', tabindex: 0, role: 'group', 'aria-label': label }, table)]
+      : []),
+    h('ul', { class: 'muted' }, ...differences.map(each => h('li', {}, each.text))),
+  ];
 }

@@ -149,22 +149,21 @@ function isBegun(beginning: Answer, whole: Answer): boolean {
   return text.length > start.length && text.startsWith(start);
 }
 
-/** The comparison for a terminal: both answers to each prompt, then the reasons. */
-export function installedText({
-  program,
-  version,
-  model,
-  answers,
-  differences,
-  not_asked: why,
-}: InstalledAnswers): string {
+/** How many answers are the same, as a sentence. */
+export function installedSummary({ program, version, model, answers, not_asked: why }: InstalledAnswers): string {
   const named = [program, version].filter(part => part !== null).join(' ');
   if (why !== null) return `${named} wasn’t asked: ${why}.`;
+  const same = answers.filter(each => each.same).length;
+  return `${named} answers ${same} of ${counted(answers.length, 'prompt')} as this program does (${model}).`;
+}
+
+/** The comparison for a terminal: both answers to each prompt, then the reasons. */
+export function installedText(installed: InstalledAnswers): string {
+  const { program, answers, differences } = installed;
   const width = Math.max(program.length, 'here'.length);
   const line = (who: string, text: string) => `  ${who.padEnd(width)}  ${oneLine(text)}`;
-  const same = answers.filter(each => each.same).length;
   return [
-    `${named} answers ${same} of ${counted(answers.length, 'prompt')} as this program does (${model}):`,
+    installedSummary(installed),
     ...answers.flatMap(({ prompt, ours, theirs, same }) =>
       same ? [oneLine(prompt), line('both', ours)] : [oneLine(prompt), line('here', ours), line(program, theirs)],
     ),

@@ -1,5 +1,6 @@
 // The host's side of one page of exports: which targets there are and what each would take, the export itself, and what came of it. Its
 // tab is in exportTabs.ts. Imports no vscode, so that tests can run it.
+import { commandOfExport, type Shell } from '../../core/exports/llamaCppCommand.js';
 import { exportedSchema, type ExportPlans, type ExportTargetFacts } from '../../protocol/exportAnswers.js';
 import {
   cancelExport,
@@ -39,7 +40,10 @@ export interface ExportSessionOptions {
     cancelled: AbortSignal,
   ): Promise<void>;
   remember(choice: ExportChoice): void;
-  use(act: 'reveal' | 'copy', path: string): void;
+  /** For which commands are quoted. */
+  shell: Shell;
+  /** Shows a path in the file explorer, or copies a text. */
+  use(act: 'reveal' | 'copy', text: string): void;
   openPlace(file: string, line: number | null): void;
 }
 
@@ -75,7 +79,11 @@ export class ExportSession {
     channel.onNotification(startExport, () => void this.start());
     channel.onNotification(cancelExport, () => this.running?.abort());
     channel.onNotification(useExported, ({ act }) => {
-      if (this.state.kind === 'completed' && this.state.exported.path) options.use(act, this.state.exported.path);
+      if (this.state.kind !== 'completed') return;
+      const { exported } = this.state;
+      if (act !== 'copy_command') return void (exported.path && options.use(act, exported.path));
+      const command = commandOfExport(exported, { program: 'llama-cli', shell: options.shell });
+      if (command !== null) options.use('copy', command);
     });
     channel.onNotification(openExportPlace, ({ file, line }) => options.openPlace(file, line));
     this.ready = this.open();

@@ -176,6 +176,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
       void vscode.commands.executeCommand('tunewright.refreshModels');
     },
     remember: choice => void context.workspaceState.update(CHOICE, choice),
+    shell: process.platform === 'win32' ? 'powershell' : 'posix',
     use: (act, path) =>
       void guarded(output, 'export: use result', async () =>
         act === 'copy' ? vscode.env.clipboard.writeText(path) : reveal(path),

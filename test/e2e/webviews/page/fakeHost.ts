@@ -292,6 +292,7 @@ const fake = {
       pickPlace: async path => `${path}-elsewhere`,
       run: (choice, place, onLine, cancelled) => engineCall({ exporting: choice, place }, onLine, cancelled),
       remember: choice => void log.push({ remembered: choice }),
+      shell: 'posix',
       use: (act, path) => log.push({ act, path }),
       openPlace: (file, line) => log.push({ file, line }),
     });

@@ -124,7 +124,7 @@ describe('installedText', () => {
   it('shows answers beside each other, and why they differ', () => {
     const prompts = [asked(answer('Ahoy'), answer('Ahoy')), asked(answer('Yes\n  no'), answer(''), answer(''))];
     expect(installedText(installedAnswers(prompts, facts)).split('\n')).toEqual([
-      'Ollama 0.34.1 answers 1 of 2 prompts as this program does (pirate:latest):',
+      'Ollama 0.34.1 answers 1 of 2 prompts as this program does (pirate:latest).',
       'Who are you?',
       '  both    Ahoy',
       'Who are you?',

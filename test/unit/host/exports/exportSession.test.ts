@@ -64,6 +64,7 @@ function opened({
         cancelled.addEventListener('abort', () => fail(new Error('ended by a signal')));
       }),
     remember: vi.fn<ExportSessionOptions['remember']>(),
+    shell: 'posix' as const,
     use: vi.fn<ExportSessionOptions['use']>(),
     openPlace: vi.fn<ExportSessionOptions['openPlace']>(),
     ...changes,
@@ -142,6 +143,26 @@ it('exports to the place that the user agrees to, remembers the choice, and pass
   view.notify(useExported, { act: 'copy' });
   await vi.waitFor(() => expect(options.use).toHaveBeenCalledWith('copy', '/x/b'));
   session.dispose();
+});
+
+it('copies the command of a GGUF, quoted for the shell, and none of another export', async () => {
+  const path = "/x/Ann's.gguf";
+  const completed = (exported: object): ExportSnapshot['state'] => ({
+    ...{ kind: 'completed', title: 'b', warnings: [], time: '2026-01-01T00:00:00.000Z' },
+    exported: { ...EXPORTED, ...exported },
+  });
+  const gguf = completed({ path, llama_cpp: { base: null, has_chat_template: false } });
+  const { session, view, options } = opened({ state: gguf, shell: 'powershell' });
+  view.notify(useExported, { act: 'copy_command' });
+  const command = "llama-completion -m '/x/Ann''s.gguf' -no-cnv -p 'Once upon a time'";
+  await vi.waitFor(() => expect(options.use).toHaveBeenCalledWith('copy', command));
+  session.dispose();
+  const other = opened({ state: completed({}) });
+  other.view.notify(useExported, { act: 'copy_command' });
+  other.view.notify(useExported, { act: 'reveal' });
+  await vi.waitFor(() => expect(other.options.use).toHaveBeenCalledWith('reveal', '/x/b'));
+  expect(other.options.use).toHaveBeenCalledTimes(1);
+  other.session.dispose();
 });
 
 it('does nothing if the user keeps what is at the place', async () => {
