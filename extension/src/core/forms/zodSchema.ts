@@ -84,7 +84,10 @@ function schemaAt(schema: JsonSchema, path: readonly string[], whole: unknown): 
     at = next.length > 1 && next.every(each => 'const' in each) ? { enum: next.map(each => each.const) } : next[0];
     value = (value as Record<string, unknown> | null | undefined)?.[part];
   }
-  return at && matching(alternatives(at), value)[0];
+  if (!at) return undefined;
+  const all = alternatives(at);
+  const named = matching(all, value);
+  return named.length < all.length ? named[0] : at;
 }
 
 /** Of alternatives that a key tells apart, such as `target`, the one that the value names; else all. */

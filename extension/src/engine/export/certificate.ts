@@ -70,7 +70,9 @@ export async function certifyModel(
     const texts = merged.files.tokenizer
       ? compareTexts(source, languageOf(written), rows.prompts)
       : [notCompared('token ids', 'text', 'the model has no tokenizer.json')];
-    const others = merged.adapters.length > 0 ? [{ model: merged.model, options: {} }] : [];
+    // A base with other tokens predicts something else.
+    const hasBase = merged.adapters.length > 0 && embeddingRowsOf(merged) === merged.model.architecture.vocabSize;
+    const others = hasBase ? [{ model: merged.model, options: {} }] : [];
     const compared = await comparePasses(mergedOnBase(merged), [{ model, options: {} }, ...others], rows, options);
     const { comparisons, rounding } = judged(compared, rows, klBound(types), merged.files);
     return { comparisons: [layers, ...texts, ...comparisons], rounding, seconds: secondsSince(began) };
@@ -156,13 +158,14 @@ function mergedOnBase({ model, adapters, changed }: MergedModel): ComparedModel 
   return { model, options: adapters.length === 1 ? adapter.forwardOptions : { replaced: computedOnUse(changed) } };
 }
 
-function rowsFor(
-  { model: { architecture }, changed }: MergedModel,
-  source: Language,
-  options: CertifyOptions,
-): Promise<HeldOut> {
-  const embeddingRows = changed.get(`${architecture.embedding}.weight`)?.shape[0] ?? architecture.vocabSize;
-  return heldOut({ ...source, architecture, embeddingRows, ...options });
+function rowsFor(merged: MergedModel, source: Language, options: CertifyOptions): Promise<HeldOut> {
+  const { architecture } = merged.model;
+  return heldOut({ ...source, architecture, embeddingRows: embeddingRowsOf(merged), ...options });
+}
+
+/** More than the base's if an adapter adds tokens. */
+function embeddingRowsOf({ model: { architecture }, changed }: MergedModel): number {
+  return changed.get(`${architecture.embedding}.weight`)?.shape[0] ?? architecture.vocabSize;
 }
 
 /** @throws InputError if the file is read as a model that computes something else */

@@ -14,6 +14,7 @@ import { openBackend } from '../backend/openBackend.js';
 import type { Certificate } from '../../protocol/certificate.js';
 import { certificateOf, keepCertificate } from './certificateFile.js';
 import { CACHE_ELSEWHERE, freeBytes } from '../files/diskSpace.js';
+import { asInputError } from '../files/atomicFile.js';
 import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
@@ -186,8 +187,12 @@ class Staging {
     this.folder = join(dirname(out), `.${basename(out)}.${process.pid}.tmp`);
     this.path = join(this.folder, basename(out));
     for (let above = dirname(out); !existsSync(above); above = dirname(above)) this.missing.push(above);
-    rmSync(this.folder, { recursive: true, force: true });
-    makeFolder(this.folder);
+    if (statOf(this.folder)) rmSync(this.folder, { recursive: true });
+    try {
+      makeFolder(this.folder);
+    } catch (error) {
+      throw asInputError(error, out);
+    }
   }
 
   putInPlace(): void {

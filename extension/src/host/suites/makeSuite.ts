@@ -34,7 +34,7 @@ export async function makeSuite(
   });
   if (!target) return;
   // The dialog has confirmed overwriting.
-  const made = await engine.json<MadeSuite>(['suite', ...source, '--out', target.fsPath, '--force']);
+  const made = await engine.json<MadeSuite>(['suite', ...source, '--force', '--out', target.fsPath]);
   const left = made.repeated + made.unanswered;
   tellBriefly('beaker', `${counted(made.rows, 'row')}${left > 0 ? `, ${left} left out` : ''}`);
   await vscode.window.showTextDocument(vscode.Uri.file(made.file));

@@ -44,7 +44,7 @@ beforeEach(() => {
 test('of a dataset without runs, the rows that one would hold out', async () => {
   await make('/data/my.rows.csv', [run]);
   expect([fake.proposed, fake.labels]).toEqual([['/data/my.rows.eval.jsonl'], []]);
-  expect(calls).toEqual([['suite', '--dataset', '/data/my.rows.csv', '--out', '/data/own.eval.jsonl']]);
+  expect(calls).toEqual([['suite', '--dataset', '/data/my.rows.csv', '--force', '--out', '/data/own.eval.jsonl']]);
   expect(fake.shown).toEqual(['$(beaker) 4 rows, 3 left out', '/data/own.eval.jsonl']);
 });
 
