@@ -74,6 +74,16 @@ export function serverApp(context: AppContext): Hono<Bindings> {
     if (c.req.path !== '/health') checkKey(c.env.incoming.headers, rules);
     await next();
   });
+  // bodyLimit makes a new request of one without a length, which Node can't do of the server's own kind of request.
+  app.use(async ({ req }, next) => {
+    const { method, headers, body, signal } = req.raw;
+    const hasLength = headers.has('content-length') && !headers.has('transfer-encoding');
+    if (body && !hasLength) {
+      const init: RequestInit & { duplex: 'half' } = { method, headers, body, signal, duplex: 'half' };
+      req.raw = new Request(req.url, init);
+    }
+    await next();
+  });
   app.use(
     bodyLimit({
       maxSize: context.maxBodyBytes,

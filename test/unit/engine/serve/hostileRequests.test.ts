@@ -278,6 +278,19 @@ describe('bodies', () => {
   });
 
   it.each([
+    ['POST', '/v1/chat/completions', JSON.stringify(BODY), 200],
+    ['POST', '/v1/chat/completions', '', 400],
+    ['DELETE', '/v1/models', '', 405],
+    ['DELETE', '/nope', '', 404],
+  ])('a body without a length: %s %s', async (method, path, body, status) => {
+    const { port } = await start();
+    const head = `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nConnection: close\r\n`;
+    const chunks = `${body === '' ? '' : `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n`}0\r\n\r\n`;
+    expect(await raw(port, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`)).toContain(` ${status} `);
+    if (body === '') expect(await raw(port, `${head}\r\n`)).toContain(` ${status} `);
+  });
+
+  it.each([
     ['POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 100\r\n\r\n{"mod', 'half a body'],
     ['POST /v1/completions HTTP/1.1\r\nHost: 127.0', 'half a header'],
   ])('a request that never ends is closed: %#', async (text, _name) => {
