@@ -21,16 +21,21 @@ export class AdapterFolders {
     });
   }
 
+  /** @throws ApiError 403 if clients may neither load nor unload adapters */
+  checkAllowed(): void {
+    if (this.roots.length === 0)
+      throw new ApiError(403, 'Adapters are loaded only from folders named by --adapters-folder, and there are none.', {
+        param: PARAM,
+      });
+  }
+
   /**
    * The real path of an adapter.
    * @param path absolute, or relative to one of the folders
    * @throws ApiError 403 for a place outside, 404 if there is nothing
    */
   find(path: string): string {
-    if (this.roots.length === 0)
-      throw new ApiError(403, 'Adapters are loaded only from folders named by --adapters-folder, and there are none.', {
-        param: PARAM,
-      });
+    this.checkAllowed();
     const inside = this.roots.map(root => resolve(root, path)).filter(place => this.has(place));
     if (inside.length === 0) throw outside();
     const real = inside.map(realPath).find(place => place !== null);

@@ -169,6 +169,7 @@ export function serverApp(context: AppContext): Hono<Bindings> {
     },
     '/v1/unload_lora_adapter': async c => {
       const { lora_name: name } = checked(unloadSchema, await body(c));
+      context.folders.checkAllowed();
       if (!session.adapters().some(adapter => adapter.name === name)) throw noModel(name, 'lora_name');
       session.unload(name);
       return c.text(`Success: LoRA adapter '${name}' removed successfully.`);

@@ -483,6 +483,13 @@ describe('adapters from folders', () => {
     post(url, { lora_name: name, lora_path: path, ...more }, {}, '/v1/load_lora_adapter');
   const unload = (url: string, name: unknown) => post(url, { lora_name: name }, {}, '/v1/unload_lora_adapter');
 
+  it('are not unloaded where none may be loaded', async () => {
+    const { url } = await start();
+    const { name } = session.adapters()[0]!;
+    expect((await unload(url, name)).status).toBe(403);
+    expect(session.adapters()[0]!.name).toBe(name);
+  });
+
   it('are loaded and unloaded as vLLM does', async () => {
     const { url } = await start(options);
     const loaded = await load(url, 'new', join(allowed, 'good'));
