@@ -1,19 +1,4 @@
-// Runs writeLogits.ts, bundled on the fly beside the engine so that it finds the engine's packages in dist/node_modules.
-// Called by check_adapter.py, which has started the engine once before and thereby built those. Computes nothing itself.
-import { build } from 'esbuild';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+// Runs writeLogits.ts. Called by check_adapter.py, which has started the engine once before.
+import { runBundled } from '../support/runBundled.mjs';
 
-const outfile = fileURLToPath(new URL('../../dist/test/writeLogits.mjs', import.meta.url));
-await build({
-  entryPoints: [fileURLToPath(new URL('writeLogits.ts', import.meta.url))],
-  bundle: true,
-  outfile,
-  external: ['@tensorflow/*', 'node-api-headers'],
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  logLevel: 'warning',
-  // CommonJS packages inside an ES module ask for `require`.
-  banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
-});
-await import(pathToFileURL(outfile).href);
+await runBundled(new URL('writeLogits.ts', import.meta.url));

@@ -71,18 +71,18 @@ export class LmStudioClient {
 
   private async models(): Promise<z.infer<typeof modelsSchema>> {
     try {
-      return await this.parsed(modelsSchema, { method: 'GET', path: '/api/v0/models', idleMs: HERE_MS });
+      return await this.server.parsed(modelsSchema, { method: 'GET', path: '/api/v0/models', idleMs: HERE_MS });
     } catch (error) {
       // Versions before 0.3.6 have OpenAI's list only.
       if (!(error instanceof ServerFailedError) || error.status !== 404) throw error;
-      return this.parsed(modelsSchema, { method: 'GET', path: '/v1/models', idleMs: HERE_MS });
+      return this.server.parsed(modelsSchema, { method: 'GET', path: '/v1/models', idleMs: HERE_MS });
     }
   }
 
   /** The answer to one message. The model is loaded if it isn't yet. */
   async chat(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const json = { model, messages: [{ role: 'user', content: prompt }], stream: false, ...options };
-    const { choices, usage } = await this.parsed(chatSchema, { path: '/v1/chat/completions', json });
+    const { choices, usage } = await this.server.parsed(chatSchema, { path: '/v1/chat/completions', json });
     const [{ message, finish_reason: reason }] = choices as [z.infer<typeof chatSchema>['choices'][number]];
     const { content, reasoning_content: reasoning } = message;
     return answerOf(content ?? '', reasoning ?? '', reason, usage?.prompt_tokens);
@@ -91,18 +91,9 @@ export class LmStudioClient {
   /** Continues a text, without a template. */
   async complete(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const json = { model, prompt, stream: false, ...options };
-    const { choices, usage } = await this.parsed(completionSchema, { path: '/v1/completions', json });
+    const { choices, usage } = await this.server.parsed(completionSchema, { path: '/v1/completions', json });
     const [{ text, finish_reason: reason }] = choices as [z.infer<typeof completionSchema>['choices'][number]];
     return answerOf(text, '', reason, usage?.prompt_tokens);
-  }
-
-  private async parsed<Schema extends z.ZodType>(
-    schema: Schema,
-    request: Parameters<LocalServer['json']>[0],
-  ): Promise<z.infer<Schema>> {
-    const result = schema.safeParse(await this.server.json(request));
-    if (result.success) return result.data;
-    throw new ServerFailedError(`what answers at ${this.url}${request.path} isn't LM Studio's API`, null);
   }
 }
 

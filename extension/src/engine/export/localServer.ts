@@ -3,6 +3,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { StringDecoder } from 'node:string_decoder';
+import type * as z from 'zod';
 import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { streamOf } from '../../system/regularFile.js';
@@ -12,6 +13,8 @@ export interface LocalServerOptions {
   name: string;
   /** What to do if no answer comes, as a sentence. */
   hint: string;
+  /** What to do if another program answers, as a sentence. */
+  otherHint?: string;
   signal?: AbortSignal;
   /** Time without a byte in either direction. */
   idleMs?: number;
@@ -75,6 +78,14 @@ export class LocalServer {
         this.options.hint,
       );
     }
+  }
+
+  /** The same, of that shape. @throws ServerFailedError also for an answer of another program */
+  async parsed<Schema extends z.ZodType>(schema: Schema, request: ServerRequest): Promise<z.infer<Schema>> {
+    const result = schema.safeParse(await this.json(request));
+    if (result.success) return result.data;
+    const { name, otherHint } = this.options;
+    throw new ServerFailedError(`what answers at ${this.url}${request.path} isn't ${name}'s API`, null, otherHint);
   }
 
   /**

@@ -35,7 +35,12 @@ export class OllamaClient {
 
   constructor({ url }: Pick<OllamaAddress, 'url'>, signal?: AbortSignal) {
     const hint = 'Start it: ollama serve, or its app. OLLAMA_HOST says where it is.';
-    this.server = new LocalServer(url, { name: 'Ollama', hint, signal });
+    this.server = new LocalServer(url, {
+      name: 'Ollama',
+      hint,
+      otherHint: 'OLLAMA_HOST says where Ollama is.',
+      signal,
+    });
   }
 
   get url(): string {
@@ -44,15 +49,15 @@ export class OllamaClient {
 
   /** @throws CodedError `unreachable` if nothing answers */
   async version(): Promise<string> {
-    return this.parsed(versionSchema, { method: 'GET', path: '/api/version', idleMs: HERE_MS }).then(
-      ({ version }) => version,
-    );
+    return this.server
+      .parsed(versionSchema, { method: 'GET', path: '/api/version', idleMs: HERE_MS })
+      .then(({ version }) => version);
   }
 
   /** What the server knows of a model; null if it has none of that name. */
   async show(model: string): Promise<ShownModel | null> {
     try {
-      return await this.parsed(shownSchema, { path: '/api/show', json: { model } });
+      return await this.server.parsed(shownSchema, { path: '/api/show', json: { model } });
     } catch (error) {
       if (error instanceof ServerFailedError && error.status === 404) return null;
       throw error;
@@ -96,7 +101,7 @@ export class OllamaClient {
   /** The answer to one message. */
   async chat(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const messages = [{ role: 'user', content: prompt }];
-    const answer = await this.parsed(chatSchema, {
+    const answer = await this.server.parsed(chatSchema, {
       path: '/api/chat',
       json: { model, messages, options, stream: false },
     });
@@ -106,7 +111,7 @@ export class OllamaClient {
   /** Continues a text, without a template. */
   async complete(model: string, prompt: string, options: Record<string, unknown>): Promise<Answer> {
     const json = { model, prompt, raw: true, options, stream: false };
-    const answer = await this.parsed(completionSchema, { path: '/api/generate', json });
+    const answer = await this.server.parsed(completionSchema, { path: '/api/generate', json });
     return { text: answer.response, reasoning: '', ...countsOf(answer) };
   }
 
@@ -116,21 +121,8 @@ export class OllamaClient {
     const options = { num_predict: 1 };
     // A server that doesn't know the last key answers as usual.
     const json = { model, messages, options, stream: false, _debug_render_only: true };
-    const { _debug_info: info } = await this.parsed(renderedSchema, { path: '/api/chat', json });
+    const { _debug_info: info } = await this.server.parsed(renderedSchema, { path: '/api/chat', json });
     return info?.rendered_template ?? null;
-  }
-
-  private async parsed<Schema extends z.ZodType>(
-    schema: Schema,
-    request: Parameters<LocalServer['json']>[0],
-  ): Promise<z.infer<Schema>> {
-    const result = schema.safeParse(await this.server.json(request));
-    if (result.success) return result.data;
-    throw new ServerFailedError(
-      `what answers at ${this.url}${request.path} isn't Ollama's API`,
-      null,
-      'OLLAMA_HOST says where Ollama is.',
-    );
   }
 }
 
