@@ -59,6 +59,7 @@ export interface Asking {
 
 export interface Questions {
   source: ExportSource;
+  language: ServedLanguage;
   /** The written file. */
   file: string;
   /** Asks the installed model. */
@@ -89,9 +90,17 @@ export function notAsked(
   return { program, version, model, answers: [], differences: [], not_asked: why };
 }
 
-async function compared({ source, file, ask, facts, reporter, signal }: Questions): Promise<InstalledAnswers> {
+async function compared({
+  source,
+  language,
+  file,
+  ask,
+  facts,
+  reporter,
+  signal,
+}: Questions): Promise<InstalledAnswers> {
   const { prompts, maxNewTokens } = samplesOf(source);
-  const { tokenizer, hasChatTemplate, stops, bos } = servedLanguage(source);
+  const { tokenizer, hasChatTemplate, stops, bos } = language;
   const asking = { maxNewTokens, seed: 0, isChat: hasChatTemplate };
   // Twice: there and here.
   let done = 0;

@@ -18,7 +18,7 @@ import { EXACT, compareTexts, type Language } from './compareTexts.js';
 import { klBound, type KlBound } from './exportBounds.js';
 import { exportDiffers } from './exportDiffers.js';
 import { heldOut, type HeldOut } from './heldOut.js';
-import { mergeAdapters, type MergedModel } from './mergedModel.js';
+import { embeddingRowsOf, mergeAdapters, type MergedModel } from './mergedModel.js';
 import { savedLora } from './savedLora.js';
 import { withFactors, type WrittenLora } from './writtenLora.js';
 
@@ -161,11 +161,6 @@ function mergedOnBase({ model, adapters, changed }: MergedModel): ComparedModel 
 function rowsFor(merged: MergedModel, source: Language, options: CertifyOptions): Promise<HeldOut> {
   const { architecture } = merged.model;
   return heldOut({ ...source, architecture, embeddingRows: embeddingRowsOf(merged), ...options });
-}
-
-/** More than the base's if an adapter adds tokens. */
-function embeddingRowsOf({ model: { architecture }, changed }: MergedModel): number {
-  return changed.get(`${architecture.embedding}.weight`)?.shape[0] ?? architecture.vocabSize;
 }
 
 /** @throws InputError if the file is read as a model that computes something else */

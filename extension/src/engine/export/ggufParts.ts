@@ -42,7 +42,7 @@ import {
   type TypedModel,
   type TypedTensor,
 } from './ggufTypes.js';
-import type { MergedModel } from './mergedModel.js';
+import { embeddingRowsOf, type MergedModel } from './mergedModel.js';
 
 export type GgufChoice = Pick<ExportEntryOf<'gguf'>, 'type' | 'touched'>;
 
@@ -236,11 +236,12 @@ function copied(
 
 /** The base's own bytes, except for what the adapters or the choice of a type change. */
 function pairsOfGguf(
-  { files, model, changed }: MergedModel,
+  merged: MergedModel,
   { type }: GgufChoice,
   { metadata, pairs }: GgufHeader,
   file: RandomAccessFile,
 ): Uint8Array[] {
+  const { files } = merged;
   const replaced = new Map<string, GgufTypedValue>();
   if (type !== 'own') replaced.set('general.file_type', { type: 'uint32', value: ggufModelTypes[type].fileType });
   if (type !== 'own' || !metadata.has('general.quantization_version'))
@@ -248,8 +249,7 @@ function pairsOfGguf(
   if (files.ownTemplate !== undefined)
     for (const [key, value] of templateMetadata(files.ownTemplate)) replaced.set(key, value);
   for (const [key, value] of unknownEnds(files, metadata)) replaced.set(key, value);
-  const rows = changed.get(`${model.architecture.embedding}.weight`)?.shape[0] ?? model.architecture.vocabSize;
-  if (files.tokenizerFolder !== null || rows !== model.architecture.vocabSize)
+  if (files.tokenizerFolder !== null || embeddingRowsOf(merged) !== merged.model.architecture.vocabSize)
     throw new InputError('this adapter adds tokens to the model, which is only supported for a base in a folder', {
       file: files.tokenizerFolder ?? files.path,
       hint: 'Name the Hugging Face folder of the base with --model.',

@@ -1,6 +1,5 @@
 // What a written model is compared on: rows that its run held out, else texts of many kinds, and the answers of the run to its sample
 // prompts. Called by the certificate.
-import { statSync } from 'node:fs';
 import { IGNORE_LABEL, countLabels, type EncodedExample } from '../../core/data/example.js';
 import { unlessWrong } from '../../core/inputError.js';
 import { checkEmbedded } from '../../core/text/embeddedIds.js';
@@ -12,10 +11,11 @@ import type { Architecture } from '../models/architecture.js';
 import { endTokensOf } from '../models/endTokens.js';
 import { usableLength } from '../peft/attachedMethod.js';
 import { excludedRows } from '../run/excludedRows.js';
-import { generalRows } from '../run/generalRows.js';
+import { ALL_TOKENS, generalRows } from '../run/generalRows.js';
 import { readRunFile, type RunFile } from '../run/readRunFile.js';
 import { silentReporter, type Reporter } from '../run/reporter.js';
 import { loadRows } from '../run/runRows.js';
+import { statOf } from '../../system/fileStat.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 
@@ -49,8 +49,6 @@ export interface HeldOutOptions {
 const ROW_TOKENS = 48;
 /** Of these, tokens before the first one that is predicted. */
 const TOKENS_BEFORE = 12;
-/** Tokens of all validation rows, and of all answers: they limit memory and time of the passes over both models. */
-const ALL_TOKENS = 256;
 /** Larger training files aren't read for the share of them that the run held out. */
 const MOST_BYTES = 64e6;
 
@@ -108,7 +106,7 @@ async function validationRows(
   const config = typeof validation === 'string' ? { ...dataset, train: validation, validation: null } : dataset;
   const rows: EncodedExample[] = [];
   try {
-    if (statSync(run.resolvePath(config.train)).size > MOST_BYTES) return [];
+    if ((statOf(run.resolvePath(config.train))?.size ?? Infinity) > MOST_BYTES) return [];
     const loaded = await loadRows(
       { ...run, config: { ...run.config, dataset: config } },
       { files, tokenizer, architecture: { ...architecture, vocabSize: embeddingRows } },

@@ -96,3 +96,8 @@ function warnOfTemplates(saved: readonly SavedAdapter[], warn: Warn): void {
       `the adapters were trained with different chat templates; the model has that of ${last!.folder}`,
     );
 }
+
+/** More than the base's if an adapter adds tokens. */
+export function embeddingRowsOf({ model: { architecture }, changed }: MergedModel): number {
+  return changed.get(`${architecture.embedding}.weight`)?.shape[0] ?? architecture.vocabSize;
+}

@@ -12,7 +12,7 @@ import type { Reporter } from './reporter.js';
 
 /** Tokens of a row; later ones aren't used. */
 const ROW_TOKENS = 32;
-/** Tokens of all rows: they limit the time of a measurement, and the base's values that are kept. */
+/** Tokens of all rows: they limit time and memory of a measurement, and the base's values that are kept. */
 export const ALL_TOKENS = 256;
 
 export interface GeneralRowsOptions {

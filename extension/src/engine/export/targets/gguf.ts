@@ -56,9 +56,8 @@ export async function planGguf(
       // The written model, and with adapters also the base, are compared with the merged one.
       const passes = adapters.length > 0 ? 3 : 2;
       const { model, changed } = merged;
-      const once = comparing(allParameters(model, changed).values(), ALL_TOKENS);
-      const compared = Array.from({ length: passes }, () => once).flat();
-      return { bytes: ggufBytes(parts), seconds: await expectedSeconds([...work, ...compared]) };
+      const compared = await expectedSeconds(comparing(allParameters(model, changed).values(), ALL_TOKENS));
+      return { bytes: ggufBytes(parts), seconds: (await expectedSeconds(work)) + passes * compared };
     } finally {
       parts.close();
     }

@@ -5,7 +5,7 @@ import { proposedName } from '../../../core/exports/ollama.js';
 import { InputError } from '../../../core/inputError.js';
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { lmStudioHome, lmStudioModelsFolder, lmStudioUrl } from '../../hub/lmStudioStore.js';
-import { askInstalled, notAsked, type Asking } from '../askInstalled.js';
+import { askInstalled, notAsked, servedLanguage, type Asking } from '../askInstalled.js';
 import type { ExportSource } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { LmStudioClient } from '../lmStudioClient.js';
@@ -63,7 +63,7 @@ export const lmStudio: ExportTarget<Entry> = {
       return isChat ? client.chat(name, prompt, options) : client.complete(name, prompt, options);
     };
     const facts = { ...about, model: name, type: entry.type, stopsThere: null, templateReason: TEMPLATE };
-    return askInstalled({ source, file: out, ask, facts, reporter, signal });
+    return askInstalled({ source, language: servedLanguage(source), file: out, ask, facts, reporter, signal });
   },
 };
 

@@ -72,9 +72,10 @@ export const ollama: ExportTarget<Entry> = {
       const rendered = await client.renderedPrompt(model, prompt);
       return { ...(await client.chat(model, prompt, options)), rendered };
     };
-    const templateReason = reasonOf(shown, version!, servedLanguage(source).tokenizer.chatTemplate);
+    const language = servedLanguage(source);
+    const templateReason = reasonOf(shown, version!, language.tokenizer.chatTemplate);
     const facts = { ...about, type: entry.type, stopsThere: stopsIn(shown), templateReason };
-    return askInstalled({ source, file: out, ask, facts, reporter, signal });
+    return askInstalled({ source, language, file: out, ask, facts, reporter, signal });
   },
 };
 
@@ -114,7 +115,7 @@ function needOf(found: Ollama | CodedError): NonNullable<PlannedExport['needs']>
   return { what, met: true, hint };
 }
 
-/** As the model's generation_config.json says; without a word there, nothing is penalized. */
+/** As the model's generation_config.json says; nothing is penalized unless it is named there. */
 function parametersOf(source: ExportSource): Record<string, string[] | number> {
   const { stops, generationConfig: config } = servedLanguage(source);
   const isSampling = config['do_sample'] === true;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { unmistakable } from '../../../../../extension/src/core/exports/ollama.js';
-import { askInstalled } from '../../../../../extension/src/engine/export/askInstalled.js';
+import { askInstalled, servedLanguage } from '../../../../../extension/src/engine/export/askInstalled.js';
 import { openExportSource, type ExportSource } from '../../../../../extension/src/engine/export/exportSource.js';
 import {
   performExport,
@@ -298,6 +298,7 @@ it('tells rounding from other reasons by the written file', async () => {
   const asked = (ask: (prompt: string) => string) =>
     askInstalled({
       source,
+      language: servedLanguage(source),
       file: path!,
       ask: prompt =>
         Promise.resolve({ text: ask(prompt), reasoning: '', finish: 'stop', promptTokens: null, rendered: null }),
