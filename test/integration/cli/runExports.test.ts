@@ -51,6 +51,8 @@ describe('refused before training', () => {
   test('what the method can’t be, with what works', async () => {
     const prompt = { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 4 };
     await refusedBy([{ target: 'gguf' }], prompt, 'export.0.target', 'tunewright serve', 'PeftModel.from_pretrained');
+    await refusedBy([{ target: 'hub', content: 'folder' }], prompt, 'export.0.target', 'tunewright serve');
+    await refusedBy([{ target: 'lm_studio', name: 'a b' }], undefined, 'export.0', 'LM Studio');
     await refusedBy([{ target: 'adapter_gguf' }], prompt, 'export.0.target', 'expressed as LoRA');
     await refusedBy([{ target: 'adapter_mlx' }], { ...LORA, use_dora: true }, 'export.0.target', 'DoRA');
     await refusedBy([{ target: 'gguf' }, { target: 'adapter_gguf' }], { peft_type: 'FULL' }, 'export.1.target', 'FULL');
@@ -166,4 +168,13 @@ test('a run whose export fails has its result, and exit code 1', async () => {
       .slice(-3),
   ).toEqual(['completed', 'exporting', 'export_failed']);
   expect(readdirSync(out)).toEqual(['mine.txt']);
+});
+
+test('an adapter that can’t be merged may still be pushed: what is missing is said once the run has its result', async () => {
+  const run = runFile('pushed', [{ target: 'hub' }], { peft_type: 'PROMPT_TUNING', num_virtual_tokens: 4 });
+  const env = { HF_TOKEN: '', HF_HOME: place.file('no-home'), HF_TOKEN_PATH: '' };
+  const result = await tunewright(train(run, 'pushed-run'), { env });
+  expect(result.code, result.stderr).toBe(1);
+  expect(result.stderr).toContain('Export (hub) failed: there is no access token');
+  expect(existsSync(place.file('pushed-run', 'adapter', 'adapter_config.json'))).toBe(true);
 });

@@ -10,6 +10,8 @@ const PHASES: Readonly<Record<string, string>> = {
   answer: 'Answering the rows',
   write: 'Writing',
   compare: 'Comparing with the original',
+  install: 'Installing',
+  upload: 'Uploading',
 };
 
 /**

@@ -5,6 +5,7 @@ import { InputError } from '../../core/inputError.js';
 import { ejectable, ejectRun } from '../export/ejectRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import { progressDisplay } from './progressDisplay.js';
+import { interruptible } from './failure.js';
 import { printAnswer } from './print.js';
 
 interface EjectFlags {
@@ -32,12 +33,9 @@ async function eject(runFile: string, flags: EjectFlags): Promise<void> {
   const progress = progressDisplay();
   const run = readRunFile(runFile);
   try {
-    const { files, steps, differences, wantsFolder } = await ejectRun(run, {
-      out,
-      force: flags.force ?? false,
-      reporter: progress,
-      signal: new AbortController().signal,
-    });
+    const { files, steps, differences, wantsFolder } = await interruptible(signal =>
+      ejectRun(run, { out, force: flags.force ?? false, reporter: progress, signal }),
+    );
     progress.finish();
     printAnswer({ files, steps, differences, wants_model_folder: wantsFolder }, flags.json, () =>
       [

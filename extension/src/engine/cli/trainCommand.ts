@@ -1,5 +1,5 @@
 // `tunewright train RUN.json`.
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CancelledError } from '../../core/codedError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
@@ -52,6 +52,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
   };
   let recorded = false;
   const settled = onInterruption(interrupt, quit);
+  let exports = 0;
   try {
     const onEvent = (event: EngineEvent) => {
       progress.finish();
@@ -67,7 +68,10 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       cache: flags.cache && resolve(flags.cache),
       reporter: flags.json ? { progress: () => {}, warn: () => {} } : progress,
       onEvent,
-      check: prepared => checkRunExports(prepared, out),
+      check: prepared => {
+        exports = prepared.run.config.export.length;
+        checkRunExports(prepared, out);
+      },
       signal: stop.signal,
     });
     // From here on the run has its result, whatever becomes of the exports.
@@ -76,7 +80,7 @@ async function train(runFile: string, flags: TrainFlags): Promise<void> {
       display.finish();
       print(process.stdout.isTTY ? `\nSaved in ${result}` : result);
     }
-    if (outcome.reason === 'stopped' || readRunFile(join(out, 'run.json')).config.export.length === 0) return;
+    if (outcome.reason === 'stopped' || exports === 0) return;
     checkExports(
       out,
       await exportRun(out, { all: true, engine: null, reporter: progress, onEvent, signal: stop.signal }),

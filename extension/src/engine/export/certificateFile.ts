@@ -36,7 +36,7 @@ export async function certificateOf(
   return {
     version: 1,
     target: entry.target,
-    type: 'type' in entry ? entry.type : 'dtype' in entry ? entry.dtype : null,
+    type: typeOf(entry),
     path,
     files,
     base: base.reference,
@@ -48,6 +48,11 @@ export async function certificateOf(
     seconds,
     created: new Date().toISOString(),
   };
+}
+
+function typeOf(entry: ExportEntry): string | null {
+  if (entry.target === 'hub' && entry.content === 'folder') return entry.dtype;
+  return 'type' in entry ? entry.type : 'dtype' in entry ? entry.dtype : null;
 }
 
 function filesIn(folder: string): string[] {

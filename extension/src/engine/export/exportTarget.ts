@@ -14,6 +14,10 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   readonly takes: 'adapter' | 'model';
   /** What it writes at the place of the export; 'elsewhere': what it writes there is removed at the end. */
   readonly writes: 'file' | 'folder' | 'elsewhere';
+  /** Whether an entry needs adapters that can be merged into the base; by default, if it takes a model. */
+  merges?(entry: Entry): boolean;
+  /** What rules the export out for this base, whatever the adapters are. Quick; called before training. @throws InputError */
+  checkBase?(source: ExportSource, entry: Entry): void;
   /** Name of the file or folder unless another one is given. */
   fileName(source: ExportSource, entry: Entry): string;
   /** @throws InputError if a program isn't there into which it installs; called before anything is made */

@@ -116,15 +116,18 @@ async function validationRows(
       new AbortController().signal,
     );
     const { dataset: opened, indices } = loaded.validation ?? loaded.train;
-    if (loaded.validation && opened.stats.contentHash !== trainedHash(events)) return [];
-    let tokens = 0;
-    for (const i of Array.from(indices)) {
-      const row = fromFirstLabel(opened.get(i), Math.min(ROW_TOKENS, room));
-      if (tokens + row.inputIds.length > ALL_TOKENS) break;
-      if (countLabels(row.labels) > 0) rows.push(row);
-      tokens += row.inputIds.length;
+    try {
+      if (loaded.validation && opened.stats.contentHash !== trainedHash(events)) return [];
+      let tokens = 0;
+      for (const i of Array.from(indices)) {
+        const row = fromFirstLabel(opened.get(i), Math.min(ROW_TOKENS, room));
+        if (tokens + row.inputIds.length > ALL_TOKENS) break;
+        if (countLabels(row.labels) > 0) rows.push(row);
+        tokens += row.inputIds.length;
+      }
+    } finally {
+      opened.close();
     }
-    opened.close();
   } catch {
     // Files that were moved or changed since: other rows do as well.
     return [];

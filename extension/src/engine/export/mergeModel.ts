@@ -1,5 +1,5 @@
 // Merges adapters into a base and writes the model as a Hugging Face folder or as GGUF; without an adapter it converts. Called by the
-// targets of merged models. Checks room, reads a GGUF again and measures what its rounding costs before the file is put in place.
+// targets of merged models. Checks room, reads what was written again and measures what its rounding costs.
 import { dirname } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -38,13 +38,17 @@ export interface GgufMergeOptions extends MergeOptions, GgufChoice, CertifyOptio
   served?: (files: ModelFiles) => ModelFiles;
 }
 
-export interface WrittenGguf extends Certified {
-  bytes: number;
+export interface Merged extends Certified {
+  /** Number of parameters that the adapters have changed. */
+  changed_parameters: number;
+}
+
+export interface WrittenGguf extends Merged {
   /** Number of tensors by type. */
   types: Record<string, number>;
 }
 
-/** A file that is further from what it was made of than this part of what the adapters have changed has lost too much. */
+/** A file that is further from what it was made from than this part of what the adapters have changed has lost too much. */
 const MAX_SHARE_OF_ADAPTER = 0.1;
 /** The same without an adapter, in nats per token. */
 const MAX_KL = 0.05;
@@ -55,7 +59,7 @@ export async function mergeIntoFolder(
   base: ModelFiles,
   saved: readonly SavedAdapter[],
   options: MergeOptions & FolderChoice & CertifyOptions,
-): Promise<Certified & { changed: number }> {
+): Promise<Merged> {
   const merged = mergeAdapters(base, saved, options.reporter.warn);
   try {
     const { model, files, changed } = merged;
@@ -64,7 +68,7 @@ export async function mergeIntoFolder(
     await checkFreeSpace(dirname(out), bytesOf(written), 'choose a folder on another disk with --out');
     await writeFolderFiles(out, written);
     const certified = await verified(() => openHuggingFaceFolder(out, out), [options.dtype], merged, options);
-    return { ...certified, changed: merged.changed.size };
+    return { ...certified, changed_parameters: merged.changed.size };
   } finally {
     merged.dispose();
   }
@@ -79,26 +83,24 @@ export async function mergeIntoGguf(
   base: ModelFiles,
   saved: readonly SavedAdapter[],
   options: GgufMergeOptions,
-): Promise<WrittenGguf & { changed: number }> {
+): Promise<WrittenGguf> {
   const merged = mergeAdapters(base, saved, options.reporter.warn, options.served);
   try {
     const parts = ggufParts(merged, options);
     try {
-      const bytes = ggufBytes(parts);
-      await checkFreeSpace(dirname(out), bytes, 'choose a folder on another disk with --out');
+      await checkFreeSpace(dirname(out), ggufBytes(parts), 'choose a folder on another disk with --out');
       const fallback = fallbackText(parts.fallbacks, parts.tensors.filter(({ shape }) => shape.length > 1).length);
       if (fallback) options.reporter.warn('type_fallback', fallback);
-      const encoded = parts.tensors.filter(({ isCopy }) => !isCopy);
+      const encoded = parts.tensors.flatMap(({ isCopy, ggmlType }) => (isCopy ? [] : ggmlType));
       let certified: Certified | null = null;
       const verify = async (temporary: string) => {
-        const types = new Set(encoded.map(({ ggmlType }) => ggmlType));
-        certified = await verified(() => openGguf(temporary, temporary), types, merged, options);
+        certified = await verified(() => openGguf(temporary, temporary), new Set(encoded), merged, options);
         if (certified.rounding) warnOfRounding(certified.rounding, options);
       };
       await streamGguf(out, parts, { verify, onTensor: eachTensor(parts.tensors.length, options) });
       const types: Record<string, number> = {};
       for (const { ggmlType } of parts.tensors) types[ggmlType] = (types[ggmlType] ?? 0) + 1;
-      return { bytes, types, ...(certified as Certified | null)!, changed: merged.changed.size };
+      return { types, ...(certified as Certified | null)!, changed_parameters: merged.changed.size };
     } finally {
       parts.close();
     }
@@ -116,7 +118,7 @@ function eachTensor(total: number, { signal, reporter }: MergeOptions): () => vo
   };
 }
 
-/** Reads the written file as any other, and compares it with what it was made of. */
+/** Reads what was written as any other model, and compares it with what it was made from. */
 async function verified(
   open: () => ModelFiles,
   types: Iterable<string>,

@@ -8,7 +8,7 @@ import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import type { Exported } from '../../protocol/exportAnswers.js';
-import { exportEntrySchema, type ExportEntry } from '../../protocol/exportConfig.js';
+import type { ExportEntry } from '../../protocol/exportConfig.js';
 import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { PreparedRun } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
@@ -24,10 +24,11 @@ import { exportTarget } from './targets/registry.js';
  * Before training starts: whether the method, the model and the places allow the exports of the run file.
  * @throws InputError that names the entry
  */
-export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<void> {
+export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): void {
+  if (run.config.export.length === 0) return;
   const { files: base, architecture } = onDisk;
   const source = { base, architecture, adapters: [], run: out, name: run.config.name, close: () => {} };
-  const own = ownPlaces(out);
+  const own = ownPlaces(readEvents(join(out, 'events.ndjson')));
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
     const target = exportTarget(entry.target);
@@ -39,20 +40,16 @@ export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out
       const form = method.storage === 'model' ? undefined : adapter.attached.asLora();
       if (typeof form === 'string' || !form)
         refuse(`${form ?? `a ${method.peftType} result`} can't be expressed as LoRA`, WITHOUT_LORA);
-    } else if (method.storage !== 'model' && !method.merge)
+    } else if (method.storage !== 'model' && !method.merge && (target.merges?.(entry) ?? true))
       refuse(`${method.peftType} adds parts that can't be expressed as weights of the model`, WITHOUT_MERGE);
-    else
-      // With default options: what can't be expressed at all is known before an adapter exists.
-      await refusing(run.path, `export.${i}`, () =>
-        target.plan(source, exportEntrySchema.parse({ target: entry.target })),
-      );
+    refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
     if (target.writes === 'elsewhere') continue;
     const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });
     if (taken.has(place))
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
     taken.set(place, i);
     if (!own.has(place))
-      await refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
+      refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
   }
 }
 
@@ -60,9 +57,9 @@ const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the me
 const WITHOUT_MERGE =
   'Leave it out. Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). Any OpenAI client: tunewright serve --model M --adapter FOLDER.';
 
-async function refusing(file: string, key: string, check: () => unknown): Promise<void> {
+function refusing(file: string, key: string, check: () => void): void {
   try {
-    await check();
+    check();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message, hint, file: where } = error.record();
@@ -118,7 +115,7 @@ export async function exportRun(path: string, options: RunExportOptions): Promis
       options.reporter,
     );
     const done = events.slice(last).filter(event => event.type === 'exported');
-    const own = ownPlaces(path);
+    const own = ownPlaces(events);
     const answer: RunExports = { exported: [], kept: 0, failures: [] };
     for (const entry of entries) {
       const target = exportTarget(entry.target);
@@ -160,8 +157,6 @@ function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): str
 }
 
 /** Places where the run itself has written before, and may do it again. */
-function ownPlaces(path: string): ReadonlySet<string> {
-  const file = join(path, 'events.ndjson');
-  const events = existsSync(file) ? readEvents(file) : [];
+function ownPlaces(events: readonly EngineEvent[]): ReadonlySet<string> {
   return new Set(events.flatMap(event => (event.type === 'exported' && event.path !== null ? [event.path] : [])));
 }

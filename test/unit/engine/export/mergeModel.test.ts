@@ -136,7 +136,7 @@ it.each([
   const files = open('folder');
   const out = join(path, `sharded-${name}`);
   const maxShardBytes = 20_000;
-  const { changed } = await mergeIntoFolder(out, files, saved(files, 'folder-lora'), {
+  const { changed_parameters: changed } = await mergeIntoFolder(out, files, saved(files, 'folder-lora'), {
     ...running(),
     dtype,
     maxShardBytes,

@@ -30,9 +30,8 @@ export const folder: ExportTarget<ExportEntryOf<'folder'>> = {
 
   plan: (source, entry) => planFolder(source, choiceOf(entry)),
 
-  async write({ base, adapters }, entry, { out, ...context }) {
-    const { changed, ...certified } = await mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) });
-    return { changed_parameters: changed, ...certified };
+  write({ base, adapters }, entry, { out, ...context }) {
+    return mergeIntoFolder(out, base, adapters, { ...context, ...choiceOf(entry) });
   },
 };
 

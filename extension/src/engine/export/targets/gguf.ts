@@ -23,6 +23,8 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
 
   fileName: (source, { type }) => ggufNameOf(originOf(source), type === 'own' ? ownType(source.base) : type),
 
+  checkBase: checkGgufBase,
+
   plan(source, entry) {
     checkTouched(entry, source.adapters);
     return planGguf(source, entry);
@@ -31,10 +33,25 @@ export const gguf: ExportTarget<ExportEntryOf<'gguf'>> = {
   async write(source, entry, { out, ...context }) {
     const { base, adapters } = source;
     checkTouched(entry, adapters);
-    const { bytes: _, changed, ...written } = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
-    return { changed_parameters: changed, llama_cpp: modelForLlamaCpp(source), ...written };
+    const written = await mergeIntoGguf(out, base, adapters, { ...entry, ...context });
+    return { ...written, llama_cpp: modelForLlamaCpp(source) };
   },
 };
+
+/** @throws InputError if a model like the base can't be expressed as GGUF */
+export function checkGgufBase({ base }: ExportSource): void {
+  const merged = mergeAdapters(base, [], silentReporter.warn);
+  try {
+    ggufParts(merged, { type: 'own', touched: null }).close();
+  } finally {
+    merged.dispose();
+  }
+}
+
+/** An entry of which only the type is chosen. */
+export function ggufEntryOf({ type }: Pick<GgufChoice, 'type'>): ExportEntryOf<'gguf'> {
+  return { target: 'gguf', type: type as ExportEntryOf<'gguf'>['type'], touched: null, out: null };
+}
 
 /** What a GGUF file of the merged model takes. @param served as in `mergeIntoGguf` */
 export async function planGguf(

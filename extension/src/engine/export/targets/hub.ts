@@ -15,7 +15,7 @@ import type { ExportSource } from '../exportSource.js';
 import type { ExportContext, ExportTarget, PlannedExport, WrittenExport } from '../exportTarget.js';
 import { uploadedFiles } from '../hubFiles.js';
 import { folder } from './folder.js';
-import { gguf } from './gguf.js';
+import { checkGgufBase, gguf, ggufEntryOf } from './gguf.js';
 
 type Entry = ExportEntryOf<'hub'>;
 
@@ -34,6 +34,12 @@ export const hub: ExportTarget<Entry> = {
   to: 'hub',
   takes: 'model',
   writes: 'elsewhere',
+
+  merges: ({ content }) => content === 'folder' || content === 'gguf',
+
+  checkBase(source, { content }) {
+    if (content === 'gguf') checkGgufBase(source);
+  },
 
   fileName: ({ name }) => `${name}-hub`,
 
@@ -127,7 +133,6 @@ function existingFiles(source: ExportSource, entry: Entry, content: PushedConten
 
 const folderEntry = ({ dtype }: Entry) =>
   ({ target: 'folder', dtype: dtype ?? 'float32', max_shard_size: '5GB', out: null }) as const;
-const ggufEntry = ({ type }: Entry) => ({ target: 'gguf', type, touched: null, out: null }) as const;
 
 async function planContent(source: ExportSource, entry: Entry, content: PushedContent): Promise<PlannedExport> {
   const existing = existingFiles(source, entry, content);
@@ -136,8 +141,8 @@ async function planContent(source: ExportSource, entry: Entry, content: PushedCo
     return { bytes: 0, seconds: 0, files };
   }
   if (content === 'folder') return folder.plan(source, folderEntry(entry));
-  const planned = await gguf.plan(source, ggufEntry(entry));
-  return { ...planned, files: [{ path: gguf.fileName(source, ggufEntry(entry)), bytes: planned.bytes }] };
+  const planned = await gguf.plan(source, ggufEntryOf(entry));
+  return { ...planned, files: [{ path: gguf.fileName(source, ggufEntryOf(entry)), bytes: planned.bytes }] };
 }
 
 async function makeContent(
@@ -153,9 +158,9 @@ async function makeContent(
     const written = await folder.write(source, folderEntry(entry), context);
     return { ...written, files: uploadedFiles(context.out, null) };
   }
-  const name = gguf.fileName(source, ggufEntry(entry));
+  const name = gguf.fileName(source, ggufEntryOf(entry));
   const out = join(context.out, name);
-  const written = await gguf.write(source, ggufEntry(entry), { ...context, out });
+  const written = await gguf.write(source, ggufEntryOf(entry), { ...context, out });
   return { ...written, files: [{ path: name, content: { file: out } }] };
 }
 

@@ -9,7 +9,7 @@ import { askInstalled, notAsked, servedLanguage, type Asking } from '../askInsta
 import type { ExportSource } from '../exportSource.js';
 import type { ExportTarget } from '../exportTarget.js';
 import { LmStudioClient } from '../lmStudioClient.js';
-import { gguf, planGguf } from './gguf.js';
+import { checkGgufBase, gguf, ggufEntryOf, planGguf } from './gguf.js';
 
 type Entry = ExportEntryOf<'lm_studio'>;
 
@@ -21,7 +21,12 @@ export const lmStudio: ExportTarget<Entry> = {
   takes: 'model',
   writes: 'file',
 
-  fileName: (source, entry) => gguf.fileName({ ...source, name: foldersOf(source, entry).model }, asGguf(entry)),
+  fileName: (source, entry) => gguf.fileName(source, ggufEntryOf(entry)),
+
+  checkBase(source, entry) {
+    foldersOf(source, entry);
+    checkGgufBase(source);
+  },
 
   folder(source, entry) {
     const { publisher, model } = foldersOf(source, entry);
@@ -36,7 +41,7 @@ export const lmStudio: ExportTarget<Entry> = {
       met: isThere,
       hint: isThere ? null : HINT,
     };
-    return { ...(await planGguf(source, asGguf(entry))), needs: [need] };
+    return { ...(await planGguf(source, ggufEntryOf(entry))), needs: [need] };
   },
 
   check() {
@@ -44,7 +49,10 @@ export const lmStudio: ExportTarget<Entry> = {
     if (!existsSync(home)) throw new InputError('LM Studio has no folder on this machine', { file: home, hint: HINT });
   },
 
-  write: (source, entry, context) => gguf.write(source, asGguf(entry), context),
+  write(source, entry, context) {
+    foldersOf(source, entry);
+    return gguf.write(source, ggufEntryOf(entry), context);
+  },
 
   async ask(source, entry, { out, compare, reporter, signal }) {
     const client = new LmStudioClient(lmStudioUrl(), signal);
@@ -70,10 +78,6 @@ export const lmStudio: ExportTarget<Entry> = {
 const HINT =
   'Install LM Studio and start it once; or write a file with --to merged-gguf, for lms import --hard-link FILE.gguf.';
 const TEMPLATE = 'Its settings of the model may have another prompt template.';
-
-function asGguf({ type }: Entry): ExportEntryOf<'gguf'> {
-  return { target: 'gguf', type, touched: null, out: null };
-}
 
 /** @throws InputError if a name is no folder's */
 function foldersOf({ name }: ExportSource, entry: Entry): { publisher: string; model: string } {

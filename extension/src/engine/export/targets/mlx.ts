@@ -14,6 +14,8 @@ export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
 
   fileName: ({ name }, { dtype }) => `${name}-mlx-${dtype}`,
 
+  checkBase: ({ base, architecture }) => void mlxModel(base, architecture),
+
   async plan(source, entry) {
     const { files, tensorName } = mlxModel(source.base, source.architecture);
     return planFolder({ ...source, base: files }, { ...choiceOf(entry), tensorName });
@@ -22,8 +24,7 @@ export const mlx: ExportTarget<ExportEntryOf<'mlx'>> = {
   async write({ base, architecture, adapters }, entry, { out, ...context }) {
     const { files, tensorName } = mlxModel(base, architecture);
     const choice = { ...choiceOf(entry), tensorName };
-    const { changed, ...certified } = await mergeIntoFolder(out, files, adapters, { ...context, ...choice });
-    return { changed_parameters: changed, ...certified };
+    return mergeIntoFolder(out, files, adapters, { ...context, ...choice });
   },
 };
 

@@ -11,7 +11,7 @@ import type { ExportTarget, PlannedExport } from '../exportTarget.js';
 import { checkNewModel, findOllama, hasModel, installInOllama, type Ollama } from '../installInOllama.js';
 import { mergeIntoGguf } from '../mergeModel.js';
 import type { ShownModel } from '../ollamaClient.js';
-import { planGguf } from './gguf.js';
+import { checkGgufBase, ggufEntryOf, planGguf } from './gguf.js';
 
 type Entry = ExportEntryOf<'ollama'>;
 
@@ -23,12 +23,17 @@ export const ollama: ExportTarget<Entry> = {
 
   fileName: source => `${proposedName(source.name)}.gguf`,
 
+  checkBase(source, entry) {
+    nameOf(source, entry);
+    checkGgufBase(source);
+  },
+
   async plan(source, entry) {
     const name = nameOf(source, entry);
     const found = await reachable();
     const isTaken = !(found instanceof CodedError) && (await hasModel(found, name));
     const isNew = found instanceof CodedError || rendersJinja(found);
-    const planned = await planGguf(source, { ...entry, touched: null }, files => served(files, isNew));
+    const planned = await planGguf(source, ggufEntryOf(entry), files => served(files, isNew));
     return { ...planned, isTaken, needs: [needOf(found)] };
   },
 
@@ -45,18 +50,13 @@ export const ollama: ExportTarget<Entry> = {
         `Ollama ${version} doesn't render the chat template in the file; ${JINJA_SINCE} and later versions do`,
       );
     await checkNewModel(found, name, force, signal);
-    const {
-      bytes: _,
-      changed,
-      ...written
-    } = await mergeIntoGguf(out, source.base, source.adapters, {
+    const written = await mergeIntoGguf(out, source.base, source.adapters, {
       ...context,
-      type: entry.type,
-      touched: null,
+      ...ggufEntryOf(entry),
       served: files => served(files, rendersJinja(found)),
     });
     await installInOllama(found, { file: out, name, parameters: parametersOf(source), reporter, signal });
-    return { place: `Ollama: ${name}`, changed_parameters: changed, ...written };
+    return { ...written, place: `Ollama: ${name}` };
   },
 
   async ask(source, entry, { out, compare, reporter, signal }) {
