@@ -3,13 +3,16 @@ import * as z from 'zod';
 import { certificateSchema } from './certificate.js';
 import { engineErrorSchema } from './engineError.js';
 
-const ggufRoundingSchema = z.object({
-  /** KL(base + adapter || written file), nats per token */
+/** What an export has changed, in nats per token. */
+const roundingSchema = z.object({
+  /** KL(base + adapter || written file) */
   kl: z.number(),
   /** KL(base + adapter || base); null without an adapter. */
   adapter_kl: z.number().nullable(),
   label_tokens: z.int(),
 });
+
+export type Rounding = z.infer<typeof roundingSchema>;
 
 /** What there is to choose from: in `describe`. */
 export const exportTargetFactsSchema = z.object({
@@ -69,7 +72,7 @@ export const exportedSchema = z.object({
   /** Number of tensors by type, in GGUF. */
   types: z.record(z.string(), z.int()).optional(),
   /** What rounding has changed; null if it wasn't measured. */
-  rounding: ggufRoundingSchema.nullable(),
+  rounding: roundingSchema.nullable(),
   /** null: nothing was made, so that there is nothing to compare. */
   certificate: certificateSchema
     .extend({

@@ -13,6 +13,11 @@ export interface Answer {
   rendered: string | null;
 }
 
+/** @param reason of any API */
+export function finishOf(reason: string | null | undefined): Answer['finish'] {
+  return reason === 'stop' || reason === 'length' ? reason : null;
+}
+
 export interface AskedPrompt {
   prompt: string;
   ours: Answer;

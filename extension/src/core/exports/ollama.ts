@@ -21,7 +21,7 @@ export function ollamaName(text: string, key = '--name'): string {
   const [model, namespace = 'library', host = 'registry.ollama.ai'] = parts.toReversed();
   if (parts.length > 3 || !PART.test(model) || !NAMESPACE.test(namespace) || !HOST.test(host) || !PART.test(tag))
     fail(
-      `${JSON.stringify(text)} is no name for a model in Ollama`,
+      `${JSON.stringify(text)} isn't a valid model name in Ollama`,
       'Use letters, digits and _ - . such as pirate or me/pirate:v2.',
     );
   if (/^(cloud|local)$|-cloud$/i.test(tag))
@@ -60,7 +60,7 @@ export function ollamaAddress(variable: string | undefined): OllamaAddress {
   const isCloud = value === 'ollama.com';
   const scheme = isCloud ? 'https' : (given ?? 'http');
   if (scheme !== 'http' && scheme !== 'https')
-    throw new InputError(`${scheme} is no scheme of a server`, {
+    throw new InputError(`${scheme} isn't a supported scheme`, {
       key: 'OLLAMA_HOST',
       hint: 'Set it to an address such as 127.0.0.1:11434.',
     });

@@ -101,7 +101,7 @@ function describeExports(): string {
     const rows = options.map(optionRow);
     return [`  ${target}  ${title} (tunewright export --to ${to})`, `  ${description}`, table(rows)].join('\n');
   });
-  return ['Export targets (target of an entry of export), their options and defaults', ...blocks].join('\n\n');
+  return ['Export targets (`target` in each entry of `export`), their options and defaults', ...blocks].join('\n\n');
 }
 
 function describeFamilies(): string {

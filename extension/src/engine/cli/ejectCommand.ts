@@ -29,7 +29,11 @@ export function registerEjectCommand(program: Command): void {
 async function eject(runFile: string, flags: EjectFlags): Promise<void> {
   const out = resolve(flags.out);
   if (!/\.py$/i.test(out))
-    throw new InputError('a Python program ends in .py', { key: '--out', file: out, hint: `Name it ${flags.out}.py.` });
+    throw new InputError('the name of the program must end in .py', {
+      key: '--out',
+      file: out,
+      hint: `Name it ${flags.out}.py.`,
+    });
   const progress = progressDisplay();
   const run = readRunFile(runFile);
   try {

@@ -58,7 +58,7 @@ async function run(folder: string | undefined, flags: ExportFlags & { to?: strin
     return planAll(flags);
   }
   if (!target)
-    throw new InputError('what to export to is missing', {
+    throw new InputError('no target is named', {
       key: '--to',
       hint: `Choose one of ${exportTargets.map(({ to }) => to).join(', ')}, or name the folder of a run that lists exports.`,
     });

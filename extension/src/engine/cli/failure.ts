@@ -78,8 +78,8 @@ export function reportInterruptions(): void {
   for (const signal of STOPPING)
     process.on(signal, () => {
       if (process.listenerCount(signal) > 1) return;
-      reportFailure(new CancelledError('Stopped.'));
-      process.exit(codeOfSignal(signal));
+      stoppedBy = signal;
+      endNow();
     });
 }
 

@@ -47,7 +47,7 @@ function pathsOf(source: string, model: string | undefined): Pick<ExportFlags, '
       file: path,
       hint:
         basename(dirname(path)) === 'checkpoints'
-          ? 'A checkpoint is not in a format of PEFT’s; push the run.'
+          ? 'A checkpoint isn’t in PEFT’s format; push the run instead.'
           : 'Name the folder of one, or a .gguf file.',
     });
   if (model !== undefined)

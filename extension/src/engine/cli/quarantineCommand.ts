@@ -23,7 +23,7 @@ export function registerQuarantineCommand(program: Command): void {
     .argument('<what>', 'dataset, or folder of a run for its training rows')
     .option(
       '--add <rows...>',
-      'lines or hashes (or their beginnings) of rows to leave out; equal rows are left out too',
+      'line numbers, or hashes or their first digits, of rows to leave out; equal rows are left out too',
     )
     .option('--remove <rows...>', 'lines or hashes of rows to train on again')
     .option('--format <name>', 'format of the rows of a dataset', 'auto')

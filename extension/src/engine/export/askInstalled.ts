@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { CodedError } from '../../core/codedError.js';
 import {
+  finishOf,
   installedAnswers,
   isSameAnswer,
   type Answer,
@@ -189,7 +190,7 @@ async function answerOf(
   return {
     text,
     reasoning,
-    finish: reason === 'stop' || reason === 'length' ? reason : null,
+    finish: finishOf(reason),
     promptTokens: usage.prompt_tokens,
     rendered: isChat ? wholePrompt(tokenizer, question).chat : null,
   };

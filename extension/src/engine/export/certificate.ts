@@ -1,9 +1,10 @@
 // The certificate of an export: what was written is opened again, under its temporary name, and compared with what it was made from.
 // Called by everything that writes a model or an adapter for another program (mergeModel.ts, targets/); performExport.ts keeps the
-// result as certificate.json. A difference that no rounding explains ends the export.
+// result as NAME.certificate.json. A difference that no rounding explains ends the export.
 import { countLabels, type EncodedExample } from '../../core/data/example.js';
 import { InputError } from '../../core/inputError.js';
 import type { Comparison } from '../../protocol/certificate.js';
+import type { Rounding } from '../../protocol/exportAnswers.js';
 import { collectGarbage } from '../machine/processMemory.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import type { CausalLm } from '../models/causalLm.js';
@@ -30,15 +31,6 @@ export interface CertifyOptions {
   generalTexts: string | null;
   /** Folder of the run that is exported, or null. */
   run: string | null;
-}
-
-/** What an export has changed, in nats per token. */
-export interface Rounding {
-  /** KL(base + adapter || written file) */
-  kl: number;
-  /** KL(base + adapter || base); null without an adapter. */
-  adapter_kl: number | null;
-  label_tokens: number;
 }
 
 export interface Certified {

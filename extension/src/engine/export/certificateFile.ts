@@ -1,4 +1,4 @@
-// certificate.json: what an export was compared with, kept in its run folder or beside it. Called by performExport.ts.
+// NAME.certificate.json: what an export was compared with, kept in its run folder or beside it. Called by performExport.ts.
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { overallVerdict } from '../../core/exports/certificateText.js';

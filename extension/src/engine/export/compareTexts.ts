@@ -149,7 +149,7 @@ function differenceOf(
   other: readonly number[] | null,
   { tokenizer }: Language,
 ): string {
-  if (!own || !other) return `its template ${own ? 'rejects' : 'accepts'} ${what}, other than that of the model`;
+  if (!own || !other) return `its template ${own ? 'rejects' : 'accepts'} ${what}, unlike that of the model`;
   const at = Math.max(
     0,
     own.findIndex((id, i) => id !== other[i]),

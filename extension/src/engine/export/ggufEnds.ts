@@ -25,7 +25,6 @@ export function endsByText({ idToToken }: TextTokenizer, id: number): boolean {
 /**
  * The keys to add to those that a file has, for all tokens that end an answer; those that llama.cpp knows come last.
  * @param present the value of a key that the file has
- * @param present ids by key
  * @returns fewer than needed if all three keys are used
  */
 export function endMetadata(

@@ -1,14 +1,14 @@
 // The files of a folder that a push uploads: those that Transformers, PEFT and llama.cpp read, and licences. Nothing else of the folder
 // leaves the machine, no file outside of it, and no path of the machine in the JSON files. Called by targets/hub.ts.
-import { lstatSync, readdirSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, join, resolve, sep } from 'node:path';
 import { InputError, unlessWrong } from '../../core/inputError.js';
+import { TEMPLATES } from '../../core/text/tokenizerFolder.js';
+import { isFolder, statOf } from '../../system/fileStat.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { PushedFile } from '../hub/pushFiles.js';
 
 const UPLOADED = /^[\w-]+(\.[\w-]+)*\.(safetensors|json|jinja|model|txt)$|^(LICEN[CS]E|NOTICE)(\.(txt|md))?$/i;
-/** Templates in addition to the default one. */
-const TEMPLATES = 'additional_chat_templates';
 /** What programs that train leave beside a model: about the run, not about the model. */
 const OF_TRAINING = /^(run|trainer_state|all_results|train_results|eval_results|training_args)\.json$/;
 /** Keys under which Transformers and PEFT write where a model was loaded from. */
@@ -19,16 +19,16 @@ const PATH_KEYS = ['base_model_name_or_path', '_name_or_path', 'name_or_path'];
  * @throws InputError if a file is a link out of the folder
  */
 export function uploadedFiles(folder: string, base: string | null): PushedFile[] {
-  const templates = statSync(join(folder, TEMPLATES), { throwIfNoEntry: false })?.isDirectory() ?? false;
   const names = [
     ...readdirSync(folder).filter(name => UPLOADED.test(name) && !OF_TRAINING.test(name)),
-    ...(templates ? readdirSync(join(folder, TEMPLATES)).map(name => `${TEMPLATES}/${name}`) : []).filter(name =>
-      name.endsWith('.jinja'),
-    ),
+    ...(isFolder(join(folder, TEMPLATES))
+      ? readdirSync(join(folder, TEMPLATES)).map(name => `${TEMPLATES}/${name}`)
+      : []
+    ).filter(name => name.endsWith('.jinja')),
   ];
   return names
     .toSorted()
-    .filter(name => statSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
+    .filter(name => statOf(join(folder, name))?.isFile())
     .map(name => ({ path: name, content: contentOf(checked(folder, name), base) }));
 }
 

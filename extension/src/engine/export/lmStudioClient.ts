@@ -2,8 +2,8 @@
 // of LM Studio's REST API v0 where that says more.
 import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
-import type { Answer } from '../../core/exports/installedAnswers.js';
-import { LocalServer, ServerFailedError } from './localServer.js';
+import { finishOf, type Answer } from '../../core/exports/installedAnswers.js';
+import { HERE_MS, LocalServer, ServerFailedError } from './localServer.js';
 
 const modelsSchema = z.object({
   data: z.array(z.object({ id: z.string(), publisher: z.string().nullish(), quantization: z.string().nullish() })),
@@ -28,8 +28,6 @@ const completionSchema = z.object({
   ...countsShape,
 });
 
-/** Time for a server on this machine to say that it is there. */
-const HERE_MS = 5_000;
 /** Time for LM Studio to notice a new file, and between two looks. */
 const NOTICE_MS = 15_000;
 const LOOK_MS = 500;
@@ -123,6 +121,5 @@ function answerOf(
   reason: string | null | undefined,
   promptTokens: number | null = null,
 ): Answer {
-  const finish = reason === 'stop' || reason === 'length' ? reason : null;
-  return { text, reasoning, finish, promptTokens, rendered: null };
+  return { text, reasoning, finish: finishOf(reason), promptTokens, rendered: null };
 }

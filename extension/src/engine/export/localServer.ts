@@ -16,9 +16,10 @@ export interface LocalServerOptions {
   /** What to do if another program answers, as a sentence. */
   otherHint?: string;
   signal?: AbortSignal;
-  /** Time without a byte in either direction. */
-  idleMs?: number;
 }
+
+/** Time for a server on this machine to say that it is there. */
+export const HERE_MS = 5_000;
 
 /** A server refused a request, or broke off its answer. */
 export class ServerFailedError extends CodedError {
@@ -140,13 +141,7 @@ export class LocalServer {
     }
   }
 
-  private send({
-    method = 'POST',
-    path,
-    json,
-    file,
-    idleMs = this.options.idleMs ?? IDLE_MS,
-  }: ServerRequest): Promise<IncomingMessage> {
+  private send({ method = 'POST', path, json, file, idleMs = IDLE_MS }: ServerRequest): Promise<IncomingMessage> {
     const { signal } = this.options;
     const body = json === undefined ? null : Buffer.from(JSON.stringify(json));
     const headers = {

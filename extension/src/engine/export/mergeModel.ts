@@ -3,7 +3,8 @@
 import { dirname } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
-import { certifyModel, type Certified, type CertifyOptions, type Rounding } from './certificate.js';
+import type { Rounding } from '../../protocol/exportAnswers.js';
+import { certifyModel, type Certified, type CertifyOptions } from './certificate.js';
 import { ggufParts, type GgufChoice } from './ggufParts.js';
 import { fallbackText } from './ggufTypes.js';
 import { mergeAdapters, type MergedModel } from './mergedModel.js';

@@ -1,9 +1,9 @@
 // The requests to Ollama that installing a model and asking it takes. Called by targets/ollama.ts. Shapes are those of Ollama's
 // `docs/api.md`; what isn't needed is left unread.
 import * as z from 'zod';
-import type { Answer } from '../../core/exports/installedAnswers.js';
+import { finishOf, type Answer } from '../../core/exports/installedAnswers.js';
 import type { OllamaAddress } from '../../core/exports/ollama.js';
-import { LocalServer, ServerFailedError } from './localServer.js';
+import { HERE_MS, LocalServer, ServerFailedError } from './localServer.js';
 
 const versionSchema = z.object({ version: z.string() });
 
@@ -26,9 +26,6 @@ const chatSchema = answerSchema.extend({
 });
 const completionSchema = answerSchema.extend({ response: z.string() });
 const renderedSchema = z.object({ _debug_info: z.object({ rendered_template: z.string() }).nullish() });
-
-/** Time for a server on this machine to say that it is there. */
-const HERE_MS = 5_000;
 
 export class OllamaClient {
   private readonly server: LocalServer;
@@ -128,5 +125,5 @@ export class OllamaClient {
 
 function countsOf(answer: z.infer<typeof answerSchema>): Pick<Answer, 'finish' | 'promptTokens' | 'rendered'> {
   const { done_reason: reason, prompt_eval_count: promptTokens = null } = answer;
-  return { finish: reason === 'stop' || reason === 'length' ? reason : null, promptTokens, rendered: null };
+  return { finish: finishOf(reason), promptTokens, rendered: null };
 }

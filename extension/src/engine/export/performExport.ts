@@ -1,6 +1,6 @@
 // Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
 // `merge`, `export` and the end of a run, for every target alike.
-import { existsSync, lstatSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
@@ -96,7 +96,6 @@ export async function performExport(request: ExportRequest, options: ExportOptio
     const { place = out, comparisons, seconds, ...written } = await target.write(source, entry, context);
     // What is elsewhere stays there.
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
-    const bytes = sizeOf(staging.path);
     const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds };
     const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
     if (isHere) staging.putInPlace();
@@ -109,7 +108,7 @@ export async function performExport(request: ExportRequest, options: ExportOptio
       target: entry.target,
       path: isHere ? out : null,
       place,
-      bytes,
+      bytes: certificate?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0,
       peft_type: peftType,
       ...written,
       certificate: kept && { ...kept, file },
@@ -215,13 +214,6 @@ class Staging {
     rmSync(this.folder, { recursive: true, force: true });
     for (const folder of this.missing) if (readdirSync(folder).length === 0) rmdirSync(folder);
   }
-}
-
-/** Bytes of a file, or of all files in a folder. */
-function sizeOf(path: string): number {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (!stat?.isDirectory()) return stat?.size ?? 0;
-  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
 }
 
 function isEmptyFolder(path: string): boolean {

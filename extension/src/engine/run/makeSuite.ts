@@ -1,6 +1,6 @@
 // Makes an evaluation suite of dataset rows that are not trained on: those that a run holds out, or those of a dataset that a run with
 // the same share and seed would hold out. Called by `suite`.
-import { existsSync, statSync } from 'node:fs';
+import { isFolder } from '../../system/fileStat.js';
 import { join } from 'node:path';
 import { suiteRowOf, type WrittenSuiteRow } from '../../core/evaluation/suiteRow.js';
 import { InputError } from '../../core/inputError.js';
@@ -24,8 +24,7 @@ export interface MadeSuite {
 
 /** @param path run file, or folder of a run @throws InputError if the run holds no rows out */
 export async function suiteOfRun(path: string, check: string, reporter: Reporter): Promise<MadeSuite> {
-  const isFolder = existsSync(path) && statSync(path).isDirectory();
-  const run = readRunFile(isFolder ? join(path, 'run.json') : path);
+  const run = readRunFile(isFolder(path) ? join(path, 'run.json') : path);
   const { heldOut, trained } = await dividedRows(run, reporter);
   const { reference, folder } = modelOf(run);
   const { files, tokenizer } = await openModelFiles(reference, folder, reporter);

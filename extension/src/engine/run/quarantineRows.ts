@@ -1,5 +1,5 @@
 // Puts rows of a dataset into its quarantine file and takes them out. Called by `quarantine`; the dataset is only read.
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { excerptOf } from '../../core/data/exampleText.js';
 import type { Place } from '../../core/codedError.js';
@@ -7,6 +7,7 @@ import { InputError } from '../../core/inputError.js';
 import { quarantineFile, type QuarantinedRow } from '../../protocol/quarantine.js';
 import type { QuarantineAnswer } from '../../protocol/rowLosses.js';
 import { datasetConfigSchema, type DatasetConfig } from '../../protocol/datasetConfig.js';
+import { isFolder } from '../../system/fileStat.js';
 import { datasetFile } from '../data/datasetFile.js';
 import { readExamples } from '../data/loadDataset.js';
 import { orderedQuarantine, readQuarantine, writeQuarantine } from '../data/quarantine.js';
@@ -27,7 +28,7 @@ export interface QuarantinedDataset {
 /** @param path a dataset, a run file, or the folder of a run */
 export function quarantinedDataset(path: string, format: string): QuarantinedDataset {
   const inFolder = join(path, 'run.json');
-  const isRun = existsSync(path) && statSync(path).isDirectory() && existsSync(inFolder);
+  const isRun = isFolder(path) && existsSync(inFolder);
   if (isRun) return { ...ofRun(readRunFile(inFolder)), contentHash: recordedHash(path) };
   const dataset = datasetFile(resolve(path), 'train');
   return { dataset, config: datasetConfigSchema.parse({ train: dataset, format }), file: quarantineFile(dataset) };

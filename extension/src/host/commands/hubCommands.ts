@@ -38,7 +38,7 @@ export function registerHubCommands(
       if (!chosen) return;
       const repo = await showInputBox({
         title,
-        prompt: 'Repository; empty: your account and the name of the run',
+        prompt: 'Repository; leave empty for your account and the name of the run',
         placeHolder: 'user/name',
       });
       if (repo === undefined) return;
@@ -116,7 +116,7 @@ async function askToken(
   if (needs.every(({ met }) => met)) return {};
   const token = await showInputBox({
     title,
-    prompt: 'Access token of your account on the hub that may write (huggingface.co/settings/tokens)',
+    prompt: 'Hugging Face access token with write permission (huggingface.co/settings/tokens)',
     password: true,
     ignoreFocusOut: true,
     validateInput: text => (/^hf_\S+$/.test(text.trim()) ? null : 'A token begins with hf_'),

@@ -85,7 +85,7 @@ function foldersOf({ name }: ExportSource, entry: Entry): { publisher: string; m
   const [model, publisher = PUBLISHER, ...more] = text.split('/').toReversed();
   const isFolder = (part: string | undefined) => /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$/.test(part ?? '');
   if (more.length === 0 && isFolder(model) && isFolder(publisher)) return { publisher, model: model! };
-  throw new InputError(`${JSON.stringify(text)} is no name for a model in LM Studio`, {
+  throw new InputError(`${JSON.stringify(text)} isn't a valid model name in LM Studio`, {
     key: '--name',
     hint: 'Use letters, digits and _ - . such as pirate or me/pirate.',
   });
