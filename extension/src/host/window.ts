@@ -95,6 +95,12 @@ export function withProgress<R>(
   );
 }
 
+/** Work with a notification that says what is done and can end it. */
+export function cancellable<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return withProgress(options, (_progress, token) => work(token));
+}
+
 /** Shows a message that needs no answer in the status bar, long enough to read. Notifications are for decisions. */
 export function tellBriefly(icon: string, text: string): void {
   vscode.window.setStatusBarMessage(iconText(icon, text), BRIEFLY_MS);

@@ -129,8 +129,8 @@ export class ExportView {
     this.channel.notify(chooseExport, { target, options: { ...this.forms.get(target)?.values } });
   }
 
-  private showChosen(card: ExportCard, { choice, out, planning, state }: ExportSnapshot): void {
-    const { target, title, plan, refused } = card;
+  private showChosen(card: ExportCard, { choice, out, state }: ExportSnapshot): void {
+    const { title, plan, refused } = card;
     setText(this.chosenTitle, title);
     const isRunning = state.kind === 'running';
     this.showForm(card, choice!.options);
@@ -168,7 +168,6 @@ export class ExportView {
           : []),
       );
     }
-    this.figures.get(target)!.classList.toggle('computing', planning);
   }
 
   private showForm({ target, schema }: ExportCard, options: Readonly<Record<string, unknown>>): void {

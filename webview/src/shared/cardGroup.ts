@@ -52,8 +52,6 @@ export class CardGroup {
     const attributes = {
       class: 'card',
       role: 'radio',
-      'aria-checked': 'false',
-      tabindex: -1,
       'data-key': key,
       onclick,
     };

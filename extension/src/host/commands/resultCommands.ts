@@ -20,7 +20,7 @@ import { reveal } from './reveal.js';
 import { weightFlags } from './weightFlags.js';
 import { openPlayground } from '../webviews/playground.js';
 import { argumentsOfRun, type PlaygroundArguments } from '../webviews/playgroundColumns.js';
-import { showInformationMessage, showInputBox, showWarningMessage, withProgress } from '../window.js';
+import { showInformationMessage, showInputBox, showWarningMessage, cancellable } from '../window.js';
 
 /** What `generate --json` prints. */
 interface Generated {
@@ -175,11 +175,6 @@ function resultChoices(run: FolderRun, methods: KnownMethods): Choice[] {
     choice('Export...', 'export'),
     choice('Train Further...', 'trainFurther'),
   ];
-}
-
-function cancellable<T>(title: string, work: (token: vscode.CancellationToken) => Thenable<T>): Thenable<T> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  return withProgress(options, (_progress, token) => work(token));
 }
 
 /** Asks for the parent of the new folder. @returns path of the new folder, undefined if the user cancelled */

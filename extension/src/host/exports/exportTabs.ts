@@ -25,7 +25,7 @@ import { isWholeModel, resultOf } from '../runs/runResult.js';
 import { EngineInputError, type HostServices, type Run } from '../services.js';
 import { requireTrust } from '../trustedActions.js';
 import type { EngineLine } from '../webviews/engineLines.js';
-import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
+import { tabIcon, webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import { withToken } from '../webviews/withToken.js';
 import { showQuickPick, showWarningMessage, tellBriefly, type PickItem } from '../window.js';
 import type { WorkspaceModels } from '../workspaceModels.js';
@@ -144,11 +144,9 @@ function open(services: Services, shown: Shown): ExportSession {
 
 function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): ExportSession {
   const { engine, output, context } = services;
-  const icon = (theme: string) => vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
-  panel.iconPath = { light: icon('light'), dark: icon('dark') };
+  panel.iconPath = tabIcon(context);
   const { subject } = shown;
   panel.title = `${TITLE} ${subject.name}`;
-  const cwd = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
   const source = [
     ...(subject.model === null ? [] : ['--model', subject.model]),
     ...subject.adapters.flatMap(folder => ['--adapter', folder]),
@@ -160,7 +158,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
     plan: async (choice, signal) => {
       const args = ['export', ...source, '--dry-run', ...(choice ? argumentsOf(choice) : [])];
       const env = await keptToken(context.secrets);
-      const answer = await withToken(signal, token => engine.json(args, { token, cwd, env }));
+      const answer = await withToken(signal, token => engine.json(args, { token, env }));
       if (!choice) return exportPlansSchema.parse(answer).plans;
       return [{ target: choice.target, plan: exportPlanSchema.parse(answer), refused: null }];
     },
@@ -171,7 +169,7 @@ function adopt(panel: vscode.WebviewPanel, services: Services, shown: Shown): Ex
       const place = [...(out === null ? [] : ['--out', out]), ...(force ? ['--force'] : [])];
       const args = ['export', ...source, ...argumentsOf(choice), ...place, '--progress'];
       const env = await keptToken(context.secrets);
-      await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, cwd, env }));
+      await withToken(signal, token => engine.jsonLines<EngineLine>(args, onLine, { token, env }));
       services.onExported();
       void vscode.commands.executeCommand('tunewright.refreshModels');
     },

@@ -14,7 +14,7 @@ import { latestFolder, nameInFolder, runFolderName } from '../runs/runsFolders.j
 import { startInFolder } from '../runs/startProcess.js';
 import type { HostServices } from '../services.js';
 import { requireTrust, trusted } from '../trustedActions.js';
-import { webviewChannelOf } from '../webviews/webviewChannelOf.js';
+import { tabIcon, webviewChannelOf } from '../webviews/webviewChannelOf.js';
 import { showQuickPick } from '../window.js';
 import { raceFolderFiles, type RaceSource } from './raceReader.js';
 import { RaceSession } from './raceSession.js';
@@ -68,9 +68,7 @@ class RaceTabs implements vscode.Disposable {
 
   adopt(panel: vscode.WebviewPanel, source: RaceSource): void {
     const { output, context } = this.services;
-    const icon = (theme: string) =>
-      vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
-    panel.iconPath = { light: icon('light'), dark: icon('dark') };
+    panel.iconPath = tabIcon(context);
     const show = (now: RaceSource) => {
       this.shown.set(panel, now);
       panel.title = titleOf(now);

@@ -20,7 +20,7 @@ import { DashboardSession } from './dashboardSession.js';
 import type { EngineLine } from './engineLines.js';
 import { withToken } from './withToken.js';
 import { savingsOf } from '../engineProcess/engineAnswers.js';
-import { webviewChannelOf } from './webviewChannelOf.js';
+import { tabIcon, webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_TYPE = 'tunewright.dashboard';
 
@@ -89,9 +89,7 @@ class Dashboards implements vscode.Disposable {
 
   adopt(panel: vscode.WebviewPanel, folders: readonly string[]): void {
     const { engine, runs, output, context } = this.services;
-    const icon = (theme: string) =>
-      vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
-    panel.iconPath = { light: icon('light'), dark: icon('dark') };
+    panel.iconPath = tabIcon(context);
     for (const folder of folders) runs.openFolder(folder);
     const show = (now: readonly string[]) => {
       this.shown.set(panel, now);

@@ -72,6 +72,8 @@ export class DashboardSession {
   readonly rows: RowsList;
   private readonly savings = new Map<string, Savings | null>();
   private suites: SuiteResults = [];
+  /** Of the exports of the first run; read again when it has another event that is logged, or was exported elsewhere. */
+  private exports: { key: string; certificates: Certificate[] } | null = null;
   private readonly listening: Disposable;
   private watched: Disposable[] = [];
   private distinctions: ReadonlyMap<string, Distinction> = new Map();
@@ -130,6 +132,7 @@ export class DashboardSession {
 
   /** A run has been exported. */
   learnExports(): void {
+    this.exports = null;
     this.changes.request();
   }
 
@@ -218,9 +221,15 @@ export class DashboardSession {
       checkpoints: [...state.checkpoints],
       log: [...state.log],
       savings: this.savings.get(run.folder) ?? null,
-      exports: completed && run.folder === this.folders[0] ? this.options.certificates(run) : [],
+      exports: completed && run.folder === this.folders[0] ? this.certificatesOf(run, state) : [],
       failedExports: state.failedExports.map(({ target, message, hint = null }) => ({ target, message, hint })),
     };
+  }
+
+  private certificatesOf(run: Run, { log }: RunState): Certificate[] {
+    const key = `${log.length} ${run.folder}`;
+    if (this.exports?.key !== key) this.exports = { key, certificates: this.options.certificates(run) };
+    return this.exports.certificates;
   }
 }
 

@@ -22,7 +22,7 @@ import { evaluateArguments } from './evaluateArguments.js';
 import type { EngineLine } from './engineLines.js';
 import { EvaluationSession } from './evaluationSession.js';
 import { withToken } from './withToken.js';
-import { webviewChannelOf } from './webviewChannelOf.js';
+import { tabIcon, webviewChannelOf } from './webviewChannelOf.js';
 
 const VIEW_TYPE = 'tunewright.evaluation';
 const TITLE = 'Evaluate on a Dataset';
@@ -118,8 +118,7 @@ function open(services: HostServices, what: Shown): EvaluationSession {
 
 function adopt(panel: vscode.WebviewPanel, services: HostServices, { target, shown }: Shown): EvaluationSession {
   const { engine, runs, output, context } = services;
-  const icon = (theme: string) => vscode.Uri.joinPath(context.extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
-  panel.iconPath = { light: icon('light'), dark: icon('dark') };
+  panel.iconPath = tabIcon(context);
   const model = () => chosenModel(target, runs.runs());
   const name = shown?.name ?? model()?.name ?? basename(target.run);
   panel.title = `${name} on ${basename(target.dataset)}`;

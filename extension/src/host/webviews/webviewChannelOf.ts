@@ -44,3 +44,9 @@ export function webviewChannelOf(
   });
   return channel;
 }
+
+/** The icon of tabs with runs. */
+export function tabIcon({ extensionUri }: vscode.ExtensionContext): { light: vscode.Uri; dark: vscode.Uri } {
+  const icon = (theme: string) => vscode.Uri.joinPath(extensionUri, 'media', 'icons', `dashboard-${theme}.svg`);
+  return { light: icon('light'), dark: icon('dark') };
+}

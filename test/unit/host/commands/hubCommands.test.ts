@@ -42,7 +42,7 @@ vi.mock('../../../../extension/src/host/window.js', () => ({
     return items.find(item => item.label === label);
   },
   showInformationMessage: async (_message: string, button: string) => button,
-  withProgress: async (_options: unknown, work: (progress: unknown, token: string) => unknown) => work({}, 'token'),
+  cancellable: async (_title: string, work: (token: string) => unknown) => work('token'),
 }));
 
 const TOKEN = 'hf_secret';
