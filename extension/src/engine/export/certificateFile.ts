@@ -19,19 +19,21 @@ export interface CertifiedFiles {
   comparisons: readonly Comparison[];
   /** Duration of the comparisons. */
   seconds: number;
+  /** SHA-256 of a written file, if it is known already. */
+  sha256?: string;
 }
 
 /** The certificate of an export whose files are complete. @throws InputError if they can't be read */
 export async function certificateOf(
   { base, adapters, run }: ExportSource,
   entry: ExportEntry,
-  { written, path, comparisons, seconds }: CertifiedFiles,
+  { written, path, comparisons, seconds, sha256 }: CertifiedFiles,
 ): Promise<Certificate> {
   const isFolder = statSync(written).isDirectory();
   const files = [];
   for (const name of isFolder ? filesIn(written) : [basename(written)]) {
     const file = isFolder ? join(written, name) : written;
-    files.push({ name, bytes: statSync(file).size, sha256: await fileHash(file) });
+    files.push({ name, bytes: statSync(file).size, sha256: (!isFolder && sha256) || (await fileHash(file)) });
   }
   return {
     version: 1,

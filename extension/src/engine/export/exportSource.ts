@@ -11,6 +11,7 @@ import { architectureOfFiles } from '../models/loadModel.js';
 import { openAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
 import { findModelFiles } from '../run/openModel.js';
 import type { Reporter } from '../run/reporter.js';
+import { folderName, runFolderOf } from '../runFolder/runFolder.js';
 import type { Origin } from './provenance.js';
 
 export interface ExportSource {
@@ -51,7 +52,7 @@ export async function openExportSource(
     const path = adapters.at(-1) ?? base.path;
     const run = runFolderOf(path);
     const name = run === null ? nameOf(path, base) : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];
-    return { base, architecture, adapters: opened, run, name: fileNameOf(String(name)), close };
+    return { base, architecture, adapters: opened, run, name: folderName(String(name)), close };
   } catch (error) {
     close();
     throw error;
@@ -75,19 +76,7 @@ function baseOf([folder]: readonly string[]): string {
   return baseModel;
 }
 
-/** The run that has written this result or checkpoint: RUN/adapter, RUN/model, RUN/checkpoints/step-N. */
-function runFolderOf(path: string): string | null {
-  const parent = dirname(resolve(path));
-  const candidates = [parent, basename(parent) === 'checkpoints' ? dirname(parent) : parent];
-  return candidates.find(folder => ['run.json', 'events.ndjson'].every(name => existsSync(join(folder, name)))) ?? null;
-}
-
 function nameOf(path: string, { reference }: ModelFiles): string {
   const name = existsSync(path) ? resolve(path) : reference;
   return basename(name) === 'adapter' ? dirname(name) : name.replace(/\.gguf$/i, '');
-}
-
-/** The last part of a path or of a model's name, as it can be in the name of any file. */
-function fileNameOf(name: string): string {
-  return basename(name).replace(/[^\w.-]+/g, '-');
 }

@@ -59,4 +59,7 @@ export interface ExportContext extends CertifyOptions {
 export interface WrittenExport
   extends
     Partial<Pick<Exported, 'place' | 'bytes' | 'changed_parameters' | 'types' | 'llama_cpp' | 'pushed'>>,
-    Certified {}
+    Certified {
+  /** Of a written file, if it was computed. */
+  sha256?: string;
+}

@@ -103,12 +103,14 @@ export interface OllamaInstallation {
 
 /**
  * Sends the file, unless the server has it, and creates the model. An existing one of that name is replaced.
+ * @returns SHA-256 of the file, if it was computed
  * @throws ServerFailedError, CodedError, CancelledError; there is no model of that name then, or the one that was there
  */
-export async function installInOllama(ollama: Ollama, installation: OllamaInstallation): Promise<void> {
+export async function installInOllama(ollama: Ollama, installation: OllamaInstallation): Promise<string | undefined> {
   try {
-    if (ollama.program === null) await installByServer(ollama.client, installation);
-    else await installByProgram(ollama.program, installation);
+    if (ollama.program === null) return await installByServer(ollama.client, installation);
+    await installByProgram(ollama.program, installation);
+    return undefined;
   } catch (error) {
     throw installation.signal.aborted ? new CancelledError('Stopped; nothing was installed in Ollama.') : error;
   }
@@ -117,16 +119,18 @@ export async function installInOllama(ollama: Ollama, installation: OllamaInstal
 async function installByServer(
   client: OllamaClient,
   { file, name, parameters, reporter, signal }: OllamaInstallation,
-): Promise<void> {
+): Promise<string> {
   const { size } = statSync(file);
   // Once for the digest by which the server knows the file, once to send it.
   const step = (done: number, message: string) => reporter.progress('install', done, 2 * size, message);
-  const digest = `sha256:${await fileHash(file, { signal, onBytes: read => step(read, 'digest') })}`;
+  const sha256 = await fileHash(file, { signal, onBytes: read => step(read, 'digest') });
+  const digest = `sha256:${sha256}`;
   if (!(await client.hasBlob(digest)))
     await client.sendBlob(digest, { path: file, size, onBytes: sent => step(size + sent, 'sending') }).catch(explained);
   await client.create({ model: name, files: { [basename(file)]: digest }, parameters }, status =>
     step(2 * size, status),
   );
+  return sha256;
 }
 
 function explained(error: unknown): never {

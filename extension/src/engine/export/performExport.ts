@@ -93,10 +93,10 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   const staging = new Staging(out);
   try {
     const context = { ...options, reporter, run: source.run, out: staging.path };
-    const { place = out, comparisons, seconds, ...written } = await target.write(source, entry, context);
+    const { place = out, comparisons, seconds, sha256, ...written } = await target.write(source, entry, context);
     // What is elsewhere stays there.
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
-    const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds };
+    const facts = { written: staging.path, path: isHere ? out : place, comparisons, seconds, sha256 };
     const certificate = comparisons.length === 0 ? null : await certificateOf(source, entry, facts);
     if (isHere) staging.putInPlace();
     const installed = await target.ask?.(source, entry, isHere ? { ...context, out } : context);

@@ -10,6 +10,7 @@ import type { GgufTypedValue } from '../files/ggufWriter.js';
 import { RandomAccessFile } from '../files/randomAccessFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { baseModelOf, licenceOf } from '../models/modelCard.js';
+import { runFolderOf } from '../runFolder/runFolder.js';
 import { PLAIN_TYPES, ggufModelTypes } from './ggufTypes.js';
 
 export interface Origin {
@@ -63,10 +64,9 @@ function isHubId(reference: string): boolean {
 
 /** The run that wrote a result of this folder; null if none did. */
 function runNameOf(folder: string): string | null {
-  const parent = dirname(resolve(folder));
-  const run = basename(parent) === 'checkpoints' ? dirname(parent) : parent;
-  const name = unlessWrong(() => readJsonObject(join(run, 'run.json'), 'refuse'))?.['name'];
-  return typeof name === 'string' && existsSync(join(run, 'events.ndjson')) ? plain(name) : null;
+  const run = runFolderOf(folder);
+  const name = run === null ? null : unlessWrong(() => readJsonObject(join(run, 'run.json'), 'refuse'))?.['name'];
+  return typeof name === 'string' ? plain(name) : null;
 }
 
 function nameOfAdapter(folder: string): string {

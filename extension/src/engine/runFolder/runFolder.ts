@@ -1,7 +1,7 @@
 // A run's folder: run.json, excluded.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
 // of their content.
 import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
@@ -158,6 +158,14 @@ export function latestRunFolder(directory: string, name: string, kind: RunsFolde
   return join(runs, latest);
 }
 
-function folderName(name: string): string {
+/** The last part of a path or name, as it can be in the name of any file. */
+export function folderName(name: string): string {
   return basename(name).replace(/[^\w.-]+/g, '-');
+}
+
+/** The run that has written this result or checkpoint: RUN/adapter, RUN/model, RUN/checkpoints/step-N. */
+export function runFolderOf(path: string): string | null {
+  const parent = dirname(resolve(path));
+  const candidates = [parent, basename(parent) === 'checkpoints' ? dirname(parent) : parent];
+  return candidates.find(folder => ['run.json', 'events.ndjson'].every(name => existsSync(join(folder, name)))) ?? null;
 }

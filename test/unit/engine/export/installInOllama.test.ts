@@ -45,7 +45,7 @@ async function serverOf(options?: OllamaOptions): Promise<OllamaServer> {
 
 const parameters = { stop: ['<|im_end|>'], repeat_penalty: 1 };
 
-function install(ollama: Ollama, signal = new AbortController().signal, reporter = silentReporter): Promise<void> {
+function install(ollama: Ollama, signal = new AbortController().signal, reporter = silentReporter): Promise<unknown> {
   return installInOllama(ollama, { file, name: 'pirate:latest', parameters, reporter, signal });
 }
 

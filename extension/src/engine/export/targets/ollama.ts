@@ -55,8 +55,9 @@ export const ollama: ExportTarget<Entry> = {
       ...ggufEntryOf(entry),
       served: files => served(files, rendersJinja(found)),
     });
-    await installInOllama(found, { file: out, name, parameters: parametersOf(source), reporter, signal });
-    return { ...written, place: `Ollama: ${name}` };
+    const installation = { file: out, name, parameters: parametersOf(source), reporter, signal };
+    const sha256 = await installInOllama(found, installation);
+    return { ...written, sha256, place: `Ollama: ${name}` };
   },
 
   async ask(source, entry, { out, compare, reporter, signal }) {
