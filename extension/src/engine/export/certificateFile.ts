@@ -8,7 +8,7 @@ import type { ExportEntry } from '../../protocol/exportConfig.js';
 import { fileHash } from '../data/fileHash.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { engineVersion } from '../run/engineVersion.js';
-import { exportsFolderIn } from '../runFolder/runFolder.js';
+import { exportsFolderIn, folderName } from '../runFolder/runFolder.js';
 import type { ExportSource } from './exportSource.js';
 
 export interface CertifiedFiles {
@@ -72,7 +72,8 @@ export function keepCertificate(certificate: Certificate, out: string | null): s
   const { run, path } = certificate;
   const folder = run !== null ? exportsFolderIn(run) : out === null ? null : dirname(out);
   if (folder === null) return null;
-  const name = basename(path);
+  // Of what isn't a file: Ollama: pirate:latest.
+  const name = out === null ? folderName(path) : basename(path);
   const place = (number: number) => join(folder, certificateName(number === 1 ? name : `${name}.${number}`));
   let number = 1;
   // Exports of a run into different folders may have the same name.
