@@ -14,6 +14,7 @@ import { measureCosts } from './costs.mjs';
 import { dataFiles, makeSmallModel } from './materials.mjs';
 import { claimsPage } from './page.mjs';
 import { collectRace, missingRuns, pruneRuns, readResults, tunedRate, writeResults } from './results.mjs';
+import { measuredRates } from './figures.mjs';
 import { plan, raceFile, smallPlan } from './work.mjs';
 
 /** Between two looks at the results of a race that is running. */
@@ -55,6 +56,7 @@ const places = values.small
       results: join(small, 'results'),
       pictures: join(small, 'pictures'),
       page: join(small, 'claims.md'),
+      rates: join(small, 'measuredRates.json'),
       readme: null,
     }
   : {
@@ -63,6 +65,7 @@ const places = values.small
       results: join(claims, 'results'),
       pictures: join(claims, 'pictures'),
       page: join(root, 'extension/docs/measurements/claims.md'),
+      rates: join(root, 'extension/src/core/runs/measuredRates.json'),
       readme: join(root, 'README.md'),
     };
 
@@ -133,28 +136,29 @@ async function makeModel(model) {
 }
 
 async function writePage() {
-  const { paretoChart } = await importEngineModule('core/race/paretoChart.ts');
-  const { proposeRun } = await importEngineModule('core/runs/proposeRun.ts');
-  const { methods } = answerOf('describe', 'methods');
-  const proposedRate = (model, peftType) => {
-    const learningRate = methods.find(({ peft_type }) => peft_type === peftType).learning_rate;
-    return proposeRun({ model, dataset: null, method: { peft_type: peftType, learningRate } }).training.learning_rate;
-  };
   const figures = {
     race: id => readResults(places.results, id),
     costs: id => readResults(places.results, `${id}-costs`),
   };
+  await writeFormatted(places.rates, JSON.stringify(measuredRates(measuredPlan, figures)), 'json');
+  // After the rates, from which it proposes.
+  const { proposedRate } = await importEngineModule('core/runs/proposedRate.ts');
+  const { paretoChart } = await importEngineModule('core/race/paretoChart.ts');
+  const { methods } = answerOf('describe', 'methods');
+  const usualRates = Object.fromEntries(methods.map(method => [method.peft_type, method.learning_rate]));
+  const extension = { paretoChart, proposedRate, usualRates };
   const picturePath = relative(dirname(places.page), places.pictures).replaceAll('\\', '/');
-  const { page, summary, pictures } = claimsPage(measuredPlan, figures, { paretoChart, proposedRate }, picturePath);
+  const { page, summary, pictures } = claimsPage(measuredPlan, figures, extension, picturePath);
   rmSync(places.pictures, { recursive: true, force: true });
   for (const [name, svg] of pictures) write(join(places.pictures, name), svg);
-  await writeMarkdown(places.page, page);
+  await writeFormatted(places.page, page, 'markdown');
   console.log(`${relative('.', places.page)}`);
   if (places.readme === null) return;
   const readme = readFileSync(places.readme, 'utf8');
   const [from, to] = MARKS.map(mark => readme.indexOf(mark));
   if (from < 0 || to < from) throw new Error(`README.md has no lines ${MARKS.join(' and ')}`);
-  await writeMarkdown(places.readme, `${readme.slice(0, from)}${MARKS[0]}\n\n${summary}\n\n${readme.slice(to)}`);
+  const table = `${readme.slice(0, from)}${MARKS[0]}\n\n${summary}\n\n${readme.slice(to)}`;
+  await writeFormatted(places.readme, table, 'markdown');
 }
 
 function write(path, content) {
@@ -163,7 +167,7 @@ function write(path, content) {
 }
 
 /** As `npm run format` leaves it. */
-async function writeMarkdown(path, text) {
+async function writeFormatted(path, text, parser) {
   const options = await resolveConfig(join(root, 'README.md'));
-  write(path, await format(text, { ...options, parser: 'markdown' }));
+  write(path, await format(text, { ...options, parser }));
 }

@@ -3,6 +3,7 @@
 import { importEngineModule } from '../../extension/scripts/embedded/engineModule.mjs';
 import { median } from '../bench/report.mjs';
 import { missingRuns, tunedRate } from './results.mjs';
+import { usualEntries } from './work.mjs';
 
 export const FULL = 'full fine-tuning';
 
@@ -96,6 +97,42 @@ export function curveFigures(plan, model, task, measured) {
       });
     return points.every(({ ended }) => ended === race.seeds.length) ? [{ name, points }] : [];
   });
+}
+
+/**
+ * The best learning rate of each method by the size of the model, for core/runs/measuredRates.json: from the curves where there is one, else as
+ * tuned; the geometric mean over tasks.
+ * @param {import('./work.mjs').Plan} plan
+ * @param {Measured} measured
+ * @returns {Record<string, { parameters: number, rate: number }[]>} by peft_type, from the smallest model to the largest
+ */
+export function measuredRates(plan, measured) {
+  const rates = {};
+  for (const model of plan.models) {
+    const parameters = parametersOf(plan, model, measured);
+    if (parameters === null) continue;
+    for (const entry of usualEntries(model.entries)) {
+      const best = plan.tasks.flatMap(task => bestRate(plan, model, task, entry, measured) ?? []);
+      if (best.length === 0) continue;
+      const mean = Math.exp(best.reduce((sum, rate) => sum + Math.log(rate), 0) / best.length);
+      (rates[entry.method.peft_type] ??= []).push({ parameters, rate: Number(mean.toPrecision(2)) });
+    }
+  }
+  for (const points of Object.values(rates)) points.sort((a, b) => a.parameters - b.parameters);
+  return rates;
+}
+
+/** All of them are trained in full fine-tuning. */
+export function parametersOf({ races }, model, measured) {
+  const runs = races.filter(race => race.model === model).flatMap(({ id }) => measured.race(id)?.runs ?? []);
+  return runs.find(({ name, parameters }) => name.startsWith(FULL) && parameters)?.parameters ?? null;
+}
+
+function bestRate(plan, model, task, { name }, measured) {
+  const curve = curveFigures(plan, model, task, measured).find(each => each.name === name);
+  if (curve) return bestPoint(curve)?.rate ?? null;
+  const rates = raceOf(plan, model, task, 'rates');
+  return tunedRate(rates, measured.race(rates.id), name)?.rate ?? null;
 }
 
 /** The point with the lowest mean loss; null if all have failed. */

@@ -1,6 +1,15 @@
 // The page docs/measurements/claims.md, its pictures and README's table, from the figures alone. Pure but for the modules of the
 // extension that it is handed: the same results give the same page.
-import { costFigures, curveFigures, bestPoint, FULL, methodFigures, missing } from './figures.mjs';
+import {
+  costFigures,
+  curveFigures,
+  bestPoint,
+  FULL,
+  measuredRates,
+  methodFigures,
+  missing,
+  parametersOf,
+} from './figures.mjs';
 import { lineChart } from './lineChart.mjs';
 import * as say from './sentences.mjs';
 import { RANKS, stepsOf, TUNING } from './work.mjs';
@@ -27,11 +36,12 @@ function spread(value, text = number) {
  * @param {import('./figures.mjs').Measured} measured
  * @param {object} extension
  * @param {(entries: object[], options: object) => string | null} extension.paretoChart core/race/paretoChart.ts
- * @param {(modelReference: string, peftType: string) => number} extension.proposedRate of the run panel
+ * @param {(peftType: string, usual: number, parameters: number | null) => number} extension.proposedRate of the run panel
+ * @param {Record<string, number>} extension.usualRates for large models, by peft_type
  * @param {string} picturePath path of the pictures as the page names them
  * @returns {{ page: string, summary: string, pictures: Map<string, string> }} summary: the table of README
  */
-export function claimsPage(plan, measured, { paretoChart, proposedRate }, picturePath) {
+export function claimsPage(plan, measured, { paretoChart, proposedRate, usualRates }, picturePath) {
   const { models, tasks } = plan;
   const pictures = new Map();
   const picture = (name, alt, svg) => {
@@ -50,7 +60,12 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
   const measuredParts = parts.filter(({ methods }) => methods.length > 0);
   const gaps = missing(plan, measured);
   const defaults = model =>
-    Object.fromEntries(model.curves.map(({ name, method }) => [name, proposedRate(model.reference, method.peft_type)]));
+    Object.fromEntries(
+      model.curves.map(({ name, method: { peft_type: type } }) => [
+        name,
+        proposedRate(type, usualRates[type], parametersOf(plan, model, measured)),
+      ]),
+    );
 
   const blocks = [
     '# The claims of PEFT, measured here',
@@ -86,6 +101,10 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
         .map(sentence => `- ${model.title}, ${task.title}: ${sentence}`),
       ...curvePicture(model, task, curves, picture),
     ]),
+    'The run panel proposes, by method and size of the model (`core/runs/proposedRate.ts`): the best rates measured here, the geometric mean of ' +
+      'the tasks; those of papers and of PEFT’s examples from a billion parameters on; and between two sizes what is on the line between the ' +
+      'logarithms of their rates. In brackets: between sizes, as nothing was measured.',
+    ratesTable(measuredRates(plan, measured), { proposedRate, usualRates }),
     '## What these figures can’t show',
     limits(plan),
   ];
@@ -94,6 +113,21 @@ export function claimsPage(plan, measured, { paretoChart, proposedRate }, pictur
     summary: summary(plan, parts, measured),
     pictures,
   };
+}
+
+function ratesTable(rates, { proposedRate, usualRates }) {
+  const measuredSizes = Object.values(rates).flatMap(points => points.map(({ parameters }) => parameters));
+  const sizes = [...new Set(measuredSizes), 1e9].sort((a, b) => a - b);
+  const rowOf = ([type, usual]) => [
+    type,
+    ...sizes.map(size => {
+      const isKnown = size === sizes.at(-1) || rates[type]?.some(({ parameters }) => parameters === size);
+      const rate = proposedRate(type, usual, size);
+      return isKnown ? rate : `(${rate})`;
+    }),
+  ];
+  const heading = ['method', ...sizes.map(size => `${Number((size / 1e6).toPrecision(3))}M`)];
+  return table(heading, Object.entries(usualRates).map(rowOf));
 }
 
 /** What was left out, and what sizes like these can't show. */

@@ -97,6 +97,14 @@ const smolEntries = [
   { ...selective('last 2 blocks', 3e-4, { select: 'last_layers', num_layers: 2 }), rates: [1e-4, 3e-4, 1e-3] },
 ];
 
+/** The entry of each method that is as the run panel proposes it. */
+export const usualEntries = entries =>
+  entries.filter(({ name, method }, i) =>
+    method.peft_type === 'LORA'
+      ? name === loraName('all linear', 8)
+      : entries.findIndex(each => each.method.peft_type === method.peft_type) === i,
+  );
+
 const curves = (fullRates, loraRates) => [full(fullRates), ...loraEntries('all linear', [8], loraRates)];
 
 /**

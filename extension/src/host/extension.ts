@@ -64,7 +64,7 @@ export function activate(
   const suites = registerSuites(services, datasets.found);
   const drafter = new RunDrafter(engine, methods, models, datasets.found);
   const exported = new vscode.EventEmitter<void>();
-  const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, methods);
+  const corrections = new DatasetCorrections(runs, datasets.found, datasets.reading, { methods, engine });
   context.subscriptions.push(
     output,
     engine,

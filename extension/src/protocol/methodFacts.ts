@@ -23,7 +23,7 @@ export const methodFactsSchema = z.object({
   exports: z.array(exportFormatSchema),
   /** How to draw its low-rank factors next to a matrix; null if it does not train such factors. */
   low_rank: lowRankSchema.nullable(),
-  /** The peak rate proposed for a run, for models of 100 million parameters and more. */
+  /** The peak rate proposed for a run, for models of a billion parameters and more; smaller ones: core/runs/proposedRate.ts. */
   learning_rate: z.number().positive(),
 });
 export type MethodFacts = z.infer<typeof methodFactsSchema>;

@@ -63,7 +63,7 @@ test('Compare Methods writes a race file from what is chosen', async () => {
     run: 'brief.tune.json',
     vary: [
       { name: 'LoRA' },
-      { name: 'Prompt tuning', method: { peft_type: 'PROMPT_TUNING' }, training: { learning_rate: 0.75 } },
+      { name: 'Prompt tuning', method: { peft_type: 'PROMPT_TUNING' }, training: { learning_rate: 0.17 } },
     ],
     seeds: [1],
     budget: { max_steps: 4 },

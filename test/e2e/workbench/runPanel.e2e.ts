@@ -157,7 +157,7 @@ test('palette and form start the same run from the same choices', async () => {
     name: 'pirate-lora',
     dataset: { validation: 0.1, max_length: 128 },
     method: { peft_type: 'LORA', lora_alpha: 16, target_modules: 'all-linear' },
-    training: { learning_rate: 5e-3 },
+    training: { learning_rate: 4e-3 },
     samples: { prompts: [expect.any(String), expect.any(String), expect.any(String)] },
   });
 });

@@ -3,21 +3,17 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 import { describe, expect, test } from 'vitest';
 import { paretoChart } from '../../../extension/src/core/race/paretoChart.js';
-import { proposeRun } from '../../../extension/src/core/runs/proposeRun.js';
-import { peftMethod } from '../../../extension/src/engine/peft/registry.js';
+import { proposedRate } from '../../../extension/src/core/runs/proposedRate.js';
+import { peftMethods } from '../../../extension/src/engine/peft/registry.js';
 import { claimsPage } from '../../claims/page.mjs';
 import { lineChart } from '../../claims/lineChart.mjs';
+import { measuredRates } from '../../claims/figures.mjs';
 import { readResults } from '../../claims/results.mjs';
 import { plan } from '../../claims/work.mjs';
 
-const proposedRate = (model: string, peftType: string) =>
-  proposeRun({
-    model,
-    dataset: null,
-    method: { peft_type: peftType, learningRate: peftMethod(peftType)!.learningRate },
-  }).training.learning_rate;
+const usualRates = Object.fromEntries(peftMethods.map(({ peftType, learningRate }) => [peftType, learningRate]));
 const pageOf = (race: (id: string) => unknown, costs: (id: string) => unknown) =>
-  claimsPage(plan(), { race, costs }, { paretoChart, proposedRate }, 'pictures') as {
+  claimsPage(plan(), { race, costs }, { paretoChart, proposedRate, usualRates }, 'pictures') as {
     page: string;
     summary: string;
     pictures: Map<string, string>;
@@ -110,10 +106,11 @@ test('a race that has only begun gives no row but is counted', () => {
 
 describe('as committed', () => {
   const race = (id: string) => readResults('media/claims/results', id);
+  const figures = { race, costs: (id: string) => race(`${id}-costs`) };
   const committed = claimsPage(
     plan(),
-    { race, costs: (id: string) => race(`${id}-costs`) },
-    { paretoChart, proposedRate },
+    figures,
+    { paretoChart, proposedRate, usualRates },
     '../../../media/claims/pictures',
   ) as { page: string; summary: string; pictures: Map<string, string> };
   const formatted = async (text: string) => format(text, { ...(await resolveConfig('README.md')), parser: 'markdown' });
@@ -124,6 +121,11 @@ describe('as committed', () => {
 
   test('README’s table is, too', async () =>
     expect(readFileSync('README.md', 'utf8'), stale).toContain(await formatted(committed.summary)));
+
+  test('so are the rates that the run panel proposes', () => {
+    const rates = JSON.parse(readFileSync('extension/src/core/runs/measuredRates.json', 'utf8'));
+    expect(rates, stale).toEqual(measuredRates(plan(), figures));
+  });
 
   test('and the pictures are', () => {
     const folder = 'media/claims/pictures';

@@ -21,22 +21,36 @@ interface MethodDescription {
   summary: string;
 }
 
+export interface ProposalSources {
+  methods: KnownMethods;
+  engine: Pick<EngineService, 'inspectModel'>;
+}
+
 /** The run proposed for these choices (core/runs/proposeRun.ts). */
 export async function proposal(
   { peft_type, ...chosen }: { model: string | null; train: string | null; peft_type: string },
-  methods: KnownMethods,
+  known: ProposalSources,
 ): Promise<ProposedRun> {
-  return (await proposals(chosen, methods))(peft_type);
+  return (await proposals(chosen, known))(peft_type);
 }
 
 /** The same for each of several methods: the dataset is read once. */
 export async function proposals(
   { model, train }: { model: string | null; train: string | null },
-  methods: KnownMethods,
+  { methods, engine }: ProposalSources,
 ): Promise<(peftType: string) => ProposedRun> {
   const dataset = train === null ? null : await proposedDataset(train);
-  return peftType =>
-    proposeRun({ model, dataset, method: { peft_type: peftType, learningRate: methods.learningRateOf(peftType) } });
+  const parameters = model === null || model === EMBEDDED_MODEL.id ? null : await parametersOf(model, engine);
+  const method = (peftType: string) => ({ peft_type: peftType, learningRate: methods.learningRateOf(peftType) });
+  return peftType => proposeRun({ model, parameters, dataset, method: method(peftType) });
+}
+
+/** null for a model that isn't on this machine, or without an engine that could read it. */
+async function parametersOf(model: string, engine: ProposalSources['engine']): Promise<number | null> {
+  return engine.inspectModel(model).then(
+    ({ parameters }) => parameters,
+    () => null,
+  );
 }
 
 async function proposedDataset(train: string) {
@@ -62,7 +76,7 @@ export class RunDrafter {
     if (!train) return undefined;
     const method = await this.pickMethod();
     if (!method) return undefined;
-    return proposal({ model, train, peft_type: method }, this.methods);
+    return proposal({ model, train, peft_type: method }, { methods: this.methods, engine: this.engine });
   }
 
   async pickModel(title = 'Fine-Tune a Model (1/4): Model'): Promise<string | undefined> {

@@ -3,8 +3,8 @@ import * as vscode from 'vscode';
 import type { ChatMessage } from '../../core/data/example.js';
 import type { DatasetKind } from '../../protocol/playgroundMessages.js';
 import type { ChatTurn } from '../../protocol/sessionMessages.js';
+import type { ProposalSources } from '../commands/runDraft.js';
 import type { WorkspaceDatasets } from '../datasets/workspaceDatasets.js';
-import type { KnownMethods } from '../runFiles/knownMethods.js';
 import type { Run, RunService } from '../services.js';
 import type { Corrections } from '../webviews/playgroundSession.js';
 import { addRow, type AddedRow, type RowReading } from './addRow.js';
@@ -16,7 +16,7 @@ export class DatasetCorrections implements Corrections<vscode.Uri> {
     private readonly runs: RunService,
     private readonly datasets: Pick<WorkspaceDatasets, 'list'>,
     private readonly reading: RowReading,
-    private readonly methods: KnownMethods,
+    private readonly sources: ProposalSources,
   ) {}
 
   nameOf(uri: vscode.Uri): string {
@@ -51,7 +51,7 @@ export class DatasetCorrections implements Corrections<vscode.Uri> {
     const document = vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === dataset.toString());
     // The run reads the file.
     if (document?.isDirty) await document.save();
-    const config = await runOnCorrections(result, dataset.fsPath, this.runs, this.methods);
+    const config = await runOnCorrections(result, dataset.fsPath, this.runs, this.sources);
     return this.runs.start(config, vscode.workspace.getWorkspaceFolder(dataset));
   }
 }

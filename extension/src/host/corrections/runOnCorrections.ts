@@ -6,9 +6,8 @@ import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { isObject, parseJson } from '../../core/data/formats/rowFields.js';
 import { readText } from '../../system/regularFile.js';
-import { proposal } from '../commands/runDraft.js';
+import { proposal, type ProposalSources } from '../commands/runDraft.js';
 import { readFirstRows } from '../datasets/firstRows.js';
-import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { furtherName, furtherRunFile } from '../runs/furtherRun.js';
 import { resultOf } from '../runs/runResult.js';
 import type { Run, RunService } from '../services.js';
@@ -28,12 +27,13 @@ export async function runOnCorrections(
   { model, adapter, run: folder }: TrainedResult,
   train: string,
   runs: Pick<RunService, 'runs' | 'get'>,
-  methods: KnownMethods,
+  sources: ProposalSources,
 ): Promise<object> {
   const all = runs.runs();
   const known = folder ? runs.get(folder) : all.find(run => adapter !== null && resultOf(run) === adapter);
-  const peft_type = adapter === null ? methods.first : known ? peftTypeOf(known.config) : peftTypeOfFolder(adapter);
-  const proposed = await proposal({ model, train, peft_type }, methods);
+  const peft_type =
+    adapter === null ? sources.methods.first : known ? peftTypeOf(known.config) : peftTypeOfFolder(adapter);
+  const proposed = await proposal({ model, train, peft_type }, sources);
   const names = all.map(({ name }) => name);
   const config = adapter === null ? proposed : continued(proposed, adapter, known, names);
   const rows = await readFirstRows(train);

@@ -7,7 +7,7 @@ import { parseBudget, proposeRace, type ComparedMethod, type Comparison } from '
 import { block, peftTypeOf } from '../../core/runs/runFileKeys.js';
 import { counted } from '../../core/units.js';
 import type { Draft } from '../../protocol/runPanelMessages.js';
-import { proposal, proposals, type RunDrafter } from '../commands/runDraft.js';
+import { proposal, proposals, type ProposalSources, type RunDrafter } from '../commands/runDraft.js';
 import type { KnownMethods } from '../runFiles/knownMethods.js';
 import { readRunDocument } from '../runFiles/runDocument.js';
 import { withRelativePaths } from '../runFiles/runFilePaths.js';
@@ -27,8 +27,7 @@ interface Base {
   file: string | null;
 }
 
-export interface CompareSources {
-  methods: KnownMethods;
+export interface CompareSources extends ProposalSources {
   drafter: Pick<RunDrafter, 'pickModel' | 'pickDataset'>;
   /** The run panel's. */
   draft(): Draft;
@@ -40,7 +39,7 @@ export async function compareMethods(uri: unknown, sources: CompareSources): Pro
   const base = await baseOf(uri, sources);
   if (!base) return;
   const home = homeOf(base);
-  const comparison = await askComparison(base.run, sources.methods);
+  const comparison = await askComparison(base.run, sources);
   if (!comparison) return;
   const file = writeRaceFile(base, home, comparison);
   const begin = {
@@ -54,7 +53,8 @@ export async function compareMethods(uri: unknown, sources: CompareSources): Pro
   else await vscode.window.showTextDocument(vscode.Uri.file(file));
 }
 
-async function baseOf(uri: unknown, { methods, drafter, draft }: CompareSources): Promise<Base | undefined> {
+async function baseOf(uri: unknown, sources: CompareSources): Promise<Base | undefined> {
+  const { methods, drafter, draft } = sources;
   const given = uri instanceof vscode.Uri ? uri : undefined;
   const active = vscode.window.activeTextEditor?.document.uri;
   const runFile = given ?? active;
@@ -65,15 +65,16 @@ async function baseOf(uri: unknown, { methods, drafter, draft }: CompareSources)
     return { run: shown, file: null };
   const train = given?.fsPath ?? (await drafter.pickDataset(`${TITLE}: Dataset`));
   const model = train && (await drafter.pickModel(`${TITLE}: Model`));
-  return model ? { run: await proposal({ model, train, peft_type: methods.first }, methods), file: null } : undefined;
+  return model ? { run: await proposal({ model, train, peft_type: methods.first }, sources), file: null } : undefined;
 }
 
 type Item = PickItem & { of?: (comparison: Comparison) => Comparison };
 
-async function askComparison(run: Json, methods: KnownMethods): Promise<Comparison | undefined> {
+async function askComparison(run: Json, sources: ProposalSources): Promise<Comparison | undefined> {
   const model = String(run['model']);
   const train = String(block(run, 'dataset')['train']);
-  const proposed = await proposals({ model, train }, methods);
+  const { methods } = sources;
+  const proposed = await proposals({ model, train }, sources);
   const compared = methods.all.map(({ peftType, title, keys }): ComparedMethod => ({
     peftType,
     title,

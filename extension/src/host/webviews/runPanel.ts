@@ -73,7 +73,7 @@ export function registerRunPanel(services: HostServices, sources: RunPanelSource
     registerGuarded(output, 'tunewright.runPanel.save', () => panel.save()),
     registerGuarded(output, 'tunewright.runPanel.reset', () => panel.show({}, null)),
     registerGuarded(output, 'tunewright.compareMethods', uri =>
-      compareMethods(uri, { ...sources, draft: () => absolute(panel.shown) }),
+      compareMethods(uri, { ...sources, engine: services.engine, draft: () => absolute(panel.shown) }),
     ),
     // For the refresh of the Models view only, so not in the palette.
     registerGuarded(output, 'tunewright.runPanel.refreshChoices', () => panel.listModelsSoon()),
@@ -136,7 +136,9 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
     channel.onRequest(pick, what => pickPath(what));
-    channel.onRequest(propose, choice => proposal(choice, this.sources.methods));
+    channel.onRequest(propose, choice =>
+      proposal(choice, { methods: this.sources.methods, engine: this.services.engine }),
+    );
     channel.onRequest(inspectModel, model => this.inspect(model));
     channel.onRequest(pullModel, async model => {
       const path = await vscode.commands.executeCommand('tunewright.pullModel', model);

@@ -15,8 +15,14 @@ const method = (peft_type: string) => ({
   peft_type,
   learningRate: peftMethods.find(({ peftType }) => peftType === peft_type)!.learningRate,
 });
-const choice = (model: string | null, data: string | null, peft_type: string): RunChoice => ({
+const choice = (
+  model: string | null,
+  data: string | null,
+  peft_type: string,
+  parameters: number | null = null,
+): RunChoice => ({
   model,
+  parameters,
   dataset: data === null ? null : dataset(data),
   method: method(peft_type),
 });
@@ -40,14 +46,23 @@ describe('proposeRun', () => {
     expect(proposeRun(choice(null, null, 'LORA')).name).toBe('run-lora');
   });
 
-  test('the learning rate is that of the method: full fine-tuning has a tenth of LoRA’s', () => {
-    const rate = (model: string, peftType: string) =>
-      proposeRun(choice(model, 'pirate', peftType)).training.learning_rate!;
-    for (const model of ['org/model', 'embedded:tiny']) {
-      expect(rate(model, 'FULL') / rate(model, 'LORA')).toBeCloseTo(0.1, 6);
-      expect(rate(model, 'PROMPT_TUNING')).toBeGreaterThan(rate(model, 'LORA'));
-    }
-    expect(rate('embedded:tiny', 'LORA')).toBeGreaterThan(rate('org/model', 'LORA'));
+  test.each(peftMethods)('the learning rate of $peftType falls from small models to large ones', ({ peftType }) => {
+    const rate = (parameters: number | null, model = 'org/model') =>
+      proposeRun(choice(model, 'pirate', peftType, parameters)).training.learning_rate!;
+    const { learningRate } = method(peftType);
+    expect([rate(null), rate(1e9), rate(7e10)]).toEqual([learningRate, learningRate, learningRate]);
+    const smallest = [1e5, 4e5, 1.7e6, 1.35e8, 5e8].map(size => rate(size));
+    expect(rate(null, 'embedded:tiny')).toBe(rate(1_750_240));
+    expect(smallest.at(-1)).toBeGreaterThanOrEqual(learningRate);
+    expect(smallest[0]).toBeGreaterThan(learningRate);
+  });
+
+  test('LoRA adapts all linear layers, with the alpha that the rates were measured with', () => {
+    expect(proposeRun(choice('org/model', 'pirate', 'LORA')).method).toEqual({
+      peft_type: 'LORA',
+      lora_alpha: 16,
+      target_modules: 'all-linear',
+    });
   });
 
   test('the example run file is what is proposed for the embedded model, with prompts and validation of its own', () => {

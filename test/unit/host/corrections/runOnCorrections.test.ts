@@ -57,8 +57,9 @@ const runs = (all: object[]) => ({
   runs: () => all as Run[],
   get: (path: string) => (all as Run[]).find(each => each.folder === path),
 });
+const noEngine = { inspectModel: () => Promise.reject(new Error('no engine')) };
 const made = async (result: Parameters<typeof runOnCorrections>[0], train: string, all: object[] = [run]) =>
-  runConfigSchema.parse(await runOnCorrections(result, train, runs(all), methods));
+  runConfigSchema.parse(await runOnCorrections(result, train, runs(all), { methods, engine: noEngine }));
 
 test('continues the run that made the adapter, given or found, in its chain', async () => {
   const train = rows(2);

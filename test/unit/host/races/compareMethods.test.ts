@@ -63,6 +63,7 @@ const run = (changes: object = {}) => ({
 });
 const sources = (draft: Draft = {}): CompareSources => ({
   methods,
+  engine: { inspectModel: () => Promise.reject(new Error('no engine')) },
   draft: () => draft,
   drafter: { pickDataset: async () => join(home, 'rows.jsonl'), pickModel: async () => 'embedded:tiny' },
 });
@@ -131,9 +132,9 @@ describe('a race file', () => {
     expect(
       all.map(({ run: { method, training } }) => [method, (training as { learning_rate: number }).learning_rate]),
     ).toEqual([
-      [expect.objectContaining({ target_modules: 'all-linear' }), 0.0015],
-      [expect.objectContaining({ target_modules: 'all-linear' }), 0.015],
-      [{ peft_type: 'PROMPT_TUNING' }, 0.75],
+      [expect.objectContaining({ target_modules: 'all-linear' }), 0.0012],
+      [expect.objectContaining({ target_modules: 'all-linear' }), 0.012],
+      [{ peft_type: 'PROMPT_TUNING' }, 0.17],
     ]);
   });
 });
