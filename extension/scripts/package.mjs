@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawnSync } from 'node:child_process';
 import { buildAll, bundledSources, root } from './build.mjs';
+import { billOfMaterials, noticesOf, shippedPackages } from './shippedPackages.mjs';
 
 /** Maximum size of the .vsix without the embedded model. */
 const MAX_BYTES = 5_000_000;
@@ -27,7 +28,7 @@ export async function packageExtension({ out } = {}) {
   // Rebuild everything in this process, so that all bundled sources are known.
   rmSync(join(root, 'dist/node_modules/.built'), { force: true });
   await buildAll();
-  writeNotices();
+  describeContents();
   const hasAddon = copyAddon();
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const target = `${process.platform}-${process.arch}`;
@@ -45,21 +46,18 @@ export async function packageExtension({ out } = {}) {
   return file;
 }
 
-/** Writes dist/ThirdPartyNotices.txt: name, version and licence text of all bundled packages. */
-function writeNotices() {
-  const packages = new Set(
-    [...bundledSources].flatMap(
-      path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path.replaceAll('\\', '/'))?.[0] ?? [],
-    ),
-  );
-  for (const name of PACKAGES_AS_FILES) packages.add(`node_modules/${name}`);
-  const notices = [...packages].sort().map(folder => {
-    const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
-    const file = readdirSync(join(root, folder)).find(entry => /^licen[cs]e/i.test(entry));
-    const text = file ? readFileSync(join(root, folder, file), 'utf8') : `Licensed under ${license}.`;
-    return `${name} ${version} (${license})\n\n${text.trim()}\n`;
-  });
-  writeFileSync(join(root, 'dist/ThirdPartyNotices.txt'), notices.join(`\n${'-'.repeat(80)}\n\n`));
+/** Writes dist/ThirdPartyNotices.txt and dist/sbom.cdx.json. @throws Error for a licence that doesn't permit it */
+function describeContents() {
+  const packages = shippedPackages(root, bundledSources, PACKAGES_AS_FILES);
+  writeFileSync(join(root, 'dist/ThirdPartyNotices.txt'), noticesOf(root, packages));
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const folder = 'media/models/tiny';
+  const model = readdirSync(join(root, folder)).map(name => ({
+    name: `${folder}/${name}`,
+    content: readFileSync(join(root, folder, name)),
+  }));
+  const bill = billOfMaterials(manifest, packages, model);
+  writeFileSync(join(root, 'dist/sbom.cdx.json'), `${JSON.stringify(bill, null, 1)}\n`);
 }
 
 /** Copies the addon from this machine's installation of the engine to dist/addons/<platform>. */

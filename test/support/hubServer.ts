@@ -16,6 +16,8 @@ export interface HubServer {
   breakAt: Map<string, number>;
   /** File name -> bytes after which its transfers hang, as long as the entry exists. */
   holdAt: Map<string, number>;
+  /** Addresses elsewhere that it names: as the next page of the list of files, and as where files are. */
+  elsewhere: { next?: string; files?: string };
   close(): Promise<void>;
 }
 
@@ -24,6 +26,7 @@ export async function startHubServer(files: Record<string, Buffer>): Promise<Hub
   const requests: string[] = [];
   const breakAt = new Map<string, number>();
   const holdAt = new Map<string, number>();
+  const elsewhere: HubServer['elsewhere'] = {};
 
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const path = request.url!.split('?')[0];
@@ -35,7 +38,11 @@ export async function startHubServer(files: Record<string, Buffer>): Promise<Hub
     if (path.includes('org/gated')) return json({ error: 'gated' }, 403, { 'x-error-code': 'GatedRepo' });
     if (path.includes('org/filtered')) return json({ error: 'forbidden' }, 403);
     if (path === '/api/models/org/model/revision/main') return json({ _id: '1', id: 'org/model', sha: commit });
-    if (path === `/api/models/org/model/tree/${commit}`) return json(Object.entries(files).map(listed));
+    if (path === `/api/models/org/model/tree/${commit}`) {
+      const link = elsewhere.next ? { link: `<${elsewhere.next}>; rel="next"` } : {};
+      return json(Object.entries(files).map(listed), 200, link);
+    }
+    if (elsewhere.files) return response.writeHead(302, { location: elsewhere.files + path }).end();
     const name = decodeURIComponent(path.replace(`/org/model/resolve/${commit}/`, ''));
     const content = files[name];
     if (!content) return json({ error: 'not found' }, 404, { 'x-error-code': 'RepoNotFound' });
@@ -59,6 +66,7 @@ export async function startHubServer(files: Record<string, Buffer>): Promise<Hub
     requests,
     breakAt,
     holdAt,
+    elsewhere,
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve());

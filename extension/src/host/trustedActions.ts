@@ -10,10 +10,12 @@ import {
 } from 'node:child_process';
 import { renameSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
 import { signalHolder } from '../system/fileClaim.js';
-import { makeFolder } from '../system/makeFolder.js';
+import { makePrivateFolder } from '../system/makeFolder.js';
+import { keepPrivate } from '../system/privateFolder.js';
 import { appendLine, openRegularFile, writeWhole } from '../system/regularFile.js';
 import { UntrustedWorkspaceError } from './services.js';
 
@@ -27,13 +29,14 @@ export function requireTrust(): void {
 
 /** Each throws UntrustedWorkspaceError in Restricted Mode, and otherwise what the function of the same name does. */
 export const trusted = {
-  makeFolder: guarded(makeFolder),
-  /** Writes a file of a run folder. */
-  writeText: guarded((path: string, text: string) => writeWhole(path, text, 'refuse', 'write')),
-  /** Creates one. @throws NodeJS.ErrnoException EEXIST if it exists, so that only one window does */
+  /** For a run, a race or conversations. */
+  makeFolder: guarded(makePrivateFolder),
+  /** Writes a file of such a folder. */
+  writeText: guarded((path: string, text: string) => writeWhole(inPrivate(path), text, 'refuse', 'write')),
+  /** Creates a file. @throws NodeJS.ErrnoException EEXIST if it exists, so that only one window does */
   createText: guarded((path: string, text: string) => writeWhole(path, text, 'refuse', 'create')),
-  appendLine: guarded(appendLine),
-  openLog: guarded((path: string) => openRegularFile(path, 'refuse', 'append')),
+  appendLine: guarded((path: string, line: string) => appendLine(inPrivate(path), line)),
+  openLog: guarded((path: string) => openRegularFile(inPrivate(path), 'refuse', 'append')),
   /** Writes a file that the user has chosen in a dialog. */
   saveChosen: guarded((path: string, content: string | Uint8Array) => writeWhole(path, content, 'follow', 'write')),
   rename: guarded(renameSync),
@@ -54,6 +57,12 @@ export const trusted = {
   /** A process that this window has started; false if it has ended. */
   signalChild: guarded((child: ChildProcess, signal: NodeJS.Signals) => child.kill(signal)),
 };
+
+/** A file that is created at this path is private. */
+function inPrivate(path: string): string {
+  keepPrivate(dirname(path));
+  return path;
+}
 
 function guarded<Args extends unknown[], R>(act: (...args: Args) => R): (...args: Args) => R {
   return (...args) => {

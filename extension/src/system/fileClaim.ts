@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { fileClaimSchema, type FileClaim } from '../protocol/controlCommand.js';
 import { identify, isTrainingEngine, mayHoldOpen, type ProcessIdentity } from './processIdentity.js';
+import { fileMode } from './privateFolder.js';
 import { readText } from './regularFile.js';
 
 const MAX_CLAIM_BYTES = 4096;
@@ -87,7 +88,7 @@ class OwnClaim {
       secret: this.secret,
     };
     this.text = `${JSON.stringify(claim)}\n`;
-    const descriptor = openSync(this.temporary, 'wx');
+    const descriptor = openSync(this.temporary, 'wx', fileMode(path));
     writeSync(descriptor, this.text);
     fsyncSync(descriptor);
     this.descriptor = descriptor;

@@ -16,6 +16,7 @@ import {
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
 import { isFolder, linkStatOf } from './fileStat.js';
+import { fileMode } from './privateFolder.js';
 
 /** `follow`: a link to a regular file is followed, as in the Hugging Face cache. `refuse`: for files of a run folder, which are never links. */
 export type Links = 'follow' | 'refuse';
@@ -155,7 +156,7 @@ function openWithoutWaiting(path: string, links: Links, access: Access): number 
   // Where there is no flag for it, a link is recognised beforehand.
   if (refused && O_NOFOLLOW === 0 && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
   try {
-    return openSync(path, FLAGS[access] | O_NONBLOCK | (refused ? O_NOFOLLOW : 0));
+    return openSync(path, FLAGS[access] | O_NONBLOCK | (refused ? O_NOFOLLOW : 0), fileMode(path));
   } catch (error) {
     if (refused && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
     const fault = faultOf(error, path, access);

@@ -1,11 +1,13 @@
 // The packaged extension: what is in the .vsix and what it weighs, and that its engine trains from there alone, with no
 // node_modules in reach.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, inject, test } from 'vitest';
-import { requireFromTfjsNode } from '../../../extension/src/engine/install/tfjsNodePackage.js';
+import type { Component } from '../../../extension/scripts/shippedPackages.mjs';
+import { unpackWheelFile } from '../../../extension/src/engine/install/wheelArchive.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-vsix-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -13,9 +15,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const vsix = inject('vsix');
 const unpacked = join(folder, 'unpacked');
 mkdirSync(unpacked);
-// The reader of archives that comes with tfjs-node.
-const AdmZip = requireFromTfjsNode('adm-zip');
-new AdmZip(vsix).extractAllTo(unpacked);
+// A zip file, as a wheel is.
+await unpackWheelFile(vsix, unpacked, '', { onProgress: () => {} });
 const extension = join(unpacked, 'extension');
 const files = readdirSync(extension, { recursive: true, encoding: 'utf8' }).filter(name =>
   statSync(join(extension, name)).isFile(),
@@ -62,6 +63,22 @@ test('the licences of what is bundled are in it', () => {
   const notices = readFileSync(join(extension, 'dist/ThirdPartyNotices.txt'), 'utf8');
   for (const name of ['@tensorflow/tfjs-core', 'zod', 'uplot', '@vscode/codicons'])
     expect(notices).toContain(`${name} `);
+});
+
+test('so is the bill of materials, which names every package of the notices with version, licence and hash', () => {
+  const notices = readFileSync(join(extension, 'dist/ThirdPartyNotices.txt'), 'utf8');
+  const bill = JSON.parse(readFileSync(join(extension, 'dist/sbom.cdx.json'), 'utf8'));
+  expect(bill).toMatchObject({ bomFormat: 'CycloneDX', specVersion: '1.6' });
+  const libraries = (bill.components as Component[]).filter(({ type }) => type === 'library');
+  expect(libraries.map(({ name }) => name)).toEqual(expect.arrayContaining(['@tensorflow/tfjs-node', 'hono', 'zod']));
+  for (const { name, version, purl, licenses, hashes } of libraries) {
+    expect(notices).toContain(`${name} ${version} (`);
+    expect(purl).toMatch(/^pkg:npm\/.+@\d/);
+    expect(licenses).toHaveLength(1);
+    expect(hashes[0]!.content).toMatch(/^[0-9a-f]{128}$/);
+  }
+  const weights = readFileSync(join(extension, 'media/models/tiny/model.safetensors'));
+  expect(JSON.stringify(bill)).toContain(createHash('sha256').update(weights).digest('hex'));
 });
 
 test('package.json names only files that are packed', () => {

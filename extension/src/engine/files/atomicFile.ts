@@ -4,6 +4,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { dirname } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { makeFolder } from '../../system/makeFolder.js';
+import { fileMode } from '../../system/privateFolder.js';
 
 /** Node rejects single writes of 2 GiB and more. */
 const MAX_WRITE_BYTES = 1 << 30;
@@ -56,7 +57,7 @@ class PendingFile {
     makeFolder(dirname(this.path));
     // Removed and created again, so that a link of this name isn't followed.
     rmSync(this.temporary, { force: true });
-    const descriptor = openSync(this.temporary, 'wx');
+    const descriptor = openSync(this.temporary, 'wx', fileMode(this.path));
     this.isCreated = true;
     this.descriptor = descriptor;
     return bytes => appendAll(descriptor, bytes);

@@ -1,13 +1,19 @@
 // Downloads one file of the hub into the cache: to <blob>.incomplete, from which a later call continues; then checks it against
 // the hub's hash and renames it. Called by pullModel.ts. A blob in the cache is always complete.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
+import { addFile } from '../data/fileHash.js';
 import { HubUnreachableError } from './hubAccess.js';
+
+/** sha256 of the content, or git's sha1 of it as a blob. */
+export interface BlobHash {
+  kind: 'sha256' | 'git-sha1';
+  hex: string;
+}
 
 export interface BlobDownload {
   url: string;
@@ -16,8 +22,7 @@ export interface BlobDownload {
   /** Path of the complete file. */
   path: string;
   size: number;
-  /** sha256 of the content, or git's sha1 of it as a blob. */
-  hash: { kind: 'sha256' | 'git-sha1'; hex: string };
+  hash: BlobHash;
   /** For messages. */
   name: string;
   onBytes?: (bytes: number) => void;
@@ -45,7 +50,7 @@ export async function downloadBlob(download: BlobDownload): Promise<void> {
       await pause(200 * 2 ** failures, undefined, { signal: download.signal });
     }
   }
-  if ((await hashOf(incomplete, download)) !== download.hash.hex) {
+  if (!(await hasHash(incomplete, download.hash))) {
     await rm(incomplete);
     throw new InputError('the downloaded file does not match the hash of the hub and was deleted', {
       file: download.name,
@@ -102,9 +107,10 @@ async function sizeOf(path: string): Promise<number> {
   );
 }
 
-async function hashOf(path: string, { hash, size }: BlobDownload): Promise<string> {
-  const digest = createHash(hash.kind === 'sha256' ? 'sha256' : 'sha1');
-  if (hash.kind === 'git-sha1') digest.update(`blob ${size}\0`);
-  for await (const chunk of createReadStream(path)) digest.update(chunk as Buffer);
-  return digest.digest('hex');
+/** Whether the file has this content. */
+export async function hasHash(path: string, { kind, hex }: BlobHash): Promise<boolean> {
+  const digest = createHash(kind === 'sha256' ? 'sha256' : 'sha1');
+  if (kind === 'git-sha1') digest.update(`blob ${await sizeOf(path)}\0`);
+  await addFile(digest, path);
+  return digest.digest('hex') === hex;
 }

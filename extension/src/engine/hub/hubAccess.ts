@@ -1,5 +1,5 @@
-// Access to the hub: its address, the user's token, and requests with clear error messages. Used by pullModel.ts only. The token is
-// sent to the hub's address only, and appears in no message.
+// Access to the hub: its address, the user's token, and requests with clear error messages. Used by pullModel.ts and pushFiles.ts.
+// The token is sent to the hub's address only, and appears in no message.
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { readText } from '../../system/regularFile.js';
@@ -35,6 +35,20 @@ export function hubToken(): string | undefined {
   return readText(file)?.trim() || undefined;
 }
 
+/**
+ * `fetch` that sends the token to the hub's own address only. @huggingface/hub also sends it to addresses that a response names,
+ * such as the next page of a list.
+ */
+export function fetchOfHub(token: string | undefined): typeof fetch {
+  return (input, init) => {
+    const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
+    const address = new URL(input instanceof Request ? input.url : input);
+    if (token !== undefined && address.origin !== new URL(hubEndpoint()).origin)
+      for (const [name, value] of [...headers]) if (value.includes(token)) headers.delete(name);
+    return fetch(input, { ...init, headers });
+  };
+}
+
 /** A hub that takes longer to respond counts as unreachable. */
 const RESPONSE_TIMEOUT_MS = 20_000;
 
@@ -43,6 +57,7 @@ const RESPONSE_TIMEOUT_MS = 20_000;
  * @throws HubUnreachableError without a usable response, InputError if the hub rejects the request
  */
 export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
+  const send = fetchOfHub(hubToken());
   return async (input, init) => {
     if (isHubOffline()) {
       throw new HubUnreachableError('the model is not on this machine, and HF_HUB_OFFLINE is set', {
@@ -55,7 +70,7 @@ export function hubFetch(id: string, signal?: AbortSignal): typeof fetch {
     const signals = [timeout.signal, ...(signal ? [signal] : [])];
     let response: Response;
     try {
-      response = await fetch(input, { ...init, signal: AbortSignal.any(signals) });
+      response = await send(input, { ...init, signal: AbortSignal.any(signals) });
     } catch (error) {
       signal?.throwIfAborted();
       throw unreachable(id, error);

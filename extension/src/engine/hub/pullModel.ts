@@ -1,12 +1,12 @@
 // Downloads a model from the Hugging Face hub into the shared cache: only the files that training reads, each resumable and checked
-// against its hash. Called by `models pull` and resolveModel.ts. The revision is written last, so that an incomplete model is
-// never taken for a complete one.
+// against its hash, also if it is in the cache. Called by `models pull` and resolveModel.ts. The revision is written last, so that an
+// incomplete model is never taken for a complete one.
 import { listFiles, modelInfo, type ListFileEntry } from '@huggingface/hub';
 import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { makeFolder } from '../../system/makeFolder.js';
 import { InputError } from '../../core/inputError.js';
-import { downloadBlob } from './downloadBlob.js';
+import { downloadBlob, hasHash, type BlobHash } from './downloadBlob.js';
 import { hubEndpoint, hubFetch, hubToken, HubUnreachableError } from './hubAccess.js';
 import { cachedSnapshot, completeModel, modelCacheFolder, pickGguf } from './hubCache.js';
 import { parseHubReference, type HubReference } from './hubReference.js';
@@ -26,7 +26,8 @@ export interface PullOptions {
   signal?: AbortSignal;
 }
 
-const MODEL_FILE =
+/** The files of a snapshot that are downloaded and read. */
+export const MODEL_FILE =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|chat_template|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^model(-\d+-of-\d+)?\.safetensors$/;
 
 /**
@@ -83,15 +84,16 @@ async function pullFromHub({ id, gguf }: HubReference, revision: string, options
   for (const entry of wanted) {
     const report = (bytes: number) =>
       options.onProgress?.({ file: entry.path, bytes: earlierBytes + bytes, totalBytes });
-    const blob = join(folder, 'blobs', hashOf(entry, id).hex);
-    if (!existsSync(blob)) {
+    const hash = hashOf(entry, id);
+    const blob = join(folder, 'blobs', hash.hex);
+    if (!existsSync(blob) || !(await hasHash(blob, hash))) {
       await downloadBlob({
         url: `${access.hubUrl}/${id}/resolve/${sha}/${encodeURIComponent(entry.path)}`,
         headers: access.accessToken ? { authorization: `Bearer ${access.accessToken}` } : {},
         fetch: access.fetch,
         path: blob,
         size: entry.size,
-        hash: hashOf(entry, id),
+        hash,
         name: `${id}/${entry.path}`,
         onBytes: report,
         signal: options.signal,
@@ -137,7 +139,7 @@ function wantedFiles(entries: ListFileEntry[], id: string, gguf: string | null):
   return entries.filter(({ path }) => MODEL_FILE.test(path) && !(single && /-of-|index/.test(path)));
 }
 
-function hashOf({ path, oid, lfs }: ListFileEntry, id: string): { kind: 'sha256' | 'git-sha1'; hex: string } {
+function hashOf({ path, oid, lfs }: ListFileEntry, id: string): BlobHash {
   const hex = lfs?.oid ?? oid;
   // It becomes a file name in the cache.
   if (hex === undefined || !/^[0-9a-f]{40,64}$/.test(hex))

@@ -10,7 +10,7 @@ import { CancelledError, CodedError } from '../../core/codedError.js';
 import { visibleControls } from '../../core/harmlessText.js';
 import { InputError } from '../../core/inputError.js';
 import { addFile } from '../data/fileHash.js';
-import { HubUnreachableError, hubEndpoint, isHubOffline } from './hubAccess.js';
+import { fetchOfHub, HubUnreachableError, hubEndpoint, isHubOffline } from './hubAccess.js';
 
 /** A file of the push: on disk, or with its content. */
 export interface PushedFile {
@@ -193,6 +193,7 @@ const BUSY = [429, 500, 502, 503, 504];
 
 /** `fetch` that waits as long as the hub asks it to, and whose errors say what to do. */
 function pushFetch({ repo, token, signal }: Pick<PushRequest, 'repo' | 'token' | 'signal'>): PushFetch {
+  const send = fetchOfHub(token);
   return async (input, { allowed = [], ...init } = {}) => {
     if (isHubOffline())
       throw new HubUnreachableError('HF_HUB_OFFLINE is set', {
@@ -204,7 +205,7 @@ function pushFetch({ repo, token, signal }: Pick<PushRequest, 'repo' | 'token' |
       const wait = FIRST_WAIT_MS * 2 ** (tries - 1);
       let response: Response;
       try {
-        response = await fetch(input, {
+        response = await send(input, {
           ...init,
           signal: init.signal ? AbortSignal.any([init.signal, signal]) : signal,
         });

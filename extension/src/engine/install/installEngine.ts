@@ -106,7 +106,10 @@ async function provideWheel(work: string, gpu: boolean, options: InstallOptions)
 async function provideTfjsNode(work: string, gpu: boolean, options: InstallOptions): Promise<Provided> {
   const plan = planTfjsNodeDownload(process.platform, process.arch, gpu);
   if (plan === null) throw new Error(`tfjs-node has no library for ${process.platform}-${process.arch}`);
-  return { source: 'tfjs-node', origin: plan.library, addonFolder: await provideFromTfjsNode(work, plan, options) };
+  if ((await findCppCompiler(options.signal)) === null) throw missingCompiler();
+  await provideFromTfjsNode(work, plan, options);
+  await compileAddon(join(work, 'tensorflow'), options);
+  return { source: 'tfjs-node', origin: plan.url, addonFolder: 'tensorflow' };
 }
 
 async function provideAddon(folder: string, options: InstallOptions): Promise<void> {
@@ -127,7 +130,7 @@ async function check(
     'try { console.log(require(process.argv[1]).TF_Version) } catch (e) { console.error(e.message); process.exit(1) }';
   const printed = await runCommand(process.execPath, ['-e', load, join(work, addon)], { signal });
   const muteStderr = `${addonFolder}/${MUTE_STDERR}`;
-  const libraries = [addonFolder, 'deps/lib'].flatMap(folder => findLibraries(join(work, folder)));
+  const libraries = findLibraries(join(work, addonFolder));
   const files = [addon, ...libraries.map(path => path.slice(work.length + 1))];
   const hasMuteStderr = existsSync(join(work, muteStderr));
   if (hasMuteStderr) files.push(muteStderr);

@@ -18,3 +18,8 @@ export function enginesFolder(): string {
 export function engineFolder(libraryVersion: string, gpu: boolean): string {
   return join(enginesFolder(), `tensorflow-${libraryVersion}-${process.platform}-${process.arch}${gpu ? '-gpu' : ''}`);
 }
+
+/** For marks of the model files that were found to be undamaged. */
+export function checkedBlobsFolder(): string {
+  return join(cacheFolder(), 'checked');
+}

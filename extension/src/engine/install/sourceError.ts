@@ -14,3 +14,13 @@ export class SourceError extends Error {
     this.transient = transient;
   }
 }
+
+/**
+ * A file that is not the one whose SHA-256 this program has.
+ * @param origin its address or the program that downloaded it
+ */
+export function notTheRelease(file: string, origin: string): SourceError {
+  return new SourceError(`${file} from ${origin} is not the file that was released: its SHA-256 differs`, {
+    hint: 'A proxy or a mirror may be modifying downloads. A build of your own can be installed: tunewright engine install --library PATH.',
+  });
+}

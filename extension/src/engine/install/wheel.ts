@@ -18,7 +18,7 @@ export async function provideFromWheel(
   context: InstallContext,
 ): Promise<void> {
   const fetchWheel = wheelFetcher(plan, folder, context);
-  await fetchWheel(plan.requirement, TENSORFLOW_FILES);
+  await fetchWheel(plan.requirement, TENSORFLOW_FILES, plan.sha256);
   if (!gpu) return;
   for (const requirement of cudaRequirements(await readMetadata(folder))) await fetchWheel(requirement, CUDA_FILES);
 }

@@ -6,7 +6,7 @@ import { readIndexSettings } from './indexSettings.js';
 import { findWheel } from './packageIndex.js';
 import type { InstallContext } from './progress.js';
 import { resumingDownload } from './resumingDownload.js';
-import { SourceError } from './sourceError.js';
+import { notTheRelease, SourceError } from './sourceError.js';
 import { TransferMeter } from './transferMeter.js';
 import { unpackWheel } from './wheelArchive.js';
 import type { WheelTarget, WheelWay } from './wheelPlan.js';
@@ -15,19 +15,18 @@ import type { WheelTarget, WheelWay } from './wheelPlan.js';
 export function wheelsByNode({ platforms }: WheelTarget, context: InstallContext): WheelWay {
   return {
     name: 'Node',
-    fetch: (requirement, files, staging) => downloadWheel(requirement, platforms, files, staging, context),
+    fetch: (...request) => downloadWheel(platforms, request, context),
   };
 }
 
 async function downloadWheel(
-  requirement: string,
   platforms: readonly string[],
-  files: string,
-  folder: string,
+  [requirement, files, folder, expected]: Parameters<WheelWay['fetch']>,
   { onProgress, signal }: InstallContext,
 ): Promise<void> {
   await withIndexClient(readIndexSettings(), signal, async client => {
     const { url, filename, size, sha256 } = await findWheel(client, requirement, platforms);
+    if (expected !== null && sha256 !== expected) throw notTheRelease(filename, describeUrl(url));
     const meter = new TransferMeter({ phase: 'download', message: `${requirement} (${url.host})` }, size, onProgress);
     const download = resumingDownload(client, url, {
       size: size ?? undefined,

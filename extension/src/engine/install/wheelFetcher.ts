@@ -13,19 +13,20 @@ import type { WheelTarget, WheelWay } from './wheelPlan.js';
 
 /**
  * Returns a function that puts the files (a regular expression) of a requirement's wheel into `folder`: with Node and, after a
- * failure, with pip, then uv. It throws a SourceError with a line for each failed way.
+ * failure, with pip, then uv. It throws a SourceError with a line for each failed way. A wheel whose SHA-256 is given is used
+ * with that one only, whatever the index says; the others have that of the index.
  */
 export function wheelFetcher(
   target: WheelTarget,
   folder: string,
   context: InstallContext,
-): (requirement: string, files: string) => Promise<void> {
+): (requirement: string, files: string, sha256?: string) => Promise<void> {
   const { onProgress, signal } = context;
   const ways = waysToWheels(target, context);
   const failures: string[] = [];
   let hint = '';
   let way: WheelWay | undefined;
-  return async (requirement, files) => {
+  return async (requirement, files, sha256) => {
     for (;;) {
       if (way === undefined) {
         way = (await ways.next()).value;
@@ -36,7 +37,7 @@ export function wheelFetcher(
       const { name, fetch } = way;
       const staging = await mkdtemp(join(folder, '.staging-'));
       try {
-        await fetch(requirement, files, staging);
+        await fetch(requirement, files, staging, sha256 ?? null);
         return await moveMatching(staging, folder, files);
       } catch (error) {
         if (signal?.aborted || error instanceof InputError) throw error;

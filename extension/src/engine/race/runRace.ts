@@ -6,7 +6,7 @@ import { CancelledError, CodedError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { claimFile } from '../../system/fileClaim.js';
-import { makeFolder } from '../../system/makeFolder.js';
+import { makePrivateFolder } from '../../system/makeFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { writeJson } from '../files/jsonFile.js';
 import { failedEvent } from '../run/failedEvent.js';
@@ -98,7 +98,7 @@ const OF_NO_RACE = ['cache', 'process.json', 'engine.log', 'commands.ndjson'];
 
 function claim(out: string): () => void {
   try {
-    makeFolder(out);
+    makePrivateFolder(out);
     const claimed = claimFile(join(out, 'process.json'));
     if ('release' in claimed) return () => claimed.release();
     throw new InputError(`process ${claimed.heldBy} is running this race`, {

@@ -4,6 +4,7 @@ import { closeSync, rmSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { controlCommandSchema, type ControlCommand } from '../../protocol/controlCommand.js';
 import { claimFile, holderOf } from '../../system/fileClaim.js';
+import { makePrivateFolder } from '../../system/makeFolder.js';
 import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
 import { asInputError } from '../files/atomicFile.js';
 import type { RunFolder } from '../runFolder/runFolder.js';
@@ -15,6 +16,7 @@ import { linkStatOf } from '../../system/fileStat.js';
  * @throws InputError if another process trains in it, or the folder can't be written
  */
 export function claimRun(folder: RunFolder): () => void {
+  makePrivateFolder(folder.path);
   const claim = claimOf(folder);
   if ('heldBy' in claim)
     throw new InputError(`process ${claim.heldBy} is training in this run folder`, {

@@ -1,5 +1,6 @@
 // Writes a run's metrics as TensorBoard event files. Uses tfjs-node, so only with the tensorflow backend.
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { withModesOf } from '../../system/privateFolder.js';
 import { requireFromTfjsNode } from '../install/tfjsNodePackage.js';
 
 interface SummaryFileWriter {
@@ -18,7 +19,7 @@ export function tensorBoardWriter(
   let writer: SummaryFileWriter | null = null;
   const attempt = (work: () => void) => {
     try {
-      work();
+      withModesOf(folder, work);
     } catch (error) {
       writer = null;
       onFailure((error as Error).message.split('\n')[0]!);

@@ -1,6 +1,7 @@
 // A whole fine-tune, from run file to adapter. Called by the `train` command; prints nothing.
 import { existsSync } from 'node:fs';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { keepPrivate } from '../../system/privateFolder.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
 import { prepareRun, type PreparedRun, type RunRequest } from './prepareRun.js';
@@ -17,6 +18,7 @@ export interface TrainRequest extends RunRequest {
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
 export async function trainRun(request: TrainRequest): Promise<RunResult> {
+  if (request.cache !== undefined) keepPrivate(request.cache);
   const claimed = claimExisting(request);
   try {
     const prepared = await prepareRun(request);

@@ -3,12 +3,14 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { keptReport, reportsFolder, type KeptReport, type Suite } from '../../system/keptReports.js';
+import { keepPrivate } from '../../system/privateFolder.js';
 import { writeJson } from '../files/jsonFile.js';
 
 type KeptModels = KeptReport['report']['models'];
 
 /** @param models what these answered, by name */
 export function keepReport(folder: string, suite: Suite, models: KeptModels): void {
+  if (existsSync(join(folder, 'run.json'))) keepPrivate(folder);
   const before = keptReport(folder, suite.file);
   const same = before?.suite.hash === suite.hash ? before.report.models : {};
   const report = { models: { ...same, ...models }, comparisons: [] };

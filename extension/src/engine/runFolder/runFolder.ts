@@ -3,7 +3,8 @@
 import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
-import { makeFolder } from '../../system/makeFolder.js';
+import { makePrivateFolder } from '../../system/makeFolder.js';
+import { keepPrivate } from '../../system/privateFolder.js';
 import { asInputError } from '../files/atomicFile.js';
 import { linkStatOf } from '../../system/fileStat.js';
 
@@ -21,7 +22,7 @@ export class RunFolder {
   static create(path: string, runFile?: string): RunFolder {
     RunFolder.checkFree(path, runFile);
     try {
-      makeFolder(path);
+      makePrivateFolder(path);
     } catch (error) {
       throw asInputError(error, path);
     }
@@ -51,6 +52,7 @@ export class RunFolder {
         hint: 'Name the folder that a run was written to (--out of tunewright train).',
       });
     for (const name of SUBFOLDERS) checkInside(path, name);
+    keepPrivate(path);
     return folder;
   }
 

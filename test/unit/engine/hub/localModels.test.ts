@@ -1,5 +1,6 @@
 // Local models: a temporary home with the stores of Hugging Face, Ollama, LM Studio and this program, listed and resolved by name.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,9 +42,11 @@ function write(path: string, content: unknown): void {
 }
 
 function fillStores() {
-  const digest = 'a'.repeat(64);
   const ollama = join(home, '.ollama', 'models');
-  gguf(join(ollama, 'blobs', `sha256-${digest}`), 'llama');
+  const content = readFileSync(gguf(join(home, 'weights'), 'llama'));
+  const digest = createHash('sha256').update(content).digest('hex');
+  mkdirSync(join(ollama, 'blobs'), { recursive: true });
+  writeFileSync(join(ollama, 'blobs', `sha256-${digest}`), content);
   const manifest = { layers: [{ mediaType: 'application/vnd.ollama.image.model', digest: `sha256:${digest}` }] };
   write(join(ollama, 'manifests', 'registry.ollama.ai', 'library', 'smollm', 'latest'), manifest);
   write(join(ollama, 'manifests', 'hf.co', 'org', 'name', 'Q8_0'), manifest);

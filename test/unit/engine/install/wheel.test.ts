@@ -8,7 +8,7 @@ import { listen, useOwnSettings, type Loopback } from '../../../support/loopback
 import { makeZip, type ZipEntry } from '../../../support/zipFile.js';
 
 const platform = 'manylinux_2_27_x86_64';
-const plan = { requirement: 'tensorflow==2.21.0', platforms: [platform], uvPlatform: '', diskBytes: 0 };
+const plan = { requirement: 'tensorflow==2.21.0', sha256: '', platforms: [platform], uvPlatform: '', diskBytes: 0 };
 
 let folder: string;
 let index: Loopback;
@@ -36,6 +36,7 @@ function serve(project: string, version: string, tags: string, entries: ZipEntry
   const filename = `${project.replaceAll('-', '_')}-${version}-${tags}-${platform}.whl`;
   const wheel = makeZip(entries);
   const sha256 = createHash('sha256').update(wheel).digest('hex');
+  if (project === 'tensorflow') plan.sha256 = sha256;
   const files = [{ filename, url: `/files/${filename}`, hashes: { sha256 }, size: wheel.length }];
   served[`/${project}/`] = Buffer.from(JSON.stringify({ files }));
   served[`/files/${filename}`] = wheel;
