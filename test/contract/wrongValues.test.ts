@@ -104,7 +104,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     [
       { training: { max_steps: 1e15 } },
       'training.max_steps',
-      'a whole number of at most 1000000000, not 1000000000000000',
+      'a whole number up to 1000000000, not 1000000000000000',
     ],
     [
       { training: { num_train_epochs: 1e300 } },
