@@ -101,11 +101,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ],
   ...[
     [{ engine: { threads: 1e9 } }, 'engine.threads', 'a whole number from 1 to 1024 or null, not 1000000000'],
-    [
-      { training: { max_steps: 1e15 } },
-      'training.max_steps',
-      'a whole number up to 1000000000, not 1000000000000000',
-    ],
+    [{ training: { max_steps: 1e15 } }, 'training.max_steps', 'a whole number up to 1000000000, not 1000000000000000'],
     [
       { training: { num_train_epochs: 1e300 } },
       'training.num_train_epochs',
