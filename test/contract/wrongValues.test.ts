@@ -99,6 +99,25 @@ test.each<[string, Record<string, unknown>, string, string]>([
     'method.r',
     'must be a whole number from 1 to 65536, not 1000000000',
   ],
+  ...[
+    [{ engine: { threads: 1e9 } }, 'engine.threads', 'a whole number from 1 to 1024 or null, not 1000000000'],
+    [{ training: { max_steps: 1e15 } }, 'training.max_steps', 'a whole number up to 1000000000, not 1000000000000000'],
+    [
+      { training: { num_train_epochs: 1e300 } },
+      'training.num_train_epochs',
+      'a number above 0 and up to 100000, not 1e+300',
+    ],
+    [
+      { method: { peft_type: 'LOHA', rank_pattern: { q_proj: 1e15 } } },
+      'method.rank_pattern.q_proj',
+      'a whole number from 1 to 65536, not 1000000000000000',
+    ],
+  ].map(([changes, key, message]): [string, Record<string, unknown>, string, string] => [
+    'what no machine has room or time for',
+    changes as Record<string, unknown>,
+    key as string,
+    `must be ${String(message)}`,
+  ]),
   ['half a range', { training: { seed: -1 } }, 'training.seed', 'must be a whole number of at least 0, not -1'],
   [
     '1e999',
@@ -111,13 +130,13 @@ test.each<[string, Record<string, unknown>, string, string]>([
     'a value of a table',
     { method: { peft_type: 'LORA', rank_pattern: { q_proj: 'x' } } },
     'method.rank_pattern.q_proj',
-    'must be a whole number of at least 1, not "x"',
+    'must be a whole number from 1 to 65536, not "x"',
   ],
   [
     'a table',
     { method: { peft_type: 'LORA', rank_pattern: 4 } },
     'method.rank_pattern',
-    'must be an object whose values are a whole number of at least 1, not 4',
+    'must be an object whose values are a whole number from 1 to 65536, not 4',
   ],
   ['a yes or no', { training: { shuffle: 'yes' } }, 'training.shuffle', 'must be true or false, not "yes"'],
   ['an unknown key', { training: { sead: 1 } }, 'training.sead', 'unknown key "sead"; did you mean "seed"?'],

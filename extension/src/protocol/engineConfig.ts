@@ -2,7 +2,8 @@
 import * as z from 'zod';
 import { about } from './about.js';
 
-const count = z.int().positive();
+/** TensorFlow makes them all when it is loaded, and ends the process with a fault if the machine has no room for them. */
+export const threadsSchema = z.int().positive().max(1024);
 
 export const engineConfigSchema = z.strictObject({
   backend: z
@@ -13,7 +14,7 @@ export const engineConfigSchema = z.strictObject({
     .union([z.literal('auto'), z.boolean()])
     .default('auto')
     .meta(about('Compile', 'Capture the training step as one TensorFlow graph')),
-  threads: count.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
+  threads: threadsSchema.nullable().default(null).meta(about('Threads', 'CPU threads; null: all cores')),
   base_weights: z
     .enum(['float32', 'bfloat16', 'int8', 'int4'])
     .default('float32')

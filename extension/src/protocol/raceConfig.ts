@@ -2,6 +2,7 @@
 // run file and of its method, once the two are combined (core/race/expandRace.ts).
 import * as z from 'zod';
 import { about } from './about.js';
+import { MAX_STEPS } from './runConfig.js';
 
 /** Names are shown in charts and become folders. */
 export const MAX_ENTRY_NAME = 60;
@@ -36,7 +37,7 @@ export const raceEntrySchema = z.strictObject({
 
 export const raceBudgetSchema = z
   .strictObject({
-    max_steps: z.int().positive().optional().meta(about('Steps', 'Optimizer steps of each entry')),
+    max_steps: z.int().positive().max(MAX_STEPS).optional().meta(about('Steps', 'Optimizer steps of each entry')),
     tokens: z
       .int()
       .positive()

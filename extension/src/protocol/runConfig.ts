@@ -11,14 +11,23 @@ const path = z.string().min(1);
 const count = z.int().positive();
 const steps = z.int().positive().nullable();
 
+/** Months of the fastest steps. */
+export const MAX_STEPS = 1e9;
+
 /** Metrics of generated answers, under the names of Hugging Face's `evaluate`. */
 export const TEXT_METRIC_NAMES = ['rouge1', 'rouge2', 'rougeL', 'exact_match'] as const;
 export type TextMetricName = (typeof TEXT_METRIC_NAMES)[number];
 
 export const trainingConfigSchema = z.strictObject({
-  num_train_epochs: z.number().positive().default(3).meta(about('Epochs', 'Passes over the training rows')),
+  num_train_epochs: z
+    .number()
+    .positive()
+    .max(100_000)
+    .default(3)
+    .meta(about('Epochs', 'Passes over the training rows')),
   max_steps: z
     .int()
+    .max(MAX_STEPS)
     .default(-1)
     .meta(about('Max steps', 'Stop after this number of optimizer steps; -1: train for num_train_epochs')),
   max_minutes: z

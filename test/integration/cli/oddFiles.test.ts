@@ -155,6 +155,7 @@ it('files of a run folder that are links are refused, and what they lead to is u
 describe.runIf(process.platform !== 'win32').each([
   ['SIGINT', 130],
   ['SIGTERM', 143],
+  ['SIGHUP', 129],
 ] as const)('%s', (signal, code) => {
   it.each([
     ['evaluate', '--model', 'base', '--dataset', 'many.jsonl'],

@@ -1,4 +1,4 @@
-// A process that is busy for ever ends with the process that started it.
+// A process that is busy for ever ends with the process that started it, and by itself if it is told to.
 import { build } from 'esbuild';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ beforeAll(async () => {
     stdin: {
       contents: `
         import { endWithParent } from './extension/src/system/endWithParent.js';
-        endWithParent();
+        endWithParent({ stuckMs: Number(process.env.STUCK_MS ?? Infinity) });
         console.log(process.pid);
         setTimeout(() => { for (;;); }, 500);`,
       resolveDir: root,
@@ -30,17 +30,37 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
+function start(env: Record<string, string> = {}) {
+  const parent = spawn(process.execPath, [join(folder, 'parent.cjs')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const child = new Promise<number>(resolve => parent.stdout.once('data', data => resolve(Number(data))));
+  return { parent, child };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const ended = (pid: number) =>
+  vi.waitFor(() => expect(isAlive(pid), `process ${pid}`).toBe(false), { timeout: 50_000, interval: 100 });
+
 test('a busy process ends with its parent', { timeout: 60_000 }, async () => {
-  const parent = spawn(process.execPath, [join(folder, 'parent.cjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const child = await new Promise<number>(resolve => parent.stdout.once('data', data => resolve(Number(data))));
-  const isAlive = () => {
-    try {
-      return process.kill(child, 0);
-    } catch {
-      return false;
-    }
-  };
-  expect(isAlive()).toBe(true);
+  const { parent, child } = start();
+  const pid = await child;
+  expect(isAlive(pid)).toBe(true);
   parent.kill('SIGKILL');
-  await vi.waitFor(() => expect(isAlive(), `process ${child}`).toBe(false), { timeout: 50_000, interval: 100 });
+  await ended(pid);
+});
+
+test('a process that is stuck ends while its parent goes on', { timeout: 60_000 }, async () => {
+  const { parent, child } = start({ STUCK_MS: '3000' });
+  await ended(await child);
+  expect(parent.exitCode).toBe(null);
+  parent.kill('SIGKILL');
 });

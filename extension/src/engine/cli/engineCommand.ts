@@ -9,7 +9,7 @@ import { machineSpeed, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { installEngine } from '../install/installEngine.js';
 import { findNvidiaGpus } from '../machine/machine.js';
 import type { InstallProgress } from '../install/progress.js';
-import { positiveNumber } from './engineOptions.js';
+import { threadCount } from './engineOptions.js';
 import { interruptible } from './failure.js';
 import { printAnswer, printJson, printNote, progressBar } from './print.js';
 
@@ -40,7 +40,7 @@ export function registerEngineCommand(program: Command): void {
   engine
     .command('speed')
     .description('measure the speed of TensorFlow on this machine, once; used for estimates')
-    .option('--threads <count>', 'CPU threads (default: all cores)', positiveNumber)
+    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount)
     .option('--json', 'print one JSON object')
     .action(async ({ threads, json }: { threads?: number; json?: boolean }) => {
       printAnswer(await machineSpeed(threads ?? null), json, describeSpeed);

@@ -4,7 +4,12 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { z } from 'zod';
 import { expected } from '../../core/forms/formField.js';
 import { inputJsonSchema } from '../../core/forms/zodSchema.js';
-import { engineConfigSchema, type EngineConfig, type WeightSettings } from '../../protocol/engineConfig.js';
+import {
+  engineConfigSchema,
+  threadsSchema,
+  type EngineConfig,
+  type WeightSettings,
+} from '../../protocol/engineConfig.js';
 
 export interface EngineFlags {
   backend: EngineConfig['backend'];
@@ -19,7 +24,7 @@ export interface WeightFlags {
 export function withEngineOptions(command: Command): Command {
   return command
     .addOption(optionOf('backend'))
-    .option('--threads <count>', 'CPU threads (default: all cores)', positiveNumber);
+    .option('--threads <count>', 'CPU threads (default: all cores)', threadCount);
 }
 
 /** For commands that don't change the base weights. */
@@ -45,6 +50,7 @@ function optionOf(key: 'backend' | 'base_weights' | 'precision'): Option {
 /** Parsers of numeric options. @throws InvalidArgumentError that says what is allowed */
 export const wholeNumber = numberOf(z.int().nonnegative());
 export const positiveNumber = numberOf(z.int().positive());
+export const threadCount = numberOf(threadsSchema);
 export const nonNegativeNumber = numberOf(z.number().nonnegative());
 export const portNumber = numberOf(z.int().min(0).max(65535));
 export const probability = numberOf(z.number().positive().max(1));

@@ -5,6 +5,8 @@ import { CommanderError } from 'commander';
 import { CancelledError, describeError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
+import { isHangupIgnored } from '../machine/hangup.js';
+import { onRaceEnd } from '../race/runProgram.js';
 import { printJson, printNote } from './print.js';
 
 /** @returns the exit code */
@@ -33,28 +35,34 @@ function codeOfSignal(signal: NodeJS.Signals): number {
 /** The signal that has asked the command to stop. */
 let stoppedBy: NodeJS.Signals | null = null;
 
-const STOPPING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM'];
+const isDeafToHangup = isHangupIgnored();
+const STOPPING: readonly NodeJS.Signals[] = isDeafToHangup ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /**
- * For a command with its own way to stop: calls `stop` at Ctrl-C and SIGTERM, and `again` at the next ones. What the command then throws
- * (CancelledError) ends the program with the exit code of the signal.
- * @param again by default, ends the program at once
+ * For a command with its own way to stop: calls `stop` at Ctrl-C, SIGTERM and SIGHUP, and `again` at the next ones. What the command
+ * then throws (CancelledError) ends the program with the exit code of the signal.
+ * @param again by default, ends the program at once. SIGHUP is never a second wish: a closing terminal sends it twice, a machine that
+ *   is shut down sends it along with SIGTERM, in any order
  * @returns ends it
  */
-export function onInterruption(stop: () => void, again = endNow, signals = STOPPING): () => void {
+export function onInterruption(stop: () => void, again = endNow): () => void {
+  let wishes = 0;
   const interrupt = (signal: NodeJS.Signals) => {
     const isFirst = stoppedBy === null;
-    stoppedBy = signal;
+    stoppedBy ??= signal;
+    if (signal !== 'SIGHUP') wishes++;
     if (isFirst) stop();
-    else again();
+    else if (signal !== 'SIGHUP' && wishes > 1) again();
   };
-  for (const signal of signals) process.on(signal, interrupt);
+  for (const signal of STOPPING) process.on(signal, interrupt);
+  const orphaned = onRaceEnd(() => interrupt('SIGHUP'));
   return () => {
-    for (const signal of signals) process.off(signal, interrupt);
+    for (const signal of STOPPING) process.off(signal, interrupt);
+    orphaned();
   };
 }
 
-/** Aborts the work at Ctrl-C or SIGTERM. */
+/** Aborts the work at Ctrl-C, SIGTERM or SIGHUP. */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const settled = onInterruption(() => stop.abort());
@@ -70,10 +78,11 @@ function endNow(): void {
 }
 
 /**
- * Ends the program at Ctrl-C or SIGTERM as every other failure does, so that a program that reads the output knows why it ends. A
- * command with its own way to stop, such as `train`, is left to it. Without --json the signal ends the program by itself.
+ * Ends the program at Ctrl-C, SIGTERM or SIGHUP as every other failure does, so that a program that reads the output knows why it
+ * ends. A command with its own way to stop, such as `train`, is left to it. Without --json the signal ends the program by itself.
  */
 export function reportInterruptions(): void {
+  if (isDeafToHangup) process.on('SIGHUP', () => {});
   if (!process.argv.includes('--json')) return;
   for (const signal of STOPPING)
     process.on(signal, () => {

@@ -4,6 +4,31 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Presets, SingleBar, type Options } from 'cli-progress';
 import { visibleControls } from '../../core/harmlessText.js';
+import { InputError } from '../../core/inputError.js';
+
+/** 128 + SIGPIPE, as a shell reports it. */
+const SIGPIPE_EXIT_CODE = 141;
+
+let outputIsResult = true;
+
+/** For a command whose results are in files, or that serves others: it goes on when standard output can't be written any more. */
+export function goOnWithoutOutput(): void {
+  outputIsResult = false;
+}
+
+/**
+ * What happens when a text can't be written: `tunewright ... | head` has closed the pipe, the disk or the terminal is gone. Standard
+ * error has no results and is done without; without standard output a command ends, as others do by SIGPIPE.
+ * @param end called with any other error of standard output
+ */
+export function watchOutput(end: (error: Error) => void): void {
+  process.stderr.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!outputIsResult) return;
+    if (error.code === 'EPIPE') process.exit(SIGPIPE_EXIT_CODE);
+    end(new InputError(`it can’t be written: ${error.message}`, { file: 'standard output' }));
+  });
+}
 
 /** A line of the result, on standard output. */
 export function print(text: string): void {

@@ -14,7 +14,7 @@ import { writeReport } from '../race/writeReport.js';
 import { commandReader } from '../run/runProcess.js';
 import { defaultRunFolder, latestRunFolder } from '../runFolder/runFolder.js';
 import { onInterruption } from './failure.js';
-import { print, printJson, printNote } from './print.js';
+import { print, printJson, printNote, goOnWithoutOutput } from './print.js';
 import { table } from './table.js';
 
 /** How often commands of the editor are read, which appends them to a file of the race folder. */
@@ -78,12 +78,13 @@ async function train(
 ): Promise<void> {
   const stop = new AbortController();
   const quit = new AbortController();
+  goOnWithoutOutput();
   const interrupt = () => {
     if (stop.signal.aborted) return quit.abort();
     printNote('Stopping after this step; press Ctrl-C again to quit immediately.');
     stop.abort();
   };
-  const settled = onInterruption(interrupt, interrupt, ['SIGINT', 'SIGTERM', 'SIGHUP']);
+  const settled = onInterruption(interrupt, interrupt);
   const commands = commandReader(commandsFile(out));
   const reading = setInterval(() => {
     for (const { type } of commands()) if (type === 'stop') interrupt();

@@ -1,12 +1,12 @@
-// `tunewright serve`: one base and its adapters for other programs, by OpenAI's API over HTTP. It runs until Ctrl-C or SIGTERM, then
+// `tunewright serve`: one base and its adapters for other programs, by OpenAI's API over HTTP. It runs until a signal ends it, then
 // finishes the answers under way and exits with 0; a second signal ends it at once.
-import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { describeError, errorRecord } from '../../core/codedError.js';
 import { readApiKey } from '../serve/accessControl.js';
 import { checkServerOptions, startServer } from '../serve/server.js';
 import { portNumber } from './engineOptions.js';
-import { print, printJson, printNote } from './print.js';
+import { onInterruption } from './failure.js';
+import { goOnWithoutOutput, print, printJson, printNote } from './print.js';
 import { sessionOf, withSessionOptions, type SessionFlags } from './sessionOptions.js';
 
 interface ServeFlags extends SessionFlags {
@@ -31,6 +31,7 @@ export function registerServeCommand(program: Command): void {
 }
 
 async function serve(flags: ServeFlags): Promise<void> {
+  goOnWithoutOutput();
   const options = {
     host: flags.host,
     port: flags.port,
@@ -43,7 +44,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   const session = await sessionOf(flags);
   try {
     const server = await startServer(session, options);
-    const stopped = stopSignal();
+    const stopped = new Promise<void>(resolve => void onInterruption(resolve));
     const { url, models } = server;
     if (flags.json) printJson({ type: 'listening', url, models });
     else print(`${url}/v1\n  models: ${models.join(', ')}\n  Ctrl-C ends the server.`);
@@ -53,17 +54,4 @@ async function serve(flags: ServeFlags): Promise<void> {
   } finally {
     session.dispose();
   }
-}
-
-/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
-function stopSignal(): Promise<void> {
-  return new Promise(resolve => {
-    let signalled = false;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const)
-      process.on(signal, () => {
-        if (signalled) process.exit(128 + constants.signals[signal]);
-        signalled = true;
-        resolve();
-      });
-  });
 }

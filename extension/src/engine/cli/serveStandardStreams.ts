@@ -9,9 +9,13 @@ import { printNote } from './print.js';
  * Ends the process when its input or the process that started it ends.
  * @throws Error if a message can't be read or written
  * @param close frees what the requests hold
+ * @param stuckMs also ends the process once a request has kept it busy for this time without a pause
  */
-export async function serveStandardStreams(requests: readonly ServedRequest[], close = (): void => {}): Promise<void> {
-  endWithParent();
+export async function serveStandardStreams(
+  requests: readonly ServedRequest[],
+  { close = () => {}, stuckMs }: { close?: () => void; stuckMs?: number } = {},
+): Promise<void> {
+  endWithParent({ stuckMs });
   try {
     await serveResident(process.stdin, claimStandardOutput(), requests, printNote);
   } catch (error) {

@@ -13,6 +13,6 @@ export function registerSessionCommand(program: Command): void {
     .addHelpText('after', '\nFor use by programs; the requests are in extension/src/protocol/sessionMessages.ts.')
     .action(() => {
       const { requests, dispose } = sessionRequests(printNote);
-      return serveStandardStreams(requests, dispose);
+      return serveStandardStreams(requests, { close: dispose });
     });
 }

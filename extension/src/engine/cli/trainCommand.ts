@@ -12,7 +12,7 @@ import { checkExports } from './exportCommand.js';
 import { onInterruption, reportFailure } from './failure.js';
 import { progressDisplay } from './progressDisplay.js';
 import { runDisplay } from './runDisplay.js';
-import { print, printJson, printNote } from './print.js';
+import { print, printJson, printNote, goOnWithoutOutput } from './print.js';
 
 interface TrainFlags {
   out?: string;
@@ -39,6 +39,7 @@ export function registerTrainCommand(program: Command): void {
 async function train(runFile: string, flags: TrainFlags): Promise<void> {
   const resume = flags.resume ?? false;
   const out = resolve(flags.out ?? defaultOut(runFile, resume));
+  goOnWithoutOutput();
   const progress = progressDisplay();
   const display = runDisplay();
   const stop = new AbortController();

@@ -28,6 +28,9 @@ import type { RunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
 import { baseModelName } from '../run/resolvedRun.js';
 
+/** Each has a line in the file of the order. */
+const MAX_EJECTED_STEPS = 1_000_000;
+
 export interface EjectRequest {
   /** The program's file, whose name ends in .py. */
   out: string;
@@ -71,6 +74,12 @@ export async function ejectRun(run: RunFile, request: EjectRequest): Promise<Eje
   try {
     const planned = await planRun(run, request, owned);
     const plan = planSteps(planned.rows.train, planned.shape, run.config.training);
+    if (plan.totalSteps > MAX_EJECTED_STEPS)
+      throw new InputError(`the run has ${plan.totalSteps} steps, and an ejected run has a line for each`, {
+        file: run.path,
+        key: run.config.training.max_steps > 0 ? 'training.max_steps' : 'training.num_train_epochs',
+        hint: `Lower it to ${MAX_EJECTED_STEPS} steps at most.`,
+      });
     makeFolder(temporary);
     writeData(join(temporary, `${stem}.data`), planned, plan);
     const start = await writeStart(join(temporary, `${stem}.start`), planned, request.reporter, owned);

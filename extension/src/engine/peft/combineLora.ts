@@ -3,7 +3,7 @@
 // Values are rounded to float32 where torch rounds them, so that pruning and signs decide alike.
 import { Matrix } from 'ml-matrix';
 import { InputError } from '../../core/inputError.js';
-import { MAX_RANK } from './lora.js';
+import { MAX_RANK } from './schemas.js';
 import { truncatedSvd, truncatedSvdOfProduct, type TruncatedSvd } from './lowRank.js';
 
 interface Rule {

@@ -17,13 +17,14 @@ import {
   excludeModules,
   layersToTransform,
   modulesToSaveKey,
+  MAX_RANK,
   rankPattern,
   targetModules,
 } from './schemas.js';
 import { patternValue, savedTargets, targetedLinears } from './targets.js';
 
 const schema = z.strictObject({
-  r: z.int().positive().max(65536).default(8).meta(about('Rank', 'Width of the four small matrices')),
+  r: z.int().positive().max(MAX_RANK).default(8).meta(about('Rank', 'Width of the four small matrices')),
   alpha: z.number().positive().default(8).meta(about('Alpha', 'The update is scaled by alpha / r')),
   target_modules: targetModules,
   exclude_modules: excludeModules,

@@ -17,12 +17,11 @@ import {
   excludeModules,
   layersToTransform,
   modulesToSaveKey,
+  MAX_RANK,
   rankPattern,
   targetModules,
 } from './schemas.js';
 import { patternValue, savedTargets, targetedLinears } from './targets.js';
-
-export const MAX_RANK = 65536;
 
 const schema = z.strictObject({
   r: z.int().positive().max(MAX_RANK).default(8).meta(about('Rank', 'Width of the two small matrices A and B')),

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { about } from '../../protocol/about.js';
 
+export const MAX_RANK = 65536;
+
 const names = z.array(z.string().min(1)).min(1);
 
 export const targetModules = z
@@ -40,7 +42,7 @@ export const layersToTransform = z
   .meta(about('Layers', 'Adapt only these layers'));
 
 export const rankPattern = z
-  .record(z.string(), z.int().positive())
+  .record(z.string(), z.int().positive().max(MAX_RANK))
   .default({})
   .meta(about('Rank by module', 'A different r for some modules: {"down_proj": 16}'));
 

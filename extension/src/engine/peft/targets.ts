@@ -44,6 +44,8 @@ export function matchesPatternKey(pattern: string, name: string, key: string): b
 /** A pattern of these characters only takes no longer for a longer name. */
 const WITHOUT_OPERATORS = /^[\w.-]*$/;
 const MAX_PATTERN_MS = 1000;
+/** Far longer ones are more than JavaScript's regular expressions hold. */
+const MAX_PATTERN_LENGTH = 10_000;
 
 /**
  * Python's re.fullmatch of `before`, the pattern and `after` together.
@@ -55,6 +57,10 @@ export function fullMatch(
   text: string,
   { before = '', after = '', key }: { before?: string; after?: string; key: string },
 ): boolean {
+  if (pattern.length > MAX_PATTERN_LENGTH)
+    throw new InputError(`the pattern has ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are read`, {
+      key,
+    });
   let expression: RegExp;
   try {
     expression = new RegExp(`^(?:${before}${pattern}${after})$`);

@@ -11,7 +11,7 @@ import { matMulTransposed } from '../models/ops.js';
 import { checkLayersPattern, knownValues } from './adapterConfig.js';
 import type { LoraForm, PeftMethod, TensorOf, TensorSpec } from './method.js';
 import { modulesToSave, PEFT_PREFIX, trainedBiases, trainedWhole } from './replacedParameters.js';
-import { layersToTransform, modulesToSaveKey, targetModules } from './schemas.js';
+import { layersToTransform, MAX_RANK, modulesToSaveKey, targetModules } from './schemas.js';
 import { savedTargets, targetedLinears } from './targets.js';
 
 const A = 'base_model.vera_A';
@@ -21,7 +21,7 @@ const schema = z.strictObject({
   r: z
     .int()
     .positive()
-    .max(65536)
+    .max(MAX_RANK)
     .default(256)
     .meta(about('Rank', 'Rows of A and columns of B; higher than for LoRA, since A and B are not trained')),
   vera_dropout: z

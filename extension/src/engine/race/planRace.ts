@@ -5,7 +5,7 @@ import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
 import { expandRace, inRaceFile, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
-import type { RunConfig } from '../../protocol/runConfig.js';
+import { MAX_STEPS, type RunConfig } from '../../protocol/runConfig.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import { findInstallation } from '../install/installation.js';
 import { modelHash } from '../run/baseEvaluation.js';
@@ -15,7 +15,7 @@ import { parseRun, type RunFile } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
 import { usableWeights } from '../run/weightSettings.js';
-import { planSteps, type StepPlan } from '../training/stepPlan.js';
+import { planSteps } from '../training/stepPlan.js';
 
 /** A race file whose run file has been read. */
 export interface RaceFile {
@@ -131,10 +131,13 @@ async function inputsOf({ onDisk, rows: { train, validation } }: PlannedRun): Pr
 /** The run with the steps of a budget in tokens. @throws InputError if it would end before its first evaluation */
 function withSteps({ run, rows, shape }: PlannedRun, { race: { budget } }: RaceFile): RunFile {
   const { training } = run.config;
-  const planOf = (steps: number) =>
-    planSteps(rows.train, shape, { ...training, ...(steps > 0 && { max_steps: steps }) });
-  const steps = budget?.tokens === undefined ? null : stepsForTokens(budget.tokens, rows.train.dataset, planOf);
-  const total = steps ?? planOf(training.max_steps).totalSteps;
+  const plan = planSteps(rows.train, shape, training);
+  const steps = budget?.tokens === undefined ? null : plan.stepsForTokens(budget.tokens);
+  if (steps !== null && steps > MAX_STEPS)
+    throw new InputError(`${budget!.tokens} tokens are ${steps} steps, and a run has ${MAX_STEPS} at most`, {
+      hint: 'Lower budget.tokens.',
+    });
+  const total = steps ?? plan.totalSteps;
   const { eval_steps: every } = training;
   if (every !== null && every > total)
     throw new InputError(`the run has ${total} steps, so it ends before its validation loss is measured`, {
@@ -144,23 +147,6 @@ function withSteps({ run, rows, shape }: PlannedRun, { race: { budget } }: RaceF
     });
   if (steps === null) return run;
   return { ...run, config: { ...run.config, training: { ...training, ...stepsAsDuration(steps) } } };
-}
-
-/** The fewest steps whose rows have this number of tokens, virtual tokens not counted. @param planOf a plan of at least so long */
-export function stepsForTokens(
-  tokens: number,
-  dataset: { lengthOf(row: number): number },
-  planOf: (steps: number) => Pick<StepPlan, 'microBatches'>,
-): number {
-  let plan = planOf(1);
-  let planned = 1;
-  let seen = 0;
-  for (let step = 0; ; step++) {
-    if (step === planned) plan = planOf((planned *= 2));
-    for (const { sequences } of plan.microBatches(step))
-      for (const row of sequences.flat()) seen += dataset.lengthOf(row);
-    if (seen >= tokens) return step + 1;
-  }
 }
 
 /** An error of an entry's run file, at the place of the race file or of the run file that says what is wrong. */

@@ -15,6 +15,37 @@ export interface ProgramEnd {
   signal: NodeJS.Signals | null;
 }
 
+/** Environment variable of such a process: the process that started it. */
+const RACE_PID = 'TUNEWRIGHT_RACE_PID';
+const LOOK_EVERY_MS = 1000;
+
+/**
+ * In such a process: calls `stop` once the race has ended without it, as when it was killed.
+ * @returns ends that
+ */
+export function onRaceEnd(stop: () => void): () => void {
+  const race = Number(process.env[RACE_PID]);
+  if (!race) return () => {};
+  const looking = setInterval(() => {
+    if (isParent(race)) return;
+    clearInterval(looking);
+    stop();
+  }, LOOK_EVERY_MS);
+  looking.unref();
+  return () => clearInterval(looking);
+}
+
+/** A process gets another parent when its own has ended, except on Windows. */
+function isParent(pid: number): boolean {
+  if (process.platform !== 'win32') return process.ppid === pid;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Its standard error is that of this process.
  * @param onLine gets the lines of standard output; null: it is not read
@@ -29,6 +60,7 @@ export function runProgram(
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
       stdio: ['ignore', onLine ? 'pipe' : 'ignore', 'inherit'],
       detached: process.platform !== 'win32',
+      env: { ...process.env, [RACE_PID]: String(process.pid) },
     });
     const interrupt = () => void child.kill('SIGINT');
     for (const each of [signal, quit]) each.addEventListener('abort', interrupt);

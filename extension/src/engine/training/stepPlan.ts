@@ -23,7 +23,10 @@ export function planSteps(
 
 export class StepPlan {
   readonly totalSteps: number;
-  private readonly stepsPerEpoch: number[] = [];
+  /** Updates of a whole epoch; null if that differs from one to the next, as when rows are packed in a new order each time. */
+  private readonly perEpoch: number | null;
+  /** Then, by epoch as far as they were needed: updates until its end. */
+  private readonly ends: number[] = [];
   private current: { epoch: number; steps: MicroBatchPlan[][] } | null = null;
 
   constructor(
@@ -32,51 +35,65 @@ export class StepPlan {
     private readonly config: TrainingConfig,
     private readonly rng: Rng,
   ) {
-    const { num_train_epochs: epochs, max_steps: maxSteps } = config;
-    let total = 0;
-    for (let epoch = 0; maxSteps > 0 ? total < maxSteps : epoch < epochs; epoch++) {
-      const steps = this.stepsOf(epoch).length;
-      // A fraction of an epoch at the end has that fraction of its steps.
-      const taken = maxSteps > 0 ? steps : Math.ceil(steps * Math.min(1, epochs - epoch));
-      this.stepsPerEpoch.push(taken);
-      total += taken;
-    }
-    this.totalSteps = maxSteps > 0 ? maxSteps : total;
+    const { num_train_epochs: epochs, max_steps: maxSteps, shuffle } = config;
+    this.perEpoch = shape.packing && shuffle ? null : this.stepsOf(0).length;
+    const whole = Math.floor(epochs);
+    // A fraction of an epoch at the end has that fraction of its steps.
+    const rest = () => (epochs > whole ? Math.ceil(this.stepsOf(whole).length * (epochs - whole)) : 0);
+    this.totalSteps = maxSteps > 0 ? maxSteps : this.startOf(whole) + rest();
   }
 
   /** The micro-batches of update `step`, counted from 0. */
   microBatches(step: number): MicroBatchPlan[] {
     const epoch = this.epochOf(step);
-    const before = this.stepsPerEpoch.slice(0, epoch).reduce((sum, steps) => sum + steps, 0);
-    return this.stepsOf(epoch)[step - before]!;
+    return this.stepsOf(epoch)[step - this.startOf(epoch)]!;
   }
 
   /** The epoch of update `step`, both counted from 0. */
   epochOf(step: number): number {
-    let epoch = 0;
-    for (let end = this.stepsPerEpoch[0]!; step >= end;) end += this.stepsPerEpoch[++epoch]!;
+    if (this.perEpoch !== null) return Math.floor(step / this.perEpoch);
+    let epoch = Math.max(0, this.ends.length - 1);
+    while (step >= this.startOf(epoch + 1)) epoch++;
+    while (step < this.startOf(epoch)) epoch--;
     return epoch;
   }
 
-  /** Passes over the rows, including an incomplete one. */
-  get epochs(): number {
-    return this.stepsPerEpoch.length;
+  /** Whether rows are used more than once. */
+  get repeatsRows(): boolean {
+    return this.totalSteps > this.startOf(1);
   }
 
   /** Passes over the rows after `steps` updates, with their fraction. */
   epochsAfter(steps: number): number {
-    let before = 0;
-    for (const [epoch, count] of this.stepsPerEpoch.entries()) {
-      if (steps <= before + count) return epoch + (steps - before) / this.stepsOf(epoch).length;
-      before += count;
-    }
-    return this.stepsPerEpoch.length;
+    if (steps === 0) return 0;
+    const epoch = this.epochOf(steps - 1);
+    return epoch + (steps - this.startOf(epoch)) / (this.startOf(epoch + 1) - this.startOf(epoch));
   }
 
   /** Whether an epoch, or the run, ends after `steps` updates. */
   endsEpoch(steps: number): boolean {
-    let before = 0;
-    return steps === this.totalSteps || this.stepsPerEpoch.some(count => (before += count) === steps);
+    return steps === this.totalSteps || this.startOf(this.epochOf(steps)) === steps;
+  }
+
+  /** The fewest updates whose rows have this number of tokens, virtual tokens not counted. */
+  stepsForTokens(tokens: number): number {
+    const { dataset, indices } = this.rows;
+    let inEpoch = 0;
+    for (let i = 0; i < indices.length; i++) inEpoch += dataset.lengthOf(indices[i]!);
+    const epoch = Math.ceil(tokens / inEpoch) - 1;
+    let seen = epoch * inEpoch;
+    let step = this.startOf(epoch);
+    for (; seen < tokens; step++)
+      for (const { sequences } of this.microBatches(step))
+        for (const row of sequences.flat()) seen += dataset.lengthOf(row);
+    return step;
+  }
+
+  /** Updates before an epoch. */
+  private startOf(epoch: number): number {
+    if (this.perEpoch !== null) return epoch * this.perEpoch;
+    while (this.ends.length < epoch) this.ends.push((this.ends.at(-1) ?? 0) + this.stepsOf(this.ends.length).length);
+    return epoch === 0 ? 0 : this.ends[epoch - 1]!;
   }
 
   private stepsOf(epoch: number): MicroBatchPlan[][] {

@@ -209,7 +209,7 @@ export class Trainer {
     const { model, adapter, rows, shape, rng, folder, emit } = this.options;
     const { architecture } = model;
     const layers = frozenLayers(architecture, adapter.forwardOptions);
-    if (layers === null || layers === 0 || this.plan.epochs < 2) return null;
+    if (layers === null || layers === 0 || !this.plan.repeatsRows) return null;
     const width = architecture.hiddenSize;
     const { dataset, indices } = rows.train;
     const file = join(folder.path, 'frozen-states.bin');

@@ -53,7 +53,7 @@ describe('parseText', () => {
     expect(problem(lora['r']!, 'eight')).toBe('Must be a whole number from 1 to 65536.');
     expect(problem(lora['lora_dropout']!, '1')).toBe('Must be a number of at least 0 and below 1.');
     expect(problem(training['learning_rate']!, '')).toBe('Must be a number above 0.');
-    expect(problem(training['max_steps']!, 'x')).toBe('Must be a whole number.');
+    expect(problem(training['max_steps']!, 'x')).toBe('Must be a whole number up to 1000000000.');
   });
 
   it('reads a list of fixed values', () => {

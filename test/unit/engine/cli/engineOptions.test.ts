@@ -44,7 +44,7 @@ test.each([
   ['--top-p', ['0.01', '1'], ['0', '7', '1.01', '-0.5'], 'a number above 0 and up to 1'],
   ['--max-new-tokens', ['1', '512'], ['0', '-1', '1.5'], 'a whole number of at least 1'],
   ['--seed', ['0', '42'], ['-1', '0.5', '1e300'], 'a whole number of at least 0'],
-  ['--threads', ['1', '64'], ['0', '-2', '1.5'], 'a whole number of at least 1'],
+  ['--threads', ['1', '64'], ['0', '-2', '1.5', '1e9'], 'a whole number from 1 to 1024'],
 ])('generate %s', (name, taken, refused, words) => {
   const [, option] = numeric.find(([title]) => title.startsWith(`generate ${name} `))!;
   for (const text of taken) expect(parse(option, text)).toBe(Number(text));

@@ -164,3 +164,9 @@ describe('a pattern that never ends', () => {
       expect(error.message).toMatch(/can't be matched with the name "model\.layers.*it takes more than 1 s/);
     });
 });
+
+it('a pattern longer than JavaScript can read is named by its length', async () => {
+  const { message } = await inputErrorOf(() => names({ target_modules: 'a'.repeat(1e6) }));
+  expect(message).toContain('1000000 characters');
+  expect(message.length).toBeLessThan(200);
+});

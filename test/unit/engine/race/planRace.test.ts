@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readRaceFile, stepsForTokens } from '../../../../extension/src/engine/race/planRace.js';
+import { readRaceFile } from '../../../../extension/src/engine/race/planRace.js';
 import { inputErrorOf } from '../../../support/inputErrors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-race-'));
@@ -79,32 +79,5 @@ describe('a race file', () => {
   it('with several faults in its run has the key of each', async () => {
     const { message } = await refused({ run: { model: 'm' }, vary: [{}] });
     expect(message).toMatch(/\n {2}run\.method: is missing/);
-  });
-});
-
-describe('a budget in tokens', () => {
-  /** Steps of two rows, with 3 and 4 tokens, 7 each. */
-  const plans: number[] = [];
-  const steps = (tokens: number) => {
-    plans.length = 0;
-    const planOf = (atLeast: number) => {
-      plans.push(atLeast);
-      return {
-        microBatches: (step: number) => {
-          if (step >= atLeast) throw new Error(`step ${step} of a plan of ${atLeast}`);
-          return [{ sequences: [[0], [1]] }];
-        },
-      };
-    };
-    return stepsForTokens(tokens, { lengthOf: row => 3 + row }, planOf);
-  };
-
-  it('is the fewest steps with at least that number of tokens', () => {
-    expect([1, 6, 7, 8, 14, 15, 700, 701].map(steps)).toEqual([1, 1, 1, 2, 2, 3, 100, 101]);
-  });
-
-  it('plans no more than twice the steps', () => {
-    expect(steps(70)).toBe(10);
-    expect(plans).toEqual([1, 2, 4, 8, 16]);
   });
 });

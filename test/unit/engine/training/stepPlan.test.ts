@@ -74,4 +74,38 @@ describe('StepPlan', () => {
       [[4]],
     ]);
   });
+
+  it('knows the fewest steps with a number of tokens', () => {
+    // Rows of 3 and 4 tokens, a step of 7 each epoch.
+    const rows = rowSet([
+      [1, 2, 3],
+      [1, 2, 3, 4],
+    ]);
+    const shape = { batchSize: 2, maxLength: 16, packing: false };
+    const plan = new StepPlan(rows, shape, trainingConfigSchema.parse({ num_train_epochs: 1 }), createRng(1));
+    const tokens = [1, 6, 7, 8, 14, 15, 700, 701, 7e12];
+    expect(tokens.map(each => plan.stepsForTokens(each))).toEqual([1, 1, 1, 2, 2, 3, 100, 101, 1e12]);
+  });
+
+  it.each([
+    [false, true],
+    [true, false],
+    [true, true],
+  ])('plans no epoch that isn’t looked at; packing %s, shuffle %s', (packing, shuffle) => {
+    let read = 0;
+    const { dataset, indices } = rowSet(randomRows(10));
+    const counted = { dataset: { lengthOf: (row: number) => dataset.lengthOf(row) + 0 * read++ }, indices };
+    const lengthOfRows = (training: Record<string, unknown>, steps: number[]) => {
+      const config = trainingConfigSchema.parse({ shuffle, ...training });
+      const plan = new StepPlan(counted, { batchSize: 2, maxLength: 16, packing }, config, createRng(1));
+      for (const step of steps) {
+        plan.microBatches(step);
+        plan.endsEpoch(step);
+        plan.epochsAfter(step);
+      }
+      return plan.totalSteps;
+    };
+    expect(lengthOfRows({ max_steps: 1e9 }, [0, 1, 2, 3])).toBe(1e9);
+    expect(read).toBeLessThan(1000);
+  });
 });
