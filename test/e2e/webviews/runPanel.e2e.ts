@@ -443,6 +443,7 @@ describe('run panel', () => {
     const train = '/ws/data/pirate.messages.jsonl';
     const { name: _, ...proposed } = proposeRun({
       model: 'embedded:tiny',
+      parameters: null,
       dataset: { train, firstRows: [{ prompt: `first of ${train}`, completion: 'x' }] },
       method: { peft_type: 'LORA', learningRate: 2e-4 },
     });

@@ -345,6 +345,7 @@ const fake = {
       log.push({ proposed: { model, train, peft_type } });
       return proposeRun({
         model,
+        parameters: null,
         dataset: train === null ? null : { train, firstRows: [{ prompt: `first of ${train}`, completion: 'x' }] },
         method: { peft_type, learningRate: 2e-4 },
       });
