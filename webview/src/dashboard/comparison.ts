@@ -78,7 +78,7 @@ function comparisonTable(rows: readonly Row[]): HTMLElement {
     h('h2', {}, 'Comparison'),
     h(
       'div',
-      { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Figures of the runs' },
+      { class: 'scrolled', tabindex: 0, role: 'region', 'aria-label': 'Figures of the runs' },
       h(
         'table',
         { class: 'results number' },

@@ -56,6 +56,9 @@ export class ExportView {
   private readonly figures = new Map<string, HTMLElement>();
   private readonly forms = new Map<string, SchemaForm>();
 
+  /** What `showChosen` has drawn last. */
+  private drawn = '';
+
   constructor(
     private readonly channel: WebviewChannel,
     private readonly keep: (snapshot: ExportSnapshot) => void,
@@ -136,6 +139,10 @@ export class ExportView {
     this.showForm(card, choice!.options);
     this.form.hidden = refused !== null || Object.keys(card.schema['properties'] ?? {}).length === 0;
     this.form.toggleAttribute('inert', isRunning);
+    // Progress comes many times a second, and a link that is made again loses the focus.
+    const key = JSON.stringify([card, out, state.kind]);
+    if (key === this.drawn) return;
+    this.drawn = key;
     this.refusal.replaceChildren(...(refused ? [this.reason(refused)] : []));
     const needs = plan?.needs ?? [];
     this.needs.replaceChildren(

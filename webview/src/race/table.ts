@@ -19,7 +19,7 @@ const STATUS_ICONS: Record<RunFigures['status'], string> = {
 };
 
 export class RaceTableView {
-  readonly element = h('div', { class: 'table-scroll' });
+  readonly element = h('div', { class: 'scrolled' });
   private shown = '';
 
   constructor(private readonly options: RaceTableOptions) {}
