@@ -14,9 +14,10 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileClaimSchema, type FileClaim } from '../protocol/controlCommand.js';
 import { identify, isTrainingEngine, mayHoldOpen, type ProcessIdentity } from './processIdentity.js';
-import { readText } from './regularFile.js';
+import { namesIn, readText } from './regularFile.js';
 
 const MAX_CLAIM_BYTES = 4096;
 
@@ -54,6 +55,16 @@ export function claimFile(path: string): ClaimOutcome {
 export function holderOf(path: string): FileClaim | null {
   const claim = claimIn(textOf(path));
   return claim && isHeld(claim) ? claim : null;
+}
+
+/** Removes what processes that died while they claimed `path` have left beside it. Called by the process that holds it. */
+export function sweepClaims(path: string): void {
+  for (const name of namesIn(dirname(path)).filter(name => name.startsWith(`${basename(path)}.`))) {
+    const file = join(dirname(path), name);
+    const claim = claimIn(textOf(file));
+    // What isn't complete may be of a process that has just begun.
+    if (claim && !isHeld(claim)) rmSync(file, { force: true });
+  }
 }
 
 /**
