@@ -1,7 +1,7 @@
 // manifest.json of a checkpoint: size and SHA-256 of each of its files. Written last, so that a checkpoint with one is complete; read
 // by checkpoint.ts before anything else in the folder is believed.
 import { createHash } from 'node:crypto';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { InputError } from '../../core/inputError.js';
@@ -34,6 +34,7 @@ export function checkManifest(folder: string, names: readonly string[]): boolean
     const file = join(folder, name);
     const written = manifest.data.files[name];
     if (!written) throw new InputError(`the manifest doesn’t list ${name}`, { file: path });
+    if (!existsSync(file)) throw new InputError('the file is missing', { file });
     const { bytes, sha256 } = summaryOf(file);
     if (bytes !== written.bytes)
       throw new InputError(`the file has ${bytes} bytes, but ${written.bytes} were written`, { file });
