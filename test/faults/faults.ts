@@ -54,8 +54,8 @@ async function group(
 try {
   await group('kills', count, async i => {
     const variant = variants[i % variants.length]!;
-    const { changes: most } = await shop.whole(variant);
-    const at = Array.from({ length: 1 + below(3) }, () => 1 + below(most));
+    const { changes } = await shop.whole(variant);
+    const at = Array.from({ length: 1 + below(3) }, () => 1 + below(changes));
     return {
       what: `${variant} at ${at.join(', ')}`,
       faults: at.length,
@@ -84,11 +84,20 @@ try {
     return { what: kind, finding: await onRealDisk(kind) };
   });
 
+  await group('kills in order', count, async i => {
+    const { changes } = await shop.whole('LORA');
+    const at = 1 + Math.floor((i * changes) / count);
+    return { what: `LORA at ${at}`, finding: await killAtChange(shop, 'LORA', [at]) };
+  });
+
   let killed: Awaited<ReturnType<typeof killedRun>> | undefined;
+  let damages: [string, string][] = [];
   await group('damage', count, async () => {
     killed ??= await killedRun(shop, 'LORA');
-    const file = oneOf(killed.files);
-    const kind = oneOf(damagesOf(file));
+    // Each once before any is repeated.
+    if (damages.length === 0)
+      damages = killed.files.flatMap(file => damagesOf(file).map((kind): [string, string] => [file, kind]));
+    const [[file, kind]] = damages.splice(below(damages.length), 1) as [[string, string]];
     return { what: `${file}, ${kind}`, finding: await damage(shop, 'LORA', killed, file, kind, random) };
   });
 

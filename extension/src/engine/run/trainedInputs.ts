@@ -2,7 +2,10 @@
 import { createHash } from 'node:crypto';
 import { InputError } from '../../core/inputError.js';
 import { valueHash } from '../data/fileHash.js';
-import type { ModelFiles } from '../files/tensorSource.js';
+import { piecesOf, type StoredTensor } from '../files/tensorSource.js';
+import { valueCount } from '../files/tensorEntry.js';
+import { findTensors } from '../models/loadModel.js';
+import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import type { TrainedInputs, TrainerState } from '../training/checkpoint.js';
 import type { PlannedRun } from './prepareRun.js';
 
@@ -15,29 +18,40 @@ const SAMPLED_ROWS = 8;
 const WRITER_KEYS = ['transformers_version', '_name_or_path'];
 
 /** @throws InputError if the model's files can't be read */
-export function inputsOf({ onDisk: { files }, rows }: Pick<PlannedRun, 'onDisk' | 'rows'>): TrainedInputs {
-  const { chat_template: template, ...config } = files.tokenizer?.config ?? {};
+export function inputsOf({ onDisk, rows }: Pick<PlannedRun, 'onDisk' | 'rows'>): TrainedInputs {
+  const { tokenizer } = onDisk.files;
+  const { chat_template: template, ...config } = tokenizer?.config ?? {};
   return {
-    model: modelFingerprint(files),
-    tokenizer: files.tokenizer && valueHash([files.tokenizer.tokenizer, config]),
+    model: modelFingerprint(onDisk),
+    tokenizer: tokenizer && valueHash([tokenizer.tokenizer, config]),
     chat_template: template === undefined || template === null ? null : valueHash(template),
     validation_rows: rows.validation?.dataset.stats.contentHash ?? null,
   };
 }
 
-/** Of config.json and of the names, sizes and sampled rows of the tensors, whatever files they are in. */
-function modelFingerprint({ config, tensors }: Pick<ModelFiles, 'config' | 'tensors'>): string {
+/** Of config.json, and of the names, sizes and sampled rows of the tensors that the model reads, whatever files they are in. */
+function modelFingerprint({ files, architecture }: ModelOnDisk): string {
   const hash = createHash('sha256');
-  const ofModel = Object.entries(config).filter(([key]) => !WRITER_KEYS.includes(key));
-  hash.update(JSON.stringify(ofModel.toSorted(([a], [b]) => (a < b ? -1 : 1))));
-  const total = [...tensors.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
-  for (const [name, { shape, dtype, byteLength, readRows }] of [...tensors].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  const config = Object.entries(files.config).filter(([key]) => !WRITER_KEYS.includes(key));
+  hash.update(JSON.stringify(config.toSorted(byName)));
+  const tensors = findTensors(files, architecture).map((tensor): [string, StoredTensor] => [tensor.name, tensor]);
+  const isSmall = tensors.reduce((sum, [, { byteLength }]) => sum + byteLength, 0) <= WHOLE_BYTES;
+  for (const [name, tensor] of tensors.toSorted(byName)) {
+    const { shape, dtype, byteLength } = tensor;
     hash.update(JSON.stringify([name, shape, dtype, byteLength]));
-    const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1);
-    const count = total <= WHOLE_BYTES ? rows : Math.min(rows, SAMPLED_ROWS);
-    for (let i = 0; i < count; i++) hash.update(readRows(Math.floor((i * rows) / count), 1));
+    for (const values of isSmall ? piecesOf(tensor) : sampleOf(tensor)) hash.update(values);
   }
   return hash.digest('hex');
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
+
+function* sampleOf({ shape, readRows }: StoredTensor): Iterable<Float32Array> {
+  const rows = valueCount(shape.slice(0, -1));
+  const count = Math.min(rows, SAMPLED_ROWS);
+  for (let i = 0; i < count; i++) yield readRows(Math.floor((i * rows) / count), 1);
 }
 
 const NAMES: Record<Exclude<keyof TrainedInputs, 'model'>, string> = {
