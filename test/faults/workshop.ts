@@ -191,5 +191,5 @@ function resultOf(out: string): string {
 
 function leftovers(out: string): string[] {
   const names = readdirSync(out, { recursive: true, encoding: 'utf8' });
-  return names.filter(name => /\.tmp$|\.partial$|\.old$|process\.json/.test(name) && statSync(join(out, name)));
+  return names.filter(name => /\.tmp$|\.(partial|old|unused)$|process\.json/.test(name) && statSync(join(out, name)));
 }

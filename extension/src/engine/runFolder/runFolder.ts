@@ -136,7 +136,7 @@ export class RunFolder {
     return this.checkpointFolders().filter(step => existsSync(join(this.checkpoint(step), 'state.json')));
   }
 
-  /** Sets aside the checkpoints after a step: the run is repeated from there. */
+  /** Sets aside the checkpoints after a step, until they are made again: the run is repeated from there. */
   discardAfter(step: number): void {
     for (const later of this.checkpointFolders().filter(saved => saved > step)) {
       const unused = `${this.checkpoint(later)}.unused`;

@@ -90,6 +90,8 @@ export async function saveCheckpoint(
     renameSync(partial, folder);
     // The folder of all checkpoints may be new, too.
     for (const changed of [dirname(folder), dirname(dirname(folder))]) syncFolder(changed);
+    // One that was set aside has been made again.
+    rmSync(`${folder}.unused`, { recursive: true, force: true });
   } catch (error) {
     removePartial(partial);
     throw asInputError(error, folder);

@@ -120,6 +120,7 @@ describe('of the latest checkpoint, a file', () => {
     expect(rest.outcome!.state.best_step).toBe(4);
     // It was made again, and is good now.
     expect(inspectCheckpoint(folder.checkpoint(8))).toHaveProperty('state');
+    expect(existsSync(`${folder.checkpoint(8)}.unused`)).toBe(false);
   });
 });
 
