@@ -11,7 +11,7 @@ import {
   claimAsPair,
   damage,
   damagesOf,
-  fillAtChange,
+  failAtChange,
   killAtChange,
   killedRun,
   losePower,
@@ -19,7 +19,7 @@ import {
   signalAfter,
   type Finding,
 } from './trials.js';
-import { faultOfRefusal, randomOf, VARIANTS, Workshop } from './workshop.js';
+import { FAILURES, faultOfRefusal, randomOf, VARIANTS, Workshop } from './workshop.js';
 
 const [countText = '20', seedText = '1', ...groups] = process.argv.slice(2);
 const count = Number(countText);
@@ -73,10 +73,11 @@ try {
     };
   });
 
-  await group('full disk', count, async i => {
+  await group('failing disk', count, async i => {
     const variant = variants[i % variants.length]!;
+    const kind = FAILURES[i % FAILURES.length]!;
     const at = 1 + below((await shop.whole(variant)).changes);
-    return { what: `${variant} from change ${at}`, finding: await fillAtChange(shop, variant, at) };
+    return { what: `${variant}, ${kind} from change ${at}`, finding: await failAtChange(shop, variant, kind, at) };
   });
 
   await group('real disks', Math.ceil(count / 4), async i => {
@@ -139,17 +140,19 @@ async function onRealDisk(kind: 'full' | 'read-only' | 'deleted' | 'no checkpoin
     }
     let isDone = false;
     const ended = await shop.train('LORA', out, {
-      onLine: line => {
+      onLine: (line, kill) => {
         if (isDone || !line.includes('"checkpoint_saved","step":2')) return;
         isDone = true;
-        if (kind === 'read-only') remount('ro');
+        // No disk becomes read-only while files are written: the next process finds it so.
+        if (kind === 'read-only') kill('SIGKILL');
         else rmSync(kind === 'deleted' ? out : join(out, 'checkpoints'), { recursive: true });
       },
     });
     if (kind === 'read-only') {
-      if (existsSync(join(out, 'adapter'))) return 'it was not read-only yet';
+      remount('ro');
+      const resumed = await shop.train('LORA', out, { resume: true });
       remount('rw');
-      return await afterDiskFault(shop, 'LORA', out, ended);
+      return await afterDiskFault(shop, 'LORA', out, resumed);
     }
     if (kind === 'deleted') return faultOfRefusal(ended) ?? (existsSync(out) ? 'the folder was made again' : null);
     return ended.code === 0 ? null : `ended with ${ended.code}: ${ended.stderr}`;

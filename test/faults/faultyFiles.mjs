@@ -1,5 +1,5 @@
 // Loaded into a training process before anything else (`node --import`): counts what it changes in the files below a folder, and at
-// the chosen change kills it, fills the disk, or writes a journal of all of them. The moments of a crash that matter are then reached
+// the chosen change kills it, has the disk fail from there on, or writes a journal of all of them. The moments of a crash that matter are then reached
 // one by one, whatever the speed of the machine. TUNEWRIGHT_FAULT says what to do, as written by workshop.ts.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
@@ -9,6 +9,9 @@ const real = { ...fs };
 /** By descriptor; of files and folders below the root. */
 const opened = new Map();
 let count = 0;
+
+/** What the operating system says on a disk that fails in this way. */
+const CODES = { full: 'ENOSPC', 'read-only': 'EROFS', broken: 'EIO' };
 
 const isInside = path => typeof path === 'string' && (path === root || path.startsWith(`${root}/`));
 
@@ -23,9 +26,9 @@ function change(inPart = () => {}) {
     inPart();
     process.kill(process.pid, 'SIGKILL');
   }
-  if (kind !== 'full' || count < at) return;
-  inPart();
-  throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC', errno: -28, syscall: 'write' });
+  if (!CODES[kind] || count < at) return;
+  if (kind === 'full') inPart();
+  throw Object.assign(new Error(`${CODES[kind]}: the disk fails`), { code: CODES[kind], syscall: 'write' });
 }
 
 /** What takes no space succeeds on a full disk. */

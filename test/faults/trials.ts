@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { inspectCheckpoint } from '../../extension/src/engine/training/checkpoint.js';
 import { Claimant } from '../support/claimant.js';
 import { LOSSES, PlayedDisk, type Loss } from './powerLoss.js';
-import { faultOfRefusal, type Ended, type Workshop } from './workshop.js';
+import { faultOfRefusal, type Ended, type FAILURES, type Workshop } from './workshop.js';
 
 /** What is wrong; null if nothing is. */
 export type Finding = string | null;
@@ -45,10 +45,15 @@ export async function signalAfter(
   return shop.finish(variant, out);
 }
 
-/** The disk is full from a change on; then there is space again. */
-export async function fillAtChange(shop: Workshop, variant: string, at: number): Promise<Finding> {
+/** The disk fails from a change on; then it is good again. */
+export async function failAtChange(
+  shop: Workshop,
+  variant: string,
+  kind: (typeof FAILURES)[number],
+  at: number,
+): Promise<Finding> {
   const out = shop.freshFolder();
-  const ended = await shop.train(variant, out, { fault: { kind: 'full', at } });
+  const ended = await shop.train(variant, out, { fault: { kind, at } });
   return afterDiskFault(shop, variant, out, ended);
 }
 

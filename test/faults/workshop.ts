@@ -14,8 +14,11 @@ import type { Operation } from './powerLoss.js';
 const program = fileURLToPath(new URL('../../extension/bin/tunewright.mjs', import.meta.url));
 const faultyFiles = new URL('../../test/faults/faultyFiles.mjs', import.meta.url).href;
 
+/** In which ways a disk fails. */
+export const FAILURES = ['full', 'read-only', 'broken'] as const;
+
 export interface Fault {
-  kind: 'kill' | 'full' | 'record';
+  kind: 'kill' | 'record' | (typeof FAILURES)[number];
   /** The change of a file, from 1. */
   at?: number;
   journal?: string;

@@ -7,14 +7,14 @@ import { LOSSES } from '../faults/powerLoss.js';
 import {
   claimAsPair,
   damage,
-  fillAtChange,
+  failAtChange,
   killAtChange,
   killedRun,
   losePower,
   losePowerEverywhere,
   signalAfter,
 } from '../faults/trials.js';
-import { randomOf, Workshop } from '../faults/workshop.js';
+import { FAILURES, randomOf, Workshop } from '../faults/workshop.js';
 
 // The machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
@@ -44,9 +44,9 @@ describe('a run that is killed while it writes', () => {
   });
 });
 
-it.each([5, 6])('a full disk, seed %i, ends the run with a clear error and costs no checkpoint', async seed => {
-  const [at] = momentsOf(seed, (await shop.whole('LORA')).changes)(1);
-  expect(await fillAtChange(shop, 'LORA', at!), `full from change ${at} on`).toBeNull();
+it.each(FAILURES)('a disk that is suddenly %s ends the run with a clear error and costs no checkpoint', async kind => {
+  const [at] = momentsOf(5, (await shop.whole('LORA')).changes)(1);
+  expect(await failAtChange(shop, 'LORA', kind, at!), `from change ${at} on`).toBeNull();
 });
 
 it('after a power loss at any moment, the checkpoint that was reported last is there', async () => {

@@ -33,8 +33,17 @@ export function claimRun(folder: RunFolder): () => void {
   forgetOldWindows(folder.attendedFile);
   return () => {
     claim.release();
-    rmSync(folder.attendedFile, { force: true });
+    forget(folder.attendedFile);
   };
+}
+
+/** A mark that can't be removed is of no harm: it isn't renewed. */
+function forget(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The disk fails.
+  }
 }
 
 function claimOf(folder: RunFolder): ReturnType<typeof claimFile> {

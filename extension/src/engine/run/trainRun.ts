@@ -1,6 +1,7 @@
 // A whole fine-tune, from run file to adapter. Called by the `train` command; prints nothing.
 import { existsSync } from 'node:fs';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
+import { asInputError } from '../files/atomicFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
 import { prepareRun, type PreparedRun, type RunRequest } from './prepareRun.js';
@@ -13,7 +14,7 @@ export interface TrainRequest extends RunRequest {
 }
 
 /**
- * @throws InputError for anything wrong with the input, before training starts
+ * @throws InputError for anything wrong with the input, before training starts, and for a disk that fails
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
 export async function trainRun(request: TrainRequest): Promise<RunResult> {
@@ -26,6 +27,8 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
     } finally {
       prepared.dispose();
     }
+  } catch (error) {
+    throw asInputError(error, (error as NodeJS.ErrnoException).path ?? request.out);
   } finally {
     claimed?.();
   }

@@ -80,7 +80,7 @@ export class EventWriter {
       for (let done = 0; done < line.length;) done += writeSync(this.descriptor, line, done);
       if (SYNCED.includes(event.type)) fsyncSync(this.descriptor);
     } catch (error) {
-      ftruncateSync(this.descriptor, this.size);
+      this.removePart();
       throw asInputError(error, this.path);
     }
     this.size += line.length;
@@ -90,6 +90,14 @@ export class EventWriter {
 
   close(): void {
     closeSync(this.descriptor);
+  }
+
+  private removePart(): void {
+    try {
+      ftruncateSync(this.descriptor, this.size);
+    } catch {
+      // The disk fails as a whole. The next process removes the part.
+    }
   }
 }
 
