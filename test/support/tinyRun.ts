@@ -14,6 +14,7 @@ import { peftMethod } from '../../extension/src/engine/peft/registry.js';
 import { RunFolder } from '../../extension/src/engine/runFolder/runFolder.js';
 import { FORGETTING_METRICS, ForgettingMeter } from '../../extension/src/engine/training/forgetting.js';
 import { defaultObjective } from '../../extension/src/engine/training/objectives/registry.js';
+import { findResumePoint } from '../../extension/src/engine/training/resumePoint.js';
 import { Trainer, type TrainerOptions, type TrainerOutcome } from '../../extension/src/engine/training/trainer.js';
 import type { EngineEventBody } from '../../extension/src/protocol/engineEvent.js';
 import { runConfigSchema } from '../../extension/src/protocol/runConfig.js';
@@ -166,7 +167,11 @@ export async function tinyRun(options: TinyRunOptions): Promise<TinyRunResult> {
   });
   let outcome: TrainerOutcome | null = null;
   let error: unknown = null;
-  const resumedFrom = options.resume ? trainer.resume() : 0;
+  const point = options.resume
+    ? findResumePoint(folder, (code, message) => events.push({ type: 'warned', code, message }))
+    : null;
+  if (point) trainer.resume(point);
+  const resumedFrom = point?.step ?? 0;
   try {
     outcome = await trainer.run();
   } catch (thrown) {

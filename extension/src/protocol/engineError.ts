@@ -8,6 +8,8 @@ export const errorCodeSchema = z.enum([
   'bad_usage',
   /** A file, key or value is wrong; the other fields of the record say which. */
   'bad_input',
+  /** A checkpoint isn't as it was written. */
+  'checkpoint_damaged',
   /** A conversation or text is longer than the model's context. */
   'prompt_too_long',
   /** The model is not on this machine; `file` is the name that was requested. */

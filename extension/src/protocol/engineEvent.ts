@@ -22,7 +22,7 @@ export const memoryPartsSchema = z.object({
  * Version of a run folder's events and checkpoints. Folders of older versions stay readable: missing fields are filled in here and
  * in core/runs/version0.ts.
  */
-export const RUN_FOLDER_VERSION = 1;
+export const RUN_FOLDER_VERSION = 2;
 
 /** A metric of evaluation in addition to the loss. */
 export const metricInfoSchema = z.object({

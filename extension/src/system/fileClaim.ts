@@ -14,10 +14,11 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { fileClaimSchema, type FileClaim } from '../protocol/controlCommand.js';
 import { identify, isTrainingEngine, mayHoldOpen, type ProcessIdentity } from './processIdentity.js';
 import { fileMode } from './privateFolder.js';
-import { readText } from './regularFile.js';
+import { namesIn, readText } from './regularFile.js';
 
 const MAX_CLAIM_BYTES = 4096;
 
@@ -55,6 +56,16 @@ export function claimFile(path: string): ClaimOutcome {
 export function holderOf(path: string): FileClaim | null {
   const claim = claimIn(textOf(path));
   return claim && isHeld(claim) ? claim : null;
+}
+
+/** Removes what processes that died while they claimed `path` have left beside it. Called by the process that holds it. */
+export function sweepClaims(path: string): void {
+  for (const name of namesIn(dirname(path)).filter(name => name.startsWith(`${basename(path)}.`))) {
+    const file = join(dirname(path), name);
+    const claim = claimIn(textOf(file));
+    // What isn't complete may be of a process that has just begun.
+    if (claim && !isHeld(claim)) rmSync(file, { force: true });
+  }
 }
 
 /**
@@ -124,7 +135,11 @@ class OwnClaim {
 
   release(): void {
     if (this.descriptor === null) return;
-    if (textOf(this.path) === this.text) rmSync(this.path, { force: true });
+    try {
+      if (textOf(this.path) === this.text) rmSync(this.path, { force: true });
+    } catch {
+      // The disk fails. Once the file is closed, what is left of the claim proves nothing.
+    }
     closeSync(this.descriptor);
     this.descriptor = null;
   }

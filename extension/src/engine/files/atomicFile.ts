@@ -1,10 +1,12 @@
-// Writes a file atomically: a temporary file in the same folder, fsync, rename. Called by all writers of model files and
-// checkpoints. An existing file is not touched before the new one is complete.
+// Writes a file atomically: a temporary file in the same folder, fsync, rename, fsync of the folder. Called by all writers of model
+// files and checkpoints. An existing file is not touched before the new one is complete, and after a power loss there is one of them.
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { InputError } from '../../core/inputError.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { fileMode } from '../../system/privateFolder.js';
+import { identify } from '../../system/processIdentity.js';
+import { namesIn } from '../../system/regularFile.js';
 
 /** Node rejects single writes of 2 GiB and more. */
 const MAX_WRITE_BYTES = 1 << 30;
@@ -44,6 +46,38 @@ export async function streamFileAtomically(
   }
 }
 
+/** Makes sure that what was created, renamed or deleted in a folder stays so after a power loss. */
+export function syncFolder(folder: string): void {
+  // Windows opens no folders, and keeps their entries by itself.
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } catch (error) {
+    // Some network file systems have no such call.
+    if (!['EINVAL', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The end of a temporary file's name, with the process that writes it. */
+const TEMPORARY = /\.(\d+)\.tmp$/;
+
+/** Removes what processes that have ended, or one that had this process's pid, left under temporary names in a folder. */
+export function sweepTemporary(folder: string): void {
+  for (const name of namesIn(folder)) {
+    const pid = Number(TEMPORARY.exec(name)?.[1] ?? 0);
+    if (pid > 0 && (pid === process.pid || identify(pid) === null))
+      rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** Whether it is the name of a temporary file. */
+export function isTemporary(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
 class PendingFile {
   readonly temporary: string;
   private descriptor: number | null = null;
@@ -67,6 +101,7 @@ class PendingFile {
     fsyncSync(this.descriptor!);
     this.close();
     renameSync(this.temporary, this.path);
+    syncFolder(dirname(this.path));
   }
 
   /** Removes the temporary file. @returns the error to throw */
@@ -99,6 +134,8 @@ const REASONS: Record<string, [reason: string, change: string]> = {
   EROFS: ['the disk is read-only', ANOTHER],
   ENOTDIR: ['a part of the path is a file, not a folder', ANOTHER],
   EISDIR: ['this is a folder, not a file', 'Choose another name.'],
+  ENOENT: ['the folder no longer exists', ANOTHER],
+  EIO: ['the disk reports an error', ANOTHER],
 };
 
 /** Converts errors such as a full or read-only disk to an InputError; other errors are returned unchanged. */

@@ -7,7 +7,7 @@ import { InputError } from '../../core/inputError.js';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { claimFile } from '../../system/fileClaim.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
-import { asInputError } from '../files/atomicFile.js';
+import { asInputError, isTemporary, sweepTemporary } from '../files/atomicFile.js';
 import { writeJson } from '../files/jsonFile.js';
 import { failedEvent } from '../run/failedEvent.js';
 import { readRunFile } from '../run/readRunFile.js';
@@ -88,7 +88,8 @@ function checkFolder(out: string, resume: boolean): boolean {
       hint: 'Continue it with --resume, or choose another folder with --out.',
     });
   if (!exists && resume) throw noRace(out);
-  if (!exists && existsSync(out) && readdirSync(out).some(name => !OF_NO_RACE.some(own => name.startsWith(own))))
+  const isOther = (name: string) => !isTemporary(name) && !OF_NO_RACE.some(own => name.startsWith(own));
+  if (!exists && existsSync(out) && readdirSync(out).some(isOther))
     throw new InputError('the folder is not empty', { file: out, hint: 'Choose another one with --out.' });
   return !exists;
 }
@@ -100,7 +101,10 @@ function claim(out: string): () => void {
   try {
     makePrivateFolder(out);
     const claimed = claimFile(join(out, 'process.json'));
-    if ('release' in claimed) return () => claimed.release();
+    if ('release' in claimed) {
+      for (const folder of [out, cacheFolder(out)]) sweepTemporary(folder);
+      return () => claimed.release();
+    }
     throw new InputError(`process ${claimed.heldBy} is running this race`, {
       file: out,
       hint: 'Stop it first, or choose another folder with --out.',
@@ -145,7 +149,7 @@ async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: R
   const file = join(run, 'run.json');
   if (!existsSync(file)) writeJson(file, entry.config);
   onStart(started);
-  const resume = existsSync(eventsFile(run));
+  const resume = [eventsFile(run), join(run, 'checkpoints')].some(existsSync);
   const flags = [...(resume ? ['--resume'] : []), ...(force ? ['--force'] : []), ...(json ? ['--json'] : [])];
   let hasFailed = false;
   const listen = (event: EngineEvent) => {

@@ -13,7 +13,7 @@ import {
   type SavedAdapter,
 } from '../peft/adapterFiles.js';
 import { AttachedMethod } from '../peft/attachedMethod.js';
-import { isCheckpoint, openTrainable, readCheckpointState } from '../training/checkpoint.js';
+import { isCheckpoint, openTrainable } from '../training/checkpoint.js';
 import { readRunFile, type RunFile } from './readRunFile.js';
 import { templateOf } from './runRows.js';
 
@@ -53,7 +53,6 @@ function openCheckpoint(folder: string, architecture: Architecture, options: Ope
       file: folder,
       hint: 'Put it back into the checkpoints folder of that run.',
     });
-  readCheckpointState(folder);
   const run = readRunFile(configFile, 'refuse');
   const stored = openTrainable(folder);
   let start: SavedAdapter | null = null;

@@ -12,6 +12,7 @@ import { writeModelFolder } from '../models/writeModelFolder.js';
 import { saveAdapter } from '../peft/adapterFiles.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
+import type { ResumePoint } from '../training/resumePoint.js';
 import { Trainer, type TrainerOutcome } from '../training/trainer.js';
 import { answeringSession, answerQuestions, meanMetrics } from './answerDataset.js';
 import { baseEvaluation } from './baseEvaluation.js';
@@ -61,8 +62,9 @@ async function execute(
   owned: OwnedResources,
 ): Promise<RunResult> {
   const { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics, compile, rng } = prepared;
+  const { inputs, resumePoint } = prepared;
   const { config } = run;
-  const folder = resume ? RunFolder.open(out) : RunFolder.create(out, runFile);
+  const folder = resume ? RunFolder.reopen(out) : RunFolder.create(out, runFile);
   if (!claimed) {
     owned.own(claimRun(folder), release => release());
     // Another process may have trained in the new folder between its creation and the claim.
@@ -75,7 +77,8 @@ async function execute(
     onEvent(event);
   });
   owned.own(events, opened => opened.close());
-  writeJson(folder.runFile, absolutePaths(run));
+  const recorded = absolutePaths(run);
+  writeJson(folder.runFile, recorded);
   if (exclude) writeQuarantine(folder.excludedFile, exclude.rows);
 
   const onWarning = config.engine.compile === true ? undefined : warn;
@@ -89,6 +92,7 @@ async function execute(
     shape,
     folder,
     rng,
+    recorded: { run: recorded, inputs },
     emit: events.write,
     answer: async prompt => {
       const { text } = await session.generate({
@@ -109,8 +113,9 @@ async function execute(
   owned.own(trainer, opened => opened.dispose());
 
   try {
-    const resumedFrom = resume ? trainer.resume() : 0;
-    events.write(startedEvent(prepared, trainer.plan.totalSteps, resumedFrom));
+    if (resumePoint) trainer.resume(resumePoint);
+    events.write(startedEvent(prepared, trainer.plan.totalSteps, resumePoint?.step ?? 0));
+    warnOfEvents(events, resumePoint, warn);
     for (const { code, message } of prepared.warnings) warn(code, message);
     if (backend.name === 'tensorflow') {
       const onFailure = (reason: string) => warn('tensorboard_failed', `no TensorBoard files: ${reason}`);
@@ -141,6 +146,13 @@ function answerMeter(
   };
   const reporter = { ...silentReporter, warn: warnOnce };
   return async () => meanMetrics(await answerQuestions(session, questions, TRAINED, reporter), text);
+}
+
+/** The events of a resumed run are for people and screens only: it goes on without those that were lost. */
+function warnOfEvents({ removedLines, isNew }: EventWriter, resumePoint: ResumePoint | null, warn: Warn): void {
+  if (removedLines.length > 0)
+    warn('events_damaged', `removed from events.ndjson what was no event: line ${removedLines.join(', ')}`);
+  if (isNew && resumePoint !== null) warn('events_missing', 'events.ndjson was missing; its events are lost');
 }
 
 function startedEvent(
@@ -182,6 +194,7 @@ async function saveResult(
   { state, reason }: TrainerOutcome,
   events: EventWriter,
 ): Promise<string> {
+  folder.checkPresent();
   const { storage } = adapter.method;
   const name = folder.resultName(storage);
   const result = join(folder.path, name);

@@ -6,16 +6,17 @@ import { errorRecord } from '../../core/codedError.js';
 import type { EngineEventBody } from '../../protocol/engineEvent.js';
 import { EventWriter } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
+import { lastGoodCheckpoint } from '../training/resumePoint.js';
 import { DivergedError } from '../training/trainer.js';
 import { isClaimed } from './runProcess.js';
 
 export function failedEvent(folder: RunFolder, error: unknown): EngineEventBody {
-  const last = folder.checkpointSteps().at(-1);
+  const last = lastGoodCheckpoint(folder);
   return {
     type: 'failed',
     step: error instanceof DivergedError ? error.step : (last ?? 0),
     ...errorRecord(error),
-    last_checkpoint: last === undefined ? null : `checkpoints/step-${last}`,
+    last_checkpoint: last === null ? null : `checkpoints/step-${last}`,
   };
 }
 

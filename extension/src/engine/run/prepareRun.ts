@@ -17,7 +17,10 @@ import type { SavedAdapter } from '../peft/adapterFiles.js';
 import { usableLength, type AttachedMethod } from '../peft/attachedMethod.js';
 import { unmatchedNames } from '../peft/unmatchedNames.js';
 import { ForgettingMeter } from '../training/forgetting.js';
+import type { TrainedInputs } from '../training/checkpoint.js';
+import { findResumePoint, type ResumePoint } from '../training/resumePoint.js';
 import { runShape, type RunShape } from '../training/runShape.js';
+import { RunFolder } from '../runFolder/runFolder.js';
 import type { RowSet } from '../training/stepPlan.js';
 import { attachMethod } from './attachMethod.js';
 import { checkSuites } from './contamination.js';
@@ -33,6 +36,7 @@ import { modelReference, resumedRun } from './resolvedRun.js';
 import { checkPrompts, compiles, lengthLimit, warnOfReducedLength } from './runChecks.js';
 import { countGraphs, longestSequence, rowShapes } from './rowShapes.js';
 import { loadRows, withTemplateOf } from './runRows.js';
+import { checkInputs, inputsOf } from './trainedInputs.js';
 import { usableWeights } from './weightSettings.js';
 
 export interface RunRequest {
@@ -80,6 +84,9 @@ export interface PreparedRun {
   compile: boolean;
   estimate: Estimate;
   rng: Rng;
+  inputs: TrainedInputs;
+  /** The checkpoint that it goes on from. */
+  resumePoint: ResumePoint | null;
   /** Written by the run as `warned` events. */
   warnings: readonly Warning[];
   /** Frees everything that was opened. */
@@ -106,7 +113,10 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   const { runFile, out, resume, force, reporter } = request;
   const warnings: Warning[] = [];
   const reporting: Reporter = { ...reporter, warn: (code, message) => void warnings.push({ code, message }) };
-  const { run, ignored } = resume ? resumedRun(runFile, out) : { run: readRunFile(runFile), ignored: [] };
+  const resumePoint = resume ? findResumePoint(RunFolder.reopen(out), reporting.warn) : null;
+  const { run, ignored } = resume
+    ? resumedRun(runFile, out, resumePoint?.state.run ?? null, reporting.warn)
+    : { run: readRunFile(runFile), ignored: [] };
   const { config } = run;
   if (ignored.length > 0)
     reporting.warn(
@@ -115,6 +125,11 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
     );
   const planned = await planRun(run, { ...request, reporter: reporting }, owned);
   const { onDisk, attached, start, rows, exclude, general, metrics, shape } = planned;
+  const inputs = inputsOf(planned);
+  if (resumePoint) {
+    const { contentHash } = rows.train.dataset.stats;
+    checkInputs(resumePoint.state, inputs, contentHash, { model: onDisk.files.path, warn: reporting.warn });
+  } else if (resume) reporting.warn('started_anew', 'the run has no checkpoint yet, so it starts from the beginning');
 
   const backend = await openBackend({ ...config.engine, onWarning: reporting.warn });
   const compile = compiles(config.engine.compile, backend);
@@ -152,7 +167,7 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
   if (forgetting) owned.own(forgetting, opened => opened.dispose());
   adapter.takeOver();
   const parts = { run, onDisk, backend, model, adapter, rows, exclude, shape, forgetting, metrics };
-  return { ...parts, settings, compile, estimate, rng, warnings };
+  return { ...parts, settings, compile, estimate, rng, inputs, resumePoint, warnings };
 }
 
 /**

@@ -1,26 +1,35 @@
 // The run file as saved in run.json, with absolute paths, and the run file of a resumed run. Used by prepareRun.ts,
 // executeRun.ts and the resident engine.
 import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../core/inputError.js';
+import type { RunConfig } from '../../protocol/runConfig.js';
 import { MODEL_ALIASES } from '../hub/pypiModel.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 
+type Warn = (code: string, message: string) => void;
+
 /**
  * A resumed run uses its own run.json, since the run file may have changed.
+ * @param recorded the same as its checkpoint has it, null if it has none
  * @returns `ignored`: the keys of the run file that the run has another value for
  * @throws InputError if the run file is that of another model or method
  */
-export function resumedRun(runFile: string, out: string): { run: RunFile; ignored: string[] } {
-  const folder = RunFolder.open(out);
-  const saved = readRunFile(folder.runFile, 'refuse');
-  const given = parseRun(absolutePaths(readRunFile(runFile)), runFile);
-  // Training longer is a reason to resume; everything else must stay the same.
-  const { num_train_epochs, max_steps, max_minutes } = given.config.training;
-  const training = { ...saved.config.training, num_train_epochs, max_steps, max_minutes };
+export function resumedRun(
+  runFile: string,
+  out: string,
+  recorded: Record<string, unknown> | null,
+  warn: Warn,
+): { run: RunFile; ignored: string[] } {
+  const folder = RunFolder.reopen(out);
+  const isOwn = resolve(runFile) === resolve(folder.runFile);
+  const own = recorded ? settledRun(folder, recorded, warn) : ownRunFile(folder, runFile);
+  const saved = parseRun(absolutePaths(own), folder.runFile);
+  const given = isOwn ? saved : parseRun(absolutePaths(readRunFile(runFile)), runFile);
+  const training = { ...saved.config.training, ...lengthOf(given) };
   // What is exported afterwards doesn't change the training either.
   const run = { ...saved, config: { ...saved.config, training, export: given.config.export } };
   const ignored = differingKeys(given.config, run.config);
@@ -36,6 +45,66 @@ export function resumedRun(runFile: string, out: string): { run: RunFile; ignore
       });
     }
   return { run, ignored };
+}
+
+/** Without a run.json, the process was killed before it wrote one. */
+function ownRunFile(folder: RunFolder, runFile: string): RunFile {
+  return existsSync(folder.runFile) ? readRunFile(folder.runFile, 'refuse') : readRunFile(runFile);
+}
+
+/** Training longer is a reason to resume; everything else must stay the same. */
+function lengthOf({ config: { training } }: RunFile): Partial<RunConfig['training']> {
+  const { num_train_epochs, max_steps, max_minutes } = training;
+  return { num_train_epochs, max_steps, max_minutes };
+}
+
+/**
+ * The settings that a checkpoint was trained with. From run.json come the length of the run and the places of its files, whose
+ * content is compared otherwise (trainedInputs.ts).
+ */
+function settledRun(folder: RunFolder, recorded: Record<string, unknown>, warn: Warn): RunFile {
+  const settled = parseRun(recorded, folder.runFile);
+  let present: RunFile;
+  try {
+    present = readRunFile(folder.runFile, 'refuse');
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const where = error.record().key;
+    const reason = where === undefined ? error.message : `${where}: ${error.message}`;
+    warn('run_file_restored', `run.json can’t be used (${reason}); it is restored from the checkpoint`);
+    return settled;
+  }
+  const [then, now] = [settled.config, present.config];
+  const expected: RunConfig = {
+    ...then,
+    name: now.name,
+    model: now.model,
+    dataset: {
+      ...then.dataset,
+      train: now.dataset.train,
+      validation: moved(then.dataset.validation, now.dataset.validation),
+      exclude: moved(then.dataset.exclude, now.dataset.exclude),
+      chat_template: moved(then.dataset.chat_template, now.dataset.chat_template),
+      suites: now.dataset.suites,
+    },
+    method: { ...then.method, init_from: moved(then.method.init_from, now.method.init_from) },
+    training: {
+      ...then.training,
+      ...lengthOf(present),
+      general_texts: moved(then.training.general_texts, now.training.general_texts),
+    },
+    export: now.export,
+  };
+  const changed = differingKeys(now, expected);
+  if (changed.length === 0) return present;
+  const keys = changed.join(', ');
+  warn('run_file_changed', `run.json has other values than the run was started with, which are kept: ${keys}`);
+  return parseRun(expected, folder.runFile);
+}
+
+/** Another path counts, but not a path where there was none. */
+function moved<T>(then: T, now: T): T {
+  return typeof then === 'string' && typeof now === 'string' ? now : then;
 }
 
 /** Keys with dots whose values differ. */

@@ -3,7 +3,7 @@
 import { closeSync, rmSync } from 'node:fs';
 import { InputError } from '../../core/inputError.js';
 import { controlCommandSchema, type ControlCommand } from '../../protocol/controlCommand.js';
-import { claimFile, holderOf } from '../../system/fileClaim.js';
+import { claimFile, holderOf, sweepClaims } from '../../system/fileClaim.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { openRegularFile, readRange, regularFileSize } from '../../system/regularFile.js';
 import { asInputError } from '../files/atomicFile.js';
@@ -11,23 +11,41 @@ import type { RunFolder } from '../runFolder/runFolder.js';
 import { linkStatOf } from '../../system/fileStat.js';
 
 /**
- * Claims the folder for this process, and removes marks that windows made for an earlier one.
+ * Claims the folder for this process, and removes what earlier ones left: marks of windows, and files of processes that were killed.
  * @returns a function that releases it
  * @throws InputError if another process trains in it, or the folder can't be written
  */
 export function claimRun(folder: RunFolder): () => void {
   makePrivateFolder(folder.path);
   const claim = claimOf(folder);
-  if ('heldBy' in claim)
-    throw new InputError(`process ${claim.heldBy} is training in this run folder`, {
+  if ('heldBy' in claim) {
+    const since = holderOf(folder.processFile)?.started;
+    throw new InputError(`process ${claim.heldBy} is training in this run folder${since ? ` since ${since}` : ''}`, {
       file: folder.path,
       hint: 'Stop it first, or choose another folder with --out.',
     });
+  }
+  try {
+    sweepClaims(folder.processFile);
+    folder.sweep();
+  } catch (error) {
+    claim.release();
+    throw asInputError(error, folder.path);
+  }
   forgetOldWindows(folder.attendedFile);
   return () => {
     claim.release();
-    rmSync(folder.attendedFile, { force: true });
+    forget(folder.attendedFile);
   };
+}
+
+/** A mark that can't be removed is of no harm: it isn't renewed. */
+function forget(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // The disk fails.
+  }
 }
 
 function claimOf(folder: RunFolder): ReturnType<typeof claimFile> {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { EngineEvent } from '../../protocol/engineEvent.js';
 import { keepPrivate } from '../../system/privateFolder.js';
+import { asInputError } from '../files/atomicFile.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { executeRun, type RunResult } from './executeRun.js';
 import { prepareRun, type PreparedRun, type RunRequest } from './prepareRun.js';
@@ -14,7 +15,7 @@ export interface TrainRequest extends RunRequest {
 }
 
 /**
- * @throws InputError for anything wrong with the input, before training starts
+ * @throws InputError for anything wrong with the input, before training starts, and for a disk that fails
  * @throws DivergedError if loss, gradients or weights become non-finite; the last checkpoint is kept
  */
 export async function trainRun(request: TrainRequest): Promise<RunResult> {
@@ -28,6 +29,8 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
     } finally {
       prepared.dispose();
     }
+  } catch (error) {
+    throw asInputError(error, (error as NodeJS.ErrnoException).path ?? request.out);
   } finally {
     claimed?.();
   }
@@ -35,7 +38,7 @@ export async function trainRun(request: TrainRequest): Promise<RunResult> {
 
 /** Claims a folder that exists before the work begins, so that windows see the run, and no other process begins the same work. */
 function claimExisting({ out, resume, runFile }: RunRequest): (() => void) | null {
-  if (resume) return claimRun(RunFolder.open(out));
+  if (resume) return claimRun(RunFolder.reopen(out));
   if (!existsSync(out)) return null;
   return claimRun(RunFolder.create(out, runFile));
 }

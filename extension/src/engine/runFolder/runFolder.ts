@@ -1,18 +1,26 @@
 // A run's folder: run.json, excluded.json, events.ndjson, adapter/ or model/, checkpoints/step-N. Names, creates and lists them, but knows nothing
 // of their content.
-import { existsSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync, statSync, type Stats } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { InputError } from '../../core/inputError.js';
+import { InputError, unlessWrong } from '../../core/inputError.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { keepPrivate } from '../../system/privateFolder.js';
-import { asInputError } from '../files/atomicFile.js';
-import { linkStatOf } from '../../system/fileStat.js';
+import { asInputError, isTemporary, sweepTemporary, syncFolder } from '../files/atomicFile.js';
+import { linkStatOf, statOf } from '../../system/fileStat.js';
+import { namesIn } from '../../system/regularFile.js';
 
 /** Folders in which a run writes and prunes files. */
 const SUBFOLDERS = ['adapter', 'model', 'checkpoints', 'tensorboard', 'exports'];
 
+/** A checkpoint that is being written or deleted; those of processes that were killed are swept. */
+const UNFINISHED = /^step-\d+\.(partial|old)$/;
+
 export class RunFolder {
-  private constructor(readonly path: string) {}
+  private readonly identity: Stats | undefined;
+
+  private constructor(readonly path: string) {
+    this.identity = statOf(path);
+  }
 
   /**
    * @param runFile may be the run.json of the folder, in which VS Code may already have written engine.log, process.json and
@@ -21,8 +29,10 @@ export class RunFolder {
    */
   static create(path: string, runFile?: string): RunFolder {
     RunFolder.checkFree(path, runFile);
+    const isNew = !existsSync(path);
     try {
       makePrivateFolder(path);
+      if (isNew) syncFolder(dirname(resolve(path)));
     } catch (error) {
       throw asInputError(error, path);
     }
@@ -35,8 +45,10 @@ export class RunFolder {
     if (!statSync(path).isDirectory()) throw new InputError('this is a file, not a run folder', { file: path });
     const isOwn = runFile !== undefined && resolve(runFile) === join(resolve(path), 'run.json');
     const expected = isOwn ? ['run.json', 'engine.log', 'attended.json'] : [];
-    // process.json and the files that a process needs to claim it: the claim decides.
-    if (readdirSync(path).some(name => !expected.includes(name) && !name.startsWith('process.json')))
+    // process.json and the files that a process needs to claim it: the claim decides. A process that was killed may have left
+    // temporary files.
+    const isIgnored = (name: string) => name.startsWith('process.json') || isTemporary(name);
+    if (readdirSync(path).some(name => !expected.includes(name) && !isIgnored(name)))
       throw new InputError('the run folder is not empty', {
         file: path,
         hint: 'Choose another one with --out, or resume its run with --resume.',
@@ -45,8 +57,23 @@ export class RunFolder {
 
   /** @throws InputError if the folder has no run */
   static open(path: string): RunFolder {
+    return RunFolder.openWith(path, ['run.json']);
+  }
+
+  /**
+   * Opens a folder to resume its run, also if it lost its run.json, or its process was killed before it wrote one.
+   * @throws InputError if the folder has no run
+   */
+  static reopen(path: string): RunFolder {
+    const isBegun =
+      existsSync(path) && unlessWrong(() => (RunFolder.checkFree(path, join(path, 'run.json')), true)) !== null;
+    return RunFolder.openWith(path, isBegun ? ['.'] : ['run.json', 'checkpoints', 'events.ndjson']);
+  }
+
+  /** @param signs of a run, one of which must be there */
+  private static openWith(path: string, signs: readonly string[]): RunFolder {
     const folder = new RunFolder(path);
-    if (!existsSync(folder.runFile))
+    if (!signs.some(name => existsSync(join(path, name))))
       throw new InputError('this folder does not contain a run', {
         file: path,
         hint: 'Name the folder that a run was written to (--out of tunewright train).',
@@ -91,18 +118,50 @@ export class RunFolder {
     return storage === 'model' ? 'model' : 'adapter';
   }
 
+  private get checkpoints(): string {
+    return join(this.path, 'checkpoints');
+  }
   checkpoint(step: number): string {
-    return join(this.path, 'checkpoints', `step-${step}`);
+    return join(this.checkpoints, `step-${step}`);
   }
 
-  /** Steps with a complete checkpoint, ascending. */
-  checkpointSteps(): number[] {
-    const folder = join(this.path, 'checkpoints');
-    if (!existsSync(folder)) return [];
-    return readdirSync(folder)
-      .filter(name => /^step-\d+$/.test(name) && existsSync(join(folder, name, 'state.json')))
+  /** Steps with a folder of a checkpoint, complete or not, ascending. */
+  checkpointFolders(): number[] {
+    return namesIn(this.checkpoints)
+      .filter(name => /^step-\d+$/.test(name))
       .map(name => Number(name.slice('step-'.length)))
       .sort((a, b) => a - b);
+  }
+
+  /** Those of them that have a state. */
+  checkpointSteps(): number[] {
+    return this.checkpointFolders().filter(step => existsSync(join(this.checkpoint(step), 'state.json')));
+  }
+
+  /** Sets aside the checkpoints after a step, until they are made again: the run is repeated from there. */
+  discardAfter(step: number): void {
+    for (const later of this.checkpointFolders().filter(saved => saved > step)) {
+      const unused = `${this.checkpoint(later)}.unused`;
+      rmSync(unused, { recursive: true, force: true });
+      renameSync(this.checkpoint(later), unused);
+    }
+  }
+
+  /** Removes what processes that were killed have left. Called once the folder is claimed. */
+  sweep(): void {
+    for (const name of ['.', ...SUBFOLDERS]) sweepTemporary(join(this.path, name));
+    for (const name of namesIn(this.checkpoints))
+      if (UNFINISHED.test(name)) rmSync(join(this.checkpoints, name), { recursive: true, force: true });
+  }
+
+  /** @throws InputError if the folder was deleted or replaced since it was opened */
+  checkPresent(): void {
+    const now = statOf(this.path);
+    if (now && now.ino === this.identity?.ino && now.dev === this.identity.dev) return;
+    throw new InputError('the run folder was deleted or moved while the run was training in it', {
+      file: this.path,
+      hint: 'Put it back and resume the run with --resume, or start a new one.',
+    });
   }
 
   /** Deletes the oldest checkpoints until `limit` are left, but never `keep`. */
@@ -110,8 +169,12 @@ export class RunFolder {
     if (limit === null) return;
     const removable = this.checkpointSteps().filter(step => step !== keep);
     const kept = this.checkpointSteps().length - removable.length;
-    for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept))))
-      rmSync(this.checkpoint(step), { recursive: true, force: true });
+    for (const step of removable.slice(0, Math.max(0, removable.length - Math.max(1, limit - kept)))) {
+      // Renamed first, so that no checkpoint is ever there in part.
+      const old = `${this.checkpoint(step)}.old`;
+      renameSync(this.checkpoint(step), old);
+      rmSync(old, { recursive: true, force: true });
+    }
   }
 }
 

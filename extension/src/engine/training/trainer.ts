@@ -20,12 +20,13 @@ import { UntraceableError } from '../capture/opTable.js';
 import { frozenLayers } from '../models/frozenLayers.js';
 import { AdamW } from './adamW.js';
 import { CapturedStep } from './capturedStep.js';
-import { readCheckpointState, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
+import { inspectCheckpoint, restoreCheckpoint, saveCheckpoint, type TrainerState } from './checkpoint.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { FORGETTING_LIMIT, type Forgetting, type ForgettingMeter } from './forgetting.js';
 import { FrozenStates } from './frozenStates.js';
 import { HiddenStateStore } from './hiddenStateStore.js';
 import { learningRateAt } from './schedules.js';
+import { lastGoodCheckpoint, type ResumePoint } from './resumePoint.js';
 import type { RunShape } from './runShape.js';
 import type { Training } from './stepMath.js';
 import { planSteps, type RowSet, type StepPlan } from './stepPlan.js';
@@ -40,6 +41,8 @@ export interface TrainerOptions {
   shape: RunShape;
   folder: RunFolder;
   rng: Rng;
+  /** What checkpoints keep of the run in addition to its state. */
+  recorded?: Pick<TrainerState, 'run' | 'inputs'>;
   emit(event: EngineEventBody): void;
   /** Answers a prompt with the current weights. */
   answer(prompt: string): Promise<string>;
@@ -69,6 +72,9 @@ const PAUSE_POLL_MS = 200;
 
 /** A run that ends with a loss so far above its first one got worse: the perplexity is 1.6 times as high. */
 const WORSE_BY = 0.5;
+/** What a non-finite loss means before the first update. */
+const UNTRAINED_FAULT =
+  'nothing was trained yet, so the weights of the base model, or of the adapter that the run starts from, are damaged';
 /** The loss of the last steps is their mean, since that of single batches varies. */
 const LAST_STEPS = 10;
 
@@ -127,28 +133,24 @@ export class Trainer {
       best_metric: null,
       initial_loss: null,
       initial_metric: null,
+      evaluated: null,
       evaluations_without_improvement: 0,
       train_seconds: 0,
       dataset_hash: rows.train.dataset.stats.contentHash,
+      ...this.recorded,
     };
   }
 
-  /** Restores the latest checkpoint of the run folder. Returns its step, 0 if there is none. */
-  resume(): number {
-    const { folder, adapter, emit } = this.options;
-    const step = folder.checkpointSteps().at(-1);
-    if (step === undefined) return 0;
-    const saved = readCheckpointState(folder.checkpoint(step));
-    if (saved.dataset_hash !== this.state.dataset_hash)
-      emit({
-        type: 'warned',
-        code: 'dataset_changed',
-        message:
-          'The training rows have changed since the checkpoint; from here on the run differs from an uninterrupted one.',
-      });
+  private get recorded(): Pick<TrainerState, 'run' | 'inputs'> {
+    return this.options.recorded ?? { run: null, inputs: null };
+  }
+
+  /** Restores a checkpoint of the run folder; the run is repeated from there. */
+  resume({ step, state }: ResumePoint): void {
+    const { folder, adapter } = this.options;
     restoreCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer);
-    this.state = { ...saved, version: RUN_FOLDER_VERSION };
-    return step;
+    folder.discardAfter(step);
+    this.state = { ...state, version: RUN_FOLDER_VERSION, ...this.recorded };
   }
 
   /** @throws DivergedError if the loss, a gradient or a weight becomes non-finite */
@@ -286,8 +288,9 @@ export class Trainer {
 
   /** Carries out the user's commands; doesn't return while paused. */
   private async obey(): Promise<'continue' | 'stop'> {
-    const { commands, emit, signal } = this.options;
+    const { commands, emit, signal, folder } = this.options;
     const { step } = this.state;
+    folder.checkPresent();
     let paused = false;
     do {
       for (const { type } of commands()) {
@@ -332,6 +335,7 @@ export class Trainer {
     this.state = {
       ...this.state,
       step,
+      evaluated: null,
       initial_loss: this.state.initial_loss ?? (step === 1 ? loss : null),
       num_tokens: this.state.num_tokens + tokens,
       train_seconds: this.state.train_seconds + stepMs / 1000,
@@ -364,12 +368,12 @@ export class Trainer {
 
   private diverged(step: number, what: string): DivergedError {
     const { folder } = this.options;
-    const last = folder.checkpointSteps().at(-1);
+    const last = lastGoodCheckpoint(folder);
     return new DivergedError(
       step,
-      last === undefined ? null : `checkpoints/step-${last}`,
-      `${what}; ${this.whatHelps()}`,
-      last === undefined ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
+      last === null ? null : `checkpoints/step-${last}`,
+      `${what}; ${this.state.step === 0 ? UNTRAINED_FAULT : this.whatHelps()}`,
+      last === null ? undefined : `The last good checkpoint is ${folder.checkpoint(last)}.`,
     );
   }
 
@@ -417,6 +421,7 @@ export class Trainer {
     const value = { loss: result.loss, ...metrics }[bestMetric.name]!;
     if (!Number.isFinite(value)) throw this.diverged(step, `${bestMetric.name} after step ${step} is non-finite`);
     this.evaluated = { loss: result.loss, metric: value };
+    this.state = { ...this.state, evaluated: this.evaluated };
     if (step === 0) this.state = { ...this.state, initial_loss: result.loss, initial_metric: value };
     const best = step > 0 && isBetter(bestMetric, value, bestSoFar);
     if (best) this.state = { ...this.state, best_step: step, best_loss: result.loss, best_metric: value };
@@ -481,6 +486,7 @@ export class Trainer {
     const { step, best_step: bestStep } = this.state;
     if (!(await allFinite(adapter.variables.values())))
       throw this.diverged(step, `weights are non-finite after step ${step}`);
+    folder.checkPresent();
     await saveCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer, this.state);
     folder.prune(config.training.save_total_limit, bestStep);
     emit({ type: 'checkpoint_saved', step, path: `checkpoints/step-${step}`, best: step === bestStep });
@@ -488,11 +494,35 @@ export class Trainer {
 
   /** Restores the best weights if load_best_model_at_end is set. Returns the step whose weights are loaded. */
   private restoreBest(): number {
-    const { folder, adapter, config } = this.options;
+    const { folder, adapter, config, emit } = this.options;
     const { best_step: bestStep, step } = this.state;
     if (!config.training.load_best_model_at_end || bestStep === null || bestStep === step) return step;
-    restoreCheckpoint(folder.checkpoint(bestStep), adapter.variables, null);
-    return bestStep;
+    const best = inspectCheckpoint(folder.checkpoint(bestStep));
+    const kept = 'state' in best ? bestStep : this.nextBest();
+    if ('damage' in best)
+      emit({
+        type: 'warned',
+        code: 'checkpoint_damaged',
+        message: `checkpoints/step-${bestStep}, the best one, is damaged (${best.damage}); the result is that of step ${kept}`,
+      });
+    if (kept !== step) restoreCheckpoint(folder.checkpoint(kept), adapter.variables, null);
+    return kept;
+  }
+
+  /** The step of the best weights there are without the best checkpoint: those of another one, or the current ones. */
+  private nextBest(): number {
+    const { folder, bestMetric } = this.options;
+    const { step } = this.state;
+    let best = { step, evaluated: this.state.evaluated };
+    for (const saved of folder.checkpointFolders().filter(other => other !== step)) {
+      const found = inspectCheckpoint(folder.checkpoint(saved));
+      const evaluated = 'state' in found ? found.state.evaluated : null;
+      if (evaluated && isBetter(bestMetric, evaluated.metric, best.evaluated?.metric ?? null))
+        best = { step: saved, evaluated };
+    }
+    const { loss, metric } = best.evaluated ?? { loss: null, metric: null };
+    this.state = { ...this.state, best_step: best.step, best_loss: loss, best_metric: metric };
+    return best.step;
   }
 }
 

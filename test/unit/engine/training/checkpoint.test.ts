@@ -25,6 +25,7 @@ it('reads a checkpoint without a version as version 0', () => {
   write(STATE);
   expect(readCheckpointState(folder)).toEqual({
     ...{ version: 0, initial_loss: null, best_metric: null, initial_metric: null },
+    ...{ evaluated: null, inputs: null, run: null },
     ...STATE,
   });
 });
