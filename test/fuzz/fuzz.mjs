@@ -37,7 +37,7 @@ export async function fuzz({ count, seed, processes = 1, onFault, onProgress = (
       while (next < count) {
         const from = next;
         next = Math.min(count, from + TASK_INPUTS);
-        await readAll({ seed, from, until: next, isAgain: false }, args, counts, fault);
+        await readAll({ seed, from, until: next, isFirst: from === 0, isAgain: false }, args, counts, fault);
         onProgress(counts);
       }
     };
@@ -57,7 +57,8 @@ async function readAll(task, args, counts, fault) {
       if (report.type === 'fault') fault(report);
       else suspicious.push(report.n);
     });
-    for (const n of suspicious) await inProcess({ ...task, from: n, until: n + 1, isAgain: true }, args, fault);
+    for (const n of suspicious)
+      await inProcess({ ...task, from: n, until: n + 1, isFirst: false, isAgain: true }, args, fault);
     if (done) {
       for (const outcome of ['read', 'refused'])
         for (const [name, number] of Object.entries(done[outcome]))
@@ -66,6 +67,7 @@ async function readAll(task, args, counts, fault) {
     } else {
       fault({ type: 'fault', n: endedAt.n, reader: 'unknown', file: '', message: endedAt.message });
       from = endedAt.n + 1;
+      task = { ...task, isFirst: false };
     }
   }
   counts.inputs += task.until - task.from;

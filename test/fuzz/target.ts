@@ -13,6 +13,8 @@ export interface Task {
   /** Numbers of inputs. */
   from: number;
   until: number;
+  /** Reads the originals first, which must all be readable. */
+  isFirst: boolean;
   /** Confirms a suspicion: the process is fresh, and what is measured counts. */
   isAgain: boolean;
 }
@@ -38,6 +40,7 @@ function placeOf(original: Original): string {
   const folder = join(scratch, `${process.pid}-${places.size}`);
   mkdirSync(folder, { recursive: true });
   if (original.folder) cpSync(original.folder, folder, { recursive: true });
+  mkdirSync(dirname(join(folder, original.name)), { recursive: true });
   places.set(original, folder);
   return folder;
 }
@@ -59,8 +62,13 @@ async function refusalOf(reader: Reader, path: string): Promise<Error | null> {
   }
 }
 
+/** What JavaScript says by itself. */
+const RAW =
+  /Cannot (read|set|convert|destructure|access)|is not a (function|constructor)|Maximum call stack|Invalid (array|typed|string) |\[object |out of range\. It must/;
+
 /** Whether a message says what is wrong and where, as those of all commands do. */
 function isRefusal(error: Error): boolean {
+  if (RAW.test(error.message)) return false;
   if (error instanceof InputError) return error.where !== '' || error.message.startsWith('the chat template');
   // Of pages and archives, which are named where they are fetched.
   return error instanceof ApiError || error instanceof SourceError;
@@ -69,11 +77,21 @@ function isRefusal(error: Error): boolean {
 const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
 const counts = { read: {} as Record<string, number>, refused: {} as Record<string, number> };
 
+async function tryOriginals(): Promise<void> {
+  for (const [name, reader] of readers)
+    for (const original of reader.originals) {
+      const path = join(placeOf(original), original.name);
+      writeFileSync(path, original.bytes());
+      const error = await refusalOf(reader, path);
+      if (!error) continue;
+      const message = `this is not damaged, but: ${error.stack}`;
+      process.send!({ type: 'fault', n: -1, reader: name, file: original.name, message } satisfies Report);
+    }
+}
+
 async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
   const { name, reader, original, choice } = inputOf(seed, n);
-  const folder = placeOf(original);
-  const path = join(folder, original.name);
-  mkdirSync(dirname(path), { recursive: true });
+  const path = join(placeOf(original), original.name);
   const bytes = original.bytes();
   if (isAgain) {
     // What a reader needs in any case isn't the input's.
@@ -99,16 +117,20 @@ async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
         ? `${megabytes(grown)} for ${input.length} bytes`
         : null;
   if (excess) report(isAgain ? 'fault' : 'suspicious', `it took ${excess}${error ? ` (${error.message})` : ''}`);
+  if (process.env.FUZZ_DEBUG)
+    (globalThis as any).T = { ...(globalThis as any).T, [name]: ((globalThis as any).T?.[name] ?? 0) + ms };
   const outcome = error ? counts.refused : counts.read;
   outcome[name] = (outcome[name] ?? 0) + 1;
 }
 
 process.on('message', async (task: Task) => {
   for (const outcome of Object.values(counts)) for (const name of Object.keys(outcome)) delete outcome[name];
+  if (task.isFirst) await tryOriginals();
   for (let n = task.from; n < task.until; n++) {
     process.send!({ type: 'begun', n } satisfies Report);
     await tryInput(task, n);
   }
+  if (process.env.FUZZ_DEBUG) console.error((globalThis as any).T);
   process.send!({ type: 'done', ...counts } satisfies Report);
 });
 process.on('disconnect', () => {
