@@ -1,230 +1,172 @@
-// `npm run fuzz [-- count [seed]]`: reads thousands of damaged files (Parquet, JSON Lines, GGUF, the JSON files of models and
-// adapters) in a process with little memory and little time. Each must be read or refused with a message that names a file. Inputs
-// that do anything else are kept in runs/fuzz, and the exit code is 1.
+// `npm run fuzz [-- count [seed]]`: damaged inputs of every kind (readers.ts) are read in processes with little memory and little time.
+// Each must be read, or refused with a message that says where. Those that do anything else are kept in runs/fuzz, and the exit code
+// is 1. short.test.ts does the same with a part of them.
 import { build } from 'esbuild';
 import { fork } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const [count = 2000, seed = 1] = process.argv.slice(2).map(Number);
-const MAX_HEAP_MB = 600;
-const MAX_MS = 30_000;
-const kept = join(root, 'runs/fuzz');
-// Inside the repository, where the bundle finds its packages.
-mkdirSync(join(root, 'runs'), { recursive: true });
-const folder = mkdtempSync(join(root, 'runs/fuzz-'));
+const MAX_HEAP_MB = 512;
+/** Without a report: an input that never ends. */
+const MAX_SILENT_MS = 60_000;
+const TASK_INPUTS = 500;
+const LAST_MESSAGES_MS = 50;
 
-/** mulberry32 */
-let state = seed;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-}
-const below = most => Math.floor(random() * most);
-const oneOf = list => list[below(list.length)];
-
-const model = join(root, 'media/models/tiny');
-const parity = join(root, 'test/fixtures/parity/llama-untied');
-const adapters = readdirSync(parity).filter(name => existsSync(join(parity, name, 'adapter_config.json')));
-const tables = join(root, 'test/fixtures/parquet');
-const rowFiles = [
-  ...readdirSync(tables)
-    .filter(name => name.endsWith('.parquet'))
-    .map(name => join(tables, name)),
-  ...[
-    'pirate.messages.jsonl',
-    'questions.tokenized.jsonl',
-    'support-tone.alpaca.jsonl',
-    'haiku.sharegpt.json',
-    'facts.csv',
-  ].map(name => join(root, 'media/datasets', name)),
-].map(file => ({ kind: 'rows', file, folder: model, base: model }));
-const jsonFiles = ['tokenizer.json', 'tokenizer_config.json', 'config.json'].map(name => ({
-  kind: 'model',
-  file: join(model, name),
-  folder: model,
-  base: model,
-}));
-const adapterFiles = adapters.map(name => ({
-  kind: 'adapter',
-  file: join(parity, name, 'adapter_config.json'),
-  folder: join(parity, name),
-  base: parity,
-}));
-
-await bundle('test/fuzz/target.ts', 'target.mjs');
-const gguf = join(folder, 'model.gguf');
-await bundle('test/support/ggufModel.ts', 'ggufModel.mjs');
-(await import(join(folder, 'ggufModel.mjs'))).writeGgufModel(gguf, model, 'Q8_0');
-const groups = [
-  rowFiles,
-  rowFiles,
-  jsonFiles,
-  adapterFiles,
-  [{ kind: 'gguf', file: gguf, folder: model, base: model }],
-];
-
-function bundle(entry, name) {
-  return build({
-    absWorkingDir: root,
-    entryPoints: [entry],
-    outfile: join(folder, name),
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    external: ['@tensorflow/*'],
-    logLevel: 'error',
-    banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
-  });
-}
-
-const ODD_VALUES = [
-  null,
-  true,
-  false,
-  0,
-  -1,
-  1e300,
-  1e-300,
-  2 ** 53,
-  '',
-  '-1',
-  '(a+)+!',
-  [],
-  {},
-  [null],
-  { type: 1 },
-  [[[]]],
-];
-
-/** Another value, type or key somewhere in the JSON. */
-function changeJson(value) {
-  const places = [];
-  const visit = (holder, key, depth) => {
-    places.push([holder, key]);
-    const inner = holder[key];
-    // A vocabulary has thousands of places, all of one kind.
-    if (typeof inner === 'object' && inner !== null && depth < 12)
-      Object.keys(inner)
-        .slice(0, 40)
-        .forEach(name => visit(inner, name, depth + 1));
-  };
-  const top = { value };
-  visit(top, 'value', 0);
-  for (let n = 1 + below(3); n > 0; n--) {
-    const [holder, key] = oneOf(places);
-    const kind = below(5);
-    if (kind === 0) delete holder[key];
-    else if (kind === 1) holder[key] = oneOf(places)[0];
-    else if (kind === 2 && typeof holder[key] === 'number') holder[key] = holder[key] * oneOf([-1, 0.5, 1000, 2 ** 31]);
-    else holder[key] = oneOf(ODD_VALUES);
+/**
+ * @param onFault called for each input that is neither read nor refused
+ * @returns numbers of inputs, by reader
+ */
+export async function fuzz({ count, seed, processes = 1, onFault, onProgress = () => {} }) {
+  // Inside the repository, where the bundle finds its packages.
+  mkdirSync(join(root, 'runs'), { recursive: true });
+  const bundles = mkdtempSync(join(root, 'runs/fuzz-'));
+  const scratch = mkdtempSync(join(tmpdir(), 'tunewright-fuzz-'));
+  try {
+    const args = await prepare(bundles, scratch);
+    const counts = { inputs: 0, read: {}, refused: {}, faults: 0 };
+    let next = 0;
+    const fault = report => {
+      counts.faults++;
+      onFault(report);
+    };
+    const work = async () => {
+      while (next < count) {
+        const from = next;
+        next = Math.min(count, from + TASK_INPUTS);
+        await readAll({ seed, from, until: next, isFirst: from === 0, isAgain: false }, args, counts, fault);
+        onProgress(counts);
+      }
+    };
+    await Promise.all(Array.from({ length: processes }, work));
+    return counts;
+  } finally {
+    for (const folder of [bundles, scratch]) rmSync(folder, { recursive: true, force: true });
   }
-  return top.value;
 }
 
-function mutated(bytes, file) {
-  if (/\.jsonl?$/.test(file) && below(4) > 0) {
-    const isLines = file.endsWith('.jsonl');
-    const text = bytes.toString();
-    try {
-      if (!isLines) return Buffer.from(JSON.stringify(changeJson(JSON.parse(text))));
-      const lines = text.trim().split('\n').slice(0, 30);
-      const at = below(lines.length);
-      lines[at] = JSON.stringify(changeJson(JSON.parse(lines[at])));
-      return Buffer.from(lines.join('\n'));
-    } catch {
-      // A change that has no JSON, such as a circle.
+/** A task, in as many processes as it takes; what looked too expensive is tried again in a fresh one. */
+async function readAll(task, args, counts, fault) {
+  let { from } = task;
+  while (from < task.until) {
+    const suspicious = [];
+    const { endedAt, done } = await inProcess({ ...task, from }, args, report => {
+      if (report.type === 'fault') fault(report);
+      else suspicious.push(report.n);
+    });
+    for (const n of suspicious)
+      await inProcess({ ...task, from: n, until: n + 1, isFirst: false, isAgain: true }, args, fault);
+    if (done) {
+      for (const outcome of ['read', 'refused'])
+        for (const [name, number] of Object.entries(done[outcome]))
+          counts[outcome][name] = (counts[outcome][name] ?? 0) + number;
+      from = task.until;
+    } else {
+      fault({ type: 'fault', n: endedAt.n, reader: 'unknown', file: '', message: endedAt.message });
+      from = endedAt.n + 1;
+      task = { ...task, isFirst: false };
     }
   }
-  const copy = Buffer.from(bytes);
-  // Headers and metadata, which are at the beginning and at the end, more often than values.
-  const position = () =>
-    below(2)
-      ? below(copy.length)
-      : below(2)
-        ? below(Math.min(4096, copy.length))
-        : copy.length - 1 - below(Math.min(1024, copy.length));
-  for (let n = 1 + below(8); n > 0; n--) {
-    const at = position();
-    if (below(2)) copy[at] = below(256);
-    else copy[at] ^= 1 << below(8);
-    if (below(8) === 0) copy.fill(oneOf([0, 255, 127, 128]), at, Math.min(copy.length, at + 1 + below(8)));
-  }
-  return below(10) === 0 ? copy.subarray(0, below(copy.length)) : copy;
+  counts.inputs += task.until - task.from;
 }
 
-let child = null;
-function start() {
-  child = fork(join(folder, 'target.mjs'), [], {
-    execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  child.errors = '';
-  child.stderr.on('data', data => (child.errors = (child.errors + data).slice(-2000)));
-}
-
-function outcomeOf(input) {
-  if (!child) start();
-  const current = child;
+function inProcess(task, [target, ...args], onReport) {
   return new Promise(resolve => {
-    const settle = outcome => {
+    const child = fork(target, args, {
+      cwd: root,
+      execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`, '--expose-gc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    const endedAt = { n: task.from, message: '' };
+    let words = '';
+    child.stderr.on('data', data => {
+      words = (words + data).slice(-2000);
+    });
+    let timer;
+    const wait = () => {
       clearTimeout(timer);
-      current.removeAllListeners();
-      resolve(outcome);
+      timer = globalThis.setTimeout(() => {
+        words = `no answer for ${MAX_SILENT_MS / 1000} s`;
+        child.kill('SIGKILL');
+      }, MAX_SILENT_MS);
     };
-    const lose = message => {
-      child = null;
-      settle({ outcome: 'fault', message });
-    };
-    const timer = setTimeout(() => {
-      current.kill('SIGKILL');
-      lose(`no answer for ${MAX_MS / 1000} s`);
-    }, MAX_MS);
-    current.once('message', settle);
-    current.once('exit', (code, signal) => lose(`the process ended (${signal ?? code}): ${current.errors}`));
-    current.send(input);
+    wait();
+    let done = null;
+    child.on('message', report => {
+      wait();
+      if (report.type === 'begun') endedAt.n = report.n;
+      else if (report.type !== 'done') onReport(report);
+      else {
+        done = report;
+        child.disconnect();
+      }
+    });
+    child.on('exit', async (code, signal) => {
+      clearTimeout(timer);
+      // Its last messages may still be on their way.
+      await setTimeout(LAST_MESSAGES_MS);
+      endedAt.message = `the process ended (${signal ?? code}): ${words}`;
+      resolve({ endedAt, done });
+    });
+    child.send(task);
   });
 }
 
-for (const { file, ...input } of groups.flat()) {
-  const path = join(folder, `0-${basename(file)}`);
-  copyFileSync(file, path);
-  const { outcome, message } = await outcomeOf({ ...input, path });
-  if (outcome !== 'read') throw new Error(`${file} is not damaged, but: ${message}`);
+/** @returns the bundle, and its arguments */
+async function prepare(folder, scratch) {
+  const bundle = (entry, name) =>
+    build({
+      absWorkingDir: root,
+      entryPoints: [entry],
+      outfile: join(folder, name),
+      bundle: true,
+      platform: 'node',
+      target: 'node20',
+      format: 'esm',
+      external: ['@tensorflow/*'],
+      sourcemap: 'inline',
+      logLevel: 'error',
+      banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
+    });
+  await bundle('test/fuzz/target.ts', 'target.mjs');
+  await bundle('test/support/ggufModel.ts', 'ggufModel.mjs');
+  await bundle('test/support/zipFile.ts', 'zipFile.mjs');
+  const imported = name => import(pathToFileURL(join(folder, name)).href);
+  const gguf = join(folder, 'model.gguf');
+  (await imported('ggufModel.mjs')).writeGgufModel(gguf, join(root, 'media/models/tiny'), 'Q8_0');
+  const wheel = join(folder, 'a.whl');
+  const entries = [
+    { name: 'a/lib.so', content: 'x'.repeat(500) },
+    { name: 'a/stored.txt', content: 'abc', stored: true },
+    { name: 'a/later.txt', content: 'def', descriptor: 'signed' },
+    { name: 'a/large.txt', content: 'ghi', zip64: true },
+  ];
+  writeFileSync(wheel, (await imported('zipFile.mjs')).makeZip(entries));
+  return [join(folder, 'target.mjs'), scratch, gguf, wheel];
 }
 
-const counts = { read: 0, refused: 0, fault: 0 };
-rmSync(kept, { recursive: true, force: true });
-const began = Date.now();
-for (let n = 0; n < count; n++) {
-  const { file, ...input } = oneOf(oneOf(groups));
-  const path = join(folder, `${n}-${basename(file)}`);
-  writeFileSync(path, mutated(readFileSync(file), file));
-  const { outcome, message } = await outcomeOf({ ...input, path });
-  counts[outcome]++;
-  if (outcome === 'fault') {
-    mkdirSync(kept, { recursive: true });
-    copyFileSync(path, join(kept, basename(path)));
-    console.log(`${basename(path)} (${input.kind}, ${basename(input.folder)}): ${message}\n`);
-  }
-  rmSync(path);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [count = 20_000, seed = 1] = process.argv.slice(2).map(Number);
+  const kept = join(root, 'runs/fuzz');
+  rmSync(kept, { recursive: true, force: true });
+  const began = Date.now();
+  const sum = numbers => Object.values(numbers).reduce((total, number) => total + number, 0);
+  const { read, refused, faults } = await fuzz({
+    count,
+    seed,
+    onFault: ({ n, reader, file, message }) => {
+      mkdirSync(kept, { recursive: true });
+      writeFileSync(join(kept, `${seed}-${n}.txt`), `${reader}: ${file}\n${message}\n`);
+      console.log(`input ${n} of seed ${seed} (${reader}: ${file}): ${message}\n`);
+    },
+    onProgress: ({ inputs }) => process.stderr.isTTY && process.stderr.write(`\r${inputs} inputs`),
+  });
+  for (const reader of Object.keys({ ...read, ...refused }).sort())
+    console.log(`${reader}: ${read[reader] ?? 0} read, ${refused[reader] ?? 0} refused`);
+  const seconds = Math.round((Date.now() - began) / 1000);
+  console.log(`${count} inputs in ${seconds} s: ${sum(read)} read, ${sum(refused)} refused, ${faults} faults`);
+  process.exit(faults > 0 ? 1 : 0);
 }
-child?.kill();
-rmSync(folder, { recursive: true });
-const seconds = Math.round((Date.now() - began) / 1000);
-console.log(`${count} files in ${seconds} s: ${counts.read} read, ${counts.refused} refused, ${counts.fault} faults`);
-process.exit(counts.fault > 0 ? 1 : 0);

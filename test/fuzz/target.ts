@@ -1,95 +1,139 @@
-// The part of `npm run fuzz` (fuzz.mjs) that reads damaged files, in a process of its own, with the functions of the engine's
-// commands. Answers what became of each: read, refused by an InputError, or a fault.
-import { cpSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+// The process of the fuzzer (fuzz.mjs) that reads damaged inputs one after the other, with the functions that engine and host read them
+// with, and says of each what became of it. It is ended by fuzz.mjs if an input never ends.
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { InputError } from '../../extension/src/core/inputError.js';
-import { renderChat } from '../../extension/src/core/text/chatTemplate.js';
-import { createTokenizer } from '../../extension/src/core/text/huggingFaceTokenizer.js';
-import type { TextTokenizer, TokenizerFiles } from '../../extension/src/core/text/textTokenizer.js';
-import { loadDataset } from '../../extension/src/engine/data/loadDataset.js';
-import { openGguf } from '../../extension/src/engine/files/ggufModel.js';
-import { openHuggingFaceFolder, readTokenizer } from '../../extension/src/engine/files/huggingfaceFolder.js';
-import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
-import { architectureOfFiles, findTensors } from '../../extension/src/engine/models/loadModel.js';
-import { checkAdapterTensors, openAdapter, planOfSaved } from '../../extension/src/engine/peft/adapterFiles.js';
-import { withinTime } from '../../extension/src/system/boundedWork.js';
+import { SourceError } from '../../extension/src/engine/install/sourceError.js';
+import { ApiError } from '../../extension/src/engine/serve/apiError.js';
+import { choiceOf, damaged } from './damage.js';
+import { readersOf, type Original, type Reader } from './readers.js';
 
-interface Input {
-  kind: 'rows' | 'model' | 'adapter' | 'gguf';
-  /** The damaged file. */
-  path: string;
-  /** Folder that it belongs to; for `adapter`, the base model is `base`. */
-  folder: string;
-  base: string;
+export interface Task {
+  seed: number;
+  /** Numbers of inputs. */
+  from: number;
+  until: number;
+  /** Reads the originals first, which must all be readable. */
+  isFirst: boolean;
+  /** Confirms a suspicion: the process is fresh, and what is measured counts. */
+  isAgain: boolean;
 }
 
-export interface Outcome {
-  outcome: 'read' | 'refused' | 'fault';
-  message: string;
+/** What a process reports: each input that it begins with, what became of one, the end of a task. */
+export type Report =
+  | { type: 'begun'; n: number }
+  | { type: 'fault' | 'suspicious'; n: number; reader: string; file: string; message: string }
+  | { type: 'done'; read: Record<string, number>; refused: Record<string, number> };
+
+const MAX_CPU_MS = 2000;
+const SPARE_BYTES = 64 << 20;
+const BYTES_PER_BYTE = 20;
+
+const [scratch, gguf, wheel] = process.argv.slice(2) as [string, string, string];
+const readers = Object.entries(readersOf(gguf, readFileSync(wheel)));
+
+/** Folder with copies of what belongs to a file. */
+const places = new Map<Original, string>();
+function placeOf(original: Original): string {
+  const known = places.get(original);
+  if (known !== undefined) return known;
+  const folder = join(scratch, `${process.pid}-${places.size}`);
+  mkdirSync(folder, { recursive: true });
+  if (original.folder) cpSync(original.folder, folder, { recursive: true });
+  mkdirSync(dirname(join(folder, original.name)), { recursive: true });
+  places.set(original, folder);
+  return folder;
 }
 
-let tokenizer: TextTokenizer | null = null;
+export function inputOf(seed: number, n: number) {
+  const choice = choiceOf(seed, n);
+  const [name, reader] = readers[Math.floor(choice.reader * readers.length)]!;
+  const original = reader.originals[Math.floor(choice.file * reader.originals.length)]!;
+  return { name, reader, original, choice };
+}
 
-const readers: Record<Input['kind'], (input: Input) => Promise<void> | void> = {
-  async rows({ path, base }) {
-    tokenizer ??= createTokenizer(readTokenizer(base)!, withinTime);
-    const config = { format: 'auto', columns: {}, max_length: 64, train_on: 'all', truncation: 'end' } as const;
-    const options = { file: path, config, tokenizer, role: 'train', onWarning: () => {} } as const;
-    const dataset = await loadDataset(options as unknown as Parameters<typeof loadDataset>[0]);
-    dataset.close();
-  },
-  model: ({ path, folder }) => {
-    const copy = mkdtempSync(join(tmpdir(), 'tunewright-fuzz-model-'));
-    cpSync(folder, copy, { recursive: true });
-    cpSync(path, join(copy, basename(path).replace(/^\d+-/, '')));
-    useModel(openHuggingFaceFolder(copy, copy));
-  },
-  gguf: ({ path }) => useModel(openGguf(path, path)),
-  adapter: ({ path, folder, base }) => {
-    const copy = mkdtempSync(join(tmpdir(), 'tunewright-fuzz-adapter-'));
-    cpSync(folder, copy, { recursive: true });
-    cpSync(path, join(copy, 'adapter_config.json'));
-    const files = openHuggingFaceFolder(base, base);
-    const saved = openAdapter(copy, architectureOfFiles(files));
-    checkAdapterTensors(saved, planOfSaved(saved, 'inference'));
-    saved.close();
-    files.close();
-  },
-};
-
-function useModel(files: ModelFiles): void {
+/** Null if the input was read, else why not. */
+async function refusalOf(reader: Reader, path: string): Promise<Error | null> {
   try {
-    findTensors(files, architectureOfFiles(files));
-    if (files.tokenizer) useTokenizer(files.tokenizer);
-  } finally {
-    files.close();
-  }
-}
-
-function useTokenizer(files: TokenizerFiles): void {
-  const opened = createTokenizer(files, withinTime);
-  const messages = [
-    { role: 'user' as const, content: 'Hello, wörld! 12 345\n\n\tdef f(x): return x' },
-    { role: 'assistant' as const, content: 'Yes.' },
-  ];
-  const text = opened.chatTemplate === null ? messages[0]!.content : renderChat(opened, messages);
-  opened.decode(opened.encode(text));
-  opened.decode([0, 1, 2], { skipSpecialTokens: true });
-}
-
-async function outcomeOf(input: Input): Promise<Outcome> {
-  try {
-    await readers[input.kind](input);
-    return { outcome: 'read', message: '' };
+    await reader.read(path);
+    return null;
   } catch (error) {
-    if (error instanceof InputError) {
-      // Rows and commands add where the chat is from.
-      const isNamed = error.where !== '' || error.message.startsWith('the chat template');
-      return { outcome: isNamed ? 'refused' : 'fault', message: error.message };
-    }
-    return { outcome: 'fault', message: String((error as Error).stack ?? error) };
+    return error as Error;
   }
 }
 
-process.on('message', (input: Input) => void outcomeOf(input).then(outcome => process.send!(outcome)));
+/** What JavaScript says by itself. */
+const RAW =
+  /Cannot (read|set|convert|destructure|access)|is not a (function|constructor)|Maximum call stack|Invalid (array|typed|string) |\[object |out of range\. It must/;
+
+/** Whether a message says what is wrong and where, as those of all commands do. */
+function isRefusal(error: Error): boolean {
+  if (RAW.test(error.message)) return false;
+  if (error instanceof InputError) return error.where !== '' || error.message.startsWith('the chat template');
+  // Of pages and archives, which are named where they are fetched.
+  return error instanceof ApiError || error instanceof SourceError;
+}
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MB`;
+const counts = { read: {} as Record<string, number>, refused: {} as Record<string, number> };
+
+async function tryOriginals(): Promise<void> {
+  for (const [name, reader] of readers)
+    for (const original of reader.originals) {
+      const path = join(placeOf(original), original.name);
+      writeFileSync(path, original.bytes());
+      const error = await refusalOf(reader, path);
+      if (!error) continue;
+      const message = `this is not damaged, but: ${error.stack}`;
+      process.send!({ type: 'fault', n: -1, reader: name, file: original.name, message } satisfies Report);
+    }
+}
+
+async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
+  const { name, reader, original, choice } = inputOf(seed, n);
+  const path = join(placeOf(original), original.name);
+  const bytes = original.bytes();
+  if (isAgain) {
+    // What a reader needs in any case isn't the input's.
+    writeFileSync(path, bytes);
+    await refusalOf(reader, path);
+    globalThis.gc?.();
+  }
+  const input = damaged(bytes, choice);
+  writeFileSync(path, input);
+  const [cpu, memory, peak] = [process.cpuUsage(), process.memoryUsage.rss(), process.resourceUsage().maxRSS];
+  const error = await refusalOf(reader, path);
+  const { user, system } = process.cpuUsage(cpu);
+  const peakAfter = process.resourceUsage().maxRSS;
+  writeFileSync(path, bytes);
+  const report = (type: 'fault' | 'suspicious', message: string) =>
+    process.send!({ type, n, reader: name, file: original.name, message } satisfies Report);
+  if (error && !isRefusal(error)) report('fault', String(error.stack ?? error));
+  const [ms, grown] = [(user + system) / 1000, peakAfter > peak ? peakAfter * 1024 - memory : 0];
+  const excess =
+    ms > MAX_CPU_MS
+      ? `${Math.round(ms)} ms`
+      : grown > SPARE_BYTES + BYTES_PER_BYTE * input.length
+        ? `${megabytes(grown)} for ${input.length} bytes`
+        : null;
+  if (excess) report(isAgain ? 'fault' : 'suspicious', `it took ${excess}${error ? ` (${error.message})` : ''}`);
+  if (process.env.FUZZ_DEBUG)
+    (globalThis as any).T = { ...(globalThis as any).T, [name]: ((globalThis as any).T?.[name] ?? 0) + ms };
+  const outcome = error ? counts.refused : counts.read;
+  outcome[name] = (outcome[name] ?? 0) + 1;
+}
+
+process.on('message', async (task: Task) => {
+  for (const outcome of Object.values(counts)) for (const name of Object.keys(outcome)) delete outcome[name];
+  if (task.isFirst) await tryOriginals();
+  for (let n = task.from; n < task.until; n++) {
+    process.send!({ type: 'begun', n } satisfies Report);
+    await tryInput(task, n);
+  }
+  if (process.env.FUZZ_DEBUG) console.error((globalThis as any).T);
+  process.send!({ type: 'done', ...counts } satisfies Report);
+});
+process.on('disconnect', () => {
+  for (const folder of places.values()) rmSync(folder, { recursive: true, force: true });
+  process.exit();
+});

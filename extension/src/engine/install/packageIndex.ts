@@ -120,11 +120,13 @@ export function readHtmlPage(text: string, base: URL): IndexFile[] {
   });
 }
 
+const MAX_CODE_POINT = 0x10ffff;
+
 function decodeEntities(text: string): string {
   const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
-  return text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/gi, (entity, decimal, hex, name) =>
-    name === undefined
-      ? String.fromCodePoint(decimal === undefined ? parseInt(hex, 16) : Number(decimal))
-      : (named[name.toLowerCase()] ?? entity),
-  );
+  return text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/gi, (entity, decimal, hex, name) => {
+    if (name !== undefined) return named[name.toLowerCase()] ?? entity;
+    const point = decimal === undefined ? parseInt(hex, 16) : Number(decimal);
+    return point <= MAX_CODE_POINT ? String.fromCodePoint(point) : entity;
+  });
 }

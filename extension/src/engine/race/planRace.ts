@@ -3,7 +3,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
-import { expandRace, inRaceFile, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
+import { expandRace, requireHeldOut, stepsAsDuration, type RaceEntry } from '../../core/race/expandRace.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
 import { MAX_STEPS, type RunConfig } from '../../protocol/runConfig.js';
 import { readJsonObject } from '../files/jsonFile.js';
@@ -16,6 +16,7 @@ import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
 import { usableWeights } from '../run/weightSettings.js';
 import { planSteps } from '../training/stepPlan.js';
+import { inlineRun } from './raceFolder.js';
 
 /** A race file whose run file has been read. */
 export interface RaceFile {
@@ -52,14 +53,6 @@ function readRun(reference: string, path: string): { runPath: string; run: RunFi
       hint: 'A path here is relative to the race file.',
     });
   return { runPath, run: parseRun(raw, runPath) };
-}
-
-function inlineRun(run: Record<string, unknown>, path: string): RunFile {
-  try {
-    return parseRun(run, path);
-  } catch (error) {
-    throw error instanceof InputError ? inRaceFile(error) : error;
-  }
 }
 
 /** A run of the race, checked. */

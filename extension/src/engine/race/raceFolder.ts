@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { schemaError } from '../../core/forms/zodSchema.js';
 import { InputError } from '../../core/inputError.js';
-import { expandRace, type RaceEntry } from '../../core/race/expandRace.js';
+import { expandRace, inRaceFile, type RaceEntry } from '../../core/race/expandRace.js';
 import { folderFigures, type RunFigures } from '../../core/race/raceFigures.js';
 import { initialRunState, reduceRun } from '../../core/runs/runState.js';
 import { raceConfigSchema, type RaceConfig } from '../../protocol/raceConfig.js';
@@ -13,7 +13,7 @@ import { runConfigSchema } from '../../protocol/runConfig.js';
 import { holderOf } from '../../system/fileClaim.js';
 import { scoreIn } from '../../system/keptReports.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
-import { readRunFile } from '../run/readRunFile.js';
+import { parseRun, readRunFile, type RunFile } from '../run/readRunFile.js';
 import { readEvents } from '../runFolder/eventLog.js';
 import type { RaceInputs } from './planRace.js';
 
@@ -47,7 +47,17 @@ export function readRace(folder: string): StoredRace {
   if (!result.success) throw schemaError(result.error, raceConfigSchema, raw, { file });
   if (typeof result.data.run === 'string')
     throw new InputError('in a race folder this is the run itself, not the path of a run file', { file, key: 'run' });
+  inlineRun(result.data.run, file);
   return { ...result.data, run: result.data.run };
+}
+
+/** The run that a race file has in itself. @throws InputError with the key in the race file */
+export function inlineRun(run: Record<string, unknown>, path: string): RunFile {
+  try {
+    return parseRun(run, path);
+  } catch (error) {
+    throw error instanceof InputError ? inRaceFile(error) : error;
+  }
 }
 
 export function noRace(folder: string): InputError {
@@ -67,8 +77,9 @@ export function readRaceFolder(folder: string): { race: StoredRace; runs: RunFig
   };
 }
 
+/** None for an entry whose changes give no run. */
 function suitesIn(run: Record<string, unknown>): string[] {
-  return runConfigSchema.parse(run).dataset.suites;
+  return runConfigSchema.safeParse(run).data?.dataset.suites ?? [];
 }
 
 /** @throws InputError if run.json or the events can't be read */

@@ -55,6 +55,11 @@ describe('readHtmlPage', () => {
   });
 });
 
+it('leaves an entity alone that is no character', () => {
+  const [file] = readHtmlPage('<a href="a-1.whl?&#x110000;&#99999999999;">a-1.whl</a>', base);
+  expect(file!.url.search).toBe('?&');
+});
+
 describe('findWheel', () => {
   const wheel = 'tensorflow_cpu-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl';
   let home: string;

@@ -54,14 +54,21 @@ const filters: ReadonlyMap<string, Filter> = new Map(
     batch: taking(['linecount*', 'fill_with'], (value, bound) => {
       const size = bound.int('linecount', 1);
       const rows: Value[][] = [];
-      iterate(value).forEach((item, i) => (i % size === 0 ? rows.push([item]) : rows[rows.length - 1].push(item)));
-      const last = rows[rows.length - 1];
-      const fill = bound.value('fill_with');
-      if (last && fill !== null) {
-        countItems(size);
-        while (last.length < size) last.push(fill);
+      let row: Value[] = [];
+      for (const item of iterate(value)) {
+        if (row.length === size) {
+          rows.push(row);
+          row = [];
+        }
+        row.push(item);
       }
-      return new Iterator(rows);
+      if (row.length === 0) return new Iterator(rows);
+      const fill = bound.value('fill_with');
+      if (fill !== null) {
+        countItems(size);
+        while (row.length < size) row.push(fill);
+      }
+      return new Iterator([...rows, row]);
     }),
     capitalize: onText(capitalize),
     center: taking(['width'], (value, bound) => {
@@ -149,6 +156,7 @@ const filters: ReadonlyMap<string, Filter> = new Map(
     slice: taking(['slices*', 'fill_with'], (value, bound) => {
       const items = iterate(value);
       const count = bound.int('slices', 1);
+      if (count === 0) throw new TemplateError('integer division or modulo by zero');
       countItems(count);
       const size = Math.floor(items.length / count);
       const larger = items.length % count;

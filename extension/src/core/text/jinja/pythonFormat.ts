@@ -82,7 +82,7 @@ function percentBody(kind: string, value: Value, digits: number | null, flags: s
       return digits === null ? text : charactersOf(text).slice(0, digits).join('');
     }
     case 'c':
-      return isInt(value) ? String.fromCodePoint(Number(value)) : str(value);
+      return isInt(value) ? character(Number(value)) : str(value);
     case 'd':
     case 'i':
     case 'u': {
@@ -198,6 +198,13 @@ function formatSpec(value: Value, spec: string): string {
   return prefix + padding(missing, fill) + body.slice(prefix.length);
 }
 
+const MAX_CODE_POINT = 0x10ffff;
+
+function character(point: number): string {
+  if (point < 0 || point > MAX_CODE_POINT) throw new TemplateError('%c arg not in range(0x110000)');
+  return String.fromCodePoint(point);
+}
+
 function numberBody(
   value: bigint | boolean | number,
   kind: string | undefined,
@@ -207,7 +214,7 @@ function numberBody(
 ): string {
   let body: string;
   if (typeof value !== 'number' && (kind === undefined || 'bcdnoxX'.includes(kind))) {
-    body = kind === 'c' ? String.fromCodePoint(Number(value)) : integerText(BigInt(value), kind ?? 'd', alternate);
+    body = kind === 'c' ? character(Number(value)) : integerText(BigInt(value), kind ?? 'd', alternate);
   } else if (kind === '%') {
     body = `${toFixed(Number(value) * 100, digits ?? 6)}%`;
   } else if (kind === undefined && digits === null) {

@@ -130,6 +130,20 @@ describe('JinjaTemplate', () => {
     expect(() => render(source)).toThrow(message);
   });
 
+  test.each([
+    ['{{ [1, 2] | batch(0) | list }}', '[[], [1, 2]]'],
+    ["{{ [1, 2] | batch(-2, 'x') | list }}", '[[1, 2]]'],
+    ['{{ [] | batch(0) | list }}', '[]'],
+    ['{{ [1, 2] | slice(-1) | list }}', '[]'],
+  ])('%s is what Jinja2 3.1 makes of it', (source, text) => expect(render(source).text).toBe(text));
+
+  test.each([
+    ['{{ [1, 2] | slice(0) | list }}', /integer division or modulo by zero/],
+    ["{{ '%c' % 1114112 }}", /%c arg not in range/],
+    ["{{ '%c' % -1 }}", /%c arg not in range/],
+    ["{{ '{:c}'.format(2 ** 40) }}", /%c arg not in range/],
+  ])('%s fails as in Jinja2 3.1', (source, message) => expect(() => render(source)).toThrow(message));
+
   const uses = ['| truncate(9)', '| reverse', '| list', '| upper', '| trim', '[1:]', '[-1]', '.split()', "== t ~ ''"];
   test.each(uses)('a long text used without end ends by itself: %s', use => {
     const source = `{% set t = 'a ' * 10 ** 6 %}{% for i in range(10 ** 5) %}{% set x = t ${use} %}{% endfor %}`;
