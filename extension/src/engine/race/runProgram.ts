@@ -1,6 +1,7 @@
 // Starts this program again, as a process of its own: a run or an evaluation of a race. Called by runRace.ts and suiteScores.ts.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { endingWithThis } from '../../system/endWithParent.js';
 
 export interface Interruption {
   /** If aborted, the process is asked to end. */
@@ -29,6 +30,7 @@ export function runProgram(
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
       stdio: ['ignore', onLine ? 'pipe' : 'ignore', 'inherit'],
       detached: process.platform !== 'win32',
+      env: { ...process.env, ...endingWithThis() },
     });
     const interrupt = () => void child.kill('SIGINT');
     for (const each of [signal, quit]) each.addEventListener('abort', interrupt);
