@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { endingWithThis } from '../../system/endWithParent.js';
+import { oomKills, oomKillsSince } from '../../system/oomKills.js';
 
 export interface Interruption {
   /** If aborted, the process is asked to end. */
@@ -14,6 +15,8 @@ export interface ProgramEnd {
   /** null if a signal ended it. */
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** Processes that the operating system killed for memory in the meantime; null: it doesn't say. */
+  oomKills: number | null;
 }
 
 /**
@@ -25,6 +28,7 @@ export function runProgram(
   { signal, quit }: Interruption,
   onLine: ((line: string) => void) | null,
 ): Promise<ProgramEnd> {
+  const oomKillsBefore = oomKills();
   return new Promise((resolve, reject) => {
     // In a process group of its own: Ctrl-C in a terminal reaches the race alone, which decides what it means.
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
@@ -38,7 +42,7 @@ export function runProgram(
     child.on('error', reject);
     child.on('close', (code, by) => {
       for (const each of [signal, quit]) each.removeEventListener('abort', interrupt);
-      resolve({ code, signal: by });
+      resolve({ code, signal: by, oomKills: oomKillsSince(oomKillsBefore) });
     });
   });
 }
