@@ -177,6 +177,19 @@ const withoutDescriptions = {
   },
 };
 
+/** Packages that the host imports when they are needed: files of their own beside its bundle. */
+const LOADED_LATER = ['chokidar'];
+
+const loadedLater = {
+  name: 'loaded-later',
+  setup({ onResolve }) {
+    onResolve({ filter: new RegExp(`^(${LOADED_LATER.join('|')})$`) }, ({ path }) => ({
+      path: `./${path}.cjs`,
+      external: true,
+    }));
+  },
+};
+
 /** `vscode` is external only here, so that an import of it elsewhere breaks the other bundles. */
 export async function buildHost() {
   const workers = readdirSync(join(root, 'extension/src/host'), { recursive: true, encoding: 'utf8' })
@@ -186,11 +199,13 @@ export async function buildHost() {
   const outExtension = { '.js': '.cjs' };
   await build({
     ...node,
-    plugins: [...common.plugins, withoutJsonSchemas, withoutDescriptions],
+    plugins: [...common.plugins, withoutJsonSchemas, withoutDescriptions, loadedLater],
     entryPoints: { extension: 'extension/src/host/extension.ts' },
     outdir: 'dist',
     outExtension,
     external: ['vscode'],
+    // `import()` becomes `require`, which every extension host has.
+    supported: { 'dynamic-import': false },
     // Loading is part of the activation time, so measuring starts at the first line. Uses CPU time, of the thread if Node supports
     // it, so that other programs and extensions don't count.
     banner: {
@@ -206,7 +221,10 @@ export async function buildHost() {
   if (workers.length > 0)
     await build({
       ...node,
-      entryPoints: Object.fromEntries(workers.map(path => [path.replace(/^.*\/|\.ts$/g, ''), path])),
+      entryPoints: {
+        ...Object.fromEntries(workers.map(path => [path.replace(/^.*\/|\.ts$/g, ''), path])),
+        ...Object.fromEntries(LOADED_LATER.map(name => [name, name])),
+      },
       outdir: 'dist',
       outExtension,
       mainFields: ['module', 'main'],

@@ -13,6 +13,7 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import * as vscode from 'vscode';
+import { endingWithThis } from '../system/endWithParent.js';
 import { signalHolder } from '../system/fileClaim.js';
 import { makePrivateFolder } from '../system/makeFolder.js';
 import { keepPrivate } from '../system/privateFolder.js';
@@ -43,9 +44,13 @@ export const trusted = {
   removeFile: guarded((path: string) => rmSync(path, { force: true })),
   removeFolder: guarded((path: string) => rm(path, { recursive: true, force: true })),
   spawn: guarded((command: string, args: readonly string[], options: SpawnOptions) => spawn(command, args, options)),
-  /** Its output is read, and it reads nothing. */
+  /** The engine's program: its output is read, it reads nothing, and it ends with the process of this window. */
   spawnReading: guarded((command: string, args: readonly string[], options: SpawnOptionsWithoutStdio) =>
-    spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] }),
+    spawn(command, args, {
+      ...options,
+      env: { ...options.env, ...endingWithThis() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
   ),
   spawnOnPipes: guarded((command: string, args: readonly string[], options: SpawnOptionsWithoutStdio) =>
     spawn(command, args, options),

@@ -6,7 +6,6 @@ import { CancelledError, describeError, errorRecord } from '../../core/codedErro
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
 import { isHangupIgnored } from '../machine/hangup.js';
-import { onRaceEnd } from '../race/runProgram.js';
 import { printJson, printNote } from './print.js';
 
 /** @returns the exit code */
@@ -55,10 +54,8 @@ export function onInterruption(stop: () => void, again = endNow): () => void {
     else if (signal !== 'SIGHUP' && wishes > 1) again();
   };
   for (const signal of STOPPING) process.on(signal, interrupt);
-  const orphaned = onRaceEnd(() => interrupt('SIGHUP'));
   return () => {
     for (const signal of STOPPING) process.off(signal, interrupt);
-    orphaned();
   };
 }
 

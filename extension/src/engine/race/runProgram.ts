@@ -1,6 +1,8 @@
 // Starts this program again, as a process of its own: a run or an evaluation of a race. Called by runRace.ts and suiteScores.ts.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { endingWithThis } from '../../system/endWithParent.js';
+import { oomKills, oomKillsSince } from '../../system/oomKills.js';
 
 export interface Interruption {
   /** If aborted, the process is asked to end. */
@@ -13,37 +15,8 @@ export interface ProgramEnd {
   /** null if a signal ended it. */
   code: number | null;
   signal: NodeJS.Signals | null;
-}
-
-/** Environment variable of such a process: the process that started it. */
-const RACE_PID = 'TUNEWRIGHT_RACE_PID';
-const LOOK_EVERY_MS = 1000;
-
-/**
- * In such a process: calls `stop` once the race has ended without it, as when it was killed.
- * @returns ends that
- */
-export function onRaceEnd(stop: () => void): () => void {
-  const race = Number(process.env[RACE_PID]);
-  if (!race) return () => {};
-  const looking = setInterval(() => {
-    if (isParent(race)) return;
-    clearInterval(looking);
-    stop();
-  }, LOOK_EVERY_MS);
-  looking.unref();
-  return () => clearInterval(looking);
-}
-
-/** A process gets another parent when its own has ended, except on Windows. */
-function isParent(pid: number): boolean {
-  if (process.platform !== 'win32') return process.ppid === pid;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  /** Processes that the operating system killed for memory in the meantime; null: it doesn't say. */
+  oomKills: number | null;
 }
 
 /**
@@ -55,12 +28,13 @@ export function runProgram(
   { signal, quit }: Interruption,
   onLine: ((line: string) => void) | null,
 ): Promise<ProgramEnd> {
+  const oomKillsBefore = oomKills();
   return new Promise((resolve, reject) => {
     // In a process group of its own: Ctrl-C in a terminal reaches the race alone, which decides what it means.
     const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...args], {
       stdio: ['ignore', onLine ? 'pipe' : 'ignore', 'inherit'],
       detached: process.platform !== 'win32',
-      env: { ...process.env, [RACE_PID]: String(process.pid) },
+      env: { ...process.env, ...endingWithThis() },
     });
     const interrupt = () => void child.kill('SIGINT');
     for (const each of [signal, quit]) each.addEventListener('abort', interrupt);
@@ -68,7 +42,7 @@ export function runProgram(
     child.on('error', reject);
     child.on('close', (code, by) => {
       for (const each of [signal, quit]) each.removeEventListener('abort', interrupt);
-      resolve({ code, signal: by });
+      resolve({ code, signal: by, oomKills: oomKillsSince(oomKillsBefore) });
     });
   });
 }

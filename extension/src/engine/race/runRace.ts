@@ -1,5 +1,6 @@
 // A race: each run as a process of its own, so that its peak memory is its own, one after the other. Called by the `race` command;
 // prints nothing. What it knows of earlier runs it reads from the race folder, so that it can be ended and resumed at any time.
+import { endedBySignal } from '../../core/runs/endedBySignal.js';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CancelledError, CodedError } from '../../core/codedError.js';
@@ -16,7 +17,7 @@ import { EventWriter, readEvents } from '../runFolder/eventLog.js';
 import { RunFolder } from '../runFolder/runFolder.js';
 import { planRace, readRaceFile, type PlannedEntry, type RaceInputs } from './planRace.js';
 import { cacheFolder, eventsFile, figuresOf, noRace, raceFile, readInputs, writeRace } from './raceFolder.js';
-import { runProgram, type Interruption } from './runProgram.js';
+import { runProgram, type ProgramEnd, type Interruption } from './runProgram.js';
 import { answerSuites, suitesOf } from './suiteScores.js';
 
 /** `signal` ends the current run with a checkpoint. */
@@ -162,21 +163,22 @@ async function runEntry(entry: PlannedEntry, started: RaceEntryStart, request: R
     // The error record ends the output of a command; that of the race goes on.
     if (event.type !== 'error') listen(event);
   };
-  const { signal: endedBy } = await runProgram(args, { signal, quit }, json ? onLine : null);
+  const end = await runProgram(args, { signal, quit }, json ? onLine : null);
   const { status } = figuresOf(out, entry);
   // A run that was stopped from a window is left to be continued.
-  const isDead = status === 'waiting' || (status === 'interrupted' && endedBy !== null);
-  if (isDead && !signal.aborted) recordDeath(run, endedBy, listen);
+  const isDead = status === 'waiting' || (status === 'interrupted' && end.signal !== null);
+  if (isDead && !signal.aborted) recordDeath(run, end, listen);
   // What is wrong before a run begins is written to its events only.
   else if (status === 'failed' && !hasFailed) listen(readEvents(eventsFile(run)).at(-1)!);
 }
 
 /** A process that was killed leaves no `failed` event, without which the run would be resumed and perhaps killed again. */
-function recordDeath(run: string, by: NodeJS.Signals | null, listen: (event: EngineEvent) => void): void {
+function recordDeath(run: string, { signal, oomKills }: ProgramEnd, listen: (event: EngineEvent) => void): void {
   const folder = RunFolder.open(run);
   const events = new EventWriter(folder.eventsFile, listen);
-  const memory = by === 'SIGKILL' ? ', perhaps because the machine ran out of memory' : '';
-  const message = by === null ? 'the process ended without a message' : `the process was ended by ${by}${memory}`;
-  events.write(failedEvent(folder, new CodedError('internal', message)));
+  const { code, message, ...details } = signal
+    ? endedBySignal(signal, oomKills)
+    : { code: 'internal' as const, message: 'the process ended without a message' };
+  events.write(failedEvent(folder, new CodedError(code, message, details)));
   events.close();
 }

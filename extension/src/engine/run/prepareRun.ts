@@ -8,6 +8,7 @@ import type { ExcludedRows } from '../data/quarantine.js';
 import { createRng, type Rng } from '../data/rng.js';
 import { estimateRun, type Estimate } from '../estimate/estimateRun.js';
 import { checkMemory } from '../estimate/memoryCheck.js';
+import { reserveMemory } from '../estimate/reservedMemory.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import type { CausalLm } from '../models/causalLm.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
@@ -145,10 +146,11 @@ async function prepare(request: RunRequest, owned: OwnedResources): Promise<Omit
     sequenceLength: longestSequence(rows.train.dataset.stats, shape),
     graphs: countGraphs(rowShapes(rows.train), config.training, shape),
   });
+  const { earlier } = owned.own(reserveMemory(estimate.memory.total), reservation => reservation.release());
   if (!force)
     checkMemory(
       estimate,
-      availableMemoryBytes(),
+      { free: availableMemoryBytes(), others: earlier },
       { gradientCheckpointing: shape.gradientCheckpointing, reducedBase: config.engine.base_weights !== 'float32' },
       run.path,
     );

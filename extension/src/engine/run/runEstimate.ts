@@ -11,6 +11,7 @@ import { secondsPerStep, type MachineSpeed } from '../estimate/machineSpeed.js';
 import { PROGRAM_BYTES } from '../estimate/programBytes.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { findInstallation } from '../install/installation.js';
+import { reservedMemory } from '../estimate/reservedMemory.js';
 import { availableMemoryBytes } from '../machine/processMemory.js';
 import { countParameters } from '../models/architecture.js';
 import { architectureOfFiles, findTensors, modelWarnings } from '../models/loadModel.js';
@@ -97,7 +98,7 @@ export async function runEstimate(run: RunFile, options: EstimateOptions): Promi
     steps,
     speed,
     inferenceBytes: inferenceBytes({ architecture, layouts }, ofRows.sequenceLength),
-    availableBytes: availableMemoryBytes(),
+    availableBytes: Math.max(0, availableMemoryBytes() - reservedMemory().bytes),
   };
 }
 

@@ -1,7 +1,7 @@
 // Watches single files with chokidar, wherever they are: one watcher for all. A new file renamed over the old one
 // counts as a change, and so does a deleted file that reappears. Used by the preview, by continued runs and by the
-// marks of outdated runs.
-import { watch, type FSWatcher } from 'chokidar';
+// marks of outdated runs. chokidar is loaded with the first file, since a window that shows no dataset doesn't need its 23 kB.
+import type { FSWatcher } from 'chokidar';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 
@@ -12,6 +12,7 @@ const REPLACE_MS = 250;
 
 export class FileWatch {
   private watcher: FSWatcher | null = null;
+  private opening: Promise<FSWatcher> | null = null;
   private readonly listeners = new Map<string, Set<(event: FileEvent) => void>>();
   private readonly gone = new Map<string, NodeJS.Timeout>();
 
@@ -21,7 +22,7 @@ export class FileWatch {
     const listeners = this.listeners.get(path) ?? new Set();
     this.listeners.set(path, listeners);
     listeners.add(listener);
-    if (listeners.size === 1) this.open().add(path);
+    if (listeners.size === 1) void this.watchPath(path);
     return () => {
       listeners.delete(listener);
       if (listeners.size > 0 || this.listeners.get(path) !== listeners) return;
@@ -33,12 +34,20 @@ export class FileWatch {
   async close(): Promise<void> {
     for (const timer of this.gone.values()) clearTimeout(timer);
     this.listeners.clear();
-    await this.watcher?.close();
-    this.watcher = null;
+    await (await this.opening)?.close();
+    this.watcher = this.opening = null;
   }
 
-  private open(): FSWatcher {
-    this.watcher ??= watch([], {
+  private async watchPath(path: string): Promise<void> {
+    this.opening ??= this.open();
+    const watcher = await this.opening;
+    // Unless nothing listens any more.
+    if (this.listeners.has(path)) watcher.add(path);
+  }
+
+  private async open(): Promise<FSWatcher> {
+    const { watch } = await import('chokidar');
+    this.watcher = watch([], {
       ignoreInitial: true,
       // A file that is still being written is reported once it is complete.
       awaitWriteFinish: { stabilityThreshold: 150, pollInterval: 50 },

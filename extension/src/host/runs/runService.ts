@@ -4,6 +4,8 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
+import { endedBySignal } from '../../core/runs/endedBySignal.js';
+import { oomKills, oomKillsSince } from '../../system/oomKills.js';
 import type { EngineProgram } from '../engineProcess/engineProgram.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import { pullableModel } from '../engineProcess/engineAnswers.js';
@@ -205,7 +207,11 @@ export class FolderRunService implements RunService, vscode.Disposable {
 
   private async train(program: EngineProgram, folder: string, resume: boolean): Promise<FolderRun> {
     const { run } = runFolderFiles(folder);
-    const child = await startInFolder(program, 'train', run, folder, resume, code => this.onExit(folder, code));
+    const oomKillsBefore = oomKills();
+    const child = await startInFolder(program, 'train', run, folder, resume, (code, signal) => {
+      if (signal) this.recordDeath(folder, signal, oomKillsSince(oomKillsBefore));
+      this.onExit(folder, code ?? signal);
+    });
     this.ownFolders.add(folder);
     return this.add(folder, child);
   }
@@ -230,14 +236,25 @@ export class FolderRunService implements RunService, vscode.Disposable {
     }
   }
 
-  private onExit(folder: string, code: number | null): void {
+  /** A process that a signal has ended leaves no `failed` event; what is known of its end is kept in the log. */
+  private recordDeath(folder: string, signal: NodeJS.Signals, oomKills: number | null): void {
+    const { message, hint } = endedBySignal(signal, oomKills);
+    const { run, log } = runFolderFiles(folder);
+    try {
+      // Unless it is being deleted.
+      if (existsSync(run)) trusted.appendLine(log, `error: ${message}${hint ? `\n  ${hint}` : ''}`);
+    } catch (error) {
+      this.output.warn(`${log}: ${String(error)}`);
+    }
+  }
+
+  private onExit(folder: string, end: number | NodeJS.Signals | null): void {
     const run = this.get(folder);
     if (!run) return;
     run.refresh();
-    this.output.info(`${folder} ended with code ${code}`);
-    // Without a code, it was killed deliberately.
+    this.output.info(`${folder} ended with ${end}`);
     // An export may have failed, which leaves the result as it is; the notification of its end says so.
-    if (code !== 0 && code !== null && run.phase !== 'completed') this.failing.fire(run);
+    if (end !== 0 && run.phase !== 'completed') this.failing.fire(run);
   }
 }
 

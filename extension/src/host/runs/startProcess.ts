@@ -18,7 +18,7 @@ export async function startInFolder(
   file: string,
   folder: string,
   resume: boolean,
-  onExit: (code: number | null) => void,
+  onExit: (code: number | null, signal: NodeJS.Signals | null) => void,
 ): Promise<ChildProcess> {
   const { descriptor: log } = trusted.openLog(runFolderFiles(folder).log);
   const own = [subcommand, file, '--out', folder, ...(resume ? ['--resume'] : [])];

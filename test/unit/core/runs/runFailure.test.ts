@@ -34,6 +34,19 @@ test('a failed event says what, where and what to change', () => {
   });
 });
 
+test('without one, what the log ends with as an error is the failure', () => {
+  const lines = ['step 14', 'error: memory ran out', '  Lower the batch size.'];
+  expect(runFailure(state(upTo(15)), 'interrupted', () => lines)).toMatchObject({
+    message: 'memory ran out',
+    hint: 'Lower the batch size.',
+    log: lines,
+  });
+  expect(runFailure(state(upTo(15)), 'interrupted', () => ['error: crashed'])).toMatchObject({
+    message: 'crashed',
+    hint: null,
+  });
+});
+
 test('without one, the failure says how far the run came', () => {
   expect(runFailure(state(upTo(15)), 'interrupted', log)?.message).toMatch(/ended after step 15 without a message/);
   expect(runFailure(initialRunState, 'failed', log)?.message).toMatch(/before the first step/);

@@ -7,12 +7,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FileWatch, type FileEvent } from '../../../../extension/src/host/datasets/fileWatch.js';
 
-const opened = vi.hoisted(() => ({ ready: Promise.resolve() }));
+const opened = vi.hoisted(() => ({ isReady: () => {} }));
 vi.mock('chokidar', async load => {
   const chokidar = await load<typeof import('chokidar')>();
   const watch = (...args: Parameters<typeof chokidar.watch>): FSWatcher => {
     const watcher = chokidar.watch(...args);
-    opened.ready = new Promise(resolve => void watcher.once('ready', resolve));
+    watcher.once('ready', opened.isReady);
     return watcher;
   };
   return { ...chokidar, watch };
@@ -30,8 +30,9 @@ beforeEach(async () => {
   writeFileSync(path, 'one\n');
   files = new FileWatch();
   events = [];
+  const ready = new Promise<void>(resolve => (opened.isReady = resolve));
   stop = files.add(path, event => events.push(event));
-  await opened.ready;
+  await ready;
 });
 afterEach(async () => {
   await files.close();

@@ -1,0 +1,81 @@
+// Memory that the training processes of this user are still going to take: each leaves its estimate as the name of a file that it claims.
+// Called by prepareRun.ts and by whatever compares an estimate with free memory, so that two runs that fit alone don't start together.
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { claimFile, holderOf } from '../../system/fileClaim.js';
+import { makeFolder } from '../../system/makeFolder.js';
+import { namesIn } from '../../system/regularFile.js';
+import { cacheFolder } from '../install/paths.js';
+
+export interface ReservedMemory {
+  bytes: number;
+  /** Of the processes that it is for. */
+  pids: readonly number[];
+}
+
+export interface Reservation {
+  /** What runs that were there before this one are still going to take. */
+  earlier: ReservedMemory;
+  release(): void;
+}
+
+const PAGE_BYTES = 4096;
+/** `<bytes of the estimate>-<anything>` */
+const NAME = /^(\d+)-[\w-]+$/;
+
+function reservationsFolder(): string {
+  return join(cacheFolder(), 'training');
+}
+
+/** Tells others what this process is going to take, until it is released or the process ends. */
+export function reserveMemory(bytes: number): Reservation {
+  const path = join(reservationsFolder(), `${Math.round(bytes)}-${randomUUID()}`);
+  try {
+    makeFolder(reservationsFolder());
+    const claim = claimFile(path);
+    if ('release' in claim) return { earlier: reserved(statSync(path).mtimeMs), release: () => claim.release() };
+  } catch {
+    // Without a cache folder that can be written, others don't know of this run.
+  }
+  return { earlier: reservedMemory(), release: () => {} };
+}
+
+/** What the runs of this machine are still going to take. */
+export function reservedMemory(): ReservedMemory {
+  return reserved(Infinity);
+}
+
+/** @param before leaves out runs that were there later, so that of two that start at once one goes on */
+function reserved(before: number): ReservedMemory {
+  const pids: number[] = [];
+  let bytes = 0;
+  for (const name of namesIn(reservationsFolder())) {
+    const estimate = Number(NAME.exec(name)?.[1] ?? NaN);
+    // Files with which another process is making its claim are left alone.
+    if (Number.isNaN(estimate)) continue;
+    const path = join(reservationsFolder(), name);
+    const holder = holderOf(path);
+    if (holder === null) rmSync(path, { force: true });
+    const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+    if (holder === null || holder.pid === process.pid || made >= before) continue;
+    const rest = estimate - (residentBytes(holder.pid) ?? estimate);
+    if (rest <= 0) continue;
+    bytes += rest;
+    pids.push(holder.pid);
+  }
+  return { bytes, pids };
+}
+
+/** Null where the operating system doesn't say. */
+function residentBytes(pid: number): number | null {
+  try {
+    if (process.platform === 'linux')
+      return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+    if (process.platform === 'win32') return null;
+    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
+  } catch {
+    return null;
+  }
+}
