@@ -195,7 +195,11 @@ function judged(
   const off = compared[0]!;
   if (!(kl! <= most)) {
     const problem = `it differs by ${kl!.toPrecision(3)} nats per token on ${named}, and may by ${most} (${why})`;
-    throw exportDiffers(problem, source, 'Choose a type with more bits. --no-compare writes the file all the same.');
+    throw exportDiffers(
+      problem,
+      source,
+      'Choose a type with more bits; for a GGUF file, --touched q8_0 does so for what an adapter changes. --no-compare writes it all the same.',
+    );
   }
   const comparisons: Comparison[] = [
     {
