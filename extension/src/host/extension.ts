@@ -2,6 +2,7 @@
 // fast.
 import * as vscode from 'vscode';
 import { registerEngineCommands } from './commands/engineCommands.js';
+import { registerMaintenanceCommands } from './commands/maintenanceCommands.js';
 import { registerFineTuneCommands } from './commands/fineTuneCommands.js';
 import { registerQuarantineCommand } from './commands/quarantineCommand.js';
 import { registerHubCommands } from './commands/hubCommands.js';
@@ -100,6 +101,7 @@ export function activate(
     registerHubCommands(services, runs, methods),
     registerQuarantineCommand(engine, runs, output),
     registerEngineCommands(engine, output, context),
+    registerMaintenanceCommands(engine, runs, output, context),
     registerServing(engine, runs, output),
   );
   const activation = { loadingMs, activationMs: ownMs() - began };

@@ -70,6 +70,10 @@ const WRONG: Record<string, { args: string[]; record: Partial<EngineError> }> = 
   'engine install': { args: ['--library', './none'], record: { code: 'bad_input' } },
   'engine status': { args: ['surplus'], record: USAGE },
   'engine speed': { args: ['--threads', '0'], record: USAGE },
+  clean: {
+    args: ['--runs', 'none'],
+    record: { code: 'bad_input', file: expect.stringContaining('none') as string, key: '--runs' },
+  },
   describe: { args: ['nothing'], record: USAGE },
   resident: { args: ['surplus'], record: USAGE },
   session: { args: ['surplus'], record: USAGE },

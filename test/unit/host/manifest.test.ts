@@ -38,6 +38,8 @@ test.each([
   ['Estimate Memory and Parameters', 'isWorkspaceTrusted'],
   ['Install Training Engine', 'isWorkspaceTrusted'],
   ['Pull Model', 'isWorkspaceTrusted'],
+  ['Clean Up', 'isWorkspaceTrusted'],
+  ['Report a Problem', 'isWorkspaceTrusted'],
   ['Open Walkthrough', undefined],
 ])('%s is a command with its enablement', (title, enablement) => {
   expect(byTitle.get(title)?.enablement).toBe(enablement);

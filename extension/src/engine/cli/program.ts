@@ -4,6 +4,7 @@ import { InputError } from '../../core/inputError.js';
 import { engineVersion } from '../run/engineVersion.js';
 import { printNote } from './print.js';
 import { registerChatCommand } from './chatCommand.js';
+import { registerCleanCommand } from './cleanCommand.js';
 import { registerCombineCommand } from './combineCommand.js';
 import { registerDescribeCommand } from './describeCommand.js';
 import { registerEjectCommand } from './ejectCommand.js';
@@ -55,6 +56,7 @@ export function tunewrightProgram(): Command {
     registerPushCommand,
     registerModelsCommand,
     registerEngineCommand,
+    registerCleanCommand,
     registerDescribeCommand,
     registerResidentCommand,
     registerSessionCommand,

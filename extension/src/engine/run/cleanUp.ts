@@ -1,0 +1,139 @@
+// What can be deleted of what this program has written: old engines, pulled models, caches, checkpoints and runs, each with its size; and
+// deletes it. Called by `tunewright clean`. Never touches a run that is in progress, or caches that other programs share.
+import { existsSync, lstatSync, readdirSync, rmSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { InputError } from '../../core/inputError.js';
+import { holderOf } from '../../system/fileClaim.js';
+import { isFolder, linkStatOf } from '../../system/fileStat.js';
+import { pulledModelsFolder } from '../hub/pypiModel.js';
+import { findInstallation } from '../install/installation.js';
+import { checkedBlobsFolder, enginesFolder } from '../install/paths.js';
+import { readEvents } from '../runFolder/eventLog.js';
+import { RunFolder } from '../runFolder/runFolder.js';
+import { asInputError } from '../files/atomicFile.js';
+import { claimRun } from './runProcess.js';
+
+/** In the order in which they are listed. */
+export const CLEANED = ['engines', 'caches', 'checkpoints', 'models', 'runs'] as const;
+export type Cleaned = (typeof CLEANED)[number];
+
+/** Those that are made again, or aren't needed, without asking anybody. */
+export const CLEANED_BY_DEFAULT: readonly Cleaned[] = ['engines', 'caches', 'checkpoints'];
+
+export interface Deletable {
+  kind: Cleaned;
+  /** A file or folder. */
+  path: string;
+  bytes: number;
+  /** What it is, and what its loss means. */
+  about: string;
+  /** The run folder that it belongs to; null for others. */
+  run: string | null;
+}
+
+/** @param runs folders of runs and races, such as `runs` @throws InputError for one that doesn't exist */
+export async function deletables(kinds: readonly Cleaned[], runs: readonly string[]): Promise<Deletable[]> {
+  const found = [...(await oldEngines()), ...caches(), ...runs.flatMap(folder => ofRuns(resolve(folder))), ...models()];
+  return CLEANED.filter(kind => kinds.includes(kind)).flatMap(kind => found.filter(each => each.kind === kind));
+}
+
+/** @throws InputError if a run has begun in the meantime, or what can't be deleted */
+export function deleteOne({ path, run }: Deletable): void {
+  const release = run === null ? null : claimRun(RunFolder.open(run));
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch (error) {
+    throw asInputError(error, path);
+  } finally {
+    release?.();
+  }
+}
+
+function deletable(kind: Cleaned, path: string, about: string, run: string | null = null): Deletable {
+  return { kind, path, bytes: bytesIn(path), about, run };
+}
+
+async function oldEngines(): Promise<Deletable[]> {
+  if (holderOf(join(enginesFolder(), 'install.lock'))) return [];
+  const used = await Promise.all([findInstallation({ gpu: false }), findInstallation({ gpu: true })]);
+  const folders = used.map(installation => installation?.folder);
+  return ownFolders(enginesFolder())
+    .filter(path => /^(tensorflow-|partial-|replaced-)/.test(basename(path)) && !folders.includes(path))
+    .map(path => deletable('engines', path, 'an engine that is no longer used'));
+}
+
+function caches(): Deletable[] {
+  const path = checkedBlobsFolder();
+  return isFolder(path) ? [deletable('caches', path, 'which model files were checked; they are read again')] : [];
+}
+
+function models(): Deletable[] {
+  return ownFolders(pulledModelsFolder()).map(path =>
+    deletable('models', path, 'a downloaded model; it is downloaded again when it is used'),
+  );
+}
+
+function ofRuns(folder: string): Deletable[] {
+  if (!isFolder(folder)) throw new InputError('this folder does not exist', { file: folder, key: '--runs' });
+  return ownFolders(folder).flatMap(each => {
+    if (isRace(each)) return ofRace(each);
+    return existsSync(join(each, 'run.json')) ? ofRun(each) : [];
+  });
+}
+
+const isRace = (folder: string) => existsSync(join(folder, 'race.json'));
+
+function ofRace(folder: string): Deletable[] {
+  if (holderOf(join(folder, 'process.json'))) return [];
+  const cache = join(folder, 'cache');
+  const own = isRealFolder(cache) ? [deletable('caches', cache, 'tokens of a race; they are made again')] : [];
+  const runs = isRealFolder(join(folder, 'runs')) ? ofRuns(join(folder, 'runs')) : [];
+  return [...own, ...runs.filter(({ kind }) => kind === 'checkpoints')];
+}
+
+/** Nothing of a run in progress, or of a folder that isn't quite one. */
+function ofRun(path: string): Deletable[] {
+  if (holderOf(join(path, 'process.json'))) return [];
+  let folder: RunFolder;
+  try {
+    folder = RunFolder.open(path);
+  } catch {
+    return [];
+  }
+  const about = 'a checkpoint of a finished run';
+  const steps = isFinished(folder) ? folder.checkpointSteps() : [];
+  return [
+    ...steps.map(step => deletable('checkpoints', folder.checkpoint(step), about, path)),
+    deletable('runs', path, isFinished(folder) ? 'a run with its result' : 'a run that did not finish', path),
+  ];
+}
+
+/** Others are resumed from their checkpoints, of which the best may be an early one. */
+function isFinished({ eventsFile }: RunFolder): boolean {
+  try {
+    const last = readEvents(eventsFile).findLast(({ type }) => type === 'completed' || type === 'started');
+    return last?.type === 'completed' && last.reason === 'finished';
+  } catch {
+    return false;
+  }
+}
+
+/** Folders in a folder, without links. */
+function ownFolders(folder: string): string[] {
+  if (!isFolder(folder)) return [];
+  return readdirSync(folder)
+    .toSorted()
+    .map(name => join(folder, name))
+    .filter(isRealFolder);
+}
+
+function isRealFolder(path: string): boolean {
+  return linkStatOf(path)?.isDirectory() ?? false;
+}
+
+/** Of files and links themselves, not of what links lead to. */
+function bytesIn(path: string): number {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (!stat?.isDirectory()) return stat?.size ?? 0;
+  return readdirSync(path).reduce((sum, name) => sum + bytesIn(join(path, name)), 0);
+}

@@ -1,0 +1,53 @@
+// What of logs and facts a report of a problem shows: nothing that names a person, a machine, a file, a row or a key.
+import { expect, test } from 'vitest';
+import { anonymous, problemReport } from '../../../extension/src/core/problemReport.js';
+
+const NAMES = ['jane', 'janes-laptop', '/home/jane/My Secret Project', 'secret-tone', 'acme/private-model'];
+
+test.each([
+  ['error: /home/jane/My Secret Project/run.json:3: key method.r: must be positive', 'run.json'],
+  ['error: C:\\Users\\jane\\rows.jsonl:7: this is not JSON', 'rows'],
+  ['error: rows of secret-tone.jsonl: "The patient Jane Doe has" is not a message', 'patient'],
+  ["error: key 'Jane Doe' is unknown", 'Doe'],
+  ['error: acme/private-model: the model is gated', 'acme'],
+  ['error: other/model-7b: does not exist', 'model-7b'],
+  ['warning: the hub at https://hub.corp.example/x?token=abc can’t be reached', 'corp'],
+  ['error: HF_TOKEN hf_abcdefghijklmnop was refused', 'abcdef'],
+  ['error: key sk-proj1234567890abcdef', '1234567'],
+  ['error: sha 0123456789abcdef0123456789abcdef01234567', '0123456'],
+  ['error: ask jane.doe@corp.example', 'corp'],
+  ['    at read (/opt/jane/dist/tunewright.mjs:1:2)', '/opt'],
+  ['error: dataset medical.parquet has no rows', 'medical'],
+])('%s', (line, hidden) => {
+  const shown = anonymous(line, NAMES);
+  expect(shown).not.toContain(hidden);
+  for (const name of NAMES) expect(shown).not.toContain(name);
+  expect(shown).toMatch(/<(text|path|address|token|name|file)>/);
+});
+
+test('what tells the problem stays', () => {
+  expect(anonymous('error: /home/x/run.json:3: key method.r: must be positive, not -1', [])).toBe(
+    'error: <path>:3: key method.r: must be positive, not -1',
+  );
+  expect(anonymous('error: this run needs about 8.0 GB of memory, but only 4.0 GB is free', NAMES)).toBe(
+    'error: this run needs about 8.0 GB of memory, but only 4.0 GB is free',
+  );
+});
+
+test('of a log only lines that the program has written itself', () => {
+  const report = problemReport({
+    versions: [['Extension', '0.1.0']],
+    run: [['Method', 'LORA']],
+    log: ['The patient Jane Doe', 'prompt: who am I', 'step 3  loss 1.2', 'error: out of memory', '> Ahoy'],
+    names: NAMES,
+  });
+  expect(report).toContain('- Extension: 0.1.0\n');
+  expect(report).toContain('- Method: LORA\n');
+  expect(report).toContain('```\nstep 3  loss 1.2\nerror: out of memory\n(3 other lines left out)\n```');
+  expect(report).not.toMatch(/Jane|who am I|Ahoy/);
+});
+
+test('without a run there is no part about one', () => {
+  const report = problemReport({ versions: [['Extension', '0.1.0']], run: [], log: [], names: [] });
+  expect(report).not.toMatch(/Latest run|log/);
+});
