@@ -1,6 +1,6 @@
 // Inputs of the fuzzer: a real file or message with some of its bytes, JSON values or words changed, or one made from nothing, as
 // fast-check draws them. Input n of a seed is always the same. Pure; used by target.ts.
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 
 /** What of a value is changed. Positions are shares of it, from 0 to 1. */
 interface Edit {

@@ -13,14 +13,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const MAX_HEAP_MB = 512;
 /** Without a report: an input that never ends. */
 const MAX_SILENT_MS = 60_000;
-const TASK_INPUTS = 500;
+const TASK_INPUTS = 2500;
 const LAST_MESSAGES_MS = 50;
 
 /**
  * @param onFault called for each input that is neither read nor refused
  * @returns numbers of inputs, by reader
  */
-export async function fuzz({ count, seed, processes = 1, onFault, onProgress = () => {} }) {
+export async function fuzz({ count, seed, onFault, onProgress = () => {} }) {
   // Inside the repository, where the bundle finds its packages.
   mkdirSync(join(root, 'runs'), { recursive: true });
   const bundles = mkdtempSync(join(root, 'runs/fuzz-'));
@@ -28,20 +28,15 @@ export async function fuzz({ count, seed, processes = 1, onFault, onProgress = (
   try {
     const args = await prepare(bundles, scratch);
     const counts = { inputs: 0, read: {}, refused: {}, faults: 0 };
-    let next = 0;
     const fault = report => {
       counts.faults++;
       onFault(report);
     };
-    const work = async () => {
-      while (next < count) {
-        const from = next;
-        next = Math.min(count, from + TASK_INPUTS);
-        await readAll({ seed, from, until: next, isFirst: from === 0, isAgain: false }, args, counts, fault);
-        onProgress(counts);
-      }
-    };
-    await Promise.all(Array.from({ length: processes }, work));
+    for (let from = 0; from < count; from += TASK_INPUTS) {
+      const until = Math.min(count, from + TASK_INPUTS);
+      await readAll({ seed, from, until, isFirst: from === 0, isAgain: false }, args, counts, fault);
+      onProgress(counts);
+    }
     return counts;
   } finally {
     for (const folder of [bundles, scratch]) rmSync(folder, { recursive: true, force: true });

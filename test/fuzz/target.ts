@@ -117,8 +117,6 @@ async function tryInput({ seed, isAgain }: Task, n: number): Promise<void> {
         ? `${megabytes(grown)} for ${input.length} bytes`
         : null;
   if (excess) report(isAgain ? 'fault' : 'suspicious', `it took ${excess}${error ? ` (${error.message})` : ''}`);
-  if (process.env.FUZZ_DEBUG)
-    (globalThis as any).T = { ...(globalThis as any).T, [name]: ((globalThis as any).T?.[name] ?? 0) + ms };
   const outcome = error ? counts.refused : counts.read;
   outcome[name] = (outcome[name] ?? 0) + 1;
 }
@@ -130,7 +128,6 @@ process.on('message', async (task: Task) => {
     process.send!({ type: 'begun', n } satisfies Report);
     await tryInput(task, n);
   }
-  if (process.env.FUZZ_DEBUG) console.error((globalThis as any).T);
   process.send!({ type: 'done', ...counts } satisfies Report);
 });
 process.on('disconnect', () => {

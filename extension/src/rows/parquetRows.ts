@@ -204,8 +204,11 @@ function itemTypeOf(list: SchemaTree | undefined): SchemaTree | undefined {
   return repeated?.children.length === 1 ? repeated.children[0] : repeated;
 }
 
+/** The library takes parts of the metadata for granted. */
 function damaged(path: string, error: Error): InputError {
-  return new InputError(`the Parquet file can't be read: ${error.message}`, {
+  const isOfLibrary = error instanceof TypeError || error instanceof RangeError;
+  const reason = isOfLibrary ? 'a part of it is missing or of another kind' : error.message;
+  return new InputError(`the Parquet file can't be read: ${reason}`, {
     file: path,
     hint: 'It may be truncated: copy or download it again.',
   });

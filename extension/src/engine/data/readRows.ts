@@ -60,7 +60,7 @@ export async function* rowsOf(
       signal?.throwIfAborted();
       onShare?.(share);
     }
-    if (reader.fault) throw reader.fault;
+    if (reader.fault) throw inFile(reader.fault, path);
     if (isEmpty) throw new InputError('the dataset is empty: the file has no rows', { file: path });
     if (reader.contentHash) onHash?.(reader.contentHash);
   } finally {
@@ -75,6 +75,12 @@ function parse(reader: RowReader, text: string): Row | InputError {
     if (error instanceof InputError) return error;
     throw error;
   }
+}
+
+/** An editor's text has no file. */
+function inFile(error: InputError, file: string): InputError {
+  const { message, code: _code, ...place } = error.record();
+  return new InputError(message, { ...place, file: place.file ?? file });
 }
 
 /** The error with file, line and, for invalid JSON, the column. */

@@ -49,15 +49,20 @@ export async function checkSuite(path: string, text: string): Promise<{ rows: Su
   if (text.trim() === '') return { rows, faults };
   const lines = new Map<string, number>();
   const onBadRow = (error: InputError) => void faults.push(error.record());
-  for await (const { row, source } of rowsOf(new EditorRows(text, 'jsonl'), path, { onBadRow })) {
-    try {
-      const parsed = parseSuiteRow(row, source);
-      checkId(parsed, lines);
-      rows.push(parsed);
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      onBadRow(error);
-    }
+  try {
+    for await (const { row, source } of rowsOf(new EditorRows(text, 'jsonl'), path, { onBadRow }))
+      try {
+        const parsed = parseSuiteRow(row, source);
+        checkId(parsed, lines);
+        rows.push(parsed);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        onBadRow(error);
+      }
+  } catch (error) {
+    // A fault outside the rows, such as a list that isn't closed.
+    if (!(error instanceof InputError)) throw error;
+    onBadRow(error);
   }
   return { rows, faults };
 }

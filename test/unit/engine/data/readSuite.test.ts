@@ -32,3 +32,9 @@ test('right rows are listed, and each wrong one has its line and key', async () 
 test('a text that is still empty has neither', async () => {
   expect(await checkSuite('/tone.eval.jsonl', ' \n\n')).toEqual({ rows: [], faults: [] });
 });
+
+test('a list that is not closed is a fault with its place', async () => {
+  const { rows, faults } = await checkSuite('/tone.eval.jsonl', '[{"prompt": "a", "checks": []');
+  expect(rows).toEqual([]);
+  expect(faults.at(-1)).toMatchObject({ file: '/tone.eval.jsonl', message: expect.stringContaining('not closed') });
+});
