@@ -184,6 +184,8 @@ export async function damage(
   }
   const isOfCheckpoint = file.startsWith('checkpoints/step-4');
   if (isOfCheckpoint && !ended.stdout.includes('"checkpoint_damaged"')) return 'the damage was not noticed';
+  // Another length is taken for what the user wants, and named.
+  if (ended.stdout.includes('"run_length_changed"')) return null;
   rmSync(join(out, `${file}-elsewhere`), { force: true });
   return shop.compare(variant, out);
 }
