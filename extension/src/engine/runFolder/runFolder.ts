@@ -31,7 +31,8 @@ export class RunFolder {
     const isNew = !existsSync(path);
     try {
       makeFolder(path);
-      if (isNew) syncFolder(dirname(resolve(path)));
+      const parent = dirname(resolve(path));
+      if (isNew) [parent, dirname(parent)].forEach(syncFolder);
     } catch (error) {
       throw asInputError(error, path);
     }
