@@ -17,6 +17,7 @@ import {
   losePower,
   losePowerEverywhere,
   signalAfter,
+  trainAsPair,
   type Finding,
 } from './trials.js';
 import { FAILURES, faultOfRefusal, randomOf, VARIANTS, Workshop } from './workshop.js';
@@ -109,6 +110,11 @@ try {
   await group('power', count, async i => {
     const loss = LOSSES[i % LOSSES.length]!;
     return { what: loss, finding: await losePower(shop, 'LORA', loss, random) };
+  });
+
+  await group('engines', Math.ceil(count / 4), async i => {
+    const variant = variants[i % variants.length]!;
+    return { what: `two of ${variant}`, finding: await trainAsPair(shop, variant) };
   });
 
   let program: string | undefined;

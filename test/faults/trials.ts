@@ -17,7 +17,7 @@ import { basename, join } from 'node:path';
 import { inspectCheckpoint } from '../../extension/src/engine/training/checkpoint.js';
 import { Claimant } from '../support/claimant.js';
 import { LOSSES, PlayedDisk, type Loss } from './powerLoss.js';
-import { faultOfRefusal, type Ended, type FAILURES, type Workshop } from './workshop.js';
+import { faultOfRefusal, resultOf, type Ended, type FAILURES, type Workshop } from './workshop.js';
 
 /** What is wrong; null if nothing is. */
 export type Finding = string | null;
@@ -72,7 +72,8 @@ function lostCheckpoint(stdout: string, out: string): Finding {
 }
 
 /**
- * What is left after a power loss after each operation: the checkpoint that was reported last must be there, intact.
+ * What is left after a power loss after each operation: the checkpoint that was reported last must be there, intact, and once the
+ * run was reported to be completed, its result.
  * @param share of the moments that are tried
  */
 export async function losePowerEverywhere(
@@ -81,22 +82,26 @@ export async function losePowerEverywhere(
   random: () => number,
   share = 1,
 ): Promise<{ moments: number; finding: Finding }> {
-  const { root, operations } = await shop.whole(variant);
+  const { root, operations, result } = await shop.whole(variant);
   let moments = 0;
-  let reported: string | null = null;
+  let saved: string | null = null;
+  let isCompleted = false;
   const disk = new PlayedDisk(root);
   for (const operation of operations) {
     disk.apply(operation);
-    const isReport = operation.op === 'write' && Buffer.from(operation.data, 'base64').includes('"checkpoint_saved"');
-    if (isReport) reported = /"step":(\d+)/.exec(Buffer.from(operation.data, 'base64').toString())![1]!;
-    if (reported === null || random() >= share) continue;
+    const event = operation.op === 'write' ? Buffer.from(operation.data, 'base64').toString('latin1') : '';
+    saved = /"checkpoint_saved","step":(\d+)/.exec(event)?.[1] ?? saved;
+    isCompleted ||= event.includes('"type":"completed"');
+    if (saved === null || (random() >= share && !isCompleted)) continue;
     for (const loss of LOSSES) {
       moments++;
       const left = shop.freshFolder();
       disk.writeTo(join(left, '..'), loss, random);
-      const found = inspectCheckpoint(join(left, 'checkpoints', `step-${reported}`));
+      const found = inspectCheckpoint(join(left, 'checkpoints', `step-${saved}`));
+      const isResult = !isCompleted || resultOf(left) === result;
       rmSync(join(left, '..'), { recursive: true });
       if ('damage' in found) return { moments, finding: `${loss}: ${found.damage}` };
+      if (!isResult) return { moments, finding: `${loss}: the result of a completed run is lost` };
     }
   }
   return { moments, finding: null };
@@ -184,6 +189,8 @@ export async function damage(
   }
   const isOfCheckpoint = file.startsWith('checkpoints/step-4');
   if (isOfCheckpoint && !ended.stdout.includes('"checkpoint_damaged"')) return 'the damage was not noticed';
+  // Another length is taken for what the user wants, and named.
+  if (ended.stdout.includes('"run_length_changed"')) return null;
   rmSync(join(out, `${file}-elsewhere`), { force: true });
   return shop.compare(variant, out);
 }
@@ -208,4 +215,14 @@ export async function claimAsPair(path: string, program: string, random: () => n
     // Killed, so that the next pair finds the claim of a dead process.
     await Promise.all(pair.map(claimant => claimant.kill()));
   }
+}
+
+/** Two engines are started in the same new folder: one trains, the other is told so. */
+export async function trainAsPair(shop: Workshop, variant: string): Promise<Finding> {
+  const out = shop.freshFolder();
+  const pair = await Promise.all([0, 1].map(() => shop.train(variant, out)));
+  const refused = pair.find(({ code }) => code !== 0);
+  if (!refused || !pair.some(({ code }) => code === 0)) return `both ended with ${pair[0]!.code}: ${pair[0]!.stderr}`;
+  const isTold = /process \d+ is training in this run folder since|the run folder is not empty/.test(refused.stderr);
+  return faultOfRefusal(refused) ?? (isTold ? shop.compare(variant, out) : `told ${refused.stderr.trim()}`);
 }

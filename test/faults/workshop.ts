@@ -182,7 +182,7 @@ export function faultOfRefusal({ code, signal, stderr }: Ended): string | null {
 }
 
 /** A hash of the result, and of the weights and moments of the last checkpoint. */
-function resultOf(out: string): string {
+export function resultOf(out: string): string {
   const hash = createHash('sha256');
   const folders = ['adapter', 'model', `checkpoints/step-6`].map(name => join(out, name)).filter(existsSync);
   for (const folder of folders)

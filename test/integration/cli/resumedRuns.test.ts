@@ -60,6 +60,17 @@ describe('of what a kill left', () => {
     expect(readFileSync(place.file('begun-too', RESULT)).equals(result)).toBe(true);
   });
 
+  it('a run without a checkpoint begins again, with the given run file if its own is damaged', async () => {
+    mkdirSync(place.file('early'));
+    writeFileSync(place.file('early', 'run.json'), '{"name": "run", "mod');
+    writeFileSync(place.file('early', 'events.ndjson'), '');
+    await expectSame(place.file('early'));
+    expect(warned('early')).toEqual([
+      expect.stringMatching(/^run_file_restored: .*that of this command is used/),
+      expect.stringMatching(/^started_anew/),
+    ]);
+  });
+
   it('temporary files and unfinished checkpoints are removed', async () => {
     const out = killed('leftovers');
     const leftovers = [
@@ -102,6 +113,18 @@ describe('of what was lost', () => {
     expect(warned('other-values')).toEqual([
       'run_file_changed: run.json has other values than the run was started with, which are kept: method.r, training.learning_rate',
     ]);
+  });
+
+  it('another length in run.json is named, and is that of the run', async () => {
+    const out = killed('longer');
+    const own = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'));
+    own.training.max_steps = 10;
+    writeFileSync(join(out, 'run.json'), JSON.stringify(own));
+    expect((await resume(out, join(out, 'run.json'))).code).toBe(0);
+    expect(warned('longer')).toEqual([
+      'run_length_changed: run.json has another length of the run than the checkpoint: max_steps',
+    ]);
+    expect(place.events('longer').at(-1)).toMatchObject({ type: 'completed', step: 10 });
   });
 
   it('events are repaired, or begun again', async () => {

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fileClaimSchema, type FileClaim } from '../../../extension/src/protocol/controlCommand.js';
-import { claimFile, holderOf, signalHolder } from '../../../extension/src/system/fileClaim.js';
+import { claimFile, holderOf, signalHolder, sweepClaims } from '../../../extension/src/system/fileClaim.js';
 import { identify } from '../../../extension/src/system/processIdentity.js';
 import { bundleClaimant, Claimant } from '../../support/claimant.js';
 
@@ -131,6 +131,20 @@ it('a process that died while it took a claim over is taken over as well', async
   expect(claim).toHaveProperty('release');
   expect(holderOf(path)?.pid).toBe(process.pid);
   expect(readdirSync(join(path, '..'))).toEqual(['process.json']);
+});
+
+it('what dead processes left beside a claim is removed, what living ones need isn’t', async () => {
+  const dead = await leftBehind();
+  const living = await start(engine, 'train');
+  await living.claim(path);
+  const beside = (name: string, text: string) => writeFileSync(`${path}.${name}`, text);
+  beside(dead.secret, JSON.stringify(dead));
+  beside('after-0123456789abcdef', JSON.stringify(dead));
+  beside('living', readFileSync(path, 'utf8'));
+  beside('just-begun', '');
+  sweepClaims(path);
+  const names = readdirSync(join(path, '..')).toSorted();
+  expect(names).toEqual(['process.json', 'process.json.just-begun', 'process.json.living']);
 });
 
 it('where there are no hard links, a claim is copied', async () => {

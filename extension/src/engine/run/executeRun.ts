@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { writeQuarantine } from '../data/quarantine.js';
+import { syncFolder } from '../files/atomicFile.js';
 import { copyTokenizer, writeChatTemplates } from '../files/huggingfaceFolder.js';
 import { writeJson } from '../files/jsonFile.js';
 import { promptTurns } from '../generation/prompt.js';
@@ -207,6 +208,8 @@ async function saveResult(
     // As TRL does: prompts of this adapter are written as its rows were.
     if (ownTemplate !== undefined) writeChatTemplates(result, ownTemplate);
   }
+  // Files sync the folder that they are in; this is the one that the folder is in.
+  syncFolder(folder.path);
   events.write({
     type: 'completed',
     reason,

@@ -26,7 +26,7 @@ export function resumedRun(
 ): { run: RunFile; ignored: string[] } {
   const folder = RunFolder.reopen(out);
   const isOwn = resolve(runFile) === resolve(folder.runFile);
-  const own = recorded ? settledRun(folder, recorded, warn) : ownRunFile(folder, runFile);
+  const own = recorded ? settledRun(folder, recorded, warn) : ownRunFile(folder, isOwn ? null : runFile, warn);
   const saved = parseRun(absolutePaths(own), folder.runFile);
   const given = isOwn ? saved : parseRun(absolutePaths(readRunFile(runFile)), runFile);
   const training = { ...saved.config.training, ...lengthOf(given) };
@@ -47,9 +47,24 @@ export function resumedRun(
   return { run, ignored };
 }
 
-/** Without a run.json, the process was killed before it wrote one. */
-function ownRunFile(folder: RunFolder, runFile: string): RunFile {
-  return existsSync(folder.runFile) ? readRunFile(folder.runFile, 'refuse') : readRunFile(runFile);
+/**
+ * The run.json of a run without a checkpoint.
+ * @param other the run file that takes its place if it is missing, as after a kill before it was written, or damaged
+ */
+function ownRunFile(folder: RunFolder, other: string | null, warn: Warn): RunFile {
+  try {
+    return readRunFile(folder.runFile, 'refuse');
+  } catch (error) {
+    if (!(error instanceof InputError) || other === null) throw error;
+    if (existsSync(folder.runFile)) warnOfRestored(error, 'that of this command is used', warn);
+    return readRunFile(other);
+  }
+}
+
+function warnOfRestored(error: InputError, how: string, warn: Warn): void {
+  const { key, message } = error.record();
+  const reason = key === undefined ? message : `${key}: ${message}`;
+  warn('run_file_restored', `run.json can’t be used (${reason}); ${how}`);
 }
 
 /** Training longer is a reason to resume; everything else must stay the same. */
@@ -69,11 +84,12 @@ function settledRun(folder: RunFolder, recorded: Record<string, unknown>, warn: 
     present = readRunFile(folder.runFile, 'refuse');
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const where = error.record().key;
-    const reason = where === undefined ? error.message : `${where}: ${error.message}`;
-    warn('run_file_restored', `run.json can’t be used (${reason}); it is restored from the checkpoint`);
+    warnOfRestored(error, 'it is restored from the checkpoint', warn);
     return settled;
   }
+  const lengthKeys = differingKeys(lengthOf(present), lengthOf(settled));
+  if (lengthKeys.length > 0)
+    warn('run_length_changed', `run.json has another length of the run than the checkpoint: ${lengthKeys.join(', ')}`);
   const [then, now] = [settled.config, present.config];
   const expected: RunConfig = {
     ...then,

@@ -52,7 +52,7 @@ function claimOf(folder: RunFolder): ReturnType<typeof claimFile> {
   try {
     return claimFile(folder.processFile);
   } catch (error) {
-    throw asInputError(error, folder.path);
+    throw asInputError(error, folder.processFile);
   }
 }
 

@@ -32,7 +32,8 @@ export class RunFolder {
     const isNew = !existsSync(path);
     try {
       makePrivateFolder(path);
-      if (isNew) syncFolder(dirname(resolve(path)));
+      const parent = dirname(resolve(path));
+      if (isNew) [parent, dirname(parent)].forEach(syncFolder);
     } catch (error) {
       throw asInputError(error, path);
     }

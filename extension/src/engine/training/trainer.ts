@@ -150,7 +150,8 @@ export class Trainer {
     const { folder, adapter } = this.options;
     restoreCheckpoint(folder.checkpoint(step), adapter.variables, this.optimizer);
     folder.discardAfter(step);
-    this.state = { ...state, version: RUN_FOLDER_VERSION, ...this.recorded };
+    const { dataset_hash: rows } = this.state;
+    this.state = { ...state, version: RUN_FOLDER_VERSION, dataset_hash: rows, ...this.recorded };
   }
 
   /** @throws DivergedError if the loss, a gradient or a weight becomes non-finite */

@@ -194,6 +194,16 @@ describe('without an intact checkpoint', () => {
   });
 });
 
+it('only the latest checkpoint and the best one are read, however many there are', async () => {
+  const folder = copy();
+  flip(join(folder.checkpoint(2), 'trainable.safetensors'), 0.5);
+  flip(join(folder.checkpoint(6), 'trainable.safetensors'), 0.5);
+  const rest = await run({ folder, resume: true }, 8);
+  expect(rest.resumedFrom).toBe(8);
+  expect(warnings(rest)).toEqual([]);
+  expect(rest.trained).toEqual(whole.trained);
+});
+
 it('a checkpoint in the folder of another step is damaged', async () => {
   const folder = copy();
   renameSync(folder.checkpoint(8), folder.checkpoint(9));
