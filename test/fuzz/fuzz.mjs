@@ -60,6 +60,7 @@ async function readAll(task, args, counts, fault) {
           counts[outcome][name] = (counts[outcome][name] ?? 0) + number;
       from = task.until;
     } else {
+      if (endedAt.n === null) throw new Error(endedAt.message);
       fault({ type: 'fault', n: endedAt.n, reader: 'unknown', file: '', message: endedAt.message });
       from = endedAt.n + 1;
       task = { ...task, isFirst: false };
@@ -75,7 +76,7 @@ function inProcess(task, [target, ...args], onReport) {
       execArgv: [`--max-old-space-size=${MAX_HEAP_MB}`, '--expose-gc'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
-    const endedAt = { n: task.from, message: '' };
+    const endedAt = { n: null, message: '' };
     let words = '';
     child.stderr.on('data', data => {
       words = (words + data).slice(-2000);
@@ -122,6 +123,7 @@ async function prepare(folder, scratch) {
       target: 'node20',
       format: 'esm',
       external: ['@tensorflow/*'],
+      mainFields: ['module', 'main'],
       sourcemap: 'inline',
       logLevel: 'error',
       banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },

@@ -4,10 +4,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { PassThrough, Writable } from 'node:stream';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { InputError } from '../../extension/src/core/inputError.js';
 import { initialRunState, reduceRun } from '../../extension/src/core/runs/runState.js';
 import { renderChat } from '../../extension/src/core/text/chatTemplate.js';
 import { createTokenizer } from '../../extension/src/core/text/huggingFaceTokenizer.js';
 import type { TextTokenizer, TokenizerFiles } from '../../extension/src/core/text/textTokenizer.js';
+import { appendedRow } from '../../extension/src/core/data/appendedRow.js';
 import { loadDataset } from '../../extension/src/engine/data/loadDataset.js';
 import { readQuarantine } from '../../extension/src/engine/data/quarantine.js';
 import { checkSuite, readSuite } from '../../extension/src/engine/data/readSuite.js';
@@ -16,6 +18,7 @@ import { openGguf } from '../../extension/src/engine/files/ggufModel.js';
 import { openHuggingFaceFolder, readTokenizer } from '../../extension/src/engine/files/huggingfaceFolder.js';
 import { openSafetensors, type SafetensorsFile } from '../../extension/src/engine/files/safetensors.js';
 import type { ModelFiles } from '../../extension/src/engine/files/tensorSource.js';
+import { listOllamaModels } from '../../extension/src/engine/hub/ollamaStore.js';
 import { parseNetrc } from '../../extension/src/engine/install/netrc.js';
 import { readHtmlPage, readJsonPage } from '../../extension/src/engine/install/packageIndex.js';
 import { cudaRequirements } from '../../extension/src/engine/install/wheelPlan.js';
@@ -51,7 +54,7 @@ import type { NotificationType, RequestType } from '../../extension/src/protocol
 import { WebviewChannel } from '../../extension/src/protocol/webviewChannel.js';
 import { withinTime } from '../../extension/src/system/boundedWork.js';
 import { holderOf } from '../../extension/src/system/fileClaim.js';
-import { keptReports } from '../../extension/src/system/keptReports.js';
+import { keptReports, scoreIn } from '../../extension/src/system/keptReports.js';
 
 export interface Original {
   /** In the folder that `folder` is copied to. */
@@ -363,6 +366,44 @@ export function readersOf(gguf: string, zip: Buffer): Record<string, Reader> {
       read(path) {
         const files = readTokenizer(dirname(path));
         if (files) useTokenizer(files);
+      },
+    },
+    'tokens and templates of a model folder': {
+      originals: [
+        text('special_tokens_map.json', '{"bos_token":"<s>","eos_token":{"content":"</s>","lstrip":false}}'),
+        text('added_tokens.json', '{"<new>":1024}'),
+        text('chat_template.jinja', '{% for m in messages %}{{ m.content }}{% endfor %}'),
+        text('generation_config.json', '{"eos_token_id":[1,2],"temperature":0.5}'),
+      ].map(original => ({ ...original, folder: MODEL })),
+      read: path => useModel(openHuggingFaceFolder(dirname(path), dirname(path))),
+    },
+    'models of Ollama': {
+      originals: [
+        text(
+          'manifests/registry.ollama.ai/library/a/latest',
+          `{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:${'0'.repeat(64)}"}]}`,
+        ),
+      ],
+      read(path) {
+        process.env['OLLAMA_MODELS'] = path.slice(0, path.indexOf('/manifests/'));
+        listOllamaModels();
+      },
+    },
+    'results of a suite': {
+      originals: [text('evaluations/a.json', '{"suite":{"file":"a.eval.jsonl","hash":"0"},"report":{"models":{}}}')],
+      read: path => [keptReports(dirname(dirname(path))), scoreIn(dirname(dirname(path)), ['a.eval.jsonl'])],
+    },
+    'dataset that gets a row': {
+      originals: beginningsOf(filesIn('media/datasets', /(messages|alpaca)\.jsonl$|facts\.csv$/), 5),
+      read(path) {
+        const fileType = path.endsWith('.csv') ? 'csv' : 'jsonl';
+        const dataset = { text: readFileSync(path, 'utf8'), fileType, format: 'auto', columns: {} } as const;
+        try {
+          appendedRow(dataset, { kind: 'conversation', content: { messages: MESSAGES } as never });
+        } catch (error) {
+          // The caller knows which file it is.
+          throw error instanceof InputError ? new InputError(error.message, { file: path }) : error;
+        }
       },
     },
     safetensors: {
