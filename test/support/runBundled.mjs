@@ -12,7 +12,7 @@ export async function runBundled(file) {
     entryPoints: [source],
     bundle: true,
     outfile,
-    external: ['@tensorflow/*', 'node-api-headers'],
+    external: ['@tensorflow/*', 'esbuild', 'node-api-headers'],
     platform: 'node',
     target: 'node20',
     format: 'esm',
