@@ -97,14 +97,16 @@ async function exportsOf(base, programs) {
   const cells = [];
   for (const { method, targets } of base.exports) {
     const tuned =
-      methods[method] === null ? { model, adapter: null } : trained(join(folder, method), model, methods[method]);
+      methods[method] === null
+        ? { model, adapter: null }
+        : trained(join(folder, method), model, methods[method], base.rate);
     for (const { target, type } of targets) {
       const out = join(folder, `${method}-${target}-${type ?? ''}${isFile(target) ? '.gguf' : ''}`);
       cells.push({ base, method, target, type, tuned, model, out, ...exported(target, type, tuned, out) });
     }
   }
   for (const method of base.refuses ?? []) {
-    const { adapter } = trained(join(folder, method), model, refusedMethods[method]);
+    const { adapter } = trained(join(folder, method), model, refusedMethods[method], base.rate);
     for (const target of ['gguf', 'folder', 'mlx', 'adapter_gguf', 'adapter_mlx'])
       cells.push({
         base,
@@ -115,11 +117,15 @@ async function exportsOf(base, programs) {
       });
   }
   if (programs) checkWith(programs, folder, cells);
-  return cells.map(({ method, target, type, problem, certified, program: by = null, kl = null, theirs = null }) => {
-    const state = problem ?? (by ? `${by}: ${kl.toExponential(2)}` : certified === null ? 'refused' : 'certified');
-    console.log(`${base.id} ${method} ${target} ${type ?? ''}: ${state}`);
-    return { method, target, type, problem, certified, program: by, kl, theirs };
-  });
+  return cells.map(
+    ({ method, target, type, problem, certified, program: by = null, kl = null, others = null, theirs = null }) => {
+      const state =
+        problem ??
+        (by ? `${by}: ${kl.toExponential(2)}, ${others} other tokens` : certified === null ? 'refused' : 'certified');
+      console.log(`${base.id} ${method} ${target} ${type ?? ''}: ${state}`);
+      return { method, target, type, problem, certified, program: by, kl, others, theirs };
+    },
+  );
 }
 
 function isFile(target) {
@@ -156,10 +162,10 @@ function baseModel({ id, type, family }, folder, programs) {
 }
 
 /** Trains a few steps, enough for answers to change. */
-function trained(folder, model, method) {
+function trained(folder, model, method, usualRate = 1e-2) {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'exports.tune.json');
-  const rate = method.peft_type === 'FULL' || method.peft_type === 'SELECTIVE' ? 1e-4 : 1e-2;
+  const rate = method.peft_type === 'FULL' || method.peft_type === 'SELECTIVE' ? usualRate / 100 : usualRate;
   const run = {
     name: 'exports',
     model,
@@ -266,25 +272,31 @@ function checkWith(programs, folder, cells) {
   inPython.forEach((cell, i) => note(cell, cell.target.endsWith('mlx') ? 'mlx-lm' : 'Transformers', found[i]));
   // The reference itself.
   firsts.forEach(({ method }, i) => {
-    const { kl, problem } = found[jobs.length + i];
-    const isEqual = problem === null && kl < 1e-5;
+    const { kl, others, problem } = found[jobs.length + i];
+    const isEqual = problem === null && kl < 1e-5 && others === 0;
     cells.push({
       method,
       target: 'adapter',
       type: null,
       certified: kl,
       program: 'PEFT',
-      kl,
-      problem: isEqual ? null : (problem ?? `KL ${kl}`),
+      ...{ kl, others },
+      problem: isEqual ? null : (problem ?? `KL ${kl}, ${others} other tokens in greedy answers`),
     });
   });
 }
 
-function note(cell, by, { kl = null, problem }) {
-  Object.assign(cell, { program: by, kl });
+function note(cell, by, { kl = null, others = null, problem }) {
+  Object.assign(cell, { program: by, kl, others });
   const most = BOUNDS[cell.type ?? cell.target] ?? Infinity;
   if (problem !== null) cell.problem ??= `${by}: ${problem}`;
   else if (!(kl <= most)) cell.problem ??= `${by}: KL ${kl}, and may be ${most}`;
+  else if (others > 0 && isExact(cell)) cell.problem ??= `${by}: ${others} tokens of greedy answers are others`;
+}
+
+/** Whether no weight is rounded. */
+function isExact({ type }) {
+  return type === 'f32' || type === 'float32';
 }
 
 function writeReferences(cells) {

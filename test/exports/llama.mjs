@@ -20,16 +20,16 @@ async function checked({ file, lora, reference: place }) {
   const model = await llama.loadModel({ modelPath: file, useMmap: false });
   const problems = lora === null ? differences(model, reference) : [];
   const context = await model.createContext({
-    contextSize: 64,
+    contextSize: 128,
     threads,
     flashAttention: false,
     ...{ experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' },
     ...(lora === null ? {} : { lora: { adapters: [{ filePath: lora }] } }),
   });
-  const kl = await divergence(context.getSequence(), reference, join(place, 'logprobs.bin'));
+  const found = await compared(context.getSequence(), reference, join(place, 'logprobs.bin'));
   await context.dispose();
   await model.dispose();
-  return { kl, texts: reference.texts.length, problem: problems.join('; ') || null };
+  return { ...found, problem: problems.join('; ') || null };
 }
 
 /** Of ids, ends and template. */
@@ -48,22 +48,32 @@ function differences(model, { texts, ends, template }) {
   return problems;
 }
 
-/** Mean KL(reference || file) over the tokens of all rows, in nats. */
-async function divergence(sequence, { rows, vocab }, file) {
+/**
+ * Mean KL(reference || file) over the tokens of all rows, in nats, and the tokens of greedy answers for which the file has another: one that the
+ * reference itself finds less likely by more than rounding can explain.
+ */
+async function compared(sequence, { rows, answers, vocab }, file) {
   const bytes = readFileSync(file);
   const expected = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   let sum = 0;
+  let others = 0;
   let at = 0;
-  for (const row of rows) {
+  for (const [i, row] of rows.entries()) {
+    const answer = answers.find(each => each.row === i);
     await sequence.clearHistory();
     const found = await sequence.controlledEvaluate(row.map(id => [id, { generateNext: { probabilities: true } }]));
-    for (const { next } of found) {
+    for (const [position, { next }] of found.entries()) {
+      const own = expected.subarray(at, at + vocab);
+      let [best, most] = [0, -1];
       for (let id = 0; id < vocab; id++) {
-        const own = expected[at + id];
-        if (own > -30) sum += Math.exp(own) * (own - Math.log(Math.max(next.probabilities.get(id) ?? 0, 1e-30)));
+        const probability = next.probabilities.get(id) ?? 0;
+        if (probability > most) [best, most] = [id, probability];
+        if (own[id] > -30) sum += Math.exp(own[id]) * (own[id] - Math.log(Math.max(probability, 1e-30)));
       }
+      const isAnswer = answer && position >= answer.from - 1 && position < row.length - 1;
+      if (isAnswer && own[row[position + 1]] - own[best] > 1e-3) others++;
       at += vocab;
     }
   }
-  return Math.max(0, sum / rows.flat().length);
+  return { kl: Math.max(0, sum / rows.flat().length), others };
 }

@@ -8,7 +8,6 @@ import ctypes
 import glob
 import json
 import os
-import shutil
 import sys
 import traceback
 import warnings
@@ -26,13 +25,22 @@ def rows_of(place):
     return reference, logprobs
 
 
-def divergence(reference, logprobs, logits_of):
-    """Mean KL(reference || program) over the tokens of all rows."""
+def compared(reference, logprobs, logits_of):
+    """Mean KL(reference || program) over the tokens of all rows, and the tokens of greedy answers for which the program has another.
+
+    A token counts as another if the reference itself finds it less likely by more than rounding can explain.
+    """
     found = np.concatenate([np.asarray(logits_of(row), dtype=np.float64)[:, : reference["vocab"]] for row in reference["rows"]])
     found -= found.max(axis=-1, keepdims=True)
     found -= np.log(np.exp(found).sum(axis=-1, keepdims=True))
     own = logprobs.astype(np.float64)
-    return max(0.0, float((np.exp(own) * (own - found)).sum(axis=-1).mean()))
+    starts = np.cumsum([0] + [len(row) for row in reference["rows"]])
+    others = 0
+    for answer in reference["answers"]:
+        first, end = starts[answer["row"]] + answer["from"] - 1, starts[answer["row"] + 1] - 1
+        chosen = np.take_along_axis(own[first:end], found[first:end].argmax(axis=-1)[:, None], axis=-1)[:, 0]
+        others += int((own[first:end].max(axis=-1) - chosen > 1e-3).sum())
+    return {"kl": max(0.0, float((np.exp(own) * (own - found)).sum(axis=-1).mean())), "others": others}
 
 
 def make(job):
@@ -43,7 +51,11 @@ def make(job):
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**job["config"]))
     model.save_pretrained(job["out"])
     for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(Path(job["tokenizer"]) / name, Path(job["out"]) / name)
+        settings = json.loads((Path(job["tokenizer"]) / name).read_text())
+        # Transformers normalizes texts of Qwen 2 and 3, whatever tokenizer.json says; their own says it too.
+        if name == "tokenizer.json" and job["config"]["model_type"].startswith("qwen"):
+            settings["normalizer"] = {"type": "NFC"}
+        (Path(job["out"]) / name).write_text(json.dumps(settings, ensure_ascii=False))
     return {}
 
 
@@ -83,8 +95,7 @@ def transformers(job):
     ends = model.generation_config.eos_token_id
     if set(ends if isinstance(ends, list) else [ends]) != set(reference["ends"]):
         problems.append(f"ends at {ends} instead of {reference['ends']}")
-    kl = divergence(reference, logprobs, torch_logits(model))
-    return {"kl": kl, "texts": len(reference["texts"]) + len(reference["chats"]), "problem": "; ".join(problems) or None}
+    return {**compared(reference, logprobs, torch_logits(model)), "problem": "; ".join(problems) or None}
 
 
 def peft(job):
@@ -92,7 +103,7 @@ def peft(job):
 
     reference, logprobs = rows_of(job["reference"])
     model = PeftModel.from_pretrained(torch_model(job["model"]), job["adapter"]).eval()
-    return {"kl": divergence(reference, logprobs, torch_logits(model)), "problem": None}
+    return {**compared(reference, logprobs, torch_logits(model)), "problem": None}
 
 
 def mlx_logits(model):
@@ -123,7 +134,7 @@ def mlx(job):
 
         model = load_adapters(model, job["adapter"])
         model.eval()
-    return {"kl": divergence(reference, logprobs, mlx_logits(model)), "texts": len(reference["chats"]), "problem": "; ".join(problems) or None}
+    return {**compared(reference, logprobs, mlx_logits(model)), "problem": "; ".join(problems) or None}
 
 
 def quantize(job):

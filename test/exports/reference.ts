@@ -1,5 +1,6 @@
 // This engine's part of `npm run test:exports`, started through reference.mjs: what every exported file is compared with. For each model with
-// its adapters, the token ids of chats and texts, the tokens that end an answer, the template, and log-probabilities of rows.
+// its adapters, the token ids of chats and texts, the tokens that end an answer, the template, and log-probabilities of rows, of which the last are
+// prompts with their greedy answers.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
@@ -38,6 +39,8 @@ const CHATS: ChatMessage[][] = [
 ];
 const TEXTS = [...GENERAL_TEXTS, '  two spaces\tand a tab', 'e\u0301 naïve Ελληνικά مرحبا 12.5%'];
 const ROW_TOKENS = 32;
+const ANSWERS = 2;
+const ANSWER_TOKENS = 12;
 
 await openBackend({ backend: 'tensorflow', threads: null, onWarning: () => {} });
 for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'utf8')) as Job[]) {
@@ -52,18 +55,32 @@ for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'ut
     ...chats.map(text => ({ text, ids: idsOf(text, false) })),
     ...TEXTS.map(text => ({ text, ids: idsOf(text, false) })),
   ];
-  const rows = texts.slice(0, 6).map(({ ids }) => ids.slice(0, ROW_TOKENS));
   const [adapter] = merged.adapters;
   const options = merged.adapters.length === 1 ? adapter!.forwardOptions : { replaced: computedOnUse(merged.changed) };
-  const parts: Buffer[] = [];
-  for (const row of rows) {
+  const logProbabilities = async (row: number[]): Promise<Float32Array> => {
     const ids = Int32Array.from(row);
     const dataset = { get: () => ({ inputIds: ids, labels: ids }), lengthOf: () => ids.length };
     const input = modelInput(makeBatch({ sequences: [[0]] }, dataset));
     const logits = tf.tidy(() => tf.logSoftmax(merged.model.logits(merged.model.forward(input, options), options)));
     const values = (await logits.data()) as Float32Array;
-    parts.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
     logits.dispose();
+    return values;
+  };
+  const rows = texts.slice(0, 6).map(({ ids }) => ids.slice(0, ROW_TOKENS));
+  const answers: { row: number; from: number }[] = [];
+  for (const { ids } of texts.slice(0, ANSWERS)) {
+    const row = [...ids];
+    for (let i = 0; i < ANSWER_TOKENS; i++) {
+      const values = await logProbabilities(row);
+      const last = values.subarray(values.length - values.length / row.length);
+      row.push(last.indexOf(last.reduce((most, value) => Math.max(most, value))));
+    }
+    answers.push({ row: rows.push(row) - 1, from: ids.length });
+  }
+  const parts: Buffer[] = [];
+  for (const row of rows) {
+    const values = await logProbabilities(row);
+    parts.push(Buffer.from(values.buffer, values.byteOffset, values.byteLength));
   }
   const { vocabSize } = merged.model.architecture;
   mkdirSync(out, { recursive: true });
@@ -74,6 +91,7 @@ for (const { model: reference, adapters, out } of JSON.parse(readFileSync(0, 'ut
       chats: hasTemplate ? CHATS.map((messages, i) => ({ messages, ids: texts[i]!.ids })) : [],
       texts,
       rows,
+      answers,
       vocab: parts.reduce((sum, { length }) => sum + length, 0) / 4 / rows.flat().length || vocabSize,
       ends: endTokensOf({ tokenizer, files: merged.files }),
       template: tokenizer.chatTemplate,

@@ -36,14 +36,22 @@ test('exports what can be exported and refuses the rest', { timeout: 400_000 }, 
 });
 
 describe('the tables', () => {
-  const cell = { method: 'LORA', problem: null, certified: 0.001, program: 'llama.cpp', kl: 0.0021, theirs: null };
+  const cell = {
+    method: 'LORA',
+    problem: null,
+    certified: 0.001,
+    program: 'llama.cpp',
+    kl: 0.0021,
+    others: 0,
+    theirs: null,
+  };
   const results = {
     embedded: {
       title: 'folder',
       programs: { llama: 'llama 1' },
       cells: [
         { ...cell, target: 'gguf', type: 'q8_0' },
-        { ...cell, target: 'gguf', type: 'q4_0', kl: 0.21, theirs: 0.2 },
+        { ...cell, target: 'gguf', type: 'q4_0', kl: 0.21, others: 3, theirs: 0.2 },
         { ...cell, method: 'FULL', target: 'gguf', type: 'q4_0', kl: 0.3, theirs: 0.2, problem: 'too much' },
         { ...cell, method: 'P_TUNING', target: 'gguf', type: null, kl: null, certified: null },
       ],
@@ -63,6 +71,6 @@ describe('the tables', () => {
     expect(page).toContain('3 exports were opened, 1 differ (marked with **!**)');
     expect(page).toMatch(/Not measured yet: llama, .*smollm2/);
     expect(page).toContain('| GGUF Q4_0 | 0.21 (1.05) | 0.30 (1.50) **!** | llama.cpp |');
-    expect(page).toContain('| Q4_0 | 1.0 | 0.0010 | 0.30 | 0.20 | 1.50 |');
+    expect(page).toContain('| Q4_0 | 1.0 | 0.0010 | 0.30 | 0.20 | 1.50 | 93.8% |');
   });
 });

@@ -12,6 +12,8 @@ const { ggufModelTypes } = await importEngineModule('engine/export/ggufTypes.ts'
 
 const MARKS = ['<!-- exports: written by npm run test:exports -->', '<!-- /exports -->'];
 const names = Object.keys(methods);
+/** In both greedy answers of an export, as reference.ts writes them. */
+const GREEDY_TOKENS = 24;
 
 /**
  * @typedef {object} Cell
@@ -22,6 +24,7 @@ const names = Object.keys(methods);
  * @property {number | null} certified KL that this program's certificate has; null: refused
  * @property {string | null} program that has opened the export
  * @property {number | null} kl as that program computes
+ * @property {number | null} others tokens of greedy answers for which that program has another
  * @property {number | null} theirs KL of llama.cpp's own file of the type
  *
  * @typedef {Record<string, { title: string, programs: Record<string, string>, cells: Cell[] }>} Results by base
@@ -74,7 +77,8 @@ export function pageOf(measured) {
 
 Written by \`npm run test:exports\`, which trains each method for a few steps on each base, exports it to every target, and opens the files with
 ${Object.values(programs).join(', ') || 'the programs'}. ${opened.length} exports were opened, ${failed.length} differ${failed.length > 0 ? ' (marked with **!**)' : ''}. In each,
-token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own.
+token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own. Greedy answers are compared
+token by token, two of twelve tokens each: where no weight is rounded, all are the same.
 
 A figure is the mean KL divergence, in nats per token, of what the program computes from what this engine computes for base and adapter, not
 merged, in float32. llama.cpp rounds activations too where it multiplies with blocks, and mlx-lm computes in the type of the tensors. In brackets:
@@ -109,10 +113,21 @@ function typeRows(cells) {
         ...[largest(ofType.map(({ certified }) => certified)), largest(ofType.map(({ kl }) => kl))].map(shown),
         shown(largest(compared.map(({ theirs }) => theirs))),
         largest(compared.map(({ kl, theirs }) => kl / theirs))?.toFixed(2) ?? '',
+        sameTokens(ofType),
       ],
     ];
   });
-  return [['Type', 'Bound', 'Certificate', 'llama.cpp', 'llama.cpp, its own file', 'ratio'], ...rows];
+  return [
+    ['Type', 'Bound', 'Certificate', 'llama.cpp', 'llama.cpp, its own file', 'ratio', 'same tokens in greedy answers'],
+    ...rows,
+  ];
+}
+
+/** Of the greedy answers of these exports, as a percentage. */
+function sameTokens(cells) {
+  const compared = cells.filter(({ others }) => typeof others === 'number');
+  const others = compared.reduce((sum, cell) => sum + cell.others, 0);
+  return compared.length > 0 ? `${(100 - (100 * others) / (compared.length * GREEDY_TOKENS)).toFixed(1)}%` : '';
 }
 
 function baseRows(cells) {
