@@ -1,13 +1,22 @@
-// `npm run screenshots`: runs the README's tours in a real workbench (test/e2e/workbench/tour.e2e.ts and playground.e2e.ts) and
-// writes their pictures and recordings to media/screenshots. Run by hand after visible changes; needs ffmpeg, pngquant and gifsicle.
+// `npm run screenshots`: runs the README's tours in a real workbench (test/e2e/workbench/tour.e2e.ts, playground.e2e.ts and
+// judge.e2e.ts) and writes their pictures and recordings to media/screenshots. Run by hand after visible changes; needs ffmpeg, pngquant and gifsicle.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './build.mjs';
 
-const TOURS = ['tour', 'playground'].map(name => `test/e2e/workbench/${name}.e2e.ts`);
-const PICTURES = ['dashboard', 'run-panel', 'dataset-editor', 'dataset-preview', 'playground'];
+const TOURS = ['tour', 'playground', 'judge'].map(name => `test/e2e/workbench/${name}.e2e.ts`);
+const PICTURES = [
+  'dashboard',
+  'run-panel',
+  'dataset-editor',
+  'dataset-preview',
+  'playground',
+  'race',
+  'evaluation',
+  'export',
+];
 const RECORDINGS = ['fine-tune', 'ask-correct-train'];
 const MAX_BYTES = { png: 300_000, gif: 3_000_000 };
 /** Width of the recording in pixels, frames per second, and speedup. */

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openFile, openSidebar, pick, runCommand, webview } from '../../integration/support/workbenchPage.js';
-import { record } from './recorder.js';
 import { startWorkbench, type WorkbenchSession } from './session.js';
 
 const TRAINING_MS = 300_000;
@@ -49,7 +48,6 @@ afterAll(() => session?.close());
 
 test('methods are compared in a race', async () => {
   await openFile(page, 'methods.race.json');
-  const recording = SHOTS ? await record(page, join(SHOTS, 'frames-race')) : null;
   await page.locator('.codelens-decoration a').filter({ hasText: 'Start Race' }).click();
   const race = await webview(page, '.race .status[data-status]');
   await race.locator('.status[data-status="finished"]').waitFor({ timeout: TRAINING_MS });
@@ -57,7 +55,6 @@ test('methods are compared in a race', async () => {
   expect(await race.getByRole('region', { name: 'Choose for me' }).innerText()).toMatch(/The best: \w/);
   await page.waitForTimeout(1000);
   await session.shot(page, 'race');
-  await recording?.stop();
 });
 
 test('a run is evaluated on rows that it has not seen: losses in the text, answers', async () => {
