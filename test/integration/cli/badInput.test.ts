@@ -599,6 +599,7 @@ describe('a full disk', () => {
     for (const name of checkpoints) {
       expect(name).toMatch(/^step-\d+$/);
       expect(readdirSync(join(out, 'checkpoints', name)).toSorted()).toEqual([
+        'manifest.json',
         'optimizer.safetensors',
         'state.json',
         'trainable.safetensors',
