@@ -21,6 +21,8 @@ export interface CliResult {
 export interface CliOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** For SIGHUP: a test that is run under `nohup` itself must not make the command deaf (engine/machine/hangup.ts). */
+  ownSession?: boolean;
   /** Called with each line of standard output. */
   onLine?(line: string, child: ChildProcess): void;
   /** Called once, with the first text on standard error. */
@@ -31,10 +33,15 @@ export interface CliOptions {
 
 export function tunewright(
   args: readonly string[],
-  { cwd, env, onLine, onWords, onError }: CliOptions = {},
+  { cwd, env, ownSession = false, onLine, onWords, onError }: CliOptions = {},
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [bin, ...args], { cwd, env: { ...process.env, ...env } });
+    const own = ownSession ? { _: '' } : {};
+    const child = spawn(process.execPath, [bin, ...args], {
+      cwd,
+      env: { ...process.env, ...own, ...env },
+      detached: ownSession,
+    });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', chunk => (stdout += chunk));

@@ -170,6 +170,7 @@ describe.runIf(process.platform !== 'win32').each([
     place.write('suite.jsonl', Array<unknown>(20_000).fill(row));
     const result = await tunewright([...args, '--json', '--backend', 'wasm'], {
       cwd: place.path,
+      ownSession: true,
       // The first words on standard error say that the work has begun.
       onWords: child => child.kill(signal),
     });

@@ -1,7 +1,7 @@
 // `"export"` in a run file, as processes: refused before training where it can't work, done when the run has completed, done again by
 // `export RUN`, and a failure that leaves the result of the run as it is.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readEvents } from '../../../extension/src/engine/runFolder/eventLog.js';
@@ -15,6 +15,7 @@ const media = (path: string) => fileURLToPath(new URL(`../../../media/${path}`, 
 const place = workplace();
 afterAll(() => place.remove());
 
+const NOT_ITS_OWN = 'this is not, or not only, what the run has exported to there';
 const LORA = { peft_type: 'LORA', target_modules: ['q_proj'] };
 const runFile = (name: string, exports: unknown, method: Record<string, unknown> = LORA) =>
   place.run(name, {
@@ -109,7 +110,9 @@ describe('a run with exports', () => {
     expect(made()).toEqual(before);
     rmSync(places[0]);
     expect(await listed()).toMatchObject({ exported: [{ target: 'gguf', path: places[0] }], kept: 2 });
-    expect((await listed('--force')).exported).toHaveLength(3);
+    // Also by a relative path.
+    const again = await succeed(['export', basename(folder), '--force', '--json'], { cwd: dirname(folder) });
+    expect(JSON.parse(again.stdout.trimEnd().split('\n').at(-1)!).exported).toHaveLength(3);
     expect(made()[1]).not.toBe(before[1]);
   });
 
@@ -128,13 +131,22 @@ describe('a run with exports', () => {
     const before = made();
     const result = await tunewright(['export', folder, '--force']);
     expect(result.code).toBe(1);
-    expect(result.stderr).toMatch(/Export \(gguf\) failed: .*tiny-1.8M-tone-Q8_0.gguf: this is a folder/);
+    expect(result.stderr).toMatch(/Export \(gguf\) failed: .*tiny-1.8M-tone-Q8_0.gguf: this is not, or not only, what/);
     expect(result.stderr).toContain('1 of 3 exports failed');
     expect(result.stderr).toContain(`tunewright export ${folder}`);
     expect(readdirSync(places[0])).toEqual(['mine.txt']);
     expect(made()[2]).not.toBe(before[2]);
-    expect(eventsOf('export_failed')).toMatchObject([{ target: 'gguf', message: 'this is a folder' }]);
+    expect(eventsOf('export_failed')).toMatchObject([{ target: 'gguf', message: NOT_ITS_OWN }]);
     expect(existsSync(join(folder, 'adapter', 'adapter_model.safetensors'))).toBe(true);
+  });
+
+  test('what others have put there is never replaced', async () => {
+    const notes = join(places[1], 'notes.txt');
+    writeFileSync(notes, 'mine');
+    const result = await tunewright(['export', folder, '--force']);
+    expect(result.stderr).toContain(`${places[1]}: ${NOT_ITS_OWN}`);
+    expect(readFileSync(notes, 'utf8')).toBe('mine');
+    rmSync(notes);
   });
 
   test('export RUN takes no other options, and needs a run with a result and a list', async () => {

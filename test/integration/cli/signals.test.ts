@@ -66,8 +66,9 @@ interface Shell {
 /** Runs a line of bash in which `tunewright` is the program and `$run` the run folder. */
 function bash(line: string): Shell {
   const words = line.replaceAll('tunewright', `'${process.execPath}' '${bin}'`);
-  // A test that is run under `nohup` must not make its runs deaf.
-  const child = spawn('bash', ['-c', words], { cwd: place.path, env: { ...process.env, _: '', run } });
+  // A session of its own: a test that is run under `nohup` itself must not make its runs deaf.
+  const options = { cwd: place.path, env: { ...process.env, _: '', run }, detached: true };
+  const child = spawn('bash', ['-c', words], options);
   children.push(child);
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', part => (text += part));

@@ -5,6 +5,7 @@ import { overallVerdict } from '../../core/exports/certificateText.js';
 import { unlessWrong } from '../../core/inputError.js';
 import { certificateName, certificateSchema, type Certificate, type Comparison } from '../../protocol/certificate.js';
 import type { ExportEntry } from '../../protocol/exportConfig.js';
+import { isFolder } from '../../system/fileStat.js';
 import { fileHash } from '../data/fileHash.js';
 import { readJsonObject, writeJson } from '../files/jsonFile.js';
 import { engineVersion } from '../run/engineVersion.js';
@@ -85,4 +86,20 @@ export function keepCertificate(certificate: Certificate, out: string | null): s
 /** null if there is none, or the file isn't one. */
 export function readCertificate(path: string): Certificate | null {
   return certificateSchema.safeParse(unlessWrong(() => readJsonObject(path, 'refuse'))).data ?? null;
+}
+
+/**
+ * Whether there is what the certificate names at a place, unchanged, and nothing else.
+ * @param file of the certificate; null: there is none
+ */
+export async function isAsCertified(place: string, file: string | null): Promise<boolean> {
+  const certificate = file === null ? null : readCertificate(file);
+  const known = new Map(certificate?.files.map(each => [each.name, each]));
+  const isWhole = isFolder(place);
+  for (const name of isWhole ? filesIn(place) : [basename(place)]) {
+    const path = isWhole ? join(place, name) : place;
+    const { bytes, sha256 } = known.get(name) ?? {};
+    if (statSync(path).size !== bytes || (await fileHash(path)) !== sha256) return false;
+  }
+  return true;
 }

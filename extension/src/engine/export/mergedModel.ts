@@ -9,6 +9,7 @@ import type { ChangedParameters } from '../models/changedParameters.js';
 import { modelOnFiles } from '../models/loadModel.js';
 import type { Adapter } from '../peft/adapter.js';
 import { loadAdapter, type SavedAdapter } from '../peft/adapterFiles.js';
+import type { PeftMethod } from '../peft/method.js';
 import { filesForAdapter } from '../peft/adapterTokenizer.js';
 
 type Warn = (code: string, message: string) => void;
@@ -32,11 +33,17 @@ export function checkMergeable({ attached: { method }, folder }: SavedAdapter): 
     `${method.peftType} adds parts that can't be expressed as weights of the model, so it can't be merged`,
     {
       file: folder,
-      hint:
-        'Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). Any OpenAI client: tunewright serve --model M ' +
-        '--adapter FOLDER.',
+      hint: waysWithoutMerge(method),
     },
   );
+}
+
+/** How an adapter is used that can't be merged. */
+export function waysWithoutMerge({ python }: Pick<PeftMethod, 'python'>): string {
+  const serve = 'Any OpenAI client: tunewright serve --model M --adapter FOLDER.';
+  return python
+    ? `Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). ${serve}`
+    : `One way works, since Python’s PEFT doesn’t have the method. ${serve}`;
 }
 
 /**

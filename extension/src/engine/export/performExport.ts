@@ -1,7 +1,7 @@
 // Plans an export, or does it: nothing is overwritten without a word, and a result gets its name when it is complete. Called by
 // `merge`, `export` and the end of a run, for every target alike.
-import { existsSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { existsSync, readdirSync, realpathSync, renameSync, rmSync, rmdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { CancelledError } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import { bytes as sizeText } from '../../core/units.js';
@@ -159,7 +159,7 @@ export function checkPlace(
     const proposed = join(out, fileName(request.source, request.entry));
     throw new InputError('this is a folder', { file: out, hint: `Name a file, such as ${proposed}.` });
   }
-  if (request && statOf(out) && resolve(request.source.base.path) === resolve(out))
+  if (request && statOf(out) && realpathSync(request.source.base.path) === realpathSync(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
   checkNewFile(out, force);
 }

@@ -2,7 +2,7 @@
 // Called by `train` and by `export RUN`. Each is an event of the run.
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CancelledError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -16,6 +16,8 @@ import type { Reporter } from '../run/reporter.js';
 import { claimRun } from '../run/runProcess.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
 import { RunFolder, exportsFolderIn } from '../runFolder/runFolder.js';
+import { isAsCertified } from './certificateFile.js';
+import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
 import { checkPlace, performExport, placeOf } from './performExport.js';
 import { exportTarget } from './targets/registry.js';
@@ -41,7 +43,10 @@ export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: stri
       if (typeof form === 'string' || !form)
         refuse(`${form ?? `a ${method.peftType} result`} can't be expressed as LoRA`, WITHOUT_LORA);
     } else if (method.storage !== 'model' && !method.merge && (target.merges?.(entry) ?? true))
-      refuse(`${method.peftType} adds parts that can't be expressed as weights of the model`, WITHOUT_MERGE);
+      refuse(
+        `${method.peftType} adds parts that can't be expressed as weights of the model`,
+        `Leave it out. ${waysWithoutMerge(method)}`,
+      );
     refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
     if (target.writes === 'elsewhere') continue;
     const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });
@@ -54,8 +59,6 @@ export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: stri
 }
 
 const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the method can be merged.';
-const WITHOUT_MERGE =
-  'Leave it out. Two ways work. Python: PeftModel.from_pretrained(base, FOLDER). Any OpenAI client: tunewright serve --model M --adapter FOLDER.';
 
 function refusing(file: string, key: string, check: () => void): void {
   try {
@@ -88,7 +91,9 @@ export interface RunExports {
  * made.
  * @throws InputError if the run has no result or lists no exports
  */
-export async function exportRun(path: string, options: RunExportOptions): Promise<RunExports> {
+export async function exportRun(given: string, options: RunExportOptions): Promise<RunExports> {
+  // As in events and certificates, whatever folder the next command is called in.
+  const path = resolve(given);
   const folder = RunFolder.open(path);
   const run = readRunFile(folder.runFile, 'refuse');
   const { model, engine, export: entries } = run.config;
@@ -131,7 +136,7 @@ export async function exportRun(path: string, options: RunExportOptions): Promis
         const { reporter, signal } = options;
         const exported = await performExport(
           { ...request, engine: options.engine ?? engine, reporter },
-          { signal, compare: true, generalTexts: null, force: false, own: place !== null && own.has(place) },
+          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own) },
         );
         const { certificate, ...facts } = exported;
         const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };
@@ -156,7 +161,21 @@ function outOf({ out }: ExportEntry, resolvePath: (path: string) => string): str
   return out === null ? null : resolvePath(out);
 }
 
-/** Places where the run itself has written before, and may do it again. */
-function ownPlaces(events: readonly EngineEvent[]): ReadonlySet<string> {
-  return new Set(events.flatMap(event => (event.type === 'exported' && event.path !== null ? [event.path] : [])));
+/** Where the run has exported to before, with the files of the certificates. */
+function ownPlaces(events: readonly EngineEvent[]): ReadonlyMap<string, string | null> {
+  return new Map(
+    events.flatMap(event =>
+      event.type === 'exported' && event.path !== null ? [[event.path, event.certificate]] : [],
+    ),
+  );
+}
+
+/** @throws InputError if something else is there by now: it isn't replaced */
+async function isOwn(place: string | null, own: ReadonlyMap<string, string | null>): Promise<boolean> {
+  if (place === null || !own.has(place) || !existsSync(place)) return false;
+  if (await isAsCertified(place, own.get(place)!)) return true;
+  throw new InputError('this is not, or not only, what the run has exported to there', {
+    file: place,
+    hint: 'Move it away, or name another place in the run’s "export".',
+  });
 }

@@ -3,6 +3,7 @@
 import { InputError } from '../../core/inputError.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { checkAdapterTensors, type SavedAdapter } from '../peft/adapterFiles.js';
+import { waysWithoutMerge } from './mergedModel.js';
 import type { ReadTensor } from '../peft/method.js';
 import { peftMethods } from '../peft/registry.js';
 
@@ -30,7 +31,7 @@ export function savedLora(saved: SavedAdapter, architecture: Architecture): Save
   const refuse = (what: string): never => {
     const hint = method.merge
       ? 'Merge it into its base and convert the merged model: tunewright merge --model M --adapter A --out DIR.'
-      : `Only ${exportable.join(', ')} adapters can be exported, and this method can't be merged either.`;
+      : `Only ${exportable.join(', ')} adapters can be exported, and this method can't be merged either. ${waysWithoutMerge(method)}`;
     throw new InputError(`${what} can't be expressed in this format`, { file: folder, hint });
   };
   const form = attached.asLora() ?? `a ${method.peftType} adapter`;

@@ -29,10 +29,20 @@ export function isHubOffline(): boolean {
 /** HF_TOKEN, else the file that `hf auth login` writes. */
 export function hubToken(): string | undefined {
   const named = process.env.HF_TOKEN || process.env.HUGGING_FACE_HUB_TOKEN;
-  if (named) return named.trim();
+  if (named) return checkedToken(named.trim(), { key: 'HF_TOKEN' });
   const home = process.env.HF_HOME ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   const file = process.env.HF_TOKEN_PATH ?? join(home, 'token');
-  return readText(file)?.trim() || undefined;
+  const saved = readText(file)?.trim();
+  return saved ? checkedToken(saved, { file }) : undefined;
+}
+
+/** Its text is in no message: `fetch` would name a header that it can't send, with its value. */
+function checkedToken(token: string, place: { key: string } | { file: string }): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new InputError('the access token of the hub has a space, a line break or another character that no token has', {
+    ...place,
+    hint: 'Set HF_TOKEN to the token alone.',
+  });
 }
 
 /**

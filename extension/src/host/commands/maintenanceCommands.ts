@@ -11,7 +11,7 @@ import { readLastLines, runFolderFiles } from '../runs/runFolderFiles.js';
 import { runsFolders } from '../runs/runsFolders.js';
 import type { CommandLineEngine } from '../engineProcess/engineService.js';
 import type { EngineService, Run, RunService } from '../services.js';
-import { showInformationMessage, showQuickPick, showWarningMessage, withProgress } from '../window.js';
+import { showInformationMessage, showQuickPick, showWarningMessage, tellBriefly, withProgress } from '../window.js';
 import { registerGuarded } from './guarded.js';
 
 /** The part of `clean --json` used here. */
@@ -48,7 +48,7 @@ async function cleanUp(engine: CommandLineEngine, context: vscode.ExtensionConte
     { location: vscode.ProgressLocation.Window, title: 'Looking for what can be deleted' },
     () => engine.json<CleanAnswer>([...args, '--dry-run']),
   );
-  if (items.length === 0) return void showInformationMessage('There is nothing to delete.');
+  if (items.length === 0) return tellBriefly('info', 'There is nothing to delete');
   const picked = await showQuickPick(
     items.map(item => ({
       label: basename(item.path),

@@ -40,6 +40,7 @@ vi.mock('../../../../extension/src/host/window.js', () => ({
     picks.next && items.filter(({ label }) => picks.next!.includes(label)),
   showInformationMessage: async (message: string) => (shown.push(message), buttons.shift()),
   showWarningMessage: async (message: string) => (shown.push(message), buttons.shift()),
+  tellBriefly: (_icon: string, text: string) => void shown.push(text),
   withProgress: async (_options: unknown, work: () => unknown) => work(),
 }));
 
@@ -120,7 +121,7 @@ test.each([
 test('Clean Up says so if there is nothing', async () => {
   items = [];
   await acts.get('tunewright.cleanUp')!();
-  expect(shown).toEqual(['There is nothing to delete.']);
+  expect(shown).toEqual(['There is nothing to delete']);
 });
 
 test('a report is shown before it is copied, and names nothing of this machine and workspace', async () => {
