@@ -113,7 +113,8 @@ export function measuredRates(plan, measured) {
     if (parameters === null) continue;
     for (const entry of usualEntries(model.entries)) {
       const best = plan.tasks.flatMap(task => bestRate(plan, model, task, entry, measured) ?? []);
-      if (best.length === 0) continue;
+      // A rate that is best for one task only isn't proposed for all.
+      if (best.length < plan.tasks.length) continue;
       const mean = Math.exp(best.reduce((sum, rate) => sum + Math.log(rate), 0) / best.length);
       (rates[entry.method.peft_type] ??= []).push({ parameters, rate: Number(mean.toPrecision(2)) });
     }

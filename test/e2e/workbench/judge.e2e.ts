@@ -83,7 +83,7 @@ test('it is exported as GGUF, with a certificate', async () => {
   await view.getByRole('heading', { name: 'GGUF: exported' }).waitFor({ timeout: TRAINING_MS });
   const rows = await view.getByRole('table', { name: 'Certificate' }).getByRole('row').allInnerTexts();
   expect(rows.some(row => row.startsWith('KL divergence'))).toBe(true);
-  const runs = join(session.workspace, 'examples/runs');
+  const runs = join(session.workspace, 'runs');
   const exports = join(runs, readdirSync(runs)[0]!, 'exports');
   const names = readdirSync(exports);
   const certificate = names.find(name => name.endsWith('.certificate.json'))!;

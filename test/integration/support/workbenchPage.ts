@@ -149,7 +149,8 @@ export async function contextMenu(target: Locator): Promise<string[]> {
   let titles: string[] = [];
   // Whatever loads and takes the focus closes a menu: it is opened again.
   await until('a menu', async () => {
-    if (await menuIsClosed(page)) await target.click(rightClick).catch(() => {});
+    // The hover of the element that was last clicked may cover this one.
+    if (await menuIsClosed(page)) await target.click(rightClick).catch(() => page.mouse.move(0, 0));
     titles = (await menuItems(page).allInnerTexts()).filter(Boolean);
     return titles.length > 0;
   });
