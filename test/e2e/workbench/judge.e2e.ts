@@ -88,7 +88,8 @@ test('it is exported as GGUF, with a certificate', async () => {
   const names = readdirSync(exports);
   const certificate = names.find(name => name.endsWith('.certificate.json'))!;
   expect(names).toContain(certificate.replace('.certificate.json', ''));
-  expect(JSON.parse(readFileSync(join(exports, certificate), 'utf8'))).toMatchObject({ verdict: 'same' });
+  const { verdict } = JSON.parse(readFileSync(join(exports, certificate), 'utf8')) as { verdict: string };
+  expect(['same', 'within']).toContain(verdict);
   await page.waitForTimeout(1000);
   await session.shot(page, 'export');
 });
