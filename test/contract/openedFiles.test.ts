@@ -13,7 +13,6 @@ const EXCEPTIONS: Record<string, string> = {
   'engine/machine/processMemory.ts': 'files of /proc',
   'engine/machine/machine.ts': 'files of /proc',
   'engine/machine/hangup.ts': 'files of /proc',
-  'engine/estimate/reservedMemory.ts': 'files of /proc',
   'engine/install/': 'pip’s and netrc’s settings, which may be /dev/null, and our own cache folder',
   'engine/hub/downloadBlob.ts': 'blobs in the cache, under the name of their hash',
   'engine/hub/pullModel.ts': 'refs in the cache',

@@ -15,6 +15,10 @@ export function isFolder(path: string): boolean {
   return statOf(path)?.isDirectory() ?? false;
 }
 
+export function isLink(path: string): boolean {
+  return linkStatOf(path)?.isSymbolicLink() ?? false;
+}
+
 function unlessBelowFile(read: () => Stats | undefined): Stats | undefined {
   try {
     return read();

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { InputError } from '../core/inputError.js';
-import { isFolder, linkStatOf } from './fileStat.js';
+import { isFolder, isLink } from './fileStat.js';
 import { fileMode } from './privateFolder.js';
 
 /** `follow`: a link to a regular file is followed, as in the Hugging Face cache. `refuse`: for files of a run folder, which are never links. */
@@ -154,11 +154,11 @@ export function writeWhole(path: string, content: string | Uint8Array, links: Li
 function openWithoutWaiting(path: string, links: Links, access: Access): number | null {
   const refused = links === 'refuse';
   // Where there is no flag for it, a link is recognised beforehand.
-  if (refused && O_NOFOLLOW === 0 && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
+  if (refused && O_NOFOLLOW === 0 && isLink(path)) throw isALink(path);
   try {
     return openSync(path, FLAGS[access] | O_NONBLOCK | (refused ? O_NOFOLLOW : 0), fileMode(path));
   } catch (error) {
-    if (refused && linkStatOf(path)?.isSymbolicLink()) throw isALink(path);
+    if (refused && isLink(path)) throw isALink(path);
     const fault = faultOf(error, path, access);
     if (fault === null) return null;
     throw fault;

@@ -1,13 +1,13 @@
 // Memory that the training processes of this user are still going to take: each leaves its estimate as the name of a file that it claims.
 // Called by prepareRun.ts and by whatever compares an estimate with free memory, so that two runs that fit alone don't start together.
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimFile, holderOf } from '../../system/fileClaim.js';
 import { makeFolder } from '../../system/makeFolder.js';
 import { namesIn } from '../../system/regularFile.js';
 import { cacheFolder } from '../install/paths.js';
+import { rssBytesOf } from '../machine/processMemory.js';
 
 export interface ReservedMemory {
   bytes: number;
@@ -21,7 +21,6 @@ export interface Reservation {
   release(): void;
 }
 
-const PAGE_BYTES = 4096;
 /** `<bytes of the estimate>-<anything>` */
 const NAME = /^(\d+)-[\w-]+$/;
 
@@ -60,22 +59,10 @@ function reserved(before: number): ReservedMemory {
     if (holder === null) rmSync(path, { force: true });
     const made = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
     if (holder === null || holder.pid === process.pid || made >= before) continue;
-    const rest = estimate - (residentBytes(holder.pid) ?? estimate);
+    const rest = estimate - (rssBytesOf(holder.pid) ?? estimate);
     if (rest <= 0) continue;
     bytes += rest;
     pids.push(holder.pid);
   }
   return { bytes, pids };
-}
-
-/** Null where the operating system doesn't say. */
-function residentBytes(pid: number): number | null {
-  try {
-    if (process.platform === 'linux')
-      return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
-    if (process.platform === 'win32') return null;
-    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
-  } catch {
-    return null;
-  }
 }

@@ -20,7 +20,7 @@ export interface CertifiedFiles {
   comparisons: readonly Comparison[];
   /** Duration of the comparisons. */
   seconds: number;
-  /** SHA-256 of a written file, if it is known already. */
+  /** SHA-256 of what is one written file, if it is known already. */
   sha256?: string;
 }
 
@@ -30,12 +30,9 @@ export async function certificateOf(
   entry: ExportEntry,
   { written, path, comparisons, seconds, sha256 }: CertifiedFiles,
 ): Promise<Certificate> {
-  const isFolder = statSync(written).isDirectory();
   const files = [];
-  for (const name of isFolder ? filesIn(written) : [basename(written)]) {
-    const file = isFolder ? join(written, name) : written;
-    files.push({ name, bytes: statSync(file).size, sha256: (!isFolder && sha256) || (await fileHash(file)) });
-  }
+  for (const { name, file } of filesOf(written))
+    files.push({ name, bytes: statSync(file).size, sha256: sha256 ?? (await fileHash(file)) });
   return {
     version: 1,
     target: entry.target,
@@ -58,9 +55,11 @@ function typeOf(entry: ExportEntry): string | null {
   return 'type' in entry ? entry.type : 'dtype' in entry ? entry.dtype : null;
 }
 
-function filesIn(folder: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  return names.filter(name => statSync(join(folder, name)).isFile()).sort();
+/** The file, or those of the folder with their paths in it. */
+function filesOf(place: string): { name: string; file: string }[] {
+  if (!isFolder(place)) return [{ name: basename(place), file: place }];
+  const names = readdirSync(place, { recursive: true, encoding: 'utf8' }).sort();
+  return names.map(name => ({ name, file: join(place, name) })).filter(({ file }) => statSync(file).isFile());
 }
 
 /**
@@ -95,9 +94,7 @@ export function readCertificate(path: string): Certificate | null {
 export async function isAsCertified(place: string, file: string | null): Promise<boolean> {
   const certificate = file === null ? null : readCertificate(file);
   const known = new Map(certificate?.files.map(each => [each.name, each]));
-  const isWhole = isFolder(place);
-  for (const name of isWhole ? filesIn(place) : [basename(place)]) {
-    const path = isWhole ? join(place, name) : place;
+  for (const { name, file: path } of filesOf(place)) {
     const { bytes, sha256 } = known.get(name) ?? {};
     if (statSync(path).size !== bytes || (await fileHash(path)) !== sha256) return false;
   }

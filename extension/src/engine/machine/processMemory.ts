@@ -1,5 +1,6 @@
-// Memory of this process and of the machine, in bytes. Called by the training loop (every step), the estimate and
+// Memory of processes and of the machine, in bytes. Called by the training loop (every step), the estimate and
 // `engine status`; collectGarbage is called after releasing a lot of memory.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
@@ -8,6 +9,20 @@ import { runInNewContext } from 'node:vm';
 /** Current resident memory of this process, including TensorFlow's. */
 export function rssBytes(): number {
   return process.memoryUsage.rss();
+}
+
+const PAGE_BYTES = 4096;
+
+/** Of another process; null where the operating system doesn't say. */
+export function rssBytesOf(pid: number): number | null {
+  try {
+    if (process.platform === 'linux')
+      return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * PAGE_BYTES;
+    if (process.platform === 'win32') return null;
+    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) * 1024;
+  } catch {
+    return null;
+  }
 }
 
 /** Peak resident memory of this process so far. */

@@ -31,10 +31,14 @@ export interface Deletable {
   run: string | null;
 }
 
+/** Its size is taken once it is to be listed: of a run, all of its files count. */
+type Found = Omit<Deletable, 'bytes'>;
+
 /** @param runs folders of runs and races, such as `runs` @throws InputError for one that doesn't exist */
 export async function deletables(kinds: readonly Cleaned[], runs: readonly string[]): Promise<Deletable[]> {
   const found = [...(await oldEngines()), ...caches(), ...runs.flatMap(folder => ofRuns(resolve(folder))), ...models()];
-  return CLEANED.filter(kind => kinds.includes(kind)).flatMap(kind => found.filter(each => each.kind === kind));
+  const listed = CLEANED.filter(kind => kinds.includes(kind)).flatMap(kind => found.filter(each => each.kind === kind));
+  return listed.map(each => ({ ...each, bytes: bytesIn(each.path) }));
 }
 
 /** @throws InputError if a run has begun in the meantime, or what can't be deleted */
@@ -49,11 +53,11 @@ export function deleteOne({ path, run }: Deletable): void {
   }
 }
 
-function deletable(kind: Cleaned, path: string, about: string, run: string | null = null): Deletable {
-  return { kind, path, bytes: bytesIn(path), about, run };
+function deletable(kind: Cleaned, path: string, about: string, run: string | null = null): Found {
+  return { kind, path, about, run };
 }
 
-async function oldEngines(): Promise<Deletable[]> {
+async function oldEngines(): Promise<Found[]> {
   if (holderOf(join(enginesFolder(), 'install.lock'))) return [];
   const used = await Promise.all([findInstallation({ gpu: false }), findInstallation({ gpu: true })]);
   const folders = used.map(installation => installation?.folder);
@@ -62,18 +66,18 @@ async function oldEngines(): Promise<Deletable[]> {
     .map(path => deletable('engines', path, 'an engine that is no longer used'));
 }
 
-function caches(): Deletable[] {
+function caches(): Found[] {
   const path = checkedBlobsFolder();
   return isFolder(path) ? [deletable('caches', path, 'which model files were checked; they are read again')] : [];
 }
 
-function models(): Deletable[] {
+function models(): Found[] {
   return ownFolders(pulledModelsFolder()).map(path =>
     deletable('models', path, 'a downloaded model; it is downloaded again when it is used'),
   );
 }
 
-function ofRuns(folder: string): Deletable[] {
+function ofRuns(folder: string): Found[] {
   if (!isFolder(folder)) throw new InputError('this folder does not exist', { file: folder, key: '--runs' });
   return ownFolders(folder).flatMap(each => {
     if (isRace(each)) return ofRace(each);
@@ -83,7 +87,7 @@ function ofRuns(folder: string): Deletable[] {
 
 const isRace = (folder: string) => existsSync(join(folder, 'race.json'));
 
-function ofRace(folder: string): Deletable[] {
+function ofRace(folder: string): Found[] {
   if (holderOf(join(folder, 'process.json'))) return [];
   const cache = join(folder, 'cache');
   const own = isRealFolder(cache) ? [deletable('caches', cache, 'tokens of a race; they are made again')] : [];
@@ -92,7 +96,7 @@ function ofRace(folder: string): Deletable[] {
 }
 
 /** Nothing of a run in progress, or of a folder that isn't quite one. */
-function ofRun(path: string): Deletable[] {
+function ofRun(path: string): Found[] {
   if (holderOf(join(path, 'process.json'))) return [];
   let folder: RunFolder;
   try {

@@ -5,7 +5,7 @@ import { isAbsolute, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { InputError } from '../../core/inputError.js';
 import type { RunConfig } from '../../protocol/runConfig.js';
-import { linkStatOf } from '../../system/fileStat.js';
+import { isLink } from '../../system/fileStat.js';
 import { MODEL_ALIASES } from '../hub/pypiModel.js';
 import type { ModelOnDisk } from '../models/modelOnDisk.js';
 import { parseRun, readRunFile, type RunFile } from './readRunFile.js';
@@ -56,15 +56,11 @@ function ownRunFile(folder: RunFolder, other: string | null, warn: Warn): RunFil
   try {
     return readRunFile(folder.runFile, 'refuse');
   } catch (error) {
+    // A link isn't damage: it was put there on purpose, and isn't replaced.
     if (!(error instanceof InputError) || other === null || isLink(folder.runFile)) throw error;
     if (existsSync(folder.runFile)) warnOfRestored(error, 'that of this command is used', warn);
     return readRunFile(other);
   }
-}
-
-/** Such a file isn't damaged: it was put there on purpose, and it isn't replaced. */
-function isLink(path: string): boolean {
-  return linkStatOf(path)?.isSymbolicLink() === true;
 }
 
 function warnOfRestored(error: InputError, how: string, warn: Warn): void {

@@ -6,7 +6,7 @@ import { InputError, unlessWrong } from '../../core/inputError.js';
 import { makePrivateFolder } from '../../system/makeFolder.js';
 import { keepPrivate } from '../../system/privateFolder.js';
 import { asInputError, isTemporary, sweepTemporary, syncFolder } from '../files/atomicFile.js';
-import { linkStatOf, statOf } from '../../system/fileStat.js';
+import { isLink, statOf } from '../../system/fileStat.js';
 import { namesIn } from '../../system/regularFile.js';
 
 /** Folders in which a run writes and prunes files. */
@@ -190,7 +190,7 @@ export function excludedFileIn(folder: string): string {
 /** @throws InputError if the name is a link to somewhere outside the folder */
 function checkInside(folder: string, name: string): void {
   const path = join(folder, name);
-  if (!linkStatOf(path)?.isSymbolicLink()) return;
+  if (!isLink(path)) return;
   const inside = existsSync(path) && !relative(realpathSync(folder), realpathSync(path)).startsWith('..');
   if (!inside)
     throw new InputError('this is a symbolic link to somewhere outside the run folder', {

@@ -29,7 +29,7 @@ import {
 import { ROW_FILE_ENDINGS } from '../../core/data/rowFileTypes.js';
 import type { ProposedRun } from '../../core/runs/proposeRun.js';
 import { block, pathFields } from '../../core/runs/runFileKeys.js';
-import type { EstimateAnswer } from '../../protocol/answers.js';
+import type { EstimateAnswer, ModelInspection } from '../../protocol/answers.js';
 import { findRaces, racesChanged } from '../../protocol/raceMessages.js';
 import type { WebviewChannel } from '../../protocol/webviewChannel.js';
 import { readText } from '../../system/regularFile.js';
@@ -97,6 +97,8 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   private watched: (() => void)[] = [];
   private estimating: vscode.CancellationTokenSource | null = null;
   private choicesTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The last model. */
+  private inspected: { reference: string; inspection: ModelInspection } | null = null;
   private readonly subscriptions: vscode.Disposable[];
 
   constructor(
@@ -136,9 +138,7 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
     });
     channel.onNotification(draftChanged, draft => this.keep(draft));
     channel.onRequest(pick, what => pickPath(what));
-    channel.onRequest(propose, choice =>
-      proposal(choice, { methods: this.sources.methods, engine: this.services.engine }),
-    );
+    channel.onRequest(propose, choice => proposal(choice, { methods: this.sources.methods, engine: this }));
     channel.onRequest(inspectModel, model => this.inspect(model));
     channel.onRequest(pullModel, async model => {
       const path = await vscode.commands.executeCommand('tunewright.pullModel', model);
@@ -260,7 +260,18 @@ class RunPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   }
 
   private inspect(model: string): Promise<OrProblem<ModelFacts>> {
-    return this.orProblem({}, async () => modelFactsOf(await this.services.engine.inspectModel(model)));
+    return this.orProblem({}, async () => modelFactsOf(await this.inspectAgain(model)));
+  }
+
+  /** For proposals, which are made with every choice: as it was when the model was chosen. */
+  async inspectModel(model: string): Promise<ModelInspection> {
+    return this.inspected?.reference === model ? this.inspected.inspection : this.inspectAgain(model);
+  }
+
+  private async inspectAgain(model: string): Promise<ModelInspection> {
+    const inspection = await this.services.engine.inspectModel(model);
+    this.inspected = { reference: model, inspection };
+    return inspection;
   }
 
   private async describeData(shown: Draft): Promise<TrainingData | null> {
