@@ -1,5 +1,6 @@
 // The second half of a run: run folder, events, training, result. Works with what prepareRun.ts has opened.
 import { join } from 'node:path';
+import { InputError } from '../../core/inputError.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
 import { RUN_FOLDER_VERSION, type EngineEvent, type EngineEventBody } from '../../protocol/engineEvent.js';
 import { writeQuarantine } from '../data/quarantine.js';
@@ -124,9 +125,21 @@ async function execute(
     }
     const outcome = await trainer.run();
     return { outcome, result: await saveResult(prepared, folder, outcome, events) };
-  } catch (error) {
-    writeFailure(error as Error, folder, events);
+  } catch (thrown) {
+    const error = causeOf(thrown as Error, folder);
+    writeFailure(error, folder, events);
     throw error;
+  }
+}
+
+/** Whatever can't be written because the run folder is gone, that is the cause. */
+function causeOf(error: Error, folder: RunFolder): Error {
+  if (!(error instanceof InputError)) return error;
+  try {
+    folder.checkPresent();
+    return error;
+  } catch (gone) {
+    return gone as Error;
   }
 }
 
