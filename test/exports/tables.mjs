@@ -73,12 +73,13 @@ export function pageOf(measured) {
   const all = found.flatMap(({ id }) => measured[id].cells);
   const failed = all.filter(({ problem }) => problem !== null);
   const opened = all.filter(({ kl }) => kl !== null);
+  const answered = all.filter(isAnswered);
   return `# Exports, opened by the programs they are for
 
 Written by \`npm run test:exports\`, which trains each method for a few steps on each base, exports it to every target, and opens the files with
 ${Object.values(programs).join(', ') || 'the programs'}. ${opened.length} exports were opened, ${failed.length} differ${failed.length > 0 ? ' (marked with **!**)' : ''}. In each,
-token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own. Greedy answers are compared
-token by token, two of twelve tokens each: where no weight is rounded, all are the same.
+token ids of rendered chats and texts are those of the model, answers end at its tokens, and the chat template is its own. Of
+${answered.length}, greedy answers are compared too, two of twelve tokens each: where no weight is rounded, a token that isn't the same counts as a difference.
 
 A figure is the mean KL divergence, in nats per token, of what the program computes from what this engine computes for base and adapter, not
 merged, in float32. llama.cpp rounds activations too where it multiplies with blocks, and mlx-lm computes in the type of the tensors. In brackets:
@@ -123,9 +124,12 @@ function typeRows(cells) {
   ];
 }
 
+/** Results of earlier versions have no answers. */
+const isAnswered = ({ others }) => typeof others === 'number';
+
 /** Of the greedy answers of these exports, as a percentage. */
 function sameTokens(cells) {
-  const compared = cells.filter(({ others }) => typeof others === 'number');
+  const compared = cells.filter(isAnswered);
   const others = compared.reduce((sum, cell) => sum + cell.others, 0);
   return compared.length > 0 ? `${(100 - (100 * others) / (compared.length * GREEDY_TOKENS)).toFixed(1)}%` : '';
 }
