@@ -169,12 +169,15 @@ export async function chooseInMenu(
   const item = menuItems(page).filter({ hasText: title });
   // A menu hears no click in its first tenth of a second, and closes when something that has loaded takes the focus.
   await until(`${title} to be taken`, async () => {
-    if (await menuIsClosed(page)) await open().catch(() => {});
+    // The hover of the element that was last clicked may cover this one.
+    if (await menuIsClosed(page)) await open().catch(() => page.mouse.move(0, 0));
     try {
       await item.click({ timeout: 1_000 });
       await page.locator('.monaco-menu').waitFor({ state: 'detached', timeout: 1_000 });
       return true;
     } catch {
+      // The menu of another element, or of a selection that has changed since, never gets the item.
+      if ((await item.count()) === 0) await page.keyboard.press('Escape');
       return false;
     }
   });
