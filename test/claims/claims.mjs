@@ -1,7 +1,7 @@
 // `npm run claims`: the measurements behind docs/measurements/claims.md, one process at a time at the lowest priority. It can be ended
-// at any time and continues where it was: runs are kept in runs/claims, their results in media/claims/results.
+// at any time and continues where it was, also in another clone: results are kept in media/claims/results, runs in runs/claims.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ import { answerOf, program } from '../bench/ours.mjs';
 import { measureCosts } from './costs.mjs';
 import { dataFiles, makeSmallModel } from './materials.mjs';
 import { claimsPage } from './page.mjs';
-import { collectRace, missingRuns, pruneRuns, readResults, tunedRate, writeResults } from './results.mjs';
+import { collectRace, mergeResults, missingRuns, pruneRuns, readResults, tunedRate, writeResults } from './results.mjs';
 import { measuredRates } from './figures.mjs';
 import { plan, raceFile, smallPlan } from './work.mjs';
 
@@ -82,42 +82,62 @@ if (!values.report) {
 }
 await writePage();
 
-/** Runs what is missing of a race. */
+/** Runs what is missing of a race, seed by seed, so that one seed of all methods is known early. */
 async function runRace(race) {
-  const folder = join(places.work, 'races', race.id);
-  const collect = async () => {
-    const { results, done } = await collectRace(folder);
-    writeResults(places.results, race.id, results);
-    pruneRuns(done);
-  };
-  if (existsSync(join(folder, 'race.json'))) await collect();
-  if (missingRuns(race, readResults(places.results, race.id)) === 0) return;
+  for (const folder of raceFolders(race)) await collect(race, folder);
+  const results = () => readResults(places.results, race.id);
+  if (missingRuns(race, results()).length === 0) return;
   await makeModel(race.model);
   const rates = measuredPlan.races.find(
     ({ kind, model, task }) => kind === 'rates' && model === race.model && task === race.task,
   );
-  const content = raceFile(
-    race,
-    name => tunedRate(rates, readResults(places.results, rates.id), name)?.rate ?? null,
-    path => relative(places.races, join(root, path)).replaceAll('\\', '/'),
-  );
-  if (content === null) throw new Error(`${race.id} needs the rates of ${rates.id}, which isn't measured yet`);
-  const file = join(places.races, `${race.id}.race.json`);
-  write(file, `${JSON.stringify(content, null, 2)}\n`);
+  const writeRace = (file, part) => {
+    const content = raceFile(
+      part,
+      name => tunedRate(rates, readResults(places.results, rates.id), name)?.rate ?? null,
+      path => relative(dirname(file), join(root, path)).replaceAll('\\', '/'),
+    );
+    if (content === null) throw new Error(`${race.id} needs the rates of ${rates.id}, which isn't measured yet`);
+    write(file, `${JSON.stringify(content, null, 2)}\n`);
+  };
+  writeRace(join(places.races, `${race.id}.race.json`), race);
+  for (const seed of race.seeds) {
+    const runs = missingRuns({ ...race, seeds: [seed] }, results()).map(({ run }) => run);
+    if (runs.length === 0) continue;
+    const name = `${race.id}-seed${seed}-${raceFolders(race).length + 1}`;
+    const file = join(places.work, 'races', `${name}.race.json`);
+    writeRace(file, { ...race, seeds: [seed], runs });
+    await runPart(race, file, join(places.work, 'races', name));
+  }
+}
 
-  const resume = existsSync(join(folder, 'race.json')) ? ['--resume'] : [];
-  const child = spawn(process.execPath, [program, 'race', file, '--out', folder, ...resume, '--json'], {
+/** The race folders of all sessions: each holds the runs that were missing when it began. */
+function raceFolders({ id }) {
+  const folder = join(places.work, 'races');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const own = names.filter(name => name.startsWith(`${id}-seed`)).map(name => join(folder, name));
+  return own.filter(path => existsSync(join(path, 'race.json')));
+}
+
+async function collect({ id }, folder) {
+  const { results, done } = await collectRace(folder);
+  writeResults(places.results, id, mergeResults(readResults(places.results, id), results));
+  pruneRuns(done);
+}
+
+async function runPart(race, file, folder) {
+  const child = spawn(process.execPath, [program, 'race', file, '--out', folder, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise((done, failed) => child.on('error', failed).on('close', done));
   let collected = Date.now();
   for await (const line of createInterface({ input: child.stdout })) {
     if (JSON.parse(line).type !== 'started' || Date.now() - collected < COLLECT_EVERY_MS) continue;
-    await collect();
+    await collect(race, folder);
     collected = Date.now();
   }
   const code = await ended;
-  if (existsSync(join(folder, 'race.json'))) await collect();
+  if (existsSync(join(folder, 'race.json'))) await collect(race, folder);
   if (code !== 0) throw new Error(`tunewright race ended with ${code}; run npm run claims again to continue`);
 }
 

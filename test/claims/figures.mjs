@@ -165,7 +165,7 @@ export function costFigures(model, measured) {
 export function missing({ races, models }, measured) {
   const ofRaces = races.map(race => ({
     title: `${race.model.title}, ${race.task.title}: ${KIND_TITLES[race.kind]}`,
-    runs: missingRuns(race, measured.race(race.id)),
+    runs: missingRuns(race, measured.race(race.id)).length,
   }));
   const ofCosts = models.map(({ id, title, costs }) => {
     const known = measured.costs(id);

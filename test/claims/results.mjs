@@ -99,15 +99,29 @@ export function writeResults(folder, id, { runs, ...rest }) {
   writeFileSync(join(folder, `${id}.json`), `{\n${head.join('')}  "runs": [\n${lines}\n  ]\n}\n`);
 }
 
-/** Whether every run of a race has ended. @param {import('./work.mjs').Race} race @param {RaceResults | null} results */
-export function isComplete({ runs, seeds }, results) {
-  return missingRuns({ runs, seeds }, results) === 0;
+/** The runs that haven't ended. @param {Pick<import('./work.mjs').Race, 'runs' | 'seeds'>} race @param {RaceResults | null} results */
+export function missingRuns({ runs, seeds }, results) {
+  const has = new Set((results?.runs ?? []).map(keyOf));
+  return seeds
+    .flatMap(seed => runs.map(run => ({ seed, run })))
+    .filter(({ seed, run }) => !has.has(keyOf({ seed, ...run })));
 }
 
-/** @param {Pick<import('./work.mjs').Race, 'runs' | 'seeds'>} race @param {RaceResults | null} results */
-export function missingRuns({ runs, seeds }, results) {
-  const has = new Set((results?.runs ?? []).map(({ name, seed }) => `${seed} ${name}`));
-  return runs.flatMap(({ name }) => seeds.map(seed => `${seed} ${name}`)).filter(key => !has.has(key)).length;
+const keyOf = ({ name, seed }) => `${seed} ${name}`;
+
+/**
+ * What is known, with what a race folder adds: a race folder may hold only a part of the runs.
+ * @param {RaceResults | null} known
+ * @param {RaceResults} added
+ * @returns {RaceResults}
+ */
+export function mergeResults(known, added) {
+  if (known === null) return added;
+  const ended = new Set(added.runs.map(keyOf));
+  const base = Object.fromEntries(
+    Object.entries(added.base).map(([key, value]) => [key, value ?? known.base[key] ?? null]),
+  );
+  return { ...added, base, runs: [...known.runs.filter(run => !ended.has(keyOf(run))), ...added.runs] };
 }
 
 /**

@@ -45,56 +45,56 @@ function loraEntries(targets, ranks, rates) {
 
 const VIRTUAL_TOKENS = 16;
 const full = rates => ({ name: 'full fine-tuning', group: 'full', method: { peft_type: 'FULL' }, rates });
-const soft = (promptRate, prefixRate, pTuningRate) => [
+const soft = (promptRates, prefixRates, pTuningRates) => [
   {
     name: 'prompt tuning',
     group: 'soft',
     method: { peft_type: 'PROMPT_TUNING', num_virtual_tokens: VIRTUAL_TOKENS, prompt_tuning_init: 'SAMPLE_VOCAB' },
-    rates: around(promptRate),
+    rates: promptRates,
   },
   {
     name: 'prefix tuning',
     group: 'soft',
     method: { peft_type: 'PREFIX_TUNING', num_virtual_tokens: VIRTUAL_TOKENS },
-    rates: around(prefixRate),
+    rates: prefixRates,
   },
   {
     name: 'p-tuning',
     group: 'soft',
     method: { peft_type: 'P_TUNING', num_virtual_tokens: VIRTUAL_TOKENS },
-    rates: around(pTuningRate),
+    rates: pTuningRates,
   },
 ];
-const other = (name, rate, method) => ({ name, group: 'other', method, rates: around(rate) });
-const selective = (name, rate, method) => other(name, rate, { peft_type: 'SELECTIVE', ...method });
+const other = (name, rates, method) => ({ name, group: 'other', method, rates });
+const selective = (name, rates, method) => other(name, rates, { peft_type: 'SELECTIVE', ...method });
 
 /** Every method. BitFit is missing: a Llama has no biases. */
 const embeddedEntries = [
   full(around(1e-3)),
   ...loraEntries('all linear', RANKS, doubled(2e-3, 4)),
   ...loraEntries('attention', RANKS, doubled(2e-3, 4)),
-  ...soft(1e-1, 1e-1, 1e-2),
-  other('IA3', 1e-1, { peft_type: 'IA3' }),
-  other('LoHa r=8', 1e-2, { peft_type: 'LOHA', target_modules: 'all-linear' }),
-  other('VeRA r=256', 1e-1, { peft_type: 'VERA', target_modules: 'all-linear' }),
-  other('bottleneck, Pfeiffer', 5e-3, { peft_type: 'BOTTLENECK_ADAPTER' }),
-  other('bottleneck, Houlsby', 5e-3, { peft_type: 'BOTTLENECK_ADAPTER', placement: 'houlsby' }),
-  selective('last 2 blocks', 3e-3, { select: 'last_layers', num_layers: 2 }),
-  selective('first 2 blocks', 3e-3, { select: 'first_layers', num_layers: 2 }),
-  selective('norms', 3e-2, { select: 'norm' }),
-  selective('attention weights', 3e-3, { select: 'pattern', pattern: '.*self_attn.*' }),
+  ...soft(around(1e-1), around(1e-1), around(1e-2)),
+  other('IA3', around(1e-1), { peft_type: 'IA3' }),
+  other('LoHa r=8', around(1e-2), { peft_type: 'LOHA', target_modules: 'all-linear' }),
+  other('VeRA r=256', around(1e-1), { peft_type: 'VERA', target_modules: 'all-linear' }),
+  other('bottleneck, Pfeiffer', around(5e-3), { peft_type: 'BOTTLENECK_ADAPTER' }),
+  other('bottleneck, Houlsby', around(5e-3), { peft_type: 'BOTTLENECK_ADAPTER', placement: 'houlsby' }),
+  selective('last 2 blocks', around(3e-3), { select: 'last_layers', num_layers: 2 }),
+  selective('first 2 blocks', around(3e-3), { select: 'first_layers', num_layers: 2 }),
+  selective('norms', around(3e-2), { select: 'norm' }),
+  selective('attention weights', around(3e-3), { select: 'pattern', pattern: '.*self_attn.*' }),
 ];
 
-const smallEntries = [full(around(3e-3)), ...soft(1e-1, 1e-1, 1e-2)];
+const smallEntries = [full(around(3e-3)), ...soft(around(1e-1), around(1e-1), around(1e-2))];
 
 /** What five hours allow of the largest model. */
 const smolEntries = [
-  full([3e-5, 1e-4, 3e-4]),
-  ...loraEntries('all linear', [1, 8, 64], [3e-4, 1e-3, 3e-3]),
-  ...loraEntries('attention', [8], [3e-4, 1e-3, 3e-3]),
-  ...soft(1e-1, 3e-2, 3e-3).map(entry => ({ ...entry, rates: entry.rates.slice(0, 3) })),
-  { ...other('IA3', 1e-2, { peft_type: 'IA3' }), rates: [3e-3, 1e-2, 3e-2] },
-  { ...selective('last 2 blocks', 3e-4, { select: 'last_layers', num_layers: 2 }), rates: [1e-4, 3e-4, 1e-3] },
+  full([3e-5, 1e-4, 3e-4, 1e-3]),
+  ...loraEntries('all linear', [1, 8, 64], around(1e-3)),
+  ...loraEntries('attention', [8], around(1e-3)),
+  ...soft(around(1e-1), [9e-3, 3e-2, 9e-2], [3e-4, 9e-4, 3e-3, 9e-3]),
+  other('IA3', [3e-3, 3e-2, 1e-1], { peft_type: 'IA3' }),
+  selective('last 2 blocks', [3e-4, 1e-3, 3e-3], { select: 'last_layers', num_layers: 2 }),
 ];
 
 /** The entry of each method that is as the run panel proposes it. */

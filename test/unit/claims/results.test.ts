@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { missingRuns, readResults, tunedRate, writeResults } from '../../claims/results.mjs';
+import { mergeResults, missingRuns, readResults, tunedRate, writeResults } from '../../claims/results.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'tunewright-claims-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -32,14 +32,24 @@ describe('the rate', () => {
 
 test('runs are missing by name and seed', () => {
   const own = { seeds: [1, 2], runs: race.runs };
-  expect(missingRuns(own, null)).toBe(6);
+  expect(missingRuns(own, null)).toHaveLength(6);
   const ended = [
     { name: 'LoRA at 0.001', seed: 1 },
     { name: 'LoRA at 0.001', seed: 2 },
     { name: 'LoRA at 0.002', seed: 2 },
     { name: 'another', seed: 1 },
   ];
-  expect(missingRuns(own, { runs: ended })).toBe(3);
+  const keys = missingRuns(own, { runs: ended }).map(({ seed, run }) => `${seed} ${run.name}`);
+  expect(keys).toEqual(['1 LoRA at 0.002', '1 LoRA at 0.004', '2 LoRA at 0.004']);
+});
+
+test('a race folder with some of the runs adds to what is known', () => {
+  const run = (name: string, loss: number) => ({ name, seed: 1, loss });
+  const known = { cpu: 'old', base: { loss: 2, score: 0.5 }, runs: [run('a', 1), run('b', 1)] };
+  const added = { cpu: 'new', base: { loss: 3, score: null }, runs: [run('b', 2), run('c', 3)] };
+  const runs = [run('a', 1), run('b', 2), run('c', 3)];
+  expect(mergeResults(known, added)).toEqual({ cpu: 'new', base: { loss: 3, score: 0.5 }, runs });
+  expect(mergeResults(null, added)).toEqual(added);
 });
 
 test('files have a line for each run, and give back what was written', () => {
