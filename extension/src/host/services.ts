@@ -120,6 +120,8 @@ export interface RunService {
   start(config: object, folder?: vscode.WorkspaceFolder): Promise<Run>;
   /** Resumes from the last checkpoint. */
   resume(run: Run): Promise<void>;
+  /** Starts or resumes a run that was refused because its estimate exceeds the free memory. */
+  startAnyway(run: Run): Promise<void>;
   /** Deletes the run folder without confirmation; stops its process first. */
   delete(run: Run): Promise<void>;
 }

@@ -40,6 +40,8 @@ export const runFailureSchema = z.object({
   file: z.string().nullable(),
   line: z.int().positive().nullable(),
   key: z.string().nullable(),
+  /** The estimate exceeded the free memory; it can be started anyway. */
+  refusedForMemory: z.boolean(),
   /** Last lines of the engine's log. */
   log: z.array(z.string()),
 });
@@ -156,6 +158,7 @@ export const runActionSchema = z.enum([
   'serve',
   'trainFurther',
   'startAgain',
+  'startAnyway',
   'editInPanel',
   'editRunFile',
   'openPlace',

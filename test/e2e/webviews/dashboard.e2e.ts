@@ -649,6 +649,24 @@ describe('dashboard', () => {
       .toEqual(['openPlace', 'openLog', 'editInPanel', 'editRunFile', 'startAgain']);
   });
 
+  it('starts a run anyway that was refused for its memory', async () => {
+    const message = 'this run needs about 30 GB of memory, but only 8 GB is free';
+    const early = states['failed-early']!;
+    const refused = {
+      type: 'failed' as const,
+      step: 0,
+      code: 'out_of_memory' as const,
+      message,
+      last_checkpoint: null,
+    };
+    const page = await openState({ ...early, events: after([], refused) });
+    const why = page.getByRole('region', { name: 'Why it ended' });
+    await why.getByRole('button', { name: 'Start Anyway' }).click();
+    await expect
+      .poll(() => page.evaluate(() => window.fake.log.map(entry => (entry as { action: string }).action)))
+      .toEqual(['startAnyway']);
+  });
+
   it('says that a run no longer exists', async () => {
     const gone = await browser.open({
       webview: 'dashboard',

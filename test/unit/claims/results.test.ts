@@ -39,7 +39,8 @@ test('runs are missing by name and seed', () => {
     { name: 'LoRA at 0.002', seed: 2 },
     { name: 'another', seed: 1 },
   ];
-  const keys = missingRuns(own, { runs: ended }).map(({ seed, run }) => `${seed} ${run.name}`);
+  const missing = missingRuns(own, { runs: ended }) as { seed: number; run: { name: string } }[];
+  const keys = missing.map(({ seed, run }) => `${seed} ${run.name}`);
   expect(keys).toEqual(['1 LoRA at 0.002', '1 LoRA at 0.004', '2 LoRA at 0.004']);
 });
 

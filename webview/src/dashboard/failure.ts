@@ -33,6 +33,7 @@ export class FailureView {
       h(
         'div',
         { class: 'actions' },
+        ...(failure.refusedForMemory ? [startAnywayButton(() => onAct('startAnyway'))] : []),
         ...(resumeStep === null ? [] : [resumeButton(resumeStep, false, this.options.onResume)]),
         button({
           label: 'Edit in Run Panel',
@@ -77,6 +78,12 @@ export class FailureView {
     link.title = title;
     return link;
   }
+}
+
+function startAnywayButton(onClick: () => void): HTMLElement {
+  const start = button({ label: 'Start Anyway', icon: 'play', secondary: true, onClick });
+  start.title = 'Start although the estimate exceeds the free memory; the system may slow down or end the process';
+  return start;
 }
 
 /** For a run that has ended. @param step of its last checkpoint */

@@ -19,8 +19,14 @@ export function runFailure(state: RunState, phase: RunPhase, log: () => string[]
     file: file ?? null,
     line: line ?? null,
     key: key ?? null,
+    refusedForMemory: isRefusedForMemory(state),
     log: log(),
   };
+}
+
+/** Training itself never reports this: the system kills a process that takes too much. */
+export function isRefusedForMemory({ failed }: RunState): boolean {
+  return failed?.code === 'out_of_memory';
 }
 
 /** For a process that left no `failed` event: how the command line ends with an error, and what is kept of a process that was killed. */

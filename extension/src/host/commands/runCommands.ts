@@ -47,6 +47,12 @@ export function registerRunCommands(runs: FolderRunService, output: vscode.LogOu
       run => startAgain(run),
     ),
     command(
+      'tunewright.startRunAnyway',
+      'Start Run Anyway',
+      run => run.refusedForMemory,
+      run => runs.startAnyway(run),
+    ),
+    command(
       'tunewright.openDashboard',
       'Open Dashboard',
       () => true,
@@ -155,7 +161,14 @@ async function showFailure(run: FolderRun): Promise<void> {
   const message = run.failureText() ?? 'The training process ended with an error.';
   const edit = 'Edit in Run Panel';
   const show = 'Open Dashboard';
-  const answer = await showErrorMessage(`${run.name}: ${message}`, edit, show);
+  const anyway = 'Start Anyway';
+  const answer = await showErrorMessage(
+    `${run.name}: ${message}`,
+    ...(run.refusedForMemory ? [anyway] : []),
+    edit,
+    show,
+  );
+  if (answer === anyway) await vscode.commands.executeCommand('tunewright.startRunAnyway', run.folder);
   if (answer === show) await openDashboard([run]);
   if (answer === edit) await vscode.commands.executeCommand('tunewright.openRunFileInPanel', runFileOf(run));
 }

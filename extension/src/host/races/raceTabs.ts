@@ -109,7 +109,7 @@ class RaceTabs implements vscode.Disposable {
     if (needsInstallation(own) && !(await this.engine.ensureInstalled())) throw new vscode.CancellationError();
     trusted.makeFolder(out);
     const isBegun = existsSync(raceFolderFiles(out).race);
-    await startInFolder(program, 'race', own, out, isBegun, code =>
+    await startInFolder(program, 'race', own, out, isBegun ? ['--resume'] : [], code =>
       this.services.output.info(`The race in ${out} ended with code ${code}`),
     );
     return out;

@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import { describeError } from '../../core/codedError.js';
-import { runFailure } from '../../core/runs/runFailure.js';
+import { isRefusedForMemory, runFailure } from '../../core/runs/runFailure.js';
 import { initialRunState, reduceRun, type RunState } from '../../core/runs/runState.js';
 import { runPhase, type RunPhase } from '../../core/runs/runStatus.js';
 import type { ControlCommand } from '../../protocol/controlCommand.js';
@@ -107,6 +107,10 @@ export class FolderRun implements Run {
 
   failure(): RunFailure | null {
     return runFailure(this.glance(), this.phase, () => readLastLines(this.files.log, LOG_LINES));
+  }
+
+  get refusedForMemory(): boolean {
+    return !this.alive && isRefusedForMemory(this.glance());
   }
 
   /** The failure as text: from its `failed` event, else from the end of the engine's log. */

@@ -14,7 +14,7 @@ import { trusted } from '../trustedActions.js';
 import { FolderRun } from './folderRun.js';
 import { runFolderName, runsFolderOf, runsFolders } from './runsFolders.js';
 import { runFolderFiles } from './runFolderFiles.js';
-import { startInFolder } from './startProcess.js';
+import { type StartFlags, startInFolder } from './startProcess.js';
 
 /** How often running runs are refreshed. Polling is needed anyway, to notice a process that was killed. */
 const FOLLOW_MS = 400;
@@ -106,18 +106,19 @@ export class FolderRunService implements RunService, vscode.Disposable {
     );
     trusted.makeFolder(path);
     trusted.writeText(runFolderFiles(path).run, `${JSON.stringify(config, null, 2)}\n`);
-    const run = await this.train(program, path, false);
+    const run = await this.train(program, path, []);
     this.output.info(`Started ${path}`);
     this.started.fire();
     return run;
   }
 
-  async resume(run: Run): Promise<void> {
-    const program = await this.engine.program();
-    await this.requireEngine(run.config);
-    await this.train(program, run.folder, true);
-    this.output.info(`Resumed ${run.folder}`);
-    this.started.fire();
+  resume(run: Run): Promise<void> {
+    return this.goOn(run, ['--resume']);
+  }
+
+  startAnyway(run: Run): Promise<void> {
+    // From its last checkpoint, or from the beginning if it has none.
+    return this.goOn(run, ['--resume', '--force']);
   }
 
   async delete(run: Run): Promise<void> {
@@ -205,10 +206,18 @@ export class FolderRunService implements RunService, vscode.Disposable {
     return run;
   }
 
-  private async train(program: EngineProgram, folder: string, resume: boolean): Promise<FolderRun> {
+  private async goOn(run: Run, flags: StartFlags): Promise<void> {
+    const program = await this.engine.program();
+    await this.requireEngine(run.config);
+    await this.train(program, run.folder, flags);
+    this.output.info(`Resumed ${run.folder}`);
+    this.started.fire();
+  }
+
+  private async train(program: EngineProgram, folder: string, flags: StartFlags): Promise<FolderRun> {
     const { run } = runFolderFiles(folder);
     const oomKillsBefore = oomKills();
-    const child = await startInFolder(program, 'train', run, folder, resume, (code, signal) => {
+    const child = await startInFolder(program, 'train', run, folder, flags, (code, signal) => {
       if (signal) this.recordDeath(folder, signal, oomKillsSince(oomKillsBefore));
       this.onExit(folder, code ?? signal);
     });

@@ -8,6 +8,8 @@ import { EngineFailure } from '../services.js';
 import { trusted } from '../trustedActions.js';
 import { runFolderFiles } from './runFolderFiles.js';
 
+export type StartFlags = readonly ('--resume' | '--force')[];
+
 /**
  * Resolves with the process once it has started; calls `onExit` if it ends while this window is open.
  * @throws EngineFailure if it can't be started, UntrustedWorkspaceError
@@ -17,11 +19,11 @@ export async function startInFolder(
   subcommand: 'train' | 'race',
   file: string,
   folder: string,
-  resume: boolean,
+  flags: StartFlags,
   onExit: (code: number | null, signal: NodeJS.Signals | null) => void,
 ): Promise<ChildProcess> {
   const { descriptor: log } = trusted.openLog(runFolderFiles(folder).log);
-  const own = [subcommand, file, '--out', folder, ...(resume ? ['--resume'] : [])];
+  const own = [subcommand, file, '--out', folder, ...flags];
   const child = trusted.spawn(command, [...args, ...own], {
     ...{ cwd: folder, env, detached: true },
     stdio: ['ignore', log, log],

@@ -34,6 +34,7 @@ const COMMANDS: Partial<Record<RunAction, string>> = {
   serve: 'serveAdapter',
   trainFurther: 'trainFurther',
   startAgain: 'startRunAgain',
+  startAnyway: 'startRunAnyway',
   openLog: 'openRunLog',
   reveal: 'revealRun',
 };

@@ -30,8 +30,17 @@ test('a failed event says what, where and what to change', () => {
     file: '/run.json',
     line: null,
     key: 'method.r',
+    refusedForMemory: false,
     log: ['last line'],
   });
+});
+
+test('a run whose estimate exceeds the free memory can be started anyway', () => {
+  const failed: EngineEvent = {
+    ...{ type: 'failed', seq: 0, time: '2026-01-01T00:00:00.000Z', step: 0, last_checkpoint: null },
+    ...{ code: 'out_of_memory', message: 'this run needs about 30 GB of memory' },
+  };
+  expect(runFailure(state([failed]), 'failed', log)).toMatchObject({ refusedForMemory: true });
 });
 
 test('without one, what the log ends with as an error is the failure', () => {

@@ -118,9 +118,17 @@ test('a failure says what, where and what to change, with the end of the log', (
     file: '/data/facts.csv',
     line: 12,
     key: null,
+    refusedForMemory: false,
     log: ['one', 'two'],
   });
   expect(run.failureText()).toBe('/data/facts.csv:12: no such column.\n  Name one.');
+});
+
+test('a run that was refused for its memory can be started anyway', () => {
+  failed({ code: 'out_of_memory', message: 'this run needs about 30 GB of memory' });
+  expect(run.refusedForMemory, 'while the process is alive').toBe(false);
+  end();
+  expect(run.refusedForMemory).toBe(true);
 });
 
 test('a process that ended without a message is an interruption, and the log says what it can', () => {
