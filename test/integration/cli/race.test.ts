@@ -248,6 +248,12 @@ it('every run is checked before the first begins, and nothing is left behind', a
     'run.engine.base_weights',
     'entry "FULL"',
   );
+  const endless = place.write('bad.race.json', { run: TINY, vary: [{}], budget: { tokens: 2 ** 50 } });
+  expectRefusal(
+    await tunewright(['race', endless, '--out', place.file('bad')]),
+    'bad.race.json: budget.tokens',
+    'steps',
+  );
   expect((await tunewright(['race'])).code).toBe(2);
   expectRefusal(await tunewright(['race', unknown, '--out', place.file('bad'), '--resume']), 'does not contain a race');
   expectRefusal(await tunewright(['race', '--report', place.file('base')]), 'does not contain a race');

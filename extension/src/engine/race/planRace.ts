@@ -15,7 +15,7 @@ import { parseRun, type RunFile } from '../run/readRunFile.js';
 import { silentReporter } from '../run/reporter.js';
 import { absolutePaths } from '../run/resolvedRun.js';
 import { usableWeights } from '../run/weightSettings.js';
-import { planSteps } from '../training/stepPlan.js';
+import { planSteps, type StepPlan } from '../training/stepPlan.js';
 import { inlineRun } from './raceFolder.js';
 
 /** A race file whose run file has been read. */
@@ -125,11 +125,7 @@ async function inputsOf({ onDisk, rows: { train, validation } }: PlannedRun): Pr
 function withSteps({ run, rows, shape }: PlannedRun, { race: { budget } }: RaceFile): RunFile {
   const { training } = run.config;
   const plan = planSteps(rows.train, shape, training);
-  const steps = budget?.tokens === undefined ? null : plan.stepsForTokens(budget.tokens);
-  if (steps !== null && steps > MAX_STEPS)
-    throw new InputError(`${budget!.tokens} tokens are ${steps} steps, and a run has ${MAX_STEPS} at most`, {
-      hint: 'Lower budget.tokens.',
-    });
+  const steps = budget?.tokens === undefined ? null : stepsOf(plan, budget.tokens);
   const total = steps ?? plan.totalSteps;
   const { eval_steps: every } = training;
   if (every !== null && every > total)
@@ -140,6 +136,15 @@ function withSteps({ run, rows, shape }: PlannedRun, { race: { budget } }: RaceF
     });
   if (steps === null) return run;
   return { ...run, config: { ...run.config, training: { ...training, ...stepsAsDuration(steps) } } };
+}
+
+function stepsOf(plan: StepPlan, tokens: number): number {
+  const steps = plan.stepsForTokens(tokens);
+  if (steps !== null && steps <= MAX_STEPS) return steps;
+  throw new InputError(`${tokens} tokens are more steps than a run can have`, {
+    key: 'budget.tokens',
+    hint: 'Lower it.',
+  });
 }
 
 /** An error of an entry's run file, at the place of the race file or of the run file that says what is wrong. */
@@ -158,6 +163,8 @@ function relocated(error: unknown, entry: RaceEntry, { path, runPath }: RaceFile
 /** Where the race file says it: the key itself, or the block in which the entry changes something. */
 function placeOf(key: string | undefined, { places, place }: RaceEntry): string | null {
   if (key === undefined) return place;
+  // A key of the race itself.
+  if (key.startsWith('budget.')) return key;
   const own = [...places].find(
     ([changed]) => key === changed || key.startsWith(`${changed}.`) || key.startsWith(`${changed}[`),
   );

@@ -33,9 +33,14 @@ export function writeRace(folder: string, race: StoredRace, inputs: RaceInputs):
   writeJson(inputsFile(folder), inputs);
 }
 
-/** null if the folder has none. */
+/** null if the folder has none. @throws InputError if they are damaged */
 export function readInputs(folder: string): RaceInputs | null {
-  return raceInputsSchema.safeParse(readJsonObject(inputsFile(folder), 'refuse')).data ?? null;
+  const file = inputsFile(folder);
+  const raw = readJsonObject(file, 'refuse');
+  if (!raw) return null;
+  const result = raceInputsSchema.safeParse(raw);
+  if (!result.success) throw schemaError(result.error, raceInputsSchema, raw, { file });
+  return result.data;
 }
 
 /** @throws InputError if the folder has no race */

@@ -1,5 +1,6 @@
 // The micro-batches of each optimizer step, for the whole run. Pure: they follow from seed, rows and settings, so that
 // a resumed run gets exactly the batches that it would have got without the interruption.
+import { InputError } from '../../core/inputError.js';
 import type { TrainingConfig } from '../../protocol/runConfig.js';
 import { planEpoch, type MicroBatchPlan, type PlanOptions } from '../data/batches.js';
 import type { Dataset } from '../data/loadDataset.js';
@@ -21,6 +22,9 @@ export function planSteps(
   return new StepPlan(rows, shape, config, createRng(config.seed).fork('order'));
 }
 
+/** Rows of all epochs whose orders are laid out in advance, which takes about a second for ten million. */
+const MAX_PLANNED_ROWS = 1e8;
+
 export class StepPlan {
   readonly totalSteps: number;
   /** Updates of a whole epoch; null if that differs from one to the next, as when rows are packed in a new order each time. */
@@ -38,6 +42,11 @@ export class StepPlan {
     const { num_train_epochs: epochs, max_steps: maxSteps, shuffle } = config;
     this.perEpoch = shape.packing && shuffle ? null : this.stepsOf(0).length;
     const whole = Math.floor(epochs);
+    if (maxSteps <= 0 && !this.canPlan(epochs))
+      throw new InputError(`${epochs} epochs of ${rows.indices.length} packed rows are too many to lay out`, {
+        key: 'training.num_train_epochs',
+        hint: 'Set training.max_steps instead, fewer epochs, or dataset.packing to false.',
+      });
     // A fraction of an epoch at the end has that fraction of its steps.
     const rest = () => (epochs > whole ? Math.ceil(this.stepsOf(whole).length * (epochs - whole)) : 0);
     this.totalSteps = maxSteps > 0 ? maxSteps : this.startOf(whole) + rest();
@@ -75,18 +84,26 @@ export class StepPlan {
     return steps === this.totalSteps || this.startOf(this.epochOf(steps)) === steps;
   }
 
-  /** The fewest updates whose rows have this number of tokens, virtual tokens not counted. */
-  stepsForTokens(tokens: number): number {
+  /**
+   * The fewest updates whose rows have this number of tokens, virtual tokens not counted.
+   * @returns null if they are too many to lay out
+   */
+  stepsForTokens(tokens: number): number | null {
     const { dataset, indices } = this.rows;
     let inEpoch = 0;
     for (let i = 0; i < indices.length; i++) inEpoch += dataset.lengthOf(indices[i]!);
     const epoch = Math.ceil(tokens / inEpoch) - 1;
+    if (!this.canPlan(epoch)) return null;
     let seen = epoch * inEpoch;
     let step = this.startOf(epoch);
     for (; seen < tokens; step++)
       for (const { sequences } of this.microBatches(step))
         for (const row of sequences.flat()) seen += dataset.lengthOf(row);
     return step;
+  }
+
+  private canPlan(epochs: number): boolean {
+    return this.perEpoch !== null || epochs * this.rows.indices.length <= MAX_PLANNED_ROWS;
   }
 
   /** Updates before an epoch. */

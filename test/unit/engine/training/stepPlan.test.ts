@@ -1,5 +1,6 @@
 // The rows of each optimizer step: they follow from seed and settings alone.
 import { describe, expect, it } from 'vitest';
+import { inputErrorOf } from '../../../support/inputErrors.js';
 import { createRng } from '../../../../extension/src/engine/data/rng.js';
 import { StepPlan } from '../../../../extension/src/engine/training/stepPlan.js';
 import { trainingConfigSchema } from '../../../../extension/src/protocol/runConfig.js';
@@ -85,6 +86,23 @@ describe('StepPlan', () => {
     const plan = new StepPlan(rows, shape, trainingConfigSchema.parse({ num_train_epochs: 1 }), createRng(1));
     const tokens = [1, 6, 7, 8, 14, 15, 700, 701, 7e12];
     expect(tokens.map(each => plan.stepsForTokens(each))).toEqual([1, 1, 1, 2, 2, 3, 100, 101, 1e12]);
+  });
+
+  it('lays out only as many epochs as it can in seconds, where each packs the rows in another order', async () => {
+    const rows = { dataset: { lengthOf: () => 3 }, indices: Array.from({ length: 2000 }, (_, i) => i) };
+    const plan = (training: Record<string, unknown>, packing = true) =>
+      new StepPlan(
+        rows as never,
+        { batchSize: 2, maxLength: 16, packing },
+        trainingConfigSchema.parse(training),
+        createRng(1),
+      );
+    const { key } = (await inputErrorOf(() => plan({ num_train_epochs: 100_000 }))).record();
+    expect(key).toBe('training.num_train_epochs');
+    expect(plan({ num_train_epochs: 100_000 }, false).totalSteps).toBe(1e8);
+    expect(plan({ num_train_epochs: 100_000, shuffle: false }).totalSteps).toBeGreaterThan(1e7);
+    expect(plan({ max_steps: 5 }).stepsForTokens(2 ** 50)).toBeNull();
+    expect(plan({ max_steps: 5 }, false).stepsForTokens(2 ** 50)).toBeGreaterThan(1e12);
   });
 
   it.each([
