@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../../core/inputError.js';
+import { finiteValues } from '../files/finiteValues.js';
 import { readJsonObject } from '../files/jsonFile.js';
 import type { ModelFiles } from '../files/tensorSource.js';
 import { readAdapterFolder } from '../inspect/inspectAdapter.js';
@@ -32,7 +33,7 @@ export interface SourcePaths {
   adapters: readonly string[];
 }
 
-/** @param baseDir what a relative path of the model is relative to. @throws InputError if a part of it is missing or wrong */
+/** @param baseDir what a relative path of the model is relative to. @throws InputError if a part of it is missing or wrong, or an adapter has a value that is infinite or NaN */
 export async function openExportSource(
   { model, adapters }: SourcePaths,
   baseDir: string,
@@ -49,6 +50,7 @@ export async function openExportSource(
     const architecture = architectureOfFiles(base);
     for (const folder of adapters)
       opened.push(openAdapter(folder, architecture, { files: base, onWarning: reporter.warn }));
+    for (const { tensors } of opened) for (const tensor of tensors.values()) finiteValues(tensor);
     const path = adapters.at(-1) ?? base.path;
     const run = runFolderOf(path);
     const name = run === null ? nameOf(path, base) : readJsonObject(join(run, 'run.json'), 'refuse')!['name'];

@@ -19,6 +19,7 @@ import { checkNewFolder } from '../files/newFolder.js';
 import { checkNewFile } from '../files/outputFile.js';
 import { cacheFolder } from '../install/paths.js';
 import type { Reporter } from '../run/reporter.js';
+import { finerAdvice, withAdvice } from './exportAdvice.js';
 import type { ExportSource } from './exportSource.js';
 import type { ExportContext, ExportTarget } from './exportTarget.js';
 import { exportTarget, exportTargets } from './targets/registry.js';
@@ -39,6 +40,8 @@ export interface ExportRequest {
 
 /** `force`: also whether an existing file is replaced. */
 export interface ExportOptions extends Pick<ExportContext, 'signal' | 'compare' | 'generalTexts' | 'force'> {
+  /** A run file lists it. */
+  isListed?: boolean;
   /** The same run has exported to this place before: what is there is replaced, also a folder, unless it is of another kind. */
   own?: boolean;
 }
@@ -49,7 +52,10 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const target = exportTarget(entry.target);
   const path = target.writes === 'elsewhere' ? null : placeOf(request);
   await prepare(request);
-  const { bytes, seconds, needs = [], isTaken = false, ...contents } = await target.plan(source, entry);
+  const planned = await target.plan(source, entry).catch(error => {
+    throw withAdvice(error, request);
+  });
+  const { bytes, seconds, needs = [], isTaken = false, ...contents } = planned;
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
@@ -91,8 +97,10 @@ export async function performExport(request: ExportRequest, options: ExportOptio
   if (!isOwn) checkPlace(out, target, request, options.force);
   await prepare(request);
   const staging = new Staging(out);
+  const advised = { ...request, isListed: options.isListed };
   try {
-    const context = { ...options, reporter, run: source.run, out: staging.path };
+    const finer = (types: Iterable<string>) => finerAdvice(advised, types);
+    const context = { ...options, reporter, run: source.run, out: staging.path, finer };
     const { place = out, comparisons, seconds, sha256, ...written } = await target.write(source, entry, context);
     // What is elsewhere stays there.
     if (isHere && options.signal.aborted) throw new CancelledError('Stopped; nothing was written.');
@@ -114,7 +122,7 @@ export async function performExport(request: ExportRequest, options: ExportOptio
       certificate: kept && { ...kept, file },
     };
   } catch (error) {
-    throw staging.named(error);
+    throw staging.named(withAdvice(error, advised));
   } finally {
     staging.remove();
   }

@@ -136,7 +136,7 @@ export async function exportRun(given: string, options: RunExportOptions): Promi
         const { reporter, signal } = options;
         const exported = await performExport(
           { ...request, engine: options.engine ?? engine, reporter },
-          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own) },
+          { signal, compare: true, generalTexts: null, force: false, own: await isOwn(place, own), isListed: true },
         );
         const { certificate, ...facts } = exported;
         const kept = { verdict: certificate?.verdict ?? null, certificate: certificate?.file ?? null };

@@ -1,6 +1,7 @@
 // The matrices of a saved adapter as LoRA, to be written in another program's format. Called by ggufAdapter.ts and mlxAdapter.ts.
 // Rejects adapters that those formats can't express.
 import { InputError } from '../../core/inputError.js';
+import { checkFinite } from '../files/finiteValues.js';
 import type { Architecture, LinearModule } from '../models/architecture.js';
 import { checkAdapterTensors, type SavedAdapter } from '../peft/adapterFiles.js';
 import { waysWithoutMerge } from './mergedModel.js';
@@ -51,6 +52,10 @@ export function commonValue(values: readonly number[]): number | null {
   return values.every(value => value === values[0]) ? (values[0] ?? null) : null;
 }
 
-export function scaled(values: Float32Array, factor: number): Float32Array {
-  return factor === 1 ? values : values.map(value => value * factor);
+/** @param module for messages. @throws InputError on a product that is too large for float32 */
+export function scaled(values: Float32Array, factor: number, { name }: LinearModule): Float32Array {
+  if (factor === 1) return values;
+  const products = values.map(value => value * factor);
+  checkFinite(products, { key: name });
+  return products;
 }

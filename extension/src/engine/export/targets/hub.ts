@@ -8,7 +8,6 @@ import { modelCard, type ModelCard, type PushedContent } from '../../../core/exp
 import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
-import type { SavedAdapter } from '../../peft/adapterFiles.js';
 import { MODEL_CARD } from '../../models/modelCard.js';
 import { cardFacts, hubIdOf } from '../cardFacts.js';
 import type { ExportSource } from '../exportSource.js';
@@ -115,13 +114,6 @@ function isAsItIs({ base, adapters }: ExportSource, { type, dtype }: Entry, cont
   return content === 'gguf' ? base.format === 'gguf' && type === 'own' : base.format !== 'gguf' && dtype === null;
 }
 
-/** @throws InputError on a value that would make the adapter useless */
-function checkValues({ folder: path, tensors }: SavedAdapter): void {
-  for (const [key, tensor] of tensors)
-    if (!tensor.readFloat32().every(Number.isFinite))
-      throw new InputError('the adapter has non-finite values', { file: path, key });
-}
-
 /** What is there already; null: it must be made. */
 function existingFiles(source: ExportSource, entry: Entry, content: PushedContent): PushedFile[] | null {
   const { base, adapters } = source;
@@ -151,7 +143,6 @@ async function makeContent(
   content: PushedContent,
   context: ExportContext,
 ): Promise<WrittenExport & { files: PushedFile[] }> {
-  if (content === 'adapter') checkValues(source.adapters[0]!);
   const existing = existingFiles(source, entry, content);
   if (existing) return { files: existing, comparisons: [], rounding: null, seconds: 0 };
   if (content === 'folder') {
