@@ -1,12 +1,22 @@
 // `"export"` in a run file, as processes: refused before training where it can't work, done when the run has completed, done again by
 // `export RUN`, and a failure that leaves the result of the run as it is.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { readEvents } from '../../../extension/src/engine/runFolder/eventLog.js';
 import type { EngineEvent } from '../../../extension/src/protocol/engineEvent.js';
 import { expectRefusal, succeed, tunewright, workplace } from '../../support/cli.js';
+import { startPrograms } from '../../support/installedPrograms.js';
 
 // The machine may be busy.
 vi.setConfig({ testTimeout: 240_000 });
@@ -63,6 +73,45 @@ describe('refused before training', () => {
     place.write('taken.gguf', 'mine');
     await refusedBy([{ target: 'adapter_gguf', out: 'taken.gguf' }], undefined, 'export.0.out', 'this file exists');
     await refusedBy([{ target: 'mlx' }, { target: 'mlx' }], undefined, 'export.1.out', 'export.0 already');
+    const within = [
+      { target: 'folder', out: 'both' },
+      { target: 'gguf', out: 'both/x.gguf' },
+    ];
+    await refusedBy(within, undefined, 'export.1.out', 'one within the other');
+  });
+
+  test('a place where nothing can be written when the run has ended', async () => {
+    const gguf = (out: string) => [{ target: 'gguf', out }];
+    const ofRun = 'in the folder of the run itself';
+    await refusedBy(gguf('refused-run/adapter/x.gguf'), undefined, 'export.0.out', ofRun, 'exports/');
+    await refusedBy([{ target: 'folder', out: 'refused-run/exports' }], undefined, 'export.0.out', ofRun);
+    place.write('a-file', 'mine');
+    await refusedBy(gguf('a-file/x.gguf'), undefined, 'export.0.out', 'a part of the path is a file');
+    await refusedBy(gguf(`${'n'.repeat(230)}.gguf`), undefined, 'export.0.out', 'a name has 235 bytes');
+    symlinkSync(place.file('nowhere'), place.file('dangling'));
+    await refusedBy(gguf('dangling'), undefined, 'export.0.out', 'a link to something that does not exist');
+    await refusedBy([{ target: 'folder', out: 'dangling' }], undefined, 'export.0.out', 'a link to something');
+    const long = await tunewright(train(runFile('n'.repeat(240), [{ target: 'gguf' }]), 'refused-run'));
+    expectRefusal(long, ': name: ', 'bytes', 'Choose a shorter name');
+    expect(existsSync(place.file('refused-run'))).toBe(false);
+  });
+
+  test('a place for what has its own', async () => {
+    for (const target of ['ollama', 'lm_studio', 'hub'])
+      await refusedBy([{ target, out: 'x' }], undefined, 'export.0.out', 'must be null', 'has a place of its own');
+  });
+
+  test('a name that Ollama has already', async () => {
+    const programs = await startPrograms();
+    try {
+      programs.ollama.models.set('pirate:latest', { digest: '', template: null, parameters: {} });
+      const run = runFile('refused', [{ target: 'ollama', name: 'pirate' }]);
+      const result = await tunewright(train(run, 'refused-run'), { env: programs.env });
+      expectRefusal(result, 'refused.json', 'export.0.name', 'there is a model of this name already');
+      expect(existsSync(place.file('refused-run'))).toBe(false);
+    } finally {
+      programs.close();
+    }
   });
 });
 

@@ -22,6 +22,8 @@ export interface ExportSource {
   adapters: readonly SavedAdapter[];
   /** Folder of the run whose result or checkpoint is exported; null if it isn't of a run. */
   run: string | null;
+  /** Name of a run that has not begun yet, whose result will be exported. */
+  planned?: string;
   /** For the names of files: that of the run, of the adapter or of the model. */
   name: string;
   close(): void;
@@ -62,8 +64,9 @@ export async function openExportSource(
 }
 
 /** What names and provenance of a written model follow from. */
-export function originOf({ base, architecture, adapters }: ExportSource): Origin {
-  return { files: base, adapters: adapters.map(({ folder }) => folder), parameters: countParameters(architecture) };
+export function originOf({ base, architecture, adapters, planned }: ExportSource): Origin {
+  const folders = adapters.map(({ folder }) => folder);
+  return { files: base, adapters: folders, planned, parameters: countParameters(architecture) };
 }
 
 /** The base model on which the first adapter was trained, from adapter_config.json. */

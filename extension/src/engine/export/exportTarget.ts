@@ -24,6 +24,8 @@ export interface ExportTarget<Entry extends ExportEntry = ExportEntry> {
   check?(): void;
   /** Where results are that have no place of their own, if the program that reads them says so. */
   folder?(source: ExportSource, entry: Entry): string;
+  /** Whether another program has something of that name; not if it can't be asked. Called before training, and by plans. */
+  isTaken?(source: ExportSource, entry: Entry): Promise<boolean>;
   /** @throws InputError if it can't be done, with what can be done instead */
   plan(source: ExportSource, entry: Entry): Promise<PlannedExport>;
   /**
@@ -40,8 +42,6 @@ export interface PlannedExport {
   /** Expected; see expectedSeconds.ts. */
   seconds: number;
   needs?: ExportPlan['needs'];
-  /** Whether another program has something of that name. */
-  isTaken?: boolean;
   files?: ExportPlan['files'];
   card?: string;
 }

@@ -55,7 +55,7 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
   const planned = await target.plan(source, entry).catch(error => {
     throw withAdvice(error, request);
   });
-  const { bytes, seconds, needs = [], isTaken = false, ...contents } = planned;
+  const { bytes, seconds, needs = [], ...contents } = planned;
   const folder = path === null ? unplacedFolder() : dirname(path);
   const elsewhere = path === null ? CACHE_ELSEWHERE : 'choose a folder on another disk with --out';
   const free = await freeBytes(folder);
@@ -65,7 +65,8 @@ export async function planExport(request: ExportRequest): Promise<ExportPlan> {
     met,
     hint: met ? null : `Free some space, or ${elsewhere}.`,
   };
-  const taken = path === null ? isTaken : existsSync(path) && !isEmptyFolder(path);
+  const taken =
+    path === null ? ((await target.isTaken?.(source, entry)) ?? false) : existsSync(path) && !isEmptyFolder(path);
   return { target: entry.target, path, taken, bytes, seconds, needs: [...needs, room], ...contents };
 }
 
@@ -156,7 +157,7 @@ export function placeOf({
  */
 export function checkPlace(
   out: string,
-  { writes, fileName }: Pick<ExportTarget, 'writes' | 'fileName'>,
+  { writes, fileName, folder }: Pick<ExportTarget, 'writes' | 'fileName' | 'folder'>,
   request: Pick<ExportRequest, 'source' | 'entry'> | null,
   force: boolean,
 ): void {
@@ -169,7 +170,7 @@ export function checkPlace(
   }
   if (request && statOf(out) && realpathSync(request.source.base.path) === realpathSync(out))
     throw new InputError('this is the base model itself', { file: out, hint: 'Choose another file with --out.' });
-  checkNewFile(out, force);
+  checkNewFile(out, force, folder ? '--name' : '--out');
 }
 
 async function prepare({ source, entry, engine, reporter }: ExportRequest): Promise<void> {
@@ -202,10 +203,17 @@ class Staging {
     }
   }
 
+  /** @throws InputError if it can't be moved; what is there stays */
   putInPlace(): void {
-    // A file is replaced at once; a folder isn't renamed to an existing one everywhere, even to an empty one.
-    if (isFolder(this.out)) renameSync(this.out, join(this.folder, 'replaced'));
-    renameSync(this.path, this.out);
+    const replaced = join(this.folder, 'replaced');
+    try {
+      // A file is replaced at once; a folder isn't renamed to an existing one everywhere, even to an empty one.
+      if (isFolder(this.out)) renameSync(this.out, replaced);
+      renameSync(this.path, this.out);
+    } catch (error) {
+      if (existsSync(replaced) && !existsSync(this.out)) renameSync(replaced, this.out);
+      throw asInputError(error, this.out);
+    }
     this.missing.length = 0;
   }
 

@@ -2,7 +2,7 @@
 // Called by `train` and by `export RUN`. Each is an event of the run.
 import { isDeepStrictEqual } from 'node:util';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import { CancelledError, errorRecord } from '../../core/codedError.js';
 import { InputError } from '../../core/inputError.js';
 import type { EngineError } from '../../protocol/engineError.js';
@@ -13,9 +13,10 @@ import type { EngineConfig } from '../../protocol/engineConfig.js';
 import type { PreparedRun } from '../run/prepareRun.js';
 import { readRunFile } from '../run/readRunFile.js';
 import type { Reporter } from '../run/reporter.js';
+import { checkNameLength } from '../files/newFolder.js';
 import { claimRun } from '../run/runProcess.js';
 import { EventWriter, readEvents } from '../runFolder/eventLog.js';
-import { RunFolder, exportsFolderIn } from '../runFolder/runFolder.js';
+import { RunFolder, exportsFolderIn, folderName } from '../runFolder/runFolder.js';
 import { isAsCertified } from './certificateFile.js';
 import { waysWithoutMerge } from './mergedModel.js';
 import { openExportSource, type ExportSource } from './exportSource.js';
@@ -26,10 +27,11 @@ import { exportTarget } from './targets/registry.js';
  * Before training starts: whether the method, the model and the places allow the exports of the run file.
  * @throws InputError that names the entry
  */
-export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): void {
+export async function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: string): Promise<void> {
   if (run.config.export.length === 0) return;
   const { files: base, architecture } = onDisk;
-  const source = { base, architecture, adapters: [], run: out, name: run.config.name, close: () => {} };
+  const { name } = run.config;
+  const source = { base, architecture, adapters: [], planned: name, run: out, name: folderName(name), close: () => {} };
   const own = ownPlaces(readEvents(join(out, 'events.ndjson')));
   const taken = new Map<string, number>();
   for (const [i, entry] of run.config.export.entries()) {
@@ -47,26 +49,62 @@ export function checkRunExports({ run, onDisk, adapter }: PreparedRun, out: stri
         `${method.peftType} adds parts that can't be expressed as weights of the model`,
         `Leave it out. ${waysWithoutMerge(method)}`,
       );
-    refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
-    if (target.writes === 'elsewhere') continue;
-    const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exportsFolderIn(out) });
-    if (taken.has(place))
+    await refusing(run.path, `export.${i}`, () => target.checkBase?.(source, entry));
+    if (target.writes === 'elsewhere') {
+      // Also one that this run has installed: by now, it may be another one.
+      if (await target.isTaken?.(source, entry))
+        refuse('there is a model of this name already', 'Choose another "name", or remove that model.', 'name');
+      continue;
+    }
+    const exports = exportsFolderIn(out);
+    const place = placeOf({ source, entry, out: outOf(entry, run.resolvePath), folder: exports });
+    const other = [...taken.keys()].find(each => isWithin(place, each) || isWithin(each, place));
+    if (other === place)
       refuse(`${place} is the place of export.${taken.get(place)} already`, 'Name another one.', 'out');
+    if (other !== undefined)
+      refuse(
+        `${place} and ${other} of export.${taken.get(other)} are one within the other`,
+        'Name another one.',
+        'out',
+      );
     taken.set(place, i);
-    if (!own.has(place))
-      refusing(run.path, `export.${i}.out`, () => checkPlace(place, target, { source, entry }, false));
+    const isOfRun = (isWithin(place, out) && !isWithin(place, exports)) || isWithin(exports, place);
+    if (isOfRun)
+      refuse(
+        `${place} is in the folder of the run itself, or has it within`,
+        'Name a place elsewhere, or leave it out: then it is in exports/ of the run.',
+        'out',
+      );
+    await refusing(run.path, entry.out === null ? 'name' : `export.${i}.out`, () =>
+      checkNameLength(
+        place,
+        entry.out === null ? 'Choose a shorter name, or name a place in "out".' : 'Choose a shorter one.',
+      ),
+    );
+    await refusing(
+      run.path,
+      `export.${i}.out`,
+      async () => {
+        if (!(await isOwn(place, own))) checkPlace(place, target, { source, entry }, false);
+      },
+      'Name another place.',
+    );
   }
 }
 
 const WITHOUT_LORA = 'Choose a merged model, such as "target": "gguf", if the method can be merged.';
 
-function refusing(file: string, key: string, check: () => void): void {
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+async function refusing(file: string, key: string, check: () => void | Promise<void>, instead?: string): Promise<void> {
   try {
-    check();
+    await check();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const { message, hint, file: where } = error.record();
-    throw new InputError(where === undefined ? message : `${where}: ${message}`, { file, key, hint });
+    throw new InputError(where === undefined ? message : `${where}: ${message}`, { file, key, hint: instead ?? hint });
   }
 }
 

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { InputError } from '../../../core/inputError.js';
 import { lossCurve } from '../../../core/exports/lossCurve.js';
 import { modelCard, type ModelCard, type PushedContent } from '../../../core/exports/modelCard.js';
-import type { ExportEntryOf } from '../../../protocol/exportConfig.js';
+import { HUB_REPOSITORY, type ExportEntryOf } from '../../../protocol/exportConfig.js';
 import { hubToken } from '../../hub/hubAccess.js';
 import { accountName, fileBytes, pushFiles, type PushedFile } from '../../hub/pushFiles.js';
 import { MODEL_CARD } from '../../models/modelCard.js';
@@ -36,8 +36,9 @@ export const hub: ExportTarget<Entry> = {
 
   merges: ({ content }) => content === 'folder' || content === 'gguf',
 
-  checkBase(source, { content }) {
-    if (content === 'gguf') checkGgufBase(source);
+  checkBase(source, entry) {
+    repositoryOf(source, entry, UNKNOWN_ACCOUNT);
+    if (entry.content === 'gguf') checkGgufBase(source);
   },
 
   fileName: ({ name }) => `${name}-hub`,
@@ -46,7 +47,7 @@ export const hub: ExportTarget<Entry> = {
     const content = contentOf(source, entry);
     const made = await planContent(source, entry, content);
     const weights = made.files!.map(({ path }) => path);
-    const repo = entry.repo ?? `${UNKNOWN_ACCOUNT}/${source.name}`;
+    const repo = repositoryOf(source, entry, UNKNOWN_ACCOUNT);
     const described = descriptionOf(source, entry, content, { repo, weights, comparisons: [] });
     const added = described.map(file => ({ path: file.path, bytes: fileBytes(file) }));
     const files = [...made.files!.filter(({ path }) => path !== MODEL_CARD), ...added];
@@ -66,7 +67,7 @@ export const hub: ExportTarget<Entry> = {
     if (token === undefined) throw new InputError(`there is no ${NO_TOKEN.what.slice(3)}`, { hint: NO_TOKEN.hint });
     const { signal, reporter, force } = context;
     const content = contentOf(source, entry);
-    const repo = entry.repo ?? `${await accountName(token, signal)}/${source.name}`;
+    const repo = repositoryOf(source, entry, entry.repo ?? (await accountName(token, signal)));
     const { files: made, ...written } = await makeContent(source, entry, content, context);
     const weights = made.map(({ path }) => path);
     const files = [
@@ -95,6 +96,17 @@ export const hub: ExportTarget<Entry> = {
     return { ...written, place: url, bytes, pushed: { repo, commit, private: !isPublic, files: states } };
   },
 };
+
+/** @throws InputError if the name of the run or model can't be that of a repository */
+function repositoryOf({ name }: ExportSource, { repo }: Entry, account: string): string {
+  const own = `${account}/${name}`;
+  if (repo !== null) return repo;
+  if (HUB_REPOSITORY.test(own)) return own;
+  throw new InputError(`${JSON.stringify(name)} can't be the name of a repository on the hub`, {
+    key: 'repo',
+    hint: 'Name another one, as user/name.',
+  });
+}
 
 /** @throws InputError if this source can't be pushed so */
 function contentOf({ base, adapters }: ExportSource, { content }: Entry): PushedContent {
